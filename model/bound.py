@@ -1,0 +1,89 @@
+"""How long a client may outstay its lease, and how long a server must wait: the bound of T3.
+
+The bound is written once, as terms over the constants of the table: `holdover grace` evaluates
+them, theorem T3 proves them in both directions, the documentation prints them.
+
+    worst holdover = anchor delay + honoured / (1 - drift) + overhang - granted / (1 + drift)
+    safe grace     = (1 + drift) x (worst holdover), and never below 0
+
+where *honoured* is the lease as the client counts it (at least its floor), *granted* the shortest
+lease that the server's record may hold meanwhile, *anchor delay* how long after the commitment the
+client begins to count, and *overhang* how long after its own lease end the address may stay.
+For a client that counts from the REQUEST and acts at once this is 2 x drift x lease / (1 - drift).
+"""
+
+from holdover.model.client import honoured, patience
+from holdover.model.expr import DURATION, RATIO, Expr, ite, lift
+from holdover.model.words import (
+    ONE, acknowledges, anchor, checks_xid, clock, crashes, delay, drift, enforcer, forges, forgets,
+    freezes, full, kernel_late, late, least, margin, probe_time, probes, releases, reuses_early,
+    rival, shortens, step, steps, suspends, thaws, trigger,
+)  # fmt: skip
+
+ZERO = lift(0, DURATION)
+
+# What holds the address back ----------------------------------------------------------------------
+
+process_acts = (
+    ~freezes
+    & ~crashes
+    & ~(suspends & (clock != "BOOTTIME"))
+    & (
+        (trigger == "LAPSE")
+        | (trigger == "RETRY")
+        | ((trigger == "ACKNOWLEDGE") & acknowledges)
+    )
+)
+kernel_acts = (enforcer == "KERNEL") & ~suspends
+anchor_is_bounded = ((anchor == "REQUEST") | ~(freezes & thaws)) & (
+    checks_xid | ~(releases | probes)
+)
+
+process_overhang = (
+    late
+    + ite(trigger == "LAPSE", ZERO, patience())
+    + ite(steps & (clock == "WALL"), step, ZERO)
+)
+kernel_overhang = kernel_late - margin
+
+# The bound ---------------------------------------------------------------------------------------
+
+server_keeps = ~forgets & ~forges & ~rival & ~reuses_early
+"""The server stands by its leases; without that no grace of the server's helps."""
+
+bounded = anchor_is_bounded & (process_acts | kernel_acts)
+"""There is a worst holdover at all."""
+
+anchor_delay = ite(
+    (anchor == "REQUEST") & checks_xid,
+    ZERO,
+    delay + ite(anchor == "PROBE", probe_time, ZERO),
+)
+
+overhang = ite(
+    process_acts & kernel_acts,
+    ite(process_overhang < kernel_overhang, process_overhang, kernel_overhang),
+    ite(process_acts, process_overhang, kernel_overhang),
+)
+
+granted = ite(shortens, least, full)
+
+worst_holdover = anchor_delay + honoured(full) / (ONE - drift) + overhang - granted / (ONE + drift)
+
+
+def least_grace() -> Expr:
+    """The shortest grace with which no collision is possible, provided `bounded`."""
+    needed = worst_holdover * (ONE + drift)
+    return ite(needed < ZERO, ZERO, needed)
+
+
+safe_grace = least_grace()
+
+PREMISES = (
+    lift(0, RATIO) <= drift,
+    drift < ONE,
+    ZERO < least,
+    least <= full,
+    shortens | (least == full),
+)
+"""What the bound assumes: one lease length, unless renewals may shorten it."""

@@ -1,0 +1,358 @@
+"""The client's rows of the lease table: Figure 5 of RFC 2131, and what the RFC leaves out.
+
+A row reads: name, source, the sentence that tells it, parameters, guards, effects; what is not
+named keeps its value.  All right sides read the state before the step.  A client acts only while
+its process runs on a host that is awake (`runs`); what happens to it from outside, and what the
+kernel does without it, is in `world.py`.
+
+A fresh exchange has an xid that no datagram in flight carries (RFC 2131 §4.4.1 "random"), so an
+xid is modelled by what it decides: `current[m]`, whether `m` belongs to its client's present
+exchange.
+"""
+
+from holdover.model.expr import (
+    TRUE,
+    Action,
+    Due,
+    Effect,
+    Expr,
+    becomes,
+    everywhere,
+    exists,
+    forall,
+    is_in,
+    ite,
+    lift,
+    none,
+)
+from holdover.model.words import (
+    ADDRESS, DURATION, HOST, INSTANT, NOTICE, ONE, PHASE,
+    a, acknowledge_within, acknowledges, address, after_t1, after_t2, anchor, asked, asleep,
+    broadcasts_nak, checks_xid, client, current, dialog, drift, enforcer, floor, g, h, heeds_nak, holds, in_order, kernel_end,
+    kind, late, lease, lease_end, length, m, margin, n, notice, now, phase, probe_time, probes,
+    process, rebind_at, releases, renew_at, retries_for, sent, skew, stepped, trigger, wants,
+)  # fmt: skip
+
+UNSET = none(INSTANT)
+NO_ADDRESS = none(ADDRESS)
+
+# Words -------------------------------------------------------------------------------------------
+
+
+def runs(h: Expr) -> Expr:
+    """The client's process is there, is not stopped, and its host is awake."""
+    return (process[h] == "RUNS") & ~asleep[h]
+
+
+def leased(h: Expr) -> Expr:
+    """The client believes that a lease is running, in use or remembered; its ends are set."""
+    return is_in(phase[h], "PROBING", "BOUND", "RENEWING", "REBINDING", "INIT_REBOOT", "REBOOTING")
+
+
+def first_ask(h: Expr) -> Expr:
+    """The client has asked for an address that it does not use under a lease it renews."""
+    return is_in(phase[h], "REQUESTING", "REBOOTING")
+
+
+def renewing(h: Expr) -> Expr:
+    """The client has asked for more time on the lease it uses."""
+    return is_in(phase[h], "RENEWING", "REBINDING")
+
+
+def answers(h: Expr, a: Expr) -> Expr:
+    """The kernel of `h` answers ARP for `a`: the host holds it and is awake."""
+    return (holds[h] == a) & ~asleep[h]
+
+
+def conflict(h: Expr, a: Expr) -> Expr:
+    """A probe by `h` for `a` is answered, or meets somebody else's probe (RFC 5227 §2.1.1)."""
+    seen = answers(g, a) | ((phase[g] == "PROBING") & (wants[g] == a) & ~asleep[g])
+    return ~forall(g, (g == h) | ~seen)
+
+
+def recognised(m: Expr) -> Expr:
+    """The client takes this reply for an answer to its present exchange."""
+    return current[m] | ~checks_xid
+
+
+def honoured(length: Expr) -> Expr:
+    """The lease time as the client counts it: never below its floor."""
+    return ite(length < floor, floor, length)
+
+
+def measures(length: Expr, skew: Expr) -> Expr:
+    """A clock within 1 ± drift may show `length` when `length + skew` of true time has passed."""
+    return ((length + skew) * (ONE - drift) <= length) & (length <= (length + skew) * (ONE + drift))
+
+
+def counted_from(h: Expr, *, first: bool) -> Expr:
+    """The anchor: where the client's lease begins.  Only a first ACK is followed by probing."""
+    received = ite(anchor == "PROBE", now + probe_time, now) if first else now
+    return ite(anchor == "REQUEST", asked[h], received)
+
+
+def ends_by(h: Expr, m: Expr, *, first: bool) -> Expr:
+    """When the lease in ACK `m` would end on a perfect clock."""
+    return counted_from(h, first=first) + honoured(lease[m])
+
+
+def expects(h: Expr, m: Expr, a: Expr) -> Expr:
+    """The client would act on reply `m`, about address `a`, in its present phase."""
+    return recognised(m) & (
+        ((kind[m] == "OFFER") & (phase[h] == "SELECTING"))
+        | ((kind[m] == "ACK") & first_ask(h) & in_time(ends_by(h, m, first=True)))
+        | ((kind[m] == "ACK") & renewing(h) & (wants[h] == a) & in_time(ends_by(h, m, first=False)))
+        | ((kind[m] == "NAK") & (first_ask(h) | (renewing(h) & heeded)))
+    )
+
+
+def overstays(h: Expr, reason: str) -> Expr:
+    """The client holds the address of a lapsed lease, and this is what it waits for."""
+    return (trigger == reason) & ~leased(h) & (holds[h] != NO_ADDRESS)
+
+
+heeded = (heeds_nak == "ALWAYS") | ((heeds_nak == "UNICAST") & ~broadcasts_nak)
+
+
+def in_time(end: Expr) -> Expr:
+    """It is worth configuring an address whose lease ends at `end`: its lifetime is not over."""
+    return now < end - ite(enforcer == "KERNEL", margin, lift(0, DURATION))
+
+
+def patience() -> Expr:
+    """How long past its deadline a process holds that does not release at the lapse."""
+    return ite(trigger == "ACKNOWLEDGE", acknowledge_within, retries_for)
+
+
+# Effects that several rows share ------------------------------------------------------------------
+
+
+def send(m: Expr, h: Expr, message: str, a: Expr) -> tuple[Effect, ...]:
+    """The client puts a datagram into the free slot `m`, under its present xid."""
+    return (
+        becomes(kind[m], message),
+        becomes(client[m], h),
+        becomes(address[m], a),
+        becomes(sent[m], now),
+        becomes(current[m], True),
+    )
+
+
+def clear(m: Expr) -> tuple[Effect, ...]:
+    """The datagram is gone; its slot is free."""
+    return (
+        becomes(kind[m], "FREE"),
+        becomes(client[m], none(HOST)),
+        becomes(address[m], NO_ADDRESS),
+        becomes(sent[m], UNSET),
+        becomes(lease[m], none(DURATION)),
+        becomes(current[m], False),
+    )
+
+
+def new_exchange(h: Expr) -> tuple[Effect, ...]:
+    """A fresh xid: nothing that is in flight carries it."""
+    return everywhere(n, client[n] == h, becomes(current[n], False))
+
+
+def ask(m: Expr, h: Expr, a: Expr, state: str) -> tuple[Effect, ...]:
+    """DHCPREQUEST under a fresh xid; the lease will count from here (§4.4.1, §4.4.5)."""
+    return (
+        *new_exchange(h),
+        becomes(phase[h], state),
+        becomes(asked[h], now),
+        *send(m, h, "REQUEST", a),
+    )
+
+
+def forget_lease(h: Expr) -> tuple[Effect, ...]:
+    """Nothing is left of the lease but, perhaps, the address on the interface."""
+    return (
+        becomes(wants[h], NO_ADDRESS),
+        becomes(asked[h], UNSET),
+        becomes(renew_at[h], UNSET),
+        becomes(rebind_at[h], UNSET),
+        becomes(lease_end[h], UNSET),
+        becomes(kernel_end[h], UNSET),
+        becomes(stepped[h], False),
+    )
+
+
+def start_over(h: Expr) -> tuple[Effect, ...]:
+    """Release the address, forget the lease, begin again."""
+    return (becomes(phase[h], "INIT"), becomes(holds[h], NO_ADDRESS), *forget_lease(h))
+
+
+def drop_if(condition: Expr, h: Expr) -> tuple[Effect, ...]:
+    """Where `condition`, the address of a lapsed lease goes, and its ends with it."""
+    return (
+        becomes(holds[h], ite(condition, NO_ADDRESS, holds[h])),
+        becomes(lease_end[h], ite(condition, UNSET, lease_end[h])),
+        becomes(kernel_end[h], ite(condition, UNSET, kernel_end[h])),
+    )
+
+
+def end_lease(h: Expr) -> tuple[Effect, ...]:
+    """The lease is over.  RFC 2131 §4.4.5 and Q151387 RESOLUTION: release, *then* the notice.
+
+    With another trigger than LAPSE the address stays and so do its ends, until `acknowledge`,
+    `relinquish` or the kernel removes it: Q151387 SYMPTOMS.
+    """
+    return (*start_over(h), *drop_if(trigger == "LAPSE", h), becomes(notice[h], "DUE"))
+
+
+def begin_lease(h: Expr, end: Expr) -> tuple[Effect, ...]:
+    """The instants of a lease that ends at `end`."""
+    return (
+        becomes(asked[h], UNSET),
+        becomes(renew_at[h], end - after_t1),
+        becomes(rebind_at[h], end - after_t2),
+        becomes(lease_end[h], end),
+        becomes(kernel_end[h], end - margin),
+        becomes(stepped[h], False),
+    )
+
+
+def take(h: Expr, a: Expr) -> tuple[Effect, ...]:
+    """Use `a`: at once, or after a probe where the client probes and does not hold it already."""
+    untried = probes & (holds[h] != a)
+    return (
+        becomes(phase[h], ite(untried, "PROBING", lift("BOUND", PHASE))),
+        becomes(wants[h], a),
+        becomes(holds[h], ite(untried, NO_ADDRESS, a)),
+    )
+
+
+# The rows ----------------------------------------------------------------------------------------
+
+room = exists(n, kind[n] == "FREE")
+lapsed = now >= lease_end[h]
+
+CLIENT_ACTIONS = (
+    Action("discover", "RFC 2131 §4.4.1; §3.1(5) for the wait after DECLINE, silent for RELEASE",
+        "{h} broadcasts DHCPDISCOVER",
+        (h, m),
+        when=(runs(h), is_in(phase[h], "INIT", "SELECTING"), kind[m] == "FREE",
+              in_order.implies(forall(n, (client[n] != h) | ~is_in(kind[n], "RELEASE", "DECLINE")))),
+        then=(*new_exchange(h), becomes(phase[h], "SELECTING"), *send(m, h, "DISCOVER", NO_ADDRESS))),
+
+    Action("select", "RFC 2131 §3.1(3), §4.4.1",
+        "{h} selects the offer of {a} and sends DHCPREQUEST",
+        (h, m, a),
+        when=(runs(h), phase[h] == "SELECTING", kind[m] == "OFFER", client[m] == h, address[m] == a,
+              recognised(m)),
+        then=(becomes(phase[h], "REQUESTING"), becomes(wants[h], a), becomes(asked[h], now),
+              *send(m, h, "REQUEST", a))),
+
+    Action("ask_again", "RFC 2131 §3.1(5), §4.1: the same xid, so the lease counts from the first",
+        "{h}, unanswered, sends its DHCPREQUEST for {a} again",
+        (h, m, a),
+        when=(runs(h), phase[h] == "REQUESTING", wants[h] == a, kind[m] == "FREE"),
+        then=send(m, h, "REQUEST", a)),
+
+    Action("give_up", "RFC 2131 §3.1(5)",
+        "{h}, unanswered, returns to INIT",
+        (h,),
+        when=(runs(h), phase[h] == "REQUESTING"),
+        then=(becomes(phase[h], "INIT"), becomes(wants[h], NO_ADDRESS), becomes(asked[h], UNSET))),
+
+    Action("bind", "RFC 2131 §4.4.1, §3.2(3); RFC 5227 §2.1",
+        "{h} receives DHCPACK and takes {a}",
+        (h, m, a, skew),
+        when=(runs(h), first_ask(h), kind[m] == "ACK", client[m] == h, address[m] == a,
+              recognised(m), measures(honoured(lease[m]), skew),
+              in_time(ends_by(h, m, first=True) + skew)),
+        then=(*take(h, a), *begin_lease(h, ends_by(h, m, first=True) + skew), *clear(m))),
+
+    Action("use", "RFC 5227 §2.1.1; RFC 2131 §3.1(5)",
+        "no probe was answered: {h} uses {a}",
+        (h, a),
+        when=(runs(h), phase[h] == "PROBING", wants[h] == a, in_time(lease_end[h]), ~conflict(h, a)),
+        then=(becomes(phase[h], "BOUND"), becomes(holds[h], a))),
+
+    Action("decline", "RFC 2131 §3.1(5) MUST; RFC 5227 §2.1.1",
+        "{h} finds {a} in use and sends DHCPDECLINE",
+        (h, m, a),
+        when=(runs(h), phase[h] == "PROBING", wants[h] == a, kind[m] == "FREE", conflict(h, a)),
+        then=(*start_over(h), *send(m, h, "DECLINE", a))),
+
+    Action("renew", "RFC 2131 §4.4.5 RENEWING, §4.3.2",
+        "{h} asks its server to renew {a}",
+        (h, m, a),
+        when=(runs(h), is_in(phase[h], "BOUND", "RENEWING"), wants[h] == a, now >= renew_at[h],
+              now < rebind_at[h], kind[m] == "FREE"),
+        then=ask(m, h, a, "RENEWING"),
+        due=Due(runs(h) & (phase[h] == "BOUND") & room & (now < rebind_at[h]), renew_at[h])),
+
+    Action("rebind", "RFC 2131 §4.4.5 REBINDING, §4.3.2",
+        "{h} asks any server to extend {a}",
+        (h, m, a),
+        when=(runs(h), is_in(phase[h], "BOUND", "RENEWING", "REBINDING"), wants[h] == a,
+              now >= rebind_at[h], now < lease_end[h], kind[m] == "FREE"),
+        then=ask(m, h, a, "REBINDING"),
+        due=Due(runs(h) & is_in(phase[h], "BOUND", "RENEWING") & room & (now < lease_end[h]),
+                rebind_at[h])),
+
+    Action("extend", "RFC 2131 §4.4.5; RFC 5227 §2.1 where the address is gone",
+        "{h} receives DHCPACK: more time on {a}",
+        (h, m, a, skew),
+        when=(runs(h), renewing(h), wants[h] == a, kind[m] == "ACK", client[m] == h,
+              address[m] == a, recognised(m), measures(honoured(lease[m]), skew),
+              in_time(ends_by(h, m, first=False) + skew)),
+        then=(*take(h, a), *begin_lease(h, ends_by(h, m, first=False) + skew), *clear(m))),
+
+    Action("obey_nak", "RFC 2131 §3.1(5), §3.2(3), §4.4.5",
+        "{h} receives DHCPNAK and stops using any address",
+        (h, m),
+        when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(m),
+              first_ask(h) | (renewing(h) & heeded)),
+        then=(*start_over(h), *clear(m))),
+
+    Action("lapse", "RFC 2131 §4.4.5 MUST, §3.7; Q151387 SYMPTOMS, RESOLUTION",
+        "the lease of {h} lapses",
+        (h,),
+        when=(runs(h), leased(h), trigger != "NEVER", lapsed),
+        then=end_lease(h),
+        due=Due(runs(h) & leased(h) & (trigger != "NEVER"), lease_end[h] + late)),
+
+    Action("notify", "Q151387 SYMPTOMS; RFC 2131 §3.7",
+        "the notice of the lapse goes up on {h}",
+        (h,),
+        when=(runs(h), notice[h] == "DUE"),
+        then=(becomes(notice[h], ite(dialog, "SHOWN", lift("SILENT", NOTICE))),),
+        due=Due(runs(h) & (notice[h] == "DUE"), now)),
+
+    Action("acknowledge", "Q151387 SYMPTOMS",
+        "the user acknowledges the notice on {h}",
+        (h,),
+        when=(runs(h), notice[h] == "SHOWN"),
+        then=(becomes(notice[h], "SILENT"), *drop_if(overstays(h, "ACKNOWLEDGE"), h)),
+        due=Due(runs(h) & (notice[h] == "SHOWN") & overstays(h, "ACKNOWLEDGE") & acknowledges,
+                lease_end[h] + late + patience())),
+
+    Action("relinquish", "Q151387 CAUSE: \"if it fails to get a new lease as well\"",
+        "{h} fails to get a new lease and relinquishes the address",
+        (h,),
+        when=(runs(h), overstays(h, "RETRY")),
+        then=drop_if(TRUE, h),
+        due=Due(runs(h) & overstays(h, "RETRY"), lease_end[h] + late + patience())),
+
+    Action("release", "RFC 2131 §3.1(6), §4.4.6",
+        "{h} stops using {a} and sends DHCPRELEASE",
+        (h, m, a),
+        when=(runs(h), releases, is_in(phase[h], "BOUND", "RENEWING", "REBINDING"), wants[h] == a,
+              now < lease_end[h], kind[m] == "FREE"),
+        then=(*start_over(h), *send(m, h, "RELEASE", a))),
+
+    Action("reboot", "RFC 2131 §3.2(1), §4.3.2 INIT-REBOOT",
+        "{h}, restarted, asks to go on with {a}",
+        (h, m, a),
+        when=(runs(h), phase[h] == "INIT_REBOOT", wants[h] == a, kind[m] == "FREE"),
+        then=ask(m, h, a, "REBOOTING")),
+
+    Action("keep_remainder", "RFC 2131 §3.2(3) MAY; RFC 5227 §2.1",
+        "{h}, unanswered, goes on with {a} for what remains of its lease",
+        (h, a),
+        when=(runs(h), phase[h] == "REBOOTING", wants[h] == a, in_time(lease_end[h])),
+        then=(*take(h, a), becomes(asked[h], UNSET), becomes(kernel_end[h], lease_end[h] - margin))),
+)  # fmt: skip

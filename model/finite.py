@@ -1,0 +1,345 @@
+"""The finite reading: the lease table as a Python function from a state to its successors.
+
+Theory of operation.  Sorts are ranges, quantifiers are unrolled, constants are folded, and what
+remains of the table is written out as Python source, one `if` for each row and binding, and
+compiled.  A state is a flat tuple in the order of `Instance.slots`: enumerations are indices into
+their sort, references are indices or -1 (none), instants are whole ticks relative to `now`, which
+is therefore 0 and not stored; `None` is an unset instant, and comparing it raises.
+
+Time is infinite, states are not: after `tick` every instant is shifted, and one that lies more than
+`Bounds.past` ticks back stays there.  This loses nothing if no guard tells apart two instants that
+far back: `Bounds.past` must exceed the sum of all durations that a guard may add to an instant.
+`past_needed` gives that sum.
+
+What it does not know: more datagrams in flight than slots, other lease lengths than
+`Bounds.lengths`, fractions of a tick.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from holdover.model.expr import (
+    BOOL,
+    DURATION,
+    INSTANT,
+    Action,
+    Effect,
+    Expr,
+    Reading,
+    Sort,
+    Variable,
+)
+from holdover.model.table import Table
+from holdover.model.words import ADDRESS, HOST, MESSAGE, NOW
+
+Value = bool | int | Fraction | None
+State = tuple[Value, ...]
+Constants = Mapping[str, object]
+Successors = Callable[[State], list[tuple[int, State]]]
+
+NONE = -1
+INITIAL: Mapping[str, object] = {"true": True, "false": False, "unset": None, "none": NONE}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much of the infinite model is looked at; no meaning of the table depends on it."""
+
+    hosts: int
+    addresses: int
+    messages: int
+    lengths: tuple[int, ...]
+    skews: tuple[int, ...]
+    past: int
+
+    def size(self, sort: Sort) -> int:
+        """How many members an index sort has."""
+        return {HOST: self.hosts, ADDRESS: self.addresses, MESSAGE: self.messages}[sort]
+
+    def domain(self, name: Expr) -> Sequence[int]:
+        """The values a parameter takes."""
+        if name.sort.indexes:
+            return range(self.size(name.sort))
+        return {"length": self.lengths, "skew": self.skews, "passing": (1,)}[str(name.args[0])]
+
+
+@dataclass(frozen=True)
+class Label:
+    """An edge: which row fired, and for what."""
+
+    action: Action
+    binding: tuple[int, ...]
+
+    def __str__(self) -> str:
+        given = ", ".join(
+            f"{p.args[0]}={v}" for p, v in zip(self.action.given, self.binding, strict=True)
+        )
+        return f"{self.action.name}({given})"
+
+
+@dataclass(frozen=True)
+class Code:
+    """Python source, or a value that is already known."""
+
+    text: str
+    known: bool = False
+    value: Value = None
+
+
+def known(value: Value) -> Code:
+    """The code of a value."""
+    return Code(repr(value), True, value)
+
+
+BINARY: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "eq": ("==", lambda x, y: x == y),
+    "lt": ("<", lambda x, y: x < y),
+    "le": ("<=", lambda x, y: x <= y),
+    "add": ("+", lambda x, y: x + y),
+    "sub": ("-", lambda x, y: x - y),
+    "mul": ("*", lambda x, y: x * y),
+    "div": ("/", lambda x, y: Fraction(x) / y),
+}
+
+
+class Source(Reading[Code]):
+    """Terms as Python source over the tuples `s` (before) and `t` (after)."""
+
+    def __init__(self, slots: Mapping[tuple[str, int], int], constants: Constants, bounds: Bounds):
+        self.slots, self.constants, self.bounds = slots, constants, bounds
+        self.tuple_name = "s"
+
+    def leaf(self, term: Expr) -> Code:
+        if term.op == "none":
+            return known(NONE if term.sort.indexes else None)
+        value = term.args[0]
+        if term.op == "constant":
+            value = self.constants[str(value)]
+        if isinstance(value, str):
+            return known(term.sort.values.index(value))
+        assert isinstance(value, bool | int | Fraction)
+        return known(value)
+
+    def state(self, variable: Variable, at: Sequence[Code]) -> Code:
+        if variable is NOW:
+            return known(0)
+        member = at[0].value if at else 0
+        assert isinstance(member, int)
+        return Code(f"{self.tuple_name}[{self.slots[variable.name, member]}]")
+
+    def every(self, bound: Expr, body: Callable[[Code], Code]) -> Code:
+        return self._join("and", [body(known(i)) for i in range(self.bounds.size(bound.sort))])
+
+    def after(self, term: Expr, bound: Mapping[Expr, Code]) -> Code:
+        if term.sort is INSTANT:
+            raise TypeError("instants before and after a step are counted from different zeros")
+        self.tuple_name = "t"
+        try:
+            return self.read(term, bound)
+        finally:
+            self.tuple_name = "s"
+
+    def node(self, term: Expr, args: Sequence[Callable[[], Code]]) -> Code:
+        if term.op in ("and", "or"):
+            return self._join(term.op, (arg() for arg in args))
+        if term.op == "not":
+            inner = args[0]()
+            return known(not inner.value) if inner.known else Code(f"(not {inner.text})")
+        if term.op == "ite":
+            condition = args[0]()
+            if condition.known:
+                return args[1]() if condition.value else args[2]()
+            then, otherwise = args[1](), args[2]()
+            if then == otherwise:
+                return then
+            return Code(f"({then.text} if {condition.text} else {otherwise.text})")
+        symbol, function = BINARY[term.op]
+        left, right = args[0](), args[1]()
+        if left.known and right.known:
+            return known(function(left.value, right.value))
+        if term.op in ("mul", "div") and right.known and right.value == 1:
+            return left
+        if term.op in ("add", "sub") and right.known and right.value == 0:
+            return left
+        return Code(f"({left.text} {symbol} {right.text})")
+
+    def _join(self, word: str, parts: Iterator[Code] | list[Code]) -> Code:
+        stop = word == "or"
+        open_parts = []
+        for part in parts:
+            if part.known and bool(part.value) is stop:
+                if not open_parts:
+                    return part
+                open_parts.append(part)
+                break
+            if not part.known:
+                open_parts.append(part)
+        if not open_parts:
+            return known(not stop)
+        if len(open_parts) == 1:
+            return open_parts[0]
+        return Code("(" + f" {word} ".join(part.text for part in open_parts) + ")")
+
+
+class Instance:
+    """A table with everything fixed: constants and bounds.  Its states are tuples."""
+
+    def __init__(self, table: Table, constants: Constants, bounds: Bounds):
+        self.table, self.constants, self.bounds = table, constants, bounds
+        self.slots: list[tuple[Variable, int]] = [
+            (variable, member)
+            for variable in table.variables
+            if variable is not NOW
+            for member in range(bounds.size(variable.index) if variable.index else 1)
+        ]
+        self.place = {(v.name, member): i for i, (v, member) in enumerate(self.slots)}
+        self.source = Source(self.place, constants, bounds)
+        self.initial: State = tuple(self._initial(v) for v, _ in self.slots)
+        self.labels: list[Label] = []
+        self.text = self._write()
+        self.successors: Successors = self._compile(self.text, "successors")
+
+    def _initial(self, variable: Variable) -> Value:
+        if variable.initial in variable.sort.values:
+            return variable.sort.values.index(variable.initial)
+        value = INITIAL[variable.initial]
+        assert value is None or isinstance(value, int)
+        return value
+
+    def predicate(self, term: Expr) -> Callable[[State], bool]:
+        """A property of states as a function."""
+        code = self.source.read(term, {}).text
+        return self._compile(f"def predicate(s):\n    return {code}\n", "predicate")  # type: ignore[no-any-return]
+
+    def step_predicate(self, term: Expr) -> Callable[[State, State], bool]:
+        """A property of steps as a function of the states before and after."""
+        code = self.source.read(term, {}).text
+        return self._compile(f"def predicate(s, t):\n    return {code}\n", "predicate")  # type: ignore[no-any-return]
+
+    def source_of(self, term: Expr, binding: Mapping[Expr, int]) -> str:
+        """A term as Python source over a state `s`."""
+        return self.source.read(term, {p: known(v) for p, v in binding.items()}).text
+
+    def largest(self, cases: Sequence[tuple[str, str]]) -> Callable[[State], int | None]:
+        """The largest value among (condition, value) sources that apply; None if none does."""
+        lines = "".join(f"    if {c}: found.append({v})\n" for c, v in cases)
+        text = f"def largest(s):\n    found = []\n{lines}    return max(found, default=None)\n"
+        return self._compile(text, "largest")  # type: ignore[no-any-return]
+
+    def _compile(self, text: str, name: str) -> Any:
+        scope: dict[str, Any] = {"Fraction": Fraction}
+        exec(compile(text, f"<{name}>", "exec"), scope)
+        return scope[name]
+
+    def _write(self) -> str:
+        lines = ["def successors(s):", "    out = []"]
+        for action in self.table.actions:
+            for binding in itertools.product(*(self.bounds.domain(p) for p in action.given)):
+                lines += self._row(action, binding)
+        return "\n".join([*lines, "    return out", ""])
+
+    def _row(self, action: Action, binding: tuple[int, ...]) -> list[str]:
+        bound = {p: known(v) for p, v in zip(action.given, binding, strict=True)}
+        guard = self.source._join("and", (self.source.read(w, bound) for w in action.when))
+        if guard.known and not guard.value:
+            return []
+        label = len(self.labels)
+        self.labels.append(Label(action, binding))
+        body = ["t = list(s)"]
+        passed = 0
+        for effect in action.then:
+            if effect.variable is NOW:
+                value = self.source.read(effect.value, bound).value
+                assert isinstance(value, int)
+                passed = value
+            else:
+                body += self._effect(effect, bound)
+        if passed:
+            body += self._shift(passed)
+        body.append(f"out.append(({label}, tuple(t)))")
+        return [f"    if {guard.text}:", *("        " + line for line in body)]
+
+    def _effect(self, effect: Effect, bound: dict[Expr, Code]) -> list[str]:
+        if effect.every:
+            assert effect.at is not None
+            members = [{**bound, effect.at: known(i)} for i in self.bounds.domain(effect.at)]
+        else:
+            members = [bound]
+        lines = []
+        for at in members:
+            where = self.source.read(effect.where, at)
+            if where.known and not where.value:
+                continue
+            member = self.source.read(effect.at, at).value if effect.at is not None else 0
+            assert isinstance(member, int)
+            value = self.source.read(effect.value, at).text
+            line = f"t[{self.place[effect.variable.name, member]}] = {value}"
+            lines.append(line if where.known else f"if {where.text}: {line}")
+        return lines
+
+    def _shift(self, passed: int) -> list[str]:
+        lines = []
+        for (name, _), i in self.place.items():
+            if self.variable(name).sort is INSTANT:
+                lines.append(f"if (v := t[{i}]) is not None: t[{i}] = max(v - {passed}, -{self.bounds.past})")
+        return lines
+
+    def variable(self, name: str) -> Variable:
+        """The variable of that name."""
+        return next(v for v in self.table.variables if v.name == name)
+
+    def describe(self, state: State) -> dict[str, object]:
+        """A state with the words of the table, for people and for JSON."""
+        shown: dict[str, object] = {}
+        for (variable, member), value in zip(self.slots, state, strict=True):
+            at = f"[{name_of(variable.index, member)}]" if variable.index else ""
+            shown[variable.name + at] = self.show(variable.sort, value)
+        return shown
+
+    def show(self, sort: Sort, value: Value) -> object:
+        """A value as people write it."""
+        if sort.values and isinstance(value, int):
+            return sort.values[value]
+        if sort.indexes:
+            return None if value == NONE else name_of(sort, value)
+        return value
+
+
+def name_of(sort: Sort | None, member: object) -> str:
+    """h1, h2, ... for hosts; a1, ... for addresses; m1, ... for datagrams."""
+    assert sort is not None and isinstance(member, int)
+    return f"{sort.name[0].lower()}{member + 1}"
+
+
+ADDED = ("grace", "delay", "late", "probe_time", "kernel_late", "margin", "step")
+
+
+def past_needed(constants: Constants) -> int:
+    """Ticks into the past that a guard could still tell apart: all that is ever added up, and one.
+
+    A lease as the client honours it, and everything that may delay its count or its end.
+    """
+    duration = {name: value for name, value in constants.items() if isinstance(value, int)}
+    honoured = max(duration["full"], duration["floor"])
+    patience = max(duration["retries_for"], duration["acknowledge_within"])
+    return honoured + patience + sum(duration[name] for name in ADDED) + 1
+
+
+def bounds_for(
+    constants: Constants, hosts: int, addresses: int, messages: int, *, past: int = 0
+) -> Bounds:
+    """The bounds of an instance of this size: lease lengths, what drift can add, how far back."""
+    full, least = int(str(constants["full"])), int(str(constants["least"]))
+    drift = Fraction(str(constants["drift"]))
+    lengths = (full,) if least == full else (least, full)
+    longest = max(full, int(str(constants["floor"])))
+    late = int(longest * drift / (1 - drift)) if drift else 0
+    early = int(longest * drift / (1 + drift)) if drift else 0
+    skews = tuple(range(-early, late + 1))
+    return Bounds(hosts, addresses, messages, lengths, skews, max(past, past_needed(constants)))
+

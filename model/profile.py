@@ -1,0 +1,271 @@
+"""Clients and their surroundings as data: what a run of the lease table holds fixed.
+
+A `Profile` is one client, read from TOML; its keys are the constants of `words.py`.  An
+`Environment` is the lease, the server, the network, and which faults happen.  Times are seconds
+(exact fractions); `constants` turns both into the numbers of a reading, in seconds or in ticks.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
+from importlib import resources
+from math import ceil
+from pathlib import Path
+
+from holdover.model.expr import BOOL, DURATION, Expr
+from holdover.model.words import CONSTANTS, MEANINGS
+
+Seconds = Fraction
+
+
+class BadInput(ValueError):
+    """Something the user gave cannot be used; the message says what, where and what to do."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A client as the lease table sees it; the defaults are RFC 2131's."""
+
+    name: str
+    title: str = ""
+    sources: tuple[str, ...] = ()
+    notes: str = ""
+    anchor: str = "REQUEST"
+    floor: Seconds = Seconds(0)
+    late: Seconds = Seconds(0)
+    trigger: str = "LAPSE"
+    retries_for: Seconds = Seconds(0)
+    dialog: bool = False
+    enforcer: str = "PROCESS"
+    kernel_late: Seconds = Seconds(0)
+    margin: Seconds = Seconds(0)
+    clock: str = "BOOTTIME"
+    checks_xid: bool = True
+    heeds_nak: str = "ALWAYS"
+    probes: bool = False
+    probe_time: Seconds = Seconds(0)
+    restart: str = "REMOVE"
+    releases: bool = False
+
+    def facts(self) -> dict[str, object]:
+        """The constants of the table that the client fixes."""
+        return {name: getattr(self, name) for name in FACTS}
+
+    def to_toml(self) -> str:
+        """The profile as a file to start from, each key with its meaning."""
+        lines = [f"name = {quoted(self.name)}", f"title = {quoted(self.title)}"]
+        sources = ", ".join(quoted(source) for source in self.sources)
+        lines += [f"sources = [{sources}]"]
+        if self.notes:
+            lines.append(f"notes = {quoted(self.notes)}")
+        lines.append("")
+        for name in FACTS:
+            value, sort = getattr(self, name), CONSTANTS[name].sort
+            choices = f": {' | '.join(v.lower() for v in sort.values)}" if sort.values else ""
+            unit = " (seconds)" if sort is DURATION else ""
+            lines.append(f"{name} = {toml_value(value):<15} # {MEANINGS[name][0]}{unit}{choices}")
+        return "\n".join(lines) + "\n"
+
+
+TEXTS = ("name", "title", "sources", "notes")
+FACTS = tuple(f.name for f in fields(Profile) if f.name not in TEXTS)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The lease, the server, the network and the faults; the defaults are a perfect world.
+
+    `acknowledge_within` is None where the user may never answer.
+    """
+
+    lease: Seconds = Seconds(3600)
+    shortest: Seconds | None = None
+    grace: Seconds = Seconds(0)
+    drift: Fraction = Fraction(0)
+    delay: Seconds = Seconds(0)
+    acknowledge_within: Seconds | None = Seconds(0)
+    step: Seconds = Seconds(0)
+    server_probes: bool = False
+    durable: bool = False
+    broadcasts_nak: bool = True
+    in_order: bool = True
+    faults: frozenset[str] = field(default_factory=frozenset)
+
+    def facts(self) -> dict[str, object]:
+        """The constants of the table that the surroundings fix."""
+        shortest = self.lease if self.shortest is None else self.shortest
+        return {
+            "full": self.lease,
+            "least": shortest,
+            "after_t1": self.lease / 2,
+            "after_t2": self.lease / 8,
+            "grace": self.grace,
+            "drift": self.drift,
+            "delay": self.delay,
+            "acknowledge_within": self.acknowledge_within or Seconds(0),
+            "acknowledges": self.acknowledge_within is not None,
+            "step": self.step,
+            "server_probes": self.server_probes,
+            "durable": self.durable,
+            "broadcasts_nak": self.broadcasts_nak,
+            "in_order": self.in_order,
+            **{name: name in self.faults for name in FAULTS},
+        }
+
+    def and_faults(self, *faults: str) -> Environment:
+        """The same surroundings with more faults."""
+        return replace(self, faults=self.faults | set(faults))
+
+
+FAULTS = (
+    "mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "restarts", "suspends", "steps",
+    "forgets", "shortens", "reuses_early", "forges", "rival",
+)  # fmt: skip
+
+
+def in_seconds(profile: Profile, environment: Environment) -> dict[str, object]:
+    """All constants of the table, durations in seconds, exactly."""
+    return {**profile.facts(), **environment.facts()}
+
+
+def in_ticks(profile: Profile, environment: Environment, tick: Seconds) -> dict[str, object]:
+    """All constants of the table, durations in ticks of `tick` seconds, rounded up.
+
+    Rounding up makes every client later and every fault longer: what holds in ticks need not hold
+    in seconds nor the reverse, so a collision found in ticks is confirmed in seconds (`realise`).
+    """
+    return {
+        name: ceil(value / tick) if CONSTANTS[name].sort is DURATION else value
+        for name, value in in_seconds(profile, environment).items()
+        if isinstance(value, Fraction | bool | str)
+    }
+
+
+# TOML --------------------------------------------------------------------------------------------
+
+
+def builtin_names() -> tuple[str, ...]:
+    """The profiles that come with the project."""
+    folder = resources.files("holdover.model") / "profiles"
+    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def load(name: str) -> Profile:
+    """A profile by its name, or from a TOML file if `name` looks like a path; BadInput if neither."""
+    if name.endswith(".toml") or "/" in name:
+        path = Path(name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"{name}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise BadInput(f"{name}: byte {error.start}: not UTF-8") from error
+        return parse(text, name, path.stem)
+    if name not in builtin_names():
+        raise BadInput(f"no profile {name!r}; {nearest(name, builtin_names())}")
+    text = (resources.files("holdover.model") / "profiles" / f"{name}.toml").read_text("utf-8")
+    return parse(text, f"profiles/{name}.toml", name)
+
+
+def nearest(word: str, known: tuple[str, ...]) -> str:
+    """A hint: the closest names, or all of them."""
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    return "nearest: " + ", ".join(close) if close else "there are: " + ", ".join(known)
+
+
+def parse(text: str, where: str, default_name: str) -> Profile:
+    """A profile from TOML text.  BadInput names the file, the line and the key."""
+    try:
+        data = tomllib.loads(text, parse_float=Fraction)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{where}: {error}") from error
+    values: dict[str, object] = {"name": default_name}
+    for key, value in data.items():
+        at = f"{where}: line {line_of(text, key)}: {key}"
+        if key in TEXTS:
+            values[key] = text_value(value, key, at)
+        elif key in FACTS:
+            values[key] = fact(value, CONSTANTS[key], at)
+        else:
+            raise BadInput(f"{at}: no such key; {nearest(key, TEXTS + FACTS)}")
+    profile = Profile(**values)  # type: ignore[arg-type]
+    problem = contradiction(profile)
+    if problem:
+        key, message = problem
+        raise BadInput(f"{where}: line {line_of(text, key)}: {key}: {message}")
+    return profile
+
+
+def text_value(value: object, key: str, at: str) -> object:
+    """A text key's value."""
+    if key == "sources":
+        if isinstance(value, list) and all(isinstance(v, str) for v in value):
+            return tuple(value)
+        raise BadInput(f"{at}: a list of texts is needed, not {value!r}")
+    if isinstance(value, str):
+        return value
+    raise BadInput(f"{at}: a text is needed, not {value!r}")
+
+
+def fact(value: object, word: Expr, at: str) -> object:
+    """A constant's value, checked against its sort."""
+    if word.sort is BOOL:
+        if isinstance(value, bool):
+            return value
+        raise BadInput(f"{at}: true or false is needed, not {value!r}")
+    if word.sort is DURATION:
+        if isinstance(value, bool) or not isinstance(value, int | Fraction):
+            raise BadInput(f"{at}: a number of seconds is needed, not {value!r}")
+        if value < 0:
+            raise BadInput(f"{at}: {value} is negative; a duration in seconds is needed")
+        return Fraction(value)
+    choices = word.sort.values
+    if isinstance(value, str) and value.upper() in choices:
+        return value.upper()
+    shown = tuple(choice.lower() for choice in choices)
+    hint = nearest(value.lower(), shown) if isinstance(value, str) else "there are: " + ", ".join(shown)
+    raise BadInput(f"{at}: {value!r} is no choice; {hint}")
+
+
+def contradiction(profile: Profile) -> tuple[str, str] | None:
+    """A key that contradicts another one, and why."""
+    if profile.anchor == "PROBE" and not profile.probes:
+        return "anchor", "counts from the end of probing, but probes = false"
+    if profile.probe_time and not profile.probes:
+        return "probe_time", "a probing time, but probes = false"
+    if profile.retries_for and profile.trigger != "RETRY":
+        return "retries_for", f'a time to retry, but trigger = "{profile.trigger.lower()}"'
+    if profile.enforcer == "PROCESS" and (profile.kernel_late or profile.margin):
+        key = "kernel_late" if profile.kernel_late else "margin"
+        return key, 'speaks of the kernel lifetime, but enforcer = "process"'
+    if profile.trigger == "ACKNOWLEDGE" and not profile.dialog:
+        return "trigger", "waits for an acknowledgement, but dialog = false"
+    return None
+
+
+def line_of(text: str, key: str) -> int:
+    """The line of a top-level key, counted from 1."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
+            return number
+    return 1
+
+
+def quoted(text: str) -> str:
+    """A TOML basic string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def toml_value(value: object) -> str:
+    """A fact as TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Fraction):
+        return str(value.numerator) if value.denominator == 1 else str(float(value))
+    return quoted(str(value).lower())

@@ -1,0 +1,89 @@
+"""What must hold: of every state, of every step, of some state, and in the end.
+
+`always` properties are terms over a state, `steps` over the state before and after; a reading
+decides what checks them.  `sometimes` guard against vacuity.  `eventually` properties are in
+`explore.py`, since they speak of whole runs.
+"""
+
+from dataclasses import dataclass
+
+from holdover.model.client import NO_ADDRESS, answers, leased
+from holdover.model.expr import DURATION, Expr, exists, following, forall, ite, lift
+from holdover.model.server import NOBODY
+from holdover.model.words import (
+    a, address, asleep, client, enforcer, g, h, holds, kernel_late, kind, late, lease_end, m,
+    margin, notice, now, owner, server_end,
+)  # fmt: skip
+
+ZERO = lift(0, DURATION)
+
+
+def declared_error() -> Expr:
+    """How late whatever removes the address may be, as the profile declares it."""
+    kernel = kernel_late - margin
+    return ite((enforcer == "KERNEL") & (late < kernel), kernel, late)
+
+
+@dataclass(frozen=True)
+class Property:
+    """A statement about states or steps, with the sentence it stands for."""
+
+    name: str
+    source: str
+    says: str
+    term: Expr
+
+
+EXCLUSIVE = Property(
+    "exclusive", "RFC 2131 §1.6",
+    "no address is in use by more than one host at a time",
+    forall(a, forall(h, forall(g, (answers(h, a) & answers(g, a)).implies(h == g)))),
+)  # fmt: skip
+
+WITHIN_LEASE = Property(
+    "within_lease", "RFC 2131 §4.4.5 MUST",
+    "no host holds past its own lease end, but for its declared enforcement error",
+    forall(h, ((holds[h] != NO_ADDRESS) & ~asleep[h]).implies(now <= lease_end[h] + declared_error())),
+)  # fmt: skip
+
+RELEASED_FIRST = Property(
+    "released_first", "Q151387 RESOLUTION",
+    "while a notice of a lapse is due or on the screen, the lapsed address is not held",
+    forall(h, ((notice[h] != "SILENT") & (holds[h] != NO_ADDRESS)).implies(leased(h))),
+)  # fmt: skip
+
+ALWAYS = (EXCLUSIVE, WITHIN_LEASE, RELEASED_FIRST)
+
+# A lease is given up by its client's RELEASE or DECLINE, which is the only datagram that goes then.
+_given_up = exists(
+    m,
+    ((kind[m] == "RELEASE") | (kind[m] == "DECLINE"))
+    & (client[m] == h)
+    & (address[m] == a)
+    & (following(kind[m]) == "FREE"),
+)
+
+ONE_COMMITMENT = Property(
+    "one_commitment", "RFC 2131 §2.2",
+    "a running lease ends only by its own client's RELEASE or DECLINE",
+    forall(h, forall(a, ((owner[a] == h) & (following(owner[a]) != h) & ~_given_up)
+                     .implies(server_end[a] < now))),
+)  # fmt: skip
+
+STEPS = (ONE_COMMITMENT,)
+
+holding_two = exists(
+    h, exists(g, (h != g) & (holds[h] != NO_ADDRESS) & (holds[g] != NO_ADDRESS) & (holds[h] != holds[g]))
+)
+SOMETIMES = (
+    Property("two addresses in use", "RFC 2131 §1.6",
+             "two hosts hold different addresses at once", holding_two),
+)  # fmt: skip
+
+moves = exists(h, exists(g, exists(a, (owner[a] == h) & (following(owner[a]) == g) & (h != g))))
+"""Of a step: an address goes from one host to another (a `sometimes` of steps)."""
+
+HOLDOVER_CASES = ((holds[h] == a) & (owner[a] == h) & ~asleep[h], now - server_end[a])
+"""When a host outstays the server's record of its lease, and by how much (design: *holdover*)."""
+
+__all__ = ["ALWAYS", "HOLDOVER_CASES", "NOBODY", "SOMETIMES", "STEPS", "Property", "moves"]

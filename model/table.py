@@ -1,0 +1,106 @@
+"""The lease table: all rows, and the row of time, whose guard is read off the others.
+
+`tick` lets time pass.  It may not pass the instant at which a prompt action is due, nor keep a
+datagram in flight longer than `delay`.  While a host sleeps, the clocks that stand still in suspend
+fall behind: their deadlines move away as fast as time passes.
+"""
+
+from dataclasses import dataclass
+
+from holdover.model.client import CLIENT_ACTIONS, NO_ADDRESS, first_ask, leased, renewing
+from holdover.model.expr import (
+    DURATION,
+    INSTANT,
+    TRUE,
+    Action,
+    Due,
+    Expr,
+    Variable,
+    becomes,
+    everywhere,
+    forall,
+    lift,
+    parameter,
+)
+from holdover.model.server import SERVER_ACTIONS
+from holdover.model.words import (
+    VARIABLES,
+    asked,
+    asleep,
+    clock,
+    h,
+    holds,
+    enforcer,
+    kernel_end,
+    lease_end,
+    m,
+    now,
+    rebind_at,
+    renew_at,
+)
+from holdover.model.world import WORLD_ACTIONS, in_flight
+
+passing = parameter("passing", DURATION)
+
+
+def not_overdue(due: Due, given: tuple[Expr, ...]) -> Expr:
+    """No instance of a prompt action would be overdue after `passing`."""
+    term = due.condition.implies(now + passing <= due.instant)
+    for name in reversed([name for name in given if name.sort.indexes]):
+        term = forall(name, term)
+    return term
+
+
+def tick(actions: tuple[Action, ...]) -> Action:
+    """The row of time for these rows."""
+    stopped = asleep[h] & (clock == "MONOTONIC")
+    shift = lift(0, DURATION) < passing
+    waits = [
+        not_overdue(action.due, tuple(p for p in action.given if mentions(action.due, p)))
+        for action in actions
+        if action.due is not None
+    ]
+    return Action(
+        "tick", "RFC 2131 §3.3; time passes, prompt actions first", "time passes", (passing,),
+        when=(shift, *waits, not_overdue(in_flight, (m,))),
+        then=(
+            becomes(now, now + passing),
+            *everywhere(h, stopped & (first_ask(h) | renewing(h)), becomes(asked[h], asked[h] + passing)),
+            *everywhere(h, stopped & leased(h),
+                        becomes(renew_at[h], renew_at[h] + passing),
+                        becomes(rebind_at[h], rebind_at[h] + passing)),
+            *everywhere(h, stopped & (leased(h) | (holds[h] != NO_ADDRESS)),
+                        becomes(lease_end[h], lease_end[h] + passing)),
+            *everywhere(h, asleep[h] & (enforcer == "KERNEL") & (holds[h] != NO_ADDRESS),
+                        becomes(kernel_end[h], kernel_end[h] + passing)),
+        ),
+    )  # fmt: skip
+
+
+def mentions(due: Due, name: Expr) -> bool:
+    """Whether the parameter occurs in the condition or the instant."""
+
+    def occurs(term: object) -> bool:
+        return term is name or (isinstance(term, Expr) and any(occurs(a) for a in term.args))
+
+    return occurs(due.condition) or occurs(due.instant)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Variables and rows.  Mutants are tables too: hence a value, not a module."""
+
+    variables: tuple[Variable, ...]
+    actions: tuple[Action, ...]
+
+    def action(self, name: str) -> Action:
+        """The row of that name."""
+        return next(action for action in self.actions if action.name == name)
+
+    def instants(self) -> tuple[Variable, ...]:
+        """The variables that are instants."""
+        return tuple(v for v in self.variables if v.sort is INSTANT)
+
+
+ROWS = CLIENT_ACTIONS + SERVER_ACTIONS + WORLD_ACTIONS
+LEASE_TABLE = Table(VARIABLES, (*ROWS, tick(ROWS)))

@@ -1,0 +1,227 @@
+"""The words of the lease table: its sorts, the state it speaks of, and what a run holds fixed.
+
+Every variable and constant names its source.  `Address` and `Host` are sets of any size; a reading
+decides how many members they have.  `Message` is a slot for a datagram in flight.
+"""
+
+from holdover.model.expr import (
+    BOOL,
+    DURATION,
+    INSTANT,
+    RATIO,
+    Expr,
+    Sort,
+    Variable,
+    constant,
+    lift,
+    parameter,
+)
+
+# Sorts -------------------------------------------------------------------------------------------
+
+HOST = Sort("Host", indexes=True)
+ADDRESS = Sort("Address", indexes=True)
+MESSAGE = Sort("Message", indexes=True)
+
+INDEX_SORTS = (HOST, ADDRESS, MESSAGE)
+
+ONE = lift(1, RATIO)
+
+PHASE = Sort(
+    "Phase",
+    (
+        "INIT",
+        "SELECTING",
+        "REQUESTING",
+        "PROBING",
+        "BOUND",
+        "RENEWING",
+        "REBINDING",
+        "INIT_REBOOT",
+        "REBOOTING",
+    ),
+)
+PROCESS = Sort("Process", ("RUNS", "FROZEN", "DEAD"))
+NOTICE = Sort("Notice", ("SILENT", "DUE", "SHOWN"))
+KIND = Sort("Kind", ("FREE", "DISCOVER", "OFFER", "REQUEST", "ACK", "NAK", "DECLINE", "RELEASE"))
+ANCHOR = Sort("Anchor", ("REQUEST", "ACK", "PROBE"))
+TRIGGER = Sort("Trigger", ("LAPSE", "ACKNOWLEDGE", "RETRY", "NEVER"))
+ENFORCER = Sort("Enforcer", ("PROCESS", "KERNEL"))
+HEED = Sort("Heed", ("ALWAYS", "UNICAST", "NEVER"))
+CLOCK = Sort("Clock", ("BOOTTIME", "MONOTONIC", "WALL"))
+RESTART = Sort("Restart", ("REMAINDER", "REMOVE", "LEAVE"))
+
+# State -------------------------------------------------------------------------------------------
+
+NOW = Variable("now", INSTANT, None, "0", "true time", "RFC 2131 §3.3")
+now = NOW()
+
+phase = Variable(
+    "phase", PHASE, HOST, "INIT", "the client's state in Figure 5, and PROBING between ACK and use",
+    "RFC 2131 §4.4 Figure 5; RFC 5227 §2.1",
+)  # fmt: skip
+process = Variable(
+    "process", PROCESS, HOST, "RUNS", "whether the client's process runs, is stopped, or is gone",
+    "RFC is silent; measured (frozen, kill -9)",
+)  # fmt: skip
+asleep = Variable(
+    "asleep", BOOL, HOST, "false", "the host is suspended: nothing runs and nothing answers ARP",
+    "RFC is silent; RFC 2131 §3.3 assumes clocks that run",
+)  # fmt: skip
+notice = Variable(
+    "notice", NOTICE, HOST, "SILENT", "what tells the user of the lapse: dialog, hook, event",
+    "Q151387 SYMPTOMS",
+)  # fmt: skip
+wants = Variable(
+    "wants", ADDRESS, HOST, "none", "the address asked for or leased (option 50, ciaddr)",
+    "RFC 2131 §4.3.2",
+)  # fmt: skip
+holds = Variable(
+    "holds", ADDRESS, HOST, "none", "the address configured on the interface: the kernel answers "
+    "ARP for it", "RFC 2131 §1.6; Q151387 SYMPTOMS",
+)  # fmt: skip
+asked = Variable(
+    "asked", INSTANT, HOST, "unset", "when the first DHCPREQUEST of the present exchange was sent",
+    "RFC 2131 §4.4.1, §4.4.5",
+)  # fmt: skip
+renew_at = Variable("renew_at", INSTANT, HOST, "unset", "T1", "RFC 2131 §4.4.5")
+rebind_at = Variable("rebind_at", INSTANT, HOST, "unset", "T2", "RFC 2131 §4.4.5")
+lease_end = Variable(
+    "lease_end", INSTANT, HOST, "unset", "when the client's clock shows the end of its lease",
+    "RFC 2131 §4.4.1, §4.4.5",
+)  # fmt: skip
+kernel_end = Variable(
+    "kernel_end", INSTANT, HOST, "unset", "when the address's kernel lifetime (valid_lft) is over",
+    "RFC is silent; Linux IFA_CACHEINFO",
+)  # fmt: skip
+stepped = Variable(
+    "stepped", BOOL, HOST, "false", "the wall clock was set back within this lease",
+    "RFC is silent; measured (clock step)",
+)  # fmt: skip
+
+serving = Variable(
+    "serving", BOOL, None, "true", "the server is available on the network", "Q151387 CAUSE"
+)
+owner = Variable(
+    "owner", HOST, ADDRESS, "none", "the host to which the server last committed the address",
+    "RFC 2131 §2.2, §4.3.1",
+)  # fmt: skip
+server_end = Variable(
+    "server_end", INSTANT, ADDRESS, "unset", "when the server's clock shows the end of that lease",
+    "RFC 2131 §4.3.1",
+)  # fmt: skip
+withheld = Variable(
+    "withheld", BOOL, ADDRESS, "false", "the server withholds a declined address",
+    "RFC 2131 §4.3.3",
+)  # fmt: skip
+
+kind = Variable("kind", KIND, MESSAGE, "FREE", "what is in flight here", "RFC 2131 Table 2")
+client = Variable(
+    "client", HOST, MESSAGE, "none", "the client it comes from or goes to", "RFC 2131 §2 chaddr"
+)
+address = Variable(
+    "address", ADDRESS, MESSAGE, "none", "yiaddr, ciaddr or option 50", "RFC 2131 §2, §4.3.2"
+)
+sent = Variable("sent", INSTANT, MESSAGE, "unset", "when it was sent", "RFC 2131 §4.4.1")
+lease = Variable("lease", DURATION, MESSAGE, "unset", "option 51 of an ACK", "RFC 2132 §9.2")
+current = Variable(
+    "current", BOOL, MESSAGE, "false", "it carries the xid of its client's present exchange",
+    "RFC 2131 §4.4.1",
+)  # fmt: skip
+
+VARIABLES = (
+    NOW, phase, process, asleep, notice, wants, holds, asked, renew_at, rebind_at, lease_end,
+    kernel_end, stepped, serving, owner, server_end, withheld, kind, client, address, sent, lease,
+    current,
+)  # fmt: skip
+
+# What a run holds fixed --------------------------------------------------------------------------
+
+MEANINGS: dict[str, tuple[str, str]] = {}
+CONSTANTS: dict[str, Expr] = {}
+
+
+def _fixed(name: str, sort: Sort, meaning: str, source: str) -> Expr:
+    MEANINGS[name] = (meaning, source)
+    CONSTANTS[name] = constant(name, sort)
+    return CONSTANTS[name]
+
+
+# The client, from its profile.
+anchor = _fixed("anchor", ANCHOR, "the instant the client counts its lease from", "RFC 2131 §4.4.1")
+floor = _fixed("floor", DURATION, "the shortest lease the client honours", "RFC is silent")
+late = _fixed("late", DURATION, "how late the process may act on its deadline", "RFC is silent")
+trigger = _fixed(
+    "trigger", TRIGGER, "what makes the process release the address", "RFC 2131 §4.4.5; Q151387"
+)
+retries_for = _fixed(
+    "retries_for", DURATION, "how long a lapsed client tries for a new lease while holding",
+    "Q151387 CAUSE, second sentence",
+)  # fmt: skip
+dialog = _fixed("dialog", BOOL, "the notice stays until it is acknowledged", "Q151387 SYMPTOMS")
+enforcer = _fixed(
+    "enforcer", ENFORCER, "what removes the address: the process alone, or the kernel as well",
+    "RFC is silent; Linux valid_lft",
+)  # fmt: skip
+kernel_late = _fixed("kernel_late", DURATION, "how late the kernel may remove it", "measured")
+margin = _fixed("margin", DURATION, "how early the kernel lifetime is set", "RFC is silent")
+clock = _fixed("clock", CLOCK, "the clock of the client's deadline", "RFC 2131 §3.3")
+checks_xid = _fixed("checks_xid", BOOL, "replies with a foreign xid are discarded", "§4.4.1")
+heeds_nak = _fixed(
+    "heeds_nak", HEED, "which DHCPNAK ends a lease in use", "RFC 2131 §4.3.2, Figure 5; measured"
+)
+probes = _fixed("probes", BOOL, "the client probes an address before use", "RFC 5227 §2.1")
+probe_time = _fixed("probe_time", DURATION, "how long probing lasts at most", "RFC 5227 §1.1")
+restart = _fixed(
+    "restart", RESTART, "what a restarted process does with the address it finds",
+    "RFC 2131 §3.2(3)",
+)  # fmt: skip
+releases = _fixed("releases", BOOL, "the client may send DHCPRELEASE", "RFC 2131 §4.4.6")
+
+# The lease and the server.
+least = _fixed("least", DURATION, "the shortest lease the server grants", "RFC 2131 §4.3.1")
+full = _fixed("full", DURATION, "the longest lease the server grants", "RFC 2131 §4.3.1")
+after_t1 = _fixed("after_t1", DURATION, "from T1 to the lease end", "RFC 2131 §4.4.5")
+after_t2 = _fixed("after_t2", DURATION, "from T2 to the lease end", "RFC 2131 §4.4.5")
+grace = _fixed("grace", DURATION, "how long the server waits after its lease end", "RFC is silent")
+server_probes = _fixed("server_probes", BOOL, "the server probes before it offers", "§3.1(2)")
+broadcasts_nak = _fixed("broadcasts_nak", BOOL, "DHCPNAK is broadcast", "RFC 2131 §4.3.2")
+durable = _fixed("durable", BOOL, "the server's leases survive its restart", "RFC 2131 §4")
+
+# The world.
+drift = _fixed("drift", RATIO, "every clock runs within 1 ± this rate", "RFC 2131 §3.3")
+delay = _fixed("delay", DURATION, "how long a datagram is in flight at most", "RFC is silent")
+acknowledge_within = _fixed(
+    "acknowledge_within", DURATION, "how late the user, or a hook, answers at most", "Q151387"
+)
+acknowledges = _fixed("acknowledges", BOOL, "the user answers in time; else perhaps never", "Q151387")
+step = _fixed("step", DURATION, "how far the wall clock is set back", "RFC is silent")
+in_order = _fixed(
+    "in_order", BOOL, "a client's DISCOVER does not overtake its own RELEASE or DECLINE",
+    "RFC 2131 §3.1(5): wait ten seconds after DECLINE; silent for RELEASE",
+)  # fmt: skip
+
+# Which faults happen at all; each guards its rows.
+mutes = _fixed("mutes", BOOL, "the server falls silent", "Q151387 CAUSE")
+loses = _fixed("loses", BOOL, "datagrams are lost", "RFC 2131 §4.1")
+duplicates = _fixed("duplicates", BOOL, "datagrams are duplicated", "RFC 2131 §4.1")
+freezes = _fixed("freezes", BOOL, "a process is frozen", "measured")
+thaws = _fixed("thaws", BOOL, "a frozen process runs again", "measured")
+crashes = _fixed("crashes", BOOL, "a process is killed", "measured")
+restarts = _fixed("restarts", BOOL, "a killed process is started again", "RFC 2131 §3.2")
+suspends = _fixed("suspends", BOOL, "a host is suspended and resumed", "measured")
+steps = _fixed("steps", BOOL, "the wall clock is set back", "measured")
+forgets = _fixed("forgets", BOOL, "the server restarts without its leases", "RFC 2131 §4")
+shortens = _fixed("shortens", BOOL, "a renewal may shorten the lease", "RFC 2131 §3.3")
+reuses_early = _fixed("reuses_early", BOOL, "the server reuses before its lease end", "§2.2")
+forges = _fixed("forges", BOOL, "somebody else sends a client's RELEASE", "RFC 2131 §7")
+rival = _fixed("rival", BOOL, "a second server grants from the same pool", "RFC 2131 §2.2")
+
+# Names for the things an action speaks of.
+h = parameter("h", HOST)
+g = parameter("g", HOST)
+a = parameter("a", ADDRESS)
+m = parameter("m", MESSAGE)
+n = parameter("n", MESSAGE)
+length = parameter("length", DURATION)
+skew = parameter("skew", DURATION)

@@ -1,0 +1,140 @@
+"""What is installed as `holdover`, and that installer, ruff and mypy speak of the same files."""
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("model", "proofs", "reference")
+SOURCES = {file.relative_to(ROOT) for part in PARTS for file in (ROOT / part).rglob("*.py")}
+DATA = {Path(part, "py.typed") for part in PARTS} | {
+    file.relative_to(ROOT) for file in (ROOT / "model" / "profiles").glob("*.toml")
+}
+
+
+def run(*command: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def output(*command: str | Path) -> str:
+    """What a command prints; the test fails when the command does."""
+    done = run(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy to build in: the work tree's build/ may hold files of an older build."""
+    copy = tmp_path_factory.mktemp("tree")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    for part in PARTS:
+        shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(tree: Path) -> Path:
+    output(sys.executable, "-m", "build", "--wheel", "--no-isolation", tree)
+    (built,) = (tree / "dist").iterdir()
+    return built
+
+
+def test_wheel_has_every_source_and_data_file_and_no_other(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        packed = {Path(name) for name in archive.namelist()}
+    code = {path for path in packed if not path.parts[0].endswith(".dist-info")}
+    assert code == {Path("holdover") / path for path in SOURCES | DATA}
+    assert any(path.suffix == ".toml" for path in code), "no profile: the glob finds none"
+
+
+def test_wheel_has_licence_and_command(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        info = f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info"
+        assert archive.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+        commands = archive.read(f"{info}/entry_points.txt").decode()
+    assert "holdover = holdover.reference.cli:main" in commands.splitlines()
+
+
+@pytest.mark.parametrize("editable", [False, True], ids=["regular", "editable"])
+def test_install_imports_every_module_and_runs(
+    tree: Path, wheel: Path, tmp_path: Path, editable: bool
+) -> None:
+    venv.create(tmp_path, symlinks=True)
+    python = tmp_path / "bin" / "python"
+    site = Path(
+        output(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    )
+    # The dependencies come from the environment that runs the tests: no network. As a path
+    # inside a .pth file it brings its packages, but not its own editable install of holdover.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    pip = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "-q",
+        "--no-index",
+        "--no-deps",
+    )
+    output(*pip, *(("--no-build-isolation", "-e", tree) if editable else (wheel,)))
+
+    modules = sorted(
+        ".".join(("holdover", *path.with_suffix("").parts))
+        for path in SOURCES
+        if path.stem not in ("__init__", "__main__")
+    )
+    home = tree if editable else site / "holdover"
+    script = (
+        "import importlib, sys\nfor m in sys.argv[1:]: print(importlib.import_module(m).__file__)"
+    )
+    files = output(python, "-I", "-c", script, *modules).splitlines()
+    assert files == [str(home / Path(*m.split(".")[1:])) + ".py" for m in modules]
+    assert "Usage: holdover" in output(tmp_path / "bin" / "holdover", "--help")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_ruff_bans_import_by_directory_name(part: str) -> None:
+    """`import model` would load a second copy, and only from the right directory."""
+    ruff = (sys.executable, "-m", "ruff", "check", "--stdin-filename", "tests/planted.py")
+    planted = run(*ruff, "-", stdin=f'"""Planted."""\n\nimport {part}\n\n{part}.run()\n')
+    assert planted.returncode == 1
+    assert f"`{part}` is banned" in planted.stdout
+    proper = f'"""Planted."""\n\nfrom holdover import {part}\n\n{part}.run()\n'
+    assert run(*ruff, "-", stdin=proper).returncode == 0
+
+
+def test_mypy_sees_every_source_and_test() -> None:
+    """A namespace package is easily checked in part only, and reported as a success."""
+    report = run(sys.executable, "-m", "mypy").stdout
+    checked = re.search(r"(\d+) source files?\b", report)
+    assert checked, report
+    assert int(checked[1]) == len(SOURCES) + len(list((ROOT / "tests").rglob("*.py")))
+
+
+def test_lock_names_versions_and_hashes_only() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert not re.search(r"://|--(index-url|extra-index-url|find-links)\b", lock)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    for requirement in wanted:
+        name = re.split(r"[^\w.-]", requirement)[0]
+        assert re.search(rf"^{name}==\S+ \\\n    --hash=sha256:", lock, re.MULTILINE), name
