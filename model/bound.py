@@ -12,12 +12,13 @@ client begins to count, and *overhang* how long after its own lease end the addr
 For a client that counts from the REQUEST and acts at once this is 2 x drift x lease / (1 - drift).
 """
 
-from holdover.model.client import honoured, patience
+from holdover.model.client import honoured
 from holdover.model.expr import DURATION, RATIO, Expr, ite, lift
 from holdover.model.words import (
-    ONE, acknowledges, anchor, checks_xid, clock, crashes, delay, drift, enforcer, forges, forgets,
-    freezes, full, kernel_late, late, least, margin, probe_time, probes, releases, reuses_early,
-    rival, shortens, step, steps, suspends, thaws, trigger,
+    ONE, acknowledge_within, acknowledges, anchor, checks_xid, clock, crashes, delay, dialog, drift,
+    enforcer, forges, forgets,
+    freezes, full, kernel_late, late, least, margin, probe_time, probes, releases, restarts,
+    retries_for, reuses_early, rival, shortens, step, steps, suspends, thaws, trigger,
 )  # fmt: skip
 
 ZERO = lift(0, DURATION)
@@ -27,21 +28,25 @@ ZERO = lift(0, DURATION)
 process_acts = (
     ~freezes
     & ~crashes
-    & ~(suspends & (clock != "BOOTTIME"))
+    & ~(suspends & ((clock != "BOOTTIME") | (trigger != "LAPSE")))
     & (
         (trigger == "LAPSE")
         | (trigger == "RETRY")
         | ((trigger == "ACKNOWLEDGE") & acknowledges)
     )
 )
-kernel_acts = (enforcer == "KERNEL") & ~suspends
-anchor_is_bounded = ((anchor == "REQUEST") | ~(freezes & thaws)) & (
-    checks_xid | ~(releases | probes)
+kernel_acts = (enforcer == "KERNEL") & ~suspends & ~(steps & (clock == "WALL") & restarts)
+anchor_is_bounded = (checks_xid & ((anchor == "REQUEST") | ~(freezes & thaws))) | (
+    ~checks_xid & ~freezes & ~releases & ~probes
 )
 
 process_overhang = (
     late
-    + ite(trigger == "LAPSE", ZERO, patience())
+    + ite(
+        trigger == "RETRY",
+        retries_for,
+        ite((trigger == "ACKNOWLEDGE") & acknowledges, acknowledge_within, ZERO),
+    )
     + ite(steps & (clock == "WALL"), step, ZERO)
 )
 kernel_overhang = kernel_late - margin
@@ -63,7 +68,7 @@ anchor_delay = ite(
 overhang = ite(
     process_acts & kernel_acts,
     ite(process_overhang < kernel_overhang, process_overhang, kernel_overhang),
-    ite(process_acts, process_overhang, kernel_overhang),
+    ite(kernel_acts, kernel_overhang, process_overhang),
 )
 
 granted = ite(shortens, least, full)
@@ -85,5 +90,6 @@ PREMISES = (
     ZERO < least,
     least <= full,
     shortens | (least == full),
+    (trigger == "ACKNOWLEDGE").implies(dialog),
 )
 """What the bound assumes: one lease length, unless renewals may shorten it."""

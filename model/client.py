@@ -11,6 +11,7 @@ exchange.
 """
 
 from holdover.model.expr import (
+    FALSE,
     TRUE,
     Action,
     Due,
@@ -189,6 +190,7 @@ def drop_if(condition: Expr, h: Expr) -> tuple[Effect, ...]:
         becomes(holds[h], ite(condition, NO_ADDRESS, holds[h])),
         becomes(lease_end[h], ite(condition, UNSET, lease_end[h])),
         becomes(kernel_end[h], ite(condition, UNSET, kernel_end[h])),
+        becomes(stepped[h], ite(condition, FALSE, stepped[h])),
     )
 
 
@@ -267,7 +269,8 @@ CLIENT_ACTIONS = (
     Action("use", "RFC 5227 §2.1.1; RFC 2131 §3.1(5)",
         "no probe was answered: {h} uses {a}",
         (h, a),
-        when=(runs(h), phase[h] == "PROBING", wants[h] == a, in_time(lease_end[h]), ~conflict(h, a)),
+        when=(runs(h), phase[h] == "PROBING", wants[h] == a, now < lease_end[h],
+              (enforcer == "KERNEL").implies(now < kernel_end[h]), ~conflict(h, a)),
         then=(becomes(phase[h], "BOUND"), becomes(holds[h], a))),
 
     Action("decline", "RFC 2131 §3.1(5) MUST; RFC 5227 §2.1.1",

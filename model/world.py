@@ -15,7 +15,7 @@ from holdover.model.client import (
     runs,
     start_over,
 )
-from holdover.model.expr import Action, Due, Expr, becomes, forall, is_in, ite, lift
+from holdover.model.expr import FALSE, Action, Due, Expr, becomes, forall, is_in, ite, lift
 from holdover.model.words import (
     PHASE,
     a, address, asked, asleep, client, clock, crashes, current, delay, duplicates, freezes, enforcer, h,
@@ -106,7 +106,8 @@ WORLD_ACTIONS = (
               becomes(renew_at[h], ite(remembers, renew_at[h], UNSET)),
               becomes(rebind_at[h], ite(remembers, rebind_at[h], UNSET)),
               becomes(lease_end[h], ite(remembers | (restart == "LEAVE"), lease_end[h], UNSET)),
-              becomes(kernel_end[h], ite(remembers | (restart == "LEAVE"), kernel_end[h], UNSET)))),
+              becomes(kernel_end[h], ite(remembers | (restart == "LEAVE"), kernel_end[h], UNSET)),
+              becomes(stepped[h], ite(remembers | (restart == "LEAVE"), stepped[h], FALSE)))),
 
     Action("suspend", "RFC is silent; measured",
         "{h} is suspended",

@@ -1,14 +1,16 @@
-"""The parametric reading: the lease table in first-order logic over the reals, for Z3 and cvc5.
+"""The parametric reading: the lease table in first-order logic over the reals.
 
 Hosts, addresses and datagrams are uninterpreted sorts of any size with a distinguished `none`;
-`forall` is a quantifier; instants, durations and ratios are reals.  A state variable is a function;
-its value after a step is a term over the state before it, so there are no frame axioms.
+`forall` is a quantifier over the rest; instants, durations and ratios are reals; an unset instant
+is any real.  A state variable is a function of its index.  Its value after a step is a term over
+the state before (`After`), so there are no frame axioms to forget.
+
+Constants that are not `fixed` are symbols: what is proved holds for all their values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -25,101 +27,142 @@ from holdover.model.expr import (
     Sort,
     Variable,
 )
-from holdover.model.words import ANCHOR  # noqa: F401
 
-Term = Any  # z3's own types are too loose to help
+Term = Any  # z3's own types say too little to help
+Binding = Mapping[Expr, Term]
+
+OPERATORS: Mapping[str, Callable[..., Term]] = {
+    "and": z3.And,
+    "or": z3.Or,
+    "not": z3.Not,
+    "ite": z3.If,
+    "eq": lambda x, y: x == y,
+    "lt": lambda x, y: x < y,
+    "le": lambda x, y: x <= y,
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+}
+
+_domains: dict[str, Term] = {}
+_members: dict[tuple[str, str], Term] = {}
+
+
+def domain(sort: Sort) -> Term:
+    """The solver's sort."""
+    if sort is BOOL:
+        return z3.BoolSort()
+    if sort in (INSTANT, DURATION, RATIO):
+        return z3.RealSort()
+    if sort.name not in _domains:
+        if sort.indexes:
+            _domains[sort.name] = z3.DeclareSort(sort.name)
+        else:
+            # Values carry their sort's name: ACKNOWLEDGE and ACK occur in several sorts.
+            names = [f"{sort.name}_{value}" for value in sort.values]
+            _domains[sort.name], members = z3.EnumSort(sort.name, names)
+            for value, member in zip(sort.values, members, strict=True):
+                _members[sort.name, value] = member
+    return _domains[sort.name]
+
+
+def nothing(sort: Sort) -> Term:
+    """The member of an index sort that stands for none."""
+    return z3.Const(f"no_{sort.name}", domain(sort))
+
+
+def literal(sort: Sort, value: object) -> Term:
+    """A value of a sort."""
+    if sort.values:
+        domain(sort)
+        return _members[sort.name, str(value)]
+    if sort is BOOL:
+        return z3.BoolVal(bool(value))
+    return real(value)
+
+
+def real(value: object) -> Term:
+    """An exact real."""
+    exact = Fraction(str(value))
+    return z3.RealVal(f"{exact.numerator}/{exact.denominator}")
 
 
 class Logic(Reading[Term]):
-    """Terms as formulas.  `fixed` gives constants a value; the others are symbols."""
+    """Terms as formulas over the state before a step."""
 
-    def __init__(self, fixed: Mapping[str, object], action: Action | None = None, binding: Mapping[Expr, Term] | None = None):
+    def __init__(self, fixed: Mapping[str, object]):
         self.fixed = fixed
-        self.action, self.binding = action, binding or {}
-        self.fresh = 0
 
     def leaf(self, term: Expr) -> Term:
         if term.op == "none":
-            return nothing(term.sort)
+            if term.sort.indexes:
+                return nothing(term.sort)
+            return z3.Const(f"unset_{term.sort}", domain(term.sort))
         value = term.args[0]
         if term.op == "constant":
-            name = str(value)
-            if name not in self.fixed:
-                return z3.Const(name, domain(term.sort))
-            value = self.fixed[name]
+            if str(value) not in self.fixed:
+                return z3.Const(str(value), domain(term.sort))
+            value = self.fixed[str(value)]
         return literal(term.sort, value)
 
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:
-        return function(variable)(*at)
+        if variable.index is None:
+            return z3.Const(variable.name, domain(variable.sort))
+        return z3.Function(variable.name, domain(variable.index), domain(variable.sort))(*at)
 
     def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
         return OPERATORS[term.op](*(arg() for arg in args))
 
     def every(self, bound: Expr, body: Callable[[Term], Term]) -> Term:
-        self.fresh += 1
-        member = z3.Const(f"{bound.args[0]}_{self.fresh}", domain(bound.sort))
+        member = z3.FreshConst(domain(bound.sort), str(bound.args[0]))
         return z3.ForAll([member], z3.Implies(member != nothing(bound.sort), body(member)))
-
-    def after(self, term: Expr, bound: Mapping[Expr, Term]) -> Term:
-        return After(self).read(term, bound)
 
 
 class After(Logic):
-    """Terms in the state after the step."""
+    """Terms over the state after an action, written in the state before it."""
 
-    def __init__(self, before: Logic):
-        super().__init__(before.fixed, before.action, before.binding)
-        self.before = before
+    def __init__(self, fixed: Mapping[str, object], action: Action, binding: Binding):
+        super().__init__(fixed)
+        self.before, self.action, self.binding = Logic(fixed), action, binding
 
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:
-        assert self.action is not None
         value = self.before.state(variable, at)
         for effect in self.action.then:
             if effect.variable is not variable:
                 continue
-            if effect.every:
-                bound = {**self.binding, effect.at: at[0]}
+            bound = dict(self.binding)
+            if effect.every and effect.at is not None:
+                bound[effect.at] = at[0]
                 hit = self.before.read(effect.where, bound)
+            elif effect.at is not None:
+                hit = at[0] == self.before.read(effect.at, bound)
             else:
-                bound = dict(self.binding)
-                hit = at[0] == self.before.read(effect.at, bound) if effect.at is not None else z3.BoolVal(True)
+                hit = z3.BoolVal(True)
             value = z3.If(hit, self.before.read(effect.value, bound), value)
         return value
 
 
-OPERATORS: Mapping[str, Callable[..., Term]] = {
-    "and": z3.And, "or": z3.Or, "not": z3.Not, "ite": z3.If,
-    "eq": lambda x, y: x == y, "lt": lambda x, y: x < y, "le": lambda x, y: x <= y,
-    "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "mul": lambda x, y: x * y, "div": lambda x, y: x / y,
-}
+class Initially(Logic):
+    """Terms over the initial state, in which an unset instant is any real."""
 
-_enums: dict[Sort, tuple[Term, dict[str, Term]]] = {}
-_sorts: dict[Sort, Term] = {}
+    def state(self, variable: Variable, at: Sequence[Term]) -> Term:
+        if variable.sort.values:
+            return literal(variable.sort, variable.initial)
+        if variable.initial in ("true", "false"):
+            return z3.BoolVal(variable.initial == "true")
+        if variable.initial == "none":
+            return nothing(variable.sort)
+        if variable.initial == "0":
+            return real(0)
+        return super().state(variable, at)
 
-def domain(sort: Sort) -> Term:
-    if sort is BOOL:
-        return z3.BoolSort()
-    if sort in (INSTANT, DURATION, RATIO):
-        return z3.RealSort()
-    if sort.indexes:
-        return _sorts.setdefault(sort, z3.DeclareSort(sort.name))
-    if sort not in _enums:
-        enum, values = z3.EnumSort(sort.name, [v for v in sort.values])
-        _enums[sort] = (enum, dict(zip(sort.values, values)))
-    return _enums[sort][0]
 
-def nothing(sort: Sort) -> Term:
-    return z3.Const(f"no_{sort.name}", domain(sort))
+def parameters(action: Action) -> dict[Expr, Term]:
+    """A symbol for each parameter of an action."""
+    return {p: z3.Const(f"{p.args[0]}", domain(p.sort)) for p in action.given}
 
-def literal(sort: Sort, value: object) -> Term:
-    if sort.values:
-        domain(sort)
-        return _enums[sort][1][str(value)]
-    if sort is BOOL:
-        return z3.BoolVal(bool(value))
-    v = Fraction(value)
-    return z3.RealVal(f"{v.numerator}/{v.denominator}")
 
-def function(variable: Variable) -> Term:
-    args = [domain(variable.index)] if variable.index else []
-    return z3.Function(variable.name, *args, domain(variable.sort)) if args else (lambda: z3.Const(variable.name, domain(variable.sort)))
+def are_members(binding: Binding) -> list[Term]:
+    """No parameter of an index sort is none."""
+    return [value != nothing(p.sort) for p, value in binding.items() if p.sort.indexes]

@@ -1,0 +1,1 @@
+"""What is true: expressions, the lease table, profiles, the explorer."""

@@ -1,0 +1,107 @@
+"""The words that the table's own modules give to terms, for a reader who would rather see words.
+
+`runs(h)` in the prose of a row is the term that `client.runs` builds; its meaning is the first line
+of that function's docstring.  A definition names the same term for other parameters as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdover.model import client, server, world
+from holdover.model.expr import DURATION, Expr, lift
+from holdover.model.prose import Name, Prose, text
+from holdover.model.words import a, full, g, h, lease, lease_end, length, m, skew
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A named term: how it is written, what it is, what it means."""
+
+    text: str
+    term: Expr
+    meaning: str
+
+    @property
+    def body(self) -> str:
+        """The term, with the other names in it."""
+        return text(self.term, Prose(n for n in NAMES if n.text != self.text))
+
+
+def _of(build: Callable[..., Expr], *given: object, **how: object) -> Definition:
+    called = [str(p.args[0]) if isinstance(p, Expr) and p.op == "parameter" else _shown(p) for p in given]
+    called += ["first" if first else "later" for name, first in how.items() if name == "first"]
+    meaning = (build.__doc__ or "").partition("\n")[0]
+    given_text = f"({', '.join(called)})" if called else ""
+    return Definition(f"{build.__name__}{given_text}", build(*given, **how), meaning)
+
+
+def _shown(value: object) -> str:
+    return text(value, Prose(_ENDS)) if isinstance(value, Expr) else str(value)
+
+
+def _plain(name: str, term: Expr, meaning: str) -> Definition:
+    return Definition(name, term, meaning)
+
+
+FIRST_END = client.ends_by(h, m, first=True)
+LATER_END = client.ends_by(h, m, first=False)
+_ENDS = (
+    Name("honoured(lease[m])", client.honoured(lease[m])),
+    Name("ends_by(h, m, first)", FIRST_END),
+    Name("ends_by(h, m, later)", LATER_END),
+)
+
+DEFINITIONS = (
+    _of(client.runs, h),
+    _of(client.leased, h),
+    _of(client.first_ask, h),
+    _of(client.renewing, h),
+    _of(client.answers, h, a),
+    _of(client.conflict, h, a),
+    _of(client.recognised, m),
+    _plain("heeded", client.heeded, "A DHCPNAK ends a lease in use."),
+    _of(client.honoured, lease[m]),
+    _of(client.measures, length, skew),
+    _of(client.counted_from, h, first=True),
+    _of(client.counted_from, h, first=False),
+    _of(client.ends_by, h, m, first=True),
+    _of(client.ends_by, h, m, first=False),
+    _of(client.in_time, lease_end[h]),
+    _of(client.expects, h, m, a),
+    _of(client.overstays, h, "ACKNOWLEDGE"),
+    _of(client.overstays, h, "RETRY"),
+    _of(client.patience),
+    _plain("room", client.room, "Some slot is free: a datagram can be sent."),
+    _of(server.reusable, a),
+    _of(server.unanswered, h, a),
+    _of(server.on_offer, h, a),
+    _of(world.for_server, m),
+    _of(world.for_client, m),
+    _of(world.buffered, m),
+    _of(world.wakes_expired, h),
+    _plain("remembers", world.remembers, "A restarted process goes on with the unexpired remainder."),
+    _plain("dated", world.dated, "The lease's ends mean something: it runs, or its address is held."),
+    _plain("stored", world.stored, "The lease is in the client's lease file."),
+)  # fmt: skip
+
+# The same terms for the other parameters that the table uses.
+_ALSO = (
+    _of(client.runs, g),
+    _of(client.leased, g),
+    _of(client.answers, g, a),
+    _of(client.honoured, full),
+    _of(client.measures, client.honoured(lease[m]), skew),
+    _of(client.in_time, FIRST_END),
+    _of(client.in_time, LATER_END),
+    _of(client.in_time, FIRST_END + skew),
+    _of(client.in_time, LATER_END + skew),
+)
+
+NAMES = tuple(Name(d.text, d.term) for d in (*DEFINITIONS, *_ALSO) if d.term.op != "literal")
+
+
+def in_words() -> Prose:
+    """The prose reading with these names."""
+    return Prose(NAMES)

@@ -1,0 +1,80 @@
+"""The numeric reading: terms over constants alone, evaluated exactly.
+
+The bound of T3 is such a term.  Durations and ratios are fractions, switches are truth values,
+choices are their names.  A term that speaks of a state or of all members of a sort has no number;
+reading it raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from operator import add, eq, le, lt, mul, sub, truediv
+from typing import Any
+
+from holdover.model.expr import Expr, Reading, Variable
+
+Number = Fraction | bool | str
+Constants = Mapping[str, object]
+
+OPERATORS: Mapping[str, Callable[[Any, Any], Number]] = {
+    "eq": eq, "lt": lt, "le": le, "add": add, "sub": sub, "mul": mul, "div": truediv,
+}  # fmt: skip
+
+
+class Numeric(Reading[Number]):
+    """Terms as exact numbers, given a value for each constant."""
+
+    def __init__(self, constants: Constants):
+        self.constants = constants
+
+    def leaf(self, term: Expr) -> Number:
+        if term.op == "none":
+            raise TypeError(f"none of sort {term.sort} is no number")
+        (value,) = term.args
+        if term.op == "constant":
+            value = self.constants[str(value)]
+        if isinstance(value, bool | str):
+            return value
+        if isinstance(value, int | Fraction):
+            return Fraction(value)
+        raise TypeError(f"{value!r} is no number")
+
+    def state(self, variable: Variable, at: Sequence[Number]) -> Number:
+        raise TypeError(f"{variable.name} is state: it has no number")
+
+    def every(self, bound: Expr, body: Callable[[Number], Number]) -> Number:
+        raise TypeError(f"a term over all {bound.sort} has no number")
+
+    def node(self, term: Expr, args: Sequence[Callable[[], Number]]) -> Number:
+        match term.op:
+            case "and":
+                return all(arg() for arg in args)
+            case "or":
+                return any(arg() for arg in args)
+            case "not":
+                return not args[0]()
+            case "ite":
+                return args[1]() if args[0]() else args[2]()
+        return OPERATORS[term.op](*(arg() for arg in args))
+
+
+def evaluate(term: Expr, constants: Constants) -> Number:
+    """The value of a term over constants: a fraction, a truth value or a choice."""
+    return Numeric(constants).read(term, {})
+
+
+def seconds(term: Expr, constants: Constants) -> Fraction:
+    """The value of a duration or a ratio."""
+    value = evaluate(term, constants)
+    if isinstance(value, bool | str):
+        raise TypeError(f"{term.sort} is no duration")
+    return value
+
+
+def holds(term: Expr, constants: Constants) -> bool:
+    """The value of a truth term."""
+    value = evaluate(term, constants)
+    if not isinstance(value, bool):
+        raise TypeError(f"{term.sort} is no truth value")
+    return value

@@ -1,0 +1,187 @@
+"""Why no two hosts hold an address: what every reachable state has in common.
+
+Two arguments are written out.  `LEASED` is the argument of RFC 2131: whoever holds an address holds
+it under a lease, leaves it in time, and the server's record, with its grace, outlasts him.
+`PROBED` is the argument of RFC 5227: nobody takes an address that somebody answers for.  Each is a
+conjunction; each conjunct is needed (tests/proofs drops them one by one), and says in a sentence
+what it holds.
+
+`LEASED` is inductive for every client and environment for which `bound.bounded` and the grace is at
+least `bound.safe_grace`: that is theorem T3.
+"""
+
+from holdover.model.bound import ZERO, kernel_acts, overhang, process_acts
+from holdover.model.client import (
+    NO_ADDRESS,
+    answers,
+    first_ask,
+    honoured,
+    in_time,
+    leased,
+    recognised,
+    renewing,
+)
+from holdover.model.expr import Expr, forall, is_in, ite
+from holdover.model.properties import EXCLUSIVE, Property
+from holdover.model.words import (
+    ONE, a, acknowledges, address, anchor, asked, asleep, checks_xid, client, clock, crashes,
+    current, delay, drift, enforcer, freezes, full, g, grace, h, holds, kernel_end, kind, lease, lease_end,
+    least, m, margin, notice, now, owner, phase, probe_time, probes, process, releases, restarts, sent, server_end,
+    step, stepped, steps, suspends, thaws, trigger, wants,
+)  # fmt: skip
+
+
+def over(*names: Expr, body: Expr) -> Expr:
+    """`body` for all members of these sorts."""
+    for name in reversed(names):
+        body = forall(name, body)
+    return body
+
+
+def true_end(h: Expr) -> Expr:
+    """The lease end as an unstepped clock would show it."""
+    return ite(stepped[h], lease_end[h] - step, lease_end[h])
+
+
+def limit(h: Expr) -> Expr:
+    """The last instant at which `h` may hold the address of its lease."""
+    return true_end(h) + overhang
+
+
+def reuse_from(a: Expr) -> Expr:
+    """The server does not reuse `a` up to this instant."""
+    return server_end[a] + grace / (ONE + drift)
+
+
+def claims(h: Expr, a: Expr) -> Expr:
+    """`h` holds `a`, or may come to hold it under the lease it has."""
+    return (leased(h) & (wants[h] == a)) | (holds[h] == a)
+
+
+def asking(h: Expr) -> Expr:
+    """An ACK may be taken."""
+    return first_ask(h) | renewing(h)
+
+
+def exchanging(h: Expr) -> Expr:
+    """A reply may be taken."""
+    return asking(h) | (phase[h] == "SELECTING")
+
+
+def longest(length: Expr) -> Expr:
+    """The most true time in which a clock shows `length`."""
+    return length / (ONE - drift)
+
+
+def ack_ends(h: Expr, m: Expr) -> Expr:
+    """The latest end of a lease that `h` may yet count from ACK `m`."""
+    probing = ite((anchor == "PROBE") & (first_ask(h) | ~checks_xid), probe_time, ZERO)
+    received = sent[m] + delay + probing
+    return ite((anchor == "REQUEST") & checks_xid, asked[h], received) + longest(honoured(lease[m]))
+
+
+_ack = (kind[m] == "ACK") & (client[m] == h) & (address[m] == a) & recognised(m)
+
+OWNED = Property(
+    "owned", "RFC 2131 §2.2",
+    "whoever answers for an address is the host to which the server last committed it",
+    over(h, a, body=answers(h, a).implies(owner[a] == h)),
+)  # fmt: skip
+
+LEASED = (
+    EXCLUSIVE,
+    OWNED,
+    Property(
+        "held_under_lease", "RFC 2131 §4.4.5",
+        "an address is held under a lease, or until an event that must come",
+        forall(h, (holds[h] != NO_ADDRESS).implies(
+            leased(h)
+            | (kernel_acts & ~process_acts)
+            | (trigger == "RETRY")
+            | ((trigger == "ACKNOWLEDGE") & acknowledges & (notice[h] != "SILENT")))),
+    ),
+    Property(
+        "held_as_leased", "RFC 2131 §4.4.5 MUST NOT",
+        "the address held is the one leased, and none is held while probing",
+        over(h, a, body=((holds[h] == a) & leased(h)).implies(
+            (wants[h] == a) & (phase[h] != "PROBING"))),
+    ),
+    Property(
+        "leaves_in_time", "RFC 2131 §4.4.5 MUST",
+        "no awake host holds past its limit",
+        forall(h, ((holds[h] != NO_ADDRESS) & ~asleep[h]).implies(now <= limit(h))),
+    ),
+    Property(
+        "covered", "RFC 2131 §3.3",
+        "while its limit is ahead, a claim is on the server's record and outlasted by it",
+        over(h, a, body=(claims(h, a) & (now <= limit(h))).implies(
+            (owner[a] == h) & (limit(h) <= reuse_from(a)))),
+    ),
+    Property(
+        "asked_before", "RFC 2131 §4.4.1",
+        "the request of the present exchange lies in the past",
+        forall(h, asking(h).implies(asked[h] <= now)),
+    ),
+    Property(
+        "ack_covered", "RFC 2131 §4.4.1",
+        "a lease that an ACK in flight can still give is on the server's record and outlasted by it",
+        over(m, h, a, body=(_ack & (asking(h) | ~checks_xid)).implies(
+            ((owner[a] == h) & (ack_ends(h, m) + overhang <= reuse_from(a)))
+            | ~in_time(ack_ends(h, m)))),
+    ),
+    Property(
+        "granted", "RFC 2131 §4.3.1",
+        "an ACK carries a lease length that the server grants",
+        forall(m, (kind[m] == "ACK").implies((least <= lease[m]) & (lease[m] <= full))),
+    ),
+    Property(
+        "not_too_far", "RFC 2131 §4.4.1",
+        "no lease ends later than a full one that is counted from now",
+        forall(h, (leased(h) | (holds[h] != NO_ADDRESS)).implies(
+            true_end(h) <= now + ite(anchor == "PROBE", probe_time, ZERO) + longest(honoured(full)))),
+    ),
+    Property(
+        "answers_follow", "RFC 2131 §4.4.1",
+        "while selecting, nothing in flight answers a request of the present exchange",
+        over(m, h, body=((client[m] == h) & recognised(m) & checks_xid & (phase[h] == "SELECTING"))
+             .implies(is_in(kind[m], "FREE", "DISCOVER", "OFFER", "RELEASE", "DECLINE"))),
+    ),
+    Property(
+        "given_up", "RFC 2131 §3.1(5), §3.1(6)",
+        "whose RELEASE or DECLINE is in flight has no lease and waits",
+        over(m, h, body=((client[m] == h) & is_in(kind[m], "RELEASE", "DECLINE")).implies(
+            (phase[h] == "INIT") & (holds[h] == NO_ADDRESS)
+            & ((kind[m] != "RELEASE") | releases) & ((kind[m] != "DECLINE") | probes))),
+    ),
+    Property(
+        "in_flight", "RFC 2131 §4.1",
+        "what a client may yet take is not delayed longer, unless a frozen process had it",
+        over(m, h, body=((kind[m] != "FREE") & (client[m] == h)).implies(
+            (sent[m] <= now) & (
+                (now <= sent[m] + delay)
+                | (freezes & (thaws | (process[h] != "RUNS") | ~(exchanging(h) & current[m])))))),
+    ),
+    Property(
+        "kernel_set", "Linux valid_lft",
+        "the kernel lifetime is over by its margin before the lease end",
+        forall(h, ((enforcer == "KERNEL") & ((holds[h] != NO_ADDRESS) | (phase[h] == "PROBING"))
+                   & kernel_acts).implies(kernel_end[h] <= true_end(h) - margin)),
+    ),
+    Property(
+        "faults_only", "the environment's switches",
+        "a process is frozen or dead, a host asleep, a clock stepped, only where that happens",
+        forall(h, ((process[h] != "FROZEN") | freezes) & ((process[h] != "DEAD") | crashes)
+               & (suspends | ~asleep[h]) & ((phase[h] != "PROBING") | probes)
+               & (~is_in(phase[h], "INIT_REBOOT", "REBOOTING") | restarts | (process[h] == "DEAD"))
+               & (~stepped[h] | (steps & (clock == "WALL")))),
+    ),
+)  # fmt: skip
+
+PROBED = (
+    EXCLUSIVE,
+    Property(
+        "awake", "the environment's switches",
+        "hosts sleep only where that happens",
+        over(g, body=suspends | ~asleep[g]),
+    ),
+)  # fmt: skip

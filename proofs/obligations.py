@@ -1,0 +1,199 @@
+"""Proof obligations: what has to be unsatisfiable for an invariant to be inductive.
+
+For every conjunct there is one obligation that it holds initially, and one for each row that could
+disturb it: the whole invariant, the assumptions and the row's guards hold before, the conjunct
+fails after.  A row that sets nothing a conjunct reads cannot disturb it and gives no obligation.
+
+Nothing is vacuous: for every row `Firing` asks whether invariant, assumptions and guards can hold
+together.  A row for which they cannot is *proved never to fire*, and is listed as such; the
+explorer must agree (T5).
+
+An answer is "proved" (unsat), "refuted" (sat: a state and a step that break the conjunct) or
+"unknown"; only the first counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cvc5
+import z3
+
+from holdover.model.expr import Action, Expr, Variable
+from holdover.model.properties import Property
+from holdover.model.table import LEASE_TABLE, Table
+from holdover.proofs.parametric import After, Initially, Logic, are_members, parameters
+
+TIMEOUT_MS = 20_000
+
+ANSWERS = {"unsat": "proved", "sat": "refuted"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A claim that an invariant is inductive: for these fixed constants, under these assumptions."""
+
+    name: str
+    says: str
+    invariant: tuple[Property, ...]
+    fixed: Mapping[str, object]
+    assumptions: tuple[Expr, ...]
+    table: Table = LEASE_TABLE
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """Assertions that must have no model."""
+
+    case: str
+    row: str
+    conjunct: str
+    assertions: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        """case/row/conjunct, as in file names."""
+        return f"{self.case}/{self.row}/{self.conjunct}"
+
+    def smtlib(self) -> str:
+        """The obligation in SMT-LIB 2.6; the expected answer is unsat."""
+        solver = z3.Solver()
+        solver.add(*self.assertions)
+        return (
+            f"; {self.name}: expected unsat\n(set-logic ALL)\n(set-info :status unsat)\n"
+            + "\n".join(line for line in solver.to_smt2().splitlines() if not line.startswith(";"))
+            + "\n"
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a solver said, and how long it took (seconds)."""
+
+    obligation: Obligation
+    solver: str
+    result: str
+    seconds: float
+    model: Any = field(default=None, compare=False)
+
+
+def variables_of(term: object) -> set[Variable]:
+    """The state that a term reads."""
+    if isinstance(term, Variable):
+        return {term}
+    if isinstance(term, Expr):
+        return set().union(*(variables_of(arg) for arg in term.args)) if term.args else set()
+    return set()
+
+
+def premises(case: Case) -> list[Any]:
+    """Invariant and assumptions in the state before."""
+    logic = Logic(case.fixed)
+    terms = [p.term for p in case.invariant] + list(case.assumptions)
+    return [logic.read(term, {}) for term in terms]
+
+
+def guards(case: Case, action: Action) -> list[Any] | None:
+    """A row's guards, or None where the constants alone rule the row out."""
+    binding = parameters(action)
+    logic = Logic(case.fixed)
+    terms = [z3.simplify(logic.read(guard, binding)) for guard in action.when]
+    if any(z3.is_false(term) for term in terms):
+        return None
+    return [*are_members(binding), *terms]
+
+
+def obligations(case: Case) -> Iterator[Obligation]:
+    """Everything that has to be unsatisfiable for the case to be proved."""
+    before = premises(case)
+    assumed = [Logic(case.fixed).read(term, {}) for term in case.assumptions]
+    start = Initially(case.fixed)
+    for conjunct in case.invariant:
+        goal = z3.Not(start.read(conjunct.term, {}))
+        yield Obligation(case.name, "initially", conjunct.name, (*assumed, goal))
+    reads = {conjunct.name: variables_of(conjunct.term) for conjunct in case.invariant}
+    for action in case.table.actions:
+        allowed = guards(case, action)
+        if allowed is None:
+            continue
+        changed = {effect.variable for effect in action.then}
+        after = After(case.fixed, action, parameters(action))
+        for conjunct in case.invariant:
+            if changed & reads[conjunct.name]:
+                goal = z3.Not(after.read(conjunct.term, {}))
+                yield Obligation(
+                    case.name, action.name, conjunct.name, (*before, *allowed, goal)
+                )
+
+
+def firing(case: Case) -> Iterator[Obligation]:
+    """For each row that the constants allow: its premises, which should have a model."""
+    before = premises(case)
+    for action in case.table.actions:
+        allowed = guards(case, action)
+        if allowed is not None:
+            yield Obligation(case.name, action.name, "fires", (*before, *allowed))
+
+
+def by_z3(obligation: Obligation) -> Answer:
+    """Z3's answer."""
+    solver = z3.Solver()
+    solver.set("timeout", TIMEOUT_MS)
+    solver.add(*obligation.assertions)
+    start = time.perf_counter()
+    said = str(solver.check())
+    model = solver.model() if said == "sat" else None
+    result = ANSWERS.get(said, "unknown")
+    return Answer(obligation, "z3", result, time.perf_counter() - start, model)
+
+
+def by_cvc5(obligation: Obligation) -> Answer:
+    """cvc5's answer to the SMT-LIB text, so that the text is what was checked."""
+    start = time.perf_counter()
+    solver = cvc5.Solver(cvc5.TermManager())
+    solver.setOption("tlimit-per", str(TIMEOUT_MS))
+    parser = cvc5.InputParser(solver)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, obligation.smtlib(), obligation.name)
+    symbols = parser.getSymbolManager()
+    said = ""
+    while not (command := parser.nextCommand()).isNull():
+        said += str(command.invoke(solver, symbols))
+    result = ANSWERS.get(said.strip(), "unknown")
+    return Answer(obligation, "cvc5", result, time.perf_counter() - start)
+
+
+SOLVERS = {"z3": by_z3, "cvc5": by_cvc5}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answers for a case: proved only if every solver proved every obligation."""
+
+    case: Case
+    answers: tuple[Answer, ...]
+    fires: tuple[Answer, ...]
+
+    @property
+    def proved(self) -> bool:
+        """Whether the invariant is inductive."""
+        return bool(self.answers) and all(answer.result == "proved" for answer in self.answers)
+
+    @property
+    def open(self) -> tuple[Answer, ...]:
+        """Obligations that a solver refuted or did not decide."""
+        return tuple(answer for answer in self.answers if answer.result != "proved")
+
+    @property
+    def never_fire(self) -> tuple[str, ...]:
+        """Rows that the invariant rules out."""
+        return tuple(a.obligation.row for a in self.fires if a.result == "proved")
+
+
+def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = True) -> Verdict:
+    """All answers for a case."""
+    answers = [SOLVERS[name](o) for o in obligations(case) for name in solvers]
+    fires = [by_z3(o) for o in firing(case)] if firing_too else []
+    return Verdict(case, tuple(answers), tuple(fires))

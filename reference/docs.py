@@ -1,0 +1,103 @@
+"""The generated parts of the documentation: written from the model, checked against it.
+
+`python -m holdover.reference.docs --write` fills each region of a Markdown file that stands between
+`<!-- generated: NAME -->` and `<!-- end -->` with what the generator NAME returns; `--check` (the
+default) exits 1 and lists the files that would change.  A file that is all generated is a title and
+one region.  The output depends on the model alone: no dates, no machine, no order of a set.
+
+Generators are in `pages.py`.  Regions are looked for in README.md and in docs/ below the root.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from holdover.reference.pages import GENERATORS
+
+Generators = Mapping[str, Callable[[], str]]
+
+OPENING = re.compile(r"^<!-- generated: (?P<name>[\w-]+) -->$", re.MULTILINE)
+CLOSING = re.compile(r"^<!-- end -->$", re.MULTILINE)
+HINT = "run: python -m holdover.reference.docs --write"
+
+
+class BadRegion(ValueError):
+    """A region that cannot be filled; the message says which, where and why."""
+
+
+def sources(root: Path) -> Iterator[Path]:
+    """The Markdown files that may have generated regions."""
+    readme = root / "README.md"
+    if readme.exists():
+        yield readme
+    yield from sorted((root / "docs").rglob("*.md"))
+
+
+def filled(text: str, where: str, generators: Generators) -> str:
+    """The text with each region generated anew; BadRegion for an unknown or unclosed one."""
+    done: list[str] = []
+    at = 0
+    while opening := OPENING.search(text, at):
+        line = text.count("\n", 0, opening.start()) + 1
+        name = opening["name"]
+        if name not in generators:
+            close = difflib.get_close_matches(name, generators, n=1, cutoff=0)
+            raise BadRegion(f"{where}: line {line}: no generator {name!r}; nearest: {close[0]}")
+        closing = CLOSING.search(text, opening.end())
+        following = OPENING.search(text, opening.end())
+        if closing is None or (following is not None and following.start() < closing.start()):
+            raise BadRegion(f"{where}: line {line}: region {name!r} has no <!-- end -->")
+        done.append(f"{text[at : opening.end()]}\n\n{generators[name]().strip()}\n\n")
+        at = closing.start()
+    return "".join(done) + text[at:]
+
+
+def drifted(root: Path, generators: Generators) -> dict[Path, str]:
+    """The files whose generated regions are not what they should be, with their right text."""
+    found = {}
+    for path in sources(root):
+        text = path.read_text(encoding="utf-8")
+        right = filled(text, str(path.relative_to(root)), generators)
+        if right != text:
+            found[path] = right
+    return found
+
+
+@click.command()
+@click.option("--check", "mode", flag_value="check", default=True, help="Exit 1 if one drifted.")
+@click.option("--write", "mode", flag_value="write", help="Generate all regions anew.")
+@click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    help="The directory with README.md and docs/; the current one by default.",
+)
+def main(mode: str, root: Path) -> None:
+    """Check or write the generated parts of README.md and docs/.
+
+    Example: python -m holdover.reference.docs --write
+    """
+    if not (root / "docs").is_dir():
+        raise click.UsageError(f"{root.resolve()} has no docs/; give the repository with --root")
+    try:
+        found = drifted(root, GENERATORS)
+    except BadRegion as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    for path, right in found.items():
+        if mode == "write":
+            path.write_text(right, encoding="utf-8")
+        click.echo(f"{'written' if mode == 'write' else 'drifted'}: {path.relative_to(root)}")
+    if found and mode == "check":
+        click.echo(HINT, err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,324 @@
+"""What the documentation shows of the model: one function a region, each returning Markdown.
+
+`GENERATORS` names them; `docs.py` puts them into the files.  Nothing here knows a rule: the table
+is read by `prose`, the diagram by `phases`, predictions by `measured`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from itertools import groupby
+
+from holdover.model import bound, measured
+from holdover.model.client import CLIENT_ACTIONS
+from holdover.model.expr import Action, Sort, Variable
+from holdover.model.named import DEFINITIONS, in_words
+from holdover.model.phases import edges
+from holdover.model.profile import FACTS, Profile, builtin_names, load
+from holdover.model.properties import ALWAYS, SOMETIMES, STEPS, Property, moves
+from holdover.model.prose import due, effects, number, text
+from holdover.model.rules import Rule, article, protocol
+from holdover.model.server import SERVER_ACTIONS
+from holdover.model.table import LEASE_TABLE
+from holdover.model.words import CONSTANTS, INDEX_SORTS, MEANINGS, VARIABLES, phase
+from holdover.model.world import WORLD_ACTIONS
+
+WORDS = in_words()
+
+# Markdown ----------------------------------------------------------------------------------------
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; an empty cell stays visibly empty."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell(c) for c in line)} |" for line in lines) + "\n"
+
+
+def cell(content: str) -> str:
+    """The text of a table cell: one line, no bars."""
+    return content.replace("|", "\\|").replace("\n", " ").strip() or " "
+
+
+def code(content: str) -> str:
+    """Code in a line."""
+    return f"`{content}`" if content else ""
+
+
+def codes(names: Iterable[str]) -> str:
+    """Several of them."""
+    return ", ".join(code(name) for name in names)
+
+
+# Words -------------------------------------------------------------------------------------------
+
+
+def sorts() -> str:
+    """What variables and constants range over."""
+    used: dict[Sort, None] = dict.fromkeys(INDEX_SORTS)
+    used |= dict.fromkeys(v.sort for v in VARIABLES)
+    used |= dict.fromkeys(c.sort for c in CONSTANTS.values())
+    rows = [(code(sort.name), _values(sort)) for sort in used]
+    return table(("sort", "values"), rows)
+
+
+def _values(sort: Sort) -> str:
+    if sort.values:
+        return codes(sort.values)
+    if sort.indexes:
+        return "any number of members, and `none`"
+    return {
+        "Bool": "`true`, `false`",
+        "Instant": "a point of time, or `unset`; there are no instant literals",
+        "Duration": "a length of time; option 51 of a message that has none is `unset`",
+        "Ratio": "a rate",
+    }[sort.name]
+
+
+def variables() -> str:
+    """The state that the table speaks of."""
+    rows = [
+        (code(_indexed(v)), code(v.sort.name), code(v.initial), v.meaning, v.source)
+        for v in VARIABLES
+    ]
+    return table(("variable", "sort", "initially", "meaning", "source"), rows)
+
+
+def _indexed(variable: Variable) -> str:
+    return variable.name + (f"[{variable.index}]" if variable.index else "")
+
+
+def constants() -> str:
+    """What a run holds fixed; the profile's first, then the surroundings'."""
+    rows = [
+        (code(name), code(word.sort.name), "profile" if name in FACTS else "surroundings",
+         *MEANINGS[name])
+        for name, word in CONSTANTS.items()
+    ]  # fmt: skip
+    return table(("constant", "sort", "fixed by", "meaning", "source"), rows)
+
+
+# The table ---------------------------------------------------------------------------------------
+
+
+def definitions() -> str:
+    """The terms that have a name."""
+    rows = [(code(d.text), code(d.body), d.meaning) for d in DEFINITIONS]
+    return table(("name", "term", "meaning"), rows)
+
+
+def lease_table() -> str:
+    """Every row, by who acts."""
+    parts = (
+        ("The client", CLIENT_ACTIONS),
+        ("The server", SERVER_ACTIONS),
+        ("The world", (*WORLD_ACTIONS, LEASE_TABLE.action("tick"))),
+    )
+    shown = {row.name for _, rows in parts for row in rows}
+    assert shown == {row.name for row in LEASE_TABLE.actions}
+    return "\n".join(f"## {title}\n\n" + "\n".join(row(a) for a in rows) for title, rows in parts)
+
+
+def row(action: Action) -> str:
+    """One row: its sentence, source, guards, effects, and when it is due."""
+    given = ", ".join(str(p.args[0]) for p in action.given)
+    says = action.says.replace("{", "").replace("}", "")
+    lines = [f"### `{action.name}({given})`", "", f"*{says}.* {action.source}", ""]
+    lines += ["```text"]
+    lines += block("when", [text(guard, WORDS) for guard in action.when])
+    lines += block("then", effects(action.then, WORDS))
+    lines += block("due", [due(action.due, WORDS)] if action.due else [])
+    return "\n".join([*lines, "```", ""])
+
+
+def block(label: str, lines: Sequence[str]) -> list[str]:
+    """Lines below a label, aligned."""
+    return [f"{label if i == 0 else '':<5}{line}" for i, line in enumerate(lines)]
+
+
+def state_diagram() -> str:
+    """The client's phases and the rows that lead from one to another, as Mermaid."""
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {phase.initial}"]
+    found = edges(LEASE_TABLE)
+    for (before, after), group in groupby(found, key=lambda e: (e.before, e.after)):
+        lines.append(f"    {before} --> {after}: {', '.join(e.action for e in group)}")
+    return "\n".join([*lines, "```", ""])
+
+
+# Properties --------------------------------------------------------------------------------------
+
+
+def properties() -> str:
+    """What must hold, as terms."""
+    kinds = (
+        ("Of every state", ALWAYS),
+        ("Of every step", STEPS),
+        ("Of some state", SOMETIMES),
+    )
+    parts = [f"## {title}\n\n" + "\n".join(statement(p) for p in kind) for title, kind in kinds]
+    some_step = Property(
+        "address moves", "RFC 2131 §2.2", "an address goes from one host to another", moves
+    )
+    return "\n".join([*parts, "## Of some step\n\n" + statement(some_step)])
+
+
+def statement(said: Property) -> str:
+    """One property."""
+    term = text(said.term, WORDS)
+    return f"### `{said.name}`\n\n*{said.says}.* {said.source}\n\n```text\n{term}\n```\n"
+
+
+# The bound ---------------------------------------------------------------------------------------
+
+
+def bound_terms() -> str:
+    """The bound of T3, term by term."""
+    parts = {
+        "bounded": bound.bounded,
+        "anchor_is_bounded": bound.anchor_is_bounded,
+        "process_acts": bound.process_acts,
+        "kernel_acts": bound.kernel_acts,
+        "server_keeps": bound.server_keeps,
+        "anchor_delay": bound.anchor_delay,
+        "process_overhang": bound.process_overhang,
+        "kernel_overhang": bound.kernel_overhang,
+        "granted": bound.granted,
+    }
+    lines = [f"{name:<18}= {text(term, WORDS)}" for name, term in parts.items()]
+    return "\n".join(["```text", *lines, "```", ""])
+
+
+# Profiles ----------------------------------------------------------------------------------------
+
+
+def profiles() -> str:
+    """Each profile with its facts and sources."""
+    return "\n".join(profile(load(name)) for name in builtin_names())
+
+
+def profile(client: Profile) -> str:
+    """One profile: what differs from RFC 2131, where it is known from."""
+    usual = Profile("")
+    facts = [
+        f"{fact} = {_fact(client, fact)}"
+        for fact in FACTS
+        if getattr(client, fact) != getattr(usual, fact)
+    ]
+    sources = "\n".join(f"- {source}" for source in client.sources)
+    notes = f"\n{client.notes.strip()}\n" if client.notes else ""
+    shown = codes(facts) or "every default"
+    return f"### `{client.name}`: {client.title}\n\n{shown}\n\n{sources}\n{notes}"
+
+
+def _fact(client: Profile, fact: str) -> str:
+    value = getattr(client, fact)
+    return number(value).lower() + (" s" if CONSTANTS[fact].sort.name == "Duration" else "")
+
+
+LEASE = Fraction(3600)
+
+
+def predictions() -> str:
+    """The worst holdover of every profile under every fault, for a lease of an hour."""
+    rows = []
+    for name in builtin_names():
+        worst = [measured.predict(name, fault, LEASE) for fault in measured.FAULTS]
+        cells = ["none" if w is None else measured.signed(w) for w in worst]
+        rows.append((code(name), *cells))
+    return table(("profile", *measured.FAULTS), rows)
+
+
+def measurements() -> str:
+    """Measured holdover beside the predicted one, each difference explained."""
+    rows = [
+        (code(c.measurement.profile), c.measurement.fault, f"{c.measurement.lease} s",
+         c.measurement.seen, "none" if c.worst is None else measured.signed(c.worst),
+         c.measurement.removed_by, c.explanation)
+        for c in measured.comparisons()
+    ]  # fmt: skip
+    head = ("profile", "fault", "lease", "measured", "predicted worst", "removed by", "explanation")
+    return table(head, rows)
+
+
+def measurement_notes() -> str:
+    """What is said of single cells."""
+    rows = [
+        (code(m.profile), m.fault, f"{m.lease} s", m.note, str(m.runs or ""))
+        for m in measured.data()[1]
+        if m.note
+    ]
+    return table(("profile", "fault", "lease", "note", "runs"), rows)
+
+
+def measurement_conditions() -> str:
+    """Where and how the measurements were taken."""
+    known = measured.data()[0]
+    rows = [
+        ("system", known.system),
+        ("versions", known.versions),
+        ("server", known.server),
+        ("date", known.date),
+        ("runs", known.runs),
+        ("poll", f"{number(known.poll)} s"),
+    ]
+    return table(("condition", ""), rows)
+
+
+# Rules -------------------------------------------------------------------------------------------
+
+
+def article_rules() -> str:
+    """K1 to K7."""
+    return rule_table(article(), observed=False)
+
+
+def protocol_rules() -> str:
+    """R1 to R43."""
+    return rule_table(protocol(), observed=True)
+
+
+def rule_table(rules: Iterable[Rule], *, observed: bool) -> str:
+    """Rules beside the rows, proofs and tests that cover them."""
+    head = ["id", "source", "strength", "rule", "row", "proof", "test"]
+    rows = []
+    for rule in rules:
+        source = rule.section + (" (unverified)" if rule.source == "unverified" else "")
+        cells = [rule.id, source, rule.strength, rule.says]
+        cells += [codes(rule.rows), codes(rule.proofs), codes(_test(test) for test in rule.tests)]
+        rows.append([*cells, rule.observed] if observed else cells)
+    return table([*head, "observed"] if observed else head, rows)
+
+
+def _test(test: str) -> str:
+    path, _, name = test.partition("::")
+    return f"{path.rpartition('/')[2].removesuffix('.py')}::{name}{'*' if name.endswith('_') else ''}"
+
+
+def quotations() -> str:
+    """The wording of each rule's source, and what is to be said about it."""
+    rows = [
+        (rule.id, f"“{rule.quote}”" if rule.quote else "", rule.note)
+        for rule in (*article(), *protocol())
+    ]
+    return table(("id", "wording", "note"), rows)
+
+
+GENERATORS: dict[str, Callable[[], str]] = {
+    "sorts": sorts,
+    "variables": variables,
+    "constants": constants,
+    "definitions": definitions,
+    "lease-table": lease_table,
+    "state-diagram": state_diagram,
+    "properties": properties,
+    "bound": bound_terms,
+    "profiles": profiles,
+    "predictions": predictions,
+    "measurements": measurements,
+    "measurement-notes": measurement_notes,
+    "measurement-conditions": measurement_conditions,
+    "article-rules": article_rules,
+    "protocol-rules": protocol_rules,
+    "quotations": quotations,
+}
+"""Region name to generator."""

@@ -1,0 +1,91 @@
+"""Generated regions: filled, checked, and refused where they cannot be."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from holdover.reference.docs import BadRegion, drifted, filled, main
+from holdover.reference.pages import GENERATORS
+
+ROOT = Path(__file__).parents[2]
+GIVEN = {"one": lambda: "| 1 |\n", "two": lambda: "II"}
+OLD = "# Title\n\n<!-- generated: one -->\nold\n<!-- end -->\n\ntext\n<!-- generated: two -->\n<!-- end -->\n"
+NEW = (
+    "# Title\n\n<!-- generated: one -->\n\n| 1 |\n\n<!-- end -->\n\ntext\n"
+    "<!-- generated: two -->\n\nII\n\n<!-- end -->\n"
+)
+
+
+def test_regions_are_filled_and_the_rest_stays() -> None:
+    assert filled(OLD, "f.md", GIVEN) == NEW
+    assert filled(NEW, "f.md", GIVEN) == NEW
+
+
+def test_unknown_generator_names_the_nearest() -> None:
+    with pytest.raises(BadRegion, match=r"f\.md: line 1: no generator 'tow'; nearest: two"):
+        filled("<!-- generated: tow -->\n<!-- end -->\n", "f.md", GIVEN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- generated: one -->\n",
+        "<!-- generated: one -->\n<!-- generated: two -->\n<!-- end -->\n",
+    ],
+    ids=["end of file", "next region"],
+)
+def test_open_region_is_refused(text: str) -> None:
+    with pytest.raises(BadRegion, match="line 1: region 'one' has no <!-- end -->"):
+        filled(text, "f.md", GIVEN)
+
+
+def in_folder(root: Path, text: str) -> Path:
+    (root / "docs" / "deep").mkdir(parents=True)
+    path = root / "docs" / "deep" / "page.md"
+    path.write_text(text)
+    return path
+
+
+def test_drift_is_found_at_any_depth_and_in_the_readme(tmp_path: Path) -> None:
+    page = in_folder(tmp_path, OLD)
+    (tmp_path / "README.md").write_text(NEW)
+    assert drifted(tmp_path, GIVEN) == {page: NEW}
+
+
+def test_check_fails_then_write_then_check_passes(tmp_path: Path) -> None:
+    page = in_folder(tmp_path, "<!-- generated: sorts -->\n<!-- end -->\n")
+    run = CliRunner()
+    checked = run.invoke(main, ["--check", "--root", str(tmp_path)])
+    assert checked.exit_code == 1
+    assert checked.stdout == "drifted: docs/deep/page.md\n"
+    assert "--write" in checked.stderr
+    assert run.invoke(main, ["--write", "--root", str(tmp_path)]).exit_code == 0
+    assert GENERATORS["sorts"]().strip() in page.read_text()
+    assert run.invoke(main, ["--root", str(tmp_path)]).exit_code == 0
+
+
+def test_bad_region_and_missing_docs_are_usage_errors(tmp_path: Path) -> None:
+    run = CliRunner()
+    missing = run.invoke(main, ["--root", str(tmp_path)])
+    assert missing.exit_code == 2
+    assert "has no docs/" in missing.stderr
+    in_folder(tmp_path, "<!-- generated: nothing -->\n<!-- end -->\n")
+    bad = run.invoke(main, ["--root", str(tmp_path)])
+    assert bad.exit_code == 2
+    assert bad.stderr.startswith("error: docs/deep/page.md: line 1: no generator")
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_generator_is_deterministic_and_says_something(name: str) -> None:
+    first = GENERATORS[name]()
+    assert len(first.splitlines()) > 3
+    assert GENERATORS[name]() == first
+    assert "Expr(" not in first
+
+
+def test_every_generator_is_used_and_every_region_is_right() -> None:
+    pages = "".join(p.read_text() for p in (ROOT / "docs").rglob("*.md"))
+    pages += (ROOT / "README.md").read_text()
+    assert [name for name in GENERATORS if f"<!-- generated: {name} -->" not in pages] == []
+    assert [str(path.relative_to(ROOT)) for path in drifted(ROOT, GENERATORS)] == []
