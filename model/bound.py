@@ -12,7 +12,7 @@ client begins to count, and *overhang* how long after its own lease end the addr
 For a client that counts from the REQUEST and acts at once this is 2 x drift x lease / (1 - drift).
 """
 
-from holdover.model.client import honoured
+from holdover.model.client import fastest, honoured, slowest
 from holdover.model.expr import DURATION, RATIO, Expr, ite, lift
 from holdover.model.words import (
     ONE, acknowledge_within, acknowledges, anchor, checks_xid, clock, crashes, delay, dialog, drift,
@@ -73,7 +73,7 @@ overhang = ite(
 
 granted = ite(shortens, least, full)
 
-worst_holdover = anchor_delay + honoured(full) / (ONE - drift) + overhang - granted / (ONE + drift)
+worst_holdover = anchor_delay + slowest(honoured(full)) + overhang - fastest(granted)
 
 
 def least_grace() -> Expr:

@@ -81,9 +81,19 @@ def honoured(length: Expr) -> Expr:
     return ite(length < floor, floor, length)
 
 
+def slowest(length: Expr) -> Expr:
+    """The most true time in which a clock within 1 ± drift shows `length`."""
+    return length / (ONE - drift)
+
+
+def fastest(length: Expr) -> Expr:
+    """The least true time in which a clock within 1 ± drift shows `length`."""
+    return length / (ONE + drift)
+
+
 def measures(length: Expr, skew: Expr) -> Expr:
     """A clock within 1 ± drift may show `length` when `length + skew` of true time has passed."""
-    return ((length + skew) * (ONE - drift) <= length) & (length <= (length + skew) * (ONE + drift))
+    return (fastest(length) <= length + skew) & (length + skew <= slowest(length))
 
 
 def counted_from(h: Expr, *, first: bool) -> Expr:

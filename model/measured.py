@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, RUF002
 """What real clients were seen to do, beside what their profiles predict.
 
 Theory of operation.  `measured.toml` has the measurements; each names a profile, a fault and a
@@ -41,10 +42,13 @@ FAULTS: Mapping[str, Environment] = {
     "frozen": Environment(delay=DELAY, faults=frozenset({"mutes", "freezes"})),
     "hook": Environment(delay=DELAY, acknowledge_within=HOOK, faults=frozenset({"mutes"})),
     "kill -9": Environment(delay=DELAY, faults=frozenset({"crashes"})),
+    "unacknowledged": Environment(
+        delay=DELAY, acknowledge_within=None, faults=frozenset({"mutes"})
+    ),
     "clock set back": Environment(delay=DELAY, step=STEP, faults=frozenset({"mutes", "steps"})),
 }
 """Each fault as the surroundings in which the model predicts; a frozen process does not thaw, and a
-killed one is not restarted."""
+killed one is not restarted.  Where nothing is said of it, the notice is acknowledged at once."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class Comparison:
 
     @property
     def exceeds(self) -> bool:
-        """The measurement refutes the profile: it is above the prediction by more than its error."""
+        """The profile is refuted: the measurement is above it by more than its error."""
         seen = self.measurement
         if self.worst is None:
             return False
@@ -186,7 +190,7 @@ def parts(constants: Mapping[str, object]) -> tuple[Part, ...]:
 
 
 def overhang_parts(constants: Mapping[str, object]) -> list[Part]:
-    """What keeps the address after the client's own lease end: the kernel's part or the process's."""
+    """What keeps the address after the client's lease end: of the kernel or of the process."""
     overhang = seconds(bound.overhang, constants)
     process = seconds(bound.process_overhang, constants)
     if not holds(bound.process_acts, constants) or overhang != process:
@@ -213,13 +217,15 @@ def unbounded_because(constants: Mapping[str, object]) -> list[str]:
         "the process never releases": constants["trigger"] == "NEVER",
         "nobody acknowledges": constants["trigger"] == "ACKNOWLEDGE"
         and not constants["acknowledges"],
-        "the deadline stands still in suspend": constants["suspends"]
-        and constants["clock"] != "BOOTTIME",
+        "the host may sleep past the deadline": constants["suspends"]
+        and (constants["clock"] != "BOOTTIME" or constants["trigger"] != "LAPSE"),
     }
     found = [words for words, applies in reasons.items() if applies]
     if constants["enforcer"] == "PROCESS":
         return [*found, "the address has no kernel lifetime"]
-    return [*found, "the kernel lifetime stands still in suspend"]
+    if constants["suspends"]:
+        return [*found, "the kernel lifetime stands still in suspend"]
+    return [*found, "after a restart the kernel lifetime is set by a stepped clock"]
 
 
 # Data --------------------------------------------------------------------------------------------

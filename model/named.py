@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdover.model import client, server, world
-from holdover.model.expr import DURATION, Expr, lift
+from holdover.model.expr import Expr
 from holdover.model.prose import Name, Prose, text
 from holdover.model.words import a, full, g, h, lease, lease_end, length, m, skew
 
@@ -30,9 +30,11 @@ class Definition:
 
 
 def _of(build: Callable[..., Expr], *given: object, **how: object) -> Definition:
-    called = [str(p.args[0]) if isinstance(p, Expr) and p.op == "parameter" else _shown(p) for p in given]
+    called = [
+        str(p.args[0]) if isinstance(p, Expr) and p.op == "parameter" else _shown(p) for p in given
+    ]
     called += ["first" if first else "later" for name, first in how.items() if name == "first"]
-    meaning = (build.__doc__ or "").partition("\n")[0]
+    meaning = " ".join((build.__doc__ or "").partition("\n")[0].split())
     given_text = f"({', '.join(called)})" if called else ""
     return Definition(f"{build.__name__}{given_text}", build(*given, **how), meaning)
 
@@ -81,8 +83,8 @@ DEFINITIONS = (
     _of(world.for_client, m),
     _of(world.buffered, m),
     _of(world.wakes_expired, h),
-    _plain("remembers", world.remembers, "A restarted process goes on with the unexpired remainder."),
-    _plain("dated", world.dated, "The lease's ends mean something: it runs, or its address is held."),
+    _plain("remembers", world.remembers, "A restarted process goes on with the remainder."),
+    _plain("dated", world.dated, "The lease's ends are set: it runs, or its address is held."),
     _plain("stored", world.stored, "The lease is in the client's lease file."),
 )  # fmt: skip
 

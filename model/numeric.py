@@ -29,6 +29,7 @@ class Numeric(Reading[Number]):
         self.constants = constants
 
     def leaf(self, term: Expr) -> Number:
+        """A literal, or the value given for a constant."""
         if term.op == "none":
             raise TypeError(f"none of sort {term.sort} is no number")
         (value,) = term.args
@@ -41,12 +42,15 @@ class Numeric(Reading[Number]):
         raise TypeError(f"{value!r} is no number")
 
     def state(self, variable: Variable, at: Sequence[Number]) -> Number:
+        """State has no number."""
         raise TypeError(f"{variable.name} is state: it has no number")
 
     def every(self, bound: Expr, body: Callable[[Number], Number]) -> Number:
+        """Neither has a quantifier."""
         raise TypeError(f"a term over all {bound.sort} has no number")
 
     def node(self, term: Expr, args: Sequence[Callable[[], Number]]) -> Number:
+        """An operator on numbers; only what is chosen or needed is read."""
         match term.op:
             case "and":
                 return all(arg() for arg in args)

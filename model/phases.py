@@ -45,21 +45,25 @@ class Possible(Reading[Values]):
         self.known = dict(zip(TRACKED, known, strict=True))
 
     def leaf(self, term: Expr) -> Values:
+        """A literal is known, a constant may be anything."""
         if term.op == "literal":
             return frozenset({term.args[0]})
         return _all(term)
 
     def state(self, variable: Variable, at: Sequence[Values]) -> Values:
+        """Known of this host, else anything."""
         if variable in self.known and at == [frozenset({HERE})]:
             return frozenset({self.known[variable]})
         return EITHER if variable.sort is BOOL else ANY
 
     def every(self, bound: Expr, body: Callable[[Values], Values]) -> Values:
+        """True only where the body is true of anything."""
         holds = body(ANY)
         # There may be no member at all, so a body that is sometimes false need not be false.
         return holds if holds == frozenset({True}) else EITHER
 
     def node(self, term: Expr, args: Sequence[Callable[[], Values]]) -> Values:
+        """An operator on sets of values."""
         match term.op:
             case "and":
                 return _joined([arg() for arg in args], False)

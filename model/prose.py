@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, RUF002
 """The prose reading: terms and effects of the lease table as text for people.
 
 A term becomes a `Phrase`, a small tree that knows how tightly it binds, so that parentheses stand
@@ -186,6 +187,7 @@ class Prose(Reading[Phrase]):
         return Phrase("name", word=name) if name else super().read(term, bound)
 
     def leaf(self, term: Expr) -> Phrase:
+        """A literal is a value; a constant is a name."""
         if term.op == "none":
             return Phrase("value", word="none" if term.sort.indexes else "unset")
         (value,) = term.args
@@ -193,17 +195,21 @@ class Prose(Reading[Phrase]):
         return Phrase(op, word=number(value))
 
     def state(self, variable: Variable, at: Sequence[Phrase]) -> Phrase:
+        """A variable with its index in brackets."""
         index = f"[{', '.join(str(member) for member in at)}]" if at else ""
         return Phrase("name", word=variable.name + index)
 
     def every(self, bound: Expr, body: Callable[[Phrase], Phrase]) -> Phrase:
+        """The quantifier, its parameter being itself."""
         name = Phrase("name", word=str(bound.args[0]))
         return Phrase("every", (name, body(name)))
 
     def after(self, term: Expr, bound: Bindings[Phrase]) -> Phrase:
+        """A primed term."""
         return Phrase("name", word=f"{self.read(term, bound).within(ATOM - 1)}′")
 
     def node(self, term: Expr, args: Sequence[Callable[[], Phrase]]) -> Phrase:
+        """An operator, said shortly."""
         parts = tuple(arg() for arg in args)
         match term.op:
             case "and":

@@ -5,7 +5,7 @@ one that shares its pool and not its records.  An ACK moves a running lease's en
 unless the environment lets renewals shorten it.  A reply takes the slot of the request it answers.
 """
 
-from holdover.model.client import NO_ADDRESS, UNSET, answers, clear, measures, send
+from holdover.model.client import NO_ADDRESS, UNSET, answers, clear, fastest, measures, send
 from holdover.model.expr import (
     TRUE,
     Action,
@@ -18,8 +18,8 @@ from holdover.model.expr import (
     none,
 )
 from holdover.model.words import (
-    DURATION, HOST, ONE,
-    a, address, client, drift, durable, forges, forgets, full, g, grace, h, kind, lease, least, length,
+    DURATION, HOST,
+    a, address, client, durable, forges, forgets, full, g, grace, h, kind, lease, least, length,
     m,
     mutes, now, owner, reuses_early, rival, sent, server_end, server_probes, serving, shortens,
     skew, withheld,
@@ -33,7 +33,7 @@ def reusable(a: Expr) -> Expr:
 
     At the instant itself the last client may still hold: "at" on both sides would collide.
     """
-    return reuses_early | ((now - server_end[a]) * (ONE + drift) > grace)
+    return reuses_early | (now - server_end[a] > fastest(grace))
 
 
 def unanswered(h: Expr, a: Expr) -> Expr:

@@ -14,18 +14,20 @@ from holdover.model.bound import ZERO, kernel_acts, overhang, process_acts
 from holdover.model.client import (
     NO_ADDRESS,
     answers,
+    fastest,
     first_ask,
     honoured,
     in_time,
     leased,
     recognised,
     renewing,
+    slowest,
 )
 from holdover.model.expr import Expr, forall, is_in, ite
 from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.words import (
-    ONE, a, acknowledges, address, anchor, asked, asleep, checks_xid, client, clock, crashes,
-    current, delay, drift, enforcer, freezes, full, g, grace, h, holds, kernel_end, kind, lease, lease_end,
+    a, acknowledges, address, anchor, asked, asleep, checks_xid, client, clock, crashes,
+    current, delay, enforcer, freezes, full, g, grace, h, holds, kernel_end, kind, lease, lease_end,
     least, m, margin, notice, now, owner, phase, probe_time, probes, process, releases, restarts, sent, server_end,
     step, stepped, steps, suspends, thaws, trigger, wants,
 )  # fmt: skip
@@ -50,7 +52,7 @@ def limit(h: Expr) -> Expr:
 
 def reuse_from(a: Expr) -> Expr:
     """The server does not reuse `a` up to this instant."""
-    return server_end[a] + grace / (ONE + drift)
+    return server_end[a] + fastest(grace)
 
 
 def claims(h: Expr, a: Expr) -> Expr:
@@ -68,16 +70,11 @@ def exchanging(h: Expr) -> Expr:
     return asking(h) | (phase[h] == "SELECTING")
 
 
-def longest(length: Expr) -> Expr:
-    """The most true time in which a clock shows `length`."""
-    return length / (ONE - drift)
-
-
 def ack_ends(h: Expr, m: Expr) -> Expr:
     """The latest end of a lease that `h` may yet count from ACK `m`."""
     probing = ite((anchor == "PROBE") & (first_ask(h) | ~checks_xid), probe_time, ZERO)
     received = sent[m] + delay + probing
-    return ite((anchor == "REQUEST") & checks_xid, asked[h], received) + longest(honoured(lease[m]))
+    return ite((anchor == "REQUEST") & checks_xid, asked[h], received) + slowest(honoured(lease[m]))
 
 
 _ack = (kind[m] == "ACK") & (client[m] == h) & (address[m] == a) & recognised(m)
@@ -138,7 +135,7 @@ LEASED = (
         "not_too_far", "RFC 2131 §4.4.1",
         "no lease ends later than a full one that is counted from now",
         forall(h, (leased(h) | (holds[h] != NO_ADDRESS)).implies(
-            true_end(h) <= now + ite(anchor == "PROBE", probe_time, ZERO) + longest(honoured(full)))),
+            true_end(h) <= now + ite(anchor == "PROBE", probe_time, ZERO) + slowest(honoured(full)))),
     ),
     Property(
         "answers_follow", "RFC 2131 §4.4.1",

@@ -112,11 +112,34 @@ class Logic(Reading[Term]):
         return z3.Function(variable.name, domain(variable.index), domain(variable.sort))(*at)
 
     def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
+        if term.op == "div" and "drift" not in self.fixed:
+            # A length over 1 - drift or 1 + drift: left open, so that the arithmetic is linear.
+            divisor = term.args[1]
+            assert isinstance(divisor, Expr)
+            return {"sub": SLOWEST, "add": FASTEST}[divisor.op](args[0]())
         return OPERATORS[term.op](*(arg() for arg in args))
 
     def every(self, bound: Expr, body: Callable[[Term], Term]) -> Term:
         member = z3.FreshConst(domain(bound.sort), str(bound.args[0]))
         return z3.ForAll([member], z3.Implies(member != nothing(bound.sort), body(member)))
+
+
+SLOWEST = z3.Function("slowest", z3.RealSort(), z3.RealSort())
+FASTEST = z3.Function("fastest", z3.RealSort(), z3.RealSort())
+
+
+def any_clock() -> list[Term]:
+    """What is assumed of clocks of any quality: monotone, and right within their bounds."""
+    x, y = z3.Reals("x y")
+    axioms = []
+    for bound in (SLOWEST, FASTEST):
+        monotone = z3.Implies(x <= y, bound(x) <= bound(y))
+        axioms.append(z3.ForAll([x, y], monotone))
+    late = z3.Implies(x >= 0, x <= SLOWEST(x))
+    early = z3.Implies(x >= 0, z3.And(FASTEST(x) >= 0, FASTEST(x) <= x))
+    axioms.append(z3.ForAll([x], late))
+    axioms.append(z3.ForAll([x], early))
+    return axioms
 
 
 class After(Logic):

@@ -27,7 +27,7 @@ CLOSING = re.compile(r"^<!-- end -->$", re.MULTILINE)
 HINT = "run: python -m holdover.reference.docs --write"
 
 
-class BadRegion(ValueError):
+class RegionError(ValueError):
     """A region that cannot be filled; the message says which, where and why."""
 
 
@@ -40,7 +40,7 @@ def sources(root: Path) -> Iterator[Path]:
 
 
 def filled(text: str, where: str, generators: Generators) -> str:
-    """The text with each region generated anew; BadRegion for an unknown or unclosed one."""
+    """The text with each region generated anew; RegionError for an unknown or unclosed one."""
     done: list[str] = []
     at = 0
     while opening := OPENING.search(text, at):
@@ -48,11 +48,11 @@ def filled(text: str, where: str, generators: Generators) -> str:
         name = opening["name"]
         if name not in generators:
             close = difflib.get_close_matches(name, generators, n=1, cutoff=0)
-            raise BadRegion(f"{where}: line {line}: no generator {name!r}; nearest: {close[0]}")
+            raise RegionError(f"{where}: line {line}: no generator {name!r}; nearest: {close[0]}")
         closing = CLOSING.search(text, opening.end())
         following = OPENING.search(text, opening.end())
         if closing is None or (following is not None and following.start() < closing.start()):
-            raise BadRegion(f"{where}: line {line}: region {name!r} has no <!-- end -->")
+            raise RegionError(f"{where}: line {line}: region {name!r} has no <!-- end -->")
         done.append(f"{text[at : opening.end()]}\n\n{generators[name]().strip()}\n\n")
         at = closing.start()
     return "".join(done) + text[at:]
@@ -87,7 +87,7 @@ def main(mode: str, root: Path) -> None:
         raise click.UsageError(f"{root.resolve()} has no docs/; give the repository with --root")
     try:
         found = drifted(root, GENERATORS)
-    except BadRegion as error:
+    except RegionError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     for path, right in found.items():

@@ -13,11 +13,11 @@ from itertools import groupby
 from holdover.model import bound, measured
 from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.expr import Action, Sort, Variable
-from holdover.model.named import DEFINITIONS, in_words
+from holdover.model.named import DEFINITIONS, NAMES, in_words
 from holdover.model.phases import edges
 from holdover.model.profile import FACTS, Profile, builtin_names, load
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS, Property, moves
-from holdover.model.prose import due, effects, number, text
+from holdover.model.prose import Name, Prose, due, effects, number, text
 from holdover.model.rules import Rule, article, protocol
 from holdover.model.server import SERVER_ACTIONS
 from holdover.model.table import LEASE_TABLE
@@ -171,21 +171,34 @@ def statement(said: Property) -> str:
 # The bound ---------------------------------------------------------------------------------------
 
 
+BOUND = {
+    "safe_grace": bound.safe_grace,
+    "worst_holdover": bound.worst_holdover,
+    "bounded": bound.bounded,
+    "server_keeps": bound.server_keeps,
+    "anchor_delay": bound.anchor_delay,
+    "granted": bound.granted,
+    "overhang": bound.overhang,
+    "process_overhang": bound.process_overhang,
+    "kernel_overhang": bound.kernel_overhang,
+    "anchor_is_bounded": bound.anchor_is_bounded,
+    "process_acts": bound.process_acts,
+    "kernel_acts": bound.kernel_acts,
+}
+
+
 def bound_terms() -> str:
-    """The bound of T3, term by term."""
-    parts = {
-        "bounded": bound.bounded,
-        "anchor_is_bounded": bound.anchor_is_bounded,
-        "process_acts": bound.process_acts,
-        "kernel_acts": bound.kernel_acts,
-        "server_keeps": bound.server_keeps,
-        "anchor_delay": bound.anchor_delay,
-        "process_overhang": bound.process_overhang,
-        "kernel_overhang": bound.kernel_overhang,
-        "granted": bound.granted,
-    }
-    lines = [f"{name:<18}= {text(term, WORDS)}" for name, term in parts.items()]
+    """The bound of T3, each term in the words of the others."""
+    lines = []
+    for name, term in BOUND.items():
+        others = [Name(other, part) for other, part in BOUND.items() if other != name]
+        lines.append(f"{name:<18}= {text(term, Prose([*NAMES, *others]))}")
     return "\n".join(["```text", *lines, "```", ""])
+
+
+def premises() -> str:
+    """What the bound assumes."""
+    return "\n".join(["```text", *(text(term, WORDS) for term in bound.PREMISES), "```", ""])
 
 
 # Profiles ----------------------------------------------------------------------------------------
@@ -291,7 +304,9 @@ def rule_table(rules: Iterable[Rule], *, observed: bool) -> str:
 
 def _test(test: str) -> str:
     path, _, name = test.partition("::")
-    return f"{path.rpartition('/')[2].removesuffix('.py')}::{name}{'*' if name.endswith('_') else ''}"
+    return (
+        f"{path.rpartition('/')[2].removesuffix('.py')}::{name}{'*' if name.endswith('_') else ''}"
+    )
 
 
 def quotations() -> str:
@@ -312,6 +327,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "state-diagram": state_diagram,
     "properties": properties,
     "bound": bound_terms,
+    "premises": premises,
     "profiles": profiles,
     "predictions": predictions,
     "measurements": measurements,

@@ -1,7 +1,9 @@
 """The state diagram, read off the table, against Figure 5 and against a search."""
 
-from holdover.model.expr import Action, becomes
+import pytest
+
 from holdover.model.explore import explore
+from holdover.model.expr import Action, becomes
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.phases import Edge, edges
 from holdover.model.profile import Environment, Profile, Seconds, in_ticks
@@ -56,10 +58,11 @@ def test_row_that_needs_two_phases_at_once_gives_no_edge() -> None:
     assert edges(planted) == EDGES
 
 
-def test_every_step_of_a_search_is_an_edge() -> None:
-    """One host that probes, with a server that is mute, forgets, and a client that is killed."""
+@pytest.mark.parametrize("probes", [False, True], ids=["at once", "after probing"])
+def test_every_step_of_a_search_is_an_edge(probes: bool) -> None:
+    """One host, a server that falls silent and forgets, a client that is killed and restarted."""
     faults = frozenset({"mutes", "forgets", "crashes", "restarts", "suspends"})
-    client = Profile("c", restart="REMAINDER", releases=True)
+    client = Profile("c", restart="REMAINDER", releases=True, probes=probes)
     surroundings = Environment(lease=Seconds(4), faults=faults)
     constants = in_ticks(client, surroundings, Seconds(1))
     instance = Instance(LEASE_TABLE, constants, bounds_for(constants, 1, 1, 1))

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001
 """Terms as text: short, unambiguous, and true to the term."""
 
 from fractions import Fraction
@@ -7,6 +8,7 @@ import pytest
 from holdover.model.expr import (
     BOOL,
     DURATION,
+    INSTANT,
     RATIO,
     TRUE,
     Effect,
@@ -26,8 +28,23 @@ from holdover.model.named import DEFINITIONS, in_words
 from holdover.model.prose import Name, Prose, due, effects, number, text
 from holdover.model.table import LEASE_TABLE
 from holdover.model.words import (
-    ADDRESS, INSTANT, a, client, current, drift, floor, full, g, h, holds, kind, late, lease_end, m,
-    now, owner, phase,
+    ADDRESS,
+    a,
+    client,
+    current,
+    drift,
+    floor,
+    full,
+    g,
+    h,
+    holds,
+    kind,
+    late,
+    lease_end,
+    m,
+    now,
+    owner,
+    phase,
 )  # fmt: skip
 
 p, q, r = (constant(name, BOOL) for name in "pqr")

@@ -44,7 +44,9 @@ def test_tests_exist(rule: Rule) -> None:
     """A name that ends in an underscore stands for every test that begins with it."""
     for test in rule.tests:
         path, _, name = test.partition("::")
-        found = {f for f in functions(path) if f == name or (name.endswith("_") and f.startswith(name))}
+        found = {
+            f for f in functions(path) if f == name or (name.endswith("_") and f.startswith(name))
+        }
         assert found, test
 
 

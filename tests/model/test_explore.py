@@ -1,0 +1,256 @@
+"""The explorer: honest cut-offs, shortest runs, and the questions that are put to graphs."""
+
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import networkx as nx
+import pytest
+
+from holdover.model.explore import (
+    Exploration,
+    bytes_per_state,
+    dominators,
+    explore,
+    graph,
+    never_reaches,
+    quotient,
+    smallest_cut,
+    unavoidable,
+)
+from holdover.model.finite import Instance, State
+from holdover.model.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
+from holdover.model.table import LEASE_TABLE
+
+Build = Callable[..., Instance]
+
+
+# Honesty -----------------------------------------------------------------------------------------
+
+
+def test_a_search_to_closure_is_complete(build: Build) -> None:
+    seen = explore(build("rfc2131"), ALWAYS, STEPS, SOMETIMES)
+    assert (seen.complete, seen.stopped_by, seen.violations) == (True, "", {})
+    assert len(seen.states) == len(seen.index) == len(seen.parents) == len(seen.edges)
+    assert sum(seen.fired.values()) == seen.steps
+
+
+def test_a_search_out_of_memory_is_not_complete(build: Build) -> None:
+    instance = build("rfc2131")
+    whole = explore(instance)
+    room = len(whole.states) // 2
+    seen = explore(instance, memory=room * bytes_per_state(instance))
+    assert (seen.complete, seen.stopped_by) == (False, "memory")
+    assert room < len(seen.states) <= room + 20
+    assert seen.states == whole.states[: len(seen.states)]
+
+
+def test_a_search_that_fits_exactly_is_complete(build: Build) -> None:
+    instance = build("rfc2131", hosts=1)
+    size = len(explore(instance).states)
+    cost = bytes_per_state(instance)
+    assert explore(instance, memory=size * cost).complete
+    assert not explore(instance, memory=(size - 1) * cost).complete
+
+
+def test_a_search_that_stops_at_a_violation_is_not_complete(build: Build) -> None:
+    instance = build("wfwg311", "mutes", lease=2)
+    seen = explore(instance, [EXCLUSIVE], stop=True)
+    whole = explore(instance, [EXCLUSIVE])
+    assert (seen.complete, seen.stopped_by) == (False, "violation")
+    assert len(seen.states) < len(whole.states)
+    assert seen.violations["exclusive"].labels == whole.violations["exclusive"].labels
+
+
+def test_memory_a_state_is_within_a_factor_of_what_is_measured(build: Build) -> None:
+    instance = build("rfc2131", "mutes", "loses")
+    tracemalloc.start()
+    try:
+        seen = explore(instance)
+        measured = tracemalloc.get_traced_memory()[0] / len(seen.states)
+    finally:
+        tracemalloc.stop()
+    assert measured / 1.5 < bytes_per_state(instance) < measured * 1.5
+
+
+def test_progress_is_told_layer_by_layer(build: Build) -> None:
+    told: list[tuple[int, int, int]] = []
+    seen = explore(build("rfc2131", hosts=1), progress=lambda *layer: told.append(layer))
+    assert told[-1] == (seen.depth, len(seen.states), 0)
+    assert [depth for depth, _, _ in told[:-1]] == list(range(seen.depth))
+    assert all(states >= waiting for _, states, waiting in told)
+
+
+# Shortest runs -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def collided(build: Build) -> Exploration:
+    """The whole of a small world in which Windows for Workgroups 3.11 collides."""
+    return explore(build("wfwg311", "mutes", lease=2), ALWAYS, STEPS)
+
+
+@pytest.fixture(scope="module")
+def whole(collided: Exploration) -> "nx.DiGraph[Any]":
+    """Its graph."""
+    return graph(collided)
+
+
+def bad_states(seen: Exploration, name: str) -> list[int]:
+    holds = seen.instance.predicate(next(p for p in ALWAYS if p.name == name).term)
+    return [number for number, state in enumerate(seen.states) if not holds(state)]
+
+
+@pytest.mark.parametrize("wanted", [p.name for p in ALWAYS])
+def test_counterexamples_are_as_short_as_networkx_finds_them(
+    wanted: str, collided: Exploration, whole: "nx.DiGraph[Any]"
+) -> None:
+    lengths = nx.single_source_shortest_path_length(whole, 0)
+    shortest = min(lengths[number] for number in bad_states(collided, wanted))
+    assert len(collided.violations[wanted]) == shortest
+
+
+def test_depth_is_the_longest_of_the_shortest_runs(
+    collided: Exploration, whole: "nx.DiGraph[Any]"
+) -> None:
+    assert collided.depth == max(nx.single_source_shortest_path_length(whole, 0).values())
+
+
+def test_a_counterexample_is_a_run(collided: Exploration) -> None:
+    trace = collided.violations["exclusive"]
+    instance = collided.instance
+    assert trace.states[0] == instance.initial
+    assert len(trace.states) == len(trace) + 1
+    for label, before, after in zip(trace.labels, trace.states, trace.states[1:], strict=False):
+        assert (label, after) in [(instance.labels[e], t) for e, t in instance.successors(before)]
+    holds = instance.predicate(EXCLUSIVE.term)
+    assert [holds(state) for state in trace.states] == [True] * len(trace) + [False]
+
+
+def test_a_counterexample_to_a_step_ends_with_that_step(build: Build) -> None:
+    seen = explore(build("rfc2131", "forgets"), ALWAYS, STEPS)
+    trace = seen.violations["one_commitment"]
+    assert trace.labels[-1].action.name == "forget"
+    holds = seen.instance.step_predicate(STEPS[0].term)
+    pairs = zip(trace.states, trace.states[1:], strict=False)
+    assert [holds(*pair) for pair in pairs] == [True] * (len(trace) - 1) + [False]
+
+
+# Graphs ------------------------------------------------------------------------------------------
+
+
+def test_the_graph_has_every_state_and_every_step(build: Build) -> None:
+    seen = explore(build("rfc2131"))
+    whole = graph(seen)
+    assert set(whole) == set(range(len(seen.states)))
+    named = {
+        (number, seen.index[following], seen.instance.labels[edge].action.name)
+        for number, state in enumerate(seen.states)
+        for edge, following in seen.instance.successors(state)
+        if following != state
+    }
+    assert {
+        (u, v, name) for u, v, data in whole.edges(data=True) for name in data["actions"]
+    } == named
+
+
+def test_a_quotient_keeps_no_step_within_a_view(build: Build) -> None:
+    seen = explore(build("rfc2131", hosts=1))
+    place = seen.instance.place["phase", 0]
+    phases = seen.instance.slots[place][0].sort.values
+    result = quotient(seen, lambda number, state: phases[int(str(state[place]))])
+    assert nx.number_of_selfloops(result) == 0
+    assert result.edges["SELECTING", "REQUESTING"]["actions"] == {"select"}
+    assert result.edges["REQUESTING", "INIT"]["actions"] == {"give_up", "obey_nak"}
+    assert not result.has_edge("INIT", "BOUND")
+
+
+def made_up(*edges: tuple[str, str, str]) -> "nx.DiGraph[Any]":
+    """A graph from (node, actions, node)."""
+    result: nx.DiGraph[Any] = nx.DiGraph()
+    for before, actions, after in edges:
+        result.add_edge(before, after, actions=set(actions.split()))
+    return result
+
+
+DIAMOND = made_up(
+    ("start", "mute", "quiet"),
+    ("quiet", "lapse", "left"),
+    ("quiet", "forget", "right"),
+    ("left", "show", "pending"),
+    ("right", "show", "pending"),
+    ("pending", "reuse commit", "clash"),
+    ("start", "tick", "idle"),
+)  # fmt: skip
+
+
+def test_unavoidable_actions_of_a_made_up_graph() -> None:
+    assert unavoidable(DIAMOND, "start", ["clash"]) == ["mute", "show"]
+    assert unavoidable(DIAMOND, "start", ["clash", "idle"]) == []
+    assert unavoidable(DIAMOND, "start", ["idle"]) == ["tick"]
+    assert unavoidable(DIAMOND, "start", ["start"]) == []
+
+
+def test_dominators_of_a_made_up_graph() -> None:
+    assert dominators(DIAMOND, "start", ["clash"]) == ["start", "quiet", "pending", "clash"]
+    assert dominators(DIAMOND, "start", ["left", "right"]) == ["start", "quiet"]
+    assert dominators(DIAMOND, "start", ["clash", "idle"]) == ["start"]
+
+
+def test_smallest_cuts_of_a_made_up_graph() -> None:
+    assert len(smallest_cut(DIAMOND, "start", ["clash"])) == 1
+    doubled = made_up(
+        ("start", "x", "a"), ("start", "x", "b"), ("a", "x", "c"), ("b", "x", "c"),
+        ("a", "x", "d"), ("b", "x", "d"), ("c", "x", "end"), ("d", "x", "end"),
+        ("end", "x", "after"),
+    )  # fmt: skip
+    assert smallest_cut(doubled, "start", ["after"]) <= {"end", "after"}
+    assert len(smallest_cut(doubled, "start", ["end"])) == 1
+    assert len(smallest_cut(doubled, "start", ["c", "d"])) == 2
+
+
+def test_what_every_collision_needs(collided: Exploration, whole: "nx.DiGraph[Any]") -> None:
+    needed = unavoidable(whole, 0, bad_states(collided, "exclusive"))
+    assert {"discover", "offer", "bind", "mute", "lapse", "reuse"} <= set(needed)
+    assert not {"lose", "acknowledge", "give_up"} & set(needed)
+    chain = dominators(whole, 0, bad_states(collided, "exclusive"))
+    assert chain[0] == 0
+
+
+# Eventually --------------------------------------------------------------------------------------
+
+
+def bound_again(instance: Instance) -> Callable[[State], bool]:
+    """Some host is BOUND."""
+    places = [instance.place["phase", i] for i in range(instance.bounds.hosts)]
+    bound = instance.slots[places[0]][0].sort.values.index("BOUND")
+    return lambda state: any(state[place] == bound for place in places)
+
+
+FAULT_ROWS = ("mute", "lose", "release")
+
+
+def test_a_client_recovers_from_every_state(build: Build) -> None:
+    seen = explore(build("rfc2131", "mutes", "loses"))
+    assert never_reaches(seen, graph(seen), bound_again(seen.instance), FAULT_ROWS) is None
+
+
+@pytest.mark.parametrize("row", ["unmute", "offer", "discover", "bind"])
+def test_a_planted_livelock_is_found(row: str, build: Build) -> None:
+    """Without one of the rows that recovery takes, time goes on and nobody is ever BOUND again."""
+    kept = tuple(action for action in LEASE_TABLE.actions if action.name != row)
+    table = replace(LEASE_TABLE, actions=kept)
+    seen = explore(build("rfc2131", "mutes", "loses", hosts=1, table=table))
+    goal = bound_again(seen.instance)
+    stuck = never_reaches(seen, graph(seen), goal, FAULT_ROWS)
+    assert stuck is not None
+    assert not goal(seen.states[stuck])
+
+
+def test_a_goal_that_only_a_fault_brings_about_is_not_eventual(build: Build) -> None:
+    seen = explore(build("rfc2131", "mutes", hosts=1))
+    place = seen.instance.place["serving", 0]
+    whole = graph(seen)
+    assert never_reaches(seen, whole, lambda state: not state[place], ["mute"]) is not None
+    assert never_reaches(seen, whole, lambda state: bool(state[place]), ["mute"]) is None

@@ -1,0 +1,252 @@
+"""Profiles: what is wrong with a file is said with file, line and key; what is right survives."""
+
+from dataclasses import fields, replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from holdover.model.profile import (
+    FACTS,
+    FAULTS,
+    BadInput,
+    Environment,
+    Profile,
+    builtin_names,
+    in_seconds,
+    in_ticks,
+    load,
+    parse,
+)
+from holdover.model.words import CONSTANTS
+
+FILE = "clients/mine.toml"
+
+
+# Bad input ---------------------------------------------------------------------------------------
+
+WRONG: dict[str, tuple[str, str]] = {
+    "unknown key": (
+        'title = "x"\nanhcor = "ack"\n',
+        "line 2: anhcor: no such key; nearest: anchor",
+    ),
+    "unknown key, nothing near": (
+        "zzz = 1\n",
+        "line 1: zzz: no such key; there are: name, title, sources, notes, anchor, floor",
+    ),
+    "unknown choice": (
+        '\n\nanchor = "akc"\n',
+        "line 3: anchor: 'akc' is no choice; nearest: ack",
+    ),
+    "unknown choice, nothing near": (
+        'clock = "x"\n',
+        "line 1: clock: 'x' is no choice; there are: boottime, monotonic, wall",
+    ),
+    "a number for a choice": (
+        "trigger = 3\n",
+        "line 1: trigger: 3 is no choice; there are: lapse, acknowledge, retry, never",
+    ),
+    "a text for a truth": (
+        '# a comment\ndialog = "yes"\n',
+        "line 2: dialog: true or false is needed, not 'yes'",
+    ),
+    "a number for a truth": ("probes = 1\n", "line 1: probes: true or false is needed, not 1"),
+    "a text for seconds": (
+        'late = "1 s"\n',
+        "line 1: late: a number of seconds is needed, not '1 s'",
+    ),
+    "a truth for seconds": (
+        "floor = true\n",
+        "line 1: floor: a number of seconds is needed, not True",
+    ),
+    "negative": (
+        'anchor = "ack"\nlate = -2\n',
+        "line 2: late: -2 is negative; a duration in seconds is needed",
+    ),
+    "negative fraction": ("late = -0.5\n", "line 1: late: -1/2 is negative"),
+    "a text for sources": (
+        'sources = "RFC 2131"\n',
+        "line 1: sources: a list of texts is needed, not 'RFC 2131'",
+    ),
+    "numbers for sources": ("sources = [2131]\n", "line 1: sources: a list of texts is needed"),
+    "a number for a text": ("title = 311\n", "line 1: title: a text is needed, not 311"),
+    "a table": ("[anchor]\nx = 1\n", "line 1: anchor: {'x': 1} is no choice"),
+    "anchor without probing": (
+        'title = "x"\nanchor = "probe"\n',
+        "line 2: anchor: counts from the end of probing, but probes = false",
+    ),
+    "probing time without probing": (
+        "probe_time = 7\n",
+        "line 1: probe_time: a probing time, but probes = false",
+    ),
+    "retries without retrying": (
+        "retries_for = 60\n",
+        'line 1: retries_for: a time to retry, but trigger = "lapse"',
+    ),
+    "kernel without kernel": (
+        "late = 1\nkernel_late = 2.5\n",
+        'line 2: kernel_late: speaks of the kernel lifetime, but enforcer = "process"',
+    ),
+    "margin without kernel": (
+        "margin = 2.5\n",
+        'line 1: margin: speaks of the kernel lifetime, but enforcer = "process"',
+    ),
+    "waits for no dialog": (
+        'trigger = "acknowledge"\n',
+        "line 1: trigger: waits for an acknowledgement, but dialog = false",
+    ),
+    "quoted key": ('"late" = -1\n', "line 1: late: -1 is negative"),
+    "no value": ('title = "x"\nlate =\n', "(at line 2, column 7)"),
+    "twice": ("late = 1\nlate = 2\n", "(at line 2, column 9)"),
+    "no TOML": ("DHCP\n", "(at line 1, column 5)"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_mistake_is_named_with_its_place(mistake: str) -> None:
+    text, message = WRONG[mistake]
+    with pytest.raises(BadInput) as caught:
+        parse(text, FILE, "mine")
+    assert str(caught.value).startswith(f"{FILE}: ")
+    assert message in str(caught.value)
+
+
+def test_no_value_is_infinite_or_no_number() -> None:
+    for value in ("inf", "nan", "-inf"):
+        with pytest.raises(BadInput, match=r"mine\.toml: "):
+            parse(f"late = {value}\n", FILE, "mine")
+
+
+def test_an_unknown_profile_is_answered_with_the_nearest() -> None:
+    with pytest.raises(BadInput) as caught:
+        load("wfwg31")
+    assert str(caught.value).startswith("no profile 'wfwg31'; nearest: wfwg311")
+    with pytest.raises(BadInput, match="there are: connman, dhclient"):
+        load("qqqqqq")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "none.toml"
+    with pytest.raises(BadInput) as caught:
+        load(str(path))
+    assert str(caught.value) == f"{path}: No such file or directory"
+
+
+def test_a_directory_is_no_profile(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="Is a directory"):
+        load(f"{tmp_path}/")
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b'title = "caf\xe9"\n')
+    with pytest.raises(BadInput) as caught:
+        load(str(path))
+    assert str(caught.value) == f"{path}: byte 12: not UTF-8"
+
+
+# Good input --------------------------------------------------------------------------------------
+
+
+def test_an_empty_file_is_a_client_as_the_rfc_wants_it() -> None:
+    assert parse("", FILE, "mine") == Profile("mine")
+
+
+def test_a_file_is_read_under_its_own_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('anchor = "ack"\nlate = 0.1\n')
+    assert load(str(path)) == Profile("mine", anchor="ACK", late=Fraction(1, 10))
+
+
+def test_seconds_are_exact() -> None:
+    """0.1 is a tenth, not the nearest binary fraction."""
+    assert parse("late = 0.1\n", FILE, "x").late == Fraction(1, 10)
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_builtin_profile_survives_printing(name: str) -> None:
+    profile = load(name)
+    assert parse(profile.to_toml(), FILE, "another name") == profile
+
+
+def test_every_fact_survives_printing() -> None:
+    """With no default among them, so that nothing is lost in silence."""
+    profile = Profile(
+        "mine",
+        'a "title"',
+        ("one", "two\\three"),
+        "first line\nsecond line\tand \x7f no more",
+        anchor="PROBE",
+        floor=Fraction(20),
+        late=Fraction(1, 8),
+        trigger="RETRY",
+        retries_for=Fraction(60),
+        dialog=True,
+        enforcer="KERNEL",
+        kernel_late=Fraction(5, 2),
+        margin=Fraction(3),
+        clock="WALL",
+        checks_xid=False,
+        heeds_nak="NEVER",
+        probes=True,
+        probe_time=Fraction(7),
+        restart="LEAVE",
+        releases=True,
+    )
+    plain = Profile("mine")
+    assert all(getattr(profile, name) != getattr(plain, name) for name in FACTS)
+    assert parse(profile.to_toml(), FILE, "another name") == profile
+
+
+@pytest.mark.parametrize("late", ["0.1", "86400", "0.000001", "10000000000000000.0001"])
+def test_seconds_survive_printing(late: str) -> None:
+    profile = replace(Profile("mine"), late=Fraction(late))
+    assert parse(profile.to_toml(), FILE, "mine") == profile
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_builtin_profile_names_title_and_sources(name: str) -> None:
+    profile = load(name)
+    assert profile.name == name
+    assert profile.title
+    assert profile.sources
+    assert all(len(source) > len("read: ") for source in profile.sources)
+
+
+def test_the_profiles_of_the_article_are_there() -> None:
+    article = {"wfwg311", "wfwg311-fixed", "wfwg311-thereafter", "rfc2131", "reference"}
+    assert article <= set(builtin_names())
+
+
+# Constants ---------------------------------------------------------------------------------------
+
+
+def test_profile_and_environment_fix_every_constant() -> None:
+    constants = in_seconds(load("rfc2131"), Environment())
+    assert constants.keys() == CONSTANTS.keys()
+    assert not load("rfc2131").facts().keys() & Environment().facts().keys()
+
+
+def test_every_fact_of_a_profile_is_a_word_of_the_table() -> None:
+    assert {f.name for f in fields(Profile)} - {"name", "title", "sources", "notes"} == set(FACTS)
+    assert set(FACTS) <= CONSTANTS.keys()
+    assert set(FAULTS) <= CONSTANTS.keys()
+
+
+def test_ticks_are_whole_and_rounded_up() -> None:
+    profile = Profile("x", late=Fraction(1), kernel_late=Fraction(5, 2), enforcer="KERNEL")
+    ticks = in_ticks(profile, Environment(Fraction(24)), Fraction(2))
+    assert (ticks["full"], ticks["least"], ticks["after_t1"], ticks["after_t2"]) == (12, 12, 6, 2)
+    assert (ticks["late"], ticks["kernel_late"], ticks["grace"]) == (1, 2, 0)
+    assert ticks.keys() == CONSTANTS.keys()
+
+
+def test_a_user_who_may_never_answer_is_no_user_who_answers_at_once() -> None:
+    never = Environment(acknowledge_within=None).facts()
+    at_once = Environment(acknowledge_within=Fraction(0)).facts()
+    assert (never["acknowledges"], at_once["acknowledges"]) == (False, True)
+
+
+def test_faults_are_switched_on_one_by_one() -> None:
+    facts = Environment().and_faults("mutes").and_faults("loses", "mutes").facts()
+    assert {fault for fault in FAULTS if facts[fault]} == {"mutes", "loses"}
