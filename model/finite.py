@@ -202,7 +202,7 @@ class Instance:
         self.initial: State = tuple(self._initial(v) for v, _ in self.slots)
         self.labels: list[Label] = []
         self.text = self._write()
-        self.successors: Successors = self._compile(self.text, "successors")
+        self.successors: Successors = self.compiled(self.text, "successors")
 
     def _initial(self, variable: Variable) -> Value:
         if variable.initial in variable.sort.values:
@@ -214,12 +214,12 @@ class Instance:
     def predicate(self, term: Expr) -> Callable[[State], bool]:
         """A property of states as a function."""
         code = self.source.read(term, {}).text
-        return self._compile(f"def predicate(s):\n    return {code}\n", "predicate")  # type: ignore[no-any-return]
+        return self.compiled(f"def predicate(s):\n    return {code}\n", "predicate")  # type: ignore[no-any-return]
 
     def step_predicate(self, term: Expr) -> Callable[[State, State], bool]:
         """A property of steps as a function of the states before and after."""
         code = self.source.read(term, {}).text
-        return self._compile(f"def predicate(s, t):\n    return {code}\n", "predicate")  # type: ignore[no-any-return]
+        return self.compiled(f"def predicate(s, t):\n    return {code}\n", "predicate")  # type: ignore[no-any-return]
 
     def source_of(self, term: Expr, binding: Mapping[Expr, int]) -> str:
         """A term as Python source over a state `s`."""
@@ -229,9 +229,10 @@ class Instance:
         """The largest value among (condition, value) sources that apply; None if none does."""
         lines = "".join(f"    if {c}: found.append({v})\n" for c, v in cases)
         text = f"def largest(s):\n    found = []\n{lines}    return max(found, default=None)\n"
-        return self._compile(text, "largest")  # type: ignore[no-any-return]
+        return self.compiled(text, "largest")  # type: ignore[no-any-return]
 
-    def _compile(self, text: str, name: str) -> Any:
+    def compiled(self, text: str, name: str) -> Any:
+        """A function from its source; `name` is what it is called there."""
         scope: dict[str, Any] = {"Fraction": Fraction}
         exec(compile(text, f"<{name}>", "exec"), scope)
         return scope[name]

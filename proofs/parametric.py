@@ -112,11 +112,8 @@ class Logic(Reading[Term]):
         return z3.Function(variable.name, domain(variable.index), domain(variable.sort))(*at)
 
     def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
-        if term.op == "div" and "drift" not in self.fixed:
-            # A length over 1 - drift or 1 + drift: left open, so that the arithmetic is linear.
-            divisor = term.args[1]
-            assert isinstance(divisor, Expr)
-            return {"sub": SLOWEST, "add": FASTEST}[divisor.op](args[0]())
+        if "drift" not in self.fixed and (bound := clock_bound(term)) is not None:
+            return bound(args[0]())
         return OPERATORS[term.op](*(arg() for arg in args))
 
     def every(self, bound: Expr, body: Callable[[Term], Term]) -> Term:
@@ -128,18 +125,28 @@ SLOWEST = z3.Function("slowest", z3.RealSort(), z3.RealSort())
 FASTEST = z3.Function("fastest", z3.RealSort(), z3.RealSort())
 
 
+def clock_bound(term: Expr) -> Term | None:
+    """The function that a length over 1 - drift or 1 + drift stands for, where the drift is open.
+
+    Left open as functions of the length, these quotients keep the arithmetic linear, and what is
+    proved holds for clocks of any bounded quality.
+    """
+    divisor = term.args[1] if term.op == "div" else None
+    if not isinstance(divisor, Expr):
+        return None
+    return {"sub": SLOWEST, "add": FASTEST}[divisor.op]
+
+
+def right_within(x: Term) -> list[Term]:
+    """What is assumed of the bounds for a length `x`: they enclose it."""
+    return [z3.Implies(x >= 0, z3.And(FASTEST(x) >= 0, FASTEST(x) <= x, x <= SLOWEST(x)))]
+
+
 def any_clock() -> list[Term]:
     """What is assumed of clocks of any quality: monotone, and right within their bounds."""
     x, y = z3.Reals("x y")
-    axioms = []
-    for bound in (SLOWEST, FASTEST):
-        monotone = z3.Implies(x <= y, bound(x) <= bound(y))
-        axioms.append(z3.ForAll([x, y], monotone))
-    late = z3.Implies(x >= 0, x <= SLOWEST(x))
-    early = z3.Implies(x >= 0, z3.And(FASTEST(x) >= 0, FASTEST(x) <= x))
-    axioms.append(z3.ForAll([x], late))
-    axioms.append(z3.ForAll([x], early))
-    return axioms
+    grows = [z3.ForAll([x, y], z3.Implies(x <= y, f(x) <= f(y))) for f in (SLOWEST, FASTEST)]
+    return [*grows, *(z3.ForAll([x], term) for term in right_within(x))]
 
 
 class After(Logic):

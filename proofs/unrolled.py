@@ -1,20 +1,17 @@
-"""The unrolled reading: a finite number of hosts, addresses and datagrams, symbolic numbers.
+"""The unrolled reading: a few hosts, addresses and datagrams, with symbolic numbers.
 
-It serves two purposes.  A *path* applies given rows one after the other to a symbolic state:
-`realise` asks whether a run that the explorer found in ticks exists in exact seconds, and theorem
-T3's necessity asks whether a run exists for all values of the constants.  *Bounded model checking*
-(T1) leaves the choice of the rows to the solver.
+It serves two purposes.  A *path* (`Path`) applies given rows one after the other to a symbolic
+state: T3 asks whether a run exists for all values of the constants, and `realise` whether a run
+that the explorer found in ticks exists in exact seconds.  *Bounded model checking* (T1) leaves the
+choice of the rows to the solver and works on machine words (`Words`).
 
-References are integers with -1 for none, enumerations are indices into their sort, instants and
-durations are reals (integers for bounded model checking).  An unset instant is an unconstrained
-number: a guard that reads it is not protected by luck.
+References are indices with -1 for none, enumerations are indices into their sort.  An unset instant
+is an unconstrained number: a guard that reads it is not protected by luck.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import z3
@@ -22,127 +19,183 @@ import z3
 from holdover.model.expr import BOOL, DURATION, INSTANT, RATIO, Action, Expr, Reading, Sort, Variable
 from holdover.model.finite import NONE
 from holdover.model.table import Table
-from holdover.model.words import INDEX_SORTS
+from holdover.model.words import INDEX_SORTS, h
+from holdover.proofs.parametric import OPERATORS, clock_bound, real
 
 Term = Any  # z3's own types say too little to help
-State = dict[tuple[str, int], Term]
+Slot = tuple[str, int]
+State = dict[Slot, Term]
 Binding = Mapping[Expr, Term]
-
-OPERATORS: Mapping[str, Callable[..., Term]] = {
-    "and": z3.And,
-    "or": z3.Or,
-    "not": z3.Not,
-    "ite": z3.If,
-    "eq": lambda x, y: x == y,
-    "lt": lambda x, y: x < y,
-    "le": lambda x, y: x <= y,
-    "add": lambda x, y: x + y,
-    "sub": lambda x, y: x - y,
-    "mul": lambda x, y: x * y,
-    "div": lambda x, y: x / y,
-}
-
-
-def number(value: object) -> Term:
-    """An exact real."""
-    exact = Fraction(str(value))
-    return z3.RealVal(f"{exact.numerator}/{exact.denominator}")
+Sizes = Mapping[Sort, int]
 
 
 class Unrolled(Reading[Term]):
-    """Terms over a symbolic state of fixed size.  `fixed` gives constants values."""
+    """Terms over a symbolic state of fixed size.  Constants that are not `fixed` are symbols."""
 
-    def __init__(
-        self,
-        sizes: Mapping[Sort, int],
-        fixed: Mapping[str, object],
-        state: State,
-        *,
-        integral: bool = False,
-    ):
-        self.sizes, self.fixed, self.values, self.integral = sizes, fixed, state, integral
+    def __init__(self, sizes: Sizes, fixed: Mapping[str, object], values: State):
+        self.sizes, self.fixed, self.values = sizes, fixed, values
+
+    def whole(self, value: int) -> Term:
+        """An index."""
+        return z3.IntVal(value)
 
     def time(self, value: object) -> Term:
         """A literal instant, duration or ratio."""
-        return z3.IntVal(int(str(value))) if self.integral else number(value)
+        return real(value)
+
+    def unset(self) -> Term:
+        """Any instant: nothing may depend on it."""
+        return z3.FreshReal("unset")
+
+    def variable(self, name: str, sort: Sort) -> Term:
+        """A symbol of a sort."""
+        if sort is BOOL:
+            return z3.Bool(name)
+        return z3.Real(name) if sort in (INSTANT, DURATION, RATIO) else z3.Int(name)
+
+    def index(self, term: Term) -> int:
+        """The number that an index term is."""
+        return int(z3.simplify(term).as_long())
 
     def leaf(self, term: Expr) -> Term:
         if term.op == "none":
-            return z3.IntVal(NONE) if term.sort.indexes else self.unset()
+            return self.whole(NONE) if term.sort.indexes else self.unset()
         value = term.args[0]
         if term.op == "constant":
             if str(value) not in self.fixed:
-                return symbol(str(value), term.sort)
+                return self.variable(str(value), term.sort)
             value = self.fixed[str(value)]
         if term.sort is BOOL:
             return z3.BoolVal(bool(value))
         if term.sort.values:
-            return z3.IntVal(term.sort.values.index(str(value)))
+            return self.whole(term.sort.values.index(str(value)))
         return self.time(value)
 
-    def unset(self) -> Term:
-        """Any number: nothing may depend on it."""
-        return z3.FreshInt("unset") if self.integral else z3.FreshReal("unset")
-
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:
-        member = z3.simplify(at[0]).as_long() if at else 0
-        return self.values[variable.name, member]
+        return self.values[variable.name, self.index(at[0]) if at else 0]
 
     def every(self, bound: Expr, body: Callable[[Term], Term]) -> Term:
-        return z3.And([body(z3.IntVal(i)) for i in range(self.sizes[bound.sort])])
+        return z3.And([body(self.whole(i)) for i in range(self.sizes[bound.sort])])
 
     def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
+        if "drift" not in self.fixed and (bound := clock_bound(term)) is not None:
+            return bound(args[0]())
         return OPERATORS[term.op](*(arg() for arg in args))
 
-    def guards(self, action: Action, binding: Binding) -> list[Term]:
-        """The guards of a row here."""
-        return [self.read(guard, binding) for guard in action.when]
+    def bind(self, action: Action, binding: Sequence[int]) -> dict[Expr, Term]:
+        """Parameters with the values of an edge label."""
+        return {
+            p: self.whole(v) if p.sort.indexes else self.time(v)
+            for p, v in zip(action.given, binding, strict=True)
+        }
 
-    def step(self, action: Action, binding: Binding) -> State:
-        """The state after the row; right sides read the state before."""
-        after = dict(self.values)
+    def guards(self, action: Action, bound: Binding) -> list[Term]:
+        """The guards of a row here."""
+        return [self.read(guard, bound) for guard in action.when]
+
+    def changes(self, action: Action, bound: Binding) -> State:
+        """What a row sets; right sides read the state before."""
+        after: State = {}
         for effect in action.then:
-            members = range(self.sizes[effect.at.sort]) if effect.every and effect.at is not None else [None]
-            for member in members:
-                bound = dict(binding)
-                if member is not None and effect.at is not None:
-                    bound[effect.at] = z3.IntVal(member)
-                place = self.read(effect.at, bound) if effect.at is not None else None
-                key = (effect.variable.name, z3.simplify(place).as_long() if place is not None else 0)
-                value = self.read(effect.value, bound)
-                where = self.read(effect.where, bound)
-                after[key] = value if z3.is_true(where) else z3.If(where, value, after[key])
+            cases = [dict(bound)]
+            if effect.every and effect.at is not None:
+                members = range(self.sizes[effect.at.sort])
+                cases = [{**bound, effect.at: self.whole(i)} for i in members]
+            for case in cases:
+                at = 0 if effect.at is None else self.index(self.read(effect.at, case))
+                slot = (effect.variable.name, at)
+                where, value = self.read(effect.where, case), self.read(effect.value, case)
+                before = after.get(slot, self.values[slot])
+                after[slot] = value if z3.is_true(where) else z3.If(where, value, before)
         return after
 
+    def initial(self, table: Table) -> State:
+        """The initial state of a table."""
+        return {
+            (v.name, i): self._initial(v)
+            for v in table.variables
+            for i in range(self.sizes[v.index] if v.index else 1)
+        }
 
-def symbol(name: str, sort: Sort) -> Term:
-    """A constant of the table as a symbol."""
-    if sort is BOOL:
-        return z3.Bool(name)
-    if sort in (INSTANT, DURATION, RATIO):
-        return z3.Real(name)
-    return z3.Int(name)
+    def _initial(self, variable: Variable) -> Term:
+        start = variable.initial
+        if variable.sort.values:
+            return self.whole(variable.sort.values.index(start))
+        if start in ("true", "false"):
+            return z3.BoolVal(start == "true")
+        return {
+            "none": lambda: self.whole(NONE), "0": lambda: self.time(0), "unset": self.unset,
+        }[start]()  # fmt: skip
 
 
-def initial_state(table: Table, sizes: Mapping[Sort, int], *, integral: bool = False) -> State:
-    """The initial state: `unset` is any number, and `now` is 0."""
-    state: State = {}
-    for variable in table.variables:
-        for member in range(sizes[variable.index] if variable.index else 1):
-            key = (variable.name, member)
-            if variable.sort.values:
-                state[key] = z3.IntVal(variable.sort.values.index(variable.initial))
-            elif variable.initial in ("true", "false"):
-                state[key] = z3.BoolVal(variable.initial == "true")
-            elif variable.initial == "none":
-                state[key] = z3.IntVal(NONE)
-            elif variable.initial == "0":
-                state[key] = z3.IntVal(0) if integral else z3.RealVal(0)
-            else:
-                state[key] = z3.FreshInt("unset") if integral else z3.FreshReal("unset")
-    return state
+class Words(Unrolled):
+    """The same on machine words of `BITS` bits, for bit-blasting; durations are whole ticks."""
+
+    BITS = 6
+
+    def whole(self, value: int) -> Term:
+        if not -(1 << (self.BITS - 1)) <= value < 1 << (self.BITS - 1):
+            raise ValueError(f"{value} does not fit into {self.BITS} bits")
+        return z3.BitVecVal(value, self.BITS)
+
+    def time(self, value: object) -> Term:
+        return self.whole(int(str(value)))
+
+    def unset(self) -> Term:
+        return self.whole(0)
+
+    def variable(self, name: str, sort: Sort) -> Term:
+        return z3.Bool(name) if sort is BOOL else z3.BitVec(name, self.BITS)
+
+    def index(self, term: Term) -> int:
+        return int(z3.simplify(term).as_signed_long())
+
+    def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
+        if term.op == "div":
+            dividend, divisor = args[0](), self.read_ratio(term)
+            if divisor != 1:
+                raise ValueError("no drift on machine words")
+            return dividend
+        return super().node(term, args)
+
+    def read_ratio(self, term: Expr) -> int:
+        """1 where the drift is 0; the divisor of a duration."""
+        return 1 if self.fixed["drift"] == 0 else 0
 
 
 def sizes_of(hosts: int, addresses: int, messages: int) -> dict[Sort, int]:
     """Sizes by index sort."""
     return dict(zip(INDEX_SORTS, (hosts, addresses, messages), strict=True))
+
+
+class Path:
+    """A run whose rows are given and whose numbers are symbols.
+
+    `conditions` are the guards met on the way, in order, each with the row it belongs to.
+    """
+
+    def __init__(self, table: Table, sizes: Sizes, fixed: Mapping[str, object]):
+        self.table, self.sizes, self.fixed = table, sizes, fixed
+        self.here = Unrolled(sizes, fixed, {})
+        self.start = self.here.initial(table)
+        self.here = Unrolled(sizes, fixed, self.start)
+        self.conditions: list[tuple[str, Term]] = []
+        self.rows: list[tuple[Action, dict[Expr, Term]]] = []
+
+    def take(self, name: str, **given: object) -> None:
+        """Apply a row; parameters by name, as numbers or as terms (there `h` is the first host)."""
+        action = self.table.action(name)
+        bound: dict[Expr, Term] = {}
+        for p in action.given:
+            value = given[str(p.args[0])]
+            if isinstance(value, Expr):
+                value = self.here.read(value, {h: self.here.whole(0)})
+            elif p.sort.indexes:
+                value = self.here.whole(int(str(value)))
+            elif not z3.is_expr(value):
+                value = self.here.time(value)
+            bound[p] = value
+        self.conditions += [(name, guard) for guard in self.here.guards(action, bound)]
+        changed = {slot: z3.simplify(v) for slot, v in self.here.changes(action, bound).items()}
+        self.here = Unrolled(self.sizes, self.fixed, {**self.here.values, **changed})
+        self.rows.append((action, bound))

@@ -1,0 +1,216 @@
+"""T5, agreement: what is proved for any number is what is seen for a few.
+
+Not a cutoff theorem - none is claimed - but the confrontation of the readings with each other:
+
+* every state that the explorer reaches satisfies the invariant that is proved inductive;
+* a row that is proved never to fire is never seen to fire;
+* the step that breaks the invariant for `wfwg311` is replayed: a solver's state and step, taken by
+  the concrete semantics, break the same conjunct;
+* the worst holdover that the explorer sees is the bound's, on every profile that has one, and the
+  search finds no end where the bound says there is none.
+
+T1 replays the solver's collision in the explorer's semantics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+import z3
+
+from holdover.model.bound import bounded, worst_holdover
+from holdover.model.concrete import State, Value, World
+from holdover.model.explore import explore
+from holdover.model.expr import DURATION, INSTANT, Sort
+from holdover.model.finite import NONE, Instance, bounds_for
+from holdover.model.numeric import holds, seconds
+from holdover.model.profile import Environment, Profile, builtin_names, in_ticks, load
+from holdover.model.table import LEASE_TABLE
+from holdover.model.words import RATIO
+from holdover.proofs.invariants import LEASED
+from holdover.proofs.result import Check, Progress, Theorem, silent
+from holdover.proofs.safety import TOLERATED, case, numbers
+from holdover.proofs.unrolled import Path, Unrolled, sizes_of
+
+TITLE = "proof, explorer and concrete semantics agree"
+LEASE = Fraction(3600)
+TICK = Fraction(1200)
+
+EXPLORED: Mapping[str, tuple[str, ...]] = {
+    "wfwg311-fixed": ("mutes",),
+    "rfc2131": ("mutes", "loses"),
+    "reference": ("mutes", "freezes"),
+}
+
+
+def perfect(name: str) -> Profile:
+    """A profile as T2 takes it: no floor, no lateness, the kernel in time; it releases."""
+    profile = replace(load(name), floor=Fraction(0), late=Fraction(0), releases=True)
+    return replace(profile, kernel_late=min(profile.kernel_late, profile.margin))
+
+
+def invariant_holds(name: str, never_fire: frozenset[str]) -> Iterator[Check]:
+    """Every reachable state of an instance satisfies `LEASED`, and no impossible row fires."""
+    start = time.perf_counter()
+    environment = Environment(
+        lease=LEASE, acknowledge_within=None, faults=frozenset(EXPLORED[name])
+    )
+    constants = in_ticks(perfect(name), environment, TICK)
+    # A margin of a whole tick and more would leave nothing of a lease of three.
+    constants.update(kernel_late=0, margin=0)
+    model = Instance(LEASE_TABLE, constants, bounds_for(constants, 2, 1, 1))
+    seen = explore(model, LEASED)
+    broken = sorted(seen.violations)
+    outcome = "violated" if broken else "holds" if seen.complete else "unknown"
+    yield Check(
+        f"invariant, {name}", "every state the explorer reaches satisfies the invariant",
+        outcome,  # type: ignore[arg-type]
+        ", ".join(broken) or f"{len(seen.states)} states", time.perf_counter() - start,
+    )  # fmt: skip
+    fired = sorted(never_fire & set(seen.fired))
+    yield Check(
+        f"never fire, {name}", "no row fires that is proved not to",
+        "violated" if fired else "holds",
+        ", ".join(fired) or f"{len(never_fire)} rows, {len(seen.fired)} others seen",
+    )  # fmt: skip
+
+
+# The broken step, replayed -----------------------------------------------------------------------
+
+
+def concrete_value(sort: Sort, term: object, model: z3.ModelRef) -> Value:
+    """A solver's value as the concrete reading has it."""
+    value = model.eval(term, True)
+    if sort.values:
+        return sort.values[value.as_long()]
+    if sort.indexes:
+        return None if value.as_long() == NONE else value.as_long()
+    if sort in (INSTANT, DURATION, RATIO):
+        return Fraction(value.numerator_as_long(), value.denominator_as_long())
+    return bool(z3.is_true(value))
+
+
+def replayed_breach(row: str, conjunct: str) -> Check:
+    """A state and a step of `wfwg311` found by a solver, taken by the concrete semantics."""
+    start = time.perf_counter()
+    claim = case("wfwg311", TOLERATED["wfwg311"])
+    broken = next(p for p in LEASED if p.name == conjunct)
+    sizes = sizes_of(2, 1, 1)
+    here = Unrolled(sizes, claim.fixed, {})
+    sorts = {(v.name, i): v.sort for v in LEASE_TABLE.variables
+             for i in range(sizes[v.index] if v.index else 1)}  # fmt: skip
+    values = {slot: here.variable(f"{slot[0]}_{slot[1]}", sort) for slot, sort in sorts.items()}
+    path = Path(LEASE_TABLE, sizes, claim.fixed)
+    path.here = here = Unrolled(sizes, claim.fixed, values)
+    solver = z3.Solver()
+    for (_, _), (slot, sort) in zip(sorts.items(), sorts.items(), strict=True):
+        size = len(sort.values) if sort.values else sizes.get(sort)
+        if size is not None:
+            low = 0 if sort.values else NONE
+            solver.add(values[slot] >= low, values[slot] < size)
+    solver.add(*(here.read(term, {}) for term in (*numbers(), *claim.assumptions)))
+    solver.add(*(here.read(p.term, {}) for p in LEASED))
+    path.take(row, h=0)
+    solver.add(*(guard for _, guard in path.conditions))
+    solver.add(z3.Not(path.here.read(broken.term, {})))
+    answer = str(solver.check())
+    name, says = f"replay, {row}", f"a state in which `{row}` breaks `{conjunct}`, taken concretely"
+    if answer != "sat":
+        outcome = "violated" if answer == "unsat" else "unknown"
+        return Check(name, says, outcome, f"z3: {answer}")  # type: ignore[arg-type]
+    model = solver.model()
+    constants = {
+        **{n: concrete_value(c.sort, here.read(c, {}), model) for n, c in _constants()},
+    }
+    world = World(LEASE_TABLE, constants, sizes)
+    before = world.initial().but(
+        {slot: concrete_value(sorts[slot], term, model) for slot, term in values.items()}
+    )
+    after = world.step(before, LEASE_TABLE.action(row), (0,))
+    good = all(_holds(world, before, p.term) for p in LEASED)
+    bad = not _holds(world, after, broken.term)
+    detail = "the invariant before, the conjunct broken after"
+    return Check(
+        name, says, "holds" if good and bad else "violated", detail, time.perf_counter() - start
+    )
+
+
+def _constants() -> Iterator[tuple[str, object]]:
+    from holdover.model.words import CONSTANTS
+
+    yield from CONSTANTS.items()
+
+
+def _holds(world: World, state: State, term: object) -> bool:
+    return world.holds(term, state)  # type: ignore[arg-type]
+
+
+# The worst holdover ------------------------------------------------------------------------------
+
+
+def worlds() -> Iterator[tuple[str, Profile, Environment]]:
+    """Every profile with a late ACK, a late answer and a short lease; and clocks that drift."""
+    slow = Environment(
+        lease=Fraction(24), delay=Fraction(8), acknowledge_within=Fraction(16),
+        faults=frozenset({"mutes"}),
+    )  # fmt: skip
+    for name in builtin_names():
+        yield name, load(name), slow
+    for name in ("rfc2131", "networkd", "dhcpcd", "reference"):
+        # Fifteen ticks: what a clock within 1 ± 1/4 makes of them, 12 and 20, is whole again.
+        drifting = replace(slow, lease=Fraction(120), drift=Fraction(1, 4))
+        yield f"{name}, drift 1/4", load(name), drifting
+        yield f"{name}, frozen", load(name), slow.and_faults("freezes")
+    yield "dhclient, clock set back", load("dhclient-nolifetime"), replace(
+        slow, step=Fraction(16), faults=slow.faults | {"steps"}
+    )
+
+
+def explorers_worst(profile: Profile, environment: Environment) -> tuple[int | None, int, bool, Mapping[str, object]]:
+    """The worst holdover in ticks over all runs of one host, how far back was looked, and whether
+    the search was complete."""
+    constants = in_ticks(profile, environment, Fraction(8))
+    past = 2 + max(0, int(seconds(worst_holdover, constants)))
+    bounds = bounds_for(constants, 1, 1, 1, past=past)
+    seen = explore(Instance(LEASE_TABLE, constants, bounds))
+    return seen.worst, bounds.past, seen.complete, constants
+
+
+def same_worst(name: str, profile: Profile, environment: Environment) -> Check:
+    """The explorer's worst holdover is the bound's, in the same ticks."""
+    start = time.perf_counter()
+    worst, past, complete, constants = explorers_worst(profile, environment)
+    says = "the explorer's worst holdover is the bound's"
+    if not complete or worst is None:
+        return Check(name, says, "unknown", "the search was cut off")
+    if not holds(bounded, constants):
+        good = worst >= past
+        detail = "no bound, and the search finds no end" if good else f"no bound, but {worst} ticks"
+    else:
+        expected = seconds(worst_holdover, constants)
+        # Instants are whole ticks: of a bound between two ticks the search can reach the lower.
+        good = worst == expected.__floor__()
+        detail = f"explorer {worst}, bound {expected} ticks"
+    return Check(
+        f"worst holdover, {name}", says, "holds" if good else "violated", detail,
+        time.perf_counter() - start,
+    )  # fmt: skip
+
+
+def prove(
+    never_fire: Mapping[str, frozenset[str]] | None = None, progress: Progress = silent
+) -> Theorem:
+    """T5's checks; `never_fire` has T2's list of rows for each profile."""
+    checks: list[Check] = []
+    for name in EXPLORED:
+        progress(f"T5: exploring {name}")
+        checks += invariant_holds(name, (never_fire or {}).get(name, frozenset()))
+    progress("T5: replaying")
+    checks.append(replayed_breach("lapse", "held_under_lease"))
+    for name, profile, environment in worlds():
+        progress(f"T5: worst holdover of {name}")
+        checks.append(same_worst(name, profile, environment))
+    return Theorem("T5", TITLE, tuple(checks))

@@ -1,0 +1,277 @@
+"""T3, the bound: a deployment is safe if and only if the server's grace reaches `safe_grace`.
+
+*Sufficient*: with every choice, duration and fault switch open, and clocks of any bounded quality,
+`LEASED` is inductive whenever `bounded` holds, the server keeps its leases, and the grace reaches
+the bound.  One proof covers every profile.  Clocks enter as two monotone functions, the least and
+the most true time in which a length may be measured; that the bound for clocks within 1 ± drift is
+`safe_grace` is a separate lemma of real arithmetic.
+
+*Necessary*: for each way in which an address can be held back, one run is written down, its times
+as terms; for all durations and drifts with a grace below the bound every guard of the run holds
+(so the run exists), and at its end the server has committed an address that its last host still
+holds - two hosts hold it unless the new one probes.
+
+Not covered by necessity: clients that do not check the xid (their bound is only sufficient).
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import z3
+
+from holdover.model.bound import (
+    PREMISES,
+    ZERO,
+    bounded,
+    safe_grace,
+    server_keeps,
+    worst_holdover,
+)
+from holdover.model.client import fastest, honoured, slowest
+from holdover.model.expr import DURATION, RATIO, TRUE, Expr, ite, lift
+from holdover.model.profile import Environment, Profile
+from holdover.model.properties import EXCLUSIVE
+from holdover.model.table import LEASE_TABLE
+from holdover.model.words import (
+    CONSTANTS,
+    acknowledge_within,
+    delay,
+    full,
+    grace,
+    h,
+    late,
+    lease_end,
+    least,
+    margin,
+    now,
+    rebind_at,
+    renew_at,
+    retries_for,
+    trigger,
+)
+from holdover.proofs.invariants import LEASED, OWNED, limit
+from holdover.proofs.obligations import SOLVERS, Case, Obligation, by_z3, decide
+from holdover.proofs.parametric import Logic, right_within
+from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
+from holdover.proofs.safety import detail, numbers
+from holdover.proofs.unrolled import Path, Unrolled, sizes_of
+
+TITLE = "safe if and only if the grace reaches the bound"
+
+BROKEN_SERVERS = ("forgets", "forges", "rival", "reuses_early")
+
+
+def sufficient() -> Case:
+    """The claim with everything open but the server's own failures."""
+    fixed = {**dict.fromkeys(BROKEN_SERVERS, False), "in_order": True}
+    return Case(
+        "T3", "every client whose holdover is bounded, with enough grace", LEASED, fixed,
+        (*numbers(), *PREMISES, bounded, server_keeps, worst_holdover <= fastest(grace)),
+    )  # fmt: skip
+
+
+def lemma() -> tuple[Obligation, ...]:
+    """For clocks within 1 ± drift: grace >= safe_grace iff worst holdover <= fastest(grace)."""
+    drifting = _Drifting({})
+    left = drifting.read(safe_grace <= grace, {})
+    right = drifting.read((ZERO <= grace) & (worst_holdover <= fastest(grace)), {})
+    premises = [drifting.read(term, {}) for term in numbers()]
+    return (
+        Obligation("T3", "lemma", "reaches", (*premises, left, z3.Not(right))),
+        Obligation("T3", "lemma", "fits", (*premises, right, z3.Not(left))),
+    )
+
+
+class _Drifting(Logic):
+    """Formulas in which the quotients by 1 ± drift are what they say."""
+
+    def node(self, term: Expr, args: Sequence[Callable[[], Any]]) -> Any:
+        return args[0]() / args[1]() if term.op == "div" else super().node(term, args)
+
+
+# Necessity ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to hold an address back: what the client is like and which faults happen.
+
+    `delayed` says whether the ACK takes time, `waits` whether the address stays after the lapse:
+    time cannot pass by nothing, so these are different runs.
+    """
+
+    name: str
+    profile: Profile
+    faults: tuple[str, ...]
+    delayed: bool
+    waits: bool
+
+    def fixed(self) -> dict[str, object]:
+        """The choices; all durations and the drift stay open."""
+        facts = {**self.profile.facts(), **Environment(faults=frozenset(self.faults)).facts()}
+        open_ = {name for name, c in CONSTANTS.items() if c.sort in (DURATION, RATIO)}
+        return {name: value for name, value in facts.items() if name not in open_}
+
+    def assumptions(self) -> tuple[Expr, ...]:
+        """What this run needs of the durations, beside a grace below the bound."""
+        patience = late + ite(trigger == "RETRY", retries_for, acknowledge_within)
+        return (
+            (delay > ZERO) if self.delayed else TRUE,
+            (delay == ZERO) if self.profile.anchor != "REQUEST" and not self.delayed else TRUE,
+            (patience > ZERO) if self.waits else TRUE,
+            (patience == ZERO) if self.profile.trigger != "LAPSE" and not self.waits else TRUE,
+            margin < honoured(full),
+        )
+
+
+HOLDERS: tuple[tuple[str, Mapping[str, object], tuple[str, ...], tuple[bool, ...]], ...] = (
+    ("late process", {}, (), (False,)),
+    ("late kernel, process frozen", {"enforcer": "KERNEL"}, ("freezes",), (False,)),
+    ("late kernel, process dead", {"enforcer": "KERNEL"}, ("crashes",), (False,)),
+    ("late answer", {"trigger": "ACKNOWLEDGE", "dialog": True}, (), (True, False)),
+    ("late retries", {"trigger": "RETRY"}, (), (True, False)),
+    ("clock set back", {"clock": "WALL"}, ("steps",), (False,)),
+)
+"""What can hold an address back, as facts and faults, and whether it may outlast the lapse."""
+
+
+def ways() -> Iterator[Way]:
+    """Every anchor with everything that can hold an address back, and with a shortened renewal."""
+    for what, facts, faults, waiting in HOLDERS:
+        for anchor, delayed in (
+            ("REQUEST", False), ("ACK", True), ("ACK", False), ("PROBE", True), ("PROBE", False),
+        ):  # fmt: skip
+            for waits, renewal in itertools.product(waiting, ((), ("shortens",))):
+                client = Profile(what, anchor=anchor, probes=anchor == "PROBE", **facts)  # type: ignore[arg-type]
+                words = [f"{anchor} anchor", what, *renewal]
+                words += ["no delay"] if anchor != "REQUEST" and not delayed else []
+                words += ["no wait"] if True in waiting and not waits else []
+                yield Way(", ".join(words), client, ("mutes", *faults, *renewal), delayed, waits)
+
+
+def run(way: Way) -> Path:
+    """A run in which the first host holds its address as long as it may, and the server reuses it.
+
+    Where renewals may shorten, the client asks twice: the server's record is then the short lease
+    of the second ACK, which the client ignores while it counts the long one of the first.
+    """
+    path = Path(LEASE_TABLE, sizes_of(2, 1, 2), way.fixed())
+    first, second = {"h": 0, "a": 0, "m": 0}, {"h": 1, "a": 0, "m": 0}
+    shortened = "shortens" in way.faults
+    process_stops = {"freezes", "crashes"} & set(way.faults)
+    length = honoured(full)
+
+    def wait_until(instant: Expr) -> None:
+        path.take("tick", passing=instant - now)
+
+    path.take("discover", **first)
+    path.take("offer", **first)
+    path.take("select", **first)
+    path.take("commit", **first, length=full, skew=fastest(full) - full)
+    if shortened:
+        path.take("ask_again", h=0, a=0, m=1)
+        path.take("prolong", h=0, a=0, m=1, length=least, skew=fastest(least) - least)
+    if way.delayed:
+        path.take("tick", passing=delay)
+    path.take("bind", **first, skew=slowest(length) - length)
+    if way.profile.probes:
+        path.take("use", h=0, a=0)
+    if shortened:
+        path.take("ignore", h=0, a=0, m=1)
+    for fault, row in (("freezes", "freeze"), ("crashes", "crash"), ("steps", "set_back")):
+        if fault in way.faults:
+            path.take(row, h=0)
+    path.take("mute")
+    if not process_stops:
+        for asks_at, row in ((renew_at, "renew"), (rebind_at, "rebind")):
+            wait_until(asks_at[h])
+            path.take(row, **first)
+            path.take("miss", m=0, h=0)
+    if way.waits:
+        wait_until(lease_end[h])
+        path.take("lapse", h=0)
+        path.take("notify", h=0)
+    wait_until(limit(h))
+    path.take("unmute")
+    path.take("discover", **second)
+    path.take("offer", **second)
+    path.take("select", **second)
+    path.take("reuse", **second, g=0, length=full, skew=lift(0, DURATION))
+    return path
+
+
+def necessary(way: Way) -> tuple[Obligation, Obligation]:
+    """Below the bound the run exists and ends badly; and the premises, which must have a model."""
+    path = run(way)
+    if not way.profile.probes:
+        path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
+    bad = OWNED if way.profile.probes else EXCLUSIVE
+    start = Unrolled(path.sizes, path.fixed, path.start)
+    assumed = (*numbers(), *PREMISES, bounded, *way.assumptions(), fastest(grace) < worst_holdover)
+    premises = [start.read(term, {}) for term in assumed]
+    for length in (full, least, grace, honoured(full)):
+        premises += right_within(start.read(length, {}))
+    exists = z3.And([*(guard for _, guard in path.conditions), z3.Not(path.here.read(bad.term, {}))])
+    return (
+        Obligation("T3", "necessary", way.name, (*premises, z3.Not(exists))),
+        Obligation("T3", "necessary", f"{way.name}, premises", tuple(premises)),
+    )
+
+
+def settled(
+    name: str, says: str, claims: Iterable[tuple[Obligation, Obligation | None]],
+    solvers: Sequence[str],
+) -> Check:
+    """A check of obligations that must be unsatisfiable, with premises that must not be."""
+    start = time.perf_counter()
+    outcomes: list[Outcome] = []
+    count, bad = 0, []
+    for obligation, premises in claims:
+        for solver in solvers:
+            result = SOLVERS[solver](obligation).result
+            count += 1
+            outcomes.append(OUTCOME[result])
+            if result != "proved":
+                bad.append(f"{obligation.conjunct}: {result} by {solver}")
+        if premises is not None and by_z3(premises).result != "refuted":
+            outcomes.append("unknown")
+            bad.append(f"{obligation.conjunct}: nothing satisfies its premises")
+    text = f"{count - len(bad)} of {count} proved by {' and '.join(solvers)}"
+    return Check(
+        name, says, combined(outcomes), "; ".join([text, *bad]), time.perf_counter() - start,
+        {"obligations": count},
+    )  # fmt: skip
+
+
+OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unknown": "unknown"}
+
+
+def prove(solvers: Sequence[str] = ("z3",), progress: Progress = silent) -> Theorem:
+    """T3's checks."""
+    progress("T3: enough grace suffices")
+    start = time.perf_counter()
+    claim = sufficient()
+    verdict = decide(claim, solvers)
+    outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
+    if any(answer.result == "unknown" for answer in verdict.fires):
+        outcome = combined((outcome, "unknown"))
+    data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
+    enough = Check(
+        "sufficient", f"the invariant is inductive for {claim.says}", outcome, detail(verdict),
+        time.perf_counter() - start, data,
+    )  # fmt: skip
+    bound = settled(
+        "lemma", "grace ≥ safe_grace iff the worst holdover fits into the grace's shortest time",
+        ((obligation, None) for obligation in lemma()), solvers,
+    )  # fmt: skip
+    progress("T3: less does not suffice")
+    less = settled(
+        "necessary", "for each way to hold back, any grace below the bound is too short",
+        (necessary(way) for way in ways()), solvers,
+    )  # fmt: skip
+    return Theorem("T3", TITLE, (enough, bound, less))

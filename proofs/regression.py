@@ -1,0 +1,126 @@
+"""T4, the fix regression-tested: but for the moment of release, nothing has changed.
+
+Q151387 STATUS says of the fix that it "has not been regression tested".  Here it is: project each
+state onto everything but the address on the interface and the ends of a lapsed lease.  The
+projection is a bisimulation, for `wfwg311` and for `wfwg311-fixed`, onto one and the same labelled
+graph: whatever the old client could do next, the new one can, and the reverse.  And the notice is
+not lost: every lapse makes it due, only showing it ends that, and time does not pass before.
+
+Checked on closed instances, not for any size; with servers and clients that do not probe, as in
+1994: a probe sees who still holds an address, which is the difference.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable
+from fractions import Fraction
+
+from holdover.model.client import leased
+from holdover.model.explore import Exploration, explore
+from holdover.model.expr import exists, following, forall
+from holdover.model.finite import Instance, State, bounds_for
+from holdover.model.profile import Environment, in_ticks, load
+from holdover.model.table import LEASE_TABLE
+from holdover.model.words import h, notice
+from holdover.proofs.result import Check, Progress, Theorem, silent
+
+TITLE = "the fix changes when the address is released, and nothing else"
+ENVIRONMENT = Environment(acknowledge_within=None, faults=frozenset({"mutes"}))
+TICK = Fraction(1800)
+SIZES = ((1, 1, 1), (1, 2, 1), (2, 1, 1))
+
+ERASED = ("holds",)
+LAPSED_ONLY = ("lease_end", "kernel_end", "stepped")
+
+Quotient = dict[Hashable, set[tuple[str, Hashable]]]
+
+
+def instance(profile: str, sizes: tuple[int, int, int]) -> Instance:
+    """The configuration compared."""
+    constants = in_ticks(load(profile), ENVIRONMENT, TICK)
+    return Instance(LEASE_TABLE, constants, bounds_for(constants, *sizes))
+
+
+def projection(model: Instance) -> list[tuple[int, str | None]]:
+    """What is kept of a state: each place, and the predicate under which it counts."""
+    kept: list[tuple[int, str | None]] = []
+    for place, (variable, member) in enumerate(model.slots):
+        if variable.name in ERASED:
+            continue
+        condition = None
+        if variable.name in LAPSED_ONLY:
+            condition = model.source_of(leased(h), {h: member})
+        kept.append((place, condition))
+    return kept
+
+
+def quotient_of(seen: Exploration) -> Quotient | None:
+    """The labelled graph over projected states; None if equal projections differ in their steps."""
+    model = seen.instance
+    parts = [
+        f"s[{place}]" if condition is None else f"(s[{place}] if {condition} else None)"
+        for place, condition in projection(model)
+    ]
+    view = model.compiled(f"def view(s):\n    return ({', '.join(parts)},)\n", "view")
+    result: Quotient = {}
+    names = [str(label) for label in model.labels]
+    for state in seen.states:
+        steps = {(names[edge], view(after)) for edge, after in model.successors(state)}
+        if result.setdefault(view(state), steps) != steps:
+            return None
+    return result
+
+
+def same_behaviour(sizes: tuple[int, int, int]) -> Check:
+    """The two clients' quotients are one graph."""
+    start = time.perf_counter()
+    name = "x".join(str(n) for n in sizes)
+    says = f"the same behaviour with hosts x addresses x datagrams = {name}"
+    searches = [explore(instance(profile, sizes)) for profile in ("wfwg311", "wfwg311-fixed")]
+    if not all(seen.complete for seen in searches):
+        return Check(name, says, "unknown", "the search was cut off")
+    old, new = (quotient_of(seen) for seen in searches)
+    seconds = time.perf_counter() - start
+    if old is None or new is None:
+        return Check(name, says, "violated", "states of equal projection differ", seconds)
+    edges = sum(len(steps) for steps in old.values())
+    detail = f"{len(old)} situations, {edges} steps in the quotient"
+    return Check(name, says, "holds" if old == new else "violated", detail, seconds)
+
+
+def notice_kept(sizes: tuple[int, int, int]) -> Check:
+    """Each lapse makes the notice due; it stays due until it is shown; time waits for it."""
+    start = time.perf_counter()
+    seen = explore(instance("wfwg311-fixed", sizes))
+    model = seen.instance
+    names = [label.action.name for label in model.labels]
+    due = notice[h] == "DUE"
+    becomes_due = model.step_predicate(exists(h, following(notice[h]) == "DUE"))
+    stays_due = model.step_predicate(forall(h, due.implies(following(notice[h]) == "DUE")))
+    none_due = model.predicate(forall(h, ~due))
+    lapses = 0
+    fault: State | None = None
+    for state in seen.states:
+        for edge, after in model.successors(state):
+            if names[edge] == "lapse":
+                lapses += 1
+                if not becomes_due(state, after):
+                    fault = state
+            elif names[edge] == "tick" and not none_due(state):
+                fault = state
+            elif names[edge] != "notify" and not stays_due(state, after):
+                fault = state
+    outcome = "unknown" if lapses == 0 else "holds" if fault is None else "violated"
+    return Check(
+        "told", "each lapse is followed by its notice, before time passes",
+        outcome,  # type: ignore[arg-type]
+        f"{lapses} lapses", time.perf_counter() - start,
+    )  # fmt: skip
+
+
+def prove(progress: Progress = silent) -> Theorem:
+    """T4's checks."""
+    progress("T4: comparing wfwg311 with wfwg311-fixed")
+    checks = [same_behaviour(sizes) for sizes in SIZES]
+    return Theorem("T4", TITLE, (*checks, notice_kept((2, 1, 1))))
