@@ -14,11 +14,13 @@ For a client that counts from the REQUEST and acts at once this is 2 x drift x l
 
 from holdover.model.client import fastest, honoured, slowest
 from holdover.model.expr import DURATION, RATIO, Expr, ite, lift
-from holdover.model.words import (
-    ONE, acknowledge_within, acknowledges, anchor, checks_xid, clock, crashes, delay, dialog, drift,
-    enforcer, forges, forgets,
-    freezes, full, kernel_late, late, least, margin, probe_time, probes, releases, restarts,
-    retries_for, reuses_early, rival, shortens, step, steps, suspends, thaws, trigger,
+
+from holdover.model.words import (  # isort: skip
+    ONE,
+    acknowledge_within, acknowledges, anchor, checks_xid, clock, crashes, delay, dialog, drift,
+    enforcer, forges, forgets, freezes, full, kernel_late, late, least, margin, probe_time,
+    probes, releases, restarts, retries_for, reuses_early, rival, shortens, step, steps,
+    suspends, thaws, trigger,
 )  # fmt: skip
 
 ZERO = lift(0, DURATION)
@@ -29,11 +31,7 @@ process_acts = (
     ~freezes
     & ~crashes
     & ~(suspends & ((clock != "BOOTTIME") | (trigger != "LAPSE")))
-    & (
-        (trigger == "LAPSE")
-        | (trigger == "RETRY")
-        | ((trigger == "ACKNOWLEDGE") & acknowledges)
-    )
+    & ((trigger == "LAPSE") | (trigger == "RETRY") | ((trigger == "ACKNOWLEDGE") & acknowledges))
 )
 kernel_acts = (enforcer == "KERNEL") & ~suspends & ~(steps & (clock == "WALL") & restarts)
 anchor_is_bounded = (checks_xid & ((anchor == "REQUEST") | ~(freezes & thaws))) | (
@@ -85,9 +83,9 @@ def least_grace() -> Expr:
 safe_grace = least_grace()
 
 PREMISES = (
-    lift(0, RATIO) <= drift,
+    drift >= lift(0, RATIO),
     drift < ONE,
-    ZERO < least,
+    least > ZERO,
     least <= full,
     shortens | (least == full),
     (trigger == "ACKNOWLEDGE").implies(dialog),

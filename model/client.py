@@ -11,7 +11,9 @@ exchange.
 """
 
 from holdover.model.expr import (
+    DURATION,
     FALSE,
+    INSTANT,
     TRUE,
     Action,
     Due,
@@ -19,19 +21,20 @@ from holdover.model.expr import (
     Expr,
     becomes,
     everywhere,
-    exists,
     forall,
     is_in,
     ite,
     lift,
     none,
 )
-from holdover.model.words import (
-    ADDRESS, DURATION, HOST, INSTANT, NOTICE, ONE, PHASE,
-    a, acknowledge_within, acknowledges, address, after_t1, after_t2, anchor, asked, asleep,
-    broadcasts_nak, checks_xid, client, current, dialog, drift, enforcer, floor, g, h, heeds_nak, holds, in_order, kernel_end,
-    kind, late, lease, lease_end, length, m, margin, n, notice, now, phase, probe_time, probes,
-    process, rebind_at, releases, renew_at, retries_for, sent, skew, stepped, trigger, wants,
+
+from holdover.model.words import (  # isort: skip
+    ADDRESS, HOST, NOTICE, ONE, PHASE,
+    a, acknowledge_within, acknowledges, address, after_t1, after_t2, anchor, asked, asks_for, asleep,
+    broadcasts_nak, checks_xid, client, current, dialog, drift, enforcer, floor, g, h,
+    heeds_nak, holds, in_order, kernel_end, kind, late, lease, lease_end, m, margin, n, notice,
+    now, phase, probe_time, probes, process, rebind_at, releases, renew_at, retries_for, sent,
+    skew, stepped, trigger, wants,
 )  # fmt: skip
 
 UNSET = none(INSTANT)
@@ -237,7 +240,6 @@ def take(h: Expr, a: Expr) -> tuple[Effect, ...]:
 
 # The rows ----------------------------------------------------------------------------------------
 
-room = exists(n, kind[n] == "FREE")
 lapsed = now >= lease_end[h]
 
 CLIENT_ACTIONS = (
@@ -245,8 +247,10 @@ CLIENT_ACTIONS = (
         "{h} broadcasts DHCPDISCOVER",
         (h, m),
         when=(runs(h), is_in(phase[h], "INIT", "SELECTING"), kind[m] == "FREE",
-              in_order.implies(forall(n, (client[n] != h) | ~is_in(kind[n], "RELEASE", "DECLINE")))),
-        then=(*new_exchange(h), becomes(phase[h], "SELECTING"), *send(m, h, "DISCOVER", NO_ADDRESS))),
+              in_order.implies(
+                  forall(n, (client[n] != h) | ~is_in(kind[n], "RELEASE", "DECLINE")))),
+        then=(*new_exchange(h), becomes(phase[h], "SELECTING"),
+              *send(m, h, "DISCOVER", NO_ADDRESS))),
 
     Action("select", "RFC 2131 §3.1(3), §4.4.1",
         "{h} selects the offer of {a} and sends DHCPREQUEST",
@@ -266,7 +270,8 @@ CLIENT_ACTIONS = (
         "{h}, unanswered, returns to INIT",
         (h,),
         when=(runs(h), phase[h] == "REQUESTING"),
-        then=(becomes(phase[h], "INIT"), becomes(wants[h], NO_ADDRESS), becomes(asked[h], UNSET))),
+        then=(becomes(phase[h], "INIT"), becomes(wants[h], NO_ADDRESS), becomes(asked[h], UNSET)),
+        due=Due(runs(h) & (phase[h] == "REQUESTING"), asked[h] + asks_for)),
 
     Action("bind", "RFC 2131 §4.4.1, §3.2(3); RFC 5227 §2.1",
         "{h} receives DHCPACK and takes {a}",
@@ -295,7 +300,7 @@ CLIENT_ACTIONS = (
         when=(runs(h), is_in(phase[h], "BOUND", "RENEWING"), wants[h] == a, now >= renew_at[h],
               now < rebind_at[h], kind[m] == "FREE"),
         then=ask(m, h, a, "RENEWING"),
-        due=Due(runs(h) & (phase[h] == "BOUND") & room & (now < rebind_at[h]), renew_at[h])),
+        due=Due(runs(h) & (phase[h] == "BOUND") & (now < rebind_at[h]), renew_at[h])),
 
     Action("rebind", "RFC 2131 §4.4.5 REBINDING, §4.3.2",
         "{h} asks any server to extend {a}",
@@ -303,7 +308,7 @@ CLIENT_ACTIONS = (
         when=(runs(h), is_in(phase[h], "BOUND", "RENEWING", "REBINDING"), wants[h] == a,
               now >= rebind_at[h], now < lease_end[h], kind[m] == "FREE"),
         then=ask(m, h, a, "REBINDING"),
-        due=Due(runs(h) & is_in(phase[h], "BOUND", "RENEWING") & room & (now < lease_end[h]),
+        due=Due(runs(h) & is_in(phase[h], "BOUND", "RENEWING") & (now < lease_end[h]),
                 rebind_at[h])),
 
     Action("extend", "RFC 2131 §4.4.5; RFC 5227 §2.1 where the address is gone",
@@ -367,5 +372,6 @@ CLIENT_ACTIONS = (
         "{h}, unanswered, goes on with {a} for what remains of its lease",
         (h, a),
         when=(runs(h), phase[h] == "REBOOTING", wants[h] == a, in_time(lease_end[h])),
-        then=(*take(h, a), becomes(asked[h], UNSET), becomes(kernel_end[h], lease_end[h] - margin))),
+        then=(*take(h, a), becomes(asked[h], UNSET),
+              becomes(kernel_end[h], lease_end[h] - margin))),
 )  # fmt: skip

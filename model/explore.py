@@ -17,12 +17,15 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import networkx as nx
 
 from holdover.model.finite import Instance, Label, State
 from holdover.model.properties import HOLDOVER_CASES, Property, moves
 from holdover.model.words import ADDRESS, HOST, a, h
+
+V = TypeVar("V", bound=Hashable)
 
 Progress = Callable[[int, int, int], None]
 """Called with depth, distinct states so far, and states still to be expanded."""
@@ -178,12 +181,10 @@ def graph(seen: Exploration) -> nx.DiGraph[int]:
     return quotient(seen, lambda number, state: number)
 
 
-def quotient(
-    seen: Exploration, view: Callable[[int, State], Hashable]
-) -> nx.DiGraph[Hashable]:  # type: ignore[type-var]
+def quotient(seen: Exploration, view: Callable[[int, State], V]) -> nx.DiGraph[V]:
     """The graph over views of states; only edges between different views."""
     names = [label.action.name for label in seen.instance.labels]
-    result: nx.DiGraph[Hashable] = nx.DiGraph()
+    result: nx.DiGraph[V] = nx.DiGraph()
     views = [view(number, state) for number, state in enumerate(seen.states)]
     result.add_nodes_from(views)
     for number, state in enumerate(seen.states):
@@ -191,49 +192,51 @@ def quotient(
             target = seen.index.get(following)
             if target is None or views[target] == views[number]:
                 continue
-            data = result.get_edge_data(views[number], views[target])
-            if data is None:
-                result.add_edge(views[number], views[target], actions={names[edge]})
+            if result.has_edge(views[number], views[target]):
+                result.edges[views[number], views[target]]["actions"].add(names[edge])
             else:
-                data["actions"].add(names[edge])
+                result.add_edge(views[number], views[target], actions={names[edge]})
     return result
 
 
-def unavoidable(result: nx.DiGraph[Hashable], start: Hashable, goals: Iterable[Hashable]) -> list[str]:
+def unavoidable(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> list[str]:
     """The actions without which no goal is reached: each a one-element cut."""
     targets = set(goals)
     names = sorted({name for _, _, data in result.edges(data=True) for name in data["actions"]})
-    needed = []
-    for name in names:
+
+    def reached_without(name: str) -> set[V]:
         kept = nx.subgraph_view(
-            result, filter_edge=lambda u, v, name=name: result[u][v]["actions"] != {name}
+            result, filter_edge=lambda u, v: bool(result[u][v]["actions"] != {name})
         )
-        if not targets & ({start} | nx.descendants(kept, start)):
-            needed.append(name)
-    return needed
+        return {start} | nx.descendants(kept, start)
+
+    return [name for name in names if not targets & reached_without(name)]
 
 
-def dominators(result: nx.DiGraph[Hashable], start: Hashable, goals: Iterable[Hashable]) -> list[Hashable]:
-    """The views that every path from the start to any goal passes through, in order."""
-    joined = result.copy()
+def _joined(result: nx.DiGraph[V], goals: Iterable[V]) -> tuple[nx.DiGraph[Any], Hashable]:
+    """The graph with one more node that exactly the goals lead to, and that node."""
+    joined: nx.DiGraph[Any] = result.copy()
     sink = ("goal",)
     joined.add_edges_from((goal, sink) for goal in set(goals))
+    return joined, sink
+
+
+def dominators(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> list[V]:
+    """The views that every path from the start to any goal passes through, in order."""
+    joined, sink = _joined(result, goals)
     above = nx.immediate_dominators(joined, start)
-    chain: list[Hashable] = []
-    node: Hashable = sink
+    chain: list[V] = []
+    node = sink
     while node != start:
         node = above[node]
         chain.append(node)
     return list(reversed(chain))
 
 
-def smallest_cut(result: nx.DiGraph[Hashable], start: Hashable, goals: Iterable[Hashable]) -> set[Hashable]:
+def smallest_cut(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> set[V]:
     """A smallest set of views that every path to a goal passes through."""
-    joined = result.copy()
-    sink = ("goal",)
-    joined.add_edges_from((goal, sink) for goal in set(goals))
-    cut: set[Hashable] = nx.minimum_node_cut(joined, start, sink)
-    return cut
+    joined, sink = _joined(result, goals)
+    return set(nx.minimum_node_cut(joined, start, sink))
 
 
 def never_reaches(
@@ -249,9 +252,7 @@ def never_reaches(
     visits all of it, so the goal comes about iff each such component has a goal state.
     """
     faults = set(without)
-    kept = nx.subgraph_view(
-        whole, filter_edge=lambda u, v: bool(whole[u][v]["actions"] - faults)
-    )
+    kept = nx.subgraph_view(whole, filter_edge=lambda u, v: bool(whole[u][v]["actions"] - faults))
     plain: nx.DiGraph[int] = nx.DiGraph()
     plain.add_nodes_from(kept)
     plain.add_edges_from(kept.edges)

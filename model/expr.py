@@ -121,7 +121,7 @@ Params = tuple[Expr, ...]
 
 
 def lift(value: object, sort: Sort) -> Expr:
-    """A Python value as a literal of `sort`; a term stays itself.  TypeError if it cannot be one."""
+    """A Python value as a literal of `sort`, a term as itself.  TypeError if it cannot be one."""
     if isinstance(value, Expr):
         return value
     fits = (
@@ -142,14 +142,16 @@ def _compare(op: str, left: Expr, right: Expr) -> Expr:
     return Expr(op, (left, right), BOOL)
 
 
-def _logic(op: str, *args: Expr) -> Expr:
+def _logic(op: str, *args: object) -> Expr:
     for arg in args:
         if not isinstance(arg, Expr) or arg.sort is not BOOL:
             raise TypeError(f"{op} takes truth values, not {getattr(arg, 'sort', arg)!r}")
     return Expr(op, args, BOOL)
 
 
-def _arithmetic(op: str, left: Expr, right: Expr, results: Mapping[tuple[Sort, Sort], Sort]) -> Expr:
+def _arithmetic(
+    op: str, left: Expr, right: Expr, results: Mapping[tuple[Sort, Sort], Sort]
+) -> Expr:
     result = results.get((left.sort, right.sort))
     if result is None:
         raise TypeError(f"cannot {op} {left.sort} and {right.sort}")
@@ -176,6 +178,7 @@ class Variable:
         return Expr("state", (self, at), self.sort)
 
     def __call__(self) -> Expr:
+        """The one value of a variable that has no index."""
         if self.index is not None:
             raise TypeError(f"{self.name} needs an index of sort {self.index}")
         return Expr("state", (self,), self.sort)
@@ -266,7 +269,8 @@ class Reading(ABC, Generic[R]):
             return bound[term]
         if term.op == "forall":
             name, body = term.args
-            assert isinstance(name, Expr) and isinstance(body, Expr)
+            assert isinstance(name, Expr)
+            assert isinstance(body, Expr)
             return self.every(name, lambda member: self.read(body, {**bound, name: member}))
         if term.op in ("literal", "constant", "none"):
             return self.leaf(term)
@@ -327,7 +331,7 @@ class Effect:
 
 
 def becomes(target: Expr, value: object) -> Effect:
-    """The effect that gives a state term a new value; right sides read the state before the step."""
+    """The effect that gives a state term a new value; right sides read the state before."""
     variable, *at = target.args
     if target.op != "state" or not isinstance(variable, Variable):
         raise TypeError("only a state variable can become something")

@@ -24,8 +24,6 @@ from fractions import Fraction
 from typing import Any
 
 from holdover.model.expr import (
-    BOOL,
-    DURATION,
     INSTANT,
     Action,
     Effect,
@@ -115,6 +113,7 @@ class Source(Reading[Code]):
         self.tuple_name = "s"
 
     def leaf(self, term: Expr) -> Code:
+        """A literal or a constant: its value, known."""
         if term.op == "none":
             return known(NONE if term.sort.indexes else None)
         value = term.args[0]
@@ -126,6 +125,7 @@ class Source(Reading[Code]):
         return known(value)
 
     def state(self, variable: Variable, at: Sequence[Code]) -> Code:
+        """An item of the state tuple; `now` is 0."""
         if variable is NOW:
             return known(0)
         member = at[0].value if at else 0
@@ -133,9 +133,11 @@ class Source(Reading[Code]):
         return Code(f"{self.tuple_name}[{self.slots[variable.name, member]}]")
 
     def every(self, bound: Expr, body: Callable[[Code], Code]) -> Code:
+        """The conjunction over all members."""
         return self._join("and", [body(known(i)) for i in range(self.bounds.size(bound.sort))])
 
     def after(self, term: Expr, bound: Mapping[Expr, Code]) -> Code:
+        """The same over the tuple after the step; TypeError for instants."""
         if term.sort is INSTANT:
             raise TypeError("instants before and after a step are counted from different zeros")
         self.tuple_name = "t"
@@ -145,6 +147,7 @@ class Source(Reading[Code]):
             self.tuple_name = "s"
 
     def node(self, term: Expr, args: Sequence[Callable[[], Code]]) -> Code:
+        """An operator, folded as far as its arguments are known."""
         if term.op in ("and", "or"):
             return self._join(term.op, (arg() for arg in args))
         if term.op == "not":
@@ -170,7 +173,7 @@ class Source(Reading[Code]):
 
     def _join(self, word: str, parts: Iterator[Code] | list[Code]) -> Code:
         stop = word == "or"
-        open_parts = []
+        open_parts: list[Code] = []
         for part in parts:
             if part.known and bool(part.value) is stop:
                 if not open_parts:
@@ -284,11 +287,11 @@ class Instance:
         return lines
 
     def _shift(self, passed: int) -> list[str]:
-        lines = []
-        for (name, _), i in self.place.items():
-            if self.variable(name).sort is INSTANT:
-                lines.append(f"if (v := t[{i}]) is not None: t[{i}] = max(v - {passed}, -{self.bounds.past})")
-        return lines
+        return [
+            f"if (v := t[{i}]) is not None: t[{i}] = max(v - {passed}, -{self.bounds.past})"
+            for (name, _), i in self.place.items()
+            if self.variable(name).sort is INSTANT
+        ]
 
     def variable(self, name: str) -> Variable:
         """The variable of that name."""
@@ -313,11 +316,12 @@ class Instance:
 
 def name_of(sort: Sort | None, member: object) -> str:
     """h1, h2, ... for hosts; a1, ... for addresses; m1, ... for datagrams."""
-    assert sort is not None and isinstance(member, int)
+    assert sort is not None
+    assert isinstance(member, int)
     return f"{sort.name[0].lower()}{member + 1}"
 
 
-ADDED = ("grace", "delay", "late", "probe_time", "kernel_late", "margin", "step")
+ADDED = ("grace", "delay", "late", "probe_time", "kernel_late", "margin", "step", "asks_for")
 
 
 def past_needed(constants: Constants) -> int:
@@ -343,4 +347,3 @@ def bounds_for(
     early = int(longest * drift / (1 + drift)) if drift else 0
     skews = tuple(range(-early, late + 1))
     return Bounds(hosts, addresses, messages, lengths, skews, max(past, past_needed(constants)))
-

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001, RUF002
 """What real clients were seen to do, beside what their profiles predict.
 
 Theory of operation.  `measured.toml` has the measurements; each names a profile, a fault and a

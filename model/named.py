@@ -75,7 +75,6 @@ DEFINITIONS = (
     _of(client.overstays, h, "ACKNOWLEDGE"),
     _of(client.overstays, h, "RETRY"),
     _of(client.patience),
-    _plain("room", client.room, "Some slot is free: a datagram can be sent."),
     _of(server.reusable, a),
     _of(server.unanswered, h, a),
     _of(server.on_offer, h, a),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from importlib import resources
@@ -23,7 +22,7 @@ from holdover.model.words import CONSTANTS, MEANINGS
 Seconds = Fraction
 
 
-class BadInput(ValueError):
+class BadInput(ValueError):  # noqa: N818 -- the input is bad, not the program
     """Something the user gave cannot be used; the message says what, where and what to do."""
 
 
@@ -36,19 +35,20 @@ class Profile:
     sources: tuple[str, ...] = ()
     notes: str = ""
     anchor: str = "REQUEST"
-    floor: Seconds = Seconds(0)
-    late: Seconds = Seconds(0)
+    floor: Seconds = Fraction(0)
+    late: Seconds = Fraction(0)
     trigger: str = "LAPSE"
-    retries_for: Seconds = Seconds(0)
+    retries_for: Seconds = Fraction(0)
     dialog: bool = False
     enforcer: str = "PROCESS"
-    kernel_late: Seconds = Seconds(0)
-    margin: Seconds = Seconds(0)
+    kernel_late: Seconds = Fraction(0)
+    margin: Seconds = Fraction(0)
     clock: str = "BOOTTIME"
     checks_xid: bool = True
     heeds_nak: str = "ALWAYS"
     probes: bool = False
-    probe_time: Seconds = Seconds(0)
+    probe_time: Seconds = Fraction(0)
+    asks_for: Seconds = Seconds(60)
     restart: str = "REMOVE"
     releases: bool = False
 
@@ -83,13 +83,13 @@ class Environment:
     `acknowledge_within` is None where the user may never answer.
     """
 
-    lease: Seconds = Seconds(3600)
+    lease: Seconds = Fraction(3600)
     shortest: Seconds | None = None
-    grace: Seconds = Seconds(0)
+    grace: Seconds = Fraction(0)
     drift: Fraction = Fraction(0)
-    delay: Seconds = Seconds(0)
-    acknowledge_within: Seconds | None = Seconds(0)
-    step: Seconds = Seconds(0)
+    delay: Seconds = Fraction(0)
+    acknowledge_within: Seconds | None = Fraction(0)
+    step: Seconds = Fraction(0)
     server_probes: bool = False
     durable: bool = False
     broadcasts_nak: bool = True
@@ -107,7 +107,7 @@ class Environment:
             "grace": self.grace,
             "drift": self.drift,
             "delay": self.delay,
-            "acknowledge_within": self.acknowledge_within or Seconds(0),
+            "acknowledge_within": self.acknowledge_within or Fraction(0),
             "acknowledges": self.acknowledge_within is not None,
             "step": self.step,
             "server_probes": self.server_probes,
@@ -140,9 +140,10 @@ def in_ticks(profile: Profile, environment: Environment, tick: Seconds) -> dict[
     in seconds nor the reverse, so a collision found in ticks is confirmed in seconds (`realise`).
     """
     return {
-        name: ceil(value / tick) if CONSTANTS[name].sort is DURATION else value
+        name: ceil(value / tick)
+        if isinstance(value, Fraction) and CONSTANTS[name].sort is DURATION
+        else value
         for name, value in in_seconds(profile, environment).items()
-        if isinstance(value, Fraction | bool | str)
     }
 
 
@@ -152,11 +153,12 @@ def in_ticks(profile: Profile, environment: Environment, tick: Seconds) -> dict[
 def builtin_names() -> tuple[str, ...]:
     """The profiles that come with the project."""
     folder = resources.files("holdover.model") / "profiles"
-    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+    files = (f.name for f in folder.iterdir() if f.name.endswith(".toml"))
+    return tuple(sorted(name.removesuffix(".toml") for name in files))
 
 
 def load(name: str) -> Profile:
-    """A profile by its name, or from a TOML file if `name` looks like a path; BadInput if neither."""
+    """A profile by its name, or from a file if `name` looks like a path; BadInput if neither."""
     if name.endswith(".toml") or "/" in name:
         path = Path(name)
         try:
@@ -228,7 +230,7 @@ def fact(value: object, word: Expr, at: str) -> object:
     if isinstance(value, str) and value.upper() in choices:
         return value.upper()
     shown = tuple(choice.lower() for choice in choices)
-    hint = nearest(value.lower(), shown) if isinstance(value, str) else "there are: " + ", ".join(shown)
+    hint = nearest(str(value).lower(), shown)
     raise BadInput(f"{at}: {value!r} is no choice; {hint}")
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from holdover.model.client import NO_ADDRESS, answers, leased
 from holdover.model.expr import DURATION, Expr, exists, following, forall, ite, lift
 from holdover.model.server import NOBODY
-from holdover.model.words import (
+
+from holdover.model.words import (  # isort: skip
     a, address, asleep, client, enforcer, g, h, holds, kernel_late, kind, late, lease_end, m,
     margin, notice, now, owner, server_end,
 )  # fmt: skip
@@ -43,7 +44,8 @@ EXCLUSIVE = Property(
 WITHIN_LEASE = Property(
     "within_lease", "RFC 2131 §4.4.5 MUST",
     "no host holds past its own lease end, but for its declared enforcement error",
-    forall(h, ((holds[h] != NO_ADDRESS) & ~asleep[h]).implies(now <= lease_end[h] + declared_error())),
+    forall(h, ((holds[h] != NO_ADDRESS) & ~asleep[h])
+              .implies(now <= lease_end[h] + declared_error())),
 )  # fmt: skip
 
 RELEASED_FIRST = Property(
@@ -72,9 +74,8 @@ ONE_COMMITMENT = Property(
 
 STEPS = (ONE_COMMITMENT,)
 
-holding_two = exists(
-    h, exists(g, (h != g) & (holds[h] != NO_ADDRESS) & (holds[g] != NO_ADDRESS) & (holds[h] != holds[g]))
-)
+_both_hold = (holds[h] != NO_ADDRESS) & (holds[g] != NO_ADDRESS)
+holding_two = exists(h, exists(g, (h != g) & _both_hold & (holds[h] != holds[g])))
 SOMETIMES = (
     Property("two addresses in use", "RFC 2131 §1.6",
              "two hosts hold different addresses at once", holding_two),

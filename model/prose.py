@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001, RUF002
 """The prose reading: terms and effects of the lease table as text for people.
 
 A term becomes a `Phrase`, a small tree that knows how tightly it binds, so that parentheses stand

@@ -5,7 +5,7 @@ one that shares its pool and not its records.  An ACK moves a running lease's en
 unless the environment lets renewals shorten it.  A reply takes the slot of the request it answers.
 """
 
-from holdover.model.client import NO_ADDRESS, UNSET, answers, clear, fastest, measures, send
+from holdover.model.client import UNSET, answers, clear, fastest, measures, send
 from holdover.model.expr import (
     TRUE,
     Action,
@@ -17,12 +17,12 @@ from holdover.model.expr import (
     ite,
     none,
 )
-from holdover.model.words import (
-    DURATION, HOST,
+
+from holdover.model.words import (  # isort: skip
+    HOST,
     a, address, client, durable, forges, forgets, full, g, grace, h, kind, lease, least, length,
-    m,
-    mutes, now, owner, reuses_early, rival, sent, server_end, server_probes, serving, shortens,
-    skew, withheld,
+    m, mutes, now, owner, reuses_early, rival, sent, server_end, server_probes, serving,
+    shortens, skew, withheld,
 )  # fmt: skip
 
 NOBODY = none(HOST)
@@ -43,11 +43,7 @@ def unanswered(h: Expr, a: Expr) -> Expr:
 
 def on_offer(h: Expr, a: Expr) -> Expr:
     """The server may offer `a` to `h`: its own, a free one, or one whose time is over."""
-    return (
-        ~withheld[a]
-        & ((owner[a] == h) | (owner[a] == NOBODY) | reusable(a))
-        & unanswered(h, a)
-    )
+    return ~withheld[a] & ((owner[a] == h) | (owner[a] == NOBODY) | reusable(a)) & unanswered(h, a)
 
 
 def grants(m: Expr, h: Expr, a: Expr) -> tuple[Expr, ...]:

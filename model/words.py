@@ -172,6 +172,10 @@ heeds_nak = _fixed(
 )
 probes = _fixed("probes", BOOL, "the client probes an address before use", "RFC 5227 §2.1")
 probe_time = _fixed("probe_time", DURATION, "how long probing lasts at most", "RFC 5227 §1.1")
+asks_for = _fixed(
+    "asks_for", DURATION, "how long a client repeats a DHCPREQUEST before it starts over",
+    "RFC 2131 §3.1(5): four retransmissions, sixty seconds",
+)  # fmt: skip
 restart = _fixed(
     "restart", RESTART, "what a restarted process does with the address it finds",
     "RFC 2131 §3.2(3)",
@@ -194,7 +198,9 @@ delay = _fixed("delay", DURATION, "how long a datagram is in flight at most", "R
 acknowledge_within = _fixed(
     "acknowledge_within", DURATION, "how late the user, or a hook, answers at most", "Q151387"
 )
-acknowledges = _fixed("acknowledges", BOOL, "the user answers in time; else perhaps never", "Q151387")
+acknowledges = _fixed(
+    "acknowledges", BOOL, "the user answers in time; else perhaps never", "Q151387"
+)
 step = _fixed("step", DURATION, "how far the wall clock is set back", "RFC is silent")
 in_order = _fixed(
     "in_order", BOOL, "a client's DISCOVER does not overtake its own RELEASE or DECLINE",

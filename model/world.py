@@ -16,12 +16,13 @@ from holdover.model.client import (
     start_over,
 )
 from holdover.model.expr import FALSE, Action, Due, Expr, becomes, forall, is_in, ite, lift
-from holdover.model.words import (
+
+from holdover.model.words import (  # isort: skip
     PHASE,
-    a, address, asked, asleep, client, clock, crashes, current, delay, duplicates, freezes, enforcer, h,
-    holds, kernel_end, kernel_late, kind, lease, lease_end, loses, m, n, now, phase,
-    process, rebind_at, renew_at, restart, restarts, sent, serving, step, stepped, steps, suspends,
-    thaws, trigger, wants,
+    a, address, asked, asleep, client, clock, crashes, current, delay, duplicates, enforcer,
+    freezes, h, holds, kernel_end, kernel_late, kind, lease, lease_end, loses, m, n, now, phase,
+    process, rebind_at, renew_at, restart, restarts, sent, serving, step, stepped, steps,
+    suspends, thaws, trigger, wants,
 )  # fmt: skip
 
 
@@ -37,9 +38,7 @@ def for_client(m: Expr) -> Expr:
 
 def buffered(m: Expr) -> Expr:
     """The datagram waits in the socket buffer of a frozen process."""
-    return for_client(m) & ~forall(
-        h, (client[m] != h) | (process[h] != "FROZEN") | asleep[h]
-    )
+    return for_client(m) & ~forall(h, (client[m] != h) | (process[h] != "FROZEN") | asleep[h])
 
 
 def wakes_expired(h: Expr) -> Expr:
@@ -67,7 +66,8 @@ WORLD_ACTIONS = (
         when=(enforcer == "KERNEL", holds[h] != NO_ADDRESS, ~asleep[h], now >= kernel_end[h]),
         then=(becomes(holds[h], NO_ADDRESS), becomes(kernel_end[h], UNSET),
               becomes(lease_end[h], ite(leased(h), lease_end[h], UNSET))),
-        due=Due((enforcer == "KERNEL") & (holds[h] != NO_ADDRESS) & ~asleep[h], kernel_end[h] + kernel_late)),
+        due=Due((enforcer == "KERNEL") & (holds[h] != NO_ADDRESS) & ~asleep[h],
+                kernel_end[h] + kernel_late)),
 
     Action("freeze", "measured: SIGSTOP, swapping, a debugger: a dialog that nobody clicks",
         "the client process of {h} is frozen",

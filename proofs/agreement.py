@@ -22,14 +22,14 @@ from fractions import Fraction
 import z3
 
 from holdover.model.bound import bounded, worst_holdover
-from holdover.model.concrete import State, Value, World
-from holdover.model.explore import explore
-from holdover.model.expr import DURATION, INSTANT, Sort
+from holdover.model.concrete import Value, World
+from holdover.model.explore import Exploration, explore
+from holdover.model.expr import DURATION, INSTANT, RATIO, Sort
 from holdover.model.finite import NONE, Instance, bounds_for
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_ticks, load
 from holdover.model.table import LEASE_TABLE
-from holdover.model.words import RATIO
+from holdover.model.words import CONSTANTS
 from holdover.proofs.invariants import LEASED
 from holdover.proofs.result import Check, Progress, Theorem, silent
 from holdover.proofs.safety import TOLERATED, case, numbers
@@ -85,9 +85,9 @@ def concrete_value(sort: Sort, term: object, model: z3.ModelRef) -> Value:
     """A solver's value as the concrete reading has it."""
     value = model.eval(term, True)
     if sort.values:
-        return sort.values[value.as_long()]
+        return sort.values[int(value.as_long())]
     if sort.indexes:
-        return None if value.as_long() == NONE else value.as_long()
+        return None if value.as_long() == NONE else int(value.as_long())
     if sort in (INSTANT, DURATION, RATIO):
         return Fraction(value.numerator_as_long(), value.denominator_as_long())
     return bool(z3.is_true(value))
@@ -99,18 +99,20 @@ def replayed_breach(row: str, conjunct: str) -> Check:
     claim = case("wfwg311", TOLERATED["wfwg311"])
     broken = next(p for p in LEASED if p.name == conjunct)
     sizes = sizes_of(2, 1, 1)
-    here = Unrolled(sizes, claim.fixed, {})
-    sorts = {(v.name, i): v.sort for v in LEASE_TABLE.variables
-             for i in range(sizes[v.index] if v.index else 1)}  # fmt: skip
-    values = {slot: here.variable(f"{slot[0]}_{slot[1]}", sort) for slot, sort in sorts.items()}
     path = Path(LEASE_TABLE, sizes, claim.fixed)
+    sorts = {
+        (v.name, i): v.sort
+        for v in LEASE_TABLE.variables
+        for i in range(sizes[v.index] if v.index else 1)
+    }
+    values = {slot: path.here.variable(f"{slot[0]}_{slot[1]}", s) for slot, s in sorts.items()}
     path.here = here = Unrolled(sizes, claim.fixed, values)
     solver = z3.Solver()
-    for (_, _), (slot, sort) in zip(sorts.items(), sorts.items(), strict=True):
-        size = len(sort.values) if sort.values else sizes.get(sort)
-        if size is not None:
-            low = 0 if sort.values else NONE
-            solver.add(values[slot] >= low, values[slot] < size)
+    for slot, sort in sorts.items():
+        if sort.values:
+            solver.add(values[slot] >= 0, values[slot] < len(sort.values))
+        elif sort.indexes:
+            solver.add(values[slot] >= NONE, values[slot] < sizes[sort])
     solver.add(*(here.read(term, {}) for term in (*numbers(), *claim.assumptions)))
     solver.add(*(here.read(p.term, {}) for p in LEASED))
     path.take(row, h=0)
@@ -123,29 +125,20 @@ def replayed_breach(row: str, conjunct: str) -> Check:
         return Check(name, says, outcome, f"z3: {answer}")  # type: ignore[arg-type]
     model = solver.model()
     constants = {
-        **{n: concrete_value(c.sort, here.read(c, {}), model) for n, c in _constants()},
+        name: concrete_value(constant.sort, here.read(constant, {}), model)
+        for name, constant in CONSTANTS.items()
     }
     world = World(LEASE_TABLE, constants, sizes)
     before = world.initial().but(
         {slot: concrete_value(sorts[slot], term, model) for slot, term in values.items()}
     )
     after = world.step(before, LEASE_TABLE.action(row), (0,))
-    good = all(_holds(world, before, p.term) for p in LEASED)
-    bad = not _holds(world, after, broken.term)
+    good = all(world.holds(p.term, before) for p in LEASED)
+    bad = not world.holds(broken.term, after)
     detail = "the invariant before, the conjunct broken after"
     return Check(
         name, says, "holds" if good and bad else "violated", detail, time.perf_counter() - start
     )
-
-
-def _constants() -> Iterator[tuple[str, object]]:
-    from holdover.model.words import CONSTANTS
-
-    yield from CONSTANTS.items()
-
-
-def _holds(world: World, state: State, term: object) -> bool:
-    return world.holds(term, state)  # type: ignore[arg-type]
 
 
 # The worst holdover ------------------------------------------------------------------------------
@@ -164,30 +157,30 @@ def worlds() -> Iterator[tuple[str, Profile, Environment]]:
         drifting = replace(slow, lease=Fraction(120), drift=Fraction(1, 4))
         yield f"{name}, drift 1/4", load(name), drifting
         yield f"{name}, frozen", load(name), slow.and_faults("freezes")
-    yield "dhclient, clock set back", load("dhclient-nolifetime"), replace(
-        slow, step=Fraction(16), faults=slow.faults | {"steps"}
+    yield (
+        "dhclient, clock set back",
+        load("dhclient-nolifetime"),
+        replace(slow, step=Fraction(16), faults=slow.faults | {"steps"}),
     )
 
 
-def explorers_worst(profile: Profile, environment: Environment) -> tuple[int | None, int, bool, Mapping[str, object]]:
-    """The worst holdover in ticks over all runs of one host, how far back was looked, and whether
-    the search was complete."""
+def explorers_worst(profile: Profile, environment: Environment) -> Exploration:
+    """All runs of one host, looking further back than the bound: `worst` is in ticks."""
     constants = in_ticks(profile, environment, Fraction(8))
     past = 2 + max(0, int(seconds(worst_holdover, constants)))
-    bounds = bounds_for(constants, 1, 1, 1, past=past)
-    seen = explore(Instance(LEASE_TABLE, constants, bounds))
-    return seen.worst, bounds.past, seen.complete, constants
+    return explore(Instance(LEASE_TABLE, constants, bounds_for(constants, 1, 1, 1, past=past)))
 
 
 def same_worst(name: str, profile: Profile, environment: Environment) -> Check:
     """The explorer's worst holdover is the bound's, in the same ticks."""
     start = time.perf_counter()
-    worst, past, complete, constants = explorers_worst(profile, environment)
+    seen = explorers_worst(profile, environment)
+    worst, constants = seen.worst, seen.instance.constants
     says = "the explorer's worst holdover is the bound's"
-    if not complete or worst is None:
+    if not seen.complete or worst is None:
         return Check(name, says, "unknown", "the search was cut off")
     if not holds(bounded, constants):
-        good = worst >= past
+        good = worst >= seen.instance.bounds.past
         detail = "no bound, and the search finds no end" if good else f"no bound, but {worst} ticks"
     else:
         expected = seconds(worst_holdover, constants)

@@ -40,6 +40,7 @@ from holdover.model.table import LEASE_TABLE
 from holdover.model.words import (
     CONSTANTS,
     acknowledge_within,
+    asks_for,
     delay,
     full,
     grace,
@@ -79,7 +80,7 @@ def lemma() -> tuple[Obligation, ...]:
     """For clocks within 1 ± drift: grace >= safe_grace iff worst holdover <= fastest(grace)."""
     drifting = _Drifting({})
     left = drifting.read(safe_grace <= grace, {})
-    right = drifting.read((ZERO <= grace) & (worst_holdover <= fastest(grace)), {})
+    right = drifting.read((grace >= ZERO) & (worst_holdover <= fastest(grace)), {})
     premises = [drifting.read(term, {}) for term in numbers()]
     return (
         Obligation("T3", "lemma", "reaches", (*premises, left, z3.Not(right))),
@@ -126,6 +127,7 @@ class Way:
             (patience > ZERO) if self.waits else TRUE,
             (patience == ZERO) if self.profile.trigger != "LAPSE" and not self.waits else TRUE,
             margin < honoured(full),
+            delay <= asks_for,
         )
 
 
@@ -216,7 +218,8 @@ def necessary(way: Way) -> tuple[Obligation, Obligation]:
     premises = [start.read(term, {}) for term in assumed]
     for length in (full, least, grace, honoured(full)):
         premises += right_within(start.read(length, {}))
-    exists = z3.And([*(guard for _, guard in path.conditions), z3.Not(path.here.read(bad.term, {}))])
+    ends_badly = z3.Not(path.here.read(bad.term, {}))
+    exists = z3.And([*(guard for _, guard in path.conditions), ends_badly])
     return (
         Obligation("T3", "necessary", way.name, (*premises, z3.Not(exists))),
         Obligation("T3", "necessary", f"{way.name}, premises", tuple(premises)),
@@ -224,7 +227,9 @@ def necessary(way: Way) -> tuple[Obligation, Obligation]:
 
 
 def settled(
-    name: str, says: str, claims: Iterable[tuple[Obligation, Obligation | None]],
+    name: str,
+    says: str,
+    claims: Iterable[tuple[Obligation, Obligation | None]],
     solvers: Sequence[str],
 ) -> Check:
     """A check of obligations that must be unsatisfiable, with premises that must not be."""

@@ -25,11 +25,12 @@ from holdover.model.client import (
 )
 from holdover.model.expr import Expr, forall, is_in, ite
 from holdover.model.properties import EXCLUSIVE, Property
-from holdover.model.words import (
+
+from holdover.model.words import (  # isort: skip
     a, acknowledges, address, anchor, asked, asleep, checks_xid, client, clock, crashes,
-    current, delay, enforcer, freezes, full, g, grace, h, holds, kernel_end, kind, lease, lease_end,
-    least, m, margin, notice, now, owner, phase, probe_time, probes, process, releases, restarts, sent, server_end,
-    step, stepped, steps, suspends, thaws, trigger, wants,
+    current, delay, enforcer, freezes, full, g, grace, h, holds, kernel_end, kind, lease,
+    lease_end, least, m, margin, notice, now, owner, phase, probe_time, probes, process,
+    releases, restarts, sent, server_end, step, stepped, steps, suspends, thaws, trigger, wants,
 )  # fmt: skip
 
 
@@ -121,7 +122,7 @@ LEASED = (
     ),
     Property(
         "ack_covered", "RFC 2131 §4.4.1",
-        "a lease that an ACK in flight can still give is on the server's record and outlasted by it",
+        "a lease that an ACK in flight can still give is on the server's record, outlasted by it",
         over(m, h, a, body=(_ack & (asking(h) | ~checks_xid)).implies(
             ((owner[a] == h) & (ack_ends(h, m) + overhang <= reuse_from(a)))
             | ~in_time(ack_ends(h, m)))),
@@ -135,7 +136,8 @@ LEASED = (
         "not_too_far", "RFC 2131 §4.4.1",
         "no lease ends later than a full one that is counted from now",
         forall(h, (leased(h) | (holds[h] != NO_ADDRESS)).implies(
-            true_end(h) <= now + ite(anchor == "PROBE", probe_time, ZERO) + slowest(honoured(full)))),
+            true_end(h)
+            <= now + ite(anchor == "PROBE", probe_time, ZERO) + slowest(honoured(full)))),
     ),
     Property(
         "answers_follow", "RFC 2131 §4.4.1",

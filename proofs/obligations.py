@@ -34,7 +34,7 @@ ANSWERS = {"unsat": "proved", "sat": "refuted"}
 
 @dataclass(frozen=True)
 class Case:
-    """A claim that an invariant is inductive: for these fixed constants, under these assumptions."""
+    """The claim that an invariant is inductive, for these constants and under these assumptions."""
 
     name: str
     says: str
@@ -125,9 +125,7 @@ def obligations(case: Case) -> Iterator[Obligation]:
         for conjunct in case.invariant:
             if changed & reads[conjunct.name]:
                 goal = z3.Not(after.read(conjunct.term, {}))
-                yield Obligation(
-                    case.name, action.name, conjunct.name, (*before, *allowed, goal)
-                )
+                yield Obligation(case.name, action.name, conjunct.name, (*before, *allowed, goal))
 
 
 def firing(case: Case) -> Iterator[Obligation]:

@@ -95,6 +95,7 @@ class Logic(Reading[Term]):
         self.fixed = fixed
 
     def leaf(self, term: Expr) -> Term:
+        """A literal, a fixed constant, or a symbol for an open one."""
         if term.op == "none":
             if term.sort.indexes:
                 return nothing(term.sort)
@@ -107,16 +108,19 @@ class Logic(Reading[Term]):
         return literal(term.sort, value)
 
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:
+        """A function of its index, or a symbol."""
         if variable.index is None:
             return z3.Const(variable.name, domain(variable.sort))
         return z3.Function(variable.name, domain(variable.index), domain(variable.sort))(*at)
 
     def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
+        """The operator; where the drift is open, a clock bound is a function."""
         if "drift" not in self.fixed and (bound := clock_bound(term)) is not None:
             return bound(args[0]())
         return OPERATORS[term.op](*(arg() for arg in args))
 
     def every(self, bound: Expr, body: Callable[[Term], Term]) -> Term:
+        """A quantifier over all members, which none is not."""
         member = z3.FreshConst(domain(bound.sort), str(bound.args[0]))
         return z3.ForAll([member], z3.Implies(member != nothing(bound.sort), body(member)))
 
@@ -157,6 +161,7 @@ class After(Logic):
         self.before, self.action, self.binding = Logic(fixed), action, binding
 
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:
+        """What the effects make of a variable at this index."""
         value = self.before.state(variable, at)
         for effect in self.action.then:
             if effect.variable is not variable:
@@ -177,6 +182,7 @@ class Initially(Logic):
     """Terms over the initial state, in which an unset instant is any real."""
 
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:
+        """The value that the variable begins with."""
         if variable.sort.values:
             return literal(variable.sort, variable.initial)
         if variable.initial in ("true", "false"):

@@ -8,18 +8,18 @@ explorer's own successor function, step by step.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import z3
 
-from holdover.model.explore import Trace, explore
+from holdover.model.explore import explore
 from holdover.model.finite import Instance, Label, bounds_for
 from holdover.model.profile import Environment, in_ticks, load
 from holdover.model.properties import EXCLUSIVE
 from holdover.model.table import LEASE_TABLE
+from holdover.proofs.realise import replay
 from holdover.proofs.result import Check, Progress, Theorem, silent
 from holdover.proofs.unrolled import State, Words, sizes_of
 
@@ -65,7 +65,8 @@ def unfold(model: Instance, depth: int) -> Unfolding:
             result.formula.append(z3.Implies(chosen, z3.And(here.guards(label.action, bound))))
             for slot, value in here.changes(label.action, bound).items():
                 value = z3.simplify(value)
-                writes.setdefault(slot, {}).setdefault(value.get_id(), (value, []))[1].append(chosen)
+                written = writes.setdefault(slot, {})
+                written.setdefault(value.get_id(), (value, []))[1].append(chosen)
         following: State = dict(here.values)
         for slot, values in writes.items():
             name, member = slot
@@ -106,18 +107,6 @@ def collision_within(model: Instance, depth: int) -> tuple[str, list[Label] | No
     return answer, [model.labels[number] for number in numbers]
 
 
-def replay(model: Instance, labels: Sequence[Label]) -> Trace | None:
-    """The run by the explorer's successor function; None if a step is not allowed."""
-    states = [model.initial]
-    for label in labels:
-        number = model.labels.index(label)
-        after = [state for edge, state in model.successors(states[-1]) if edge == number]
-        if not after:
-            return None
-        states.append(after[0])
-    return Trace(model, tuple(labels), tuple(states))
-
-
 def prove(progress: Progress = silent) -> Theorem:
     """T1's checks."""
     model = instance()
@@ -125,7 +114,8 @@ def prove(progress: Progress = silent) -> Theorem:
     seen = explore(model, (EXCLUSIVE,), stop=True)
     found = seen.violations.get("exclusive")
     if found is None:
-        return Theorem("T1", TITLE, (Check("explorer", "the explorer finds a collision", "violated"),))
+        none = Check("explorer", "the explorer finds a collision", "violated")
+        return Theorem("T1", TITLE, (none,))
     depth = len(found)
     checks = [Check("explorer", "the explorer finds a collision", "holds", f"{depth} steps")]
 

@@ -103,13 +103,13 @@ def notice_kept(sizes: tuple[int, int, int]) -> Check:
     fault: State | None = None
     for state in seen.states:
         for edge, after in model.successors(state):
-            if names[edge] == "lapse":
-                lapses += 1
-                if not becomes_due(state, after):
-                    fault = state
-            elif names[edge] == "tick" and not none_due(state):
-                fault = state
-            elif names[edge] != "notify" and not stays_due(state, after):
+            row = names[edge]
+            lapses += row == "lapse"
+            if (
+                (row == "lapse" and not becomes_due(state, after))
+                or (row == "tick" and not none_due(state))
+                or (row != "notify" and not stays_due(state, after))
+            ):
                 fault = state
     outcome = "unknown" if lapses == 0 else "holds" if fault is None else "violated"
     return Check(

@@ -52,12 +52,12 @@ def numbers() -> tuple[Expr, ...]:
     durations = [c for c in CONSTANTS.values() if c.sort is DURATION]
     return (
         *(duration >= ZERO for duration in durations),
-        ZERO < least,
+        least > ZERO,
         least <= full,
-        ZERO < after_t2,
+        after_t2 > ZERO,
         after_t2 < after_t1,
         after_t1 < full,
-        lift(0, RATIO) <= drift,
+        drift >= lift(0, RATIO),
         drift < ONE,
     )
 
@@ -94,7 +94,9 @@ def cases() -> Iterator[tuple[str, Case]]:
 
 def judged(name: str, verdict: Verdict) -> Outcome:
     """Whether exactly the expected obligations fail, on every solver, and nothing is vacuous."""
-    expected = {(*pair, answer.solver) for pair in BROKEN_BY.get(name, ()) for answer in verdict.answers}
+    expected = {
+        (*pair, answer.solver) for pair in BROKEN_BY.get(name, ()) for answer in verdict.answers
+    }
     failed = {
         (a.obligation.row, a.obligation.conjunct, a.solver)
         for a in verdict.answers

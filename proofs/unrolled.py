@@ -16,7 +16,17 @@ from typing import Any
 
 import z3
 
-from holdover.model.expr import BOOL, DURATION, INSTANT, RATIO, Action, Expr, Reading, Sort, Variable
+from holdover.model.expr import (
+    BOOL,
+    DURATION,
+    INSTANT,
+    RATIO,
+    Action,
+    Expr,
+    Reading,
+    Sort,
+    Variable,
+)
 from holdover.model.finite import NONE
 from holdover.model.table import Table
 from holdover.model.words import INDEX_SORTS, h
@@ -58,6 +68,7 @@ class Unrolled(Reading[Term]):
         return int(z3.simplify(term).as_long())
 
     def leaf(self, term: Expr) -> Term:
+        """A literal, a fixed constant, or a symbol for an open one."""
         if term.op == "none":
             return self.whole(NONE) if term.sort.indexes else self.unset()
         value = term.args[0]
@@ -72,12 +83,15 @@ class Unrolled(Reading[Term]):
         return self.time(value)
 
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:
+        """The symbolic value of one variable of one member."""
         return self.values[variable.name, self.index(at[0]) if at else 0]
 
     def every(self, bound: Expr, body: Callable[[Term], Term]) -> Term:
+        """The conjunction over all members."""
         return z3.And([body(self.whole(i)) for i in range(self.sizes[bound.sort])])
 
     def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
+        """The operator; where the drift is open, a clock bound is a function."""
         if "drift" not in self.fixed and (bound := clock_bound(term)) is not None:
             return bound(args[0]())
         return OPERATORS[term.op](*(arg() for arg in args))
@@ -134,33 +148,34 @@ class Words(Unrolled):
     BITS = 6
 
     def whole(self, value: int) -> Term:
+        """An index; ValueError where it does not fit."""
         if not -(1 << (self.BITS - 1)) <= value < 1 << (self.BITS - 1):
             raise ValueError(f"{value} does not fit into {self.BITS} bits")
         return z3.BitVecVal(value, self.BITS)
 
     def time(self, value: object) -> Term:
+        """A literal in whole ticks."""
         return self.whole(int(str(value)))
 
     def unset(self) -> Term:
+        """One number for all: the solver must not choose it."""
         return self.whole(0)
 
     def variable(self, name: str, sort: Sort) -> Term:
+        """A symbol of a sort."""
         return z3.Bool(name) if sort is BOOL else z3.BitVec(name, self.BITS)
 
     def index(self, term: Term) -> int:
+        """The number that an index term is."""
         return int(z3.simplify(term).as_signed_long())
 
     def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
-        if term.op == "div":
-            dividend, divisor = args[0](), self.read_ratio(term)
-            if divisor != 1:
-                raise ValueError("no drift on machine words")
-            return dividend
-        return super().node(term, args)
-
-    def read_ratio(self, term: Expr) -> int:
-        """1 where the drift is 0; the divisor of a duration."""
-        return 1 if self.fixed["drift"] == 0 else 0
+        """The operator; ValueError for a quotient unless the drift is 0, its divisor then 1."""
+        if term.op != "div":
+            return super().node(term, args)
+        if self.fixed["drift"] != 0:
+            raise ValueError("no drift on machine words")
+        return args[0]()
 
 
 def sizes_of(hosts: int, addresses: int, messages: int) -> dict[Sort, int]:

@@ -5,7 +5,9 @@ A docstring carries the sentence of the article that its test is about.
 
 from collections.abc import Callable, Iterator
 from itertools import permutations
+from typing import Any
 
+import networkx as nx
 import pytest
 
 from holdover.model.concrete import State as Moment
@@ -94,7 +96,7 @@ def collisions(seen: Exploration) -> list[bool]:
 def test_k2_no_collision_without_silence(wfwg311: Exploration) -> None:
     """The same sentence: there is no way to a collision but through `mute`."""
     views = [alike(wfwg311.instance, state) for state in wfwg311.states]
-    result = quotient(wfwg311, lambda number, state: views[number])
+    result: nx.DiGraph[Any] = quotient(wfwg311, lambda number, state: views[number])
     goals = [view for view, bad in zip(views, collisions(wfwg311), strict=True) if bad]
     assert len(result) < 0.6 * len(wfwg311.states)
     needed = unavoidable(result, views[0], goals)
@@ -112,7 +114,7 @@ def test_k2_no_collision_without_a_pending_notice(wfwg311: Exploration) -> None:
             return "collision"
         return "notice pending" if any(state[place] for place in notices) else "quiet"
 
-    result = quotient(wfwg311, view)
+    result: nx.DiGraph[Any] = quotient(wfwg311, view)
     assert dominators(result, "quiet", ["collision"]) == ["quiet", "notice pending", "collision"]
 
 

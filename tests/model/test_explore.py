@@ -64,7 +64,7 @@ def test_a_search_that_stops_at_a_violation_is_not_complete(build: Build) -> Non
 
 
 def test_memory_a_state_is_within_a_factor_of_what_is_measured(build: Build) -> None:
-    instance = build("rfc2131", "mutes", "loses")
+    instance = build("rfc2131", "mutes", lease=2)
     tracemalloc.start()
     try:
         seen = explore(instance)
@@ -159,7 +159,7 @@ def test_a_quotient_keeps_no_step_within_a_view(build: Build) -> None:
     seen = explore(build("rfc2131", hosts=1))
     place = seen.instance.place["phase", 0]
     phases = seen.instance.slots[place][0].sort.values
-    result = quotient(seen, lambda number, state: phases[int(str(state[place]))])
+    result: nx.DiGraph[Any] = quotient(seen, lambda number, state: phases[int(str(state[place]))])
     assert nx.number_of_selfloops(result) == 0
     assert result.edges["SELECTING", "REQUESTING"]["actions"] == {"select"}
     assert result.edges["REQUESTING", "INIT"]["actions"] == {"give_up", "obey_nak"}
@@ -210,12 +210,16 @@ def test_smallest_cuts_of_a_made_up_graph() -> None:
     assert len(smallest_cut(doubled, "start", ["c", "d"])) == 2
 
 
-def test_what_every_collision_needs(collided: Exploration, whole: "nx.DiGraph[Any]") -> None:
-    needed = unavoidable(whole, 0, bad_states(collided, "exclusive"))
-    assert {"discover", "offer", "bind", "mute", "lapse", "reuse"} <= set(needed)
-    assert not {"lose", "acknowledge", "give_up"} & set(needed)
-    chain = dominators(whole, 0, bad_states(collided, "exclusive"))
-    assert chain[0] == 0
+def test_what_every_lease_needs(build: Build) -> None:
+    """The model's own graph, seen by one client's phase: Figure 5 up to BOUND."""
+    seen = explore(build("dhcpcd", hosts=1))
+    place = seen.instance.place["phase", 0]
+    phases = seen.instance.slots[place][0].sort.values
+    result: nx.DiGraph[Any] = quotient(seen, lambda number, state: phases[int(str(state[place]))])
+    assert unavoidable(result, "INIT", ["BOUND"]) == ["bind", "discover", "select", "use"]
+    way = ["INIT", "SELECTING", "REQUESTING", "PROBING", "BOUND"]
+    assert dominators(result, "INIT", ["BOUND"]) == way
+    assert dominators(result, "INIT", ["RENEWING", "REBINDING"]) == way
 
 
 # Eventually --------------------------------------------------------------------------------------

@@ -167,8 +167,8 @@ def test_a_guard_protects_what_stands_behind_it(build: Build, concrete: Say) -> 
 # Clipping ----------------------------------------------------------------------------------------
 
 CLIPPED: dict[str, Callable[[Build], Instance]] = {
-    "the user never answers": lambda build: build("wfwg311", "mutes", lease=2),
-    "retries while holding": CASES["retries while holding"],
+    "the user never answers": lambda build: build("wfwg311", "mutes", "loses", hosts=1),
+    "retries while holding": lambda build: build("wfwg311-thereafter", "mutes", lease=2),
     "drift": lambda build: build("rfc2131", "mutes", drift=Fraction(1, 2), hosts=1),
     "drift and grace": lambda build: build("rfc2131", drift=Fraction(1, 2), grace=2),
     "drift and probing": CASES["drift and probing"],
@@ -230,7 +230,7 @@ def test_looking_further_back_shows_nothing_new(case: str, build: Build) -> None
 
 def test_looking_back_too_short_a_time_misses_a_collision(build: Build) -> None:
     """Why `past_needed` adds up the grace: clipped below it, the server never reuses."""
-    right = build("wfwg311", "mutes", grace=2)
+    right = build("wfwg311", "mutes", lease=2, grace=2)
     short = Instance(right.table, right.constants, replace(right.bounds, past=2))
     assert "exclusive" in verdict(explore(right, ALWAYS))
     assert "exclusive" not in verdict(explore(short, ALWAYS))
@@ -239,14 +239,19 @@ def test_looking_back_too_short_a_time_misses_a_collision(build: Build) -> None:
 # Time --------------------------------------------------------------------------------------------
 
 
-def is_fault(action: Action) -> bool:
-    """One of the guards is a switch of the environment."""
-    return any(guard.op == "constant" and guard.args[0] in FAULTS for guard in action.when)
+# What nobody can be made to do: time must go on without.
+UNOWED = ("unmute", "resume", "wake_expired", "acknowledge")
+
+
+def is_owed(action: Action) -> bool:
+    """The row is no fault, nor the end of one: no switch of the environment is its guard."""
+    switched = any(term.op == "constant" and term.args[0] in FAULTS for term in action.when)
+    return not switched and action.name not in UNOWED
 
 
 def where_time_stops(seen: Exploration) -> list[State]:
-    """The states from which time cannot go on unless a fault happens."""
-    faults = [is_fault(label.action) for label in seen.instance.labels]
+    """The states from which time cannot go on unless a fault happens or ends."""
+    owed = [is_owed(label.action) for label in seen.instance.labels]
     ticks = [label.action.name == "tick" for label in seen.instance.labels]
     before: list[list[int]] = [[] for _ in seen.states]
     goes_on = []
@@ -254,7 +259,7 @@ def where_time_stops(seen: Exploration) -> list[State]:
         for edge, following in seen.instance.successors(state):
             if ticks[edge]:
                 goes_on.append(number)
-            elif not faults[edge]:
+            elif owed[edge]:
                 before[seen.index[following]].append(number)
     free = set(goes_on)
     while goes_on:
@@ -274,12 +279,20 @@ def test_time_goes_on_whatever_the_client(profile: str, build: Build) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_time_goes_on_whatever_the_fault(fault: str, build: Build) -> None:
-    """With the recoveries held back too: a frozen or dead process does not stop the world."""
+    """Nor does a process that stays frozen, a host that sleeps on, a server that is gone."""
     companions = {"thaws": ("freezes",), "restarts": ("crashes",)}.get(fault, ())
     for profile in builtin_names():
         seen = explore(build(profile, fault, *companions, hosts=1, delay=1))
         assert seen.complete
         assert where_time_stops(seen) == []
+
+
+@pytest.mark.parametrize("fault", ["freezes", "crashes", "mutes"])
+def test_time_goes_on_for_the_neighbour(fault: str, build: Build) -> None:
+    """Whose datagrams may find every slot taken: by one that a frozen process never reads."""
+    seen = explore(build("rfc2131", fault, lease=2, delay=1))
+    assert seen.complete
+    assert where_time_stops(seen) == []
 
 
 def test_stopped_time_is_noticed(build: Build) -> None:

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001
 """What was measured beside what is predicted."""
 
 from dataclasses import replace

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001
 """Terms as text: short, unambiguous, and true to the term."""
 
 from fractions import Fraction

@@ -17,13 +17,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from holdover.model.bound import safe_grace
+from holdover.model.bound import safe_grace, worst_holdover
+from holdover.model.client import leased
 from holdover.model.concrete import Time, Value, World
-from holdover.model.expr import Sort
+from holdover.model.expr import Sort, forall
 from holdover.model.profile import Environment, in_seconds, load
 from holdover.model.properties import ALWAYS, EXCLUSIVE, STEPS, Property
 from holdover.model.table import LEASE_TABLE
-from holdover.model.words import ADDRESS, HOST, MESSAGE
+from holdover.model.words import ADDRESS, HOST, MESSAGE, a, h, holds, lease_end, owner, server_end
 
 Step = tuple[str, tuple[Value, ...]]
 
@@ -47,6 +48,15 @@ SHARES = {
 OTHERWISE = 8
 
 
+# Sooner seen than a collision: the two ends of one lease lie no further apart than T3 says.
+ENDS_AGREE = Property(
+    "ends_agree", "RFC 2131 §3.3",
+    "the client's lease end is past the server's by no more than the bound",
+    forall(h, forall(a, ((holds[h] == a) & (owner[a] == h) & leased(h))
+                     .implies(lease_end[h] - server_end[a] <= worst_holdover))),
+)  # fmt: skip
+
+
 def world_of(profile: str, environment: Environment, sizes: Mapping[Sort, int]) -> World:
     """The concrete world, with a server that waits exactly as long as the bound asks."""
     constants = in_seconds(load(profile), environment)
@@ -59,7 +69,7 @@ class Network(RuleBasedStateMachine):
     """Clients, server and network; what may happen next is read off the table."""
 
     world: World
-    always: Sequence[Property] = ALWAYS
+    always: Sequence[Property] = (*ALWAYS, ENDS_AGREE)
     shares: Mapping[str, int] = SHARES
 
     def __init__(self) -> None:

@@ -1,0 +1,182 @@
+"""Runs told to people: in sentences, and as a sequence chart.
+
+The sentences are the rows' own (`Action.says`).  In the chart each party has a line of life, double
+while the host holds an address: two double lines side by side are two hosts holding.  Times are
+seconds if the run was confirmed in seconds, else ticks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from holdover.model.explore import Trace
+from holdover.model.finite import NONE, Label, State, name_of
+from holdover.model.words import HOST
+
+SENT_BY_CLIENT = {
+    "discover": "DISCOVER", "select": "REQUEST", "ask_again": "REQUEST", "renew": "REQUEST",
+    "rebind": "REQUEST", "reboot": "REQUEST", "decline": "DECLINE", "release": "RELEASE",
+    "forge": "RELEASE",
+}  # fmt: skip
+SENT_BY_SERVER = {
+    "offer": "OFFER", "commit": "ACK", "prolong": "ACK", "reuse": "ACK", "refuse": "NAK",
+    "rival_offer": "OFFER", "rival_ack": "ACK",
+}  # fmt: skip
+
+LANE = 24
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of a run: when, which row, its sentence, and who holds what after it."""
+
+    time: Fraction
+    label: Label
+    sentence: str
+    host: int | None
+    holding: tuple[str | None, ...]
+
+    @property
+    def action(self) -> str:
+        """The row's name."""
+        return self.label.action.name
+
+
+def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[Event]:
+    """The steps of a run; `times` has the instant after each step, else ticks are counted."""
+    told = []
+    clock = Fraction(0)
+    steps = zip(trace.labels, trace.states, trace.states[1:], strict=False)
+    for number, (label, before, after) in enumerate(steps):
+        clock += 1 if label.action.name == "tick" else 0
+        time = clock if times is None else times[number]
+        told.append(
+            Event(time, label, sentence(trace, label, before), _host(label), holding(trace, after))
+        )
+    return told
+
+
+def sentence(trace: Trace, label: Label, before: State) -> str:
+    """What the row says, with names for its parameters."""
+    given = {
+        str(p.args[0]): (p.sort, v) for p, v in zip(label.action.given, label.binding, strict=True)
+    }
+    words = {name: name_of(sort, v) for name, (sort, v) in given.items() if sort.indexes}
+    kinds = {
+        name: trace.instance.show(
+            trace.instance.variable("kind").sort, before[trace.instance.place["kind", v]]
+        )
+        for name, (sort, v) in given.items()
+        if sort.name == "Message"
+    }
+    return label.action.says.format(**words, kind=kinds)
+
+
+def holding(trace: Trace, state: State) -> tuple[str | None, ...]:
+    """For each host the address it holds."""
+    sort = trace.instance.variable("holds").sort
+    values = [
+        state[trace.instance.place["holds", host]]
+        for host in range(trace.instance.bounds.size(HOST))
+    ]
+    return tuple(None if value == NONE else name_of(sort, value) for value in values)
+
+
+def _host(label: Label) -> int | None:
+    for p, value in zip(label.action.given, label.binding, strict=True):
+        if p.args[0] == "h":
+            return value
+    return None
+
+
+def sentences(told: Sequence[Event], unit: str) -> list[str]:
+    """The run, a numbered line a step; the passing of time shows in the times."""
+    lines = []
+    shown = [event for event in told if event.action != "tick"]
+    width = max((len(clock(event.time, unit)) for event in shown), default=0)
+    for number, event in enumerate(shown, 1):
+        lines.append(f"{number:>3}. {clock(event.time, unit):>{width}}  {event.sentence}")
+    holders = [
+        f"{name_of(HOST, host)} holds {place}"
+        for host, place in enumerate(told[-1].holding)
+        if place is not None
+    ]
+    if holders:
+        lines.append(f"{'':>{width + 6}} Now {' and '.join(holders)}.")
+    return lines
+
+
+def clock(time: Fraction, unit: str) -> str:
+    """A time as people write it."""
+    value = str(time.numerator) if time.denominator == 1 else f"{float(time):.3f}"
+    return f"{value} {unit}"
+
+
+def chart(told: Sequence[Event], unit: str) -> list[str]:
+    """The run as a sequence chart: first host, server, other hosts."""
+    hosts = len(told[0].holding)
+    lanes = {0: 0, **{host: host + 1 for host in range(1, hosts)}}
+    server = 1
+    width = max(len(clock(event.time, unit)) for event in told)
+    names = [""] * (hosts + 1)
+    names[server] = "server"
+    for host, lane in lanes.items():
+        names[lane] = name_of(HOST, host)
+    lines = [" " * (width + 2) + "".join(f"{name:<{LANE}}" for name in names).rstrip()]
+    held: tuple[str | None, ...] = (None,) * hosts
+    last = ""
+    for event in told:
+        if event.action == "tick":
+            held = event.holding
+            continue
+        time = clock(event.time, unit)
+        shown = "" if time == last else time
+        last = time
+        held = event.holding
+        life = ["│"] * (hosts + 1)
+        for host, lane in lanes.items():
+            life[lane] = "║" if held[host] is not None else "│"
+        lines.append(f"{shown:>{width}}  {_row(event, lanes, server, life)}".rstrip())
+    return lines
+
+
+def _row(event: Event, lanes: dict[int, int], server: int, life: list[str]) -> str:
+    row = list("".join(f"{bar:<{LANE}}" for bar in life))
+    lane = server if event.host is None else lanes[event.host]
+
+    def write(at: int, text: str) -> None:
+        row[at : at + len(text)] = text
+
+    arrow = SENT_BY_CLIENT.get(event.action) or SENT_BY_SERVER.get(event.action)
+    if arrow and event.host is not None:
+        left, right = sorted((lane, server))
+        to_right = (event.action in SENT_BY_CLIENT) == (lane < server)
+        note = f" {arrow}{_about(event)} "
+        length = (right - left) * LANE - 1
+        line = note.center(length, "─")
+        write(left * LANE + 1, line[:-1] + "▶" if to_right else "◀" + line[1:])
+    else:
+        write(lane * LANE + 2, event.action.replace("_", " ") + _about(event))
+    return "".join(row)
+
+
+def _about(event: Event) -> str:
+    for p, value in zip(event.label.action.given, event.label.binding, strict=True):
+        if p.args[0] == "a":
+            return f" {name_of(p.sort, value)}"
+    return ""
+
+
+def as_data(told: Sequence[Event], unit: str) -> Iterator[dict[str, object]]:
+    """The run for JSON."""
+    for event in told:
+        yield {
+            "time": float(event.time),
+            "unit": unit,
+            "action": event.action,
+            "source": event.label.action.source,
+            "says": event.sentence,
+            "holding": list(event.holding),
+        }

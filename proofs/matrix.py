@@ -1,0 +1,215 @@
+"""Faults x safeguards: which safeguard cures which fault.
+
+One bare client, with every safeguard off, in a perfect world does no harm.  Each row adds one fault,
+so that a collision is that fault's doing; each column adds one safeguard to the client or to the
+server.  A cell *holds* by a proof for any number of hosts, or is *violated* with a shortest
+collision in seconds, or is *unknown* with what was searched.  Since some faults need two
+safeguards, a last column names the smallest sets that are proved to cure.
+
+The property is RFC 2131 §1.6: no two hosts hold an address at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+
+from holdover.model.bound import bounded, safe_grace, server_keeps
+from holdover.model.numeric import holds, seconds
+from holdover.model.profile import FAULTS, Environment, Profile, in_seconds
+from holdover.proofs.invariants import PROBED
+from holdover.proofs.judge import Judgement, Size, collision
+from holdover.proofs.obligations import Case, decide
+from holdover.proofs.result import Outcome
+from holdover.proofs.safety import numbers
+
+BARE = Profile(
+    "bare", anchor="ACK", trigger="ACKNOWLEDGE", dialog=True, clock="MONOTONIC", checks_xid=False,
+    restart="LEAVE",
+)  # fmt: skip
+"""A client without any safeguard."""
+
+CALM = Environment()
+"""A lease of an hour, no grace, and nothing goes wrong; the user answers at once."""
+
+Deployment = tuple[Profile, Environment]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A row: what goes wrong, in which surroundings, and with which bare client."""
+
+    name: str
+    environment: Environment
+    profile: Profile = BARE
+    messages: int = 1
+    ticks: int = 3
+
+
+def _with(*faults: str, **changes: object) -> Environment:
+    return replace(CALM, faults=frozenset(faults), **changes)  # type: ignore[arg-type]
+
+
+SECOND = Fraction(1)
+
+ROWS = (
+    Fault("nothing", CALM),
+    Fault("server silent", _with("mutes")),
+    Fault("notice unacknowledged", _with("mutes", acknowledge_within=None)),
+    Fault("hook blocks for 20 s", _with("mutes", acknowledge_within=20 * SECOND)),
+    Fault("process frozen", _with("freezes")),
+    Fault("process frozen, then runs on", _with("freezes", "thaws")),
+    Fault("host suspended", _with("suspends")),
+    Fault("ACK lost", _with("loses")),
+    Fault("ACK late by 1 s", _with("mutes", delay=SECOND)),
+    Fault("stale ACK, half an hour old", _with("duplicates", "loses", delay=1800 * SECOND), replace(BARE, anchor="REQUEST"), 2, 4),
+    Fault("clock drift of 100 ppm", _with("mutes", drift=Fraction(1, 10_000))),
+    Fault("clock set back an hour", _with("mutes", "steps", step=3600 * SECOND),
+          replace(BARE, clock="WALL")),
+    Fault("server forgets", _with("forgets")),
+    Fault("lease shortened, its ACK lost", _with("shortens", "loses", shortest=1200 * SECOND)),
+    Fault("reuse before the end", _with("reuses_early")),
+    Fault("forged RELEASE", _with("forges")),
+    Fault("two servers, one pool", _with("rival")),
+)  # fmt: skip
+
+
+def _client(**facts: object) -> Callable[[Deployment], Deployment]:
+    return lambda pair: (replace(pair[0], **facts), pair[1])  # type: ignore[arg-type]
+
+
+def _server(**facts: object) -> Callable[[Deployment], Deployment]:
+    return lambda pair: (pair[0], replace(pair[1], **facts))  # type: ignore[arg-type]
+
+
+def _enough_grace(pair: Deployment) -> Deployment:
+    """The safe grace where there is one, else two leases: much more than anybody gives."""
+    constants = in_seconds(*pair)
+    enough = seconds(safe_grace, constants) if holds(bounded, constants) else 2 * pair[1].lease
+    return pair[0], replace(pair[1], grace=enough)
+
+
+SAFEGUARDS: Mapping[str, Callable[[Deployment], Deployment]] = {
+    "release first": _client(trigger="LAPSE", dialog=False),
+    "kernel lifetime": _client(enforcer="KERNEL"),
+    "BOOTTIME": _client(clock="BOOTTIME"),
+    "REQUEST anchor": _client(anchor="REQUEST"),
+    "xid check": _client(checks_xid=True),
+    "client probe": _client(probes=True),
+    "server probe": _server(server_probes=True),
+    "durable store": _server(durable=True),
+    "grace": _enough_grace,
+}
+"""Each column; grace comes last, since how much is enough depends on the others."""
+
+
+def deployment(fault: Fault, safeguards: tuple[str, ...]) -> Deployment:
+    """The bare client among this fault, with these safeguards."""
+    pair = (fault.profile, fault.environment)
+    for name in SAFEGUARDS:
+        if name in safeguards:
+            pair = SAFEGUARDS[name](pair)
+    profile, environment = pair
+    if environment.durable:
+        # What a durable store is for: the server's restart loses nothing.
+        environment = replace(environment, faults=environment.faults - {"forgets"})
+    return profile, environment
+
+
+# Proof -------------------------------------------------------------------------------------------
+
+
+def proof(profile: Profile, environment: Environment) -> str | None:
+    """The theorem that covers the deployment for any number of hosts, or None."""
+    constants = in_seconds(profile, environment)
+    if holds(bounded & server_keeps, constants):
+        if seconds(safe_grace, constants) <= environment.grace:
+            return "T3"
+    return "probing" if profile.probes and _probing(environment.faults) else None
+
+
+@cache
+def _probing(faults: frozenset[str]) -> bool:
+    """Whether `PROBED` is inductive for clients that probe, whatever else they do."""
+    fixed = {"probes": True, "drift": 0, "in_order": True, **{f: f in faults for f in FAULTS}}
+    verdict = decide(Case("probing", "clients that probe", PROBED, fixed, numbers()))
+    return verdict.proved
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fault with one safeguard."""
+
+    fault: str
+    safeguard: str
+    outcome: Outcome
+    reason: str
+    judgement: Judgement | None = None
+
+
+SEARCH = Size(memory=300 << 20)
+
+
+def cell(fault: Fault, safeguards: tuple[str, ...]) -> Cell:
+    """A proof, else a search."""
+    profile, environment = deployment(fault, safeguards)
+    name = " + ".join(safeguards) or "none"
+    by = proof(profile, environment)
+    if by is not None:
+        return Cell(fault.name, name, "holds", by)
+    size = replace(SEARCH, messages=fault.messages, ticks=fault.ticks)
+    seen, run, unit = collision(profile, environment, size)
+    if run:
+        steps = sum(event.action != "tick" for event in run)
+        found = Judgement(
+            profile, environment, "violated", f"{steps} steps", None, None, tuple(run), unit
+        )
+        return Cell(fault.name, name, "violated", f"{steps} steps", found)
+    searched = f"none in {len(seen.states)} states of 2x1x{size.messages}"
+    reason = searched if seen.complete else f"{searched}, cut off at depth {seen.depth}"
+    return Cell(fault.name, name, "unknown", reason)
+
+
+def smallest_cures(fault: Fault) -> list[tuple[str, ...]]:
+    """The smallest sets of safeguards, but for probing by everybody, that are proved to cure."""
+    names = [name for name in SAFEGUARDS if name != "client probe"]
+    for count in range(len(names) + 1):
+        cures = [
+            chosen
+            for chosen in itertools.combinations(names, count)
+            if proof(*deployment(fault, chosen)) == "T3"
+        ]
+        if cures:
+            return cures
+    return []
+
+
+def cells() -> Iterator[tuple[Fault, tuple[str, ...]]]:
+    """Every cell: no safeguard, each alone, all together."""
+    for fault in ROWS:
+        yield fault, ()
+        for name in SAFEGUARDS:
+            yield fault, (name,)
+        yield fault, tuple(SAFEGUARDS)
+
+
+def _cell(pair: tuple[Fault, tuple[str, ...]]) -> Cell:
+    return cell(*pair)
+
+
+def whole(jobs: int = 2, progress: Callable[[int, int], None] | None = None) -> list[Cell]:
+    """All cells, in order, on `jobs` processes."""
+    todo = list(cells())
+    done = []
+    with ProcessPoolExecutor(jobs) as pool:
+        for number, found in enumerate(pool.map(_cell, todo), 1):
+            done.append(found)
+            if progress is not None:
+                progress(number, len(todo))
+    return done
+
+

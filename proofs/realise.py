@@ -1,0 +1,97 @@
+"""From ticks to seconds: does a run that the explorer found exist in real time?
+
+The explorer rounds every duration up to whole ticks, so its runs are suggestions.  Here the same
+rows are taken in the same order with the profile's exact durations, while how long each `tick`
+lasts and how each clock errs is left to the solver.  If the guards can all hold and the property
+fails at the end, the run is real, and these are its times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+import z3
+
+from holdover.model.explore import Trace
+from holdover.model.finite import Instance, Label
+from holdover.model.properties import Property
+from holdover.model.words import NOW
+from holdover.proofs.unrolled import Path, sizes_of
+
+
+def realise(
+    trace: Trace, constants: Mapping[str, object], broken: Property
+) -> list[Fraction] | None:
+    """The instant after each step in seconds, or None if there is no such run in real time."""
+    bounds = trace.instance.bounds
+    sizes = sizes_of(bounds.hosts, bounds.addresses, bounds.messages)
+    path = Path(trace.instance.table, sizes, constants)
+    longest = max(bounds.lengths)
+    instants = []
+    for number, label in enumerate(trace.labels):
+        given: dict[str, object] = {}
+        for p, value in zip(label.action.given, label.binding, strict=True):
+            name = str(p.args[0])
+            if name == "length":
+                given[name] = constants["full"] if value == longest else constants["least"]
+            elif name in ("passing", "skew"):
+                given[name] = z3.Real(f"{name}_{number}")
+            else:
+                given[name] = value
+        path.take(label.action.name, **given)
+        instants.append(path.here.values[NOW.name, 0])
+    solver = z3.Solver()
+    solver.add(*(guard for _, guard in path.conditions))
+    solver.add(z3.Not(path.here.read(broken.term, {})))
+    if solver.check() != z3.sat:
+        return None
+    model = solver.model()
+    values = [model.eval(instant, True) for instant in instants]
+    return [Fraction(v.numerator_as_long(), v.denominator_as_long()) for v in values]
+
+
+SENDS = frozenset({"discover", "select", "ask_again", "renew", "rebind", "reboot", "duplicate"})
+
+
+def hurried(trace: Trace, broken: Property) -> Trace:
+    """The same steps with datagrams in flight as briefly as the run allows.
+
+    Past steps that let time pass, receiving moves forward and sending back, as far as the run stays
+    possible and still breaks the property.
+    """
+    labels, fails = list(trace.labels), trace.instance.predicate(broken.term)
+    names = [label.action.name for label in labels]
+
+    def moved(start: int, end: int) -> list[Label] | None:
+        if "tick" not in names[min(start, end) : max(start, end) + 1] or names[start] == "tick":
+            return None
+        other = [*labels[:start], *labels[start + 1 :]]
+        other.insert(end, labels[start])
+        run = replay(trace.instance, other)
+        return other if run is not None and not fails(run.states[-1]) else None
+
+    for start in reversed(range(len(labels))):
+        if names[start] in SENDS:
+            ends = reversed(range(start + 1, len(labels)))
+            better = next(filter(None, (moved(start, end) for end in ends)), None)
+            labels = better or labels
+            names = [label.action.name for label in labels]
+    for start in range(len(labels)):
+        if names[start] not in SENDS:
+            better = next(filter(None, (moved(start, end) for end in range(start))), None)
+            labels = better or labels
+            names = [label.action.name for label in labels]
+    return replay(trace.instance, labels) or trace
+
+
+def replay(model: Instance, labels: Sequence[Label]) -> Trace | None:
+    """A run by the explorer's successor function; None if a step is not allowed."""
+    states = [model.initial]
+    for label in labels:
+        number = model.labels.index(label)
+        after = [state for edge, state in model.successors(states[-1]) if edge == number]
+        if not after:
+            return None
+        states.append(after[0])
+    return Trace(model, tuple(labels), tuple(states))
