@@ -1,0 +1,182 @@
+"""The pinned configurations: bounds apart from meaning, and what their exploration must come to.
+
+`manifest.toml` lists instances of the table - a profile, sizes, a lease in ticks, and only the
+faults that the configuration is about, so that its states can be seen to the last one.  Each has
+its distinct states, steps and depth, and for each property the length of the shortest run that
+breaks it.  A changed number is a changed model: it is explained in the commit that changes it.
+
+`python -m holdover.model.manifest` prints the file as today's model would have it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import resources
+
+from holdover.model.client import leased
+from holdover.model.explore import Exploration, Progress, explore, graph, never_reaches
+from holdover.model.expr import Expr, exists, forall
+from holdover.model.finite import Instance, bounds_for
+from holdover.model.profile import Environment, in_ticks, load
+from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
+from holdover.model.table import LEASE_TABLE
+from holdover.model.words import h, notice, process
+
+FAULT_ROWS = (
+    "mute", "lose", "duplicate", "freeze", "crash", "suspend", "set_back", "forget", "forge",
+    "release", "rival_offer", "rival_ack",
+)  # fmt: skip
+"""What must stop for good before something is due *eventually*; everything else is fair."""
+
+EVENTUALLY: Mapping[str, Expr] = {
+    "recovers": exists(h, leased(h)),
+    "told": forall(h, (notice[h] != "DUE") | (process[h] == "DEAD")),
+}
+"""`recovers`: with the server back and the network fair, a client has a lease again.  `told`: a
+notice that is due is shown, unless its process has died."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """An instance with its pinned numbers."""
+
+    name: str
+    profile: str
+    hosts: int
+    addresses: int
+    messages: int
+    ticks: int
+    delay: int
+    faults: tuple[str, ...]
+    states: int
+    steps: int
+    depth: int
+    broken: Mapping[str, int]
+    sometimes: tuple[str, ...]
+    eventually: tuple[str, ...]
+
+    def instance(self) -> Instance:
+        """The table with these bounds; a lease of an hour in `ticks` ticks."""
+        tick = Fraction(3600, self.ticks)
+        environment = Environment(
+            delay=self.delay * tick,
+            acknowledge_within=None,
+            step=tick,
+            shortest=tick if "shortens" in self.faults else None,
+            faults=frozenset(self.faults),
+        )
+        constants = in_ticks(load(self.profile), environment, tick)
+        constants["margin"] = 0  # less than a tick; rounded up it would eat the lease
+        bounds = bounds_for(constants, self.hosts, self.addresses, self.messages)
+        return Instance(LEASE_TABLE, constants, bounds)
+
+    @property
+    def size(self) -> str:
+        """Hosts x addresses x datagrams."""
+        return f"{self.hosts}x{self.addresses}x{self.messages}"
+
+
+def configurations() -> tuple[Configuration, ...]:
+    """All of `manifest.toml`."""
+    text = (resources.files("holdover.model") / "manifest.toml").read_text("utf-8")
+    return tuple(
+        Configuration(**{**entry, "faults": tuple(entry["faults"]),
+                         "sometimes": tuple(entry["sometimes"]),
+                         "eventually": tuple(entry["eventually"])})
+        for entry in tomllib.loads(text)["configuration"]
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an exploration came to, in the manifest's terms."""
+
+    states: int
+    steps: int
+    depth: int
+    broken: Mapping[str, int]
+    sometimes: tuple[str, ...]
+    eventually: tuple[str, ...]
+    complete: bool
+
+
+def run(configuration: Configuration, progress: Progress | None = None) -> tuple[Seen, Exploration]:
+    """Explore a configuration to its end, and ask what its pinned line asks."""
+    found = explore(configuration.instance(), ALWAYS, STEPS, SOMETIMES, progress=progress)
+    seen = Seen(
+        len(found.states), found.steps, found.depth,
+        {name: len(trace) for name, trace in sorted(found.violations.items())},
+        tuple(sorted(found.witnessed)), lasting(found, configuration.eventually), found.complete,
+    )  # fmt: skip
+    return seen, found
+
+
+def lasting(found: Exploration, names: Sequence[str]) -> tuple[str, ...]:
+    """Which of these come about eventually, from every state."""
+    if not names or not found.complete:
+        return ()
+    whole = graph(found)
+    return tuple(
+        name
+        for name in names
+        if never_reaches(found, whole, found.instance.predicate(EVENTUALLY[name]), FAULT_ROWS) is None
+    )
+
+
+def differences(configuration: Configuration, seen: Seen) -> list[str]:
+    """Where an exploration differs from what is pinned; a search cut off differs in everything."""
+    if not seen.complete:
+        return [f"cut off after {seen.states} states"]
+    return [
+        f"{name}: {getattr(seen, name)!r}, pinned {getattr(configuration, name)!r}"
+        for name in ("states", "steps", "depth", "broken", "sometimes", "eventually")
+        if getattr(seen, name) != getattr(configuration, name)
+    ]
+
+
+def as_toml(configuration: Configuration, seen: Seen) -> str:
+    """The entry as today's model has it."""
+
+    def listed(names: Sequence[str]) -> str:
+        return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+    broken = ", ".join(f"{name} = {length}" for name, length in seen.broken.items())
+    return f"""[[configuration]]
+name = "{configuration.name}"
+profile = "{configuration.profile}"
+hosts = {configuration.hosts}
+addresses = {configuration.addresses}
+messages = {configuration.messages}
+ticks = {configuration.ticks}
+delay = {configuration.delay}
+faults = {listed(configuration.faults)}
+states = {seen.states}
+steps = {seen.steps}
+depth = {seen.depth}
+broken = {{{f" {broken} " if broken else ""}}}
+sometimes = {listed(seen.sometimes)}
+eventually = {listed(seen.eventually)}
+"""
+
+
+HEADER = """# What explorations of pinned configurations come to: see manifest.py.
+# A lease is an hour, in `ticks` ticks; `delay` is in ticks; the user may never answer.
+# `broken` has the length of the shortest run that breaks a property; what is not named holds.
+"""
+
+
+def main() -> None:
+    """Print the manifest as today's model has it."""
+    out = sys.stdout
+    out.write(HEADER)
+    for configuration in configurations():
+        seen, _ = run(configuration)
+        out.write("\n" + as_toml(configuration, seen))
+
+
+if __name__ == "__main__":
+    main()

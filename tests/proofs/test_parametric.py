@@ -1,0 +1,411 @@
+"""The parametric reading means what the concrete reading means, wherever both can be asked.
+
+A reached state of a small world is written down as assertions about the parametric reading's
+functions: its members are all there are, and they are different ones.  What a term is worth there
+is then for the solver to say.  Instants that are unset stay open: no answer may depend on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import z3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdover.model.concrete import State, Value, World
+from holdover.model.expr import (
+    BOOL,
+    DURATION,
+    INSTANT,
+    RATIO,
+    TRUE,
+    Action,
+    Expr,
+    Sort,
+    Variable,
+    any_of,
+    becomes,
+    constant,
+    everywhere,
+    exists,
+    forall,
+    is_in,
+    ite,
+    lift,
+    none,
+)
+from holdover.model.profile import Environment, in_seconds, load
+from holdover.model.properties import ALWAYS
+from holdover.model.table import LEASE_TABLE
+from holdover.model.words import (
+    CONSTANTS,
+    HOST,
+    INDEX_SORTS,
+    PHASE,
+    VARIABLES,
+    a,
+    drift,
+    full,
+    g,
+    h,
+    holds,
+    lease_end,
+    m,
+    now,
+    phase,
+    serving,
+    wants,
+)
+from holdover.proofs.invariants import LEASED
+from holdover.proofs.parametric import (
+    FASTEST,
+    SLOWEST,
+    After,
+    Initially,
+    Logic,
+    any_clock,
+    are_members,
+    domain,
+    literal,
+    nothing,
+    parameters,
+)
+from holdover.proofs.unrolled import Unrolled, sizes_of
+
+SIZES = sizes_of(2, 2, 2)
+LENGTHS = {"length": (240, 480), "skew": (0, 3), "passing": (1, 60, 239)}
+
+WORLDS = {
+    "reference": Environment(
+        lease=Fraction(480), shortest=Fraction(240), drift=Fraction(1, 100), delay=Fraction(60),
+        faults=frozenset({"mutes", "freezes", "thaws", "crashes", "restarts", "shortens"}),
+    ),
+    "wfwg311": Environment(
+        lease=Fraction(480), grace=Fraction(7, 2), delay=Fraction(90),
+        faults=frozenset({"mutes", "duplicates", "loses", "suspends"}),
+    ),
+}  # fmt: skip
+
+
+def world(name: str) -> World:
+    """A world of two hosts, two addresses and two datagrams, in exact seconds."""
+    return World(LEASE_TABLE, in_seconds(load(name), WORLDS[name]), SIZES)
+
+
+# A state as assertions ---------------------------------------------------------------------------
+
+
+def member(sort: Sort, value: Value) -> Any:
+    """A value of the concrete reading as the parametric one has it."""
+    if sort.indexes:
+        return nothing(sort) if value is None else z3.Const(f"{sort.name}_{value}", domain(sort))
+    return literal(sort, value)
+
+
+def described(logic: Logic, state: State) -> list[Any]:
+    """All that is so in a state: who there is, and what each variable is; unset instants are open."""
+    facts = []
+    for sort in INDEX_SORTS:
+        everyone = [nothing(sort), *(member(sort, i) for i in range(SIZES[sort]))]
+        anyone = z3.Const("anyone", domain(sort))
+        facts += [z3.Distinct(everyone), z3.ForAll([anyone], z3.Or([anyone == x for x in everyone]))]
+    sorts = {v.name: v for v in VARIABLES}
+    for name, place in state:
+        variable, value = sorts[name], state[name, place]
+        if value is not None or variable.sort.indexes:
+            at = [member(variable.index, place)] if variable.index else []
+            facts.append(logic.state(variable, at) == member(variable.sort, value))
+    return facts
+
+
+def says(facts: Sequence[Any], claims: Sequence[Any]) -> str:
+    """Whether all claims follow: unsat if they do."""
+    solver = z3.Solver()
+    solver.add(*facts, z3.Not(z3.And(list(claims))))
+    return str(solver.check())
+
+
+def ran(here: World, choices: Sequence[int]) -> tuple[State, list[tuple[Action, tuple[Value, ...]]]]:
+    """A state after so many steps, each chosen by number, and what may happen there."""
+    state = here.initial()
+    possible = list(here.instances(state, LENGTHS))
+    for choice in choices:
+        if possible:
+            action, binding = possible[choice % len(possible)]
+            state = here.step(state, action, binding)
+            possible = list(here.instances(state, LENGTHS))
+    return state, possible
+
+
+RUNS = st.tuples(st.sampled_from(sorted(WORLDS)), st.lists(st.integers(0, 999), max_size=14))
+
+
+# The table ---------------------------------------------------------------------------------------
+
+
+def bound(action: Action, binding: Sequence[Value]) -> dict[Expr, Any]:
+    """The parameters of a row with the values of a step."""
+    return {p: member(p.sort, v) for p, v in zip(action.given, binding, strict=True)}
+
+
+@settings(max_examples=12)
+@given(RUNS)
+def test_a_row_may_happen_in_one_reading_iff_in_the_other(run: tuple[str, list[int]]) -> None:
+    name, choices = run
+    here = world(name)
+    state, possible = ran(here, choices)
+    logic = Logic(here.constants)
+    claims = []
+    for action in LEASE_TABLE.actions:
+        if action.name == "tick":
+            continue  # takes any length: below
+        domains = [
+            range(SIZES[p.sort]) if p.sort.indexes else LENGTHS[str(p.args[0])]
+            for p in action.given
+        ]
+        for binding in _product(domains):
+            reading = bound(action, binding)
+            enabled = z3.And([logic.read(guard, reading) for guard in action.when])
+            claims.append(enabled == here.enabled(state, action, binding))
+    assert says(described(logic, state), claims) == "unsat"
+    assert any(action.name != "tick" for action, _ in possible)
+
+
+def _product(domains: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    result: list[tuple[Any, ...]] = [()]
+    for domain_ in domains:
+        result = [(*front, value) for front in result for value in domain_]
+    return result
+
+
+@settings(max_examples=25)
+@given(RUNS, st.integers(0, 999))
+def test_a_step_leads_to_the_same_state_in_both_readings(
+    run: tuple[str, list[int]], choice: int
+) -> None:
+    name, choices = run
+    here = world(name)
+    state, possible = ran(here, choices)
+    action, binding = possible[choice % len(possible)]
+    following = here.step(state, action, binding)
+    after = After(here.constants, action, bound(action, binding))
+    claims = []
+    for variable in VARIABLES:
+        for place in range(SIZES[variable.index] if variable.index else 1):
+            value = following[variable.name, place]
+            if value is not None or variable.sort.indexes:
+                at = [member(variable.index, place)] if variable.index else []
+                claims.append(after.state(variable, at) == member(variable.sort, value))
+    assert says(described(Logic(here.constants), state), claims) == "unsat"
+
+
+@settings(max_examples=25)
+@given(RUNS)
+def test_properties_are_judged_alike(run: tuple[str, list[int]]) -> None:
+    """The unrolled reading, which T1 and T3 use, is asked as well."""
+    name, choices = run
+    here = world(name)
+    state, _ = ran(here, choices)
+    logic = Logic(here.constants)
+    terms = [p.term for p in (*ALWAYS, *LEASED)]
+    verdicts = [here.holds(term, state) for term in terms]
+    claims = [logic.read(t, {}) == v for t, v in zip(terms, verdicts, strict=True)]
+    assert says(described(logic, state), claims) == "unsat"
+    unrolled = Unrolled(SIZES, here.constants, _values(here.constants, state))
+    read = [unrolled.read(term, {}) == v for term, v in zip(terms, verdicts, strict=True)]
+    assert says([], read) == "unsat"
+
+
+def _values(constants: Mapping[str, object], state: State) -> dict[tuple[str, int], Any]:
+    blank = Unrolled(SIZES, constants, {})
+    sorts = {v.name: v.sort for v in VARIABLES}
+
+    def value(name: str, place: int) -> Any:
+        sort, said = sorts[name], state[name, place]
+        if said is None:
+            return blank.leaf(none(sort))
+        return blank.whole(int(str(said))) if sort.indexes else blank.leaf(lift_of(said, sort))
+
+    return {slot: value(*slot) for slot in state}
+
+
+def lift_of(value: Value, sort: Sort) -> Expr:
+    """A literal of any sort; the table's own have no instants."""
+    return Expr("literal", (value,), sort)
+
+
+def test_initial_states_are_the_same() -> None:
+    """Read directly, every property holds of the initial state in both."""
+    here = world("reference")
+    start = Initially(here.constants)
+    facts = described(Logic(here.constants), here.initial())
+    for wanted in (*ALWAYS, *LEASED):
+        assert here.holds(wanted.term, here.initial())
+        assert says(facts, [start.read(wanted.term, {})]) == "unsat"
+    assert says([], [start.read(holds[h] != none(a.sort), {h: member(HOST, 0)})]) == "sat"
+
+
+# Terms -------------------------------------------------------------------------------------------
+
+INSTANTS = st.sampled_from([now, now + full, now - full / (lift(1, RATIO) + drift)])
+DURATIONS = st.one_of(
+    st.integers(-5, 5).map(lambda n: lift(n, DURATION)),
+    st.tuples(INSTANTS, INSTANTS).map(lambda pair: pair[0] - pair[1]),
+)
+ATOMS = st.one_of(
+    st.sampled_from([
+        serving(), phase[h] == "INIT", phase[h] == phase[g], holds[h] == a, wants[g] != holds[h],
+        h == g, is_in(phase[g], "BOUND", "RENEWING", "PROBING"), holds[g] == none(a.sort),
+    ]),
+    st.tuples(DURATIONS, DURATIONS).map(lambda pair: pair[0] < pair[1]),
+    st.tuples(INSTANTS, INSTANTS).map(lambda pair: pair[0] <= pair[1]),
+    st.tuples(DURATIONS, DURATIONS).map(lambda pair: pair[0] == pair[1]),
+)  # fmt: skip
+FORMULAS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda pair: pair[0] & pair[1]),
+        st.tuples(inner, inner).map(lambda pair: pair[0] | pair[1]),
+        st.tuples(inner, inner).map(lambda pair: pair[0].implies(pair[1])),
+        st.tuples(inner, inner, inner).map(lambda three: ite(*three)),
+        st.tuples(st.sampled_from([h, g, a]), inner).map(lambda pair: forall(*pair)),
+        st.tuples(st.sampled_from([h, g, a]), inner).map(lambda pair: exists(*pair)),
+        inner.map(lambda term: ~term),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=30)
+@given(RUNS, st.lists(FORMULAS, min_size=1, max_size=8))
+def test_any_formula_is_worth_the_same(run: tuple[str, list[int]], terms: list[Expr]) -> None:
+    name, choices = run
+    here = world(name)
+    state, _ = ran(here, choices)
+    logic = Logic(here.constants)
+    members: dict[Expr, Value] = {h: 0, g: 1, a: 1}
+    reading = {p: member(p.sort, value) for p, value in members.items()}
+    claims = [logic.read(term, reading) == here.value(term, state, members) for term in terms]
+    assert says(described(logic, state), claims) == "unsat"
+
+
+def test_the_quantifier_passes_over_none() -> None:
+    """`none` is a member of the solver's sort, and is not one of the table's."""
+    logic = Logic({})
+    serves_all = logic.read(forall(h, phase[h] == "INIT"), {})
+    of_none = logic.state(_variable("phase"), [nothing(HOST)])
+    assert says([serves_all], [of_none == literal(PHASE, "INIT")]) == "sat"
+    someone = z3.Const("someone", domain(HOST))
+    of_someone = logic.state(_variable("phase"), [someone])
+    assert says([serves_all, someone != nothing(HOST)], [of_someone == literal(PHASE, "INIT")]) == (
+        "unsat"
+    )
+
+
+def _variable(name: str) -> Variable:
+    return next(v for v in VARIABLES if v.name == name)
+
+
+def test_parameters_are_members_and_none_is_not() -> None:
+    binding = parameters(LEASE_TABLE.action("bind"))
+    assert says(are_members(binding), [binding[h] != nothing(HOST)]) == "unsat"
+    assert says([], [binding[h] != nothing(HOST)]) == "sat"
+    assert len(are_members(binding)) == sum(p.sort.indexes for p in binding)
+
+
+def test_values_of_one_name_in_two_sorts_are_told_apart() -> None:
+    """ACK is a kind of message and an anchor."""
+    kinds = literal(_variable("kind").sort, "ACK")
+    anchors = literal(CONSTANTS["anchor"].sort, "ACK")
+    assert kinds.sort() != anchors.sort()
+    assert str(kinds) != str(anchors)
+
+
+# After a step ------------------------------------------------------------------------------------
+
+
+def test_right_sides_read_the_state_before() -> None:
+    """Two effects exchange two values; the second does not see the first."""
+    swap = Action(
+        "swap", "", "", (h, g),
+        when=(TRUE,), then=(becomes(wants[h], wants[g]), becomes(wants[g], wants[h])),
+    )  # fmt: skip
+    first, second = (z3.Const(name, domain(HOST)) for name in ("first", "second"))
+    after = After({}, swap, {h: first, g: second})
+    before = Logic({})
+    read = [reading.state(_variable("wants"), [first]) for reading in (before, after)]
+    other = [reading.state(_variable("wants"), [second]) for reading in (before, after)]
+    assert says([first != second], [read[1] == other[0], other[1] == read[0]]) == "unsat"
+
+
+def test_of_two_effects_on_one_variable_the_later_counts() -> None:
+    both = Action("both", "", "", (h,), (TRUE,), (becomes(phase[h], "INIT"), becomes(phase[h], "BOUND")))
+    someone = z3.Const("someone", domain(HOST))
+    after = After({}, both, {h: someone}).state(_variable("phase"), [someone])
+    assert says([], [after == literal(PHASE, "BOUND")]) == "unsat"
+
+
+def test_what_a_row_does_not_name_stays() -> None:
+    """The frame is in the term itself: another host's value, and another variable's."""
+    only = Action("only", "", "", (h,), (TRUE,), (becomes(phase[h], "BOUND"),))
+    someone, other = (z3.Const(name, domain(HOST)) for name in ("someone", "other"))
+    after, before = After({}, only, {h: someone}), Logic({})
+    same = after.state(_variable("phase"), [other]) == before.state(_variable("phase"), [other])
+    assert says([someone != other], [same]) == "unsat"
+    assert says([], [same]) == "sat"
+    kept = after.state(_variable("holds"), [someone]) == before.state(_variable("holds"), [someone])
+    assert says([], [kept]) == "unsat"
+
+
+def test_an_effect_everywhere_is_one_wherever_its_condition_held() -> None:
+    everyone = Action(
+        "everyone", "", "", (),
+        when=(TRUE,), then=everywhere(h, phase[h] == "BOUND", becomes(phase[h], "RENEWING")),
+    )  # fmt: skip
+    someone = z3.Const("someone", domain(HOST))
+    before = Logic({}).state(_variable("phase"), [someone])
+    after = After({}, everyone, {}).state(_variable("phase"), [someone])
+    renewed = z3.If(before == literal(PHASE, "BOUND"), literal(PHASE, "RENEWING"), before)
+    assert says([], [after == renewed]) == "unsat"
+
+
+# Clocks ------------------------------------------------------------------------------------------
+
+
+def test_an_open_drift_is_clocks_of_any_bounded_quality() -> None:
+    """What is assumed of them holds of clocks within 1 ± r, for every r below 1 and every length."""
+    x, y, r = z3.Reals("x_ y_ r")
+    good = [r >= 0, r < 1]
+    quotient = {SLOWEST: lambda length: length / (1 - r), FASTEST: lambda length: length / (1 + r)}
+    for assumed in any_clock():
+        instance = z3.substitute_vars(assumed.body(), *[y, x][2 - assumed.num_vars() :])
+        read = z3.substitute_funs(
+            instance, *((f, make(z3.Var(0, z3.RealSort()))) for f, make in quotient.items())
+        )
+        assert says(good, [read]) == "unsat"
+
+
+def test_a_fixed_drift_is_divided_by() -> None:
+    from_lift = lift(6, DURATION) / (lift(1, RATIO) + drift)
+    assert says([], [Logic({"drift": Fraction(1, 2)}).read(from_lift, {}) == 4]) == "unsat"
+    assert "fastest" in str(Logic({}).read(from_lift, {}))
+
+
+@pytest.mark.parametrize("sort", [BOOL, INSTANT, DURATION, RATIO])
+def test_constants_not_fixed_are_open(sort: Sort) -> None:
+    """What is proved with such a symbol holds for all its values."""
+    term = constant("open", sort)
+    assert z3.is_const(Logic({}).read(term, {}))
+    assert domain(sort) == Logic({}).read(term, {}).sort()
+
+
+def test_an_unset_instant_is_any_instant() -> None:
+    end = Logic({}).read(lease_end[h] == lease_end[g], {h: member(HOST, 0), g: member(HOST, 1)})
+    assert says([], [end]) == "sat"
+    assert says([], [z3.Not(end)]) == "sat"
+    assert any_of(TRUE, TRUE) is not TRUE
+    assert m.sort.indexes
