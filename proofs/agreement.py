@@ -31,6 +31,7 @@ from holdover.model.profile import Environment, Profile, builtin_names, in_ticks
 from holdover.model.table import LEASE_TABLE
 from holdover.model.words import CONSTANTS
 from holdover.proofs.invariants import LEASED
+from holdover.proofs.obligations import by_z3, firing
 from holdover.proofs.result import Check, Progress, Theorem, silent
 from holdover.proofs.safety import TOLERATED, case, numbers
 from holdover.proofs.unrolled import Path, Unrolled, sizes_of
@@ -193,17 +194,21 @@ def same_worst(name: str, profile: Profile, environment: Environment) -> Check:
     )  # fmt: skip
 
 
-def prove(
-    never_fire: Mapping[str, frozenset[str]] | None = None, progress: Progress = silent
-) -> Theorem:
-    """T5's checks; `never_fire` has T2's list of rows for each profile."""
+def prove(progress: Progress = silent) -> Theorem:
+    """T5's checks."""
     checks: list[Check] = []
     for name in EXPLORED:
         progress(f"T5: exploring {name}")
-        checks += invariant_holds(name, (never_fire or {}).get(name, frozenset()))
+        checks += invariant_holds(name, never_fire(name))
     progress("T5: replaying")
     checks.append(replayed_breach("lapse", "held_under_lease"))
     for name, profile, environment in worlds():
         progress(f"T5: worst holdover of {name}")
         checks.append(same_worst(name, profile, environment))
     return Theorem("T5", TITLE, tuple(checks))
+
+
+def never_fire(name: str) -> frozenset[str]:
+    """The rows that T2's invariant rules out for a profile."""
+    claim = case(name, TOLERATED[name])
+    return frozenset(o.row for o in firing(claim) if by_z3(o).result == "proved")

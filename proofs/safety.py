@@ -135,10 +135,15 @@ def check(name: str, claim: Case, solvers: Sequence[str]) -> Check:
     return Check(name, says, judged(name, verdict), detail(verdict), seconds, data)
 
 
+def prove_one(name: str, solvers: Sequence[str] = ("z3",)) -> Check:
+    """T2's check of one profile."""
+    return check(name, case(name, TOLERATED[name]), solvers)
+
+
 def prove(solvers: Sequence[str] = ("z3",), progress: Progress = silent) -> Theorem:
     """T2's checks."""
     checks = []
-    for name, claim in cases():
-        progress(f"T2: {claim.says}")
-        checks.append(check(name, claim, solvers))
+    for name in TOLERATED:
+        progress(f"T2: {name}")
+        checks.append(prove_one(name, solvers))
     return Theorem("T2", TITLE, tuple(checks))

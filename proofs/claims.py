@@ -1,0 +1,132 @@
+"""Every claim of the specification, and whether it comes out as stated: `holdover verify`.
+
+A claim is a theorem's part, a pinned configuration, or the verdict on a profile that is stated
+here.  Each is a task of its own, so that they run side by side; a task that dies is *unknown*.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from holdover.model.manifest import configurations, differences, run
+from holdover.model.profile import builtin_names, load
+from holdover.proofs import agreement, grace, refutation, regression, safety
+from holdover.proofs.judge import judge
+from holdover.proofs.result import Check, Outcome, combined
+
+SAFE = ("reference", "rfc2131", "wfwg311-fixed")
+"""The profiles that hold in the standard surroundings; every other one is violated."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is stated, in which group it stands, and how it is checked."""
+
+    group: str
+    name: str
+    kind: str
+    weight: float
+    """Rough seconds on one core: the heavy ones start first."""
+
+
+def claims(solvers: Sequence[str] = ("z3",)) -> Iterator[Claim]:
+    """All claims, in the order of the report."""
+    cost = 3.0 * len(solvers)
+    yield Claim("T1", "wfwg311 collides, and no run is shorter", "T1", 8)
+    for name in safety.TOLERATED:
+        yield Claim("T2", name, "T2", 2 * cost)
+    yield Claim("T3", "enough grace suffices", "T3-sufficient", 3 * cost)
+    yield Claim("T3", "less does not", "T3-necessary", 2 * cost)
+    yield Claim("T4", "the fix changes nothing else", "T4", 3)
+    yield Claim("T5", "the readings agree", "T5", 4)
+    for name in builtin_names():
+        yield Claim("profile", name, "profile", 2 if name in SAFE else 0.3)
+    for configuration in configurations():
+        weight = configuration.states / 50_000
+        yield Claim("pinned", configuration.name, "pinned", weight)
+
+
+def check(claim: Claim, solvers: Sequence[str] = ("z3",)) -> list[Check]:
+    """The claim's checks."""
+    kinds: Mapping[str, Callable[[], list[Check]]] = {
+        "T1": lambda: list(refutation.prove().checks),
+        "T2": lambda: [safety.prove_one(claim.name, solvers)],
+        "T3-sufficient": lambda: [grace.prove_sufficient(solvers), grace.prove_lemma(solvers)],
+        "T3-necessary": lambda: [grace.prove_necessary(solvers)],
+        "T4": lambda: list(regression.prove().checks),
+        "T5": lambda: list(agreement.prove().checks),
+        "profile": lambda: [stated(claim.name, solvers)],
+        "pinned": lambda: [pinned(claim.name)],
+    }
+    return kinds[claim.kind]()
+
+
+def stated(name: str, solvers: Sequence[str]) -> Check:
+    """The verdict on a profile is the stated one."""
+    start = time.perf_counter()
+    found = judge(load(name), solvers=solvers)
+    expected = "holds" if name in SAFE else "violated"
+    outcome: Outcome = "unknown" if found.outcome == "unknown" else "holds"
+    if found.outcome not in (expected, "unknown"):
+        outcome = "violated"
+    says = f"{name} {expected if expected == 'holds' else 'is violated'}"
+    detail = f"{found.outcome}: {found.reason}"
+    return Check(name, says, outcome, detail, time.perf_counter() - start)
+
+
+def pinned(name: str) -> Check:
+    """An exploration comes to its pinned numbers."""
+    start = time.perf_counter()
+    configuration = next(c for c in configurations() if c.name == name)
+    seen, _ = run(configuration)
+    wrong = differences(configuration, seen)
+    says = f"{configuration.profile} at {configuration.size}: the pinned states, steps, depth, runs"
+    numbers = f"{seen.states} states, {seen.steps} steps, depth {seen.depth}"
+    outcome: Outcome = "holds" if not wrong else "violated" if seen.complete else "unknown"
+    detail = "; ".join(wrong) or numbers
+    return Check(name, says, outcome, detail, time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A claim with what its checks came to."""
+
+    claim: Claim
+    checks: tuple[Check, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Holds if the claim came out as stated."""
+        return combined(check.outcome for check in self.checks)
+
+
+def check_all(
+    todo: Sequence[Claim],
+    jobs: int,
+    solvers: Sequence[str] = ("z3",),
+    progress: Callable[[int, int, str], None] | None = None,
+) -> list[Result]:
+    """Check claims on `jobs` processes, the heavy ones first; the results in the given order."""
+    results: dict[Claim, Result] = {}
+    with ProcessPoolExecutor(jobs) as pool:
+        heavy_first = sorted(todo, key=lambda claim: -claim.weight)
+        futures = {pool.submit(check, claim, solvers): claim for claim in heavy_first}
+        try:
+            for future in as_completed(futures):
+                claim = futures[future]
+                error = future.exception()
+                found = (
+                    (Check(claim.name, claim.name, "unknown", f"the check failed: {error!r}"),)
+                    if error is not None
+                    else tuple(future.result())
+                )
+                results[claim] = Result(claim, found)
+                if progress is not None:
+                    progress(len(results), len(todo), f"{claim.group}: {claim.name}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [results[claim] for claim in todo]
