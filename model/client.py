@@ -30,8 +30,8 @@ from holdover.model.expr import (
 
 from holdover.model.words import (  # isort: skip
     ADDRESS, HOST, NOTICE, ONE, PHASE,
-    a, acknowledge_within, acknowledges, address, after_t1, after_t2, anchor, asked, asks_for, asleep,
-    broadcasts_nak, checks_xid, client, current, dialog, drift, enforcer, floor, g, h,
+    a, acknowledge_within, acknowledges, address, after_t1, after_t2, anchor, asked, asks_for,
+    asleep, broadcasts_nak, checks_xid, client, current, dialog, drift, enforcer, floor, g, h,
     heeds_nak, holds, in_order, kernel_end, kind, late, lease, lease_end, m, margin, n, notice,
     now, phase, probe_time, probes, process, rebind_at, releases, renew_at, retries_for, sent,
     skew, stepped, trigger, wants,
@@ -137,6 +137,19 @@ def patience() -> Expr:
     """How long past its deadline a process holds that does not release at the lapse."""
     return ite(trigger == "ACKNOWLEDGE", acknowledge_within, retries_for)
 
+
+def for_client(m: Expr) -> Expr:
+    """The datagram is on its way to its client."""
+    return is_in(kind[m], "OFFER", "ACK", "NAK")
+
+
+def buffered(m: Expr) -> Expr:
+    """The datagram waits in the socket buffer of a frozen process."""
+    return for_client(m) & ~forall(h, (client[m] != h) | (process[h] != "FROZEN") | asleep[h])
+
+
+# Some slot is free, or will be: not every one is taken by a datagram that a frozen process keeps.
+room = ~forall(n, buffered(n))
 
 # Effects that several rows share ------------------------------------------------------------------
 
@@ -300,7 +313,7 @@ CLIENT_ACTIONS = (
         when=(runs(h), is_in(phase[h], "BOUND", "RENEWING"), wants[h] == a, now >= renew_at[h],
               now < rebind_at[h], kind[m] == "FREE"),
         then=ask(m, h, a, "RENEWING"),
-        due=Due(runs(h) & (phase[h] == "BOUND") & (now < rebind_at[h]), renew_at[h])),
+        due=Due(runs(h) & (phase[h] == "BOUND") & room & (now < rebind_at[h]), renew_at[h])),
 
     Action("rebind", "RFC 2131 §4.4.5 REBINDING, §4.3.2",
         "{h} asks any server to extend {a}",
@@ -308,7 +321,7 @@ CLIENT_ACTIONS = (
         when=(runs(h), is_in(phase[h], "BOUND", "RENEWING", "REBINDING"), wants[h] == a,
               now >= rebind_at[h], now < lease_end[h], kind[m] == "FREE"),
         then=ask(m, h, a, "REBINDING"),
-        due=Due(runs(h) & is_in(phase[h], "BOUND", "RENEWING") & (now < lease_end[h]),
+        due=Due(runs(h) & is_in(phase[h], "BOUND", "RENEWING") & room & (now < lease_end[h]),
                 rebind_at[h])),
 
     Action("extend", "RFC 2131 §4.4.5; RFC 5227 §2.1 where the address is gone",
@@ -324,7 +337,7 @@ CLIENT_ACTIONS = (
         (h, m),
         when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(m),
               first_ask(h) | (renewing(h) & heeded)),
-        then=(*start_over(h), *clear(m))),
+        then=(*start_over(h), *drop_if(leased(h), h), *clear(m))),
 
     Action("lapse", "RFC 2131 §4.4.5 MUST, §3.7; Q151387 SYMPTOMS, RESOLUTION",
         "the lease of {h} lapses",

@@ -21,6 +21,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from holdover.model.expr import (
@@ -330,7 +331,8 @@ def past_needed(constants: Constants) -> int:
     A lease as the client honours it, and everything that may delay its count or its end.
     """
     duration = {name: value for name, value in constants.items() if isinstance(value, int)}
-    honoured = max(duration["full"], duration["floor"])
+    drift = Fraction(str(constants["drift"]))
+    honoured = ceil(max(duration["full"], duration["floor"]) / (1 - drift))
     patience = max(duration["retries_for"], duration["acknowledge_within"])
     return honoured + patience + sum(duration[name] for name in ADDED) + 1
 

@@ -120,10 +120,9 @@ def lasting(found: Exploration, names: Sequence[str]) -> tuple[str, ...]:
     if not names or not found.complete:
         return ()
     whole = graph(found)
+    goals = {name: found.instance.predicate(EVENTUALLY[name]) for name in names}
     return tuple(
-        name
-        for name in names
-        if never_reaches(found, whole, found.instance.predicate(EVENTUALLY[name]), FAULT_ROWS) is None
+        name for name in names if never_reaches(found, whole, goals[name], FAULT_ROWS) is None
     )
 
 

@@ -8,9 +8,11 @@ A `Profile` is one client, read from TOML; its keys are the constants of `words.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from importlib import resources
 from math import ceil
@@ -48,7 +50,7 @@ class Profile:
     heeds_nak: str = "ALWAYS"
     probes: bool = False
     probe_time: Seconds = Fraction(0)
-    asks_for: Seconds = Seconds(60)
+    asks_for: Seconds = Fraction(60)
     restart: str = "REMOVE"
     releases: bool = False
 
@@ -183,8 +185,8 @@ def nearest(word: str, known: tuple[str, ...]) -> str:
 def parse(text: str, where: str, default_name: str) -> Profile:
     """A profile from TOML text.  BadInput names the file, the line and the key."""
     try:
-        data = tomllib.loads(text, parse_float=Fraction)
-    except tomllib.TOMLDecodeError as error:
+        data = tomllib.loads(text, parse_float=exactly)
+    except ValueError as error:  # TOMLDecodeError is one, and so is what `exactly` raises
         raise BadInput(f"{where}: {error}") from error
     values: dict[str, object] = {"name": default_name}
     for key, value in data.items():
@@ -260,14 +262,25 @@ def line_of(text: str, key: str) -> int:
 
 def quoted(text: str) -> str:
     """A TOML basic string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def toml_value(value: object) -> str:
-    """A fact as TOML."""
+    """A fact as TOML; durations lose no digit."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Fraction):
-        return str(value.numerator) if value.denominator == 1 else str(float(value))
+        with localcontext(prec=100):
+            return format(Decimal(value.numerator) / Decimal(value.denominator), "f")
     return quoted(str(value).lower())
+
+
+def exactly(text: str) -> Fraction:
+    """A TOML float as an exact fraction; ValueError for what is no length of time."""
+    number = Decimal(text)
+    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
+        raise ValueError(f"{text} is no number of seconds")
+    return Fraction(number)
+
+
+LARGEST_EXPONENT = 18

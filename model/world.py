@@ -8,14 +8,16 @@ socket buffer of a frozen process, where nothing but the process takes it out.
 from holdover.model.client import (
     NO_ADDRESS,
     UNSET,
+    buffered,
     clear,
     end_lease,
     expects,
+    for_client,
     leased,
     runs,
     start_over,
 )
-from holdover.model.expr import FALSE, Action, Due, Expr, becomes, forall, is_in, ite, lift
+from holdover.model.expr import FALSE, Action, Due, Expr, becomes, is_in, ite, lift
 
 from holdover.model.words import (  # isort: skip
     PHASE,
@@ -29,16 +31,6 @@ from holdover.model.words import (  # isort: skip
 def for_server(m: Expr) -> Expr:
     """The datagram is on its way to the server."""
     return is_in(kind[m], "DISCOVER", "REQUEST", "DECLINE", "RELEASE")
-
-
-def for_client(m: Expr) -> Expr:
-    """The datagram is on its way to its client."""
-    return is_in(kind[m], "OFFER", "ACK", "NAK")
-
-
-def buffered(m: Expr) -> Expr:
-    """The datagram waits in the socket buffer of a frozen process."""
-    return for_client(m) & ~forall(h, (client[m] != h) | (process[h] != "FROZEN") | asleep[h])
 
 
 def wakes_expired(h: Expr) -> Expr:

@@ -41,7 +41,7 @@ STANDARD = Environment(
 delays by up to a second, a user who may never answer; an hour's lease, no grace, no drift."""
 
 COARSE_DRIFT = Fraction(1, 4)
-"""The drift of a search in ticks, where there is any: less would be lost in a lease of few ticks."""
+"""The drift of a search in ticks, where there is any: less is lost in a lease of few ticks."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Judgement:
 def judge(
     profile: Profile,
     environment: Environment = STANDARD,
-    size: Size = Size(),  # noqa: B008  (frozen)
+    size: Size = Size(),
     solvers: Sequence[str] = ("z3",),
     progress: Progress = silent,
     searched: SearchProgress | None = None,

@@ -1,8 +1,8 @@
 """Faults x safeguards: which safeguard cures which fault.
 
-One bare client, with every safeguard off, in a perfect world does no harm.  Each row adds one fault,
-so that a collision is that fault's doing; each column adds one safeguard to the client or to the
-server.  A cell *holds* by a proof for any number of hosts, or is *violated* with a shortest
+One bare client, with every safeguard off, in a perfect world does no harm.  Each row adds one
+fault, so that a collision is that fault's doing; each column adds one safeguard to the client or to
+the server.  A cell *holds* by a proof for any number of hosts, or is *violated* with a shortest
 collision in seconds, or is *unknown* with what was searched.  Since some faults need two
 safeguards, a last column names the smallest sets that are proved to cure.
 
@@ -66,7 +66,8 @@ ROWS = (
     Fault("host suspended", _with("suspends")),
     Fault("ACK lost", _with("loses")),
     Fault("ACK late by 1 s", _with("mutes", delay=SECOND)),
-    Fault("stale ACK, half an hour old", _with("duplicates", "loses", delay=1800 * SECOND), replace(BARE, anchor="REQUEST"), 2, 4),
+    Fault("stale ACK, half an hour old", _with("duplicates", "loses", delay=1800 * SECOND),
+          replace(BARE, anchor="REQUEST"), 2, 4),
     Fault("clock drift of 100 ppm", _with("mutes", drift=Fraction(1, 10_000))),
     Fault("clock set back an hour", _with("mutes", "steps", step=3600 * SECOND),
           replace(BARE, clock="WALL")),
@@ -126,9 +127,9 @@ def deployment(fault: Fault, safeguards: tuple[str, ...]) -> Deployment:
 def proof(profile: Profile, environment: Environment) -> str | None:
     """The theorem that covers the deployment for any number of hosts, or None."""
     constants = in_seconds(profile, environment)
-    if holds(bounded & server_keeps, constants):
-        if seconds(safe_grace, constants) <= environment.grace:
-            return "T3"
+    limited = holds(bounded & server_keeps, constants)
+    if limited and seconds(safe_grace, constants) <= environment.grace:
+        return "T3"
     return "probing" if profile.probes and _probing(environment.faults) else None
 
 
@@ -149,6 +150,11 @@ class Cell:
     outcome: Outcome
     reason: str
     judgement: Judgement | None = None
+
+
+def short(cell: Cell) -> str:
+    """A cell in a word: holds, the steps of its shortest collision, or a question mark."""
+    return {"holds": "holds", "violated": cell.reason, "unknown": "?"}[cell.outcome]
 
 
 SEARCH = Size(memory=300 << 20)
@@ -211,5 +217,3 @@ def whole(jobs: int = 2, progress: Callable[[int, int], None] | None = None) -> 
             if progress is not None:
                 progress(number, len(todo))
     return done
-
-

@@ -159,6 +159,7 @@ def by_cvc5(obligation: Obligation) -> Answer:
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("tlimit-per", str(TIMEOUT_MS))
     solver.setOption("full-saturate-quant", "true")  # instantiate on, where matching runs dry
+    solver.setOption("mbqi", "true")  # and find the model where there is one: else only "unknown"
     parser = cvc5.InputParser(solver)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, obligation.smtlib(), obligation.name)
     symbols = parser.getSymbolManager()

@@ -1,4 +1,4 @@
-"""From ticks to seconds: does a run that the explorer found exist in real time?
+"""From ticks to seconds: whether a run that the explorer found exists in real time.
 
 The explorer rounds every duration up to whole ticks, so its runs are suggestions.  Here the same
 rows are taken in the same order with the profile's exact durations, while how long each `tick`
@@ -51,14 +51,17 @@ def realise(
     return [Fraction(v.numerator_as_long(), v.denominator_as_long()) for v in values]
 
 
-SENDS = frozenset({"discover", "select", "ask_again", "renew", "rebind", "reboot", "duplicate"})
+LATE = frozenset({
+    "discover", "select", "ask_again", "renew", "rebind", "reboot", "duplicate", "mute", "unmute",
+})  # fmt: skip
+"""Rows that a run told well takes as late as it can: what is sent, and the server's comings."""
 
 
 def hurried(trace: Trace, broken: Property) -> Trace:
     """The same steps with datagrams in flight as briefly as the run allows.
 
     Past steps that let time pass, receiving moves forward and sending back, as far as the run stays
-    possible and still breaks the property.
+    possible and still breaks the property; and the server is silent no longer than it must.
     """
     labels, fails = list(trace.labels), trace.instance.predicate(broken.term)
     names = [label.action.name for label in labels]
@@ -72,13 +75,13 @@ def hurried(trace: Trace, broken: Property) -> Trace:
         return other if run is not None and not fails(run.states[-1]) else None
 
     for start in reversed(range(len(labels))):
-        if names[start] in SENDS:
+        if names[start] in LATE:
             ends = reversed(range(start + 1, len(labels)))
             better = next(filter(None, (moved(start, end) for end in ends)), None)
             labels = better or labels
             names = [label.action.name for label in labels]
     for start in range(len(labels)):
-        if names[start] not in SENDS:
+        if names[start] not in LATE:
             better = next(filter(None, (moved(start, end) for end in range(start))), None)
             labels = better or labels
             names = [label.action.name for label in labels]

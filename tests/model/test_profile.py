@@ -190,6 +190,7 @@ def test_every_fact_survives_printing() -> None:
         heeds_nak="NEVER",
         probes=True,
         probe_time=Fraction(7),
+        asks_for=Fraction(30),
         restart="LEAVE",
         releases=True,
     )

@@ -15,16 +15,18 @@ from functools import cache
 import pytest
 import z3
 
-from holdover.model.bound import PREMISES, bounded, server_keeps
+from holdover.model.bound import bounded, server_keeps
+from holdover.model.client import NO_ADDRESS
 from holdover.model.expr import Expr, all_of, forall
 from holdover.model.profile import FAULTS
 from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.table import LEASE_TABLE, Table
+from holdover.model.words import h, holds
 from holdover.proofs.grace import sufficient
 from holdover.proofs.invariants import LEASED, OWNED, PROBED
 from holdover.proofs.obligations import Case, Obligation, by_z3, decide, obligations, premises
 from holdover.proofs.parametric import Logic
-from holdover.proofs.safety import case, cases, numbers
+from holdover.proofs.safety import TOLERATED, case, numbers
 
 CLAIMED = (EXCLUSIVE, OWNED)
 """What the invariant is for; the rest of it is the argument."""
@@ -51,25 +53,45 @@ WITNESSES: Mapping[str, Witness] = {
     "answers_follow": ("rfc2131", "select", "ack_covered"),
     "given_up": ("rfc2131", "free", "covered"),
     "in_flight": ("T3", "bind", "covered"),
-    "kernel_set": ("T3", "kernel_removes", "exclusive"),
+    "kernel_set": ("reference", "tick", "leaves_in_time"),
     "faults_only": ("T3", "use", "owned"),
 }
+
+PARTS: Mapping[tuple[str, int], Witness] = {
+    ("held_as_leased", 1): ("reference", "crash", "covered"),
+    ("covered", 0): ("rfc2131", "resume", "owned"),
+    ("covered", 1): ("rfc2131", "reuse", "owned"),
+    ("granted", 1): ("rfc2131", "bind", "not_too_far"),
+    ("given_up", 0): ("rfc2131", "bind", "given_up"),
+    ("given_up", 1): ("T3", "free", "owned"),
+    ("given_up", 2): ("T3", "free", "ack_covered"),
+    ("given_up", 3): ("T3", "withhold", "ack_covered"),
+    ("in_flight", 0): ("T3", "prolong", "ack_covered"),
+    ("in_flight", 1): ("T3", "bind", "covered"),
+    ("faults_only", 0): ("T3", "resume", "leaves_in_time"),
+    ("faults_only", 1): ("T3", "restart", "held_under_lease"),
+    ("faults_only", 2): ("T3", "resume", "exclusive"),
+    ("faults_only", 3): ("T3", "decline", "given_up"),
+    ("faults_only", 4): ("T3", "keep_remainder", "owned"),
+    ("faults_only", 5): ("T3", "use", "owned"),
+}
+"""The same for each part of a conjunct that says several things, counted from 0."""
+
+SAID_ONLY = {("held_as_leased", 0), ("granted", 0)}
+"""Parts that complete a sentence and are not needed: nothing is proved from them."""
 
 
 @cache
 def claim(name: str) -> Case:
-    """A case of T2 or, for perfect clocks, of T3."""
+    """A case of T2 or, for perfect clocks, of T3; or of probing."""
     if name == "T3":
         enough = sufficient()
         return replace(enough, fixed={**enough.fixed, "drift": 0})
-    return PROBING if name == "probing" else case(name, TOLERATED_BY[name])
+    return PROBING if name == "probing" else case(name, TOLERATED[name])
 
 
-TOLERATED_BY = {name: claimed.says.split(" among ")[1].split(", ") for name, claimed in cases()}
-
-
-def without(witness: Witness, invariant: tuple[Property, ...]) -> str:
-    """What Z3 says of the witness's obligation with another invariant."""
+def asked_of(witness: Witness, invariant: tuple[Property, ...]) -> str:
+    """What Z3 says of the witness's obligation when this is the invariant."""
     name, row, broken = witness
     only = Table(LEASE_TABLE.variables, (LEASE_TABLE.action(row),))
     asked = replace(claim(name), invariant=invariant, table=only)
@@ -77,14 +99,143 @@ def without(witness: Witness, invariant: tuple[Property, ...]) -> str:
     return by_z3(obligation).result
 
 
+# The conjuncts -----------------------------------------------------------------------------------
+
+
 def test_every_conjunct_has_a_witness() -> None:
     assert [p.name for p in ARGUMENT] == list(WITNESSES)
 
 
-if __name__ == "__main__":
-    for n, w in WITNESSES.items():
-        rest = tuple(p for p in LEASED if p.name != n)
-        try:
-            print(n, w, without(w, rest), without(w, LEASED))
-        except ValueError as e:
-            print(n, w, e)
+@pytest.mark.parametrize("name", WITNESSES)
+def test_without_a_conjunct_the_proof_fails(name: str) -> None:
+    assert asked_of(WITNESSES[name], LEASED) == "proved"
+    assert asked_of(WITNESSES[name], tuple(p for p in LEASED if p.name != name)) == "refuted"
+
+
+def split(wanted: Property) -> Iterator[tuple[Property, Property]]:
+    """Each part of a conjunct's conclusion, as a property of its own, with the rest."""
+    names, body = [], wanted.term
+    while body.op == "forall":
+        name, body = inner(body)
+        names.append(name)
+    condition = None
+    if body.op == "or" and inner(body)[0].op == "not":
+        condition, body = inner(body)
+    parts = conjuncts(body)
+
+    def stated(kept: list[Expr]) -> Property:
+        term = all_of(*kept) if condition is None else condition | all_of(*kept)
+        for name in reversed(names):
+            term = forall(name, term)
+        return replace(wanted, term=term)
+
+    for number, part in enumerate(parts):
+        yield stated([part]), stated(parts[:number] + parts[number + 1 :])
+
+
+def inner(term: Expr) -> tuple[Expr, Expr]:
+    """The two arguments of a term."""
+    left, right = term.args
+    assert isinstance(left, Expr)
+    assert isinstance(right, Expr)
+    return left, right
+
+
+def conjuncts(term: Expr) -> list[Expr]:
+    """What a conjunction is made of."""
+    return [t for side in inner(term) for t in conjuncts(side)] if term.op == "and" else [term]
+
+
+SPLIT = {
+    (p.name, number): (p, rest)
+    for p in ARGUMENT
+    for number, (_, rest) in enumerate(split(p))
+    if len(list(split(p))) > 1
+}
+
+
+def test_every_part_has_a_witness() -> None:
+    assert set(SPLIT) == set(PARTS) | SAID_ONLY
+
+
+@pytest.mark.parametrize(("name", "number"), PARTS, ids=lambda value: str(value))
+def test_without_a_part_the_proof_fails(name: str, number: int) -> None:
+    whole, rest = SPLIT[name, number]
+    assert asked_of(PARTS[name, number], LEASED) == "proved"
+    shorter = tuple(rest if p is whole else p for p in LEASED)
+    assert asked_of(PARTS[name, number], shorter) == "refuted"
+
+
+# What is claimed ---------------------------------------------------------------------------------
+
+
+def test_the_claim_is_part_of_the_invariant() -> None:
+    """RFC 2131 §1.6 is what all this is for: it is never argued away."""
+    assert LEASED[: len(CLAIMED)] == CLAIMED
+    assert PROBED[0] is EXCLUSIVE
+
+
+@pytest.mark.parametrize("name", ["rfc2131", "reference", "T3"])
+def test_what_is_claimed_follows_from_the_argument(name: str) -> None:
+    """So no step of the induction leans on the claim itself."""
+    case_ = replace(claim(name), invariant=ARGUMENT)
+    for claimed in CLAIMED:
+        goal = z3.Not(Logic(case_.fixed).read(claimed.term, {}))
+        assert by_z3(
+            Obligation(name, "follows", claimed.name, (*premises(case_), goal))
+        ).result == ("proved")
+
+
+@pytest.mark.parametrize("name", ["leaves_in_time", "covered"])
+def test_what_is_claimed_does_not_follow_from_less(name: str) -> None:
+    less = replace(claim("rfc2131"), invariant=tuple(p for p in ARGUMENT if p.name != name))
+    goal = z3.Not(Logic(less.fixed).read(EXCLUSIVE.term, {}))
+    assert by_z3(Obligation("", "follows", name, (*premises(less), goal))).result == "refuted"
+
+
+# Probing -----------------------------------------------------------------------------------------
+
+
+def test_probing_alone_is_exclusive_whatever_else_goes_wrong() -> None:
+    """Every fault but suspend happens, and the client is any that probes."""
+    verdict = decide(PROBING)
+    assert verdict.proved
+    assert not verdict.never_fire or set(verdict.never_fire) <= {"resume", "wake_expired"}
+
+
+def test_without_a_conjunct_probing_proves_nothing() -> None:
+    assert [p.name for p in PROBED] == ["exclusive", "awake"]
+    assert asked_of(("probing", "resume", "exclusive"), PROBED) == "proved"
+    assert asked_of(("probing", "resume", "exclusive"), PROBED[:1]) == "refuted"
+
+
+def test_probing_proves_nothing_where_hosts_are_suspended() -> None:
+    """Who sleeps answers no probe, and wakes up with the address."""
+    asleep = replace(PROBING, fixed={**PROBING.fixed, "suspends": True})
+    refuted = {(a.obligation.row, a.obligation.conjunct) for a in decide(asleep).open}
+    assert ("resume", "exclusive") in refuted
+
+
+# The premises ------------------------------------------------------------------------------------
+
+
+def test_the_invariant_has_a_model_in_which_addresses_are_held() -> None:
+    """Else all this would be said of nothing."""
+    for name in ("rfc2131", "reference", "T3"):
+        held = z3.Not(Logic({}).read(forall(h, holds[h] == NO_ADDRESS), {}))
+        lives = Obligation(name, "lives", "held", (*premises(claim(name)), held))
+        assert by_z3(lives).result == "refuted"
+
+
+@pytest.mark.parametrize("dropped", ["bounded", "server_keeps"])
+def test_without_a_premise_of_the_bound_the_proof_fails(dropped: str) -> None:
+    """T3's own conditions are needed as much as the conjuncts are."""
+    enough = claim("T3")
+    terms = {"bounded": bounded, "server_keeps": server_keeps}
+    assumed = tuple(t for t in enough.assumptions if t is not terms[dropped])
+    opened = {k: v for k, v in enough.fixed.items() if dropped == "bounded" or v is not False}
+    rows = {"bounded": ("freeze", "tick", "wake_expired", "lapse"), "server_keeps": ("forget",)}
+    table = Table(LEASE_TABLE.variables, tuple(LEASE_TABLE.action(r) for r in rows[dropped]))
+    asked = replace(enough, assumptions=assumed, fixed=opened, table=table)
+    assert len(assumed) == len(enough.assumptions) - 1
+    assert any(by_z3(o).result == "refuted" for o in obligations(asked))

@@ -1,0 +1,366 @@
+"""The command line: `holdover verify | explore | prove | explain | grace | matrix | profiles`.
+
+Exit status: 0 holds, 1 violated, 2 usage or bad input, 3 unknown; 130 when interrupted.  Results go
+to standard output (`--json` as one JSON document), progress to standard error and only on a
+terminal.  What is printed is made in `show.py`; this module knows options and exit codes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from holdover.model.profile import (
+    FAULTS,
+    BadInput,
+    Environment,
+    Profile,
+    builtin_names,
+    load,
+    nearest,
+)
+from holdover.proofs import claims as claims_
+from holdover.proofs import matrix as matrix_
+from holdover.proofs.judge import STANDARD, Size, judge
+from holdover.proofs.result import Outcome, combined
+from holdover.reference import show
+from holdover.reference.progress import Progress
+from holdover.reference.search import Search, check_graph_file, write_graph
+
+EXIT: dict[Outcome, int] = {"holds": 0, "violated": 1, "unknown": 3}
+INTERRUPTED = 130
+
+Command = Callable[..., Any]
+
+
+class Main(click.Group):
+    """The commands in the order in which a reader meets them; bad input ends with status 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As registered."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, or the nearest names."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            ctx.fail(f"no command {name!r}; {nearest(name, tuple(self.commands))}")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run; an interruption leaves no traceback."""
+        kwargs["standalone_mode"] = False
+        try:
+            result = super().main(*args, **kwargs)
+        except BadInput as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("interrupted", err=True)
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="holdover")
+def main() -> None:
+    """Prove or refute that a DHCP client never outstays its lease.
+
+    Exit status: 0 holds, 1 violated, 2 bad input, 3 unknown.
+    """
+
+
+class Duration(click.ParamType[Fraction]):
+    """Seconds, or with a unit: 90, 1.5, 10m, 1h, 1d."""
+
+    name = "seconds"
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # noqa: RUF012  (never changed)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """The length in seconds, exactly."""
+        if isinstance(value, Fraction):
+            return value
+        text = str(value).strip().lower()
+        unit = self.units.get(text[-1:], None)
+        try:
+            seconds = Fraction(text[:-1] if unit else text) * (unit or 1)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is no length of time: write 90, 1.5, 10m, 1h or 1d", param, ctx)
+        if seconds < 0:
+            self.fail(f"{value!r} is negative", param, ctx)
+        if seconds > 10**9:
+            self.fail(f"{value!r} is longer than thirty years", param, ctx)
+        return seconds
+
+
+DURATION = Duration()
+
+
+def json_option(command: Command) -> Command:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def jobs_option(command: Command) -> Command:
+    """`--jobs`."""
+    return click.option(
+        "--jobs", type=click.IntRange(1, 64), default=2, show_default=True,
+        help="Processes to use.",
+    )(command)  # fmt: skip
+
+
+def solver_option(default: str) -> Callable[[Command], Command]:
+    """`--solver`."""
+    return click.option(
+        "--solver", type=click.Choice(["z3", "cvc5", "both"]), default=default, show_default=True,
+        help="Who decides the obligations.",
+    )  # fmt: skip
+
+
+def solvers(name: str) -> tuple[str, ...]:
+    """The solvers asked for."""
+    return ("z3", "cvc5") if name == "both" else (name,)
+
+
+def world_options(command: Command) -> Command:
+    """The surroundings: lease, grace, drift, delay, and faults."""
+    options = [
+        click.option("--lease", type=DURATION, help="Lease the server grants.  [default: 1h]"),
+        click.option("--grace", type=DURATION, help="How long the server waits after its lease "
+                     "end before it reuses.  [default: 0]"),
+        click.option("--drift-ppm", type=click.FloatRange(0, 999_999), help="Every clock runs "
+                     "within ± this many parts per million.  [default: 0]"),
+        click.option("--ack-delay", type=DURATION, help="How long a datagram is in flight at "
+                     "most.  [default: 1 s]"),
+        click.option("--acknowledge-within", type=DURATION, help="How late the user or a hook "
+                     "answers a notice at most.  [default: perhaps never]"),
+        click.option("--step", type=DURATION, help="How far a wall clock may be set back (with "
+                     "--fault steps).  [default: 1h]"),
+        click.option("--shortest", type=DURATION, help="Shortest lease a renewal may grant (with "
+                     "--fault shortens)."),
+        click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Add a fault: "
+                     + ", ".join(FAULTS) + ".  May be given often."),
+        click.option("--server-probes", is_flag=True, help="The server probes before it offers."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def surroundings(given: dict[str, Any]) -> Environment:
+    """The environment that the options describe; STANDARD where they are silent."""
+    world = STANDARD
+    changes: dict[str, Any] = {}
+    for option, name in (("lease", "lease"), ("grace", "grace"), ("ack_delay", "delay"),
+                         ("acknowledge_within", "acknowledge_within"), ("step", "step"),
+                         ("shortest", "shortest")):  # fmt: skip
+        if given[option] is not None:
+            changes[name] = given[option]
+    if given["drift_ppm"] is not None:
+        changes["drift"] = Fraction(str(given["drift_ppm"])) / 1_000_000
+    for fault in given["faults"]:
+        if fault not in FAULTS:
+            raise BadInput(f"--fault: no fault {fault!r}; {nearest(fault, FAULTS)}")
+    faults = world.faults | set(given["faults"])
+    changes["faults"] = faults
+    if "steps" in faults:
+        changes.setdefault("step", Fraction(3600))
+    world = replace(world, server_probes=given["server_probes"], **changes)
+    if world.lease <= 0:
+        raise BadInput("--lease: a lease of no length; give seconds above 0")
+    if "shortens" in faults and world.shortest is None:
+        world = replace(world, shortest=world.lease / 3)
+    if world.shortest is not None and not 0 < world.shortest <= world.lease:
+        lease = show.plain(world.lease)
+        raise BadInput(f"--shortest: must be above 0 and at most the lease, {lease} s")
+    if world.shortest is not None and "shortens" not in faults:
+        raise BadInput("--shortest: renewals shorten only with --fault shortens")
+    return world
+
+
+# verify ------------------------------------------------------------------------------------------
+
+
+@main.command(epilog="Example: holdover verify wfwg311 my.toml --lease 1d --fault freezes")
+@click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...")
+@world_options
+@click.option("--memory", type=click.IntRange(1), default=1024, show_default=True,
+              help="MiB that a search may use; past that the verdict is unknown.")  # fmt: skip
+@solver_option("z3")
+@jobs_option
+@json_option
+def verify(
+    names: tuple[str, ...], memory: int, solver: str, jobs: int, as_json: bool, **given: Any
+) -> int:
+    """Judge clients, or without names check every claim of the specification.
+
+    A client is a built-in profile (see `holdover profiles`) or a TOML file.  It is judged among
+    clients of its kind, a server that may fall silent, a network that loses, duplicates and delays,
+    and a user who may never answer; options change that.
+    """
+    world = surroundings(given)
+    if not names:
+        if world != STANDARD:
+            raise BadInput("options of the surroundings need a profile to judge: name one")
+        return check_claims(list(claims_.claims(solvers(solver))), solver, jobs, as_json)
+    profiles = [load(name) for name in names]
+    found = []
+    for profile in profiles:
+        with Progress(profile.name) as progress:
+            found.append(
+                judge(profile, world, Size(memory=memory << 20), solvers(solver), progress.say,
+                      progress.search)
+            )  # fmt: skip
+    show.judgements(found, as_json)
+    return EXIT[combined(judgement.outcome for judgement in found)]
+
+
+def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:
+    """Check claims and report."""
+    with Progress("claims") as progress:
+        results = claims_.check_all(todo, jobs, solvers(solver), progress.count)
+    show.results(results, as_json)
+    return EXIT[combined(result.outcome for result in results)]
+
+
+# explore -----------------------------------------------------------------------------------------
+
+
+@main.command(epilog="Example: holdover explore wfwg311 --hosts 2 --addresses 2 --lease 3")
+@click.argument("profile")
+@click.option("--hosts", type=click.IntRange(1, 12), default=2, show_default=True)
+@click.option("--addresses", type=click.IntRange(1, 12), default=1, show_default=True)
+@click.option("--messages", type=click.IntRange(1, 12), default=1, show_default=True,
+              help="Datagrams in flight at once.")  # fmt: skip
+@click.option("--lease", "ticks", type=click.IntRange(2, 64), default=3, show_default=True,
+              help="A lease in ticks.")  # fmt: skip
+@click.option("--delay", type=click.IntRange(0, 64), default=0, show_default=True,
+              help="Ticks that a datagram may be in flight.")  # fmt: skip
+@click.option("--fault", "faults", multiple=True, metavar="FAULT", default=("mutes",),
+              show_default=True, help="Faults: " + ", ".join(FAULTS) + ".")  # fmt: skip
+@click.option("--memory", type=click.IntRange(1), default=1024, show_default=True, help="MiB.")
+@click.option("--graph", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the state graph: FILE.graphml, .dot or .svg.")  # fmt: skip
+@json_option
+def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> int:
+    """Search every state of a small instance, breadth first.
+
+    The search stays within --memory; what it cut off it calls unknown.
+    """
+    client = load(profile)
+    for fault in given["faults"]:
+        if fault not in FAULTS:
+            raise BadInput(f"--fault: no fault {fault!r}; {nearest(fault, FAULTS)}")
+    if graph is not None:
+        check_graph_file(graph)
+    search = Search(client, memory=given.pop("memory") << 20, **given)
+    search.refuse_hopeless()
+    with Progress(client.name) as progress:
+        seen = search.run(progress.search)
+    if graph is not None:
+        write_graph(seen, graph)
+    show.exploration(search, seen, as_json)
+    return EXIT[search.outcome(seen)]
+
+
+# prove -------------------------------------------------------------------------------------------
+
+
+@main.command(epilog="Example: holdover prove rfc2131 --solver both --smtlib obligations/")
+@click.argument("profile", required=False)
+@click.option("--smtlib", type=click.Path(file_okay=False, path_type=Path),
+              help="Write each obligation as an SMT-LIB file below this directory.")  # fmt: skip
+@solver_option("both")
+@jobs_option
+@json_option
+def prove(profile: str | None, smtlib: Path | None, solver: str, jobs: int, as_json: bool) -> int:
+    """Prove theorems T1 to T5, or the invariant for one profile with its own numbers."""
+    if smtlib is not None:
+        written = show.write_smtlib(load(profile) if profile else None, smtlib)
+        click.echo(f"{written} obligations written to {smtlib}", err=True)
+    if profile is not None:
+        return prove_profile(load(profile), solvers(solver), as_json)
+    todo = [c for c in claims_.claims(solvers(solver)) if c.group.startswith("T")]
+    return check_claims(todo, solver, jobs, as_json)
+
+
+def prove_profile(profile: Profile, names: tuple[str, ...], as_json: bool) -> int:
+    """The obligations for one profile in the standard surroundings."""
+    with Progress(profile.name) as progress:
+        progress.say(f"{profile.name}: proving")
+        verdict = show.proved(profile, names)
+    outcome = show.show_obligations(profile, verdict, as_json)
+    return EXIT[outcome]
+
+
+# explain, grace, matrix, profiles ----------------------------------------------------------------
+
+
+@main.command(epilog="Example: holdover explain wfwg311")
+@click.argument("profile")
+@world_options
+@json_option
+def explain(profile: str, as_json: bool, **given: Any) -> int:
+    """Tell the shortest collision of a client: in sentences and as a sequence chart."""
+    client = load(profile)
+    with Progress(client.name) as progress:
+        found = judge(client, surroundings(given), progress=progress.say, searched=progress.search)
+    show.explanation(found, as_json)
+    return EXIT[found.outcome]
+
+
+@main.command(epilog="Example: holdover grace --lease 86400 --drift-ppm 100")
+@click.option("--profile", default="rfc2131", show_default=True, help="A profile or FILE.toml.")
+@world_options
+@json_option
+def grace(profile: str, as_json: bool, **given: Any) -> int:
+    """Print how long a server must wait before it reuses an address.
+
+    Or the shorter lease to hand out instead (RFC 2131 §3.3), or that neither helps.  Exit status 0
+    if the grace given with --grace is enough, 1 if not or if none is; without --grace, 0 if there
+    is one.
+    """
+    client, world = load(profile), surroundings(given)
+    return EXIT[show.graces(client, world, given["grace"], as_json)]
+
+
+@main.command(epilog="Example: holdover matrix --json")
+@jobs_option
+@json_option
+def matrix(jobs: int, as_json: bool) -> int:
+    """Print faults x safeguards: which safeguard cures which fault.
+
+    Takes some minutes.  Exit status 0 if every cell was decided, 3 if some are unknown.
+    """
+    with Progress("cells") as progress:
+        found = matrix_.whole(jobs, lambda done, of: progress.count(done, of, "matrix"))
+    show.matrix(found, as_json)
+    return EXIT["unknown" if any(cell.outcome == "unknown" for cell in found) else "holds"]
+
+
+@main.command(epilog="Example: holdover profiles udhcpc > my.toml")
+@click.argument("name", required=False)
+@json_option
+def profiles(name: str | None, as_json: bool) -> int:
+    """List the built-in profiles, or print one as TOML to start from."""
+    if name is not None:
+        show.profile(load(name), as_json)
+    else:
+        show.profiles([load(known) for known in builtin_names()], as_json)
+    return 0

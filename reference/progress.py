@@ -1,0 +1,45 @@
+"""Progress on standard error, and only on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.status import Status
+
+
+class Progress:
+    """One line that says what goes on; nothing where nobody looks."""
+
+    def __init__(self, what: str):
+        self.what = what
+        self.status: Status | None = None
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            self.status = Status(self.what, console=Console(stderr=True))
+            self.status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.status is not None:
+            self.status.stop()
+
+    def say(self, message: str) -> None:
+        """What is being done."""
+        if self.status is not None:
+            self.status.update(message)
+
+    def search(self, depth: int, states: int, frontier: int) -> None:
+        """How far a search is."""
+        self.say(f"{self.what}: depth {depth}, {states:,} states, {frontier:,} to expand")
+
+    def count(self, done: int, of: int, message: str) -> None:
+        """How many of many are done."""
+        self.say(f"{done} of {of}: {message}")

@@ -1,0 +1,141 @@
+"""`holdover explore`: an instance chosen on the command line, its search, its graph as a file."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import graphviz
+import networkx as nx
+
+from holdover.model.explore import Exploration, Progress, bytes_per_state, explore, graph
+from holdover.model.finite import Instance, bounds_for
+from holdover.model.profile import BadInput, Environment, Profile, in_ticks
+from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
+from holdover.model.table import LEASE_TABLE
+from holdover.proofs.result import Outcome
+
+HOUR = Fraction(3600)
+DRAWABLE = 500
+"""More nodes than this make a picture that nobody can read."""
+
+HOPELESS = 100
+"""Searches that would need this many times the memory allowed are refused beforehand."""
+
+SAMPLE = 50_000
+"""States that a sample for an estimate sees at most."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """An instance to explore; sizes, ticks of a lease, faults, memory in bytes."""
+
+    profile: Profile
+    hosts: int
+    addresses: int
+    messages: int
+    ticks: int
+    delay: int
+    faults: tuple[str, ...]
+    memory: int
+
+    def instance(self, hosts: int, addresses: int, messages: int) -> Instance:
+        """The table at this size."""
+        tick = HOUR / self.ticks
+        environment = Environment(
+            delay=self.delay * tick,
+            acknowledge_within=None,
+            step=tick,
+            shortest=tick if "shortens" in self.faults else None,
+            faults=frozenset(self.faults),
+        )
+        constants = in_ticks(self.profile, environment, tick)
+        constants["margin"] = 0  # less than a tick; rounded up it would eat the lease
+        return Instance(LEASE_TABLE, constants, bounds_for(constants, hosts, addresses, messages))
+
+    def refuse_hopeless(self) -> None:
+        """BadInput with an estimate, where the states would not fit by far.
+
+        The estimate multiplies how much one more host, address or datagram adds to the smallest
+        instance: crude, but measured.
+        """
+        if self.hosts + self.addresses + self.messages <= 6:
+            return
+        base = self._sampled(1, 1, 1)
+        estimate = float(base)
+        for size, grown in ((self.hosts, (2, 1, 1)), (self.addresses, (1, 2, 1)),
+                            (self.messages, (1, 1, 2))):  # fmt: skip
+            if size > 1:
+                estimate *= (self._sampled(*grown) / base) ** (size - 1)
+        each = bytes_per_state(self.instance(self.hosts, self.addresses, self.messages))
+        needed = estimate * each
+        if needed > HOPELESS * self.memory:
+            raise BadInput(
+                f"{self.hosts} hosts, {self.addresses} addresses, {self.messages} datagrams: about "
+                f"{estimate:.0e} states of {each} bytes, {needed / 2**30:.0e} GiB; --memory allows "
+                f"{self.memory / 2**30:.3g} GiB. Take fewer of something, or a shorter --lease"
+            )
+
+    def _sampled(self, hosts: int, addresses: int, messages: int) -> int:
+        instance = self.instance(hosts, addresses, messages)
+        return len(explore(instance, memory=SAMPLE * bytes_per_state(instance)).states)
+
+    def run(self, progress: Progress | None = None) -> Exploration:
+        """The search, to its end or to the limit of memory."""
+        instance = self.instance(self.hosts, self.addresses, self.messages)
+        return explore(instance, ALWAYS, STEPS, SOMETIMES, memory=self.memory, progress=progress)
+
+    @staticmethod
+    def outcome(seen: Exploration) -> Outcome:
+        """Violated if two hosts were seen to hold; holds only if everything was seen."""
+        if "exclusive" in seen.violations:
+            return "violated"
+        return "holds" if seen.complete else "unknown"
+
+
+def check_graph_file(path: Path) -> None:
+    """BadInput if the graph could not be written there, before the search is paid for."""
+    if path.suffix not in (".graphml", ".dot", ".svg"):
+        raise BadInput(f"--graph {path}: the name must end in .graphml, .dot or .svg")
+    if path.suffix == ".svg" and shutil.which("dot") is None:
+        raise BadInput(f"--graph {path}: no Graphviz `dot` found; install graphviz or write a .dot")
+    if not path.parent.is_dir():
+        raise BadInput(f"--graph {path}: there is no directory {path.parent}")
+
+
+def write_graph(seen: Exploration, path: Path) -> None:
+    """The graph of all states seen; BadInput if it is too large for a picture."""
+    count = len(seen.states)
+    if path.suffix != ".graphml" and count > DRAWABLE:
+        raise BadInput(
+            f"--graph {path}: {count} states; a picture of more than {DRAWABLE} cannot be read. "
+            "Write .graphml, or take a smaller instance"
+        )
+    whole = graph(seen)
+    bad = {trace.states[-1] for trace in seen.violations.values()}
+    if path.suffix == ".graphml":
+        plain: nx.DiGraph[int] = nx.DiGraph()
+        for number in whole:
+            shown = seen.instance.describe(seen.states[number])
+            plain.add_node(number, **{k: str(v) for k, v in shown.items()},
+                           violated=seen.states[number] in bad)  # fmt: skip
+        plain.add_edges_from(
+            (u, v, {"actions": ", ".join(sorted(data["actions"]))})
+            for u, v, data in whole.edges(data=True)
+        )
+        nx.write_graphml(plain, path)
+        return
+    picture = graphviz.Digraph("states")
+    for number in whole:
+        state = seen.instance.describe(seen.states[number])
+        told = [f"{k}: {v}" for k, v in state.items() if k.startswith(("phase", "holds", "owner"))]
+        colour = "red" if seen.states[number] in bad else "black"
+        picture.node(str(number), "\n".join([str(number), *told]), shape="box", color=colour)
+    for u, v, data in whole.edges(data=True):
+        picture.edge(str(u), str(v), ", ".join(sorted(data["actions"])))
+    if path.suffix == ".dot":
+        path.write_text(picture.source, encoding="utf-8")
+    else:
+        path.write_bytes(picture.pipe(format="svg"))

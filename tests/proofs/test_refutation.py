@@ -1,0 +1,166 @@
+"""T1: the shortest collision of wfwg311, and that neither of its two finders is believed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+
+import pytest
+
+from holdover.model.explore import Trace, explore
+from holdover.model.expr import DURATION, lift
+from holdover.model.finite import Label
+from holdover.model.properties import EXCLUSIVE
+from holdover.model.words import ONE, drift
+from holdover.proofs import refutation
+from holdover.proofs.realise import replay
+from holdover.proofs.refutation import collision_within, instance, prove
+from holdover.proofs.result import Outcome
+from holdover.proofs.unrolled import Words, sizes_of
+
+MODEL = instance()
+Found = tuple[str, list[Label] | None]
+
+
+@pytest.fixture(scope="module")
+def collision() -> Trace:
+    return explore(MODEL, (EXCLUSIVE,), stop=True).violations["exclusive"]
+
+
+def outcomes() -> dict[str, Outcome]:
+    """Each of T1's checks and what it came to."""
+    return {check.name: check.outcome for check in prove().checks}
+
+
+def test_t1_holds(collision: Trace) -> None:
+    theorem = prove()
+    assert {check.name: check.outcome for check in theorem.checks} == {
+        "explorer": "holds",
+        "none shorter": "holds",
+        "one of that length": "holds",
+    }
+    assert theorem.outcome == "holds"
+    assert theorem.checks[0].detail == f"{len(collision)} steps"
+
+
+def test_the_collision_is_the_articles(collision: Trace) -> None:
+    """CAUSE: the server is silent, the notice waits, the address goes to another computer."""
+    names = [label.action.name for label in collision.labels]
+    assert [n for n in names if n in ("mute", "lapse", "unmute", "reuse")] == [
+        "mute", "lapse", "unmute", "reuse",
+    ]  # fmt: skip
+    assert names.count("bind") == 2
+    assert "acknowledge" not in names
+
+
+def test_the_fixed_client_has_no_collision_of_that_length(collision: Trace) -> None:
+    assert collision_within(instance("wfwg311-fixed"), len(collision)) == ("unsat", None)
+
+
+# Replay ------------------------------------------------------------------------------------------
+
+
+def test_replay_takes_the_steps_that_are_allowed(collision: Trace) -> None:
+    again = replay(MODEL, collision.labels)
+    assert again is not None
+    assert again.states == collision.states
+    assert replay(MODEL, ()) == Trace(MODEL, (), (MODEL.initial,))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda labels: labels[1:],
+        lambda labels: labels[:-1] + labels[:1],
+        lambda labels: [*labels[:3], labels[2], *labels[3:]],
+        lambda labels: list(reversed(labels)),
+    ],
+    ids=["first left out", "last impossible", "one twice", "backwards"],
+)
+def test_replay_rejects_an_impossible_step(
+    collision: Trace, spoil: Callable[[list[Label]], list[Label]]
+) -> None:
+    assert replay(MODEL, spoil(list(collision.labels))) is None
+
+
+# Wrong claims ------------------------------------------------------------------------------------
+
+
+def claim(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Have the explorer say that the shortest collision has so many steps."""
+    found = SimpleNamespace(violations={"exclusive": range(steps)})
+    monkeypatch.setattr(refutation, "explore", lambda *given, **how: found)
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, answers: Mapping[int, Found]) -> None:
+    """Have the solver say this of runs of at most so many steps."""
+    monkeypatch.setattr(refutation, "collision_within", lambda model, depth: answers[depth])
+
+
+def test_a_depth_that_is_too_small_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim(monkeypatch, 6)
+    assert outcomes() == {
+        "explorer": "holds", "none shorter": "holds", "one of that length": "violated",
+    }  # fmt: skip
+
+
+def test_a_depth_that_is_too_great_is_caught(
+    monkeypatch: pytest.MonkeyPatch, collision: Trace
+) -> None:
+    depth, run = len(collision), list(collision.labels)
+    claim(monkeypatch, depth + 1)
+    answer(monkeypatch, {depth: ("sat", run), depth + 1: ("sat", run)})
+    assert outcomes() == {
+        "explorer": "holds", "none shorter": "violated", "one of that length": "violated",
+    }  # fmt: skip
+
+
+def test_a_run_that_the_explorer_cannot_take_is_caught(
+    monkeypatch: pytest.MonkeyPatch, collision: Trace
+) -> None:
+    depth, run = len(collision), list(collision.labels)
+    answer(monkeypatch, {depth - 1: ("unsat", None), depth: ("sat", run[1:] + run[:1])})
+    assert outcomes()["one of that length"] == "violated"
+
+
+def test_a_run_that_does_not_collide_is_caught(
+    monkeypatch: pytest.MonkeyPatch, collision: Trace
+) -> None:
+    claim(monkeypatch, 3)
+    answer(monkeypatch, {2: ("unsat", None), 3: ("sat", list(collision.labels[:3]))})
+    assert outcomes()["one of that length"] == "violated"
+
+
+def test_unknown_is_neither(monkeypatch: pytest.MonkeyPatch, collision: Trace) -> None:
+    depth = len(collision)
+    answer(monkeypatch, {depth - 1: ("unknown", None), depth: ("unknown", None)})
+    assert outcomes() == {
+        "explorer": "holds", "none shorter": "unknown", "one of that length": "unknown",
+    }  # fmt: skip
+
+
+def test_an_explorer_that_finds_nothing_refutes_t1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refutation, "explore", lambda *a, **k: SimpleNamespace(violations={}))
+    assert outcomes() == {"explorer": "violated"}
+
+
+# Machine words -----------------------------------------------------------------------------------
+
+
+def test_a_number_that_does_not_fit_raises() -> None:
+    """Else it would wrap around, and a deadline lie in the past."""
+    words = Words(sizes_of(1, 1, 1), {"drift": 0}, {})
+    most = 1 << (Words.BITS - 1)
+    assert words.index(words.time(most - 1)) == most - 1
+    assert words.index(words.time(-most)) == -most
+    for number in (most, -most - 1):
+        with pytest.raises(ValueError, match="does not fit"):
+            words.time(number)
+
+
+def test_words_know_no_drift() -> None:
+    term = lift(4, DURATION) / (ONE - drift)
+    sizes = sizes_of(1, 1, 1)
+    assert Words(sizes, {"drift": 0}, {}).index(Words(sizes, {"drift": 0}, {}).read(term, {})) == 4
+    with pytest.raises(ValueError, match="no drift"):
+        Words(sizes, {"drift": 1}, {}).read(term, {})
