@@ -238,7 +238,7 @@ def settled(
     count, bad = 0, []
     for obligation, premises in claims:
         for solver in solvers:
-            result = SOLVERS[solver](obligation).result
+            result = SOLVERS[solver]([obligation])[0].result
             count += 1
             outcomes.append(OUTCOME[result])
             if result != "proved":

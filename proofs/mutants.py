@@ -82,7 +82,7 @@ from holdover.model.words import (
     withheld,
 )  # fmt: skip
 from holdover.proofs.grace import sufficient
-from holdover.proofs.obligations import Case, by_z3, guards, obligations, premises
+from holdover.proofs.obligations import Case, by_z3, guards, obligations, premises, variables_of
 from holdover.proofs.parametric import (
     After,
     Initially,
@@ -446,10 +446,10 @@ class Fate:
 
 @dataclass(frozen=True)
 class Bench:
-    """What mutants are put to: configurations, claims of the theorems, and facts."""
+    """What mutants are put to: configurations, proved claims with their premises, and facts."""
 
     samples: tuple[Sample, ...]
-    claims: tuple[Case, ...]
+    claims: tuple[tuple[Case, Sequence[Any]], ...]
     facts: tuple[Property, ...]
 
 
@@ -464,12 +464,16 @@ def bench() -> Bench:
         replace(any_client, fixed={**any_client.fixed, "drift": 0}),
         replace(OPEN, invariant=facts, fixed={"drift": 0}),
     )
-    return Bench(tuple(sample(setting) for setting in settings()), claims, facts)
+    samples = tuple(sample(setting) for setting in settings())
+    return Bench(samples, tuple((claim, premises(claim)) for claim in claims), facts)
 
 
 def judge(changed: Mutant, on: Bench | None = None) -> Fate:
     """The strongest check that the mutant fails; if none, why that is so; else it survives."""
     on = on or bench()
+    if overwritten(changed):
+        detail = "a later effect of the row sets the same"
+        return Fate(changed.row, changed.part, changed.place, changed.text, "equivalent", detail)
     killer, detail = explored(changed, on.samples)
     if killer in ("count", "survives") and (broken := refuted(changed, on.claims)):
         killer, detail = "proof", broken
@@ -480,15 +484,18 @@ def judge(changed: Mutant, on: Bench | None = None) -> Fate:
     return Fate(changed.row, changed.part, changed.place, changed.text, killer, detail)
 
 
-LOOKS = 8
-"""In how many configurations a broken property is looked for, once a count has differed."""
+LOOKS, SMALL = 8, 4000
+"""In how many configurations, and of how many states at most, a broken property is looked for once
+a count has differed."""
 
 
 def explored(changed: Mutant, samples: Iterable[Sample]) -> tuple[Killer, str]:
     """What the explorer finds: a crash or a broken property, else a count that differs."""
     count, looks = "", 0
     for known in samples:
-        if (count and (looks >= LOOKS or not known.always)) or not known.shows(changed):
+        if count and (looks >= LOOKS or len(known.seen.states) > SMALL):
+            continue
+        if not known.shows(changed):
             continue
         looks += 1
         where = known.setting.name
@@ -513,16 +520,19 @@ def different(known: Sample, seen: Exploration) -> str:
     return f"{known.setting.name}: {', '.join(changes)}" if changes else ""
 
 
-def refuted(changed: Mutant, claims: Iterable[Case]) -> str:
+def refuted(changed: Mutant, claims: Iterable[tuple[Case, Sequence[Any]]]) -> str:
     """An obligation of the changed row that has a counterexample; it was proved before."""
     row = changed.changed
-    for claim in claims:
+    sets = {effect.variable for effect in row.then}
+    for claim, before in claims:
         allowed = guards(claim, row)
         if allowed is None:
             continue
         after = After(claim.fixed, row, parameters(row))
-        solver = solver_with(*premises(claim), *allowed)
+        solver = solver_with(*before, *allowed)
         for conjunct in claim.invariant:
+            if not sets & variables_of(conjunct.term):
+                continue
             solver.push()
             solver.add(z3.Not(after.read(conjunct.term, {})))
             if solver.check() == z3.sat:
@@ -539,6 +549,15 @@ def dropped_effect(changed: Mutant) -> Effect | None:
     return changed.original.then[int(changed.place) - 1] if changed.part == "effect" else None
 
 
+def overwritten(changed: Mutant) -> bool:
+    """Whether a later effect of the row sets what the dropped effect would have set."""
+    effect = dropped_effect(changed)
+    if effect is None:
+        return False
+    later = changed.original.then[int(changed.place) :]
+    return any(e.variable is effect.variable and e.at is effect.at and not e.every for e in later)
+
+
 def equivalent(changed: Mutant, facts: Iterable[Property]) -> str:
     """Why the mutant does the same as the table, proved by Z3; or nothing."""
     before, after = changed.original, changed.changed
@@ -550,9 +569,6 @@ def equivalent(changed: Mutant, facts: Iterable[Property]) -> str:
         differs = z3.Not(z3.And([logic.read(guard, binding) for guard in before.when]))
         reason = "follows from the other guards"
     else:
-        later = before.then[int(changed.place) :]
-        if any(e.variable is effect.variable and e.at is effect.at and not e.every for e in later):
-            return "a later effect of the row sets the same"
         index = effect.variable.index
         at = [z3.Const("there", domain(index))] if index else []
         values = [After({}, row, binding).state(effect.variable, at) for row in (before, after)]

@@ -15,8 +15,9 @@ An answer is "proved" (unsat), "refuted" (sat: a state and a step that break the
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import cvc5
@@ -60,13 +61,27 @@ class Obligation:
 
     def smtlib(self) -> str:
         """The obligation in SMT-LIB 2.6; the expected answer is unsat."""
-        solver = z3.Solver()
-        solver.add(*self.assertions)
-        return (
-            f"; {self.name}: expected unsat\n(set-logic ALL)\n(set-info :status unsat)\n"
-            + "\n".join(line for line in solver.to_smt2().splitlines() if not line.startswith(";"))
-            + "\n"
-        )
+        text = script([self.assertions[:-1], self.assertions[-1:]], rounds=False)
+        logic, rest = text.split("\n", 1)
+        return f"; {self.name}: expected unsat\n{logic}\n(set-info :status unsat)\n{rest}"
+
+
+def script(parts: Sequence[Sequence[Any]], *, rounds: bool) -> str:
+    """Assertions as SMT-LIB: the first part, then the others; in `rounds`, each with a check."""
+    solver = z3.Solver()
+    solver.add(*(term for part in parts for term in part))
+    text = solver.to_smt2()
+    declared = text[: text.find("(assert")] if "(assert" in text else ""
+    skipped = (";", "(set-info")
+    declared = "".join(f"{x}\n" for x in declared.splitlines() if x and not x.startswith(skipped))
+
+    def asserted(part: Sequence[Any]) -> str:
+        return "".join(f"(assert {term.sexpr()})\n" for term in part)
+
+    body = asserted(parts[0])
+    for part in parts[1:]:
+        body += f"(push 1)\n{asserted(part)}(check-sat)\n(pop 1)\n" if rounds else asserted(part)
+    return f"(set-logic ALL)\n{declared}{body}" + ("" if rounds else "(check-sat)\n")
 
 
 @dataclass(frozen=True)
@@ -141,36 +156,61 @@ def firing(case: Case) -> Iterator[Obligation]:
             yield Obligation(case.name, action.name, "fires", (*before, *allowed))
 
 
-def by_z3(obligation: Obligation) -> Answer:
-    """Z3's answer."""
+def z3_answers(together: Sequence[Obligation]) -> list[Answer]:
+    """Z3's answers to obligations that differ in their last assertion only."""
     solver = z3.Solver()
     solver.set("timeout", TIMEOUT_MS)
-    solver.add(*obligation.assertions)
-    start = time.perf_counter()
-    said = str(solver.check())
-    model = solver.model() if said == "sat" else None
-    result = ANSWERS.get(said, "unknown")
-    return Answer(obligation, "z3", result, time.perf_counter() - start, model)
+    solver.add(*together[0].assertions[:-1])
+    answers = []
+    for obligation in together:
+        start = time.perf_counter()
+        solver.push()
+        solver.add(*obligation.assertions[-1:])
+        said = str(solver.check())
+        model = solver.model() if said == "sat" else None
+        solver.pop()
+        result = ANSWERS.get(said, "unknown")
+        answers.append(Answer(obligation, "z3", result, time.perf_counter() - start, model))
+    return answers
 
 
-def by_cvc5(obligation: Obligation) -> Answer:
-    """cvc5's answer to the SMT-LIB text, so that the text is what was checked."""
+def cvc5_answers(together: Sequence[Obligation]) -> list[Answer]:
+    """cvc5's answers to the same as SMT-LIB text, so that text is what it is asked."""
     start = time.perf_counter()
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("tlimit-per", str(TIMEOUT_MS))
+    solver.setOption("incremental", "true")
     solver.setOption("full-saturate-quant", "true")  # instantiate on, where matching runs dry
     solver.setOption("mbqi", "true")  # and find the model where there is one: else only "unknown"
+    parts = [together[0].assertions[:-1], *(o.assertions[-1:] for o in together)]
     parser = cvc5.InputParser(solver)
-    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, obligation.smtlib(), obligation.name)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, script(parts, rounds=True), "obligations")
     symbols = parser.getSymbolManager()
-    said = ""
+    said = []
     while not (command := parser.nextCommand()).isNull():
-        said += str(command.invoke(solver, symbols))
-    result = ANSWERS.get(said.strip(), "unknown")
-    return Answer(obligation, "cvc5", result, time.perf_counter() - start)
+        if answer := str(command.invoke(solver, symbols)).strip():
+            said.append(answer)
+    if len(said) != len(together):
+        said = ["unknown"] * len(together)
+    each = (time.perf_counter() - start) / len(together)
+    return [
+        Answer(obligation, "cvc5", ANSWERS.get(answer, "unknown"), each)
+        for obligation, answer in zip(together, said, strict=True)
+    ]
 
 
-SOLVERS = {"z3": by_z3, "cvc5": by_cvc5}
+Solver = Callable[[Sequence[Obligation]], list[Answer]]
+SOLVERS: dict[str, Solver] = {"z3": z3_answers, "cvc5": cvc5_answers}
+
+
+def by_z3(obligation: Obligation) -> Answer:
+    """Z3's answer to one obligation."""
+    return z3_answers([obligation])[0]
+
+
+def by_cvc5(obligation: Obligation) -> Answer:
+    """cvc5's answer to one obligation."""
+    return cvc5_answers([obligation])[0]
 
 
 @dataclass(frozen=True)
@@ -199,6 +239,14 @@ class Verdict:
 
 def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = True) -> Verdict:
     """All answers for a case."""
-    answers = [SOLVERS[name](o) for o in obligations(case) for name in solvers]
+    groups = [list(group) for _, group in groupby(obligations(case), key=lambda o: o.row)]
+    answers = [answer for group in groups for name in solvers for answer in _asked(name, group)]
     fires = [by_z3(o) for o in firing(case)] if firing_too else []
     return Verdict(case, tuple(answers), tuple(fires))
+
+
+def _asked(name: str, group: Sequence[Obligation]) -> Iterator[Answer]:
+    """A solver's answers; what it cannot decide among others it is asked alone."""
+    for answer in SOLVERS[name](group):
+        alone = answer.result == "unknown" and len(group) > 1
+        yield SOLVERS[name]([answer.obligation])[0] if alone else answer
