@@ -6,8 +6,8 @@ projection is a bisimulation, for `wfwg311` and for `wfwg311-fixed`, onto one an
 graph: whatever the old client could do next, the new one can, and the reverse.  And the notice is
 not lost: every lapse makes it due, only showing it ends that, and time does not pass before.
 
-Checked on closed instances, not for any size; with servers and clients that do not probe, as in
-1994: a probe sees who still holds an address, which is the difference.
+Checked on closed instances, not for any size; with servers and clients that do not probe: a
+probe sees who still holds an address, which is the difference.
 """
 
 from __future__ import annotations

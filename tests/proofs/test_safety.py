@@ -83,7 +83,7 @@ def test_the_case_is_the_profiles(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "row"), [("forgets", "commit"), ("rival", "rival_ack"), ("reuses_early", "reuse")]
+    ("fault", "row"), [("forgets", "forget"), ("rival", "rival_ack"), ("reuses_early", "reuse")]
 )
 def test_a_fault_that_is_not_tolerated_breaks_it(fault: str, row: str) -> None:
     """The claim is about these faults and not about all."""
