@@ -18,11 +18,11 @@ from holdover.model.words import HOST
 SENT_BY_CLIENT = {
     "discover": "DISCOVER", "select": "REQUEST", "ask_again": "REQUEST", "renew": "REQUEST",
     "rebind": "REQUEST", "reboot": "REQUEST", "decline": "DECLINE", "release": "RELEASE",
-    "forge": "RELEASE",
+    "forge": "forged RELEASE",
 }  # fmt: skip
 SENT_BY_SERVER = {
     "offer": "OFFER", "commit": "ACK", "prolong": "ACK", "reuse": "ACK", "refuse": "NAK",
-    "rival_offer": "OFFER", "rival_ack": "ACK",
+    "rival_offer": "rival OFFER", "rival_ack": "rival ACK",
 }  # fmt: skip
 
 LANE = 24
@@ -37,6 +37,8 @@ class Event:
     sentence: str
     host: int | None
     holding: tuple[str | None, ...]
+    datagram: str = ""
+    """What is lost, missed, ignored or duplicated."""
 
     @property
     def action(self) -> str:
@@ -52,26 +54,28 @@ def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[Event]
     for number, (label, before, after) in enumerate(steps):
         clock += 1 if label.action.name == "tick" else 0
         time = clock if times is None else times[number]
-        told.append(
-            Event(time, label, sentence(trace, label, before), _host(label), holding(trace, after))
-        )
+        said, datagram = sentence(trace, label, before)
+        told.append(Event(time, label, said, _host(label), holding(trace, after), datagram))
     return told
 
 
-def sentence(trace: Trace, label: Label, before: State) -> str:
-    """What the row says, with names for its parameters."""
+def sentence(trace: Trace, label: Label, before: State) -> tuple[str, str]:
+    """What the row says, with names for its parameters; and which datagram, if it says so."""
     given = {
         str(p.args[0]): (p.sort, v) for p, v in zip(label.action.given, label.binding, strict=True)
     }
     words = {name: name_of(sort, v) for name, (sort, v) in given.items() if sort.indexes}
     kinds = {
-        name: trace.instance.show(
-            trace.instance.variable("kind").sort, before[trace.instance.place["kind", v]]
+        name: str(
+            trace.instance.show(
+                trace.instance.variable("kind").sort, before[trace.instance.place["kind", v]]
+            )
         )
         for name, (sort, v) in given.items()
         if sort.name == "Message"
     }
-    return label.action.says.format(**words, kind=kinds)
+    says = label.action.says
+    return says.format(**words, kind=kinds), kinds["m"] if "{kind[m]}" in says else ""
 
 
 def holding(trace: Trace, state: State) -> tuple[str | None, ...]:
@@ -111,7 +115,7 @@ def sentences(told: Sequence[Event], unit: str) -> list[str]:
 def clock(time: Fraction, unit: str) -> str:
     """A time as people write it."""
     value = str(time.numerator) if time.denominator == 1 else f"{float(time):.3f}"
-    return f"{value} {unit}"
+    return f"{value} {'tick' if unit == 'ticks' and time == 1 else unit}"
 
 
 def chart(told: Sequence[Event], unit: str) -> list[str]:
@@ -125,19 +129,16 @@ def chart(told: Sequence[Event], unit: str) -> list[str]:
     for host, lane in lanes.items():
         names[lane] = name_of(HOST, host)
     lines = [" " * (width + 2) + "".join(f"{name:<{LANE}}" for name in names).rstrip()]
-    held: tuple[str | None, ...] = (None,) * hosts
     last = ""
     for event in told:
         if event.action == "tick":
-            held = event.holding
             continue
         time = clock(event.time, unit)
         shown = "" if time == last else time
         last = time
-        held = event.holding
         life = ["│"] * (hosts + 1)
         for host, lane in lanes.items():
-            life[lane] = "║" if held[host] is not None else "│"
+            life[lane] = "║" if event.holding[host] is not None else "│"
         lines.append(f"{shown:>{width}}  {_row(event, lanes, server, life)}".rstrip())
     return lines
 
@@ -158,7 +159,8 @@ def _row(event: Event, lanes: dict[int, int], server: int, life: list[str]) -> s
         line = note.center(length, "─")
         write(left * LANE + 1, line[:-1] + "▶" if to_right else "◀" + line[1:])
     else:
-        write(lane * LANE + 2, event.action.replace("_", " ") + _about(event))
+        what = f" {event.datagram}" if event.datagram else _about(event)
+        write(lane * LANE + 2, event.action.replace("_", " ") + what)
     return "".join(row)
 
 

@@ -74,7 +74,7 @@ def invariant_holds(name: str, never_fire: frozenset[str]) -> Iterator[Check]:
     fired = sorted(never_fire & set(seen.fired))
     yield Check(
         f"never fire, {name}", "no row fires that is proved not to",
-        "violated" if fired else "holds",
+        "violated" if fired else "holds" if never_fire and seen.complete else "unknown",
         ", ".join(fired) or f"{len(never_fire)} rows, {len(seen.fired)} others seen",
     )  # fmt: skip
 
@@ -179,7 +179,7 @@ def same_worst(name: str, profile: Profile, environment: Environment) -> Check:
     worst, constants = seen.worst, seen.instance.constants
     says = "the explorer's worst holdover is the bound's"
     if not seen.complete or worst is None:
-        return Check(name, says, "unknown", "the search was cut off")
+        return Check(f"worst holdover, {name}", says, "unknown", "the search was cut off")
     if not holds(bounded, constants):
         good = worst >= seen.instance.bounds.past
         detail = "no bound, and the search finds no end" if good else f"no bound, but {worst} ticks"

@@ -39,10 +39,10 @@ class Case:
 
     name: str
     says: str
-    invariant: tuple[Property, ...]
+    invariant: tuple[Property, ...] = field(repr=False)
     fixed: Mapping[str, object]
-    assumptions: tuple[Expr, ...]
-    table: Table = LEASE_TABLE
+    assumptions: tuple[Expr, ...] = field(repr=False)
+    table: Table = field(default=LEASE_TABLE, repr=False)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Obligation:
     case: str
     row: str
     conjunct: str
-    assertions: tuple[Any, ...]
+    assertions: tuple[Any, ...] = field(repr=False)  # pages of text
 
     @property
     def name(self) -> str:
@@ -92,7 +92,7 @@ class Answer:
     solver: str
     result: str
     seconds: float
-    model: Any = field(default=None, compare=False)
+    model: Any = field(default=None, compare=False, repr=False)
 
 
 def variables_of(term: object) -> set[Variable]:

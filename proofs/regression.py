@@ -111,7 +111,8 @@ def notice_kept(sizes: tuple[int, int, int]) -> Check:
                 or (row != "notify" and not stays_due(state, after))
             ):
                 fault = state
-    outcome = "unknown" if lapses == 0 else "holds" if fault is None else "violated"
+    seen_all = seen.complete and lapses > 0
+    outcome = "violated" if fault is not None else "holds" if seen_all else "unknown"
     return Check(
         "told", "each lapse is followed by its notice, before time passes",
         outcome,  # type: ignore[arg-type]

@@ -104,8 +104,11 @@ def judged(name: str, verdict: Verdict) -> Outcome:
     }
     if failed - expected:
         return "violated"
-    undecided = any(a.result == "unknown" for a in (*verdict.answers, *verdict.fires))
-    return "holds" if failed == expected and verdict.answers and not undecided else "unknown"
+    if not verdict.answers or any(
+        a.result == "unknown" for a in (*verdict.answers, *verdict.fires)
+    ):
+        return "unknown"
+    return "holds" if failed == expected else "violated"
 
 
 def detail(verdict: Verdict) -> str:

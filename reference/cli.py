@@ -1,12 +1,14 @@
 """The command line: `holdover verify | explore | prove | explain | grace | matrix | profiles`.
 
-Exit status: 0 holds, 1 violated, 2 usage or bad input, 3 unknown; 130 when interrupted.  Results go
-to standard output (`--json` as one JSON document), progress to standard error and only on a
-terminal.  What is printed is made in `show.py`; this module knows options and exit codes.
+Exit status: 0 holds, 1 violated, 2 usage or bad input, 3 unknown; 130 when interrupted, 141 when
+nobody reads on.  Results go to standard output (`--json` as one JSON document), progress to
+standard error and only on a terminal.  What is printed is made in `show.py`; this module knows
+options and exit codes.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,12 +31,14 @@ from holdover.proofs import claims as claims_
 from holdover.proofs import matrix as matrix_
 from holdover.proofs.judge import STANDARD, Size, judge
 from holdover.proofs.result import Outcome, combined
-from holdover.reference import show
+from holdover.reference import interrupt, show
 from holdover.reference.progress import Progress
 from holdover.reference.search import Search, check_graph_file, write_graph
 
 EXIT: dict[Outcome, int] = {"holds": 0, "violated": 1, "unknown": 3}
 INTERRUPTED = 130
+UNREAD = 141
+"""As a shell reports a program that wrote into a closed pipe; 0 or 1 would be a verdict."""
 
 Command = Callable[..., Any]
 
@@ -55,8 +59,23 @@ class Main(click.Group):
             ctx.fail(f"no command {name!r}; {nearest(name, tuple(self.commands))}")
         return super().resolve_command(ctx, args)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run as a program: Ctrl-C ends it at once, and no encoding makes it fail."""
+        interrupt.watch()
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        return self.main(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; where nobody reads its output, end quietly."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return UNREAD
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run; an interruption leaves no traceback."""
+        """Run; neither bad input nor an interruption leaves a traceback."""
         kwargs["standalone_mode"] = False
         try:
             result = super().main(*args, **kwargs)
@@ -69,9 +88,9 @@ class Main(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted", err=True)
             sys.exit(INTERRUPTED)
-        except BrokenPipeError:
-            sys.stderr.close()
-            sys.exit(0)
+        except OSError as error:
+            click.echo(f"error: {error.strerror or error}", err=True)
+            sys.exit(2)
         sys.exit(result if isinstance(result, int) else 0)
 
 
@@ -79,6 +98,9 @@ class Main(click.Group):
 @click.version_option(package_name="holdover")
 def main() -> None:
     """Prove or refute that a DHCP client never outstays its lease.
+
+    Start with `holdover verify wfwg311`, a client that does, or describe your own: `holdover
+    profiles rfc2131 > my.toml`, change it, `holdover verify my.toml`.
 
     Exit status: 0 holds, 1 violated, 2 bad input, 3 unknown.
     """
@@ -110,6 +132,54 @@ class Duration(click.ParamType[Fraction]):
 
 
 DURATION = Duration()
+
+
+class Drift(click.ParamType[Fraction]):
+    """Parts per million."""
+
+    name = "ppm"
+    most = 500_000
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """The rate, exactly."""
+        if isinstance(value, Fraction):
+            return value
+        try:
+            rate = Fraction(str(value))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is no number of parts per million: write 100 or 0.5", param, ctx)
+        if not 0 <= rate <= self.most:
+            self.fail(f"{value!r} is not between 0 and {self.most} parts per million", param, ctx)
+        return rate / 1_000_000
+
+
+class Memory(click.ParamType[int]):
+    """MiB, as much as there is."""
+
+    name = "MiB"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes."""
+        try:
+            size = int(value) << 20
+        except ValueError:
+            self.fail(f"{value!r} is no whole number of MiB", param, ctx)
+        if size <= 0:
+            self.fail(f"{value!r}: at least 1 MiB is needed", param, ctx)
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if size > max(there, 1 << 30):
+            self.fail(f"{value} MiB: this machine has {there >> 20}", param, ctx)
+        return size
+
+
+def memory_option(command: Command) -> Command:
+    """`--memory`."""
+    return click.option(
+        "--memory", type=Memory(), default="1024", show_default=True,
+        help="What a search may use; what it did not see by then is unknown.",
+    )(command)  # fmt: skip
 
 
 def json_option(command: Command) -> Command:
@@ -144,8 +214,8 @@ def world_options(command: Command) -> Command:
         click.option("--lease", type=DURATION, help="Lease the server grants.  [default: 1h]"),
         click.option("--grace", type=DURATION, help="How long the server waits after its lease "
                      "end before it reuses.  [default: 0]"),
-        click.option("--drift-ppm", type=click.FloatRange(0, 999_999), help="Every clock runs "
-                     "within ± this many parts per million.  [default: 0]"),
+        click.option("--drift-ppm", "drift", type=Drift(), help="Every clock runs within ± this "
+                     "many parts per million.  [default: 0]"),
         click.option("--ack-delay", type=DURATION, help="How long a datagram is in flight at "
                      "most.  [default: 1 s]"),
         click.option("--acknowledge-within", type=DURATION, help="How late the user or a hook "
@@ -154,8 +224,10 @@ def world_options(command: Command) -> Command:
                      "--fault steps).  [default: 1h]"),
         click.option("--shortest", type=DURATION, help="Shortest lease a renewal may grant (with "
                      "--fault shortens)."),
-        click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Add a fault: "
-                     + ", ".join(FAULTS) + ".  May be given often."),
+        click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Add a fault to "
+                     "the usual ones, " + ", ".join(sorted(STANDARD.faults)) + ": " + ", ".join(
+                         fault for fault in FAULTS if fault not in STANDARD.faults)
+                     + ".  May be given several times."),
         click.option("--server-probes", is_flag=True, help="The server probes before it offers."),
     ]  # fmt: skip
     for option in reversed(options):
@@ -169,16 +241,13 @@ def surroundings(given: dict[str, Any]) -> Environment:
     changes: dict[str, Any] = {}
     for option, name in (("lease", "lease"), ("grace", "grace"), ("ack_delay", "delay"),
                          ("acknowledge_within", "acknowledge_within"), ("step", "step"),
-                         ("shortest", "shortest")):  # fmt: skip
+                         ("shortest", "shortest"), ("drift", "drift")):  # fmt: skip
         if given[option] is not None:
             changes[name] = given[option]
-    if given["drift_ppm"] is not None:
-        changes["drift"] = Fraction(str(given["drift_ppm"])) / 1_000_000
-    for fault in given["faults"]:
-        if fault not in FAULTS:
-            raise BadInput(f"--fault: no fault {fault!r}; {nearest(fault, FAULTS)}")
-    faults = world.faults | set(given["faults"])
+    faults = world.faults | set(known_faults(given["faults"]))
     changes["faults"] = faults
+    if "step" in changes and "steps" not in faults:
+        raise BadInput("--step: clocks are set back only with --fault steps")
     if "steps" in faults:
         changes.setdefault("step", Fraction(3600))
     world = replace(world, server_probes=given["server_probes"], **changes)
@@ -194,25 +263,36 @@ def surroundings(given: dict[str, Any]) -> Environment:
     return world
 
 
+def known_faults(names: Sequence[str]) -> Sequence[str]:
+    """The faults, if there are such; BadInput otherwise."""
+    for name in names:
+        if name not in FAULTS:
+            raise BadInput(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
+    return names
+
+
 # verify ------------------------------------------------------------------------------------------
 
 
 @main.command(epilog="Example: holdover verify wfwg311 my.toml --lease 1d --fault freezes")
 @click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...")
 @world_options
-@click.option("--memory", type=click.IntRange(1), default=1024, show_default=True,
-              help="MiB that a search may use; past that the verdict is unknown.")  # fmt: skip
+@memory_option
 @solver_option("z3")
 @jobs_option
 @json_option
 def verify(
     names: tuple[str, ...], memory: int, solver: str, jobs: int, as_json: bool, **given: Any
 ) -> int:
-    """Judge clients, or without names check every claim of the specification.
+    """Judge clients, or, with no name, check every claim.
 
     A client is a built-in profile (see `holdover profiles`) or a TOML file.  It is judged among
     clients of its kind, a server that may fall silent, a network that loses, duplicates and delays,
-    and a user who may never answer; options change that.
+    and a user who may never answer; options change that.  Of several clients the worst verdict
+    decides the exit status.
+
+    The claims are those of the specification: theorems T1 to T5, the verdict on each built-in
+    profile, and the pinned searches.  Exit status 0 if each comes out as stated.
     """
     world = surroundings(given)
     if not names:
@@ -224,7 +304,7 @@ def verify(
     for profile in profiles:
         with Progress(profile.name) as progress:
             found.append(
-                judge(profile, world, Size(memory=memory << 20), solvers(solver), progress.say,
+                judge(profile, world, Size(memory=memory), solvers(solver), progress.say,
                       progress.search)
             )  # fmt: skip
     show.judgements(found, as_json)
@@ -244,38 +324,41 @@ def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json:
 
 @main.command(epilog="Example: holdover explore wfwg311 --hosts 2 --addresses 2 --lease 3")
 @click.argument("profile")
-@click.option("--hosts", type=click.IntRange(1, 12), default=2, show_default=True)
-@click.option("--addresses", type=click.IntRange(1, 12), default=1, show_default=True)
+@click.option("--hosts", type=click.IntRange(1, 12), default=2, show_default=True,
+              help="Clients.")  # fmt: skip
+@click.option("--addresses", type=click.IntRange(1, 12), default=1, show_default=True,
+              help="Addresses in the server's pool.")  # fmt: skip
 @click.option("--messages", type=click.IntRange(1, 12), default=1, show_default=True,
               help="Datagrams in flight at once.")  # fmt: skip
 @click.option("--lease", "ticks", type=click.IntRange(2, 64), default=3, show_default=True,
-              help="A lease in ticks.")  # fmt: skip
+              help="How many ticks a lease of one hour has.")  # fmt: skip
 @click.option("--delay", type=click.IntRange(0, 64), default=0, show_default=True,
               help="Ticks that a datagram may be in flight.")  # fmt: skip
 @click.option("--fault", "faults", multiple=True, metavar="FAULT", default=("mutes",),
-              show_default=True, help="Faults: " + ", ".join(FAULTS) + ".")  # fmt: skip
-@click.option("--memory", type=click.IntRange(1), default=1024, show_default=True, help="MiB.")
+              show_default=True, help="Only these faults: none, or of " + ", ".join(FAULTS)
+              + ".  May be given several times.")  # fmt: skip
+@memory_option
 @click.option("--graph", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the state graph: FILE.graphml, .dot or .svg.")  # fmt: skip
 @json_option
 def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> int:
-    """Search every state of a small instance, breadth first.
+    """Search every state of a small network.
 
-    The search stays within --memory; what it cut off it calls unknown.
+    Breadth first, so each run shown is a shortest one.  The search stays within --memory; what it
+    did not see by then it calls unknown.  The exit status tells whether two hosts were seen to
+    hold one address.
     """
     client = load(profile)
-    for fault in given["faults"]:
-        if fault not in FAULTS:
-            raise BadInput(f"--fault: no fault {fault!r}; {nearest(fault, FAULTS)}")
+    given["faults"] = () if given["faults"] == ("none",) else known_faults(given["faults"])
     if graph is not None:
         check_graph_file(graph)
-    search = Search(client, memory=given.pop("memory") << 20, **given)
+    search = Search(client, **given)
     search.refuse_hopeless()
     with Progress(client.name) as progress:
         seen = search.run(progress.search)
-    if graph is not None:
-        write_graph(seen, graph)
     show.exploration(search, seen, as_json)
+    if graph is not None:
+        write_graph(seen, graph, search.memory)
     return EXIT[search.outcome(seen)]
 
 
@@ -290,7 +373,10 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
 @jobs_option
 @json_option
 def prove(profile: str | None, smtlib: Path | None, solver: str, jobs: int, as_json: bool) -> int:
-    """Prove theorems T1 to T5, or the invariant for one profile with its own numbers."""
+    """Prove the theorems, or one profile's invariant.
+
+    The theorems are T1 to T5; the invariant is that of a client with the profile's own numbers.
+    """
     if smtlib is not None:
         written = show.write_smtlib(load(profile) if profile else None, smtlib)
         click.echo(f"{written} obligations written to {smtlib}", err=True)
@@ -317,7 +403,10 @@ def prove_profile(profile: Profile, names: tuple[str, ...], as_json: bool) -> in
 @world_options
 @json_option
 def explain(profile: str, as_json: bool, **given: Any) -> int:
-    """Tell the shortest collision of a client: in sentences and as a sequence chart."""
+    """Tell a client's shortest collision.
+
+    In sentences and as a sequence chart.
+    """
     client = load(profile)
     with Progress(client.name) as progress:
         found = judge(client, surroundings(given), progress=progress.say, searched=progress.search)
@@ -330,7 +419,7 @@ def explain(profile: str, as_json: bool, **given: Any) -> int:
 @world_options
 @json_option
 def grace(profile: str, as_json: bool, **given: Any) -> int:
-    """Print how long a server must wait before it reuses an address.
+    """Print how long a server must wait before reuse.
 
     Or the shorter lease to hand out instead (RFC 2131 §3.3), or that neither helps.  Exit status 0
     if the grace given with --grace is enough, 1 if not or if none is; without --grace, 0 if there
@@ -344,7 +433,7 @@ def grace(profile: str, as_json: bool, **given: Any) -> int:
 @jobs_option
 @json_option
 def matrix(jobs: int, as_json: bool) -> int:
-    """Print faults x safeguards: which safeguard cures which fault.
+    """Print which safeguard cures which fault.
 
     Takes some minutes.  Exit status 0 if every cell was decided, 3 if some are unknown.
     """
@@ -358,7 +447,10 @@ def matrix(jobs: int, as_json: bool) -> int:
 @click.argument("name", required=False)
 @json_option
 def profiles(name: str | None, as_json: bool) -> int:
-    """List the built-in profiles, or print one as TOML to start from."""
+    """List the built-in profiles, or print one as TOML.
+
+    What is printed is a file to start from.
+    """
     if name is not None:
         show.profile(load(name), as_json)
     else:

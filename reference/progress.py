@@ -7,6 +7,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 
 class Progress:
@@ -18,7 +19,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
-            self.status = Status(self.what, console=Console(stderr=True))
+            self.status = Status(Text(self.what), console=Console(stderr=True))
             self.status.start()
         return self
 
@@ -34,7 +35,7 @@ class Progress:
     def say(self, message: str) -> None:
         """What is being done."""
         if self.status is not None:
-            self.status.update(message)
+            self.status.update(Text(message))
 
     def search(self, depth: int, states: int, frontier: int) -> None:
         """How far a search is."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from dataclasses import dataclass
+import subprocess
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,16 +18,28 @@ from holdover.model.profile import BadInput, Environment, Profile, in_ticks
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table import LEASE_TABLE
 from holdover.proofs.result import Outcome
+from holdover.reference.interrupt import interruptible
 
 HOUR = Fraction(3600)
 DRAWABLE = 500
 """More nodes than this make a picture that nobody can read."""
+
+QUICKLY = {"splines": "line", "nslimit": "1"}
+"""For `dot`: bent edges and its best ranking take minutes from some 250 nodes on."""
+
+GRAPH_BYTES = 1000
+"""Memory that networkx takes to write a GraphML file, a state and variable; measured: 960."""
 
 HOPELESS = 100
 """Searches that would need this many times the memory allowed are refused beforehand."""
 
 SAMPLE = 50_000
 """States that a sample for an estimate sees at most."""
+
+
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """A number of things."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}{plural}"
 
 
 @dataclass(frozen=True)
@@ -59,28 +73,39 @@ class Search:
         """BadInput with an estimate, where the states would not fit by far.
 
         The estimate multiplies how much one more host, address or datagram adds to the smallest
-        instance: crude, but measured.
+        instance, in few ticks: crude and low, but measured.  The instance itself is not built: its
+        successor function alone may not fit.
         """
         if self.hosts + self.addresses + self.messages <= 6:
             return
-        base = self._sampled(1, 1, 1)
-        estimate = float(base)
+        few = replace(self, ticks=min(self.ticks, 3), delay=0)
+        base, each = few.sampled(1, 1, 1)
+        estimate, whole = float(self.sampled(1, 1, 1)[0]), each
         for size, grown in ((self.hosts, (2, 1, 1)), (self.addresses, (1, 2, 1)),
                             (self.messages, (1, 1, 2))):  # fmt: skip
             if size > 1:
-                estimate *= (self._sampled(*grown) / base) ** (size - 1)
-        each = bytes_per_state(self.instance(self.hosts, self.addresses, self.messages))
-        needed = estimate * each
+                states, cost = few.sampled(*grown)
+                estimate *= (states / base) ** (size - 1)
+                whole += (cost - each) * (size - 1)
+        needed = estimate * whole
         if needed > HOPELESS * self.memory:
             raise BadInput(
-                f"{self.hosts} hosts, {self.addresses} addresses, {self.messages} datagrams: about "
-                f"{estimate:.0e} states of {each} bytes, {needed / 2**30:.0e} GiB; --memory allows "
-                f"{self.memory / 2**30:.3g} GiB. Take fewer of something, or a shorter --lease"
+                f"{self.size}: at least {estimate:.0e} states of {whole} bytes, "
+                f"{needed / 2**30:.0e} GiB; --memory allows {self.memory / 2**30:.3g} GiB. "
+                "Take fewer of something"
             )
 
-    def _sampled(self, hosts: int, addresses: int, messages: int) -> int:
+    @property
+    def size(self) -> str:
+        """Hosts, addresses and datagrams in words."""
+        return ", ".join((counted(self.hosts, "host"), counted(self.addresses, "address", "es"),
+                          counted(self.messages, "datagram")))  # fmt: skip
+
+    def sampled(self, hosts: int, addresses: int, messages: int) -> tuple[int, int]:
+        """How many states of another size a short search sees, and the bytes of each."""
         instance = self.instance(hosts, addresses, messages)
-        return len(explore(instance, memory=SAMPLE * bytes_per_state(instance)).states)
+        each = bytes_per_state(instance)
+        return len(explore(instance, memory=SAMPLE * each).states), each
 
     def run(self, progress: Progress | None = None) -> Exploration:
         """The search, to its end or to the limit of memory."""
@@ -103,10 +128,28 @@ def check_graph_file(path: Path) -> None:
         raise BadInput(f"--graph {path}: no Graphviz `dot` found; install graphviz or write a .dot")
     if not path.parent.is_dir():
         raise BadInput(f"--graph {path}: there is no directory {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise BadInput(f"--graph {path}: not writable")
 
 
-def write_graph(seen: Exploration, path: Path) -> None:
-    """The graph of all states seen; BadInput if it is too large for a picture."""
+def write_graph(seen: Exploration, path: Path, memory: int) -> None:
+    """The graph of all states seen; BadInput if it is too large, or cannot be written."""
+    needed = len(seen.states) * len(seen.instance.slots) * GRAPH_BYTES
+    if path.suffix == ".graphml" and needed > memory:
+        raise BadInput(
+            f"--graph {path}: the graph of {len(seen.states)} states takes about {needed >> 20} "
+            "MiB to write. Give more --memory, or take a smaller instance"
+        )
+    try:
+        with interruptible():
+            _write_graph(seen, path)
+    except OSError as error:
+        raise BadInput(f"--graph {path}: {error.strerror or error}") from error
+    except subprocess.CalledProcessError as error:
+        raise BadInput(f"--graph {path}: `dot` failed with status {error.returncode}") from error
+
+
+def _write_graph(seen: Exploration, path: Path) -> None:
     count = len(seen.states)
     if path.suffix != ".graphml" and count > DRAWABLE:
         raise BadInput(
@@ -127,7 +170,7 @@ def write_graph(seen: Exploration, path: Path) -> None:
         )
         nx.write_graphml(plain, path)
         return
-    picture = graphviz.Digraph("states")
+    picture = graphviz.Digraph("states", graph_attr=QUICKLY)
     for number in whole:
         state = seen.instance.describe(seen.states[number])
         told = [f"{k}: {v}" for k, v in state.items() if k.startswith(("phase", "holds", "owner"))]

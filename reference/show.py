@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby
+from math import ceil, floor
 from pathlib import Path
 
 import click
@@ -20,7 +22,8 @@ from holdover.model.client import fastest
 from holdover.model.explore import Exploration
 from holdover.model.measured import parts, unbounded_because
 from holdover.model.numeric import holds, seconds
-from holdover.model.profile import BadInput, Environment, Profile, in_seconds
+from holdover.model.profile import BadInput, Environment, Profile, in_seconds, load
+from holdover.model.properties import ALWAYS, STEPS
 from holdover.model.story import as_data, chart, events, sentences
 from holdover.model.words import full, grace
 from holdover.proofs import matrix as matrix_
@@ -30,14 +33,25 @@ from holdover.proofs.grace import lemma, necessary, sufficient, ways
 from holdover.proofs.judge import STANDARD, Judgement, exact_case
 from holdover.proofs.obligations import Case, Obligation, Verdict, decide, obligations
 from holdover.proofs.result import Outcome, combined
-from holdover.reference.search import Search
+from holdover.reference.search import Search, counted
 
 COLOUR = {"holds": "green", "violated": "red", "unknown": "yellow"}
 
 
-def console() -> Console:
-    """Standard output; as wide as it needs where it is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+class Output(Console):
+    """Standard output: text is printed as it is, and a closed pipe is the command line's matter."""
+
+    def __init__(self, width: int = 160):
+        wide = None if sys.stdout.isatty() else width
+        super().__init__(width=wide, highlight=False, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Called while the error is handled: pass it on."""
+        raise
+
+    def say(self, text: str | Text = "") -> None:
+        """A line that is not broken where nobody sees it."""
+        self.print(text, soft_wrap=not sys.stdout.isatty())
 
 
 def coloured(outcome: str) -> Text:
@@ -50,6 +64,16 @@ def plain(value: Fraction) -> str:
     if value.denominator == 1:
         return str(value.numerator)
     return f"{float(value):.3f}".rstrip("0").rstrip(".")
+
+
+def at_most(value: Fraction) -> Fraction:
+    """An upper bound in whole milliseconds, rounded up: what is printed must still be one."""
+    return Fraction(ceil(value * 1000), 1000)
+
+
+def at_least(value: Fraction) -> Fraction:
+    """A lower bound in whole milliseconds, rounded down."""
+    return Fraction(floor(value * 1000), 1000)
 
 
 def document(data: object) -> None:
@@ -73,32 +97,32 @@ def judgements(found: Sequence[Judgement], as_json: bool) -> None:
     if as_json:
         document([judgement_data(judgement) for judgement in found])
         return
-    out = console()
+    out = Output()
     for judgement in found:
         name = judgement.profile.name
-        out.print(Text(f"{name}: ", style="bold") + coloured(judgement.outcome), end="")
-        out.print(f" - {judgement.reason}")
-        out.print(f"  worst holdover {holdover_of(judgement)}; {grace_of(judgement)}")
+        verdict = Text(f"{name}: ", style="bold") + coloured(judgement.outcome)
+        out.say(verdict + Text(f" - {judgement.reason}"))
+        out.say(f"  worst holdover: {holdover_of(judgement)}; {grace_of(judgement)}")
         if judgement.run:
             for line in sentences(judgement.run, judgement.unit):
-                out.print(f"  {line}", markup=False)
+                out.say(f"  {line}")
         for line in elsewhere(judgement):
-            out.print(f"  {line}", markup=False)
+            out.say(f"  {line}")
 
 
 def holdover_of(judgement: Judgement) -> str:
     """The worst holdover in words."""
     if judgement.worst is not None:
-        return f"{plain(judgement.worst)} s"
-    reasons = unbounded_because(in_seconds(judgement.profile, judgement.environment))
-    return "has no bound" + (f" ({'; '.join(reasons)})" if reasons else "")
+        return f"{plain(at_most(judgement.worst))} s"
+    reasons = no_bound(in_seconds(judgement.profile, judgement.environment))
+    return "no bound" + (f" ({'; '.join(reasons)})" if reasons else "")
 
 
 def grace_of(judgement: Judgement) -> str:
     """The safe grace in words."""
     if judgement.grace is None:
         return "no grace is enough"
-    return f"a grace of {plain(judgement.grace)} s is enough"
+    return f"a grace of {plain(at_most(judgement.grace))} s is enough"
 
 
 FURTHER: Sequence[tuple[str, tuple[str, ...]]] = (
@@ -118,7 +142,7 @@ def further(judgement: Judgement) -> list[tuple[str, Fraction | None]]:
             continue
         world = replace(judgement.environment.and_faults(*faults), step=Fraction(3600))
         constants = in_seconds(judgement.profile, world)
-        limited = holds(bound.bounded, constants)
+        limited = holds(bound.bounded & bound.server_keeps, constants)
         found.append((name, seconds(bound.worst_holdover, constants) if limited else None))
     return found
 
@@ -126,10 +150,10 @@ def further(judgement: Judgement) -> list[tuple[str, Fraction | None]]:
 def elsewhere(judgement: Judgement) -> list[str]:
     """What one more fault would do."""
     told = [
-        f"{name}: {'no bound' if worst is None else plain(worst) + ' s'}"
+        f"{'no bound' if worst is None else plain(at_most(worst)) + ' s':>10}  {name}"
         for name, worst in further(judgement)
     ]
-    return [f"worst holdover with one more fault - {'; '.join(told)}"] if told else []
+    return ["worst holdover with one more fault:", *told] if told else []
 
 
 def judgement_data(judgement: Judgement) -> dict[str, object]:
@@ -138,17 +162,17 @@ def judgement_data(judgement: Judgement) -> dict[str, object]:
         "profile": judgement.profile.name,
         "outcome": judgement.outcome,
         "reason": judgement.reason,
-        "worst_holdover": number(judgement.worst),
-        "safe_grace": number(judgement.grace),
-        "with_one_more_fault": {name: number(worst) for name, worst in further(judgement)},
+        "worst_holdover": number(at_most, judgement.worst),
+        "safe_grace": number(at_most, judgement.grace),
+        "with_one_more_fault": {name: number(at_most, worst) for name, worst in further(judgement)},
         "states": judgement.states,
         "run": list(as_data(judgement.run, judgement.unit)),
     }
 
 
-def number(value: Fraction | None) -> float | None:
-    """A number for JSON; null is *no bound*."""
-    return None if value is None else float(value)
+def number(bound: Callable[[Fraction], Fraction], value: Fraction | None) -> float | None:
+    """A bound for JSON; null is *no bound*."""
+    return None if value is None else float(bound(value))
 
 
 def results(found: Sequence[Result], as_json: bool) -> None:
@@ -181,7 +205,7 @@ def results(found: Sequence[Result], as_json: bool) -> None:
         for check in result.checks:
             says = Text(f"{group}  {check.says}")
             table.add_row(says, coloured(check.outcome), Text(check.detail))
-    out = console()
+    out = Output()
     out.print(table)
     checks = [check for result in found for check in result.checks]
     counts = ", ".join(
@@ -189,14 +213,14 @@ def results(found: Sequence[Result], as_json: bool) -> None:
         for outcome, word in (("holds", "as stated"), ("violated", "not as stated"),
                               ("unknown", "unknown"))
     )  # fmt: skip
-    out.print(f"\n{len(checks)} claims: {counts}")
+    out.say(f"\n{counted(len(checks), 'claim')}: {counts}")
 
 
 # Searches ----------------------------------------------------------------------------------------
 
 
 def exploration(search: Search, seen: Exploration, as_json: bool) -> None:
-    """What a search saw; the shortest run to each property that it broke."""
+    """What a search saw; for each property whether it held, with a shortest run that breaks it."""
     unbounded = seen.worst is not None and seen.worst >= seen.instance.bounds.past
     worst = None if unbounded else seen.worst
     if as_json:
@@ -210,6 +234,7 @@ def exploration(search: Search, seen: Exploration, as_json: bool) -> None:
                 "depth": seen.depth,
                 "worst_holdover_ticks": worst,
                 "unbounded": unbounded,
+                "properties": {name: said for name, _, said in asked(seen)},
                 "broken": {
                     name: list(as_data(events(trace), "ticks"))
                     for name, trace in seen.violations.items()
@@ -218,21 +243,36 @@ def exploration(search: Search, seen: Exploration, as_json: bool) -> None:
             }
         )
         return
-    out = console()
-    size = f"{search.hosts} hosts, {search.addresses} addresses, {search.messages} datagrams"
-    out.print(Text(f"{search.profile.name}, {size}: ") + coloured(search.outcome(seen)))
+    out = Output()
+    head = Text(f"{search.profile.name}, {search.size}: ", style="bold")
+    out.say(head + Text("exclusive: ") + coloured(search.outcome(seen)))
     verb = "explored" if seen.complete else "cut off: saw"
-    out.print(f"{verb} {len(seen.states)} states, {seen.steps} steps, depth {seen.depth}")
+    out.say(f"{verb} {len(seen.states)} states, {seen.steps} steps, depth {seen.depth}")
     if not seen.complete:
-        out.print("what was not seen is unknown: give more --memory, or take a smaller instance")
+        out.say("what was not seen is unknown: give more --memory, or take a smaller instance")
+    seen_so_far = "" if seen.complete else " so far"
     if unbounded:
-        out.print("worst holdover: no end within the ticks looked at")
+        out.say(f"worst holdover{seen_so_far}: no end within the ticks looked at")
     elif worst is not None:
-        out.print(f"worst holdover: {worst} ticks")
+        early = " (negative: released early)" if worst < 0 else ""
+        out.say(f"worst holdover{seen_so_far}: {counted(worst, 'tick')}{early}")
+    for name, says, said in asked(seen):
+        out.say(Text("  ") + coloured(said) + Text(f"{'':{10 - len(said)}}{name}: {says}"))
     for name, trace in seen.violations.items():
-        out.print(f"\n{name} is broken after {len(trace)} steps:")
-        for line in sentences(events(trace), "ticks"):
-            out.print(f"  {line}", markup=False)
+        told = events(trace)
+        steps = sum(event.action != "tick" for event in told)
+        out.say(f"\n{name} is broken after {counted(steps, 'step')}:")
+        for line in sentences(told, "ticks"):
+            out.say(f"  {line}")
+
+
+def asked(seen: Exploration) -> list[tuple[str, str, Outcome]]:
+    """Each property with its sentence, and what the search says of it."""
+    unbroken: Outcome = "holds" if seen.complete else "unknown"
+    return [
+        (p.name, p.says, "violated" if p.name in seen.violations else unbroken)
+        for p in (*ALWAYS, *STEPS)
+    ]
 
 
 # Proofs ------------------------------------------------------------------------------------------
@@ -240,7 +280,7 @@ def exploration(search: Search, seen: Exploration, as_json: bool) -> None:
 
 def case_of(profile: Profile) -> Case:
     """T2's case for a profile that has one, else the invariant with the profile's own numbers."""
-    if profile.name in safety.TOLERATED:
+    if profile.name in safety.TOLERATED and profile == load(profile.name):
         return safety.case(profile.name, safety.TOLERATED[profile.name])
     return exact_case(profile.name, in_seconds(profile, STANDARD))
 
@@ -279,9 +319,9 @@ def show_obligations(profile: Profile, verdict: Verdict, as_json: bool) -> Outco
                   "never_fire": list(verdict.never_fire),
                   "obligations": obligations_data(verdict)})  # fmt: skip
         return outcome
-    out = console()
-    out.print(Text(f"{verdict.case.says}: ") + coloured(outcome))
-    out.print(safety.detail(verdict), markup=False)
+    out = Output()
+    out.say(Text(f"{verdict.case.says}: ", style="bold") + coloured(outcome))
+    out.say(safety.detail(verdict))
     if outcome == "violated":
         table = grid("row", "breaks", "solver", "answer")
         for answer in verdict.open:
@@ -295,7 +335,9 @@ def write_smtlib(profile: Profile | None, folder: Path) -> int:
     """Every obligation as a file; returns how many."""
     found: Iterable[Obligation]
     if profile is not None:
-        found = obligations(case_of(profile))
+        # A name is anything; what it becomes is a folder and a comment in a file.
+        name = re.sub(r"[^\w.-]+", "-", profile.name).strip(".-")
+        found = obligations(case_of(replace(profile, name=name or "profile")))
     else:
         cases = [case for _, case in safety.cases()] + [sufficient()]
         found = [o for case in cases for o in obligations(case)]
@@ -321,21 +363,21 @@ def explanation(found: Judgement, as_json: bool) -> None:
     if as_json:
         document({**judgement_data(found), "sources": list(found.profile.sources)})
         return
-    out = console()
+    out = Output()
     name = found.profile.name
-    out.print(Text(f"{found.profile.title or name}: ", style="bold") + coloured(found.outcome))
+    out.say(Text(f"{found.profile.title or name}: ", style="bold") + coloured(found.outcome))
     for source in found.profile.sources:
-        out.print(f"  {source}", markup=False)
+        out.say(f"  {source}")
     if not found.run:
-        out.print(f"\nNothing to explain: {found.reason}.", markup=False)
+        out.say(f"\nNothing to explain: {found.reason}.")
         return
-    out.print()
+    out.say()
     for line in sentences(found.run, found.unit):
-        out.print(line, markup=False, soft_wrap=True)
-    out.print()
+        out.say(line)
+    out.say()
     for line in chart(found.run, found.unit):
-        out.print(line, markup=False, soft_wrap=True)
-    out.print("\n║ the host holds the address   │ it does not")
+        out.print(line, soft_wrap=True)
+    out.say("\n║ the host holds the address   │ it does not")
 
 
 def shorter_lease(profile: Profile, world: Environment) -> Fraction | None:
@@ -368,29 +410,30 @@ def graces(profile: Profile, world: Environment, given: Fraction | None, as_json
         outcome = "holds" if given is None or needed <= given else "violated"
     if as_json:
         document({"profile": profile.name, "lease": float(world.lease), "outcome": outcome,
-                  "worst_holdover": number(worst), "safe_grace": number(needed),
-                  "shorter_lease": number(handed),
+                  "worst_holdover": number(at_most, worst), "safe_grace": number(at_most, needed),
+                  "shorter_lease": number(at_least, handed),
                   "parts": [{"part": p.words, "seconds": float(p.size)} for p in parts(constants)]
                   if limited else [],
                   "unbounded_because": [] if limited else list(no_bound(constants))})  # fmt: skip
         return outcome
-    out = console()
+    out = Output()
     if needed is None or worst is None:
-        out.print(f"{profile.name}: no grace is enough.", markup=False)
+        out.say(f"{profile.name}: no grace is enough, nor a shorter lease, because")
         for reason in no_bound(constants):
-            out.print(f"  {reason}", markup=False)
+            out.say(f"  {reason}")
         return outcome
-    out.print(f"safe grace: {plain(needed)} s (lease {plain(world.lease)} s, {profile.name})")
-    out.print(f"worst holdover: {plain(worst)} s")
+    lease = plain(world.lease)
+    out.say(f"safe grace: {plain(at_most(needed))} s (lease {lease} s, {profile.name})")
+    out.say(f"worst holdover: {plain(at_most(worst))} s")
     for part in parts(constants):
-        out.print(f"  {plain(part.size):>12} s  {part.words}", markup=False)
+        out.say(f"  {plain(part.size):>12} s  {part.words}")
     if handed is not None and handed < world.lease:
-        out.print(f"or hand out a lease of at most {plain(handed)} s for a record of "
-                  f"{plain(world.lease)} s (RFC 2131 §3.3)")  # fmt: skip
+        out.say(f"or hand out a lease of at most {plain(at_least(handed))} s for a record of "
+                 f"{lease} s (RFC 2131 §3.3)")  # fmt: skip
     elif handed is None:
-        out.print("no shorter lease would do instead: the client stretches it to its floor")
+        out.say("no shorter lease would do instead: the client would stretch or outstay it")
     if given is not None:
-        out.print(f"a grace of {plain(given)} s is {'' if outcome == 'holds' else 'not '}enough")
+        out.say(f"a grace of {plain(given)} s is {'' if outcome == 'holds' else 'not '}enough")
     return outcome
 
 
@@ -433,10 +476,10 @@ def matrix(found: Sequence[matrix_.Cell], as_json: bool) -> None:
         row = [Text(matrix_.short(cell), style=COLOUR[cell.outcome]) for cell in cells]
         sets = " or ".join(" + ".join(chosen) or "none needed" for chosen in cures[fault]) or "none"
         table.add_row(fault, *row, sets)
-    out = console() if sys.stdout.isatty() else Console(width=230, highlight=False)
+    out = Output(width=230)
     out.print(table)
-    out.print("\nholds: proved for any number of hosts; a number: steps of the shortest collision; "
-              "?: unknown (--json says what was searched)")  # fmt: skip
+    out.say("\nholds: proved for any number of hosts; a number: steps of the shortest collision; "
+             "?: unknown (--json says what was searched)")  # fmt: skip
 
 
 def profile(client: Profile, as_json: bool) -> None:
@@ -458,4 +501,6 @@ def profiles(clients: Sequence[Profile], as_json: bool) -> None:
     for client in clients:
         table.add_row(client.name, client.anchor, client.trigger, client.enforcer, client.clock,
                       client.title)  # fmt: skip
-    console().print(table)
+    out = Output()
+    out.print(table)
+    out.say("\nOne of them as a file to start from: holdover profiles NAME > my.toml")

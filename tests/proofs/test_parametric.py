@@ -287,6 +287,37 @@ def test_any_formula_is_worth_the_same(run: tuple[str, list[int]], terms: list[E
     reading = {p: member(p.sort, value) for p, value in members.items()}
     claims = [logic.read(term, reading) == here.value(term, state, members) for term in terms]
     assert says(described(logic, state), claims) == "unsat"
+    unrolled = Unrolled(SIZES, here.constants, _values(here.constants, state))
+    places = {p: unrolled.whole(int(str(value))) for p, value in members.items()}
+    read = [unrolled.read(term, places) == here.value(term, state, members) for term in terms]
+    assert says([], read) == "unsat"
+
+
+@pytest.mark.parametrize("pair", [(1, 1), (1, 2), (2, 1)], ids=str)
+def test_boundaries_are_where_they_are(pair: tuple[int, int]) -> None:
+    """`<` and `≤` differ at one instant, which is where collisions are."""
+    x, y = pair
+    left, right = (lift(value, DURATION) for value in pair)
+    for reading in (Logic({"drift": 0}), Unrolled(SIZES, {"drift": 0}, {})):
+        claims = [
+            reading.read(left < right, {}) == (x < y),
+            reading.read(left <= right, {}) == (x <= y),
+            reading.read(left == right, {}) == (x == y),
+            reading.read(left + right, {}) == x + y,
+            reading.read(left - right, {}) == x - y,
+            reading.read(left * lift(y, RATIO), {}) == x * y,
+            reading.read(left / lift(y, RATIO), {}) == Fraction(x, y),
+        ]
+        assert says([], claims) == "unsat"
+
+
+@pytest.mark.parametrize("host", range(SIZES[HOST]))
+def test_the_unrolled_quantifier_asks_every_member(host: int) -> None:
+    here = world("reference")
+    state = here.initial().but({("phase", host): "BOUND"})
+    unrolled = Unrolled(SIZES, here.constants, _values(here.constants, state))
+    assert says([], [unrolled.read(forall(h, phase[h] == "INIT"), {})]) == "sat"
+    assert says([], [unrolled.read(exists(h, phase[h] == "BOUND"), {})]) == "unsat"
 
 
 def test_the_quantifier_passes_over_none() -> None:

@@ -14,7 +14,7 @@ from holdover.model.properties import EXCLUSIVE
 from holdover.model.words import ONE, drift
 from holdover.proofs import refutation
 from holdover.proofs.realise import replay
-from holdover.proofs.refutation import collision_within, instance, prove
+from holdover.proofs.refutation import instance, prove
 from holdover.proofs.result import Outcome
 from holdover.proofs.unrolled import Words, sizes_of
 

@@ -1,0 +1,167 @@
+"""Where options stand in a message: up to three fields, and values in pieces (RFC 3396).
+
+Theory of operation.  Options stand in up to three fields, read in the order options, file, sname
+(RFC 2131 §4.1); what has the same code is one value cut into pieces (RFC 3396 §7), so that a value
+can be read only when all fields are.  `read_options` notes where each piece stands, joins the
+pieces and maps an error inside a value back to the byte it came from.  `lay_out` goes the other
+way: it takes the first of these layouts that has room: options alone, with file, with sname, with
+both; only when none has room for uncut values it cuts them at the end of a field (RFC 3396 §4:
+SHOULD NOT unless there is no choice).  The order of options is kept, so a field may be left before
+it is full.  Each byte is looked at a bounded number of times.
+
+What it does not know: the other fields of a message (`wire.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import IntFlag
+
+from holdover.reference.options import END, OVERLOAD, PAD, RELAY_INFORMATION, Options, known
+from holdover.reference.values import U8, V, Value, WireError
+
+SNAME_AT, FILE_AT, COOKIE_AT, OPTIONS_AT = 44, 108, 236, 240
+"""Where the fields begin (RFC 2131 Figure 1); each ends where the next begins."""
+
+
+class TooLargeError(ValueError):
+    """A message that has no layout within its limit."""
+
+
+class Overload(IntFlag):
+    """The fields besides `options` that hold options (RFC 2132 §9.3)."""
+
+    NONE = 0
+    FILE = 1
+    SNAME = 2
+    BOTH = 3
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+Pieces = dict[int, list[tuple[int, int]]]
+"""Where the pieces of each option's value begin and end, in the order of RFC 3396 §5."""
+
+
+def read_options(data: bytes) -> tuple[Overload, Options]:
+    """The options of a message of 240 bytes or more, and which fields besides `options` held them.
+
+    RFC 2131 §4.1: options are interpreted first, then file, then sname.
+    """
+    pieces: Pieces = {}
+    _scan(data, OPTIONS_AT, len(data), pieces)
+    use = Overload.NONE
+    if at := pieces.pop(OVERLOAD, None):
+        number = _joined(data, at, U8.read, "option 52 (overload)")
+        if not 1 <= number <= 3:
+            raise WireError(f"option 52 (overload): expected 1, 2 or 3, got {number}", at[0][0])
+        use = Overload(number)
+    if Overload.FILE in use:
+        _scan(data, FILE_AT, COOKIE_AT, pieces)
+    if Overload.SNAME in use:
+        _scan(data, SNAME_AT, FILE_AT, pieces)
+    if stray := pieces.get(OVERLOAD):
+        raise WireError("option 52 (overload): expected in the options field", stray[0][0] - 2)
+    return use, Options((code, _value(data, code, at)) for code, at in pieces.items())
+
+
+def _scan(data: bytes, at: int, end: int, pieces: Pieces) -> None:
+    """Add the pieces that one field holds (RFC 2132 §2, §3.1, §3.2)."""
+    while at < end and (code := data[at]) != END:
+        if code == PAD:
+            at += 1
+            continue
+        if at + 1 == end:
+            raise WireError(f"{known(code)}: expected a length, got the end of the field", end)
+        length, at = data[at + 1], at + 2
+        if at + length > end:
+            message = f"{known(code)}: expected {length} bytes, got {end - at} to the field's end"
+            raise WireError(message, at - 1)
+        pieces.setdefault(code, []).append((at, at + length))
+        at += length
+
+
+def _value(data: bytes, code: int, at: list[tuple[int, int]]) -> Value:
+    """The value of an option as its kind reads it."""
+    row = known(code)
+    value: Value = _joined(data, at, row.kind.read, str(row))
+    return value
+
+
+def _joined(data: bytes, at: list[tuple[int, int]], read: Callable[[bytes], V], name: str) -> V:
+    """What the pieces, joined, are read as (RFC 3396 §7); offsets are those of the message."""
+    try:
+        return read(b"".join([data[begin:end] for begin, end in at]))
+    except WireError as error:
+        raise WireError(f"{name}: {error.message}", _origin(at, error.offset)) from None
+
+
+def _origin(at: list[tuple[int, int]], offset: int) -> int:
+    """The byte of the message that stands `offset` bytes into the joined pieces."""
+    for begin, end in at:
+        if offset < end - begin:
+            return begin + offset
+        offset -= end - begin
+    return at[-1][1]
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+def lay_out(
+    options: Options, room: int, uses: Sequence[Overload]
+) -> tuple[Overload, tuple[bytes, bytes, bytes]]:
+    """The first of `uses` that has room: which it is, and the bytes of options, file and sname.
+
+    The options field has `room` bytes; of file and sname, count those that the use names.
+    Relay information is last in the options field and never in another (RFC 3046 §2.2); option 52
+    is just before it.
+    """
+    pieces = [(code, piece) for code, data in options.written() for piece in _cut(data)]
+    relay = b"".join([_tlv(*piece) for piece in pieces if piece[0] == RELAY_INFORMATION.code])
+    movable = [piece for piece in pieces if piece[0] != RELAY_INFORMATION.code]
+    for cutting in (False, True):
+        for use in uses:
+            tail = (_tlv(OVERLOAD, bytes((use,))) if use else b"") + relay + bytes((END,))
+            rooms = (
+                room - len(tail),
+                COOKIE_AT - FILE_AT - 1 if Overload.FILE in use else 0,
+                FILE_AT - SNAME_AT - 1 if Overload.SNAME in use else 0,
+            )
+            if (filled := _filled(movable, rooms, cutting=cutting)) is not None:
+                first, file, sname = filled
+                return use, (first + tail, file + bytes((END,)), sname + bytes((END,)))
+    needed = sum(len(_tlv(*piece)) for piece in pieces)
+    raise TooLargeError(f"options of {needed} bytes: no layout with {room} bytes of options field")
+
+
+def _cut(data: bytes) -> list[bytes]:
+    """A value in pieces of 255 bytes at most (RFC 3396 §6); an empty one is a piece too."""
+    return [data[at : at + 255] for at in range(0, len(data), 255)] or [data]
+
+
+def _tlv(code: int, piece: bytes) -> bytes:
+    """Code, length, value (RFC 2132 §2)."""
+    return bytes((code, len(piece))) + piece
+
+
+def _filled(
+    pieces: Sequence[tuple[int, bytes]], rooms: tuple[int, int, int], *, cutting: bool
+) -> list[bytes] | None:
+    """The fields' contents, pieces in their order, none across a boundary (RFC 3396 §5).
+
+    A piece that finds no room goes to the next field; `cutting`, the part that has room stays.
+    """
+    fields: list[list[bytes]] = [[], [], []]
+    at, left = 0, rooms[0]
+    for code, piece in pieces:
+        while (space := left - 2) < len(piece):
+            if cutting and space > 0:
+                fields[at].append(_tlv(code, piece[:space]))
+                piece = piece[space:]
+            if at == len(rooms) - 1:
+                return None
+            at, left = at + 1, rooms[at + 1]
+        fields[at].append(_tlv(code, piece))
+        left = space - len(piece)
+    return [b"".join(field) for field in fields] if rooms[0] >= 0 else None

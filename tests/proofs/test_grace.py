@@ -1,0 +1,282 @@
+"""T3: the bound is enough, nothing below it is, and a bound that forgets something is refuted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import z3
+
+from holdover.model.bound import (
+    PREMISES,
+    ZERO,
+    anchor_delay,
+    bounded,
+    granted,
+    least_grace,
+    overhang,
+    safe_grace,
+    worst_holdover,
+)
+from holdover.model.client import fastest, honoured, slowest
+from holdover.model.expr import Expr, ite
+from holdover.model.numeric import holds, seconds
+from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
+from holdover.model.properties import EXCLUSIVE
+from holdover.model.table import LEASE_TABLE, Table
+from holdover.model.words import ONE, drift, full, grace, least
+from holdover.proofs import grace as module
+from holdover.proofs.grace import (
+    OUTCOME,
+    Way,
+    lemma,
+    necessary,
+    prove,
+    run,
+    settled,
+    sufficient,
+    ways,
+)
+from holdover.proofs.invariants import OWNED
+from holdover.proofs.obligations import Obligation, by_cvc5, by_z3, obligations
+from holdover.proofs.parametric import right_within
+from holdover.proofs.result import Theorem
+from holdover.proofs.safety import numbers
+from holdover.proofs.unrolled import Unrolled
+
+WAYS = {way.name: way for way in ways()}
+
+
+@pytest.fixture(scope="module")
+def theorem() -> Theorem:
+    return prove()
+
+
+def test_t3_holds(theorem: Theorem) -> None:
+    assert {
+        check.name: (check.outcome, check.detail)
+        for check in theorem.checks
+        if (check.outcome != "holds")
+    } == {}
+    assert [check.name for check in theorem.checks] == ["sufficient", "lemma", "necessary"]
+    assert theorem.outcome == "holds"
+
+
+def test_no_row_but_the_broken_servers_is_excluded(theorem: Theorem) -> None:
+    """Everything else fires under the premises: what T3 says, it says of every row."""
+    enough = next(check for check in theorem.checks if check.name == "sufficient")
+    assert enough.data["never_fire"] == []
+    asked = {o.row for o in obligations(sufficient())}
+    missing = {action.name for action in LEASE_TABLE.actions} - asked
+    assert missing == {"forget", "forge", "rival_offer", "rival_ack"} | UNDISTURBING
+
+
+UNDISTURBING = {"mute", "unmute", "reinstate"}
+
+
+# Known numbers -----------------------------------------------------------------------------------
+
+
+def needed(profile: str | Profile, **surroundings: object) -> Fraction:
+    """The safe grace in seconds."""
+    client = load(profile) if isinstance(profile, str) else profile
+    constants = in_seconds(client, Environment(**surroundings))  # type: ignore[arg-type]
+    assert holds(bounded, constants)
+    return seconds(safe_grace, constants)
+
+
+DAY = Fraction(86400)
+PPM100 = Fraction(100, 1_000_000)
+
+
+def test_a_day_on_clocks_within_100_ppm_needs_17_seconds() -> None:
+    exact = 2 * PPM100 * DAY / (1 - PPM100)
+    assert needed("rfc2131", lease=DAY, drift=PPM100) == exact
+    assert Fraction(1728, 100) < exact < Fraction(1729, 100)
+
+
+@pytest.mark.parametrize("delay", [Fraction(1), Fraction(7, 3)])
+def test_counting_from_the_ack_adds_its_delay(delay: Fraction) -> None:
+    from_request = needed(Profile("x"), lease=DAY, drift=PPM100, delay=delay)
+    from_ack = needed(Profile("x", anchor="ACK"), lease=DAY, drift=PPM100, delay=delay)
+    assert from_ack - from_request == delay * (1 + PPM100)
+
+
+def test_perfect_clocks_and_a_prompt_client_need_none() -> None:
+    assert needed("rfc2131", lease=DAY) == 0
+
+
+def test_a_floor_adds_what_it_stretches() -> None:
+    assert needed(Profile("x", floor=Fraction(60)), lease=Fraction(20)) == 40
+    assert needed(Profile("x", floor=Fraction(60)), lease=Fraction(90)) == 0
+
+
+def test_a_margin_is_not_given_away() -> None:
+    """A client that leaves early needs no grace, and never a negative one."""
+    early = Profile("x", enforcer="KERNEL", margin=Fraction(5))
+    assert needed(early, lease=DAY) == 0
+
+
+def test_a_shortened_lease_counts_from_the_shorter() -> None:
+    both = {"lease": Fraction(100), "shortest": Fraction(30), "faults": frozenset({"shortens"})}
+    assert needed("rfc2131", **both) == 70
+
+
+def test_no_grace_suffices_where_nobody_must_answer() -> None:
+    constants = in_seconds(load("wfwg311"), Environment(acknowledge_within=None))
+    assert not holds(bounded, constants)
+    answered = in_seconds(load("wfwg311"), Environment(acknowledge_within=Fraction(600)))
+    assert holds(bounded, answered)
+    assert seconds(safe_grace, answered) == 600
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_more_drift_never_needs_less(name: str) -> None:
+    graces = [
+        seconds(safe_grace, in_seconds(load(name), Environment(drift=Fraction(n, 100))))
+        for n in (0, 1, 10, 50)
+    ]
+    assert graces == sorted(graces)
+
+
+# Sufficiency -------------------------------------------------------------------------------------
+
+WEAKER: Mapping[str, tuple[Expr, str]] = {
+    "the overhang": (anchor_delay + slowest(honoured(full)) - fastest(granted), "commit"),
+    "the anchor": (slowest(honoured(full)) + overhang - fastest(granted), "commit"),
+    "the client's drift": (anchor_delay + honoured(full) + overhang - fastest(granted), "commit"),
+    "the server's drift": (anchor_delay + slowest(honoured(full)) + overhang - granted, "commit"),
+    "the floor": (anchor_delay + slowest(full) + overhang - fastest(granted), "commit"),
+    "the shorter lease": (
+        anchor_delay + slowest(honoured(full)) + overhang - fastest(full), "prolong",
+    ),
+}  # fmt: skip
+"""Bounds that leave something out, and a row that then breaks the invariant."""
+
+
+def enough(bound: Expr, row: str) -> set[str]:
+    """What becomes of a row's obligations where the grace reaches this bound, drift being 1/10."""
+    claim = sufficient()
+    assumed = (*claim.assumptions[:-1], bound <= fastest(grace))
+    only = Table(LEASE_TABLE.variables, (LEASE_TABLE.action(row),))
+    fixed = {**claim.fixed, "drift": Fraction(1, 10)}
+    asked = replace(claim, assumptions=assumed, fixed=fixed, table=only)
+    return {by_z3(o).result for o in obligations(asked)}
+
+
+@pytest.mark.parametrize("forgotten", WEAKER)
+def test_a_bound_that_forgets_something_is_refuted(forgotten: str) -> None:
+    bound, row = WEAKER[forgotten]
+    assert enough(worst_holdover, row) == {"proved"}
+    assert enough(bound, row) == {"proved", "refuted"}
+
+
+def test_the_last_assumption_is_the_bound() -> None:
+    """What `enough` replaces."""
+    *others, last = sufficient().assumptions
+    assert last.op == "le"
+    assert last.args[0] is worst_holdover
+    assert not any(arg is worst_holdover for term in others for arg in term.args)
+
+
+def test_both_solvers_prove_the_lemma() -> None:
+    for obligation in lemma():
+        assert by_z3(obligation).result == "proved"
+        assert by_cvc5(obligation).result == "proved"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ite(worst_holdover < ZERO, ZERO, worst_holdover),
+        worst_holdover / (ONE - drift),
+        ite(worst_holdover < ZERO, ZERO, worst_holdover * (ONE - drift)),
+    ],
+    ids=["without the server's drift", "over 1 - drift", "times 1 - drift"],
+)
+def test_another_formula_for_the_grace_is_refuted(
+    wrong: Expr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "safe_grace", wrong)
+    assert "refuted" in {by_z3(obligation).result for obligation in lemma()}
+    assert least_grace() is not wrong
+
+
+# Necessity ---------------------------------------------------------------------------------------
+
+
+def test_every_anchor_and_everything_that_holds_back_is_a_way() -> None:
+    assert len(WAYS) == 80
+    for anchor in ("REQUEST", "ACK", "PROBE"):
+        of_it = [way for way in WAYS.values() if way.profile.anchor == anchor]
+        assert {way.profile.trigger for way in of_it} == {"LAPSE", "ACKNOWLEDGE", "RETRY"}
+        assert {fault for way in of_it for fault in way.faults} == {
+            "mutes", "freezes", "crashes", "steps", "shortens",
+        }  # fmt: skip
+
+
+SOME = [name for number, name in enumerate(WAYS) if number % 9 == 0]
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_both_solvers_prove_necessity(name: str) -> None:
+    exists, premises = necessary(WAYS[name])
+    assert by_z3(exists).result == by_cvc5(exists).result == "proved"
+    assert by_z3(premises).result == "refuted"
+
+
+def run_with(way: Way, relation: Expr) -> tuple[list[object], object]:
+    """T3's premises with another relation of grace and bound; and that the run exists."""
+    path = run(way)
+    if not way.profile.probes:
+        path.take("bind", h=1, a=0, m=0, skew=ZERO)
+    bad = OWNED if way.profile.probes else EXCLUSIVE
+    start = Unrolled(path.sizes, path.fixed, path.start)
+    assumed = (*numbers(), *PREMISES, bounded, *way.assumptions(), relation)
+    premises = [start.read(term, {}) for term in assumed]
+    for length in (full, least, grace, honoured(full)):
+        premises += right_within(start.read(length, {}))
+    ends_badly = z3.Not(path.here.read(bad.term, {}))
+    return premises, z3.And([*(guard for _, guard in path.conditions), ends_badly])
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_at_the_bound_the_run_is_gone(name: str) -> None:
+    """Not a hair of slack: what exists for every grace below the bound does not at the bound."""
+    way = WAYS[name]
+    below, exists = run_with(way, fastest(grace) < worst_holdover)
+    assert by_z3(Obligation("", name, "below", (*below, z3.Not(exists)))).result == "proved"
+    at, exists = run_with(way, fastest(grace) == worst_holdover)
+    assert by_z3(Obligation("", name, "premises", tuple(at))).result == "refuted"
+    assert by_z3(Obligation("", name, "at", (*at, exists))).result == "proved"
+
+
+def test_a_run_is_under_the_guards_of_all_its_rows() -> None:
+    """Were a guard left out, the run would be allowed to be impossible."""
+    way = WAYS["REQUEST anchor, late process"]
+    path = run(way)
+    taken = {name for name, _ in path.conditions}
+    assert {"commit", "bind", "renew", "rebind", "reuse", "tick"} <= taken
+    assert [row.name for row, _ in path.rows][-1] == "reuse"
+    for action, _ in path.rows:
+        assert sum(name == action.name for name, _ in path.conditions) >= len(action.when)
+
+
+# Verdicts ----------------------------------------------------------------------------------------
+
+
+def fact(formula: object) -> Obligation:
+    return Obligation("", "fact", "fact", (formula,))
+
+
+def test_premises_without_a_model_make_a_check_unknown() -> None:
+    impossible, possible = fact(z3.BoolVal(False)), fact(z3.BoolVal(True))
+    assert settled("", "", [(impossible, possible)], ("z3",)).outcome == "holds"
+    vacuous = settled("", "", [(impossible, impossible)], ("z3",))
+    assert vacuous.outcome == "unknown"
+    assert "nothing satisfies its premises" in vacuous.detail
+    assert settled("", "", [(possible, None)], ("z3", "cvc5")).outcome == "violated"
+    assert settled("", "", [], ("z3",)).outcome == "unknown"
+    assert OUTCOME["unknown"] == "unknown"

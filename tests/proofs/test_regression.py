@@ -1,0 +1,139 @@
+"""T4: the fix changes one thing; a second change, planted, is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from holdover.model import explore as explorer
+from holdover.model.expr import Action
+from holdover.model.finite import Instance
+from holdover.model.profile import Profile, load
+from holdover.model.table import LEASE_TABLE, Table
+from holdover.model.words import notice
+from holdover.proofs import regression
+from holdover.proofs.regression import instance, notice_kept, projection, prove, same_behaviour
+
+SMALL = (1, 1, 1)
+
+
+def test_t4_holds() -> None:
+    theorem = prove()
+    assert [(check.name, check.outcome) for check in theorem.checks] == [
+        ("1x1x1", "holds"), ("1x2x1", "holds"), ("2x1x1", "holds"), ("told", "holds"),
+    ]  # fmt: skip
+    assert theorem.outcome == "holds"
+
+
+def test_only_the_address_and_the_ends_of_a_lapsed_lease_are_left_out() -> None:
+    model = instance("wfwg311", (2, 1, 1))
+    kept = dict(projection(model))
+    names = [variable.name for variable, _ in model.slots]
+    assert {names[place] for place in range(len(names)) if place not in kept} == {"holds"}
+    conditional = {names[place] for place, condition in kept.items() if condition is not None}
+    assert conditional == {"lease_end", "kernel_end", "stepped"}
+
+
+# Planted differences -----------------------------------------------------------------------------
+
+
+def another(change: Callable[[Profile], Profile]) -> Callable[[str], Profile]:
+    """The profiles, but the fixed client is changed in one more respect."""
+    return lambda name: change(load(name)) if name == "wfwg311-fixed" else load(name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sizes"),
+    [
+        ({"checks_xid": False}, (1, 1, 2)),
+        ({"anchor": "ACK"}, SMALL),
+        ({"dialog": False}, SMALL),
+        ({"releases": True}, SMALL),
+        ({"floor": load("rfc2131").floor + 5400}, SMALL),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_another_difference_of_the_fixed_client_is_seen(
+    changes: dict[str, object], sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regression, "ENVIRONMENT", replace(regression.ENVIRONMENT, delay=DELAY))
+    assert same_behaviour(sizes).outcome == "holds"
+    changed = another(lambda profile: replace(profile, **changes))  # type: ignore[arg-type]
+    monkeypatch.setattr(regression, "load", changed)
+    assert same_behaviour(sizes).outcome == "violated"
+
+
+DELAY = regression.TICK
+"""Replies take up to a tick here: else nothing tells an anchor, and no stale reply is about."""
+
+
+def without_notice(row: Action) -> Action:
+    """A lapse that nobody is told of."""
+    return replace(row, then=tuple(e for e in row.then if e.variable is not notice))
+
+
+def planted(
+    plant: Callable[[Action], Action], row: str, profile: str, sizes: tuple[int, int, int]
+) -> Instance:
+    """T4's configuration; the fixed client's table has another row."""
+    model = instance(profile, sizes)
+    if profile != "wfwg311-fixed":
+        return model
+    actions = tuple(plant(a) if a.name == row else a for a in LEASE_TABLE.actions)
+    return Instance(Table(LEASE_TABLE.variables, actions), model.constants, model.bounds)
+
+
+def test_a_fix_that_loses_the_notice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Releasing before the dialog must not mean releasing without it."""
+    monkeypatch.setattr(regression, "instance", partial(planted, without_notice, "lapse"))
+    assert same_behaviour(SMALL).outcome == "violated"
+    assert notice_kept(SMALL).outcome == "violated"
+
+
+def test_time_that_passes_before_the_notice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def patient(row: Action) -> Action:
+        return replace(row, when=row.when[:1])
+
+    monkeypatch.setattr(regression, "instance", partial(planted, patient, "tick"))
+    assert notice_kept(SMALL).outcome == "violated"
+
+
+def test_a_notice_that_is_taken_back_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silences(row: Action) -> Action:
+        lost = next(e for e in LEASE_TABLE.action("acknowledge").then if e.variable is notice)
+        return replace(row, then=(*row.then, lost))
+
+    monkeypatch.setattr(regression, "instance", partial(planted, silences, "discover"))
+    assert notice_kept(SMALL).outcome == "violated"
+
+
+def test_states_that_the_projection_should_not_join_are_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Leave out what the client acts upon, and one view has two behaviours."""
+    monkeypatch.setattr(regression, "ERASED", ("holds", "notice"))
+    check = same_behaviour(SMALL)
+    assert check.outcome == "violated"
+    assert check.detail == "states of equal projection differ"
+
+
+# Unknown -----------------------------------------------------------------------------------------
+
+
+def test_a_search_that_is_cut_off_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = 100 * explorer.bytes_per_state(instance("wfwg311", SMALL))
+    cut_off = partial(explorer.explore, memory=memory)
+    monkeypatch.setattr(regression, "explore", cut_off)
+    assert same_behaviour(SMALL).outcome == "unknown"
+    assert notice_kept(SMALL).outcome == "unknown"
+
+
+def test_no_lapse_tells_nothing_of_the_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(row: Action) -> Action:
+        return replace(row, when=(*row.when, ~row.when[0]))
+
+    monkeypatch.setattr(regression, "instance", partial(planted, never, "lapse"))
+    assert notice_kept(SMALL).outcome == "unknown"
