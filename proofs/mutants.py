@@ -366,12 +366,12 @@ FACTS = (
         forall(h, (phase[h] == "PROBING").implies(holds[h] == NO_ADDRESS)),
     ),
     Property(
-        "asked while asking", "RFC 2131 §4.4.1",
+        "only an exchange has a request time", "RFC 2131 §4.4.1",
         "only an exchange that waits for its ACK has a time of its request",
         forall(h, (first_ask(h) | renewing(h)) | (asked[h] == UNSET)),
     ),
     Property(
-        "wanted under a lease", "RFC 2131 §4.3.2",
+        "who has selected nothing wants nothing", "RFC 2131 §4.3.2",
         "a client wants no address before it has selected one",
         forall(h, is_in(phase[h], "INIT", "SELECTING").implies(wants[h] == NO_ADDRESS)),
     ),
@@ -381,7 +381,7 @@ FACTS = (
         forall(h, (process[h] == "DEAD").implies(is_in(phase[h], "INIT", "INIT_REBOOT"))),
     ),
     Property(
-        "withheld from all", "RFC 2131 §4.3.3",
+        "nobody owns a withheld address", "RFC 2131 §4.3.3",
         "a withheld address is nobody's",
         forall(a, withheld[a].implies(owner[a] == NOBODY)),
     ),

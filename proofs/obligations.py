@@ -156,8 +156,18 @@ def firing(case: Case) -> Iterator[Obligation]:
             yield Obligation(case.name, action.name, "fires", (*before, *allowed))
 
 
+def check_same_premises(together: Sequence[Obligation]) -> None:
+    """ValueError if obligations that are asked together have different premises."""
+    first = together[0].assertions[:-1]
+    for obligation in together:
+        same = zip(first, obligation.assertions[:-1], strict=True)
+        if not all(mine.eq(other) for mine, other in same):
+            raise ValueError(f"{obligation.name} has premises of its own")
+
+
 def z3_answers(together: Sequence[Obligation]) -> list[Answer]:
     """Z3's answers to obligations that differ in their last assertion only."""
+    check_same_premises(together)
     solver = z3.Solver()
     solver.set("timeout", TIMEOUT_MS)
     solver.add(*together[0].assertions[:-1])
@@ -176,6 +186,7 @@ def z3_answers(together: Sequence[Obligation]) -> list[Answer]:
 
 def cvc5_answers(together: Sequence[Obligation]) -> list[Answer]:
     """cvc5's answers to the same as SMT-LIB text, so that text is what it is asked."""
+    check_same_premises(together)
     start = time.perf_counter()
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("tlimit-per", str(TIMEOUT_MS))
@@ -187,9 +198,12 @@ def cvc5_answers(together: Sequence[Obligation]) -> list[Answer]:
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, script(parts, rounds=True), "obligations")
     symbols = parser.getSymbolManager()
     said = []
-    while not (command := parser.nextCommand()).isNull():
-        if answer := str(command.invoke(solver, symbols)).strip():
-            said.append(answer)
+    try:
+        while not (command := parser.nextCommand()).isNull():
+            if answer := str(command.invoke(solver, symbols)).strip():
+                said.append(answer)
+    except RuntimeError as error:  # what cvc5 cannot parse it has not decided
+        said.append(f"error: {error}")
     if len(said) != len(together):
         said = ["unknown"] * len(together)
     each = (time.perf_counter() - start) / len(together)

@@ -138,6 +138,9 @@ def clock_bound(term: Expr) -> Term | None:
     divisor = term.args[1] if term.op == "div" else None
     if not isinstance(divisor, Expr):
         return None
+    rate = divisor.args[1]
+    if not isinstance(rate, Expr) or rate.args != ("drift",):
+        raise ValueError("only lengths over 1 - drift or 1 + drift have a quotient")
     return {"sub": SLOWEST, "add": FASTEST}[divisor.op]
 
 

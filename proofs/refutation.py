@@ -14,7 +14,7 @@ from typing import Any
 
 import z3
 
-from holdover.model.explore import explore
+from holdover.model.explore import Trace, explore
 from holdover.model.finite import Instance, Label, bounds_for
 from holdover.model.profile import Environment, in_ticks, load
 from holdover.model.properties import EXCLUSIVE
@@ -107,12 +107,16 @@ def collision_within(model: Instance, depth: int) -> tuple[str, list[Label] | No
     return answer, [model.labels[number] for number in numbers]
 
 
+def explored(model: Instance) -> Trace | None:
+    """The explorer's shortest collision."""
+    return explore(model, (EXCLUSIVE,), stop=True).violations.get("exclusive")
+
+
 def prove(progress: Progress = silent) -> Theorem:
     """T1's checks."""
     model = instance()
     progress("T1: exploring")
-    seen = explore(model, (EXCLUSIVE,), stop=True)
-    found = seen.violations.get("exclusive")
+    found = explored(model)
     if found is None:
         none = Check("explorer", "the explorer finds a collision", "violated")
         return Theorem("T1", TITLE, (none,))

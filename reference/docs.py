@@ -5,7 +5,8 @@
 default) exits 1 and lists the files that would change.  A file that is all generated is a title and
 one region.  The output depends on the model alone: no dates, no machine, no order of a set.
 
-Generators are in `pages.py`.  Regions are looked for in README.md and in docs/ below the root.
+Generators are in `pages.py` (the model) and `proof_pages.py` (proofs and searches).  Regions are
+looked for in README.md and in docs/ below the root.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from pathlib import Path
 
 import click
 
-from holdover.reference.pages import GENERATORS
+from holdover.reference import pages, proof_pages
+
+GENERATORS = {**pages.GENERATORS, **proof_pages.GENERATORS}
+"""Region name to generator."""
 
 Generators = Mapping[str, Callable[[], str]]
 
