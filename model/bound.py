@@ -35,7 +35,7 @@ process_acts = (
 )
 kernel_acts = (enforcer == "KERNEL") & ~suspends & ~(steps & (clock == "WALL") & restarts)
 anchor_is_bounded = (checks_xid & ((anchor == "REQUEST") | ~(freezes & thaws))) | (
-    ~checks_xid & ~freezes & ~releases & ~probes
+    ~checks_xid & ~(freezes & (thaws | restarts)) & ~releases & ~probes
 )
 
 process_overhang = (

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import cache
 from itertools import groupby
 
-from holdover.model.bound import bounded, overhang, safe_grace, worst_holdover
 from holdover.model.manifest import configurations
 from holdover.model.named import in_words
 from holdover.model.prose import text
@@ -62,15 +61,6 @@ def obligations_t3() -> str:
     count = sum(1 for _ in obligations(grace.sufficient()))
     rows = [(way.name, str(len(grace.run(way).rows))) for way in grace.ways()]
     return f"Sufficiency has {count} obligations.\n\n" + table(("way to hold back", "steps"), rows)
-
-
-def bound_formula() -> str:
-    """The bound's terms."""
-    named = (("bounded", bounded), ("overhang", overhang), ("worst holdover", worst_holdover),
-             ("safe grace", safe_grace))  # fmt: skip
-    return "\n\n".join(
-        f"**{name}**\n\n```text\n{text(term, in_words())}\n```" for name, term in named
-    )
 
 
 def collision_t1() -> str:
@@ -141,7 +131,6 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "chart-wfwg311": chart_wfwg311,
     "configurations": pinned,
     "invariant": invariant,
-    "bound-formula": bound_formula,
     "obligations-t2": obligations_t2,
     "obligations-t3": obligations_t3,
     "collision-t1": collision_t1,
