@@ -31,6 +31,9 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 T = TypeVar("T")
 
+NO_ADDRESS = IPv4Address("0.0.0.0")
+"""An empty address field (RFC 2131 §2), the sender of a client without address (§4.1)."""
+
 
 class WireError(ValueError):
     """Bytes that are not what they should be.
@@ -46,6 +49,13 @@ class WireError(ValueError):
 
     def __str__(self) -> str:
         return f"byte {self.offset}: {self.message}"
+
+
+def expect(data: bytes, start: int, size: int, what: str) -> None:
+    """WireError where fewer than `size` bytes are left at `start`."""
+    if len(data) - start < size:
+        got = max(len(data) - start, 0)
+        raise WireError(f"expected {what} of {size} bytes, got {got}", len(data))
 
 
 class MessageType(IntEnum):

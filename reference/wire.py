@@ -28,7 +28,7 @@ from ipaddress import IPv4Address
 
 from holdover.reference.layout import COOKIE_AT, OPTIONS_AT, Overload, lay_out, read_options
 from holdover.reference.options import MAXIMUM_MESSAGE_SIZE, MESSAGE_TYPE, PAD, Option, Options
-from holdover.reference.values import MessageType, V, WireError
+from holdover.reference.values import NO_ADDRESS, MessageType, V, WireError
 
 COOKIE = bytes((99, 130, 83, 99))
 """RFC 2131 §3, RFC 2132 §2."""
@@ -53,8 +53,6 @@ USUAL_SIZE = 576 - HEADERS
 
 LARGEST_SIZE = 0xFFFF - HEADERS
 """What one UDP datagram over IPv4 can hold."""
-
-NO_ADDRESS = IPv4Address(0)
 
 
 class Op(IntEnum):

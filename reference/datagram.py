@@ -1,0 +1,246 @@
+"""The raw path: Ethernet frames with UDP over IPv4, or ARP, for a host without an address.
+
+Theory of operation.  A client that has no address, or has just removed it, cannot use the kernel's
+UDP: it builds whole frames and reads whole frames (RFC 2131 §2, §4.1), and it speaks ARP for itself
+(RFC 5227).  `decode_frame` reads whatever comes from the link: a UDP datagram and an ARP packet in
+full; of other IPv4 packets the header, since a packet from an address is a use of it; anything else
+as bytes.  A frame that claims to be one of the first three and is not raises WireError, whose
+offset counts from the start of the frame.
+
+What is refused: another IP version; lengths that contradict each other or the number of bytes; a
+wrong header or UDP checksum; a UDP datagram in fragments, when it is asked for (a DHCP message may
+not need more than 576 bytes, and reassembly is unbounded work; `decode_frame` returns a fragment as
+a packet); ARP as `arp.py` says.
+
+What is tolerated: bytes after the IPv4 packet (Ethernet padding to 60 bytes, a trailer), bytes
+after the UDP datagram inside the packet (Linux cuts them off too), IPv4 options (skipped), UDP
+checksum 0, which means none (RFC 768), and one that is *pending*: on a veth, or in a capture on the
+sending host, the kernel leaves the checksum to a network card that may not exist, and the field
+holds the sum of the pseudo header alone.  Refusing that makes a client deaf in every container;
+accepting it lets two of 65,536 corruptions through instead of one.
+
+What it does not know: VLAN tags, link types other than Ethernet, which address is ours.  RFC 768,
+791, 826, 894 and 1071 are cited from memory; no copy stands in `rfc/`.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address
+
+from holdover.reference.arp import (
+    ARP_TYPE,
+    IPV4_TYPE,
+    Arp,
+    check_hardware,
+    decode_arp,
+    encode_arp,
+)
+from holdover.reference.values import WireError, expect
+
+SERVER_PORT, CLIENT_PORT = 67, 68
+"""RFC 2131 §4.1."""
+
+EVERYONE = b"\xff" * 6
+"""The link-layer broadcast address (RFC 2131 §4.1)."""
+
+ALL_HOSTS = IPv4Address("255.255.255.255")
+"""Destination of a broadcast; a client without address sends from NO_ADDRESS (RFC 2131 §4.1)."""
+
+ETHERNET = struct.Struct("!6s 6s H")
+IPV4 = struct.Struct("!2B 3H 2B H 4s 4s")
+UDP = struct.Struct("!4H")
+
+UDP_PROTOCOL = 17
+TTL = 64
+DONT_FRAGMENT, FRAGMENT = 0x4000, 0x3FFF
+"""The flag, and the bits that a whole packet has not: more fragments, offset (RFC 791 §3.1)."""
+
+
+class Checksum(Enum):
+    """What a UDP checksum said about its datagram."""
+
+    VERIFIED = "verified"
+    ABSENT = "absent"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True)
+class Datagram:
+    """A UDP datagram over IPv4."""
+
+    source: IPv4Address
+    destination: IPv4Address
+    source_port: int
+    destination_port: int
+    payload: bytes
+    checksum: Checksum = Checksum.VERIFIED
+
+
+@dataclass(frozen=True)
+class Packet:
+    """An IPv4 packet that is no whole UDP datagram."""
+
+    source: IPv4Address
+    destination: IPv4Address
+    protocol: int
+    fragment: bool
+
+
+@dataclass(frozen=True)
+class Other:
+    """What a frame holds that is neither IPv4 nor ARP."""
+
+    ethertype: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An Ethernet frame without preamble and check sequence (RFC 894)."""
+
+    destination: bytes
+    source: bytes
+    content: Datagram | Packet | Arp | Other
+
+    def __post_init__(self) -> None:
+        check_hardware(self.destination, self.source)
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+def encode_frame(destination: bytes, source: bytes, content: Datagram | Arp) -> bytes:
+    """RFC 894, RFC 826: addresses, EtherType, content; padding to 60 bytes is the card's."""
+    check_hardware(destination, source)
+    if isinstance(content, Arp):
+        return ETHERNET.pack(destination, source, ARP_TYPE) + encode_arp(content)
+    return ETHERNET.pack(destination, source, IPV4_TYPE) + encode_datagram(content)
+
+
+def encode_datagram(datagram: Datagram) -> bytes:
+    """RFC 791 §3.1, RFC 768: headers and payload; ValueError where they do not fit.
+
+    RFC 791 leaves identification and fragmentation to the sender: we forbid the latter, so that the
+    former may be 0.
+    """
+    length = UDP.size + len(datagram.payload)
+    if IPV4.size + length > 0xFFFF:
+        raise ValueError(f"payload: {len(datagram.payload)} bytes do not fit into a datagram")
+    ports = datagram.source_port, datagram.destination_port
+    if any(not 0 <= port <= 0xFFFF for port in ports):
+        raise ValueError(f"ports {ports}: expected 0 to 65535")
+    source, destination = datagram.source.packed, datagram.destination.packed
+    pseudo = _pseudo_header(source, destination, length)
+    if datagram.checksum is Checksum.ABSENT:
+        check = 0
+    elif datagram.checksum is Checksum.PENDING:
+        check = sum16(pseudo)
+    else:
+        # RFC 768: a checksum that is zero is sent as all ones, since zero means none.
+        bare = UDP.pack(*ports, length, 0)
+        check = checksum(pseudo + bare + datagram.payload) or 0xFFFF
+    head = 0x45, 0, IPV4.size + length, 0, DONT_FRAGMENT, TTL, UDP_PROTOCOL
+    bare = IPV4.pack(*head, 0, source, destination)
+    return (
+        IPV4.pack(*head, checksum(bare), source, destination)
+        + UDP.pack(*ports, length, check)
+        + datagram.payload
+    )
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def decode_frame(data: bytes) -> Frame:
+    """The frame, and what it holds (RFC 894)."""
+    expect(data, 0, ETHERNET.size, "an Ethernet header")
+    destination, source, ethertype = ETHERNET.unpack_from(data)
+    content: Datagram | Packet | Arp | Other
+    if ethertype == ARP_TYPE:
+        content = decode_arp(data, ETHERNET.size)
+    elif ethertype == IPV4_TYPE:
+        content = decode_packet(data, ETHERNET.size)
+        if content.protocol == UDP_PROTOCOL and not content.fragment:
+            content = decode_datagram(data, ETHERNET.size)
+    else:
+        content = Other(ethertype, data[ETHERNET.size :])
+    return Frame(destination, source, content)
+
+
+def decode_packet(data: bytes, start: int = 0) -> Packet:
+    """The header of the IPv4 packet at `start` (RFC 791 §3.1)."""
+    return _packet(data, start)[0]
+
+
+def decode_datagram(data: bytes, start: int = 0) -> Datagram:
+    """The UDP datagram in the IPv4 packet at `start` (RFC 768)."""
+    packet, at, end = _packet(data, start)
+    if packet.protocol != UDP_PROTOCOL:
+        raise WireError(f"expected protocol 17 (UDP), got {packet.protocol}", start + 9)
+    if packet.fragment:
+        raise WireError("expected a whole packet, got a fragment", start + 6)
+    if end - at < UDP.size:
+        raise WireError(f"expected {UDP.size} bytes of UDP header, got {end - at}", start + 2)
+    source_port, destination_port, length, check = UDP.unpack_from(data, at)
+    if not UDP.size <= length <= end - at:
+        raise WireError(f"expected a UDP length of 8 to {end - at}, got {length}", at + 4)
+    pseudo = _pseudo_header(packet.source.packed, packet.destination.packed, length)
+    if not check:
+        verdict = Checksum.ABSENT
+    elif sum16(pseudo + data[at : at + length]) == 0xFFFF:
+        verdict = Checksum.VERIFIED
+    elif check == sum16(pseudo):
+        verdict = Checksum.PENDING
+    else:
+        raise WireError(f"UDP checksum {check:#06x} is wrong", at + 6)
+    payload = data[at + UDP.size : at + length]
+    return Datagram(
+        packet.source, packet.destination, source_port, destination_port, payload, verdict
+    )
+
+
+def _packet(data: bytes, start: int) -> tuple[Packet, int, int]:
+    """The packet's header, and where what it carries begins and ends."""
+    expect(data, start, IPV4.size, "an IPv4 header")
+    first, _, total, _, fragment, _, protocol, _, source, destination = IPV4.unpack_from(
+        data, start
+    )
+    if first >> 4 != 4:
+        raise WireError(f"expected IP version 4, got {first >> 4}", start)
+    size = first % 16 * 4
+    if size < IPV4.size:
+        raise WireError(f"expected an IPv4 header of 20 bytes or more, got {size}", start)
+    expect(data, start, size, "an IPv4 header")
+    if not size <= total <= len(data) - start:
+        most = len(data) - start
+        raise WireError(f"expected an IPv4 length of {size} to {most}, got {total}", start + 2)
+    if sum16(data[start : start + size]) != 0xFFFF:
+        raise WireError("IPv4 header checksum is wrong", start + 10)
+    packet = Packet(
+        IPv4Address(source), IPv4Address(destination), protocol, bool(fragment & FRAGMENT)
+    )
+    return packet, start + size, start + total
+
+
+# Sums --------------------------------------------------------------------------------------------
+
+
+def sum16(data: bytes) -> int:
+    """The ones' complement sum of 16-bit words, an odd byte padded with zero (RFC 1071 §1)."""
+    padded = data + bytes(len(data) % 2)
+    # 2^16 is 1 modulo 2^16 - 1: the sum is the remainder, with 0xffff for a multiple that is not 0.
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    return total and (total - 1) % 0xFFFF + 1
+
+
+def checksum(data: bytes) -> int:
+    """The complement of the sum (RFC 791 §3.1, RFC 768, RFC 1071)."""
+    return sum16(data) ^ 0xFFFF
+
+
+def _pseudo_header(source: bytes, destination: bytes, length: int) -> bytes:
+    """What a UDP checksum covers besides the datagram (RFC 768)."""
+    return source + destination + struct.pack("!2H", UDP_PROTOCOL, length)
