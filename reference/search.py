@@ -181,4 +181,8 @@ def _write_graph(seen: Exploration, path: Path) -> None:
     if path.suffix == ".dot":
         path.write_text(picture.source, encoding="utf-8")
     else:
-        path.write_bytes(picture.pipe(format="svg"))
+        # Not `picture.pipe`: it breaks at a `dot` that ends before it has read everything.
+        drawn = subprocess.run(
+            ["dot", "-Tsvg"], input=picture.source.encode(), capture_output=True, check=True
+        )
+        path.write_bytes(drawn.stdout)

@@ -1,0 +1,121 @@
+"""The claims of the specification: all there, and a wrong or failing one is never *as stated*."""
+
+import os
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from holdover.model.manifest import configurations
+from holdover.model.profile import builtin_names
+from holdover.proofs import claims
+from holdover.proofs.claims import Claim, Result, check, check_all, pinned, stated
+from holdover.proofs.result import Check, Outcome
+
+SERVER_FORGETS = Claim("pinned", "server forgets", "pinned", 1)
+WFWG311 = Claim("profile", "wfwg311", "profile", 1)
+SEARCH = next(c for c in configurations() if c.name == SERVER_FORGETS.name)
+CRASHING = Claim("T9", "no such theorem", "T9", 1)
+
+
+def test_claims_cover_theorems_profiles_and_pinned_searches() -> None:
+    found = Counter(claim.group for claim in claims.claims())
+    assert set(found) == {"T1", "T2", "T3", "T4", "T5", "profile", "pinned"}
+    assert found["profile"] == len(builtin_names())
+    assert found["pinned"] == len(configurations())
+    assert set(claims.SAFE) <= set(builtin_names())
+
+
+def test_claims_are_in_the_order_of_the_report() -> None:
+    groups = [claim.group for claim in claims.claims()]
+    assert groups == sorted(groups, key=list(dict.fromkeys(groups)).index)
+
+
+@pytest.mark.parametrize("name", ["wfwg311", "dhcpcd"])
+def test_violated_profile_that_is_stated_to_be_is_as_stated(name: str) -> None:
+    found = stated(name, ("z3",))
+    assert (found.outcome, found.says) == ("holds", f"{name} is violated")
+    assert found.detail.startswith("violated: ")
+
+
+def test_safe_profile_is_as_stated() -> None:
+    found = stated("wfwg311-fixed", ("z3",))
+    assert (found.outcome, found.says) == ("holds", "wfwg311-fixed holds")
+    assert found.detail.startswith("holds: theorem T3")
+
+
+@pytest.mark.parametrize(
+    ("safe", "name", "says", "detail"),
+    [
+        (("wfwg311",), "wfwg311", "wfwg311 holds", "violated: "),
+        ((), "rfc2131", "rfc2131 is violated", "holds: "),
+    ],
+)
+def test_wrong_expectation_is_not_as_stated(
+    monkeypatch: pytest.MonkeyPatch, safe: tuple[str, ...], name: str, says: str, detail: str
+) -> None:
+    monkeypatch.setattr(claims, "SAFE", safe)
+    (found,) = check(Claim("profile", name, "profile", 1))
+    assert (found.outcome, found.says) == ("violated", says)
+    assert found.detail.startswith(detail)
+
+
+def test_pinned_search_shows_its_numbers() -> None:
+    found, c = pinned("server forgets"), SEARCH
+    assert found.outcome == "holds"
+    assert found.detail == f"{c.states} states, {c.steps} steps, depth {c.depth}"
+
+
+def test_changed_pinned_number_is_not_as_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = [replace(c, states=c.states + 1) for c in configurations()]
+    monkeypatch.setattr(claims, "configurations", lambda: wrong)
+    found = pinned("server forgets")
+    assert (found.outcome, found.detail) == (
+        "violated",
+        f"states: {SEARCH.states}, pinned {SEARCH.states + 1}",
+    )
+
+
+# Side by side -----------------------------------------------------------------------------------
+
+
+def test_results_come_in_the_given_order_and_each_is_counted() -> None:
+    todo = [WFWG311, SERVER_FORGETS]
+    counted: list[tuple[int, int]] = []
+    found = check_all(todo, 2, progress=lambda done, of, what: counted.append((done, of)))
+    assert [result.claim for result in found] == todo
+    assert [result.outcome for result in found] == ["holds", "holds"]
+    assert counted == [(1, 2), (2, 2)]
+
+
+def test_crashing_check_is_unknown_and_the_others_are_checked() -> None:
+    crashed, fine = check_all([CRASHING, SERVER_FORGETS], 1)
+    assert crashed.outcome == "unknown"
+    assert crashed.checks[0].detail == "the check failed: KeyError('T9')"
+    assert fine.outcome == "holds"
+
+
+def test_dying_process_leaves_its_claim_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "check", die)
+    (found,) = check_all([WFWG311], 1)
+    assert found.outcome == "unknown"
+    assert "BrokenProcessPool" in found.checks[0].detail
+
+
+def die(claim: Claim, solvers: object) -> list[Check]:
+    """What a process does that runs out of memory."""
+    os._exit(9)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "whole"),
+    [
+        (["holds", "holds"], "holds"),
+        (["holds", "unknown"], "unknown"),
+        (["unknown", "violated"], "violated"),
+        ([], "unknown"),
+    ],
+)
+def test_claim_is_as_good_as_its_worst_check(outcomes: list[Outcome], whole: Outcome) -> None:
+    checks = tuple(Check("c", "says", outcome) for outcome in outcomes)
+    assert Result(WFWG311, checks).outcome == whole

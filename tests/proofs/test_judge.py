@@ -1,0 +1,172 @@
+"""The verdict: a proof first, else a collision that is real in seconds, never a pass by default."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+import pytest
+
+from holdover.model.concrete import Binding, State, World
+from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
+from holdover.model.properties import EXCLUSIVE, Property
+from holdover.model.story import Event
+from holdover.model.table import LEASE_TABLE
+from holdover.proofs import obligations
+from holdover.proofs.claims import SAFE
+from holdover.proofs.invariants import OWNED
+from holdover.proofs.judge import STANDARD, Judgement, Size, judge
+from holdover.proofs.obligations import Answer, Obligation
+from holdover.proofs.unrolled import sizes_of
+
+VIOLATED = tuple(name for name in builtin_names() if name not in SAFE)
+TIGHT = Profile("tight", anchor="ACK", late=Fraction(1))
+"""With a delay of one second it needs a grace of two; in ticks, two of them are more than one."""
+
+
+@cache
+def judged(name: str) -> Judgement:
+    return judge(load(name))
+
+
+def wanted(profile: Profile) -> Property:
+    return OWNED if profile.probes else EXCLUSIVE
+
+
+def in_exact_seconds(event: Event, passed: Fraction, constants: dict[str, object]) -> Binding:
+    """An edge's parameters; clocks are perfect here, so a skew is none at all."""
+    given = {"length": constants["full"], "skew": Fraction(0), "passing": passed}
+    label = event.label
+    return [
+        value if p.sort.indexes else given[str(p.args[0])]  # type: ignore[misc]
+        for p, value in zip(label.action.given, label.binding, strict=True)
+    ]
+
+
+def replayed(found: Judgement, environment: Environment = STANDARD) -> tuple[World, State]:
+    """The run, step by step by the definition of the table, in exact seconds."""
+    constants = in_seconds(found.profile, environment)
+    world = World(LEASE_TABLE, constants, sizes_of(2, 1, 1))
+    state = world.initial()
+    for event in found.run:
+        binding = in_exact_seconds(event, event.time - state.now, constants)
+        state = world.step(state, event.label.action, binding)
+        assert state.now == event.time
+        shown = [state["holds", host] for host in range(2)]
+        assert [None if a is None else f"a{int(str(a)) + 1}" for a in shown] == list(event.holding)
+    return world, state
+
+
+@pytest.mark.parametrize("name", VIOLATED)
+def test_collision_is_a_run_in_exact_seconds(name: str) -> None:
+    found = judged(name)
+    assert (found.outcome, found.unit, found.proof) == ("violated", "s", None)
+    world, end = replayed(found)
+    assert not world.holds(wanted(found.profile).term, end)
+    holders = [host for host in range(2) if end["holds", host] is not None]
+    if found.profile.probes:
+        (holder,) = holders
+        assert end["owner", 0] != holder
+    else:
+        assert holders == [0, 1]
+        assert not end["asleep", 0]
+        assert not end["asleep", 1]
+
+
+@pytest.mark.parametrize("name", VIOLATED)
+def test_collision_is_a_first_one(name: str) -> None:
+    """Up to the last step nobody has come to harm."""
+    found = judged(name)
+    world, before = replayed(replace(found, run=found.run[:-1]))
+    assert world.holds(wanted(found.profile).term, before)
+
+
+@pytest.mark.parametrize("name", VIOLATED)
+def test_reuse_comes_after_the_server_lease_end_only(name: str) -> None:
+    """Harm is done by the client alone: the server kept to its record of 3600 s."""
+    reuse = next(event for event in judged(name).run if event.action == "reuse")
+    assert reuse.time > 3600
+
+
+@pytest.mark.parametrize("name", VIOLATED)
+def test_reason_counts_the_steps_but_not_the_passing_of_time(name: str) -> None:
+    found = judged(name)
+    steps = [event for event in found.run if event.action != "tick"]
+    end = "given away while held" if found.profile.probes else "two hosts hold one address"
+    assert found.reason == f"{end} after {len(steps)} steps"
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_proof_comes_first_and_nothing_is_searched(name: str) -> None:
+    found = judged(name)
+    assert found.outcome == "holds"
+    assert found.proof is not None
+    assert found.proof.proved
+    assert (found.states, found.run) == (0, ())
+    assert found.reason.startswith("theorem T3, any number of hosts and addresses")
+    assert found.grace == found.worst == 0
+
+
+def test_drift_collides_between_the_ends_on_fast_and_slow_clocks() -> None:
+    drift = Fraction(100, 10**6)
+    found = judge(load("rfc2131"), replace(STANDARD, drift=drift))
+    assert (found.outcome, found.unit) == ("violated", "s")
+    assert found.run[-1].holding == ("a1", "a1")
+    assert 3600 / (1 + drift) < found.run[-1].time <= 3600 / (1 - drift)
+    assert found.worst == 2 * drift * 3600 / (1 - drift**2)
+
+
+def test_enough_grace_turns_the_verdict() -> None:
+    needed = judge(TIGHT).grace
+    assert needed == 2
+    assert judge(TIGHT, replace(STANDARD, grace=needed)).outcome == "holds"
+    less = judge(TIGHT, replace(STANDARD, grace=needed - Fraction(1, 1000)))
+    assert less.outcome == "violated"
+    replayed(less, less.environment)
+
+
+def test_no_bound_is_none() -> None:
+    assert (judged("wfwg311").worst, judged("wfwg311").grace) == (None, None)
+    forgetful = judge(load("rfc2131"), STANDARD.and_faults("forgets"))
+    assert (forgetful.outcome, forgetful.worst, forgetful.grace) == ("violated", None, None)
+
+
+# Unknown ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def silent_solver(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a solver that decides nothing."""
+
+    def shrug(asked: Sequence[Obligation]) -> list[Answer]:
+        return [Answer(obligation, "shrug", "unknown", 0.0) for obligation in asked]
+
+    monkeypatch.setitem(obligations.SOLVERS, "shrug", shrug)
+    return "shrug"
+
+
+def test_undecided_obligations_are_no_proof(silent_solver: str) -> None:
+    found = judge(load("rfc2131"), solvers=(silent_solver,))
+    assert found.outcome == "unknown"
+    assert found.reason.startswith("no proof; no collision in all ")
+    assert found.states > 1000
+    assert (found.run, found.proof) == ((), None)
+
+
+def test_one_solver_that_proves_does_not_outvote_one_that_does_not(silent_solver: str) -> None:
+    assert judge(load("rfc2131"), solvers=("z3", silent_solver)).outcome == "unknown"
+
+
+def test_search_that_was_cut_off_is_unknown_and_says_what_to_do() -> None:
+    frozen = STANDARD.and_faults("freezes")
+    found = judge(load("rfc2131"), frozen, Size(memory=1 << 20))
+    assert found.outcome == "unknown"
+    assert f"cut off after {found.states} states" in found.reason
+    assert found.reason.endswith("give more --memory")
+    assert judge(load("rfc2131"), frozen).outcome == "violated"
+
+
+def test_collision_in_ticks_alone_is_no_collision(silent_solver: str) -> None:
+    found = judge(TIGHT, replace(STANDARD, grace=Fraction(2)), solvers=(silent_solver,))
+    assert found.outcome == "unknown"
+    assert found.reason.startswith("no proof; a collision in ticks that is none in seconds")
