@@ -158,7 +158,8 @@ LEASED = (
         over(m, h, body=((kind[m] != "FREE") & (client[m] == h)).implies(
             (sent[m] <= now) & (
                 (now <= sent[m] + delay)
-                | (freezes & (thaws | (process[h] != "RUNS") | (restarts & ~(exchanging(h) & current[m]))))))),
+                | (freezes & (thaws | (process[h] != "RUNS")
+                              | (restarts & ~(exchanging(h) & current[m]))))))),
     ),
     Property(
         "kernel_set", "Linux valid_lft",

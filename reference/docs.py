@@ -21,8 +21,8 @@ import click
 
 from holdover.reference import pages, proof_pages
 
-GENERATORS = {**pages.GENERATORS, **proof_pages.GENERATORS}
-"""Region name to generator."""
+GENERATORS = {**pages.GENERATORS, **proof_pages.LIGHT, **proof_pages.HEAVY}
+"""Region name to generator; some take long (`proof_pages.HEAVY`)."""
 
 Generators = Mapping[str, Callable[[], str]]
 

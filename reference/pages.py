@@ -23,32 +23,9 @@ from holdover.model.server import SERVER_ACTIONS
 from holdover.model.table import LEASE_TABLE
 from holdover.model.words import CONSTANTS, INDEX_SORTS, MEANINGS, VARIABLES, phase
 from holdover.model.world import WORLD_ACTIONS
+from holdover.reference.markdown import block, code, codes, table
 
 WORDS = in_words()
-
-# Markdown ----------------------------------------------------------------------------------------
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; an empty cell stays visibly empty."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell(c) for c in line)} |" for line in lines) + "\n"
-
-
-def cell(content: str) -> str:
-    """The text of a table cell: one line, no bars."""
-    return content.replace("|", "\\|").replace("\n", " ").strip() or " "
-
-
-def code(content: str) -> str:
-    """Code in a line."""
-    return f"`{content}`" if content else ""
-
-
-def codes(names: Iterable[str]) -> str:
-    """Several of them."""
-    return ", ".join(code(name) for name in names)
-
 
 # Words -------------------------------------------------------------------------------------------
 
@@ -124,14 +101,13 @@ def row(action: Action) -> str:
     given = ", ".join(str(p.args[0]) for p in action.given)
     says = action.says.replace("{", "").replace("}", "")
     lines = [f"### `{action.name}({given})`", "", f"*{says}.* {action.source}", ""]
-    lines += ["```text"]
-    lines += block("when", [text(guard, WORDS) for guard in action.when])
-    lines += block("then", effects(action.then, WORDS))
-    lines += block("due", [due(action.due, WORDS)] if action.due else [])
-    return "\n".join([*lines, "```", ""])
+    parts = labelled("when", [text(guard, WORDS) for guard in action.when])
+    parts += labelled("then", effects(action.then, WORDS))
+    parts += labelled("due", [due(action.due, WORDS)] if action.due else [])
+    return "\n".join([*lines, block(parts), ""])
 
 
-def block(label: str, lines: Sequence[str]) -> list[str]:
+def labelled(label: str, lines: Sequence[str]) -> list[str]:
     """Lines below a label, aligned."""
     return [f"{label if i == 0 else '':<5}{line}" for i, line in enumerate(lines)]
 
@@ -193,12 +169,12 @@ def bound_terms() -> str:
     for name, term in BOUND.items():
         others = [Name(other, part) for other, part in BOUND.items() if other != name]
         lines.append(f"{name:<18}= {text(term, Prose([*NAMES, *others]))}")
-    return "\n".join(["```text", *lines, "```", ""])
+    return block(lines)
 
 
 def premises() -> str:
     """What the bound assumes."""
-    return "\n".join(["```text", *(text(term, WORDS) for term in bound.PREMISES), "```", ""])
+    return block(text(term, WORDS) for term in bound.PREMISES)
 
 
 # Profiles ----------------------------------------------------------------------------------------

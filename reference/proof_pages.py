@@ -1,91 +1,175 @@
-"""The generated regions that come from proofs and searches: theorems, matrix, pinned counts.
+"""What the documentation shows of proofs and searches: theorems, matrix, pinned counts.
 
-`GENERATORS` names them.  They search or prove, the matrix for half a minute; so the drift test in
-pytest leaves them to `python -m holdover.reference.docs --check`.
+`LIGHT` and `HEAVY` name the generators.  The heavy ones prove or search for more than a second or
+two; the drift test in pytest leaves them to `python -m holdover.reference.docs --check`, which CI
+runs.  Nothing here decides anything: cases, runs and verdicts are those of `proofs/`.
+
+The instants of a run are a solver's choice among many right ones, and it chooses by what it was
+asked before.  So that a page does not depend on that, such runs are made in a process of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import groupby
+from typing import TypeVar
 
+from holdover.model import bound
+from holdover.model.client import fastest, honoured, in_time, slowest
+from holdover.model.expr import Expr
 from holdover.model.manifest import configurations
-from holdover.model.named import in_words
-from holdover.model.prose import text
+from holdover.model.named import NAMES
+from holdover.model.properties import Property
+from holdover.model.prose import Name, Prose, text
 from holdover.model.story import chart, events, sentences
-from holdover.proofs import agreement, grace, matrix, mutants, refutation, regression, safety
+from holdover.model.table import LEASE_TABLE
+from holdover.model.words import a, full, grace, h, lease, m
+from holdover.proofs import agreement, invariants, matrix, mutants, refutation, regression, safety
+from holdover.proofs import grace as t3
 from holdover.proofs.invariants import LEASED, PROBED
-from holdover.proofs.obligations import obligations
-from holdover.reference.pages import code, codes, table
+from holdover.proofs.obligations import Case, guards, obligations
+from holdover.proofs.result import Check
+from holdover.reference.markdown import block, code, codes, table
 from holdover.reference.summary import chart_wfwg311, measured_summary
 
+T = TypeVar("T")
 
-def pinned() -> str:
-    """The pinned configurations."""
-    rows = [
-        (c.name, code(c.profile), c.size, str(c.ticks), codes(c.faults), f"{c.states:,}",
-         f"{c.steps:,}", str(c.depth),
-         ", ".join(f"`{name}` after {length}" for name, length in c.broken.items()) or "none",
-         codes(c.eventually))
-        for c in configurations()
-    ]  # fmt: skip
-    head = ("configuration", "profile", "size", "ticks", "faults", "states", "steps", "depth",
-            "broken", "eventually")  # fmt: skip
-    return table(head, rows)
+# The invariant -----------------------------------------------------------------------------------
 
 
-def invariant() -> str:
-    """The conjuncts of both arguments."""
-    parts = []
-    for title, conjuncts in (("LEASED", LEASED), ("PROBED", PROBED)):
-        parts.append(f"### {title}\n")
-        for conjunct in conjuncts:
-            parts.append(f"**`{conjunct.name}`**: {conjunct.says} ({conjunct.source}).\n")
-            parts.append(f"```text\n{text(conjunct.term, in_words())}\n```\n")
-    return "\n".join(parts)
+def _of(build: Callable[..., Expr], *given: Expr) -> tuple[Name, str]:
+    """A term of the invariant with its name, and its meaning."""
+    called = ", ".join(str(parameter.args[0]) for parameter in given)
+    return Name(f"{build.__name__}({called})", build(*given)), inspect.getdoc(build) or ""
 
 
-def obligations_t2() -> str:
-    """How many obligations each case of T2 has, and what is expected to fail."""
-    rows = []
-    for name, case in safety.cases():
-        count = sum(1 for _ in obligations(case))
-        broken = ", ".join(f"`{r}` breaks `{c}`" for r, c in safety.BROKEN_BY.get(name, ()))
-        rows.append((code(name), codes(safety.TOLERATED[name]), str(count), broken or "none"))
-    return table(("profile", "faults", "obligations", "expected to fail"), rows)
+TERMS = (
+    _of(invariants.asking, h),
+    _of(invariants.exchanging, h),
+    _of(invariants.claims, h, a),
+    _of(invariants.true_end, h),
+    _of(invariants.limit, h),
+    _of(invariants.reuse_from, a),
+    _of(invariants.ack_ends, h, m),
+)
+
+OTHERS = (
+    Name("in_time(ack_ends(h, m))", in_time(invariants.ack_ends(h, m))),
+    Name("slowest(honoured(full))", slowest(honoured(full))),
+    Name("slowest(honoured(lease[m]))", slowest(honoured(lease[m]))),
+    Name("fastest(grace)", fastest(grace)),
+    Name("overhang", bound.overhang),
+    Name("process_acts", bound.process_acts),
+    Name("kernel_acts", bound.kernel_acts),
+)
 
 
-def obligations_t3() -> str:
-    """The size of the sufficiency proof, and every way in which necessity is shown."""
-    count = sum(1 for _ in obligations(grace.sufficient()))
-    rows = [(way.name, str(len(grace.run(way).rows))) for way in grace.ways()]
-    return f"Sufficiency has {count} obligations.\n\n" + table(("way to hold back", "steps"), rows)
+def _prose(but: str = "") -> Prose:
+    names = [*NAMES, *(name for name, _ in TERMS), *OTHERS]
+    return Prose(name for name in names if name.text != but)
+
+
+def invariant_terms() -> str:
+    """The names that the invariant uses beside those of the table and the bound."""
+    rows = [(code(n.text), code(text(n.term, _prose(n.text))), means) for n, means in TERMS]
+    return table(("name", "term", "meaning"), rows)
+
+
+def conjuncts(invariant: Iterable[Property]) -> str:
+    """Each conjunct of an invariant."""
+    return "\n\n".join(
+        f"**`{said.name}`** ({said.source}): {said.says}.\n\n{block([text(said.term, _prose())])}"
+        for said in invariant
+    )
+
+
+# T1 to T5 ----------------------------------------------------------------------------------------
 
 
 def collision_t1() -> str:
     """The shortest collision of T1's configuration, in ticks."""
-    model = refutation.instance()
-    found = refutation.explored(model)
+    found = refutation.explored(refutation.instance())
     assert found is not None, "T1 has lost its collision"
     told = events(found)
-    lines = [
-        f"{len(found)} steps:",
-        "",
-        "```text",
-        *sentences(told, "ticks"),
-        "",
-        *chart(told, "ticks"),
-    ]
-    return "\n".join(line.rstrip() for line in [*lines, "```"])
+    ticks = sum(event.action == "tick" for event in told)
+    head = f"{len(found)} steps, {ticks} of them ticks, which show in the times only:"
+    said = block(sentences(told, "ticks"))
+    return "\n\n".join([head, said, block(chart(told, "ticks"))])
+
+
+def obligations_t2() -> str:
+    """Each case of T2: its obligations, and the rows that cannot happen in it."""
+    rows = []
+    for name, case in safety.cases():
+        broken = ", ".join(f"`{r}` breaks `{c}`" for r, c in safety.BROKEN_BY.get(name, ()))
+        never = sorted(agreement.never_fire(name))
+        rows.append((
+            code(name), codes(safety.TOLERATED[name]), str(_count(case)), codes(_excluded(case)),
+            codes(never), broken or "none",
+        ))  # fmt: skip
+    head = ("profile", "faults", "obligations", "rows that the constants exclude",
+            "rows proved never to fire", "must fail")  # fmt: skip
+    return table(head, rows)
+
+
+def _count(case: Case) -> int:
+    return sum(1 for _ in obligations(case))
+
+
+def _excluded(case: Case) -> Iterator[str]:
+    return (action.name for action in LEASE_TABLE.actions if guards(case, action) is None)
+
+
+def obligations_t3() -> str:
+    """The size of T3's proof."""
+    case = t3.sufficient()
+    rows = (
+        ("sufficient: the invariant is inductive", str(_count(case))),
+        ("lemma: what the bound is for clocks within 1 ± drift", str(len(t3.lemma()))),
+        ("necessary: runs, each with a check of its premises", str(sum(1 for _ in t3.ways()))),
+    )
+    excluded = f"Rows that the premises exclude: {codes(_excluded(case))}."
+    return table(("part", "obligations"), rows) + "\n" + excluded
+
+
+def ways_t3() -> str:
+    """How many steps each run of necessity takes, by what holds back and by the anchor."""
+    rows: dict[str, dict[str, str]] = {}
+    for way in t3.ways():
+        anchor, what, *rest = way.name.split(", ")
+        if what == "late kernel":
+            what += ", " + rest.pop(0)
+        column = f"{anchor}, no delay" if "no delay" in rest else anchor
+        row = ", ".join([what, *(word for word in rest if word != "no delay")])
+        last = 0 if way.profile.probes else 1
+        rows.setdefault(row, {})[column] = str(len(t3.run(way).rows) + last)
+    columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
+    cells = [(row, *(steps[column] for column in columns)) for row, steps in rows.items()]
+    return table(("held back by", *columns), cells)
 
 
 def compared_t4() -> str:
-    """What T4 erases, and the sizes it compares."""
-    erased = codes(regression.ERASED)
-    lapsed = codes(regression.LAPSED_ONLY)
-    sizes = ", ".join("x".join(str(n) for n in sizes) for sizes in regression.SIZES)
-    return f"Erased: {erased}; once the lease has lapsed also {lapsed}. Sizes: {sizes}."
+    """What T4 leaves out of a state, and what it compares."""
+    erased, lapsed = codes(regression.ERASED), codes(regression.LAPSED_ONLY)
+    checks = [regression.same_behaviour(sizes) for sizes in regression.SIZES]
+    checks.append(regression.notice_kept((2, 1, 1)))
+    rows = [(check.says, check.detail, check.outcome) for check in checks]
+    head = f"Left out: {erased}, and once the lease has lapsed {lapsed}."
+    return head + "\n\n" + table(("claim", "seen", "outcome"), rows)
+
+
+def agreement_t5() -> str:
+    """The invariant and the impossible rows on explored states; the breach, replayed."""
+    checks: list[Check] = []
+    for name in agreement.EXPLORED:
+        checks += agreement.invariant_holds(name, agreement.never_fire(name))
+    checks += [agreement.replayed_breach(*pair) for pair in safety.BROKEN_BY["wfwg311"]]
+    rows = [(check.name, check.says, check.detail, check.outcome) for check in checks]
+    return table(("check", "claim", "seen", "outcome"), rows)
 
 
 def worst_t5() -> str:
@@ -94,7 +178,24 @@ def worst_t5() -> str:
     for name, profile, environment in agreement.worlds():
         found = agreement.same_worst(name, profile, environment)
         rows.append((name, found.detail, found.outcome))
-    return table(("profile", "worst holdover", "agree"), rows)
+    return table(("profile", "worst holdover, in ticks of 8 s", "outcome"), rows)
+
+
+# Searches ----------------------------------------------------------------------------------------
+
+
+def pinned() -> str:
+    """The pinned configurations."""
+    rows = [
+        (c.name, code(c.profile), c.size, str(c.ticks), str(c.delay), codes(c.faults),
+         f"{c.states:,}", f"{c.steps:,}", str(c.depth),
+         ", ".join(f"`{name}` after {length}" for name, length in c.broken.items()) or "none",
+         ", ".join(c.sometimes), codes(c.eventually))
+        for c in configurations()
+    ]  # fmt: skip
+    head = ("configuration", "profile", "size", "ticks", "delay", "faults", "states", "steps",
+            "depth", "broken", "sometimes", "eventually")  # fmt: skip
+    return table(head, rows)
 
 
 @cache
@@ -108,35 +209,66 @@ def faults() -> str:
     rows = []
     for fault, of_fault in groupby(cells(), key=lambda cell: cell.fault):
         row = next(r for r in matrix.ROWS if r.name == fault)
-        cures = " or ".join(" + ".join(c) or "none needed" for c in matrix.smallest_cures(row))
-        rows.append((fault, *(matrix.short(cell) for cell in of_fault), cures or "none"))
-    return table(("fault", "none", *matrix.SAFEGUARDS, "all", "smallest cures"), rows)
+        cures = " or ".join(
+            " + ".join(cure) or "none needed" for cure in matrix.smallest_cures(row)
+        )
+        rows.append((fault, *(matrix.short(cell) for cell in of_fault), cures or "none of these"))
+    head = ("fault", "no safeguard", *matrix.SAFEGUARDS, "all", "smallest cures")
+    return table(head, rows)
 
 
-def fault_runs() -> str:
-    """For each fault the shortest collision without any safeguard, and what is unknown."""
-    parts = []
-    for cell in cells():
-        if cell.safeguard == "none" and cell.judgement is not None:
-            told = "\n".join(sentences(cell.judgement.run, cell.judgement.unit))
-            head = f"<details><summary>{cell.fault}: {cell.reason}</summary>"
-            parts.append(f"{head}\n\n```text\n{told}\n```\n\n</details>")
-    unknown = [cell for cell in cells() if cell.outcome == "unknown"]
-    listed = [f"- {cell.fault}, {cell.safeguard}: {cell.reason}" for cell in unknown]
-    return "\n\n".join([*parts, "What the question marks stand for:\n\n" + "\n".join(listed)])
+def collisions() -> str:
+    """For each fault the shortest collision without any safeguard."""
+    return "\n\n".join(
+        f"<details><summary>{fault}: {reason}</summary>\n\n{block(told)}\n\n</details>"
+        for fault, reason, told in _afresh(_bare_runs)
+    )
 
 
-GENERATORS: dict[str, Callable[[], str]] = {
+def _bare_runs() -> list[tuple[str, str, list[str]]]:
+    """Fault, number of steps, and sentences, where the bare client does harm."""
+    found = []
+    for row in matrix.ROWS:
+        bare = matrix.cell(row, ())
+        if bare.judgement is not None:
+            told = sentences(bare.judgement.run, bare.judgement.unit)
+            found.append((bare.fault, bare.reason, told))
+    return found
+
+
+def _afresh(make: Callable[[], T]) -> T:
+    """What a function returns in a process in which no solver was asked anything before."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(make).result()
+
+
+def unknown_cells() -> str:
+    """What was searched for each cell that neither a proof nor a search decides."""
+    rows = [(c.fault, c.safeguard, c.reason) for c in cells() if c.outcome == "unknown"]
+    return table(("fault", "safeguard", "collisions seen"), rows)
+
+
+Generators = Mapping[str, Callable[[], str]]
+
+LIGHT: Generators = {
     "measured-summary": measured_summary,
-    "chart-wfwg311": chart_wfwg311,
     "configurations": pinned,
-    "invariant": invariant,
+    "invariant-terms": invariant_terms,
+    "invariant-leased": lambda: conjuncts(LEASED),
+    "invariant-probed": lambda: conjuncts(PROBED),
+    "collision-t1": collision_t1,
+    "mutants": mutants.page,
+}
+
+HEAVY: Generators = {
+    "chart-wfwg311": lambda: _afresh(chart_wfwg311),
     "obligations-t2": obligations_t2,
     "obligations-t3": obligations_t3,
-    "collision-t1": collision_t1,
+    "ways-t3": ways_t3,
     "compared-t4": compared_t4,
+    "agreement-t5": agreement_t5,
     "worst-t5": worst_t5,
-    "mutants": mutants.page,
     "matrix": faults,
-    "matrix-runs": fault_runs,
+    "matrix-runs": collisions,
+    "matrix-unknown": unknown_cells,
 }

@@ -1,13 +1,15 @@
-"""Generated regions: filled, checked, and refused where they cannot be."""
+"""Generated regions: filled, checked, refused where they cannot be; links that lead somewhere."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from holdover.reference.docs import RegionError, drifted, filled, main, sources
-from holdover.reference.pages import GENERATORS
+from holdover.proofs.matrix import ROWS, SAFEGUARDS
+from holdover.reference.docs import GENERATORS, RegionError, drifted, filled, main, sources
+from holdover.reference.proof_pages import HEAVY
 
 ROOT = Path(__file__).parents[2]
 GIVEN = {"one": lambda: "| 1 |\n", "two": lambda: "II"}
@@ -80,7 +82,7 @@ def test_bad_region_and_missing_docs_are_usage_errors(tmp_path: Path) -> None:
     assert bad.stderr.startswith("error: docs/deep/page.md: line 1: no generator")
 
 
-LIGHT = [name for name, make in GENERATORS.items() if make.__module__.endswith(".pages")]
+LIGHT = [name for name in GENERATORS if name not in HEAVY]
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -108,3 +110,42 @@ def test_light_regions_have_not_drifted() -> None:
 def region(text: str, name: str) -> Callable[[], str]:
     """A generator that leaves the region as it is."""
     return lambda: text.partition(f"<!-- generated: {name} -->")[2].partition("<!-- end -->")[0]
+
+
+def first_cells(page: str, heading: str) -> list[str]:
+    """The first column of the table below a heading of a page."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
+    section = text.partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    return [row.split(" | ")[0].removeprefix("| ") for row in rows[2:]]
+
+
+def test_every_row_and_column_of_the_matrix_is_explained() -> None:
+    assert first_cells("matrix.md", "The rows") == [row.name for row in ROWS]
+    assert first_cells("matrix.md", "The columns") == list(SAFEGUARDS)
+
+
+LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\)")
+
+
+@pytest.mark.parametrize("page", [*sources(ROOT)], ids=lambda page: page.stem)
+def test_links_lead_to_pages_and_headings_that_exist(page: Path) -> None:
+    for link in LINK.finditer(page.read_text(encoding="utf-8")):
+        target = page.parent / link["path"] if link["path"] else page
+        assert target.exists(), link[0]
+        if link["anchor"]:
+            assert link["anchor"] in anchors(target), link[0]
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as a forge links them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_on_the_index() -> None:
+    listed = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    missing = {page for page in pages if f"({page})" not in listed}
+    assert missing == {"index.md"}
