@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 PARTS = ("model", "proofs", "reference")
 SOURCES = {file.relative_to(ROOT) for part in PARTS for file in (ROOT / part).rglob("*.py")}
 DATA = {Path(part, "py.typed") for part in PARTS} | {
-    file.relative_to(ROOT) for file in (ROOT / "model").rglob("*.toml")
+    file.relative_to(ROOT)
+    for file in [*(ROOT / "model").rglob("*.toml"), *(ROOT / "proofs").glob("*.json")]
 }
 
 
