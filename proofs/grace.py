@@ -11,8 +11,8 @@ as terms; for all durations and drifts with a grace below the bound every guard 
 (so the run exists), and at its end the server has committed an address that its last host still
 holds - two hosts hold it unless the new one probes.
 
-Assumed: a client's DISCOVER does not overtake its own RELEASE or DECLINE (`in_order`).  Necessity is
-shown for one way at a time, not for combinations; and not for clients that do not check the xid.
+Assumed: a client's DISCOVER does not overtake its own RELEASE or DECLINE (`in_order`).  Necessity
+is shown for one way at a time, not for combinations; and not for clients that do not check the xid.
 """
 
 from __future__ import annotations
