@@ -67,13 +67,13 @@ def invariant_holds(name: str, never_fire: frozenset[str]) -> Iterator[Check]:
     broken = sorted(seen.violations)
     outcome = "violated" if broken else "holds" if seen.complete else "unknown"
     yield Check(
-        f"invariant, {name}", "every state the explorer reaches satisfies the invariant",
+        f"invariant, {name}", f"every state reached of {name} satisfies the invariant",
         outcome,  # type: ignore[arg-type]
         ", ".join(broken) or f"{len(seen.states)} states", time.perf_counter() - start,
     )  # fmt: skip
     fired = sorted(never_fire & set(seen.fired))
     yield Check(
-        f"never fire, {name}", "no row fires that is proved not to",
+        f"never fire, {name}", f"no row of {name} fires that is proved not to",
         "violated" if fired else "holds" if never_fire and seen.complete else "unknown",
         ", ".join(fired) or f"{len(never_fire)} rows, {len(seen.fired)} others seen",
     )  # fmt: skip
@@ -177,7 +177,7 @@ def same_worst(name: str, profile: Profile, environment: Environment) -> Check:
     start = time.perf_counter()
     seen = explorers_worst(profile, environment)
     worst, constants = seen.worst, seen.instance.constants
-    says = "the explorer's worst holdover is the bound's"
+    says = f"the worst holdover the explorer sees of {name} is the bound's"
     if not seen.complete or worst is None:
         return Check(f"worst holdover, {name}", says, "unknown", "the search was cut off")
     if not holds(bounded, constants):
