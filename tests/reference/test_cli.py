@@ -72,11 +72,18 @@ def as_json(result: Result, code: int) -> Any:
 
 
 def started(*args: str, **surroundings: str) -> subprocess.Popen[str]:
-    """A command as a process group of its own."""
-    return subprocess.Popen(
-        [*PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True, env={**os.environ, **surroundings},
-    )  # fmt: skip
+    """A command as a process group of its own, with Ctrl-C as a terminal gives it.
+
+    Whoever runs the tests in the background may have told them to ignore it, and they inherit that.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(
+            [*PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True, env={**os.environ, **surroundings},
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def program(
