@@ -775,3 +775,4 @@ def test_program_in_a_pipe_shows_no_progress() -> None:
     done = program("verify", "wfwg311")
     assert (done.returncode, done.stderr) == (1, "")
     assert "\x1b" not in done.stdout
+    assert program("verify", "wfwg311", FORCE_COLOR="1").stderr == ""
