@@ -68,8 +68,17 @@ def answers(h: Expr, a: Expr) -> Expr:
     return (holds[h] == a) & ~asleep[h]
 
 
+def answered(h: Expr, a: Expr) -> Expr:
+    """Another host's kernel answers a probe by `h` for `a` (RFC 5227 §2.1.1)."""
+    return ~forall(g, (g == h) | ~answers(g, a))
+
+
 def conflict(h: Expr, a: Expr) -> Expr:
-    """A probe by `h` for `a` is answered, or meets somebody else's probe (RFC 5227 §2.1.1)."""
+    """A probe by `h` for `a` is answered, or meets somebody else's probe (RFC 5227 §2.1.1).
+
+    A probe that is about to be sent meets nobody's: two hosts that probe for one address need not
+    see each other, and the first to use it is seen by the other.
+    """
     seen = answers(g, a) | ((phase[g] == "PROBING") & (wants[g] == a) & ~asleep[g])
     return ~forall(g, (g == h) | ~seen)
 
@@ -256,13 +265,15 @@ def take(h: Expr, a: Expr) -> tuple[Effect, ...]:
 lapsed = now >= lease_end[h]
 
 CLIENT_ACTIONS = (
-    Action("discover", "RFC 2131 §4.4.1; §3.1(5) for the wait after DECLINE, silent for RELEASE",
+    Action("discover", "RFC 2131 §4.4.1, §4.1: the same xid when sent again; §3.1(5) for the wait "
+        "after DECLINE, silent for RELEASE",
         "{h} broadcasts DHCPDISCOVER",
         (h, m),
         when=(runs(h), is_in(phase[h], "INIT", "SELECTING"), kind[m] == "FREE",
               in_order.implies(
                   forall(n, (client[n] != h) | ~is_in(kind[n], "RELEASE", "DECLINE")))),
-        then=(*new_exchange(h), becomes(phase[h], "SELECTING"),
+        then=(*everywhere(n, (client[n] == h) & (phase[h] == "INIT"), becomes(current[n], False)),
+              becomes(phase[h], "SELECTING"),
               *send(m, h, "DISCOVER", NO_ADDRESS))),
 
     Action("select", "RFC 2131 §3.1(3), §4.4.1",
@@ -276,7 +287,7 @@ CLIENT_ACTIONS = (
     Action("ask_again", "RFC 2131 §3.1(5), §4.1: the same xid, so the lease counts from the first",
         "{h}, unanswered, sends its DHCPREQUEST for {a} again",
         (h, m, a),
-        when=(runs(h), phase[h] == "REQUESTING", wants[h] == a, kind[m] == "FREE"),
+        when=(runs(h), first_ask(h), wants[h] == a, kind[m] == "FREE"),
         then=send(m, h, "REQUEST", a)),
 
     Action("give_up", "RFC 2131 §3.1(5)",
@@ -298,7 +309,7 @@ CLIENT_ACTIONS = (
         "no probe was answered: {h} uses {a}",
         (h, a),
         when=(runs(h), phase[h] == "PROBING", wants[h] == a, now < lease_end[h],
-              (enforcer == "KERNEL").implies(now < kernel_end[h]), ~conflict(h, a)),
+              (enforcer == "KERNEL").implies(now < kernel_end[h]), ~answered(h, a)),
         then=(becomes(phase[h], "BOUND"), becomes(holds[h], a))),
 
     Action("decline", "RFC 2131 §3.1(5) MUST; RFC 5227 §2.1.1",
@@ -371,8 +382,7 @@ CLIENT_ACTIONS = (
     Action("release", "RFC 2131 §3.1(6), §4.4.6",
         "{h} stops using {a} and sends DHCPRELEASE",
         (h, m, a),
-        when=(runs(h), releases, is_in(phase[h], "BOUND", "RENEWING", "REBINDING"), wants[h] == a,
-              now < lease_end[h], kind[m] == "FREE"),
+        when=(runs(h), releases, leased(h), wants[h] == a, now < lease_end[h], kind[m] == "FREE"),
         then=(*start_over(h), *send(m, h, "RELEASE", a))),
 
     Action("reboot", "RFC 2131 §3.2(1), §4.3.2 INIT-REBOOT",
