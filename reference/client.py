@@ -1,0 +1,600 @@
+"""The reference client: RFC 2131 from the client's side, as a pure function on values.
+
+Theory of operation.  `step(client, event, now)` gives the client after an event and the effects
+that its surroundings are to carry out, in their order; `deadline(client)` is the instant at which
+it wants a `Timer`.  No sockets, no clock, no threads, no randomness: `now` and chance come in.
+
+`ROWS` has a line for each phase of Figure 5 and a column for each event; what is ignored is written
+there.  Two things come before it.  A lease that is over lapses first, whatever the event, so that
+no order of events finds a client that uses an address after its end (§4.4.5 MUST).  And a reply
+that is not for this exchange is not looked at (§4.4.1, RFC 6842 §3).
+
+The discipline.  A lease counts from the sending of its DHCPREQUEST.  An address is first removed,
+then forgotten, then the user is told; it is written down before it is used, and forgotten before
+the server hears that it is given up.  The kernel is told to remove it by itself, `margin` before
+the end, since it may be that late.  A frozen client is none the worse.
+
+What it does not know: who carries out its effects, and whether they succeeded; more than one
+address; option 108 (RFC 8925) and DHCPFORCERENEW (RFC 3203), which it does not ask for and drops.
+§ alone is a section of RFC 2131.  RFC 5227 and 6842 are cited from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address
+from typing import Any
+
+from holdover.reference.arp import announcement, probe
+from holdover.reference.config import ClientConfig
+from holdover.reference.messages import NO_OPTIONS, BootReply, BootRequest
+from holdover.reference.options import INFINITE
+from holdover.reference.state import Client, Effects, Exchange, Stepped, abstract
+from holdover.reference.values import NO_ADDRESS, MessageType
+
+from holdover.reference.events import (  # isort: skip
+    Chance, Configure, Duration, Event, Gone, Heard, Inform, Instant, Lease, Notice, Notify, Phase,
+    Received, Release, Remove, Send, SendArp, Start, Store, Timer,
+)  # fmt: skip
+
+__all__ = ["COLUMNS", "TABLE", "Client", "abstract", "deadline", "step"]
+
+# The core ----------------------------------------------------------------------------------------
+
+
+def step(client: Client, event: Event, now: Instant) -> Stepped:
+    """The client after the event, and what its surroundings are to do, in this order."""
+    if not lapsed(client, now):
+        return act(client, event, now)
+    client, effects = lapse(client, event.chance, now)
+    client, more = act(client, event, now)
+    return client, effects + more
+
+
+def act(client: Client, event: Event, now: Instant) -> Stepped:
+    """What the table says of the event."""
+    column: object = type(event)
+    if isinstance(event, Received):
+        if not is_answer(client, event.reply):
+            return client, ()
+        column = event.reply.type
+    return TABLE[client.phase].get(column, ignore)(client, event, now)
+
+
+def deadline(client: Client) -> Instant | None:
+    """When to hand in a `Timer`; None: nothing to wait for but events."""
+    instants = [client.due]
+    if client.exchange is not None and not (client.phase is Phase.SELECTING and client.offers):
+        instants.append(client.exchange.send_at)
+    if client.lease is not None:
+        instants.append(client.lease.end)
+        if client.phase is Phase.BOUND:
+            instants.append(client.lease.renew_at)
+        if client.phase is Phase.RENEWING:
+            instants.append(client.lease.rebind_at)
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+# What comes before the table ---------------------------------------------------------------------
+
+
+def lapsed(client: Client, now: Instant) -> bool:
+    """The lease is over, at its end itself (§4.4.5)."""
+    lease = client.lease
+    return lease is not None and lease.end is not None and lease.end <= now
+
+
+def lapse(client: Client, chance: Chance, now: Instant) -> Stepped:
+    """§4.4.5 "MUST immediately stop"; §3.7: inform the user, never wait.
+
+    Figure 5 draws it from REBINDING only; who was frozen or asleep finds it due in any phase.
+    """
+    after, effects = begin_again(client, soon(client, chance, now))
+    return after, (*effects, Notify(Notice.LAPSED, client.lease))
+
+
+def is_answer(client: Client, reply: BootReply) -> bool:
+    """Whether a reply is for this exchange, and complete.
+
+    §4.4.1: another xid is discarded.  RFC 6842 §3: so is another client's identifier; a server that
+    echoes none is an old one.  Table 3 MUST: each reply names its server.
+    """
+    return (
+        client.exchange is not None
+        and reply.xid == client.exchange.xid
+        and reply.chaddr == client.config.hardware
+        and reply.client_id in (None, client.config.client_id)
+        and reply.server is not None
+    )
+
+
+# Beginning ---------------------------------------------------------------------------------------
+
+
+def start(client: Client, event: Start, now: Instant) -> Stepped:
+    """§3.2: go on with what is remembered and not over; nothing else stays on the interface."""
+    if client.due is not None:
+        return ignore(client, event, now)
+    lease = event.remembered
+    if lease is None or (lease.end is not None and lease.end <= now):
+        forgets = () if lease is None else (Store(None),)
+        due = soon(client, event.chance, now)
+        return initialised(client, due), (*removed(event.found), *forgets)
+    kept = lease.address if event.found == lease.address else None
+    after = replace(client, phase=Phase.INIT_REBOOT, due=now, lease=lease, holds=kept)
+    return after, () if kept else removed(event.found)
+
+
+def soon(client: Client, chance: Chance, now: Instant) -> Instant:
+    """§4.4.1 has a random wait at startup; here it is before each beginning.
+
+    A server that refuses everything is then not asked without pause.
+    """
+    return now + chance.between(client.config.start_least, client.config.start_most)
+
+
+def initialised(client: Client, due: Instant | None) -> Client:
+    """INIT, to begin when it is due; None: not before `Start`."""
+    return Client(client.config, due=due, conflicts=client.conflicts)
+
+
+def begin_again(client: Client, due: Instant | None) -> Stepped:
+    """INIT with nothing held and nothing remembered."""
+    return initialised(client, due), (*removed(client.holds), *forgotten(client))
+
+
+def is_due(client: Client, now: Instant) -> bool:
+    """What the client waits for is over."""
+    return client.due is not None and client.due <= now
+
+
+def removed(address: IPv4Address | None) -> Effects:
+    """Off the interface, if it is there."""
+    return () if address is None else (Remove(address),)
+
+
+def forgotten(client: Client) -> Effects:
+    """Out of the lease file, if it may be there."""
+    return () if client.lease is None else (Store(None),)
+
+
+def begin(client: Client, event: Timer, now: Instant) -> Stepped:
+    """INIT: the wait is over; DHCPDISCOVER (§4.4.1)."""
+    if not is_due(client, now):
+        return client, ()
+    exchange = new_exchange(client, event.chance, now)
+    after = replace(client, phase=Phase.SELECTING, due=None, exchange=exchange)
+    return after, (Send(message(after, MessageType.DISCOVER)),)
+
+
+# Selecting and requesting ------------------------------------------------------------------------
+
+
+def selecting(client: Client, event: Timer, now: Instant) -> Stepped:
+    """SELECTING: the offers are in; or nobody has offered anything, and DHCPDISCOVER goes again.
+
+    Under the same xid, so that a slow server's offer still counts; §4.1 leaves it open.
+    """
+    if client.offers:
+        return select(client, event.chance, now) if is_due(client, now) else (client, ())
+    if now < client.asking.send_at:
+        return client, ()
+    exchange = replace(sent_again(client, event.chance, now), stamped=now)
+    after = replace(client, exchange=exchange)
+    return after, (Send(message(after, MessageType.DISCOVER)),)
+
+
+def collect(client: Client, event: Received, now: Instant) -> Stepped:
+    """§4.4.1: DHCPOFFER; they are collected for a while from the first one on."""
+    if event.reply.address == NO_ADDRESS or len(client.offers) == client.config.offers_most:
+        return client, ()
+    due = now + client.config.offer_wait if client.due is None else client.due
+    client = replace(client, offers=(*client.offers, event.reply), due=due)
+    return select(client, event.chance, now) if due <= now else (client, ())
+
+
+def select(client: Client, chance: Chance, now: Instant) -> Stepped:
+    """§3.1(3): DHCPREQUEST, under the xid and with the `secs` of the DHCPDISCOVER.
+
+    §4.4.1 leaves the choice open: the longest lease, of equals the first offered.
+    """
+    before = client.asking
+    exchange = replace(
+        new_exchange(client, chance, now),
+        xid=before.xid, began=before.began, stamped=before.stamped, asked=now,
+    )  # fmt: skip
+    after = replace(
+        client,
+        phase=Phase.REQUESTING,
+        due=now + client.config.ask_time,
+        exchange=exchange,
+        offers=(max(client.offers, key=lambda offer: offer.lease or 0),),
+    )
+    return after, (ask_selected(after),)
+
+
+def ask_selected(client: Client) -> Send:
+    """§4.3.2 SELECTING: server identifier and requested address, `ciaddr` zero."""
+    chosen = client.offers[0]
+    return Send(
+        message(client, MessageType.REQUEST, requested=chosen.address, server=chosen.server)
+    )
+
+
+def requesting(client: Client, event: Timer, now: Instant) -> Stepped:
+    """REQUESTING: §3.1(5), the same message until it is no use, then INIT."""
+    if is_due(client, now):
+        after = initialised(client, soon(client, event.chance, now))
+        return after, (Notify(Notice.UNANSWERED),)
+    return again(client, event.chance, now, ask_selected)
+
+
+def again(
+    client: Client, chance: Chance, now: Instant, message: Callable[[Client], Send]
+) -> Stepped:
+    """§4.1: retransmit when its time has come."""
+    if now < client.asking.send_at:
+        return client, ()
+    return replace(client, exchange=sent_again(client, chance, now)), (message(client),)
+
+
+def bind(client: Client, event: Received, now: Instant) -> Stepped:
+    """DHCPACK, where one server was asked, from that one (§4.3.2, §4.4.5).
+
+    In REQUESTING and REBOOTING it may grant another address than was asked for; the old one goes
+    (§4.4.5 MUST NOT).  In RENEWING and REBINDING another address is no answer.
+    """
+    lease = granted(client, event, now)
+    if lease is None or not from_asked(client, event.reply):
+        return client, ()
+    if client.phase in (Phase.RENEWING, Phase.REBINDING) and lease.address != client.leased.address:
+        return client, ()
+    return take(client, lease, event.chance, now)
+
+
+def obey_nak(client: Client, event: Received, now: Instant) -> Stepped:
+    """DHCPNAK, unicast or broadcast: stop using any address, INIT (§3.1(5), §3.2(3), Figure 5)."""
+    if not from_asked(client, event.reply):
+        return client, ()
+    after, effects = begin_again(client, soon(client, event.chance, now))
+    return after, (*effects, Notify(Notice.REFUSED, client.lease))
+
+
+def from_asked(client: Client, reply: BootReply) -> bool:
+    """REQUESTING and RENEWING ask one server, the others any (§4.3.2, §4.4.5)."""
+    match client.phase:
+        case Phase.REQUESTING:
+            return reply.server == client.offers[0].server
+        case Phase.RENEWING:
+            return reply.server == client.leased.server
+    return True
+
+
+# The lease ---------------------------------------------------------------------------------------
+
+
+def granted(client: Client, event: Received, now: Instant) -> Lease | None:
+    """The lease in a DHCPACK, from the sending of its DHCPREQUEST (§4.4.1, §4.4.5).
+
+    None for one without lease time or address (Table 3 MUST), and for one that comes so late that
+    the kernel would have to remove the address at once.
+    """
+    reply, config, asked = event.reply, client.config, client.asking.asked
+    assert asked is not None
+    if reply.lease is None or reply.address == NO_ADDRESS or reply.server is None:
+        return None
+    if reply.lease == INFINITE:  # §3.3
+        return Lease(reply.address, reply.server, None, None, None, reply.options)
+    length = reply.lease * config.second
+    if asked + length - config.margin <= now:
+        return None
+    t1, t2 = times(config, reply, length)
+    begin = asked - event.chance.between(0, min(length * config.fuzz // 1000, t1 // 2))
+    return Lease(
+        reply.address, reply.server, begin + t1, begin + t2, asked + length, reply.options
+    )  # fmt: skip
+
+
+def times(config: ClientConfig, reply: BootReply, length: Duration) -> tuple[Duration, Duration]:
+    """T1 and T2 as the server says, where 0 < T1 < T2 < lease; else a half and seven eighths.
+
+    §4.4.5; RFC 2132 §9.11, §9.12.
+    """
+    usual = length // 2, length * 7 // 8
+    t1 = usual[0] if reply.t1 is None else reply.t1 * config.second
+    t2 = usual[1] if reply.t2 is None else reply.t2 * config.second
+    return (t1, t2) if 0 < t1 < t2 < length else usual
+
+
+def take(client: Client, lease: Lease, chance: Chance, now: Instant) -> Stepped:
+    """Use the address: at once where it is in use already, else after a probe (RFC 5227 §2.1).
+
+    Until then it is not written down: a crash leaves nothing to go on with.
+    """
+    if client.holds == lease.address:
+        return use(client, lease, now)
+    effects = (*removed(client.holds), *forgotten(client))
+    config, due = client.config, now + chance.between(0, client.config.probe_wait)
+    after = Client(config, Phase.PROBING, due=due, lease=lease, conflicts=client.conflicts)
+    if config.probes > 0:
+        return after, effects
+    after, more = use(after, lease, now)
+    return after, effects + more
+
+
+def use(client: Client, lease: Lease, now: Instant) -> Stepped:
+    """BOUND: written down, configured with a lifetime, announced if new (RFC 5227 §2.3), told."""
+    config, new = client.config, client.holds != lease.address
+    after = Client(
+        config,
+        Phase.BOUND,
+        due=now + config.announce_interval if new and config.announcements > 1 else None,
+        lease=lease,
+        holds=lease.address,
+        sent=1,
+        defended=client.defended,
+    )
+    until = None if lease.end is None else lease.end - config.margin
+    says = (SendArp(announcement(config.hardware, lease.address)),) if new else ()
+    notice = Notice.BOUND if new else Notice.EXTENDED
+    return after, (Store(lease), Configure(lease, until), *says, Notify(notice, lease))
+
+
+def probing(client: Client, event: Timer, now: Instant) -> Stepped:
+    """PROBING: RFC 5227 §2.1.1, probes and then a wait; unanswered, the address is free."""
+    config, lease = client.config, client.leased
+    if not is_due(client, now):
+        return client, ()
+    if client.sent == config.probes:
+        if worthwhile(client, now):
+            return use(client, lease, now)
+        return replace(client, due=None), ()  # it lapses unused
+    sent = client.sent + 1
+    wait = event.chance.between(config.probe_least, config.probe_most)
+    due = now + (config.announce_wait if sent == config.probes else wait)
+    return replace(client, sent=sent, due=due), (SendArp(probe(config.hardware, lease.address)),)
+
+
+def worthwhile(client: Client, now: Instant) -> bool:
+    """The kernel would not have to remove the address at once."""
+    end = client.leased.end
+    return end is None or now < end - client.config.margin
+
+
+def bound(client: Client, event: Timer, now: Instant) -> Stepped:
+    """BOUND: T1 or an announcement is due."""
+    lease, config = client.leased, client.config
+    if lease.renew_at is not None and lease.renew_at <= now:
+        return renew(client, event.chance, now)
+    if not is_due(client, now):
+        return client, ()
+    sent = client.sent + 1
+    due = now + config.announce_interval if sent < config.announcements else None
+    packet = announcement(config.hardware, lease.address)
+    return replace(client, sent=sent, due=due), (SendArp(packet),)
+
+
+# Renewing and rebinding --------------------------------------------------------------------------
+
+
+def renewing(client: Client, event: Timer, now: Instant) -> Stepped:
+    """RENEWING, REBINDING: T2, or half of the time to T2 or the end, is over."""
+    t2 = client.leased.rebind_at
+    turns = client.phase is Phase.RENEWING and t2 is not None and t2 <= now
+    due = turns or client.asking.send_at <= now
+    return renew(client, event.chance, now) if due else (client, ())
+
+
+def renew(client: Client, chance: Chance, now: Instant) -> Stepped:
+    """§4.4.5: before T2 RENEWING, unicast to its server; after it REBINDING, broadcast to any.
+
+    §4.3.2: DHCPREQUEST with `ciaddr`, without options 50 and 54; under a fresh xid.  Sent again
+    after half the time left, but not before the floor, or in the next phase.
+    """
+    lease = client.leased
+    assert lease.rebind_at is not None
+    assert lease.end is not None
+    if now < lease.rebind_at:
+        phase, until, to = Phase.RENEWING, lease.rebind_at, lease.server
+    else:
+        phase, until, to = Phase.REBINDING, lease.end, None
+    began = now if client.exchange is None else client.exchange.began
+    wait = max((until - now) // 2, client.config.retry_floor)
+    exchange = Exchange(chance.xid, began, now, now, wait, now + wait)
+    after = replace(client, phase=phase, due=None, exchange=exchange)
+    return after, (Send(message(after, MessageType.REQUEST, ciaddr=lease.address), to),)
+
+
+# After a restart ---------------------------------------------------------------------------------
+
+
+def reboot(client: Client, event: Timer, now: Instant) -> Stepped:
+    """INIT-REBOOT: §3.2(1), ask for the remembered address."""
+    exchange = replace(new_exchange(client, event.chance, now), asked=now)
+    due = now + client.config.ask_time
+    after = replace(client, phase=Phase.REBOOTING, due=due, exchange=exchange)
+    return after, (ask_remembered(after),)
+
+
+def ask_remembered(client: Client) -> Send:
+    """§4.3.2 INIT-REBOOT: requested address, no server identifier, `ciaddr` zero, broadcast."""
+    return Send(message(client, MessageType.REQUEST, requested=client.leased.address))
+
+
+def rebooting(client: Client, event: Timer, now: Instant) -> Stepped:
+    """REBOOTING: again, and in the end without an answer for the remainder (§3.2(3) MAY)."""
+    if is_due(client, now):
+        if worthwhile(client, now):
+            return take(client, client.leased, event.chance, now)
+        client = replace(client, due=None)  # nothing is left to use: ask until it lapses
+    return again(client, event.chance, now, ask_remembered)
+
+
+# Conflicts ---------------------------------------------------------------------------------------
+
+
+def contest(client: Client, event: Heard, now: Instant) -> Stepped:
+    """PROBING: somebody uses the address, or probes for it too (RFC 5227 §2.1.1)."""
+    arp, address = event.arp, client.leased.address
+    theirs = arp.sender == address or (arp.is_probe and arp.target == address)
+    if not theirs or arp.sender_hardware == client.config.hardware:
+        return client, ()
+    return decline(client, event.chance, now, Notice.DECLINED)
+
+
+def decline(client: Client, chance: Chance, now: Instant, notice: Notice) -> Stepped:
+    """§3.1(5) MUST: DHCPDECLINE, broadcast (§4.4.4), and a wait of ten seconds.
+
+    Table 5: requested address, server identifier, `ciaddr` zero.  A minute after ten conflicts
+    (RFC 5227 §2.1.1).
+    """
+    lease, config = client.leased, client.config
+    conflicts = min(client.conflicts + 1, config.conflicts_most)
+    wait = config.conflicts_wait if conflicts == config.conflicts_most else config.decline_wait
+    before = replace(client, conflicts=conflicts, exchange=new_exchange(client, chance, now))
+    after, effects = begin_again(before, now + wait)
+    say = message(before, MessageType.DECLINE, requested=lease.address, server=lease.server)
+    return after, (*effects, Send(say), Notify(notice, lease))
+
+
+def defend(client: Client, event: Heard, now: Instant) -> Stepped:
+    """Holding: RFC 5227 §2.4(b), announce once; a second conflict within ten seconds, and cease."""
+    config, arp = client.config, event.arp
+    if client.holds is None or arp.sender != client.holds or arp.sender_hardware == config.hardware:
+        return client, ()
+    if client.defended is not None and now < client.defended + config.defend_interval:
+        return decline(client, event.chance, now, Notice.CEASED)
+    return replace(client, defended=now), (SendArp(announcement(config.hardware, client.holds)),)
+
+
+def gone(client: Client, event: Gone, now: Instant) -> Stepped:
+    """The kernel has removed the address; the lease may still be extend, after a probe."""
+    return (replace(client, holds=None) if client.holds == event.address else client), ()
+
+
+# Orders ------------------------------------------------------------------------------------------
+
+
+def release(client: Client, event: Release, now: Instant) -> Stepped:
+    """§4.4.6, Table 5: DHCPRELEASE, unicast, `ciaddr`, server identifier; then wait for `Start`.
+
+    Sent when the address is removed and forgotten, and never for a lease that is over.
+    """
+    lease = client.leased
+    asking = replace(client, exchange=new_exchange(client, event.chance, now))
+    say = message(asking, MessageType.RELEASE, ciaddr=lease.address, server=lease.server)
+    after, effects = begin_again(client, None)
+    return after, (*effects, Send(say, lease.server), Notify(Notice.RELEASED, lease))
+
+
+def stop(client: Client, event: Release, now: Instant) -> Stepped:
+    """There is nothing to give back."""
+    return initialised(client, None), ()
+
+
+def inform(client: Client, event: Inform, now: Instant) -> Stepped:
+    """§3.4, §4.4.3: DHCPINFORM for an address configured by hand, while no lease is sought."""
+    if client.due is not None:
+        return ignore(client, event, now)
+    after = replace(
+        client,
+        phase=Phase.INFORMING,
+        due=now + client.config.ask_time,
+        exchange=new_exchange(client, event.chance, now),
+        by_hand=event.address,
+    )
+    return after, (ask_parameters(after),)
+
+
+def ask_parameters(client: Client) -> Send:
+    """Table 5: `ciaddr`; no requested address, lease time or server identifier."""
+    assert client.by_hand is not None
+    return Send(message(client, MessageType.INFORM, ciaddr=client.by_hand))
+
+
+def informing(client: Client, event: Timer, now: Instant) -> Stepped:
+    """INFORMING: again, until it is no use."""
+    if is_due(client, now):
+        return initialised(client, None), (Notify(Notice.UNANSWERED),)
+    return again(client, event.chance, now, ask_parameters)
+
+
+def learn(client: Client, event: Received, now: Instant) -> Stepped:
+    """INFORMING: DHCPACK with parameters; a lease time is none of them (§4.3.5)."""
+    return initialised(client, None), (Notify(Notice.INFORMED, options=event.reply.options),)
+
+
+def ignore(client: Client, event: Event, now: Instant) -> Stepped:
+    """Nothing happens."""
+    return client, ()
+
+
+# Messages ----------------------------------------------------------------------------------------
+
+
+def new_exchange(client: Client, chance: Chance, now: Instant) -> Exchange:
+    """A fresh xid, and a first message that goes out now."""
+    config = client.config
+    wait = config.backoff_least + chance.between(-config.backoff_jitter, config.backoff_jitter)
+    return Exchange(chance.xid, now, now, None, config.backoff_least, now + wait)
+
+
+def sent_again(client: Client, chance: Chance, now: Instant) -> Exchange:
+    """§4.1 MUST: the next wait is twice as long, up to 64 seconds, give or take one."""
+    config = client.config
+    backoff = min(2 * client.asking.backoff, config.backoff_most)
+    wait = backoff + chance.between(-config.backoff_jitter, config.backoff_jitter)
+    return replace(client.asking, backoff=backoff, send_at=now + wait)
+
+
+def message(
+    client: Client,
+    kind: MessageType,
+    *,
+    ciaddr: IPv4Address = NO_ADDRESS,
+    requested: IPv4Address | None = None,
+    server: IPv4Address | None = None,
+) -> BootRequest:
+    """Table 5: what each message of a client has."""
+    config, exchange = client.config, client.asking
+    farewell = kind in (MessageType.DECLINE, MessageType.RELEASE)
+    return BootRequest(
+        kind,
+        exchange.xid,
+        config.hardware,
+        config.client_id,
+        secs=(exchange.stamped - exchange.began) // config.second,
+        broadcast=config.broadcast and not farewell,
+        ciaddr=ciaddr,
+        requested=requested,
+        server=server,
+        options=NO_OPTIONS if farewell else config.options,
+    )
+
+
+# The table ---------------------------------------------------------------------------------------
+
+Handler = Callable[[Client, Any, Instant], Stepped]
+
+Offer, Ack, Nak = MessageType.OFFER, MessageType.ACK, MessageType.NAK
+COLUMNS = (Start, Timer, Offer, Ack, Nak, Heard, Gone, Release, Inform)
+_ = ignore
+
+ROWS: Mapping[str, tuple[Handler, ...]] = {
+    #               Start  Timer       Offer    Ack    Nak       Heard    Gone  Release  Inform
+    "INIT":        (start, begin,      _,       _,     _,        _,       _,    stop,    inform),
+    "SELECTING":   (_,     selecting,  collect, _,     _,        _,       _,    stop,    _),
+    "REQUESTING":  (_,     requesting, _,       bind,  obey_nak, _,       _,    stop,    _),
+    "PROBING":     (_,     probing,    _,       _,     _,        contest, _,    release, _),
+    "BOUND":       (_,     bound,      _,       _,     _,        defend,  gone, release, _),
+    "RENEWING":    (_,     renewing,   _,       bind,  obey_nak, defend,  gone, release, _),
+    "REBINDING":   (_,     renewing,   _,       bind,  obey_nak, defend,  gone, release, _),
+    "INIT_REBOOT": (_,     reboot,     _,       _,     _,        defend,  gone, release, _),
+    "REBOOTING":   (_,     rebooting,  _,       bind,  obey_nak, defend,  gone, release, _),
+    "INFORMING":   (_,     informing,  _,       learn, _,        _,       _,    stop,    _),
+}  # fmt: skip
+
+TABLE: Mapping[Phase, Mapping[object, Handler]] = {
+    Phase[name]: dict(zip(COLUMNS, row, strict=True)) for name, row in ROWS.items()
+}

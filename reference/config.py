@@ -1,0 +1,47 @@
+"""The constants of the protocol, with the RFCs' values as defaults, and who a core is.
+
+Durations are in units of time, of which `second` make a second (`events.py`).  A small world for
+exhaustive exploration sets `second=1` and waits of a tick or none; nothing else in a core changes.
+§ alone is a section of RFC 2131; RFC 5227 and 4361 are cited from memory.
+"""
+
+from dataclasses import dataclass
+
+from holdover.reference.events import SECOND, Duration
+from holdover.reference.messages import NO_OPTIONS
+from holdover.reference.options import Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """A client: its hardware address, its identifier, and its constants."""
+
+    hardware: bytes
+    client_id: bytes | None = None  # §2, §4.2: constant, the same in every message; RFC 4361
+    options: Options = NO_OPTIONS  # what else its requests carry: option 55, host name, ...
+    broadcast: bool = False  # §4.1: it cannot take unicast before it has an address
+    second: Duration = SECOND
+
+    start_least: Duration = 1 * SECOND  # §4.4.1: a random wait of one to ten seconds
+    start_most: Duration = 10 * SECOND
+    offer_wait: Duration = 1 * SECOND  # §4.4.1 collects "over a period of time": no number
+    offers_most: int = 8  # RFC is silent: what a flood of offers may cost
+    backoff_least: Duration = 4 * SECOND  # §4.1
+    backoff_most: Duration = 64 * SECOND
+    backoff_jitter: Duration = 1 * SECOND
+    ask_time: Duration = 60 * SECOND  # §3.1(5): four retransmissions, sixty seconds
+    retry_floor: Duration = 60 * SECOND  # §4.4.5
+    fuzz: int = 10  # §4.4.5 "random fuzz": T1, T2 earlier by up to so many 1/1000 of the lease
+    decline_wait: Duration = 10 * SECOND  # §3.1(5); after DHCPRELEASE the RFC names none: the same
+    margin: Duration = 5 * SECOND // 2  # RFC is silent; kernels were up to 2.1 s late, measured
+
+    probes: int = 3  # RFC 5227 §1.1, as are all below; 0: no probe
+    probe_wait: Duration = 1 * SECOND
+    probe_least: Duration = 1 * SECOND
+    probe_most: Duration = 2 * SECOND
+    announce_wait: Duration = 2 * SECOND
+    announcements: int = 2
+    announce_interval: Duration = 2 * SECOND
+    defend_interval: Duration = 10 * SECOND
+    conflicts_most: int = 10
+    conflicts_wait: Duration = 60 * SECOND

@@ -1,0 +1,213 @@
+"""What the cores are told and what they ask for: phases, leases, events and effects, as values.
+
+Theory of operation.  A core is a function from a state, an event and an instant to a state and
+effects.  An event is what has happened: time, a datagram, an ARP packet, an order.  An effect is
+what its surroundings are to do about it, in the order given.  All are frozen and hashable, so that
+a state can be compared, stored and explored.
+
+Time.  An `Instant` is a whole number of units on the client's own clock, one that counts suspend
+(Linux: CLOCK_BOOTTIME); a `Duration` is a number of the same units.  How many make a second, the
+core's configuration says.  A core compares and adds instants and knows no zero.
+
+Chance.  A core draws no randomness: `Chance` brings a fresh xid and a jitter with each event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from ipaddress import IPv4Address
+
+from holdover.reference.arp import Arp
+from holdover.reference.messages import BootReply, BootRequest
+from holdover.reference.options import Options
+
+Instant = int
+Duration = int
+
+SECOND: Duration = 1_000_000_000
+"""Units of time in a second where the clock counts nanoseconds."""
+
+JITTER = 1000
+"""The largest jitter; 0 is the least."""
+
+
+class Phase(Enum):
+    """RFC 2131 Figure 5, and two more.
+
+    PROBING stands between DHCPACK and use (RFC 5227 §2.1), INFORMING for the one exchange that is
+    about no lease (RFC 2131 §3.4).
+    """
+
+    INIT = auto()
+    SELECTING = auto()
+    REQUESTING = auto()
+    PROBING = auto()
+    BOUND = auto()
+    RENEWING = auto()
+    REBINDING = auto()
+    INIT_REBOOT = auto()
+    REBOOTING = auto()
+    INFORMING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What a core may choose at random: `jitter` from 0 to JITTER, `xid` 32 bits not yet in use."""
+
+    xid: int
+    jitter: int
+
+    def between(self, low: Duration, high: Duration) -> Duration:
+        """A length from `low` to `high`, both included."""
+        return low + (high - low) * self.jitter // JITTER
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a client was granted; instants are None where the lease is infinite (RFC 2131 §3.3).
+
+    `renew_at` is T1, `rebind_at` T2 (RFC 2131 §4.4.5).  This is what a lease file has to keep.
+    """
+
+    address: IPv4Address
+    server: IPv4Address
+    renew_at: Instant | None
+    rebind_at: Instant | None
+    end: Instant | None
+    options: Options
+
+
+# Events ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The process starts, or is to go on after `Release`.
+
+    `remembered`: what the lease file has.  `found`: what a predecessor left on the interface.
+    """
+
+    chance: Chance
+    remembered: Lease | None = None
+    found: IPv4Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """The deadline has come; too early, too late or twice does no harm."""
+
+    chance: Chance
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A BOOTREPLY has arrived."""
+
+    chance: Chance
+    reply: BootReply
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An ARP packet was seen on the link."""
+
+    chance: Chance
+    arp: Arp
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The address has left the interface without the client's doing: its kernel lifetime is over.
+
+    To be told before whatever was received after it.
+    """
+
+    chance: Chance
+    address: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The user no longer wants the address: give it back and stop (RFC 2131 §4.4.6)."""
+
+    chance: Chance
+
+
+@dataclass(frozen=True, slots=True)
+class Inform:
+    """The user has configured `address` by hand and wants the parameters (RFC 2131 §3.4)."""
+
+    chance: Chance
+    address: IPv4Address
+
+
+Event = Start | Timer | Received | Heard | Gone | Release | Inform
+
+# Effects -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a BOOTREQUEST: to that server from the address in use, or broadcast from 0.0.0.0."""
+
+    request: BootRequest
+    to: IPv4Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendArp:
+    """Send an ARP packet: probe, announcement or defence."""
+
+    arp: Arp
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Put the leased address on the interface, or extend its lifetime.
+
+    The kernel is to remove it by itself at `until` (None: never), whatever becomes of the process.
+    """
+
+    lease: Lease
+    until: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take the address off the interface, before anything that follows."""
+
+    address: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Write the lease down durably, before anything that follows; None: there is none."""
+
+    lease: Lease | None
+
+
+class Notice(Enum):
+    """What hooks and users are told, always after the fact."""
+
+    BOUND = "an address is in use"
+    EXTENDED = "its lease has more time"
+    LAPSED = "the lease has lapsed; the address is released"
+    REFUSED = "the server refused the address; it is released"
+    DECLINED = "the address is in use by another host"
+    CEASED = "another host insists on the address; it is released"
+    RELEASED = "the address was given back"
+    INFORMED = "parameters for an address configured by hand"
+    UNANSWERED = "no server answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell hooks and users, without waiting for them."""
+
+    notice: Notice
+    lease: Lease | None = None
+    options: Options | None = None
+
+
+Effect = Send | SendArp | Configure | Remove | Store | Notify
