@@ -235,6 +235,21 @@ class Instance:
         text = f"def largest(s):\n    found = []\n{lines}    return max(found, default=None)\n"
         return self.compiled(text, "largest")  # type: ignore[no-any-return]
 
+    def row(self, label: Label) -> Callable[[State], State | None]:
+        """One row for one binding: the state after it, or None where a guard forbids it."""
+        count = len(self.labels)
+        lines = self._row(label.action, label.binding)
+        del self.labels[count:]
+        if not lines:
+            return lambda _: None
+        *body, _ = lines
+        text = "\n".join(["def row(s):", *body, "        return tuple(t)", "    return None", ""])
+        return self.compiled(text, "row")  # type: ignore[no-any-return]
+
+    def bindings(self, action: Action) -> Iterator[tuple[int, ...]]:
+        """Every choice of members and lengths for the row, enabled or not."""
+        return itertools.product(*(self.bounds.domain(p) for p in action.given))
+
     def compiled(self, text: str, name: str) -> Any:
         """A function from its source; `name` is what it is called there."""
         scope: dict[str, Any] = {"Fraction": Fraction}
@@ -244,7 +259,7 @@ class Instance:
     def _write(self) -> str:
         lines = ["def successors(s):", "    out = []"]
         for action in self.table.actions:
-            for binding in itertools.product(*(self.bounds.domain(p) for p in action.given)):
+            for binding in self.bindings(action):
                 lines += self._row(action, binding)
         return "\n".join([*lines, "    return out", ""])
 

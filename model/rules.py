@@ -2,7 +2,8 @@
 
 `rules.toml` has K1 to K7, the sentences of Q151387, and R1 to R43, the rules of the RFCs.  A rule
 names the rows of the lease table, the theorems and properties, and the tests that cover it; an
-empty field says that nothing does.  `source` is *read* where section, strength and quotation were
+empty field says that nothing does.  A rule of the RFCs after which no test is named has a `reason`.
+`source` is *read* where section, strength and quotation were
 checked against the text of the RFC, and *unverified* where that text was not at hand.
 """
 
@@ -34,6 +35,7 @@ class Rule:
     proofs: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     note: str = ""
+    reason: str = ""
 
 
 @cache

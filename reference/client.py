@@ -81,8 +81,7 @@ def deadline(client: Client) -> Instant | None:
 
 def lapsed(client: Client, now: Instant) -> bool:
     """The lease is over, at its end itself (§4.4.5)."""
-    lease = client.lease
-    return lease is not None and lease.end is not None and lease.end <= now
+    return client.lease is not None and not client.lease.runs(now)
 
 
 def lapse(client: Client, chance: Chance, now: Instant) -> Stepped:
@@ -117,9 +116,9 @@ def start(client: Client, event: Start, now: Instant) -> Stepped:
     if client.due is not None:
         return ignore(client, event, now)
     lease = event.remembered
-    if lease is None or (lease.end is not None and lease.end <= now):
+    if lease is None or not lease.runs(now):
         forgets = () if lease is None else (Store(None),)
-        due = soon(client, event.chance, now)
+        due = max(soon(client, event.chance, now), now if client.rests is None else client.rests)
         return initialised(client, due), (*removed(event.found), *forgets)
     kept = lease.address if event.found == lease.address else None
     after = replace(client, phase=Phase.INIT_REBOOT, due=now, lease=lease, holds=kept)
@@ -136,7 +135,8 @@ def soon(client: Client, chance: Chance, now: Instant) -> Instant:
 
 def initialised(client: Client, due: Instant | None) -> Client:
     """INIT, to begin when it is due; None: not before `Start`."""
-    return Client(client.config, due=due, conflicts=client.conflicts)
+    rests = client.rests if due is None else None
+    return Client(client.config, due=due, conflicts=client.conflicts, rests=rests)
 
 
 def begin_again(client: Client, due: Instant | None) -> Stepped:
@@ -180,8 +180,7 @@ def selecting(client: Client, event: Timer, now: Instant) -> Stepped:
         return select(client, event.chance, now) if is_due(client, now) else (client, ())
     if now < client.asking.send_at:
         return client, ()
-    exchange = replace(sent_again(client, event.chance, now), stamped=now)
-    after = replace(client, exchange=exchange)
+    after = replace(client, exchange=replace(sent_again(client, event.chance, now), stamped=now))
     return after, (Send(message(after, MessageType.DISCOVER)),)
 
 
@@ -225,8 +224,8 @@ def ask_selected(client: Client) -> Send:
 def requesting(client: Client, event: Timer, now: Instant) -> Stepped:
     """REQUESTING: §3.1(5), the same message until it is no use, then INIT."""
     if is_due(client, now):
-        after = initialised(client, soon(client, event.chance, now))
-        return after, (Notify(Notice.UNANSWERED),)
+        due = soon(client, event.chance, now)
+        return initialised(client, due), (Notify(Notice.UNANSWERED),)
     return again(client, event.chance, now, ask_selected)
 
 
@@ -347,19 +346,13 @@ def probing(client: Client, event: Timer, now: Instant) -> Stepped:
     if not is_due(client, now):
         return client, ()
     if client.sent == config.probes:
-        if worthwhile(client, now):
+        if lease.runs(now + config.margin):
             return use(client, lease, now)
         return replace(client, due=None), ()  # it lapses unused
     sent = client.sent + 1
     wait = event.chance.between(config.probe_least, config.probe_most)
     due = now + (config.announce_wait if sent == config.probes else wait)
     return replace(client, sent=sent, due=due), (SendArp(probe(config.hardware, lease.address)),)
-
-
-def worthwhile(client: Client, now: Instant) -> bool:
-    """The kernel would not have to remove the address at once."""
-    end = client.leased.end
-    return end is None or now < end - client.config.margin
 
 
 def bound(client: Client, event: Timer, now: Instant) -> Stepped:
@@ -390,7 +383,8 @@ def renew(client: Client, chance: Chance, now: Instant) -> Stepped:
     """§4.4.5: before T2 RENEWING, unicast to its server; after it REBINDING, broadcast to any.
 
     §4.3.2: DHCPREQUEST with `ciaddr`, without options 50 and 54; under a fresh xid.  Sent again
-    after half the time left, but not before the floor, or in the next phase.
+    after half the time left, but not before the floor, or in the next phase.  Table 1: `ciaddr`
+    only where ARP is answered; once the kernel has removed the address, as in INIT-REBOOT.
     """
     lease = client.leased
     assert lease.rebind_at is not None
@@ -403,6 +397,8 @@ def renew(client: Client, chance: Chance, now: Instant) -> Stepped:
     wait = max((until - now) // 2, client.config.retry_floor)
     exchange = Exchange(chance.xid, began, now, now, wait, now + wait)
     after = replace(client, phase=phase, due=None, exchange=exchange)
+    if client.holds is None:
+        return after, (ask_remembered(after),)
     return after, (Send(message(after, MessageType.REQUEST, ciaddr=lease.address), to),)
 
 
@@ -425,7 +421,7 @@ def ask_remembered(client: Client) -> Send:
 def rebooting(client: Client, event: Timer, now: Instant) -> Stepped:
     """REBOOTING: again, and in the end without an answer for the remainder (§3.2(3) MAY)."""
     if is_due(client, now):
-        if worthwhile(client, now):
+        if client.leased.runs(now + client.config.margin):
             return take(client, client.leased, event.chance, now)
         client = replace(client, due=None)  # nothing is left to use: ask until it lapses
     return again(client, event.chance, now, ask_remembered)
@@ -470,7 +466,9 @@ def defend(client: Client, event: Heard, now: Instant) -> Stepped:
 
 def gone(client: Client, event: Gone, now: Instant) -> Stepped:
     """The kernel has removed the address; the lease may still be extend, after a probe."""
-    return (replace(client, holds=None) if client.holds == event.address else client), ()
+    if client.holds != event.address:
+        return client, ()
+    return replace(client, holds=None, due=None if client.phase is Phase.BOUND else client.due), ()
 
 
 # Orders ------------------------------------------------------------------------------------------
@@ -479,12 +477,14 @@ def gone(client: Client, event: Gone, now: Instant) -> Stepped:
 def release(client: Client, event: Release, now: Instant) -> Stepped:
     """§4.4.6, Table 5: DHCPRELEASE, unicast, `ciaddr`, server identifier; then wait for `Start`.
 
-    Sent when the address is removed and forgotten, and never for a lease that is over.
+    Sent when the address is removed and forgotten, never for a lease that is over; and no
+    DHCPDISCOVER may overtake it, lest the server free the lease that it brings.
     """
     lease = client.leased
     asking = replace(client, exchange=new_exchange(client, event.chance, now))
     say = message(asking, MessageType.RELEASE, ciaddr=lease.address, server=lease.server)
-    after, effects = begin_again(client, None)
+    idle, effects = begin_again(client, None)
+    after = replace(idle, rests=now + client.config.decline_wait)
     return after, (*effects, Send(say, lease.server), Notify(Notice.RELEASED, lease))
 
 

@@ -5,9 +5,12 @@ exhaustive exploration sets `second=1` and waits of a tick or none; nothing else
 § alone is a section of RFC 2131; RFC 5227 and 4361 are cited from memory.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from holdover.reference.events import SECOND, Duration
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from holdover.reference.events import SECOND, Duration, Instant
 from holdover.reference.messages import NO_OPTIONS
 from holdover.reference.options import Options
 
@@ -45,3 +48,37 @@ class ClientConfig:
     defend_interval: Duration = 10 * SECOND
     conflicts_most: int = 10
     conflicts_wait: Duration = 60 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misbehaviour:
+    """What a server does wrong on request; by itself nothing.  No RFC asks for any of it."""
+
+    mute_from: Instant | None = None  # from here on it neither answers nor takes anything
+    mute_until: Instant | None = None  # to here, excluded; None: for ever
+    nak: bool = False  # answers every DHCPREQUEST with DHCPNAK
+    ack_delay: Duration = 0  # a DHCPACK for a lease leaves so much later than its record is made
+    forget_at: Instant | None = None  # loses what it knows, and what it has stored
+    shorten: int | None = None  # what a renewal is granted, in seconds, however much was left
+    reuse_early: bool = False  # gives addresses to others before the lease end and the grace
+    wrong_xid: bool = False  # each reply carries another xid than the request
+    wrong_server: bool = False  # each reply names another server
+    wrong_client_id: bool = False  # each reply carries another client identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """A server: its addresses, those that it leases, and its constants."""
+
+    identifier: IPv4Address  # §4.1: an address at which clients reach it; option 54
+    hardware: bytes  # §2.2: who asks when it probes
+    pool: tuple[IPv4Address, ...]  # §4.3.1: chosen from in this order
+    options: Options = NO_OPTIONS  # §4.3.1: what DHCPOFFER and DHCPACK carry as well
+    second: Duration = SECOND
+
+    lease: int = 3600  # §4.3.1 "a locally configured default", in seconds, and the most it grants
+    grace: Duration = 60 * SECOND  # RFC is silent; what is safe, `holdover grace` says
+    offer_time: Duration = 60 * SECOND  # §4.3.2 "timeout": as long as clients ask, §3.1(5)
+    probe_wait: Duration = 1 * SECOND  # §3.1(2) names no time; 0: no probe
+    decline_time: Duration | None = 86400 * SECOND  # §4.3.3 is silent; None: until `Reinstate`
+    misbehave: Misbehaviour = field(default_factory=Misbehaviour)

@@ -77,6 +77,15 @@ class Lease:
     end: Instant | None
     options: Options
 
+    def __post_init__(self) -> None:
+        dated = [instant is not None for instant in (self.renew_at, self.rebind_at, self.end)]
+        if any(dated) and not all(dated):
+            raise ValueError("a lease has T1, T2 and an end, or none of them")
+
+    def runs(self, now: Instant) -> bool:
+        """Whether the lease is not over; at its end it is (RFC 2131 §4.4.5)."""
+        return self.end is None or now < self.end
+
 
 # Events ------------------------------------------------------------------------------------------
 
@@ -149,7 +158,7 @@ Event = Start | Timer | Received | Heard | Gone | Release | Inform
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a BOOTREQUEST: to that server from the address in use, or broadcast from 0.0.0.0."""
+    """Send a BOOTREQUEST: to that server from `ciaddr`, or broadcast from `ciaddr` or 0.0.0.0."""
 
     request: BootRequest
     to: IPv4Address | None = None

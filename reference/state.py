@@ -42,6 +42,7 @@ class Client:
     and BOUND when the next ARP packet is sent, where it waits for a reply when to give up.  `sent`:
     ARP packets of this kind so far.  `offers`: in REQUESTING the chosen one.  `holds`: the address
     on the interface.  `by_hand`: the address configured by hand, in INFORMING.
+    `rests`: when a client that was stopped may begin at the earliest.
     """
 
     config: ClientConfig = field(hash=False)
@@ -55,6 +56,7 @@ class Client:
     defended: Instant | None = None
     conflicts: int = 0
     by_hand: IPv4Address | None = None
+    rests: Instant | None = None
 
     @property
     def leased(self) -> Lease:

@@ -15,12 +15,26 @@ ROOT = Path(__file__).parents[2]
 ROWS = {action.name for action in LEASE_TABLE.actions}
 PROOFS = {*THEOREMS, *(p.name for p in (*ALWAYS, *STEPS, *SOMETIMES))}
 
+CLIENT = "tests/reference/test_client_rules.py"
+CONFORMANCE = (CLIENT, "tests/reference/test_server.py")
+"""Where tests are named after rules."""
+
 
 @cache
 def functions(path: str) -> set[str]:
     """The names of the functions in a test file."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def docstrings(path: str) -> list[tuple[int, str]]:
+    """Number of the rule and docstring, on one line, of each test that is named after a rule."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return [
+        (int(named[1]), " ".join((ast.get_docstring(node) or "").split()))
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and (named := re.match(r"test_r(\d+)_", node.name))
+    ]
 
 
 def by_id(rule: Rule) -> str:
@@ -48,6 +62,31 @@ def test_tests_exist(rule: Rule) -> None:
             f for f in functions(path) if f == name or (name.endswith("_") and f.startswith(name))
         }
         assert found, test
+
+
+@pytest.mark.parametrize("rule", protocol(), ids=by_id)
+def test_a_rule_of_the_rfcs_has_a_test_named_after_it_or_a_reason(rule: Rule) -> None:
+    named = [test for test in rule.tests if f"::test_{rule.id.lower()}_" in test]
+    assert bool(named) is not bool(rule.reason)
+    assert rule.reason == "" or rule.reason.endswith(".")
+
+
+@pytest.mark.parametrize("path", CONFORMANCE)
+def test_a_test_named_after_a_rule_is_named_by_it(path: str) -> None:
+    naming = {
+        rule.id
+        for rule in protocol()
+        if any(test.startswith(f"{path}::test_{rule.id.lower()}_") for test in rule.tests)
+    }
+    assert naming == {f"R{number}" for number, _ in docstrings(path)}
+
+
+@pytest.mark.parametrize("rule", protocol(), ids=by_id)
+def test_the_client_tests_have_the_wording(rule: Rule) -> None:
+    """One of those named after a rule quotes it, or says that it speaks from memory."""
+    said = [text for number, text in docstrings(CLIENT) if f"R{number}" == rule.id]
+    wording = " ".join(rule.quote.split()) or "from memory"
+    assert not said or any(wording.lower() in text.lower() for text in said)
 
 
 @pytest.mark.parametrize("rule", rules(), ids=by_id)

@@ -1,0 +1,394 @@
+"""The reference server: RFC 2131 from the server's side, as a pure function on values.
+
+Theory of operation.  `step(server, event, now)` gives the server after an event and the effects
+that its surroundings are to carry out, in their order; `deadline(server)` is the instant at which
+it wants a `Tick`.  No sockets, no clock, no threads, no randomness.
+
+`TABLE` has a line for each message of a client, `FLAVOURS` one for each kind of DHCPREQUEST, told
+apart by RFC 2131 Table 4.  Before either comes what is due: probes and reservations that are over,
+declined addresses that come back.  Only ARP goes before that: who answers a probe is not to lose
+to a late `Tick`.
+
+The discipline.  A binding is stored before its DHCPACK leaves, and a running one ends earlier only
+if its client gives it up.  Whoever was bound stays on record after the end, until the address goes
+to another; that takes a strictly longer time than the grace.  A reservation binds nobody: whoever
+is on record for an address goes before whom it was offered to.
+
+Where the RFC is silent.  A renewal of an address that is on record for nobody gets no answer: it
+may be another server's.  One that is on record for another is refused.  RENEWING and REBINDING look
+alike here.  A DHCPREQUEST that Table 4 does not know gets no answer.  An address that answers the
+server's own probe is withheld like a declined one.
+
+Where it deviates.  DHCPOFFER promises a whole lease where §4.3.1 wants the rest of a running one.
+Parameters go out whether asked for or not.  No reply has a message for humans (SHOULD, Table 3),
+none has T1 and T2: the client computes them.
+
+What it does not know: who carries out its effects, and whether they succeeded; subnets, so that an
+address on the wrong one is just none of its pool; relays' options (RFC 3046) and links, so that it
+probes a relay's clients in vain; who was declined or offered what before a restart.
+
+What it does wrong on request is `Misbehaviour`; the lease table has no rows for `nak` to a client
+on record, nor for wrong replies.  § alone is a section of RFC 2131.  RFC 6842 is cited from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address
+from typing import Any
+
+from holdover.reference.arp import probe
+from holdover.reference.config import ServerConfig
+from holdover.reference.events import Instant, SendArp
+from holdover.reference.messages import BootRequest
+from holdover.reference.options import INFINITE
+from holdover.reference.values import NO_ADDRESS, MessageType
+
+from holdover.reference.server_state import (  # isort: skip
+    NOTHING, Arrived, Binding, ClientKey, Entry, Late, Overheard, Reinstate, Reservation, Restarted,
+    Server, ServerEvent, ServerStepped, StoreBinding, Tick, abstract, key_of, reply,
+)  # fmt: skip
+
+__all__ = ["FLAVOURS", "TABLE", "Server", "abstract", "deadline", "step"]
+
+# The core ----------------------------------------------------------------------------------------
+
+
+def step(server: Server, event: ServerEvent, now: Instant) -> ServerStepped:
+    """The server after the event, and what its surroundings are to do, in this order."""
+    if isinstance(event, Overheard | Restarted):
+        server, effects = act(server, event, now)
+        server, more = catch_up(server, now)
+    else:
+        server, effects = catch_up(server, now)
+        server, more = act(server, event, now)
+    effects += more
+    if is_mute(server.config, now):
+        effects = tuple(effect for effect in effects if isinstance(effect, StoreBinding))
+    return server, effects
+
+
+def act(server: Server, event: ServerEvent, now: Instant) -> ServerStepped:
+    """What is done about the event itself."""
+    if isinstance(event, Arrived | Overheard) and is_mute(server.config, now):
+        return server, ()
+    return EVENTS[type(event)](server, event, now)
+
+
+def deadline(server: Server) -> Instant | None:
+    """When to hand in a `Tick`; None: nothing to wait for but events."""
+    instants = [None if server.forgotten else server.config.misbehave.forget_at]
+    for _, entry in server.entries:
+        instants.append(entry.back_at)
+        instants.append(None if entry.offer is None else entry.offer.until)
+        instants.append(None if entry.late is None else entry.late.due)
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+# What comes before the tables --------------------------------------------------------------------
+
+
+def catch_up(server: Server, now: Instant) -> ServerStepped:
+    """What is due: late answers leave, what was withheld or reserved is so no longer."""
+    server, effects = forget(server, now)
+    for address, entry in server.entries:
+        after = entry
+        if entry.late is not None and entry.late.due <= now:
+            effects += (entry.late.send,)
+            after = replace(after, late=None)
+        if entry.back_at is not None and entry.back_at <= now:
+            after = replace(after, withheld=False, back_at=None)
+        if entry.offer is not None and entry.offer.until <= now:
+            after = replace(after, offer=None)
+        if after != entry:
+            server = server.put(address, after)
+        if entry.offer != after.offer and entry.offer is not None and entry.offer.discover:
+            server, more = offer(server, entry.offer.discover, address, now)
+            effects += more
+    return server, effects
+
+
+def forget(server: Server, now: Instant) -> ServerStepped:
+    """A misbehaviour: leases are lost, on the disk as well, reservations and quarantines too."""
+    forget_at = server.config.misbehave.forget_at
+    if server.forgotten or forget_at is None or now < forget_at:
+        return server, ()
+    lost = (address for address, entry in server.entries if entry.binding is not None)
+    after = Server(server.config, forgotten=True)
+    return after, tuple(StoreBinding(address, None) for address in lost)
+
+
+def is_mute(config: ServerConfig, now: Instant) -> bool:
+    """A misbehaviour: it neither answers nor takes anything."""
+    begin, end = config.misbehave.mute_from, config.misbehave.mute_until
+    return begin is not None and begin <= now and (end is None or now < end)
+
+
+# Events ------------------------------------------------------------------------------------------
+
+
+def arrived(server: Server, event: Arrived, now: Instant) -> ServerStepped:
+    """What the table says of the message; without identifier or `chaddr` it is nobody's (§4.2)."""
+    request = event.request
+    if not key_of(request).identifier:
+        return server, ()
+    return TABLE.get(request.type, ignore)(server, request, now)
+
+
+def overheard(server: Server, event: Overheard, now: Instant) -> ServerStepped:
+    """§2.2, §3.1(2): another host uses the address that is to be offered; the next one is tried."""
+    address = event.arp.sender
+    entry = server.entry(address)
+    waits = None if entry.offer is None else entry.offer.discover
+    if waits is None or event.arp.sender_hardware == waits.chaddr:
+        return server, ()
+    after = withhold(server, address, replace(entry, offer=None), now)
+    return discover(after, waits, now)
+
+
+def restarted(server: Server, event: Restarted, now: Instant) -> ServerStepped:
+    """§4, §3.1(4): the leases are what was stored; nothing else survives, as far as RFCs say."""
+    after = Server(server.config, forgotten=server.forgotten)
+    for address, binding in event.bindings:
+        if address in server.config.pool:
+            after = after.put(address, Entry(binding))
+    return after, ()
+
+
+def reinstate(server: Server, event: Reinstate, now: Instant) -> ServerStepped:
+    """§4.3.3 is silent on how long an address is not available."""
+    entry = replace(server.entry(event.address), withheld=False, back_at=None)
+    return server.put(event.address, entry), ()
+
+
+def ignore(server: Server, event: object, now: Instant) -> ServerStepped:
+    """Nothing happens."""
+    return server, ()
+
+
+# Offering ----------------------------------------------------------------------------------------
+
+
+def discover(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+    """§4.3.1: an address is chosen, probed, and offered; where there is none, silence."""
+    config, key, known = server.config, key_of(request), dict(server.entries)
+
+    def preference(address: IPv4Address) -> tuple[int, ...]:
+        """§4.3.1: on record for it, reserved for it, asked for, never used, longest over."""
+        entry = known.get(address, NOTHING)
+        end = None if entry.binding is None else entry.binding.end
+        mine, endless = entry.is_of(key), entry.binding is not None and end is None
+        return (
+            not mine,
+            entry.offer is None or entry.offer.key != key,
+            address != request.requested,
+            entry.binding is not None,
+            endless != mine,
+            (end or 0) * (-1 if mine else 1),
+        )
+
+    on_offer = (a for a in config.pool if is_open(config, known.get(a, NOTHING), key, now))
+    address = min(on_offer, key=preference, default=None)
+    return (server, ()) if address is None else propose(server, request, address, now)
+
+
+def is_open(config: ServerConfig, entry: Entry, key: ClientKey, now: Instant) -> bool:
+    """It may be offered to the client; §4.3.1 SHOULD NOT: while it is on offer to another."""
+    unreserved = entry.offer is None or entry.offer.key == key
+    return not entry.withheld and unreserved and (entry.is_of(key) or reusable(config, entry, now))
+
+
+def reusable(config: ServerConfig, entry: Entry, now: Instant) -> bool:
+    """§2.2: nobody's, or the lease is over and so is the grace, strictly."""
+    if entry.binding is None or config.misbehave.reuse_early:
+        return True
+    return entry.binding.end is not None and now - entry.binding.end > config.grace
+
+
+def propose(
+    server: Server, request: BootRequest, address: IPv4Address, now: Instant
+) -> ServerStepped:
+    """§3.1(2) SHOULD: probe first, unless the client holds a lease on it.
+
+    A DHCPDISCOVER that comes again while its probe is out waits in the place of the first.
+    """
+    config, key, entry = server.config, key_of(request), server.entry(address)
+    if not config.probe_wait or (entry.is_of(key) and entry.runs(now)):
+        return offer(server, request, address, now)
+    if entry.offer is not None and entry.offer.discover is not None:
+        waits = replace(entry.offer, discover=request)
+        return server.put(address, replace(entry, offer=waits)), ()
+    waits = Reservation(key, now + config.probe_wait, request)
+    after = server.put(address, replace(entry, offer=waits))
+    return after, (SendArp(probe(config.hardware, address)),)
+
+
+def offer(
+    server: Server, request: BootRequest, address: IPv4Address, now: Instant
+) -> ServerStepped:
+    """§4.3.1: DHCPOFFER; the address is kept for the client for a while."""
+    entry = server.entry(address)
+    kept = Reservation(key_of(request), now + server.config.offer_time)
+    after = server.put(address, replace(entry, offer=kept))
+    seconds = length(server.config, request, entry, now)
+    return after, (reply(server, request, MessageType.OFFER, address, seconds),)
+
+
+# DHCPREQUEST -------------------------------------------------------------------------------------
+
+
+def requested(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+    """§4.3.2: which of its flavours it is, Table 4 says."""
+    if server.config.misbehave.nak:
+        return refuse(server, request, now)
+    flavour = (
+        request.server is not None, request.requested is not None, request.ciaddr != NO_ADDRESS,
+    )  # fmt: skip
+    return FLAVOURS.get(flavour, ignore)(server, request, now)
+
+
+def selecting(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+    """§4.3.2 SELECTING: an offer is taken; another server's is a refusal of ours (§3.1(4)).
+
+    It need not be on offer still: §4.3.2 lets the server choose when to reuse what it offered.
+    """
+    config, key, address = server.config, key_of(request), request.requested
+    if request.server != config.identifier:
+        return server.unreserve(key), ()
+    assert address is not None
+    entry = server.entry(address)
+    if address in config.pool and (is_open(config, entry, key, now) or is_granted(entry, key)):
+        return commit(server, request, address, length(config, request, entry, now), now)
+    return refuse(server, request, now)
+
+
+def reboot(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+    """§4.3.2 INIT-REBOOT: silence where there is no record of the client (MUST)."""
+    key, address = key_of(request), request.requested
+    assert address is not None
+    if not any(entry.is_of(key) for _, entry in server.entries):
+        return server, ()
+    entry = server.entry(address)
+    if is_granted(entry, key):
+        return commit(server, request, address, length(server.config, request, entry, now), now)
+    return refuse(server, request, now)
+
+
+def renew(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+    """§4.3.2 RENEWING, REBINDING: silence where there is no record of the address."""
+    key, address, shorten = key_of(request), request.ciaddr, server.config.misbehave.shorten
+    entry = server.entry(address)
+    if entry.binding is None:
+        return server, ()
+    if not is_granted(entry, key):
+        return refuse(server, request, now)
+    seconds = length(server.config, request, entry, now) if shorten is None else shorten
+    return commit(server, request, address, seconds, now)
+
+
+def is_granted(entry: Entry, key: ClientKey) -> bool:
+    """The client is on record for it, be the lease over or not, and may have it."""
+    return entry.is_of(key) and not entry.withheld
+
+
+def commit(
+    server: Server, request: BootRequest, address: IPv4Address, seconds: int, now: Instant
+) -> ServerStepped:
+    """§3.1(4): the record first, then DHCPACK; the lease runs from now.
+
+    While an answer is late, the same client's next request for the address gets none of its own.
+    """
+    config, key, entry = server.config, key_of(request), server.entry(address)
+    if entry.late is not None and entry.is_of(key):
+        return server, ()
+    binding = Binding(key, None if seconds == INFINITE else now + seconds * config.second)
+    ack = reply(server, request, MessageType.ACK, address, seconds)
+    late = Late(now + config.misbehave.ack_delay, ack) if config.misbehave.ack_delay else None
+    after = server.unreserve(key).put(address, Entry(binding, late=late))
+    return after, (StoreBinding(address, binding), *(() if late else (ack,)))
+
+
+def refuse(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+    """§4.3.2, §3.1(4): DHCPNAK."""
+    return server, (reply(server, request, MessageType.NAK),)
+
+
+def length(config: ServerConfig, request: BootRequest, entry: Entry, now: Instant) -> int:
+    """§4.3.1: what is asked for, as far as it is configured, and never less than is left."""
+    asked = min(request.lease or config.lease, config.lease)
+    if not entry.is_of(key_of(request)) or not entry.runs(now):
+        return asked
+    assert entry.binding is not None
+    end = entry.binding.end
+    return INFINITE if end is None else max(asked, -((now - end) // config.second))
+
+
+def withhold(server: Server, address: IPv4Address, entry: Entry, now: Instant) -> Server:
+    """Not available, for a time (§4.3.3)."""
+    back_at = None if (time := server.config.decline_time) is None else now + time
+    return server.put(address, replace(entry, withheld=True, back_at=back_at))
+
+
+# Other messages ----------------------------------------------------------------------------------
+
+
+def decline(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+    """§4.3.3 MUST: the address is not available, unless it is on record for another."""
+    address = request.requested
+    if address not in server.config.pool or not is_for(server, request):
+        return server, ()
+    entry = server.entry(address)
+    if entry.binding is not None and not entry.is_of(key_of(request)):
+        return server, ()
+    unbound = () if entry.binding is None else (StoreBinding(address, None),)
+    return withhold(server, address, NOTHING, now), unbound
+
+
+def release(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+    """§4.3.4: not allocated.  Its parameters (SHOULD) need no record: all clients' are alike."""
+    entry = server.entry(request.ciaddr)
+    if not entry.is_of(key_of(request)) or not is_for(server, request):
+        return server, ()
+    after = server.put(request.ciaddr, replace(entry, binding=None, late=None))
+    return after, (StoreBinding(request.ciaddr, None),)
+
+
+def is_for(server: Server, request: BootRequest) -> bool:
+    """Table 5 MUST: option 54; a client that leaves it out is believed."""
+    return request.server in (None, server.config.identifier)
+
+
+def inform(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+    """§4.3.5: DHCPACK to `ciaddr`, relay or not; no lease time (MUST NOT), no `yiaddr`."""
+    if request.ciaddr == NO_ADDRESS:
+        return server, ()
+    return server, (replace(reply(server, request, MessageType.ACK), to=request.ciaddr),)
+
+
+# The tables --------------------------------------------------------------------------------------
+
+Handler = Callable[[Server, BootRequest, Instant], ServerStepped]
+
+EVENTS: Mapping[type, Callable[[Server, Any, Instant], ServerStepped]] = {
+    Arrived: arrived,
+    Overheard: overheard,
+    Tick: ignore,
+    Restarted: restarted,
+    Reinstate: reinstate,
+}
+
+TABLE: Mapping[MessageType, Handler] = {
+    MessageType.DISCOVER: discover,
+    MessageType.REQUEST: requested,
+    MessageType.DECLINE: decline,
+    MessageType.RELEASE: release,
+    MessageType.INFORM: inform,
+}
+
+FLAVOURS: Mapping[tuple[bool, bool, bool], Handler] = {
+    # server identifier, requested address, ciaddr (Table 4)
+    (True, True, False): selecting,
+    (False, True, False): reboot,
+    (False, False, True): renew,
+}
