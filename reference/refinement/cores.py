@@ -1,0 +1,293 @@
+"""The cores of an exploration: every local state that a host can be in, and each call of it.
+
+Theory of operation.  A host's part of the implementation is a `Local`: its core, and what its lease
+file holds.  Locals are numbered, and a call of a core is remembered: `step` is a function.  What
+makes them finitely many: instants are relative to now and clipped in the past, and the xid of the
+present exchange is always 1.  `client.py` compares and adds instants and compares xids, nothing
+else; tests shift them and find no difference.
+
+What it does not know: the lease table, and anything about another host.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from ipaddress import IPv4Address
+from typing import Any, Protocol
+
+from holdover.model.finite import NONE
+from holdover.model.words import KIND, PHASE
+from holdover.reference.arp import announcement, probe
+from holdover.reference.config import ClientConfig
+from holdover.reference.messages import BootReply
+from holdover.reference.refinement.setting import HARDWARE
+from holdover.reference.state import Abstract, Client
+from holdover.reference.values import MessageType
+
+from holdover.reference.events import (  # isort: skip
+    Chance, Configure, Effect, Event, Gone, Heard, Lease, Notify, Received, Release, Send, SendArp,
+    Start, Store, Timer,
+)  # fmt: skip
+
+OTHER = bytes((2, 0, 0, 0, 0, 2))
+"""The hardware address in ARP packets of any other host."""
+
+SERVER = IPv4Address("10.0.0.254")
+ADDRESSES = tuple(IPv4Address(f"10.0.0.{n}") for n in range(1, 9))
+NUMBER = {address: number for number, address in enumerate(ADDRESSES)}
+
+STALE, PRESENT, FRESH = 0, 1, 2
+"""The xid of an exchange that is over, of the present one, and of the next."""
+
+EVENTS = {"T": "Timer", "H": "Heard", "G": "Gone", "L": "Release", "S": "Start"}
+"""What the letters of a `Call` stand for; "R" is named by its message."""
+
+MIDDLE = 500
+"""The jitter where a setting does not ask for others."""
+
+
+class Core(Protocol):
+    """What is explored: `client.py`, or a module like it."""
+
+    @property
+    def step(self) -> Callable[[Client, Event, int], tuple[Client, tuple[Effect, ...]]]:
+        """The client after an event, and the effects."""
+
+    @property
+    def deadline(self) -> Callable[[Client], int | None]:
+        """When it wants a Timer."""
+
+    @property
+    def abstract(self) -> Callable[[Client], Abstract]:
+        """What the lease table knows of it."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """One host's part of the implementation: its core (None: not running) and its lease file."""
+
+    core: Client | None
+    stored: Lease | None
+
+
+class Defect(Exception):  # noqa: N818 -- the implementation has it, not this program
+    """The implementation does what no row of the table does, or breaks a property."""
+
+    def __init__(self, kind: str, says: str):
+        super().__init__(f"{kind}: {says}")
+        self.kind, self.says = kind, says
+
+
+Call = tuple[Any, ...]
+"""What is handed to a core: ("T", jitter), ("R", kind, address, lease, current, jitter), ..."""
+
+Answer = tuple[int, tuple[Effect, ...], bool, tuple[str, ...]]
+"""The local state after a call, the effects, whether there is a new xid, and the rows to try."""
+
+
+class Cores:
+    """All local states and calls of one core under one configuration."""
+
+    def __init__(self, core: Core, config: ClientConfig, past: int):
+        self.core, self.config, self.past = core, config, past
+        self.locals: list[Local] = []
+        self.observed: Counter[tuple[str, str, str, tuple[str, ...]]] = Counter()
+        self._numbers: dict[Local, int] = {}
+        self._calls: dict[tuple[int, Call], Answer] = {}
+        self._older: dict[int, int] = {}
+        self._due: list[int | None] = []
+        self._views: list[tuple[Any, ...]] = []
+
+    def __getitem__(self, number: int) -> Local:
+        return self.locals[number]
+
+    def number(self, local: Local) -> int:
+        """The number of a local state; the same for equal ones."""
+        found = self._numbers.get(local)
+        if found is None:
+            found = self._numbers[local] = len(self.locals)
+            self.locals.append(local)
+            self._due.append(None if local.core is None else self.core.deadline(local.core))
+            self._views.append(self._seen(local))
+        return found
+
+    def call(self, local: int, call: Call) -> Answer:
+        """What the core does when it is handed this; remembered."""
+        key = local, call
+        found = self._calls.get(key)
+        if found is None:
+            before = self.locals[local]
+            core = before.core or Client(self.config)
+            try:
+                after, effects = self.core.step(core, event_of(call), 0)
+            except Exception as error:  # a mutant may do anything
+                raise Defect("crash", f"{type(error).__name__}: {error}") from error
+            stored = before.stored
+            for effect in effects:
+                if isinstance(effect, Store):
+                    stored = effect.lease
+            fresh = after.exchange is not None and after.exchange.xid == FRESH
+            if fresh:
+                assert after.exchange is not None
+                after = replace(after, exchange=replace(after.exchange, xid=PRESENT))
+            names = hints(core, call, after, effects)
+            found = self._calls[key] = self.number(Local(after, stored)), effects, fresh, names
+            self.observe(core, call, after, effects)
+        return found
+
+    def observe(self, core: Client, call: Call, after: Client, effects: tuple[Effect, ...]) -> None:
+        """Note a cell of the (state x event) table as it was seen."""
+        does = tuple(_named(effect) for effect in effects)
+        self.observed[core.phase.name, name_of(call), after.phase.name, does] += 1
+
+    def older(self, number: int) -> int:
+        """The same local state a tick later."""
+        found = self._older.get(number)
+        if found is None:
+            before = self.locals[number]
+            core, stored = (shifted(v, 1, self.past) for v in (before.core, before.stored))
+            found = self._older[number] = self.number(Local(core, stored))
+        return found
+
+    def due(self, number: int) -> int | None:
+        """When the core wants to be called."""
+        return self._due[number]
+
+    def view(self, number: int) -> tuple[Any, ...]:
+        """phase, wants, asked, renew_at, rebind_at, lease_end, holds, as the table writes them.
+
+        Of a host without a process, what its lease file says.
+        """
+        return self._views[number]
+
+    def _seen(self, local: Local) -> tuple[Any, ...]:
+        stored = local.stored
+        if local.core is not None:
+            seen = self.core.abstract(local.core)
+        elif stored is not None:
+            seen = Abstract(
+                "INIT_REBOOT", stored.address, None, None,
+                stored.renew_at, stored.rebind_at, stored.end,
+            )  # fmt: skip
+        else:
+            seen = Abstract("INIT", None, None, None, None, None, None)
+        return (
+            PHASE.values.index(seen.phase), number_of(seen.wants), seen.asked, seen.renew_at,
+            seen.rebind_at, seen.lease_end, number_of(seen.holds),
+        )  # fmt: skip
+
+
+def name_of(call: Call) -> str:
+    """The event's name: Timer, Release, ..., or the message received."""
+    return KIND.values[call[1]] if call[0] == "R" else EVENTS[call[0]]
+
+
+def number_of(address: IPv4Address | None) -> int:
+    """An address as the table numbers it."""
+    return NONE if address is None else NUMBER[address]
+
+
+def event_of(call: Call) -> Event:
+    """The event that a call stands for."""
+    match call:
+        case ("T", jitter):
+            return Timer(Chance(FRESH, jitter))
+        case ("R", kind, address, lease, current, jitter):
+            xid = PRESENT if current else STALE
+            return Received(
+                Chance(FRESH, jitter),
+                BootReply(
+                    MessageType[KIND.values[kind]], xid, HARDWARE, None,
+                    address=ADDRESSES[address], server=SERVER, lease=lease,
+                ),
+            )  # fmt: skip
+        case ("H", address, probing):
+            packet = (probe if probing else announcement)(OTHER, ADDRESSES[address])
+            return Heard(Chance(FRESH, MIDDLE), packet)
+        case ("G", address):
+            return Gone(Chance(FRESH, MIDDLE), ADDRESSES[address])
+        case ("L",):
+            return Release(Chance(FRESH, MIDDLE))
+        case ("S", stored, found):
+            return Start(Chance(FRESH, MIDDLE), stored, found)
+    raise AssertionError(call)
+
+
+def _named(effect: Effect) -> str:
+    match effect:
+        case Send(request):
+            return f"Send {request.type.name}"
+        case SendArp(arp):
+            return "probe" if arp.is_probe else "announce"
+        case Store(lease):
+            return "Forget" if lease is None else "Store"
+        case Notify(notice):
+            return f"Notify {notice.name}"
+    return type(effect).__name__
+
+
+def lapses(core: Client, after: Client) -> bool:
+    """The lease that the client had is over, and it has it no more."""
+    lease = core.lease
+    return lease is not None and lease.end is not None and lease.end <= 0 and after.lease != lease
+
+
+def hints(core: Client, call: Call, after: Client, effects: Sequence[Effect]) -> tuple[str, ...]:
+    """Rows that are likely to say what a call did; a wrong guess is found out by `follow`."""
+    phase, names = core.phase.name, []
+    if lapses(core, after):
+        names, phase = ["lapse", "notify"], "INIT"
+    sent = [effect.request.type for effect in effects if isinstance(effect, Send)]
+    used = any(isinstance(effect, Configure) for effect in effects)
+    asks = phase in ("REQUESTING", "REBOOTING")
+    kind = KIND.values[call[1]] if call[0] == "R" else ""
+    match sent[-1].name if sent else "":
+        case "DISCOVER":
+            names.append("discover")
+        case "REQUEST":
+            rows = {
+                ("SELECTING", "REQUESTING"): "select", ("INIT_REBOOT", "REBOOTING"): "reboot",
+                ("REQUESTING", "REQUESTING"): "ask_again", ("REBOOTING", "REBOOTING"): "ask_again",
+            }  # fmt: skip
+            names.append(
+                rows.get(
+                    (phase, after.phase.name),
+                    "renew" if after.phase.name == "RENEWING" else "rebind",
+                )
+            )
+            others = len(core.offers) + (kind == "OFFER") - 1
+            names += ["ignore"] * (others if names[-1] == "select" else 0)
+        case "DECLINE" | "RELEASE" as name:
+            names.append(name.lower())
+        case _ if kind == "OFFER":
+            names += [] if after.phase.name == "SELECTING" and after != core else ["ignore"]
+        case _ if kind == "ACK":
+            moved = after != core and phase == core.phase.name
+            names.append(("bind" if asks else "extend") if moved else "ignore")
+        case _ if kind == "NAK":
+            names.append("obey_nak" if after != core and phase == core.phase.name else "ignore")
+        case _ if phase == "PROBING" and used:
+            names.append("use")
+        case _ if phase == "REBOOTING" and after.phase.name in ("PROBING", "BOUND"):
+            names.append("keep_remainder")
+        case _ if phase == "REQUESTING" and after.phase.name == "INIT":
+            names.append("give_up")
+    return tuple(names)
+
+
+def shifted(value: Any, by: int, past: int) -> Any:
+    """A value whose instants lie `by` earlier, none more than `past` ago."""
+    if not is_dataclass(value):
+        return tuple(shifted(v, by, past) for v in value) if isinstance(value, tuple) else value
+    changes: dict[str, Any] = {}
+    for f in fields(value):
+        inner = getattr(value, f.name)
+        if inner is None:
+            continue
+        if f.type in ("Instant", "Instant | None"):
+            changes[f.name] = max(inner - by, -past)
+        elif f.name in ("exchange", "lease"):
+            changes[f.name] = shifted(inner, by, past)
+    return replace(value, **changes)  # type: ignore[type-var]

@@ -1,0 +1,156 @@
+"""What the lease table says of a call: rows that lead from the state before to the one after.
+
+Theory of operation.  `justify` is given two states of the table and a host.  Rows of that client,
+one after the other, must lead from the first exactly to the second; datagrams may be renamed, since
+slots have no names.  `hints` (`cores.py`) guesses the rows; a wrong guess costs time only, for then
+all rows of the client are tried, up to `MOST_ROWS` of them.  A datagram may be lost only where one
+was sent into a full network: a core that drops what it should have heeded has no excuse in `lose`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+
+from holdover.model.client import CLIENT_ACTIONS
+from holdover.model.finite import NONE, Instance, Label, State, bounds_for
+from holdover.model.table import LEASE_TABLE
+from holdover.model.words import PHASE
+from holdover.model.world import WORLD_ACTIONS
+from holdover.reference.refinement.cores import Defect
+from holdover.reference.refinement.setting import Setting
+
+Row = Callable[[State], State | None]
+Path = list[tuple[State, str]]
+Situation = tuple[str, str, str]
+"""Phase, stage of the lease, whether the address is held: what one client sees."""
+
+CLIENT_ROWS = tuple(action.name for action in CLIENT_ACTIONS)
+DROPS = ("ignore", "lose")
+"""Rows of the world in which a client has a part: it drops a datagram, or its own is lost."""
+
+MOST_ROWS = 4
+"""How many rows one call may be: a lapse, its notice, and what the event itself does."""
+
+
+class Rows:
+    """The lease table of a setting, row by row, with one datagram more than its network holds."""
+
+    def __init__(self, setting: Setting):
+        constants = setting.constants()
+        bounds = bounds_for(constants, setting.hosts, setting.addresses, setting.messages + 1)
+        self.table = Instance(LEASE_TABLE, constants, bounds)
+        place = self.table.place
+        self.columns = [
+            [place[name, m] for name in ("kind", "client", "address", "sent", "lease", "current")]
+            for m in range(setting.messages + 1)
+        ]
+        self.content = [itemgetter(*columns) for columns in self.columns]
+        names = ("phase", "holds", "renew_at", "rebind_at", "lease_end")
+        self.sights = [itemgetter(*(place[n, h] for n in names)) for h in range(setting.hosts)]
+        self.rows: dict[tuple[str, int], list[Row]] = {}
+        for action in (*CLIENT_ACTIONS, *(a for a in WORLD_ACTIONS if a.name in DROPS)):
+            host = [str(p.args[0]) for p in action.given].index("h")
+            for binding in self.table.bindings(action):
+                row = self.table.row(Label(action, binding))
+                self.rows.setdefault((action.name, binding[host]), []).append(row)
+        self.taken: Counter[tuple[Situation, str]] = Counter()
+        self.searched = 0
+
+    def canonical(self, state: State) -> State:
+        """The state with its datagrams in order: slots have no names.
+
+        Two of one kind have the same fields set, so no field is compared with an absent one.
+        """
+        slots = [content(state) for content in self.content]
+        ordered = sorted(slots)
+        if ordered == slots:
+            return state
+        s = list(state)
+        for columns, datagram in zip(self.columns, ordered, strict=True):
+            for place, value in zip(columns, datagram, strict=True):
+                s[place] = value
+        return tuple(s)
+
+    def situation(self, state: State, h: int) -> Situation:
+        """What one client sees: its phase, how far its lease has run, whether it holds."""
+        phase, holds, renew_at, rebind_at, end = self.sights[h](state)
+        if end is None:
+            stage = "no lease"
+        elif end <= 0:
+            stage = OVER
+        elif rebind_at <= 0:
+            stage = "past T2"
+        else:
+            stage = "past T1" if renew_at <= 0 else "before T1"
+        return PHASE.values[phase], stage, "holds nothing" if holds == NONE else "holds"
+
+    def justify(self, before: State, after: State, h: int, names: Sequence[str], said: str) -> None:
+        """Count the rows that lead from before to after; a Defect, as `said`, if there are none."""
+        goal = self.canonical(after)
+        path = self._follow(before, goal, h, names)
+        if path is None:
+            self.searched += 1
+            path = self._search(before, goal, h, lost=names.count("lose"))
+        if path is None:
+            raise Defect(
+                "refinement", f"{said}: no row does this{self._nearest(before, goal, h, names)}"
+            )
+        for state, name in path:
+            if name not in DROPS:
+                self.taken[self.situation(state, h), name] += 1
+
+    def _follow(self, state: State, goal: State, h: int, names: Sequence[str]) -> Path | None:
+        """The path to the goal by rows of these names in this order."""
+        if not names:
+            return [] if self.canonical(state) == goal else None
+        for row in self.rows[names[0], h]:
+            following = row(state)
+            if following is not None:
+                rest = self._follow(following, goal, h, names[1:])
+                if rest is not None:
+                    return [(state, names[0]), *rest]
+        return None
+
+    def _search(self, before: State, goal: State, h: int, lost: int) -> Path | None:
+        """The shortest path to the goal by any rows of this client."""
+        layer: list[tuple[State, Path, int]] = [(before, [], lost)]
+        seen = {before}
+        for _ in range(MOST_ROWS + 1):
+            following: list[tuple[State, Path, int]] = []
+            for state, path, left in layer:
+                if self.canonical(state) == goal and not left:
+                    return path
+                for (name, host), rows in self.rows.items():
+                    if host != h or (name == "lose" and not left):
+                        continue
+                    for row in rows:
+                        then = row(state)
+                        if then is not None and then not in seen:
+                            seen.add(then)
+                            more = left - (name == "lose")
+                            following.append((then, [*path, (state, name)], more))
+            layer = following
+        return None
+
+    def _nearest(self, before: State, goal: State, h: int, names: Sequence[str]) -> str:
+        """In what the implementation differs from the row that was expected."""
+        for name in names:
+            for row in self.rows[name, h]:
+                following = row(before)
+                if following is not None:
+                    there = self.canonical(following)
+                    return f"; after `{name}`, {self.difference(goal, there)}"
+            return f"; `{name}` is not possible there"
+        return ""
+
+    def difference(self, implementation: State, table: State) -> str:
+        """The variables in which the implementation is elsewhere than the table."""
+        got, there = self.table.describe(implementation), self.table.describe(table)
+        different = [f"{k} is {got[k]}, not {there[k]}" for k in got if got[k] != there[k]]
+        return ", ".join(different)
+
+
+OVER = "over"
+"""The stage in which a lease is past its end and has not lapsed yet."""

@@ -1,0 +1,119 @@
+"""The search: every state that cores, server, network, kernels and users can reach together.
+
+Breadth first, so that the run to the first defect is a shortest one.  What is cut off says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from holdover.model.properties import ALWAYS
+from holdover.reference import client as reference_client
+from holdover.reference.refinement.cores import Core, Defect
+from holdover.reference.refinement.rows import Situation
+from holdover.reference.refinement.setting import Setting
+from holdover.reference.refinement.world import Node, Step, World, told
+
+Progress = Callable[[int, int, int], None]
+"""Called with depth, states so far, and states still to be expanded."""
+
+
+@dataclass
+class Refined:
+    """What an exploration saw.  `complete`: to the last state, and without a defect.
+
+    `calls`: of cores, cascades of ARP included; `local`: distinct local states; `taken`: which rows
+    of the table clients took in which situation; `observed`: phase, event, next phase, effects.
+    """
+
+    setting: Setting
+    states: int = 0
+    steps: int = 0
+    depth: int = 0
+    calls: int = 0
+    local: int = 0
+    complete: bool = False
+    kind: str = ""
+    defect: str = ""
+    run: tuple[str, ...] = ()
+    taken: Counter[tuple[Situation, str]] = field(default_factory=Counter)
+    observed: Counter[tuple[str, str, str, tuple[str, ...]]] = field(default_factory=Counter)
+    searched: int = 0
+
+
+def refine(
+    setting: Setting,
+    core: Core = reference_client,
+    *,
+    most: int = 1 << 62,
+    progress: Progress | None = None,
+) -> Refined:
+    """Explore to closure, to the first defect, or until there are more than `most` states."""
+    seen = Refined(setting)
+    world = World(setting, core)
+    checks = [(p, world.rows.table.predicate(p.term)) for p in ALWAYS]
+    index: dict[Node, int] = {}
+    nodes: list[Node] = []
+    parents: list[int] = []
+    steps: list[Step] = []
+    orders: list[tuple[int, ...]] = []
+
+    def found(node: Node, parent: int, step: Step) -> None:
+        node, order = world.settled(node)
+        if node in index:
+            return
+        index[node] = len(nodes)
+        nodes.append(node)
+        parents.append(parent)
+        steps.append(step)
+        orders.append(order)
+        for wanted, check in checks:
+            if not check(node[0]):
+                raise Defect(wanted.name, f"not so: {wanted.says}")
+
+    number = -1
+    try:
+        found(world.first(), -1, ("begin", -1))
+        layer = 0
+        while layer < len(nodes) <= most:
+            end = len(nodes)
+            for number in range(layer, end):
+                before = seen.steps
+                for step, node in world.successors(nodes[number]):
+                    seen.steps += 1
+                    found(node, number, step)
+                if seen.steps == before:
+                    raise Defect("stuck", "nothing can happen any more, not even time")
+            layer = end
+            seen.depth += len(nodes) > end
+            if progress is not None:
+                progress(seen.depth, len(nodes), len(nodes) - end)
+        seen.complete = layer == len(nodes)
+    except Defect as defect:
+        seen.kind, seen.defect = defect.kind, defect.says
+        seen.run = _run(number, parents, steps, orders, world.unmoved)
+    seen.states, seen.calls, seen.local = len(nodes), world.calls, len(world.cores.locals)
+    seen.taken, seen.searched = world.rows.taken, world.rows.searched
+    seen.observed = world.cores.observed
+    return seen
+
+
+def _run(
+    number: int,
+    parents: Sequence[int],
+    steps: Sequence[Step],
+    orders: Sequence[tuple[int, ...]],
+    names: tuple[int, ...],
+) -> tuple[str, ...]:
+    """The steps to a node; hosts keep their names though nodes put them in order."""
+    path = []
+    while number >= 0:
+        path.append(number)
+        number = parents[number]
+    said = []
+    for number in reversed(path):
+        said.append(told(steps[number], names))
+        names = tuple(names[h] for h in orders[number])
+    return tuple(said)

@@ -1,0 +1,375 @@
+"""The world around the cores: what may happen next, and what an effect does.
+
+Theory of operation.  A `Node` is a state of the lease table, a local state for each host, and which
+datagrams a core has taken without having acted on them (offers that it collects; to the table they
+are still on their way).  What the server, the network, the kernels and fate do is a row of the
+table.  What a client does is a call of its core; the effects are carried out here as a shell would,
+and the rows of the table are asked about the result (`rows.py`).  Time passes when no core wants to
+be called; if the table does not let it pass then, a client is late.
+
+ARP is heard at once and is not lost.  Whoever is frozen hears of a conflict when it thaws, if there
+still is one; its kernel answers meanwhile.  A datagram that finds the network full is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from holdover.model.finite import NONE, Instance, Label, State
+from holdover.model.server import SERVER_ACTIONS
+from holdover.model.table import LEASE_TABLE, Table, tick
+from holdover.model.words import HOST, KIND, MESSAGE, PHASE, PROCESS, VARIABLES
+from holdover.model.world import WORLD_ACTIONS
+from holdover.reference.events import Configure, Notice, Notify, Remove, Send, SendArp
+from holdover.reference.state import Client
+
+from holdover.reference.refinement.cores import (  # isort: skip
+    ADDRESSES, EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, Call, Core, Cores, Defect, Local, lapses,
+    name_of,
+)  # fmt: skip
+from holdover.reference.refinement.rows import Rows
+from holdover.reference.refinement.setting import Setting
+
+Node = tuple[State, tuple[int, ...], tuple[bool, ...]]
+"""The table's state, each host's number in `Cores`, and which datagrams a core has taken."""
+
+Step = tuple[Any, ...]
+"""What happened: a row's label or a call's letter, the host or -1, and more."""
+
+WITH_A_CORE = ("tick", "ignore", "wake_expired")
+"""Rows of the world that are not taken by themselves: a core has its part in them."""
+
+PROBING = PHASE.values.index("PROBING")
+RUNS, FROZEN, DEAD = (PROCESS.values.index(name) for name in ("RUNS", "FROZEN", "DEAD"))
+SILENT, DUE = 0, 1
+FOR_CLIENT = tuple(KIND.values.index(name) for name in ("OFFER", "ACK", "NAK"))
+FREE = (0, NONE, NONE, None, None, False)
+SPARE = 0
+"""Free slots come first in order; this one is free between any two steps."""
+
+
+class World:
+    """One setting and one core: nodes and what leads from one to the next."""
+
+    def __init__(self, setting: Setting, core: Core):
+        self.setting, self.config = setting, setting.config()
+        self.rows = Rows(setting)
+        table = self.rows.table
+        self.cores = Cores(core, self.config, table.bounds.past)
+        outside = tuple(a for a in WORLD_ACTIONS if a.name not in WITH_A_CORE)
+        self.outside = Instance(
+            Table(VARIABLES, SERVER_ACTIONS + outside), table.constants, table.bounds
+        )
+        self.outside_labels = [(l, _host(l), _datagrams(l)) for l in self.outside.labels]  # noqa: E741
+        self.tick = table.row(Label(LEASE_TABLE.action("tick"), (1,)))
+        self.outside_tick = table.row(Label(tick(WORLD_ACTIONS), (1,)))
+        self.hosts = range(setting.hosts)
+        self.unmoved = tuple(self.hosts)
+        self.columns, self.network = self.rows.columns, range(1, setting.messages + 1)
+        place = table.place
+        self.own = [
+            [place[name, h] for name in ("phase", "wants", "asked", "renew_at", "rebind_at",
+                                         "lease_end", "kernel_end")]
+            for h in self.hosts
+        ]  # fmt: skip
+        self.holds = [place["holds", h] for h in self.hosts]
+        self.kernel_end = [place["kernel_end", h] for h in self.hosts]
+        self.notice = [place["notice", h] for h in self.hosts]
+        self.process = [place["process", h] for h in self.hosts]
+        self.of_host = [
+            [place[v.name, h] for v in VARIABLES if v.index is HOST] for h in self.hosts
+        ]
+        self.naming = [place["owner", a] for a in range(setting.addresses)]
+        self.naming += [columns[1] for columns in self.columns]
+        self.calls = 0
+
+    def first(self) -> Node:
+        """All hosts have started; nothing else has happened."""
+        begun = self.cores.call(self.cores.number(Local(None, None)), ("S", None, None))[0]
+        started = (begun,) * self.setting.hosts
+        return self.rows.table.initial, started, (False,) * len(self.columns)
+
+    def settled(self, node: Node) -> tuple[Node, tuple[int, ...]]:
+        """The same node with hosts and datagrams in order, and the order of the hosts.
+
+        Neither a host nor a slot has a name that a row, a core or a property could ask for.
+        """
+        state, locals_, taken = node
+        keys = [(locals_[h], state[self.process[h]], state[self.holds[h]]) for h in self.hosts]
+        order = tuple(sorted(self.hosts, key=keys.__getitem__))
+        if order != self.unmoved:
+            s = list(state)
+            for to, source in enumerate(order):
+                for place, old in zip(self.of_host[to], self.of_host[source], strict=True):
+                    s[place] = state[old]
+            for place in self.naming:
+                if s[place] != NONE:
+                    s[place] = order.index(s[place])
+            state, locals_ = tuple(s), tuple(locals_[h] for h in order)
+        slots = [(get(state), t) for get, t in zip(self.rows.content, taken, strict=True)]
+        ordered = sorted(slots)
+        if ordered != slots:
+            state, taken = self.rows.canonical(state), tuple(t for _, t in ordered)
+        return (state, locals_, taken), order
+
+    # What may happen next ----------------------------------------------------------------------
+
+    def successors(self, node: Node) -> Iterator[tuple[Step, Node]]:
+        """Everything that may happen next, and what comes of it."""
+        state, locals_, taken = node
+        for edge, following in self.outside.successors(state):
+            label, h, slots = self.outside_labels[edge]
+            if SPARE not in slots and not any(taken[m] for m in slots):
+                yield (label, h), self._outside(node, following, label.action.name, h)
+        for h in self.hosts:
+            if state[self.process[h]] == RUNS:
+                yield from self._calls(node, h)
+        if self._may_pass(node):
+            following_tick = self.tick(state)
+            if following_tick is None:
+                raise Defect("late", "the table lets no time pass before a client has acted")
+            older = tuple(self.cores.older(number) for number in locals_)
+            yield ("tick", -1), (following_tick, older, taken)
+
+    def _calls(self, node: Node, h: int) -> Iterator[tuple[Step, Node]]:
+        """A deadline, a datagram, an order of the user."""
+        state, locals_, taken = node
+        due, core = self.cores.due(locals_[h]), self.cores[locals_[h]].core
+        assert core is not None
+        jitters = self.setting.jitters or (MIDDLE,)
+        if due is not None and due <= 0:
+            for jitter in jitters:
+                yield ("T", h), self.perform(node, h, ("T", jitter))
+        seen = set()
+        for m in self.network:
+            kind, client, address, _, lease, current = self.rows.content[m](state)
+            content = kind, address, lease, current
+            if kind in FOR_CLIENT and client == h and not taken[m] and content not in seen:
+                seen.add(content)
+                for jitter in jitters:
+                    yield ("R", h, kind), self.perform(node, h, ("R", *content, jitter), m)
+        if self.setting.user and core.lease is not None:
+            yield ("L", h), self.perform(node, h, ("L",))
+        if self.setting.user and core.phase.name == "INIT" and core.due is None:
+            yield ("S", h), self.perform(node, h, ("S", None, None))
+
+    def _may_pass(self, node: Node) -> bool:
+        """No core wants to be called, no datagram is overdue, no kernel has something to do."""
+        state, locals_, taken = node
+        for h in self.hosts:
+            due = self.cores.due(locals_[h]) if state[self.process[h]] == RUNS else None
+            if due is not None and due <= 0:
+                return False
+        for m in self.network:
+            kind, client, _, sent, _, _ = self.rows.content[m](state)
+            waits = taken[m] or (kind in FOR_CLIENT and state[self.process[client]] == FROZEN)
+            if kind and not waits and sent + self.setting.delay < 1:
+                return False
+        return self.outside_tick(state) is not None
+
+    def _outside(self, before: Node, state: State, name: str, h: int) -> Node:
+        """A row of the world has fired: what the cores and lease files make of it."""
+        _, locals_, taken = before
+        node = state, locals_, taken
+        match name:
+            case "crash":
+                return self._crash(before, state, h)
+            case "restart":
+                return self._restart(before, state, h)
+            case "kernel_removes" if state[self.process[h]] == RUNS:
+                return self.perform(node, h, ("G", before[0][self.holds[h]]))
+            case "thaw":
+                return self._catch_up(node, h)
+        return node
+
+    def _crash(self, before: Node, table: State, h: int) -> Node:
+        """Nothing is left of the process but its lease file and the address on the interface."""
+        state, locals_, taken = before
+        number = self.cores.number(Local(None, self.cores[locals_[h]].stored))
+        s, t, kept = list(state), list(table), list(taken)
+        for m in self.network:
+            if taken[m] and s[self.columns[m][1]] == h:
+                self._clear(s, kept, m)
+                self._clear(t, kept, m)
+        s[self.process[h]] = DEAD
+        return self._agreed(tuple(s), tuple(t), "crash", h, number, locals_, tuple(kept))
+
+    def _restart(self, before: Node, table: State, h: int) -> Node:
+        """A new process is given the lease file and the address that it finds."""
+        state, locals_, taken = before
+        held, stored = state[self.holds[h]], self.cores[locals_[h]].stored
+        found = None if held == NONE else ADDRESSES[held]  # type: ignore[index]
+        number, effects, _, _ = self.cores.call(locals_[h], ("S", stored, found))
+        s = list(state)
+        if Remove(found) in effects:  # type: ignore[arg-type]
+            s[self.holds[h]], s[self.kernel_end[h]] = NONE, None
+        s[self.process[h]] = RUNS
+        return self._agreed(tuple(s), table, "restart", h, number, locals_, taken)
+
+    def _agreed(
+        self,
+        state: State,
+        table: State,
+        name: str,
+        h: int,
+        number: int,
+        locals_: tuple[int, ...],
+        taken: tuple[bool, ...],
+    ) -> Node:
+        """The node after a row of the world, where table and implementation are the same."""
+        s = list(state)
+        self._write_own(s, h, number)
+        if tuple(s) != table:
+            different = self.rows.difference(tuple(s), table)
+            raise Defect("refinement", f"after `{name}`, {different}")
+        return table, (*locals_[:h], number, *locals_[h + 1 :]), taken
+
+    def _catch_up(self, node: Node, h: int) -> Node:
+        """What a thawed process reads first: what became of its address meanwhile."""
+        core = self.cores[node[1][h]].core
+        assert core is not None
+        if core.holds is not None and node[0][self.holds[h]] == NONE:
+            return self.perform(node, h, ("G", NUMBER[core.holds]))
+        if core.phase.name == "PROBING" and core.lease is not None:
+            address = NUMBER[core.lease.address]
+            if self._answered(node[0], h, address):
+                return self.perform(node, h, ("H", address, False))
+        return node
+
+    # One call ------------------------------------------------------------------------------------
+
+    def perform(self, node: Node, h: int, call: Call, slot: int = SPARE) -> Node:
+        """The node after a call of this host's core, and of those who hear its ARP packets."""
+        before, locals_, taken = node
+        core = self.cores[locals_[h]].core
+        number, effects, fresh, names = self.cores.call(locals_[h], call)
+        after = self.cores[number].core
+        assert core is not None
+        assert after is not None
+        self.calls += 1
+        s, kept = list(before), list(taken)
+        self._datagrams(s, kept, h, core, after, slot, fresh=fresh)
+        if lapses(core, after):
+            s[self.notice[h]] = DUE
+        packets = []
+        for effect in effects:
+            match effect:
+                case Remove(address):
+                    # The kernel may have been faster by a moment: removing twice does no harm.
+                    if s[self.holds[h]] not in (NONE, NUMBER[address]):
+                        raise Defect("belief", "another address is removed than is held")
+                    s[self.holds[h]], s[self.kernel_end[h]] = NONE, None
+                case Configure(lease, until):
+                    if s[self.holds[h]] not in (NONE, NUMBER[lease.address]):
+                        raise Defect("belief", "a second address is configured beside the first")
+                    s[self.holds[h]], s[self.kernel_end[h]] = NUMBER[lease.address], until
+                case Notify(Notice.LAPSED):
+                    if s[self.holds[h]] != NONE:
+                        raise Defect("released_first", "the notice comes while the address is held")
+                    s[self.notice[h]] = SILENT
+                case Send():
+                    if not self._put(s, h, effect, after, fresh=fresh):
+                        names = (*names, "lose")
+                case SendArp(packet):
+                    packets.append(packet)
+        self._write_own(s, h, number)
+        state = tuple(s)
+        said = f"{core.phase.name}, {name_of(call)}: to {after.phase.name}"
+        self.rows.justify(before, state, h, names, said)
+        node = state, (*locals_[:h], number, *locals_[h + 1 :]), tuple(kept)
+        for packet in packets:
+            node = self._hear(node, h, NUMBER[packet.target], probing=packet.is_probe)
+        return node
+
+    def _datagrams(
+        self,
+        s: list[Any],
+        kept: list[bool],
+        h: int,
+        core: Client,
+        after: Client,
+        slot: int,
+        *,
+        fresh: bool,
+    ) -> None:
+        """What was received leaves its slot or is taken; a new xid makes all others stale."""
+        chosen = bool(core.offers) and after.phase.name != "SELECTING"
+        for m in self.network:
+            columns = self.columns[m]
+            if s[columns[1]] == h:
+                if kept[m] and chosen:
+                    self._clear(s, kept, m)
+                elif fresh:
+                    s[columns[5]] = False
+        if slot == SPARE:
+            return
+        if after.phase.name == "SELECTING" and len(after.offers) > len(core.offers):
+            kept[slot] = True
+        else:
+            self._clear(s, kept, slot)
+
+    def _clear(self, s: list[Any], kept: list[bool], m: int) -> None:
+        """The datagram has left its slot."""
+        for place, value in zip(self.columns[m], FREE, strict=True):
+            s[place] = value
+        kept[m] = False
+
+    def _put(self, s: list[Any], h: int, send: Send, after: Client, *, fresh: bool) -> bool:
+        """A datagram of the client takes a free slot; False: there is none, and it is lost."""
+        request = send.request
+        asked = NUMBER.get(request.requested or request.ciaddr, NONE)
+        current = after.exchange is None or request.xid == (FRESH if fresh else PRESENT)
+        content = KIND.values.index(request.type.name), h, asked, 0, None, current
+        free = next((m for m in self.network if s[self.columns[m][0]] == 0), SPARE)
+        for place, value in zip(self.columns[free], content, strict=True):
+            s[place] = value if free != SPARE else s[place]
+        return free != SPARE
+
+    def _write_own(self, s: list[Any], h: int, number: int) -> None:
+        """The client's variables as `abstract` has them; what it believes to hold, it must hold."""
+        *seen, holds = self.cores.view(number)
+        if self.cores[number].core is not None and holds != s[self.holds[h]]:
+            raise Defect("belief", "the client is wrong about the address on its interface")
+        kernel_end = s[self.kernel_end[h]] if s[self.holds[h]] != NONE else None
+        if seen[0] == PROBING:  # to be configured with this lifetime
+            kernel_end = seen[5] - self.config.margin
+        for place, value in zip(self.own[h], (*seen, kernel_end), strict=True):
+            s[place] = value
+
+    def _hear(self, node: Node, h: int, address: int, *, probing: bool) -> Node:
+        """An ARP packet of this host: others that probe hear it; a holder answers a probe."""
+        for g in self.hosts:
+            if g != h and self._probes(node[0], g, address):
+                node = self.perform(node, g, ("H", address, probing))
+        if probing and self._probes(node[0], h, address) and self._answered(node[0], h, address):
+            node = self.perform(node, h, ("H", address, False))
+        return node
+
+    def _probes(self, state: State, g: int, address: int) -> bool:
+        """The client runs and probes for that address."""
+        phase, wants = state[self.own[g][0]], state[self.own[g][1]]
+        return phase == PROBING and wants == address and state[self.process[g]] == RUNS
+
+    def _answered(self, state: State, h: int, address: int) -> bool:
+        """Another host's kernel answers ARP for the address."""
+        return any(g != h and state[self.holds[g]] == address for g in self.hosts)
+
+
+def told(step: Step, names: tuple[int, ...]) -> str:
+    """A step in words; `names` has the host that stands at each place."""
+    what, h, *more = step
+    host = "" if h < 0 else f" h{names[h] + 1}"
+    if isinstance(what, Label):
+        return f"{what.action.name}{host}"
+    return f"{KIND.values[more[0]]} to{host}" if what == "R" else f"{EVENTS.get(what, what)}{host}"
+
+
+def _host(label: Label) -> int:
+    names = [str(p.args[0]) for p in label.action.given]
+    return label.binding[names.index("h")] if "h" in names else -1
+
+
+def _datagrams(label: Label) -> tuple[int, ...]:
+    pairs = zip(label.action.given, label.binding, strict=True)
+    return tuple(value for name, value in pairs if name.sort is MESSAGE)
