@@ -103,16 +103,23 @@ SERVER_ACTIONS = (
               (owner[a] != h) | withheld[a]),
         then=(becomes(kind[m], "NAK"), becomes(sent[m], now))),
 
-    Action("find_none", "RFC 2131 §4.3.1",
-        "the server has no address for {h} and does not answer",
+    Action("find_none", "RFC 2131 §3.1(2) \"may respond\", §4.3.1: one on offer to another is kept",
+        "the server finds no address for {h} and does not answer",
         (m, h),
-        when=(kind[m] == "DISCOVER", client[m] == h, serving(), forall(a, ~on_offer(h, a))),
+        when=(kind[m] == "DISCOVER", client[m] == h, serving()),
         then=clear(m)),
+
+    Action("set_aside", "RFC 2131 §2.2, §3.1(2); silent on what becomes of the address",
+        "the server probes {a} for {h}, is answered by another host, and withholds it",
+        (m, h, a),
+        when=(kind[m] == "DISCOVER", client[m] == h, serving(), server_probes, ~withheld[a],
+              ~unanswered(h, a)),
+        then=(becomes(withheld[a], True),)),
 
     Action("stay_silent", "RFC 2131 §4.3.2 MUST: no record, no answer",
         "the server has no record of {h} on {a} and does not answer",
         (m, h, a),
-        when=(kind[m] == "REQUEST", client[m] == h, address[m] == a, serving(), owner[a] == NOBODY),
+        when=(kind[m] == "REQUEST", client[m] == h, address[m] == a, serving(), owner[a] != h),
         then=clear(m)),
 
     Action("free", "RFC 2131 §4.3.4",

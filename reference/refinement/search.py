@@ -6,8 +6,10 @@ Breadth first, so that the run to the first defect is a shortest one.  What is c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 
 from holdover.model.properties import ALWAYS
 from holdover.reference import client as reference_client
@@ -98,6 +100,31 @@ def refine(
     seen.taken, seen.searched = world.rows.taken, world.rows.searched
     seen.observed = world.cores.observed
     return seen
+
+
+def refine_all(settings: Iterable[Setting], *, jobs: int = 2) -> Iterator[Refined]:
+    """The client in several settings, at most `jobs` at once; results as they come.
+
+    The largest first, so that none is left over for the end.
+    """
+    ordered = sorted(settings, key=lambda setting: -setting.steps)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        running = [pool.submit(refine, setting) for setting in ordered]
+        try:
+            for done in as_completed(running):
+                yield done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def as_pinned(seen: Refined) -> bool:
+    """Explored to the end without a defect, and as large as the setting says."""
+    setting = seen.setting
+    return (
+        seen.complete
+        and not seen.kind
+        and (seen.states, seen.steps, seen.depth) == (setting.states, setting.steps, setting.depth)
+    )
 
 
 def _run(
