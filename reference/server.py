@@ -209,12 +209,12 @@ def reusable(config: ServerConfig, entry: Entry, now: Instant) -> bool:
 def propose(
     server: Server, request: BootRequest, address: IPv4Address, now: Instant
 ) -> ServerStepped:
-    """§3.1(2) SHOULD: probe first, unless the client holds a lease on it.
+    """§3.1(2) SHOULD: probe first, be it new or on record for the client: records may be wrong.
 
     A DHCPDISCOVER that comes again while its probe is out waits in the place of the first.
     """
     config, key, entry = server.config, key_of(request), server.entry(address)
-    if not config.probe_wait or (entry.is_of(key) and entry.runs(now)):
+    if not config.probe_wait:
         return offer(server, request, address, now)
     if entry.offer is not None and entry.offer.discover is not None:
         waits = replace(entry.offer, discover=request)

@@ -15,14 +15,14 @@ from rich.table import Table
 
 from holdover.reference.refinement.coverage import Edge, gaps, table_edges
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
-from holdover.reference.refinement.setting import settings
+from holdover.reference.refinement.setting import Setting, server_settings, settings
 
 
 def pinned(text: str, seen: Refined) -> str:
     """The text of `settings.toml` with this setting's numbers."""
     name = re.escape(seen.setting.name)
     numbers = f"states = {seen.states}\nsteps = {seen.steps}\ndepth = {seen.depth}\n"
-    entry = re.search(rf'\[\[setting\]\]\nname = "{name}"\n(?:(?!\[\[).+\n)*', text)
+    entry = re.search(rf'\[\[\w+\]\]\nname = "{name}"\n(?:(?!\[\[).+\n)*', text)
     assert entry is not None
     kept = re.sub(r"(?m)^(states|steps|depth) = \d+\n", "", entry.group())
     return text.replace(entry.group(), kept + numbers)
@@ -33,17 +33,18 @@ def main() -> int:
     console = Console()
     shown = Table("setting", "size", "states", "steps", "depth", "local", "")
     taken: set[Edge] = set()
+    served: set[Edge] = set()
     expected: set[Edge] = set()
     file = Path(__file__).with_name("settings.toml")
     text = file.read_text("utf-8")
     good = True
-    for seen in refine_all(settings()):
+    for seen in refine_all((*settings(), *server_settings())):
         setting = seen.setting
         good &= as_pinned(seen)
         verdict = seen.defect or ("as pinned" if as_pinned(seen) else "not as pinned")
         numbers = (f"{n:,}" for n in (seen.states, seen.steps, seen.depth, seen.local))
         shown.add_row(setting.name, setting.size, *numbers, verdict)
-        taken |= set(seen.taken)
+        (taken if isinstance(setting, Setting) else served).update(seen.taken)
         if not seen.kind:
             text = pinned(text, seen)
         for line in seen.run:
@@ -59,6 +60,8 @@ def main() -> int:
     )
     for edge in missing:
         console.print(f"  gap: {edge}")
+    rows = {row for _, row in served}
+    console.print(f"{len(rows)} rows of the server taken: {', '.join(sorted(rows))}")
     if "--pin" in sys.argv:
         file.write_text(text, "utf-8")
     return 0 if good and not missing else 1

@@ -22,7 +22,7 @@ from holdover.model.words import KIND, PHASE
 from holdover.reference.arp import announcement, probe
 from holdover.reference.config import ClientConfig
 from holdover.reference.messages import BootReply
-from holdover.reference.refinement.setting import HARDWARE
+from holdover.reference.refinement.setting import ADDRESSES, HARDWARE, SERVER
 from holdover.reference.state import Abstract, Client
 from holdover.reference.values import MessageType
 
@@ -34,8 +34,6 @@ from holdover.reference.events import (  # isort: skip
 OTHER = bytes((2, 0, 0, 0, 0, 2))
 """The hardware address in ARP packets of any other host."""
 
-SERVER = IPv4Address("10.0.0.254")
-ADDRESSES = tuple(IPv4Address(f"10.0.0.{n}") for n in range(1, 9))
 NUMBER = {address: number for number, address in enumerate(ADDRESSES)}
 
 STALE, PRESENT, FRESH = 0, 1, 2

@@ -10,16 +10,17 @@ was sent into a full network: a core that drops what it should have heeded has n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
+from typing import Protocol
 
 from holdover.model.client import CLIENT_ACTIONS
+from holdover.model.expr import Action
 from holdover.model.finite import NONE, Instance, Label, State, bounds_for
 from holdover.model.table import LEASE_TABLE
 from holdover.model.words import PHASE
 from holdover.model.world import WORLD_ACTIONS
 from holdover.reference.refinement.cores import Defect
-from holdover.reference.refinement.setting import Setting
 
 Row = Callable[[State], State | None]
 Path = list[tuple[State, str]]
@@ -30,14 +31,41 @@ CLIENT_ROWS = tuple(action.name for action in CLIENT_ACTIONS)
 DROPS = ("ignore", "lose")
 """Rows of the world in which a client has a part: it drops a datagram, or its own is lost."""
 
+CLIENT = (*CLIENT_ACTIONS, *(action for action in WORLD_ACTIONS if action.name in DROPS))
+
+ANYBODY = -1
+"""Stands for the host where rows are not asked for by host."""
+
 MOST_ROWS = 4
 """How many rows one call may be: a lapse, its notice, and what the event itself does."""
 
 
-class Rows:
-    """The lease table of a setting, row by row, with one datagram more than its network holds."""
+class Sized(Protocol):
+    """A world's size and its constants."""
 
-    def __init__(self, setting: Setting):
+    @property
+    def hosts(self) -> int:
+        """How many hosts."""
+
+    @property
+    def addresses(self) -> int:
+        """How many addresses."""
+
+    @property
+    def messages(self) -> int:
+        """How many datagrams in flight."""
+
+    def constants(self) -> Mapping[str, object]:
+        """The constants of the lease table."""
+
+
+class Rows:
+    """The lease table of a setting, row by row, with one datagram more than its network holds.
+
+    `actions`: the rows of who is explored.  `each`: a host is asked for its own rows only.
+    """
+
+    def __init__(self, setting: Sized, actions: Sequence[Action] = CLIENT, *, each: bool = True):
         constants = setting.constants()
         bounds = bounds_for(constants, setting.hosts, setting.addresses, setting.messages + 1)
         self.table = Instance(LEASE_TABLE, constants, bounds)
@@ -50,11 +78,12 @@ class Rows:
         names = ("phase", "holds", "renew_at", "rebind_at", "lease_end")
         self.sights = [itemgetter(*(place[n, h] for n in names)) for h in range(setting.hosts)]
         self.rows: dict[tuple[str, int], list[Row]] = {}
-        for action in (*CLIENT_ACTIONS, *(a for a in WORLD_ACTIONS if a.name in DROPS)):
-            host = [str(p.args[0]) for p in action.given].index("h")
+        for action in actions:
+            given = [str(p.args[0]) for p in action.given]
             for binding in self.table.bindings(action):
                 row = self.table.row(Label(action, binding))
-                self.rows.setdefault((action.name, binding[host]), []).append(row)
+                host = binding[given.index("h")] if each else ANYBODY
+                self.rows.setdefault((action.name, host), []).append(row)
         self.taken: Counter[tuple[Situation, str]] = Counter()
         self.searched = 0
 
@@ -89,10 +118,7 @@ class Rows:
     def justify(self, before: State, after: State, h: int, names: Sequence[str], said: str) -> None:
         """Count the rows that lead from before to after; a Defect, as `said`, if there are none."""
         goal = self.canonical(after)
-        path = self._follow(before, goal, h, names)
-        if path is None:
-            self.searched += 1
-            path = self._search(before, goal, h, lost=names.count("lose"))
+        path = self.path(before, goal, h, names)
         if path is None:
             raise Defect(
                 "refinement", f"{said}: no row does this{self._nearest(before, goal, h, names)}"
@@ -100,6 +126,14 @@ class Rows:
         for state, name in path:
             if name not in DROPS:
                 self.taken[self.situation(state, h), name] += 1
+
+    def path(self, before: State, goal: State, h: int, names: Sequence[str]) -> Path | None:
+        """Rows that lead to the goal: those named, or else any; None: there are none."""
+        found = self._follow(before, goal, h, names)
+        if found is None:
+            self.searched += 1
+            found = self._search(before, goal, h, lost=names.count("lose"))
+        return found
 
     def _follow(self, state: State, goal: State, h: int, names: Sequence[str]) -> Path | None:
         """The path to the goal by rows of these names in this order."""

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from typing import Protocol
 
-from holdover.model.properties import ALWAYS
+from holdover.model.properties import ALWAYS, Property
 from holdover.reference import client as reference_client
+from holdover.reference import server as reference_server
 from holdover.reference.refinement.cores import Core, Defect
-from holdover.reference.refinement.rows import Situation
-from holdover.reference.refinement.setting import Setting
+from holdover.reference.refinement.rows import Rows, Situation
+from holdover.reference.refinement.server_world import ServerCore, ServerWorld
+from holdover.reference.refinement.setting import ServerSetting, Setting
 from holdover.reference.refinement.world import Node, Step, World, told
 
 Progress = Callable[[int, int, int], None]
@@ -30,7 +33,7 @@ class Refined:
     of the table clients took in which situation; `observed`: phase, event, next phase, effects.
     """
 
-    setting: Setting
+    setting: Setting | ServerSetting
     states: int = 0
     steps: int = 0
     depth: int = 0
@@ -52,10 +55,56 @@ def refine(
     most: int = 1 << 62,
     progress: Progress | None = None,
 ) -> Refined:
-    """Explore to closure, to the first defect, or until there are more than `most` states."""
-    seen = Refined(setting)
+    """Real client cores in the table's world, to closure, to the first defect, or to `most`."""
     world = World(setting, core)
-    checks = [(p, world.rows.table.predicate(p.term)) for p in ALWAYS]
+    seen = explore(world, Refined(setting), most, progress)
+    seen.calls, seen.local = world.calls, len(world.cores.locals)
+    seen.observed = world.cores.observed
+    return seen
+
+
+def refine_server(
+    setting: ServerSetting,
+    core: ServerCore = reference_server,
+    *,
+    most: int = 1 << 62,
+    progress: Progress | None = None,
+) -> Refined:
+    """A real server core in the table's world, to closure, to the first defect, or to `most`."""
+    world = ServerWorld(setting, core)
+    seen = explore(world, Refined(setting), most, progress)
+    seen.calls, seen.local = world.calls, len(world.cores.locals)
+    return seen
+
+
+class Explored(Protocol):
+    """What a search asks of a world."""
+
+    @property
+    def rows(self) -> Rows:
+        """The table."""
+
+    @property
+    def steps(self) -> Sequence[Property]:
+        """What must hold of every step."""
+
+    def first(self) -> Node:
+        """Where every run begins."""
+
+    def settled(self, node: Node) -> tuple[Node, tuple[int, ...]]:
+        """A node in order, and the order of its hosts."""
+
+    def successors(self, node: Node) -> Iterator[tuple[Step, Node]]:
+        """What may happen next."""
+
+
+def explore(
+    world: Explored, seen: Refined, most: int = 1 << 62, progress: Progress | None = None
+) -> Refined:
+    """Breadth first to closure, to the first defect, or until there are more than `most` states."""
+    table = world.rows.table
+    checks = [(p, table.predicate(p.term)) for p in ALWAYS]
+    step_checks = [(p, table.step_predicate(p.term)) for p in world.steps]
     index: dict[Node, int] = {}
     nodes: list[Node] = []
     parents: list[int] = []
@@ -85,6 +134,9 @@ def refine(
                 before = seen.steps
                 for step, node in world.successors(nodes[number]):
                     seen.steps += 1
+                    for wanted, step_check in step_checks:
+                        if not step_check(nodes[number][0], node[0]):
+                            raise Defect(wanted.name, f"not so: {wanted.says}")
                     found(node, number, step)
                 if seen.steps == before:
                     raise Defect("stuck", "nothing can happen any more, not even time")
@@ -95,21 +147,24 @@ def refine(
         seen.complete = layer == len(nodes)
     except Defect as defect:
         seen.kind, seen.defect = defect.kind, defect.says
-        seen.run = _run(number, parents, steps, orders, world.unmoved)
-    seen.states, seen.calls, seen.local = len(nodes), world.calls, len(world.cores.locals)
-    seen.taken, seen.searched = world.rows.taken, world.rows.searched
-    seen.observed = world.cores.observed
+        seen.run = _run(number, parents, steps, orders)
+    seen.states, seen.taken, seen.searched = len(nodes), world.rows.taken, world.rows.searched
     return seen
 
 
-def refine_all(settings: Iterable[Setting], *, jobs: int = 2) -> Iterator[Refined]:
-    """The client in several settings, at most `jobs` at once; results as they come.
+def refine_all(settings: Iterable[Setting | ServerSetting], *, jobs: int = 2) -> Iterator[Refined]:
+    """The cores in several settings, at most `jobs` at once; results as they come.
 
     The largest first, so that none is left over for the end.
     """
     ordered = sorted(settings, key=lambda setting: -setting.steps)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(refine, setting) for setting in ordered]
+        running = [
+            pool.submit(refine, setting)
+            if isinstance(setting, Setting)
+            else pool.submit(refine_server, setting)
+            for setting in ordered
+        ]
         try:
             for done in as_completed(running):
                 yield done.result()
@@ -132,9 +187,9 @@ def _run(
     parents: Sequence[int],
     steps: Sequence[Step],
     orders: Sequence[tuple[int, ...]],
-    names: tuple[int, ...],
 ) -> tuple[str, ...]:
     """The steps to a node; hosts keep their names though nodes put them in order."""
+    names = tuple(range(len(orders[0]))) if orders else ()
     path = []
     while number >= 0:
         path.append(number)

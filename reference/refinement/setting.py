@@ -14,12 +14,18 @@ from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cache
 from importlib import resources
+from ipaddress import IPv4Address
+from typing import Any
 
 from holdover.model.profile import Environment, in_ticks, load
-from holdover.reference.config import ClientConfig
+from holdover.reference.config import ClientConfig, Misbehaviour, ServerConfig
 
 HARDWARE = bytes((2, 0, 0, 0, 0, 1))
-"""Every host's: hosts differ by nothing that a core could see."""
+"""Every host's where clients are explored: hosts differ by nothing that a core could see."""
+
+SERVER_HARDWARE = bytes((2, 0, 0, 0, 0, 254))
+SERVER = IPv4Address("10.0.0.254")
+ADDRESSES = tuple(IPv4Address(f"10.0.0.{n}") for n in range(1, 9))
 
 NOT_IN_ORDER = 1
 """How much longer than a datagram's flight a client waits before it begins again (`in_order`)."""
@@ -87,13 +93,88 @@ class Setting:
         return in_ticks(profile, environment, Fraction(1))
 
 
+@dataclass(frozen=True)
+class ServerSetting:
+    """A world of the table's clients around a real server core; times are ticks.
+
+    `server`: constants of `ServerConfig`; those not named are as small as can be.  `misbehave`:
+    those of `Misbehaviour`, each with the fault of the table that allows it.  `restarts`: the
+    server may be started again from what it has stored.
+    """
+
+    name: str
+    about: str
+    hosts: int
+    addresses: int
+    messages: int
+    lease: int
+    delay: int = 0
+    faults: tuple[str, ...] = ()
+    server: Mapping[str, int] = field(default_factory=dict)
+    misbehave: Mapping[str, int] = field(default_factory=dict)
+    restarts: bool = False
+    states: int = 0
+    steps: int = 0
+    depth: int = 0
+
+    @property
+    def size(self) -> str:
+        """Hosts x addresses x datagrams."""
+        return f"{self.hosts}x{self.addresses}x{self.messages}"
+
+    def config(self) -> ServerConfig:
+        """The core's constants."""
+        least = {
+            "second": 1, "lease": self.lease, "grace": 0, "offer_time": 1, "probe_wait": 0,
+            "decline_time": 1,
+        }  # fmt: skip
+        return ServerConfig(
+            identifier=SERVER,
+            hardware=SERVER_HARDWARE,
+            pool=ADDRESSES[: self.addresses],
+            misbehave=Misbehaviour(**self.misbehave),  # type: ignore[arg-type]
+            **{**least, **self.server},  # type: ignore[arg-type]
+        )
+
+    def constants(self) -> dict[str, object]:
+        """The lease table's constants for a world with this server.
+
+        A DHCPDISCOVER that waits for a probe is to the table so much longer under way.
+        """
+        config = self.config()
+        profile = replace(
+            load("reference"),
+            margin=Fraction(0), kernel_late=Fraction(0), asks_for=Fraction(1),
+            probe_time=Fraction(0),
+        )  # fmt: skip
+        environment = Environment(
+            lease=Fraction(self.lease),
+            shortest=Fraction(self.misbehave.get("shorten", self.lease)),
+            delay=Fraction(self.delay + config.probe_wait),
+            grace=Fraction(config.grace),
+            server_probes=config.probe_wait > 0,
+            faults=frozenset((*self.faults, "loses")),
+        )
+        return in_ticks(profile, environment, Fraction(1))
+
+
+@cache
+def _entries() -> Mapping[str, list[dict[str, object]]]:
+    text = resources.files("holdover.reference.refinement") / "settings.toml"
+    return tomllib.loads(text.read_text("utf-8"))
+
+
 @cache
 def settings() -> tuple[Setting, ...]:
-    """All of `settings.toml`."""
-    text = resources.files("holdover.reference.refinement") / "settings.toml"
-    return tuple(_setting(row) for row in tomllib.loads(text.read_text("utf-8"))["setting"])
+    """The clients' settings of `settings.toml`."""
+    return tuple(Setting(**_frozen(row)) for row in _entries()["setting"])
 
 
-def _setting(row: dict[str, object]) -> Setting:
-    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-    return Setting(**frozen)  # type: ignore[arg-type]
+@cache
+def server_settings() -> tuple[ServerSetting, ...]:
+    """The server's settings of `settings.toml`."""
+    return tuple(ServerSetting(**_frozen(row)) for row in _entries()["server"])
+
+
+def _frozen(row: dict[str, object]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}

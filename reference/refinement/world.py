@@ -13,10 +13,11 @@ still is one; its kernel answers meanwhile.  A datagram that finds the network f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from holdover.model.finite import NONE, Instance, Label, State
+from holdover.model.properties import Property
 from holdover.model.server import SERVER_ACTIONS
 from holdover.model.table import LEASE_TABLE, Table, tick
 from holdover.model.words import HOST, KIND, MESSAGE, PHASE, PROCESS, VARIABLES
@@ -25,11 +26,11 @@ from holdover.reference.events import Configure, Notice, Notify, Remove, Send, S
 from holdover.reference.state import Client
 
 from holdover.reference.refinement.cores import (  # isort: skip
-    ADDRESSES, EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, Call, Core, Cores, Defect, Local, lapses,
+    EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, Call, Core, Cores, Defect, Local, lapses,
     name_of,
 )  # fmt: skip
 from holdover.reference.refinement.rows import Rows
-from holdover.reference.refinement.setting import Setting
+from holdover.reference.refinement.setting import ADDRESSES, Setting
 
 Node = tuple[State, tuple[int, ...], tuple[bool, ...]]
 """The table's state, each host's number in `Cores`, and which datagrams a core has taken."""
@@ -51,6 +52,8 @@ SPARE = 0
 
 class World:
     """One setting and one core: nodes and what leads from one to the next."""
+
+    steps: Sequence[Property] = ()
 
     def __init__(self, setting: Setting, core: Core):
         self.setting, self.config = setting, setting.config()

@@ -1,0 +1,223 @@
+"""Client mutants: the exploration finds the defects that real clients have.
+
+Theory of operation.  `defects.toml` has clients that are not quite `client.py`: some passages of its
+text are replaced, mostly by what a real client does or did.  Each is built as a module of its own
+and explored in place of the reference client, in the setting that shows it soonest; what `refine`
+finds there *kills* it.  A defect that no setting shows is not in the list: it survives.
+
+`python -m holdover.reference.refinement.defects` shows what kills each; `--record` writes it down.
+
+What it does not know: defects in what the lease table does not see (server identifiers, flags, to
+whom a datagram goes, the order of effects within a call), and clients that never begin again.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table as Listing
+
+from holdover.model.profile import nearest
+from holdover.reference import client as reference_client
+from holdover.reference.refinement.search import Refined, refine
+from holdover.reference.refinement.setting import Setting, settings
+
+MOST = 60_000
+"""How many states a mutant is given in a setting; the runs to a defect are short."""
+
+RECORD = Path(__file__).with_name("defects.json")
+"""What kills each defect, as the documentation shows it."""
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A defect of `client.py` put in on purpose.
+
+    `says`: what the client does wrong.  `modelled_on`: the client, article or passage it is taken
+    from.  `changes`: passages of `client.py` and what stands there instead.  `setting`: the one that
+    shows it soonest.
+    """
+
+    name: str
+    says: str
+    modelled_on: str
+    setting: str
+    changes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What the exploration found: where, what kind of defect, its words, after how many steps.
+
+    `kind` is empty where nothing was found in any setting: the mutant survived.
+    """
+
+    setting: str
+    kind: str
+    says: str
+    steps: int
+
+
+# Mutants -----------------------------------------------------------------------------------------
+
+
+@cache
+def seeded() -> tuple[Seeded, ...]:
+    """All of `defects.toml`."""
+    text = resources.files("holdover.reference.refinement") / "defects.toml"
+    return tuple(_seeded(row) for row in tomllib.loads(text.read_text("utf-8"))["defect"])
+
+
+def _seeded(row: dict[str, Any]) -> Seeded:
+    defect = Seeded(**{**row, "changes": tuple((old, new) for old, new in row["changes"])})
+    changed(defect)
+    known = tuple(setting.name for setting in settings())
+    if defect.setting not in known:
+        where = f"defects.toml: {defect.name}: no setting {defect.setting!r}"
+        raise ValueError(f"{where}; {nearest(defect.setting, known)}")
+    return defect
+
+
+@cache
+def original() -> str:
+    """The text of `client.py`."""
+    return Path(reference_client.__file__).read_text(encoding="utf-8")
+
+
+def changed(defect: Seeded) -> str:
+    """The text of `client.py` with the defect in it."""
+    text = original()
+    for old, new in defect.changes:
+        if original().count(old) != 1 or text.count(old) != 1:
+            raise ValueError(
+                f"defects.toml: {defect.name}: this is in client.py {original().count(old)} times,"
+                f" not once; change the defect with the client:\n{old}"
+            )
+        text = text.replace(old, new)
+    return text
+
+
+def mutant(defect: Seeded) -> ModuleType:
+    """The client with the defect, as a module; events, state and configuration are the real ones."""
+    name = f"{reference_client.__name__}__{defect.name.replace('-', '_')}"
+    module = ModuleType(name)
+    module.__file__ = f"<client.py, {defect.name}>"
+    sys.modules[name] = module
+    exec(compile(changed(defect), module.__file__, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+    return module
+
+
+def order(preferred: str) -> tuple[Setting, ...]:
+    """All settings: the preferred one first, then the small ones."""
+    return tuple(sorted(settings(), key=lambda s: (s.name != preferred, s.states)))
+
+
+def explored(defect: Seeded, setting: Setting, most: int = MOST) -> Refined:
+    """What the exploration of a mutant finds in one setting."""
+    return refine(setting, mutant(defect), most=most)  # type: ignore[arg-type]
+
+
+def kill(defect: Seeded) -> Killed:
+    """What the first setting finds that finds anything."""
+    for setting in order(defect.setting):
+        seen = explored(defect, setting)
+        if seen.kind:
+            return Killed(setting.name, seen.kind, seen.defect, len(seen.run))
+    return Killed("", "", "no setting shows it", 0)
+
+
+# Report ------------------------------------------------------------------------------------------
+
+Fates = dict[str, Killed]
+
+
+def run(defects: Sequence[Seeded], progress: Callable[[int], None] | None = None) -> Fates:
+    """Explore each mutant; `progress` is told how many are done."""
+    fates = {}
+    for defect in defects:
+        fates[defect.name] = kill(defect)
+        if progress is not None:
+            progress(len(fates))
+    return fates
+
+
+def recorded() -> Fates:
+    """What kills each defect, as recorded."""
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    return {name: Killed(**fate) for name, fate in record.items()}
+
+
+def as_json(fates: Fates) -> str:
+    """The fates, one a line."""
+    lines = (
+        f"{json.dumps(name)}: {json.dumps(asdict(fate), ensure_ascii=False)}"
+        for name, fate in fates.items()
+    )
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def shown(defects: Sequence[Seeded], fates: Fates) -> Listing:
+    """A table for the terminal."""
+    listing = Listing("defect", "modelled on", "killed by", "in", "after", show_lines=True)
+    for defect in defects:
+        fate = fates[defect.name]
+        kind = fate.kind or "[red]survives[/]"
+        row = (f"{defect.name}: {defect.says}", defect.modelled_on)
+        listing.add_row(*map(escape, row), kind, fate.setting, str(fate.steps or ""))
+    return listing
+
+
+def summary(fates: Fates) -> str:
+    """How many were killed."""
+    survivors = sum(not fate.kind for fate in fates.values())
+    return f"{len(fates)} defects: {len(fates) - survivors} killed, {survivors} survive"
+
+
+@click.command()
+@click.option("--only", "names", multiple=True, metavar="NAME", help="Only this defect.")
+@click.option("--record", is_flag=True, help="Write down what kills each.")
+@click.option("--check", is_flag=True, help="Exit 1 also if the record is another.")
+def main(names: tuple[str, ...], record: bool, check: bool) -> None:
+    """Explore clients with a defect; exit 0 if the exploration finds each, else 1.
+
+    Example: python -m holdover.reference.refinement.defects --only nak-ignored
+    """
+    known = {defect.name: defect for defect in seeded()}
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(
+                f"no {name!r}; {nearest(name, tuple(known))}", param_hint="--only"
+            )
+    if names and (record or check):
+        raise click.UsageError("--record and --check are about all defects; leave out --only")
+    defects = tuple(known[name] for name in names) or seeded()
+    errors = Console(stderr=True)
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("defects", total=len(defects))
+        fates = run(defects, lambda n: bar.update(task, completed=n))
+    if record:
+        RECORD.write_text(as_json(fates), encoding="utf-8")
+    console = Console()
+    console.print(shown(defects, fates))
+    console.print(summary(fates))
+    stale = check and fates != recorded()
+    if stale:
+        click.echo("the recorded fates are not these; run with --record", err=True)
+    sys.exit(1 if stale or not all(fate.kind for fate in fates.values()) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,408 @@
+"""The world around a server core: the table's clients, network and kernels, and the core's calls.
+
+Theory of operation.  As in `world.py`, with the parts exchanged: what clients, kernels, network and
+fate do is a row of the table; what the server does is a call of `server.py`, and rows of the
+table's server must lead from the state before to the one after, in which `owner`, `server_end` and
+`withheld` are what `abstract` says.  A reply takes the slot of the request it answers.
+
+The table's DHCPREQUEST does not say which of its four flavours it is; the row that sent it does,
+and a node keeps it beside the slot.  A DHCPDISCOVER that waits for a probe is taken, and to the
+table still on its way.  ARP is answered at once.  What is stored must be what is bound, at all
+times: a restart from it is then no step of the table, but for quarantines that end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from typing import Any, Protocol
+
+from holdover.model.client import CLIENT_ACTIONS
+from holdover.model.finite import NONE, Instance, Label, State
+from holdover.model.properties import STEPS
+from holdover.model.server import SERVER_ACTIONS
+from holdover.model.table import LEASE_TABLE, Table
+from holdover.model.words import KIND, PHASE, VARIABLES
+from holdover.model.world import WORLD_ACTIONS
+from holdover.reference.arp import announcement
+from holdover.reference.events import SendArp
+from holdover.reference.messages import BootReply, BootRequest
+from holdover.reference.refinement.cores import NUMBER, Defect, shifted
+from holdover.reference.refinement.rows import ANYBODY, Rows
+from holdover.reference.refinement.setting import ADDRESSES, SERVER, ServerSetting
+from holdover.reference.refinement.world import FREE, SPARE, Node, Step
+from holdover.reference.values import MessageType
+
+from holdover.reference.server_state import (  # isort: skip
+    Arrived, Binding, Overheard, Restarted, SendReply, Server, ServerEffects, ServerEvent,
+    StoreBinding, Tick,
+)  # fmt: skip
+
+Stored = tuple[tuple[Any, Binding], ...]
+
+NO_FLAVOUR, SELECTING, REBOOTING, EXTENDING = range(4)
+"""Which DHCPREQUEST it is (RFC 2131 Table 4)."""
+
+FLAVOUR = {"select": SELECTING, "reboot": REBOOTING, "renew": EXTENDING, "rebind": EXTENDING}
+REQUEST, DISCOVER = KIND.values.index("REQUEST"), KIND.values.index("DISCOVER")
+FOR_SERVER = tuple(KIND.values.index(n) for n in ("DISCOVER", "REQUEST", "DECLINE", "RELEASE"))
+REBOOTING_PHASE = PHASE.values.index("REBOOTING")
+NOT_TAKEN = ("forge", "rival_offer", "rival_ack")
+"""Rows of the server's part of the table that are not what this server does."""
+
+BREAK_COMMITMENTS = {"forgets", "reuses_early"}
+"""Faults with which a running lease may end before its time (`one_commitment`)."""
+
+
+class ServerCore(Protocol):
+    """What is explored: `server.py`, or a module like it."""
+
+    @property
+    def step(self) -> Callable[[Server, ServerEvent, int], tuple[Server, ServerEffects]]:
+        """The server after an event, and the effects."""
+
+    @property
+    def deadline(self) -> Callable[[Server], int | None]:
+        """When it wants a Tick."""
+
+    @property
+    def abstract(self) -> Callable[[Server], Any]:
+        """What the lease table knows of it."""
+
+
+@dataclass(frozen=True)
+class ServerLocal:
+    """The implementation's part of a node: the core, and what it has stored."""
+
+    server: Server
+    stored: Stored
+
+
+class ServerCores:
+    """All states and calls of one server core, numbered and remembered as in `cores.py`."""
+
+    def __init__(self, core: ServerCore, past: int):
+        self.core, self.past = core, past
+        self.locals: list[ServerLocal] = []
+        self._numbers: dict[ServerLocal, int] = {}
+        self._calls: dict[tuple[int, Any], tuple[int, ServerEffects]] = {}
+        self._older: dict[int, int] = {}
+
+    def number(self, local: ServerLocal) -> int:
+        """The number of a state; the same for equal ones."""
+        found = self._numbers.setdefault(local, len(self.locals))
+        if found == len(self.locals):
+            self.locals.append(local)
+        return found
+
+    def call(self, number: int, event: ServerEvent) -> tuple[int, ServerEffects]:
+        """What the core does about an event."""
+        found = self._calls.get((number, event))
+        if found is None:
+            before = self.locals[number]
+            try:
+                server, effects = self.core.step(before.server, event, 0)
+            except Exception as error:  # a mutant may do anything
+                raise Defect("crash", f"{type(error).__name__}: {error}") from error
+            kept = dict(before.stored)
+            for effect in effects:
+                if isinstance(effect, StoreBinding) and effect.binding is not None:
+                    kept[effect.address] = effect.binding
+                elif isinstance(effect, StoreBinding):
+                    kept.pop(effect.address, None)
+            stored = tuple(sorted(kept.items(), key=lambda item: item[0]))
+            bound = {a: e.binding for a, e in server.entries if e.binding is not None}
+            if bound != kept:
+                raise Defect("durable", "what is stored is not what is bound")
+            found = self.number(ServerLocal(server, stored)), effects
+            self._calls[number, event] = found
+        return found
+
+    def older(self, number: int) -> int:
+        """The same state a tick later."""
+        found = self._older.get(number)
+        if found is None:
+            local = self.locals[number]
+            entries = tuple((a, self._aged(e)) for a, e in local.server.entries)
+            stored = tuple((a, self._aged(b)) for a, b in local.stored)
+            wrong = replace(
+                local.server.config.misbehave,
+                **{
+                    name: max(value - 1, -self.past)
+                    for name in ("mute_from", "mute_until", "forget_at")
+                    if (value := getattr(local.server.config.misbehave, name)) is not None
+                },
+            )
+            config = replace(local.server.config, misbehave=wrong)
+            server = replace(local.server, config=config, entries=entries)
+            found = self._older[number] = self.number(ServerLocal(server, stored))
+        return found
+
+    def _aged(self, value: Any) -> Any:
+        inner = {
+            name: self._aged(part)
+            for name in ("binding", "offer", "late")
+            if (part := getattr(value, name, None)) is not None
+        }
+        return replace(shifted(value, 1, self.past), **inner)
+
+
+class ServerWorld:
+    """One setting and one server core: nodes and what leads from one to the next.
+
+    A node's `locals` are the server's number and each slot's flavour; `taken` as in `world.py`.
+    """
+
+    def __init__(self, setting: ServerSetting, core: ServerCore):
+        self.setting = setting
+        served = tuple(a for a in SERVER_ACTIONS if a.name not in NOT_TAKEN)
+        missed = tuple(a for a in WORLD_ACTIONS if a.name == "miss" and "mutes" in setting.faults)
+        self.rows = Rows(setting, served + missed, each=False)
+        self.steps = () if set(setting.faults) & BREAK_COMMITMENTS else STEPS
+        table = self.rows.table
+        self.cores = ServerCores(core, table.bounds.past)
+        outside = tuple(a for a in WORLD_ACTIONS if a.name != "wake_expired")
+        self.outside = Instance(
+            Table(VARIABLES, CLIENT_ACTIONS + outside), table.constants, table.bounds
+        )
+        self.tick = table.row(Label(LEASE_TABLE.action("tick"), (1,)))
+        self.columns, self.network = self.rows.columns, range(1, setting.messages + 1)
+        place = table.place
+        self.addresses, self.hosts = range(setting.addresses), range(setting.hosts)
+        self.phase = [place["phase", h] for h in self.hosts]
+        self.holds = [place["holds", h] for h in self.hosts]
+        self.own = [
+            [place[name, a] for name in ("owner", "server_end", "withheld")] for a in self.addresses
+        ]
+        self.calls = 0
+
+    def first(self) -> Node:
+        """Nobody has a lease."""
+        number = self.cores.number(ServerLocal(Server(self.setting.config()), ()))
+        slots = len(self.columns)
+        return self.rows.table.initial, (number, *(NO_FLAVOUR,) * slots), (False,) * slots
+
+    def settled(self, node: Node) -> tuple[Node, tuple[int, ...]]:
+        """The same node with its datagrams in order; hosts are known to the server by name."""
+        state, (number, *flavours), taken = node
+        content = [get(state) for get in self.rows.content]
+        slots = list(zip(content, flavours, taken, strict=True))
+        ordered = sorted(slots)
+        if ordered != slots:
+            s = list(state)
+            for columns, (datagram, _, _) in zip(self.columns, ordered, strict=True):
+                for place, value in zip(columns, datagram, strict=True):
+                    s[place] = value
+            state, taken = tuple(s), tuple(t for _, _, t in ordered)
+            flavours = [flavour for _, flavour, _ in ordered]
+        return (state, (number, *flavours), taken), tuple(self.hosts)
+
+    def successors(self, node: Node) -> Iterator[tuple[Step, Node]]:
+        """Everything that may happen next, and what comes of it."""
+        state, locals_, taken = node
+        for edge, following in self.outside.successors(state):
+            label = self.outside.labels[edge]
+            values = dict(
+                zip((str(p.args[0]) for p in label.action.given), label.binding, strict=True)
+            )
+            if any(taken[values[name]] for name in ("m", "n") if name in values):
+                continue
+            if SPARE in (values.get("m"), values.get("n")):  # sent into a full network: lost
+                following = self._without_spare(following)
+            flavours = self._flavours(node, following, label.action.name, values)
+            step = (label, values.get("h", ANYBODY))
+            then = following, (locals_[0], *flavours), taken
+            if label.action.name == "use":  # the server hears the announcement
+                host = values["h"]
+                address = ADDRESSES[following[self.holds[host]]]  # type: ignore[index]
+                then = self.perform(then, Overheard(announcement(hardware(host), address)))
+            yield step, then
+        server = self.cores.locals[locals_[0]].server
+        for m in self.network:
+            kind, client, address, *_ = self.rows.content[m](state)
+            if kind in FOR_SERVER and not taken[m]:
+                request = self._request(kind, client, address, locals_[1 + m])
+                yield ("A", client), self.perform(node, Arrived(request), m)
+        due = self.cores.core.deadline(server)
+        if due is not None and due <= 0:
+            yield ("K", ANYBODY), self.perform(node, Tick())
+        if self.setting.restarts:
+            stored = self.cores.locals[locals_[0]].stored
+            yield ("B", ANYBODY), self.perform(node, Restarted(stored))
+        if (due is None or due > 0) and self._may_pass(node):
+            following_tick = self.tick(state)
+            if following_tick is not None:
+                older = self.cores.older(locals_[0])
+                yield ("tick", ANYBODY), (following_tick, (older, *locals_[1:]), taken)
+
+    def _flavours(
+        self, node: Node, following: State, name: str, values: dict[str, int]
+    ) -> list[int]:
+        """Which DHCPREQUESTs are in flight after a row."""
+        state, (_, *flavours), _ = node
+        if "m" in values:
+            m = values["m"]
+            flavours[m] = FLAVOUR.get(name, flavours[m])
+            if name == "ask_again":
+                rebooting = state[self.phase[values["h"]]] == REBOOTING_PHASE
+                flavours[m] = REBOOTING if rebooting else SELECTING
+            if name == "duplicate":
+                flavours[values["n"]] = flavours[m]
+        return [
+            flavour if following[columns[0]] == REQUEST else NO_FLAVOUR
+            for flavour, columns in zip(flavours, self.columns, strict=True)
+        ]
+
+    def _without_spare(self, state: State) -> State:
+        s = list(state)
+        for place, value in zip(self.columns[SPARE], FREE, strict=True):
+            s[place] = value
+        return tuple(s)
+
+    def _may_pass(self, node: Node) -> bool:
+        """No datagram is overdue but those that the server keeps."""
+        state, _, taken = node
+        for m in self.network:
+            kind, _, _, sent, _, _ = self.rows.content[m](state)
+            if kind and not taken[m] and sent + self.setting.delay < 1:
+                return False
+        return True
+
+    def _request(self, kind: int, client: int, address: int, flavour: int) -> BootRequest:
+        """The message in a slot, as Table 5 has it."""
+        named = None if address == NONE else ADDRESSES[address]
+        said = BootRequest(MessageType[KIND.values[kind]], client + 1, hardware(client))
+        if flavour == EXTENDING:
+            return replace(said, ciaddr=named)  # type: ignore[arg-type]
+        if said.type is MessageType.RELEASE:
+            return replace(said, ciaddr=named, server=SERVER)  # type: ignore[arg-type]
+        server = None if kind == DISCOVER or flavour == REBOOTING else SERVER
+        return replace(said, requested=named, server=server)
+
+    # One call ------------------------------------------------------------------------------------
+
+    def perform(self, node: Node, event: ServerEvent, slot: int = SPARE) -> Node:
+        """The node after a call of the core, and of its calls about ARP replies to its probes."""
+        before, (number, *flavours), taken = node
+        after, effects = self.cores.call(number, event)
+        server = self.cores.locals[after].server
+        self.calls += 1
+        s, kept = list(before), [*taken]
+        kept[slot] = slot != SPARE
+        replies = [effect.reply for effect in effects if isinstance(effect, SendReply)]
+        for reply in replies:
+            self._put(s, kept, slot, reply)
+        dropped = self._drop(s, kept, slot, server)
+        for a, record in enumerate(self.cores.core.abstract(server).values()):
+            owner = NONE if record.owner is None else host_of(record.owner.identifier)
+            content = owner, record.server_end, record.withheld
+            for place, value in zip(self.own[a], content, strict=True):
+                s[place] = value
+        state = tuple(s)
+        self._justify(before, state, event, [reply.type.name for reply in replies], dropped)
+        flavours = [
+            flavour if state[columns[0]] == REQUEST else NO_FLAVOUR
+            for flavour, columns in zip(flavours, self.columns, strict=True)
+        ]
+        node = state, (after, *flavours), tuple(kept)
+        for effect in effects:
+            if isinstance(effect, SendArp):
+                node = self._probed(node, effect.arp.target)
+        return node
+
+    def _put(self, s: list[Any], kept: list[bool], slot: int, reply: BootReply) -> None:
+        """A reply takes the slot of the request that it answers: one that waits, or the new one."""
+        asks = DISCOVER if reply.type is MessageType.OFFER else REQUEST
+        client = host_of(reply.chaddr)
+        asked = [m for m in self.network if kept[m] and self._is(s, m, asks, client)]
+        if not asked:
+            raise Defect("reply", "a reply to nothing that was asked")
+        m = min(asked, key=lambda m: m == slot)  # the earliest is answered first
+        _, _, address, _, _, current = (s[place] for place in self.columns[m])
+        kind = KIND.values.index(reply.type.name)
+        if reply.type is not MessageType.NAK:
+            address = NUMBER[reply.address]
+        lease = reply.lease if reply.type is MessageType.ACK else None
+        content = kind, client, address, 0, lease, current
+        for place, value in zip(self.columns[m], content, strict=True):
+            s[place] = value
+        kept[m] = False
+
+    def _drop(self, s: list[Any], kept: list[bool], slot: int, server: Server) -> list[str]:
+        """What is neither answered nor waits for a probe is gone; what each of these was."""
+        waiting = {
+            host_of(entry.offer.discover.chaddr)
+            for _, entry in server.entries
+            if entry.offer is not None and entry.offer.discover is not None
+        }
+        dropped = []
+        for m in sorted(self.network, key=lambda m: m != slot):
+            kind, client, *_ = (s[place] for place in self.columns[m])
+            if kept[m] and kind == DISCOVER and client in waiting:
+                waiting.remove(client)  # one only: the new one waits in the place of another
+            elif kept[m]:
+                dropped.append(KIND.values[kind])
+                for place, value in zip(self.columns[m], FREE, strict=True):
+                    s[place] = value
+                kept[m] = False
+        return dropped
+
+    def _is(self, s: list[Any], m: int, kind: int, client: int) -> bool:
+        return bool(s[self.columns[m][0]] == kind and s[self.columns[m][1]] == client)
+
+    def _probed(self, node: Node, address: IPv4Address) -> Node:
+        """Whoever holds the address answers the server's probe."""
+        for g in self.hosts:
+            if node[0][self.holds[g]] == NUMBER[address]:
+                node = self.perform(node, Overheard(announcement(hardware(g), address)))
+        return node
+
+    def _justify(
+        self,
+        before: State,
+        after: State,
+        event: ServerEvent,
+        replies: Sequence[str],
+        dropped: Sequence[str],
+    ) -> None:
+        """Rows of the table's server that lead from before to after."""
+        names = []
+        for _, _, withheld in self.own:
+            if before[withheld] and not after[withheld]:
+                names.append("reinstate")
+            if isinstance(event, Overheard) and after[withheld] and not before[withheld]:
+                names.append("set_aside")
+        for reply in replies:
+            names.append({"OFFER": "offer", "NAK": "refuse"}.get(reply, ""))
+            if reply == "ACK":
+                assert isinstance(event, Arrived)
+                asked = event.request.requested or event.request.ciaddr
+                recorded = before[self.own[NUMBER[asked]][0]]
+                mine = recorded == host_of(event.request.chaddr)
+                names[-1] = "prolong" if mine else ("commit" if recorded == NONE else "reuse")
+        names += [DROPPED[kind] for kind in dropped]
+        path = self.rows.path(before, self.rows.canonical(after), ANYBODY, names)
+        if path is None:
+            said = type(event).__name__
+            if isinstance(event, Arrived):
+                said = f"{event.request.type.name} of h{host_of(event.request.chaddr) + 1}"
+            there = self.rows.difference(self.rows.canonical(after), self.rows.canonical(before))
+            raise Defect("refinement", f"{said}, replies {replies}: no rows do this: {there}")
+        for _, name in path:
+            self.rows.taken[("server", "", ""), name] += 1
+
+
+DROPPED = {
+    "DISCOVER": "find_none", "REQUEST": "stay_silent", "RELEASE": "free", "DECLINE": "withhold",
+}  # fmt: skip
+
+
+def hardware(h: int) -> bytes:
+    """A host's hardware address."""
+    return bytes((2, 0, 0, 0, 0, h + 1))
+
+
+def host_of(address: bytes) -> int:
+    """The host with that hardware address."""
+    return address[-1] - 1
