@@ -32,6 +32,7 @@ from holdover.proofs import matrix as matrix_
 from holdover.proofs.judge import STANDARD, Size, judge
 from holdover.proofs.result import Outcome, combined
 from holdover.reference import interrupt, show
+from holdover.reference.conformance import conformance
 from holdover.reference.progress import Progress
 from holdover.reference.search import Search, check_graph_file, write_graph
 
@@ -291,6 +292,9 @@ def verify(
     and a user who may never answer; options change that.  Of several clients the worst verdict
     decides the exit status.
 
+    With `reference`, and no other option of the surroundings, the code of the reference client is
+    explored as well: its steps are steps of the lease table, in every state of every setting.
+
     The claims are those of the specification: theorems T1 to T5, the verdict on each built-in
     profile, and the pinned searches.  Exit status 0 if each comes out as stated.
     """
@@ -307,8 +311,13 @@ def verify(
                 judge(profile, world, Size(memory=memory), solvers(solver), progress.say,
                       progress.search)
             )  # fmt: skip
-    show.judgements(found, as_json)
-    return EXIT[combined(judgement.outcome for judgement in found)]
+    code = None
+    if "reference" in names and world == STANDARD:
+        with Progress("reference") as progress:
+            code = conformance(jobs, progress.count)
+    show.judgements(found, code, as_json)
+    outcomes = [judgement.outcome for judgement in found]
+    return EXIT[combined(outcomes if code is None else [*outcomes, code.outcome])]
 
 
 def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:

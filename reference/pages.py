@@ -273,7 +273,9 @@ def rule_table(rules: Iterable[Rule], *, observed: bool) -> str:
     for rule in rules:
         source = rule.section + (" (unverified)" if rule.source == "unverified" else "")
         cells = [rule.id, source, rule.strength, rule.says]
-        cells += [codes(rule.rows), codes(rule.proofs), codes(_test(test) for test in rule.tests)]
+        tests = codes(_test(test) for test in rule.tests)
+        none = f"no test: {rule.reason}" if rule.reason else ""
+        cells += [codes(rule.rows), codes(rule.proofs), " ".join(filter(None, (tests, none)))]
         rows.append([*cells, rule.observed] if observed else cells)
     return table([*head, "observed"] if observed else head, rows)
 

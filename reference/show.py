@@ -33,6 +33,8 @@ from holdover.proofs.grace import lemma, necessary, sufficient, ways
 from holdover.proofs.judge import STANDARD, Judgement, exact_case
 from holdover.proofs.obligations import Case, Obligation, Verdict, decide, obligations
 from holdover.proofs.result import Outcome, combined
+from holdover.reference.conformance import CODE, Conformance
+from holdover.reference.refinement.search import as_pinned
 from holdover.reference.search import Search, counted
 
 COLOUR = {"holds": "green", "violated": "red", "unknown": "yellow"}
@@ -92,10 +94,14 @@ def grid(*heads: str) -> Table:
 # Verdicts ----------------------------------------------------------------------------------------
 
 
-def judgements(found: Sequence[Judgement], as_json: bool) -> None:
-    """The verdicts on clients, each with its reason and a collision told."""
+def judgements(found: Sequence[Judgement], code: Conformance | None, as_json: bool) -> None:
+    """The verdicts on clients, each with its reason and a collision told; and one on code."""
     if as_json:
-        document([judgement_data(judgement) for judgement in found])
+        data = [judgement_data(judgement) for judgement in found]
+        for entry in data:
+            if code is not None and entry["profile"] == "reference":
+                entry["code"] = code_data(code)
+        document(data)
         return
     out = Output()
     for judgement in found:
@@ -108,6 +114,46 @@ def judgements(found: Sequence[Judgement], as_json: bool) -> None:
                 out.say(f"  {line}")
         for line in elsewhere(judgement):
             out.say(f"  {line}")
+        if code is not None and name == "reference":
+            verdict_on_code(code, out)
+
+
+def verdict_on_code(code: Conformance, out: Output) -> None:
+    """The verdict on the reference client's code: by which exploration of which code."""
+    verdict = Text("  the code: ", style="bold") + coloured(code.outcome)
+    settings = f"{len(code.explored)} settings, {code.states:,} states, {code.steps:,} steps"
+    out.say(verdict + Text(f" - explored in {settings}"))
+    out.say(f"    {', '.join(CODE)}: sha256 {code.digest[:16]}")
+    if code.outcome == "holds":
+        out.say("    each step is a step of the lease table, each edge of it is taken or excused,")
+        out.say("    and no state breaks " + ", ".join(p.name for p in ALWAYS))
+    for seen in code.explored:
+        if seen.kind:
+            out.say(f"    {seen.setting.name}: {seen.kind}: {seen.defect}")
+            out.say("      after " + ", ".join(seen.run))
+        elif not as_pinned(seen):
+            out.say(f"    {seen.setting.name}: {seen.states:,} states, not as pinned")
+    for gap in code.gaps:
+        out.say(f"    never taken: {gap}")
+
+
+def code_data(code: Conformance) -> dict[str, object]:
+    """The verdict on code, for programs."""
+    return {
+        "outcome": code.outcome,
+        "files": list(CODE),
+        "sha256": code.digest,
+        "settings": [
+            {
+                "name": seen.setting.name, "size": seen.setting.size, "states": seen.states,
+                "steps": seen.steps, "depth": seen.depth, "as_pinned": as_pinned(seen),
+                "defect": seen.defect and {"kind": seen.kind, "says": seen.defect,
+                                           "run": list(seen.run)},
+            }
+            for seen in code.explored
+        ],
+        "never_taken": list(code.gaps),
+    }  # fmt: skip
 
 
 def holdover_of(judgement: Judgement) -> str:

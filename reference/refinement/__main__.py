@@ -1,21 +1,26 @@
 """`python -m holdover.reference.refinement`: explore every setting, and say what it came to.
 
-With `--pin`, write the numbers into `settings.toml`: they are then explained in the commit.
-Exit 0: as pinned and without a gap; 1: not so.
+With `--pin`, write the numbers into `settings.toml` and what was seen into `explored.json`, from
+which the documentation is made: a change is then explained in its commit.  Exit 0: as pinned and
+without a gap; 1: not so.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from holdover.reference.refinement.coverage import Edge, gaps, table_edges
+from holdover.reference.refinement.coverage import gaps, table_edges
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
 from holdover.reference.refinement.setting import Setting, server_settings, settings
+
+HERE = Path(__file__).parent
 
 
 def pinned(text: str, seen: Refined) -> str:
@@ -28,30 +33,44 @@ def pinned(text: str, seen: Refined) -> str:
     return text.replace(entry.group(), kept + numbers)
 
 
+def summary(found: Iterable[Refined]) -> Mapping[str, list[list[object]]]:
+    """What was seen, for the documentation: cells of the client's table, edges, server's rows.
+
+    Only what does not depend on how often: no counts.
+    """
+    cells, edges, rows = set(), set(), set()
+    for seen in found:
+        cells.update(seen.observed)
+        if isinstance(seen.setting, Setting):
+            edges.update((*situation, row) for situation, row in seen.taken)
+        else:
+            rows.update((row,) for _, row in seen.taken)
+    expected = set().union(*(table_edges(setting) for setting in settings()))
+    allowed = {(*situation, row) for situation, row in expected}
+    parts = {"cells": cells, "edges": edges, "allowed": allowed, "server rows": rows}
+    return {name: [list(item) for item in sorted(part)] for name, part in parts.items()}
+
+
 def main() -> int:
     """Explore, print, pin where asked."""
     console = Console()
     shown = Table("setting", "size", "states", "steps", "depth", "local", "")
-    taken: set[Edge] = set()
-    served: set[Edge] = set()
-    expected: set[Edge] = set()
-    file = Path(__file__).with_name("settings.toml")
-    text = file.read_text("utf-8")
-    good = True
+    text = (HERE / "settings.toml").read_text("utf-8")
+    found = []
     for seen in refine_all((*settings(), *server_settings())):
-        setting = seen.setting
-        good &= as_pinned(seen)
+        found.append(seen)
         verdict = seen.defect or ("as pinned" if as_pinned(seen) else "not as pinned")
         numbers = (f"{n:,}" for n in (seen.states, seen.steps, seen.depth, seen.local))
-        shown.add_row(setting.name, setting.size, *numbers, verdict)
-        (taken if isinstance(setting, Setting) else served).update(seen.taken)
-        if not seen.kind:
-            text = pinned(text, seen)
+        shown.add_row(seen.setting.name, seen.setting.size, *numbers, verdict)
+        text = text if seen.kind else pinned(text, seen)
         for line in seen.run:
             console.print(f"  {line}")
-    for setting in settings():
-        expected |= table_edges(setting)
     console.print(shown)
+    client = [seen for seen in found if isinstance(seen.setting, Setting)]
+    taken = set().union(*(seen.taken for seen in client))
+    expected = set().union(
+        *(table_edges(seen.setting) for seen in client if isinstance(seen.setting, Setting))
+    )
     missing = gaps(expected, taken)
     excused = len(expected - taken) - len(missing)
     console.print(
@@ -60,11 +79,15 @@ def main() -> int:
     )
     for edge in missing:
         console.print(f"  gap: {edge}")
-    rows = {row for _, row in served}
-    console.print(f"{len(rows)} rows of the server taken: {', '.join(sorted(rows))}")
     if "--pin" in sys.argv:
-        file.write_text(text, "utf-8")
-    return 0 if good and not missing else 1
+        (HERE / "settings.toml").write_text(text, "utf-8")
+        lines = {
+            name: "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in part) + "\n]"
+            for name, part in summary(found).items()
+        }
+        body = ",\n".join(f'"{name}": {part}' for name, part in lines.items())
+        (HERE / "explored.json").write_text(f"{{\n{body}\n}}\n", "utf-8")
+    return 0 if not missing and all(as_pinned(seen) for seen in found) else 1
 
 
 if __name__ == "__main__":

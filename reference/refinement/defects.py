@@ -1,9 +1,10 @@
 """Client mutants: the exploration finds the defects that real clients have.
 
-Theory of operation.  `defects.toml` has clients that are not quite `client.py`: some passages of its
-text are replaced, mostly by what a real client does or did.  Each is built as a module of its own
-and explored in place of the reference client, in the setting that shows it soonest; what `refine`
-finds there *kills* it.  A defect that no setting shows is not in the list: it survives.
+Theory of operation.  `defects.toml` has clients that are not quite `client.py`: passages of its
+text are replaced, by what a real client does or did, or by a misreading of the RFC.  Each is built
+as a module of its own and explored in place of the reference client, first in the setting that
+shows it soonest; what `refine` finds *kills* it.  What no setting shows *survives*: the exploration
+is blind to it.
 
 `python -m holdover.reference.refinement.defects` shows what kills each; `--record` writes it down.
 
@@ -47,8 +48,8 @@ class Seeded:
     """A defect of `client.py` put in on purpose.
 
     `says`: what the client does wrong.  `modelled_on`: the client, article or passage it is taken
-    from.  `changes`: passages of `client.py` and what stands there instead.  `setting`: the one that
-    shows it soonest.
+    from.  `changes`: passages of `client.py` and what stands there instead.  `setting`: the one
+    that shows it soonest.
     """
 
     name: str
@@ -111,12 +112,12 @@ def changed(defect: Seeded) -> str:
 
 
 def mutant(defect: Seeded) -> ModuleType:
-    """The client with the defect, as a module; events, state and configuration are the real ones."""
+    """The client with the defect, as a module; what it imports is the real thing."""
     name = f"{reference_client.__name__}__{defect.name.replace('-', '_')}"
     module = ModuleType(name)
     module.__file__ = f"<client.py, {defect.name}>"
     sys.modules[name] = module
-    exec(compile(changed(defect), module.__file__, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+    exec(compile(changed(defect), module.__file__, "exec", dont_inherit=True), module.__dict__)
     return module
 
 
@@ -125,9 +126,9 @@ def order(preferred: str) -> tuple[Setting, ...]:
     return tuple(sorted(settings(), key=lambda s: (s.name != preferred, s.states)))
 
 
-def explored(defect: Seeded, setting: Setting, most: int = MOST) -> Refined:
+def explored(defect: Seeded, setting: Setting) -> Refined:
     """What the exploration of a mutant finds in one setting."""
-    return refine(setting, mutant(defect), most=most)  # type: ignore[arg-type]
+    return refine(setting, mutant(defect), most=MOST)
 
 
 def kill(defect: Seeded) -> Killed:
@@ -171,19 +172,20 @@ def as_json(fates: Fates) -> str:
 
 def shown(defects: Sequence[Seeded], fates: Fates) -> Listing:
     """A table for the terminal."""
-    listing = Listing("defect", "modelled on", "killed by", "in", "after", show_lines=True)
+    listing = Listing("defect", "modelled on", "killed by")
+    listing.columns[0].no_wrap = True
     for defect in defects:
         fate = fates[defect.name]
-        kind = fate.kind or "[red]survives[/]"
-        row = (f"{defect.name}: {defect.says}", defect.modelled_on)
-        listing.add_row(*map(escape, row), kind, fate.setting, str(fate.steps or ""))
+        found = f"{fate.kind} in {fate.setting} after {fate.steps} steps"
+        killer = escape(found) if fate.kind else "[red]survives[/]"
+        listing.add_row(defect.name, escape(defect.modelled_on), killer)
     return listing
 
 
 def summary(fates: Fates) -> str:
     """How many were killed."""
     survivors = sum(not fate.kind for fate in fates.values())
-    return f"{len(fates)} defects: {len(fates) - survivors} killed, {survivors} survive"
+    return f"{len(fates)} seeded: {len(fates) - survivors} killed, {survivors} survive"
 
 
 @click.command()
@@ -212,6 +214,8 @@ def main(names: tuple[str, ...], record: bool, check: bool) -> None:
         RECORD.write_text(as_json(fates), encoding="utf-8")
     console = Console()
     console.print(shown(defects, fates))
+    for defect in defects if names else ():
+        console.print(escape(f"{defect.name}: {defect.says}. {fates[defect.name].says}"))
     console.print(summary(fates))
     stale = check and fates != recorded()
     if stale:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from typing import Protocol
 
 from holdover.model.properties import ALWAYS, Property
@@ -158,7 +157,7 @@ def refine_all(settings: Iterable[Setting | ServerSetting], *, jobs: int = 2) ->
     The largest first, so that none is left over for the end.
     """
     ordered = sorted(settings, key=lambda setting: -setting.steps)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs) as pool:
         running = [
             pool.submit(refine, setting)
             if isinstance(setting, Setting)

@@ -318,6 +318,8 @@ class ServerWorld:
         asked = [m for m in self.network if kept[m] and self._is(s, m, asks, client)]
         if not asked:
             raise Defect("reply", "a reply to nothing that was asked")
+        if (reply.xid, reply.server, reply.client_id) != (client + 1, SERVER, None):
+            raise Defect("reply", "under another xid, server or client identifier than was asked")
         m = min(asked, key=lambda m: m == slot)  # the earliest is answered first
         _, _, address, _, _, current = (s[place] for place in self.columns[m])
         kind = KIND.values.index(reply.type.name)

@@ -1,0 +1,147 @@
+"""The generated parts of the page on the reference client and server.
+
+The table is `client.py`'s own; what its cells come to, the diagram and the edges are what the
+exploration saw (`refinement/explored.json`, which tests compare with a new exploration).
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+
+from holdover.reference.client import COLUMNS, TABLE, Handler, ignore
+from holdover.reference.events import Phase
+from holdover.reference.markdown import code, codes, table
+from holdover.reference.refinement.coverage import excuse
+from holdover.reference.refinement.defects import recorded, seeded
+from holdover.reference.refinement.setting import ServerSetting, Setting, server_settings, settings
+
+NOTHING = "·"
+
+
+@cache
+def explored() -> Mapping[str, list[list[object]]]:
+    """What the last pinned exploration saw."""
+    text = (resources.files("holdover.reference.refinement") / "explored.json").read_text("utf-8")
+    return json.loads(text)  # type: ignore[no-any-return]
+
+
+def column_name(column: object) -> str:
+    """An event's name, or the message's where it is a reply."""
+    return str(getattr(column, "__name__", "") or getattr(column, "name", ""))
+
+
+def client_table() -> str:
+    """Phases and events, each cell with the function of `client.py` that handles it."""
+    head = ["", *(column_name(column) for column in COLUMNS)]
+    rows = [[phase.name, *(_cell(TABLE[phase][column]) for column in COLUMNS)] for phase in Phase]
+    return table(head, rows)
+
+
+def _cell(handler: Handler) -> str:
+    return NOTHING if handler is ignore else code(_name(handler))
+
+
+def _name(handler: Callable[..., object]) -> str:
+    return str(getattr(handler, "__name__", ""))
+
+
+def client_cells() -> str:
+    """What each handled cell may come to: the next phase, and the effects in their order."""
+    seen: dict[tuple[str, str], set[tuple[str, tuple[str, ...]]]] = defaultdict(set)
+    for before, event, after, effects in explored()["cells"]:
+        assert isinstance(effects, list)
+        seen[str(before), str(event)].add((str(after), tuple(effects)))
+    rows = []
+    for phase in Phase:
+        for column in COLUMNS:
+            handler, event = TABLE[phase][column], column_name(column)
+            outcomes = sorted(seen.get((phase.name, event), ()))
+            if handler is not ignore or any(after != phase.name for after, _ in outcomes):
+                told = "<br>".join(_outcome(after, effects) for after, effects in outcomes)
+                rows.append(
+                    [phase.name, event, _first_line(handler), told or "not in the exploration"]
+                )
+    return table(["phase", "event", "what it is", "what was seen to come of it"], rows)
+
+
+def _first_line(handler: Callable[..., object]) -> str:
+    if handler is ignore:
+        return "the lease lapses first"
+    return (inspect.getdoc(handler) or "").splitlines()[0]
+
+
+def _outcome(after: str, effects: Sequence[str]) -> str:
+    return f"{after}" + (f": {', '.join(effects)}" if effects else "")
+
+
+def client_diagram() -> str:
+    """The phases and the events that were seen to lead from one to another, as Mermaid."""
+    edges: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for before, event, after, _ in explored()["cells"]:
+        if before != after:
+            edges[str(before), str(after)].add(str(event))
+    order = [phase.name for phase in Phase]
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> INIT"]
+    for before, after in sorted(
+        edges, key=lambda edge: (order.index(edge[0]), order.index(edge[1]))
+    ):
+        lines.append(f"    {before} --> {after}: {', '.join(sorted(edges[before, after]))}")
+    return "\n".join([*lines, "```", ""])
+
+
+def refinement_settings() -> str:
+    """The explored worlds with their sizes."""
+    return table(
+        ["setting", "hosts x addresses x datagrams", "lease", "what it is about", "states", "steps",
+         "depth"],
+        [_setting_row(setting) for setting in (*settings(), *server_settings())],
+    )  # fmt: skip
+
+
+def _setting_row(setting: Setting | ServerSetting) -> list[str]:
+    numbers = [f"{n:,}" for n in (setting.states, setting.steps, setting.depth)]
+    return [setting.name, setting.size, str(setting.lease), setting.about, *numbers]
+
+
+def refinement_edges() -> str:
+    """Edges of the table that the client never takes, with the reason."""
+    taken = {tuple(map(str, edge)) for edge in explored()["edges"]}
+    allowed = [tuple(map(str, edge)) for edge in explored()["allowed"]]
+    left: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for phase, stage, holds, row in allowed:
+        if (phase, stage, holds, row) not in taken:
+            left[row, excuse(((phase, stage, holds), row))].append(f"{phase} ({stage}, {holds})")
+    rows = [[code(row), reason, "; ".join(where)] for (row, reason), where in sorted(left.items())]
+    count = f"{len(taken)} of {len(allowed)} edges are taken; the others:\n\n"
+    return count + table(["row", "reason", "situations"], rows)
+
+
+def client_defects() -> str:
+    """The seeded defects and what finds them."""
+    kills = recorded()
+    rows = [
+        [code(one.name), one.says, one.modelled_on, *kills[one.name].cells()] for one in seeded()
+    ]
+    head = ["defect", "what the client does", "modelled on", "exploration", "random runs"]
+    return table(head, rows)
+
+
+def server_rows() -> str:
+    """The rows of the table's server that the server core was seen to take."""
+    return codes(str(row) for (row,) in explored()["server rows"]) + "\n"
+
+
+GENERATORS = {
+    "client-table": client_table,
+    "client-cells": client_cells,
+    "client-diagram": client_diagram,
+    "refinement-settings": refinement_settings,
+    "refinement-edges": refinement_edges,
+    "client-defects": client_defects,
+    "server-rows": server_rows,
+}

@@ -1,0 +1,151 @@
+"""The reference cores, explored: every step of theirs is a step of the lease table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from holdover.model.server import SERVER_ACTIONS
+from holdover.reference import client as reference_client
+from holdover.reference import server as reference_server
+from holdover.reference.client import TABLE, ignore
+from holdover.reference.events import Phase
+from holdover.reference.refinement.coverage import excuse, gaps, table_edges
+from holdover.reference.refinement.search import Refined, as_pinned, refine, refine_server
+from holdover.reference.refinement.server_world import NOT_TAKEN
+from holdover.reference.refinement.setting import server_settings, settings
+
+NAMES = [setting.name for setting in (*settings(), *server_settings())]
+
+Explored = Mapping[str, Refined]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_setting_closes_as_pinned(explored: Explored, name: str) -> None:
+    """To the last state, without a defect, and as large as `settings.toml` says."""
+    seen = explored[name]
+    assert (seen.kind, seen.defect, seen.run) == ("", "", ())
+    assert as_pinned(seen), (seen.states, seen.steps, seen.depth)
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in settings()])
+def test_no_client_step_needs_a_search(explored: Explored, name: str) -> None:
+    """What a client does is the row that one expects: `hints` are right each time."""
+    assert explored[name].searched == 0
+
+
+def test_every_edge_that_the_table_allows_a_client_is_taken_or_excused(explored: Explored) -> None:
+    """The client's part of the model's graph: nothing is left out, and nothing is beside it."""
+    expected = frozenset().union(*(table_edges(setting) for setting in settings()))
+    taken = frozenset().union(*(explored[setting.name].taken for setting in settings()))
+    assert gaps(expected, taken) == ()
+    assert taken <= expected
+    assert not [edge for edge in taken if excuse(edge)]
+    assert len(taken) > 80
+
+
+def test_every_row_of_the_server_is_taken(explored: Explored) -> None:
+    """All that a server may do, this one does in some setting."""
+    taken = {row for s in server_settings() for _, row in explored[s.name].taken}
+    rows = {action.name for action in SERVER_ACTIONS} - set(NOT_TAKEN)
+    assert rows <= taken
+
+
+IN_USE = ("BOUND", "RENEWING", "REBINDING", "INIT_REBOOT", "REBOOTING")
+SEEN_ELSEWHERE = {
+    *((phase, "Heard") for phase in IN_USE),
+    *((phase, "Release") for phase in ("INIT", "SELECTING", "REQUESTING")),
+    ("INIT", "Inform"),
+}
+"""Cells of the client's table that no exploration reaches; tests/reference has them.
+
+A conflict about an address in use: `exclusive` holds here.  An order to stop seeking, DHCPINFORM:
+the lease table has no rows for them.
+"""
+
+
+def test_every_cell_of_the_clients_table_is_seen(explored: Explored) -> None:
+    """Each (phase, event) that is not ignored has happened; the others have a reason."""
+    seen = {
+        (phase, event)
+        for setting in settings()
+        for phase, event, _, _ in explored[setting.name].observed
+    }
+    cells = {
+        (phase.name, getattr(column, "__name__", "") or column.name)
+        for phase, row in TABLE.items()
+        for column, handler in row.items()
+        if handler is not ignore and phase is not Phase.INFORMING
+    }
+    assert cells - seen == SEEN_ELSEWHERE
+
+
+# The exploration can go red ----------------------------------------------------------------------
+
+
+def with_step(module: ModuleType, step: Callable[..., Any]) -> Any:
+    """A core with another `step`."""
+    core = ModuleType("mutant")
+    core.__dict__.update(module.__dict__)
+    core.__dict__["step"] = step
+    return core
+
+
+SMALL = next(setting for setting in settings() if setting.name == "two hosts")
+SERVED = next(setting for setting in server_settings() if setting.name == "served")
+
+
+def test_a_core_that_drops_what_it_should_heed_has_no_excuse() -> None:
+    """The network may lose a datagram; a client that was handed it may not."""
+
+    def step(client: Any, event: Any, now: int) -> Any:
+        deaf = getattr(getattr(event, "reply", None), "type", None) is not None
+        return (client, ()) if deaf else reference_client.step(client, event, now)
+
+    seen = refine(SMALL, with_step(reference_client, step))
+    assert seen.kind == "refinement"
+    assert "OFFER" in seen.defect
+
+
+def test_a_late_core_is_found_out() -> None:
+    """Time may not pass a deadline of the table because a core does not ask to be called."""
+    core = with_step(reference_client, reference_client.step)
+    core.__dict__["deadline"] = lambda client: (
+        None if client.lease is not None and client.holds else reference_client.deadline(client)
+    )
+    assert refine(SMALL, core).kind == "late"
+
+
+def test_a_core_that_raises_is_a_defect() -> None:
+    """An exception is no verdict on the table."""
+
+    def step(client: Any, event: Any, now: int) -> Any:
+        raise KeyError(event)
+
+    assert refine(SMALL, with_step(reference_client, step)).kind == "crash"
+
+
+def test_what_is_cut_off_is_not_called_explored() -> None:
+    """Neither complete nor as pinned."""
+    seen = refine(SMALL, most=100)
+    assert (seen.complete, seen.kind, as_pinned(seen)) == (False, "", False)
+
+
+def test_a_server_that_forgets_to_store_is_found_out() -> None:
+    """RFC 2131 §3.1(4): what is bound is stored."""
+
+    def step(server: Any, event: Any, now: int) -> Any:
+        after, effects = reference_server.step(server, event, now)
+        return after, tuple(e for e in effects if type(e).__name__ != "StoreBinding")
+
+    assert refine_server(SERVED, with_step(reference_server, step)).kind == "durable"
+
+
+def test_a_server_that_misbehaves_without_leave_is_found_out() -> None:
+    """Each is a fault of the table, or none that it knows; `nak` alone refuses as a server may."""
+    names = ("wrong_xid", "wrong_server", "wrong_client_id")
+    for wrong in ({"reuse_early": 1}, {"forget_at": 5}, *({name: 1} for name in names)):
+        seen = refine_server(replace(SERVED, misbehave=wrong))
+        assert seen.kind in ("refinement", "one_commitment", "reply"), (wrong, seen.kind)
