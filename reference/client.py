@@ -465,7 +465,7 @@ def defend(client: Client, event: Heard, now: Instant) -> Stepped:
 
 
 def gone(client: Client, event: Gone, now: Instant) -> Stepped:
-    """The kernel has removed the address; the lease may still be extend, after a probe."""
+    """The kernel has removed the address; the lease may still be extended, after a probe."""
     if client.holds != event.address:
         return client, ()
     return replace(client, holds=None, due=None if client.phase is Phase.BOUND else client.due), ()

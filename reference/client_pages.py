@@ -124,10 +124,12 @@ def refinement_edges() -> str:
 def client_defects() -> str:
     """The seeded defects and what finds them."""
     kills = recorded()
-    rows = [
-        [code(one.name), one.says, one.modelled_on, *kills[one.name].cells()] for one in seeded()
-    ]
-    head = ["defect", "what the client does", "modelled on", "exploration", "random runs"]
+    rows = []
+    for one in seeded():
+        kill = kills[one.name]
+        by = f"{kill.kind}: {kill.setting}, {kill.steps} steps"
+        rows.append([code(one.name), one.says, one.modelled_on, by])
+    head = ["defect", "what the client does", "modelled on", "found by the exploration"]
     return table(head, rows)
 
 

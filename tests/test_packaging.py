@@ -17,7 +17,12 @@ PARTS = ("model", "proofs", "reference")
 SOURCES = {file.relative_to(ROOT) for part in PARTS for file in (ROOT / part).rglob("*.py")}
 DATA = {Path(part, "py.typed") for part in PARTS} | {
     file.relative_to(ROOT)
-    for file in [*(ROOT / "model").rglob("*.toml"), *(ROOT / "proofs").glob("*.json")]
+    for file in [
+        *(ROOT / "model").rglob("*.toml"),
+        *(ROOT / "proofs").glob("*.json"),
+        *(ROOT / "reference" / "refinement").glob("*.toml"),
+        *(ROOT / "reference" / "refinement").glob("*.json"),
+    ]
 }
 
 

@@ -9,7 +9,7 @@ is blind to it.
 `python -m holdover.reference.refinement.defects` shows what kills each; `--record` writes it down.
 
 What it does not know: defects in what the lease table does not see (server identifiers, flags, to
-whom a datagram goes, the order of effects within a call), and clients that never begin again.
+whom a datagram goes), and clients that never begin again.
 """
 
 from __future__ import annotations

@@ -4,8 +4,10 @@ Theory of operation.  A `Node` is a state of the lease table, a local state for 
 datagrams a core has taken without having acted on them (offers that it collects; to the table they
 are still on their way).  What the server, the network, the kernels and fate do is a row of the
 table.  What a client does is a call of its core; the effects are carried out here as a shell would,
-and the rows of the table are asked about the result (`rows.py`).  Time passes when no core wants to
-be called; if the table does not let it pass then, a client is late.
+and the rows of the table are asked about the result (`rows.py`).  The order of the effects is no
+matter of the table, and is checked on the way: an address is probed and written down before it is
+used, removed before anybody is told, and forgotten before it is given up.  Time passes when no core
+wants to be called; if the table does not let it pass then, a client is late.
 
 ARP is heard at once and is not lost.  Whoever is frozen hears of a conflict when it thaws, if there
 still is one; its kernel answers meanwhile.  A datagram that finds the network full is lost.
@@ -22,7 +24,7 @@ from holdover.model.server import SERVER_ACTIONS
 from holdover.model.table import LEASE_TABLE, Table, tick
 from holdover.model.words import HOST, KIND, MESSAGE, PHASE, PROCESS, VARIABLES
 from holdover.model.world import WORLD_ACTIONS
-from holdover.reference.events import Configure, Notice, Notify, Remove, Send, SendArp
+from holdover.reference.events import Configure, Notice, Notify, Remove, Send, SendArp, Store
 from holdover.reference.state import Client
 
 from holdover.reference.refinement.cores import (  # isort: skip
@@ -31,6 +33,7 @@ from holdover.reference.refinement.cores import (  # isort: skip
 )  # fmt: skip
 from holdover.reference.refinement.rows import Rows
 from holdover.reference.refinement.setting import ADDRESSES, Setting
+from holdover.reference.values import MessageType
 
 Node = tuple[State, tuple[int, ...], tuple[bool, ...]]
 """The table's state, each host's number in `Cores`, and which datagrams a core has taken."""
@@ -45,6 +48,8 @@ PROBING = PHASE.values.index("PROBING")
 RUNS, FROZEN, DEAD = (PROCESS.values.index(name) for name in ("RUNS", "FROZEN", "DEAD"))
 SILENT, DUE = 0, 1
 FOR_CLIENT = tuple(KIND.values.index(name) for name in ("OFFER", "ACK", "NAK"))
+FAREWELLS = (Notice.LAPSED, Notice.REFUSED, Notice.CEASED, Notice.RELEASED)
+GIVES_UP = (MessageType.RELEASE, MessageType.DECLINE)
 FREE = (0, NONE, NONE, None, None, False)
 SPARE = 0
 """Free slots come first in order; this one is free between any two steps."""
@@ -143,7 +148,10 @@ class World:
         jitters = self.setting.jitters or (MIDDLE,)
         if due is not None and due <= 0:
             for jitter in jitters:
-                yield ("T", h), self.perform(node, h, ("T", jitter))
+                then = self.perform(node, h, ("T", jitter))
+                if then == node:
+                    raise Defect("stuck", "the core wants to be called now, and does nothing")
+                yield ("T", h), then
         seen = set()
         for m in self.network:
             kind, client, address, _, lease, current = self.rows.content[m](state)
@@ -256,8 +264,22 @@ class World:
         if lapses(core, after):
             s[self.notice[h]] = DUE
         packets = []
+        written = self.cores[locals_[h]].stored
+        probed = core.phase.name == "PROBING" and core.sent == self.config.probes
         for effect in effects:
             match effect:
+                case Store(lease):
+                    written = lease
+                case Notify(notice) if notice in FAREWELLS and s[self.holds[h]] != NONE:
+                    raise Defect("released_first", "the notice comes while the address is held")
+                case Send(request) if request.type in GIVES_UP and (
+                    s[self.holds[h]] != NONE or written is not None
+                ):
+                    raise Defect("released_first", "given up while it is held, or written down")
+                case Configure() if s[self.holds[h]] == NONE and not probed:
+                    raise Defect("unprobed", "an address is used without all its probes")
+                case Configure(lease, _) if written != lease:
+                    raise Defect("order", "an address is used before its lease is written down")
                 case Remove(address):
                     # The kernel may have been faster by a moment: removing twice does no harm.
                     if s[self.holds[h]] not in (NONE, NUMBER[address]):
@@ -268,8 +290,6 @@ class World:
                         raise Defect("belief", "a second address is configured beside the first")
                     s[self.holds[h]], s[self.kernel_end[h]] = NUMBER[lease.address], until
                 case Notify(Notice.LAPSED):
-                    if s[self.holds[h]] != NONE:
-                        raise Defect("released_first", "the notice comes while the address is held")
                     s[self.notice[h]] = SILENT
                 case Send():
                     if not self._put(s, h, effect, after, fresh=fresh):

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,12 @@ from holdover.model.profile import builtin_names, load
 from holdover.proofs import claims
 from holdover.proofs.claims import Claim
 from holdover.proofs.matrix import ROWS
+from holdover.reference import conformance
 from holdover.reference.cli import UNREAD, main
+from holdover.reference.conformance import digest
+from holdover.reference.refinement.defects import mutant, seeded
+from holdover.reference.refinement.search import refine
+from holdover.reference.refinement.setting import settings
 from holdover.reference.show import write_smtlib
 
 COMMANDS = ("verify", "explore", "prove", "explain", "grace", "matrix", "profiles")
@@ -206,6 +212,51 @@ def test_verify_that_is_cut_off_is_unknown_and_says_what_to_do() -> None:
     assert "give more --memory" in shown
 
 
+TWO = tuple(setting for setting in settings() if setting.name in ("alone", "unlucky"))
+
+
+@pytest.fixture
+def small_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code is explored in two of its settings: tests/refinement has them all."""
+    monkeypatch.setattr(conformance, "settings", lambda: TWO)
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_verify_reference_says_by_which_exploration_of_which_code() -> None:
+    shown = told(run("verify", "reference"), 0)
+    states, steps = (sum(getattr(s, what) for s in TWO) for what in ("states", "steps"))
+    assert f"the code: holds - explored in 2 settings, {states:,} states, {steps:,} steps" in shown
+    assert (
+        f"client.py, state.py, events.py, config.py, messages.py: sha256 {digest()[:16]}" in shown
+    )
+    (found,) = as_json(run("verify", "reference", "--json"), 0)
+    assert found["code"]["sha256"] == digest()
+    assert [s["states"] for s in found["code"]["settings"]] == [s.states for s in TWO]
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_verify_reference_tells_a_defect_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    defect = next(one for one in seeded() if one.name == "anchor-ack")
+    monkeypatch.setattr(conformance, "refine_all", lambda todo, jobs: (
+        refine(setting, mutant(defect)) for setting in todo
+    ))  # fmt: skip
+    shown = told(run("verify", "reference"), 1)
+    assert "reference: holds" in shown  # the profile
+    assert "the code: violated" in shown
+    assert "after begin, " in shown
+    (found,) = as_json(run("verify", "reference", "--json"), 1)
+    assert found["code"]["settings"][0]["defect"]["kind"] == "refinement"
+
+
+def test_verify_reference_that_is_not_as_pinned_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(TWO[0], states=1)
+    monkeypatch.setattr(conformance, "settings", lambda: (other,))
+    shown = told(run("verify", "reference"), 3)
+    assert "the code: unknown" in shown
+    assert "not as pinned" in shown
+
+
+@pytest.mark.usefixtures("small_settings")
 def test_worst_holdover_with_one_more_fault() -> None:
     (found,) = as_json(run("verify", "reference", "--json"), 0)
     assert set(found["with_one_more_fault"].values()) == {0.0}
@@ -687,11 +738,12 @@ LONG = ("explore", "rfc2131", "--hosts", "3", "--addresses", "2")
     [
         (("verify",), 3, signal.SIGINT),
         (("matrix",), 3, signal.SIGINT),
-        (("verify", "reference", "rfc2131", "wfwg311-fixed", "--solver", "both"), 1, signal.SIGINT),
+        (("verify", "rfc2131", "wfwg311-fixed", "udhcpc", "--solver", "both"), 1, signal.SIGINT),
+        (("verify", "reference"), 3, signal.SIGINT),
         (LONG, 1, signal.SIGINT),
         (("verify",), 3, signal.SIGTERM),
     ],
-    ids=["claims", "matrix", "proofs", "search", "terminated"],
+    ids=["claims", "matrix", "proofs", "code", "search", "terminated"],
 )
 def test_interruption_ends_everything_at_once(
     args: tuple[str, ...], processes: int, number: signal.Signals

@@ -1,0 +1,106 @@
+"""The reference client against the lease table at random: real seconds, real datagrams.
+
+The counterpart of `tests/refinement`, which sees every state of tiny worlds: here the constants are
+the RFCs', time is nanoseconds, datagrams are bytes, and there are up to three hosts.  `network.py`
+says what is checked and what is not, `machine.py` what is chosen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from time import monotonic
+from types import ModuleType
+
+import pytest
+from hypothesis import settings
+
+from holdover.reference import client
+from holdover.reference.refinement.coverage import Edge
+from tests.stateful.machine import ROUND, SCENES, compiled, expected, hunt, play
+from tests.stateful.network import Compiled
+
+ROUNDS = 20
+"""For the coverage: of each scene.  Fixed, so that the figure is the same everywhere."""
+
+ENOUGH = 0.95
+SECONDS = 60.0
+
+
+def test_the_client_takes_nearly_every_edge_that_the_table_has(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each round aims at what no earlier one took; the rest is listed."""
+    begun, wanted = monotonic(), expected()
+    taken: Counter[Edge] = Counter()
+    tables = [Compiled(scene) for scene in SCENES]
+    for number in range(ROUNDS):
+        for table in tables:
+            missing = sorted(wanted - taken.keys())
+            play(table, number, missing or sorted(wanted))
+            taken = sum((each.rows.taken for each in tables), Counter())
+    took = monotonic() - begun
+    covered = wanted & taken.keys()
+    with capsys.disabled():
+        share = f"{len(covered)} of {len(wanted)} edges, {100 * len(covered) / len(wanted):.1f} %"
+        print(f"\nclient against model: {share}, {sum(taken.values())} rows, {took:.1f} s")
+        for edge in sorted(wanted - covered):
+            print(f"  not taken: {edge}")
+    assert len(covered) >= ENOUGH * len(wanted)
+    assert not taken.keys() - wanted, "an edge that the table does not have, or that is excused"
+    assert took < SECONDS
+
+
+@pytest.mark.parametrize("table", compiled(), ids=lambda table: table.scene.name)
+def test_no_run_ends_in_a_defect(table: Compiled) -> None:
+    """As the profile has it: in CI with other seeds each time, and what reproduces a failure."""
+    play(table, None, sorted(expected()), how=settings(ROUND, max_examples=20))
+
+
+MUTANTS = {
+    "the lease counts from the DHCPACK": (
+        "event.reply, client.config, client.asking.asked\n", "event.reply, client.config, now\n"
+    ),
+    "a DHCPNAK is ignored": (
+        "    if not from_asked(client, event.reply):\n        return client, ()\n    after, effects",
+        "    return client, ()\n    after, effects",
+    ),
+    "the notice comes before the address is removed": (
+        "    return after, (*effects, Notify(Notice.LAPSED, client.lease))",
+        "    return after, (Notify(Notice.LAPSED, client.lease), *effects)",
+    ),
+    "nobody is told of a lapse": (
+        "    return after, (*effects, Notify(Notice.LAPSED, client.lease))",
+        "    return after, effects",
+    ),
+    "the timer is a second late": (
+        "        instants.append(client.lease.end)\n",
+        "        instants.append(client.lease.end and client.lease.end + 10**9)\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_client_that_does_otherwise_is_found_out(name: str) -> None:
+    """The harness can go red."""
+    kill = hunt(changed(*MUTANTS[name]), SECONDS)
+    assert kill is not None
+    assert kill.kind == KINDS[name], kill
+
+
+KINDS = {
+    "the lease counts from the DHCPACK": "refinement",
+    "a DHCPNAK is ignored": "refinement",
+    "the notice comes before the address is removed": "released_first",
+    "nobody is told of a lapse": "told",
+    "the timer is a second late": "late",
+}
+
+
+def changed(old: str, new: str) -> ModuleType:
+    """The client with another passage in its text."""
+    text = Path(client.__file__).read_text(encoding="utf-8")
+    assert text.count(old) == 1, old
+    module = ModuleType("changed_client")
+    exec(compile(text.replace(old, new), "<changed client>", "exec"), module.__dict__)
+    return module
