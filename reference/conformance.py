@@ -72,4 +72,4 @@ def conformance(
     expected = set[object]().union(*(table_edges(setting) for setting in todo))
     taken = set[object]().union(*(seen.taken for seen in explored))
     missing = gaps(expected, taken)  # type: ignore[arg-type]
-    return Conformance(explored, tuple(f"{row} in {s}" for s, row in missing), digest())
+    return Conformance(explored, tuple(f"{row} in {', '.join(s)}" for s, row in missing), digest())

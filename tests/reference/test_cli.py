@@ -212,13 +212,14 @@ def test_verify_that_is_cut_off_is_unknown_and_says_what_to_do() -> None:
     assert "give more --memory" in shown
 
 
-TWO = tuple(setting for setting in settings() if setting.name in ("alone", "unlucky"))
+TWO = tuple(setting for setting in settings() if setting.name in ("alone", "two hosts"))
 
 
 @pytest.fixture
 def small_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The code is explored in two of its settings: tests/refinement has them all."""
+    """The code is explored in two settings, which alone have gaps; tests/refinement has all."""
     monkeypatch.setattr(conformance, "settings", lambda: TWO)
+    monkeypatch.setattr(conformance, "table_edges", lambda setting: frozenset())
 
 
 @pytest.mark.usefixtures("small_settings")
@@ -246,6 +247,16 @@ def test_verify_reference_tells_a_defect_of_the_code(monkeypatch: pytest.MonkeyP
     assert "after begin, " in shown
     (found,) = as_json(run("verify", "reference", "--json"), 1)
     assert found["code"]["settings"][0]["defect"]["kind"] == "refinement"
+
+
+def test_verify_reference_with_an_edge_that_is_never_taken_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conformance, "settings", lambda: TWO[:1])
+    edge = (("BOUND", "before T1", "holds"), "renew")
+    monkeypatch.setattr(conformance, "table_edges", lambda setting: frozenset({edge}))
+    shown = told(run("verify", "reference"), 3)
+    assert "never taken: renew in BOUND, before T1, holds" in shown
 
 
 def test_verify_reference_that_is_not_as_pinned_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
