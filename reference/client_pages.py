@@ -18,7 +18,7 @@ from holdover.reference.events import Phase
 from holdover.reference.markdown import code, codes, table
 from holdover.reference.refinement.coverage import excuse
 from holdover.reference.refinement.defects import recorded, seeded
-from holdover.reference.refinement.setting import ServerSetting, Setting, server_settings, settings
+from holdover.reference.refinement.setting import ServerSetting, Setting, every_setting
 
 NOTHING = "·"
 
@@ -27,6 +27,13 @@ NOTHING = "·"
 def explored() -> Mapping[str, list[list[object]]]:
     """What the last pinned exploration saw."""
     text = (resources.files("holdover.reference.refinement") / "explored.json").read_text("utf-8")
+    return json.loads(text)  # type: ignore[no-any-return]
+
+
+@cache
+def at_random() -> Mapping[str, Mapping[str, str]]:
+    """Which check of the random runs found each defect, and in which scene."""
+    text = (resources.files("holdover.reference.refinement") / "random.json").read_text("utf-8")
     return json.loads(text)  # type: ignore[no-any-return]
 
 
@@ -99,7 +106,7 @@ def refinement_settings() -> str:
     return table(
         ["setting", "hosts x addresses x datagrams", "lease", "what it is about", "states", "steps",
          "depth"],
-        [_setting_row(setting) for setting in (*settings(), *server_settings())],
+        [_setting_row(setting) for setting in every_setting()],
     )  # fmt: skip
 
 
@@ -128,8 +135,11 @@ def client_defects() -> str:
     for one in seeded():
         kill = kills[one.name]
         by = f"{kill.kind}: {kill.setting}, {kill.steps} steps"
-        rows.append([code(one.name), one.says, one.modelled_on, by])
-    head = ["defect", "what the client does", "modelled on", "found by the exploration"]
+        hunt = at_random()[one.name]
+        rows.append(
+            [code(one.name), one.says, one.modelled_on, by, f"{hunt['kind']}: {hunt['scene']}"]
+        )
+    head = ["defect", "what the client does", "modelled on", "exploration", "random runs"]
     return table(head, rows)
 
 

@@ -39,3 +39,17 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> object:
     return report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have recorded by `record_property(title, line)`: tables of what they saw."""
+    tables: dict[str, list[object]] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for title, line in report.user_properties:
+                    tables.setdefault(title, []).append(line)
+    for title, lines in tables.items():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.line(str(line))

@@ -176,5 +176,10 @@ def server_settings() -> tuple[ServerSetting, ...]:
     return tuple(ServerSetting(**_frozen(row)) for row in _entries()["server"])
 
 
+def every_setting() -> tuple[Setting | ServerSetting, ...]:
+    """The clients' and the server's."""
+    return (*settings(), *server_settings())
+
+
 def _frozen(row: dict[str, object]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}

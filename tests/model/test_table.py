@@ -165,6 +165,7 @@ ALIVE: dict[str, Callable[[Build], Instance]] = {
     "killed": lambda build: build("rfc2131", "crashes", "restarts", hosts=1),
     "suspended": lambda build: build("dhclient", "suspends", "steps", hosts=1),
     "woken": lambda build: build("networkd", "suspends", hosts=1),
+    "probed by the server": lambda build: build("rfc2131", "forgets", server_probes=True),
     "forged, rivalled": lambda build: build("rfc2131", "forges", "rival", hosts=1),
 }
 

@@ -73,7 +73,7 @@ def test_no_row_but_the_broken_servers_is_excluded(theorem: Theorem) -> None:
     assert missing == {"forget", "forge", "rival_offer", "rival_ack"} | UNDISTURBING
 
 
-UNDISTURBING = {"mute", "unmute", "reinstate"}
+UNDISTURBING = {"mute", "unmute", "reinstate", "set_aside"}
 
 
 # Known numbers -----------------------------------------------------------------------------------

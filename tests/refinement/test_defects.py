@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -76,9 +77,15 @@ def test_a_mutant_is_a_module_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("defect", seeded(), ids=NAMES)
-def test_the_exploration_kills_it_as_recorded(defect: Seeded) -> None:
+def test_the_exploration_kills_it_as_recorded(
+    defect: Seeded, record_property: Callable[[str, object], None]
+) -> None:
     fate = record()[defect.name]
     seen = explored(defect, SETTINGS[fate.setting])
+    record_property(
+        "seeded defects, found by the exploration",
+        f"{defect.name:30} {seen.kind:15} {seen.setting.name}, after {len(seen.run)} steps",
+    )
     assert Killed(seen.setting.name, seen.kind, seen.defect, len(seen.run)) == fate
 
 

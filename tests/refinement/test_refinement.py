@@ -11,21 +11,31 @@ from holdover.model.server import SERVER_ACTIONS
 from holdover.reference import client as reference_client
 from holdover.reference import server as reference_server
 from holdover.reference.client import TABLE, ignore
+from holdover.reference.client_pages import column_name
+from holdover.reference.client_pages import explored as pinned
 from holdover.reference.events import Phase
+from holdover.reference.refinement.__main__ import summary
 from holdover.reference.refinement.coverage import excuse, gaps, table_edges
 from holdover.reference.refinement.search import Refined, as_pinned, refine, refine_server
 from holdover.reference.refinement.server_world import NOT_TAKEN
-from holdover.reference.refinement.setting import server_settings, settings
+from holdover.reference.refinement.setting import every_setting, server_settings, settings
 
-NAMES = [setting.name for setting in (*settings(), *server_settings())]
+NAMES = [setting.name for setting in every_setting()]
 
 Explored = Mapping[str, Refined]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_setting_closes_as_pinned(explored: Explored, name: str) -> None:
+def test_each_setting_closes_as_pinned(
+    explored: Explored, name: str, record_property: Callable[[str, object], None]
+) -> None:
     """To the last state, without a defect, and as large as `settings.toml` says."""
     seen = explored[name]
+    record_property(
+        "explored",
+        f"{name:25} {seen.setting.size}  {seen.states:>8,} states {seen.steps:>10,} steps  depth "
+        f"{seen.depth:>3}  {seen.kind or ('closed' if seen.complete else 'cut off')}",
+    )
     assert (seen.kind, seen.defect, seen.run) == ("", "", ())
     assert as_pinned(seen), (seen.states, seen.steps, seen.depth)
 
@@ -36,10 +46,17 @@ def test_no_client_step_needs_a_search(explored: Explored, name: str) -> None:
     assert explored[name].searched == 0
 
 
-def test_every_edge_that_the_table_allows_a_client_is_taken_or_excused(explored: Explored) -> None:
+def test_every_edge_that_the_table_allows_a_client_is_taken_or_excused(
+    explored: Explored, record_property: Callable[[str, object], None]
+) -> None:
     """The client's part of the model's graph: nothing is left out, and nothing is beside it."""
     expected = frozenset().union(*(table_edges(setting) for setting in settings()))
     taken = frozenset().union(*(explored[setting.name].taken for setting in settings()))
+    excused = [edge for edge in expected - taken if excuse(edge)]
+    record_property(
+        "edges of the lease table that the client takes",
+        f"{len(taken)} of {len(expected)}, {len(excused)} excused (docs/client.md says why)",
+    )
     assert gaps(expected, taken) == ()
     assert taken <= expected
     assert not [edge for edge in taken if excuse(edge)]
@@ -74,12 +91,17 @@ def test_every_cell_of_the_clients_table_is_seen(explored: Explored) -> None:
         for phase, event, _, _ in explored[setting.name].observed
     }
     cells = {
-        (phase.name, getattr(column, "__name__", "") or column.name)
+        (phase.name, column_name(column))
         for phase, row in TABLE.items()
         for column, handler in row.items()
         if handler is not ignore and phase is not Phase.INFORMING
     }
     assert cells - seen == SEEN_ELSEWHERE
+
+
+def test_what_the_documentation_shows_is_what_was_seen(explored: Explored) -> None:
+    """`explored.json`; write it anew by `python -m holdover.reference.refinement --pin`."""
+    assert summary(explored.values()) == pinned()
 
 
 # The exploration can go red ----------------------------------------------------------------------

@@ -10,6 +10,8 @@ one of its own:
   before to the one after (`Rows.justify`), and nothing of the table is asked beforehand;
 - time may pass while no process that runs has a deadline, no datagram is overdue, no kernel has an
   address to remove.  If the table forbids it even so, a client is late.
+What the table does not see is checked as the effects are carried out: that an address is probed and
+its lease stored before it is used, removed before it is given up, and that each notice is true.
 Datagrams and ARP packets are Ethernet frames between two calls and are read back from them.  The
 network loses, duplicates, reorders and delays them by up to `Scene.delay`.
 
@@ -22,15 +24,17 @@ lost.  ARP packets that are lost or late; who is frozen hears of a conflict when
 still is one; nobody but a kernel hears the server's own probe.  Leases of different lengths, a
 second server, drift, suspend: the proofs are about those.  A restarted client does not know that
 its predecessor sent DHCPRELEASE a moment ago, and the table forbids that its DHCPDISCOVER overtakes
-that: `start_least` is longer than `delay` here.
+that: where processes are restarted, `start_least` is longer than `delay`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from ipaddress import IPv4Address
+from itertools import pairwise
 from typing import Any
 
 from holdover.model.finite import NONE, Code, Instance, Label, State
@@ -85,9 +89,7 @@ OF_HOST = (
 FREE = (KIND.values.index("FREE"), NONE, NONE, None, None, False)
 SILENT = 0
 
-FAULTS = frozenset(
-    {"mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "restarts", "forgets"}
-)
+FAULTS = ("mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "restarts", "forgets")
 IDLE = 30 * SECOND
 """How far time goes where nobody has to act."""
 
@@ -105,6 +107,7 @@ class Scene(Setting):
     delay: Duration = 900_000_000
     start_least: Duration = 1 * SECOND
     start_most: Duration = 10 * SECOND
+    faults: tuple[str, ...] = FAULTS
     own_server: bool = False
 
     def clients(self) -> list[ClientConfig]:
@@ -127,11 +130,11 @@ class Scene(Setting):
         An offer that a client keeps for `offer_wait` is to the table so much longer under way.
         """
         config = ClientConfig(hardware=bytes(6))
-        assert self.delay < self.start_least
+        assert self.delay < self.start_least or "restarts" not in self.faults
         environment = Environment(
             lease=Fraction(self.lease),
             delay=Fraction(self.delay + config.offer_wait, SECOND),
-            faults=FAULTS,
+            faults=frozenset(self.faults),
         )
         return in_ticks(load("reference"), environment, Fraction(1, SECOND))
 
@@ -170,6 +173,16 @@ def slots_of(label: Label) -> tuple[int, ...]:
     return tuple(value for name, value in pairs if name.sort is MESSAGE)
 
 
+@contextmanager
+def answering() -> Iterator[None]:
+    """The table is asked; a Defect where a client leaves it without an instant that it needs."""
+    try:
+        yield
+    except TypeError as error:
+        says = f"the table needs an instant that is not set: {error}"
+        raise Defect("refinement", says) from error
+
+
 def passing_guard(table: Instance) -> Callable[[State, Duration], bool]:
     """Whether the table lets so much time pass, for any length."""
     tick = LEASE_TABLE.action("tick")
@@ -185,7 +198,8 @@ def passing_guard(table: Instance) -> Callable[[State, Duration], bool]:
 class Host:
     """A host: its process (no core: not running), lease file and interface.
 
-    `xids`: of the present exchange, and of a farewell after it.  `timers`: how often it was called
+    `xids`: of the present exchange, and of a farewell after it.  `probed`: when the probes of the
+    present probing were sent.  `timers`: how often it was called
     at the instant `called`.
     """
 
@@ -197,6 +211,7 @@ class Host:
     until: Instant | None = None
     due_notice: bool = False
     xids: set[int] = field(default_factory=set)
+    probed: list[Instant] = field(default_factory=list)
     called: Instant = -1
     timers: int = 0
 
@@ -468,7 +483,9 @@ class Network:
 
     def wait(self, length: Duration) -> None:
         """Time passes, unless the table says that somebody should have acted."""
-        if not self.asked(lambda: self.table.may_pass(self.state, length)):
+        with answering():
+            passes = self.table.may_pass(self.state, length)
+        if not passes:
             raise Defect("late", "the table lets no time pass before a client has acted")
         s = list(self.state)
         for place in self.table.instants:
@@ -477,14 +494,6 @@ class Network:
                 s[place] = instant - length
         self.now += length
         self.agreed("tick", tuple(s))
-
-    def asked(self, question: Callable[[], bool]) -> bool:
-        """The table's answer; a Defect where a client leaves it without an instant it needs."""
-        try:
-            return question()
-        except TypeError as error:
-            says = f"the table needs an instant that is not set: {error}"
-            raise Defect("refinement", says) from error
 
     # Rows of the table ---------------------------------------------------------------------------
 
@@ -544,6 +553,7 @@ class Network:
         """A new process is told what the lease file has, and what is on the interface."""
         assert host.core is not None
         event = Start(self.fresh(), host.stored, host.address)
+        host.probed = []
         host.core, effects = self.stepped(host.core, event)
         self.carry_out(h, effects)
 
@@ -617,13 +627,16 @@ class Network:
                 if flight is not None and flight.taken and self.number[flight.client] == h:
                     self.slots[m] = None
         packets, lost = self.carry_out(h, effects)
+        if after.phase.name != "PROBING":
+            host.probed = []
         if host.due_notice:
             raise Defect("told", "the lease lapses and nobody is told")
         self.state = self.seen()
         self.check()
         names = (*guessed(core, after, effects, kind, lapsed=lapsed), *("lose",) * lost)
         said = f"{core.phase.name}, {kind or type(event).__name__}: to {after.phase.name}"
-        self.asked(lambda: self.table.rows.justify(before, self.state, h, names, said) is None)
+        with answering():
+            self.table.rows.justify(before, self.state, h, names, said)
         for packet in packets:
             self.hear(h, packet)
 
@@ -641,6 +654,8 @@ class Network:
                         raise Defect("belief", "a second address is configured beside the first")
                     if host.stored != lease:
                         raise Defect("order", "an address is used before its lease is stored")
+                    if host.address is None and not self.is_probed(host):
+                        raise Defect("unprobed", "an address is used without all its probes")
                     host.address, host.until = lease.address, until
                 case Store(kept):
                     host.stored = kept
@@ -652,7 +667,21 @@ class Network:
                     lost += not self.send(host, request, to)
                 case SendArp(packet):
                     packets.append(over_the_air(packet))
+                    if packet.is_probe:
+                        host.probed.append(self.now)
         return packets, lost
+
+    def is_probed(self, host: Host) -> bool:
+        """RFC 5227 §2.1.1: so many probes, so far apart, and then a wait."""
+        config, sent = host.config, [*host.probed, self.now]
+        apart = [after - before for before, after in pairwise(sent)]
+        return len(apart) == config.probes and all(
+            gap >= least
+            for gap, least in zip(
+                apart, (*(config.probe_least,) * (config.probes - 1), config.announce_wait),
+                strict=True,
+            )
+        )  # fmt: skip
 
     def notify(self, host: Host, notice: Notice, about: Lease | None) -> None:
         """The user is told."""
@@ -788,7 +817,9 @@ class Network:
     def check(self) -> None:
         """What must hold of the hosts themselves, and what a process knows of its interface."""
         for wanted, holds in self.table.always:
-            if not self.asked(lambda holds=holds: holds(self.state)):  # type: ignore[misc]
+            with answering():
+                good = holds(self.state)
+            if not good:
                 raise Defect(wanted.name, f"not so: {wanted.says}")
 
     def believe(self) -> None:
