@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 
+from holdover.model.table import LEASE_TABLE
 from holdover.reference.client import COLUMNS, TABLE, Handler, ignore
 from holdover.reference.events import Phase
-from holdover.reference.markdown import code, codes, table
+from holdover.reference.markdown import code, table
 from holdover.reference.refinement.coverage import excuse
 from holdover.reference.refinement.defects import recorded, seeded
 from holdover.reference.refinement.setting import ServerSetting, Setting, every_setting
@@ -144,8 +145,12 @@ def client_defects() -> str:
 
 
 def server_rows() -> str:
-    """The rows of the table's server that the server core was seen to take."""
-    return codes(str(row) for (row,) in explored()["server rows"]) + "\n"
+    """The rows of the table that the server core was seen to take."""
+    actions = [LEASE_TABLE.action(str(row)) for (row,) in explored()["server rows"]]
+    return table(
+        ["row", "what it says", "source"],
+        [[code(action.name), action.says, action.source] for action in actions],
+    )
 
 
 GENERATORS = {
