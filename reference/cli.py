@@ -1,4 +1,4 @@
-"""The command line: `holdover verify | explore | prove | explain | grace | matrix | profiles`.
+"""The command line of `holdover`: verify, explore, export, prove, explain, grace, matrix, profiles.
 
 Exit status: 0 holds, 1 violated, 2 usage or bad input, 3 unknown; 130 when interrupted, 141 when
 nobody reads on.  Results go to standard output (`--json` as one JSON document), progress to
@@ -27,10 +27,12 @@ from holdover.model.profile import (
     load,
     nearest,
 )
+from holdover.model.properties import ALWAYS
 from holdover.proofs import claims as claims_
 from holdover.proofs import matrix as matrix_
 from holdover.proofs.judge import STANDARD, Size, judge
 from holdover.proofs.result import Outcome, combined
+from holdover.reference import export as export_
 from holdover.reference import interrupt, show
 from holdover.reference.conformance import conformance
 from holdover.reference.progress import Progress
@@ -331,21 +333,37 @@ def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json:
 # explore -----------------------------------------------------------------------------------------
 
 
+def instance_options(command: Command) -> Command:
+    """A small network: its size, a lease in ticks, its faults."""
+    options = [
+        click.option("--hosts", type=click.IntRange(1, 12), default=2, show_default=True,
+                     help="Clients."),
+        click.option("--addresses", type=click.IntRange(1, 12), default=1, show_default=True,
+                     help="Addresses in the server's pool."),
+        click.option("--messages", type=click.IntRange(1, 12), default=1, show_default=True,
+                     help="Datagrams in flight at once."),
+        click.option("--lease", "ticks", type=click.IntRange(2, 64), default=3, show_default=True,
+                     help="How many ticks a lease of one hour has."),
+        click.option("--delay", type=click.IntRange(0, 64), default=0, show_default=True,
+                     help="Ticks that a datagram may be in flight."),
+        click.option("--fault", "faults", multiple=True, metavar="FAULT", default=("mutes",),
+                     show_default=True, help="Only these faults: none, or of "
+                     + ", ".join(FAULTS) + ".  May be given several times."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def small_network(profile: str, given: dict[str, Any]) -> Search:
+    """The instance that the options describe."""
+    given["faults"] = () if given["faults"] == ("none",) else known_faults(given["faults"])
+    return Search(load(profile), **given)
+
+
 @main.command(epilog="Example: holdover explore wfwg311 --hosts 2 --addresses 2 --lease 3")
 @click.argument("profile")
-@click.option("--hosts", type=click.IntRange(1, 12), default=2, show_default=True,
-              help="Clients.")  # fmt: skip
-@click.option("--addresses", type=click.IntRange(1, 12), default=1, show_default=True,
-              help="Addresses in the server's pool.")  # fmt: skip
-@click.option("--messages", type=click.IntRange(1, 12), default=1, show_default=True,
-              help="Datagrams in flight at once.")  # fmt: skip
-@click.option("--lease", "ticks", type=click.IntRange(2, 64), default=3, show_default=True,
-              help="How many ticks a lease of one hour has.")  # fmt: skip
-@click.option("--delay", type=click.IntRange(0, 64), default=0, show_default=True,
-              help="Ticks that a datagram may be in flight.")  # fmt: skip
-@click.option("--fault", "faults", multiple=True, metavar="FAULT", default=("mutes",),
-              show_default=True, help="Only these faults: none, or of " + ", ".join(FAULTS)
-              + ".  May be given several times.")  # fmt: skip
+@instance_options
 @memory_option
 @click.option("--graph", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the state graph: FILE.graphml, .dot or .svg.")  # fmt: skip
@@ -357,18 +375,74 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
     did not see by then it calls unknown.  The exit status tells whether two hosts were seen to
     hold one address.
     """
-    client = load(profile)
-    given["faults"] = () if given["faults"] == ("none",) else known_faults(given["faults"])
+    search = small_network(profile, given)
     if graph is not None:
         check_graph_file(graph)
-    search = Search(client, **given)
     search.refuse_hopeless()
-    with Progress(client.name) as progress:
+    with Progress(search.profile.name) as progress:
         seen = search.run(progress.search)
     show.exploration(search, seen, as_json)
     if graph is not None:
         write_graph(seen, graph, search.memory)
     return EXIT[search.outcome(seen)]
+
+
+# export ------------------------------------------------------------------------------------------
+
+
+@main.command(epilog="Example: holdover export tla wfwg311 --addresses 2 -o Lease.tla")
+@click.argument("form", metavar="FORMAT", type=click.Choice(export_.FORMATS))
+@click.argument("profile")
+@instance_options
+@memory_option
+@click.option("--check", multiple=True, metavar="PROPERTY", help="What TLC, SPIN or the run is "
+              "about: " + ", ".join(p.name for p in ALWAYS) + ".  [default: all]")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path),
+              help="The file to write, or the directory.  [default: standard output]")  # fmt: skip
+def export(
+    form: str, profile: str, check: tuple[str, ...], output: Path | None, **given: Any
+) -> None:
+    """Hand the model to other tools.
+
+    \b
+    tla       a TLA+ module, and TLC's configuration beside it (-o Lease.tla)
+    promela   a model for SPIN
+    smtlib    the obligations of the profile's proof (a directory)
+    dot       the graph of all states, for Graphviz
+    graphml   the same with all variables, for graph tools
+    itf       a shortest run that breaks a property, for Apalache and its kin
+
+    TLC and SPIN find as many states as `holdover explore` with the same options.
+    """  # noqa: D301 -- click's mark for lines that stay as they are
+    search = small_network(profile, given)
+    if form == "smtlib":
+        folder = output_for(form, output)
+        click.echo(f"{show.write_smtlib(search.profile, folder)} obligations in {folder}", err=True)
+        return
+    if form in ("dot", "graphml"):
+        path = output_for(form, output)
+        if path.suffix != f".{form}":
+            raise BadInput(f"--output {path}: the name must end in .{form}")
+        search.refuse_hopeless()
+        export_.graph(search, path)
+        return
+    if form == "tla" and output is not None and output.name != f"{export_.NAME}.tla":
+        raise BadInput(f"--output {output}: TLA+ wants the file to be named {export_.NAME}.tla")
+    if form == "itf":
+        search.refuse_hopeless()
+    files = export_.WRITERS[form](search, check)
+    if output is None:
+        click.echo(files[""], nl=False)
+    else:
+        for path in export_.write(files, output):
+            click.echo(f"written: {path}", err=True)
+
+
+def output_for(form: str, output: Path | None) -> Path:
+    """The path given; BadInput if there is none."""
+    if output is None:
+        raise BadInput(f"{form}: -o PATH is needed")
+    return output
 
 
 # prove -------------------------------------------------------------------------------------------
