@@ -244,7 +244,8 @@ class Instance:
             return lambda _: None
         *body, _ = lines
         text = "\n".join(["def row(s):", *body, "        return tuple(t)", "    return None", ""])
-        return self.compiled(text, "row")  # type: ignore[no-any-return]
+        row: Callable[[State], State | None] = self.compiled(text, "row")
+        return row
 
     def bindings(self, action: Action) -> Iterator[tuple[int, ...]]:
         """Every choice of members and lengths for the row, enabled or not."""

@@ -417,20 +417,23 @@ def export(
     search = small_network(profile, given)
     if form == "smtlib":
         folder = output_for(form, output)
-        click.echo(f"{show.write_smtlib(search.profile, folder)} obligations in {folder}", err=True)
+        written = show.write_smtlib(search.profile, folder, "--output")
+        click.echo(f"{written} obligations in {folder}", err=True)
         return
     if form in ("dot", "graphml"):
         path = output_for(form, output)
         if path.suffix != f".{form}":
             raise BadInput(f"--output {path}: the name must end in .{form}")
         search.refuse_hopeless()
-        export_.graph(search, path)
+        with Progress(search.profile.name) as progress:
+            export_.graph(search, path, progress.search)
         return
     if form == "tla" and output is not None and output.name != f"{export_.NAME}.tla":
         raise BadInput(f"--output {output}: TLA+ wants the file to be named {export_.NAME}.tla")
     if form == "itf":
         search.refuse_hopeless()
-    files = export_.WRITERS[form](search, check)
+    with Progress(search.profile.name) as progress:
+        files = export_.WRITERS[form](search, check, progress.search)
     if output is None:
         click.echo(files[""], nl=False)
     else:

@@ -28,14 +28,16 @@ NOTHING = "·"
 def explored() -> Mapping[str, list[list[object]]]:
     """What the last pinned exploration saw."""
     text = (resources.files("holdover.reference.refinement") / "explored.json").read_text("utf-8")
-    return json.loads(text)  # type: ignore[no-any-return]
+    seen: Mapping[str, list[list[object]]] = json.loads(text)
+    return seen
 
 
 @cache
 def at_random() -> Mapping[str, Mapping[str, str]]:
     """Which check of the random runs found each defect, and in which scene."""
     text = (resources.files("holdover.reference.refinement") / "random.json").read_text("utf-8")
-    return json.loads(text)  # type: ignore[no-any-return]
+    kills: Mapping[str, Mapping[str, str]] = json.loads(text)
+    return kills
 
 
 def column_name(column: object) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from holdover.proofs.result import Outcome
-from holdover.reference.refinement.coverage import gaps, table_edges
+from holdover.reference.refinement.coverage import edges_of, gaps
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
 from holdover.reference.refinement.setting import settings
 
@@ -69,7 +69,5 @@ def conformance(
         if progress is not None:
             progress(len(found), len(todo), f"client.py explored: {seen.setting.name}")
     explored = tuple(found[setting.name] for setting in todo)
-    expected = set[object]().union(*(table_edges(setting) for setting in todo))
-    taken = set[object]().union(*(seen.taken for seen in explored))
-    missing = gaps(expected, taken)  # type: ignore[arg-type]
+    missing = gaps(edges_of(todo), {edge for seen in explored for edge in seen.taken})
     return Conformance(explored, tuple(f"{row} in {', '.join(s)}" for s, row in missing), digest())

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from holdover.model.explore import Trace
+from holdover.model.explore import Progress, Trace
 from holdover.model.expr import INSTANT
 from holdover.model.finite import Instance, State
 from holdover.model.profile import BadInput
@@ -40,13 +40,13 @@ def checked(names: tuple[str, ...]) -> tuple[str, ...]:
     return names or tuple(known)
 
 
-def as_promela(search: Search, check: tuple[str, ...]) -> Mapping[str, str]:
+def as_promela(search: Search, check: tuple[str, ...], progress: Progress) -> Mapping[str, str]:
     """One file."""
     wanted = [p for p in ALWAYS if p.name in checked(check)]
     return {"": promela(_instance(search), check=wanted, title=title(search))}
 
 
-def as_tla(search: Search, check: tuple[str, ...]) -> Mapping[str, str]:
+def as_tla(search: Search, check: tuple[str, ...], progress: Progress) -> Mapping[str, str]:
     """The module, and the configuration for TLC beside it."""
     instance, names = _instance(search), checked(check)
     table, constants, bounds = instance.table, instance.constants, instance.bounds
@@ -60,19 +60,18 @@ NAME = "Lease"
 """The module's name: TLA+ wants the file to have it."""
 
 
-def as_itf(search: Search, check: tuple[str, ...]) -> Mapping[str, str]:
+def as_itf(search: Search, check: tuple[str, ...], progress: Progress) -> Mapping[str, str]:
     """A shortest run that breaks the first of the properties that is broken."""
-    seen = search.run()
     names = checked(check)
+    seen = search.run(progress)
     broken = next((name for name in names if name in seen.violations), None)
     if broken is None:
-        there = "holds in every state" if seen.complete else "was not seen to be broken"
-        raise BadInput(f"itf: a run that breaks a property is exported, but none of "
-                       f"{', '.join(names)} {'is broken' if seen.complete else there}")  # fmt: skip
+        cut_off = " before the search was cut off; give more --memory"
+        raise BadInput(f"itf: no run breaks {' or '.join(names)}{'' if seen.complete else cut_off}")
     return {"": itf(seen.violations[broken], f"{title(search)}; breaks {broken}")}
 
 
-WRITERS: Mapping[str, Callable[[Search, tuple[str, ...]], Mapping[str, str]]] = {
+WRITERS: Mapping[str, Callable[[Search, tuple[str, ...], Progress], Mapping[str, str]]] = {
     "tla": as_tla,
     "promela": as_promela,
     "itf": as_itf,
@@ -132,7 +131,7 @@ def write(files: Mapping[str, str], path: Path) -> list[Path]:
     return written
 
 
-def graph(search: Search, path: Path) -> None:
+def graph(search: Search, path: Path, progress: Progress) -> None:
     """The graph of all states, as `holdover explore --graph` writes it."""
-    check_graph_file(path)
-    write_graph(search.run(), path, search.memory)
+    check_graph_file(path, "--output")
+    write_graph(search.run(progress), path, search.memory, "--output")

@@ -120,40 +120,42 @@ class Search:
         return "holds" if seen.complete else "unknown"
 
 
-def check_graph_file(path: Path) -> None:
+def check_graph_file(path: Path, option: str = "--graph") -> None:
     """BadInput if the graph could not be written there, before the search is paid for."""
     if path.suffix not in (".graphml", ".dot", ".svg"):
-        raise BadInput(f"--graph {path}: the name must end in .graphml, .dot or .svg")
+        raise BadInput(f"{option} {path}: the name must end in .graphml, .dot or .svg")
     if path.suffix == ".svg" and shutil.which("dot") is None:
-        raise BadInput(f"--graph {path}: no Graphviz `dot` found; install graphviz or write a .dot")
+        raise BadInput(
+            f"{option} {path}: no Graphviz `dot` found; install graphviz or write a .dot"
+        )
     if not path.parent.is_dir():
-        raise BadInput(f"--graph {path}: there is no directory {path.parent}")
+        raise BadInput(f"{option} {path}: there is no directory {path.parent}")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise BadInput(f"--graph {path}: not writable")
+        raise BadInput(f"{option} {path}: not writable")
 
 
-def write_graph(seen: Exploration, path: Path, memory: int) -> None:
+def write_graph(seen: Exploration, path: Path, memory: int, option: str = "--graph") -> None:
     """The graph of all states seen; BadInput if it is too large, or cannot be written."""
     needed = len(seen.states) * len(seen.instance.slots) * GRAPH_BYTES
     if path.suffix == ".graphml" and needed > memory:
         raise BadInput(
-            f"--graph {path}: the graph of {len(seen.states)} states takes about {needed >> 20} "
+            f"{option} {path}: the graph of {len(seen.states)} states takes about {needed >> 20} "
             "MiB to write. Give more --memory, or take a smaller instance"
         )
     try:
         with interruptible():
-            _write_graph(seen, path)
+            _write_graph(seen, path, option)
     except OSError as error:
-        raise BadInput(f"--graph {path}: {error.strerror or error}") from error
+        raise BadInput(f"{option} {path}: {error.strerror or error}") from error
     except subprocess.CalledProcessError as error:
-        raise BadInput(f"--graph {path}: `dot` failed with status {error.returncode}") from error
+        raise BadInput(f"{option} {path}: `dot` failed with status {error.returncode}") from error
 
 
-def _write_graph(seen: Exploration, path: Path) -> None:
+def _write_graph(seen: Exploration, path: Path, option: str) -> None:
     count = len(seen.states)
     if path.suffix != ".graphml" and count > DRAWABLE:
         raise BadInput(
-            f"--graph {path}: {count} states; a picture of more than {DRAWABLE} cannot be read. "
+            f"{option} {path}: {count} states; a picture of more than {DRAWABLE} cannot be read. "
             "Write .graphml, or take a smaller instance"
         )
     whole = graph(seen)

@@ -132,7 +132,8 @@ def verdict_on_code(code: Conformance, out: Output) -> None:
             out.say(f"    {seen.setting.name}: {seen.kind}: {seen.defect}")
             out.say("      after " + ", ".join(seen.run))
         elif not as_pinned(seen):
-            out.say(f"    {seen.setting.name}: {seen.states:,} states, not as pinned")
+            found = seen.failed or f"{seen.states:,} states, not as pinned"
+            out.say(f"    {seen.setting.name}: {found}")
     for gap in code.gaps:
         out.say(f"    never taken: {gap}")
 
@@ -147,6 +148,7 @@ def code_data(code: Conformance) -> dict[str, object]:
             {
                 "name": seen.setting.name, "size": seen.setting.size, "states": seen.states,
                 "steps": seen.steps, "depth": seen.depth, "as_pinned": as_pinned(seen),
+                "failed": seen.failed,
                 "defect": seen.defect and {"kind": seen.kind, "says": seen.defect,
                                            "run": list(seen.run)},
             }
@@ -377,7 +379,7 @@ def show_obligations(profile: Profile, verdict: Verdict, as_json: bool) -> Outco
     return outcome
 
 
-def write_smtlib(profile: Profile | None, folder: Path) -> int:
+def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib") -> int:
     """Every obligation as a file; returns how many."""
     found: Iterable[Obligation]
     if profile is not None:
@@ -397,7 +399,7 @@ def write_smtlib(profile: Profile | None, folder: Path) -> int:
             path.write_text(obligation.smtlib(), encoding="utf-8")
             count += 1
     except OSError as error:
-        raise BadInput(f"--smtlib {folder}: {error.strerror or error}") from error
+        raise BadInput(f"{option} {folder}: {error.strerror or error}") from error
     return count
 
 

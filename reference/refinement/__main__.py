@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 
-from holdover.reference.refinement.coverage import gaps, table_edges
+from holdover.reference.progress import Progress
+from holdover.reference.refinement.coverage import edges_of, gaps
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
 from holdover.reference.refinement.setting import Setting, every_setting, settings
 
@@ -48,36 +50,43 @@ def summary(found: Iterable[Refined]) -> Mapping[str, list[list[object]]]:
             edges.update((*situation, row) for situation, row in seen.taken)
         else:
             rows.update((row,) for _, row in seen.taken)
-    allowed = {
-        (*situation, row) for setting in settings() for situation, row in table_edges(setting)
-    }
+    allowed = {(*situation, row) for situation, row in edges_of(settings())}
     parts: Mapping[str, set[Any]] = {
         "cells": cells, "edges": edges, "allowed": allowed, "server rows": rows,
     }  # fmt: skip
     listed = {name: sorted(part) for name, part in parts.items()}
-    return json.loads(json.dumps(listed))  # type: ignore[no-any-return]  # lists, as in the file
+    as_in_the_file: Mapping[str, list[list[object]]] = json.loads(json.dumps(listed))
+    return as_in_the_file
 
 
-def main() -> int:
-    """Explore, print, pin where asked."""
+@click.command(epilog="Example: python -m holdover.reference.refinement")
+@click.option("--pin", is_flag=True, help="Write what was seen: settings.toml, explored.json.")
+def main(pin: bool) -> None:
+    """Explore the reference client and server in every setting; some minutes.
+
+    Exit status 0: closed as pinned and without a gap; 1: not so.
+    """
     console = Console()
     shown = Table("setting", "size", "states", "steps", "depth", "local", "")
     text = (HERE / "settings.toml").read_text("utf-8")
     found = []
-    for seen in refine_all(every_setting()):
-        found.append(seen)
-        verdict = seen.defect or ("as pinned" if as_pinned(seen) else "not as pinned")
+    todo = every_setting()
+    with Progress("refinement") as progress:
+        for seen in refine_all(todo):
+            found.append(seen)
+            progress.count(len(found), len(todo), seen.setting.name)
+    for seen in found:
+        verdict = (
+            seen.defect or seen.failed or ("as pinned" if as_pinned(seen) else "not as pinned")
+        )
         numbers = (f"{n:,}" for n in (seen.states, seen.steps, seen.depth, seen.local))
         shown.add_row(seen.setting.name, seen.setting.size, *numbers, verdict)
-        text = text if seen.kind else pinned(text, seen)
+        text = pinned(text, seen) if seen.complete else text
         for line in seen.run:
             console.print(f"  {line}")
     console.print(shown)
-    client = [seen for seen in found if isinstance(seen.setting, Setting)]
-    taken = set().union(*(seen.taken for seen in client))
-    expected = set().union(
-        *(table_edges(seen.setting) for seen in client if isinstance(seen.setting, Setting))
-    )
+    taken = {edge for seen in found if isinstance(seen.setting, Setting) for edge in seen.taken}
+    expected = edges_of(settings())
     missing = gaps(expected, taken)
     excused = len(expected - taken) - len(missing)
     console.print(
@@ -86,7 +95,7 @@ def main() -> int:
     )
     for edge in missing:
         console.print(f"  gap: {edge}")
-    if "--pin" in sys.argv:
+    if pin:
         (HERE / "settings.toml").write_text(text, "utf-8")
         lines = {
             name: "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in part) + "\n]"
@@ -94,8 +103,8 @@ def main() -> int:
         }
         body = ",\n".join(f'"{name}": {part}' for name, part in lines.items())
         (HERE / "explored.json").write_text(f"{{\n{body}\n}}\n", "utf-8")
-    return 0 if not missing and all(as_pinned(seen) for seen in found) else 1
+    sys.exit(0 if not missing and all(as_pinned(seen) for seen in found) else 1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -279,6 +279,7 @@ def shifted(value: Any, by: int, past: int) -> Any:
     """A value whose instants lie `by` earlier, none more than `past` ago."""
     if not is_dataclass(value):
         return tuple(shifted(v, by, past) for v in value) if isinstance(value, tuple) else value
+    whole: Any = value
     changes: dict[str, Any] = {}
     for f in fields(value):
         inner = getattr(value, f.name)
@@ -288,4 +289,4 @@ def shifted(value: Any, by: int, past: int) -> Any:
             changes[f.name] = max(inner - by, -past)
         elif f.name in ("exchange", "lease"):
             changes[f.name] = shifted(inner, by, past)
-    return replace(value, **changes)  # type: ignore[type-var]
+    return replace(whole, **changes)

@@ -47,6 +47,11 @@ def table_edges(setting: Setting) -> frozenset[Edge]:
     return frozenset(found)
 
 
+def edges_of(settings: Iterable[Setting]) -> frozenset[Edge]:
+    """What the table allows in any of these worlds."""
+    return frozenset().union(*(table_edges(setting) for setting in settings))
+
+
 def excuse(edge: Edge) -> str:
     """Why a core never takes an edge that the table allows; empty: there is no reason."""
     (phase, stage, _), row = edge

@@ -15,10 +15,11 @@ from operator import itemgetter
 from typing import Protocol
 
 from holdover.model.client import CLIENT_ACTIONS
-from holdover.model.expr import Action
+from holdover.model.concrete import World
+from holdover.model.expr import Action, Expr
 from holdover.model.finite import NONE, Instance, Label, State, bounds_for
 from holdover.model.table import LEASE_TABLE
-from holdover.model.words import PHASE
+from holdover.model.words import ADDRESS, HOST, KIND, MESSAGE, PHASE, m
 from holdover.model.world import WORLD_ACTIONS
 from holdover.reference.refinement.cores import Defect
 
@@ -38,6 +39,17 @@ ANYBODY = -1
 
 MOST_ROWS = 4
 """How many rows one call may be: a lapse, its notice, and what the event itself does."""
+
+
+def kinds(which: Callable[[Expr], Expr]) -> tuple[int, ...]:
+    """The kinds of datagrams of which a term of the table holds: on their way to a client, say."""
+    world = World(LEASE_TABLE, {}, {HOST: 1, ADDRESS: 1, MESSAGE: 1})
+    first = world.initial()
+    return tuple(
+        number
+        for number, kind in enumerate(KIND.values)
+        if world.value(which(m), first.but({("kind", 0): kind}), {m: 0})
+    )
 
 
 class Sized(Protocol):

@@ -30,6 +30,7 @@ class Refined:
 
     `calls`: of cores, cascades of ARP included; `local`: distinct local states; `taken`: which rows
     of the table clients took in which situation; `observed`: phase, event, next phase, effects.
+    `failed`: why the exploration itself came to nothing.
     """
 
     setting: Setting | ServerSetting
@@ -41,6 +42,7 @@ class Refined:
     complete: bool = False
     kind: str = ""
     defect: str = ""
+    failed: str = ""
     run: tuple[str, ...] = ()
     taken: Counter[tuple[Situation, str]] = field(default_factory=Counter)
     observed: Counter[tuple[str, str, str, tuple[str, ...]]] = field(default_factory=Counter)
@@ -158,15 +160,19 @@ def refine_all(settings: Iterable[Setting | ServerSetting], *, jobs: int = 2) ->
     """
     ordered = sorted(settings, key=lambda setting: -setting.steps)
     with ProcessPoolExecutor(jobs) as pool:
-        running = [
+        running = {
             pool.submit(refine, setting)
             if isinstance(setting, Setting)
-            else pool.submit(refine_server, setting)
+            else pool.submit(refine_server, setting): setting
             for setting in ordered
-        ]
+        }
         try:
             for done in as_completed(running):
-                yield done.result()
+                error = done.exception()
+                if error is None:
+                    yield done.result()
+                else:  # a worker that was killed has shown nothing, neither good nor bad
+                    yield Refined(running[done], failed=f"{type(error).__name__}: {error}")
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -24,12 +24,12 @@ from holdover.model.properties import STEPS
 from holdover.model.server import SERVER_ACTIONS
 from holdover.model.table import LEASE_TABLE, Table
 from holdover.model.words import KIND, PHASE, VARIABLES
-from holdover.model.world import WORLD_ACTIONS
+from holdover.model.world import WORLD_ACTIONS, for_server
 from holdover.reference.arp import announcement
 from holdover.reference.events import SendArp
 from holdover.reference.messages import BootReply, BootRequest
 from holdover.reference.refinement.cores import NUMBER, Defect, shifted
-from holdover.reference.refinement.rows import ANYBODY, Rows
+from holdover.reference.refinement.rows import ANYBODY, Rows, kinds
 from holdover.reference.refinement.setting import ADDRESSES, SERVER, ServerSetting
 from holdover.reference.refinement.world import FREE, SPARE, Node, Step
 from holdover.reference.values import MessageType
@@ -46,7 +46,7 @@ NO_FLAVOUR, SELECTING, REBOOTING, EXTENDING = range(4)
 
 FLAVOUR = {"select": SELECTING, "reboot": REBOOTING, "renew": EXTENDING, "rebind": EXTENDING}
 REQUEST, DISCOVER = KIND.values.index("REQUEST"), KIND.values.index("DISCOVER")
-FOR_SERVER = tuple(KIND.values.index(n) for n in ("DISCOVER", "REQUEST", "DECLINE", "RELEASE"))
+FOR_SERVER = kinds(for_server)
 REBOOTING_PHASE = PHASE.values.index("REBOOTING")
 NOT_TAKEN = ("forge", "rival_offer", "rival_ack")
 """Rows of the server's part of the table that are not what this server does."""
@@ -215,8 +215,10 @@ class ServerWorld:
             then = following, (locals_[0], *flavours), taken
             if label.action.name == "use":  # the server hears the announcement
                 host = values["h"]
-                address = ADDRESSES[following[self.holds[host]]]  # type: ignore[index]
-                then = self.perform(then, Overheard(announcement(hardware(host), address)))
+                held = following[self.holds[host]]
+                assert isinstance(held, int)
+                said = announcement(hardware(host), ADDRESSES[held])
+                then = self.perform(then, Overheard(said))
             yield step, then
         server = self.cores.locals[locals_[0]].server
         for m in self.network:
@@ -274,9 +276,11 @@ class ServerWorld:
         named = None if address == NONE else ADDRESSES[address]
         said = BootRequest(MessageType[KIND.values[kind]], client + 1, hardware(client))
         if flavour == EXTENDING:
-            return replace(said, ciaddr=named)  # type: ignore[arg-type]
+            assert named is not None
+            return replace(said, ciaddr=named)
         if said.type is MessageType.RELEASE:
-            return replace(said, ciaddr=named, server=SERVER)  # type: ignore[arg-type]
+            assert named is not None
+            return replace(said, ciaddr=named, server=SERVER)
         server = None if kind == DISCOVER or flavour == REBOOTING else SERVER
         return replace(said, requested=named, server=server)
 

@@ -64,12 +64,12 @@ class Setting:
         """The cores' constants."""
         waits = {f.name: 0 for f in fields(ClientConfig) if f.type == "Duration"}
         overtakes = self.delay + NOT_IN_ORDER
-        least = {
+        least: dict[str, Any] = {
             "second": 1, "fuzz": 0, "ask_time": 1, "backoff_least": 1, "backoff_most": 1,
             "retry_floor": 1, "announcements": 1, "probes": 1, "conflicts_most": 2,
             "decline_wait": overtakes, "conflicts_wait": overtakes,
         }  # fmt: skip
-        return ClientConfig(hardware=HARDWARE, **{**waits, **least, **self.client})  # type: ignore[arg-type]
+        return ClientConfig(hardware=HARDWARE, **{**waits, **least, **self.client})
 
     def constants(self) -> dict[str, object]:
         """The lease table's constants for a world of these clients.
@@ -124,16 +124,17 @@ class ServerSetting:
 
     def config(self) -> ServerConfig:
         """The core's constants."""
-        least = {
+        least: dict[str, Any] = {
             "second": 1, "lease": self.lease, "grace": 0, "offer_time": 1, "probe_wait": 0,
             "decline_time": 1,
         }  # fmt: skip
+        wrong: dict[str, Any] = dict(self.misbehave)
         return ServerConfig(
             identifier=SERVER,
             hardware=SERVER_HARDWARE,
             pool=ADDRESSES[: self.addresses],
-            misbehave=Misbehaviour(**self.misbehave),  # type: ignore[arg-type]
-            **{**least, **self.server},  # type: ignore[arg-type]
+            misbehave=Misbehaviour(**wrong),
+            **{**least, **self.server},
         )
 
     def constants(self) -> dict[str, object]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from holdover.model.client import for_client
 from holdover.model.finite import NONE, Instance, Label, State
 from holdover.model.properties import Property
 from holdover.model.server import SERVER_ACTIONS
@@ -31,7 +32,7 @@ from holdover.reference.refinement.cores import (  # isort: skip
     EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, Call, Core, Cores, Defect, Local, lapses,
     name_of,
 )  # fmt: skip
-from holdover.reference.refinement.rows import Rows
+from holdover.reference.refinement.rows import Rows, kinds
 from holdover.reference.refinement.setting import ADDRESSES, Setting
 from holdover.reference.values import MessageType
 
@@ -47,7 +48,7 @@ WITH_A_CORE = ("tick", "ignore", "wake_expired")
 PROBING = PHASE.values.index("PROBING")
 RUNS, FROZEN, DEAD = (PROCESS.values.index(name) for name in ("RUNS", "FROZEN", "DEAD"))
 SILENT, DUE = 0, 1
-FOR_CLIENT = tuple(KIND.values.index(name) for name in ("OFFER", "ACK", "NAK"))
+FOR_CLIENT = kinds(for_client)
 FAREWELLS = (Notice.LAPSED, Notice.REFUSED, Notice.CEASED, Notice.RELEASED)
 GIVES_UP = (MessageType.RELEASE, MessageType.DECLINE)
 FREE = (0, NONE, NONE, None, None, False)
@@ -210,10 +211,11 @@ class World:
         """A new process is given the lease file and the address that it finds."""
         state, locals_, taken = before
         held, stored = state[self.holds[h]], self.cores[locals_[h]].stored
-        found = None if held == NONE else ADDRESSES[held]  # type: ignore[index]
+        assert isinstance(held, int)
+        found = None if held == NONE else ADDRESSES[held]
         number, effects, _, _ = self.cores.call(locals_[h], ("S", stored, found))
         s = list(state)
-        if Remove(found) in effects:  # type: ignore[arg-type]
+        if found is not None and Remove(found) in effects:
             s[self.holds[h]], s[self.kernel_end[h]] = NONE, None
         s[self.process[h]] = RUNS
         return self._agreed(tuple(s), table, "restart", h, number, locals_, taken)

@@ -28,6 +28,7 @@ from holdover.proofs.matrix import ROWS
 from holdover.reference import conformance
 from holdover.reference.cli import UNREAD, main
 from holdover.reference.conformance import digest
+from holdover.reference.refinement import search
 from holdover.reference.refinement.defects import mutant, seeded
 from holdover.reference.refinement.search import refine
 from holdover.reference.refinement.setting import settings
@@ -219,7 +220,7 @@ TWO = tuple(setting for setting in settings() if setting.name in ("alone", "two 
 def small_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code is explored in two settings, which alone have gaps; tests/refinement has all."""
     monkeypatch.setattr(conformance, "settings", lambda: TWO)
-    monkeypatch.setattr(conformance, "table_edges", lambda setting: frozenset())
+    monkeypatch.setattr(conformance, "edges_of", lambda settings: frozenset())
 
 
 @pytest.mark.usefixtures("small_settings")
@@ -254,9 +255,23 @@ def test_verify_reference_with_an_edge_that_is_never_taken_is_unknown(
 ) -> None:
     monkeypatch.setattr(conformance, "settings", lambda: TWO[:1])
     edge = (("BOUND", "before T1", "holds"), "renew")
-    monkeypatch.setattr(conformance, "table_edges", lambda setting: frozenset({edge}))
+    monkeypatch.setattr(conformance, "edges_of", lambda settings: frozenset({edge}))
     shown = told(run("verify", "reference"), 3)
     assert "never taken: renew in BOUND, before T1, holds" in shown
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_verify_reference_whose_worker_is_killed_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "refine", kill_this_process)
+    shown = told(run("verify", "reference"), 3)
+    assert "the code: unknown" in shown
+    assert "BrokenProcessPool" in shown
+
+
+def kill_this_process(setting: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_verify_reference_that_is_not_as_pinned_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
