@@ -18,7 +18,7 @@ from fractions import Fraction
 from importlib import resources
 
 from holdover.model.client import leased
-from holdover.model.explore import Exploration, Progress, explore, graph, never_reaches
+from holdover.model.explore import Exploration, Progress, explore, never_reaches, steps_of
 from holdover.model.expr import Expr, exists, forall
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.profile import Environment, in_ticks, load
@@ -119,10 +119,10 @@ def lasting(found: Exploration, names: Sequence[str]) -> tuple[str, ...]:
     """Which of these come about eventually, from every state."""
     if not names or not found.complete:
         return ()
-    whole = graph(found)
+    taken = steps_of(found)
     goals = {name: found.instance.predicate(EVENTUALLY[name]) for name in names}
     return tuple(
-        name for name in names if never_reaches(found, whole, goals[name], FAULT_ROWS) is None
+        name for name in names if never_reaches(found, taken, goals[name], FAULT_ROWS) is None
     )
 
 

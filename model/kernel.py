@@ -1,0 +1,443 @@
+"""The kernel: what the search does with a tabulated instance, compiled by numba.
+
+Theory of operation.  `Program` is a `Tabulated` as flat arrays; the kernel knows them and nothing
+of leases, so it is compiled once, kept on disk by numba, and serves every instance.  `expand` turns
+states into successors, dealt out by a hash of the state to *partitions*; `insert` puts what one
+partition got into its own table, so that nobody else touches it and no lock is needed.  A table is
+open addressing with linear probing over words; 0 marks a free place, so states are stored plus one.
+Where a state belongs is monotone in its hash, whatever the size of the table: enlarging one reads
+and writes from one end to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+
+from holdover.model.ground import Array
+from holdover.model.tabulated import STEP, WATCH, Joint, Tabulated
+
+PARTITIONS = 16
+"""Parts that the states are dealt out to: the most workers that can share a search."""
+
+MIX = np.uint64(0x9E3779B97F4A7C15)
+SEEN = 1 << 12
+"""Successors remembered while expanding, so that most repetitions need no look into a table."""
+
+jit = numba.njit(nogil=True, cache=True, boundscheck=False)
+
+
+class Program(NamedTuple):
+    """A tabulated instance, flat.
+
+    A state's component `c` is `state >> shift[c] & low[c]`.  `masks[first[c] + value]` has one bit
+    for each rule.  Rule `r` has the conditions from `condition_of[r]` to `condition_of[r + 1]`, and
+    updates likewise.  Condition `k` has the axes from `condition_axis[k]` on and its table at
+    `condition_at[k]`; axis `x` adds `views[view_at[x] + value]` to the place in the table, for the
+    value of component `axis[x]`.
+    """
+
+    shift: Array
+    low: Array
+    first: Array
+    masks: Array
+    form: Array
+    condition_of: Array
+    condition_axis: Array
+    condition_at: Array
+    conditions: Array
+    update_of: Array
+    update_axis: Array
+    update_at: Array
+    updates: Array
+    axis: Array
+    view_at: Array
+    views: Array
+
+
+class Tally(NamedTuple):
+    """What a number of expansions saw.
+
+    `covered[0]` is how many states they stand for; `fired[r]` how often rule `r` did; `example[r]`
+    the least state in which a watch saw something; `largest[r]` the largest value of a measure.
+    """
+
+    covered: Array
+    fired: Array
+    example: Array
+    largest: Array
+
+
+NOTHING = np.iinfo(np.uint64).max
+"""The example of a watch that saw nothing."""
+
+LEAST_VALUE = np.iinfo(np.int64).min
+"""The largest value of a measure that measured nothing."""
+
+
+def empty_tally(rules: int) -> Tally:
+    """What is seen before the first expansion."""
+    return Tally(
+        np.zeros(1, dtype=np.int64), np.zeros(rules, dtype=np.int64),
+        np.full(rules, NOTHING, dtype=np.uint64), np.full(rules, LEAST_VALUE, dtype=np.int64),
+    )  # fmt: skip
+
+
+def added(tallies: Iterable[Tally]) -> Tally:
+    """What several saw together."""
+    covered, fired, example, largest = zip(*tallies, strict=True)
+    return Tally(
+        np.sum(covered, axis=0), np.sum(fired, axis=0),
+        np.min(example, axis=0), np.max(largest, axis=0),
+    )  # fmt: skip
+
+
+def program(tabulated: Tabulated) -> Program:
+    """The arrays of an instance."""
+    components = tabulated.components
+    words = (len(tabulated.rules) + 63) // 64
+    first = np.cumsum([0, *(len(c.kind) for c in components)])
+    masks = np.zeros((first[-1], words), dtype=np.uint64)
+    axis: list[int] = []
+    view_at: list[int] = []
+    views: list[Array] = []
+    viewed = 0
+    flat: dict[str, tuple[list[int], list[int], list[int], list[Array]]] = {
+        "condition": ([0], [0], [0], []), "update": ([0], [0], [0], []),
+    }  # fmt: skip
+
+    def store(what: str, joint: Joint, table: Array) -> None:
+        nonlocal viewed
+        stride = 1
+        for one in reversed(joint.axes):
+            axis.append(one.component)
+            view_at.append(viewed)
+            views.append(one.views * stride)
+            viewed += len(one.views)
+            stride *= one.size
+        _, axes, at, tables = flat[what]
+        axes.append(len(axis))
+        tables.append(table.ravel())
+        at.append(at[-1] + table.size)
+
+    for number in range(len(tabulated.rules)):
+        word, bit = number // 64, np.uint64(1) << np.uint64(number % 64)
+        for component, ids in tabulated.masks_of[number].items():
+            masks[first[component] + ids, word] |= bit
+        for joint in tabulated.conditions[number]:
+            store("condition", joint, joint.values)
+        flat["condition"][0].append(len(flat["condition"][3]))
+    # Axes of updates come after all axes of conditions: each list of axes is one run of numbers.
+    flat["update"][1][0] = len(axis)
+    for number in range(len(tabulated.rules)):
+        for component, joint in tabulated.updates[number].items():
+            shift = tabulated.shifts[component] if component >= 0 else 0
+            store("update", joint, joint.values << shift)
+        flat["update"][0].append(len(flat["update"][3]))
+
+    def whole(numbers: list[int]) -> Array:
+        return np.array(numbers, dtype=np.int64)
+
+    def together(arrays: list[Array], kind: Any) -> Array:
+        return np.concatenate([*arrays, np.zeros(1)]).astype(kind)
+
+    return Program(
+        np.array(tabulated.shifts, dtype=np.uint64),
+        np.array([(1 << c.kind.bits) - 1 for c in components], dtype=np.uint64),
+        whole(list(first)), masks,
+        np.array([rule.form for rule in tabulated.rules], dtype=np.uint8),
+        whole(flat["condition"][0]), whole(flat["condition"][1]), whole(flat["condition"][2]),
+        together(flat["condition"][3], np.uint8),
+        whole(flat["update"][0]), whole(flat["update"][1]), whole(flat["update"][2]),
+        np.concatenate([*flat["update"][3], np.zeros(1, dtype=np.int64)]).astype(np.uint64),
+        whole(axis), whole(view_at), together(views, np.int64),
+    )  # fmt: skip
+
+
+@numba.extending.intrinsic
+def trailing_zeros(typing, word):
+    """The number of the lowest bit that is set."""
+
+    def code(context, builder, signature, args):
+        return builder.cttz(args[0], context.get_constant(numba.types.boolean, 1))
+
+    return word(word), code
+
+
+@jit
+def mixed(state):
+    """The hash of a state."""
+    word = state * MIX
+    word ^= word >> np.uint64(32)
+    return word * MIX
+
+
+@jit
+def scratch_for(s):
+    """Memory that `canonical` works in."""
+    hosts, addresses, messages = s.sizes
+    return (
+        np.empty(hosts + addresses + messages, dtype=np.int64), np.empty(hosts, dtype=np.uint64),
+        np.empty(hosts, dtype=np.int64), np.empty(hosts, dtype=np.int64),
+        np.empty(addresses, dtype=np.int64), np.empty(messages, dtype=np.int64),
+    )  # fmt: skip
+
+
+@jit
+def canonical(s, state, scratch):
+    """The least state that renamings make of this one, and how many different ones they make.
+
+    Addresses are renamed in every way.  Hosts are then sorted by what tells them apart - their own
+    value, the addresses they own, their datagrams - and after them the datagrams: of hosts that tie
+    in all of this, each order gives the same state.
+    """
+    hosts, addresses, messages = s.sizes
+    value, key, order, rank, placed, mail = scratch
+    for c in range(hosts + addresses + messages):
+        value[c] = np.int64((state >> s.shift[c]) & s.low[c])
+    rest = state & s.rest
+    least = ~np.uint64(0)
+    same = 0
+    for renaming in range(len(s.placed)):
+        for i in range(hosts):
+            key[i] = np.uint64(s.host[renaming, value[i]]) << s.key_shift
+        for j in range(addresses):
+            at = s.placed[renaming, j]
+            placed[at] = value[hosts + j]
+            owner = s.owner[placed[at]]
+            if owner >= 0:
+                key[owner] |= s.owned << np.uint64(at)
+        for k in range(messages):
+            number = s.message[renaming, value[hosts + addresses + k]]
+            at = k
+            while at > 0 and s.bare[mail[at - 1]] > s.bare[number]:
+                mail[at] = mail[at - 1]
+                at -= 1
+            mail[at] = number
+        for i in range(hosts):
+            sent = np.uint64(0)
+            for k in range(messages):
+                if s.client[mail[k]] == i:
+                    sent = (sent << s.bare_bits) | np.uint64(s.bare[mail[k]] + 1)
+            key[i] |= sent
+        for i in range(hosts):
+            at = i
+            while at > 0 and key[order[at - 1]] > key[i]:
+                order[at] = order[at - 1]
+                at -= 1
+            order[at] = i
+        ways = 1
+        tied = 1
+        for i in range(hosts):
+            rank[order[i]] = i
+            tied = tied + 1 if i > 0 and key[order[i]] == key[order[i - 1]] else 1
+            ways *= tied
+        word = rest
+        for i in range(hosts):
+            word |= np.uint64(s.host[renaming, value[order[i]]]) << s.shift[i]
+        for j in range(addresses):
+            owner = s.owner[placed[j]]
+            now = rank[owner] + 1 if owner >= 0 else 0
+            word |= np.uint64(s.owned_by[placed[j], now]) << s.shift[hosts + j]
+        for k in range(messages):
+            client = s.client[mail[k]]
+            number = s.sent_by[mail[k], rank[client] + 1 if client >= 0 else 0]
+            at = k
+            while at > 0 and mail[at - 1] > number:
+                mail[at] = mail[at - 1]
+                at -= 1
+            mail[at] = number
+        tied = 1
+        for k in range(messages):
+            tied = tied + 1 if k > 0 and mail[k] == mail[k - 1] else 1
+            ways *= tied
+            word |= np.uint64(mail[k]) << s.shift[hosts + addresses + k]
+        if word < least:
+            least, same = word, ways
+        elif word == least:
+            same += ways
+    return least, s.renamings // same
+
+
+@jit
+def holds(p, value, rule):
+    """Whether the conditions of a rule are so, its masks being so."""
+    for k in range(p.condition_of[rule], p.condition_of[rule + 1]):
+        at = p.condition_at[k]
+        for x in range(p.condition_axis[k], p.condition_axis[k + 1]):
+            at += p.views[p.view_at[x] + value[p.axis[x]]]
+        if p.conditions[at] == 0:
+            return False
+    return True
+
+
+@jit
+def change(p, value, rule):
+    """What a rule adds to the word; of a measure, its value."""
+    total = np.uint64(0)
+    for k in range(p.update_of[rule], p.update_of[rule + 1]):
+        at = p.update_at[k]
+        for x in range(p.update_axis[k], p.update_axis[k + 1]):
+            at += p.views[p.view_at[x] + value[p.axis[x]]]
+        total += p.updates[at]
+    return total
+
+
+@jit
+def read(p, state, value, bits):
+    """Take a state apart, and narrow down the rules to those that its components let through."""
+    words = len(bits)
+    for c in range(len(p.shift)):
+        value[c] = np.int64((state >> p.shift[c]) & p.low[c])
+        row = p.first[c] + value[c]
+        for w in range(words):
+            bits[w] &= p.masks[row, w]
+
+
+@jit
+def expand(p, s, states, begin, out, counts, tally, seen, active):
+    """Successors of `states[begin:]`, into `out[partition]`, as far as there is room.
+
+    Returns the number of the first state not expanded.  `tally` is a Tally; `active` has a bit for
+    each rule to be looked at.
+    """
+    parts, room = out.shape
+    rules = len(p.form)
+    value = np.empty(len(p.shift), dtype=np.int64)
+    bits = np.empty(len(active), dtype=np.uint64)
+    reduces = s.sizes[0] > 0
+    scratch = scratch_for(s)
+    weight = 1
+    most = counts.max()
+    for number in range(begin, len(states)):
+        if most + rules > room:
+            return number
+        state = states[number]
+        if reduces:
+            weight = canonical(s, state, scratch)[1]
+        tally.covered[0] += weight
+        bits[:] = active
+        read(p, state, value, bits)
+        for w in range(len(bits)):
+            left = bits[w]
+            while left:
+                rule = w * 64 + np.int64(trailing_zeros(left))
+                left &= left - np.uint64(1)
+                if not holds(p, value, rule):
+                    continue
+                tally.fired[rule] += weight
+                if p.form[rule] == STEP:
+                    following = state + change(p, value, rule)
+                    if reduces:
+                        following = canonical(s, following, scratch)[0]
+                    spread = mixed(following)
+                    place = spread & np.uint64(SEEN - 1)
+                    if seen[place] != following + np.uint64(1):
+                        seen[place] = following + np.uint64(1)
+                        part = np.int64(spread >> np.uint64(16)) & (parts - 1)
+                        out[part, counts[part]] = following
+                        counts[part] += 1
+                        most = max(most, counts[part])
+                elif p.form[rule] == WATCH:
+                    tally.example[rule] = min(tally.example[rule], state)
+                else:
+                    tally.largest[rule] = max(tally.largest[rule], np.int64(change(p, value, rule)))
+    return len(states)
+
+
+@jit
+def lead_to(p, s, states, goals, found, active):
+    """For each goal the least of the states that a step leads from to it, into `found`."""
+    value = np.empty(len(p.shift), dtype=np.int64)
+    bits = np.empty(len(active), dtype=np.uint64)
+    reduces = s.sizes[0] > 0
+    scratch = scratch_for(s)
+    for number in range(len(states)):
+        state = states[number]
+        bits[:] = active
+        read(p, state, value, bits)
+        for w in range(len(bits)):
+            left = bits[w]
+            while left:
+                rule = w * 64 + np.int64(trailing_zeros(left))
+                left &= left - np.uint64(1)
+                if p.form[rule] != STEP or not holds(p, value, rule):
+                    continue
+                following = state + change(p, value, rule)
+                if reduces:
+                    following = canonical(s, following, scratch)[0]
+                for goal in range(len(goals)):
+                    if following == goals[goal]:
+                        found[goal] = min(found[goal], state)
+
+
+@jit
+def home(spread, size):
+    """Where in a table of this size a state with this hash belongs."""
+    return np.int64(((spread >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
+
+
+@numba.extending.intrinsic
+def fetch(typing, array, at):
+    """Ask the processor for the cache line of an item, and do not wait for it."""
+
+    def code(context, builder, signature, args):
+        struct = context.make_array(signature.args[0])(context, builder, args[0])
+        address = builder.bitcast(builder.gep(struct.data, [args[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        prefetch = builder.module.declare_intrinsic(
+            "llvm.prefetch", [address.type],
+            ir.FunctionType(ir.VoidType(), [address.type, number, number, number]))  # fmt: skip
+        builder.call(prefetch, [address, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return numba.types.void(array, at), code
+
+
+AHEAD = 16
+
+
+@jit
+def insert(table, states, fresh):
+    """Put states into a table; those that are new also into `fresh`.  Returns how many."""
+    found = 0
+    size = len(table)
+    count = len(states)
+    for i in range(min(AHEAD, count)):
+        fetch(table, home(mixed(states[i]), size))
+    for i in range(count):
+        if i + AHEAD < count:
+            fetch(table, home(mixed(states[i + AHEAD]), size))
+        stored = states[i] + np.uint64(1)
+        at = home(mixed(states[i]), size)
+        while True:
+            there = table[at]
+            if there == stored:
+                break
+            if there == 0:
+                table[at] = stored
+                fresh[found] = states[i]
+                found += 1
+                break
+            at += 1
+            if at == size:
+                at = 0
+    return found
+
+
+@jit
+def move(table, larger):
+    """Put everything of a table into a larger one."""
+    size = len(larger)
+    for i in range(len(table)):
+        if table[i]:
+            at = home(mixed(table[i] - np.uint64(1)), size)
+            while larger[at]:
+                at += 1
+                if at == size:
+                    at = 0
+            larger[at] = table[i]

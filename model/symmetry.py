@@ -1,0 +1,172 @@
+"""Symmetry: which states differ only in the names of hosts, addresses and datagrams.
+
+Theory of operation.  No term of the table names a member: hosts, addresses and datagrams are only
+ever compared with each other or quantified over.  So a renaming turns runs into runs, keeps every
+property true or false, and it is enough to look at one state of each *orbit*, the states that
+renamings make of one another: the canonical one, the least word among them.  How many states an
+orbit has is known from how many renamings leave its canonical state alone, so the search still
+counts the states and steps of the whole, and the tests compare them with the unreduced search.
+
+What it rests on is looked at here, not believed: the initial state must have no names in it,
+no term of the table or of a property may name a member, no value of a host may refer to a host, no
+value of anything to a datagram, and an address or a datagram may refer to one host at most.
+`NotSymmetric` says which is not so.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from math import factorial
+from typing import NamedTuple
+
+import numpy as np
+
+from holdover.model.expr import Expr
+from holdover.model.finite import NONE
+from holdover.model.ground import Array
+from holdover.model.properties import HOLDOVER_CASES, moves
+from holdover.model.tabulated import WORD, Kind, Tabulated
+from holdover.model.words import ADDRESS, HOST, MESSAGE
+
+
+class NotSymmetric(ValueError):  # noqa: N818 -- the instance is not
+    """Members have names that matter; the message says where."""
+
+
+class Symmetry(NamedTuple):
+    """Renamings as arrays; `sizes` of 0 hosts mean that nothing is renamed.
+
+    A component's place in the word is `shift` and `low`; `rest` masks what belongs to no member.
+    `placed[r, j]` is where renaming `r` puts address `j`; `host[r, value]` and `message[r, value]`
+    are values with addresses renamed.  `owner[value]` is the host of an address (-1: none) and
+    `owned_by[value, host + 1]` the value with another; likewise `client` and `sent_by` of a
+    datagram, whose value without its host is `bare`.  `renamings` is how many there are in all.
+    """
+
+    sizes: tuple[int, int, int]
+    shift: Array
+    low: Array
+    rest: np.uint64
+    placed: Array
+    host: Array
+    message: Array
+    owner: Array
+    owned_by: Array
+    client: Array
+    sent_by: Array
+    bare: Array
+    bare_bits: np.uint64
+    key_shift: np.uint64
+    owned: np.uint64
+    renamings: int
+
+
+def none(tabulated: Tabulated) -> Symmetry:
+    """No renaming: every state stands for itself."""
+    return _arrays(tabulated, [])._replace(sizes=(0, 0, 0), renamings=1)
+
+
+def full(tabulated: Tabulated) -> Symmetry:
+    """Every renaming of hosts, addresses and datagrams; NotSymmetric where names matter."""
+    _check(tabulated)
+    bounds = tabulated.instance.bounds
+    found = _arrays(tabulated, list(itertools.permutations(range(bounds.addresses))))
+    if tabulated.kinds[HOST].bits + int(found.key_shift) > 64:
+        raise NotSymmetric("too much tells hosts apart: their order takes more than 64 bits")
+    return found
+
+
+def _check(tabulated: Tabulated) -> None:
+    for term in _terms(tabulated):
+        for part in _parts(term):
+            named = part.op in ("literal", "constant") and part.sort.indexes
+            first = part.args[0] if part.args else None
+            ordered = part.op in ("lt", "le") and isinstance(first, Expr) and first.sort.indexes
+            if named or ordered:
+                raise NotSymmetric(f"a term tells members apart: {part}")
+    for sort, most in ((HOST, 0), (ADDRESS, 1), (MESSAGE, 1)):
+        kind = tabulated.kinds[sort]
+        if len(_referring(kind, HOST)) > most or _referring(kind, MESSAGE):
+            raise NotSymmetric(f"{sort.name}: refers to more than symmetry knows about")
+        if any(kind.matrix[0, column] != NONE
+               for to in (HOST, ADDRESS) for column in _referring(kind, to)):  # fmt: skip
+            raise NotSymmetric(f"{sort.name}: the initial state names a member")
+    if any(v.sort.indexes for v in tabulated.kinds[None].variables):
+        raise NotSymmetric("what belongs to no member refers to one")
+
+
+def _terms(tabulated: Tabulated) -> Iterable[Expr]:
+    for prop in (*tabulated.always, *tabulated.steps, *tabulated.sometimes):
+        yield prop.term
+    yield moves
+    yield from HOLDOVER_CASES
+    for action in tabulated.instance.table.actions:
+        yield from action.when
+        for effect in action.then:
+            yield effect.where
+            yield effect.value
+
+
+def _parts(term: Expr) -> Iterable[Expr]:
+    yield term
+    for arg in term.args:
+        if isinstance(arg, Expr):
+            yield from _parts(arg)
+
+
+def _referring(kind: Kind, to: object) -> list[int]:
+    return [i for i, v in enumerate(kind.variables) if v.sort is to]
+
+
+def _renamed(kind: Kind, to: object, names: Array) -> Array:
+    """The values with references replaced: `names[reference + 1]` for each."""
+    rows = kind.matrix.copy()
+    columns = _referring(kind, to)
+    rows[:, columns] = names[rows[:, columns] + 1]
+    return kind.lookup(rows)
+
+
+def _arrays(tabulated: Tabulated, orders: list[tuple[int, ...]]) -> Symmetry:
+    bounds = tabulated.instance.bounds
+    hosts, addresses, messages = (tabulated.kinds[sort] for sort in (HOST, ADDRESS, MESSAGE))
+    members = bounds.hosts + bounds.addresses + bounds.messages
+    names = [np.array([NONE, *order]) for order in orders]
+    bare_rows = messages.matrix.copy()
+    bare_rows[:, _referring(messages, HOST)] = NONE
+    bare = np.unique(bare_rows, axis=0, return_inverse=True)[1].ravel()
+    bare_bits = int(bare.max() + 1).bit_length()
+    low = [(1 << c.kind.bits) - 1 for c in tabulated.components[:members]]
+    taken = sum(m << s for m, s in zip(low, tabulated.shifts, strict=False))
+    owner, owned_by = _belonging(addresses, bounds.hosts)
+    client, sent_by = _belonging(messages, bounds.hosts)
+
+    def table(kind: Kind) -> Array:
+        rows = [_renamed(kind, ADDRESS, n) for n in names]
+        return np.array(rows, dtype=np.int64).reshape(len(names), len(kind))
+
+    return Symmetry(
+        (bounds.hosts, bounds.addresses, bounds.messages),
+        np.array(tabulated.shifts[:members], dtype=np.uint64), np.array(low, dtype=np.uint64),
+        np.uint64(((1 << WORD) - 1) & ~taken),
+        np.array(orders, dtype=np.int64).reshape(len(orders), bounds.addresses),
+        table(hosts), table(messages), owner, owned_by, client, sent_by, bare,
+        np.uint64(bare_bits), np.uint64(bounds.addresses + bare_bits * bounds.messages),
+        np.uint64(1 << (bare_bits * bounds.messages)),
+        factorial(bounds.hosts) * factorial(bounds.addresses) * factorial(bounds.messages),
+    )  # fmt: skip
+
+
+def _belonging(kind: Kind, hosts: int) -> tuple[Array, Array]:
+    """Which host each value refers to, and the value that refers to another instead."""
+    columns = _referring(kind, HOST)
+    if not columns:
+        numbers = np.arange(len(kind))
+        return np.full(len(kind), NONE), np.repeat(numbers[:, None], hosts + 1, axis=1)
+    host = kind.matrix[:, columns[0]]
+    owned_by = np.repeat(np.arange(len(kind))[:, None], hosts + 1, axis=1)
+    for other in range(hosts):
+        rows = kind.matrix.copy()
+        rows[host != NONE, columns[0]] = other
+        owned_by[:, other + 1] = kind.lookup(rows)
+    return host.copy(), owned_by

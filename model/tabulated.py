@@ -1,0 +1,507 @@
+"""The tabulated reading: the lease table as arrays of numbers that a small kernel looks up.
+
+Theory of operation.  A state falls into *components*: what belongs to one host, to one address, to
+one datagram, and what belongs to none of them.  Each component takes few values, so a component is
+stored as the number of its value, and a state is these numbers side by side in one machine word.
+
+A row with its binding (a *rule*) becomes three kinds of arrays:
+
+* `masks`: for each value of a component, one bit for each rule, which says whether what the rule
+  asks of this component alone is so.  The rules that may fire are the conjunction over components.
+* conditions: what a rule asks of several components together.  Each component has few *views* as
+  far as such a condition goes (the values of the largest subterms about it alone); the condition is
+  a table over views.
+* updates: what a rule makes of a component, as a difference to be added to the word, by the
+  component's value and by the views of the others that it depends on.
+
+What values there are is found by closure: from the initial ones, every rule on every combination
+that its guards allow, component by component.  It may find values that no run reaches; that costs
+memory and nothing else.  Properties become rules that change nothing: *watches* that see a broken
+property (or a wanted sight), and *measures*, whose value the search keeps the largest of.
+
+Nothing of the lease life is written here: all is read off the table by `Grounded` and `evaluate`.
+
+What it does not know: states wider than a word (WORD bits), and conditions on so many components
+that their table would have more than LARGEST entries; both are refused (TooLarge).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from holdover.model.expr import INSTANT, Expr, Sort, Variable
+from holdover.model.finite import Instance, State
+from holdover.model.ground import (
+    MISREAD,
+    NO,
+    UNSET,
+    Array,
+    Ground,
+    Grounded,
+    choice,
+    compound,
+    conjuncts,
+    denied,
+    disjuncts,
+    evaluate,
+    joined,
+    place,
+    replaced,
+    value,
+)
+from holdover.model.properties import HOLDOVER_CASES, Property, moves
+from holdover.model.words import ADDRESS, HOST, MESSAGE, NOW, a, h
+
+WORD = 63
+"""Bits of a state: a word less one bit, so that no state is the mark of a free place."""
+
+LARGEST = 1 << 22
+"""Entries of one table at most."""
+
+STEP, WATCH, MEASURE = 0, 1, 2
+
+
+class TooLarge(ValueError):  # noqa: N818 -- the instance is, not the program
+    """The instance has no tables within the bounds of this reading; the message says why."""
+
+
+class Kind:
+    """The values that the components of one sort take, numbered."""
+
+    def __init__(self, sort: Sort | None, variables: Sequence[Variable], initial: Sequence[int]):
+        self.sort, self.variables = sort, tuple(variables)
+        self.matrix: Array = np.array([initial], dtype=np.int64)
+        self.numbers: dict[bytes, int] = {self.matrix[0].tobytes(): 0}
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    @property
+    def bits(self) -> int:
+        """How many bits number a value."""
+        return max(1, (len(self) - 1).bit_length())
+
+    def add(self, rows: Array) -> bool:
+        """Number the values that are new; whether there were any."""
+        fresh = [row for row in np.unique(rows, axis=0) if row.tobytes() not in self.numbers]
+        for row in fresh:
+            self.numbers[row.tobytes()] = len(self.numbers)
+        if fresh:
+            self.matrix = np.concatenate([self.matrix, np.array(fresh, dtype=np.int64)])
+        return bool(fresh)
+
+    def lookup(self, rows: Array) -> Array:
+        """The numbers of these values; KeyError where one is not known."""
+        different, where = np.unique(rows, axis=0, return_inverse=True)
+        found = np.array([self.numbers[row.tobytes()] for row in different], dtype=np.int64)
+        return found[where.ravel()]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of the state: its kind, which member, its items, where it lies in the word."""
+
+    number: int
+    kind: Kind
+    member: int
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row with its binding, or a property: guards, and the items that change."""
+
+    form: int
+    name: str
+    label: int
+    guards: tuple[Ground, ...]
+    after: Mapping[int, Ground]
+    measured: Ground | None = None
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A component as a condition or an update sees it: a view for each of its values."""
+
+    component: int
+    views: Array
+    size: int
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A table over the views of some components; `values` has one dimension for each axis."""
+
+    axes: tuple[Axis, ...]
+    values: Array
+
+
+class Tabulated:
+    """An instance as arrays.  `TooLarge` where it cannot be."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        always: Sequence[Property] = (),
+        steps: Sequence[Property] = (),
+        sometimes: Sequence[Property] = (),
+    ):
+        self.instance = instance
+        self.always, self.steps, self.sometimes = always, steps, sometimes
+        self.reading = Grounded(instance.place, instance.constants, instance.bounds)
+        self.kinds: dict[Sort | None, Kind] = {}
+        self.components: list[Component] = []
+        self.owner: dict[int, int] = {}
+        self._split()
+        rules = [self._rule(number) for number in range(len(instance.labels))]
+        rules += self._watches(always, steps, sometimes, tuple(rules))
+        self._close(rules)
+        self.rules: list[Rule] = []
+        self.masks_of: list[dict[int, Array]] = []
+        self.conditions: list[list[Joint]] = []
+        self.updates: list[dict[int, Joint]] = []
+        for rule in rules:
+            self._tabulate(rule)
+
+    # Components ----------------------------------------------------------------------------------
+
+    def _split(self) -> None:
+        """The state's items by what they belong to."""
+        initial = [UNSET if v is None else int(v) for v in self.instance.initial]
+        sorts: tuple[Sort | None, ...] = (HOST, ADDRESS, MESSAGE, None)
+        for sort in sorts:
+            variables = [v for v in self.instance.table.variables
+                         if v.index is sort and v is not NOW]  # fmt: skip
+            for member in range(self.instance.bounds.size(sort) if sort else 1):
+                slots = tuple(self.instance.place[v.name, member] for v in variables)
+                values = [initial[slot] for slot in slots]
+                kind = self.kinds.setdefault(sort, Kind(sort, variables, values))
+                for slot in slots:
+                    self.owner[slot] = len(self.components)
+                self.components.append(Component(len(self.components), kind, member, slots))
+
+    def support(self, term: Ground) -> frozenset[int]:
+        """The components that a term is about."""
+        return frozenset(self.owner[p] for p in term.places)
+
+    # Rules ---------------------------------------------------------------------------------------
+
+    def _rule(self, number: int) -> Rule:
+        label = self.instance.labels[number]
+        bound = {p: value(v) for p, v in zip(label.action.given, label.binding, strict=True)}
+        guards = [c for w in label.action.when for c in conjuncts(self.reading.read(w, bound))]
+        after: dict[int, Ground] = {}
+        passed = 0
+        for effect in label.action.then:
+            if effect.variable is NOW:
+                passed = int(self.reading.read(effect.value, bound).args[0])
+                continue
+            members = [bound]
+            if effect.every:
+                assert effect.at is not None
+                members = [{**bound, effect.at: value(i)}
+                           for i in self.instance.bounds.domain(effect.at)]  # fmt: skip
+            for at in members:
+                self._effect(effect.variable, effect.at, effect.where, effect.value, at, after)
+        if passed:
+            for slot, (variable, _) in enumerate(self.instance.slots):
+                if variable.sort is INSTANT:
+                    after[slot] = shifted(after.get(slot, place(slot)), passed,
+                                          self.instance.bounds.past)  # fmt: skip
+        changes = {slot: term for slot, term in after.items() if term != place(slot)}
+        return Rule(STEP, label.action.name, number, self._live(guards), changes)
+
+    def _effect(
+        self, variable: Variable, at: Expr | None, where: Expr, becomes: Expr,
+        bound: Mapping[Expr, Ground], after: dict[int, Ground],
+    ) -> None:  # fmt: skip
+        member = self.reading.read(at, bound).args[0] if at is not None else 0
+        slot = self.instance.place[variable.name, member]
+        after[slot] = choice(
+            self.reading.read(where, bound),
+            lambda: self.reading.read(becomes, bound),
+            lambda: after.get(slot, place(slot)),
+        )
+
+    @staticmethod
+    def _live(guards: Sequence[Ground]) -> tuple[Ground, ...]:
+        """The guards without those that are always so; NO alone if one never is."""
+        if any(guard == NO for guard in guards):
+            return (NO,)
+        return tuple(guard for guard in guards if not guard.known)
+
+    def _watches(
+        self, always: Sequence[Property], steps: Sequence[Property],
+        sometimes: Sequence[Property], rules: Sequence[Rule],
+    ) -> Iterator[Rule]:  # fmt: skip
+        """Properties as rules: broken ones, wanted sights, and how long a host outstays."""
+        for wanted, properties in ((False, always), (True, sometimes)):
+            for prop in properties:
+                term = self.reading.read(prop.term, {})
+                for case in disjuncts(term if wanted else denied(term)):
+                    yield Rule(WATCH, prop.name, -1, self._live(conjuncts(case)), {})
+        of_steps = [(p.name, denied(self.reading.read(p.term, {}))) for p in steps]
+        of_steps.append(("address moves", self.reading.read(moves, {})))
+        for name, broken in of_steps:
+            for rule in rules:
+                for case in disjuncts(self._before(broken, rule)):
+                    guards = self._live((*rule.guards, *conjuncts(case)))
+                    yield Rule(WATCH, name, rule.label, guards, {})
+        condition, measured = HOLDOVER_CASES
+        for i, j in itertools.product(range(self.instance.bounds.hosts),
+                                      range(self.instance.bounds.addresses)):  # fmt: skip
+            bound = {h: value(i), a: value(j)}
+            yield Rule(MEASURE, "holdover", -1,
+                       self._live(conjuncts(self.reading.read(condition, bound))), {},
+                       self.reading.read(measured, bound))  # fmt: skip
+
+    @staticmethod
+    def _before(term: Ground, rule: Rule) -> Ground:
+        """A statement about a step as one about the state that the rule is applied to."""
+
+        def earlier(leaf: Ground) -> Ground | None:
+            if leaf.op == "place" and leaf.args[0] < 0:
+                slot = ~leaf.args[0]
+                return rule.after.get(slot, place(slot))
+            return None
+
+        return replaced(term, earlier)
+
+    # Views ---------------------------------------------------------------------------------------
+
+    def _regrouped(self, term: Ground) -> Ground:
+        """The same term, what is about one component alone standing together."""
+        if term.op == "not" and term.args[0].op in ("and", "or"):
+            op = "or" if term.args[0].op == "and" else "and"
+            return self._regrouped(joined(op, [denied(arg) for arg in term.args[0].args]))
+        if term.op not in ("and", "or"):
+            return term
+        parts = (conjuncts if term.op == "and" else disjuncts)(term)
+        alone: dict[int, list[Ground]] = {}
+        together = []
+        for part in parts:
+            support = self.support(part)
+            if len(support) == 1:
+                alone.setdefault(min(support), []).append(part)
+            else:
+                together.append(self._regrouped(part))
+        return compound(term.op, [*(joined(term.op, g) for g in alone.values()), *together])
+
+    def _joint(
+        self, terms: Sequence[Ground], allowed: Mapping[int, Array], whole: int | None = None
+    ) -> Joint:
+        """The terms' values over the views of the components they are about.
+
+        `allowed` has the numbers of the values to look at; `whole` is a component that has each of
+        them as a view of its own.  The last dimension of `values` is that of the terms.
+        """
+        parts: dict[int, list[Ground]] = {} if whole is None else {whole: []}
+
+        def by(term: Ground) -> Ground | None:
+            support = self.support(term)
+            if len(support) != 1 or (number := min(support)) == whole:
+                return None
+            found = parts.setdefault(number, [])
+            if term not in found:
+                found.append(term)
+            return Ground("view", (number, found.index(term)), term.places)
+
+        split = [replaced(self._regrouped(term), by) for term in terms]
+        axes, columns = [], {}
+        for position, number in enumerate(sorted(parts)):
+            component, ids = self.components[number], allowed[number]
+            if number == whole:
+                values = component.kind.matrix[ids]
+                codes = np.arange(len(ids))
+            else:
+                seen = [np.broadcast_to(evaluate(t, self._columns(number, ids)), ids.shape)
+                        for t in parts[number]]  # fmt: skip
+                values, codes = np.unique(np.stack(seen, axis=1), axis=0, return_inverse=True)
+            views = np.zeros(len(component.kind), dtype=np.int64)
+            views[ids] = codes.ravel()
+            axes.append(Axis(number, views, len(values)))
+            columns[number] = (position, values)
+        shape = tuple(axis.size for axis in axes)
+        if np.prod([float(n) for n in shape]) > LARGEST:
+            raise TooLarge("a guard of the table depends on too many parts of the state at once")
+
+        def column(leaf: Ground) -> Array:
+            if leaf.op == "view":
+                number, item = leaf.args
+            else:
+                number = self.owner[leaf.args[0]]
+                item = self.components[number].slots.index(leaf.args[0])
+            position, values = columns[number]
+            line = [1] * len(shape)
+            line[position] = shape[position]
+            return values[:, item].reshape(line)
+
+        found = [np.broadcast_to(evaluate(t, column), shape) for t in split]
+        return Joint(tuple(axes), np.stack(found, axis=-1))
+
+    def _columns(self, number: int, ids: Array):  # type: ignore[no-untyped-def]
+        component = self.components[number]
+        return lambda leaf: component.kind.matrix[ids, component.slots.index(leaf.args[0])]
+
+    # Closure -------------------------------------------------------------------------------------
+
+    def _allowed(self, rule: Rule) -> tuple[dict[int, Array], list[Joint]] | None:
+        """For each component the values that the guards let through, and what they ask jointly."""
+        if NO in rule.guards:
+            return None
+        allowed = {c.number: np.arange(len(c.kind)) for c in self.components}
+        together = []
+        for guard in rule.guards:
+            support = self.support(guard)
+            if len(support) > 1:
+                together.append(guard)
+                continue
+            (number,) = support
+            ids = allowed[number]
+            kept = read(evaluate(guard, self._columns(number, ids)), rule)
+            allowed[number] = ids[np.broadcast_to(kept, ids.shape) == 1]
+            if not len(allowed[number]):
+                return None
+        joints = []
+        for guard in together:
+            joint = self._joint([guard], allowed)
+            values = read(joint.values[..., 0], rule) == 1
+            keep = []
+            for position, axis in enumerate(joint.axes):
+                others = tuple(i for i in range(values.ndim) if i != position)
+                possible = values.any(axis=others)
+                ids = allowed[axis.component]
+                allowed[axis.component] = ids[possible[axis.views[ids]]]
+                if not len(allowed[axis.component]):
+                    return None
+                # A guard that does not depend on this component once it may hold at all
+                usable = values.compress(possible, axis=position)
+                first = usable.take([0], axis=position)
+                if not (usable == first).all():
+                    keep.append(position)
+            if len(keep) > 1:
+                joints.append(Joint(joint.axes, values))
+        return allowed, joints
+
+    def _results(self, rule: Rule, allowed: Mapping[int, Array]) -> dict[int, tuple[Joint, Array]]:
+        """For each component that the rule changes: by what, and the values it takes."""
+        found = {}
+        for component in self.components:
+            changed = [s for s in component.slots if s in rule.after]
+            if not changed:
+                continue
+            terms = [rule.after.get(slot, place(slot)) for slot in component.slots]
+            joint = self._joint(terms, allowed, whole=component.number)
+            rows = read(joint.values.reshape(-1, len(component.slots)), rule)
+            found[component.number] = (joint, rows)
+        return found
+
+    def _close(self, rules: Sequence[Rule]) -> None:
+        """All values that the components may take."""
+        canonical = [rule for rule in rules if rule.form == STEP and self._first(rule)]
+        grown = True
+        while grown:
+            grown = False
+            for rule in canonical:
+                checked = self._allowed(rule)
+                if checked is None:
+                    continue
+                for number, (_, rows) in self._results(rule, checked[0]).items():
+                    grown |= self.components[number].kind.add(rows)
+            for kind in self.kinds.values():
+                grown |= self._permuted(kind)
+
+    def _first(self, rule: Rule) -> bool:
+        """Whether the rule's members are the first of their sorts: others are it, renamed."""
+        label = self.instance.labels[rule.label]
+        next_of: dict[Sort, int] = {}
+        for parameter, member in zip(label.action.given, label.binding, strict=True):
+            if parameter.sort.indexes:
+                highest = next_of.get(parameter.sort, 0)
+                if member > highest:
+                    return False
+                next_of[parameter.sort] = max(highest, member + 1)
+        return True
+
+    def _permuted(self, kind: Kind) -> bool:
+        """Add the values in which two members that are referred to have changed names."""
+        grown = False
+        for sort in (HOST, ADDRESS):
+            columns = [i for i, v in enumerate(kind.variables) if v.sort is sort]
+            for i in range(self.instance.bounds.size(sort) - 1 if columns else 0):
+                swap = np.arange(-1, self.instance.bounds.size(sort))
+                swap[[i + 1, i + 2]] = swap[[i + 2, i + 1]]
+                rows = kind.matrix.copy()
+                rows[:, columns] = swap[rows[:, columns] + 1]
+                grown |= kind.add(rows)
+        return grown
+
+    # Tables --------------------------------------------------------------------------------------
+
+    def _tabulate(self, rule: Rule) -> None:
+        checked = self._allowed(rule)
+        if checked is None:
+            return
+        allowed, joints = checked
+        self.rules.append(rule)
+        self.masks_of.append(allowed)
+        self.conditions.append(joints)
+        updates = {}
+        for number, (joint, rows) in self._results(rule, allowed).items():
+            after = self.components[number].kind.lookup(rows).reshape(joint.values.shape[:-1])
+            position = [axis.component for axis in joint.axes].index(number)
+            line = [1] * after.ndim
+            line[position] = -1
+            change = after - allowed[number].reshape(line)
+            updates[number] = Joint(joint.axes, change)
+        if rule.measured is not None:
+            joint = self._joint([rule.measured], allowed)
+            updates[-1] = Joint(joint.axes, joint.values[..., 0])
+        self.updates.append(updates)
+
+    @cached_property
+    def shifts(self) -> list[int]:
+        """Where each component begins in the word."""
+        widths = [component.kind.bits for component in self.components]
+        if sum(widths) > WORD:
+            raise TooLarge(f"a state takes {sum(widths)} bits, more than {WORD}")
+        return [sum(widths[:i]) for i in range(len(widths))]
+
+    def pack(self, state: State) -> int:
+        """A state as a word."""
+        items = np.array([UNSET if v is None else v for v in state], dtype=np.int64)
+        return sum(
+            int(c.kind.lookup(items[None, list(c.slots)])[0]) << shift
+            for c, shift in zip(self.components, self.shifts, strict=True)
+        )
+
+    def unpack(self, word: int) -> State:
+        """The state of a word."""
+        state: list[bool | int | None] = [None] * len(self.instance.slots)
+        for component, shift in zip(self.components, self.shifts, strict=True):
+            number = (word >> shift) & ((1 << component.kind.bits) - 1)
+            for slot, v in zip(component.slots, component.kind.matrix[number], strict=True):
+                kept = self.instance.initial[slot]
+                state[slot] = None if v == UNSET else bool(v) if isinstance(kept, bool) else int(v)
+        return tuple(state)
+
+
+def read(values: Array, rule: Rule) -> Array:
+    """The values; TypeError where the rule reads an instant that is not set."""
+    if (values == MISREAD).any():
+        raise TypeError(f"{rule.name}: an instant that is not set is compared or moved")
+    return values
+
+
+def shifted(term: Ground, passed: int, past: int) -> Ground:
+    """An instant after `passed` ticks; one that lies more than `past` back stays there."""
+    if term == value(UNSET):
+        return term
+    moved = compound("sub", (term, value(passed)))
+    clipped = compound("ite", (compound("lt", (moved, value(-past))), value(-past), moved))
+    return compound("ite", (compound("eq", (term, value(UNSET))), value(UNSET), clipped))
