@@ -20,18 +20,18 @@ import errno
 import hashlib
 import itertools
 import os
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from holdover.model import symmetry as symmetries
-from holdover.model.explore import Progress, Trace
+from holdover.model.explore import Found, Progress, Trace
 from holdover.model.finite import Instance, Label, State
 from holdover.model.ground import Array
 from holdover.model.journal import Journal
@@ -53,7 +53,7 @@ from holdover.model.kernel import (
 )
 from holdover.model.partition import BYTES, PIECE, NoRoom, Partition, pieces
 from holdover.model.properties import Property
-from holdover.model.symmetry import Symmetry
+from holdover.model.symmetry import Symmetry, renamings
 from holdover.model.tabulated import MEASURE, STEP, WATCH, Tabulated
 
 ROOM = 1 << 16
@@ -66,29 +66,12 @@ FORMAT = 1
 """Raised when the same arrays come to mean something else: checkpoints are of one format."""
 
 
-@dataclass
-class Found:
-    """What a search came to.  `stored` states stand for `states` of them (symmetry)."""
-
-    instance: Instance
-    states: int = 0
-    stored: int = 0
-    steps: int = 0
-    depth: int = 0
-    complete: bool = False
-    stopped_by: str = ""
-    violations: dict[str, Trace] = field(default_factory=dict)
-    witnessed: set[str] = field(default_factory=set)
-    fired: Counter[str] = field(default_factory=Counter)
-    worst: int | None = None
-
-
 @dataclass(frozen=True)
 class Task:
-    """What each worker of a search is given: an instance as arrays, and how states are renamed."""
+    """What each worker of a search is given: an instance as arrays, and its symmetry, if used."""
 
     program: Program
-    symmetry: Symmetry
+    symmetry: Symmetry | None
 
     @property
     def rules(self) -> int:
@@ -99,7 +82,7 @@ class Task:
     def key(self) -> str:
         """A hash of all that decides which state has which word and where it is put."""
         digest = hashlib.sha256(f"{FORMAT} {PARTITIONS}".encode())
-        for part in (*self.program, *self.symmetry):
+        for part in (*self.program, *(self.symmetry or ())):
             digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 
@@ -118,7 +101,10 @@ class Crew(Protocol):
         """Expand the states of the greatest depth; NoRoom if what they lead to cannot be kept."""
 
     def close_level(self) -> list[int]:
-        """The level has ended: how many states each partition has, all safely in its log."""
+        """The level has ended: how many states each partition has."""
+
+    def sync(self) -> None:
+        """Have all that was logged on the disk."""
 
     def look(self, depth: int, active: Array) -> Tally:
         """See what the active rules see in the states of a depth; none of them may be a step."""
@@ -151,14 +137,14 @@ def search(
     none; NotThisSearch if the directory has another search.
     """
     tabulated = Tabulated(instance, always, steps, sometimes)
-    task = Task(program(tabulated), (symmetries.full if symmetry else symmetries.none)(tabulated))
+    task = Task(program(tabulated), renamings(tabulated) if symmetry else None)
     journal = None if directory is None else Journal(directory, task.key, task.rules)
     try:
         crew = Threads(task, threads or len(os.sched_getaffinity(0)), memory, journal)
-        try:
+        with closing(crew):
             return Search(tabulated, task, crew, journal, progress).run()
-        finally:
-            crew.close()
+    except NoRoom:  # not even for empty tables
+        return Found(instance, stopped_by="memory")
     finally:
         if journal is not None:
             journal.close()
@@ -196,23 +182,20 @@ class Search:
             totals.append(sum(counts))
         if len(totals) == 1:
             self.crew.start(self.canonical(self.tabulated.instance.initial))
-            totals.append(self._commit(empty_tally(self.task.rules)))
+            totals.append(self._close(empty_tally(self.task.rules)))
         while totals[-1] > totals[-2]:
             depth = len(totals) - 2
-            try:
+            with self._stopping():
                 tally = self.crew.level(self.active | self.moves, self.progress)
-                totals.append(self._commit(tally))
-            except (NoRoom, OSError) as error:
-                if isinstance(error, OSError) and error.errno != errno.ENOSPC:
-                    raise
-                self.found.stopped_by = "memory" if isinstance(error, NoRoom) else "disk"
-                totals.append(sum(self.crew.close_level()))
-                for last in (depth, depth + 1):
-                    self._take(last, self.crew.look(last, self.active))
-                break
+            if self.found.stopped_by:
+                tally = self.crew.look(depth, self.active)
+            totals.append(self._close(tally))
             self._take(depth, tally)
             if self.progress is not None:
                 self.progress(depth + 1, totals[-1], totals[-1] - totals[-2])
+            if self.found.stopped_by:
+                self._take(depth + 1, self.crew.look(depth + 1, self.active))
+                break
         self.found.stored = totals[-1]
         self.found.depth = sum(a < b for a, b in itertools.pairwise(totals)) - 1
         self.found.complete = not self.found.stopped_by
@@ -221,10 +204,9 @@ class Search:
 
     def canonical(self, state: State) -> int:
         """The word that stands for a state."""
-        word = self.tabulated.pack(state)
-        if not self.task.symmetry.sizes[0]:
+        word, symmetry = self.tabulated.pack(state), self.task.symmetry
+        if symmetry is None:
             return word
-        symmetry = self.task.symmetry
         return int(canonical(symmetry, np.uint64(word), scratch_for(symmetry))[0])
 
     def _bits(self, chosen: Iterable[bool]) -> Array:
@@ -234,10 +216,25 @@ class Search:
                 bits[rule // 64] |= np.uint64(1) << np.uint64(rule % 64)
         return bits
 
-    def _commit(self, tally: Tally) -> int:
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """What ends in want of memory or disk ends the search."""
+        try:
+            yield
+        except NoRoom:
+            self.found.stopped_by = "memory"
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            self.found.stopped_by = "disk"
+
+    def _close(self, tally: Tally) -> int:
+        """End a level, and commit it if it is whole; how many states there are."""
         counts = self.crew.close_level()
-        if self.journal is not None:
-            self.journal.commit(counts, tally)
+        if self.journal is not None and not self.found.stopped_by:
+            with self._stopping():
+                self.crew.sync()
+                self.journal.commit(counts, tally)
         return sum(counts)
 
     def _take(self, depth: int, tally: Tally) -> None:
@@ -377,20 +374,30 @@ class Threads:
         self.memory = memory - room * buffer
         self.workers = [Worker(task, room) for _ in range(threads)]
         self.pool = ThreadPoolExecutor(threads)
-        self.durable = journal is not None
-        self.partitions = [
-            Partition(None if journal is None else journal.directory / f"{number:02d}.states",
-                      [0, *(counts[number] for counts, _ in journal.levels)] if journal else (0,))
-            for number in range(PARTITIONS)
-        ]  # fmt: skip
-        for partition in self.partitions:
+        self.partitions: list[Partition] = []
+        try:
+            self._open(journal)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, journal: Journal | None) -> None:
+        for number in range(PARTITIONS):
+            if journal is None:
+                partition = Partition()
+            else:
+                log = journal.directory / f"{number:02d}.states"
+                partition = Partition(log, [0, *(counts[number] for counts, _ in journal.levels)])
+            self.partitions.append(partition)
             self._make_room(partition, partition.needed(0))
             partition.rebuild(self.workers[0].fresh)
 
     def start(self, word: int) -> None:
         """Put the initial state in."""
-        partition = self.partitions[self.task.partition_of(word)]
-        partition.put([np.array([word], dtype=np.uint64)], self.workers[0].fresh)
+        arrived: list[list[Array]] = [[] for _ in self.partitions]
+        arrived[self.task.partition_of(word)] = [np.array([word], dtype=np.uint64)]
+        self._spread(arrived)
+        self._settle()
 
     def level(self, active: Array, progress: Progress | None) -> Tally:
         """Expand the states of the greatest depth."""
@@ -407,17 +414,19 @@ class Threads:
             if progress is not None:
                 progress(depth, sum(p.count for p in self.partitions),
                          sum(count for _, _, count in waiting.left))  # fmt: skip
-        for partition in self.partitions:
-            partition.settle(partial(self._make_room, partition), self.workers[0].fresh)
+        self._settle()
         return added(worker.tally for worker in self.workers)
 
     def close_level(self) -> list[int]:
         """The level has ended."""
         for partition in self.partitions:
-            if self.durable:
-                partition.log.sync()
             partition.close_level()
         return [partition.count for partition in self.partitions]
+
+    def sync(self) -> None:
+        """Have all that was logged on the disk."""
+        for partition in self.partitions:
+            partition.log.sync()
 
     def look(self, depth: int, active: Array) -> Tally:
         """See what the active rules see in the states of a depth."""
@@ -478,11 +487,16 @@ class Threads:
 
         self._together(store)
 
+    def _settle(self) -> None:
+        """Put in what waits for partitions whose tables are on disk."""
+        for partition in self.partitions:
+            partition.settle(partial(self._make_room, partition), self.workers[0].fresh)
+
     def _make_room(self, partition: Partition, size: int) -> None:
         """Have `size` bytes for a partition, spilling others; NoRoom where that does not do."""
         others = [p for p in self.partitions if p is not partition]
         while sum(p.held for p in others) + size > self.memory:
-            largest = max(others, key=lambda p: p.held)
-            if not largest.held:
+            largest = max(others, key=lambda p: p.held, default=partition)
+            if not largest.held or largest is partition:
                 raise NoRoom
             largest.spill()

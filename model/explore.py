@@ -3,40 +3,18 @@
 Theory of operation.  States are tuples, numbered in the order in which they are found; for each the
 state it was found from and the edge are kept, so the path to the first violation is a shortest one.
 What was cut off says so (`complete` is False) and is never called explored.
-
-Graphs are built afterwards.  `steps_of` lists every step between the states, in three flat arrays of
-numbers; they take the successor function once more, and 24 B a step.  Whether a client
-always recovers is read off these arrays.
-
-The questions that networkx answers take its dictionaries: which steps no collision can do without,
-which small set of situations every collision passes through.  Steps between the same two nodes are
-merged as numbers, and all edges with the same actions share one attribute dictionary, because one
-per edge is most of what a graph costs.  A graph of every state still costs 1 kB a state,
-so `quotient` builds it over a *view* of states; paths of the model are paths of the quotient, so
-what every path of the quotient passes through, every run passes through.
 """
 
 from __future__ import annotations
 
-import gc
 from array import array
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
-
-import networkx as nx
-import numpy as np
-import numpy.typing as npt
 
 from holdover.model.finite import Instance, Label, State
 from holdover.model.properties import HOLDOVER_CASES, Property, moves
 from holdover.model.words import ADDRESS, HOST, a, h
-
-V = TypeVar("V", bound=Hashable)
-
-Numbers = npt.NDArray[np.int64]
 
 Progress = Callable[[int, int, int], None]
 """Called with depth, distinct states so far, and states still to be expanded."""
@@ -52,6 +30,23 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+@dataclass
+class Found:
+    """What a search came to.  `stored` states stand for `states` of them (symmetry)."""
+
+    instance: Instance
+    states: int = 0
+    stored: int = 0
+    steps: int = 0
+    depth: int = 0
+    complete: bool = False
+    stopped_by: str = ""
+    violations: dict[str, Trace] = field(default_factory=dict)
+    witnessed: set[str] = field(default_factory=set)
+    fired: Counter[str] = field(default_factory=Counter)
+    worst: int | None = None
 
 
 @dataclass
@@ -179,163 +174,3 @@ def _extended(seen: Exploration, number: int, edge: int, following: State) -> Tr
     trace = seen.trace(number)
     label = seen.instance.labels[edge]
     return Trace(seen.instance, (*trace.labels, label), (*trace.states, following))
-
-
-# Graphs ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Every step between two states seen: step `k` leads from `sources[k]` to `targets[k]`.
-
-    It is one of the row `names[actions[k]]`.
-    """
-
-    sources: Numbers
-    targets: Numbers
-    actions: Numbers
-    names: tuple[str, ...]
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """No cyclic garbage collection meanwhile: what is built here is kept, and large to traverse."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def steps_of(seen: Exploration) -> Steps:
-    """The steps in the order of the search; those to states beyond a cut-off are left out."""
-    sources, targets, edges = array("q"), array("q"), array("q")
-    number_of, successors = seen.index.get, seen.instance.successors
-    with uncollected():
-        for number, state in enumerate(seen.states):
-            for edge, following in successors(state):
-                target = number_of(following)
-                if target is not None:
-                    sources.append(number)
-                    targets.append(target)
-                    edges.append(edge)
-    rows = [label.action.name for label in seen.instance.labels]
-    names = tuple(dict.fromkeys(rows))
-    action_of = np.array([names.index(row) for row in rows], dtype=np.int64)
-    return Steps(np.asarray(sources), np.asarray(targets), action_of[np.asarray(edges)], names)
-
-
-def graph(seen: Exploration) -> nx.DiGraph[int]:
-    """Every state as a numbered node and every step as an edge with its action's name.
-
-    Two steps between the same states become one edge; its `actions` names both.
-    """
-    return quotient(seen, lambda number, state: number)
-
-
-def quotient(seen: Exploration, view: Callable[[int, State], V]) -> nx.DiGraph[V]:
-    """The graph over views of states; only edges between different views.
-
-    The attributes of an edge are to be read only: other edges share them.
-    """
-    taken = steps_of(seen)
-    with uncollected():
-        numbers: dict[V, int] = {}
-        views = (view(number, state) for number, state in enumerate(seen.states))
-        node_of = np.array([numbers.setdefault(one, len(numbers)) for one in views], dtype=np.int64)
-        nodes = list(numbers)
-        result: nx.DiGraph[V] = nx.DiGraph()
-        result.add_nodes_from(nodes)
-        sources, targets, sets = _merged(taken, node_of, len(nodes))
-        for actions in np.unique(sets).tolist():
-            names = frozenset(name for i, name in enumerate(taken.names) if actions >> i & 1)
-            shared = {"actions": names}
-            # networkx's hook for where the attributes of a new edge are kept
-            result.edge_attr_dict_factory = lambda shared=shared: shared  # type: ignore[method-assign]
-            chosen = sets == actions
-            result.add_edges_from(
-                (nodes[u], nodes[v])
-                for u, v in zip(sources[chosen].tolist(), targets[chosen].tolist(), strict=True)
-            )
-        vars(result).pop("edge_attr_dict_factory", None)  # edges added later have their own
-    return result
-
-
-def _merged(taken: Steps, node_of: Numbers, count: int) -> tuple[Numbers, Numbers, Numbers]:
-    """The steps as edges between nodes, without loops: sources, targets, and sets of actions.
-
-    A set is a number with a bit for each action; a table of more than 63 rows overflows here.
-    """
-    sources, targets = node_of[taken.sources], node_of[taken.targets]
-    between = sources != targets
-    ends, edge_of = np.unique((sources * count + targets)[between], return_inverse=True)
-    bits = np.array([1 << i for i in range(len(taken.names))], dtype=np.int64)
-    sets = np.zeros(len(ends), dtype=np.int64)
-    np.bitwise_or.at(sets, edge_of, bits[taken.actions[between]])
-    return ends // count, ends % count, sets
-
-
-def unavoidable(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> list[str]:
-    """The actions without which no goal is reached: each a one-element cut."""
-    targets = set(goals)
-    names = sorted({name for _, _, data in result.edges(data=True) for name in data["actions"]})
-
-    def reached_without(name: str) -> set[V]:
-        kept = nx.subgraph_view(
-            result, filter_edge=lambda u, v: bool(result[u][v]["actions"] != {name})
-        )
-        return {start} | nx.descendants(kept, start)
-
-    return [name for name in names if not targets & reached_without(name)]
-
-
-def _joined(result: nx.DiGraph[V], goals: Iterable[V]) -> tuple[nx.DiGraph[Any], Hashable]:
-    """The graph with one more node that exactly the goals lead to, and that node."""
-    joined: nx.DiGraph[Any] = result.copy()
-    sink = ("goal",)
-    joined.add_edges_from((goal, sink) for goal in set(goals))
-    return joined, sink
-
-
-def dominators(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> list[V]:
-    """The views that every path from the start to any goal passes through, in order."""
-    joined, sink = _joined(result, goals)
-    above = nx.immediate_dominators(joined, start)
-    chain: list[V] = []
-    node = sink
-    while node != start:
-        node = above[node]
-        chain.append(node)
-    return list(reversed(chain))
-
-
-def smallest_cut(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> set[V]:
-    """A smallest set of views that every path to a goal passes through."""
-    joined, sink = _joined(result, goals)
-    return set(nx.minimum_node_cut(joined, start, sink))
-
-
-def never_reaches(
-    seen: Exploration,
-    taken: Steps,
-    goal: Callable[[State], bool],
-    without: Iterable[str],
-) -> int | None:
-    """A state from which `goal` never comes about, or None: *eventually goal*, from everywhere.
-
-    Fairness: once the actions in `without` (the faults) happen no more, every other action that is
-    possible again and again does happen.  A run then ends in a component that it cannot leave and
-    visits all of it, so the goal comes about from everywhere iff each such component has a goal
-    state; that is, iff from each state some steps that are no faults lead to a goal state.
-    """
-    faults = set(without)
-    fair = np.array([name not in faults for name in taken.names])[taken.actions]
-    sources, targets = taken.sources[fair], taken.targets[fair]
-    reaching = np.array([goal(state) for state in seen.states], dtype=bool)
-    while (before := sources[reaching[targets]]).size:
-        reaching[before] = True
-        undecided = ~reaching[sources]
-        sources, targets = sources[undecided], targets[undecided]
-    return None if reaching.all() else int(np.argmin(reaching))

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from holdover.model.kernel import LEAST_VALUE, NOTHING, Tally, empty_tally
+from holdover.model.profile import BadInput
 
 NAME = "journal.jsonl"
 
 
-class NotThisSearch(ValueError):  # noqa: N818 -- the directory is not right
+class NotThisSearch(BadInput):
     """The directory cannot be used for this search; the message says why."""
 
 
@@ -38,12 +39,19 @@ class Journal:
             self._file = (directory / NAME).open("a+b")
         except OSError as error:
             raise NotThisSearch(f"{directory}: {error.strerror}") from error
+        self.directory, self.rules = directory, rules
+        self.levels: list[tuple[list[int], Tally]] = []
+        try:
+            self._read(directory, key)
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self, directory: Path, key: str) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise NotThisSearch(f"{directory}: another search is writing there") from None
-        self.directory, self.rules = directory, rules
-        self.levels: list[tuple[list[int], Tally]] = []
         self._file.seek(0)
         whole = 0
         lines = self._file.read().splitlines(keepends=True)

@@ -189,11 +189,11 @@ def scratch_for(s):
 
 @jit
 def canonical(s, state, scratch):
-    """The least state that renamings make of this one, and how many different ones they make.
+    """The state that stands for all that renamings make of this one, and how many those are.
 
     Addresses are renamed in every way.  Hosts are then sorted by what tells them apart - their own
     value, the addresses they own, their datagrams - and after them the datagrams: of hosts that tie
-    in all of this, each order gives the same state.
+    in all of this, each order gives the same state.  The least of these words is the one.
     """
     hosts, addresses, messages = s.sizes
     value, key, order, rank, placed, mail = scratch
@@ -309,15 +309,18 @@ def expand(p, s, states, begin, out, counts, tally, seen, active):
     rules = len(p.form)
     value = np.empty(len(p.shift), dtype=np.int64)
     bits = np.empty(len(active), dtype=np.uint64)
-    reduces = s.sizes[0] > 0
-    scratch = scratch_for(s)
+    if s is not None:  # numba compiles nothing of it where there is no symmetry
+        scratch = scratch_for(s)
     weight = 1
-    most = counts.max()
+    most = 0  # `max` and the like of numba take as long to compile as all the rest
+    for part in range(parts):
+        if counts[part] > most:
+            most = counts[part]
     for number in range(begin, len(states)):
         if most + rules > room:
             return number
         state = states[number]
-        if reduces:
+        if s is not None:
             weight = canonical(s, state, scratch)[1]
         tally.covered[0] += weight
         bits[:] = active
@@ -332,7 +335,7 @@ def expand(p, s, states, begin, out, counts, tally, seen, active):
                 tally.fired[rule] += weight
                 if p.form[rule] == STEP:
                     following = state + change(p, value, rule)
-                    if reduces:
+                    if s is not None:
                         following = canonical(s, following, scratch)[0]
                     spread = mixed(following)
                     place = spread & np.uint64(SEEN - 1)
@@ -341,11 +344,15 @@ def expand(p, s, states, begin, out, counts, tally, seen, active):
                         part = np.int64(spread >> np.uint64(16)) & (parts - 1)
                         out[part, counts[part]] = following
                         counts[part] += 1
-                        most = max(most, counts[part])
+                        if counts[part] > most:
+                            most = counts[part]
                 elif p.form[rule] == WATCH:
-                    tally.example[rule] = min(tally.example[rule], state)
+                    if state < tally.example[rule]:
+                        tally.example[rule] = state
                 else:
-                    tally.largest[rule] = max(tally.largest[rule], np.int64(change(p, value, rule)))
+                    measured = np.int64(change(p, value, rule))
+                    if measured > tally.largest[rule]:
+                        tally.largest[rule] = measured
     return len(states)
 
 
@@ -354,8 +361,8 @@ def lead_to(p, s, states, goals, found, active):
     """For each goal the least of the states that a step leads from to it, into `found`."""
     value = np.empty(len(p.shift), dtype=np.int64)
     bits = np.empty(len(active), dtype=np.uint64)
-    reduces = s.sizes[0] > 0
-    scratch = scratch_for(s)
+    if s is not None:  # numba compiles nothing of it where there is no symmetry
+        scratch = scratch_for(s)
     for number in range(len(states)):
         state = states[number]
         bits[:] = active
@@ -368,11 +375,11 @@ def lead_to(p, s, states, goals, found, active):
                 if p.form[rule] != STEP or not holds(p, value, rule):
                     continue
                 following = state + change(p, value, rule)
-                if reduces:
+                if s is not None:
                     following = canonical(s, following, scratch)[0]
                 for goal in range(len(goals)):
-                    if following == goals[goal]:
-                        found[goal] = min(found[goal], state)
+                    if following == goals[goal] and state < found[goal]:
+                        found[goal] = state
 
 
 @jit

@@ -18,7 +18,7 @@ from fractions import Fraction
 from importlib import resources
 
 from holdover.model.client import leased
-from holdover.model.explore import Exploration, Progress, explore, never_reaches, steps_of
+from holdover.model.explore import Exploration, Progress, explore
 from holdover.model.expr import Expr, exists, forall
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.profile import Environment, in_ticks, load
@@ -119,6 +119,8 @@ def lasting(found: Exploration, names: Sequence[str]) -> tuple[str, ...]:
     """Which of these come about eventually, from every state."""
     if not names or not found.complete:
         return ()
+    from holdover.model.graphs import never_reaches, steps_of  # numpy: see reference/interrupt.py
+
     taken = steps_of(found)
     goals = {name: found.instance.predicate(EVENTUALLY[name]) for name in names}
     return tuple(

@@ -22,6 +22,7 @@ import numpy as np
 
 from holdover.model.ground import Array
 from holdover.model.kernel import insert, move
+from holdover.model.profile import BadInput
 
 FULL = 0.8
 """A table fuller than this is enlarged: probing gets slow."""
@@ -29,7 +30,7 @@ FULL = 0.8
 GROWTH = 1.6
 """By how much."""
 
-LEAST = 1 << 12
+LEAST = 1 << 8
 """Places of the first table."""
 
 PIECE = 1 << 17
@@ -102,7 +103,9 @@ class Partition:
     def __init__(self, log: Path | None = None, levels: Sequence[int] = (0,)):
         self.log = WordFile(log)
         if self.log.count < levels[-1]:
-            raise OSError(f"{log}: has {self.log.count} states; the journal says {levels[-1]}")
+            self.log.close()
+            raise BadInput(f"{log}: has {self.log.count} states; the journal says {levels[-1]}. "
+                           "Take another directory")  # fmt: skip
         self.log.truncate(levels[-1])
         self.levels = list(levels)
         self.table: Array = np.zeros(0, dtype=np.uint64)
@@ -165,6 +168,7 @@ class Partition:
 
         `fresh` is memory for as many words as the longest of them has.
         """
+        assert len(self.table) == self._size, "the table is on disk"
         for states in arrived:
             self.log.append(fresh[: insert(self.table, states, fresh)])
 

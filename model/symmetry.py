@@ -3,9 +3,10 @@
 Theory of operation.  No term of the table names a member: hosts, addresses and datagrams are only
 ever compared with each other or quantified over.  So a renaming turns runs into runs, keeps every
 property true or false, and it is enough to look at one state of each *orbit*, the states that
-renamings make of one another: the canonical one, the least word among them.  How many states an
-orbit has is known from how many renamings leave its canonical state alone, so the search still
-counts the states and steps of the whole, and the tests compare them with the unreduced search.
+renamings make of one another: the canonical one (`kernel.canonical`: hosts and datagrams sorted,
+and of the ways to name the addresses the one that gives the least word).  How many states an orbit
+has is known from how many renamings leave its canonical state alone, so the search still counts
+the states and steps of the whole, and the tests compare them with the unreduced search.
 
 What it rests on is looked at here, not believed: the initial state must have no names in it,
 no term of the table or of a property may name a member, no value of a host may refer to a host, no
@@ -35,7 +36,7 @@ class NotSymmetric(ValueError):  # noqa: N818 -- the instance is not
 
 
 class Symmetry(NamedTuple):
-    """Renamings as arrays; `sizes` of 0 hosts mean that nothing is renamed.
+    """Renamings as arrays; `sizes` are how many hosts, addresses and datagrams there are.
 
     A component's place in the word is `shift` and `low`; `rest` masks what belongs to no member.
     `placed[r, j]` is where renaming `r` puts address `j`; `host[r, value]` and `message[r, value]`
@@ -62,19 +63,37 @@ class Symmetry(NamedTuple):
     renamings: int
 
 
-def none(tabulated: Tabulated) -> Symmetry:
-    """No renaming: every state stands for itself."""
-    return _arrays(tabulated, [])._replace(sizes=(0, 0, 0), renamings=1)
-
-
-def full(tabulated: Tabulated) -> Symmetry:
+def renamings(tabulated: Tabulated) -> Symmetry:
     """Every renaming of hosts, addresses and datagrams; NotSymmetric where names matter."""
     _check(tabulated)
     bounds = tabulated.instance.bounds
-    found = _arrays(tabulated, list(itertools.permutations(range(bounds.addresses))))
-    if tabulated.kinds[HOST].bits + int(found.key_shift) > 64:
+    hosts, addresses, messages = (tabulated.kinds[sort] for sort in (HOST, ADDRESS, MESSAGE))
+    orders = list(itertools.permutations(range(bounds.addresses)))
+    names = [np.array([NONE, *order]) for order in orders]
+    bare_rows = messages.matrix.copy()
+    bare_rows[:, _referring(messages, HOST)] = NONE
+    bare = np.unique(bare_rows, axis=0, return_inverse=True)[1].ravel()
+    bare_bits = int(bare.max() + 1).bit_length()
+    key_shift = bounds.addresses + bare_bits * bounds.messages
+    if hosts.bits + key_shift > 64:
         raise NotSymmetric("too much tells hosts apart: their order takes more than 64 bits")
-    return found
+    members = bounds.hosts + bounds.addresses + bounds.messages
+    shifts = tabulated.shifts[:members]
+    low = [(1 << c.kind.bits) - 1 for c in tabulated.components[:members]]
+    taken = sum(mask << shift for mask, shift in zip(low, shifts, strict=True))
+    owner, owned_by = _belonging(addresses, bounds.hosts)
+    client, sent_by = _belonging(messages, bounds.hosts)
+    return Symmetry(
+        (bounds.hosts, bounds.addresses, bounds.messages),
+        np.array(shifts, dtype=np.uint64), np.array(low, dtype=np.uint64),
+        np.uint64(((1 << WORD) - 1) & ~taken),
+        np.array(orders, dtype=np.int64),
+        np.array([_renamed(hosts, ADDRESS, n) for n in names], dtype=np.int64),
+        np.array([_renamed(messages, ADDRESS, n) for n in names], dtype=np.int64),
+        owner, owned_by, client, sent_by, bare,
+        np.uint64(bare_bits), np.uint64(key_shift), np.uint64(1 << (bare_bits * bounds.messages)),
+        factorial(bounds.hosts) * factorial(bounds.addresses) * factorial(bounds.messages),
+    )  # fmt: skip
 
 
 def _check(tabulated: Tabulated) -> None:
@@ -125,36 +144,6 @@ def _renamed(kind: Kind, to: object, names: Array) -> Array:
     columns = _referring(kind, to)
     rows[:, columns] = names[rows[:, columns] + 1]
     return kind.lookup(rows)
-
-
-def _arrays(tabulated: Tabulated, orders: list[tuple[int, ...]]) -> Symmetry:
-    bounds = tabulated.instance.bounds
-    hosts, addresses, messages = (tabulated.kinds[sort] for sort in (HOST, ADDRESS, MESSAGE))
-    members = bounds.hosts + bounds.addresses + bounds.messages
-    names = [np.array([NONE, *order]) for order in orders]
-    bare_rows = messages.matrix.copy()
-    bare_rows[:, _referring(messages, HOST)] = NONE
-    bare = np.unique(bare_rows, axis=0, return_inverse=True)[1].ravel()
-    bare_bits = int(bare.max() + 1).bit_length()
-    low = [(1 << c.kind.bits) - 1 for c in tabulated.components[:members]]
-    taken = sum(m << s for m, s in zip(low, tabulated.shifts, strict=False))
-    owner, owned_by = _belonging(addresses, bounds.hosts)
-    client, sent_by = _belonging(messages, bounds.hosts)
-
-    def table(kind: Kind) -> Array:
-        rows = [_renamed(kind, ADDRESS, n) for n in names]
-        return np.array(rows, dtype=np.int64).reshape(len(names), len(kind))
-
-    return Symmetry(
-        (bounds.hosts, bounds.addresses, bounds.messages),
-        np.array(tabulated.shifts[:members], dtype=np.uint64), np.array(low, dtype=np.uint64),
-        np.uint64(((1 << WORD) - 1) & ~taken),
-        np.array(orders, dtype=np.int64).reshape(len(orders), bounds.addresses),
-        table(hosts), table(messages), owner, owned_by, client, sent_by, bare,
-        np.uint64(bare_bits), np.uint64(bounds.addresses + bare_bits * bounds.messages),
-        np.uint64(1 << (bare_bits * bounds.messages)),
-        factorial(bounds.hosts) * factorial(bounds.addresses) * factorial(bounds.messages),
-    )  # fmt: skip
 
 
 def _belonging(kind: Kind, hosts: int) -> tuple[Array, Array]:

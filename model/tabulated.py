@@ -159,8 +159,8 @@ class Tabulated:
         self.owner: dict[int, int] = {}
         self._split()
         rules = [self._rule(number) for number in range(len(instance.labels))]
-        rules += self._watches(always, steps, sometimes, tuple(rules))
         self._close(rules)
+        rules += self._watches(rules.copy())
         self.rules: list[Rule] = []
         self.masks_of: list[dict[int, Array]] = []
         self.conditions: list[list[Joint]] = []
@@ -235,23 +235,17 @@ class Tabulated:
             return (NO,)
         return tuple(guard for guard in guards if not guard.known)
 
-    def _watches(
-        self, always: Sequence[Property], steps: Sequence[Property],
-        sometimes: Sequence[Property], rules: Sequence[Rule],
-    ) -> Iterator[Rule]:  # fmt: skip
+    def _watches(self, rules: Sequence[Rule]) -> Iterator[Rule]:
         """Properties as rules: broken ones, wanted sights, and how long a host outstays."""
-        for wanted, properties in ((False, always), (True, sometimes)):
+        for wanted, properties in ((False, self.always), (True, self.sometimes)):
             for prop in properties:
                 term = self.reading.read(prop.term, {})
                 for case in disjuncts(term if wanted else denied(term)):
                     yield Rule(WATCH, prop.name, -1, self._live(conjuncts(case)), {})
-        of_steps = [(p.name, denied(self.reading.read(p.term, {}))) for p in steps]
+        of_steps = [(p.name, denied(self.reading.read(p.term, {}))) for p in self.steps]
         of_steps.append(("address moves", self.reading.read(moves, {})))
-        for name, broken in of_steps:
-            for rule in rules:
-                for case in disjuncts(self._before(broken, rule)):
-                    guards = self._live((*rule.guards, *conjuncts(case)))
-                    yield Rule(WATCH, name, rule.label, guards, {})
+        for name, seen in of_steps:
+            yield from self._step_watches(name, seen, rules)
         condition, measured = HOLDOVER_CASES
         for i, j in itertools.product(range(self.instance.bounds.hosts),
                                       range(self.instance.bounds.addresses)):  # fmt: skip
@@ -259,6 +253,22 @@ class Tabulated:
             yield Rule(MEASURE, "holdover", -1,
                        self._live(conjuncts(self.reading.read(condition, bound))), {},
                        self.reading.read(measured, bound))  # fmt: skip
+
+    def _step_watches(self, name: str, seen: Ground, rules: Sequence[Rule]) -> Iterator[Rule]:
+        """What is to be seen of a step, for each rule that may take it."""
+        later = sorted(~p for p in seen.places if p < 0)
+        alike: dict[tuple[Ground, ...], list[Rule]] = {}
+        for rule in rules:
+            alike.setdefault(tuple(rule.after.get(p, place(p)) for p in later), []).append(rule)
+        for same in alike.values():
+            for case in disjuncts(self._before(seen, same[0])):
+                asked = self._live(conjuncts(case))
+                # Most rules leave alone what the property is about; no state has such a case.
+                if self._allowed(Rule(WATCH, name, -1, asked, {})) is None:
+                    continue
+                for rule in same:
+                    guards = self._live((*rule.guards, *asked))
+                    yield Rule(WATCH, name, rule.label, guards, {})
 
     @staticmethod
     def _before(term: Ground, rule: Rule) -> Ground:

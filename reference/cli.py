@@ -36,7 +36,7 @@ from holdover.reference import export as export_
 from holdover.reference import interrupt, show
 from holdover.reference.conformance import conformance
 from holdover.reference.progress import Progress
-from holdover.reference.search import Search, check_graph_file, write_graph
+from holdover.reference.search import Search, check_graph_file, found_by, outcome, write_graph
 
 EXIT: dict[Outcome, int] = {"holds": 0, "violated": 1, "unknown": 3}
 INTERRUPTED = 130
@@ -365,26 +365,46 @@ def small_network(profile: str, given: dict[str, Any]) -> Search:
 @click.argument("profile")
 @instance_options
 @memory_option
-@click.option("--graph", type=click.Path(dir_okay=False, path_type=Path),
-              help="Write the state graph: FILE.graphml, .dot or .svg.")  # fmt: skip
+@click.option("--graph", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the state graph: .graphml, .dot or .svg.  Implies --plain.")  # fmt: skip
+@click.option("--plain", is_flag=True, help="Search with the explorer: slower, and shares nothing "
+              "with the engine but the lease table.")  # fmt: skip
+@click.option("--symmetry/--no-symmetry", default=True, show_default=True,
+              help="Store one state of those that differ in the names of hosts, addresses and "
+              "datagrams only; all are counted.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1, 256), help="[default: as many as processors]")
+@click.option("--checkpoint", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Keep the search there, and go on with it if it is there.")  # fmt: skip
 @json_option
 def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> int:
     """Search every state of a small network.
 
-    Breadth first, so each run shown is a shortest one.  The search stays within --memory; what it
-    did not see by then it calls unknown.  The exit status tells whether two hosts were seen to
-    hold one address.
+    Breadth first, so each run shown is a shortest one.  What does not fit into --memory goes to
+    disk; what was not seen in the end is called unknown.  The exit status tells whether two hosts
+    were seen to hold one address.
     """
     search = small_network(profile, given)
     if graph is not None:
+        search = replace(search, plain=True)
         check_graph_file(graph)
-    search.refuse_hopeless()
+    if search.plain:
+        search = replace(search, symmetry=False)
+        if search.checkpoint is not None or search.threads is not None:
+            raise BadInput("--checkpoint and --threads are the engine's: not with --plain, --graph")
     with Progress(search.profile.name) as progress:
-        seen = search.run(progress.search)
+        progress.say(f"{search.profile.name}: estimating")
+        estimate = search.estimate()
+        search.refuse_hopeless(estimate)
+        progress.expect(estimate, estimate * search.bytes_each)
+        if graph is not None:
+            explored = search.explored(progress.search)
+            seen = found_by(explored)
+        else:
+            seen = search.run(progress.search, lambda text: click.echo(text, err=True))
     show.exploration(search, seen, as_json)
     if graph is not None:
-        write_graph(seen, graph, search.memory)
-    return EXIT[search.outcome(seen)]
+        write_graph(explored, graph, search.memory)
+    return EXIT[outcome(seen)]
 
 
 # export ------------------------------------------------------------------------------------------
@@ -421,17 +441,18 @@ def export(
         click.echo(f"{written} obligations in {folder}", err=True)
         return
     if form in ("dot", "graphml"):
+        search = replace(search, plain=True, symmetry=False)
         path = output_for(form, output)
         if path.suffix != f".{form}":
             raise BadInput(f"--output {path}: the name must end in .{form}")
-        search.refuse_hopeless()
+        search.refuse_hopeless(search.estimate())
         with Progress(search.profile.name) as progress:
             export_.graph(search, path, progress.search)
         return
     if form == "tla" and output is not None and output.name != f"{export_.NAME}.tla":
         raise BadInput(f"--output {output}: TLA+ wants the file to be named {export_.NAME}.tla")
     if form == "itf":
-        search.refuse_hopeless()
+        search.refuse_hopeless(search.estimate())
     with Progress(search.profile.name) as progress:
         files = export_.WRITERS[form](search, check, progress.search)
     if output is None:

@@ -3,9 +3,10 @@
 An exception would not do.  Raised while an object of a solver is being destroyed it is swallowed;
 in the midst of a long check it comes when the check is over; and Z3 takes the signal for itself and
 answers *unknown*, which would then be reported as a verdict.  So both signals are blocked in every
-thread but one that waits for them.
+thread but one that waits for them.  A thread that is older than that is not, so nothing may start
+one while modules are imported; numpy does, and is imported by those functions that need it.
 
-What it does not know: a signal in the first third of a second, while modules are imported.
+What it does not know: a signal in the first half second, while modules are imported.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ class Progress:
 
     def __init__(self, what: str):
         self.what = what
+        self.expected = ""
         self.status: Status | None = None
 
     def __enter__(self) -> Progress:
@@ -39,7 +40,14 @@ class Progress:
 
     def search(self, depth: int, states: int, frontier: int) -> None:
         """How far a search is."""
-        self.say(f"{self.what}: depth {depth}, {states:,} states, {frontier:,} to expand")
+        self.say(f"{self.what}: depth {depth}, {states:,} states, {frontier:,} to expand"
+                 + self.expected)  # fmt: skip
+
+    def expect(self, states: float, size: float) -> None:
+        """About how many states are to be stored, in how many bytes; 0 where nobody knows."""
+        if states:
+            self.expected = f"; about {states:.0e} to store, {size / 2**20:,.0f} MiB"
+            self.say(f"{self.what}: tabulating{self.expected}")
 
     def count(self, done: int, of: int, message: str) -> None:
         """How many of many are done."""

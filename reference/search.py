@@ -1,10 +1,16 @@
-"""`holdover explore`: an instance chosen on the command line, its search, its graph as a file."""
+"""`holdover explore`: an instance chosen on the command line, its search, its graph as a file.
+
+The engine searches; the explorer does where a graph is wanted, or a second opinion, or where an
+instance has no tables.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +18,7 @@ from pathlib import Path
 import graphviz
 import networkx as nx
 
-from holdover.model.explore import Exploration, Progress, bytes_per_state, explore, graph
+from holdover.model.explore import Exploration, Found, Progress, bytes_per_state, explore
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.profile import BadInput, Environment, Profile, in_ticks
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
@@ -34,7 +40,14 @@ HOPELESS = 100
 """Searches that would need this many times the memory allowed are refused beforehand."""
 
 SAMPLE = 50_000
-"""States that a sample for an estimate sees at most."""
+"""States that a sample for an estimate stores at most."""
+
+STORED = 17
+"""Bytes of memory that the engine takes for a state at most: 8 in a table of which at least half is
+in use, but for its least size (`partition.py`)."""
+
+EASY = 5
+"""Up to so many hosts, addresses and datagrams together, looking costs no more than estimating."""
 
 
 def counted(number: int, noun: str, plural: str = "s") -> str:
@@ -44,7 +57,7 @@ def counted(number: int, noun: str, plural: str = "s") -> str:
 
 @dataclass(frozen=True)
 class Search:
-    """An instance to explore; sizes, ticks of a lease, faults, memory in bytes."""
+    """An instance to explore, and how: sizes, ticks of a lease, faults, memory in bytes."""
 
     profile: Profile
     hosts: int
@@ -54,6 +67,10 @@ class Search:
     delay: int
     faults: tuple[str, ...]
     memory: int
+    plain: bool = False
+    symmetry: bool = True
+    threads: int | None = None
+    checkpoint: Path | None = None
 
     def instance(self, hosts: int, addresses: int, messages: int) -> Instance:
         """The table at this size."""
@@ -69,28 +86,59 @@ class Search:
         constants["margin"] = 0  # less than a tick; rounded up it would eat the lease
         return Instance(LEASE_TABLE, constants, bounds_for(constants, hosts, addresses, messages))
 
-    def refuse_hopeless(self) -> None:
-        """BadInput with an estimate, where the states would not fit by far.
+    def estimate(self) -> float:
+        """About how many states there are to store; 0 where it is easier to look.
 
-        The estimate multiplies how much one more host, address or datagram adds to the smallest
-        instance, in few ticks: crude and low, but measured.  The instance itself is not built: its
-        successor function alone may not fit.
+        It multiplies how much one more host, address or datagram adds to the smallest instance, in
+        few ticks: crude, mostly low, but measured.  The instance itself is not built: its successor
+        function alone may not fit.
         """
-        if self.hosts + self.addresses + self.messages <= 6:
-            return
+        if self.hosts + self.addresses + self.messages <= EASY:
+            return 0
         few = replace(self, ticks=min(self.ticks, 3), delay=0)
-        base, each = few.sampled(1, 1, 1)
-        estimate, whole = float(self.sampled(1, 1, 1)[0]), each
-        for size, grown in ((self.hosts, (2, 1, 1)), (self.addresses, (1, 2, 1)),
-                            (self.messages, (1, 1, 2))):  # fmt: skip
-            if size > 1:
-                states, cost = few.sampled(*grown)
-                estimate *= (states / base) ** (size - 1)
-                whole += (cost - each) * (size - 1)
-        needed = estimate * whole
+        base, found = few.sampled(1, 1, 1), float(self.sampled(1, 1, 1))
+        for size, grown in self._grown():
+            found *= (few.sampled(*grown) / base) ** (size - 1)
+        return found
+
+    def _grown(self) -> list[tuple[int, tuple[int, int, int]]]:
+        """The sizes, each with the smallest instance that has one more of that."""
+        sizes = (self.hosts, (2, 1, 1)), (self.addresses, (1, 2, 1)), (self.messages, (1, 1, 2))
+        return [(size, grown) for size, grown in sizes if size > 1]
+
+    def sampled(self, hosts: int, addresses: int, messages: int) -> int:
+        """How many states of another size a short search stores."""
+        from holdover.model.engine import search
+
+        stored = 0
+
+        def enough(depth: int, states: int, frontier: int) -> None:
+            nonlocal stored
+            stored = states
+            if stored > SAMPLE:
+                raise StopIteration
+
+        with suppress(StopIteration):
+            search(self.instance(hosts, addresses, messages), symmetry=self.symmetry,
+                   progress=enough)  # fmt: skip
+        return stored
+
+    @property
+    def bytes_each(self) -> int:
+        """Memory of a stored state."""
+        if not self.plain:
+            return STORED
+        whole = one = bytes_per_state(self.instance(1, 1, 1))
+        for size, grown in self._grown():
+            whole += (bytes_per_state(self.instance(*grown)) - one) * (size - 1)
+        return whole
+
+    def refuse_hopeless(self, estimate: float) -> None:
+        """BadInput where so many states would not fit by far."""
+        needed = estimate * self.bytes_each
         if needed > HOPELESS * self.memory:
             raise BadInput(
-                f"{self.size}: at least {estimate:.0e} states of {whole} bytes, "
+                f"{self.size}: about {estimate:.0e} states of {self.bytes_each} bytes, "
                 f"{needed / 2**30:.0e} GiB; --memory allows {self.memory / 2**30:.3g} GiB. "
                 "Take fewer of something"
             )
@@ -101,23 +149,44 @@ class Search:
         return ", ".join((counted(self.hosts, "host"), counted(self.addresses, "address", "es"),
                           counted(self.messages, "datagram")))  # fmt: skip
 
-    def sampled(self, hosts: int, addresses: int, messages: int) -> tuple[int, int]:
-        """How many states of another size a short search sees, and the bytes of each."""
-        instance = self.instance(hosts, addresses, messages)
-        each = bytes_per_state(instance)
-        return len(explore(instance, memory=SAMPLE * each).states), each
-
-    def run(self, progress: Progress | None = None) -> Exploration:
-        """The search, to its end or to the limit of memory."""
+    def explored(self, progress: Progress | None = None) -> Exploration:
+        """The explorer's search, to its end or to the limit of memory."""
         instance = self.instance(self.hosts, self.addresses, self.messages)
         return explore(instance, ALWAYS, STEPS, SOMETIMES, memory=self.memory, progress=progress)
 
-    @staticmethod
-    def outcome(seen: Exploration) -> Outcome:
-        """Violated if two hosts were seen to hold; holds only if everything was seen."""
-        if "exclusive" in seen.violations:
-            return "violated"
-        return "holds" if seen.complete else "unknown"
+    def run(
+        self, progress: Progress | None = None, note: Callable[[str], None] = lambda _: None
+    ) -> Found:
+        """The search, to its end or to the limit of memory; `note` is told what is unexpected."""
+        if not self.plain:
+            from holdover.model.engine import search  # takes as long as everything else together
+            from holdover.model.tabulated import TooLarge
+
+            instance = self.instance(self.hosts, self.addresses, self.messages)
+            try:
+                return search(
+                    instance, ALWAYS, STEPS, SOMETIMES, memory=self.memory,
+                    symmetry=self.symmetry, threads=self.threads, directory=self.checkpoint,
+                    progress=progress,
+                )  # fmt: skip
+            except TooLarge as error:
+                note(f"{error}: searching with the explorer")
+        return found_by(self.explored(progress))
+
+
+def found_by(seen: Exploration) -> Found:
+    """What an exploration came to."""
+    return Found(
+        seen.instance, len(seen.states), len(seen.states), seen.steps, seen.depth, seen.complete,
+        seen.stopped_by, seen.violations, seen.witnessed, seen.fired, seen.worst,
+    )  # fmt: skip
+
+
+def outcome(found: Found) -> Outcome:
+    """Violated if two hosts were seen to hold; holds only if everything was seen."""
+    if "exclusive" in found.violations:
+        return "violated"
+    return "holds" if found.complete else "unknown"
 
 
 def check_graph_file(path: Path, option: str = "--graph") -> None:
@@ -152,6 +221,8 @@ def write_graph(seen: Exploration, path: Path, memory: int, option: str = "--gra
 
 
 def _write_graph(seen: Exploration, path: Path, option: str) -> None:
+    from holdover.model.graphs import graph  # numpy: see interrupt.py
+
     count = len(seen.states)
     if path.suffix != ".graphml" and count > DRAWABLE:
         raise BadInput(

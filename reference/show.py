@@ -19,7 +19,7 @@ from rich.text import Text
 
 from holdover.model import bound
 from holdover.model.client import fastest
-from holdover.model.explore import Exploration
+from holdover.model.explore import Found
 from holdover.model.measured import parts, unbounded_because
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import BadInput, Environment, Profile, in_seconds, load
@@ -35,7 +35,7 @@ from holdover.proofs.obligations import Case, Obligation, Verdict, decide, oblig
 from holdover.proofs.result import Outcome, combined
 from holdover.reference.conformance import CODE, Conformance
 from holdover.reference.refinement.search import as_pinned
-from holdover.reference.search import Search, counted
+from holdover.reference.search import Search, counted, outcome
 
 COLOUR = {"holds": "green", "violated": "red", "unknown": "yellow"}
 
@@ -267,7 +267,13 @@ def results(found: Sequence[Result], as_json: bool) -> None:
 # Searches ----------------------------------------------------------------------------------------
 
 
-def exploration(search: Search, seen: Exploration, as_json: bool) -> None:
+STOPPED = {
+    "memory": "what was not seen is unknown: give more --memory, or take a smaller instance",
+    "disk": "what was not seen is unknown: the disk is full; TMPDIR or --checkpoint names another",
+}
+
+
+def exploration(search: Search, seen: Found, as_json: bool) -> None:
     """What a search saw; for each property whether it held, with a shortest run that breaks it."""
     unbounded = seen.worst is not None and seen.worst >= seen.instance.bounds.past
     worst = None if unbounded else seen.worst
@@ -275,9 +281,11 @@ def exploration(search: Search, seen: Exploration, as_json: bool) -> None:
         document(
             {
                 "profile": search.profile.name,
-                "outcome": search.outcome(seen),
+                "outcome": outcome(seen),
                 "complete": seen.complete,
-                "states": len(seen.states),
+                "stopped_by": seen.stopped_by or None,
+                "states": seen.states,
+                "stored": seen.stored,
                 "steps": seen.steps,
                 "depth": seen.depth,
                 "worst_holdover_ticks": worst,
@@ -293,11 +301,13 @@ def exploration(search: Search, seen: Exploration, as_json: bool) -> None:
         return
     out = Output()
     head = Text(f"{search.profile.name}, {search.size}: ", style="bold")
-    out.say(head + Text("exclusive: ") + coloured(search.outcome(seen)))
+    out.say(head + Text("exclusive: ") + coloured(outcome(seen)))
     verb = "explored" if seen.complete else "cut off: saw"
-    out.say(f"{verb} {len(seen.states)} states, {seen.steps} steps, depth {seen.depth}")
+    out.say(f"{verb} {seen.states} states, {seen.steps} steps, depth {seen.depth}")
+    if seen.stored != seen.states:
+        out.say(f"stored {seen.stored} of them: the others differ from these in names only")
     if not seen.complete:
-        out.say("what was not seen is unknown: give more --memory, or take a smaller instance")
+        out.say(STOPPED[seen.stopped_by])
     seen_so_far = "" if seen.complete else " so far"
     if unbounded:
         out.say(f"worst holdover{seen_so_far}: no end within the ticks looked at")
@@ -314,7 +324,7 @@ def exploration(search: Search, seen: Exploration, as_json: bool) -> None:
             out.say(f"  {line}")
 
 
-def asked(seen: Exploration) -> list[tuple[str, str, Outcome]]:
+def asked(seen: Found) -> list[tuple[str, str, Outcome]]:
     """Each property with its sentence, and what the search says of it."""
     unbroken: Outcome = "holds" if seen.complete else "unknown"
     return [

