@@ -43,7 +43,7 @@ from holdover.model.journal import Journal
 from holdover.model.kernel import PARTITIONS, Tally, added, program
 from holdover.model.partition import NoRoom, WordFile
 from holdover.model.properties import Property
-from holdover.model.share import ClusterError, Gone, Order, call, close
+from holdover.model.share import Gone, NoCluster, Order, WorkersLost, call, close
 from holdover.model.symmetry import renamings
 from holdover.model.tabulated import Tabulated
 
@@ -66,9 +66,7 @@ class Workers:
         self.nameless: list[WordFile] = []
         if journal is None:
             self.nameless = [WordFile() for _ in range(PARTITIONS)]
-            self.paths = [
-                Path(f"/proc/{os.getpid()}/fd/{file._file.fileno()}") for file in self.nameless
-            ]
+            self.paths = [Path(f"/proc/{os.getpid()}/fd/{file.number}") for file in self.nameless]
         else:
             self.levels += [counts for counts, _ in journal.levels]
             where = journal.directory.resolve()
@@ -171,7 +169,7 @@ class Workers:
                 lost |= set(gone.args)
                 self.losses += 1
                 if self.losses > LOSSES:
-                    raise ClusterError(
+                    raise WorkersLost(
                         f"workers were lost {self.losses} times at depth {len(self.levels) - 2}, "
                         f"at last {', '.join(gone.args)}: killed for their memory?"
                     ) from gone
@@ -185,7 +183,7 @@ class Workers:
                 break
             time.sleep(0.05)
         if not here:
-            raise ClusterError("the cluster has no workers")
+            raise (WorkersLost if lost else NoCluster)("the cluster has no workers")
         self.wanted = min(self.wanted, len(here))
         self.client.run(close, self.search, on_error="ignore")
         self.key = f"{self.search} {uuid.uuid4().hex}"
@@ -213,11 +211,11 @@ def search_on_cluster(
     each.  With the address of a Dask scheduler they are those it has, so many at least, with their
     threads; then `directory` is one that all machines reach.
 
-    Raises what `engine.search` does, and ClusterError where there is no cluster or none any more.
+    Raises what `engine.search` does, NoCluster, and WorkersLost where that goes on.
     """
     distributed = _distributed()
     if address is not None and directory is None:
-        raise ClusterError("a cluster of several machines needs a directory that all of them reach")
+        raise NoCluster("a cluster of several machines needs a directory that all of them reach")
     tabulated = Tabulated(instance, always, steps, sometimes)
     task = Task(program(tabulated), renamings(tabulated) if symmetry else None)
     with ExitStack() as stack:
@@ -231,7 +229,7 @@ def search_on_cluster(
             try:
                 client = stack.enter_context(distributed.Client(address))
             except OSError as error:
-                raise ClusterError(f"{address}: no Dask scheduler answers there") from error
+                raise NoCluster(f"{address}: no Dask scheduler answers there") from error
         crew = Workers(client, min(workers, PARTITIONS), task, memory, journal)
         stack.callback(crew.close)
         try:
@@ -244,7 +242,7 @@ def _distributed() -> Any:
     try:
         return importlib.import_module("distributed")
     except ImportError as error:
-        raise ClusterError(
+        raise NoCluster(
             "a search on several machines takes Dask: pip install 'holdover[cluster]'"
         ) from error
 

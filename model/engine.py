@@ -39,7 +39,6 @@ from holdover.model.kernel import (
     LEAST_VALUE,
     NOTHING,
     PARTITIONS,
-    SEEN,
     Program,
     Tally,
     added,
@@ -51,13 +50,14 @@ from holdover.model.kernel import (
     program,
     scratch_for,
 )
-from holdover.model.partition import BYTES, PIECE, NoRoom, Partition, pieces
+from holdover.model.partition import BYTES, NoRoom, Partition, WordFile, pieces
 from holdover.model.properties import Property
 from holdover.model.symmetry import Symmetry, renamings
 from holdover.model.tabulated import MEASURE, STEP, WATCH, Tabulated
 
-ROOM = 1 << 16
-"""Successors that a worker collects for one partition before they are put in."""
+ROOM = 1 << 18
+"""States that a worker reads at once, and successors that it collects for one partition before they
+are put in.  Many, so that a part of the table that has come into the cache is used again."""
 
 SMALL = 1 << 10
 """States of a piece at least: fewer are not worth a thread."""
@@ -315,8 +315,8 @@ class Worker:
         self.task = task
         self.out = np.empty((PARTITIONS, room), dtype=np.uint64)
         self.counts = np.zeros(PARTITIONS, dtype=np.int64)
-        self.seen = np.zeros(SEEN, dtype=np.uint64)
         self.fresh = np.empty(room, dtype=np.uint64)
+        self.buffer = np.empty(room, dtype=np.uint64)
         self.states: Array = np.zeros(0, dtype=np.uint64)
         self.begin = 0
         self.tally = empty_tally(task.rules)
@@ -330,18 +330,32 @@ class Worker:
         """Whether it has expanded all that it took."""
         return self.begin == len(self.states)
 
-    def expand(self, pieces: Iterator[Array], active: Array) -> None:
+    def expand(self, pieces: Iterator[Piece], active: Array) -> None:
         """Expand pieces until there are no more, or no more room for successors."""
         self.counts[:] = 0
         while True:
             if self.idle:
-                self.states, self.begin = next(pieces, self.states[:0]), 0
-                if self.idle:
+                piece = next(pieces, None)
+                if piece is None:
                     return
+                self.states, self.begin = piece.read(self.buffer), 0
             self.begin = expand(self.task.program, self.task.symmetry, self.states, self.begin,
-                                self.out, self.counts, self.tally, self.seen, active)  # fmt: skip
+                                self.out, self.counts, self.tally, active)  # fmt: skip
             if not self.idle:
                 return
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some logged states: the log, the number of the first, and how many."""
+
+    log: WordFile
+    start: int
+    count: int
+
+    def read(self, buffer: Array) -> Array:
+        """The states, in memory that stays: to have it mapped anew each time is slow."""
+        return self.log.read(self.start, self.count, buffer)
 
 
 class Pieces:
@@ -349,19 +363,18 @@ class Pieces:
 
     def __init__(self, partitions: Sequence[Partition], depth: int, size: int):
         self.left = deque(
-            (partition, at, count) for partition in partitions
+            Piece(partition.log, at, count) for partition in partitions
             for at, count in pieces(partition.levels[depth], partition.levels[depth + 1], size)
         )  # fmt: skip
 
-    def __iter__(self) -> Iterator[Array]:
+    def __iter__(self) -> Iterator[Piece]:
         return self
 
-    def __next__(self) -> Array:
+    def __next__(self) -> Piece:
         try:
-            partition, at, count = self.left.popleft()
+            return self.left.popleft()
         except IndexError:
             raise StopIteration from None
-        return partition.log.read(at, count)
 
 
 class Threads:
@@ -369,7 +382,7 @@ class Threads:
 
     def __init__(self, task: Task, threads: int, memory: int, journal: Journal | None = None):
         self.task = task
-        buffer = PARTITIONS * BYTES * threads
+        buffer = (PARTITIONS + 2) * BYTES * threads
         room = max(2 * task.rules, min(ROOM, memory // 8 // buffer))
         self.memory = memory - room * buffer
         self.workers = [Worker(task, room) for _ in range(threads)]
@@ -413,7 +426,7 @@ class Threads:
                 break
             if progress is not None:
                 progress(depth, sum(p.count for p in self.partitions),
-                         sum(count for _, _, count in waiting.left))  # fmt: skip
+                         sum(piece.count for piece in waiting.left))  # fmt: skip
         self._settle()
         return added(worker.tally for worker in self.workers)
 
@@ -443,8 +456,8 @@ class Threads:
         found = [np.full(len(goals), NOTHING, dtype=np.uint64) for _ in self.workers]
 
         def look_back(worker: Worker) -> None:
-            for states in waiting:
-                lead_to(self.task.program, self.task.symmetry, states, goals,
+            for piece in waiting:
+                lead_to(self.task.program, self.task.symmetry, piece.read(worker.buffer), goals,
                         found[self.workers.index(worker)], active)  # fmt: skip
 
         self._together(look_back)
@@ -463,7 +476,7 @@ class Threads:
     def _pieces(self, depth: int) -> Pieces:
         states = sum(p.levels[depth + 1] - p.levels[depth] for p in self.partitions)
         share = states // (4 * len(self.workers))
-        return Pieces(self.partitions, depth, max(SMALL, min(PIECE, share)))
+        return Pieces(self.partitions, depth, min(len(self.workers[0].buffer), max(SMALL, share)))
 
     def _spread(self, arrived: Sequence[list[Array]]) -> None:
         """Put into each partition what has arrived for it; none is touched by two threads."""

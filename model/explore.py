@@ -32,6 +32,10 @@ class Trace:
         return len(self.labels)
 
 
+class Unfinished(RuntimeError):  # noqa: N818 -- what it was about is unknown
+    """A search broke off, and has nothing to report; the message says why."""
+
+
 @dataclass
 class Found:
     """What a search came to.  `stored` states stand for `states` of them (symmetry)."""

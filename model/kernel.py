@@ -25,9 +25,6 @@ PARTITIONS = 16
 """Parts that the states are dealt out to: the most workers that can share a search."""
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
-SEEN = 1 << 12
-"""Successors remembered while expanding, so that most repetitions need no look into a table."""
-
 jit = numba.njit(nogil=True, cache=True, boundscheck=False)
 
 
@@ -299,7 +296,7 @@ def read(p, state, value, bits):
 
 
 @jit
-def expand(p, s, states, begin, out, counts, tally, seen, active):
+def expand(p, s, states, begin, out, counts, tally, active):
     """Successors of `states[begin:]`, into `out[partition]`, as far as there is room.
 
     Returns the number of the first state not expanded.  `tally` is a Tally; `active` has a bit for
@@ -338,14 +335,11 @@ def expand(p, s, states, begin, out, counts, tally, seen, active):
                     if s is not None:
                         following = canonical(s, following, scratch)[0]
                     spread = mixed(following)
-                    place = spread & np.uint64(SEEN - 1)
-                    if seen[place] != following + np.uint64(1):
-                        seen[place] = following + np.uint64(1)
-                        part = np.int64(spread >> np.uint64(16)) & (parts - 1)
-                        out[part, counts[part]] = following
-                        counts[part] += 1
-                        if counts[part] > most:
-                            most = counts[part]
+                    part = np.int64(spread >> np.uint64(16)) & (parts - 1)
+                    out[part, counts[part]] = following
+                    counts[part] += 1
+                    if counts[part] > most:
+                        most = counts[part]
                 elif p.form[rule] == WATCH:
                     if state < tally.example[rule]:
                         tally.example[rule] = state

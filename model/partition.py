@@ -33,9 +33,6 @@ GROWTH = 1.6
 LEAST = 1 << 8
 """Places of the first table."""
 
-PIECE = 1 << 17
-"""States read at once."""
-
 BYTES = 8
 """Bytes of a word."""
 
@@ -58,21 +55,26 @@ class WordFile:
             self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
         self.count = os.fstat(self._file.fileno()).st_size // BYTES
 
+    @property
+    def number(self) -> int:
+        """By which this process knows the open file."""
+        return self._file.fileno()
+
     def append(self, words: Array) -> None:
         """Put words at the end; OSError where the disk is full."""
         left = np.ascontiguousarray(words).data.cast("B")
         at = self.count * BYTES
         while left:
-            written = os.pwrite(self._file.fileno(), left, at)
+            written = os.pwrite(self.number, left, at)
             left, at = left[written:], at + written
         self.count += len(words)
 
-    def read(self, start: int, count: int) -> Array:
-        """So many words from number `start` on."""
-        words = np.empty(count, dtype=np.uint64)
+    def read(self, start: int, count: int, into: Array | None = None) -> Array:
+        """So many words from number `start` on, in the memory of `into` if it is given."""
+        words = np.empty(count, dtype=np.uint64) if into is None else into[:count]
         left, at = words.data.cast("B"), start * BYTES
         while left:
-            got = os.preadv(self._file.fileno(), [left], at)
+            got = os.preadv(self.number, [left], at)
             if not got:
                 raise OSError(f"{self._file.name}: ends before word {start + count}")
             left, at = left[got:], at + got
@@ -85,7 +87,7 @@ class WordFile:
 
     def sync(self) -> None:
         """Have it on the disk, whatever happens to the machine."""
-        os.fdatasync(self._file.fileno())
+        os.fdatasync(self.number)
 
     def close(self) -> None:
         """Close the file; a nameless one is gone then."""

@@ -27,14 +27,20 @@ from typing import Any
 import numpy as np
 
 from holdover.model.engine import Task, Threads
+from holdover.model.explore import Unfinished
 from holdover.model.ground import Array
 from holdover.model.journal import Journal
 from holdover.model.kernel import PARTITIONS, Tally, added
 from holdover.model.partition import Partition, pieces
+from holdover.model.profile import BadInput
 
 
-class ClusterError(RuntimeError):
-    """There is no cluster to search on, or none any more; the message says why."""
+class NoCluster(BadInput):
+    """There is no cluster to search on; the message says why."""
+
+
+class WorkersLost(Unfinished):
+    """Workers were lost again and again; the message says where."""
 
 
 class Gone(ConnectionError):  # noqa: N818 -- handled, not shown
@@ -92,7 +98,7 @@ class Share(Threads):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ClusterError(f"{path}: a worker that was given up still writes there") from None
+            raise WorkersLost(f"{path}: a worker that was given up still writes there") from None
 
     def start(self, word: int) -> None:
         """Put the initial state in, if it belongs here."""
@@ -110,7 +116,7 @@ class Share(Threads):
         """Expand states until buffers are full.  How many states are left to be expanded."""
         self._together(lambda worker: worker.expand(self.waiting, self.active))
         begun = sum(len(worker.states) - worker.begin for worker in self.workers)
-        return begun + sum(count for _, _, count in self.waiting.left)
+        return begun + sum(piece.count for piece in self.waiting.left)
 
     def successors(self, to: int) -> list[Array]:
         """What was found for each partition of a worker."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import click
 
+from holdover.model.explore import Unfinished
 from holdover.model.profile import (
     FAULTS,
     BadInput,
@@ -36,7 +37,14 @@ from holdover.reference import export as export_
 from holdover.reference import interrupt, show
 from holdover.reference.conformance import conformance
 from holdover.reference.progress import Progress
-from holdover.reference.search import Search, check_graph_file, found_by, outcome, write_graph
+from holdover.reference.search import (
+    HERE,
+    Search,
+    check_graph_file,
+    found_by,
+    outcome,
+    write_graph,
+)
 
 EXIT: dict[Outcome, int] = {"holds": 0, "violated": 1, "unknown": 3}
 INTERRUPTED = 130
@@ -91,6 +99,9 @@ class Main(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted", err=True)
             sys.exit(INTERRUPTED)
+        except Unfinished as error:
+            click.echo(f"unknown: {error}", err=True)
+            sys.exit(EXIT["unknown"])
         except OSError as error:
             click.echo(f"error: {error.strerror or error}", err=True)
             sys.exit(2)
@@ -375,6 +386,10 @@ def small_network(profile: str, given: dict[str, Any]) -> Search:
 @click.option("--threads", type=click.IntRange(1, 256), help="[default: as many as processors]")
 @click.option("--checkpoint", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Keep the search there, and go on with it if it is there.")  # fmt: skip
+@click.option("--cluster", is_flag=False, flag_value=HERE, metavar="[ADDRESS]",
+              help="Search by the workers of a Dask cluster, each with --memory: that of the "
+              "scheduler at ADDRESS, or one of processes of this machine.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 16), help="[default: as many as processors]")
 @json_option
 def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> int:
     """Search every state of a small network.
@@ -389,8 +404,7 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
         check_graph_file(graph)
     if search.plain:
         search = replace(search, symmetry=False)
-        if search.checkpoint is not None or search.threads is not None:
-            raise BadInput("--checkpoint and --threads are the engine's: not with --plain, --graph")
+    search.check_options()
     with Progress(search.profile.name) as progress:
         progress.say(f"{search.profile.name}: estimating")
         estimate = search.estimate()

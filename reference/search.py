@@ -46,6 +46,9 @@ STORED = 17
 """Bytes of memory that the engine takes for a state at most: 8 in a table of which at least half is
 in use, but for its least size (`partition.py`)."""
 
+HERE = "here"
+"""The address of a cluster that the search starts on this machine, and ends."""
+
 EASY = 5
 """Up to so many hosts, addresses and datagrams together, looking costs no more than estimating."""
 
@@ -71,6 +74,8 @@ class Search:
     symmetry: bool = True
     threads: int | None = None
     checkpoint: Path | None = None
+    cluster: str | None = None
+    workers: int | None = None
 
     def instance(self, hosts: int, addresses: int, messages: int) -> Instance:
         """The table at this size."""
@@ -123,6 +128,20 @@ class Search:
                    progress=enough)  # fmt: skip
         return stored
 
+    def check_options(self) -> None:
+        """BadInput where two options do not go together."""
+        engines = {"--checkpoint": self.checkpoint, "--threads": self.threads,
+                   "--cluster": self.cluster, "--workers": self.workers}  # fmt: skip
+        given = [name for name, value in engines.items() if value is not None]
+        if self.plain and given:
+            raise BadInput(f"{given[0]} is the engine's: not with --plain or --graph")
+        if self.workers is not None and self.cluster is None:
+            raise BadInput("--workers are those of --cluster; without, it is --threads")
+        if self.threads is not None and self.cluster is not None:
+            raise BadInput("a --cluster has --workers; their --threads are the cluster's matter")
+        if self.cluster not in (None, HERE) and self.checkpoint is None:
+            raise BadInput("--cluster ADDRESS: its machines need a --checkpoint that all reach")
+
     @property
     def bytes_each(self) -> int:
         """Memory of a stored state."""
@@ -159,19 +178,31 @@ class Search:
     ) -> Found:
         """The search, to its end or to the limit of memory; `note` is told what is unexpected."""
         if not self.plain:
-            from holdover.model.engine import search  # takes as long as everything else together
-            from holdover.model.tabulated import TooLarge
+            from holdover.model.tabulated import TooLarge  # numpy: see interrupt.py
 
-            instance = self.instance(self.hosts, self.addresses, self.messages)
             try:
-                return search(
-                    instance, ALWAYS, STEPS, SOMETIMES, memory=self.memory,
-                    symmetry=self.symmetry, threads=self.threads, directory=self.checkpoint,
-                    progress=progress,
-                )  # fmt: skip
+                return self._searched(progress)
             except TooLarge as error:
                 note(f"{error}: searching with the explorer")
         return found_by(self.explored(progress))
+
+    def _searched(self, progress: Progress | None) -> Found:
+        """By the engine.  It is imported only here: numba takes as long as all the rest."""
+        instance = self.instance(self.hosts, self.addresses, self.messages)
+        asked = (ALWAYS, STEPS, SOMETIMES)
+        if self.cluster is None:
+            from holdover.model.engine import search
+
+            return search(instance, *asked, threads=self.threads, memory=self.memory,
+                          symmetry=self.symmetry, directory=self.checkpoint,
+                          progress=progress)  # fmt: skip
+        from holdover.model.cluster import search_on_cluster
+
+        return search_on_cluster(
+            instance, *asked, address=None if self.cluster == HERE else self.cluster,
+            workers=self.workers or len(os.sched_getaffinity(0)), memory=self.memory,
+            symmetry=self.symmetry, directory=self.checkpoint, progress=progress,
+        )  # fmt: skip
 
 
 def found_by(seen: Exploration) -> Found:

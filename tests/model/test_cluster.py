@@ -21,7 +21,7 @@ from holdover.model.explore import Found, Progress  # noqa: E402
 from holdover.model.kernel import PARTITIONS, Program, program  # noqa: E402
 from holdover.model.manifest import configurations  # noqa: E402
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS  # noqa: E402
-from holdover.model.share import ClusterError, Order  # noqa: E402
+from holdover.model.share import NoCluster, Order, WorkersLost  # noqa: E402
 from holdover.model.tabulated import Tabulated  # noqa: E402
 
 PINNED = {c.name: c for c in configurations()}
@@ -154,19 +154,19 @@ def test_losses_without_progress_end_a_search(
     scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "LOSSES", 1)
-    with pytest.raises(ClusterError, match="lost 2 times at depth 5"):
+    with pytest.raises(WorkersLost, match="lost 2 times at depth 5"):
         search_on_cluster(PINNED["udhcpc"].instance(), *ASKED, address=scheduler, workers=2,
                           directory=tmp_path / "c", progress=Killer(5, times=9))  # fmt: skip
 
 
 def test_a_scheduler_that_is_not_there_or_has_no_directory_is_said() -> None:
-    with pytest.raises(ClusterError, match="directory"):
+    with pytest.raises(NoCluster, match="directory"):
         search_on_cluster(PINNED["lwip"].instance(), address="tcp://127.0.0.1:1", workers=2)
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ClusterError, match=r"pip install 'holdover\[cluster\]'"):
+    with pytest.raises(NoCluster, match=r"pip install 'holdover\[cluster\]'"):
         search_on_cluster(PINNED["lwip"].instance(), workers=2)
 
 

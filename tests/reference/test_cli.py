@@ -536,7 +536,30 @@ def test_explore_goes_on_with_a_checkpoint(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [("--plain",), ("--graph", "g.dot")])
 def test_the_explorer_keeps_no_checkpoint(how: tuple[str, ...], tmp_path: Path) -> None:
     said = refused(run("explore", "rfc2131", *how, "--checkpoint", tmp_path))
-    assert "--checkpoint and --threads are the engine's" in said
+    assert "--checkpoint is the engine's: not with --plain or --graph" in said
+
+
+def test_explore_on_a_cluster_of_this_machine() -> None:
+    """As a program: its workers are processes, and nothing of them is left."""
+    pytest.importorskip("distributed", reason="needs holdover[cluster]")
+    done = program("explore", "wfwg311", "--cluster", "--workers", "2", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    found, alone = json.loads(done.stdout), as_json(run("explore", "wfwg311", "--json"), 1)
+    for one in (found, alone):
+        one["broken"] = {name: len(steps) for name, steps in one["broken"].items()}
+    assert found == alone
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (("--workers", "2"), "--workers are those of --cluster"),
+        (("--cluster", "--threads", "2"), "a --cluster has --workers"),
+        (("--cluster", "tcp://127.0.0.1:1"), "need a --checkpoint that all reach"),
+    ],
+)
+def test_options_of_a_cluster_that_do_not_go_together(how: tuple[str, ...], said: str) -> None:
+    assert said in refused(run("explore", "rfc2131", *how))
 
 
 # Graphs -----------------------------------------------------------------------------------------
