@@ -55,7 +55,11 @@ class Found:
 
 @dataclass
 class Exploration:
-    """What a search saw.  `violations` holds a shortest run to each property that fails."""
+    """What a search saw.  `violations` holds a shortest run to each property that fails.
+
+    `taken` has the steps from the first `expanded` states, three numbers each: from which state, to
+    which, by which edge.
+    """
 
     instance: Instance
     states: list[State] = field(default_factory=list)
@@ -70,6 +74,8 @@ class Exploration:
     witnessed: set[str] = field(default_factory=set)
     fired: Counter[str] = field(default_factory=Counter)
     worst: int | None = None
+    taken: array[int] = field(default_factory=lambda: array("q"))
+    expanded: int = 0
 
     def trace(self, number: int) -> Trace:
         """The shortest run to the state of this number."""
@@ -94,10 +100,12 @@ def explore(
     *,
     stop: bool = False,
     memory: int = 1 << 30,
+    keep_steps: bool = False,
     progress: Progress | None = None,
 ) -> Exploration:
     """Every state within reach, or with `stop` those before the first violation.
 
+    With `keep_steps`, a graph of them (`graphs.py`) need not take each step once more.
     `memory` in bytes bounds what is stored; a search that reaches it is not complete.
     """
     seen = Exploration(instance)
@@ -136,11 +144,14 @@ def explore(
                 fired[edge] += 1
                 if following not in seen.index:
                     found(following, number, edge)
+                if keep_steps:
+                    seen.taken.extend((number, seen.index[following], edge))
                 for name, step_check in step_checks:
                     if name not in seen.violations and not step_check(state, following):
                         seen.violations[name] = _extended(seen, number, edge, following)
                 if "address moves" not in seen.witnessed and moved(state, following):
                     seen.witnessed.add("address moves")
+            seen.expanded += keep_steps
             if len(seen.states) > limit:
                 seen.stopped_by = "memory"
             if stop and seen.violations:

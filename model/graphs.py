@@ -1,8 +1,8 @@
 """What the explorer saw as graphs, for questions that networkx answers.
 
-Theory of operation.  `steps_of` lists the steps between the states seen, in three flat
-arrays of numbers; it takes the time of another search, and 24 B a step.  Whether a client
-always recovers is read off these arrays.
+Theory of operation.  `steps_of` lists the steps between the states seen, in three flat arrays of
+numbers, 24 B a step; where the search did not keep them, it takes the time of another search.
+Whether a client always recovers is read off these arrays.
 
 For what networkx answers - which steps no collision can do without, which small set of situations
 every collision passes through - the steps become its dictionaries.  Steps between the same two
@@ -61,20 +61,20 @@ def uncollected() -> Iterator[None]:
 
 def steps_of(seen: Exploration) -> Steps:
     """The steps in the order of the search; those to states beyond a cut-off are left out."""
-    sources, targets, edges = array("q"), array("q"), array("q")
+    later = array("q")
     number_of, successors = seen.index.get, seen.instance.successors
     with uncollected():
-        for number, state in enumerate(seen.states):
-            for edge, following in successors(state):
+        for number in range(seen.expanded, len(seen.states)):
+            for edge, following in successors(seen.states[number]):
                 target = number_of(following)
                 if target is not None:
-                    sources.append(number)
-                    targets.append(target)
-                    edges.append(edge)
+                    later.extend((number, target, edge))
+    taken = np.concatenate([np.asarray(seen.taken), np.asarray(later)]).reshape(-1, 3)
+    sources, targets, edges = taken.T.copy()
     rows = [label.action.name for label in seen.instance.labels]
     names = tuple(dict.fromkeys(rows))
     action_of = np.array([names.index(row) for row in rows], dtype=np.int64)
-    return Steps(np.asarray(sources), np.asarray(targets), action_of[np.asarray(edges)], names)
+    return Steps(sources, targets, action_of[edges], names)
 
 
 def graph(seen: Exploration) -> nx.DiGraph[int]:

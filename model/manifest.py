@@ -106,7 +106,8 @@ class Seen:
 
 def run(configuration: Configuration, progress: Progress | None = None) -> tuple[Seen, Exploration]:
     """Explore a configuration to its end, and ask what its pinned line asks."""
-    found = explore(configuration.instance(), ALWAYS, STEPS, SOMETIMES, progress=progress)
+    found = explore(configuration.instance(), ALWAYS, STEPS, SOMETIMES,
+                    keep_steps=bool(configuration.eventually), progress=progress)  # fmt: skip
     seen = Seen(
         len(found.states), found.steps, found.depth,
         {name: len(trace) for name, trace in sorted(found.violations.items())},

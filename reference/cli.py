@@ -411,7 +411,7 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
         search.refuse_hopeless(estimate)
         progress.expect(estimate, estimate * search.bytes_each)
         if graph is not None:
-            explored = search.explored(progress.search)
+            explored = search.explored(progress.search, keep_steps=True)
             seen = found_by(explored)
         else:
             seen = search.run(progress.search, lambda text: click.echo(text, err=True))

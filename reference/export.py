@@ -134,4 +134,4 @@ def write(files: Mapping[str, str], path: Path) -> list[Path]:
 def graph(search: Search, path: Path, progress: Progress) -> None:
     """The graph of all states, as `holdover explore --graph` writes it."""
     check_graph_file(path, "--output")
-    write_graph(search.explored(progress), path, search.memory, "--output")
+    write_graph(search.explored(progress, keep_steps=True), path, search.memory, "--output")

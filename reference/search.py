@@ -168,10 +168,13 @@ class Search:
         return ", ".join((counted(self.hosts, "host"), counted(self.addresses, "address", "es"),
                           counted(self.messages, "datagram")))  # fmt: skip
 
-    def explored(self, progress: Progress | None = None) -> Exploration:
+    def explored(
+        self, progress: Progress | None = None, *, keep_steps: bool = False
+    ) -> Exploration:
         """The explorer's search, to its end or to the limit of memory."""
         instance = self.instance(self.hosts, self.addresses, self.messages)
-        return explore(instance, ALWAYS, STEPS, SOMETIMES, memory=self.memory, progress=progress)
+        return explore(instance, ALWAYS, STEPS, SOMETIMES, memory=self.memory,
+                       keep_steps=keep_steps, progress=progress)  # fmt: skip
 
     def run(
         self, progress: Progress | None = None, note: Callable[[str], None] = lambda _: None

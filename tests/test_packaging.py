@@ -140,7 +140,8 @@ def test_lock_names_versions_and_hashes_only() -> None:
     lock = (ROOT / "requirements.lock").read_text()
     assert not re.search(r"://|--(index-url|extra-index-url|find-links)\b", lock)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    for requirement in wanted:
+    extras = project["optional-dependencies"]
+    assert extras["dev"].pop(0) == f"{project['name']}[cluster]"  # itself, for the other extra
+    for requirement in project["dependencies"] + extras["cluster"] + extras["dev"]:
         name = re.split(r"[^\w.-]", requirement)[0]
         assert re.search(rf"^{name}==\S+ \\\n    --hash=sha256:", lock, re.MULTILINE), name

@@ -87,12 +87,18 @@ class Bench:
         """Where numba keeps what it compiles for this: empty at first, so that it has to."""
         return self.cache / case.name.replace(" ", "-")
 
+    def compiled(self, cache: Path, *, symmetry: bool) -> None:
+        """Have the kernel compiled, by a search that is not looked at."""
+        self.engine(cases.QUICK[0], WARM, cache, symmetry=symmetry, seconds=self.limits.seconds)
+
     def compared(self, case: Configuration, solvers: bool) -> Iterator[Row]:
         """Each tool on one configuration."""
         limits = self.limits
         states = case.states
         if "engine" not in self.skip:
             for how in (COLD, WARM, SYMMETRIC):
+                if how == SYMMETRIC:  # whose kernel nothing has compiled so far
+                    self.compiled(self.cache_of(case), symmetry=True)
                 row = self.engine(case, how, self.cache_of(case), symmetry=how == SYMMETRIC,
                                   seconds=limits.seconds)  # fmt: skip
                 states = states or row.states or 0
@@ -138,7 +144,9 @@ class Bench:
                            seconds=self.limits.solver + 30)  # fmt: skip
 
     def growth(self, series: Series, cache: Path) -> Iterator[Row]:
-        """One size, until neither search comes to its end; `cache` has everything compiled."""
+        """One size, until neither search comes to its end; `cache` has what is compiled."""
+        for symmetry in (False, True):
+            self.compiled(cache, symmetry=symmetry)
         for value in series.values:
             case = cases.grown(series, value)
             rows = []

@@ -163,12 +163,14 @@ def as_dictionary(result: "nx.DiGraph[Any]") -> dict[Any, dict[Any, set[str]]]:
     return {u: {v: set(data["actions"]) for v, data in result.adj[u].items()} for u in result}
 
 
+@pytest.mark.parametrize("keep_steps", [False, True], ids=["steps taken again", "steps kept"])
 @pytest.mark.parametrize("room", [None, 700], ids=["all states", "cut off"])
-def test_the_graph_is_the_naive_one(room: int | None, build: Build) -> None:
+def test_the_graph_is_the_naive_one(room: int | None, keep_steps: bool, build: Build) -> None:
     instance = build("rfc2131", "mutes", "loses")
     memory = room * bytes_per_state(instance) if room else 1 << 30
-    seen = explore(instance, memory=memory)
+    seen = explore(instance, memory=memory, keep_steps=keep_steps)
     assert seen.complete is (room is None)
+    assert bool(seen.taken) is keep_steps
     plain, whole = naive(seen), graph(seen)
     assert list(whole) == list(range(len(seen.states)))
     assert max(len(data["actions"]) for _, _, data in plain.edges(data=True)) == 2
