@@ -134,12 +134,12 @@ def run(*names: str) -> Ran:
 @pytest.fixture(scope="module")
 def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Ran]]]:
     """The processes of all defects that are to be tested, two at a time."""
-    chosen: list[Defect] = [
-        item.callspec.params["defect"] for item in request.session.items
+    chosen = {
+        item.callspec.id for item in request.session.items
         if isinstance(item, pytest.Function) and item.function is test_it_is_noticed
-    ]  # fmt: skip
+    }  # fmt: skip
     with ThreadPoolExecutor(2) as pool:
-        yield {defect.id: pool.submit(run, defect.id) for defect in chosen}
+        yield {d.id: pool.submit(run, d.id) for d in defects() if d.id in chosen}
         pool.shutdown(cancel_futures=True)
 
 
