@@ -35,7 +35,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from holdover.model.engine import Search, Task
+from holdover.model.crew import Task
+from holdover.model.engine import Search
 from holdover.model.explore import Found, Progress
 from holdover.model.finite import Instance
 from holdover.model.ground import Array

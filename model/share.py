@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from holdover.model.engine import Task, Threads
+from holdover.model.crew import Task, Threads
 from holdover.model.explore import Unfinished
 from holdover.model.ground import Array
 from holdover.model.journal import Journal

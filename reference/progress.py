@@ -47,7 +47,7 @@ class Progress:
         """About how many states are to be stored, in how many bytes; 0 where nobody knows."""
         if states:
             self.expected = f"; about {states:.0e} to store, {size / 2**20:,.0f} MiB"
-            self.say(f"{self.what}: tabulating{self.expected}")
+        self.say(f"{self.what}: preparing{self.expected}")
 
     def count(self, done: int, of: int, message: str) -> None:
         """How many of many are done."""

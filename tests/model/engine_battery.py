@@ -26,7 +26,8 @@ from unittest.mock import patch
 import numpy as np
 
 from holdover.model import engine, kernel, partition
-from holdover.model.engine import Task, Threads, search
+from holdover.model.crew import Task, Threads
+from holdover.model.engine import search
 from holdover.model.explore import Exploration, Found, Trace, explore
 from holdover.model.expr import DURATION, Expr, exists, forall, lift
 from holdover.model.finite import Instance, State

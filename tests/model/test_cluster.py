@@ -16,7 +16,7 @@ distributed = pytest.importorskip("distributed", reason="needs holdover[cluster]
 
 from holdover.model import cluster, engine  # noqa: E402 -- after the skip
 from holdover.model.cluster import search_on_cluster  # noqa: E402
-from holdover.model.engine import Task  # noqa: E402
+from holdover.model.crew import Task  # noqa: E402
 from holdover.model.explore import Found, Progress  # noqa: E402
 from holdover.model.kernel import PARTITIONS, Program, program  # noqa: E402
 from holdover.model.manifest import configurations  # noqa: E402

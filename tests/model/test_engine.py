@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from holdover.model import engine, journal, kernel, partition
-from holdover.model.engine import Task, Threads, search
+from holdover.model.crew import Task, Threads
+from holdover.model.engine import search
 from holdover.model.explore import Found, explore
 from holdover.model.expr import Expr, exists, following, forall
 from holdover.model.finite import Instance
