@@ -128,7 +128,7 @@ def test_every_row_and_column_of_the_matrix_is_explained() -> None:
 LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\)")
 
 
-@pytest.mark.parametrize("page", [*sources(ROOT)], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*sources(ROOT)], ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_pages_and_headings_that_exist(page: Path) -> None:
     for link in LINK.finditer(page.read_text(encoding="utf-8")):
         target = page.parent / link["path"] if link["path"] else page
