@@ -55,7 +55,7 @@ TLC_TRIED = 30_000_000
 class Limits:
     """Seconds and bytes for each kind of measurement."""
 
-    seconds: float = 600
+    seconds: float = 900
     tlc: float = 190  # three of its reports
     solver: float = 60
     growth: float = 60
@@ -191,7 +191,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 @click.option("--quick", is_flag=True, help="Tiny configurations: whether it works, no figures.")
 @click.option("--json", "as_json", is_flag=True, help="Print the raw figures as well.")
 @click.option("--skip", type=click.Choice(TOOLS), multiple=True, help="Leave a tool out.")
-@click.option("--seconds", type=float, help="Limit for one measurement.  [default: 600]")
+@click.option("--seconds", type=float, help="Limit for one measurement.  [default: 900]")
 @click.option("--solver-seconds", type=float, help="Limit for one solver.  [default: 60]")
 @click.option(
     "--spin-memory", type=float, help="SPIN's limit in GiB.  [default: 4/5 of what is free]"

@@ -38,7 +38,7 @@ class Way:
 PLAIN = ("-DSAFETY", "-DNOREDUCE", "-DNOFAIR")
 
 WAYS = (
-    Way("depth first", ("-O2", *PLAIN, "-DNOCOMP"), most=10**9),
+    Way("depth first", ("-O2", *PLAIN, "-DNOCOMP")),
     Way("depth first, -O3", ("-O3", "-march=native", *PLAIN, "-DNOCOMP", "-DSFH")),
     Way("depth first, no property", ("-O2", *PLAIN, "-DNOCOMP"), checks=False, most=10**9),
     Way("depth first, packed", ("-O2", *PLAIN), most=5_000_000),

@@ -156,6 +156,10 @@ def spin_missing() -> list[str]:
     return [tool for tool in ("spin", "gcc") if shutil.which(tool) is None]
 
 
+NUMBER = r"\d[\d.e+]*"
+"""A number as pan writes it."""
+
+
 def spin(
     text: str,
     flags: Sequence[str],
@@ -197,22 +201,27 @@ def spin(
 
     def number(pattern: str) -> int | None:
         found = re.search(pattern, out)
-        return int(found[1]) if found else None
+        return counted(found[1]) if found else None
 
     broken: dict[str, int] = {}
     for broke, depth in re.findall(r"assertion violated (\w+)_holds \(at depth (\d+)\)", out):
         broken.setdefault(broke, int(depth))
-    errors, transitions = number(r"errors: (\d+)") or 0, number(r"(\d+) transitions")
-    states = number(r"(\d+) states, stored")
+    errors, transitions = number(rf"errors: ({NUMBER})") or 0, number(rf"({NUMBER}) transitions")
+    states = number(rf"({NUMBER}) states, stored")
     short = "Search not completed" in out or "max search depth too small" in out
     cut = searched.cut or ("memory" if limited else "depth" if "too small" in out else "")
     return Verdict(
         "SPIN", name, states, None if transitions is None else transitions - 1 - errors,
-        number(r"depth reached (\d+)"), broken,
+        number(rf"depth reached ({NUMBER})"), broken,
         complete=states is not None and not (short or limited), cut=cut,
         prepare=translated.seconds + compiled.seconds, seconds=searched.seconds,
         peak=searched.peak, output=out, errors=errors, replayed=replayed,
     )  # fmt: skip
+
+
+def counted(text: str) -> int:
+    """A number as pan writes it: from a hundred million on like 1.2075835e+08, rounded."""
+    return int(float(text))
 
 
 # TLC ---------------------------------------------------------------------------------------------

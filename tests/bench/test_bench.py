@@ -144,3 +144,14 @@ def lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except OSError:
         return False
+
+
+def test_numbers_as_pan_writes_them() -> None:
+    """From a hundred million on it rounds; a difference within that is none, any other is."""
+    assert [referees.counted(text) for text in ("8", "20592120", "1.2075835e+08")] == [
+        8, 20_592_120, 120_758_350,
+    ]  # fmt: skip
+    large = replace(TINY, states=120_758_346, steps=1, depth=0)
+    for states, differs in ((120_758_350, False), (120_758_400, True), (8, True)):
+        row = Row(large.name, report.SPIN, "-", states, 1, complete=True, breadth_first=False)
+        assert bool(report.disagreements(report.Compared(large, (row,)))) is differs
