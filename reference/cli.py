@@ -1,5 +1,7 @@
 """The command line of `holdover`: verify, explore, export, prove, explain, grace, matrix, profiles.
 
+`client` and `server` are in modules of their own (`client_command.py`, `server_command.py`).
+
 Exit status: 0 holds, 1 violated, 2 usage or bad input, 3 unknown; 130 when interrupted, 141 when
 nobody reads on.  Results go to standard output (`--json` as one JSON document), progress to
 standard error and only on a terminal.  What is printed is made in `show.py`; this module knows
@@ -8,6 +10,7 @@ options and exit codes.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -54,12 +57,25 @@ UNREAD = 141
 Command = Callable[..., Any]
 
 
+ON_A_NETWORK = ("client", "server")
+"""Commands of modules of their own, imported when asked for: they need netlink."""
+
+
 class Main(click.Group):
     """The commands in the order in which a reader meets them; bad input ends with status 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """As registered."""
-        return list(self.commands)
+        """As registered; then what is done on a network."""
+        return [*self.commands, *ON_A_NETWORK]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of this name."""
+        if name not in ON_A_NETWORK:
+            return super().get_command(ctx, name)
+        command: click.Command = getattr(
+            importlib.import_module(f"holdover.reference.{name}_command"), name
+        )
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -67,12 +83,16 @@ class Main(click.Group):
         """The command, or the nearest names."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            ctx.fail(f"no command {name!r}; {nearest(name, tuple(self.commands))}")
+            ctx.fail(f"no command {name!r}; {nearest(name, tuple(self.list_commands(ctx)))}")
         return super().resolve_command(ctx, args)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run as a program: Ctrl-C ends it at once, and no encoding makes it fail."""
-        interrupt.watch()
+        """Run as a program: Ctrl-C ends it at once, and no encoding makes it fail.
+
+        What is on a network ends in its own order, and drops privileges, which each thread has.
+        """
+        if sys.argv[1:2] not in [[name] for name in ON_A_NETWORK]:
+            interrupt.watch()
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
         return self.main(*args, **kwargs)

@@ -34,7 +34,10 @@ from holdover.reference.refinement.search import refine
 from holdover.reference.refinement.setting import settings
 from holdover.reference.show import write_smtlib
 
-COMMANDS = ("verify", "explore", "export", "prove", "explain", "grace", "matrix", "profiles")
+COMMANDS = (
+    "verify", "explore", "export", "prove", "explain", "grace", "matrix", "profiles", "client",
+    "server",
+)  # fmt: skip
 PROGRAM = (sys.executable, "-c", "from holdover.reference.cli import main; main()")
 
 LIMITED = 'ulimit -d 524288; exec "$@"'

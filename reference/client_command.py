@@ -1,0 +1,265 @@
+"""`holdover client`: the reference client on a real interface.
+
+Theory of operation.  Options become a `ClientConfig` and `Orders`; a `ClientShell`
+(linux/client.py) runs them.  What can be refused is refused before the first frame: an interface
+that is not there, a missing capability, a second client for the interface.  Each notice is a line
+on standard output, written out at once: words for people, or JSON.
+
+What is imported from `linux/` is imported when the command runs: the other commands need no Linux.
+
+What it does not know: sockets, netlink, files, the protocol.  Where nobody reads its lines, it
+waits at the next one, as if it were frozen; the kernel does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from signal import SIGINT
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from holdover.model.profile import BadInput, nearest
+from holdover.reference.config import ClientConfig
+from holdover.reference.datagram import CLIENT_PORT
+from holdover.reference.events import SECOND, Notice, Notify
+from holdover.reference.interrupt import interruptible
+from holdover.reference.options import (
+    BROADCAST_ADDRESS,
+    CLASSLESS_ROUTES,
+    DOMAIN_NAME,
+    HOST_NAME,
+    INTERFACE_MTU,
+    NAME_SERVERS,
+    PARAMETER_REQUEST_LIST,
+    REBINDING_TIME,
+    RENEWAL_TIME,
+    ROUTERS,
+    SUBNET_MASK,
+    TABLE,
+    Option,
+    Options,
+)
+
+if TYPE_CHECKING:
+    from holdover.reference.linux.hooks import Hook
+
+STATE = Path("/var/lib/holdover")
+
+HOOK_LIMIT = 10.0
+"""Seconds that a hook may take."""
+
+INTERRUPTED = 130
+"""As everywhere in `holdover` (cli.py)."""
+
+USUAL: tuple[Option[Any], ...] = (
+    SUBNET_MASK, CLASSLESS_ROUTES, ROUTERS, NAME_SERVERS, DOMAIN_NAME, INTERFACE_MTU,
+    BROADCAST_ADDRESS, RENEWAL_TIME, REBINDING_TIME,
+)  # fmt: skip
+"""RFC 3442: classless routes before routers."""
+
+LONGEST_ID = 64
+"""Bytes of a client identifier; with the longest host name a message still has room for both."""
+
+LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+
+
+@click.command(epilog="Example: holdover client eth0 --hook '/usr/local/sbin/dns-from-lease'")
+@click.argument("interface")
+@click.option("--once", is_flag=True, help="End when an address is in use.  It stays until its "
+              "lease ends, and nobody renews it.")  # fmt: skip
+@click.option("--hook", metavar="COMMAND", help="Run for each notice, after the fact; nobody waits "
+              f"for it, and after {HOOK_LIMIT:.0f} s it is ended.")  # fmt: skip
+@click.option("--state-dir", type=click.Path(file_okay=False, path_type=Path), default=STATE,
+              show_default=True, help="Where the lease is remembered.")  # fmt: skip
+@click.option("--hostname", metavar="NAME", help="What the server is told as option 12.")
+@click.option("--client-id", metavar="ID", help="Text, or bytes as 01:02:fc.  [default: RFC 4361, "
+              "from the hardware address]")  # fmt: skip
+@click.option("--request", metavar="OPTION,...", help="Options to ask for, by number or name.  "
+              f"[default: {','.join(str(option.code) for option in USUAL)}]")  # fmt: skip
+@click.option("--no-probe", is_flag=True, help="Use an address without asking by ARP whether "
+              "somebody has it.")  # fmt: skip
+@click.option("--release-on-exit", is_flag=True, help="Give the lease back at the end.")
+@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Append a line for each event, effect and change of the address.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Ask for a lease, print it and end.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+def client(interface: str, **given: Any) -> int:
+    """Lease an address, and let go of it in time.
+
+    The kernel is given the address with a lifetime that ends before the lease, so that it goes
+    away whatever becomes of this process.  At the end, by Ctrl-C or SIGTERM, the interface is left
+    as it was found, and the lease remembered for the next time.
+
+    --dry-run asks as always and is granted a lease, which stays the server's to reuse after its
+    time.  But nothing is configured, stored, probed, claimed by ARP or released, no remembered
+    lease is asked for, and no hook is run.
+
+    Ends at SIGTERM with status 0, at Ctrl-C with 130.  Status 2: bad input, an interface that went
+    away, or a lease that could not be stored.  With --json instants are in nanoseconds of
+    CLOCK_BOOTTIME.
+    """
+    from holdover.reference.linux.client import ClientShell, Orders, dry
+    from holdover.reference.linux.effects import Hands
+    from holdover.reference.linux.hooks import Hook
+    from holdover.reference.linux.journal import Journal
+    from holdover.reference.linux.netlink import Interface
+    from holdover.reference.linux.privilege import drop
+    from holdover.reference.linux.sockets import LinkSocket, UdpPort
+
+    dry_run, directory = given["dry_run"], None if given["dry_run"] else given["state_dir"]
+    options = wishes(given["hostname"], given["request"])
+    identifier = None if given["client_id"] is None else client_id(given["client_id"])
+    with ExitStack() as opened:
+        there = opened.enter_context(closing(Interface(interface)))
+        link = opened.enter_context(closing(LinkSocket(interface, CLIENT_PORT)))
+        if directory is not None:
+            there.check_permission()
+            opened.enter_context(the_only_one(directory, interface))
+        port = opened.enter_context(closing(UdpPort(interface, CLIENT_PORT)))
+        journal = opened.enter_context(closing(Journal(given["journal"], warn)))
+        drop()  # all that wants more is open; before a hook starts a thread
+        hook = None
+        if given["hook"] is not None and not dry_run:
+            hook = Hook(given["hook"], HOOK_LIMIT, warn)
+            opened.callback(let_finish, hook)  # by then the address is gone
+        config = ClientConfig(
+            hardware=link.hardware,
+            client_id=identifier or by_hardware(link.hardware),
+            options=options,
+        )
+        if given["no_probe"]:
+            config = replace(config, probes=0)
+        hands = Hands(
+            link, there, port, directory=directory, hook=hook, journal=journal, warn=warn,
+            tell=lambda notify: report(interface, notify, given["as_json"], dry_run),
+        )  # fmt: skip
+        orders = Orders(once=given["once"], release=given["release_on_exit"], dry=dry_run)
+        shell = ClientShell(dry(config) if dry_run else config, hands, orders)
+        number = asyncio.run(shell.run())
+    return INTERRUPTED if number == SIGINT else 0
+
+
+# What the options mean ---------------------------------------------------------------------------
+
+
+def wishes(hostname: str | None, request: str | None) -> Options:
+    """What each request carries; BadInput where it cannot."""
+    said: list[tuple[int, Any]] = []
+    if hostname is not None:
+        if len(hostname) > 253 or not re.fullmatch(rf"{LABEL}(\.{LABEL})*", hostname):
+            raise BadInput(f"--hostname {hostname!r}: no host name")
+        said.append(HOST_NAME(hostname))
+    codes = tuple(option.code for option in USUAL)
+    if request is not None:
+        codes = tuple(dict.fromkeys(code(each.strip()) for each in request.split(",")))
+    said.append(PARAMETER_REQUEST_LIST(codes))
+    return Options(said)
+
+
+def code(text: str) -> int:
+    """The number of an option; BadInput names what is meant instead."""
+    if text.isdecimal():
+        if not 0 < int(text) < 255:
+            raise BadInput(f"--request {text}: options have numbers from 1 to 254")
+        return int(text)
+    names = {option.name.lower().replace(" ", "-"): number for number, option in TABLE.items()}
+    name = text.lower().replace(" ", "-").replace("_", "-")
+    if name not in names:
+        raise BadInput(f"--request: no option {text!r}; {nearest(name, tuple(names))}")
+    return names[name]
+
+
+def client_id(text: str) -> bytes:
+    """Bytes with colons between them as they are; text as RFC 2132 §9.14 has it, type 0."""
+    if re.fullmatch(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})+", text):
+        identifier = bytes.fromhex(text.replace(":", ""))
+    else:
+        identifier = b"\0" + text.encode()
+    if not 2 <= len(identifier) <= LONGEST_ID:
+        raise BadInput(f"--client-id {text!r}: 2 to {LONGEST_ID} bytes are needed")
+    return identifier
+
+
+def by_hardware(hardware: bytes) -> bytes:
+    """RFC 4361 §6.1: type 255, the interface's number, a DUID; all from the hardware address.
+
+    So it is the same after each start, and nothing has to be kept.  Cited from memory, as is
+    RFC 8415 §11.4 for the DUID (link-layer address, Ethernet).
+    """
+    return b"\xff" + hardware[-4:] + b"\0\x03\0\x01" + hardware
+
+
+@contextmanager
+def the_only_one(directory: Path, interface: str) -> Iterator[None]:
+    """Meanwhile no other client may use the interface; BadInput where one does.
+
+    The kernel gives the lock back when the process ends, however it does.
+    """
+    from holdover.reference.linux.storage import path_of
+
+    path = path_of(directory, interface).with_suffix(".lock")
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(
+                f"another holdover client serves {interface} (it holds {path}); end it first"
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def let_finish(hook: Hook) -> None:
+    """Wait for the hook to be done; Ctrl-C ends it at once."""
+    with interruptible():
+        try:
+            hook.close(HOOK_LIMIT)
+        except KeyboardInterrupt:
+            hook.close()
+
+
+# Lines -------------------------------------------------------------------------------------------
+
+
+def report(interface: str, notify: Notify, as_json: bool, dry_run: bool) -> None:
+    """One notice; in a dry run nothing of what it says was done."""
+    from holdover.reference.linux.clock import now as boottime
+    from holdover.reference.linux.plain import plain
+
+    notice, lease, now = notify.notice, notify.lease, boottime()
+    left = None if lease is None or lease.end is None else (lease.end - now) // SECOND
+    if as_json:
+        said: dict[str, Any] = {
+            "at": now, "event": notice.name, "interface": interface, "dry_run": dry_run,
+        }  # fmt: skip
+        if lease is not None:
+            said |= plain(lease)
+        click.echo(json.dumps(said))
+        return
+    granted = dry_run and notice is Notice.BOUND
+    happened = "a lease was granted, and is not used" if granted else notice.value
+    words = f"{datetime.now():%H:%M:%S} {interface}: {happened}"
+    if lease is not None:
+        from holdover.reference.linux.parameters import parameters
+
+        words += f": {parameters(lease).address} from {lease.server}"
+        if notice in (Notice.BOUND, Notice.EXTENDED):
+            words += ", for ever" if left is None else f", for {left} s"
+    click.echo(words)
+
+
+def warn(line: str) -> None:
+    """What failed and ends nothing."""
+    click.echo(line, err=True)

@@ -1,0 +1,235 @@
+"""The client core behind a real interface: what happens into events, effects into acts.
+
+Theory of operation.  `ClientShell.run` waits until the link, the kernel's netlink or the alarm has
+something, or a signal says to end; then it takes one event after another, and carries out all
+effects of one before it looks at the next.  Nothing is queued in between, and no effect waits for
+anything but the kernel and the disk.  Two things are looked at before each event: whether the
+kernel has removed the address (`Gone` is told before whatever was received after it), and whether
+the core's deadline has passed (then a `Timer` goes first).
+
+The end.  However it ends, by a signal or by an error, the address that it has configured is taken
+away, and with it routes and MTU; the lease stays stored, to be asked for again (INIT-REBOOT).  What
+a killed one has left behind is handed to the core, which adopts it or has it removed.  A link that
+comes back after it was down may be another network (§3.7): the core is started anew with what it
+had.
+
+What it does not know: any phase of a lease, but whether one is in use when that is all it was asked
+for; what a hook does, and whether it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+
+from holdover.model.profile import BadInput
+from holdover.reference.arp import Arp
+from holdover.reference.client import Client, deadline, step
+from holdover.reference.config import ClientConfig
+from holdover.reference.datagram import Datagram, Frame
+from holdover.reference.interrupt import SIGNALS, interruptible
+from holdover.reference.linux import clock
+from holdover.reference.linux.effects import Hands
+from holdover.reference.messages import reply_from_wire
+from holdover.reference.values import WireError
+from holdover.reference.wire import decode
+
+from holdover.reference.events import (  # isort: skip
+    JITTER, Chance, Event, Gone, Heard, Instant, Notify, Phase, Received, Release, Send, Start,
+    Timer,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What the user wants.
+
+    `once`: end when an address is in use, and leave it there.  `release`: give the lease back at
+    the end.  `dry`: send messages, but neither touch the interface nor store, claim or defend.
+    """
+
+    once: bool = False
+    release: bool = False
+    dry: bool = False
+
+
+class ClientShell:
+    """A client, and the hands that do what it asks for."""
+
+    def __init__(self, config: ClientConfig, hands: Hands, orders: Orders) -> None:
+        self.client = Client(config)
+        self.unread = 0
+        self._config, self._hands, self._orders = config, hands, orders
+        self._interface, self._link = hands.interface, hands.link
+        self._seen = self._interface.link()
+        self._woken = asyncio.Event()
+        self._signal: int | None = None
+        self._brought_up = self._done = False
+
+    # The loop ------------------------------------------------------------------------------------
+
+    async def run(self) -> int | None:
+        """Until a signal, and which; None when it has done what was to be done once."""
+        with closing(clock.Alarm()) as alarm, self._awake(alarm):
+            try:
+                await self._serve(alarm)
+            finally:
+                self._leave()
+        return None if self._done else self._signal
+
+    async def _serve(self, alarm: clock.Alarm) -> None:
+        self._start()
+        while not self._done and self._signal is None:
+            alarm.set(deadline(self.client))
+            await self._woken.wait()
+            self._woken.clear()
+            alarm.clear()
+            self.turn()
+        if not self._done and self._orders.release:
+            self._happened(Release(chance()))
+
+    @contextmanager
+    def _awake(self, alarm: clock.Alarm) -> Iterator[None]:
+        """Meanwhile whatever there is to read, and a signal, ends a wait and interrupts nothing."""
+        loop, sources = asyncio.get_running_loop(), (self._link, self._interface, alarm)
+        for source in sources:
+            loop.add_reader(source.fileno(), self._woken.set)
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._end, number)
+        try:
+            with interruptible():
+                yield
+        finally:
+            for source in sources:
+                loop.remove_reader(source.fileno())
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _end(self, number: int) -> None:
+        self._signal = number
+        self._woken.set()
+
+    def _start(self) -> None:
+        """Begin with what is stored, and with what a predecessor has left on the interface."""
+        name, up = self._interface.name, self._interface.link().up
+        if self._orders.dry:
+            if not up:
+                raise BadInput(f"{name} is down; set it up first: ip link set {name} up")
+        else:
+            self._hands.find()
+            if not up:
+                self._interface.set_up(True)
+                self._brought_up = True
+        self._interface.changes()
+        self._seen = self._interface.link()
+        self.begin()
+
+    def begin(self) -> None:
+        """With what is stored, and what is on the interface by our doing, or a predecessor's."""
+        self.client = Client(self._config, conflicts=self.client.conflicts)
+        self._happened(Start(chance(), self._hands.stored, self._hands.held))
+
+    def turn(self) -> None:
+        """Whatever there is to take."""
+        self._look()
+        self._due(clock.now())
+        for frame in self._link.receive():
+            if (event := self._event(frame)) is not None:
+                self._look()
+                self._happened(event)
+                self._remember(event, frame)
+
+    def _look(self) -> None:
+        """What the kernel has done to the interface meanwhile."""
+        changes = self._interface.changes()
+        if not changes.any:
+            return
+        if changes.vanished:
+            raise BadInput(f"the interface {self._interface.name} is gone")
+        held = self._hands.held
+        if held is not None and not self._interface.has(held):
+            self._hands.lost(held)
+            self._happened(Gone(chance(), held))
+        before, self._seen = self._seen, self._interface.link()
+        broken = changes.down or not before.running or self._seen.flaps != before.flaps
+        if self._seen.running and broken:
+            self._due(clock.now())
+            self.begin()
+
+    def _event(self, frame: Frame) -> Event | None:
+        """What a frame is to the core; None: nothing, nor is ARP for other addresses than its."""
+        content = frame.content
+        if isinstance(content, Arp):
+            lease = self.client.lease
+            ours = lease is not None and lease.address in (content.sender, content.target)
+            return Heard(chance(), content) if ours else None
+        if not isinstance(content, Datagram):
+            return None
+        try:
+            reply = reply_from_wire(decode(content.payload))
+        except WireError:
+            reply = None
+        if reply is None:
+            self.unread += 1
+            return None
+        return Received(chance(), reply)
+
+    def _remember(self, event: Event, frame: Frame) -> None:
+        """Where the server of our lease is heard from."""
+        lease = self.client.lease
+        if isinstance(event, Received) and lease is not None and event.reply.server == lease.server:
+            self._hands.heard_from(lease.server, frame.source)
+
+    # Events --------------------------------------------------------------------------------------
+
+    def _happened(self, event: Event) -> None:
+        now = clock.now()
+        self._due(now)
+        self._step(event, now)
+
+    def _due(self, now: Instant) -> None:
+        """The deadline, if it has passed, comes before what else has happened."""
+        due = deadline(self.client)
+        if due is not None and due <= now:
+            self._step(Timer(chance()), now)
+
+    def _step(self, event: Event, now: Instant) -> None:
+        self._hands.journal.event(event, now)
+        self.client, effects = step(self.client, event, now)
+        for effect in effects:
+            if self._orders.dry and not isinstance(effect, Send | Notify):
+                continue
+            self._hands.journal.effect(effect, now)
+            self._hands.carry_out(effect)
+        if (expired := self._hands.expired) is not None:
+            self._hands.expired = None
+            self._happened(Gone(chance(), expired))
+        if self._orders.dry or (self._orders.once and self._hands.held is not None):
+            # In use; and announced, as often as it wants to.
+            self._done = self.client.phase is Phase.BOUND and self.client.due is None
+
+    # The end -------------------------------------------------------------------------------------
+
+    def _leave(self) -> None:
+        """The interface as it was found; but what was to be done once stays."""
+        if self._done or self._orders.dry:
+            return
+        with suppress(BadInput):  # the interface is gone: so is everything on it
+            if self._hands.held is not None:
+                self._hands.take_away(self._hands.held)
+            if self._brought_up:
+                self._interface.link()
+                self._interface.set_up(False)
+
+
+def chance() -> Chance:
+    """A fresh xid and jitter."""
+    return Chance(secrets.randbits(32), secrets.randbelow(JITTER + 1))
+
+
+def dry(config: ClientConfig) -> ClientConfig:
+    """For a run that only asks: without a probe, a lease is told as soon as it is granted."""
+    return replace(config, probes=0, announcements=0)

@@ -1,0 +1,228 @@
+"""A line for each event, effect and address change, and all of them back again.
+
+Theory of operation.  A journal is NDJSON: a `Line` is a JSON object with four clocks, the name of a
+class and the fields of a value of it.  `now` is the instant that the core was told, `boot` and
+`monotonic` are CLOCK_BOOTTIME and CLOCK_MONOTONIC when the line was written, all in nanoseconds;
+`wall` is the wall clock in UTC, for people.  What is read equals what was written (`plain.py`).
+
+Each line is one write(2) to a file opened for appending, before anything that follows is done.  A
+process that is killed leaves at most its last line torn.  The next one begins with a line break and
+`Began`; a line in front of `Began`, or at the end, may be torn.
+
+A disk that is full later stops nobody.  That is said once; the lines that could not be written are
+counted, and `Lost` has their number in the place where they would have been.
+
+What it does not know: whether the disk has kept a line, for it does not sync; two processes that
+write one journal; how long it may get.  A write to a disk that hangs, hangs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import get_args
+
+from holdover.model.profile import BadInput
+from holdover.reference.events import Effect, Event, Instant
+from holdover.reference.linux.clock import now as boottime
+from holdover.reference.linux.plain import built, of, plain
+from holdover.reference.server_state import ServerEffect, ServerEvent
+
+LOG = logging.getLogger("holdover")
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A process began to write; instants of another boot, or clock, are not to be compared."""
+
+    version: int
+    clock: str
+    process: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """So many lines before this one could not be written."""
+
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the kernel says of an address: `what` is "added", "removed" and so on."""
+
+    what: str
+    address: IPv4Address
+
+
+Entry = Event | Effect | ServerEvent | ServerEffect | Seen | Began | Lost
+KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Entry)}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a journal."""
+
+    now: Instant
+    boot: Instant
+    monotonic: int
+    wall: datetime
+    value: Entry
+
+    @property
+    def kind(self) -> str:
+        """What it is: the name of the class of its value."""
+        return type(self.value).__name__
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+class Journal:
+    """A journal that is appended to; with path None nothing is written anywhere.
+
+    BadInput where the file cannot be opened and written.  `note` is told of a failure later on.
+    """
+
+    def __init__(self, path: Path | None, note: Callable[[str], None] = LOG.warning) -> None:
+        self._path, self._note = path, note
+        self._file = -1
+        self._torn = self._noted = False
+        self._lost = 0
+        if path is None:
+            return
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
+        try:
+            self._file = os.open(path, flags, 0o600)
+            self._torn = is_torn(self._file)
+            self._write(Began(VERSION, this_clock(), os.getpid()), boottime())
+        except OSError as error:
+            self.close()
+            raise BadInput(
+                f"{path}: {error.strerror}; the journal cannot be written.  Name another file"
+            ) from error
+
+    def event(self, event: Event | ServerEvent, now: Instant) -> None:
+        """What the core is told."""
+        self._put(event, now)
+
+    def effect(self, effect: Effect | ServerEffect, now: Instant) -> None:
+        """What the core asks for."""
+        self._put(effect, now)
+
+    def address(self, what: str, address: IPv4Address, now: Instant) -> None:
+        """What the kernel says of an address."""
+        self._put(Seen(what, address), now)
+
+    def close(self) -> None:
+        """Nothing is written from here on."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _put(self, value: Entry, now: Instant) -> None:
+        """Write a line, or count it as lost."""
+        if self._file < 0:
+            return
+        try:
+            if self._lost:
+                self._write(Lost(self._lost), now)
+                self._lost = 0
+            self._write(value, now)
+        except OSError as error:
+            self._lost += 1
+            if not self._noted:
+                self._noted = True
+                self._note(f"{self._path}: {error.strerror}; the journal goes on when it can")
+
+    def _write(self, value: Entry, now: Instant) -> None:
+        """One line, on a line of its own whatever was torn before; OSError if it is not whole."""
+        text = (b"\n" if self._torn else b"") + written(value, now)
+        done = 0
+        try:
+            while done < len(text):
+                done += os.write(self._file, text[done:])
+        finally:
+            if done:
+                self._torn = not text[:done].endswith(b"\n")
+
+
+def is_torn(file: int) -> bool:
+    """Whether the last line has no end."""
+    seen = os.fstat(file)
+    return stat.S_ISREG(seen.st_mode) and os.pread(file, 1, max(seen.st_size - 1, 0)) not in (
+        b"",
+        b"\n",
+    )
+
+
+def this_clock() -> str:
+    """Which CLOCK_BOOTTIME it is: of which boot, and shifted by what in a time namespace."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    offsets = Path("/proc/self/timens_offsets")  # since Linux 5.6
+    lines = offsets.read_text().splitlines() if offsets.exists() else []
+    shift = "".join("+" + ".".join(line.split()[1:]) for line in lines if line.startswith("boot"))
+    return boot if shift in ("", "+0.0") else boot + shift
+
+
+def written(value: Entry, now: Instant) -> bytes:
+    """The line of a value, written now."""
+    clocks = {
+        "wall": datetime.now(UTC).isoformat(),
+        "now": now,
+        "boot": boottime(),
+        "monotonic": time.monotonic_ns(),
+    }
+    kind = {"kind": type(value).__name__, "value": plain(value)}
+    return json.dumps(clocks | kind).encode() + b"\n"
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> Iterator[Line]:
+    """The lines of a journal; BadInput with the line's number where one is damaged, not torn."""
+    damage: BadInput | None = None
+    text = b"\n"
+    try:
+        with path.open("rb") as file:
+            for number, text in enumerate(file, 1):
+                try:
+                    line = parsed(text)
+                except (ValueError, RecursionError) as error:
+                    if damage is not None:
+                        raise damage from None
+                    damage = BadInput(f"{path}: line {number}: {error}")
+                    continue
+                if damage is not None and not isinstance(line.value, Began | Lost):
+                    raise damage
+                damage = None
+                yield line
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    if damage is not None and text.endswith(b"\n"):
+        raise damage
+
+
+def parsed(text: bytes) -> Line:
+    """What a line says; ValueError where it is none."""
+    said = of(dict, json.loads(text))
+    expected = {"wall", "now", "boot", "monotonic", "kind", "value"}
+    if set(said) != expected:
+        raise ValueError(f"expected {', '.join(sorted(expected))}; got {', '.join(sorted(said))}")
+    kind = KINDS.get(of(str, said["kind"]))
+    if kind is None:
+        raise ValueError(f"unknown kind {said['kind']!r}")
+    now, boot, monotonic = (of(int, said[clock]) for clock in ("now", "boot", "monotonic"))
+    wall = datetime.fromisoformat(of(str, said["wall"]))
+    return Line(now, boot, monotonic, wall, built(kind, said["value"]))

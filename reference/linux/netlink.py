@@ -1,0 +1,266 @@
+"""One interface in the kernel: its address with a lifetime, its routes, its MTU, its link.
+
+Theory of operation.  The address has the lifetime that it is given, preferred as long as valid, and
+a mark (IFA_PROTO) by which a later process knows what a killed one has left.  Each route names the
+address as its source: the kernel takes it away with the address, also when the lifetime is over and
+no process lives.  Routes are found again by protocol and metric, so nothing has to be remembered
+about them.
+
+What is heard of addresses and links is a reason to look, never the truth: a message may be older
+than what has been done since, and messages are lost when there are too many.  Only that the link
+was down in between is taken from it; a carrier that is soon back makes no message of its own, but
+the kernel counts.
+
+What it does not know: why.  Name servers (a hook's business), policy routing, VRFs; an MTU that a
+killed process has set, and which was there before.  Before Linux 5.18 there are no marks, and only
+the stored lease tells whose an address is.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any
+
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from holdover.model.profile import BadInput
+from holdover.reference.linux.parameters import Parameters
+from holdover.reference.linux.sockets import interface_index, needs
+from holdover.reference.values import NO_ADDRESS, Route
+
+from holdover.reference.linux.rtnetlink import (  # isort: skip
+    ACKNOWLEDGE, CREATE, DELETE_ADDRESS, DELETE_LINK, DELETE_ROUTE, DUMP, EXCLUSIVE, GET_ADDRESS,
+    GET_LINK, GET_ROUTE, NEW_ADDRESS, NEW_LINK, NEW_ROUTE, REPLACE,
+    Asking, Hearing, Refused, fields,
+)  # fmt: skip
+
+FOREVER = 0xFFFF_FFFF
+"""A lifetime without end (INFINITY_LIFE_TIME)."""
+
+MARK = 104
+"""IFA_PROTO of an address that a holdover client has configured; nobody else uses it."""
+
+METRIC = 1000
+"""Of routes, plus the interface's number: a default route set by hand goes before."""
+
+UP, RUNNING = 0x1, 0x40
+"""IFF_UP, IFF_RUNNING."""
+
+MAIN_TABLE, BY_DHCP, UNICAST, ON_LINK_SCOPE, ON_LINK_FLAG = 254, 16, 1, 253, 4
+"""Of routes: RT_TABLE_MAIN, RTPROT_DHCP, RTN_UNICAST, RT_SCOPE_LINK, RTNH_F_ONLINK."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The state of a link: set up by its administrator, with a carrier; `flaps` counts changes."""
+
+    up: bool
+    running: bool
+    mtu: int
+    flaps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was heard: anything at all; that the link was down; that the interface is no more."""
+
+    any: bool = False
+    down: bool = False
+    vanished: bool = False
+
+
+class Interface:
+    """An interface, asked and changed by rtnetlink."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.index = interface_index(name)
+        self.metric = METRIC + self.index
+        self._usual_mtu: int | None = None
+        self._hearing = Hearing()
+        self._asking = Asking()
+        self._ask = self._asking.ask
+
+    def fileno(self) -> int:
+        """For who waits for changes."""
+        return self._hearing.fileno()
+
+    def close(self) -> None:
+        """Ask and hear nothing more."""
+        self._asking.close()
+        self._hearing.close()
+
+    # What is there -------------------------------------------------------------------------------
+
+    def changes(self) -> Changes:
+        """What was heard since the last call; never waits."""
+        messages, lost = self._hearing.hear()
+        ours = [
+            (message["header"]["type"], message)
+            for message in messages
+            if message.get("index") == self.index
+        ]
+        return Changes(
+            lost or bool(ours),
+            any(kind == NEW_LINK and not one["flags"] & RUNNING for kind, one in ours),
+            # A bridge says with this type that a port has left it.
+            any(kind == DELETE_LINK and one["family"] == socket.AF_UNSPEC for kind, one in ours),
+        )
+
+    def link(self) -> Link:
+        """The link's state; BadInput where the interface is no more."""
+        try:
+            (found,) = self._ask(GET_LINK, 0, self._link())
+        except Refused:
+            raise BadInput(f"the interface {self.name} is gone") from None
+        flags = found["flags"]
+        return Link(
+            bool(flags & UP),
+            bool(flags & RUNNING),
+            found.get_attr("IFLA_MTU"),
+            found.get_attr("IFLA_CARRIER_CHANGES") or 0,
+        )
+
+    def addresses(self) -> dict[IPv4Interface, bool]:
+        """The interface's IPv4 addresses, and whether each has our mark."""
+        return {
+            IPv4Interface((one.get_attr("IFA_LOCAL"), one["prefixlen"])): one.get_attr("IFA_PROTO")
+            == MARK
+            for one in self._ask(GET_ADDRESS, DUMP, fields(ifaddrmsg(), family=socket.AF_INET))
+            if one["index"] == self.index
+        }
+
+    def has(self, address: IPv4Address) -> bool:
+        """Whether it has the address, with whatever prefix."""
+        return any(each.ip == address for each in self.addresses())
+
+    # What is done to it --------------------------------------------------------------------------
+
+    def check_permission(self) -> None:
+        """BadInput where this process may not change the interface."""
+        try:
+            self._ask(NEW_LINK, ACKNOWLEDGE, self._link())  # that changes nothing
+        except Refused as error:
+            if error.errno != errno.EPERM:
+                raise
+            raise needs("CAP_NET_ADMIN", f"to configure {self.name}") from None
+
+    def set_up(self, up: bool) -> None:
+        """Set the link up or down, as its administrator."""
+        self._ask(NEW_LINK, ACKNOWLEDGE, fields(self._link(), flags=UP * up, change=UP))
+
+    def configure(self, wanted: Parameters, valid: int) -> list[str]:
+        """Put the address there, or extend it, for so many seconds; what failed of the rest."""
+        broadcast = wanted.broadcast
+        message = self._address(
+            wanted.address,
+            *([] if broadcast is None else [("IFA_BROADCAST", str(broadcast))]),
+            ("IFA_CACHEINFO", {"ifa_preferred": valid, "ifa_valid": valid}),
+            ("IFA_PROTO", MARK),
+        )
+        self._ask(NEW_ADDRESS, ACKNOWLEDGE | CREATE | REPLACE, message)
+        for other in self.addresses():
+            if other.ip == wanted.address.ip and other != wanted.address:
+                self._delete(other)  # another prefix is another address to the kernel
+        return [*self._set_mtu(wanted.mtu), *self._set_routes(wanted)]
+
+    def remove(self, address: IPv4Address) -> None:
+        """Take the address away, and what came with it."""
+        for each in self.addresses():
+            if each.ip == address:
+                self._delete(each)
+        self.forget()
+
+    def forget(self) -> None:
+        """The address is gone, and its routes with it: the MTU is again what it was."""
+        if self._usual_mtu is not None:
+            self._set_mtu(self._usual_mtu)
+            self._usual_mtu = None
+
+    def _delete(self, address: IPv4Interface) -> None:
+        with the_kernel_may_be_first():
+            self._ask(DELETE_ADDRESS, ACKNOWLEDGE, self._address(address))
+
+    def _set_mtu(self, mtu: int | None) -> list[str]:
+        before = self.link().mtu
+        if mtu is None or mtu == before:
+            return []
+        try:
+            self._ask(NEW_LINK, ACKNOWLEDGE, self._link(("IFLA_MTU", mtu)))
+        except Refused as error:
+            return [f"MTU {mtu}: {error.strerror}"]
+        if self._usual_mtu is None:
+            self._usual_mtu = before
+        return []
+
+    def _set_routes(self, wanted: Parameters) -> list[str]:
+        """Those that are not there yet; and none that is not wanted any more.
+
+        A router that is in no network of ours is on the link all the same (RFC 3442).
+        """
+        missing = {route.network: route for route in reversed(wanted.routes)}
+        for route, source in list(self.routes()):
+            if source == wanted.address.ip and missing.get(route.network) == route:
+                del missing[route.network]
+            else:
+                with the_kernel_may_be_first():
+                    self._ask(DELETE_ROUTE, ACKNOWLEDGE, self._route(route, source))
+        failed = []
+        for route in sorted(missing.values(), key=lambda route: route.router):  # on the link first
+            known = route.router == NO_ADDRESS or route.router in wanted.address.network
+            message = self._route(route, wanted.address.ip, 0 if known else ON_LINK_FLAG)
+            try:
+                self._ask(NEW_ROUTE, ACKNOWLEDGE | CREATE | EXCLUSIVE, message)
+            except Refused as error:
+                failed.append(f"route to {route.network} by {route.router}: {error.strerror}")
+        return failed
+
+    def routes(self) -> Iterator[tuple[Route, IPv4Address | None]]:
+        """The routes that a DHCP client has set here, each with the address it belongs to."""
+        for one in self._ask(GET_ROUTE, DUMP, fields(rtmsg(), family=socket.AF_INET)):
+            ours = one["proto"], one["table"], one.get_attr("RTA_OIF"), one.get_attr("RTA_PRIORITY")
+            if ours == (BY_DHCP, MAIN_TABLE, self.index, self.metric):
+                network = IPv4Network((one.get_attr("RTA_DST") or "0.0.0.0", one["dst_len"]))
+                router = IPv4Address(one.get_attr("RTA_GATEWAY") or NO_ADDRESS)
+                source = one.get_attr("RTA_PREFSRC")
+                yield Route(network, router), None if source is None else IPv4Address(source)
+
+    # Messages ------------------------------------------------------------------------------------
+
+    def _link(self, *attributes: tuple[str, object]) -> Any:
+        return fields(ifinfmsg(), *attributes, index=self.index)
+
+    def _address(self, address: IPv4Interface, *attributes: tuple[str, object]) -> Any:
+        return fields(
+            ifaddrmsg(), ("IFA_LOCAL", str(address.ip)), ("IFA_ADDRESS", str(address.ip)),
+            *attributes,
+            family=socket.AF_INET, prefixlen=address.network.prefixlen, index=self.index,
+        )  # fmt: skip
+
+    def _route(self, route: Route, source: IPv4Address | None, flags: int = 0) -> Any:
+        direct = route.router == NO_ADDRESS
+        return fields(
+            rtmsg(), ("RTA_DST", str(route.network.network_address)), ("RTA_OIF", self.index),
+            ("RTA_PRIORITY", self.metric),
+            *([] if source is None else [("RTA_PREFSRC", str(source))]),
+            *([] if direct else [("RTA_GATEWAY", str(route.router))]),
+            family=socket.AF_INET, dst_len=route.network.prefixlen, table=MAIN_TABLE,
+            proto=BY_DHCP, type=UNICAST, scope=ON_LINK_SCOPE if direct else 0, flags=flags,
+        )  # fmt: skip
+
+
+@contextmanager
+def the_kernel_may_be_first() -> Iterator[None]:
+    """What is to be deleted may be gone by then, its lifetime over, or with the interface."""
+    try:
+        yield
+    except Refused as error:
+        if error.errno not in (errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH):
+            raise

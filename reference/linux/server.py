@@ -1,0 +1,287 @@
+"""The server core behind a real link: events in, effects out, one at a time.
+
+Theory of operation.  `Service.run` waits for a frame, the core's deadline or a signal, hands the
+core what has happened with the instant of CLOCK_BOOTTIME, and carries out the effects in their
+order before anything else is read.  A binding is stored, durably, before the next effect: the
+DHCPACK.  Where it cannot be stored the service ends, and nothing that depends on it has left.
+
+Where a reply goes is the core's decision (`SendReply`); how it gets there is this module's: to the
+relay, or to a `ciaddr` that is not what the reply assigns, by the kernel's UDP, which finds the
+way; to everybody and to who has no address yet by a frame of our own (RFC 2131 §4.1).
+
+Load.  The kernel drops what does not fit into a socket's buffer, and here nothing is queued: a
+flood costs time and no memory.  Of ARP only what comes from an address of the pool is an event, the
+rest can answer no probe; what was heard together is handed on with ARP first, since who answers a
+probe is not to lose to a DHCPDISCOVER that stood in the queue before it.
+
+Too early, late or lost is harmless: DHCP sends again, and `step` looks at what is due before each
+event.  What is not for this server, not from an Ethernet client or no message is counted only.
+
+What it does not know: any phase of a lease; an address that is taken off the interface, or another
+hardware address, while it runs; when whoever reads its lines is slow it waits for him.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+
+from holdover.model.profile import BadInput
+from holdover.reference.arp import Arp
+from holdover.reference.config import ServerConfig
+from holdover.reference.events import Instant, SendArp
+from holdover.reference.interrupt import SIGNALS, interruptible
+from holdover.reference.linux.clock import Alarm
+from holdover.reference.linux.clock import now as boottime
+from holdover.reference.linux.journal import Journal
+from holdover.reference.linux.server_storage import LeaseFile
+from holdover.reference.linux.sockets import LinkSocket, UdpPort
+from holdover.reference.messages import BootRequest, reply_to_wire, request_from_wire
+from holdover.reference.server import Server, deadline, step
+from holdover.reference.values import NO_ADDRESS, MessageType, WireError
+from holdover.reference.wire import decode, encode
+
+from holdover.reference.datagram import (  # isort: skip
+    ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, Frame, encode_frame,
+)  # fmt: skip
+from holdover.reference.server_state import (  # isort: skip
+    Arrived, Overheard, Restarted, SendReply, ServerEffect, ServerEvent, StoreBinding, Tick,
+)  # fmt: skip
+
+ETHERNET, HARDWARE_SIZE = 1, 6
+"""`htype` and `hlen` of a client on this link (RFC 2131 Table 1)."""
+
+QUEUE = 256
+"""Frames; about as many as the kernel keeps for a socket, so that ARP can go before all of them."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A lease event in words, for people and programs; `lease` in seconds."""
+
+    at: Instant
+    event: str
+    address: str | None = None
+    hardware: str | None = None
+    lease: int | None = None
+
+
+class Service:
+    """A server on a link.  `tell` is given each lease event; `leases` None: kept in memory only."""
+
+    def __init__(
+        self, config: ServerConfig, link: LinkSocket, port: UdpPort, own: IPv4Interface,
+        leases: LeaseFile | None, journal: Journal, tell: Callable[[Told], None],
+    ) -> None:  # fmt: skip
+        self.server = Server(config)
+        self.unread = 0
+        self.unsent = 0
+        self._link, self._port, self._leases = link, port, leases
+        self._journal, self._tell = journal, tell
+        self._pool = frozenset(config.pool)
+        self._ours = frozenset((own.ip, ALL_HOSTS, own.network.broadcast_address))
+
+    def run(self) -> int:
+        """Serve until a signal says to end, and which; BadInput where the link is gone."""
+        alarm, poll = Alarm(), select.poll()
+        try:
+            with ending() as ended:
+                for each in (self._link.fileno(), alarm.fileno(), ended.fileno()):
+                    poll.register(each, select.POLLIN)
+                self.happened(Restarted(() if self._leases is None else self._leases.bindings))
+                while ended.signal is None:
+                    due = deadline(self.server)
+                    alarm.set(due)
+                    if self._link.fileno() in dict(poll.poll()):
+                        self.take(self._link.receive(QUEUE))
+                    if due is not None and due <= boottime():
+                        self.happened(Tick())
+                return ended.signal
+        finally:
+            alarm.close()
+
+    def take(self, frames: Sequence[Frame]) -> None:
+        """What the link has; where it has nothing to read, it may be gone."""
+        if not frames:
+            self._check_link()
+        for frame in sorted(frames, key=lambda frame: not isinstance(frame.content, Arp)):
+            if (event := self.event(frame)) is not None:
+                self.happened(event)
+
+    def event(self, frame: Frame) -> ServerEvent | None:
+        """What a frame is to the core; None: nothing."""
+        content = frame.content
+        if isinstance(content, Arp):
+            return Overheard(content) if content.sender in self._pool else None
+        if not isinstance(content, Datagram) or content.destination not in self._ours:
+            return None
+        try:
+            message = decode(content.payload)
+        except WireError:
+            self.unread += 1
+            return None
+        request = request_from_wire(message)
+        direct = message.giaddr == NO_ADDRESS
+        foreign = (message.htype, len(message.chaddr)) != (ETHERNET, HARDWARE_SIZE)
+        if request is None or (direct and foreign):
+            self.unread += 1
+            return None
+        return Arrived(request)
+
+    def happened(self, event: ServerEvent) -> None:
+        """Hand an event to the core, and carry out what it wants done."""
+        now, before = boottime(), self.server
+        self._journal.event(event, now)
+        self.server, effects = step(before, event, now)
+        self._report(event, before, now)
+        for effect in effects:
+            self._journal.effect(effect, now)
+            self.carry_out(effect, now)
+
+    def carry_out(self, effect: ServerEffect, now: Instant) -> None:
+        """Do what the core wants done."""
+        match effect:
+            case StoreBinding(address, binding):
+                if self._leases is not None:
+                    self._leases.put(address, binding, now)
+                if binding is None:
+                    self._say(now, "unbound", address)
+            case SendReply():
+                self._send(effect, now)
+            case SendArp(arp):
+                self._put(encode_frame(EVERYONE, self._link.hardware, arp))
+
+    def _send(self, effect: SendReply, now: Instant) -> None:
+        reply, to = effect.reply, effect.to
+        try:
+            payload = encode(reply_to_wire(reply))
+        except ValueError:  # no room beside the client's identifier
+            self.unsent += 1
+            return
+        if to is None:
+            self._frame(EVERYONE, ALL_HOSTS, payload)
+        elif to == reply.giaddr:
+            self._unicast(payload, to, SERVER_PORT)
+        elif to == reply.address:
+            self._frame(reply.chaddr, to, payload)
+        else:
+            self._unicast(payload, to, CLIENT_PORT)
+        address = reply.ciaddr if reply.address == NO_ADDRESS else reply.address
+        self._say(now, f"DHCP{reply.type.name}", address, reply.chaddr, reply.lease)
+
+    def _say(
+        self, now: Instant, event: str, address: IPv4Address, hardware: bytes = b"",
+        lease: int | None = None,
+    ) -> None:  # fmt: skip
+        about = None if address == NO_ADDRESS else str(address)
+        self._tell(Told(now, event, about, hardware.hex(":") or None, lease))
+
+    def _frame(self, hardware: bytes, to: IPv4Address, payload: bytes) -> None:
+        said = Datagram(self.server.config.identifier, to, SERVER_PORT, CLIENT_PORT, payload)
+        self._put(encode_frame(hardware, self._link.hardware, said))
+
+    def _put(self, frame: bytes) -> None:
+        try:
+            self._link.send(frame)
+        except OSError:
+            self.unsent += 1
+            self._check_link()
+
+    def _unicast(self, payload: bytes, to: IPv4Address, port: int) -> None:
+        try:
+            self._port.send(payload, self.server.config.identifier, to, port)
+        except OSError:  # whatever address a message has named, it ends nothing
+            self.unsent += 1
+
+    def _check_link(self) -> None:
+        try:
+            socket.if_indextoname(self._link.index)
+        except OSError:
+            raise BadInput(f"{self._link.name}: the interface is gone") from None
+
+    def _report(self, event: ServerEvent, before: Server, now: Instant) -> None:
+        """Tell what is given up, and what is withheld, which no reply tells."""
+        match event:
+            case Arrived(
+                BootRequest(MessageType.DECLINE, chaddr=who, requested=IPv4Address() as it)
+            ):
+                word = "DHCPDECLINE"
+            case Arrived(BootRequest(MessageType.RELEASE, chaddr=who, ciaddr=it)):
+                word = "DHCPRELEASE"
+            case Overheard(Arp(sender=it, sender_hardware=who)):
+                word = "in use"
+            case _:
+                return
+        if self.server is not before and facts(self.server, it) != facts(before, it):
+            self._say(now, word, it, who)
+
+
+def facts(server: Server, address: IPv4Address) -> tuple[bool, bool]:
+    """Whether an address is on record, and whether it is withheld."""
+    entry = server.entry(address)
+    return entry.binding is not None, entry.withheld
+
+
+# Signals ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Ended:
+    """Which signal has asked for the end; readable from then on."""
+
+    wakeup: socket.socket
+    signal: int | None = None
+
+    def fileno(self) -> int:
+        """For who waits."""
+        return self.wakeup.fileno()
+
+
+@contextmanager
+def ending() -> Iterator[Ended]:
+    """Meanwhile SIGINT and SIGTERM interrupt nothing, and end a wait.
+
+    A second one, when this is over, ends the program at once (`interrupt.py`).
+    """
+    wakeup, noticed = socket.socketpair()
+    ended = Ended(wakeup)
+
+    def note(number: int, frame: object) -> None:
+        ended.signal = number
+
+    noticed.setblocking(False)
+    handlers = {number: signal.signal(number, note) for number in SIGNALS}
+    wakes = signal.set_wakeup_fd(noticed.fileno(), warn_on_full_buffer=False)
+    try:
+        with interruptible():
+            yield ended
+    finally:
+        signal.set_wakeup_fd(wakes)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for end in (wakeup, noticed):
+            end.close()
+
+
+# Before it runs ----------------------------------------------------------------------------------
+
+
+def check_port(interface: str, port: int) -> None:
+    """BadInput where another program has the UDP port, even if it would share it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as alone:
+        alone.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+        try:
+            alone.bind(("", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise BadInput(
+                f"UDP port {port} of {interface} is in use; stop the other DHCP server (ss -ulpn "
+                "shows it)"
+            ) from None

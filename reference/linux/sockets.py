@@ -1,0 +1,240 @@
+"""The link of one interface: whole frames in and out, and the UDP port beside it.
+
+Theory of operation.  A host without an address cannot use the kernel's UDP (RFC 2131 §4.1), so
+`LinkSocket` is a packet socket: it sends what it is given and reads whole Ethernet frames.  The
+kernel filters for it (classic BPF), before anything is copied: ARP for IPv4, and whole UDP
+datagrams to one port; nothing that this host sent, nothing that is for another host, nothing with a
+VLAN tag, which the kernel has taken off and put aside.  The filter is there before the socket hears
+anything, so that not one other frame gets in.
+
+`UdpPort` has that port in the kernel's UDP as well.  It takes nothing in; it keeps the kernel from
+answering a datagram that the packet socket has read with ICMP *port unreachable*, and it sends from
+an address that the interface has, which is how a client renews (RFC 2131 §4.4.5).
+
+What is lost is lost: a frame that cannot be decoded is counted in `refused`; one that a link which
+is down, or a full queue, does not take, in `lost`.  DHCP and ARP send again.
+
+What it does not know: whether the link is up (`netlink.py`), a hardware address that is changed
+while it is open, links other than Ethernet.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+import struct
+from ipaddress import IPv4Address
+
+from holdover.model.profile import BadInput
+from holdover.reference.arp import ARP_TYPE, IPV4_TYPE
+from holdover.reference.datagram import UDP_PROTOCOL, Frame, decode_frame
+from holdover.reference.values import WireError
+
+ALL_TYPES = 0x0003
+"""ETH_P_ALL: a socket bound to one EtherType cannot hear the other."""
+
+ETHERNET_LINK = 1
+"""ARPHRD_ETHER."""
+
+ATTACH_FILTER = 26
+"""SO_ATTACH_FILTER, which `socket` does not name."""
+
+SEND_FROM = 8
+"""IP_PKTINFO, which `socket` names from Python 3.14 on."""
+
+MOST_BYTES = 1 << 16
+"""More than a frame has."""
+
+LOST = frozenset({errno.ENETDOWN, errno.ENOBUFS, errno.EAGAIN})
+"""What a sender cannot help, and what is over in a while."""
+
+UNREACHABLE = LOST | {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL, errno.EPERM}
+"""The same for UDP: no route; the address is not there any more (EINVAL); a firewall (EPERM)."""
+
+
+class LinkSocket:
+    """Frames of one interface: ARP for IPv4, and UDP datagrams to `port`.
+
+    BadInput where there is no such interface, where it is no Ethernet, and without CAP_NET_RAW.
+    """
+
+    def __init__(self, interface: str, port: int) -> None:
+        self.name = interface
+        self.index = interface_index(interface)
+        self.refused = 0
+        self.lost = 0
+        try:
+            # Protocol 0 hears nothing; the filter comes before `bind` names one.
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        except PermissionError:
+            raise needs("CAP_NET_RAW", f"to speak DHCP on {interface}") from None
+        try:
+            self._socket.setblocking(False)
+            attach(self._socket, dhcp_filter(port))
+            self._socket.bind((interface, ALL_TYPES))
+            *_, kind, hardware = self._socket.getsockname()
+            if kind != ETHERNET_LINK:
+                raise BadInput(f"{interface} is no Ethernet interface; choose one that is")
+        except BaseException:
+            self.close()
+            raise
+        self.hardware: bytes = hardware
+
+    def fileno(self) -> int:
+        """For who waits until there is something to read."""
+        return self._socket.fileno()
+
+    def receive(self, most: int = 64) -> list[Frame]:
+        """What has arrived, at most so many frames; never waits."""
+        frames: list[Frame] = []
+        for _ in range(most):
+            try:
+                data = self._socket.recv(MOST_BYTES)
+            except OSError as error:
+                if error.errno not in LOST:  # EAGAIN: nothing more; ENETDOWN: told once
+                    raise
+                break
+            try:
+                frames.append(decode_frame(data))
+            except WireError:
+                self.refused += 1
+        return frames
+
+    def send(self, frame: bytes) -> None:
+        """Put a frame on the link; where the link cannot take it, it is lost."""
+        try:
+            self._socket.send(frame)
+        except OSError as error:
+            if error.errno not in LOST:
+                raise
+            self.lost += 1
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._socket.close()
+
+
+class UdpPort:
+    """A UDP port of one interface, to send from; what arrives is dropped.
+
+    BadInput where another program has it for itself, and without the right to it.
+    """
+
+    def __init__(self, interface: str, port: int) -> None:
+        self.index = interface_index(interface)
+        self.lost = 0
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)
+            attach(self._socket, [ret(0)])
+            # A DHCP client of another interface may have it without naming its interface.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            self._socket.setsockopt(
+                socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0"
+            )
+            self._socket.bind(("", port))
+        except PermissionError:
+            self.close()
+            raise needs("CAP_NET_BIND_SERVICE", f"to use UDP port {port}") from None
+        except OSError as error:
+            self.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise BadInput(
+                f"UDP port {port} is in use; stop the other DHCP program (ss -ulpn shows it)"
+            ) from None
+
+    def send(self, payload: bytes, source: IPv4Address, to: IPv4Address, port: int) -> None:
+        """Send from an address of the interface; what has no way there is lost."""
+        info = struct.pack("=i4s4s", self.index, source.packed, bytes(4))
+        control = [(socket.IPPROTO_IP, SEND_FROM, info)]
+        try:
+            self._socket.sendmsg([payload], control, 0, (str(to), port))
+        except OSError as error:
+            if error.errno not in UNREACHABLE:
+                raise
+            self.lost += 1
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._socket.close()
+
+
+def interface_index(interface: str) -> int:
+    """The number of an interface; BadInput where there is none of the name."""
+    try:
+        return socket.if_nametoindex(interface)
+    except (OSError, ValueError):
+        there = ", ".join(sorted(name for _, name in socket.if_nameindex()))
+        raise BadInput(f"no interface {interface!r}; there are: {there}") from None
+
+
+def needs(capability: str, purpose: str) -> BadInput:
+    """What to say where the kernel does not permit it."""
+    return BadInput(f"no permission {purpose}: run as root, or with {capability}")
+
+
+# The kernel's filter -----------------------------------------------------------------------------
+
+Instruction = tuple[int, int, int, int]
+"""Code, where to jump if true and if false, operand (linux/filter.h)."""
+
+LOAD_WORD, LOAD_HALF, LOAD_BYTE = 0x20, 0x28, 0x30
+LOAD_HALF_INDEXED, LOAD_IP_SIZE = 0x48, 0xB1
+JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x15, 0x35, 0x45, 0x06
+
+AUXILIARY = 0xFFFF_F000
+"""SKF_AD_OFF: what the kernel knows of a frame besides its bytes."""
+
+PACKET_KIND, VLAN_PRESENT = AUXILIARY + 4, AUXILIARY + 48
+OTHER_HOST = 3
+"""PACKET_OTHERHOST; below it what is for this host, above it PACKET_OUTGOING and the kernel's."""
+
+TYPE_AT, ARP_PROTOCOL_AT, IP_AT = 12, 16, 14
+FRAGMENT_AT, PROTOCOL_AT = 20, 23
+PORT_AT = IP_AT + 2
+"""Of a UDP destination port, from the frame's start and less the size of the IPv4 header."""
+
+
+def ret(size: int) -> Instruction:
+    """End: so many bytes of the frame are taken."""
+    return RETURN, 0, 0, size
+
+
+def dhcp_filter(port: int) -> list[Instruction]:
+    """ARP for IPv4, and whole UDP datagrams over IPv4 to the port, for this host."""
+    take, drop = 16, 17
+    rows = (
+        (LOAD_WORD, 0, 0, PACKET_KIND),
+        (JUMP_AT_LEAST, drop, 2, OTHER_HOST),
+        (LOAD_WORD, 0, 0, VLAN_PRESENT),
+        (JUMP_EQUAL, 4, drop, 0),
+        (LOAD_HALF, 0, 0, TYPE_AT),
+        (JUMP_EQUAL, 6, 8, ARP_TYPE),
+        (LOAD_HALF, 0, 0, ARP_PROTOCOL_AT),
+        (JUMP_EQUAL, take, drop, IPV4_TYPE),
+        (JUMP_EQUAL, 9, drop, IPV4_TYPE),
+        (LOAD_BYTE, 0, 0, PROTOCOL_AT),
+        (JUMP_EQUAL, 11, drop, UDP_PROTOCOL),
+        (LOAD_HALF, 0, 0, FRAGMENT_AT),
+        (JUMP_BITS, drop, 13, 0x3FFF),
+        (LOAD_IP_SIZE, 0, 0, IP_AT),
+        (LOAD_HALF_INDEXED, 0, 0, PORT_AT),
+        (JUMP_EQUAL, take, drop, port),
+        ret(MOST_BYTES),
+        ret(0),
+    )
+    # The kernel counts a jump from the next instruction; above they are counted from the first.
+    return [
+        (code, yes and yes - at, no and no - at, operand)
+        for at, (code, yes, no, operand) in enumerate(rows, 1)
+    ]
+
+
+def attach(sock: socket.socket, program: list[Instruction]) -> None:
+    """Have the kernel run the program on each frame (SO_ATTACH_FILTER)."""
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *row) for row in program))
+    where = struct.pack("@HP", len(program), ctypes.addressof(code))
+    sock.setsockopt(socket.SOL_SOCKET, ATTACH_FILTER, where)

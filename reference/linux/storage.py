@@ -1,0 +1,250 @@
+"""The lease that a client remembers over crashes and reboots: a file for each interface.
+
+Theory of operation.  A lease is written aside in the same directory, synced, renamed to its name,
+and the directory synced: after a crash at any point the file has the old lease or the new one, and
+a disk that is full leaves the old one.  When `save` has returned, the lease is on the disk.
+
+Another boot.  The instants of a lease are CLOCK_BOOTTIME, which begins anew with each boot; the
+file says of which boot (and, in a time namespace, shifted by what) they are.  Within it they are
+taken as they are, whatever the wall clock does.  After a reboot CLOCK_BOOTTIME says how long the
+machine was off at least, and only the wall clock how long at most; it may have been set back, or
+have lost its battery.  The one remainder that is surely not too long is none.  RFC 2131 §3.2(3) MAY
+use "the unexpired remainder", but none is known, and a wall clock must not stretch a lease (R36).
+So a finite lease of another boot is handed over as one that is over: its instants are 0, before any
+of this boot.  The core then takes the address off the interface if it was found there, forgets the
+lease and begins in INIT.  That costs a DHCPDISCOVER, and a server offers a client its previous
+address (§4.3.1).  A short remainder, pretended in order to ask in INIT-REBOOT (§4.4.2), would let
+an address that was found be used for so long.  A lease without end (§3.3) has no instants and is
+carried over.  The wall clock is there for people, and for a note of what was not used.
+
+What is refused.  A file that is damaged (it has a checksum), of another version, interface or
+network card, or whose instants cannot be: stored later than now, or ending later than the longest
+lease after that.  It is set aside as `.refused`, and `note` is told why.
+
+What it does not know: a virtual machine set back to a snapshot, where boot and clock are the same
+and time has passed; two clients for one interface; a disk that says that it has synced and has not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from holdover.model.profile import BadInput
+from holdover.reference.events import SECOND, Instant, Lease
+from holdover.reference.linux.clock import now as boottime
+from holdover.reference.linux.journal import LOG, this_clock
+from holdover.reference.linux.plain import built, of, plain
+from holdover.reference.linux.privilege import own_directory
+from holdover.reference.options import INFINITE
+
+FORMAT = "holdover client lease 1"
+
+LONGEST = INFINITE * SECOND  # longer than any lease that ends (RFC 2131 §3.3)
+SIZE_MOST = 1 << 20  # more bytes than a lease has: options of 64 kB, in hex
+NAME_MOST = 15  # characters of the name of an interface: IFNAMSIZ less the NUL
+KEYS = {"format", "interface", "hardware", "clock", "stored", "wall", "lease", "sum"}
+
+
+class NotStored(BadInput):
+    """The lease could not be durably written or removed.
+
+    The file has what it had before; what was to be written, if only the last sync has failed.
+    """
+
+
+class Refused(ValueError):  # noqa: N818 -- the file is refused, not the program
+    """Why a file is not used."""
+
+
+def load(
+    directory: Path,
+    interface: str,
+    *,
+    hardware: bytes | None = None,
+    note: Callable[[str], None] = LOG.warning,
+) -> Lease | None:
+    """The lease that was stored last; after a reboot one that is over, if it has an end.
+
+    None where there is none or it is refused; `note` is told why.  `hardware`: the address of the
+    network card; None does not compare it.  BadInput where the directory cannot be used.
+    """
+    path = path_of(directory, interface)
+    try:
+        return at_present(path, parsed(text_of(path), interface, hardware), note)
+    except FileNotFoundError:
+        return None
+    except Refused as error:
+        try:
+            aside = set_aside(path)
+        except OSError as failed:
+            raise BadInput(f"{path}: {error}.  {failed.strerror}: remove it") from failed
+        note(f"{path}: {error}; it is not used, and was set aside as {aside.name}")
+        return None
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}; it cannot be read") from error
+
+
+def save(
+    directory: Path, interface: str, lease: Lease | None, *, hardware: bytes | None = None
+) -> None:
+    """Write the lease down, durably when this returns; None: there is none from now on.
+
+    NotStored where the disk is full or broken, BadInput where the directory cannot be used.
+    """
+    path = path_of(directory, interface)
+    aside = path.with_name(f"{path.name}.new")
+    try:
+        aside.unlink(missing_ok=True)
+        if lease is None:
+            path.unlink(missing_ok=True)
+        else:
+            write(aside, text_for(interface, hardware, lease))
+            aside.rename(path)
+        sync(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise NotStored(
+            f"{path}: {error.strerror}; the lease is not durably "
+            f"{'removed' if lease is None else 'stored'}.  Make room on its disk, or name another "
+            "directory"
+        ) from error
+
+
+# What a file says --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A lease, the clock by which it was stored, and when by that one and by the wall clock."""
+
+    lease: Lease
+    clock: str
+    at: Instant
+    wall: datetime
+
+
+def text_for(interface: str, hardware: bytes | None, lease: Lease) -> bytes:
+    """What the file of a lease has, stored now."""
+    said = {
+        "format": FORMAT,
+        "interface": interface,
+        "hardware": None if hardware is None else hardware.hex(":"),
+        "clock": this_clock(),
+        "stored": boottime(),
+        "wall": datetime.now(UTC).isoformat(),
+        "lease": plain(lease),
+    }
+    return json.dumps(said | {"sum": checksum(said)}, indent=1).encode() + b"\n"
+
+
+def checksum(said: dict[str, Any]) -> str:
+    """Of everything that a file says but the checksum."""
+    rest = {key: value for key, value in said.items() if key != "sum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def parsed(text: bytes, interface: str, hardware: bytes | None) -> Stored:
+    """What a file says; Refused where it is damaged, or not of this interface and card."""
+    try:
+        said = of(dict, json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"damaged ({error})") from None
+    if said.get("format") != FORMAT:
+        raise Refused(f"its format is {said.get('format')!r:.60}, not {FORMAT!r}")
+    if set(said) != KEYS or said["sum"] != checksum(said):
+        raise Refused("damaged (its checksum is another)")
+    if said["interface"] != interface:
+        raise Refused(f"it is of interface {said['interface']!r}")
+    card = None if hardware is None else hardware.hex(":")
+    if None not in (card, said["hardware"]) and card != said["hardware"]:
+        raise Refused(f"it is of a network card with address {said['hardware']}, this is {card}")
+    try:
+        lease = built(Lease, said["lease"])
+        wall = datetime.fromisoformat(of(str, said["wall"])).astimezone(UTC)
+        return Stored(lease, of(str, said["clock"]), of(int, said["stored"]), wall)
+    except ValueError as error:
+        raise Refused(f"what it says is no lease ({error})") from None
+
+
+def at_present(path: Path, stored: Stored, note: Callable[[str], None]) -> Lease:
+    """The lease by the clock of now; Refused where its instants cannot be."""
+    lease, at = stored.lease, stored.at
+    if lease.end is None or lease.renew_at is None or lease.rebind_at is None:
+        return lease
+    if not 0 < lease.renew_at <= lease.rebind_at <= lease.end <= at + LONGEST:
+        raise Refused("the instants of its lease cannot be")
+    if stored.clock == this_clock():
+        if at > boottime():
+            raise Refused("it was stored later than now")
+        return lease
+    left = (lease.end - at) // SECOND - int((datetime.now(UTC) - stored.wall).total_seconds())
+    note(
+        f"{path}: the lease of {lease.address} was stored before this boot and is not relied on; "
+        f"by the wall clock, which may have been set, it has {left} s left"
+    )
+    return replace(lease, renew_at=0, rebind_at=0, end=0)
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+def path_of(directory: Path, interface: str) -> Path:
+    """The file of an interface; its directory is made if need be."""
+    if not 0 < len(interface.encode()) <= NAME_MOST or "/" in interface or "\0" in interface:
+        raise BadInput(f"{interface!r} is no name of an interface")
+    directory = directory.absolute()
+    if own_directory(directory):
+        sync(directory.parent)
+    return directory / f"{interface}.json"
+
+
+def sync(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
+
+
+def text_of(path: Path) -> bytes:
+    """What is in a file; Refused where it is none that `save` has made."""
+    seen = path.lstat()  # nobody else can change it between the two: the directory was looked at
+    if not stat.S_ISREG(seen.st_mode) or seen.st_size > SIZE_MOST:
+        raise Refused("not a regular file of a size that a lease may have")
+    if seen.st_uid != os.geteuid():
+        raise Refused(f"it belongs to user {seen.st_uid}")
+    return path.read_bytes()
+
+
+def write(path: Path, text: bytes) -> None:
+    """A new file, synced."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        done = 0
+        while done < len(text):
+            done += os.write(file, text[done:])
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def set_aside(path: Path) -> Path:
+    """Give a file another name, which nothing has yet; that name."""
+    number, aside = 1, path.with_name(f"{path.name}.refused")
+    while aside.is_symlink() or aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.refused-{number}")
+    path.rename(aside)
+    sync(path.parent)
+    return aside

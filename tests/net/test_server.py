@@ -1,0 +1,618 @@
+"""`holdover server` and real clients, each in a network namespace of its own; as root only.
+
+The clients have mount and process namespaces too, with overlays, so that no file of the host is
+touched and none of their processes outlives its test.
+"""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdover.model.profile import BadInput
+from holdover.reference.arp import reply
+from holdover.reference.cli import main
+from holdover.reference.config import Misbehaviour, ServerConfig
+from holdover.reference.events import SECOND
+from holdover.reference.linux import server_storage
+from holdover.reference.linux.journal import Journal
+from holdover.reference.linux.server import Service
+from holdover.reference.linux.server_storage import LeaseFile
+from holdover.reference.messages import BootRequest, request_to_wire
+from holdover.reference.server_command import chosen, misbehaviour
+from holdover.reference.server_state import Binding, ClientKey
+from holdover.reference.values import NO_ADDRESS, MessageType
+from holdover.reference.wire import encode
+
+from holdover.reference.datagram import (  # isort: skip
+    ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame,
+)  # fmt: skip
+
+SERVER, FIRST, SECOND_ONE, THIRD = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51, 52))
+KEY = ClientKey(b"\1\2\0\0\0\0\1", given=True)
+NOW = 1000 * SECOND
+
+ISOLATED = """
+mount -t tmpfs tmpfs "$1"
+for place in etc var/lib; do
+  mkdir -p "$1/$place/upper" "$1/$place/work"
+  mount -t overlay -o "lowerdir=/$place,upperdir=$1/$place/upper,workdir=$1/$place/work" \
+    overlay "/$place"
+done
+mount -t tmpfs tmpfs /run
+mkdir /run/dhcpcd
+shift
+"$@"
+"""
+
+UDHCPC = ("udhcpc", "-f", "-i", "eth0", "-s", "/etc/udhcpc/default.script", "-T", "1", "-A", "1")
+CLIENTS = {
+    "udhcpc": UDHCPC,
+    "dhclient": ("dhclient", "-4", "-d", "-v", "-pf", "/run/pid", "-lf", "/run/leases", "eth0"),
+    "dhcpcd": ("dhcpcd", "-B", "-4", "-d", "-A", "-f", "/etc/dhcpcd.conf", "eth0"),
+}
+
+
+# A network ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Network:
+    """Hosts on a link (conftest.py): `srv` has an address, `a`, `b` and `c` want one."""
+
+    hosts: dict[str, Any]
+    place: Path
+    clients: int = 0
+
+    def serve(self, *options: object, pool: str = f"{FIRST}-{THIRD}", wait: bool = True) -> Any:
+        """Start `holdover server`."""
+        arguments = ("server", "eth0", "--pool", pool, *map(str, options))
+        server = self.hosts["srv"].holdover(*arguments)
+        if wait:
+            server.says('^serving|"started"', 20)
+        return server
+
+    def client(self, host: str, *command: str) -> Any:
+        """Start a client, which changes nothing outside of its host."""
+        self.clients += 1
+        place = self.place / f"files{self.clients}"
+        place.mkdir()
+        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        return self.hosts[host].start(*apart, "sh", "-ec", ISOLATED, "sh", place, *command)
+
+    def asks(self, host: str, *more: str) -> int:
+        """The status of a client that asks once and ends."""
+        status = self.client(host, *UDHCPC, "-q", "-n", *more).ended(20)
+        assert isinstance(status, int)
+        return status
+
+    def run(self, host: str, *command: str) -> str:
+        """Run a command on a host, and what it says."""
+        process = self.hosts[host].start(*command)
+        assert process.ended(30) == 0, process.errors
+        return "\n".join(line for _, line in process.lines)
+
+    def hardware(self, host: str) -> str:
+        return self.run(host, "cat", "/sys/class/net/eth0/address")
+
+    def addresses(self, host: str) -> list[str]:
+        return [str(each.ip) for each in self.hosts[host].addresses()]
+
+
+@pytest.fixture
+def network(links: Any, tmp_path: Path) -> Iterator[Network]:
+    missing = [name for name in ("unshare", *CLIENTS) if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}")
+    hosts = links(srv=f"{SERVER}/24", a=None, b=None, c=None)
+    yield Network(hosts, tmp_path)
+    for host in hosts.values():
+        for process in host.processes:
+            process.end()
+
+
+def children(process: int) -> list[int]:
+    return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+# Real clients ------------------------------------------------------------------------------------
+
+
+def test_each_client_gets_an_address_of_its_own_and_renews_it(network: Network) -> None:
+    server = network.serve("--lease", 20, "--router", SERVER, "--dns", "10.77.0.1,1.1.1.1",
+                           "--domain", "example.org", "--json")  # fmt: skip
+    hosts = dict(zip("abc", CLIENTS.values(), strict=True))
+    for host, client in hosts.items():
+        network.client(host, *client)
+    for host in hosts:
+        server.says(rf'"DHCPACK".*{network.hardware(host)}", "lease": 20', 25, times=2)
+    leased = {line["hardware"]: line["address"] for line in server.events("DHCPACK")}
+    assert len(leased) == len(set(leased.values())) == 3
+    for host in hosts:
+        assert network.addresses(host) == [leased[network.hardware(host)]]
+        assert f"default via {SERVER}" in network.hosts[host].ip("route")
+    assert "example.org" not in Path("/etc/resolv.conf").read_text()
+
+
+def test_leases_survive_a_restart_and_no_other_client_gets_them(network: Network) -> None:
+    options = ("--leases", network.place / "leases", "--no-probe")
+    pool = f"{FIRST}-{SECOND_ONE}"
+    server = network.serve(*options, pool=pool)
+    assert network.asks("a") == 0
+    server.says(rf"DHCPACK {FIRST} {network.hardware('a')} for 3600 s", 5)
+    server.signal(signal.SIGTERM)
+    assert server.ended() == 0
+    server = network.serve(*options, pool=pool)
+    assert network.asks("b") == 0
+    server.says(rf"DHCPACK {SECOND_ONE} {network.hardware('b')} for 3600 s", 5)
+    server.end()
+    server = network.serve(*options, pool=pool)
+    server.says("leases stored in .*: 2$", 5)
+    assert network.asks("c", "-t", "2") == 1  # there is no third
+    assert network.asks("a") == 0
+    server.says(rf"DHCPACK {FIRST} {network.hardware('a')}", 5)
+    assert len(server.said("DHCPACK")) == 1
+    server.signal(signal.SIGINT)
+    assert server.ended() == 130
+
+
+def test_an_address_is_free_again_when_it_is_released(network: Network) -> None:
+    server = network.serve("--no-probe", pool=str(FIRST))
+    kernel = network.hosts["a"].watch()
+    client = network.client("a", *UDHCPC, "-R")
+    kernel.says(str(FIRST), 20)
+    (shell,) = children(client.running.pid)
+    (udhcpc,) = children(shell)
+    os.kill(udhcpc, signal.SIGTERM)
+    server.says(rf"DHCPRELEASE {FIRST} {network.hardware('a')}", 5)
+    server.says(f"unbound {FIRST}", 5)
+    assert network.asks("b") == 0
+    server.says(rf"DHCPACK {FIRST} {network.hardware('b')}", 5)
+
+
+def test_an_address_that_answers_the_probe_is_not_offered(network: Network) -> None:
+    network.hosts["b"].ip("addr", "add", f"{FIRST}/24", "dev", "eth0")
+    server = network.serve("--json")
+    assert network.asks("a") == 0
+    (seen,) = server.events("in use")
+    assert (seen["address"], seen["hardware"]) == (str(FIRST), network.hardware("b"))
+    assert network.addresses("a") == [str(SECOND_ONE)]
+
+
+def test_a_server_that_refuses_everybody_leases_nothing(network: Network) -> None:
+    server = network.serve("--no-probe", "--misbehave", "nak")
+    network.client("a", *UDHCPC)
+    network.client("b", *CLIENTS["dhclient"])
+    for host in "ab":
+        server.says(rf"DHCPNAK {network.hardware(host)}$", 20, times=2)
+        assert network.addresses(host) == []
+    assert not server.said("DHCPACK")
+
+
+def test_a_mute_server_leases_nothing_until_it_is_back(network: Network) -> None:
+    server = network.serve("--no-probe", "--misbehave", "mute-until=4s")
+    assert network.asks("a", "-t", "2") == 1
+    assert not server.said("DHCP")
+    assert network.asks("a", "-t", "9") == 0
+    assert network.addresses("a") == [str(FIRST)]
+
+
+UNICAST = """
+import socket, sys
+from ipaddress import IPv4Address
+from holdover.reference.messages import *
+from holdover.reference.values import MessageType
+from holdover.reference.wire import decode, encode
+own = IPv4Address("10.77.0.60")
+def answer(port, **said):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(2)
+        udp.bind((str(own), port))
+        udp.connect(("10.77.0.1", 67))  # so that ICMP is an error of `recv`
+        request = BootRequest(xid=7, client_id=b"anybody", **said)
+        udp.send(encode(request_to_wire(request)))
+        return reply_from_wire(decode(udp.recv(1500)))
+print(answer(67, type=MessageType.DISCOVER, chaddr=bytes(16), giaddr=own).address)
+print(answer(68, type=MessageType.INFORM, chaddr=bytes(6), ciaddr=own).options[1])
+try:
+    answer(68, type=MessageType.REQUEST, chaddr=bytes(6), ciaddr=own)
+except TimeoutError:
+    print("silence")
+"""
+
+
+def test_relays_and_hosts_with_an_address_are_answered_by_unicast(network: Network) -> None:
+    network.hosts["b"].ip("addr", "add", "10.77.0.60/24", "dev", "eth0")
+    network.serve("--no-probe")
+    said = network.run("b", sys.executable, "-c", UNICAST)
+    assert said.split() == [str(FIRST), "255.255.255.0", "silence"]
+
+
+# What it does not do -----------------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_said_so(network: Network) -> None:
+    network.serve()
+    second = network.serve(wait=False)
+    assert second.ended(20) == 2
+    assert "UDP port 67 of eth0 is in use" in second.errors[0]
+
+
+def test_an_interface_that_goes_ends_the_server(network: Network) -> None:
+    server = network.serve()
+    network.hosts["srv"].ip("link", "del", "eth0")
+    assert server.ended() == 2
+    assert server.errors == ["error: eth0: the interface is gone"]
+
+
+FLOOD = """
+import os, socket, sys
+from holdover.reference.datagram import *
+from holdover.reference.messages import BootRequest, request_to_wire
+from holdover.reference.values import NO_ADDRESS, MessageType
+from holdover.reference.wire import encode
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+link.bind(("eth0", 0))
+for number in range(20000):
+    hardware = b"\\2" + number.to_bytes(5, "big")
+    payload = os.urandom(300)
+    if number % 2:
+        payload = encode(request_to_wire(BootRequest(MessageType.DISCOVER, number, hardware)))
+    link.send(encode_frame(EVERYONE, hardware, Datagram(NO_ADDRESS, ALL_HOSTS, 68, 67, payload)))
+"""
+
+
+def test_a_flood_costs_no_memory_and_no_lease(network: Network) -> None:
+    server = network.serve("--no-probe", "--json", pool="10.77.0.2-10.77.0.254")
+    assert network.asks("a") == 0
+
+    def memory() -> int:
+        status = Path(f"/proc/{server.running.pid}/status").read_text()
+        return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
+
+    before = memory()
+    network.run("b", sys.executable, "-c", FLOOD)
+    assert network.asks("a", "-t", "5") == 0
+    assert memory() - before < 8192
+    server.signal(signal.SIGTERM)
+    assert server.ended() == 0
+    assert [line["address"] for line in server.events("DHCPACK")] == ["10.77.0.2"] * 2
+    (ended,) = server.events("ended")
+    assert ended["unread"] > 100
+
+
+# The loop, without a kernel ----------------------------------------------------------------------
+
+OWN = IPv4Interface(f"{SERVER}/24")
+HARDWARE, CLIENT = b"\2\0\0\0\0\1", b"\2\0\0\0\0\7"
+
+
+class Air:
+    """A link and a port on which nothing is lost, and nothing is heard."""
+
+    name, index, hardware = "lo", 1, HARDWARE
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def send(self, data: bytes, *way: Any) -> None:
+        self.sent.append(way or decode_frame(data))
+
+
+def service(leases: LeaseFile | None = None, **config: Any) -> tuple[Any, list[Any]]:
+    """A service, and what it sends: frames, and (source, destination, port) by UDP."""
+    air: Any = Air()
+    usual: dict[str, Any] = {"identifier": SERVER, "hardware": HARDWARE, "pool": (FIRST,),
+                             "probe_wait": 0}  # fmt: skip
+    made = ServerConfig(**usual | config)
+    return Service(made, air, air, OWN, leases, Journal(None), lambda told: None), air.sent
+
+
+def request(
+    kind: MessageType, to: IPv4Address = ALL_HOSTS, chaddr: bytes = CLIENT, **said: Any
+) -> Frame:
+    asked = BootRequest(kind, 9, chaddr, **said)
+    payload = encode(request_to_wire(asked))
+    return Frame(EVERYONE, CLIENT, Datagram(NO_ADDRESS, to, 68, 67, payload))
+
+
+RELAY = IPv4Address("10.88.0.1")
+
+
+@pytest.mark.parametrize(
+    ("said", "way"),
+    [
+        ({}, (CLIENT, FIRST, 68)),
+        ({"broadcast": True}, (EVERYONE, ALL_HOSTS, 68)),
+        ({"giaddr": RELAY}, (SERVER, RELAY, 67)),
+        ({"giaddr": RELAY, "broadcast": True, "chaddr": bytes(16)}, (SERVER, RELAY, 67)),
+    ],
+)
+def test_each_reply_takes_the_way_of_rfc_2131_4_1(said: dict[str, Any], way: Any) -> None:
+    serving, sent = service()
+    serving.take([request(MessageType.DISCOVER, **said)])
+    (reply,) = sent
+    if isinstance(reply, Frame):
+        assert isinstance(reply.content, Datagram)
+        reply = reply.destination, reply.content.destination, reply.content.destination_port
+    assert reply == way
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        request(MessageType.DISCOVER, to=FIRST),  # on its way to another host
+        request(MessageType.DISCOVER, chaddr=bytes(16)),  # no Ethernet client of this link
+        Frame(EVERYONE, CLIENT, Datagram(NO_ADDRESS, ALL_HOSTS, 68, 67, b"what?")),
+    ],
+)
+def test_what_is_no_message_for_it_is_no_event(frame: Frame) -> None:
+    serving, sent = service()
+    serving.take([frame])
+    assert sent == []
+
+
+def test_who_answers_a_probe_does_not_lose_to_a_message_before_it() -> None:
+    serving, sent = service(pool=(FIRST, SECOND_ONE), probe_wait=1)
+    serving.take([request(MessageType.DISCOVER)])
+    (asked,) = (frame.content for frame in sent)
+    user = b"\2\0\0\0\0\11"
+    other = Frame(HARDWARE, user, reply(asked, user))
+    serving.take([request(MessageType.DISCOVER, chaddr=CLIENT[::-1]), other])
+    assert serving.server.entry(FIRST).withheld
+
+
+def test_no_ack_leaves_for_a_lease_that_is_not_stored(tmp_path: Path) -> None:
+    with leases(path := tmp_path / "leases") as file:
+        serving, sent = service(file)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+        try:
+            with pytest.raises(BadInput, match="is not stored, and no DHCPACK leaves for it"):
+                serving.take([request(MessageType.REQUEST, requested=FIRST, server=SERVER)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sent == []
+
+
+# Options -----------------------------------------------------------------------------------------
+
+
+def test_every_misbehaviour_has_its_option() -> None:
+    given = ["nak", "reuse-early", "wrong-xid", "wrong-server", "wrong-client-id", "mute-from=15s",
+             "mute-until=1m", "forget-at=0.5", "ack-delay=3s", "shorten=10s"]  # fmt: skip
+    assert misbehaviour(given, NOW) == Misbehaviour(
+        mute_from=NOW + 15 * SECOND,
+        mute_until=NOW + 60 * SECOND,
+        nak=True,
+        ack_delay=3 * SECOND,
+        forget_at=NOW + SECOND // 2,
+        shorten=10,
+        reuse_early=True,
+        wrong_xid=True,
+        wrong_server=True,
+        wrong_client_id=True,
+    )
+    assert len(given) == len(fields(Misbehaviour))
+    assert misbehaviour(["mute-until=5s"], NOW).mute_from == NOW
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("mutefrom=1", "nearest: mute-from"),
+        ("nak=1", "takes no value"),
+        ("ack-delay", "say how long, as ack-delay=10s"),
+        ("ack-delay=soon", "no length of time"),
+        ("shorten=0", "at least one"),
+        ("shorten=1.5", "whole seconds"),
+    ],
+)
+def test_a_misbehaviour_that_cannot_be_is_refused(given: str, reason: str) -> None:
+    with pytest.raises(BadInput, match=reason):
+        misbehaviour([given], NOW)
+    with pytest.raises(BadInput, match="given twice"):
+        misbehaviour(["nak", "nak"], NOW)
+    with pytest.raises(BadInput, match="not after mute-from"):
+        misbehaviour(["mute-until=1s", "mute-from=1s"], NOW)
+
+
+@pytest.mark.parametrize(
+    ("there", "reason"),
+    [
+        ([], "no IPv4 address"),
+        (["192.0.2.1/24"], "not in a subnet"),
+        (["10.77.0.50/24"], "own"),
+        (["10.77.0.1/24", "192.0.2.1/24", "10.77.0.51/32"], "own"),
+        (["10.77.0.49/30"], "no host"),
+    ],
+)
+def test_a_pool_that_the_interface_cannot_serve_is_refused(there: list[str], reason: str) -> None:
+    with pytest.raises(BadInput, match=reason):
+        chosen("eth0", (FIRST, SECOND_ONE), [IPv4Interface(each) for each in there])
+
+
+def test_the_server_is_the_address_in_the_subnet_of_the_pool() -> None:
+    there = [IPv4Interface("192.0.2.1/24"), IPv4Interface("10.77.0.1/24")]
+    assert chosen("eth0", (FIRST, SECOND_ONE), there) == there[1]
+    with pytest.raises(BadInput, match="no host"):
+        chosen("eth0", (IPv4Address("10.77.0.200"), IPv4Address("10.77.0.255")), there)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("nosuch0", "--pool", "10.0.0.1"), "no interface 'nosuch0'"),
+        (("lo", "--pool", "10.0.0.1"), "not in a subnet of lo"),
+        (("lo", "--pool", "127.0.0.50-127.0.0.60"), "no Ethernet|no permission"),
+        (("lo", "--pool", "10.0.0.9-10.0.0.1"), "ends before it begins"),
+        (("lo", "--pool", "10.0.0.1-10.2.0.1"), "more than 65536"),
+        (("lo", "--pool", "ten"), "no range"),
+        (("lo",), "Missing option '--pool'"),
+    ],
+)
+def test_bad_input_ends_with_status_2(
+    options: tuple[str, ...], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(["server", *options])
+    assert ended.value.code == 2
+    assert re.search(reason, capsys.readouterr().err)
+
+
+# The file of leases ------------------------------------------------------------------------------
+
+
+@contextmanager
+def leases(path: Path, now: int = NOW, server: IPv4Address = SERVER) -> Iterator[LeaseFile]:
+    file = LeaseFile(path, server, now)
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """Three leases: one runs for 100 s more, one is over, one has no end."""
+    with leases(path := tmp_path / "leases") as file:
+        file.put(THIRD, Binding(KEY, NOW + 7 * SECOND), NOW)
+        file.put(FIRST, Binding(KEY, NOW + 110 * SECOND), NOW + SECOND)
+        file.put(SECOND_ONE, Binding(ClientKey(KEY.identifier, given=False), NOW), NOW)
+        file.put(THIRD, None, NOW + 10 * SECOND)
+        file.put(THIRD, Binding(KEY, None), NOW + 10 * SECOND)
+    return path
+
+
+def test_what_was_stored_is_read_again(stored: Path) -> None:
+    for _ in range(2):  # from the log, and from what was rewritten
+        with leases(stored, NOW + 20 * SECOND) as file:
+            assert file.notes == []
+            assert file.bindings == (
+                (FIRST, Binding(KEY, NOW + 110 * SECOND)),
+                (SECOND_ONE, Binding(ClientKey(KEY.identifier, given=False), NOW)),
+                (THIRD, Binding(KEY, None)),
+            )
+    assert [each.name for each in stored.parent.iterdir()] == ["leases"]
+
+
+@pytest.mark.parametrize("rebooted", [True, False])
+def test_by_another_clock_a_lease_runs_as_long_as_it_had_left(
+    stored: Path, rebooted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 3 * SECOND  # earlier than it was stored, so even the same boot's clock is another
+    if rebooted:
+        monkeypatch.setattr(server_storage, "this_clock", lambda: "another boot")
+        now = 5000 * SECOND
+    with leases(stored, now) as file:
+        ends = {address: binding.end for address, binding in file.bindings}
+        assert ends == {FIRST: now + 100 * SECOND, SECOND_ONE: now - 10 * SECOND, THIRD: None}
+        assert "another clock" in file.notes[0]
+    with leases(stored, now + SECOND) as file:
+        assert file.notes == []
+        assert dict(file.bindings)[FIRST].end == now + 100 * SECOND
+
+
+@pytest.mark.parametrize("cut", [1, 30, 120])
+def test_a_last_record_that_is_cut_off_is_left_out_and_noted(stored: Path, cut: int) -> None:
+    stored.write_bytes(stored.read_bytes()[:-cut])
+    with leases(stored, NOW + 20 * SECOND) as file:
+        assert [address for address, _ in file.bindings] == [FIRST, SECOND_ONE]
+        assert file.notes == [
+            "line 6, the last, is cut off or garbled and was left out: it had not been synced, so "
+            "no DHCPACK had left for it"
+        ]
+        file.put(THIRD, Binding(KEY, NOW), NOW + 20 * SECOND)
+    with leases(stored, NOW + 20 * SECOND) as file:
+        assert file.notes == []
+        assert len(file.bindings) == 3
+
+
+def changed(text: bytes, line: int) -> bytes:
+    rows = text.splitlines(keepends=True)
+    rows[line] = rows[line].replace(b"1", b"2")
+    return b"".join(rows)
+
+
+DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "record": (lambda text: changed(text, 2), "line 3 is damaged, and is not the last"),
+    "head": (lambda text: changed(text, 0), "its first line is not that of"),
+    "zeros": (lambda text: bytes(len(text)), "its first line is not that of"),
+    "foreign": (lambda text: b"lease 10.77.0.50 {\n}\n", "its first line is not that of"),
+    "record first": (lambda text: text.split(b"\n", 1)[1], "its first line is not that of"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_or_foreign_file_is_refused_and_set_aside(stored: Path, damage: str) -> None:
+    change, reason = DAMAGES[damage]
+    text = change(stored.read_bytes())
+    stored.write_bytes(text)
+    with pytest.raises(BadInput, match=reason):
+        LeaseFile(stored, SERVER, NOW + 20 * SECOND)
+    (aside,) = stored.parent.iterdir()
+    assert aside != stored
+    assert aside.read_bytes() == text
+
+
+def test_another_servers_leases_are_refused(stored: Path) -> None:
+    with pytest.raises(BadInput, match=r"leases of '10\.77\.0\.1', not of 10\.77\.0\.50"):
+        LeaseFile(stored, FIRST, NOW)
+    assert not stored.exists()
+
+
+def test_two_servers_cannot_have_one_file(stored: Path) -> None:
+    with leases(stored), pytest.raises(BadInput, match="another server is using it"):
+        LeaseFile(stored, SERVER, NOW)
+
+
+def test_what_cannot_be_a_file_of_leases_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="not a regular file"):
+        LeaseFile(Path("/dev/null"), SERVER, NOW)
+    with pytest.raises(BadInput, match="No such file"):
+        LeaseFile(tmp_path / "nowhere" / "leases", SERVER, NOW)
+    (tmp_path / "leases").touch()
+    (tmp_path / "leases").chmod(0o666)
+    with pytest.raises(BadInput, match="everybody may write"):
+        LeaseFile(tmp_path / "leases", SERVER, NOW)
+
+
+def test_a_record_that_does_not_fit_is_an_error_and_what_was_there_stays(stored: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with leases(stored) as file:
+        before = file.bindings
+        resource.setrlimit(resource.RLIMIT_FSIZE, (stored.stat().st_size + 10, hard))
+        try:
+            with pytest.raises(BadInput, match=r"10\.77\.0\.53 is not stored"):
+                file.put(FIRST + 3, Binding(KEY, NOW), NOW)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with leases(stored) as file:
+        assert file.bindings == before
+        assert len(file.notes) == 1
+
+
+def test_the_log_is_rewritten_before_it_gets_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_storage, "SPARE", 10)
+    with leases(path := tmp_path / "leases") as file:
+        for number in range(100):
+            file.put(FIRST, Binding(KEY, NOW + number), NOW)
+            assert len(path.read_bytes().splitlines()) <= 14
+        file.put(SECOND_ONE, Binding(KEY, NOW), NOW)
+    with leases(path) as file:
+        assert file.bindings == (
+            (FIRST, Binding(KEY, NOW + 99)),
+            (SECOND_ONE, Binding(KEY, NOW)),
+        )
