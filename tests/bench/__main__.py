@@ -196,13 +196,14 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 @click.option(
     "--spin-memory", type=float, help="SPIN's limit in GiB.  [default: 4/5 of what is free]"
 )
+@click.option("--note", "notes", multiple=True, help="What a reader should know of this run.")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path),
     default=Path("docs/bench"), show_default=True, help="Where the report is written.",
 )  # fmt: skip
 def main(
     quick: bool, as_json: bool, skip: tuple[str, ...], seconds: float | None,
-    solver_seconds: float | None, spin_memory: float | None, output: Path,
+    solver_seconds: float | None, spin_memory: float | None, notes: tuple[str, ...], output: Path,
 ) -> None:  # fmt: skip
     """Measure the engine beside SPIN, TLC, the explorer and the solvers, and write the report.
 
@@ -226,7 +227,7 @@ def main(
         compared, growth, series = _run(bench, quick)
     data = {
         "command": report.shown_command(sys.argv[1:]), "load": load, "machine": report.machine(),
-        "took": time.perf_counter() - start, "limits": asdict(limits),
+        "notes": notes, "took": time.perf_counter() - start, "limits": asdict(limits),
         "ways": [asdict(way) for way in cases.WAYS],
         "compared": [{"case": asdict(c.case), "rows": [asdict(r) for r in c.rows]}
                      for c in compared],

@@ -272,6 +272,7 @@ def page(data: Mapping[str, Any], compared: Sequence[Compared], growth: Sequence
         "which writes the page, [the raw figures](bench.json) and the plots. It took "
         f"{data['took'] / 60:.0f} minutes; the load of the machine before it was "
         f"{data['load']:.2f}.\n",
+        *(f"**Of this run:** {note}\n" for note in data["notes"]),
         table(("machine, software", ""), list(data["machine"].items())),
         "Each measurement is a process of its own; *peak* is its resident memory, as the kernel "
         "has it. States, steps and depth of all searches that went to the end are the same, or the "

@@ -35,7 +35,9 @@ def test_quick_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(cases, "QUICK", (TINY,))
     monkeypatch.setattr(cases, "QUICK_GROWTH", (cases.Series("hosts", "hosts", (1, 2)),))
     monkeypatch.setattr(cases, "WAYS", (cases.WAYS[0], cases.WAYS[4], cases.WAYS[5]))
-    status, out, err = invoked("--json", "--solver-seconds", "1", "-o", str(tmp_path))
+    status, out, err = invoked(
+        "--json", "--solver-seconds", "1", "--note", "a try", "-o", str(tmp_path)
+    )
     assert status == 0, err
     data = json.loads(out)
     assert json.loads((tmp_path / "bench.json").read_text()) == data
@@ -49,6 +51,7 @@ def test_quick_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     page = (tmp_path / "index.md").read_text()
     assert "| SPIN | depth first |" in page
     assert "| Spacer | z3 |" in page
+    assert "**Of this run:** a try" in page
     for words in (str(tmp_path), str(Path.home()), str(Path.cwd())):
         assert words not in page + out, "a path of this machine"
     for plot in ("comparison.svg", "growth.svg"):
