@@ -111,7 +111,8 @@ class Workers:
     def lead_to(self, depth: int, goals: Array, active: Array) -> Array:
         """For each goal the least state of this depth that a step leads from to it."""
         found = self._surely(partial(self._all, "lead_to", depth, goals, active))
-        return np.min(found, axis=0)  # type: ignore[no-any-return]
+        least: Array = np.min(found, axis=0)
+        return least
 
     def close(self) -> None:
         """Have the workers forget the search."""

@@ -252,7 +252,8 @@ class Threads:
                         found[self.workers.index(worker)], active)  # fmt: skip
 
         self._together(look_back)
-        return np.min(found, axis=0)  # type: ignore[no-any-return]
+        least: Array = np.min(found, axis=0)
+        return least
 
     def close(self) -> None:
         """Let go of threads, memory and files."""

@@ -37,12 +37,10 @@ class Unfinished(RuntimeError):  # noqa: N818 -- what it was about is unknown
 
 
 @dataclass
-class Found:
-    """What a search came to.  `stored` states stand for `states` of them (symmetry)."""
+class Searched:
+    """What any search says.  `violations` holds a shortest run to each property that fails."""
 
     instance: Instance
-    states: int = 0
-    stored: int = 0
     steps: int = 0
     depth: int = 0
     complete: bool = False
@@ -54,26 +52,25 @@ class Found:
 
 
 @dataclass
-class Exploration:
-    """What a search saw.  `violations` holds a shortest run to each property that fails.
+class Found(Searched):
+    """What a search came to.  `stored` states stand for `states` of them (symmetry)."""
+
+    states: int = 0
+    stored: int = 0
+
+
+@dataclass
+class Exploration(Searched):
+    """What the explorer saw: its states, where each comes from, and by which edge.
 
     `taken` has the steps from the first `expanded` states, three numbers each: from which state, to
     which, by which edge.
     """
 
-    instance: Instance
     states: list[State] = field(default_factory=list)
     index: dict[State, int] = field(default_factory=dict)
     parents: array[int] = field(default_factory=lambda: array("q"))
     edges: array[int] = field(default_factory=lambda: array("q"))
-    steps: int = 0
-    depth: int = 0
-    complete: bool = False
-    stopped_by: str = ""
-    violations: dict[str, Trace] = field(default_factory=dict)
-    witnessed: set[str] = field(default_factory=set)
-    fired: Counter[str] = field(default_factory=Counter)
-    worst: int | None = None
     taken: array[int] = field(default_factory=lambda: array("q"))
     expanded: int = 0
 

@@ -145,7 +145,8 @@ class Share(Threads):
             found = None
         if found is None:
             raise Gone(other)
-        return found  # type: ignore[no-any-return]
+        states: list[Array] = found
+        return states
 
     def finish(self) -> Tally:
         """All successors are in; NoRoom if what waits for a spilled table cannot be put in."""

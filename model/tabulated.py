@@ -41,6 +41,7 @@ from holdover.model.ground import (
     NO,
     UNSET,
     Array,
+    Columns,
     Ground,
     Grounded,
     choice,
@@ -354,7 +355,7 @@ class Tabulated:
         found = [np.broadcast_to(evaluate(t, column), shape) for t in split]
         return Joint(tuple(axes), np.stack(found, axis=-1))
 
-    def _columns(self, number: int, ids: Array):  # type: ignore[no-untyped-def]
+    def _columns(self, number: int, ids: Array) -> Columns:
         component = self.components[number]
         return lambda leaf: component.kind.matrix[ids, component.slots.index(leaf.args[0])]
 

@@ -11,14 +11,22 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 import graphviz
 import networkx as nx
 
-from holdover.model.explore import Exploration, Found, Progress, bytes_per_state, explore
+from holdover.model.explore import (
+    Exploration,
+    Found,
+    Progress,
+    Searched,
+    bytes_per_state,
+    explore,
+)
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.profile import BadInput, Environment, Profile, in_ticks
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
@@ -41,10 +49,6 @@ HOPELESS = 100
 
 SAMPLE = 50_000
 """States that a sample for an estimate stores at most."""
-
-STORED = 17
-"""Bytes of memory that the engine takes for a state at most: 8 in a table of which at least half is
-in use, but for its least size (`partition.py`)."""
 
 HERE = "here"
 """The address of a cluster that the search starts on this machine, and ends."""
@@ -146,7 +150,9 @@ class Search:
     def bytes_each(self) -> int:
         """Memory of a stored state."""
         if not self.plain:
-            return STORED
+            from holdover.model.partition import BYTES, FULL, GROWTH
+
+            return ceil(BYTES * GROWTH / FULL)  # in a table that has just been enlarged
         whole = one = bytes_per_state(self.instance(1, 1, 1))
         for size, grown in self._grown():
             whole += (bytes_per_state(self.instance(*grown)) - one) * (size - 1)
@@ -210,10 +216,8 @@ class Search:
 
 def found_by(seen: Exploration) -> Found:
     """What an exploration came to."""
-    return Found(
-        seen.instance, len(seen.states), len(seen.states), seen.steps, seen.depth, seen.complete,
-        seen.stopped_by, seen.violations, seen.witnessed, seen.fired, seen.worst,
-    )  # fmt: skip
+    shared = {each.name: getattr(seen, each.name) for each in fields(Searched)}
+    return Found(**shared, states=len(seen.states), stored=len(seen.states))
 
 
 def outcome(found: Found) -> Outcome:
