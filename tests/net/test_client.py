@@ -397,9 +397,9 @@ def test_a_missing_permission_is_named(alone: Any, missing: str, tmp_path: Path)
 
 def test_an_interface_that_goes_away_ends_the_client(links: Any, tmp_path: Path) -> None:
     host = links(cli=None)["cli"]
-    client = host.holdover("client", "eth0", "--state-dir", tmp_path)
-    eventually(lambda: (tmp_path / "eth0.lock").exists(), 10)
-    time.sleep(0.5)
+    journal = tmp_path / "journal"
+    client = host.holdover("client", "eth0", "--state-dir", tmp_path, "--journal", journal)
+    eventually(lambda: journal.exists() and "Start" in journal.read_text(), 10)
     host.ip("link", "del", "eth0")
     assert refusal(client) == "error: the interface eth0 is gone"
 
