@@ -23,6 +23,7 @@ from holdover.model.profile import BadInput
 from holdover.reference.client_command import by_hardware, client_id, code, wishes
 from holdover.reference.config import ClientConfig
 from holdover.reference.datagram import EVERYONE, Datagram, Frame
+from holdover.reference.lab.process import eventually
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.netlink import Changes, Link
@@ -356,13 +357,6 @@ def alone(links: Any) -> Any:
     return links(cli=None)["cli"]
 
 
-def eventually(wanted: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not wanted():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def refusal(process: Any) -> str:
     assert process.ended(20) == 2
     (error,) = process.errors
@@ -399,7 +393,7 @@ def test_an_interface_that_goes_away_ends_the_client(links: Any, tmp_path: Path)
     host = links(cli=None)["cli"]
     journal = tmp_path / "journal"
     client = host.holdover("client", "eth0", "--state-dir", tmp_path, "--journal", journal)
-    eventually(lambda: journal.exists() and "Start" in journal.read_text(), 10)
+    eventually(lambda: journal.exists() and "Start" in journal.read_text(), 10, "it has begun")
     host.ip("link", "del", "eth0")
     assert refusal(client) == "error: the interface eth0 is gone"
 

@@ -24,6 +24,7 @@ from holdover.reference.arp import reply
 from holdover.reference.cli import main
 from holdover.reference.config import Misbehaviour, ServerConfig
 from holdover.reference.events import SECOND
+from holdover.reference.lab.process import children
 from holdover.reference.linux import server_storage
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.server import Service
@@ -42,19 +43,6 @@ SERVER, FIRST, SECOND_ONE, THIRD = (IPv4Address(f"10.77.0.{n}") for n in (1, 50,
 KEY = ClientKey(b"\1\2\0\0\0\0\1", given=True)
 NOW = 1000 * SECOND
 
-ISOLATED = """
-mount -t tmpfs tmpfs "$1"
-for place in etc var/lib; do
-  mkdir -p "$1/$place/upper" "$1/$place/work"
-  mount -t overlay -o "lowerdir=/$place,upperdir=$1/$place/upper,workdir=$1/$place/work" \
-    overlay "/$place"
-done
-mount -t tmpfs tmpfs /run
-mkdir /run/dhcpcd
-shift
-"$@"
-"""
-
 UDHCPC = ("udhcpc", "-f", "-i", "eth0", "-s", "/etc/udhcpc/default.script", "-T", "1", "-A", "1")
 CLIENTS = {
     "udhcpc": UDHCPC,
@@ -72,7 +60,6 @@ class Network:
 
     hosts: dict[str, Any]
     place: Path
-    clients: int = 0
 
     def serve(self, *options: object, pool: str = f"{FIRST}-{THIRD}", wait: bool = True) -> Any:
         """Start `holdover server`."""
@@ -84,11 +71,7 @@ class Network:
 
     def client(self, host: str, *command: str) -> Any:
         """Start a client, which changes nothing outside of its host."""
-        self.clients += 1
-        place = self.place / f"files{self.clients}"
-        place.mkdir()
-        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        return self.hosts[host].start(*apart, "sh", "-ec", ISOLATED, "sh", place, *command)
+        return self.hosts[host].apart(*command, setup="mkdir /run/dhcpcd")
 
     def asks(self, host: str, *more: str) -> int:
         """The status of a client that asks once and ends."""
@@ -98,12 +81,10 @@ class Network:
 
     def run(self, host: str, *command: str) -> str:
         """Run a command on a host, and what it says."""
-        process = self.hosts[host].start(*command)
-        assert process.ended(30) == 0, process.errors
-        return "\n".join(line for _, line in process.lines)
+        return str(self.hosts[host].run(*command))
 
     def hardware(self, host: str) -> str:
-        return self.run(host, "cat", "/sys/class/net/eth0/address")
+        return str(self.hosts[host].hardware)
 
     def addresses(self, host: str) -> list[str]:
         return [str(each.ip) for each in self.hosts[host].addresses()]
@@ -117,12 +98,7 @@ def network(links: Any, tmp_path: Path) -> Iterator[Network]:
     hosts = links(srv=f"{SERVER}/24", a=None, b=None, c=None)
     yield Network(hosts, tmp_path)
     for host in hosts.values():
-        for process in host.processes:
-            process.end()
-
-
-def children(process: int) -> list[int]:
-    return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        host.end()
 
 
 # Real clients ------------------------------------------------------------------------------------

@@ -1,0 +1,143 @@
+"""A program that runs, what it says and when, and its end.
+
+Theory of operation.  Two threads read what a program writes, so that it never waits for a reader;
+each line of its standard output has the instant of CLOCK_BOOTTIME at which it was read.  `says`
+waits for a line, and fails with all that was said when the program has ended or the time is over.
+
+What is started here is ended here, by pid: `end` kills the whole tree below it, whatever state it
+is in, and waits.
+
+What it does not know: where it runs (`topology.py`), and what its words mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from holdover.reference.events import Instant
+from holdover.reference.linux.clock import now
+
+Line = tuple[Instant, str]
+
+PAUSE = 0.02
+"""Seconds between two looks."""
+
+
+class Unheard(AssertionError):  # noqa: N818 -- in a test it is a failed assertion
+    """A program has not said, or a host not done, what was waited for."""
+
+
+class Process:
+    """A program.  `lines`: its standard output so far; `errors`: its standard error."""
+
+    def __init__(self, command: Sequence[str | Path]) -> None:
+        self.lines: list[Line] = []
+        self.errors: list[str] = []
+        self.running = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, errors="replace",
+        )  # fmt: skip
+        assert self.running.stdout is not None
+        assert self.running.stderr is not None
+        self._readers = [
+            threading.Thread(target=_read, args=(self.running.stdout, self._line), daemon=True),
+            threading.Thread(
+                target=_read, args=(self.running.stderr, self.errors.append), daemon=True
+            ),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _line(self, line: str) -> None:
+        self.lines.append((now(), line))
+
+    def said(self, pattern: str) -> list[Line]:
+        """Its lines with that regular expression in them, so far."""
+        return [(at, line) for at, line in list(self.lines) if re.search(pattern, line)]
+
+    def says(self, pattern: str, seconds: float, *, times: int = 1) -> Line:
+        """When it has said it so often, and that line; Unheard if it does not in time."""
+        end = time.monotonic() + seconds
+        while len(found := self.said(pattern)) < times:
+            over = not any(reader.is_alive() for reader in self._readers)
+            if len(found := self.said(pattern)) >= times:  # it may have been its last line
+                break
+            if over or time.monotonic() >= end:
+                why = "it has ended" if over else f"not within {seconds} s"
+                raise Unheard(f"{pattern}: {why}\n{self.lines}\n{self.errors}")
+            time.sleep(PAUSE)
+        return found[times - 1]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Its JSON lines about that event."""
+        lines = (json.loads(line) for _, line in list(self.lines) if line.startswith("{"))
+        return [line for line in lines if line["event"] == name]
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.running.send_signal(number)
+
+    def tree(self) -> list[int]:
+        """Its pid and those of all processes below it, parents first."""
+        found = [self.running.pid]
+        for process in found:
+            found += children(process)
+        return found
+
+    def signal_tree(self, number: int) -> None:
+        """Send a signal to it and to all below it: some clients have helpers of their own."""
+        for process in self.tree():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def ended(self, seconds: float = 20) -> int:
+        """Its status, when it has ended and everything it said is read."""
+        try:
+            status = self.running.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Unheard(f"still there after {seconds} s\n{self.lines}\n{self.errors}") from None
+        for reader in self._readers:
+            reader.join(seconds)
+        return status
+
+    def end(self) -> None:
+        """End it and what it has started, whatever state they are in."""
+        for process in reversed(self.tree()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, 9)
+        self.ended()
+
+
+def _read(stream: IO[str], take: Callable[[str], None]) -> None:
+    with stream:
+        for line in stream:
+            take(line.rstrip("\n"))
+
+
+def children(process: int) -> list[int]:
+    """The pids below a process; none where it is gone."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def eventually(wanted: Callable[[], Any], seconds: float, what: str) -> Any:
+    """What `wanted` gives as soon as it is true; Unheard if it is not in time."""
+    end = time.monotonic() + seconds
+    while not (found := wanted()):
+        if time.monotonic() >= end:
+            raise Unheard(f"not within {seconds} s: {what}")
+        time.sleep(PAUSE)
+    return found

@@ -1,0 +1,205 @@
+"""Hosts on links of their own: network namespaces around a switch, and programs in them.
+
+Theory of operation.  A link is a bridge in a namespace, and a cable (veth) to each host's `eth0`.
+`Links` makes them and takes them away, with all that runs on the hosts.  Their names begin with
+`ho-` and the pid of who made them.  Nothing is configured outside of them.
+
+`Host.apart` starts a program in mount and pid namespaces of its own, with overlays on /etc and
+/var/lib and an empty /run, so that no file of the machine is touched, and so that nothing it has
+started outlives it.
+
+What it does not know: DHCP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+from holdover.reference.lab.process import Process, Unheard, eventually
+
+COMMANDS = "from holdover.reference.cli import main; main()"
+NUMBERS = itertools.count(1)
+BRIDGE = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
+
+APART = (
+    "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+    "--propagation", "private",
+)  # fmt: skip
+
+PREPARED = """
+mount -t tmpfs tmpfs "$1"
+for place in etc var/lib; do
+  mkdir -p "$1/$place/upper" "$1/$place/work"
+  mount -t overlay -o "lowerdir=/$place,upperdir=$1/$place/upper,workdir=$1/$place/work" \\
+    overlay "/$place"
+done
+mount -t tmpfs tmpfs /run
+eval "$2"
+shift 2
+"$@"
+"""
+"""What a shell does before the program: it stays as process 1, for that one ignores SIGTERM."""
+
+
+class Host:
+    """A host with an interface eth0, and a cable to a switch."""
+
+    def __init__(self, space: str, switch: str, port: str, place: Path, over: threading.Event):
+        self.space, self.switch, self.port = space, switch, port
+        self.processes: list[Process] = []
+        self._place, self._over = place, over
+
+    def start(self, *command: str | Path) -> Process:
+        """A program that runs until it ends or is ended."""
+        if self._over.is_set():
+            raise Unheard(f"{self.space} is being taken away")
+        process = Process(("ip", "netns", "exec", self.space, *command))
+        self.processes.append(process)
+        return process
+
+    def apart(self, *command: str | Path, setup: str = "") -> Process:
+        """A program that sees files of its own; `setup` is a shell's, in its view of them."""
+        place = self._place / f"{self.space}-{len(self.processes)}"
+        place.mkdir()
+        return self.start(*APART, "sh", "-ec", PREPARED, "sh", place, setup, *command)
+
+    def holdover(self, *arguments: str | Path, under: tuple[str, ...] = ()) -> Process:
+        """Our command line, started by another program if need be."""
+        return self.start(*under, sys.executable, "-u", "-c", COMMANDS, *arguments)
+
+    def run(self, *command: str | Path, seconds: float = 30) -> str:
+        """What a program says on the host; Unheard with its words where it fails."""
+        process = self.start(*command)
+        if process.ended(seconds) != 0:
+            raise Unheard(f"{' '.join(map(str, command))}: {process.errors}")
+        return "\n".join(line for _, line in process.lines)
+
+    def ip(self, *arguments: str) -> str:
+        """What `ip` says, in the namespace."""
+        return run("ip", "-n", self.space, *arguments)
+
+    def cable(self, state: str) -> None:
+        """Pull it out ("down") or put it in again ("up")."""
+        run("ip", "-n", self.switch, "link", "set", self.port, state)
+
+    def isolate(self, state: str) -> None:
+        """While "on", isolated ports of the switch do not hear each other; carrier stays."""
+        run("bridge", "-n", self.switch, "link", "set", "dev", self.port, "isolated", state)
+
+    def watch(self) -> Process:
+        """The kernel's own account of addresses: a line for each change from now on."""
+        process = self.start("stdbuf", "-oL", "ip", "-o", "-4", "monitor", "address")
+        eventually(lambda: _listens(process.running.pid), 20, "ip monitor listens")
+        return process
+
+    @property
+    def hardware(self) -> str:
+        """The hardware address of eth0."""
+        return str(json.loads(self.ip("-j", "link", "show", "dev", "eth0"))[0]["address"])
+
+    def addresses(self) -> dict[IPv4Interface, int]:
+        """The IPv4 addresses of eth0, and for how many seconds each is valid."""
+        (link,) = json.loads(self.ip("-j", "-4", "addr", "show", "dev", "eth0")) or [{}]
+        return {
+            IPv4Interface((each["local"], each["prefixlen"])): each["valid_life_time"]
+            for each in link.get("addr_info", ())
+        }
+
+    def has(self, address: IPv4Address) -> bool:
+        """Whether eth0 has it."""
+        return any(each.ip == address for each in self.addresses())
+
+    def picture(self) -> tuple[str, str, str]:
+        """All that a client may change: addresses, routes, link."""
+        link = self.ip("-o", "link", "show", "dev", "eth0")
+        return self.ip("-o", "-4", "addr"), self.ip("route"), link.partition("link/")[0]
+
+    def end(self) -> None:
+        """End whatever runs on it."""
+        for process in list(self.processes):
+            with contextlib.suppress(Unheard):
+                process.end()
+
+
+class Links:
+    """Makes links with hosts, and takes them away; `place` is where programs keep files."""
+
+    def __init__(self, place: Path) -> None:
+        self._prefix, self._place = f"ho-{os.getpid()}", place
+        self._spaces: list[str] = []
+        self._hosts: list[Host] = []
+        self._over = threading.Event()
+
+    def __call__(self, **hosts: str | None) -> dict[str, Host]:
+        """Hosts on one link, each with this address ("10.0.0.1/24") or none."""
+        number = next(NUMBERS)
+        switch = self._space(f"{number}-sw")
+        run(*f"ip -n {switch} link add br0 {BRIDGE}".split())
+        run(*f"ip -n {switch} link set br0 up".split())
+        made = {}
+        for name, address in hosts.items():
+            space, port = self._space(f"{number}-{name}"), f"p{name}"
+            host = made[name] = Host(space, switch, port, self._place, self._over)
+            self._hosts.append(host)
+            cable = f"{port} type veth peer name eth0 netns {space}"
+            run(*f"ip -n {switch} link add {cable}".split())
+            run(*f"ip -n {switch} link set {port} master br0 up".split())
+            host.ip("link", "set", "eth0", "up")
+            if address is not None:
+                host.ip("addr", "add", address, "dev", "eth0")
+        return made
+
+    def _space(self, name: str) -> str:
+        space = f"{self._prefix}-{name}"
+        self._spaces.append(space)
+        run("ip", "netns", "add", space)
+        for scope in ("all", "default"):
+            setting = f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"
+            switched_off = f"[ ! -e {setting} ] || echo 1 >{setting}"
+            run("ip", "netns", "exec", space, "sh", "-c", switched_off)
+        run(*f"ip -n {space} link set lo up".split())
+        return space
+
+    def end(self) -> None:
+        """End whatever runs; nothing else begins."""
+        self._over.set()
+        for host in self._hosts:
+            host.end()
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.end()
+        for space in self._spaces:
+            subprocess.run(
+                ["ip", "netns", "del", space], check=False, capture_output=True, timeout=20
+            )
+
+
+def run(*command: str) -> str:
+    """What a command says; Unheard with its words where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    if done.returncode != 0:
+        raise Unheard(f"{' '.join(command)}: {done.stderr}")
+    return done.stdout
+
+
+def _listens(process: int) -> bool:
+    """Whether it hears of changes; once it has ended, what it said tells more."""
+    with contextlib.suppress(OSError):
+        sockets = Path(f"/proc/{process}/net/netlink").read_text().splitlines()[1:]
+        return any(_is_monitor(line.split(), process) for line in sockets)
+    return True
+
+
+def _is_monitor(socket: list[str], process: int) -> bool:
+    """A line of /proc/net/netlink: rtnetlink, of that process, with multicast groups."""
+    _, protocol, port, groups, *_ = socket
+    return (protocol, port) == ("0", str(process)) and int(groups, 16) != 0
