@@ -4,7 +4,7 @@ Theory of operation.  A link is a bridge in a namespace, and a cable (veth) to e
 `Links` makes them and takes them away, with all that runs on the hosts.  Their names begin with
 `ho-` and the pid of who made them.  Nothing is configured outside of them.
 
-`Host.apart` starts a program in mount and pid namespaces of its own, with overlays on /etc and
+`Host.apart` starts a program in mount, pid and UTS namespaces of its own, with overlays on /etc and
 /var/lib and an empty /run, so that no file of the machine is touched, and so that nothing it has
 started outlives it.
 
@@ -30,7 +30,7 @@ NUMBERS = itertools.count(1)
 BRIDGE = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
 
 APART = (
-    "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+    "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc",
     "--propagation", "private",
 )  # fmt: skip
 
@@ -50,18 +50,29 @@ shift 2
 
 
 class Host:
-    """A host with an interface eth0, and a cable to a switch."""
+    """A host with an interface eth0, and a cable to a switch.
+
+    `under`: words that start whatever is started on it from now on, as `env NAME=VALUE`.
+    """
 
     def __init__(self, space: str, switch: str, port: str, place: Path, over: threading.Event):
         self.space, self.switch, self.port = space, switch, port
         self.processes: list[Process] = []
+        self.under: tuple[str | Path, ...] = ()
         self._place, self._over = place, over
 
     def start(self, *command: str | Path) -> Process:
         """A program that runs until it ends or is ended."""
+        return self._start(self.space, *self.under, *command)
+
+    def start_at_switch(self, *command: str | Path) -> Process:
+        """The same at the other end of the cable."""
+        return self._start(self.switch, *command)
+
+    def _start(self, space: str, *command: str | Path) -> Process:
         if self._over.is_set():
-            raise Unheard(f"{self.space} is being taken away")
-        process = Process(("ip", "netns", "exec", self.space, *command))
+            raise Unheard(f"{space} is being taken away")
+        process = Process(("ip", "netns", "exec", space, *command))
         self.processes.append(process)
         return process
 

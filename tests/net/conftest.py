@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from holdover.reference.lab.topology import Links
+from holdover.reference.lab.topology import Links, run
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +25,21 @@ def privileged() -> None:
 
 @pytest.fixture(scope="module")
 def links(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Links]:
-    """A maker of links; taken away when the module is done."""
-    made = Links(tmp_path_factory.mktemp("apart"))
+    """A maker of links; taken away when the module is done, and the machine is as it was."""
+    made, before = Links(tmp_path_factory.mktemp("apart")), machine()
     try:
         yield made
     finally:
         made.close()
+    assert machine() == before, "a test has changed the machine itself"
+
+
+MACHINE_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/hostname", "/proc/sys/kernel/domainname")
+
+
+def machine() -> tuple[str, ...]:
+    """What clients like to change where they run."""
+    files = [Path(name) for name in MACHINE_FILES]
+    texts = [file.read_text() if file.exists() else "" for file in files]
+    addresses = re.sub(r"(valid|preferred)_lft \w+", "", run("ip", "-o", "address"))
+    return (*texts, *os.uname(), addresses, run("ip", "route"))

@@ -1,0 +1,163 @@
+"""A cell of the lab: one client, one server, one lease, one fault, played once and measured.
+
+Theory of operation.  `play` builds a link, has the client get an address, lets the fault act, and
+watches until the lease has ended and the address is gone, or `window` seconds longer.  Then it
+takes all away and measures the record.  What could not be played is Unknown, with the reason.
+
+`play_all` plays many at once, each in a thread; most of their time is waiting.  The longest leases
+begin first.  At most STARTING links are built at one moment, since that is what takes the machine.
+
+What it does not know: what a measurement is good or bad for.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdover.model.profile import BadInput
+from holdover.reference.events import SECOND
+from holdover.reference.lab import record
+from holdover.reference.lab.clients import ClientProgram
+from holdover.reference.lab.faults import Fault
+from holdover.reference.lab.measure import Measurement, Unknown, measure
+from holdover.reference.lab.process import Unheard
+from holdover.reference.lab.scene import Interrupted, Scene
+from holdover.reference.lab.servers import ServerProgram
+from holdover.reference.lab.topology import Links
+from holdover.reference.linux.clock import now
+
+SETTLED = SECOND
+"""How long after the lease end a host that has let go is still watched."""
+
+WINDOW = 30.0
+"""Seconds that a host that does not let go is watched after its lease end."""
+
+STARTING = 4
+
+FAILURES = (Unheard, BadInput, OSError, ValueError, subprocess.SubprocessError)
+"""How a cell may fail to be played: a program, a file, the kernel, a word that a program lacks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What is to be played.  `rival` wants the address, where the fault has one."""
+
+    client: ClientProgram
+    server: ServerProgram
+    fault: Fault
+    lease: int
+    repeat: int = 1
+    rival: ClientProgram | None = None
+    window: float = WINDOW
+
+    @property
+    def impossible(self) -> str | None:
+        """Why it cannot be played."""
+        programs = [self.client, self.server, *([self.rival] if self.rival else ())]
+        for program in programs:
+            if (missing := program.missing()) is not None:
+                return f"missing: {missing}"
+        if self.fault.ours and self.server.name != "holdover":
+            return f"{self.server.name} cannot be asked for it"
+        if self.lease < self.server.shortest:
+            return f"{self.server.name} grants no lease shorter than {self.server.shortest} s"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A cell and what was measured; `record`: the directory of its record."""
+
+    cell: Cell
+    result: Measurement | Unknown
+    record: Path
+
+
+class Run:
+    """Cells that are played at the same time."""
+
+    def __init__(self) -> None:
+        self.stop, self.starting = threading.Event(), threading.Semaphore(STARTING)
+        self.links: list[Links] = []
+
+    def end(self) -> None:
+        """Each is Interrupted, whatever it waits for, and takes its own away."""
+        self.stop.set()
+        for links in list(self.links):
+            links.end()
+
+
+def play(cell: Cell, place: Path, run: Run) -> Outcome:
+    """Play a cell, with its files in `place`; Interrupted where the run is ended meanwhile."""
+    where = place / "record"
+    if (reason := cell.impossible) is not None:
+        return Outcome(cell, Unknown(reason), where)
+    place.mkdir()
+    links = Links(place)
+    run.links.append(links)
+    try:
+        watched(cell, links, place, run)
+        return Outcome(cell, measure(record.read(where), "a"), where)
+    except FAILURES as error:
+        if run.stop.is_set():
+            raise Interrupted from error
+        return Outcome(cell, Unknown(str(error).partition("\n")[0] or repr(error)), where)
+    finally:
+        links.close()
+
+
+def watched(cell: Cell, links: Links, place: Path, run: Run) -> None:
+    """From the first cable to the last line of the record."""
+    fault = cell.fault
+    with run.starting:
+        if run.stop.is_set():
+            raise Interrupted
+        scene = Scene(
+            links, place, run.stop, server=cell.server, lease=cell.lease, rival=fault.rival
+        )
+        if fault.own_wall_clock:
+            scene.own_wall_clock()
+        scene.serve()
+        scene.begin(cell.client, fault.hook_blocks)
+    scene.bound()
+    if cell.rival is not None and scene.b is not None:
+        cell.rival.start(scene.b, place / "rival")
+    fault.play(scene)
+    scene.mark(f"fault: {fault.name}")
+    window = int((cell.window + (fault.hook_blocks or 0)) * SECOND)
+
+    def over() -> bool:
+        end = scene.lease_end()
+        return now() >= (end + window if scene.holds() else end + SETTLED)
+
+    # A client that is granted one lease after another has no lease end: `measure` will say so.
+    scene.until(over, 4 * cell.lease + window / SECOND + 60, "the lease ends")
+    scene.close()
+
+
+def play_all(
+    cells: Sequence[Cell], place: Path, at_once: int, told: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """Play cells, so many at once, and tell of each; the outcomes are in the order of the cells."""
+    run = Run()
+    order = sorted(range(len(cells)), key=lambda number: -cells[number].lease)
+    outcomes: dict[int, Outcome] = {}
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            waiting = {
+                pool.submit(play, cells[number], place / f"cell-{number}", run): number
+                for number in order
+            }
+            for each in as_completed(waiting):
+                outcomes[waiting[each]] = each.result()
+                told(each.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            run.end()
+            raise
+    return [outcomes[number] for number in range(len(cells))]

@@ -1,0 +1,230 @@
+"""`python -m holdover.reference.lab.recorder`: writes down what happens on a link, as it happens.
+
+Theory of operation.  A process of its own in the namespace of a link's switch.  One packet socket
+hears every port; a frame is taken where it comes in, and not where it goes out or at the bridge
+itself, so that it is there once.  The kernel stamps it with the wall clock; that is carried over to
+CLOCK_BOOTTIME by the difference of the two at this moment.
+
+Of each host's addresses (`watched.py`) it hears what the kernel says, and looks for itself, LOOKS
+times a second.  The kernel's word has no time of its own and is as old as its reading; the looks
+say how old that may be at most.  Both are written where something has changed, with the instant up
+to which the former was known to be true.
+
+While two hosts have one address it is asked for by ARP, in the name of `asker`, so that whoever
+answers for it is on record.
+
+On standard output it says, a JSON object a line, what the one who plays a scene waits for: messages
+of servers, addresses that come and go.  At SIGTERM it takes what is left in its sockets, says what
+the kernel has dropped, and ends; when nobody reads its lines any more, at once.
+
+What it does not know: who the hosts are, leases, and frames that no port of the switch let in.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import Any
+
+from holdover.reference.arp import Arp, ArpOperation
+from holdover.reference.datagram import EVERYONE, Datagram, decode_frame, encode_frame
+from holdover.reference.events import SECOND, Instant
+from holdover.reference.lab.record import (
+    FRAMES,
+    LINK,
+    VERSION,
+    addresses_as_json,
+    pcap_frame,
+    pcap_head,
+)
+from holdover.reference.lab.watched import MOST_BYTES, NEW_ADDRESS, Watched
+from holdover.reference.linux.clock import now
+from holdover.reference.messages import reply_from_wire
+from holdover.reference.values import WireError
+from holdover.reference.wire import decode
+
+LOOKS = 20
+"""Times a second."""
+
+ASKS = SECOND // 2
+"""Nanoseconds between two questions for an address that two hosts have."""
+
+STEPPED = SECOND // 100
+"""By so much the wall clock moves against the other only if somebody sets it."""
+
+BRIDGE = "br0"
+ALL_TYPES, OUTGOING, STATISTICS, STAMPS = 0x0003, 4, 6, 35
+"""ETH_P_ALL; PACKET_OUTGOING, PACKET_STATISTICS; SO_TIMESTAMPNS and what it brings."""
+
+SOL_PACKET = 263
+ROOM = 1 << 22
+"""Bytes that wait for this process at most."""
+
+
+# The recorder ------------------------------------------------------------------------------------
+
+
+class Recorder:
+    """Writes a record into `place`; `spaces`: the namespace of each host by its name."""
+
+    def __init__(self, place: Path, asker: IPv4Address, spaces: dict[str, str]) -> None:
+        self.over = False
+        self._asker = asker
+        self._asked: dict[IPv4Address, Instant] = {}
+        self._hosts = [Watched(name, space) for name, space in spaces.items()]
+        self._bridge = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._bridge.bind((BRIDGE, 0))
+        self._link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_TYPES))
+        self._link.setblocking(False)
+        self._link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        self._link.setsockopt(socket.SOL_SOCKET, STAMPS, 1)
+        self._apart = now() - time.time_ns()
+        self._lines = (place / LINK).open("w", buffering=1, encoding="utf-8")
+        self._frames = (place / FRAMES).open("wb", buffering=0)
+        self._frames.write(pcap_head())
+        hardware = {host.name: host.hardware.hex() for host in self._hosts}
+        self._write("head", version=VERSION, wall=time.time_ns(), hosts=hardware)
+
+    def run(self) -> None:
+        """Until it is over."""
+        self._look()
+        say("recording")
+        sockets = [self._link, *(host.hearing for host in self._hosts)]
+        next_look = now()
+        while not self.over:
+            left = max(next_look - now(), 0) / SECOND
+            select.select(sockets, (), (), left)
+            self._hear()
+            self._take()
+            if now() >= next_look:
+                self._look()
+                self._ask()
+                next_look = now() + SECOND // LOOKS
+        self._look()
+        self._hear()
+        self._take()
+        _, dropped = struct.unpack("=2I", self._link.getsockopt(SOL_PACKET, STATISTICS, 8))
+        if dropped:
+            self._write("lost", what=f"{dropped} frames were dropped")
+        self._write("end")
+
+    # Addresses -----------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        for host in self._hosts:
+            asked = now()
+            found = host.look()
+            if found != host.told:
+                host.told = found
+                said = addresses_as_json(found)
+                self._write("look", since=host.since, host=host.name, addresses=said)
+                self._holds(host, set(found))
+            host.since = asked
+
+    def _hear(self) -> None:
+        for host in self._hosts:
+            try:
+                for kind, _, address, valid in host.hear():
+                    there = kind == NEW_ADDRESS
+                    self._write("change", since=host.since, host=host.name, address=str(address),
+                                there=there, valid=valid if there else None)  # fmt: skip
+                    self._holds(host, host.held | {address} if there else host.held - {address})
+            except OSError as error:  # ENOBUFS
+                self._write("lost", what=f"addresses of {host.name}: {error.strerror}")
+
+    def _holds(self, host: Watched, held: set[IPv4Interface]) -> None:
+        for event, which in (("held", held - host.held), ("gone", host.held - held)):
+            for address in which:
+                say(event, host=host.name, address=str(address.ip))
+        host.held = held
+
+    def _ask(self) -> None:
+        """For each address that two hosts have, who has it."""
+        held = [each.ip for host in self._hosts for each in host.held]
+        for address in {each for each in held if held.count(each) > 1}:
+            at = now()
+            if at - self._asked.get(address, 0) < ASKS:
+                continue
+            self._asked[address] = at
+            hardware = self._bridge.getsockname()[-1]
+            asks = Arp(ArpOperation.REQUEST, hardware, self._asker, bytes(6), address)
+            frame = encode_frame(EVERYONE, hardware, asks)
+            self._frames.write(pcap_frame(at, frame))
+            with suppress(OSError):
+                self._bridge.send(frame)
+
+    # Frames --------------------------------------------------------------------------------------
+
+    def _take(self) -> None:
+        while True:
+            try:
+                data, about, _, (port, _, way, *_) = self._link.recvmsg(MOST_BYTES, 64)
+            except BlockingIOError:
+                return
+            if way == OUTGOING or port in (BRIDGE, "lo"):
+                continue
+            at = self._instant(about)
+            self._frames.write(pcap_frame(at, data))
+            tell(at, data)
+
+    def _instant(self, about: Sequence[tuple[int, int, bytes]]) -> Instant:
+        """When the kernel had the frame; when it was read, where the wall clock was set between."""
+        here, apart = now(), self._apart
+        self._apart = here - time.time_ns()
+        stamps = [
+            data for level, kind, data in about if (level, kind) == (socket.SOL_SOCKET, STAMPS)
+        ]
+        if not stamps or abs(self._apart - apart) > STEPPED:
+            return here
+        seconds, nanoseconds = struct.unpack("=2q", stamps[0][:16])
+        return min(int(seconds * SECOND + nanoseconds + self._apart), here)
+
+    # Lines ---------------------------------------------------------------------------------------
+
+    def _write(self, kind: str, **said: Any) -> None:
+        self._lines.write(json.dumps({"kind": kind, "at": now(), **said}) + "\n")
+
+
+def tell(at: Instant, data: bytes) -> None:
+    """A line for a message of a server."""
+    try:
+        content = decode_frame(data).content
+        reply = reply_from_wire(decode(content.payload)) if isinstance(content, Datagram) else None
+    except WireError:
+        return
+    if reply is not None:
+        say(f"DHCP{reply.type.name}", when=at, hardware=reply.chaddr.hex(),
+            address=str(reply.address), lease=reply.lease)  # fmt: skip
+
+
+def say(event: str, **said: Any) -> None:
+    """A line on standard output."""
+    sys.stdout.write(json.dumps({"event": event, **said}) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Record into a directory: PLACE ASKER HOST=NAMESPACE ..."""
+    place, asker, *hosts = sys.argv[1:]
+    recorder = Recorder(Path(place), IPv4Address(asker), dict(each.split("=") for each in hosts))
+
+    def end(number: int, frame: object) -> None:
+        recorder.over = True
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who has started it ends it
+    with suppress(BrokenPipeError):
+        recorder.run()
+
+
+if __name__ == "__main__":
+    main()

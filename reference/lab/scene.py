@@ -1,0 +1,223 @@
+"""A link with a server, a client, perhaps a rival and a recorder: what a fault can act on.
+
+Theory of operation.  A scene begins with the recorder, then the server, then the client, and is
+BOUND when a DHCPACK was on the wire and the client's host has the address.  From then on a fault
+acts on it (`faults.py`), in the thread that plays it (`cell.py`).  Whoever waits here also looks at
+what the client's processes are (running, stopped, dead), and marks it when that changes.
+
+All that is waited for, the recorder says; nobody asks the client or the server.
+
+What it does not know: what it is played for, and what comes of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import Any
+
+from holdover.reference.events import SECOND, Instant
+from holdover.reference.lab.clients import ClientProgram, processes
+from holdover.reference.lab.measure import DEAD, RUNNING, STOPPED
+from holdover.reference.lab.process import Process, Unheard
+from holdover.reference.lab.record import MARKS
+from holdover.reference.lab.servers import Order, ServerProgram, holdover
+from holdover.reference.lab.topology import Links
+from holdover.reference.lab.wall import Wall
+from holdover.reference.linux.clock import now
+
+OWN = IPv4Interface("10.77.0.1/24")
+LEASED = IPv4Address("10.77.0.50")
+ASKER = IPv4Address("10.77.0.2")
+"""The server's address, the one that it leases, and who asks for it while two hosts have it."""
+
+START = 90
+"""Seconds: a client may wait ten, ask for some, and probe for seven, on a machine that is busy."""
+
+PAUSE = 0.25
+"""Seconds between two looks."""
+
+
+class Interrupted(Exception):  # noqa: N818 -- nothing went wrong
+    """The scene is not played to its end."""
+
+
+class Scene:
+    """Who is on the link: `srv`, `a` with the client, and, where there is one, `b` with a rival."""
+
+    def __init__(
+        self, links: Links, place: Path, stop: threading.Event, *,
+        server: ServerProgram, lease: int, rival: bool = False,
+    ) -> None:  # fmt: skip
+        self.place, self.record = place, place / "record"
+        self.record.mkdir()
+        hosts = links(srv=str(OWN), a=None, **({"b": None} if rival else {}))
+        self.srv, self.a, self.b = hosts["srv"], hosts["a"], hosts.get("b")
+        self.order = Order(own=OWN, first=LEASED, last=LEASED, lease=lease)
+        self.lease = lease
+        self.server: Process | None = None
+        self.wall: Wall | None = None
+        self._hardware = self.a.hardware.replace(":", "")
+        self._program, self._stop = server, stop
+        self._client: Process | None = None
+        self._state: str | None = None
+        self._marks = self.record / MARKS
+        self._marks.touch()
+        watched = [f"{name}={host.space}" for name, host in hosts.items() if host is not self.srv]
+        self._recorder = self.srv.start_at_switch(
+            sys.executable, "-m", "holdover.reference.lab.recorder", self.record, str(ASKER),
+            *watched,
+        )  # fmt: skip
+        self._recorder.says('"recording"', START)
+
+    # The beginning -------------------------------------------------------------------------------
+
+    def own_wall_clock(self) -> None:
+        """Give whatever is started on `a` a wall clock that can be stepped."""
+        self.wall = Wall(self.place)
+        self.a.under = self.wall.under
+
+    def serve(self) -> None:
+        """Start the server, with the leases that it has granted so far."""
+        self.server = self._program.start(self.srv, self.place / "server", self.order)
+
+    def begin(self, client: ClientProgram, hook_blocks: float | None) -> None:
+        """Start the client."""
+        self._client = client.start(self.a, self.place / "client", hook_blocks=hook_blocks)
+
+    def bound(self) -> None:
+        """Wait until the client has a lease, and its host the address."""
+        self.until(lambda: self.acks() and self._recorder.said('"held", "host": "a"'), START,
+                   "the client has an address")  # fmt: skip
+        self._state = RUNNING
+        self.mark("bound")
+
+    # What is done to it --------------------------------------------------------------------------
+
+    def end_server(self) -> None:
+        """SIGKILL."""
+        assert self.server is not None
+        self.server.end()
+        self.server = None
+        self.mark("server ended")
+
+    def lose_leases(self) -> None:
+        """The server is started again without them."""
+        self.end_server()
+        self._program.forget(self.place / "server")
+        self.serve()
+        self.mark("server started without its leases")
+
+    def misbehave(self, how: str) -> None:
+        """Our own server is started again with its leases, and does wrong (`--misbehave`)."""
+        self.end_server()
+        words = holdover(self.place / "server", self.order)
+        self.server = self.srv.start(*words, "--misbehave", how)
+        self.server.says('"started"', START)
+        self.mark(f"server {how}")
+
+    def refuse_from_next_ack(self, way: str) -> None:
+        """One more renewal; from then on a program in the place of the server refuses each."""
+        refuser = self.srv.start(
+            sys.executable, "-m", "holdover.reference.lab.refuser", way, str(OWN.ip)
+        )
+        refuser.says("ready", START)
+        self.next_ack()
+        self.end_server()
+        refuser.signal(signal.SIGUSR1)
+        self.server = refuser
+        self.mark(f"server refuses by {way}")
+
+    def signal_client(self, number: int) -> None:
+        """Send a signal to all processes of the client."""
+        assert self._client is not None
+        for process in processes(self._client):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+        self.mark(f"client signal {number}")
+
+    def step(self, seconds: int) -> None:
+        """Step the client's wall clock; Unheard where it does not read it."""
+        assert self.wall is not None
+        assert self._client is not None
+        programs = processes(self._client)
+        if not programs or not all(map(self.wall.loaded, programs)):
+            raise Unheard("the client does not read its wall clock by libc")
+        self.wall.step(seconds)
+        self.mark(f"wall clock {seconds:+} s")
+
+    def mark(self, what: str) -> None:
+        """Write down what has just been done, or seen."""
+        with self._marks.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"at": now(), "what": what}) + "\n")
+
+    # What is seen of it --------------------------------------------------------------------------
+
+    def acks(self) -> list[dict[str, Any]]:
+        """The DHCPACKs that gave the client a lease, so far."""
+        said = self._recorder.events("DHCPACK")
+        return [ack for ack in said if ack["hardware"] == self._hardware and ack["lease"]]
+
+    def lease_end(self) -> Instant:
+        """The server's lease end, so far."""
+        ack = self.acks()[-1]
+        return int(ack["when"] + ack["lease"] * SECOND)
+
+    def holds(self) -> bool:
+        """Whether the client's host has the address."""
+        seen = self._recorder.said('"(held|gone)", "host": "a"')
+        return bool(seen) and '"held"' in seen[-1][1]
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        end = now() + int(seconds * SECOND)
+        self.until(lambda: now() >= end, seconds + START, "time passes")
+
+    def until(self, wanted: Callable[[], Any], seconds: float, what: str) -> None:
+        """Wait for something; Unheard if it is not in time, Interrupted if it is to end."""
+        end = time.monotonic() + seconds
+        while not wanted():
+            if time.monotonic() >= end:
+                raise Unheard(f"not within {seconds:.0f} s: {what}")
+            if self._recorder.running.poll() is not None:
+                raise Unheard(f"the recorder has ended: {self._recorder.errors[-1:]}")
+            if self._stop.wait(PAUSE):
+                raise Interrupted
+            self._look()
+
+    def next_ack(self) -> None:
+        """Wait until the client is granted its lease once more."""
+        before = len(self.acks())
+        self.until(lambda: len(self.acks()) > before, 2 * self.lease + START, "a renewal")
+
+    def _look(self) -> None:
+        if self._client is None or self._state in (None, DEAD):
+            return
+        letters = {letter for each in processes(self._client) if (letter := state(each)) != "Z"}
+        new = DEAD if not letters else STOPPED if letters == {"T"} else RUNNING
+        if new != self._state:
+            self._state = new
+            self.mark(new)
+
+    # The end -------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """The record is complete."""
+        self._recorder.signal(signal.SIGTERM)
+        self._recorder.ended(START)
+
+
+def state(process: int) -> str:
+    """The letter that the kernel has for what a process does; Z: it is dead."""
+    with suppress(OSError):
+        stat = Path(f"/proc/{process}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0]
+    return "Z"

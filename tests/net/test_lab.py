@@ -1,0 +1,259 @@
+"""The lab on real namespaces: the reference client is never late, and a late one is seen; as root.
+
+All cells play at once; a test looks at one of them.
+"""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdover.reference.lab import record
+from holdover.reference.lab.cell import Outcome, Run, play, play_all
+from holdover.reference.lab.clients import CLIENTS
+from holdover.reference.lab.faults import FAULTS, Fault
+from holdover.reference.lab.measure import FOREVER, Measurement, Unknown
+from holdover.reference.lab.process import eventually
+from holdover.reference.lab.scene import LEASED, Scene
+from holdover.reference.lab.servers import SERVERS
+from holdover.reference.lab.topology import COMMANDS
+from tests.net.never_late import LATE, OBEYED, QUICK, UNKNOWN, USUAL, cells, late, status, tables
+
+LEASE = QUICK[0]
+PATIENCE = 200
+"""Seconds; where nothing else runs, the longest cell takes forty."""
+
+OURS = {cell.fault.name: cell for cell in cells(QUICK, USUAL, 1, "reference", "holdover")}
+
+PLANTED = "from holdover.reference.config import ClientConfig as c; c.__init__.__kwdefaults__"
+LATE_MARGIN = CLIENTS["reference"].command.replace(
+    COMMANDS, f'{PLANTED}["margin"] = -5 * 10**9; {COMMANDS}'
+)
+LATE_CLIENT = replace(CLIENTS["reference"], command=LATE_MARGIN)
+"""The reference client, but that the kernel is told to remove the address 5 s after the end."""
+
+
+def lose_the_recorder(scene: Scene) -> None:
+    (recorder,) = [each for each in scene.srv.processes if each.said('"recording"')]
+    recorder.signal(signal.SIGKILL)
+
+
+def watch_twice(scene: Scene) -> None:
+    """What the kernel itself says, beside the recorder."""
+    watch = scene.a.watch()
+    scene.end_server()
+    watch.says("Deleted", PATIENCE)
+    scene.mark(f"deleted {watch.said('Deleted')[0][0]}")
+
+
+UDHCPC = replace(OURS["frozen"], client=CLIENTS["udhcpc"], window=3)
+OTHERS = {
+    "planted": replace(OURS["frozen"], client=LATE_CLIENT),
+    "taken": replace(UDHCPC, fault=FAULTS["address taken"]),
+    "no recorder": replace(UDHCPC, fault=Fault("no recorder", "it is killed", lose_the_recorder)),
+    "watched": replace(OURS["frozen"], fault=Fault("watched", "twice", watch_twice)),
+}
+
+
+@pytest.fixture(scope="module")
+def playing(
+    privileged: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Any]]]:
+    """All cells, and a run that is interrupted, from when one is first wanted."""
+    place, run = tmp_path_factory.mktemp("lab"), Run()
+    every = {**OURS, **OTHERS}
+    missing = [cell.impossible for cell in every.values() if cell.impossible]
+    if missing:
+        pytest.skip("; ".join(map(str, missing)))
+    with ThreadPoolExecutor(len(every) + 1) as pool:
+        try:
+            yield {
+                name: pool.submit(play, cell, place / name.replace(" ", "-"), run)
+                for name, cell in every.items()
+            } | {"interrupted": pool.submit(interrupted, tmp_path_factory.mktemp("interrupted"))}
+        finally:
+            run.end()  # a cell that is still played fails at once
+
+
+@pytest.fixture
+def played(playing: dict[str, Future[Any]], request: pytest.FixtureRequest) -> Outcome:
+    """The outcome of the cell named by the test's marker."""
+    outcome = playing[request.param].result(PATIENCE)
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def cell(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("played", names, indirect=True)
+
+
+def measured(outcome: Outcome) -> Measurement:
+    assert isinstance(outcome.result, Measurement), outcome.result
+    return outcome.result
+
+
+# The reference client ----------------------------------------------------------------------------
+
+
+@cell(*OURS)
+def test_the_reference_client_is_never_late(played: Outcome, record_property: Any) -> None:
+    result = measured(played)
+    record_property("holdover", f"{result.holdover:+.2f} s, by the {result.enforcer}")
+    assert -LEASE < result.holdover <= 0
+    assert not late(played)
+
+
+@cell("frozen", "kill -9")
+def test_the_kernel_removes_it_where_no_process_can(played: Outcome) -> None:
+    assert measured(played).enforcer == "kernel"
+    marks = [mark.what for mark in record.read(played.record).marks]
+    state = {"frozen": "client stopped", "kill -9": "client dead"}[played.cell.fault.name]
+    assert state in marks
+
+
+@cell("NAK", "NAK unicast")
+def test_a_nak_is_obeyed_at_once(played: Outcome) -> None:
+    result = measured(played)
+    assert result.after_nak is not None
+    assert 0 <= result.after_nak <= OBEYED
+    assert result.enforcer == "process"
+
+
+@cell("watched")
+def test_the_recorder_and_ip_monitor_agree(played: Outcome) -> None:
+    """Each reads the kernel's word by itself; on a busy machine one may be late by so much."""
+    kept = record.read(played.record)
+    (told,) = [mark.what.split()[1] for mark in kept.marks if mark.what.startswith("deleted")]
+    gone = [each for each in kept.seen if isinstance(each, record.Change) and not each.there]
+    assert abs(gone[-1].at - int(told)) < 10**9
+
+
+@cell("frozen")
+def test_each_frame_is_recorded_once(played: Outcome) -> None:
+    """At a switch it could be seen as it comes in, as it goes out, and at the bridge itself."""
+    frames = record.read(played.record).frames
+    assert len(frames) > 6
+    last: dict[bytes, int] = {}
+    for frame in frames:
+        assert frame.at - last.get(frame.data, 0) > 10**8
+        last[frame.data] = frame.at
+
+
+# A late one --------------------------------------------------------------------------------------
+
+
+@cell("planted")
+def test_a_client_with_a_margin_on_the_wrong_side_is_late(played: Outcome) -> None:
+    """The kernel is up to 2.1 s late and rounds down; the margin is 5 s."""
+    result = measured(played)
+    assert 2 < result.holdover < 9
+    assert result.enforcer == "kernel"
+    assert status([played]) == LATE
+    assert "Late: 1 of 1.\n\n- frozen, 10 s, run 1" in tables([played])
+
+
+@cell("taken")
+def test_two_hosts_that_have_one_address_are_seen_to_answer(played: Outcome) -> None:
+    result = measured(played)
+    assert (result.holdover, result.enforcer) == (FOREVER, "")
+    assert result.at_least >= 3
+    assert result.duplicate > 5
+    assert result.answered == 2
+    assert status([played]) == LATE
+
+
+# Nothing is known --------------------------------------------------------------------------------
+
+
+@cell("no recorder")
+def test_without_a_recorder_nothing_is_known(played: Outcome) -> None:
+    assert isinstance(played.result, Unknown)
+    assert "the recorder has ended" in played.result.reason
+    assert status([played]) == UNKNOWN
+    assert record.read(played.record).gap == "the recorder did not come to its end"
+
+
+def test_what_cannot_be_played_is_unknown_and_builds_nothing(tmp_path: Path) -> None:
+    usual = OURS["frozen"]
+    impossible = [
+        replace(usual, client=replace(usual.client, needs=("no-such-program",))),
+        replace(usual, fault=FAULTS["ACK lost"], server=replace(SERVERS["kea"], needs=())),
+        replace(usual, server=replace(SERVERS["dnsmasq"], needs=())),
+    ]
+    told: list[Outcome] = []
+    outcomes = play_all(impossible, tmp_path, 3, told.append)
+    reasons = [outcome.result.reason for outcome in outcomes if isinstance(outcome.result, Unknown)]
+    assert [words in reason for words, reason in zip(
+        ("no-such-program", "cannot be asked for it", "no lease shorter than 120 s"), reasons,
+        strict=True,
+    )] == [True] * 3  # fmt: skip
+    assert len(told) == 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_nak_that_never_came_is_unknown_and_no_pass() -> None:
+    quiet = Measurement(
+        address=LEASED, lease=10, holdover=-2.0, at_least=-2.0, uncertainty=0.0,
+        enforcer="kernel", after_nak=None, duplicate=0.0, answered=0,
+    )  # fmt: skip
+    assert status([Outcome(OURS["NAK"], quiet, Path())]) == UNKNOWN
+    heeded = replace(quiet, after_nak=0.1)
+    assert status([Outcome(OURS["NAK"], heeded, Path())]) == 0
+    assert status([Outcome(OURS["NAK"], replace(heeded, after_nak=1.5), Path())]) == LATE
+    assert status([Outcome(OURS["NAK"], replace(heeded, holdover=math.inf), Path())]) == LATE
+    assert status([Outcome(OURS["frozen"], quiet, Path())]) == 0
+
+
+# The end -----------------------------------------------------------------------------------------
+
+
+def interrupted(place: Path) -> dict[str, Any]:
+    """Ctrl-C in the middle of everything: some cells have begun, others wait for their turn."""
+    words = (sys.executable, "-m", "tests.net.never_late", "--quick", "--at-once", "6")
+    running = subprocess.Popen(
+        words, cwd=Path(__file__).parents[2], env=os.environ | {"TMPDIR": str(place)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    mine = f"ho-{running.pid}-"
+    try:
+        eventually(lambda: any(place.glob("*/*/client/state")), PATIENCE, "a client has begun")
+        before = spaces(mine)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=PATIENCE)
+    finally:
+        running.kill()
+    return {
+        "status": running.returncode, "said": out + err, "before": before, "after": spaces(mine),
+        "files": list(place.iterdir()), "processes": using(str(place)),
+    }  # fmt: skip
+
+
+def test_ctrl_c_leaves_nothing_behind(playing: dict[str, Future[Any]]) -> None:
+    seen = playing["interrupted"].result(PATIENCE)
+    assert seen["before"]
+    assert (seen["status"], seen["said"]) == (130, "")
+    assert (seen["after"], seen["files"], seen["processes"]) == ([], [], [])
+
+
+def spaces(beginning: str) -> list[str]:
+    return [path.name for path in Path("/run/netns").glob(f"{beginning}*")]
+
+
+def using(place: str) -> list[str]:
+    """Command lines of processes that name a place."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            line = (process / "cmdline").read_text() if process.name.isdecimal() else ""
+        except OSError:
+            continue
+        found += [line] if place in line else []
+    return found
