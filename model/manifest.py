@@ -27,8 +27,8 @@ from holdover.model.table import LEASE_TABLE
 from holdover.model.words import h, notice, process
 
 FAULT_ROWS = (
-    "mute", "lose", "duplicate", "freeze", "crash", "suspend", "set_back", "forget", "forge",
-    "release", "rival_offer", "rival_ack",
+    "mute", "lose", "duplicate", "freeze", "crash", "stop", "suspend", "set_back", "forget",
+    "forge", "release", "rival_offer", "rival_ack",
 )  # fmt: skip
 """What must stop for good before something is due *eventually*; everything else is fair."""
 

@@ -125,8 +125,8 @@ class Environment:
 
 
 FAULTS = (
-    "mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "restarts", "suspends", "steps",
-    "forgets", "shortens", "reuses_early", "forges", "rival",
+    "mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "stops", "restarts", "suspends",
+    "steps", "forgets", "shortens", "reuses_early", "forges", "rival",
 )  # fmt: skip
 
 

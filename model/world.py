@@ -23,7 +23,7 @@ from holdover.model.words import (  # isort: skip
     PHASE,
     a, address, asked, asleep, client, clock, crashes, current, delay, duplicates, enforcer,
     freezes, h, holds, kernel_end, kernel_late, kind, lease, lease_end, loses, m, n, now, phase,
-    process, rebind_at, renew_at, restart, restarts, sent, serving, step, stepped, steps,
+    process, rebind_at, renew_at, restart, restarts, sent, serving, step, stepped, steps, stops,
     suspends, thaws, trigger, wants,
 )  # fmt: skip
 
@@ -85,6 +85,20 @@ WORLD_ACTIONS = (
               becomes(rebind_at[h], ite(stored, rebind_at[h], UNSET)),
               becomes(lease_end[h], ite(dated & (phase[h] != "PROBING"), lease_end[h], UNSET)),
               becomes(kernel_end[h], ite(holds[h] != NO_ADDRESS, kernel_end[h], UNSET)))),
+
+    Action("stop", "RFC is silent, and clients differ: for one that leaves its address see `crash`",
+        "the client process of {h} ends in order: the address goes, the lease is remembered",
+        (h,),
+        when=(stops, runs(h)),
+        then=(becomes(process[h], "DEAD"),
+              becomes(phase[h], ite(stored, "INIT_REBOOT", lift("INIT", PHASE))),
+              becomes(wants[h], ite(stored, wants[h], NO_ADDRESS)),
+              becomes(holds[h], NO_ADDRESS),
+              becomes(asked[h], UNSET),
+              becomes(renew_at[h], ite(stored, renew_at[h], UNSET)),
+              becomes(rebind_at[h], ite(stored, rebind_at[h], UNSET)),
+              becomes(lease_end[h], ite(stored, lease_end[h], UNSET)),
+              becomes(kernel_end[h], UNSET))),
 
     Action("restart", "RFC 2131 §3.2(3); measured: what is done with an address found",
         "the client process of {h} is started again",

@@ -30,7 +30,8 @@ from holdover.model.words import (  # isort: skip
     a, acknowledges, address, anchor, asked, asleep, checks_xid, client, clock, crashes,
     current, delay, enforcer, freezes, full, g, grace, h, holds, kernel_end, kind, lease,
     lease_end, least, m, margin, notice, now, owner, phase, probe_time, probes, process,
-    releases, restarts, sent, server_end, step, stepped, steps, suspends, thaws, trigger, wants,
+    releases, restarts, sent, server_end, step, stepped, steps, stops, suspends, thaws, trigger,
+    wants,
 )  # fmt: skip
 
 
@@ -169,8 +170,10 @@ LEASED = (
     ),
     Property(
         "faults_only", "the environment's switches",
-        "a process is frozen or dead, a host asleep, a clock stepped, only where that happens",
-        forall(h, ((process[h] != "FROZEN") | freezes) & ((process[h] != "DEAD") | crashes)
+        "a process is frozen or dead, a host asleep, a clock stepped, only where that happens; who "
+        "ends in order holds nothing",
+        forall(h, ((process[h] != "FROZEN") | freezes)
+               & ((process[h] != "DEAD") | crashes | (stops & (holds[h] == NO_ADDRESS)))
                & (suspends | ~asleep[h]) & ((phase[h] != "PROBING") | probes)
                & (~is_in(phase[h], "INIT_REBOOT", "REBOOTING") | restarts | (process[h] == "DEAD"))
                & (~stepped[h] | (steps & (clock == "WALL")))),

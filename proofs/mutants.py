@@ -222,7 +222,7 @@ def settings() -> tuple[Setting, ...]:
     networkd, dhclient = load("networkd"), load("dhclient")
     probing, remembering = replace(rfc, probes=True), replace(rfc, restart="REMAINDER")
     wall, never = replace(remembering, clock="WALL"), replace(probing, trigger="NEVER")
-    stops = ("freezes", "thaws", "crashes", "restarts", "suspends")
+    ends = ("freezes", "thaws", "crashes", "stops", "restarts", "suspends")
     half, two = Fraction(1, 2), 2
     return (
         Setting("one lease", rfc, ("mutes", "loses"), lease=3),
@@ -242,6 +242,8 @@ def settings() -> tuple[Setting, ...]:
         Setting("tries again", thereafter, ("mutes",)),
         Setting("answered in time", dialog, ("mutes",), acknowledge_within=1),
         Setting("killed", remembering, ("crashes", "restarts")),
+        Setting("ended in order", remembering, ("stops", "restarts")),
+        Setting("ended in order, probing", reference, ("mutes", "stops", "restarts"), lease=3),
         Setting("delays", rfc, ("mutes",), delay=1),
         Setting("delays, frozen", rfc, ("freezes", "thaws"), delay=1),
         Setting("late", replace(rfc, late=TICK), ("mutes",)),
@@ -274,7 +276,7 @@ def settings() -> tuple[Setting, ...]:
                 ("steps", "mutes"), step=1),
         Setting("tries again, frozen", thereafter, ("mutes", "freezes")),
         Setting("tries again, suspended", thereafter, ("mutes", "suspends")),
-        Setting("whatever stops a client", remembering, stops, lease=3),
+        Setting("whatever stops a client", remembering, ends, lease=3),
         Setting("suspended with a dialog", dialog, ("mutes", "freezes", "suspends")),
         Setting("set back, with a kernel lifetime", dhclient, ("steps", "mutes"), step=1),
         Setting("set back, tries again", replace(wall, trigger="RETRY", retries_for=TICK),

@@ -38,7 +38,7 @@ NETWORK = ("mutes", "loses", "duplicates")
 TOLERATED = {
     "wfwg311-fixed": (*NETWORK, "suspends"),
     "rfc2131": (*NETWORK, "suspends"),
-    "reference": (*NETWORK, "freezes", "thaws", "crashes", "restarts"),
+    "reference": (*NETWORK, "freezes", "thaws", "crashes", "stops", "restarts"),
     "wfwg311": NETWORK,
 }
 """The faults among which each profile is judged; suspend needs the BOOTTIME clock they have."""

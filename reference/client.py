@@ -16,7 +16,7 @@ the end, since it may be that late.  A frozen client is none the worse.
 
 What it does not know: who carries out its effects, and whether they succeeded; more than one
 address; option 108 (RFC 8925) and DHCPFORCERENEW (RFC 3203), which it does not ask for and drops.
-§ alone is a section of RFC 2131.  RFC 5227 and 6842 are cited from memory.
+§ alone is a section of RFC 2131.  RFC 1122, 5227 and 6842 are cited from memory.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from holdover.reference.values import NO_ADDRESS, MessageType
 
 from holdover.reference.events import (  # isort: skip
     Chance, Configure, Duration, Event, Gone, Heard, Inform, Instant, Lease, Notice, Notify, Phase,
-    Received, Release, Remove, Send, SendArp, Start, Store, Timer,
+    Received, Release, Remove, Send, SendArp, Start, Stop, Store, Timer,
 )  # fmt: skip
 
 __all__ = ["COLUMNS", "TABLE", "Client", "abstract", "deadline", "step"]
@@ -184,9 +184,9 @@ def selecting(client: Client, event: Timer, now: Instant) -> Stepped:
     return after, (Send(message(after, MessageType.DISCOVER)),)
 
 
-def collect(client: Client, event: Received, now: Instant) -> Stepped:
+def gather(client: Client, event: Received, now: Instant) -> Stepped:
     """§4.4.1: DHCPOFFER; they are collected for a while from the first one on."""
-    if event.reply.address == NO_ADDRESS or len(client.offers) == client.config.offers_most:
+    if not is_usable(event.reply) or len(client.offers) == client.config.offers_most:
         return client, ()
     due = now + client.config.offer_wait if client.due is None else client.due
     client = replace(client, offers=(*client.offers, event.reply), due=due)
@@ -198,18 +198,11 @@ def select(client: Client, chance: Chance, now: Instant) -> Stepped:
 
     §4.4.1 leaves the choice open: the longest lease, of equals the first offered.
     """
-    before = client.asking
-    exchange = replace(
-        new_exchange(client, chance, now),
-        xid=before.xid, began=before.began, stamped=before.stamped, asked=now,
-    )  # fmt: skip
-    after = replace(
-        client,
-        phase=Phase.REQUESTING,
-        due=now + client.config.ask_time,
-        exchange=exchange,
-        offers=(max(client.offers, key=lambda offer: offer.lease or 0),),
-    )
+    old, new = client.asking, new_exchange(client, chance, now)
+    exchange = replace(new, xid=old.xid, began=old.began, stamped=old.stamped, asked=now)
+    chosen = max(client.offers, key=lambda offer: offer.lease or 0)
+    due = now + client.config.ask_time
+    after = replace(client, phase=Phase.REQUESTING, due=due, exchange=exchange, offers=(chosen,))
     return after, (ask_selected(after),)
 
 
@@ -276,12 +269,12 @@ def from_asked(client: Client, reply: BootReply) -> bool:
 def granted(client: Client, event: Received, now: Instant) -> Lease | None:
     """The lease in a DHCPACK, from the sending of its DHCPREQUEST (§4.4.1, §4.4.5).
 
-    None for one without lease time or address (Table 3 MUST), and for one that comes so late that
-    the kernel would have to remove the address at once.
+    None for one without lease time or usable address (Table 3 MUST), and for one that comes so late
+    that the kernel would have to remove the address at once.
     """
     reply, config, asked = event.reply, client.config, client.asking.asked
     assert asked is not None
-    if reply.lease is None or reply.address == NO_ADDRESS or reply.server is None:
+    if reply.lease is None or reply.server is None or not is_usable(reply):
         return None
     if reply.lease == INFINITE:  # §3.3
         return Lease(reply.address, reply.server, None, None, None, reply.options)
@@ -293,6 +286,12 @@ def granted(client: Client, event: Received, now: Instant) -> Lease | None:
     return Lease(
         reply.address, reply.server, begin + t1, begin + t2, asked + length, reply.options
     )  # fmt: skip
+
+
+def is_usable(reply: BootReply) -> bool:
+    """A host may have the address: RFC 1122 §3.2.1.3, and the server has not got it itself."""
+    first = reply.address.packed[0]  # 0: this network, 127: loopback, 224 and more: no host's
+    return 0 < first < 224 and first != 127 and reply.address != reply.server
 
 
 def times(config: ClientConfig, reply: BootReply, length: Duration) -> tuple[Duration, Duration]:
@@ -430,7 +429,7 @@ def rebooting(client: Client, event: Timer, now: Instant) -> Stepped:
 # Conflicts ---------------------------------------------------------------------------------------
 
 
-def contest(client: Client, event: Heard, now: Instant) -> Stepped:
+def clash(client: Client, event: Heard, now: Instant) -> Stepped:
     """PROBING: somebody uses the address, or probes for it too (RFC 5227 §2.1.1)."""
     arp, address = event.arp, client.leased.address
     theirs = arp.sender == address or (arp.is_probe and arp.target == address)
@@ -488,22 +487,22 @@ def release(client: Client, event: Release, now: Instant) -> Stepped:
     return after, (*effects, Send(say, lease.server), Notify(Notice.RELEASED, lease))
 
 
-def stop(client: Client, event: Release, now: Instant) -> Stepped:
-    """There is nothing to give back."""
-    return initialised(client, None), ()
+def stop(client: Client, event: Release | Stop, now: Instant) -> Stepped:
+    """The address is removed, the user told, the lease remembered (§3.2); then wait for `Start`.
+
+    RFC is silent; §4.4.6 leaves DHCPRELEASE to the client.  Without a lease it is all of `Release`.
+    """
+    told = () if client.lease is None else (Notify(Notice.STOPPED, client.lease),)
+    return initialised(client, None), (*removed(client.holds), *told)
 
 
 def inform(client: Client, event: Inform, now: Instant) -> Stepped:
     """§3.4, §4.4.3: DHCPINFORM for an address configured by hand, while no lease is sought."""
     if client.due is not None:
         return ignore(client, event, now)
-    after = replace(
-        client,
-        phase=Phase.INFORMING,
-        due=now + client.config.ask_time,
-        exchange=new_exchange(client, event.chance, now),
-        by_hand=event.address,
-    )
+    due, exchange = now + client.config.ask_time, new_exchange(client, event.chance, now)
+    told = replace(client, by_hand=event.address)
+    after = replace(told, phase=Phase.INFORMING, due=due, exchange=exchange)
     return after, (ask_parameters(after),)
 
 
@@ -520,7 +519,7 @@ def informing(client: Client, event: Timer, now: Instant) -> Stepped:
     return again(client, event.chance, now, ask_parameters)
 
 
-def learn(client: Client, event: Received, now: Instant) -> Stepped:
+def note(client: Client, event: Received, now: Instant) -> Stepped:
     """INFORMING: DHCPACK with parameters; a lease time is none of them (§4.3.5)."""
     return initialised(client, None), (Notify(Notice.INFORMED, options=event.reply.options),)
 
@@ -578,21 +577,21 @@ def message(
 Handler = Callable[[Client, Any, Instant], Stepped]
 
 Offer, Ack, Nak = MessageType.OFFER, MessageType.ACK, MessageType.NAK
-COLUMNS = (Start, Timer, Offer, Ack, Nak, Heard, Gone, Release, Inform)
+COLUMNS = (Start, Timer, Offer, Ack, Nak, Heard, Gone, Release, Stop, Inform)
 _ = ignore
 
 ROWS: Mapping[str, tuple[Handler, ...]] = {
-    #               Start  Timer       Offer    Ack    Nak       Heard    Gone  Release  Inform
-    "INIT":        (start, begin,      _,       _,     _,        _,       _,    stop,    inform),
-    "SELECTING":   (_,     selecting,  collect, _,     _,        _,       _,    stop,    _),
-    "REQUESTING":  (_,     requesting, _,       bind,  obey_nak, _,       _,    stop,    _),
-    "PROBING":     (_,     probing,    _,       _,     _,        contest, _,    release, _),
-    "BOUND":       (_,     bound,      _,       _,     _,        defend,  gone, release, _),
-    "RENEWING":    (_,     renewing,   _,       bind,  obey_nak, defend,  gone, release, _),
-    "REBINDING":   (_,     renewing,   _,       bind,  obey_nak, defend,  gone, release, _),
-    "INIT_REBOOT": (_,     reboot,     _,       _,     _,        defend,  gone, release, _),
-    "REBOOTING":   (_,     rebooting,  _,       bind,  obey_nak, defend,  gone, release, _),
-    "INFORMING":   (_,     informing,  _,       learn, _,        _,       _,    stop,    _),
+    #               Start  Timer       Offer   Ack   Nak       Heard   Gone  Release  Stop  Inform
+    "INIT":        (start, begin,      _,      _,    _,        _,      _,    stop,    stop, inform),
+    "SELECTING":   (_,     selecting,  gather, _,    _,        _,      _,    stop,    stop, _),
+    "REQUESTING":  (_,     requesting, _,      bind, obey_nak, _,      _,    stop,    stop, _),
+    "PROBING":     (_,     probing,    _,      _,    _,        clash,  _,    release, stop, _),
+    "BOUND":       (_,     bound,      _,      _,    _,        defend, gone, release, stop, _),
+    "RENEWING":    (_,     renewing,   _,      bind, obey_nak, defend, gone, release, stop, _),
+    "REBINDING":   (_,     renewing,   _,      bind, obey_nak, defend, gone, release, stop, _),
+    "INIT_REBOOT": (_,     reboot,     _,      _,    _,        defend, gone, release, stop, _),
+    "REBOOTING":   (_,     rebooting,  _,      bind, obey_nak, defend, gone, release, stop, _),
+    "INFORMING":   (_,     informing,  _,      note, _,        _,      _,    stop,    stop, _),
 }  # fmt: skip
 
 TABLE: Mapping[Phase, Mapping[object, Handler]] = {

@@ -27,7 +27,7 @@ class ClientConfig:
 
     start_least: Duration = 1 * SECOND  # §4.4.1: a random wait of one to ten seconds
     start_most: Duration = 10 * SECOND
-    offer_wait: Duration = 1 * SECOND  # §4.4.1 collects "over a period of time": no number
+    offer_wait: Duration = 0  # §3.1(3) "may choose to wait", §4.4.1 "e.g., the first": it does not
     offers_most: int = 8  # RFC is silent: what a flood of offers may cost
     backoff_least: Duration = 4 * SECOND  # §4.1
     backoff_most: Duration = 64 * SECOND

@@ -144,6 +144,16 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """The process is to end: the address goes, and the lease stays stored for INIT-REBOOT.
+
+    Afterwards the client is as before `Start`.  RFC 2131 is silent; §4.4.6 leaves DHCPRELEASE open.
+    """
+
+    chance: Chance
+
+
+@dataclass(frozen=True, slots=True)
 class Inform:
     """The user has configured `address` by hand and wants the parameters (RFC 2131 §3.4)."""
 
@@ -151,7 +161,7 @@ class Inform:
     address: IPv4Address
 
 
-Event = Start | Timer | Received | Heard | Gone | Release | Inform
+Event = Start | Timer | Received | Heard | Gone | Release | Stop | Inform
 
 # Effects -----------------------------------------------------------------------------------------
 
@@ -206,6 +216,7 @@ class Notice(Enum):
     DECLINED = "the address is in use by another host"
     CEASED = "another host insists on the address; it is released"
     RELEASED = "the address was given back"
+    STOPPED = "the client stops; the address is released"
     INFORMED = "parameters for an address configured by hand"
     UNANSWERED = "no server answered"
 

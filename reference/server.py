@@ -40,6 +40,7 @@ from typing import Any
 
 from holdover.reference.arp import probe
 from holdover.reference.config import ServerConfig
+from holdover.reference.entries import earliest
 from holdover.reference.events import Instant, SendArp
 from holdover.reference.messages import BootRequest
 from holdover.reference.options import INFINITE
@@ -78,12 +79,8 @@ def act(server: Server, event: ServerEvent, now: Instant) -> ServerStepped:
 
 def deadline(server: Server) -> Instant | None:
     """When to hand in a `Tick`; None: nothing to wait for but events."""
-    instants = [None if server.forgotten else server.config.misbehave.forget_at]
-    for _, entry in server.entries:
-        instants.append(entry.back_at)
-        instants.append(None if entry.offer is None else entry.offer.until)
-        instants.append(None if entry.late is None else entry.late.due)
-    return min((instant for instant in instants if instant is not None), default=None)
+    forget_at = None if server.forgotten else server.config.misbehave.forget_at
+    return earliest((forget_at, server.known.due))
 
 
 # What comes before the tables --------------------------------------------------------------------
@@ -92,7 +89,7 @@ def deadline(server: Server) -> Instant | None:
 def catch_up(server: Server, now: Instant) -> ServerStepped:
     """What is due: late answers leave, what was withheld or reserved is so no longer."""
     server, effects = forget(server, now)
-    for address, entry in server.entries:
+    for address, entry in server.known.due_by(now):
         after = entry
         if entry.late is not None and entry.late.due <= now:
             effects += (entry.late.send,)
@@ -101,8 +98,7 @@ def catch_up(server: Server, now: Instant) -> ServerStepped:
             after = replace(after, withheld=False, back_at=None)
         if entry.offer is not None and entry.offer.until <= now:
             after = replace(after, offer=None)
-        if after != entry:
-            server = server.put(address, after)
+        server = server.put(address, after)
         if entry.offer != after.offer and entry.offer is not None and entry.offer.discover:
             server, more = offer(server, entry.offer.discover, address, now)
             effects += more
@@ -149,15 +145,14 @@ def overheard(server: Server, event: Overheard, now: Instant) -> ServerStepped:
 
 def restarted(server: Server, event: Restarted, now: Instant) -> ServerStepped:
     """§4, §3.1(4): the leases are what was stored; nothing else survives, as far as RFCs say."""
-    after = Server(server.config, forgotten=server.forgotten)
-    for address, binding in event.bindings:
-        if address in server.config.pool:
-            after = after.put(address, Entry(binding))
-    return after, ()
+    stored = [(address, Entry(binding)) for address, binding in event.bindings]
+    return Server(server.config, stored, server.forgotten), ()
 
 
 def reinstate(server: Server, event: Reinstate, now: Instant) -> ServerStepped:
     """§4.3.3 is silent on how long an address is not available."""
+    if not server.leases(event.address):
+        return server, ()
     entry = replace(server.entry(event.address), withheld=False, back_at=None)
     return server.put(event.address, entry), ()
 
@@ -172,11 +167,11 @@ def ignore(server: Server, event: object, now: Instant) -> ServerStepped:
 
 def discover(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
     """§4.3.1: an address is chosen, probed, and offered; where there is none, silence."""
-    config, key, known = server.config, key_of(request), dict(server.entries)
+    config, key = server.config, key_of(request)
 
     def preference(address: IPv4Address) -> tuple[int, ...]:
         """§4.3.1: on record for it, reserved for it, asked for, never used, longest over."""
-        entry = known.get(address, NOTHING)
+        entry = server.entry(address)
         end = None if entry.binding is None else entry.binding.end
         mine, endless = entry.is_of(key), entry.binding is not None and end is None
         return (
@@ -188,7 +183,8 @@ def discover(server: Server, request: BootRequest, now: Instant) -> ServerSteppe
             (end or 0) * (-1 if mine else 1),
         )
 
-    on_offer = (a for a in config.pool if is_open(config, known.get(a, NOTHING), key, now))
+    candidates = server.known.candidates(key, request.requested)
+    on_offer = (a for a in candidates if is_open(config, server.entry(a), key, now))
     address = min(on_offer, key=preference, default=None)
     return (server, ()) if address is None else propose(server, request, address, now)
 
@@ -258,7 +254,7 @@ def selecting(server: Server, request: BootRequest, now: Instant) -> ServerStepp
         return server.unreserve(key), ()
     assert address is not None
     entry = server.entry(address)
-    if address in config.pool and (is_open(config, entry, key, now) or is_granted(entry, key)):
+    if server.leases(address) and (is_open(config, entry, key, now) or is_granted(entry, key)):
         return commit(server, request, address, length(config, request, entry, now), now)
     return refuse(server, request, now)
 
@@ -267,7 +263,7 @@ def reboot(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
     """§4.3.2 INIT-REBOOT: silence where there is no record of the client (MUST)."""
     key, address = key_of(request), request.requested
     assert address is not None
-    if not any(entry.is_of(key) for _, entry in server.entries):
+    if not any(server.entry(known).is_of(key) for known in server.known.concerning(key)):
         return server, ()
     entry = server.entry(address)
     if is_granted(entry, key):
@@ -336,7 +332,7 @@ def withhold(server: Server, address: IPv4Address, entry: Entry, now: Instant) -
 def decline(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
     """§4.3.3 MUST: the address is not available, unless it is on record for another."""
     address = request.requested
-    if address not in server.config.pool or not is_for(server, request):
+    if address is None or not server.leases(address) or not is_for(server, request):
         return server, ()
     entry = server.entry(address)
     if entry.binding is not None and not entry.is_of(key_of(request)):

@@ -1,9 +1,9 @@
 """What a server is between two events, what it is told and asks for, and what its replies have.
 
 Theory of operation.  A `Server` is a frozen value: an `Entry` for each address of its pool of which
-it knows anything, and nothing else that grows.  No flood of requests makes it larger than its pool.
-Entries are in the order of their addresses, empty ones are left out: servers that behave alike are
-equal.  `reply` is Table 3; `abstract` gives the server's part of the lease table's state.
+it knows anything (`entries.py`), and nothing else that grows.  No flood makes it larger than that.
+Servers that behave alike are equal.  `reply` is Table 3; `abstract` gives the server's part of the
+lease table's state.
 
 What it does not know: how it changes (`server.py`).  § alone is a section of RFC 2131; RFC 6842 is
 cited from memory.
@@ -11,127 +11,75 @@ cited from memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from holdover.reference.arp import Arp
 from holdover.reference.config import ServerConfig
+from holdover.reference.entries import (
+    NOTHING,
+    Binding,
+    ClientKey,
+    Entries,
+    Entry,
+    Known,
+    Late,
+    Reservation,
+    SendReply,
+    key_of,
+)
 from holdover.reference.events import Instant, SendArp
 from holdover.reference.messages import NO_OPTIONS, BootReply, BootRequest
 from holdover.reference.values import NO_ADDRESS, MessageType
 
+__all__ = [
+    "NOTHING", "Arrived", "Binding", "ClientKey", "Entry", "Late", "Overheard", "Record",
+    "Reinstate", "Reservation", "Restarted", "SendReply", "Server", "ServerEffect", "ServerEffects",
+    "ServerEvent", "ServerStepped", "StoreBinding", "Tick", "abstract", "key_of", "reply",
+]  # fmt: skip
+
 # The state ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ClientKey:
-    """Who a client is to a server (§4.2 MUST): `identifier` is option 61 if `given`, else `chaddr`.
-
-    The two never mean the same client, even where their bytes are the same.
-    """
-
-    identifier: bytes
-    given: bool
-
-
-def key_of(request: BootRequest) -> ClientKey:
-    """§4.2 MUST: the client identifier, if there is one, else `chaddr`."""
-    if request.client_id is None:
-        return ClientKey(request.chaddr, given=False)
-    return ClientKey(request.client_id, given=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A lease as the server records it (§3.1(4)); `end` is None where it is infinite (§3.3).
-
-    It stays on record after its end, until the address is given to another (§4.3.1).
-    """
-
-    key: ClientKey
-    end: Instant | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """An address kept for a client until an instant: offered (§4.3.1), or probed for it (§3.1(2)).
-
-    `discover`: the DHCPDISCOVER that waits for the probe; None: the offer has been made.
-    """
-
-    key: ClientKey
-    until: Instant
-    discover: BootRequest | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SendReply:
-    """Send a BOOTREPLY; port 67 where `to` is the relay's address, else 68 (§4.1).
-
-    `to`: None is the broadcast address; where it is the reply's `address`, the frame goes to
-    `chaddr`, since the client does not answer ARP yet.
-    """
-
-    reply: BootReply
-    to: IPv4Address | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """A DHCPACK whose record is made and which leaves at `due`: a misbehaviour."""
-
-    due: Instant
-    send: SendReply
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the server knows of one address; `Entry()`: nothing.
-
-    `withheld` (§4.3.3) until `back_at`; None: until `Reinstate`.
-    """
-
-    binding: Binding | None = None
-    offer: Reservation | None = None
-    withheld: bool = False
-    back_at: Instant | None = None
-    late: Late | None = None
-
-    def is_of(self, key: ClientKey) -> bool:
-        """The client is on record for the address, be the lease over or not."""
-        return self.binding is not None and self.binding.key == key
-
-    def runs(self, now: Instant) -> bool:
-        """There is a lease, and it is not over."""
-        return self.binding is not None and (self.binding.end is None or now < self.binding.end)
-
-
-NOTHING = Entry()
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server between two events.  `Server(config)` is one that has leased nothing."""
+    """A server between two events.  `Server(config)` is one that has leased nothing.
+
+    `entries` may be given as any pairs.
+    """
 
     config: ServerConfig = field(hash=False)
-    entries: tuple[tuple[IPv4Address, Entry], ...] = ()
+    entries: Collection[Known] = ()
     forgotten: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.entries, Entries):
+            object.__setattr__(self, "entries", Entries.of(self.config.pool, self.entries))
+
+    @property
+    def known(self) -> Entries:
+        """Its entries, to be asked."""
+        assert isinstance(self.entries, Entries)
+        return self.entries
+
+    def leases(self, address: IPv4Address | None) -> bool:
+        """An address is of its pool."""
+        return address in self.known.places
 
     def entry(self, address: IPv4Address) -> Entry:
         """What it knows of an address."""
-        return next((entry for known, entry in self.entries if known == address), NOTHING)
+        return self.known.entry(address)
 
     def put(self, address: IPv4Address, entry: Entry) -> Server:
-        """With this for the address."""
-        known = dict(self.entries) | {address: entry}
-        kept = ((place, known[place]) for place in sorted(known) if known[place] != NOTHING)
-        return replace(self, entries=tuple(kept))
+        """With this for an address of its pool."""
+        return replace(self, entries=self.known.put(address, entry))
 
     def unreserve(self, key: ClientKey) -> Server:
         """Without a reservation for the client."""
         after = self
-        for address, entry in self.entries:
+        for address in self.known.concerning(key):
+            entry = self.entry(address)
             if entry.offer is not None and entry.offer.key == key:
                 after = after.put(address, replace(entry, offer=None))
         return after

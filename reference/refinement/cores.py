@@ -22,13 +22,13 @@ from holdover.model.words import KIND, PHASE
 from holdover.reference.arp import announcement, probe
 from holdover.reference.config import ClientConfig
 from holdover.reference.messages import BootReply
-from holdover.reference.refinement.setting import ADDRESSES, HARDWARE, SERVER
+from holdover.reference.refinement.setting import ADDRESSES, HARDWARE, SERVER, UNUSABLE
 from holdover.reference.state import Abstract, Client
 from holdover.reference.values import MessageType
 
 from holdover.reference.events import (  # isort: skip
-    Chance, Configure, Effect, Event, Gone, Heard, Lease, Notify, Received, Release, Send, SendArp,
-    Start, Store, Timer,
+    Chance, Configure, Effect, Event, Gone, Heard, Lease, Notify, Phase, Received, Release, Send,
+    SendArp, Start, Stop, Store, Timer,
 )  # fmt: skip
 
 OTHER = bytes((2, 0, 0, 0, 0, 2))
@@ -39,7 +39,9 @@ NUMBER = {address: number for number, address in enumerate(ADDRESSES)}
 STALE, PRESENT, FRESH = 0, 1, 2
 """The xid of an exchange that is over, of the present one, and of the next."""
 
-EVENTS = {"T": "Timer", "H": "Heard", "G": "Gone", "L": "Release", "S": "Start"}
+EVENTS = {
+    "T": "Timer", "H": "Heard", "G": "Gone", "L": "Release", "E": "Stop", "S": "Start",
+}  # fmt: skip
 """What the letters of a `Call` stand for; "R" is named by its message."""
 
 MIDDLE = 500
@@ -79,7 +81,13 @@ class Defect(Exception):  # noqa: N818 -- the implementation has it, not this pr
 
 
 Call = tuple[Any, ...]
-"""What is handed to a core: ("T", jitter), ("R", kind, address, lease, current, jitter), ..."""
+"""What is handed to a core: ("T", jitter), ("R", kind, address, lease, current, jitter), ...
+
+Where a reply's address is NONE, it is one that no host can have.
+"""
+
+STOP: Call = ("E",)
+"""The process is gone after it."""
 
 Answer = tuple[int, tuple[Effect, ...], bool, tuple[str, ...]]
 """The local state after a call, the effects, whether there is a new xid, and the rows to try."""
@@ -131,7 +139,10 @@ class Cores:
                 assert after.exchange is not None
                 after = replace(after, exchange=replace(after.exchange, xid=PRESENT))
             names = hints(core, call, after, effects)
-            found = self._calls[key] = self.number(Local(after, stored)), effects, fresh, names
+            if call == STOP and (after.phase is not Phase.INIT or after.due is not None):
+                raise Defect("stop", "told to end, the client goes on")
+            goes_on = None if call == STOP else after
+            found = self._calls[key] = self.number(Local(goes_on, stored)), effects, fresh, names
             self.observe(core, call, after, effects)
         return found
 
@@ -184,6 +195,8 @@ def name_of(call: Call) -> str:
 
 def number_of(address: IPv4Address | None) -> int:
     """An address as the table numbers it."""
+    if address == UNUSABLE:
+        raise Defect("unusable", f"the client wants {address}, which no host can have")
     return NONE if address is None else NUMBER[address]
 
 
@@ -198,7 +211,8 @@ def event_of(call: Call) -> Event:
                 Chance(FRESH, jitter),
                 BootReply(
                     MessageType[KIND.values[kind]], xid, HARDWARE, None,
-                    address=ADDRESSES[address], server=SERVER, lease=lease,
+                    address=UNUSABLE if address == NONE else ADDRESSES[address],
+                    server=SERVER, lease=lease,
                 ),
             )  # fmt: skip
         case ("H", address, probing):
@@ -208,6 +222,8 @@ def event_of(call: Call) -> Event:
             return Gone(Chance(FRESH, MIDDLE), ADDRESSES[address])
         case ("L",):
             return Release(Chance(FRESH, MIDDLE))
+        case ("E",):
+            return Stop(Chance(FRESH, MIDDLE))
         case ("S", stored, found):
             return Start(Chance(FRESH, MIDDLE), stored, found)
     raise AssertionError(call)
@@ -241,6 +257,10 @@ def hints(core: Client, call: Call, after: Client, effects: Sequence[Effect]) ->
     used = any(isinstance(effect, Configure) for effect in effects)
     asks = phase in ("REQUESTING", "REBOOTING")
     kind = KIND.values[call[1]] if call[0] == "R" else ""
+    if call == STOP:
+        return (*names, "stop")
+    if kind and call[2] == NONE:  # no datagram of the table's
+        return tuple(names)
     match sent[-1].name if sent else "":
         case "DISCOVER":
             names.append("discover")

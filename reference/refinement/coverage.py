@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.finite import State
-from holdover.reference.refinement.rows import OVER, Rows, Situation
+from holdover.reference.refinement.rows import CLIENT, DROPS, OVER, Rows, Situation
 from holdover.reference.refinement.setting import Setting
 
 Edge = tuple[Situation, str]
@@ -23,7 +22,7 @@ Edge = tuple[Situation, str]
 def table_edges(setting: Setting) -> frozenset[Edge]:
     """Every edge that the lease table allows a client in this world."""
     rows = Rows(replace(setting, messages=setting.messages - 1))  # which has one datagram more
-    names = {action.name for action in CLIENT_ACTIONS}
+    names = {action.name for action in CLIENT if action.name not in DROPS}
     host = {
         number: label.binding[[str(p.args[0]) for p in label.action.given].index("h")]
         for number, label in enumerate(rows.table.labels)

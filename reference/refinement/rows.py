@@ -32,7 +32,10 @@ CLIENT_ROWS = tuple(action.name for action in CLIENT_ACTIONS)
 DROPS = ("ignore", "lose")
 """Rows of the world in which a client has a part: it drops a datagram, or its own is lost."""
 
-CLIENT = (*CLIENT_ACTIONS, *(action for action in WORLD_ACTIONS if action.name in DROPS))
+ITS_OWN = (*DROPS, "stop")
+"""And that in which its process ends in order."""
+
+CLIENT = (*CLIENT_ACTIONS, *(action for action in WORLD_ACTIONS if action.name in ITS_OWN))
 
 ANYBODY = -1
 """Stands for the host where rows are not asked for by host."""

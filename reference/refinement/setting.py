@@ -26,6 +26,8 @@ HARDWARE = bytes((2, 0, 0, 0, 0, 1))
 SERVER_HARDWARE = bytes((2, 0, 0, 0, 0, 254))
 SERVER = IPv4Address("10.0.0.254")
 ADDRESSES = tuple(IPv4Address(f"10.0.0.{n}") for n in range(1, 9))
+UNUSABLE = IPv4Address("224.0.0.5")
+"""No host can have it."""
 
 NOT_IN_ORDER = 1
 """How much longer than a datagram's flight a client waits before it begins again (`in_order`)."""
@@ -37,6 +39,7 @@ class Setting:
 
     `client`: constants of `ClientConfig`; those not named are as small as can be.  `jitters`: each
     is tried with each call that may use one.  `user`: may give the address back, and go on later.
+    `broken`: each OFFER and DHCPACK may come with an address that no host can have, too.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Setting:
     client: Mapping[str, int] = field(default_factory=dict)
     jitters: tuple[int, ...] = ()
     user: bool = False
+    broken: bool = False
     kernel_late: int = 0
     states: int = 0
     steps: int = 0

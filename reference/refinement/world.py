@@ -29,7 +29,7 @@ from holdover.reference.events import Configure, Notice, Notify, Remove, Send, S
 from holdover.reference.state import Client
 
 from holdover.reference.refinement.cores import (  # isort: skip
-    EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, Call, Core, Cores, Defect, Local, lapses,
+    EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, STOP, Call, Core, Cores, Defect, Local, lapses,
     name_of,
 )  # fmt: skip
 from holdover.reference.refinement.rows import Rows, kinds
@@ -42,14 +42,14 @@ Node = tuple[State, tuple[int, ...], tuple[bool, ...]]
 Step = tuple[Any, ...]
 """What happened: a row's label or a call's letter, the host or -1, and more."""
 
-WITH_A_CORE = ("tick", "ignore", "wake_expired")
+WITH_A_CORE = ("tick", "ignore", "stop", "wake_expired")
 """Rows of the world that are not taken by themselves: a core has its part in them."""
 
 PROBING = PHASE.values.index("PROBING")
 RUNS, FROZEN, DEAD = (PROCESS.values.index(name) for name in ("RUNS", "FROZEN", "DEAD"))
 SILENT, DUE = 0, 1
 FOR_CLIENT = kinds(for_client)
-FAREWELLS = (Notice.LAPSED, Notice.REFUSED, Notice.CEASED, Notice.RELEASED)
+FAREWELLS = (Notice.LAPSED, Notice.REFUSED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED)
 GIVES_UP = (MessageType.RELEASE, MessageType.DECLINE)
 FREE = (0, NONE, NONE, None, None, False)
 SPARE = 0
@@ -142,7 +142,7 @@ class World:
             yield ("tick", -1), (following_tick, older, taken)
 
     def _calls(self, node: Node, h: int) -> Iterator[tuple[Step, Node]]:
-        """A deadline, a datagram, an order of the user."""
+        """A deadline, a datagram, an order of the user, the end."""
         state, locals_, taken = node
         due, core = self.cores.due(locals_[h]), self.cores[locals_[h]].core
         assert core is not None
@@ -161,8 +161,13 @@ class World:
                 seen.add(content)
                 for jitter in jitters:
                     yield ("R", h, kind), self.perform(node, h, ("R", *content, jitter), m)
+                if self.setting.broken and KIND.values[kind] != "NAK":
+                    wrong = kind, NONE, lease, current
+                    yield ("R", h, kind), self.perform(node, h, ("R", *wrong, MIDDLE))
         if self.setting.user and core.lease is not None:
             yield ("L", h), self.perform(node, h, ("L",))
+        if "stops" in self.setting.faults:
+            yield ("E", h), self.perform(self._unheard(node, h), h, STOP)
         if self.setting.user and core.phase.name == "INIT" and core.due is None:
             yield ("S", h), self.perform(node, h, ("S", None, None))
 
@@ -197,15 +202,20 @@ class World:
 
     def _crash(self, before: Node, table: State, h: int) -> Node:
         """Nothing is left of the process but its lease file and the address on the interface."""
-        state, locals_, taken = before
+        state, locals_, taken = self._unheard(before, h)
         number = self.cores.number(Local(None, self.cores[locals_[h]].stored))
-        s, t, kept = list(state), list(table), list(taken)
+        s, t = list(state), self._unheard((table, locals_, before[2]), h)[0]
+        s[self.process[h]] = DEAD
+        return self._agreed(tuple(s), t, "crash", h, number, locals_, taken)
+
+    def _unheard(self, node: Node, h: int) -> Node:
+        """What a process has taken and not acted on is gone with it (`miss`)."""
+        state, locals_, taken = node
+        s, kept = list(state), list(taken)
         for m in self.network:
             if taken[m] and s[self.columns[m][1]] == h:
                 self._clear(s, kept, m)
-                self._clear(t, kept, m)
-        s[self.process[h]] = DEAD
-        return self._agreed(tuple(s), tuple(t), "crash", h, number, locals_, tuple(kept))
+        return tuple(s), locals_, tuple(kept)
 
     def _restart(self, before: Node, table: State, h: int) -> Node:
         """A new process is given the lease file and the address that it finds."""
@@ -257,9 +267,8 @@ class World:
         before, locals_, taken = node
         core = self.cores[locals_[h]].core
         number, effects, fresh, names = self.cores.call(locals_[h], call)
-        after = self.cores[number].core
+        after = self.cores[number].core or Client(self.config)
         assert core is not None
-        assert after is not None
         self.calls += 1
         s, kept = list(before), list(taken)
         self._datagrams(s, kept, h, core, after, slot, fresh=fresh)
@@ -298,6 +307,10 @@ class World:
                         names = (*names, "lose")
                 case SendArp(packet):
                     packets.append(packet)
+        if call == STOP:
+            s[self.process[h]] = DEAD
+            if core.lease is not None and not any(isinstance(e, Notify) for e in effects):
+                raise Defect("told", "the client ends and nobody is told")
         self._write_own(s, h, number)
         state = tuple(s)
         said = f"{core.phase.name}, {name_of(call)}: to {after.phase.name}"

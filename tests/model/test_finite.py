@@ -28,6 +28,7 @@ CASES: dict[str, Callable[[Build], Instance]] = {
     "drift": lambda build: build("rfc2131", "mutes", drift=Fraction(1, 2), grace=2),
     "drift and probing": lambda build: build("reference", drift=Fraction(1, 3), grace=1),
     "frozen or killed": lambda build: build("reference", "freezes", "thaws", "crashes", "restarts"),
+    "ended in order": lambda build: build("reference", "mutes", "stops", "restarts"),
     "left behind": lambda build: build("dhclient-nolifetime", "crashes", "restarts", "steps"),
     "suspended": lambda build: build("dhcpcd", "suspends", "mutes"),
     "suspended, wall clock": lambda build: build("dhclient", "suspends", "steps"),
@@ -280,7 +281,7 @@ def test_time_goes_on_whatever_the_client(profile: str, build: Build) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_time_goes_on_whatever_the_fault(fault: str, build: Build) -> None:
     """Nor does a process that stays frozen, a host that sleeps on, a server that is gone."""
-    companions = {"thaws": ("freezes",), "restarts": ("crashes",)}.get(fault, ())
+    companions = {"thaws": ("freezes",), "restarts": ("crashes", "stops")}.get(fault, ())
     for profile in builtin_names():
         seen = explore(build(profile, fault, *companions, hosts=1, delay=1))
         assert seen.complete

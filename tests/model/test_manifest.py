@@ -86,7 +86,9 @@ def test_a_changed_client_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "lasting"), [("freezes", ()), ("crashes", ("told",))], ids=["frozen", "dead"]
+    ("fault", "lasting"),
+    [("freezes", ()), ("crashes", ("told",)), ("stops", ("told",))],
+    ids=["frozen", "dead", "ended"],
 )
 def test_what_no_longer_comes_about_is_noticed(fault: str, lasting: tuple[str, ...]) -> None:
     """A frozen client neither recovers nor tells; a dead one need not tell."""

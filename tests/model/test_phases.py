@@ -60,8 +60,8 @@ def test_row_that_needs_two_phases_at_once_gives_no_edge() -> None:
 
 @pytest.mark.parametrize("probes", [False, True], ids=["at once", "after probing"])
 def test_every_step_of_a_search_is_an_edge(probes: bool) -> None:
-    """One host, a server that falls silent and forgets, a client that is killed and restarted."""
-    faults = frozenset({"mutes", "forgets", "crashes", "restarts", "suspends"})
+    """One host, a server that falls silent and forgets, a client killed, ended and restarted."""
+    faults = frozenset({"mutes", "forgets", "crashes", "stops", "restarts", "suspends"})
     client = Profile("c", restart="REMAINDER", releases=True, probes=probes)
     surroundings = Environment(lease=Seconds(4), faults=faults)
     constants = in_ticks(client, surroundings, Seconds(1))

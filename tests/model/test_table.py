@@ -163,6 +163,7 @@ ALIVE: dict[str, Callable[[Build], Instance]] = {
     "reuse": lambda build: build("rfc2131", "duplicates", messages=2, lease=2),
     "the kernel": lambda build: build("networkd", "mutes", "freezes", "thaws", hosts=1),
     "killed": lambda build: build("rfc2131", "crashes", "restarts", hosts=1),
+    "ended": lambda build: build("rfc2131", "stops", "restarts", hosts=1),
     "suspended": lambda build: build("dhclient", "suspends", "steps", hosts=1),
     "woken": lambda build: build("networkd", "suspends", hosts=1),
     "probed by the server": lambda build: build("rfc2131", "forgets", server_probes=True),

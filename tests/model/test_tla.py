@@ -296,6 +296,7 @@ OTHERS: dict[str, Callable[[Build], Instance]] = {
     "drift and probing": lambda build: build("reference", drift=Fraction(1, 3), grace=1),
     "drift": lambda build: build("rfc2131", hosts=1, lease=4, drift=Fraction(1, 2), grace=2),
     "suspended": lambda build: build("dhclient", "suspends", "steps", hosts=1),
+    "ended": lambda build: build("reference", "stops", "restarts", hosts=1),
     "two servers": lambda build: build("networkd", "rival", broadcasts_nak=False),
 }
 

@@ -81,7 +81,9 @@ LENGTHS = {"length": (240, 480), "skew": (0, 3), "passing": (1, 60, 239)}
 WORLDS = {
     "reference": Environment(
         lease=Fraction(480), shortest=Fraction(240), drift=Fraction(1, 100), delay=Fraction(60),
-        faults=frozenset({"mutes", "freezes", "thaws", "crashes", "restarts", "shortens"}),
+        faults=frozenset(
+            {"mutes", "freezes", "thaws", "crashes", "stops", "restarts", "shortens"}
+        ),
     ),
     "wfwg311": Environment(
         lease=Fraction(480), grace=Fraction(7, 2), delay=Fraction(90),

@@ -27,6 +27,8 @@ from holdover.reference.state import Effects
 from holdover.reference.values import NO_ADDRESS, MessageType
 from tests.reference.clients import (
     ACK,
+    CONFIG,
+    HOUR,
     IDENTIFIER,
     MAC,
     NAK,
@@ -46,7 +48,7 @@ from tests.reference.clients import (
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Configure, Duration, Event, Gone, Heard, Inform, Instant, Lease, Notice, Notify,
-    Phase, Release, Remove, Send, SendArp, Start, Store, Timer,
+    Phase, Release, Remove, Send, SendArp, Start, Stop, Store, Timer,
 )  # fmt: skip
 
 # Each cell ---------------------------------------------------------------------------------------
@@ -60,6 +62,7 @@ FEEDS: dict[object, Callable[[Driver], Effects]] = {
     Heard: lambda driver: driver.hear(used_by_other()),
     Gone: lambda driver: driver.gone(),
     Release: lambda driver: driver.release(),
+    Stop: lambda driver: driver.feed(Stop(driver.chance())),
     Inform: lambda driver: driver.inform(),
 }
 
@@ -146,8 +149,20 @@ def test_a_dhcpack_without_lease_is_no_answer(phase: Phase, lacking: dict[str, A
 # Choices that RFC 2131 leaves open ---------------------------------------------------------------
 
 
-def test_the_longest_lease_is_chosen_and_of_equals_the_first() -> None:
+COLLECTING = replace(CONFIG, offer_wait=SECOND)
+
+
+def test_the_first_offer_is_taken() -> None:
+    """RFC 2131 §3.1(3): the client may choose to wait for multiple responses; this one does not."""
     driver = driven(Phase.SELECTING)
+    (asked,) = driver.receive(OFFER, server=OTHER, lease=5)
+    assert isinstance(asked, Send)
+    assert (asked.request.type, asked.request.server) == (MessageType.REQUEST, OTHER)
+    assert driver.client.phase is Phase.REQUESTING
+
+
+def test_the_longest_lease_is_chosen_and_of_equals_the_first() -> None:
+    driver = driven(Phase.SELECTING, COLLECTING)
     for server, lease in ((OTHER, None), (SERVER, 60), (OTHER, 60), (SERVER, 5)):
         driver.receive(OFFER, server=server, lease=lease)
     driver.tick()
@@ -156,7 +171,7 @@ def test_the_longest_lease_is_chosen_and_of_equals_the_first() -> None:
 
 
 def test_offers_are_collected_from_the_first_one_on() -> None:
-    driver = driven(Phase.SELECTING)
+    driver = driven(Phase.SELECTING, COLLECTING)
     driver.now += 2 * SECOND
     driver.receive(OFFER)
     first = driver.now
@@ -168,7 +183,7 @@ def test_offers_are_collected_from_the_first_one_on() -> None:
 
 
 def test_a_flood_of_offers_costs_no_more_than_eight() -> None:
-    driver = driven(Phase.SELECTING)
+    driver = driven(Phase.SELECTING, COLLECTING)
     for length in range(100):
         driver.receive(OFFER, lease=length)
     assert [offer.lease for offer in driver.client.offers] == list(range(8))
@@ -178,6 +193,72 @@ def test_an_offer_without_address_offers_nothing() -> None:
     driver = driven(Phase.SELECTING)
     assert driver.receive(OFFER, address=NO_ADDRESS) == ()
     assert driver.client.offers == ()
+
+
+UNUSABLE = ("0.1.2.3", "127.0.0.1", "224.0.0.5", "239.9.9.9", "240.0.0.1", "255.255.255.255")
+unusable = pytest.mark.parametrize(
+    "address", [*map(IPv4Address, UNUSABLE), SERVER], ids=[*UNUSABLE, "the server's own"]
+)
+
+
+@unusable
+def test_what_no_host_can_have_is_not_offered(address: IPv4Address) -> None:
+    """RFC 1122 §3.2.1.3, from memory: no host has an address of these."""
+    driver = driven(Phase.SELECTING)
+    assert driver.receive(OFFER, address=address) == ()
+    assert driver.client.offers == ()
+
+
+@unusable
+@pytest.mark.parametrize("phase", [Phase.REQUESTING, Phase.REBOOTING])
+def test_what_no_host_can_have_is_not_taken(phase: Phase, address: IPv4Address) -> None:
+    """Where another address than was asked for would be."""
+    driver = driven(phase)
+    before = driver.client
+    assert driver.receive(ACK, address=address) == ()
+    assert driver.client == before
+    driver.receive(ACK, address=B)
+    assert driver.client.phase is Phase.PROBING
+
+
+@pytest.mark.parametrize("address", ["1.0.0.0", "126.0.0.1", "128.0.0.1", "223.255.255.255"])
+def test_the_addresses_beside_them_are_taken(address: str) -> None:
+    driver = Driver().acknowledged(address=IPv4Address(address))
+    assert driver.client.leased.address == IPv4Address(address)
+
+
+@phases
+def test_at_its_end_it_lets_go_tells_and_remembers(phase: Phase) -> None:
+    """The address goes first; nothing is sent or stored, and the client is as before `Start`."""
+    driver = driven(phase)
+    lease, held = driver.client.lease, driver.client.holds
+    removed = () if held is None else (Remove(held),)
+    told = () if lease is None else (Notify(Notice.STOPPED, lease),)
+    assert driver.feed(Stop(driver.chance())) == (*removed, *told)
+    assert driver.client == Client(driver.client.config)
+    assert driver.feed(Stop(driver.chance())) == ()
+    if lease is not None and held is not None:
+        assert driver.start(lease) == ()
+        assert driver.client.phase is Phase.INIT_REBOOT
+
+
+def test_at_its_end_a_lease_that_is_over_lapses() -> None:
+    """Then there is nothing left to remember, and one notice says so."""
+    driver = driven(Phase.BOUND)
+    lease = driver.client.leased
+    driver.now += HOUR * SECOND
+    assert driver.feed(Stop(driver.chance())) == (
+        Remove(A), Store(None), Notify(Notice.LAPSED, lease),
+    )  # fmt: skip
+    assert driver.client == Client(driver.client.config)
+
+
+def test_neither_its_end_nor_a_dhcprelease_before_shortens_the_rest() -> None:
+    driver = driven(Phase.BOUND)
+    driver.release()
+    rests = driver.client.rests
+    driver.feed(Stop(driver.chance()))
+    assert driver.client.rests == rests is not None
 
 
 def test_what_was_left_on_the_interface_goes() -> None:
@@ -328,6 +409,8 @@ class Watched(Driver):
         effects = super().feed(event)
         for at, effect in enumerate(effects):
             self.carry_out(effect, effects[:at])
+        if isinstance(event, Stop):
+            self.file = None  # the next process's
         self.check()
         self.phases.add(self.client.phase)
         later = step(shifted(before, SHIFT), shifted(event, SHIFT), self.now + SHIFT)
@@ -354,6 +437,10 @@ class Watched(Driver):
                     assert self.now < until == lease.end - self.client.config.margin
             case Send(request, _) if request.type in (MessageType.RELEASE, MessageType.DECLINE):
                 assert (self.interface, self.file) == (None, None)
+            case Notify(Notice.STOPPED, lease):
+                assert lease is not None
+                assert self.interface is None
+                assert self.file in (None, lease)
             case Notify(Notice.LAPSED, lease):
                 assert lease is not None
                 assert lease.end is not None
@@ -501,6 +588,7 @@ moves: st.SearchStrategy[Move] = st.one_of(
     arps.map(lambda packet: lambda driver: driver.hear(packet)),
     st.sampled_from([None, None, B]).map(lambda address: lambda driver: leaves(driver, address)),
     st.just(lambda driver: driver.release()),
+    st.just(lambda driver: driver.feed(Stop(driver.chance()))),
     st.sampled_from([A, C]).map(lambda address: lambda driver: driver.inform(address)),
 )
 at_once: st.SearchStrategy[Delay] = st.just(lambda driver: 0)

@@ -83,8 +83,7 @@ def sent(name: str, driver: Driver | None = None) -> Send:
         case "selecting":
             driver.start()
             driver.until(Phase.SELECTING)
-            driver.receive(OFFER)
-            effects = driver.tick()
+            effects = driver.receive(OFFER)
         case "reboot":
             driver.start(driver.remembered(), A)
             effects = driver.tick()

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
@@ -57,8 +58,9 @@ SCENES = (
 # How often a step is taken where it and others are possible. A lease takes five steps in the right
 # order, so what interrupts it is taken seldom; with equal shares none would ever begin.
 SHARES: Mapping[str, int] = {
-    "pass": 200, "pass to": 20, "pass a little": 6, "timer": 300, "deliver": 100, "early": 2,
-    "release": 1, "start": 100, "serve": 200, "server timer": 300, "server forgets": 1,
+    "pass": 200, "pass to": 20, "pass a little": 6, "timer": 300, "deliver": 100,
+    "deliver spoilt": 3, "early": 2, "release": 1, "stop": 1, "start": 100, "serve": 200,
+    "server timer": 300, "server forgets": 1,
     "offer": 200, "commit": 200, "prolong": 200, "reuse": 200, "refuse": 60, "stay_silent": 20,
     "find_none": 60, "free": 100, "withhold": 100, "reinstate": 40, "mute": 1, "unmute": 20,
     "forget": 1, "kernel_removes": 60, "freeze": 3, "thaw": 60, "crash": 3, "restart": 100,
@@ -107,7 +109,7 @@ def steered(aim: Edge, view: View) -> Iterator[Mapping[str, int]]:
     elif phase == "REBINDING" and view.phase in ("BOUND", "RENEWING"):
         yield {"freeze": 100} if view.runs else WAITS if view.stage != "past T2" else {"thaw": 60}
     elif phase in ("INIT_REBOOT", "REBOOTING") and view.phase in IN_USE:
-        yield {"crash": 100}
+        yield {"crash": 100} if held == "holds" else {"stop": 300}
     elif phase == "PROBING" and view.phase == "REQUESTING" and stage != "before T1":
         yield {"freeze": 20}
     if there and row in UNANSWERED:
@@ -123,7 +125,8 @@ WAITS = {"pass to": 50, "kernel_removes": 10, "thaw": 0, "restart": 0}
 """Time passes from stage to stage."""
 
 DELIVERY = {"deliver": 30}
-EVENT = {"release": {"release": 500}, "bind": DELIVERY, "extend": DELIVERY, "obey_nak": DELIVERY}
+ORDERS = {name: {name: 500} for name in ("release", "stop")}
+EVENT = {**ORDERS, "bind": DELIVERY, "extend": DELIVERY, "obey_nak": DELIVERY}
 """What is behind a row; the others are behind a timer."""
 
 UNANSWERED = ("keep_remainder", "ask_again", "give_up", "renew", "rebind", "lapse")
@@ -135,6 +138,18 @@ def expected() -> frozenset[Edge]:
     """Every edge that the lease table allows a client and that this one has a reason to take."""
     chosen = (tiny for tiny in tiny_settings() if tiny.name in REFERENCE)
     return frozenset(edge for tiny in chosen for edge in table_edges(tiny) if not excuse(edge))
+
+
+@cache
+def allowed() -> frozenset[Edge]:
+    """Those, and what the table allows where the kernel's lifetime ends before T2 or at the end.
+
+    With a margin of one tick it ends at T2; a scene's ends in between, or before, by its lease.
+    """
+    (tiny,) = (tiny for tiny in tiny_settings() if tiny.name == "unlucky")
+    others = (replace(tiny, client={**tiny.client, "margin": margin}) for margin in (0, 2))
+    more = frozenset(edge for other in others for edge in table_edges(other) if not excuse(edge))
+    return expected() | more
 
 
 REFERENCE = ("alone", "unlucky", "two hosts", "restarted", "slow probe")

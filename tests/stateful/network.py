@@ -57,7 +57,7 @@ from holdover.reference.wire import decode, encode
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Chance, Configure, Duration, Effect, Event, Gone, Heard, Instant, Lease, Notice, Notify,
-    Received, Release, Remove, Send, SendArp, Start, Store, Timer,
+    Received, Release, Remove, Send, SendArp, Start, Stop, Store, Timer,
 )  # fmt: skip
 from holdover.reference.messages import (  # isort: skip
     BootReply, BootRequest, reply_from_wire, reply_to_wire, request_from_wire, request_to_wire,
@@ -74,12 +74,13 @@ SERVER_HARDWARE = bytes((2, 0, 0, 0, 0, 0xFE))
 EVERYBODY = bytes((0xFF,) * 6)
 ANYWHERE = IPv4Address("255.255.255.255")
 ADDRESSES = tuple(IPv4Address(f"192.0.2.{n}") for n in range(1, 9))
+UNUSABLE = IPv4Address("127.0.0.1")
 NUMBER = {address: number for number, address in enumerate(ADDRESSES)}
 SERVER_PORT, CLIENT_PORT = 67, 68
 
 FOR_CLIENT = ("OFFER", "ACK", "NAK")
 FAREWELLS = (MessageType.DECLINE, MessageType.RELEASE)
-WITH_A_CORE = ("tick", "ignore", "wake_expired")
+WITH_A_CORE = ("tick", "ignore", "stop", "wake_expired")
 """Rows of the world that are not taken by themselves: a core has its part in them."""
 
 OF_HOST = (
@@ -89,7 +90,9 @@ OF_HOST = (
 FREE = (KIND.values.index("FREE"), NONE, NONE, None, None, False)
 SILENT = 0
 
-FAULTS = ("mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "restarts", "forgets")
+FAULTS = (
+    "mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "stops", "restarts", "forgets",
+)  # fmt: skip
 IDLE = 30 * SECOND
 """How far time goes where nobody has to act."""
 
@@ -355,6 +358,8 @@ class Network:
             may("timer" if due is not None and due <= self.now else "early", h)
             if core.lease is not None:
                 may("release", h)
+            if "stops" in self.scene.faults:
+                may("stop", h)
             if core.phase.name == "INIT" and core.due is None:
                 may("start", h)
         for m, flight in enumerate(self.slots):
@@ -365,6 +370,8 @@ class Network:
                     may("serve", m)
             elif self.hosts[self.number[flight.client]].running is not None:
                 may("deliver", m)
+                if flight.kind != "NAK":
+                    may("deliver spoilt", m)
         if self.server is not None:
             due = server.deadline(self.server)
             if due is not None and due <= self.now:
@@ -447,6 +454,11 @@ class Network:
                 self.timer(h)
             case ("deliver", m):
                 self.deliver(m)
+            case ("deliver spoilt", m):
+                self.deliver_spoilt(m)
+            case ("stop", h):
+                self.call(h, Stop(self.fresh()))
+                self.bury(h)
             case ("release", h):
                 self.call(h, Release(self.fresh()))
             case ("start", h):
@@ -466,7 +478,7 @@ class Network:
     def says(self, step: Step) -> str:
         """The step in words."""
         about = ""
-        if step[0] in ("deliver", "serve"):
+        if step[0] in ("deliver", "deliver spoilt", "serve"):
             flight = self.slots[step[1]]
             assert flight is not None
             about = f" {flight.kind} of h{self.number[flight.client] + 1}"
@@ -599,6 +611,13 @@ class Network:
         event = Received(self.fresh(), read_reply(flight.frame))
         self.call(self.number[flight.client], event, m)
 
+    def deliver_spoilt(self, m: int) -> None:
+        """Before a datagram its like arrives, with an address that no host can have."""
+        flight = self.slots[m]
+        assert flight is not None
+        reply = replace(read_reply(flight.frame), address=UNUSABLE)
+        self.call(self.number[flight.client], Received(self.fresh(), reply))
+
     def stepped(self, core: Client, event: Event) -> tuple[Client, tuple[Effect, ...]]:
         """What the core makes of an event."""
         try:
@@ -622,7 +641,9 @@ class Network:
             kind = flight.kind
             collected = after.phase.name == "SELECTING" and len(after.offers) > len(core.offers)
             self.slots[slot] = replace(flight, taken=True) if collected else None
-        if after.phase.name != "SELECTING":
+        if isinstance(event, Stop):
+            kind = self.stopped(host, core, after, effects)
+        elif after.phase.name != "SELECTING":
             for m, flight in enumerate(self.slots):
                 if flight is not None and flight.taken and self.number[flight.client] == h:
                     self.slots[m] = None
@@ -639,6 +660,15 @@ class Network:
             self.table.rows.justify(before, self.state, h, names, said)
         for packet in packets:
             self.hear(h, packet)
+
+    def stopped(self, host: Host, core: Client, after: Client, effects: Iterable[Effect]) -> str:
+        """The process is gone, and its user told."""
+        if after.phase.name != "INIT" or after.due is not None:
+            raise Defect("stop", "told to end, the client goes on")
+        if core.lease is not None and not any(isinstance(effect, Notify) for effect in effects):
+            raise Defect("told", "the client ends and nobody is told")
+        host.core = None
+        return "STOP"
 
     def carry_out(self, h: int, effects: Iterable[Effect]) -> tuple[list[Arp], int]:
         """What the effects do, in their order; ARP packets, and how many datagrams are lost."""
@@ -850,6 +880,8 @@ def key(config: ClientConfig) -> ClientKey:
 
 def number_of(address: IPv4Address | None) -> int:
     """An address as the table numbers it."""
+    if address == UNUSABLE:
+        raise Defect("unusable", f"the client wants {address}, which no host can have")
     return NONE if address is None else NUMBER[address]
 
 
@@ -892,6 +924,8 @@ def guessed(
             return ["bind" if before in ("REQUESTING", "REBOOTING") else "extend"]
         case "NAK" if acted:
             return ["obey_nak"]
+        case "STOP":
+            return [*names, "stop"]
         case "OFFER" if acted:
             return []
         case "OFFER" | "ACK" | "NAK":
