@@ -3,12 +3,14 @@
 Theory of operation.  Options become a `ClientConfig` and `Orders`; a `ClientShell`
 (linux/client.py) runs them.  What can be refused is refused before the first frame: an interface
 that is not there, a missing capability, a second client for the interface.  Each notice is a line
-on standard output, written out at once: words for people, or JSON.
+on standard output: words for people, or JSON.
+
+No reader delays anything.  A thread writes the lines (linux/lines.py); where nobody reads them, or
+nobody is there any more, they are counted and left out.  Whoever reads again is told how many.
 
 What is imported from `linux/` is imported when the command runs: the other commands need no Linux.
 
-What it does not know: sockets, netlink, files, the protocol.  Where nobody reads its lines, it
-waits at the next one, as if it were frozen; the kernel does not.
+What it does not know: sockets, netlink, files, the protocol.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from signal import SIGINT
 from typing import TYPE_CHECKING, Any
@@ -51,12 +54,19 @@ from holdover.reference.options import (
 )
 
 if TYPE_CHECKING:
-    from holdover.reference.linux.hooks import Hook
+    from holdover.reference.linux.later import Later
 
 STATE = Path("/var/lib/holdover")
 
 HOOK_LIMIT = 10.0
 """Seconds that a hook may take."""
+
+PATIENCE = 1.0
+"""Seconds for a reader to take the last lines."""
+
+LOST = "{} lines are left out here: nobody read them"
+
+STDOUT, STDERR = 1, 2
 
 INTERRUPTED = 130
 """As everywhere in `holdover` (cli.py)."""
@@ -79,6 +89,9 @@ LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
               "lease ends, and nobody renews it.")  # fmt: skip
 @click.option("--hook", metavar="COMMAND", help="Run for each notice, after the fact; nobody waits "
               f"for it, and after {HOOK_LIMIT:.0f} s it is ended.")  # fmt: skip
+@click.option("--dns", metavar="TO", help="Give name servers and domain of the lease to "
+              "`resolvconf`, or to a file as /etc/resolv.conf; withdrawn with the address.  "
+              "[default: nowhere]")  # fmt: skip
 @click.option("--state-dir", type=click.Path(file_okay=False, path_type=Path), default=STATE,
               show_default=True, help="Where the lease is remembered.")  # fmt: skip
 @click.option("--hostname", metavar="NAME", help="What the server is told as option 12.")
@@ -102,24 +115,34 @@ def client(interface: str, **given: Any) -> int:
 
     --dry-run asks as always and is granted a lease, which stays the server's to reuse after its
     time.  But nothing is configured, stored, probed, claimed by ARP or released, no remembered
-    lease is asked for, and no hook is run.
+    lease is asked for, and neither hook nor --dns is told.
 
     Ends at SIGTERM with status 0, at Ctrl-C with 130.  Status 2: bad input, an interface that went
     away, or a lease that could not be stored.  With --json instants are in nanoseconds of
-    CLOCK_BOOTTIME.
+    CLOCK_BOOTTIME.  Nobody has to read: lines that would have to wait too long are left out, and
+    their number is a line.
     """
     from holdover.reference.linux.client import ClientShell, Orders, dry
+    from holdover.reference.linux.dns import resolver
     from holdover.reference.linux.effects import Hands
     from holdover.reference.linux.hooks import Hook
     from holdover.reference.linux.journal import Journal
+    from holdover.reference.linux.lines import Lines
     from holdover.reference.linux.netlink import Interface
     from holdover.reference.linux.privilege import drop
     from holdover.reference.linux.sockets import LinkSocket, UdpPort
+    from holdover.reference.linux.storage import path_of
 
     dry_run, directory = given["dry_run"], None if given["dry_run"] else given["state_dir"]
     options = wishes(given["hostname"], given["request"])
     identifier = None if given["client_id"] is None else client_id(given["client_id"])
     with ExitStack() as opened:
+        line = partial(written, interface, given["as_json"], dry_run)
+        lines = Lines(STDOUT, lambda number: line("LOST", LOST.format(number), {"lines": number}))
+        errors = Lines(STDERR, LOST.format)
+        for each in (lines, errors):
+            opened.callback(each.close, PATIENCE)
+        warn = errors.put
         there = opened.enter_context(closing(Interface(interface)))
         link = opened.enter_context(closing(LinkSocket(interface, CLIENT_PORT)))
         if directory is not None:
@@ -127,11 +150,7 @@ def client(interface: str, **given: Any) -> int:
             opened.enter_context(the_only_one(directory, interface))
         port = opened.enter_context(closing(UdpPort(interface, CLIENT_PORT)))
         journal = opened.enter_context(closing(Journal(given["journal"], warn)))
-        drop()  # all that wants more is open; before a hook starts a thread
-        hook = None
-        if given["hook"] is not None and not dry_run:
-            hook = Hook(given["hook"], HOOK_LIMIT, warn)
-            opened.callback(let_finish, hook)  # by then the address is gone
+        drop()  # all that wants more is open; before a hook or a line starts a thread
         config = ClientConfig(
             hardware=link.hardware,
             client_id=identifier or by_hardware(link.hardware),
@@ -139,9 +158,24 @@ def client(interface: str, **given: Any) -> int:
         )
         if given["no_probe"]:
             config = replace(config, probes=0)
+        hook = dns = None
+        if given["hook"] is not None and not dry_run:
+            hook = Hook(given["hook"], HOOK_LIMIT, warn, margin=config.margin)
+            opened.callback(let_finish, hook)  # by then the address is gone
+        if given["dns"] is not None and directory is not None:
+            dns = resolver(given["dns"], interface, HOOK_LIMIT, warn)
+            opened.callback(let_finish, dns)
+            if not (any(there.addresses().values()) and path_of(directory, interface).exists()):
+                dns.withdraw()  # what a killed predecessor has left
+
+        def tell(notify: Notify) -> None:
+            if dns is not None:
+                dns.tell(notify.notice, notify.lease)
+            lines.put(line(*report(notify, dry_run)))
+
         hands = Hands(
             link, there, port, directory=directory, hook=hook, journal=journal, warn=warn,
-            tell=lambda notify: report(interface, notify, given["as_json"], dry_run),
+            tell=tell,
         )  # fmt: skip
         orders = Orders(once=given["once"], release=given["release_on_exit"], dry=dry_run)
         shell = ClientShell(dry(config) if dry_run else config, hands, orders)
@@ -221,45 +255,43 @@ def the_only_one(directory: Path, interface: str) -> Iterator[None]:
         os.close(lock)
 
 
-def let_finish(hook: Hook) -> None:
-    """Wait for the hook to be done; Ctrl-C ends it at once."""
+def let_finish(told: Later[Any]) -> None:
+    """Wait for what is told to be done; Ctrl-C ends it at once."""
     with interruptible():
         try:
-            hook.close(HOOK_LIMIT)
+            told.close(HOOK_LIMIT)
         except KeyboardInterrupt:
-            hook.close()
+            told.close()
 
 
 # Lines -------------------------------------------------------------------------------------------
 
 
-def report(interface: str, notify: Notify, as_json: bool, dry_run: bool) -> None:
-    """One notice; in a dry run nothing of what it says was done."""
-    from holdover.reference.linux.clock import now as boottime
+def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
+    """One notice, its words and its fields; in a dry run nothing of what it says was done."""
+    from holdover.reference.linux.clock import now
+    from holdover.reference.linux.parameters import parameters
     from holdover.reference.linux.plain import plain
 
-    notice, lease, now = notify.notice, notify.lease, boottime()
-    left = None if lease is None or lease.end is None else (lease.end - now) // SECOND
-    if as_json:
-        said: dict[str, Any] = {
-            "at": now, "event": notice.name, "interface": interface, "dry_run": dry_run,
-        }  # fmt: skip
-        if lease is not None:
-            said |= plain(lease)
-        click.echo(json.dumps(said))
-        return
+    notice, lease = notify.notice, notify.lease
     granted = dry_run and notice is Notice.BOUND
-    happened = "a lease was granted, and is not used" if granted else notice.value
-    words = f"{datetime.now():%H:%M:%S} {interface}: {happened}"
-    if lease is not None:
-        from holdover.reference.linux.parameters import parameters
+    words = "a lease was granted, and is not used" if granted else notice.value
+    if lease is None:
+        return notice.name, words, {}
+    words += f": {parameters(lease).address} from {lease.server}"
+    if notice in (Notice.BOUND, Notice.EXTENDED):
+        left = "ever" if lease.end is None else f"{(lease.end - now()) // SECOND} s"
+        words += f", for {left}"
+    return notice.name, words, dict(plain(lease))
 
-        words += f": {parameters(lease).address} from {lease.server}"
-        if notice in (Notice.BOUND, Notice.EXTENDED):
-            words += ", for ever" if left is None else f", for {left} s"
-    click.echo(words)
 
+def written(
+    interface: str, as_json: bool, dry_run: bool, event: str, words: str, more: dict[str, Any]
+) -> str:
+    """What has happened, as a JSON object or for people."""
+    from holdover.reference.linux.clock import now
 
-def warn(line: str) -> None:
-    """What failed and ends nothing."""
-    click.echo(line, err=True)
+    if as_json:
+        head = {"at": now(), "event": event, "interface": interface, "dry_run": dry_run}
+        return json.dumps(head | more)
+    return f"{datetime.now():%H:%M:%S} {interface}: {words}"

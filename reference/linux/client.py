@@ -7,11 +7,12 @@ anything but the kernel and the disk.  Two things are looked at before each even
 kernel has removed the address (`Gone` is told before whatever was received after it), and whether
 the core's deadline has passed (then a `Timer` goes first).
 
-The end.  However it ends, by a signal or by an error, the address that it has configured is taken
-away, and with it routes and MTU; the lease stays stored, to be asked for again (INIT-REBOOT).  What
-a killed one has left behind is handed to the core, which adopts it or has it removed.  A link that
-comes back after it was down may be another network (§3.7): the core is started anew with what it
-had.
+The end.  However it ends, by a signal or by an error, the core is told (`Stop`), and all of its
+effects are tried, whichever fails: the address goes, with routes and MTU, then hook and user hear
+of it; the lease stays stored, to be asked for again (INIT-REBOOT).  What a killed one has left
+behind is handed to the core, which adopts it or has it removed; where the end comes before that, it
+is so still.  A link that comes back after it was down may be another network (§3.7): the core is
+started anew with what it had.
 
 What it does not know: any phase of a lease, but whether one is in use when that is all it was asked
 for; what a hook does, and whether it is done.
@@ -38,8 +39,8 @@ from holdover.reference.values import WireError
 from holdover.reference.wire import decode
 
 from holdover.reference.events import (  # isort: skip
-    JITTER, Chance, Event, Gone, Heard, Instant, Notify, Phase, Received, Release, Send, Start,
-    Timer,
+    JITTER, Chance, Effect, Event, Gone, Heard, Instant, Notify, Phase, Received, Release, Send,
+    Start, Stop, Timer,
 )  # fmt: skip
 
 
@@ -114,6 +115,7 @@ class ClientShell:
 
     def _start(self) -> None:
         """Begin with what is stored, and with what a predecessor has left on the interface."""
+        self._hands.journal.client(self._config, clock.now())
         name, up = self._interface.name, self._interface.link().up
         if self._orders.dry:
             if not up:
@@ -197,12 +199,7 @@ class ClientShell:
             self._step(Timer(chance()), now)
 
     def _step(self, event: Event, now: Instant) -> None:
-        self._hands.journal.event(event, now)
-        self.client, effects = step(self.client, event, now)
-        for effect in effects:
-            if self._orders.dry and not isinstance(effect, Send | Notify):
-                continue
-            self._hands.journal.effect(effect, now)
+        for effect in self._effects(event, now):
             self._hands.carry_out(effect)
         if (expired := self._hands.expired) is not None:
             self._hands.expired = None
@@ -211,18 +208,38 @@ class ClientShell:
             # In use; and announced, as often as it wants to.
             self._done = self.client.phase is Phase.BOUND and self.client.due is None
 
+    def _effects(self, event: Event, now: Instant) -> Iterator[Effect]:
+        """What the core asks for, each to be done before the next is looked at."""
+        self._hands.journal.event(event, now)
+        self.client, effects = step(self.client, event, now)
+        exchange = self.client.exchange
+        self._link.awaits = None if exchange is None else exchange.xid  # before it is sent
+        for effect in effects:
+            if self._orders.dry and not isinstance(effect, Send | Notify):
+                continue
+            self._hands.journal.effect(effect, now)
+            yield effect
+
     # The end -------------------------------------------------------------------------------------
 
     def _leave(self) -> None:
         """The interface as it was found; but what was to be done once stays."""
         if self._done or self._orders.dry:
             return
-        with suppress(BadInput):  # the interface is gone: so is everything on it
-            if self._hands.held is not None:
-                self._hands.take_away(self._hands.held)
-            if self._brought_up:
+        found, now = self._hands.held, clock.now()
+        if found is not None and self.client.holds is None:  # the core was not told of it
+            self._try(Start(chance(), self._hands.stored, found), now)
+        self._try(Stop(chance()), now)
+        if self._brought_up:
+            with suppress(BadInput):  # the interface is gone
                 self._interface.link()
                 self._interface.set_up(False)
+
+    def _try(self, event: Event, now: Instant) -> None:
+        """No effect is left out because another one fails: the interface is gone, the disk full."""
+        for effect in self._effects(event, now):
+            with suppress(BadInput):
+                self._hands.carry_out(effect)
 
 
 def chance() -> Chance:

@@ -9,6 +9,7 @@ Theory of operation.  A function from a notice and two leases to an argument and
 | EXTENDED | renew | RENEW | the lease | what the hook was told before |
 | LAPSED, CEASED, DECLINED | deconfig | EXPIRE | | what the hook was told before, or the lease |
 | REFUSED | deconfig | EXPIRE | | as above |
+| STOPPED | deconfig | STOP | | as above |
 | REFUSED when there was no lease yet | nak | FAIL | | |
 | RELEASED | deconfig | RELEASE | | as for LAPSED |
 | INFORMED | informed | INFORM | the options | |
@@ -23,12 +24,18 @@ names are prefixed by `new_` or `old_`, udhcpc's stand alone:
 | ip_address, subnet_mask, broadcast_address | ip, subnet, broadcast | as configured |
 | network_number | | the network's address, as configured |
 | | mask | the prefix's length, as configured |
-| dhcp_lease_time | lease | seconds left when the hook starts; 4294967295: no end |
+| dhcp_lease_time | lease | seconds left until the address goes; 4294967295: no end |
 | dhcp_server_identifier | serverid | the server |
 | the rows of `OPTIONS` | the rows of `OPTIONS` | the option, if it was given |
 
-`siaddr` and what else udhcpc knows of boot files is absent, as a client of leases does not look
-(`messages.py`).
+Names and values are those that dhclient 4.4.3-P1 and udhcpc 1.35.0 were seen to give their scripts
+for one server's options (tests/linux/test_hook_scripts.py), with these differences.  The time is
+what is left when the hook starts, less the margin before the lease's end, rounded down: a script
+that hands it to the kernel, as Debian's dhclient-script does, gives the address no more time than
+it has.  A time offset west of Greenwich is negative; udhcpc's is that plus 2^32.  Absent are what
+dhclient says of itself and its wishes (`pid`, `requested_*`, `dad_wait_time`), of the message
+(`dhcp_message_type`, `dhcp_renewal_time`, `dhcp_rebinding_time`, `next_server`) and of the wall
+clock (`expiry`), and udhcpc's `siaddr`, `optN` and fields of boot files.
 
 Text is the network's.  A domain or host name that is not made of letters, digits, `-`, `_` and dots
 is left out; in other text only printable ASCII is left.  No value has a control character.
@@ -61,6 +68,7 @@ WORDS: dict[Notice, tuple[str, str]] = {
     Notice.DECLINED: ("deconfig", "EXPIRE"),
     Notice.CEASED: ("deconfig", "EXPIRE"),
     Notice.RELEASED: ("deconfig", "RELEASE"),
+    Notice.STOPPED: ("deconfig", "STOP"),
     Notice.INFORMED: ("informed", "INFORM"),
     Notice.UNANSWERED: ("leasefail", "FAIL"),
 }
@@ -168,7 +176,7 @@ OPTIONS: tuple[tuple[Option[Any], str, str, Callable[[Any], str]], ...] = (
     (TIME_OFFSET, "time_offset", "timezone", str),
     (ROUTERS, "routers", "router", addresses),
     (NAME_SERVERS, "domain_name_servers", "dns", addresses),
-    (LOG_SERVERS, "log_servers", "logsrv", addresses),
+    (LOG_SERVERS, "log_servers", "", addresses),
     (HOST_NAME, "host_name", "hostname", name),
     (DOMAIN_NAME, "domain_name", "domain", name),
     (INTERFACE_MTU, "interface_mtu", "mtu", str),

@@ -1,12 +1,11 @@
 """A command that is told what has happened, in a process of its own, and that nobody waits for.
 
-Theory of operation.  `Hook.tell` puts a notice in a queue and returns.  A thread takes them out in
-their order and runs the command once for each, in a session and process group of its own, without
-standard input; what it prints goes to standard error.  A command that is still running after
-`limit` seconds is ended with its group: SIGTERM, shortly after SIGKILL.  At most WAITING notices
-wait.  When there are more, the oldest EXTENDED is left out, since a later one has all that it had,
-or else the oldest; `note` is told, as it is of a command that fails.  `note` is called in whichever
-thread it comes from.  A thread and not a task of asyncio: a loop that is stuck keeps no hook alive.
+Theory of operation.  `Hook.tell` puts a notice in a queue (`later.py`) and returns.  The command is
+run once for each, in their order, in a session and process group of its own, without standard
+input; what it prints goes to standard error.  A command that is still running after `limit` seconds
+is ended with its group: SIGTERM, shortly after SIGKILL.  When more than WAITING notices wait, the
+oldest EXTENDED is left out, since a later one has all that it had, or else the oldest; `note` is
+told, as it is of a command that fails.  `note` is called in whichever thread it comes from.
 
 The command is split as a shell does it (shlex) and run without one.  Its one further argument and
 its variables are those of scripts for dhclient and udhcpc (`environment.py`).  They come from the
@@ -16,8 +15,7 @@ program, and each file that an argument names.
 
 What it does not know: what a hook does, and whether it does too much.  A process that leaves the
 group is not ended; one that is left in the group by a command that ended in time, neither.  A
-program on a disk that hangs stops this process while it is started, and then the kernel's lifetime
-is what takes the address away.
+program on a disk that hangs stops the thread while it is started, and no other.
 """
 
 from __future__ import annotations
@@ -28,18 +26,19 @@ import shlex
 import shutil
 import signal
 import subprocess
-import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from holdover.model.profile import BadInput
-from holdover.reference.events import Lease, Notice
+from holdover.reference.events import Duration, Lease, Notice
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.environment import GRANTS, environment
 from holdover.reference.linux.journal import LOG
+from holdover.reference.linux.later import Later
 from holdover.reference.linux.privilege import check_safe
 from holdover.reference.options import Options
 
@@ -52,13 +51,13 @@ LIMIT_MOST = 86400
 MERCY = 0.3
 """Seconds between SIGTERM and SIGKILL."""
 
-CLOSING = 1.0
-"""Seconds in which `close` ends what runs."""
-
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 LASTING = frozenset({Notice.INFORMED, Notice.UNANSWERED})
 """Notices that change nothing about what is configured."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,109 +70,59 @@ class Told:
     options: Options | None
 
 
-class Hook:
-    """A command that is told notices; BadInput where it cannot be run, or others could change it.
+class Commands(Later[T]):
+    """Things of which each is done by a command; `title` begins each line for `note`.
 
     `limit`: seconds that it may take.  `note` is told what goes wrong.
     """
 
     def __init__(
-        self, command: str, limit: float = 10.0, note: Callable[[str], None] = LOG.warning
+        self, title: str, limit: float, note: Callable[[str], None], *, name: str, most: int
     ) -> None:
         if not 0 < limit <= LIMIT_MOST:
             raise BadInput(
-                f"hook {command!r}: a limit of {limit:g} s: expected more than 0 and at most "
-                f"{LIMIT_MOST}"
+                f"{title}: a limit of {limit:g} s: expected more than 0 and at most {LIMIT_MOST}"
             )
-        self._words = words(command)
-        self._command, self._limit, self._note = command, limit, note
-        self._changed = threading.Condition()
-        self._waiting: deque[Told] = deque()
-        self._thread: threading.Thread | None = None
-        self._busy = self._closed = False
-        self._before: Lease | None = None
-        self._end = os.eventfd(0, os.EFD_CLOEXEC)
+        super().__init__(name, most)
+        self._title, self._limit, self._note = title, limit, note
 
-    def tell(
-        self, notice: Notice, interface: str, lease: Lease | None, options: Options | None
-    ) -> None:
-        """Run the command for a notice, after those before it; returns at once."""
-        dropped: Told | None = None
-        with self._changed:
-            if self._closed:
-                return
-            self._waiting.append(Told(notice, interface, lease, options))
-            if len(self._waiting) > WAITING:
-                extended = (each for each in self._waiting if each.notice is Notice.EXTENDED)
-                dropped = next(extended, self._waiting[0])
-                self._waiting.remove(dropped)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="hook", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
-        if dropped is not None:
-            self._say(f"{WAITING} notices wait; one of them, {dropped.notice.name}, is left out")
+    def _command(
+        self,
+        what: str,
+        words: list[str],
+        said: dict[str, str],
+        text: bytes = b"",
+        *,
+        may_fail: bool = False,
+    ) -> bool:
+        """Run it to its end or its limit, with `text` to read; whether it did well.
 
-    def close(self, grace: float = 0.0) -> None:
-        """Let what waits and runs go on for `grace` seconds, then end it within a second."""
-        with self._changed:
-            if self._closed:
-                return
-            self._changed.wait_for(lambda: not self._waiting and not self._busy, grace)
-            self._closed = True
-            left = [told.notice.name for told in self._waiting]
-            self._changed.notify_all()
-        os.eventfd_write(self._end, 1)
-        if left:
-            self._say(f"not told any more: {', '.join(left)}")
-        if self._thread is not None:
-            self._thread.join(CLOSING)
-            if self._thread.is_alive():  # a process that SIGKILL does not end keeps it
-                return
-        os.close(self._end)
-
-    # In the thread -------------------------------------------------------------------------------
-
-    def _work(self) -> None:
-        """One notice after another."""
-        while True:
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if self._closed:
-                    return
-                told = self._waiting.popleft()
-                self._busy = True
-            self._run(told)
-
-    def _run(self, told: Told) -> None:
-        """The command, for one notice, to its end or its limit."""
-        notice, lease = told.notice, told.lease
-        before = self._before
-        word, said = environment(notice, told.interface, lease, told.options, before, now())
-        if notice not in LASTING:
-            self._before = lease if notice in GRANTS else None
+        If it may fail, neither what it prints nor its status is passed on.
+        """
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         try:
-            process = subprocess.Popen(
-                [*self._words, word],
-                env=inherited | said,
-                stdin=subprocess.DEVNULL,
-                stdout=2,
-                start_new_session=True,
-            )
+            with to_read(text) as given:
+                process = subprocess.Popen(
+                    words,
+                    env=inherited | said,
+                    stdin=given,
+                    stdout=subprocess.DEVNULL if may_fail else 2,
+                    stderr=subprocess.DEVNULL if may_fail else None,
+                    start_new_session=True,
+                )
             file = os.pidfd_open(process.pid)
         except OSError as error:
-            self._say(f"{notice.name}: cannot be run: {error.strerror}")
-            return
+            self._say(f"{what}: cannot be run: {error.strerror}")
+            return False
         try:
             if not ended(file, self._limit, self._end):
                 self._kill(process, file)
                 why = "closed" if self._closed else f"took more than {self._limit:g} s"
-                self._say(f"{notice.name}: {why}; it was ended")
-            elif code := process.wait():
-                self._say(f"{notice.name}: exit status {code}")
+                self._say(f"{what}: {why}; it was ended")
+                return False
+            if (code := process.wait()) and not may_fail:
+                self._say(f"{what}: exit status {code}")
+            return code == 0 or may_fail
         finally:
             os.close(file)
 
@@ -186,7 +135,67 @@ class Hook:
         process.wait()
 
     def _say(self, what: str) -> None:
-        self._note(f"hook {self._command!r}: {what}")
+        self._note(f"{self._title}: {what}")
+
+
+class Hook(Commands[Told]):
+    """A command that is told notices; BadInput where it cannot be run, or others could change it.
+
+    `margin`: how long before its lease ends the kernel takes the address away.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        limit: float = 10.0,
+        note: Callable[[str], None] = LOG.warning,
+        *,
+        margin: Duration = 0,
+    ) -> None:
+        title = f"hook {command!r}"
+        super().__init__(title, limit, note, name="hook", most=WAITING)
+        self._words, self._margin = words(command, title), margin
+        self._before: Lease | None = None
+
+    def tell(
+        self, notice: Notice, interface: str, lease: Lease | None, options: Options | None
+    ) -> None:
+        """Run the command for a notice, after those before it; returns at once."""
+        self.put(Told(notice, interface, lease, options))
+
+    def close(self, grace: float = 0.0) -> list[Told]:
+        """As `Later.close`; what is not told any more is noted."""
+        if left := super().close(grace):
+            self._say(f"not told any more: {', '.join(told.notice.name for told in left)}")
+        return left
+
+    def _spare(self, waiting: deque[Told]) -> Told:
+        extended = (each for each in waiting if each.notice is Notice.EXTENDED)
+        return next(extended, waiting[0])
+
+    def _left_out(self, thing: Told) -> None:
+        self._say(f"{WAITING} notices wait; one of them, {thing.notice.name}, is left out")
+
+    def _do(self, thing: Told) -> None:
+        """The command, for one notice, to its end or its limit."""
+        notice, lease = thing.notice, thing.lease
+        at = now() + self._margin
+        word, said = environment(notice, thing.interface, lease, thing.options, self._before, at)
+        if notice not in LASTING:
+            self._before = lease if notice in GRANTS else None
+        self._command(notice.name, [*self._words, word], said)
+
+
+@contextmanager
+def to_read(text: bytes) -> Iterator[int]:
+    """A file that has the text, and whose reader waits for nobody."""
+    file = os.memfd_create("text")
+    try:
+        os.write(file, text)
+        os.lseek(file, 0, os.SEEK_SET)
+        yield file
+    finally:
+        os.close(file)
 
 
 def ended(process: int, seconds: float, end: int | None = None) -> bool:
@@ -198,23 +207,23 @@ def ended(process: int, seconds: float, end: int | None = None) -> bool:
     return process in [file for file, _ in poll.poll(seconds * 1000)]
 
 
-def words(command: str) -> list[str]:
+def words(command: str, title: str) -> list[str]:
     """A command, split, its program an absolute path; BadInput where it is not to be run."""
     try:
         split = shlex.split(command)
     except ValueError as error:
-        raise BadInput(f"hook {command!r}: not a command: {error}") from None
+        raise BadInput(f"{title}: not a command: {error}") from None
     if not split or "\0" in command:
-        raise BadInput(f"hook {command!r}: not a command")
+        raise BadInput(f"{title}: not a command")
     program, *others = split
     path = shutil.which(program)
     if path is None:
-        raise BadInput(f"hook {command!r}: {program}: no such program, or not executable")
+        raise BadInput(f"{title}: {program}: no such program, or not executable")
     absolute = Path(path).absolute()
     for file in (absolute, *(Path(word) for word in others)):
         if file is absolute or file.is_file():
             try:
                 check_safe(file)
             except BadInput as error:
-                raise BadInput(f"hook {command!r}: {error}") from None
+                raise BadInput(f"{title}: {error}") from None
     return [str(absolute), *others]

@@ -24,13 +24,14 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import get_args
 
 from holdover.model.profile import BadInput
+from holdover.reference.config import ClientConfig
 from holdover.reference.events import Effect, Event, Instant
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.plain import built, of, plain
@@ -38,7 +39,7 @@ from holdover.reference.server_state import ServerEffect, ServerEvent
 
 LOG = logging.getLogger("holdover")
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +66,20 @@ class Seen:
     address: IPv4Address
 
 
-Entry = Event | Effect | ServerEvent | ServerEffect | Seen | Began | Lost
+Entry = Event | Effect | ServerEvent | ServerEffect | ClientConfig | Seen | Began | Lost
 KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Entry)}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a journal."""
+    """A line of a journal; `number`: which one, from 1."""
 
     now: Instant
     boot: Instant
     monotonic: int
     wall: datetime
     value: Entry
+    number: int = field(default=0, compare=False)
 
     @property
     def kind(self) -> str:
@@ -111,6 +113,10 @@ class Journal:
             raise BadInput(
                 f"{path}: {error.strerror}; the journal cannot be written.  Name another file"
             ) from error
+
+    def client(self, config: ClientConfig, now: Instant) -> None:
+        """Who the client is, and its constants."""
+        self._put(config, now)
 
     def event(self, event: Event | ServerEvent, now: Instant) -> None:
         """What the core is told."""
@@ -207,7 +213,7 @@ def read(path: Path) -> Iterator[Line]:
                 if damage is not None and not isinstance(line.value, Began | Lost):
                     raise damage
                 damage = None
-                yield line
+                yield replace(line, number=number)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
     if damage is not None and text.endswith(b"\n"):

@@ -10,9 +10,13 @@ relay, or to a `ciaddr` that is not what the reply assigns, by the kernel's UDP,
 way; to everybody and to who has no address yet by a frame of our own (RFC 2131 §4.1).
 
 Load.  The kernel drops what does not fit into a socket's buffer, and here nothing is queued: a
-flood costs time and no memory.  Of ARP only what comes from an address of the pool is an event, the
-rest can answer no probe; what was heard together is handed on with ARP first, since who answers a
-probe is not to lose to a DHCPDISCOVER that stood in the queue before it.
+flood costs time and no memory.  All that waits is read at once, and of messages of one kind from
+one client only the latest counts, before anything is decoded: who asks a thousand times a second
+takes no more than who asks once.  Where there is still too much, the newest of it is looked at.  A
+flood in as many names as it has messages keeps others out all the same.  Of ARP only what comes
+from an address of the pool is an event, the rest can answer no probe; what was heard together is
+handed on with ARP first, since who answers a probe is not to lose to a DHCPDISCOVER that stood in
+the queue before it.
 
 Too early, late or lost is harmless: DHCP sends again, and `step` looks at what is due before each
 event.  What is not for this server, not from an Ethernet client or no message is counted only.
@@ -33,7 +37,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
 from holdover.model.profile import BadInput
-from holdover.reference.arp import Arp
+from holdover.reference.arp import ARP_TYPE, Arp
 from holdover.reference.config import ServerConfig
 from holdover.reference.events import Instant, SendArp
 from holdover.reference.interrupt import SIGNALS, interruptible
@@ -41,7 +45,7 @@ from holdover.reference.linux.clock import Alarm
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.server_storage import LeaseFile
-from holdover.reference.linux.sockets import LinkSocket, UdpPort
+from holdover.reference.linux.sockets import IP_AT, TYPE_AT, LinkSocket, UdpPort
 from holdover.reference.messages import BootRequest, reply_to_wire, request_from_wire
 from holdover.reference.server import Server, deadline, step
 from holdover.reference.values import NO_ADDRESS, MessageType, WireError
@@ -57,8 +61,13 @@ from holdover.reference.server_state import (  # isort: skip
 ETHERNET, HARDWARE_SIZE = 1, 6
 """`htype` and `hlen` of a client on this link (RFC 2131 Table 1)."""
 
-QUEUE = 256
-"""Frames; about as many as the kernel keeps for a socket, so that ARP can go before all of them."""
+ARP_FRAME = ARP_TYPE.to_bytes(2, "big")
+
+QUEUE, ROOM = 8192, 8 << 20
+"""Frames that are read at once, and bytes that the kernel keeps for them: about as many."""
+
+TURN = 512
+"""Frames that are looked at before the deadline and signals are: some tenths of a second."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,7 @@ class Service:
         """Serve until a signal says to end, and which; BadInput where the link is gone."""
         alarm, poll = Alarm(), select.poll()
         try:
+            self._link.make_room(ROOM)
             with ending() as ended:
                 for each in (self._link.fileno(), alarm.fileno(), ended.fileno()):
                     poll.register(each, select.POLLIN)
@@ -99,7 +109,7 @@ class Service:
                     due = deadline(self.server)
                     alarm.set(due)
                     if self._link.fileno() in dict(poll.poll()):
-                        self.take(self._link.receive(QUEUE))
+                        self.take(self._link.receive(QUEUE, alike))
                     if due is not None and due <= boottime():
                         self.happened(Tick())
                 return ended.signal
@@ -110,7 +120,8 @@ class Service:
         """What the link has; where it has nothing to read, it may be gone."""
         if not frames:
             self._check_link()
-        for frame in sorted(frames, key=lambda frame: not isinstance(frame.content, Arp)):
+        newest = frames[-TURN:]
+        for frame in sorted(newest, key=lambda frame: not isinstance(frame.content, Arp)):
             if (event := self.event(frame)) is not None:
                 self.happened(event)
 
@@ -220,6 +231,18 @@ class Service:
                 return
         if self.server is not before and facts(self.server, it) != facts(before, it):
             self._say(now, word, it, who)
+
+
+def alike(data: bytes) -> object:
+    """Frames of which this is the same are messages of one kind from one client.
+
+    `op` to `hlen`, `ciaddr` to `giaddr`, `chaddr` and the first option, which says the kind: where
+    it does not, another message of the client's may be taken for the same, and it sends again.
+    """
+    if data[TYPE_AT:IP_AT] == ARP_FRAME:
+        return data
+    at = IP_AT + data[IP_AT] % 16 * 4 + 8 if len(data) > IP_AT else 0
+    return data[at : at + 4], data[at + 12 : at + 44], data[at + 240 : at + 243]
 
 
 def facts(server: Server, address: IPv4Address) -> tuple[bool, bool]:

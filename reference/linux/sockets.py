@@ -7,6 +7,10 @@ datagrams to one port; nothing that this host sent, nothing that is for another 
 VLAN tag, which the kernel has taken off and put aside.  The filter is there before the socket hears
 anything, so that not one other frame gets in.
 
+A client sets `awaits` to the xid of its exchange, and of datagrams only replies to that are let
+through.  So a flood of others costs it neither time nor room in the queue, and no reply is lost to
+it; what the kernel drops, the core would have discarded (RFC 2131 §4.4.1).
+
 `UdpPort` has that port in the kernel's UDP as well.  It takes nothing in; it keeps the kernel from
 answering a datagram that the packet socket has read with ICMP *port unreachable*, and it sends from
 an address that the interface has, which is how a client renews (RFC 2131 §4.4.5).
@@ -24,6 +28,7 @@ import ctypes
 import errno
 import socket
 import struct
+from collections.abc import Callable
 from ipaddress import IPv4Address
 
 from holdover.model.profile import BadInput
@@ -39,6 +44,9 @@ ETHERNET_LINK = 1
 
 ATTACH_FILTER = 26
 """SO_ATTACH_FILTER, which `socket` does not name."""
+
+RECEIVE_ROOM_FORCED = 33
+"""SO_RCVBUFFORCE, likewise: above net.core.rmem_max."""
 
 SEND_FROM = 8
 """IP_PKTINFO, which `socket` names from Python 3.14 on."""
@@ -62,6 +70,8 @@ class LinkSocket:
     def __init__(self, interface: str, port: int) -> None:
         self.name = interface
         self.index = interface_index(interface)
+        self._port = port
+        self._awaits: int | None = -1
         self.refused = 0
         self.lost = 0
         try:
@@ -85,16 +95,46 @@ class LinkSocket:
         """For who waits until there is something to read."""
         return self._socket.fileno()
 
-    def receive(self, most: int = 64) -> list[Frame]:
-        """What has arrived, at most so many frames; never waits."""
-        frames: list[Frame] = []
-        for _ in range(most):
+    def make_room(self, size: int) -> None:
+        """So many bytes may wait to be read, or as many as the kernel allows."""
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, RECEIVE_ROOM_FORCED, size)
+        except PermissionError:  # in a user namespace
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+    @property
+    def awaits(self) -> int | None:
+        """The xid of the only replies that are let through, if for this host; None: no datagram.
+
+        Before it is set every datagram is.
+        """
+        return self._awaits
+
+    @awaits.setter
+    def awaits(self, xid: int | None) -> None:
+        if xid != self._awaits:
+            told = reply_rows(xid, self.hardware)
+            attach(self._socket, dhcp_filter(self._port, told))
+            self._awaits = xid
+
+    def receive(self, most: int = 64, same: Callable[[bytes], object] | None = None) -> list[Frame]:
+        """What has arrived, at most so many frames; never waits.
+
+        Of frames that are the `same` only the latest is looked at, in its place.
+        """
+        arrived: dict[object, bytes] = {}
+        for number in range(most):
             try:
                 data = self._socket.recv(MOST_BYTES)
             except OSError as error:
                 if error.errno not in LOST:  # EAGAIN: nothing more; ENETDOWN: told once
                     raise
                 break
+            sort = number if same is None else same(data)
+            arrived.pop(sort, None)
+            arrived[sort] = data
+        frames: list[Frame] = []
+        for data in arrived.values():
             try:
                 frames.append(decode_frame(data))
             except WireError:
@@ -182,7 +222,7 @@ Instruction = tuple[int, int, int, int]
 """Code, where to jump if true and if false, operand (linux/filter.h)."""
 
 LOAD_WORD, LOAD_HALF, LOAD_BYTE = 0x20, 0x28, 0x30
-LOAD_HALF_INDEXED, LOAD_IP_SIZE = 0x48, 0xB1
+LOAD_WORD_INDEXED, LOAD_HALF_INDEXED, LOAD_IP_SIZE = 0x40, 0x48, 0xB1
 JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x15, 0x35, 0x45, 0x06
 
 AUXILIARY = 0xFFFF_F000
@@ -195,7 +235,8 @@ OTHER_HOST = 3
 TYPE_AT, ARP_PROTOCOL_AT, IP_AT = 12, 16, 14
 FRAGMENT_AT, PROTOCOL_AT = 20, 23
 PORT_AT = IP_AT + 2
-"""Of a UDP destination port, from the frame's start and less the size of the IPv4 header."""
+XID_AT, CHADDR_AT = IP_AT + 8 + 4, IP_AT + 8 + 28
+"""In a UDP datagram, from the frame's start and less the size of the IPv4 header."""
 
 
 def ret(size: int) -> Instruction:
@@ -203,9 +244,27 @@ def ret(size: int) -> Instruction:
     return RETURN, 0, 0, size
 
 
-def dhcp_filter(port: int) -> list[Instruction]:
+def reply_rows(xid: int | None, hardware: bytes) -> tuple[Instruction, ...]:
+    """What comes after the port: the xid and `chaddr` of a reply; None: no datagram is taken.
+
+    A jump of 0 is to the next row, one of -1 drops.
+    """
+    if xid is None:
+        return (ret(0),)
+    first, rest = struct.unpack("!IH", hardware)
+    return (
+        (LOAD_WORD_INDEXED, 0, 0, XID_AT),
+        (JUMP_EQUAL, 0, -1, xid),
+        (LOAD_WORD_INDEXED, 0, 0, CHADDR_AT),
+        (JUMP_EQUAL, 0, -1, first),
+        (LOAD_HALF_INDEXED, 0, 0, CHADDR_AT + 4),
+        (JUMP_EQUAL, 0, -1, rest),
+    )
+
+
+def dhcp_filter(port: int, more: tuple[Instruction, ...] = ()) -> list[Instruction]:
     """ARP for IPv4, and whole UDP datagrams over IPv4 to the port, for this host."""
-    take, drop = 16, 17
+    take, drop = 16 + len(more), 17 + len(more)
     rows = (
         (LOAD_WORD, 0, 0, PACKET_KIND),
         (JUMP_AT_LEAST, drop, 2, OTHER_HOST),
@@ -222,7 +281,8 @@ def dhcp_filter(port: int) -> list[Instruction]:
         (JUMP_BITS, drop, 13, 0x3FFF),
         (LOAD_IP_SIZE, 0, 0, IP_AT),
         (LOAD_HALF_INDEXED, 0, 0, PORT_AT),
-        (JUMP_EQUAL, take, drop, port),
+        (JUMP_EQUAL, 16, drop, port),
+        *((code, yes, drop if no else 0, operand) for code, yes, no, operand in more),
         ret(MOST_BYTES),
         ret(0),
     )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from holdover.model.profile import BadInput
 from holdover.reference.events import SECOND, Lease, Notice
-from holdover.reference.linux import hooks
+from holdover.reference.linux import hooks, later
 from holdover.reference.linux.environment import OPTIONS, environment
 from holdover.reference.linux.hooks import WAITING, Hook
 from holdover.reference.values import Route
@@ -111,6 +111,7 @@ def test_extended_has_what_was_told_before_as_well() -> None:
         (Notice.DECLINED, "EXPIRE"),
         (Notice.CEASED, "EXPIRE"),
         (Notice.RELEASED, "RELEASE"),
+        (Notice.STOPPED, "STOP"),
     ],
 )
 def test_the_end_is_told_with_what_was_told_before(notice: Notice, reason: str) -> None:
@@ -247,6 +248,16 @@ def test_a_hook_is_told_and_sees_nothing_else(
     assert script.notes == []
 
 
+def test_the_time_that_is_told_ends_when_the_kernel_takes_the_address_away(tmp_path: Path) -> None:
+    script = Script(tmp_path)
+    hook = Hook(str(script.file), note=script.notes.append, margin=100 * SECOND)
+    now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    hook.tell(Notice.BOUND, "eth0", lease(200, now=now), None)
+    hook.close(10)
+    ((_, said),) = script.runs()
+    assert 80 < int(said["lease"]) < 100
+
+
 def test_notices_are_told_in_order_one_at_a_time_with_what_was_told_before(
     tmp_path: Path,
 ) -> None:
@@ -282,7 +293,7 @@ def test_tell_does_not_wait_and_close_ends_what_runs_within_a_second(tmp_path: P
     assert os.read(pipe, 1) == b"\n", "it runs"
     before = time.monotonic()
     hook.close()
-    assert time.monotonic() - before < hooks.CLOSING + 1, "a machine may be busy"
+    assert time.monotonic() - before < later.CLOSING + 1, "a machine may be busy"
     readable(pipe)
     assert os.read(pipe, 1) == b"", "nobody has it open any more"
     os.close(pipe)
@@ -450,4 +461,4 @@ def test_what_others_could_replace_is_refused(tmp_path: Path, command: str, chan
 
 
 def test_the_windows_of_mercy_and_closing_fit() -> None:
-    assert 2 * hooks.MERCY < hooks.CLOSING <= 1
+    assert 2 * hooks.MERCY < later.CLOSING <= 1

@@ -1,18 +1,16 @@
-"""`holdover server` and real clients, each in a network namespace of its own; as root only.
+"""`holdover server` in a network namespace, and whoever asks it in others; as root only.
 
-The clients have mount and process namespaces too, with overlays, so that no file of the host is
-touched and none of their processes outlives its test.
+What each real client makes of it is in test_clients.py.
 """
 
 import os
 import re
 import resource
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,8 @@ from holdover.reference.arp import reply
 from holdover.reference.cli import main
 from holdover.reference.config import Misbehaviour, ServerConfig
 from holdover.reference.events import SECOND
-from holdover.reference.lab.process import children
+from holdover.reference.lab.clients import CLIENTS, processes
+from holdover.reference.lab.process import eventually
 from holdover.reference.linux import server_storage
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.server import Service
@@ -43,12 +42,8 @@ SERVER, FIRST, SECOND_ONE, THIRD = (IPv4Address(f"10.77.0.{n}") for n in (1, 50,
 KEY = ClientKey(b"\1\2\0\0\0\0\1", given=True)
 NOW = 1000 * SECOND
 
-UDHCPC = ("udhcpc", "-f", "-i", "eth0", "-s", "/etc/udhcpc/default.script", "-T", "1", "-A", "1")
-CLIENTS = {
-    "udhcpc": UDHCPC,
-    "dhclient": ("dhclient", "-4", "-d", "-v", "-pf", "/run/pid", "-lf", "/run/leases", "eth0"),
-    "dhcpcd": ("dhcpcd", "-B", "-4", "-d", "-A", "-f", "/etc/dhcpcd.conf", "eth0"),
-}
+PATIENCE = "-T 1 -A 1"
+"""Of udhcpc: it asks again after a second."""
 
 
 # A network ---------------------------------------------------------------------------------------
@@ -69,13 +64,15 @@ class Network:
             server.says('^serving|"started"', 20)
         return server
 
-    def client(self, host: str, *command: str) -> Any:
-        """Start a client, which changes nothing outside of its host."""
-        return self.hosts[host].apart(*command, setup="mkdir /run/dhcpcd")
+    def client(self, host: str, name: str, *more: str) -> Any:
+        """Start a real client."""
+        program = CLIENTS[name]
+        command = " ".join((program.command, *more))
+        return replace(program, command=command).start(self.hosts[host], self.place / host)
 
     def asks(self, host: str, *more: str) -> int:
         """The status of a client that asks once and ends."""
-        status = self.client(host, *UDHCPC, "-q", "-n", *more).ended(20)
+        status = self.client(host, "udhcpc", PATIENCE, "-q", "-n", *more).ended(20)
         assert isinstance(status, int)
         return status
 
@@ -92,32 +89,16 @@ class Network:
 
 @pytest.fixture
 def network(links: Any, tmp_path: Path) -> Iterator[Network]:
-    missing = [name for name in ("unshare", *CLIENTS) if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"needs {', '.join(missing)}")
+    for name in ("udhcpc", "dhclient"):
+        if (missing := CLIENTS[name].missing()) is not None:
+            pytest.skip(f"needs {missing}")
     hosts = links(srv=f"{SERVER}/24", a=None, b=None, c=None)
     yield Network(hosts, tmp_path)
     for host in hosts.values():
         host.end()
 
 
-# Real clients ------------------------------------------------------------------------------------
-
-
-def test_each_client_gets_an_address_of_its_own_and_renews_it(network: Network) -> None:
-    server = network.serve("--lease", 20, "--router", SERVER, "--dns", "10.77.0.1,1.1.1.1",
-                           "--domain", "example.org", "--json")  # fmt: skip
-    hosts = dict(zip("abc", CLIENTS.values(), strict=True))
-    for host, client in hosts.items():
-        network.client(host, *client)
-    for host in hosts:
-        server.says(rf'"DHCPACK".*{network.hardware(host)}", "lease": 20', 25, times=2)
-    leased = {line["hardware"]: line["address"] for line in server.events("DHCPACK")}
-    assert len(leased) == len(set(leased.values())) == 3
-    for host in hosts:
-        assert network.addresses(host) == [leased[network.hardware(host)]]
-        assert f"default via {SERVER}" in network.hosts[host].ip("route")
-    assert "example.org" not in Path("/etc/resolv.conf").read_text()
+# Leases ------------------------------------------------------------------------------------------
 
 
 def test_leases_survive_a_restart_and_no_other_client_gets_them(network: Network) -> None:
@@ -145,10 +126,9 @@ def test_leases_survive_a_restart_and_no_other_client_gets_them(network: Network
 def test_an_address_is_free_again_when_it_is_released(network: Network) -> None:
     server = network.serve("--no-probe", pool=str(FIRST))
     kernel = network.hosts["a"].watch()
-    client = network.client("a", *UDHCPC, "-R")
+    client = network.client("a", "udhcpc", "-R")
     kernel.says(str(FIRST), 20)
-    (shell,) = children(client.running.pid)
-    (udhcpc,) = children(shell)
+    (udhcpc,) = eventually(lambda: processes(client), 20, "it runs")
     os.kill(udhcpc, signal.SIGTERM)
     server.says(rf"DHCPRELEASE {FIRST} {network.hardware('a')}", 5)
     server.says(f"unbound {FIRST}", 5)
@@ -167,8 +147,8 @@ def test_an_address_that_answers_the_probe_is_not_offered(network: Network) -> N
 
 def test_a_server_that_refuses_everybody_leases_nothing(network: Network) -> None:
     server = network.serve("--no-probe", "--misbehave", "nak")
-    network.client("a", *UDHCPC)
-    network.client("b", *CLIENTS["dhclient"])
+    network.client("a", "udhcpc", PATIENCE)
+    network.client("b", "dhclient")
     for host in "ab":
         server.says(rf"DHCPNAK {network.hardware(host)}$", 20, times=2)
         assert network.addresses(host) == []

@@ -1,0 +1,259 @@
+"""The commands as a system runs them: read by nobody, and as the units in docs/systemd have it."""
+
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import holdover.reference.cli
+from holdover.reference.events import SECOND
+from holdover.reference.lab.process import eventually
+from holdover.reference.lab.topology import COMMANDS
+from holdover.reference.linux import later
+from holdover.reference.linux.lines import WAITING, Lines
+
+LEASED = IPv4Address("10.77.0.50")
+LEASE = 10
+SOON, START = 40, 60
+UNITS = Path(__file__).parents[2] / "docs/systemd"
+CLIENT, SERVER = UNITS / "holdover-client@.service", UNITS / "holdover-server.service"
+NOBODY = 65534
+
+
+# Lines -------------------------------------------------------------------------------------------
+
+
+class Pipe:
+    """A pipe that is full before anything else is written to it."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        self.open = {self.reader, self.writer}
+        fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, 4096)
+        self.filled = os.write(self.writer, b"." * 4095 + b"\n")
+        self.lines = Lines(self.writer, "{} lost".format)
+
+    def close(self, *files: int) -> None:
+        for file in files:
+            os.close(file)
+            self.open.remove(file)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    try:
+        yield made
+    finally:
+        made.close(*made.open)
+
+
+def stuck(lines: Lines) -> None:
+    """The thread has a line, and cannot write it."""
+    eventually(lambda: lines._busy and not lines._waiting, 10, "it writes")
+
+
+def test_nobody_waits_for_a_reader_who_does_not_read(pipe: Pipe) -> None:
+    left = list[str]()
+
+    def put() -> None:
+        for number in range(20 * WAITING):
+            pipe.lines.put(f"{number}" * 50)
+        left.extend(pipe.lines.close())
+
+    putting = threading.Thread(target=put, daemon=True)
+    putting.start()
+    putting.join(later.CLOSING + 20)  # a machine may be busy
+    assert not putting.is_alive()
+    assert 0 < len(left) <= WAITING
+    os.read(pipe.reader, 1 << 20)  # lets the thread end
+
+
+def test_who_reads_again_is_told_how_many_are_missing_and_where(pipe: Pipe) -> None:
+    pipe.lines.put("0")
+    stuck(pipe.lines)
+    for number in range(1, WAITING + 11):
+        pipe.lines.put(str(number))
+    text = b""
+
+    def read() -> None:
+        nonlocal text
+        while said := os.read(pipe.reader, 1 << 20):
+            text += said
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert pipe.lines.close(20) == []
+    pipe.close(pipe.writer)
+    reader.join(20)
+    _, *said = text[pipe.filled - 1 :].decode().splitlines()
+    assert said == ["0", "10 lost", *map(str, range(11, WAITING + 11))]
+
+
+def test_a_reader_who_is_gone_ends_nothing(pipe: Pipe) -> None:
+    pipe.close(pipe.reader)
+    for line in "abc":
+        pipe.lines.put(line)
+    assert pipe.lines.close(20) == []
+    assert pipe.lines._missing == 3
+
+
+# Scenes ------------------------------------------------------------------------------------------
+
+
+def serve(stage: dict[str, Any]) -> Any:
+    words = f"server eth0 --pool {LEASED} --lease {LEASE} --no-probe --json"
+    server = stage["srv"].holdover(*words.split())
+    server.says("started", SOON)
+    return server
+
+
+def unread(stage: dict[str, Any], place: Path) -> dict[str, Any]:
+    """All that a client says goes to a pipe that is full and that nobody reads."""
+    server, watch = serve(stage), stage["cli"].watch()
+    fifo, journal = place / "fifo", place / "journal"
+    os.mkfifo(fifo)
+    pipe = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
+    filled = os.write(pipe, b"." * 4096)
+    client = stage["cli"].holdover(
+        "client", "eth0", "--state-dir", place / "state", "--no-probe", "--json", "--journal",
+        journal, under=("sh", "-c", f'exec "$@" >{fifo} 2>&1', "sh"),
+    )  # fmt: skip
+    server.says("DHCPACK", START, times=4)
+    server.signal(signal.SIGKILL)
+    deleted, _ = watch.says("Deleted", 4 * LEASE)
+    acks = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")]
+    eventually(lambda: "LAPSED" in journal.read_text(), SOON, "it goes on")
+    client.signal(signal.SIGTERM)
+    seen = {"status": client.ended(), "early": (acks[-1] - deleted) / SECOND}
+    text = os.read(pipe, 1 << 20)
+    os.close(pipe)
+    return seen | {"said": text[filled:]}
+
+
+def unit(path: Path) -> dict[str, str]:
+    """The settings of a unit; of several of a kind the last."""
+    return dict(re.findall(r"^(\w+)=(.*)$", path.read_text(), re.MULTILINE))
+
+
+def powers(path: Path) -> tuple[str, ...]:
+    """A program that has the capabilities of the unit, and is nobody's."""
+    said = unit(path)
+    sets = [
+        ",".join(["-all", *(f"+{name.lower().removeprefix('cap_')}" for name in names.split())])
+        for names in (said["AmbientCapabilities"], said["CapabilityBoundingSet"])
+    ]
+    return (
+        "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs",
+        f"--inh-caps={sets[0]}", f"--ambient-caps={sets[0]}", f"--bounding-set={sets[1]}",
+    )  # fmt: skip
+
+
+def readable() -> str:
+    """A shell's: what nobody may not pass on the way to this Python, is seen with other modes."""
+    files = [Path(sys.executable), Path(sys.executable).resolve(), Path(os.__file__)]
+    files.append(Path(holdover.reference.cli.__file__).resolve())
+    closed = {place for file in files for place in file.parents if not place.stat().st_mode & 0o001}
+    return "".join(
+        f'mkdir -p "$1/open{place}/upper" "$1/open{place}/work";'
+        f'mount -t overlay -o "lowerdir={place},upperdir=$1/open{place}/upper,'
+        f'workdir=$1/open{place}/work" overlay {place}; chmod a+x {place};'
+        for place in sorted(closed)
+    )
+
+
+def unprivileged(stage: dict[str, Any], place: Path) -> dict[str, Any]:
+    """Client and server as the units start them: a lease, renewed, and the end."""
+    prepared = f"install -d -o {NOBODY} -m 700 /run/state; cd /; umask 077; {readable()}"
+    ours = (sys.executable, "-u", "-c", COMMANDS)
+    server = stage["srv"].apart(
+        *powers(SERVER), *ours, "server", "eth0", "--pool", str(LEASED), "--lease", str(LEASE),
+        "--leases", "/run/state/leases", "--no-probe", "--json", setup=prepared,
+    )  # fmt: skip
+    server.says("started", SOON)
+    client = stage["cli"].apart(
+        *powers(CLIENT), *ours, "client", "eth0", "--state-dir", "/run/state", "--no-probe",
+        "--json", setup=prepared,
+    )  # fmt: skip
+    client.says("EXTENDED", START + LEASE)
+    seen: dict[str, Any] = {"addresses": stage["cli"].addresses()}
+    for name, process in (("server", server), ("client", client)):
+        inner = process.tree()[-1]
+        status = Path(f"/proc/{inner}/status").read_text()
+        seen[name] = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    os.kill(client.tree()[-1], signal.SIGTERM)
+    seen["status"] = client.ended()
+    return seen | {"after": stage["cli"].addresses(), "errors": client.errors + server.errors}
+
+
+SCENES: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {
+    "unread": unread, "unprivileged": unprivileged,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scenes(
+    links: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[dict[str, Any]]]]:
+    """All scenes, from when they are first wanted."""
+    if shutil.which("setpriv") is None:
+        pytest.skip("needs the program setpriv")
+    with ThreadPoolExecutor(len(SCENES)) as pool:
+        try:
+            yield {
+                name: pool.submit(
+                    play, links(srv="10.77.0.1/24", cli=None), tmp_path_factory.mktemp(name)
+                )
+                for name, play in SCENES.items()
+            }
+        finally:
+            links.end()
+
+
+def test_renewal_and_release_go_on_where_nobody_reads(scenes: Any) -> None:
+    seen = scenes["unread"].result(240)
+    assert seen["early"] >= 0
+    assert seen["status"] == 0, "and it ends"
+    assert seen["said"] == b"", "the pipe had room for nothing"
+
+
+def test_the_units_capabilities_are_enough_for_a_user_who_owns_nothing(scenes: Any) -> None:
+    seen = scenes["unprivileged"].result(240)
+    assert [address.ip for address in seen["addresses"]] == [LEASED]
+    for name in ("server", "client"):
+        assert set(seen[name]["Uid"].split()) == {str(NOBODY)}
+        assert int(seen[name]["CapPrm"], 16) == 1 << 12 | 1 << 13, "the third is dropped"
+    assert (seen["status"], seen["after"], seen["errors"]) == (0, {}, [])
+
+
+# Units -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [CLIENT, SERVER], ids=lambda path: path.name)
+def test_systemd_has_nothing_to_say_of_a_unit(path: Path, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs the program systemd-analyze")
+    copy = tmp_path / path.name
+    copy.write_text(path.read_text().replace("/usr/local/bin/holdover", sys.executable))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", copy],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    said = [line for line in done.stderr.splitlines() if str(copy) in line or path.name in line]
+    assert (done.returncode, said) == (0, [])
+
+
+def test_a_supervisor_does_not_begin_again_without_the_leases() -> None:
+    assert unit(SERVER)["RestartPreventExitStatus"] == "2"
