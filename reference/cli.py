@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from holdover.model.explore import Unfinished
 from holdover.model.profile import (
@@ -37,9 +38,12 @@ from holdover.proofs import matrix as matrix_
 from holdover.proofs.judge import STANDARD, Size, judge
 from holdover.proofs.result import Outcome, combined
 from holdover.reference import export as export_
-from holdover.reference import interrupt, show
+from holdover.reference import interrupt, show, show_journal
+from holdover.reference.calls import calls
 from holdover.reference.conformance import conformance
+from holdover.reference.linux.journal import read
 from holdover.reference.progress import Progress
+from holdover.reference.replay import replay
 from holdover.reference.search import (
     HERE,
     Search,
@@ -540,19 +544,38 @@ def prove_profile(profile: Profile, names: tuple[str, ...], as_json: bool) -> in
 
 
 @main.command(epilog="Example: holdover explain wfwg311")
-@click.argument("profile")
+@click.argument("subject", metavar="PROFILE|JOURNAL")
 @world_options
 @json_option
-def explain(profile: str, as_json: bool, **given: Any) -> int:
-    """Tell a client's shortest collision.
+def explain(subject: str, as_json: bool, **given: Any) -> int:
+    """Tell a client's shortest collision, or judge a journal.
 
-    In sentences and as a sequence chart.
+    PROFILE: in sentences and as a sequence chart.  JOURNAL, what `holdover client --journal` wrote:
+    each call of the client against the lease table; up to which line it conforms, and the guard
+    that blocked.  A file is a journal, unless its name ends in .toml.
     """
-    client = load(profile)
+    path = Path(subject)
+    if subject not in builtin_names() and path.suffix != ".toml" and path.exists():
+        no_world_given(subject)
+        with Progress(subject) as progress:
+            parts = list(calls(read(path)))
+            seen = replay(parts, lambda done, of: progress.count(done, of, "replay"))
+        show_journal.journal(path, seen, as_json)
+        return EXIT[seen.outcome]
+    client = load(subject)
     with Progress(client.name) as progress:
         found = judge(client, surroundings(given), progress=progress.say, searched=progress.search)
     show.explanation(found, as_json)
     return EXIT[found.outcome]
+
+
+def no_world_given(subject: str) -> None:
+    """A journal tells its own constants, and where it was: no option does."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        given = context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+        if given and param.name not in ("subject", "as_json"):
+            raise BadInput(f"{param.opts[0]} is of a profile, and {subject} is a journal: leave it")
 
 
 @main.command(epilog="Example: holdover grace --lease 86400 --drift-ppm 100")

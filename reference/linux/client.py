@@ -115,7 +115,7 @@ class ClientShell:
 
     def _start(self) -> None:
         """Begin with what is stored, and with what a predecessor has left on the interface."""
-        self._hands.journal.client(self._config, clock.now())
+        self._hands.journal.client(self._config, clock.now(), dry=self._orders.dry)
         name, up = self._interface.name, self._interface.link().up
         if self._orders.dry:
             if not up:
@@ -215,10 +215,9 @@ class ClientShell:
         exchange = self.client.exchange
         self._link.awaits = None if exchange is None else exchange.xid  # before it is sent
         for effect in effects:
-            if self._orders.dry and not isinstance(effect, Send | Notify):
-                continue
             self._hands.journal.effect(effect, now)
-            yield effect
+            if not self._orders.dry or isinstance(effect, Send | Notify):
+                yield effect
 
     # The end -------------------------------------------------------------------------------------
 

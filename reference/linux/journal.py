@@ -59,6 +59,11 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class DryRun:
+    """Of what the core asks for, only messages and notices are carried out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What the kernel says of an address: `what` is "added", "removed" and so on."""
 
@@ -66,7 +71,7 @@ class Seen:
     address: IPv4Address
 
 
-Entry = Event | Effect | ServerEvent | ServerEffect | ClientConfig | Seen | Began | Lost
+Entry = Event | Effect | ServerEvent | ServerEffect | ClientConfig | DryRun | Seen | Began | Lost
 KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Entry)}
 
 
@@ -114,9 +119,11 @@ class Journal:
                 f"{path}: {error.strerror}; the journal cannot be written.  Name another file"
             ) from error
 
-    def client(self, config: ClientConfig, now: Instant) -> None:
+    def client(self, config: ClientConfig, now: Instant, *, dry: bool = False) -> None:
         """Who the client is, and its constants."""
         self._put(config, now)
+        if dry:
+            self._put(DryRun(), now)
 
     def event(self, event: Event | ServerEvent, now: Instant) -> None:
         """What the core is told."""

@@ -33,6 +33,7 @@ from holdover.reference.refinement.defects import mutant, seeded
 from holdover.reference.refinement.search import refine
 from holdover.reference.refinement.setting import settings
 from holdover.reference.show import write_smtlib
+from tests.reference.rehearsal import frozen, late_lease, rehearsed, renewed
 
 COMMANDS = (
     "verify", "explore", "export", "prove", "explain", "grace", "matrix", "profiles", "client",
@@ -721,6 +722,44 @@ def test_explain_json_has_sources_and_run() -> None:
     found = as_json(run("explain", "connman", "--json"), 1)
     assert found["sources"]
     assert found["run"][-1]["holding"] == ["a1", "a1"]
+
+
+def test_explain_a_journal_that_holds(tmp_path: Path) -> None:
+    journal = rehearsed(renewed).save(tmp_path / "journal")
+    shown = told(run("explain", journal), 0)
+    assert shown.startswith(f"{journal}: holds\n")
+    assert re.search(r"\d+ calls of the client: none is against the lease table\n", shown)
+    found = as_json(run("explain", journal, "--json"), 0)
+    assert (found["outcome"], found["violation"], found["unknown"]) == ("holds", None, [])
+    assert found["conforming"] == len(journal.read_text().splitlines())
+
+
+def test_explain_a_journal_that_is_violated_names_line_guard_and_source(tmp_path: Path) -> None:
+    (early,) = (defect for defect in seeded() if defect.name == "lapse-at-t2")
+    journal = rehearsed(late_lease, mutant(early)).save(tmp_path / "journal")
+    shown = told(run("explain", journal), 1)
+    conforming = int(re.findall(r"conforming: lines 1 to (\d+)\n", shown)[0])
+    assert f"  line {conforming + 1}, " in shown
+    assert "`lapse` is not possible here\n    guard 4 of 4: now ≥ lease_end[h]\n" in shown
+    assert "    RFC 2131 §4.4.5 MUST" in shown
+    found = as_json(run("explain", journal, "--json"), 1)["violation"]
+    assert (found["line"], found["row"]) == (conforming + 1, "lapse")
+
+
+def test_explain_a_journal_of_a_frozen_process_is_unknown(tmp_path: Path) -> None:
+    journal = rehearsed(frozen).save(tmp_path / "journal")
+    assert "the journal cannot tell" in told(run("explain", journal), 3)
+
+
+def test_explain_takes_no_options_of_a_profile_with_a_journal(tmp_path: Path) -> None:
+    journal = rehearsed(renewed).save(tmp_path / "journal")
+    said = refused(run("explain", journal, "--lease", "5"))
+    assert said.startswith(f"error: --lease is of a profile, and {journal} is a journal")
+
+
+def test_explain_refuses_what_is_no_journal(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("root:x:0:0\nnobody:x:1:1\n")
+    assert "file: line 1: " in refused(run("explain", tmp_path / "file"))
 
 
 def test_grace_for_a_day_at_100_ppm() -> None:
