@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from holdover.model.profile import BadInput
 from holdover.reference.arp import Arp, ArpOperation
-from holdover.reference.linux.journal import KINDS, Began, Entry, Journal, Line, Lost, Seen, read
+from holdover.reference.config import ClientConfig
 from holdover.reference.linux.plain import built, plain
 from holdover.reference.messages import BootReply
 from holdover.reference.options import LEASE_TIME, Options
@@ -25,7 +25,10 @@ from tests.reference.test_wire import options
 
 from holdover.reference.events import (  # isort: skip
     Chance, Configure, Effect, Event, Gone, Heard, Inform, Lease, Notice, Notify, Received, Release,
-    Remove, Send, SendArp, Start, Store, Timer,
+    Remove, Send, SendArp, Start, Stop, Store, Timer,
+)  # fmt: skip
+from holdover.reference.linux.journal import (  # isort: skip
+    KINDS, Began, DryRun, Entry, Journal, Line, Lost, Seen, read,
 )  # fmt: skip
 from holdover.reference.server_state import (  # isort: skip
     Arrived, Binding, ClientKey, Overheard, Reinstate, Restarted, SendReply, ServerEffect,
@@ -56,6 +59,7 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
     Heard: st.builds(Heard, chances, arps),
     Gone: st.builds(Gone, chances, addresses),
     Release: st.builds(Release, chances),
+    Stop: st.builds(Stop, chances),
     Inform: st.builds(Inform, chances, addresses),
     Send: st.builds(Send, requests, none | addresses),
     SendArp: st.builds(SendArp, arps),
@@ -70,6 +74,14 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
     Reinstate: st.builds(Reinstate, addresses),
     SendReply: st.builds(SendReply, replies, none | addresses),
     StoreBinding: st.builds(StoreBinding, addresses, none | bindings),
+    ClientConfig: st.builds(
+        ClientConfig,
+        hardware=hardware,
+        client_id=st.none() | st.binary(max_size=20),
+        options=options,
+        broadcast=st.booleans(),
+        margin=instants,
+    ),
     Seen: st.builds(Seen, st.text(max_size=20), addresses),
 }
 values = st.one_of(*BY_KIND.values())
@@ -81,12 +93,22 @@ def write(journal: Journal, value: Any, now: int) -> None:
         journal.event(value, now)
     elif isinstance(value, EFFECTS):
         journal.effect(value, now)
+    elif isinstance(value, ClientConfig):
+        journal.client(value, now)
     else:
         journal.address(value.what, value.address, now)
 
 
 def test_every_event_and_effect_of_both_cores_is_tried() -> None:
-    assert {*BY_KIND, Began, Lost} == set(KINDS.values())
+    assert {*BY_KIND, Began, Lost, DryRun} == set(KINDS.values())
+
+
+def test_a_dry_run_says_so(tmp_path: Path) -> None:
+    journal, config = Journal(tmp_path / "journal"), ClientConfig(hardware=bytes(6))
+    journal.client(config, 7, dry=True)
+    _, *lines = read(tmp_path / "journal")
+    assert [(line.now, line.value) for line in lines] == [(7, config), (7, DryRun())]
+    journal.close()
 
 
 @given(st.lists(st.tuples(values, instants), max_size=8))
