@@ -61,7 +61,7 @@ UNREAD = 141
 Command = Callable[..., Any]
 
 
-ON_A_NETWORK = ("client", "server")
+ON_A_NETWORK = ("client", "server", "lab")
 """Commands of modules of their own, imported when asked for: they need netlink."""
 
 

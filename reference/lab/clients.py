@@ -192,9 +192,8 @@ def templated(command: str) -> ClientProgram:
         if word not in ("iface", "place", "python"):
             raise BadInput(f"client {command!r}: no {{{word}}}; there are {{iface}}, {{place}}")
     program = "" if "{" in words[0] else words[0]
-    name = Path(words[0]).name
     needs = (program,) if program else ()
-    return ClientProgram(name=name, title=command, command=command, needs=needs, lease=30)
+    return ClientProgram(name=command, title=command, command=command, needs=needs, lease=30)
 
 
 def processes(client: Process) -> list[int]:

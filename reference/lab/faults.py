@@ -7,8 +7,8 @@ probed for long may ask for one while the servers change places, and not again b
 another program takes the place of the server, or, where the leases have to be known for it, our own
 server is started again and does wrong on request: such a fault is `ours`.
 
-`predicted` is the fault by which the model knows it (model/measured.py); None: it has no word for
-it.
+`surroundings` is what the model makes of it: the environment in which a profile's bound is the
+worst holdover that is possible (`verdict.py`).
 
 What it does not know: which client it befalls, and what a good one does.
 """
@@ -17,22 +17,32 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from types import MappingProxyType
 
+from holdover.model import measured
+from holdover.model.profile import Environment
 from holdover.reference.lab.scene import LEASED, Scene
 
 BLOCKED = 60.0
 """Seconds that a hook blocks."""
 
+OWN = Fraction(1)
+"""Seconds that a hook takes at most for what it does besides."""
+
 HOUR = 3600
+
+LATE_BY = Fraction(1, 5)
+"""Of the lease, by how much a DHCPACK is late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault.
 
-    `play` does it to a scene, and may wait there.  `hook_blocks`: seconds that the client's hook
+    `play` does it to a scene, and may wait there.  `delays`: a DHCPACK, by this share of the lease.
+    `hook_blocks`: seconds that the client's hook
     takes before an address goes.  `ours`: it is possible with our own server only.  `rival`: there
     is another host on the link, on which a client may want the address.  `own_wall_clock`: the
     client has one, which can be set.
@@ -41,7 +51,8 @@ class Fault:
     name: str
     sentence: str
     play: Callable[[Scene], None]
-    predicted: str | None = None
+    surroundings: Environment = measured.FAULTS["server killed"]
+    delays: Fraction = Fraction(0)
     hook_blocks: float | None = None
     ours: bool = False
     rival: bool = False
@@ -95,7 +106,7 @@ def unheard(scene: Scene) -> None:
 def delayed(scene: Scene) -> None:
     """A renewal is granted a fifth of the lease before the client hears of it; then nothing."""
     scene.next_ack()
-    scene.misbehave(f"ack-delay={scene.lease // 5}s")
+    scene.misbehave(f"ack-delay={float(LATE_BY * scene.lease):g}s")
     scene.next_ack()
     scene.end_server()
 
@@ -144,31 +155,33 @@ def taken(scene: Scene) -> None:
 
 
 TABLE = (
-    Fault("server killed", "the server is gone", server_killed, "server killed"),
-    Fault("server silent", "nothing comes from the server; the link is up", server_silent,
-          "server killed"),
+    Fault("server killed", "the server is gone", server_killed),
+    Fault("server silent", "nothing comes from the server; the link is up", server_silent),
     Fault("cut off", "the client and the server do not hear each other; others do", cut_off,
-          "server killed", rival=True),
-    Fault("frozen", "the client's processes are stopped", frozen, "frozen", rival=True),
-    Fault("kill -9", "the client's processes are killed", killed, "kill -9", rival=True),
+          rival=True),
+    Fault("frozen", "the client's processes are stopped", frozen, measured.FAULTS["frozen"],
+          rival=True),
+    Fault("kill -9", "the client's processes are killed", killed, measured.FAULTS["kill -9"],
+          rival=True),
     Fault("hook", "a hook blocks for a minute; the server is gone", server_killed,
+          replace(measured.FAULTS["hook"], acknowledge_within=Fraction(BLOCKED) + OWN),
           hook_blocks=BLOCKED),
     Fault("NAK", "the server refuses to renew, by broadcast", refused),
     Fault("NAK unicast", "the server refuses to renew, by unicast", refused_alone),
     Fault("ACK lost", "a renewal is granted, and the client does not hear of it", unheard,
-          "server killed", ours=True),
-    Fault("ACK delayed", "a renewal is heard late; then the server is gone", delayed, ours=True),
+          ours=True),
+    Fault("ACK delayed", "a renewal is heard late; then the server is gone", delayed,
+          delays=LATE_BY, ours=True),
     Fault("shortened", "a renewal is for half the time; then the server is gone", shortened,
           ours=True),
     Fault("leases lost", "the server forgets its leases; then it is gone", forgotten, rival=True),
-    Fault("link flap", "the link is down for a second; the server is gone", flap,
-          "server killed"),
+    Fault("link flap", "the link is down for a second; the server is gone", flap),
     Fault("clock set back", "the wall clock is set back by an hour; the server is gone",
-          stepped(-HOUR), "clock set back", own_wall_clock=True),
+          stepped(-HOUR), measured.FAULTS["clock set back"], own_wall_clock=True),
     Fault("clock set forward", "the wall clock is set forward by an hour; the server is gone",
           stepped(HOUR), own_wall_clock=True),
     Fault("address taken", "another host takes the address; the server is gone", taken,
-          "server killed", rival=True),
+          rival=True),
 )  # fmt: skip
 
 FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in TABLE})

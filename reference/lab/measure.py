@@ -130,7 +130,7 @@ def measure(record: Record, host: str) -> Measurement | Unknown:
     found = [one for term in terms for one in judged(record, term, spans[term.address])]
     if not found:
         return Unknown("the address was not in use when the lease ended, nor before")
-    worst = max(found, key=lambda one: (one.holdover, one.at_least))
+    worst = max(found, key=lateness)
     naks = [one.after_nak for one in found if one.after_nak is not None]
     both = list(shared(record, host, worst.address, spans[worst.address]))
     return replace(
@@ -139,6 +139,11 @@ def measure(record: Record, host: str) -> Measurement | Unknown:
         duplicate=sum(end - begin for begin, end in both) / SECOND,
         answered=len(answerers(record, messages, worst.address, both)),
     )
+
+
+def lateness(one: Measurement) -> tuple[float, float]:
+    """By which the worst of several is found."""
+    return one.holdover, one.at_least
 
 
 def judged(record: Record, term: Term, spans: Sequence[Span]) -> Iterator[Measurement]:

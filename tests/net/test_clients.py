@@ -601,7 +601,7 @@ def test_a_client_knows_its_version_and_has_a_profile(name: str) -> None:
 
 def test_a_command_line_is_a_client() -> None:
     program = templated("nosuch-client -i {iface}")
-    assert (program.name, program.missing()) == ("nosuch-client", "nosuch-client")
+    assert (program.name, program.missing()) == ("nosuch-client -i {iface}", "nosuch-client")
     with pytest.raises(Unheard, match="says no version"):
         program.version()
 

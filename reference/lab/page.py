@@ -1,0 +1,309 @@
+"""The lab's page: what was measured of each client under each fault, in one file of HTML.
+
+Theory of operation.  A `Shown` is a cell as the page shows it: plain values, and a timeline where
+it was played.  `page` puts a table for each server at the top, clients by faults, with the least,
+median and greatest of the repeats; each field leads to its first cell.  Below, folded where there
+are many, each cell has its figures, its picture and the list of what happened (`drawing.py`).  A
+field of the table is as good as its worst cell: wrong, late, unknown, holds.
+
+The file needs nothing but itself: no script, no font, no picture from elsewhere, and it tells the
+browser to fetch none.  All text is escaped; a client may be any command line.
+
+What it does not know: how a verdict is reached; what of it is new.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TypeVar
+
+from holdover.reference.lab.drawing import Drawing
+from holdover.reference.lab.look import HATCHES, STYLE, escaped, plain, signed
+from holdover.reference.lab.story import listed
+from holdover.reference.lab.timeline import Timeline
+
+VERDICTS: Mapping[str, str] = {
+    "wrong": "the measurement exceeds its prediction: the model or the profile is wrong",
+    "late": "the host had the address after its lease, or in spite of a DHCPNAK",
+    "unknown": "nothing can be said, with the reason; that is no pass",
+    "holds": "the host let go of the address in time",
+}
+"""What a cell may say, the worst first, and what it means."""
+
+FEW = 8
+"""So many cells are shown unfolded; of more, only the first of the worst."""
+
+MANY = 60
+"""Of more cells than these, those of each client are folded into one line."""
+
+LEGEND = (
+    ('<rect y="2" width="26" height="10" class="held"/>', "the client's host has the address"),
+    ('<rect y="2" width="26" height="10" class="over"/>', "it has it without a lease"),
+    ('<rect y="2" width="26" height="10" class="rival"/>', "another host has it"),
+    ('<rect x="1" y="2" width="24" height="10" class="both"/>', "overlap: two hosts have it"),
+    ('<rect y="5" width="26" height="4" class="lease"/><path d="M1 2V12" class="ack"/>',
+     "a DHCPACK, and the lease until its end"),
+    ('<path d="M8 2 18 12M8 12 18 2" class="nak"/>', "a DHCPNAK"),
+    ('<rect x="13" width="13" height="14" class="after"/><path d="M13 0V14" class="end"/>',
+     "the server's lease end, and what is after it"),
+    ('<path d="M13 0V14" class="predicted"/>', "predicted at worst"),
+    ('<circle cx="13" cy="7" r="6" class="dot"/>',
+     "what happened, as listed; in italics: what the lab did, or saw of programs"),
+)  # fmt: skip
+"""What is seen in a picture, and what it means."""
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A cell as the page shows it.  Seconds, but for `repeat` and `answered`.
+
+    `says`: one of VERDICTS, and `reason` why.  `holdover`: None where nothing is known, inf: held
+    to the end.  `predicted`: None where nothing is, inf: no bound.  `timeline`: None where it was
+    not played.
+    """
+
+    client: str
+    server: str
+    fault: str
+    sentence: str
+    lease: int
+    repeat: int
+    says: str
+    reason: str = ""
+    holdover: float | None = None
+    uncertainty: float = 0.0
+    predicted: float | None = None
+    enforcer: str = ""
+    after_nak: float | None = None
+    duplicate: float = 0.0
+    answered: int = 0
+    timeline: Timeline | None = None
+
+
+Numbered = tuple[int, Shown]
+"""A cell, and its number on the page."""
+
+
+def page(cells: Sequence[Shown], title: str, conditions: Mapping[str, str]) -> str:
+    """The whole page; `conditions` are told at its end."""
+    numbered = list(enumerate(cells, 1))
+    open_ones = {number for number, _ in numbered}
+    if len(numbered) > FEW:
+        open_ones = {min(numbered, key=lambda each: (rank(each[1]), each[0]))[0]}
+    by_client = grouped(numbered, lambda each: each[1].client)
+    sections = [of_client(*each, open_ones, len(cells) > MANY) for each in by_client.items()]
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
+style-src 'unsafe-inline'">
+<title>{escaped(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+{HATCHES}
+<header>
+<h1>{escaped(title)}</h1>
+<p class="quiet">How long a host had an address after the server's lease end, in seconds: negative
+is early. The lease end is that of the last DHCPACK on the wire; when the address went is what the
+host's kernel said.</p>
+{verdicts(cells)}
+</header>
+<main>
+<h2 id="summary">Summary</h2>
+<p class="quiet">Of several repeats: least / median / greatest, and how many say the word. Both: how
+long two hosts had the address at once. A field leads to its timelines.</p>
+{"".join(map(summary, grouped(numbered, lambda each: each[1].server).values()))}
+<h2 id="timelines">Timelines</h2>
+{legend()}
+{"".join(sections)}
+</main>
+<footer>
+<h2 id="conditions">Conditions</h2>
+<div class="wide" tabindex="0"><table><tbody>
+{
+        "".join(
+            f'<tr><th scope="row">{escaped(name)}</th><td>{escaped(value)}</td></tr>'
+            for name, value in conditions.items()
+        )
+    }
+</tbody></table></div>
+</footer>
+</body>
+</html>
+"""
+
+
+def grouped(values: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Values by key, both in the order in which they come."""
+    found: dict[K, list[T]] = {}
+    for value in values:
+        found.setdefault(key(value), []).append(value)
+    return found
+
+
+def rank(cell: Shown) -> int:
+    """How bad: 0 is worst."""
+    return list(VERDICTS).index(cell.says)
+
+
+# The top -----------------------------------------------------------------------------------------
+
+
+def verdicts(cells: Sequence[Shown]) -> str:
+    """How many cells say what, and what that means."""
+    lines = []
+    for says, means in VERDICTS.items():
+        count = sum(cell.says == says for cell in cells)
+        lines.append(f"<dt>{badge(says)}</dt><dd>{count} of {len(cells)}: {means}</dd>")
+    return f'<dl class="verdicts">{"".join(lines)}</dl>'
+
+
+def badge(says: str) -> str:
+    """A verdict's word."""
+    return f'<b class="badge {says}">{says}</b>'
+
+
+def summary(cells: Sequence[Numbered]) -> str:
+    """The table of a server: a row for each client and lease, a column for each fault."""
+    faults = {cell.fault: cell.sentence for _, cell in cells}
+    head = "".join(
+        f'<th scope="col" title="{escaped(sentence)}">{escaped(fault)}</th>'
+        for fault, sentence in faults.items()
+    )
+    rows = []
+    for (client, lease), mine in grouped(
+        cells, lambda each: (each[1].client, each[1].lease)
+    ).items():
+        by_fault = grouped(mine, lambda each: each[1].fault)
+        fields = "".join(summed(by_fault.get(fault, [])) for fault in faults)
+        name = f"{escaped(client)}<small>lease {lease} s</small>"
+        rows.append(f'<tr><th scope="row">{name}</th>{fields}</tr>\n')
+    server = escaped(cells[0][1].server)
+    return f"""<div class="wide" role="region" aria-label="Summary: {server}" tabindex="0"><table>
+<caption>Server: {server}</caption>
+<thead><tr><th scope="col">client</th>{head}</tr></thead>
+<tbody>
+{"".join(rows)}</tbody></table></div>
+"""
+
+
+def summed(cells: Sequence[Numbered]) -> str:
+    """A field of the summary: the repeats of a cell."""
+    if not cells:
+        return "<td></td>"
+    worst = min((cell for _, cell in cells), key=rank)
+    count = sum(cell.says == worst.says for _, cell in cells)
+    word = worst.says + (f" {count}/{len(cells)}" if count < len(cells) else "")
+    lines = [spread([c.holdover for _, c in cells if c.holdover is not None], signed, "")]
+    lines.append(spread([c.after_nak for _, c in cells if c.after_nak is not None], signed,
+                        "NAK: "))  # fmt: skip
+    both = max(cell.duplicate for _, cell in cells)
+    lines.append(f'<i class="red">both: {plain(both)}</i>' if both else "")
+    told = "".join(f"<span>{line}</span>" for line in lines if line)
+    return f'<td class="{worst.says}"><a href="#cell-{cells[0][0]}"><b>{word}</b>{told}</a></td>'
+
+
+def spread(figures: Sequence[float], said: Callable[[float], str], before: str) -> str:
+    """Least, median and greatest; one where they read alike."""
+    if not figures:
+        return ""
+    three = [said(each) for each in (min(figures), statistics.median(figures), max(figures))]
+    return before + "&nbsp;/ ".join(three if len(set(three)) > 1 else three[:1])
+
+
+# A cell ------------------------------------------------------------------------------------------
+
+
+def legend() -> str:
+    """What the pictures show."""
+    items = "".join(
+        f'<li><svg width="26" height="14" aria-hidden="true">{drawn}</svg>{escaped(means)}</li>'
+        for drawn, means in LEGEND
+    )
+    return f'<ul class="legend">{items}</ul>\n'
+
+
+def of_client(
+    client: str, cells: Sequence[Numbered], open_ones: set[int], folded: bool
+) -> str:  # fmt: skip
+    """The section of a client."""
+    counts = grouped(cells, lambda each: each[1].says)
+    told = ", ".join(f"{len(counts[says])} {says}" for says in VERDICTS if says in counts)
+    inside = "".join(cell_of(number, cell, number in open_ones) for number, cell in cells)
+    head = f'<h2>{escaped(client)}</h2> <span class="quiet">{told}</span>'
+    shown = "" if folded and not any(number in open_ones for number, _ in cells) else " open"
+    return f'<details class="client"{shown}><summary>{head}</summary>\n{inside}</details>\n'
+
+
+def cell_of(number: int, cell: Shown, opened: bool) -> str:
+    """A cell: a line, and what is folded below it."""
+    figure = "" if cell.holdover is None else signed(cell.holdover)
+    figure += " s" if figure and cell.holdover != inf else ""
+    where = f"{escaped(cell.server)}, lease {cell.lease} s, run {cell.repeat}"
+    reason = f"<p>{escaped(sentence(cell.reason))}</p>" if cell.reason else ""
+    return f"""<details class="cell"{" open" if opened else ""}><summary>{badge(cell.says)}
+<b>{escaped(cell.fault)}</b> {figure} <span class="quiet">{where}</span></summary>
+<div class="inside" id="cell-{number}">
+<p>{escaped(sentence(cell.sentence))}</p>{reason}
+{facts(cell)}{drawn(number, cell)}</div></details>
+"""
+
+
+def sentence(words: str) -> str:
+    """With a capital and a full stop."""
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}." if words else ""
+
+
+def facts(cell: Shown) -> str:
+    """The figures of a cell; nothing where there are none."""
+    rows = []
+    if cell.holdover is not None:
+        rows.append(("gone after the lease end", gone(cell)))
+        if cell.holdover != inf:
+            rows.append(("known to within", plain(cell.uncertainty)))
+        rows.append(("removed by", cell.enforcer or "nobody"))
+    worst = cell.predicted
+    rows.append(("predicted at worst", "nothing" if worst is None else "no bound"
+                 if worst == inf else f"{signed(worst)} s"))  # fmt: skip
+    if cell.after_nak is not None:
+        rows.append(("after the DHCPNAK", plain(cell.after_nak)))
+    if cell.duplicate:
+        rows += [("two hosts had it", plain(cell.duplicate)),
+                 ("hosts that answered ARP", str(cell.answered))]  # fmt: skip
+    return '<dl class="facts">' + "".join(
+        f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in rows
+    ) + "</dl>\n"  # fmt: skip
+
+
+def gone(cell: Shown) -> str:
+    """When the address went, or until when it surely did not."""
+    assert cell.holdover is not None
+    if cell.holdover != inf:
+        return f"{signed(cell.holdover)} s"
+    last = "" if cell.timeline is None else f"; still there at {signed(cell.timeline.end)} s"
+    return f"never{last}"
+
+
+def drawn(number: int, cell: Shown) -> str:
+    """The timeline of a cell."""
+    line = cell.timeline
+    if line is None:
+        return '<p class="quiet">There is no record: it was not played.</p>\n'
+    picture = Drawing(line, number, cell.predicted)
+    gap = f"<p>The record has a gap: {escaped(line.gap)}.</p>\n" if line.gap else ""
+    address = "" if line.address is None else f"Who had {line.address} when; s"
+    about = f"{address or 'S'}econds after the {line.about}."
+    return f"""{gap}<figure><figcaption class="quiet">{about}</figcaption>
+{picture.svg()}
+{listed(picture.groups)}</figure>
+"""

@@ -1,0 +1,183 @@
+"""What a run of the lab prints and writes: a league table, JSON, JUnit XML.
+
+Theory of operation.  A line is a client with a server, a column is a fault; a cell has the holdover
+of its repeats, least, median and greatest, who removed the address, and what that says.  `data` has
+all of it for programs; JUnit has a test a cell, so that a CI shows which client failed where.
+
+What it does not know: how it was measured.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+from rich.text import Text
+
+from holdover.reference import show
+from holdover.reference.lab.look import signed
+from holdover.reference.lab.page import VERDICTS
+from holdover.reference.lab.verdict import Verdict, combined, is_refusal, spread
+
+COLOUR = {"holds": "green", "late": "red", "wrong": "bold magenta", "unknown": "yellow"}
+
+Key = tuple[str, str]
+
+
+def gravest(verdicts: Sequence[Verdict]) -> str:
+    """What repeats say together."""
+    return next(says for says in VERDICTS if any(each.says == says for each in verdicts))
+
+
+def grouped(verdicts: Sequence[Verdict]) -> dict[Key, dict[str, list[Verdict]]]:
+    """The repeats of each cell: by client and server, then by fault."""
+    found: dict[Key, dict[str, list[Verdict]]] = {}
+    for each in verdicts:
+        cell = each.cell
+        row = found.setdefault((cell.client.name, cell.server.name), {})
+        row.setdefault(cell.fault.name, []).append(each)
+    return found
+
+
+# For people --------------------------------------------------------------------------------------
+
+
+def table(verdicts: Sequence[Verdict]) -> None:
+    """The league table, and below it what is to be said of single cells."""
+    out = show.Output()
+    faults = list(dict.fromkeys(each.cell.fault.name for each in verdicts))
+    grid = show.grid("client", "server", "lease", *faults)
+    for (client, server), row in grouped(verdicts).items():
+        leases = sorted({each.cell.lease for cells in row.values() for each in cells})
+        said = [shown(row[fault]) if fault in row else Text("-") for fault in faults]
+        grid.add_row(client, server, "/".join(f"{lease} s" for lease in leases), *said)
+    out.print(grid)
+    out.say("\nSeconds that the address was held after the server's lease end; negative: early; "
+            "forever: as long as it was watched.  NAK: seconds after a DHCPNAK.")  # fmt: skip
+    for line in remarks(verdicts):
+        out.say(line)
+    for client in dict.fromkeys(each.cell.client.name for each in verdicts):
+        mine = [each for each in verdicts if each.cell.client.name == client]
+        out.say(Text(f"{client}: ") + show.coloured(combined(mine)))
+
+
+def shown(cells: Sequence[Verdict]) -> Text:
+    """A cell of the table: the spread of its repeats, and who removed the address."""
+    says = gravest(cells)
+    figures = spread(cells)
+    if figures is None:
+        return Text("unknown", style=COLOUR["unknown"])
+    numbers = dict.fromkeys(map(signed, figures))
+    if is_refusal(cells[0].cell.fault):
+        after = [each.measured.after_nak for each in cells if each.measured is not None]
+        known = [value for value in after if value is not None]
+        numbers = dict.fromkeys([f"NAK {signed(max(known))}"] if known else ["no NAK"])
+    by = {each.measured.enforcer for each in cells if each.measured is not None} - {""}
+    return Text(" / ".join(numbers) + f" {'/'.join(sorted(by))}".rstrip(), style=COLOUR[says])
+
+
+def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
+    """What a table has no room for: the wrong, the unknown, and two hosts with one address."""
+    for says in ("wrong", "unknown"):
+        for each in verdicts:
+            if each.says == says:
+                yield Text(f"{says}: ", style=COLOUR[says]) + f"{named(each)}: {each.reason}"
+    for each in verdicts:
+        seen = each.measured
+        if seen is not None and seen.duplicate > 0:
+            both = "both answered ARP" if seen.answered > 1 else f"{seen.answered} answered ARP"
+            yield Text("two hosts: ", style=COLOUR["late"]) + (
+                f"{named(each)}: {seen.duplicate:.1f} s; {both}"
+            )
+
+
+def named(each: Verdict) -> str:
+    """A cell in a line."""
+    cell = each.cell
+    return f"{cell.client.name}, {cell.server.name}, {cell.fault.name}, run {cell.repeat}"
+
+
+def slug(each: Verdict) -> str:
+    """The same as the name of a directory."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", named(each)).strip("-").lower()
+
+
+def programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """What `holdover lab list` has."""
+    out = show.Output()
+    for what, heads in (("clients", ("client", "profile", "lease")), ("servers", ("server",))):
+        grid = show.grid(*heads, "version", "what it is")
+        for each in found[what]:
+            here = each["version"] if each["missing"] is None else Text("not here", style="yellow")
+            get = "" if each["missing"] is None else f"; package {each['package']}"
+            more = [str(each["profile"]), f"{each['lease']} s"] if what == "clients" else []
+            grid.add_row(each["name"], *more, here, f"{each['title']}{get}")
+        out.print(grid)
+        out.say()
+    grid = show.grid("fault", "usual", "what happens")
+    for each in found["faults"]:
+        ours = " (with our own server only)" if each["ours"] else ""
+        grid.add_row(each["name"], "yes" if each["usual"] else "", each["sentence"] + ours)
+    out.print(grid)
+
+
+# For programs ------------------------------------------------------------------------------------
+
+
+def data(verdicts: Sequence[Verdict], conditions: Mapping[str, str]) -> dict[str, Any]:
+    """Conditions, outcome and cells; where a number is infinite, it is "forever" or "unbounded"."""
+    return {
+        "outcome": combined(verdicts),
+        "conditions": dict(conditions),
+        "cells": [cell_data(each) for each in verdicts],
+    }
+
+
+def cell_data(each: Verdict) -> dict[str, Any]:
+    """A cell: what was played, seen, predicted and said."""
+    cell, seen = each.cell, each.measured
+    found: dict[str, Any] = {
+        "client": cell.client.name, "command": cell.client.command, "server": cell.server.name,
+        "fault": cell.fault.name, "lease": cell.lease, "repeat": cell.repeat,
+        "rival": None if cell.rival is None else cell.rival.name,
+        "says": each.says, "reason": each.reason, "predicted": number(each.worst, "unbounded"),
+    }  # fmt: skip
+    if seen is not None:
+        found |= {
+            "address": str(seen.address), "measured lease": seen.lease,
+            "holdover": number(seen.holdover, "forever"), "at least": seen.at_least,
+            "uncertainty": seen.uncertainty, "removed by": seen.enforcer,
+            "after NAK": number(seen.after_nak, "forever"),
+            "duplicate": seen.duplicate, "answered": seen.answered,
+        }  # fmt: skip
+    return found
+
+
+def number(value: float | None, infinite: str) -> float | str | None:
+    """A number that JSON has."""
+    return infinite if value == math.inf else value
+
+
+def junit(verdicts: Sequence[Verdict], path: Path) -> None:
+    """A test case a cell: late and wrong are failures, unknown is an error."""
+    late = sum(each.says in ("late", "wrong") for each in verdicts)
+    unknown = sum(each.says == "unknown" for each in verdicts)
+    suite = Xml.Element("testsuite", name="holdover lab", tests=str(len(verdicts)),
+                        failures=str(late), errors=str(unknown))  # fmt: skip
+    for each in verdicts:
+        cell, seen = each.cell, each.measured
+        case = Xml.SubElement(
+            suite, "testcase", classname=f"{cell.client.name}.{cell.server.name}",
+            name=f"{cell.fault.name}, {cell.lease} s, run {cell.repeat}",
+        )  # fmt: skip
+        held = "" if seen is None else f"held {signed(seen.holdover)} s"
+        said = "; ".join(filter(None, (held, each.reason)))
+        if each.says != "holds":
+            kind = "error" if each.says == "unknown" else "failure"
+            Xml.SubElement(case, kind, type=each.says, message=said)
+    Xml.indent(suite)
+    Xml.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)

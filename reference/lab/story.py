@@ -1,0 +1,107 @@
+"""A timeline in words: what happened, in order of time.
+
+Theory of operation.  `events` makes a line of everything that a timeline has: what hosts had, what
+servers said, what the lab did or saw of programs (`done`).  `grouped` puts together what is so near
+that a picture has one number for it; `listed` is the list in HTML, with these numbers.
+
+What it does not know: verdicts, and where in a picture something is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from holdover.reference.lab.look import escaped, plain, signed
+from holdover.reference.lab.timeline import Granted, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What is told at an instant; DHCPACKs of one `kind` are counted where they are many.
+
+    `done`: the lab did it, or saw it of a program.
+    """
+
+    at: float
+    words: str
+    kind: str = ""
+    done: bool = False
+
+
+def name(line: Timeline, host: str) -> str:
+    """What a host is called."""
+    return "client's host" if host == line.hosts[0] else "other host"
+
+
+def events(line: Timeline) -> list[Event]:
+    """All that is told, in order of time."""
+    found = []
+    for each in line.happened:
+        words = f"DHCPNAK to {name(line, each.host)}" if each.nak else each.what
+        found.append(Event(each.at, words, done=not each.nak))
+    for lease in line.granted:
+        kind = f"DHCPACK to {name(line, lease.host)}"
+        found.append(Event(lease.begin, f"{kind}: {acked(line, lease)}", kind))
+    for held in line.held:
+        who = name(line, held.host)
+        found.append(Event(held.begin, f"{who} has {held.address}"))
+        gone = f"{held.address} gone from {who}"
+        still = f"{who} still has {held.address}, at the end of the record"
+        found.append(Event(held.end, still if held.still else gone))
+    for begin, end in line.overlap:
+        found.append(Event(begin, f"two hosts have {line.address}, for {plain(end - begin)}"))
+    return sorted(found, key=lambda each: each.at)
+
+
+def acked(line: Timeline, lease: Granted) -> str:
+    """What a DHCPACK says; the address where it is not the one in question."""
+    address = "" if lease.address == line.address else f"{lease.address}, "
+    return f"{address}{lease.lease} s, until {signed(lease.end)} s"
+
+
+def told(line: Timeline) -> str:
+    """A timeline in a sentence: who had what when."""
+    said = [
+        f"{name(line, each.host)} had {each.address} from {signed(each.begin)} s "
+        + ("until the record ended" if each.still else f"to {signed(each.end)} s")
+        for each in line.held
+    ] or ["no host had an address"]
+    both = sum(end - begin for begin, end in line.overlap)
+    said += [f"two hosts had it for {plain(both)}"] if both else []
+    return f"Seconds after the {line.about}: {'; '.join(said)}."
+
+
+def grouped(told: Sequence[Event], apart: float) -> list[list[Event]]:
+    """Events of which each is less than so many seconds after the first of its group."""
+    found: list[list[Event]] = []
+    for event in told:
+        if found and event.at - found[-1][0].at < apart:
+            found[-1].append(event)
+        else:
+            found.append([event])
+    return found
+
+
+def counted(group: Sequence[Event]) -> Iterator[tuple[Event, str]]:
+    """The events of a group; of several DHCPACKs one after the other the last, and how many."""
+    before = 0
+    for number, event in enumerate(group):
+        following = group[number + 1].kind if number + 1 < len(group) else ""
+        if event.kind and event.kind == following:
+            before += 1
+            continue
+        yield event, f"{event.words} ({before} more before it)" if before else event.words
+        before = 0
+
+
+def listed(groups: Sequence[Sequence[Event]]) -> str:
+    """A list with a number for each group."""
+    items = []
+    for group in groups:
+        lines = []
+        for event, words in counted(group):
+            said = f"<em>{escaped(words)}</em>" if event.done else escaped(words)
+            lines.append(f"<span><time>{signed(event.at)} s</time>{said}</span>")
+        items.append(f"<li>{''.join(lines)}</li>")
+    return f'<ol class="events">{"".join(items)}</ol>'

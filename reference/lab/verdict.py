@@ -1,0 +1,132 @@
+"""What a cell says of its client: the measurement beside the model's prediction.
+
+Theory of operation.  The lease has an end on the wire, and whoever holds the address after it is
+*late*.  A measurement is an upper bound with a width: what lies within it is neither late nor
+in time, and *unknown*.  A client that ends its lease at a DHCPNAK does so within OBEYED seconds;
+one that keeps it is late as well, however long it keeps it.
+
+A client with a profile has a prediction: the bound of T3 for the profile, the lease and the
+surroundings that the fault is in the model (`faults.py`).  A measurement above it is *wrong*: the
+model is, or the profile.  So is a client that its profile says heeds a DHCPNAK, and that does not.
+A cell that could not be played is unknown, with its reason.
+
+What it does not know: clients that have no profile; whether the bound is ever reached.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from holdover.model import bound, measured
+from holdover.model.numeric import holds, seconds
+from holdover.model.profile import Environment, Profile, Seconds, in_seconds, load
+from holdover.proofs.result import Outcome as Proved
+from holdover.reference.lab.cell import Cell, Outcome
+from holdover.reference.lab.faults import Fault
+from holdover.reference.lab.measure import Measurement, Unknown
+
+OBEYED = 1.0
+"""Seconds in which a host that heeds a DHCPNAK has removed the address."""
+
+Says = Literal["holds", "late", "wrong", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A cell, and what it says.
+
+    `worst`: seconds, the greatest holdover that the model allows; infinite where it has no bound;
+    None where the client has no profile, or nothing was measured.
+    """
+
+    outcome: Outcome
+    says: Says
+    reason: str
+    worst: float | None
+
+    @property
+    def cell(self) -> Cell:
+        """What was played."""
+        return self.outcome.cell
+
+    @property
+    def measured(self) -> Measurement | None:
+        """What was seen; None: it could not be played."""
+        result = self.outcome.result
+        return result if isinstance(result, Measurement) else None
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    """Hold a measurement to the lease, and to the client's profile."""
+    cell, result = outcome.cell, outcome.result
+    if isinstance(result, Unknown):
+        return Verdict(outcome, "unknown", result.reason, None)
+    profile = None if cell.client.profile is None else load(cell.client.profile)
+    worst = None if profile is None else predicted(profile, cell.fault, Fraction(result.lease))
+    for says, reason in findings(outcome.cell.fault, result, profile, worst):
+        return Verdict(outcome, says, reason, worst)
+    return Verdict(outcome, "holds", "", worst)
+
+
+def findings(
+    fault: Fault, result: Measurement, profile: Profile | None, worst: float | None
+) -> Iterable[tuple[Says, str]]:
+    """What is to be said against it, the gravest first."""
+    surely = result.at_least - result.uncertainty
+    if worst is not None and surely > worst:
+        yield "wrong", f"at most {worst:+.2f} s were predicted: the model or the profile is wrong"
+    if is_refusal(fault):
+        if result.after_nak is None:
+            yield "unknown", "no DHCPNAK came while the address was held"
+        elif result.after_nak > OBEYED:
+            if profile is not None and heeds(fault, profile):
+                yield "wrong", f"profile {profile.name} says that it heeds the DHCPNAK"
+            yield "late", "the DHCPNAK is not heeded"
+    if surely > 0:
+        yield "late", ""
+    elif result.holdover > 0:
+        yield "unknown", f"within the uncertainty of {result.uncertainty:.2f} s"
+
+
+def is_refusal(fault: Fault) -> bool:
+    """Whether it is about a DHCPNAK."""
+    return fault.name.startswith("NAK")
+
+
+def heeds(fault: Fault, profile: Profile) -> bool:
+    """Whether the profile says that this DHCPNAK ends the lease."""
+    return profile.heeds_nak == "ALWAYS" or (
+        profile.heeds_nak == "UNICAST" and fault.name == "NAK unicast"
+    )
+
+
+def predicted(profile: Profile, fault: Fault, lease: Seconds) -> float:
+    """The worst holdover that the model allows, in seconds; infinite where there is no bound."""
+    constants = in_seconds(profile, surroundings(fault, lease))
+    if not holds(bound.bounded, constants):
+        return math.inf
+    return float(seconds(bound.worst_holdover, constants))
+
+
+def surroundings(fault: Fault, lease: Seconds) -> Environment:
+    """The fault as the model knows it, with a lease of so many seconds."""
+    return replace(fault.surroundings, lease=lease, delay=measured.DELAY + fault.delays * lease)
+
+
+def combined(verdicts: Iterable[Verdict]) -> Proved:
+    """Of many: violated if one is late or wrong; holds only if all do."""
+    said = {each.says for each in verdicts}
+    if said & {"late", "wrong"}:
+        return "violated"
+    return "unknown" if "unknown" in said or not said else "holds"
+
+
+def spread(verdicts: Sequence[Verdict]) -> tuple[float, float, float] | None:
+    """Least, median and greatest holdover of repeats, in seconds; None: nothing was measured."""
+    found = [each.measured.holdover for each in verdicts if each.measured is not None]
+    return (min(found), statistics.median_low(found), max(found)) if found else None

@@ -1,0 +1,298 @@
+"""`holdover lab`: how long real clients keep an address that is no longer theirs.
+
+Theory of operation.  Options become cells (lab/cell.py).  The command then runs itself again in
+namespaces of its own (lab/alone.py), plays the cells there, many at once, holds each to the lease
+and to its client's profile (lab/verdict.py), and reports (lab/report.py, lab/page.py).
+
+Exit status: 0 each cell holds, 1 a client was late, or the model was wrong, 3 a cell is unknown.
+
+What it does not know: namespaces, clients, measurements.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from holdover.model.profile import BadInput, nearest
+from holdover.reference import show
+from holdover.reference.cli import EXIT
+from holdover.reference.lab import alone, page, record, report
+from holdover.reference.lab.cell import Cell, Outcome, play_all
+from holdover.reference.lab.clients import CLIENTS, ClientProgram, templated
+from holdover.reference.lab.faults import FAULTS, Fault
+from holdover.reference.lab.process import Unheard
+from holdover.reference.lab.servers import SERVERS, ServerProgram
+from holdover.reference.lab.timeline import timeline
+from holdover.reference.lab.verdict import Verdict, combined, verdict
+from holdover.reference.progress import Progress
+
+USUAL = ("server killed", "frozen", "kill -9", "hook", "NAK", "NAK unicast", "link flap")
+BESIDE = ("holdover", "kea")
+"""The default matrix: these faults, and those of these servers that are here."""
+
+AT_ONCE = 40
+"""Cells that two cores bear: most of the time they wait."""
+
+RIVALS = ("dhclient", "pyroute2")
+"""Who wants the address as well; the first of them that is here.  Neither asks who has it."""
+
+OUT = "holdover-lab"
+MOST_LEASE = 3600
+
+Command = Callable[..., Any]
+
+
+class Client(click.ParamType[ClientProgram]):
+    """A client's name, or a command line with {iface}."""
+
+    name = "name|command"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ClientProgram:
+        """The client."""
+        if isinstance(value, ClientProgram):
+            return value
+        if value in CLIENTS:
+            return CLIENTS[value]
+        if "{iface}" not in value:
+            self.fail(
+                f"no client {value!r}; {nearest(value, tuple(CLIENTS))}; or a command line with "
+                "{iface}, as 'udhcpc -f -i {iface}'", param, ctx,
+            )  # fmt: skip
+        return templated(value)
+
+
+def named(what: str, known: Any) -> Any:
+    """What looks a name up, and tells the nearest."""
+
+    def convert(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[Any]:
+        for name in given:
+            if name not in known:
+                raise click.BadParameter(f"no {what} {name!r}; {nearest(name, tuple(known))}")
+        return [known[name] for name in given]
+
+    return convert
+
+
+def cell_options(command: Command) -> Command:
+    """What is played, and what is written."""
+    options = (
+        click.option("--client", "clients", type=Client(), multiple=True,
+                     help="One of `holdover lab list`, or a command line: 'udhcpc -f -i {iface}'.  "
+                     "May be repeated, as --server and --fault.  [default: all that are here]"),
+        click.option("--server", "servers", multiple=True, callback=named("server", SERVERS),
+                     help="[default: holdover, and kea if it is here]"),
+        click.option("--fault", "faults", multiple=True, callback=named("fault", FAULTS),
+                     help=f"[default: {', '.join(USUAL)}]"),
+        click.option("--lease", type=click.IntRange(1, MOST_LEASE),
+                     help="Seconds.  [default: each client's own, short]"),
+        click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True),
+        click.option("--jobs", type=click.IntRange(1, 200), default=AT_ONCE, show_default=True,
+                     help="Cells that are played at the same time."),
+        click.option("--watch", type=click.IntRange(1, 3600), default=15, show_default=True,
+                     help="Seconds that an address is watched after its lease."),
+        click.option("--out", type=click.Path(file_okay=False, path_type=Path),
+                     help="Write lab.html, lab.json, lab.xml (JUnit) and the records there.  "
+                     f"[default: `holdover lab` {OUT}, `holdover lab run` none]"),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, not the table."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True,
+             epilog="Example: holdover lab --client udhcpc --repeat 3")  # fmt: skip
+@cell_options
+@click.pass_context
+def lab(context: click.Context, /, out: Path | None, **given: Any) -> int | None:
+    """Measure how long clients keep an address after their lease.
+
+    Without a command: every client that is here, the usual faults.  Each cell is a link of its own
+    in network namespaces: a client gets a lease, a fault acts, and the kernel says when the address
+    went.  Nothing of this machine is touched.  Root, or user namespaces.
+
+    Exit status: 0 each cell holds, 1 some client was late, 2 bad input, 3 some cell is unknown.
+    """
+    if context.invoked_subcommand is not None:
+        return None
+    return measured(out=out or Path(OUT), **given)
+
+
+@lab.command(epilog="Example: holdover lab run --client 'udhcpc -f -i {iface}' --fault frozen "
+             "--lease 10 --server kea --repeat 5")  # fmt: skip
+@cell_options
+def run(**given: Any) -> int:
+    """Play chosen cells."""
+    return measured(**given)
+
+
+def measured(
+    clients: Sequence[ClientProgram], servers: Sequence[ServerProgram], faults: Sequence[Fault],
+    lease: int | None, repeat: int, watch: int, jobs: int, out: Path | None, *, as_json: bool,
+) -> int:  # fmt: skip
+    """Play cells, report, and the exit status."""
+    wanted = cells(clients, servers, faults, lease, repeat, watch)
+    if out is not None:
+        ready(out)
+    if (place := alone.inside()) is None:
+        return alone.alone(sys.argv[1:])
+    began = time.perf_counter()
+    with alone.tied(), Progress("lab") as progress:
+        progress.say(f"{len(wanted)} cells: the first leases are asked for")
+        done = 0
+
+        def told(outcome: Outcome) -> None:
+            nonlocal done
+            done += 1
+            progress.count(done, len(wanted), report.named(verdict(outcome)))
+
+        outcomes = play_all(wanted, place, jobs, told)
+        verdicts = [verdict(outcome) for outcome in outcomes]
+        conditions = conditions_of(wanted, jobs, time.perf_counter() - began)
+        if out is not None:
+            progress.say("writing")
+            write(out, verdicts, conditions)
+    if as_json:
+        show.document(report.data(verdicts, conditions))
+    else:
+        report.table(verdicts)
+        if out is not None:
+            click.echo(f"written: {out}/lab.html, lab.json, lab.xml, records/", err=True)
+    return EXIT[combined(verdicts)]
+
+
+def cells(
+    clients: Sequence[ClientProgram], servers: Sequence[ServerProgram], faults: Sequence[Fault],
+    lease: int | None, repeat: int, watch: int,
+) -> list[Cell]:  # fmt: skip
+    """What is to be played.  What was not asked for and is impossible is left out."""
+    chosen = clients or [each for each in CLIENTS.values() if each.missing() is None]
+    beside = servers or [SERVERS[name] for name in BESIDE if SERVERS[name].missing() is None]
+    rival = next(CLIENTS[name] for name in RIVALS if CLIENTS[name].missing() is None)
+    return [
+        Cell(
+            client=client, server=server, fault=fault, repeat=number, window=watch,
+            lease=lease or max(client.lease, server.shortest),
+            rival=rival if fault.rival and fault.name != "address taken" else None,
+        )
+        for number in range(1, repeat + 1)
+        for client in chosen
+        for server in beside
+        for fault in faults or usual(client)
+    ]  # fmt: skip
+
+
+def usual(client: ClientProgram) -> list[Fault]:
+    """The usual faults, but for a hook's, where the client has no hook that could block."""
+    return [FAULTS[name] for name in USUAL if client.hook or not FAULTS[name].hook_blocks]
+
+
+def conditions_of(wanted: Sequence[Cell], jobs: int, took: float) -> dict[str, str]:
+    """Under which a measurement was made."""
+    programs = {each.name: each for cell in wanted for each in (cell.client, cell.server)}
+    versions = {name: version(program) for name, program in programs.items()}
+    return {
+        "command": shlex.join(["holdover", *sys.argv[1:]]),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "system": f"{platform.system()} {platform.release()}, {len(os.sched_getaffinity(0))} cores",
+        "versions": ", ".join(f"{name} {said}" for name, said in versions.items() if said),
+        "cells": f"{len(wanted)}, {min(jobs, len(wanted))} at once",
+        "took": f"{took:.0f} s",
+    }
+
+
+def version(program: ClientProgram | ServerProgram) -> str:
+    """What a program says of itself; "": nothing, or it is not here."""
+    try:
+        return "" if program.missing() else program.version()
+    except (Unheard, OSError):
+        return ""
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+def ready(out: Path) -> None:
+    """BadInput where the directory has what the lab has not written."""
+    if out.is_dir() and any(out.iterdir()) and not (out / "lab.json").exists():
+        raise BadInput(f"--out {out}: it has other files; name another directory")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) -> None:
+    """The page, JSON, JUnit, and the records, in the place of an earlier run's."""
+    text = json.dumps(report.data(verdicts, conditions), indent=2, ensure_ascii=False)
+    (out / "lab.json").write_text(text + "\n", encoding="utf-8")
+    report.junit(verdicts, out / "lab.xml")
+    title = "How long clients kept an address after their lease"
+    text = page.page([shown(each) for each in verdicts], title, conditions)
+    (out / "lab.html").write_text(text, encoding="utf-8")
+    records = out / "records"
+    shutil.rmtree(records, ignore_errors=True)
+    for each in verdicts:
+        if each.outcome.record.is_dir():
+            shutil.copytree(each.outcome.record, records / report.slug(each))
+
+
+def shown(each: Verdict) -> page.Shown:
+    """A cell as the page has it; a record that cannot be read has no timeline."""
+    cell, seen, line = each.cell, each.measured, None
+    with suppress(BadInput):
+        line = timeline(record.read(each.outcome.record))
+    return page.Shown(
+        client=cell.client.title, server=cell.server.title, fault=cell.fault.name,
+        sentence=cell.fault.sentence, lease=cell.lease, repeat=cell.repeat,
+        says=each.says, reason=each.reason, predicted=each.worst, timeline=line,
+        holdover=None if seen is None else seen.holdover,
+        uncertainty=0.0 if seen is None else seen.uncertainty,
+        enforcer="" if seen is None else seen.enforcer,
+        after_nak=None if seen is None else seen.after_nak,
+        duplicate=0.0 if seen is None else seen.duplicate,
+        answered=0 if seen is None else seen.answered,
+    )  # fmt: skip
+
+
+# list --------------------------------------------------------------------------------------------
+
+
+@lab.command("list", epilog="Example: holdover lab list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def listed(*, as_json: bool) -> None:
+    """List clients, servers and faults; which are here, and how to get the others."""
+    found: dict[str, list[dict[str, Any]]] = {
+        "clients": [
+            {"name": each.name, "title": each.title, "version": version(each),
+             "missing": each.missing(), "package": each.package, "profile": each.profile,
+             "lease": each.lease}
+            for each in CLIENTS.values()
+        ],
+        "servers": [
+            {"name": each.name, "title": each.title, "version": version(each),
+             "missing": each.missing(), "package": each.package, "shortest": each.shortest}
+            for each in SERVERS.values()
+        ],
+        "faults": [
+            {"name": each.name, "sentence": each.sentence, "usual": each.name in USUAL,
+             "ours": each.ours}
+            for each in FAULTS.values()
+        ],
+    }  # fmt: skip
+    if as_json:
+        show.document(found)
+        return
+    report.programs(found)
