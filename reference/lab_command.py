@@ -26,14 +26,17 @@ from typing import Any
 
 import click
 
-from holdover.model.profile import BadInput, nearest
+from holdover.model.profile import BadInput, load, nearest
 from holdover.reference import show
 from holdover.reference.cli import EXIT
-from holdover.reference.lab import alone, page, record, report
+from holdover.reference.lab import alone, collide, page, record, report
+from holdover.reference.lab.answers import answer
 from holdover.reference.lab.cell import Cell, Outcome, play_all
 from holdover.reference.lab.clients import CLIENTS, ClientProgram, templated
 from holdover.reference.lab.faults import FAULTS, Fault
+from holdover.reference.lab.learn import learned, toml
 from holdover.reference.lab.process import Unheard
+from holdover.reference.lab.questions import questions
 from holdover.reference.lab.servers import SERVERS, ServerProgram
 from holdover.reference.lab.timeline import timeline
 from holdover.reference.lab.verdict import Verdict, combined, verdict
@@ -252,8 +255,9 @@ def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) ->
 def shown(each: Verdict) -> page.Shown:
     """A cell as the page has it; a record that cannot be read has no timeline."""
     cell, seen, line = each.cell, each.measured, None
-    with suppress(BadInput):
-        line = timeline(record.read(each.outcome.record))
+    if each.outcome.record.is_dir():
+        with suppress(BadInput):
+            line = timeline(record.read(each.outcome.record))
     return page.Shown(
         client=cell.client.title, server=cell.server.title, fault=cell.fault.name,
         sentence=cell.fault.sentence, lease=cell.lease, repeat=cell.repeat,
@@ -296,3 +300,81 @@ def listed(*, as_json: bool) -> None:
         show.document(found)
         return
     report.programs(found)
+
+
+# replay ------------------------------------------------------------------------------------------
+
+
+@lab.command(epilog="Example: holdover lab replay wfwg311 --out collision")
+@click.argument("profile")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path),
+              help="Keep the record there (frames.pcap); it is made.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
+    """Play the model's collision on a real kernel.
+
+    What `holdover explain PROFILE` tells, two hosts do on a link: with real datagrams, a real
+    server and a lease of ten seconds.  Then somebody asks by ARP who has the address.  Where the
+    client does not collide, server and second host do what makes a client collide that stays.
+
+    Exit status: 0 one host answers, 1 both do, 2 bad input, 3 it cannot be told.
+    """
+    client = load(profile)
+    if out is not None and out.exists():
+        raise BadInput(f"--out {out}: it is there; name another directory")
+    if (place := alone.inside()) is None:
+        return alone.alone(sys.argv[1:])
+    with alone.tied(), Progress(profile) as progress:
+        played = collide.replay(client, place / "replay", progress.say)
+        if out is not None and played.record.is_dir():
+            shutil.copytree(played.record, out)
+    report.replayed(played, as_json)
+    return EXIT[played.seen.outcome]
+
+
+# learn -------------------------------------------------------------------------------------------
+
+
+@lab.command(epilog="Example: holdover lab learn --client 'udhcpc -f -i {iface}' -o my.toml && "
+             "holdover verify my.toml")  # fmt: skip
+@click.option("--client", type=Client(), required=True,
+              help="A name of `holdover lab list`, or a command line.")  # fmt: skip
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the profile there.  [default: standard output]")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1, 200), default=AT_ONCE, show_default=True,
+              help="Cells that are played at the same time.")  # fmt: skip
+def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
+    """Measure a client's profile, for `holdover verify`.
+
+    Plays the cells that tell one client from another, for some two minutes: from what a lease is
+    counted, what removes the address, whether a DHCPNAK is heeded, which clock is trusted.  Each
+    line of the file says on what it stands; what was not or could not be measured has the worst
+    value.  So a verdict that it holds can be trusted.
+
+    Exit status: 0, or 3 if something is unknown that was to be measured.
+    """
+    if (missing := client.missing()) is not None:
+        raise BadInput(f"{client.name}: not here: {missing}")
+    if (place := alone.inside()) is None:
+        return alone.alone(sys.argv[1:])
+    wanted = questions(client)
+    with alone.tied(), Progress("learn") as progress:
+        done = 0
+
+        def told(outcome: Outcome) -> None:
+            nonlocal done
+            done += 1
+            progress.count(done, len(wanted), outcome.cell.fault.name)
+
+        answers = [answer(outcome) for outcome in play_all(wanted, place, jobs, told)]
+    found = learned(answers)
+    about = conditions_of(wanted, jobs, 0)
+    text = toml(found, [about["versions"], about["system"], about["date"]])
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+        click.echo(f"written: {out}; now: holdover verify {out}", err=True)
+    for each in found.unknown:
+        click.echo(f"unknown: {each.key}: {each.why}", err=True)
+    return EXIT["unknown"] if found.unknown else 0

@@ -5,6 +5,9 @@ client alone exist, and clients that heed only the one or the other.  This progr
 told, in the name of the server whose place it takes.  It is started beforehand and says `ready`;
 at SIGUSR1 it opens its sockets and begins, so that no renewal falls between the two.
 
+The third way is no refusal: a DHCPACK that is right in all but its xid, so that whoever takes it
+does not look at that (RFC 2131 §4.4.1: any DHCPACK with another xid is discarded).
+
 What it does not know: leases.  A client without an address gets no answer.
 """
 
@@ -13,10 +16,14 @@ from __future__ import annotations
 import select
 import signal
 import sys
+import time
+from dataclasses import replace
 from ipaddress import IPv4Address
 
+from holdover.model.profile import BadInput
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
 from holdover.reference.messages import BootReply, reply_to_wire, request_from_wire
+from holdover.reference.options import SUBNET_MASK, Options
 from holdover.reference.values import NO_ADDRESS, MessageType, WireError
 from holdover.reference.wire import decode, encode
 
@@ -24,7 +31,16 @@ from holdover.reference.datagram import (  # isort: skip
     ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, Frame, encode_frame,
 )  # fmt: skip
 
-WAYS = ("broadcast", "unicast")
+WAYS = ("broadcast", "unicast", "foreign xid")
+
+PATIENCE, PAUSE = 5, 0.01
+"""Seconds."""
+
+GRANTED = 30
+"""Seconds of a lease with a foreign xid."""
+
+MASK = Options([SUBNET_MASK(IPv4Address("255.255.255.0"))])
+"""Without it a client may take another network for its own."""
 
 
 def refusal(frame: Frame, way: str, own: IPv4Address, hardware: bytes) -> bytes | None:
@@ -37,13 +53,33 @@ def refusal(frame: Frame, way: str, own: IPv4Address, hardware: bytes) -> bytes 
         return None
     if request is None or request.type is not MessageType.REQUEST or request.ciaddr == NO_ADDRESS:
         return None
-    nak = BootReply(
+    reply = BootReply(
         MessageType.NAK, request.xid, request.chaddr, client_id=request.client_id, server=own
     )
-    alone = way == "unicast"
+    if way == "foreign xid":
+        reply = replace(
+            reply, type=MessageType.ACK, xid=request.xid ^ 1, ciaddr=request.ciaddr,
+            address=request.ciaddr, lease=GRANTED, options=MASK,
+        )  # fmt: skip
+    alone = way != "broadcast"
     address, to = (request.ciaddr, frame.source) if alone else (ALL_HOSTS, EVERYONE)
-    datagram = Datagram(own, address, SERVER_PORT, CLIENT_PORT, encode(reply_to_wire(nak)))
+    datagram = Datagram(own, address, SERVER_PORT, CLIENT_PORT, encode(reply_to_wire(reply)))
     return encode_frame(to, hardware, datagram)
+
+
+def server_port() -> UdpPort:
+    """The server's port, as soon as it is free: else the kernel answers, port unreachable.
+
+    A server that was killed may not be dead yet.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return UdpPort("eth0", SERVER_PORT)
+        except BadInput:
+            if time.monotonic() > end:
+                raise
+        time.sleep(PAUSE)
 
 
 def main() -> None:
@@ -54,7 +90,7 @@ def main() -> None:
     sys.stdout.flush()
     signal.sigwait({signal.SIGUSR1})
     link = LinkSocket("eth0", SERVER_PORT)
-    _port = UdpPort("eth0", SERVER_PORT)  # else the kernel answers: port unreachable
+    _port = server_port()
     while True:
         select.select((link,), (), ())
         for frame in link.receive():

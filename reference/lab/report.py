@@ -19,6 +19,7 @@ from xml.etree import ElementTree as Xml
 from rich.text import Text
 
 from holdover.reference import show
+from holdover.reference.lab.collide import Replayed
 from holdover.reference.lab.look import signed
 from holdover.reference.lab.page import VERDICTS
 from holdover.reference.lab.verdict import Verdict, combined, is_refusal, spread
@@ -123,6 +124,29 @@ def programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         ours = " (with our own server only)" if each["ours"] else ""
         grid.add_row(each["name"], "yes" if each["usual"] else "", each["sentence"] + ours)
     out.print(grid)
+
+
+def replayed(played: Replayed, as_json: bool) -> None:
+    """What became of the model's collision on a real kernel."""
+    plan, seen = played.plan, played.seen
+    if as_json:
+        show.document({
+            "profile": plan.profile.name, "model": plan.outcome, "outcome": seen.outcome,
+            "reason": seen.reason, "answered": list(seen.answered), "duplicate": seen.duplicate,
+            "steps": len(plan.steps), "as predicted": played.as_predicted,
+        })  # fmt: skip
+        return
+    out = show.Output()
+    name = Text(f"{plan.profile.name}, on a real kernel: ", style="bold")
+    out.say(name + show.coloured(seen.outcome))
+    out.say(f"  {seen.reason}")
+    if plan.made_to_stay:
+        out.say("  played: what server and second host do where the client stays")
+    if played.as_predicted is None:
+        out.say("  that tells nothing of the model")
+    else:
+        word = "as the model says" if played.as_predicted else "THE MODEL SAYS OTHERWISE"
+        out.say(f"  {word}: {plan.outcome}")
 
 
 # For programs ------------------------------------------------------------------------------------

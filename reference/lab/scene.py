@@ -148,7 +148,7 @@ class Scene:
         """Step the client's wall clock; Unheard where it does not read it."""
         assert self.wall is not None
         assert self._client is not None
-        programs = processes(self._client)
+        programs = [each for each in processes(self._client) if state(each) != "Z"]
         if not programs or not all(map(self.wall.loaded, programs)):
             raise Unheard("the client does not read its wall clock by libc")
         self.wall.step(seconds)

@@ -16,7 +16,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from holdover.model.profile import BadInput
 from holdover.reference.events import SECOND
 from holdover.reference.lab.process import Process, Unheard
-from holdover.reference.lab.refuser import WAYS, refusal
+from holdover.reference.lab.refuser import GRANTED, WAYS, refusal
 from holdover.reference.lab.wall import COMPILER, Wall
 from holdover.reference.lab.watched import DELETE_ADDRESS, NEW_ADDRESS, parse
 from holdover.reference.messages import BootRequest, reply_from_wire, request_to_wire
@@ -172,6 +172,18 @@ def test_a_renewal_is_refused(way: str, to: bytes, address: IPv4Address) -> None
     assert (reply.server, reply.client_id) == (SERVER, b"\1\2")
 
 
+def test_a_renewal_is_granted_under_a_foreign_xid() -> None:
+    answered = refusal(asked(MessageType.REQUEST, LEASED), "foreign xid", SERVER, B)
+    assert answered is not None
+    frame = decode_frame(answered)
+    assert isinstance(frame.content, Datagram)
+    assert frame.destination == A
+    reply = reply_from_wire(decode(frame.content.payload))
+    assert reply is not None
+    assert (reply.type, reply.address, reply.lease) == (MessageType.ACK, LEASED, GRANTED)
+    assert reply.xid != 9
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -182,7 +194,7 @@ def test_a_renewal_is_refused(way: str, to: bytes, address: IPv4Address) -> None
     ],
 )
 def test_nothing_else_is_refused(frame: Frame) -> None:
-    assert [refusal(frame, way, SERVER, B) for way in WAYS] == [None, None]
+    assert [refusal(frame, way, SERVER, B) for way in WAYS] == [None] * len(WAYS)
 
 
 # A wall clock of its own -------------------------------------------------------------------------

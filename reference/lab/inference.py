@@ -1,0 +1,286 @@
+"""What the answers of a client say of each field of its profile: the inference of `learn.py`.
+
+Theory of operation.  Two ends of a lease differ if they do by more than SLACK.  A difference that
+is neither nothing nor what was looked for is no answer.
+
+Every function here gives a `Found` for one field.  It raises `NoAnswer` where a cell could not be
+played or contradicts the others: the field is then unknown.  Where nothing can be seen, for the
+address never goes or nobody was asked, it is assumed.  Both take the worst value that there is: a
+profile says the worst a client does, so that what holds for it holds for the client.
+
+What it does not know: whether all fields together explain what was measured (`learn.py` asks).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+from typing import Literal
+
+from holdover.reference.lab.answers import SLACK, Answers, NoAnswer, seconds
+from holdover.reference.lab.faults import BLOCKED, FAULTS
+from holdover.reference.lab.measure import FOREVER
+from holdover.reference.lab.questions import DELAYED_LESS, LONG, SHORT
+
+HEEDED = 5.0
+"""Seconds in which a DHCPNAK is heeded: a client may lose the first (udhcpc) and heed the next."""
+
+PROBING = 7
+"""RFC 5227 §1.1: PROBE_WAIT 1, two PROBE_MAX of 2, ANNOUNCE_WAIT 2; what is seen is random."""
+
+KERNEL_LATE = Fraction(5, 2)
+"""The kernel's lifetimes ran out 0 to 2.1 s late wherever they were measured."""
+
+DATAGRAM = 0.3
+"""Seconds that a DHCPACK and the client's setting the address take at most."""
+
+READING = 0.1
+"""Seconds by which an end is taken to be too late, for the record has when it was read."""
+
+FIRST = {"server killed", "frozen", "kill -9", "clock set back", "clock set forward", "hook"}
+"""The cells that are about the first lease, for they need no renewal: the one after probing."""
+
+How = Literal["measured", "not measured", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A field of a profile: its value, how it is known, and on what that stands."""
+
+    key: str
+    value: object
+    how: How
+    why: str
+
+
+def half(value: float) -> Fraction:
+    """Not less, in half seconds, but for what reading adds."""
+    return Fraction(ceil(2 * (value - READING)), 2)
+
+
+def same(one: float, other: float, slack: float = SLACK) -> bool:
+    """Whether two ends are one."""
+    return one == other or abs(one - other) <= slack
+
+
+# The instant that a lease is counted from --------------------------------------------------------
+
+
+def probes(answers: Answers) -> Found:
+    """Whether ARP probes come before the use of an address."""
+    if not answers.played:
+        raise NoAnswer("no cell was measured")
+    count = sum(each.probed is not None for each in answers.played)
+    why = f"ARP probes before the use of the address in {count} of {len(answers.played)} cells"
+    return Found("probes", count > 0, "measured", why)
+
+
+def probe_time(answers: Answers) -> Found:
+    """How long that takes at most."""
+    lengths = [each.probed for each in answers.played if each.probed is not None]
+    if not lengths:
+        return Found("probe_time", Fraction(0), "measured", "no ARP probe was seen")
+    seen = f"{min(lengths):.1f} to {max(lengths):.1f} s, {len(lengths)} times"
+    value = Fraction(max(ceil(max(lengths)), PROBING))
+    return Found("probe_time", value, "measured",
+                 f"{seen}; it is random, and {PROBING} s at most (RFC 5227 §1.1)")  # fmt: skip
+
+
+def anchor(answers: Answers) -> Found:
+    """From what a lease is counted; of process and kernel the one that counts from later."""
+    worst = "PROBE" if any(each.probed is not None for each in answers.played) else "ACK"
+    if (kept := answers.kept) is not None:
+        return Found("anchor", worst, "not measured", kept)
+    delayed = FAULTS["ACK delayed"] if answers.is_measured("ACK delayed") else DELAYED_LESS
+    late_by = float(delayed.delays * LONG)
+    usual, ended = answers.at_latest("renewed"), answers.at_latest(delayed.name)
+    why = f"{answers.said(delayed.name)}, {answers.said('renewed')}"
+    slack = min(SLACK, late_by / 2)
+    from_request = same(ended, usual - late_by, slack)
+    if from_request == same(ended, usual, slack):
+        raise NoAnswer(f"{why}: counted neither from the DHCPREQUEST, {late_by:g} s before the "
+                       "DHCPACK, nor from the latter")  # fmt: skip
+    found, _ = answers.answer("server killed")
+    if found.probed is not None:
+        first = answers.at_latest("server killed")
+        why = f"{why}; {answers.said('server killed')}, having probed for {found.probed:.2f} s"
+        if same(first, usual + found.probed):
+            return Found("anchor", "PROBE", "measured", why)
+        if not same(first, usual):
+            raise NoAnswer(f"{why}: counted neither from before probing nor from its end")
+    return Found("anchor", "REQUEST" if from_request else "ACK", "measured", why)
+
+
+def counted_late(answers: Answers, fault: str, lease: int = LONG) -> float:
+    """By how much a first lease is counted late, for this cell's probing came before; seconds."""
+    found, _ = answers.answer(fault, lease)
+    if found.probed is None or fault not in FIRST or anchor(answers).value != "PROBE":
+        return 0.0
+    return found.probed
+
+
+def past_end(answers: Answers, fault: str, lease: int = LONG) -> float:
+    """From the lease end as the client counts it: no difference comes from how long it probed."""
+    return answers.over(fault, lease) - counted_late(answers, fault, lease)
+
+
+# How long ----------------------------------------------------------------------------------------
+
+
+def shortest(answers: Answers) -> Found:
+    """The floor: a short lease is held longer past its end than a long one."""
+    if (kept := answers.kept) is not None:
+        return Found("floor", Fraction(LONG), "not measured", kept)
+    usual = max(answers.at_latest("renewed"), 0.0)
+    probing = counted_late(answers, "server killed", SHORT)
+    short = max(answers.at_latest("server killed", SHORT) - probing, 0.0)
+    why = f"{answers.said('server killed', SHORT)}; {answers.said('renewed')}"
+    if same(short, usual):
+        return Found("floor", Fraction(SHORT), "measured",
+                     f"{why}; shorter ones were not tried")  # fmt: skip
+    if usual < short < usual + LONG - SHORT - SLACK:
+        return Found("floor", half(SHORT + short - usual), "measured", why)
+    raise NoAnswer(f"{why}: no floor of at most {LONG} s explains it")
+
+
+def late(answers: Answers) -> Found:
+    """How late the process is, where it was the one who removed the address."""
+    if answers.kept is not None:
+        return Found("late", Fraction(0), "not measured", "it never releases the address")
+    stretched = shortest(answers)
+    assert isinstance(stretched.value, Fraction)
+    beyond = float(stretched.value) - SHORT
+    usual = past_end(answers, "renewed")
+    cells = [("server killed", SHORT), ("server killed", LONG), ("renewed", LONG)]
+    # Of the others, those that make no difference to this client are as good.
+    cells += [(fault, LONG) for fault in ("ACK delayed", "clock set back", "clock set forward")
+              if answers.is_measured(fault) and same(past_end(answers, fault), usual)]  # fmt: skip
+    seen, by_kernel = {}, []
+    for fault, lease in cells:
+        _, result = answers.answer(fault, lease)
+        if result.enforcer == "process":
+            shift = counted_late(answers, fault, lease) + (beyond if lease == SHORT else 0.0)
+            seen[answers.said(fault, lease)] = result.holdover - shift
+        else:
+            by_kernel.append(answers.said(fault, lease))
+    whole = Fraction(max(1, ceil(max(seen.values(), default=0.0) - 0.01)))
+    if by_kernel:
+        return Found("late", max(whole, KERNEL_LATE), "not measured",
+                     f"the kernel was the first: {'; '.join(by_kernel)}")  # fmt: skip
+    return Found("late", whole, "measured", f"{'; '.join(seen)}; a second is allowed for")
+
+
+# Who removes it ----------------------------------------------------------------------------------
+
+
+def enforcer(answers: Answers) -> Found:
+    """Whether the address goes when no process of the client can remove it."""
+    ends = [answers.answer(fault)[1].holdover for fault in ("frozen", "kill -9")]
+    why = f"frozen: {seconds(ends[0])}, kill -9: {seconds(ends[1])}"
+    if (ends[0] == FOREVER) != (ends[1] == FOREVER):
+        raise NoAnswer(f"{why}: the address stays in only one of them")
+    return Found("enforcer", "PROCESS" if ends[0] == FOREVER else "KERNEL", "measured", why)
+
+
+def lifetimes(answers: Answers) -> list[float]:
+    """When the kernel was to remove the address, from the end as the client counts it."""
+    found = []
+    for fault in ("renewed", "server killed", "frozen", "kill -9"):
+        answer, _ = answers.answer(fault)
+        if answer.lifetime is None:
+            raise NoAnswer(f"{fault}: no lifetime was seen")
+        found.append(answer.lifetime - counted_late(answers, fault))
+    return found
+
+
+def kernel_late(answers: Answers) -> Found:
+    """How long after its lease end the kernel may remove the address."""
+    if enforcer(answers).value == "PROCESS":
+        return Found("kernel_late", Fraction(0), "measured", "the kernel has no lifetime to end")
+    last = max(lifetimes(answers))
+    more = half(last) if last > DATAGRAM else Fraction(0)
+    return Found("kernel_late", KERNEL_LATE + more, "not measured",
+                 f"its lifetimes end {seconds(last)} at most, and run out 0 to 2.1 s late "
+                 "elsewhere")  # fmt: skip
+
+
+def margin(answers: Answers) -> Found:
+    """How early the kernel's lifetime is set; whole seconds of it may be chance."""
+    if enforcer(answers).value == "PROCESS":
+        return Found("margin", Fraction(0), "measured", "the kernel has no lifetime to end")
+    last = max(lifetimes(answers))
+    return Found("margin", Fraction(max(floor(2 * (READING - last)), 0), 2), "measured",
+                 f"the kernel's lifetime ends {seconds(last)} at most")  # fmt: skip
+
+
+def clock(answers: Answers) -> Found:
+    """Whether a step of the wall clock moves the end; monotonic or boottime, no suspend tells."""
+    if (kept := answers.kept) is not None:
+        return Found("clock", "WALL", "not measured", kept)
+    usual = past_end(answers, "server killed")
+    forward, back = (past_end(answers, f"clock set {way}") for way in ("forward", "back"))
+    why = f"clock set back: {seconds(back)}, forward: {seconds(forward)}, " \
+        f"else {seconds(usual)}"  # fmt: skip
+    if back > usual + SLACK or forward < usual - SLACK:
+        return Found("clock", "WALL", "measured", why)
+    if not same(forward, usual) or not same(back, usual):
+        raise NoAnswer(f"{why}: no clock explains it")
+    return Found("clock", "MONOTONIC", "measured",
+                 f"{why}; whether it stands still in suspend was not measured")  # fmt: skip
+
+
+# What ends a lease -------------------------------------------------------------------------------
+
+
+def trigger(answers: Answers) -> Found:
+    """Whether the address waits for a hook; or never goes."""
+    if answers.kept is not None and enforcer(answers).value == "PROCESS":
+        return Found("trigger", "NEVER", "measured", answers.said("server killed"))
+    if not answers.asked("hook"):
+        return Found("trigger", "ACKNOWLEDGE", "not measured",
+                     "how this client is given a hook is not known")  # fmt: skip
+    _, plain = answers.answer("NAK unicast")
+    _, blocked = answers.answer("NAK with hook")
+    usual, hook = past_end(answers, "server killed"), past_end(answers, "hook")
+    why = f"hook: {seconds(hook)}, else {seconds(usual)}"
+    if enforcer(answers).value == "PROCESS":
+        if same(hook, usual + BLOCKED) or same(hook, usual):
+            waits = not same(hook, usual)
+            return Found("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
+        raise NoAnswer(f"{why}: held neither as long as the hook blocks nor as without one")
+    # The kernel ends the lease in time whatever the hook does: only a DHCPNAK before it tells.
+    if plain.after_nak is None or blocked.after_nak is None or plain.after_nak > HEEDED:
+        raise NoAnswer("the kernel removes it, and no DHCPNAK was heeded before")
+    why = f"{why}; DHCPNAK: {seconds(plain.after_nak)}, with hook {seconds(blocked.after_nak)}"
+    waits = not same(blocked.after_nak, plain.after_nak)
+    return Found("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
+
+
+def heeds_nak(answers: Answers) -> Found:
+    """Which DHCPNAK ends a lease."""
+    said, heeded = [], []
+    for fault in ("NAK", "NAK unicast"):
+        _, result = answers.answer(fault)
+        if result.after_nak is None:
+            raise NoAnswer(f"{fault}: no DHCPNAK came while the address was held")
+        said.append(f"{fault}: {seconds(result.after_nak)} s after it")
+        heeded.append(result.after_nak <= HEEDED)
+    if heeded == [True, False]:
+        raise NoAnswer(f"{'; '.join(said)}: a profile has no word for who heeds the first only")
+    value = "ALWAYS" if all(heeded) else "UNICAST" if heeded[1] else "NEVER"
+    return Found("heeds_nak", value, "measured", "; ".join(said))
+
+
+def checks_xid(answers: Answers) -> Found:
+    """Whether a DHCPACK of another exchange is discarded."""
+    if (kept := answers.kept) is not None:
+        return Found("checks_xid", False, "not measured", kept)
+    usual, foreign = answers.over("renewed"), answers.over("foreign xid")
+    why = f"{answers.said('foreign xid')}, counted from such a DHCPACK"
+    # What is granted by it would end a renewal's time later than what is not.
+    if foreign < usual - LONG / 4:
+        return Found("checks_xid", True, "measured", why)
+    if same(foreign, usual):
+        return Found("checks_xid", False, "measured", why)
+    raise NoAnswer(f"{why}: neither taken nor discarded")

@@ -1,0 +1,171 @@
+"""A client's profile by measurement: the field, the value, and on what it stands.
+
+Theory of operation.  `questions` are the cells to be played; `answer` reads what the record of an
+outcome shows besides; `learned` makes a profile of the answers, and `toml` a file of it that
+`holdover verify` judges.  Each field is *measured*, *not measured* or *unknown* (`inference.py`).
+What is not measured or unknown has the worst value there is, with a few exceptions that say so:
+what no cell can ask and no client was ever found to do otherwise.  So `holds` is a verdict on the
+client; `violated` is one only if nothing that matters is unknown.
+
+At last the profile has to explain what it was learned from.  Where a cell was held longer than it
+allows (`verdict.predicted`), no combination of fields does, and what makes this client release its
+address is unknown: as far as the profile says, nothing does.
+
+What it does not know: suspend, for a namespace cannot be; a restart, for what the client keeps
+outside of its place is gone by then; more of a random delay than it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from holdover.model.profile import FACTS, Profile, Seconds, quoted, toml_value
+from holdover.reference.lab import inference
+from holdover.reference.lab.answers import Answer, Answers, NoAnswer, answer, seconds
+from holdover.reference.lab.inference import Found
+from holdover.reference.lab.measure import Measurement
+from holdover.reference.lab.questions import LONG, questions
+from holdover.reference.lab.verdict import predicted
+
+__all__ = ["Found", "Learned", "answer", "learned", "questions", "toml"]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A profile, field by field in the order of the model's."""
+
+    name: str
+    title: str
+    found: tuple[Found, ...]
+
+    def __getitem__(self, key: str) -> Found:
+        """A field."""
+        return next(each for each in self.found if each.key == key)
+
+    @property
+    def unknown(self) -> tuple[Found, ...]:
+        """What a cell should have told, and did not."""
+        return tuple(each for each in self.found if each.how == "unknown")
+
+    @property
+    def profile(self) -> Profile:
+        """As the model takes it."""
+        values: dict[str, Any] = {each.key: each.value for each in self.found}
+        return Profile(name=self.name, title=self.title, **values)
+
+
+INFERENCES: tuple[tuple[Callable[[Answers], Found], str, object], ...] = (
+    (inference.anchor, "anchor", "PROBE"),
+    (inference.shortest, "floor", Fraction(LONG)),
+    (inference.late, "late", Fraction(LONG)),
+    (inference.trigger, "trigger", "ACKNOWLEDGE"),
+    (inference.enforcer, "enforcer", "PROCESS"),
+    (inference.kernel_late, "kernel_late", inference.KERNEL_LATE),
+    (inference.margin, "margin", Fraction(0)),
+    (inference.clock, "clock", "WALL"),
+    (inference.checks_xid, "checks_xid", False),
+    (inference.heeds_nak, "heeds_nak", "NEVER"),
+    (inference.probes, "probes", True),
+    (inference.probe_time, "probe_time", Fraction(inference.PROBING)),
+)
+"""Who answers for a field, and the worst value of it.  Those of the floor and of lateness are no
+worst: but where they are unknown, `explained` has the last word."""
+
+ASSUMED = (
+    Found("retries_for", Fraction(0), "not measured", "a client that does so is seen as late"),
+    Found("asks_for", Fraction(60), "not measured", "assumed as in RFC 2131 §3.1(5)"),
+    Found("restart", "LEAVE", "not measured",
+          "assumed, as the worst: what a client keeps is not all kept in the lab"),
+    Found("releases", True, "not measured", "assumed, for it only adds to what may happen"),
+)  # fmt: skip
+"""What no cell asks."""
+
+
+def learned(answers: Sequence[Answer]) -> Learned:
+    """The profile of the client whose cells these are; ValueError where there are none."""
+    if not answers:
+        raise ValueError("nothing was played")
+    client = answers[0].outcome.cell.client
+    of_one = Answers(answers)
+    found = {each.key: each for each in ASSUMED}
+    for infer, key, worst in INFERENCES:
+        try:
+            found[key] = infer(of_one)
+        except NoAnswer as reason:
+            found[key] = Found(key, worst, "unknown", str(reason))
+    found |= {each.key: each for each in consistent(found)}
+    told = Learned(client.name, client.title, tuple(found[key] for key in FACTS))
+    return explained(told, of_one)
+
+
+def consistent(found: dict[str, Found]) -> list[Found]:
+    """What a field has to be, for a profile does not contradict itself (model/profile.py)."""
+    waits, kernel = found["trigger"], found["enforcer"].value == "KERNEL"
+    changed = [Found("dialog", waits.value == "ACKNOWLEDGE", waits.how, "as the trigger is")]
+    if not kernel:
+        changed += [
+            replace(found[key], value=Fraction(0)) for key in ("kernel_late", "margin")
+        ]  # fmt: skip
+    if found["anchor"].value == "PROBE" and not found["probes"].value:
+        changed.append(replace(found["anchor"], value="ACK"))
+    return changed
+
+
+# Does it explain what was measured? --------------------------------------------------------------
+
+
+def explained(told: Learned, answers: Answers) -> Learned:
+    """The same, if it allows all that was measured; else its trigger is unknown."""
+    against = [reason for each in answers.played if (reason := exceeds(told.profile, each))]
+    if not against:
+        return told
+    why = "no combination of fields explains " + "; ".join(against)
+    instead = {
+        "trigger": Found("trigger", "NEVER", "unknown", why),
+        "dialog": Found("dialog", False, "unknown", "as the trigger is"),
+        "enforcer": Found("enforcer", "PROCESS", "unknown", "as the trigger is"),
+        "kernel_late": Found("kernel_late", Fraction(0), "unknown", "as the trigger is"),
+        "margin": Found("margin", Fraction(0), "unknown", "as the trigger is"),
+    }
+    return replace(told, found=tuple(instead.get(each.key, each) for each in told.found))
+
+
+def exceeds(profile: Profile, answer: Answer) -> str | None:
+    """That a cell was held longer than a profile allows."""
+    result = answer.outcome.result
+    assert isinstance(result, Measurement)
+    worst = predicted(profile, answer.outcome.cell.fault, Seconds(result.lease))
+    if result.at_least - result.uncertainty <= worst:
+        return None
+    return f"{answer.name}: {seconds(result.holdover)}, where {seconds(worst)} is the most"
+
+
+# TOML --------------------------------------------------------------------------------------------
+
+
+def toml(learned: Learned, sources: Sequence[str] = ()) -> str:
+    """A file for `model.profile.load`; before each line the measurement that it stands on.
+
+    `sources`: what was measured, and on what: versions, system, date.
+    """
+    lines = [
+        f"name = {quoted(learned.name)}",
+        f"title = {quoted(learned.title)}",
+        f"sources = [{', '.join(quoted(each) for each in ('measured', *sources))}]",
+    ]
+    for each in learned.found:
+        reason = " ".join(each.why.split())  # what a program says may have any shape
+        lines += [
+            "",
+            f"# {each.how}: {printable(reason)}",
+            f"{each.key} = {toml_value(each.value)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def printable(text: str) -> str:
+    r"""Characters that do not print, as a \\ and their number: TOML has none in a comment."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

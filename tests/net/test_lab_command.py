@@ -1,0 +1,269 @@
+"""`holdover lab` as a user runs it; as root, but for what is refused before anything is played.
+
+All runs are played at once; a test looks at one of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from holdover.reference.lab import alone, record
+from holdover.reference.lab.measure import Measurement, measure
+from holdover.reference.lab.process import eventually
+from holdover.reference.lab.topology import COMMANDS
+from tests.net.conftest import machine
+
+PATIENCE = 200
+"""Seconds; where nothing else runs, the longest run takes forty."""
+
+PLAYS = 6
+"""Processes of a run that plays: two of itself, the recorder, the server, the client and theirs."""
+
+RUNS = {
+    "ours": ("--client", "reference", "--server", "holdover", "--fault", "frozen",
+             "--fault", "NAK", "--lease", "10"),
+    "late": ("--client", "pyroute2", "--server", "holdover", "--fault", "frozen", "--repeat", "2",
+             "--watch", "3"),
+    "template": ("--client", "{python} -m pyroute2.dhcp.cli {iface}", "--server", "holdover",
+                 "--fault", "hook"),
+    "absent": ("--client", "nosuch-client {iface}", "--server", "holdover", "--fault", "frozen"),
+}  # fmt: skip
+
+
+@dataclass
+class Ran:
+    """What a run has said, and where it has written."""
+
+    status: int
+    said: str
+    errors: str
+    out: Path
+    took: float
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-c", COMMANDS, "lab", *map(str, words)]
+
+
+def started(*words: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+
+
+def ran(out: Path, *words: object) -> Ran:
+    begun = time.monotonic()
+    process = started("run", *words, "--out", out)
+    said, errors = process.communicate(timeout=PATIENCE)
+    return Ran(process.returncode, said, errors, out, time.monotonic() - begun)
+
+
+def interrupted(number: int) -> tuple[int, str, set[str]]:
+    """A run that is sent a signal when it plays: its status, its words, and what it leaves."""
+    before = leftovers()
+    words = ("--client", "reference", "--server", "holdover", "--fault", "frozen")
+    with started("run", *words) as run:
+        try:
+            eventually(lambda: len(descendants(run.pid)) > PLAYS, 60, "it plays")
+            places, processes = leftovers() - before, descendants(run.pid)
+            run.send_signal(number)
+            _, errors = run.communicate(timeout=PATIENCE)
+        finally:
+            run.kill()
+    eventually(lambda: not any(map(alive, processes)), 40, "programs of the lab have ended")
+    return run.returncode, errors, places & leftovers()
+
+
+def leftovers() -> set[str]:
+    return {str(each) for each in Path(tempfile.gettempdir()).glob(f"{alone.PREFIX}*")}
+
+
+def descendants(process: int) -> list[int]:
+    try:  # a thread has its own
+        texts = [each.read_text() for each in Path(f"/proc/{process}/task").glob("*/children")]
+    except OSError:
+        return []
+    found = [int(each) for text in texts for each in text.split()]
+    return found + [each for child in found for each in descendants(child)]
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def runs(
+    privileged: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Ran]]]:
+    place, before = tmp_path_factory.mktemp("lab"), machine()
+    with ThreadPoolExecutor(len(RUNS)) as pool:
+        yield {name: pool.submit(ran, place / name, *words) for name, words in RUNS.items()}
+    assert machine() == before, "the lab has changed the machine itself"
+
+
+@pytest.fixture
+def played(runs: dict[str, Future[Ran]], request: pytest.FixtureRequest) -> Ran:
+    return runs[request.param].result(PATIENCE)
+
+
+def run(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("played", [name], indirect=True)
+
+
+# What it says ------------------------------------------------------------------------------------
+
+
+@run("ours")
+def test_the_reference_client_holds(played: Ran) -> None:
+    assert played.status == 0, played
+    assert "reference: holds" in played.said
+    data = json.loads((played.out / "lab.json").read_text())
+    assert data["outcome"] == "holds"
+    assert [(each["fault"], each["says"]) for each in data["cells"]] == [
+        ("frozen", "holds"), ("NAK", "holds"),
+    ]  # fmt: skip
+    assert all(each["holdover"] <= 0 and each["predicted"] <= 0 for each in data["cells"])
+    assert {"date", "system", "versions", "command"} <= data["conditions"].keys()
+
+
+@run("late")
+def test_a_late_client_is_violated_and_each_repeat_is_told(played: Ran) -> None:
+    assert played.status == 1, played
+    assert "pyroute2: violated" in played.said
+    assert "forever" in played.said
+    (suite,) = ElementTree.parse(played.out / "lab.xml").iter("testsuite")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "2", "0")
+    failures = [failure.get("type") for failure in suite.iter("failure")]
+    assert failures == ["late", "late"]
+    cells = json.loads((played.out / "lab.json").read_text())["cells"]
+    assert [each["repeat"] for each in cells] == [1, 2]
+    assert all(each["holdover"] == "forever" and each["at least"] >= 3 for each in cells)
+
+
+@run("late")
+def test_the_records_are_kept_and_say_the_same(played: Ran) -> None:
+    cells = json.loads((played.out / "lab.json").read_text())["cells"]
+    places = sorted((played.out / "records").iterdir())
+    assert len(places) == len(cells)
+    for place, each in zip(places, cells, strict=True):
+        seen = measure(record.read(place), "a")
+        assert isinstance(seen, Measurement)
+        assert seen.at_least == each["at least"]
+
+
+@run("late")
+def test_the_page_is_one_file_with_a_picture_of_each_cell(played: Ran) -> None:
+    page = (played.out / "lab.html").read_text()
+    assert page.count("<svg") >= 2
+    assert "pyroute2&#x27;s DHCP client" in page or "pyroute2's DHCP client" in page
+
+
+@run("template")
+def test_a_fault_that_a_client_cannot_have_is_unknown(played: Ran) -> None:
+    assert played.status == 3, played
+    assert "has no hook that could block" in played.said
+
+
+@run("absent")
+def test_a_client_that_is_not_here_is_unknown_and_named(played: Ran) -> None:
+    assert played.status == 3, played
+    assert "unknown: nosuch-client {iface}, holdover, frozen, run 1: missing: nosuch-client" in (
+        played.said
+    )
+
+
+@run("ours")
+def test_a_cell_takes_no_longer_than_its_lease_and_twenty_seconds(played: Ran) -> None:
+    """A DHCPNAK needs a renewal first; where something else runs, all takes longer."""
+    if os.getloadavg()[0] < 2:
+        assert played.took < 1.5 * 10 + 20
+
+
+# What is refused ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--client", "udhcp"), "no client 'udhcp'; "),
+        (("--client", "udhcpc {nowhere} {iface}"), "no {nowhere}; there are {iface}, {place}"),
+        (("--server", "keya"), "no server 'keya'; "),
+        (("--fault", "frosen"), "no fault 'frosen'; "),
+        (("--lease", "0"), "0 is not in the range"),
+    ],
+)
+def test_bad_input_is_named_before_anything_is_played(words: tuple[str, ...], reason: str) -> None:
+    done = subprocess.run(command("run", *words), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert reason in done.stderr
+
+
+def test_files_of_others_are_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    done = subprocess.run(
+        command("run", "--out", tmp_path), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "it has other files; name another directory" in done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_list_tells_what_is_here_and_how_to_get_the_rest() -> None:
+    done = subprocess.run(command("list", "--json"), capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert len(found["clients"]) >= 12
+    assert {each["name"] for each in found["servers"]} == {
+        "holdover", "kea", "isc", "dnsmasq", "udhcpd",
+    }  # fmt: skip
+    assert len(found["faults"]) >= 14
+    for each in found["clients"] + found["servers"]:
+        assert bool(each["version"]) == (each["missing"] is None), each
+        assert each["package"] or each["missing"] is None
+    shown = subprocess.run(command("list"), capture_output=True, text=True, check=True).stdout
+    assert "systemd-networkd with KeepConfiguration=dhcp" in shown
+
+
+# The end -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing(privileged: None, number: signal.Signals) -> None:
+    before = machine()
+    status, errors, left = interrupted(number)
+    assert (status, errors.split(), left) == (130, ["interrupted"], set())
+    assert machine() == before
+
+
+def test_killed_it_leaves_an_empty_directory_which_the_next_run_clears(privileged: None) -> None:
+    before = machine()
+    status, _, left = interrupted(signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    assert machine() == before
+    (place,) = left
+    assert not list(Path(place).iterdir())
+    alone.clear()
+    assert not left & leftovers()
+
+
+def test_a_directory_in_use_is_not_cleared() -> None:
+    with alone.made() as place:
+        alone.clear()
+        assert Path(place).is_dir()
+    assert not Path(place).exists()

@@ -1,0 +1,91 @@
+"""The circle closed: clients are measured, their profiles learned, and judged; as root.
+
+All cells play at once: the reference client's, and udhcpc's as if nobody knew its hook.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from holdover.model.profile import load
+from holdover.reference.lab.cell import Outcome, Run, play
+from holdover.reference.lab.clients import CLIENTS
+from holdover.reference.lab.learn import Learned, answer, learned, questions, toml
+from holdover.reference.lab.topology import COMMANDS
+
+WANTED = {
+    "reference": CLIENTS["reference"],
+    "udhcpc": replace(CLIENTS["udhcpc"], hook=None),
+}
+PATIENCE = 250
+"""Seconds; where nothing else runs, the longest cell takes eighty."""
+
+
+@pytest.fixture(scope="module")
+def playing(
+    privileged: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, list[Future[Outcome]]]]:
+    cells = {name: questions(client) for name, client in WANTED.items()}
+    for each in (cell for those in cells.values() for cell in those):
+        if each.impossible is not None:
+            pytest.skip(each.impossible)
+    place, run = tmp_path_factory.mktemp("learn"), Run()
+    with ThreadPoolExecutor(sum(map(len, cells.values()))) as pool:
+        try:
+            yield {
+                name: [
+                    pool.submit(play, cell, place / f"{name}-{number}", run)
+                    for number, cell in enumerate(those)
+                ]
+                for name, those in cells.items()
+            }
+        finally:
+            run.end()
+
+
+@pytest.fixture
+def told(playing: dict[str, list[Future[Outcome]]], request: pytest.FixtureRequest) -> Learned:
+    return learned([answer(each.result(PATIENCE)) for each in playing[request.param]])
+
+
+def reasons(told: Learned) -> str:
+    return "\n".join(f"{each.key} = {each.value}: {each.how}: {each.why}" for each in told.found)
+
+
+@pytest.mark.parametrize("told", ["reference"], indirect=True)
+def test_the_reference_client_is_learned_as_its_profile_says_and_holds(
+    told: Learned, tmp_path: Path
+) -> None:
+    assert told.unknown == (), reasons(told)
+    built_in = load("reference").facts()
+    file = tmp_path / "learned.toml"
+    file.write_text(toml(told), encoding="utf-8")
+    facts = load(str(file)).facts()
+    for key in (
+        "anchor", "trigger", "dialog", "enforcer", "kernel_late", "checks_xid", "heeds_nak",
+        "probes", "probe_time",
+    ):  # fmt: skip
+        assert facts[key] == built_in[key], reasons(told)
+    assert told.profile.margin >= 2.5, "so that a kernel that is late is not too late"
+    assert facts["clock"] == "MONOTONIC", "no cell can suspend: the worse of two"
+    words = (sys.executable, "-c", COMMANDS, "verify", str(file))
+    judged = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert (judged.returncode, "reference: holds" in judged.stdout) == (0, True), judged
+
+
+@pytest.mark.parametrize("told", ["udhcpc"], indirect=True)
+def test_udhcpc_is_learned_with_its_floor_and_without_an_enforcer(told: Learned) -> None:
+    assert told.unknown == (), reasons(told)
+    facts = told.profile.facts()
+    assert (facts["anchor"], facts["enforcer"]) == ("ACK", "PROCESS"), reasons(told)
+    assert (facts["kernel_late"], facts["margin"], facts["probes"]) == (0, 0, False)
+    assert Fraction(27) <= told.profile.floor <= Fraction(29), reasons(told)
+    assert (facts["heeds_nak"], facts["clock"]) == ("ALWAYS", "MONOTONIC"), reasons(told)
+    assert told["trigger"].how == "not measured"
+    assert (facts["trigger"], facts["dialog"]) == ("ACKNOWLEDGE", True)
