@@ -20,9 +20,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from holdover.reference.arp import Arp, ArpOperation
+from holdover.reference.datagram import decode_frame
+from holdover.reference.events import SECOND
 from holdover.reference.lab import alone, record
 from holdover.reference.lab.measure import Measurement, measure
 from holdover.reference.lab.process import eventually
+from holdover.reference.lab.scene import LEASED
 from holdover.reference.lab.topology import COMMANDS
 from tests.net.conftest import machine
 
@@ -33,13 +37,17 @@ PLAYS = 6
 """Processes of a run that plays: two of itself, the recorder, the server, the client and theirs."""
 
 RUNS = {
-    "ours": ("--client", "reference", "--server", "holdover", "--fault", "frozen",
+    "ours": ("run", "--client", "reference", "--server", "holdover", "--fault", "frozen",
              "--fault", "NAK", "--lease", "10"),
-    "late": ("--client", "pyroute2", "--server", "holdover", "--fault", "frozen", "--repeat", "2",
-             "--watch", "3"),
-    "template": ("--client", "{python} -m pyroute2.dhcp.cli {iface}", "--server", "holdover",
+    "late": ("run", "--client", "pyroute2", "--server", "holdover", "--fault", "frozen",
+             "--repeat", "2", "--watch", "3"),
+    "template": ("run", "--client", "{python} -m pyroute2.dhcp.cli {iface}", "--server", "holdover",
                  "--fault", "hook"),
-    "absent": ("--client", "nosuch-client {iface}", "--server", "holdover", "--fault", "frozen"),
+    "absent": ("run", "--client", "nosuch-client {iface}", "--server", "holdover",
+               "--fault", "frozen"),
+    "collides": ("replay", "wfwg311", "--json"),
+    "corrected": ("replay", "wfwg311-fixed", "--json"),
+    "learns": ("learn", "--client", "reference"),
 }  # fmt: skip
 
 
@@ -67,7 +75,7 @@ def started(*words: object) -> subprocess.Popen[str]:
 
 def ran(out: Path, *words: object) -> Ran:
     begun = time.monotonic()
-    process = started("run", *words, "--out", out)
+    process = started(*words, "--out", out)
     said, errors = process.communicate(timeout=PATIENCE)
     return Ran(process.returncode, said, errors, out, time.monotonic() - begun)
 
@@ -76,16 +84,16 @@ def interrupted(number: int) -> tuple[int, str, set[str]]:
     """A run that is sent a signal when it plays: its status, its words, and what it leaves."""
     before = leftovers()
     words = ("--client", "reference", "--server", "holdover", "--fault", "frozen")
-    with started("run", *words) as run:
+    with started("run", *words) as process:
         try:
-            eventually(lambda: len(descendants(run.pid)) > PLAYS, 60, "it plays")
-            places, processes = leftovers() - before, descendants(run.pid)
-            run.send_signal(number)
-            _, errors = run.communicate(timeout=PATIENCE)
+            eventually(lambda: len(descendants(process.pid)) > PLAYS, 60, "it plays")
+            places, processes = leftovers() - before, descendants(process.pid)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=PATIENCE)
         finally:
-            run.kill()
+            process.kill()
     eventually(lambda: not any(map(alive, processes)), 40, "programs of the lab have ended")
-    return run.returncode, errors, places & leftovers()
+    return process.returncode, errors, places & leftovers()
 
 
 def leftovers() -> set[str]:
@@ -194,6 +202,50 @@ def test_a_cell_takes_no_longer_than_its_lease_and_twenty_seconds(played: Ran) -
     """A DHCPNAK needs a renewal first; where something else runs, all takes longer."""
     if os.getloadavg()[0] < 2:
         assert played.took < 1.5 * 10 + 20
+
+
+# Collisions and profiles -------------------------------------------------------------------------
+
+
+@run("collides")
+def test_the_collision_ends_with_two_hosts_that_answer_and_a_pcap_that_shows_it(
+    played: Ran,
+) -> None:
+    assert played.status == 1, played
+    found = json.loads(played.said)
+    assert (found["outcome"], found["as predicted"]) == ("violated", True)
+    assert len(set(found["answered"])) == 2
+    assert answering(played.out) == {bytes.fromhex(e.replace(":", "")) for e in found["answered"]}
+
+
+@run("corrected")
+def test_the_corrected_client_leaves_one_that_answers(played: Ran) -> None:
+    assert played.status == 0, played
+    found = json.loads(played.said)
+    assert (found["outcome"], found["as predicted"]) == ("holds", True)
+    assert len(found["answered"]) == 1
+
+
+def answering(place: Path) -> set[bytes]:
+    """Who says by ARP in the last second of a record that it has the address."""
+    frames = record.read(place).frames
+    late = [f.data for f in frames if f.at > frames[-1].at - SECOND]
+    arps = [content for data in late if isinstance(content := decode_frame(data).content, Arp)]
+    return {
+        arp.sender_hardware for arp in arps
+        if arp.operation is ArpOperation.REPLY and arp.sender == LEASED
+    }  # fmt: skip
+
+
+@run("learns")
+def test_the_profile_of_the_reference_client_is_measured_and_proved(played: Ran) -> None:
+    assert played.status == 0, played
+    assert "# measured: " in played.out.read_text()
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, "verify", played.out, "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done
 
 
 # What is refused ---------------------------------------------------------------------------------

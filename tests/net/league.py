@@ -1,0 +1,203 @@
+"""`python -m tests.net.league`: the league table of real clients, docs/league.md.
+
+It runs `holdover lab` with every client that is here, against our server and Kea, three times, with
+leases of ten seconds, and makes a page of what the lab writes (lab.json).  Beside it stand the
+measurements of model/measured.toml that are of the same profile, fault and lease: these were made
+by hand and mostly once.  They agree if the two ranges are no further apart than kernels (2.5 s) or
+a process's timers in whole seconds (1 s) account for.
+
+Exit status 1: some cell is above what the model allows, and not in KNOWN.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from holdover.model import measured
+from holdover.reference.lab.look import signed
+from holdover.reference.lab.topology import COMMANDS
+from holdover.reference.markdown import table
+
+PAGE = Path("docs/league.md")
+RUN = ("lab", "run", "--lease", "10", "--repeat", "3", "--watch", "30", "--jobs", "60")
+
+KERNEL, PROCESS = 2.5, 1.0
+"""Seconds by which two measurements of the same may differ, by who removed the address."""
+
+KNOWN = {
+    ("connman", "NAK"), ("connman", "NAK unicast"),
+}  # fmt: skip
+"""Cells that no profile describes: after a DHCPNAK connman holds its address for 28 s."""
+
+Cell = dict[str, Any]
+
+
+def cells_of(data: Any, **wanted: str) -> list[Cell]:
+    """The cells that have these values."""
+    return [c for c in data["cells"] if all(c[key] == value for key, value in wanted.items())]
+
+
+def number(value: Any) -> float:
+    """A figure of lab.json."""
+    return math.inf if value in ("forever", "unbounded") else float(value)
+
+
+def shown(cells: Sequence[Cell]) -> str:
+    """The repeats of a cell: least, median, greatest; who removed it; how many."""
+    known = [cell for cell in cells if "holdover" in cell]
+    if not cells:
+        return ""
+    if not known:
+        return f"unknown: {cells[0]['reason']}"
+    if cells[0]["fault"].startswith("NAK"):
+        after = [number(cell["after NAK"]) for cell in known if cell["after NAK"] is not None]
+        text = f"{spread(after)} after the NAK" if after else "no NAK"
+    else:
+        text = spread([number(cell["holdover"]) for cell in known])
+    by = sorted({cell["removed by"] for cell in known} - {""})
+    both = max(cell["duplicate"] for cell in known)
+    count = "" if len(known) == len(cells) else f" (n = {len(known)})"
+    return f"{text} {'/'.join(by)}".rstrip() + (f"; two hosts {both:.1f} s" if both else "") + count
+
+
+def spread(values: Sequence[float]) -> str:
+    """Least / median / greatest, or one of them where all are the same."""
+    three = (min(values), statistics.median_low(values), max(values))
+    return " / ".join(dict.fromkeys(map(signed, three)))
+
+
+def leagues(data: Any) -> Iterator[str]:
+    """A table for each server."""
+    faults = list(dict.fromkeys(cell["fault"] for cell in data["cells"]))
+    clients = list(dict.fromkeys(cell["client"] for cell in data["cells"]))
+    for server in dict.fromkeys(cell["server"] for cell in data["cells"]):
+        rows = [
+            [client, *(shown(cells_of(data, client=client, server=server, fault=fault))
+                       for fault in faults)]
+            for client in clients
+        ]  # fmt: skip
+        yield f"## Server: {server}\n\n{table(['client', *faults], rows)}"
+
+
+def above(data: Any) -> list[Cell]:
+    """Cells that are above what the model allows for their profile."""
+    return [cell for cell in data["cells"] if cell["says"] == "wrong"]
+
+
+def compared(data: Any) -> Iterator[list[str]]:
+    """Each measurement that was made by hand, and whether the lab agrees."""
+    from holdover.reference.lab.clients import CLIENTS
+
+    names = {client.profile: client.name for client in CLIENTS.values()}
+    for row in measured.data()[1]:
+        seen = [
+            cell for cell in cells_of(data, client=names.get(row.profile, ""), fault=row.fault)
+            if "holdover" in cell and Fraction(cell["lease"]) == row.lease
+        ]  # fmt: skip
+        if seen and row.fault != "hook":  # by hand it blocked for 20 s, in the lab for 60
+            values = spread([number(cell["holdover"]) for cell in seen])
+            yield [row.profile, row.fault, row.seen, values, agreement(row, seen)]
+
+
+def agreement(row: measured.Measurement, seen: Sequence[Cell]) -> str:
+    """Whether two measurements are of the same thing."""
+    values = [number(cell["holdover"]) for cell in seen]
+    if row.high is None or math.inf in values:
+        same = row.high is None and all(value == math.inf for value in values)
+        return "yes" if same else "NO"
+    kernel = any(cell["removed by"] == "kernel" for cell in seen)
+    slack = KERNEL if kernel else PROCESS
+    apart = max(min(values) - float(row.high), float(row.low) - max(values), 0)
+    return "yes" if apart <= slack else f"NO: {apart:.1f} s apart"
+
+
+def page(data: Any) -> str:
+    """docs/league.md."""
+    conditions = [[key, value] for key, value in data["conditions"].items() if key != "command"]
+    wrong = [
+        f"- {cell['client']}, {cell['server']}, {cell['fault']}, run {cell['repeat']}: "
+        f"{cell['reason']}\n" for cell in above(data)
+    ]  # fmt: skip
+    unknown = [cell for cell in data["cells"] if cell["says"] == "unknown"]
+    reasons = dict.fromkeys(
+        f"- {cell['client']}, {cell['server']}, {cell['fault']}: {cell['reason']}\n"
+        for cell in unknown
+    )
+    head = ["profile", "fault", "by hand", "the lab", "agree"]
+    return f"""# The league table
+
+How long real clients held an address after the server's lease end, in seconds: least / median /
+greatest of three runs, with leases of ten seconds; negative is early.  *Forever*: to the end of the
+watch, 30 s after the lease end.  Then who removed the address, and for how long two hosts had it.
+Written by
+
+```sh
+python -m tests.net.league --write
+```
+
+which runs `holdover {" ".join(RUN)}`.  [What the faults do](lab.md).
+
+{"".join(f"{each}{chr(10)}" for each in leagues(data))}
+## Beside the measurements by hand
+
+Those of [profiles](profiles.md), mostly single runs.  They agree if they are no further apart than
+{KERNEL} s where the kernel removes the address, {PROCESS:g} s where a process does.
+
+{table(head, compared(data))}
+## Above what the model allows
+
+{"".join(wrong) or "None."}
+connman is in the list because no profile describes it: after a DHCPNAK it keeps its address until
+its own attempt to get another ends, 28 s later, whatever was left of the lease.
+
+## Unknown
+
+{len(unknown)} of {len(data["cells"])} cells; each reason once:
+
+{"".join(reasons) or "None."}
+| condition | |
+| --- | --- |
+{"".join(f"| {key} | {value} |{chr(10)}" for key, value in conditions)}"""
+
+
+def made(place: Path) -> Any:
+    """Run the lab, and what it has written."""
+    words = [sys.executable, "-c", COMMANDS, *RUN, "--out", str(place)]
+    subprocess.run(words, check=False, stdout=subprocess.DEVNULL)
+    return json.loads((place / "lab.json").read_text(encoding="utf-8"))
+
+
+@click.command()
+@click.option("--from", "place", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="What an earlier run has written; nothing is played.")  # fmt: skip
+@click.option("--write", is_flag=True, help=f"Write {PAGE}.")
+def main(place: Path | None, write: bool) -> None:
+    """Measure every client that is here, and print the league table; some ten minutes.
+
+    Example: python -m tests.net.league --write
+    """
+    if place is not None:
+        data = json.loads((place / "lab.json").read_text(encoding="utf-8"))
+    else:
+        with tempfile.TemporaryDirectory(prefix="league-") as folder:
+            data = made(Path(folder) / "lab")
+    text = page(data)
+    if write:
+        PAGE.write_text(text, encoding="utf-8")
+    click.echo(text)
+    sys.exit(any((cell["client"], cell["fault"]) not in KNOWN for cell in above(data)))
+
+
+if __name__ == "__main__":
+    main()
