@@ -32,10 +32,6 @@ class Trace:
         return len(self.labels)
 
 
-class Unfinished(RuntimeError):  # noqa: N818 -- what it was about is unknown
-    """A search broke off, and has nothing to report; the message says why."""
-
-
 @dataclass
 class Searched:
     """What any search says.  `violations` holds a shortest run to each property that fails."""

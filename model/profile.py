@@ -28,6 +28,10 @@ class BadInput(ValueError):  # noqa: N818 -- the input is bad, not the program
     """Something the user gave cannot be used; the message says what, where and what to do."""
 
 
+class Unfinished(RuntimeError):  # noqa: N818 -- what it was about is unknown
+    """A search broke off, and has nothing to report; the message says why."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """A client as the lease table sees it; the defaults are RFC 2131's."""

@@ -1,11 +1,11 @@
-"""The command line of `holdover`: verify, explore, export, prove, explain, grace, matrix, profiles.
+"""The command line of `holdover`: which commands there are, and how each of them ends.
 
-`client` and `server` are in modules of their own (`client_command.py`, `server_command.py`).
+A command is in the module of its kind (COMMANDS), imported when it is asked for: `client` needs no
+solver, and `verify` no netlink.
 
 Exit status: 0 holds, 1 violated, 2 usage or bad input, 3 unknown; 130 when interrupted, 141 when
 nobody reads on.  Results go to standard output (`--json` as one JSON document), progress to
-standard error and only on a terminal.  What is printed is made in `show.py`; this module knows
-options and exit codes.
+standard error and only on a terminal.
 """
 
 from __future__ import annotations
@@ -13,72 +13,46 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from holdover.model.explore import Unfinished
-from holdover.model.profile import (
-    FAULTS,
-    BadInput,
-    Environment,
-    Profile,
-    builtin_names,
-    load,
-    nearest,
-)
-from holdover.model.properties import ALWAYS
-from holdover.proofs import claims as claims_
-from holdover.proofs import matrix as matrix_
-from holdover.proofs.judge import STANDARD, Size, judge
-from holdover.proofs.result import Outcome, combined
-from holdover.reference import export as export_
-from holdover.reference import interrupt, show, show_journal
-from holdover.reference.calls import calls
-from holdover.reference.conformance import conformance
-from holdover.reference.linux.journal import read
-from holdover.reference.progress import Progress
-from holdover.reference.replay import replay
-from holdover.reference.search import (
-    HERE,
-    Search,
-    check_graph_file,
-    found_by,
-    outcome,
-    write_graph,
-)
+from holdover.model.profile import BadInput, Unfinished, nearest
+from holdover.proofs.result import Outcome
+from holdover.reference import interrupt
 
 EXIT: dict[Outcome, int] = {"holds": 0, "violated": 1, "unknown": 3}
 INTERRUPTED = 130
 UNREAD = 141
 """As a shell reports a program that wrote into a closed pipe; 0 or 1 would be a verdict."""
 
-Command = Callable[..., Any]
-
+COMMANDS: Mapping[str, str] = {
+    "verify": "model_commands", "explore": "model_commands", "export": "model_commands",
+    "prove": "model_commands", "explain": "model_commands", "grace": "model_commands",
+    "matrix": "model_commands", "profiles": "model_commands",
+    "client": "client_command", "server": "server_command", "lab": "lab_command",
+}  # fmt: skip
+"""Each command's module, in the order in which a reader meets them."""
 
 ON_A_NETWORK = ("client", "server", "lab")
-"""Commands of modules of their own, imported when asked for: they need netlink."""
+"""They end in an order of their own, and drop privileges, which each thread has."""
 
 
 class Main(click.Group):
-    """The commands in the order in which a reader meets them; bad input ends with status 2."""
+    """The commands, imported when asked for; bad input ends with status 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """As registered; then what is done on a network."""
-        return [*self.commands, *ON_A_NETWORK]
+        """In their order."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of this name."""
-        if name not in ON_A_NETWORK:
-            return super().get_command(ctx, name)
-        command: click.Command = getattr(
-            importlib.import_module(f"holdover.reference.{name}_command"), name
-        )
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"holdover.reference.{COMMANDS[name]}")
+        command: click.Command = getattr(module, name)
         return command
 
     def resolve_command(
@@ -91,10 +65,7 @@ class Main(click.Group):
         return super().resolve_command(ctx, args)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run as a program: Ctrl-C ends it at once, and no encoding makes it fail.
-
-        What is on a network ends in its own order, and drops privileges, which each thread has.
-        """
+        """Run as a program: Ctrl-C ends it at once, and no encoding makes it fail."""
         if sys.argv[1:2] not in [[name] for name in ON_A_NETWORK]:
             interrupt.watch()
         for stream in (sys.stdout, sys.stderr):
@@ -170,453 +141,3 @@ class Duration(click.ParamType[Fraction]):
 
 
 DURATION = Duration()
-
-
-class Drift(click.ParamType[Fraction]):
-    """Parts per million."""
-
-    name = "ppm"
-    most = 500_000
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Fraction:
-        """The rate, exactly."""
-        if isinstance(value, Fraction):
-            return value
-        try:
-            rate = Fraction(str(value))
-        except (ValueError, ZeroDivisionError):
-            self.fail(f"{value!r} is no number of parts per million: write 100 or 0.5", param, ctx)
-        if not 0 <= rate <= self.most:
-            self.fail(f"{value!r} is not between 0 and {self.most} parts per million", param, ctx)
-        return rate / 1_000_000
-
-
-class Memory(click.ParamType[int]):
-    """MiB, as much as there is."""
-
-    name = "MiB"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Bytes."""
-        try:
-            size = int(value) << 20
-        except ValueError:
-            self.fail(f"{value!r} is no whole number of MiB", param, ctx)
-        if size <= 0:
-            self.fail(f"{value!r}: at least 1 MiB is needed", param, ctx)
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if size > max(there, 1 << 30):
-            self.fail(f"{value} MiB: this machine has {there >> 20}", param, ctx)
-        return size
-
-
-def memory_option(command: Command) -> Command:
-    """`--memory`."""
-    return click.option(
-        "--memory", type=Memory(), default="1024", show_default=True,
-        help="What a search may use; what it did not see by then is unknown.",
-    )(command)  # fmt: skip
-
-
-def json_option(command: Command) -> Command:
-    """`--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
-
-
-def jobs_option(command: Command) -> Command:
-    """`--jobs`."""
-    return click.option(
-        "--jobs", type=click.IntRange(1, 64), default=2, show_default=True,
-        help="Processes to use.",
-    )(command)  # fmt: skip
-
-
-def solver_option(default: str) -> Callable[[Command], Command]:
-    """`--solver`."""
-    return click.option(
-        "--solver", type=click.Choice(["z3", "cvc5", "both"]), default=default, show_default=True,
-        help="Who decides the obligations.",
-    )  # fmt: skip
-
-
-def solvers(name: str) -> tuple[str, ...]:
-    """The solvers asked for."""
-    return ("z3", "cvc5") if name == "both" else (name,)
-
-
-def world_options(command: Command) -> Command:
-    """The surroundings: lease, grace, drift, delay, and faults."""
-    options = [
-        click.option("--lease", type=DURATION, help="Lease the server grants.  [default: 1h]"),
-        click.option("--grace", type=DURATION, help="How long the server waits after its lease "
-                     "end before it reuses.  [default: 0]"),
-        click.option("--drift-ppm", "drift", type=Drift(), help="Every clock runs within ± this "
-                     "many parts per million.  [default: 0]"),
-        click.option("--ack-delay", type=DURATION, help="How long a datagram is in flight at "
-                     "most.  [default: 1 s]"),
-        click.option("--acknowledge-within", type=DURATION, help="How late the user or a hook "
-                     "answers a notice at most.  [default: perhaps never]"),
-        click.option("--step", type=DURATION, help="How far a wall clock may be set back (with "
-                     "--fault steps).  [default: 1h]"),
-        click.option("--shortest", type=DURATION, help="Shortest lease a renewal may grant (with "
-                     "--fault shortens)."),
-        click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Add a fault to "
-                     "the usual ones, " + ", ".join(sorted(STANDARD.faults)) + ": " + ", ".join(
-                         fault for fault in FAULTS if fault not in STANDARD.faults)
-                     + ".  May be given several times."),
-        click.option("--server-probes", is_flag=True, help="The server probes before it offers."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def surroundings(given: dict[str, Any]) -> Environment:
-    """The environment that the options describe; STANDARD where they are silent."""
-    world = STANDARD
-    changes: dict[str, Any] = {}
-    for option, name in (("lease", "lease"), ("grace", "grace"), ("ack_delay", "delay"),
-                         ("acknowledge_within", "acknowledge_within"), ("step", "step"),
-                         ("shortest", "shortest"), ("drift", "drift")):  # fmt: skip
-        if given[option] is not None:
-            changes[name] = given[option]
-    faults = world.faults | set(known_faults(given["faults"]))
-    changes["faults"] = faults
-    if "step" in changes and "steps" not in faults:
-        raise BadInput("--step: clocks are set back only with --fault steps")
-    if "steps" in faults:
-        changes.setdefault("step", Fraction(3600))
-    world = replace(world, server_probes=given["server_probes"], **changes)
-    if world.lease <= 0:
-        raise BadInput("--lease: a lease of no length; give seconds above 0")
-    if "shortens" in faults and world.shortest is None:
-        world = replace(world, shortest=world.lease / 3)
-    if world.shortest is not None and not 0 < world.shortest <= world.lease:
-        lease = show.plain(world.lease)
-        raise BadInput(f"--shortest: must be above 0 and at most the lease, {lease} s")
-    if world.shortest is not None and "shortens" not in faults:
-        raise BadInput("--shortest: renewals shorten only with --fault shortens")
-    return world
-
-
-def known_faults(names: Sequence[str]) -> Sequence[str]:
-    """The faults, if there are such; BadInput otherwise."""
-    for name in names:
-        if name not in FAULTS:
-            raise BadInput(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
-    return names
-
-
-# verify ------------------------------------------------------------------------------------------
-
-
-@main.command(epilog="Example: holdover verify wfwg311 my.toml --lease 1d --fault freezes")
-@click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...")
-@world_options
-@memory_option
-@solver_option("z3")
-@jobs_option
-@json_option
-def verify(
-    names: tuple[str, ...], memory: int, solver: str, jobs: int, as_json: bool, **given: Any
-) -> int:
-    """Judge clients, or, with no name, check every claim.
-
-    A client is a built-in profile (see `holdover profiles`) or a TOML file.  It is judged among
-    clients of its kind, a server that may fall silent, a network that loses, duplicates and delays,
-    and a user who may never answer; options change that.  Of several clients the worst verdict
-    decides the exit status.
-
-    With `reference`, and no other option of the surroundings, the code of the reference client is
-    explored as well: its steps are steps of the lease table, in every state of every setting.
-
-    The claims are those of the specification: theorems T1 to T5, the verdict on each built-in
-    profile, and the pinned searches.  Exit status 0 if each comes out as stated.
-    """
-    world = surroundings(given)
-    if not names:
-        if world != STANDARD:
-            raise BadInput("options of the surroundings need a profile to judge: name one")
-        return check_claims(list(claims_.claims(solvers(solver))), solver, jobs, as_json)
-    profiles = [load(name) for name in names]
-    found = []
-    for profile in profiles:
-        with Progress(profile.name) as progress:
-            found.append(
-                judge(profile, world, Size(memory=memory), solvers(solver), progress.say,
-                      progress.search)
-            )  # fmt: skip
-    code = None
-    if "reference" in names and world == STANDARD:
-        with Progress("reference") as progress:
-            code = conformance(jobs, progress.count)
-    show.judgements(found, code, as_json)
-    outcomes = [judgement.outcome for judgement in found]
-    return EXIT[combined(outcomes if code is None else [*outcomes, code.outcome])]
-
-
-def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:
-    """Check claims and report."""
-    with Progress("claims") as progress:
-        results = claims_.check_all(todo, jobs, solvers(solver), progress.count)
-    show.results(results, as_json)
-    return EXIT[combined(result.outcome for result in results)]
-
-
-# explore -----------------------------------------------------------------------------------------
-
-
-def instance_options(command: Command) -> Command:
-    """A small network: its size, a lease in ticks, its faults."""
-    options = [
-        click.option("--hosts", type=click.IntRange(1, 12), default=2, show_default=True,
-                     help="Clients."),
-        click.option("--addresses", type=click.IntRange(1, 12), default=1, show_default=True,
-                     help="Addresses in the server's pool."),
-        click.option("--messages", type=click.IntRange(1, 12), default=1, show_default=True,
-                     help="Datagrams in flight at once."),
-        click.option("--lease", "ticks", type=click.IntRange(2, 64), default=3, show_default=True,
-                     help="How many ticks a lease of one hour has."),
-        click.option("--delay", type=click.IntRange(0, 64), default=0, show_default=True,
-                     help="Ticks that a datagram may be in flight."),
-        click.option("--fault", "faults", multiple=True, metavar="FAULT", default=("mutes",),
-                     show_default=True, help="Only these faults: none, or of "
-                     + ", ".join(FAULTS) + ".  May be given several times."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def small_network(profile: str, given: dict[str, Any]) -> Search:
-    """The instance that the options describe."""
-    given["faults"] = () if given["faults"] == ("none",) else known_faults(given["faults"])
-    return Search(load(profile), **given)
-
-
-@main.command(epilog="Example: holdover explore wfwg311 --hosts 2 --addresses 2 --lease 3")
-@click.argument("profile")
-@instance_options
-@memory_option
-@click.option("--graph", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Write the state graph: .graphml, .dot or .svg.  Implies --plain.")  # fmt: skip
-@click.option("--plain", is_flag=True, help="Search with the explorer: slower, and shares nothing "
-              "with the engine but the lease table.")  # fmt: skip
-@click.option("--symmetry/--no-symmetry", default=True, show_default=True,
-              help="Store one state of those that differ in the names of hosts, addresses and "
-              "datagrams only; all are counted.")  # fmt: skip
-@click.option("--threads", type=click.IntRange(1, 256), help="[default: as many as processors]")
-@click.option("--checkpoint", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-              help="Keep the search there, and go on with it if it is there.")  # fmt: skip
-@click.option("--cluster", is_flag=False, flag_value=HERE, metavar="[ADDRESS]",
-              help="Search by the workers of a Dask cluster, each with --memory: that of the "
-              "scheduler at ADDRESS, or one of processes of this machine.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(1, 16), help="[default: as many as processors]")
-@json_option
-def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> int:
-    """Search every state of a small network.
-
-    Breadth first, so each run shown is a shortest one.  What does not fit into --memory goes to
-    disk; what was not seen in the end is called unknown.  The exit status tells whether two hosts
-    were seen to hold one address.
-    """
-    search = small_network(profile, given)
-    if graph is not None:
-        search = replace(search, plain=True)
-        check_graph_file(graph)
-    if search.plain:
-        search = replace(search, symmetry=False)
-    search.check_options()
-    with Progress(search.profile.name) as progress:
-        progress.say(f"{search.profile.name}: estimating")
-        estimate = search.estimate()
-        search.refuse_hopeless(estimate)
-        progress.expect(estimate, estimate * search.bytes_each)
-        if graph is not None:
-            explored = search.explored(progress.search, keep_steps=True)
-            seen = found_by(explored)
-        else:
-            seen = search.run(progress.search, lambda text: click.echo(text, err=True))
-    show.exploration(search, seen, as_json)
-    if graph is not None:
-        write_graph(explored, graph, search.memory)
-    return EXIT[outcome(seen)]
-
-
-# export ------------------------------------------------------------------------------------------
-
-
-@main.command(epilog="Example: holdover export tla wfwg311 --addresses 2 -o Lease.tla")
-@click.argument("form", metavar="FORMAT", type=click.Choice(export_.FORMATS))
-@click.argument("profile")
-@instance_options
-@memory_option
-@click.option("--check", multiple=True, metavar="PROPERTY", help="What TLC, SPIN or the run is "
-              "about: " + ", ".join(p.name for p in ALWAYS) + ".  [default: all]")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="The file to write, or the directory.  [default: standard output]")  # fmt: skip
-def export(
-    form: str, profile: str, check: tuple[str, ...], output: Path | None, **given: Any
-) -> None:
-    """Hand the model to other tools.
-
-    \b
-    tla       a TLA+ module, and TLC's configuration beside it (-o Lease.tla)
-    promela   a model for SPIN
-    smtlib    the obligations of the profile's proof (a directory)
-    dot       the graph of all states, for Graphviz
-    graphml   the same with all variables, for graph tools
-    itf       a shortest run that breaks a property, for Apalache and its kin
-
-    TLC and SPIN find as many states as `holdover explore` with the same options.
-    """  # noqa: D301 -- click's mark for lines that stay as they are
-    search = small_network(profile, given)
-    if form == "smtlib":
-        folder = output_for(form, output)
-        written = show.write_smtlib(search.profile, folder, "--output")
-        click.echo(f"{written} obligations in {folder}", err=True)
-        return
-    if form in ("dot", "graphml"):
-        search = replace(search, plain=True, symmetry=False)
-        path = output_for(form, output)
-        if path.suffix != f".{form}":
-            raise BadInput(f"--output {path}: the name must end in .{form}")
-        search.refuse_hopeless(search.estimate())
-        with Progress(search.profile.name) as progress:
-            export_.graph(search, path, progress.search)
-        return
-    if form == "tla" and output is not None and output.name != f"{export_.NAME}.tla":
-        raise BadInput(f"--output {output}: TLA+ wants the file to be named {export_.NAME}.tla")
-    if form == "itf":
-        search.refuse_hopeless(search.estimate())
-    with Progress(search.profile.name) as progress:
-        files = export_.WRITERS[form](search, check, progress.search)
-    if output is None:
-        click.echo(files[""], nl=False)
-    else:
-        for path in export_.write(files, output):
-            click.echo(f"written: {path}", err=True)
-
-
-def output_for(form: str, output: Path | None) -> Path:
-    """The path given; BadInput if there is none."""
-    if output is None:
-        raise BadInput(f"{form}: -o PATH is needed")
-    return output
-
-
-# prove -------------------------------------------------------------------------------------------
-
-
-@main.command(epilog="Example: holdover prove rfc2131 --solver both --smtlib obligations/")
-@click.argument("profile", required=False)
-@click.option("--smtlib", type=click.Path(file_okay=False, path_type=Path),
-              help="Write each obligation as an SMT-LIB file below this directory.")  # fmt: skip
-@solver_option("both")
-@jobs_option
-@json_option
-def prove(profile: str | None, smtlib: Path | None, solver: str, jobs: int, as_json: bool) -> int:
-    """Prove the theorems, or one profile's invariant.
-
-    The theorems are T1 to T5; the invariant is that of a client with the profile's own numbers.
-    """
-    if smtlib is not None:
-        written = show.write_smtlib(load(profile) if profile else None, smtlib)
-        click.echo(f"{written} obligations written to {smtlib}", err=True)
-    if profile is not None:
-        return prove_profile(load(profile), solvers(solver), as_json)
-    todo = [c for c in claims_.claims(solvers(solver)) if c.group.startswith("T")]
-    return check_claims(todo, solver, jobs, as_json)
-
-
-def prove_profile(profile: Profile, names: tuple[str, ...], as_json: bool) -> int:
-    """The obligations for one profile in the standard surroundings."""
-    with Progress(profile.name) as progress:
-        progress.say(f"{profile.name}: proving")
-        verdict = show.proved(profile, names)
-    outcome = show.show_obligations(profile, verdict, as_json)
-    return EXIT[outcome]
-
-
-# explain, grace, matrix, profiles ----------------------------------------------------------------
-
-
-@main.command(epilog="Example: holdover explain wfwg311")
-@click.argument("subject", metavar="PROFILE|JOURNAL")
-@world_options
-@json_option
-def explain(subject: str, as_json: bool, **given: Any) -> int:
-    """Tell a client's shortest collision, or judge a journal.
-
-    PROFILE: in sentences and as a sequence chart.  JOURNAL, what `holdover client --journal` wrote:
-    each call of the client against the lease table; up to which line it conforms, and the guard
-    that blocked.  A file is a journal, unless its name ends in .toml.
-    """
-    path = Path(subject)
-    if subject not in builtin_names() and path.suffix != ".toml" and path.exists():
-        no_world_given(subject)
-        with Progress(subject) as progress:
-            parts = list(calls(read(path)))
-            seen = replay(parts, lambda done, of: progress.count(done, of, "replay"))
-        show_journal.journal(path, seen, as_json)
-        return EXIT[seen.outcome]
-    client = load(subject)
-    with Progress(client.name) as progress:
-        found = judge(client, surroundings(given), progress=progress.say, searched=progress.search)
-    show.explanation(found, as_json)
-    return EXIT[found.outcome]
-
-
-def no_world_given(subject: str) -> None:
-    """A journal tells its own constants, and where it was: no option does."""
-    context = click.get_current_context()
-    for param in context.command.params:
-        given = context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
-        if given and param.name not in ("subject", "as_json"):
-            raise BadInput(f"{param.opts[0]} is of a profile, and {subject} is a journal: leave it")
-
-
-@main.command(epilog="Example: holdover grace --lease 86400 --drift-ppm 100")
-@click.option("--profile", default="rfc2131", show_default=True, help="A profile or FILE.toml.")
-@world_options
-@json_option
-def grace(profile: str, as_json: bool, **given: Any) -> int:
-    """Print how long a server must wait before reuse.
-
-    Or the shorter lease to hand out instead (RFC 2131 §3.3), or that neither helps.  Exit status 0
-    if the grace given with --grace is enough, 1 if not or if none is; without --grace, 0 if there
-    is one.
-    """
-    client, world = load(profile), surroundings(given)
-    return EXIT[show.graces(client, world, given["grace"], as_json)]
-
-
-@main.command(epilog="Example: holdover matrix --json")
-@jobs_option
-@json_option
-def matrix(jobs: int, as_json: bool) -> int:
-    """Print which safeguard cures which fault.
-
-    Takes some minutes.  Exit status 0 if every cell was decided, 3 if some are unknown.
-    """
-    with Progress("cells") as progress:
-        found = matrix_.whole(jobs, lambda done, of: progress.count(done, of, "matrix"))
-    show.matrix(found, as_json)
-    return EXIT["unknown" if any(cell.outcome == "unknown" for cell in found) else "holds"]
-
-
-@main.command(epilog="Example: holdover profiles udhcpc > my.toml")
-@click.argument("name", required=False)
-@json_option
-def profiles(name: str | None, as_json: bool) -> int:
-    """List the built-in profiles, or print one as TOML.
-
-    What is printed is a file to start from.
-    """
-    if name is not None:
-        show.profile(load(name), as_json)
-    else:
-        show.profiles([load(known) for known in builtin_names()], as_json)
-    return 0

@@ -871,6 +871,16 @@ def computing(*args: str, processes: int) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+@pytest.mark.parametrize("command", ["client", "server"])
+def test_what_runs_on_a_device_imports_no_solver(command: str) -> None:
+    code = f"""
+import sys, holdover.reference.{command}_command, holdover.reference.linux.{command}
+print(*sorted({{'z3', 'networkx', 'numpy', 'rich', 'dask'}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
 LONG = ("explore", "rfc2131", "--hosts", "3", "--addresses", "3", "--no-symmetry")
 
 
