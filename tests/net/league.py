@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -62,7 +64,7 @@ def shown(cells: Sequence[Cell]) -> str:
         return f"unknown: {cells[0]['reason']}"
     if cells[0]["fault"].startswith("NAK"):
         after = [number(cell["after NAK"]) for cell in known if cell["after NAK"] is not None]
-        text = f"{spread(after)} after the NAK" if after else "no NAK"
+        text = f"NAK {spread(after)}" if after else "no NAK"
     else:
         text = spread([number(cell["holdover"]) for cell in known])
     by = sorted({cell["removed by"] for cell in known} - {""})
@@ -122,24 +124,25 @@ def agreement(row: measured.Measurement, seen: Sequence[Cell]) -> str:
     return "yes" if apart <= slack else f"NO: {apart:.1f} s apart"
 
 
+def counted(cells: Sequence[Cell]) -> str:
+    """A line for each client, fault and reason, and of how many cells."""
+    lines = Counter(
+        f"{c['client']}, {c['fault']}: {re.sub(' of [0-9.]+ s$', '', c['reason'])}" for c in cells
+    )
+    return "\n".join(f"- {line} ({times})" for line, times in lines.items()) or "None."
+
+
 def page(data: Any) -> str:
     """docs/league.md."""
     conditions = [[key, value] for key, value in data["conditions"].items() if key != "command"]
-    wrong = [
-        f"- {cell['client']}, {cell['server']}, {cell['fault']}, run {cell['repeat']}: "
-        f"{cell['reason']}\n" for cell in above(data)
-    ]  # fmt: skip
     unknown = [cell for cell in data["cells"] if cell["says"] == "unknown"]
-    reasons = dict.fromkeys(
-        f"- {cell['client']}, {cell['server']}, {cell['fault']}: {cell['reason']}\n"
-        for cell in unknown
-    )
     head = ["profile", "fault", "by hand", "the lab", "agree"]
     return f"""# The league table
 
 How long real clients held an address after the server's lease end, in seconds: least / median /
 greatest of three runs, with leases of ten seconds; negative is early.  *Forever*: to the end of the
-watch, 30 s after the lease end.  Then who removed the address, and for how long two hosts had it.
+watch, 30 s after the lease end.  *NAK*: seconds after a DHCPNAK.  Then who removed the address, and
+for how long two hosts had it.
 Written by
 
 ```sh
@@ -157,15 +160,15 @@ Those of [profiles](profiles.md), mostly single runs.  They agree if they are no
 {table(head, compared(data))}
 ## Above what the model allows
 
-{"".join(wrong) or "None."}
+{counted(above(data))}
 connman is in the list because no profile describes it: after a DHCPNAK it keeps its address until
 its own attempt to get another ends, 28 s later, whatever was left of the lease.
 
 ## Unknown
 
-{len(unknown)} of {len(data["cells"])} cells; each reason once:
+{len(unknown)} of {len(data["cells"])} cells.
 
-{"".join(reasons) or "None."}
+{counted(unknown)}
 | condition | |
 | --- | --- |
 {"".join(f"| {key} | {value} |{chr(10)}" for key, value in conditions)}"""
