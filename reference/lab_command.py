@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from holdover.model.profile import BadInput, load, nearest
 from holdover.reference import show
@@ -97,9 +98,11 @@ def cell_options(command: Command) -> Command:
         click.option("--client", "clients", type=Client(), multiple=True,
                      help="One of `holdover lab list`, or a command line: 'udhcpc -f -i {iface}'.  "
                      "May be repeated, as --server and --fault.  [default: all that are here]"),
-        click.option("--server", "servers", multiple=True, callback=named("server", SERVERS),
+        click.option("--server", "servers", multiple=True, metavar="NAME",
+                     callback=named("server", SERVERS),
                      help="[default: holdover, and kea if it is here]"),
-        click.option("--fault", "faults", multiple=True, callback=named("fault", FAULTS),
+        click.option("--fault", "faults", multiple=True, metavar="NAME",
+                     callback=named("fault", FAULTS),
                      help=f"[default: {', '.join(USUAL)}]"),
         click.option("--lease", type=click.IntRange(1, MOST_LEASE),
                      help="Seconds.  [default: each client's own, short]"),
@@ -132,8 +135,17 @@ def lab(context: click.Context, /, out: Path | None, **given: Any) -> int | None
     Exit status: 0 each cell holds, 1 some client was late, 2 bad input, 3 some cell is unknown.
     """
     if context.invoked_subcommand is not None:
+        given_to_another(context)
         return None
     return measured(out=out or Path(OUT), **given)
+
+
+def given_to_another(context: click.Context) -> None:
+    """Options in front of a command would be lost."""
+    for param in context.command.params:
+        if context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE:
+            name = context.invoked_subcommand
+            raise click.UsageError(f"{param.opts[0]} has no meaning in front of {name}", context)
 
 
 @lab.command(epilog="Example: holdover lab run --client 'udhcpc -f -i {iface}' --fault frozen "

@@ -267,6 +267,14 @@ def test_bad_input_is_named_before_anything_is_played(words: tuple[str, ...], re
     assert reason in done.stderr
 
 
+def test_options_in_front_of_a_command_are_not_lost() -> None:
+    done = subprocess.run(
+        command("--lease", "10", "list"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "--lease has no meaning in front of list" in done.stderr
+
+
 def test_files_of_others_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     done = subprocess.run(
