@@ -128,7 +128,8 @@ def test_spin_out_of_memory_is_cut_off() -> None:
     seen = referees.spin(text, flags, options, seconds=60, memory=64 << 20)
     assert (seen.cut, seen.complete) == ("memory", False)
     assert 0 < (seen.states or 0) < cases.LARGE[0].states
-    seen = referees.spin(text, (*flags, "-DBFS"), ("-w16",), seconds=4, memory=1 << 30)
+    longest = promela(cases.LARGE[-1].instance())
+    seen = referees.spin(longest, (*flags, "-DBFS"), ("-w16",), seconds=4, memory=1 << 30)
     assert (seen.cut, seen.complete) == ("time", False)
 
 
