@@ -37,7 +37,7 @@ from tests.reference.rehearsal import frozen, late_lease, rehearsed, renewed
 
 COMMANDS = (
     "verify", "explore", "export", "prove", "explain", "grace", "matrix", "profiles", "client",
-    "server",
+    "server", "lab",
 )  # fmt: skip
 PROGRAM = (sys.executable, "-c", "from holdover.reference.cli import main; main()")
 
