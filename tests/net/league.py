@@ -161,6 +161,7 @@ Those of [profiles](profiles.md), mostly single runs.  They agree if they are no
 ## Above what the model allows
 
 {counted(above(data))}
+
 connman is in the list because no profile describes it: after a DHCPNAK it keeps its address until
 its own attempt to get another ends, 28 s later, whatever was left of the lease.
 
@@ -169,6 +170,7 @@ its own attempt to get another ends, 28 s later, whatever was left of the lease.
 {len(unknown)} of {len(data["cells"])} cells.
 
 {counted(unknown)}
+
 | condition | |
 | --- | --- |
 {"".join(f"| {key} | {value} |{chr(10)}" for key, value in conditions)}"""
