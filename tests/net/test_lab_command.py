@@ -6,13 +6,11 @@ All runs are played at once; a test looks at one of them.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +31,9 @@ from tests.net.conftest import machine
 PATIENCE = 200
 """Seconds; where nothing else runs, the longest run takes forty."""
 
+LOOKS = 10
+"""Seconds in which a busy machine surely sees that the watch is over."""
+
 PLAYS = 6
 """Processes of a run that plays: two of itself, the recorder, the server, the client and theirs."""
 
@@ -47,8 +48,14 @@ RUNS = {
                "--fault", "frozen"),
     "collides": ("replay", "wfwg311", "--json"),
     "corrected": ("replay", "wfwg311-fixed", "--json"),
+    "rootless": ("run", "--client", "reference", "--server", "holdover", "--fault", "frozen",
+                 "--lease", "10"),
     "learns": ("learn", "--client", "reference"),
 }  # fmt: skip
+
+
+NOT_ROOT = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+"""What starts a program as a user without any right, who owns our files."""
 
 
 @dataclass
@@ -59,25 +66,23 @@ class Ran:
     said: str
     errors: str
     out: Path
-    took: float
 
 
 def command(*words: object) -> list[str]:
     return [sys.executable, "-c", COMMANDS, "lab", *map(str, words)]
 
 
-def started(*words: object) -> subprocess.Popen[str]:
+def started(*words: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*under, *command(*words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
 
 
 def ran(out: Path, *words: object) -> Ran:
-    begun = time.monotonic()
-    process = started(*words, "--out", out)
+    process = started(*words, "--out", out, under=NOT_ROOT if out.name == "rootless" else ())
     said, errors = process.communicate(timeout=PATIENCE)
-    return Ran(process.returncode, said, errors, out, time.monotonic() - begun)
+    return Ran(process.returncode, said, errors, out)
 
 
 def interrupted(number: int) -> tuple[int, str, set[str]]:
@@ -151,6 +156,12 @@ def test_the_reference_client_holds(played: Ran) -> None:
     assert {"date", "system", "versions", "command"} <= data["conditions"].keys()
 
 
+@run("rootless")
+def test_a_user_who_is_not_root_may_run_it(played: Ran) -> None:
+    assert played.status == 0, played
+    assert "reference: holds" in played.said
+
+
 @run("late")
 def test_a_late_client_is_violated_and_each_repeat_is_told(played: Ran) -> None:
     assert played.status == 1, played
@@ -162,7 +173,8 @@ def test_a_late_client_is_violated_and_each_repeat_is_told(played: Ran) -> None:
     assert failures == ["late", "late"]
     cells = json.loads((played.out / "lab.json").read_text())["cells"]
     assert [each["repeat"] for each in cells] == [1, 2]
-    assert all(each["holdover"] == "forever" and each["at least"] >= 3 for each in cells)
+    assert all(each["holdover"] == "forever" for each in cells)
+    assert all(3 <= each["at least"] < 3 + LOOKS for each in cells), "watched for as long as asked"
 
 
 @run("late")
@@ -195,13 +207,6 @@ def test_a_client_that_is_not_here_is_unknown_and_named(played: Ran) -> None:
     assert "unknown: nosuch-client {iface}, holdover, frozen, run 1: missing: nosuch-client" in (
         played.said
     )
-
-
-@run("ours")
-def test_a_cell_takes_no_longer_than_its_lease_and_twenty_seconds(played: Ran) -> None:
-    """A DHCPNAK needs a renewal first; where something else runs, all takes longer."""
-    if os.getloadavg()[0] < 2:
-        assert played.took < 1.5 * 10 + 20
 
 
 # Collisions and profiles -------------------------------------------------------------------------
