@@ -246,7 +246,15 @@ def ready(out: Path) -> None:
     """BadInput where the directory has what the lab has not written."""
     if out.is_dir() and any(out.iterdir()) and not (out / "lab.json").exists():
         raise BadInput(f"--out {out}: it has other files; name another directory")
-    out.mkdir(parents=True, exist_ok=True)
+    made(out)
+
+
+def made(out: Path) -> None:
+    """Before anything is played, so that nothing that was is lost; BadInput with the path."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {out}: {error.strerror}; name another directory") from error
 
 
 def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) -> None:
@@ -336,10 +344,12 @@ def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
         raise BadInput(f"--out {out}: it is there; name another directory")
     if (place := alone.inside()) is None:
         return alone.alone(sys.argv[1:])
+    if out is not None:
+        made(out)
     with alone.tied(), Progress(profile) as progress:
         played = collide.replay(client, place / "replay", progress.say)
         if out is not None and played.record.is_dir():
-            shutil.copytree(played.record, out)
+            shutil.copytree(played.record, out, dirs_exist_ok=True)
     report.replayed(played, as_json)
     return EXIT[played.seen.outcome]
 
@@ -367,6 +377,8 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
     """
     if (missing := client.missing()) is not None:
         raise BadInput(f"{client.name}: not here: {missing}")
+    if out is not None and not out.parent.is_dir():
+        raise BadInput(f"--out {out}: there is no directory {out.parent}")
     if (place := alone.inside()) is None:
         return alone.alone(sys.argv[1:])
     wanted = questions(client)
@@ -385,7 +397,11 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
     if out is None:
         click.echo(text, nl=False)
     else:
-        out.write_text(text, encoding="utf-8")
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:  # minutes went into it
+            click.echo(text, nl=False)
+            raise BadInput(f"--out {out}: {error.strerror}; it is printed instead") from error
         click.echo(f"written: {out}; now: holdover verify {out}", err=True)
     for each in found.unknown:
         click.echo(f"unknown: {each.key}: {each.why}", err=True)

@@ -18,6 +18,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Literal
 
+from holdover.model.profile import load
 from holdover.reference.lab.answers import SLACK, Answers, NoAnswer, seconds
 from holdover.reference.lab.faults import BLOCKED, FAULTS
 from holdover.reference.lab.measure import FOREVER
@@ -26,10 +27,10 @@ from holdover.reference.lab.questions import DELAYED_LESS, LONG, SHORT
 HEEDED = 5.0
 """Seconds in which a DHCPNAK is heeded: a client may lose the first (udhcpc) and heed the next."""
 
-PROBING = 7
+PROBING = load("reference").probe_time
 """RFC 5227 §1.1: PROBE_WAIT 1, two PROBE_MAX of 2, ANNOUNCE_WAIT 2; what is seen is random."""
 
-KERNEL_LATE = Fraction(5, 2)
+KERNEL_LATE = load("reference").kernel_late
 """The kernel's lifetimes ran out 0 to 2.1 s late wherever they were measured."""
 
 DATAGRAM = 0.3
@@ -82,7 +83,7 @@ def probe_time(answers: Answers) -> Found:
     if not lengths:
         return Found("probe_time", Fraction(0), "measured", "no ARP probe was seen")
     seen = f"{min(lengths):.1f} to {max(lengths):.1f} s, {len(lengths)} times"
-    value = Fraction(max(ceil(max(lengths)), PROBING))
+    value = max(Fraction(ceil(max(lengths))), PROBING)
     return Found("probe_time", value, "measured",
                  f"{seen}; it is random, and {PROBING} s at most (RFC 5227 §1.1)")  # fmt: skip
 

@@ -69,7 +69,7 @@ INFERENCES: tuple[tuple[Callable[[Answers], Found], str, object], ...] = (
     (inference.checks_xid, "checks_xid", False),
     (inference.heeds_nak, "heeds_nak", "NEVER"),
     (inference.probes, "probes", True),
-    (inference.probe_time, "probe_time", Fraction(inference.PROBING)),
+    (inference.probe_time, "probe_time", inference.PROBING),
 )
 """Who answers for a field, and the worst value of it.  Those of the floor and of lateness are no
 worst: but where they are unknown, `explained` has the last word."""

@@ -26,7 +26,6 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from holdover.model import measured
 from holdover.reference.lab.cell import Cell
 from holdover.reference.lab.clients import ClientProgram
 from holdover.reference.lab.faults import BLOCKED, FAULTS, Fault
@@ -77,7 +76,7 @@ FOREIGN = Fault(
 NAK_WITH_HOOK = replace(
     FAULTS["NAK unicast"], name="NAK with hook", hook_blocks=BLOCKED,
     sentence="a hook blocks for a minute; the server refuses to renew, by unicast",
-    surroundings=replace(measured.FAULTS["hook"], acknowledge_within=Fraction(BLOCKED)),
+    surroundings=FAULTS["hook"].surroundings,
 )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ from typing import Any
 import click
 
 from holdover.model import measured
+from holdover.reference.lab.clients import CLIENTS
+from holdover.reference.lab.inference import KERNEL_LATE
 from holdover.reference.lab.look import signed
 from holdover.reference.lab.topology import COMMANDS
 from holdover.reference.markdown import table
@@ -34,7 +36,7 @@ from holdover.reference.markdown import table
 PAGE = Path("docs/league.md")
 RUN = ("lab", "run", "--lease", "10", "--repeat", "3", "--watch", "30", "--jobs", "60")
 
-KERNEL, PROCESS = 2.5, 1.0
+KERNEL, PROCESS = float(KERNEL_LATE), 1.0
 """Seconds by which two measurements of the same may differ, by who removed the address."""
 
 KNOWN = {
@@ -99,8 +101,6 @@ def above(data: Any) -> list[Cell]:
 
 def compared(data: Any) -> Iterator[list[str]]:
     """Each measurement that was made by hand, and whether the lab agrees."""
-    from holdover.reference.lab.clients import CLIENTS
-
     names = {client.profile: client.name for client in CLIENTS.values()}
     for row in measured.data()[1]:
         seen = [

@@ -29,11 +29,13 @@ from typing import Any
 
 import click
 
+from holdover.reference.cli import EXIT, INTERRUPTED
 from holdover.reference.lab.cell import Cell, Outcome, play_all
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.faults import FAULTS
 from holdover.reference.lab.measure import Measurement, Unknown
 from holdover.reference.lab.servers import SERVERS
+from holdover.reference.lab.verdict import OBEYED, is_refusal
 from holdover.reference.markdown import table
 from holdover.reference.progress import Progress
 
@@ -47,27 +49,19 @@ QUICK = (10,)
 AT_ONCE = 30
 """Cells that two cores bear: most of the time they wait."""
 
-OBEYED = 1.0
-"""Seconds in which a host that heeds a DHCPNAK has removed the address."""
-
 PAGE = Path("docs/never-late.md")
 
-LATE, UNKNOWN, INTERRUPTED = 1, 3, 130
+LATE, UNKNOWN = EXIT["violated"], EXIT["unknown"]
 
 
 # What a cell says --------------------------------------------------------------------------------
-
-
-def is_refused(outcome: Outcome) -> bool:
-    """Whether it is about a DHCPNAK."""
-    return outcome.cell.fault.name.startswith("NAK")
 
 
 def unknown(outcome: Outcome) -> str | None:
     """Why nothing is known of it."""
     if isinstance(outcome.result, Unknown):
         return outcome.result.reason
-    if is_refused(outcome) and outcome.result.after_nak is None:
+    if is_refusal(outcome.cell.fault) and outcome.result.after_nak is None:
         return "no DHCPNAK came while the address was held"
     return None
 
@@ -76,7 +70,7 @@ def late(outcome: Outcome) -> bool:
     """Whether the address was there after the lease, or too long after a DHCPNAK."""
     if not isinstance(outcome.result, Measurement):
         return False
-    after_nak = outcome.result.after_nak if is_refused(outcome) else None
+    after_nak = outcome.result.after_nak if is_refusal(outcome.cell.fault) else None
     return outcome.result.holdover > 0 or (after_nak or 0) > OBEYED
 
 
@@ -125,7 +119,7 @@ def figures(outcomes: Sequence[Outcome], figure: Figure) -> str:
 def tables(outcomes: Sequence[Outcome]) -> str:
     """All figures, and what is late or unknown."""
     parts = [figures(outcomes, lambda measured: measured.holdover)]
-    if refused := [outcome for outcome in outcomes if is_refused(outcome)]:
+    if refused := [outcome for outcome in outcomes if is_refusal(outcome.cell.fault)]:
         parts += ["Seconds from the DHCPNAK until the address was gone:\n",
                   figures(refused, lambda measured: measured.after_nak or 0)]  # fmt: skip
     for title, odd in (

@@ -27,6 +27,7 @@ from holdover.reference.events import SECOND, Instant
 from holdover.reference.lab.clients import CLIENTS, ClientProgram, processes, templated
 from holdover.reference.lab.process import Process, Unheard, eventually
 from holdover.reference.lab.topology import Host, Links
+from holdover.reference.lab.verdict import OBEYED
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.journal import read
 from holdover.reference.linux.server_storage import LeaseFile
@@ -39,7 +40,7 @@ SERVER, FIRST = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 QUICK, SLOW = 12, 20
 """Seconds of a lease; dhcpcd and udhcpc stretch shorter ones than the second."""
 
-KERNEL_LATE, MARGIN = 2.5, 5 * SECOND // 2
+KERNEL_LATE, MARGIN = float(load("reference").kernel_late), 5 * SECOND // 2
 """Seconds that a kernel is late at most; by how much our client ends before its lease does."""
 
 START = 60
@@ -207,7 +208,7 @@ def tenancies(links: Links, place: Path, names: Sequence[str], lease: int) -> di
     for name in clients.keys() - RELEASED_BY:
         with suppress(Unheard):
             bad.says(f'"DHCPNAK".*{tenants[name].hardware}', START)
-    time.sleep(2)
+    time.sleep(2 * OBEYED)  # whoever heeds a DHCPNAK has let go by then
     for each in tenants.values():
         each.granted = about(good, "DHCPACK", each.hardware)
         each.refused = about(bad, "DHCPNAK", each.hardware)

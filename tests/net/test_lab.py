@@ -25,7 +25,8 @@ from holdover.reference.lab.process import eventually
 from holdover.reference.lab.scene import LEASED, Scene
 from holdover.reference.lab.servers import SERVERS
 from holdover.reference.lab.topology import COMMANDS
-from tests.net.never_late import LATE, OBEYED, QUICK, UNKNOWN, USUAL, cells, late, status, tables
+from holdover.reference.lab.verdict import OBEYED
+from tests.net.never_late import LATE, QUICK, UNKNOWN, USUAL, cells, late, status, tables
 
 LEASE = QUICK[0]
 PATIENCE = 200

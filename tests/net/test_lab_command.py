@@ -272,6 +272,22 @@ def test_bad_input_is_named_before_anything_is_played(words: tuple[str, ...], re
     assert reason in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--client", "reference", "--out", "/proc/nowhere"),
+        ("learn", "--client", "reference", "--out", "/nowhere/my.toml"),
+        ("replay", "wfwg311", "--out", "/proc/nowhere"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named_before_anything_is_played(
+    privileged: None, words: tuple[str, ...]
+) -> None:
+    done = subprocess.run(command(*words), capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert f"error: --out {words[-1]}: " in done.stderr
+
+
 def test_options_in_front_of_a_command_are_not_lost() -> None:
     done = subprocess.run(
         command("--lease", "10", "list"), capture_output=True, text=True, check=False
