@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ import pytest
 import holdover.reference.cli
 from holdover.reference.events import SECOND
 from holdover.reference.lab.process import eventually
-from holdover.reference.lab.topology import COMMANDS
+from holdover.reference.lab.topology import COMMANDS, Host
 from holdover.reference.linux import later
 from holdover.reference.linux.lines import WAITING, Lines
+from tests.net.scenes import played
 
 LEASED = IPv4Address("10.77.0.50")
 LEASE = 10
@@ -210,16 +212,12 @@ def scenes(
     """All scenes, from when they are first wanted."""
     if shutil.which("setpriv") is None:
         pytest.skip("needs the program setpriv")
-    with ThreadPoolExecutor(len(SCENES)) as pool:
-        try:
-            yield {
-                name: pool.submit(
-                    play, links(srv="10.77.0.1/24", cli=None), tmp_path_factory.mktemp(name)
-                )
-                for name, play in SCENES.items()
-            }
-        finally:
-            links.end()
+
+    def place(name: str) -> tuple[dict[str, Host], Path]:
+        return links(srv="10.77.0.1/24", cli=None), tmp_path_factory.mktemp(name)
+
+    with played(links, {name: partial(SCENES[name], *place(name)) for name in SCENES}) as all_:
+        yield all_
 
 
 def test_renewal_and_release_go_on_where_nobody_reads(scenes: Any) -> None:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from hypothesis import strategies as st
 from holdover.model.profile import BadInput
 from holdover.reference.events import SECOND, Lease, Notice
 from holdover.reference.lab.process import eventually
-from holdover.reference.lab.topology import COMMANDS
+from holdover.reference.lab.topology import COMMANDS, Host
 from holdover.reference.linux.dns import File, Resolvconf, Resolver, lines, resolver
 from holdover.reference.options import DOMAIN_NAME, NAME_SERVERS, Options
+from tests.net.scenes import played
 from tests.reference.clients import OTHER, SERVER, A
 from tests.reference.test_wire import options as any_options
 
@@ -441,16 +443,12 @@ def scenes(
     links: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[dict[str, Any]]]]:
     """All scenes, from when they are first wanted."""
-    with ThreadPoolExecutor(len(SCENES)) as pool:
-        try:
-            yield {
-                name: pool.submit(
-                    play, links(srv="10.77.0.1/24", cli=None), tmp_path_factory.mktemp(name)
-                )
-                for name, play in SCENES.items()
-            }
-        finally:
-            links.end()
+
+    def place(name: str) -> tuple[dict[str, Host], Path]:
+        return links(srv="10.77.0.1/24", cli=None), tmp_path_factory.mktemp(name)
+
+    with played(links, {name: partial(SCENES[name], *place(name)) for name in SCENES}) as all_:
+        yield all_
 
 
 def test_the_file_of_the_machine_is_written_and_comes_back_when_the_lease_lapses(

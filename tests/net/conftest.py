@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +45,9 @@ def machine() -> tuple[str, ...]:
     texts = [file.read_text() if file.exists() else "" for file in files]
     addresses = re.sub(r"(valid|preferred)_lft \w+", "", run("ip", "-o", "address"))
     return (*texts, *os.uname(), addresses, run("ip", "route"))
+
+
+@pytest.fixture
+def seen(scenes: dict[str, Future[dict[str, Any]]], request: pytest.FixtureRequest) -> Any:
+    """What the scene named by the test's marker has seen; `scenes` is the module's."""
+    return scenes[request.param].result(300)

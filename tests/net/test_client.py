@@ -10,8 +10,8 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +31,7 @@ from holdover.reference.linux.parameters import parameters, prefix_length
 from holdover.reference.messages import BootReply, BootRequest, reply_to_wire
 from holdover.reference.values import NO_ADDRESS, MessageType, Route
 from holdover.reference.wire import encode
+from tests.net.scenes import played, scene
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Configure, Effect, Event, Gone, Lease, Received, Send, Timer,
@@ -222,21 +223,8 @@ def scenes(links: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         name: Stage(**links(srv=f"{SERVER}/24", cli=None, other=None), state=states / name)
         for name in SCENES
     }
-    with ThreadPoolExecutor(len(SCENES)) as pool:
-        try:
-            yield {name: pool.submit(SCENES[name], stage) for name, stage in stages.items()}
-        finally:
-            links.end()  # a scene that is still played fails at once
-
-
-@pytest.fixture
-def seen(scenes: dict[str, Future[dict[str, Any]]], request: pytest.FixtureRequest) -> Any:
-    """What the scene named by the test's marker has seen."""
-    return scenes[request.param].result(120)
-
-
-def scene(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("seen", [name], indirect=True)
+    with played(links, {name: partial(SCENES[name], stages[name]) for name in SCENES}) as all_:
+        yield all_
 
 
 # A lease -----------------------------------------------------------------------------------------

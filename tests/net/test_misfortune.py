@@ -11,8 +11,8 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from holdover.reference.linux.server import alike
 from holdover.reference.messages import BootRequest, request_to_wire
 from holdover.reference.values import NO_ADDRESS, MessageType
 from holdover.reference.wire import encode
+from tests.net.scenes import played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 LONG = 60
@@ -545,21 +546,8 @@ def scenes(links: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         )
         for name in SCENES
     }
-    with ThreadPoolExecutor(len(SCENES)) as pool:
-        try:
-            yield {name: pool.submit(SCENES[name], stage) for name, stage in stages.items()}
-        finally:
-            links.end()  # a scene that is still played fails at once
-
-
-@pytest.fixture
-def seen(scenes: dict[str, Future[dict[str, Any]]], request: pytest.FixtureRequest) -> Any:
-    """What the scene named by the test's marker has seen."""
-    return scenes[request.param].result(300)
-
-
-def scene(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("seen", [name], indirect=True)
+    with played(links, {name: partial(SCENES[name], stages[name]) for name in SCENES}) as all_:
+        yield all_
 
 
 # The machine -------------------------------------------------------------------------------------
