@@ -26,6 +26,7 @@ from holdover.reference.lab.measure import Measurement, measure
 from holdover.reference.lab.process import eventually
 from holdover.reference.lab.scene import LEASED
 from holdover.reference.lab.topology import COMMANDS
+from holdover.reference.linux.clock import now
 from tests.net.conftest import machine
 
 PATIENCE = 200
@@ -88,16 +89,18 @@ def ran(out: Path, *words: object) -> Ran:
 def interrupted(number: int) -> tuple[int, str, set[str]]:
     """A run that is sent a signal when it plays: its status, its words, and what it leaves."""
     before = leftovers()
-    words = ("--client", "reference", "--server", "holdover", "--fault", "frozen")
+    words = ("--client", "reference", "--server", "holdover", "--fault", "frozen", "--lease", "120")
     with started("run", *words) as process:
         try:
             eventually(lambda: len(descendants(process.pid)) > PLAYS, 60, "it plays")
             places, processes = leftovers() - before, descendants(process.pid)
+            sent = now()
             process.send_signal(number)
             _, errors = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
-    eventually(lambda: not any(map(alive, processes)), 40, "programs of the lab have ended")
+    eventually(lambda: not any(map(alive, processes)), 60, "programs of the lab have ended")
+    assert now() - sent < alone.PATIENCE * SECOND, "not when it was told to"
     return process.returncode, errors, places & leftovers()
 
 
