@@ -23,6 +23,7 @@ from holdover.model.client import fastest, honoured, in_time, slowest
 from holdover.model.expr import Expr
 from holdover.model.manifest import configurations
 from holdover.model.named import NAMES
+from holdover.model.profile import load
 from holdover.model.properties import Property
 from holdover.model.prose import Name, Prose, text
 from holdover.model.story import chart, events, sentences
@@ -31,10 +32,10 @@ from holdover.model.words import a, full, grace, h, lease, m
 from holdover.proofs import agreement, invariants, matrix, mutants, refutation, regression, safety
 from holdover.proofs import grace as t3
 from holdover.proofs.invariants import LEASED, PROBED
+from holdover.proofs.judge import judge
 from holdover.proofs.obligations import Case, guards, obligations
 from holdover.proofs.result import Check
 from holdover.reference.markdown import block, code, codes, table
-from holdover.reference.summary import chart_wfwg311, measured_summary
 
 T = TypeVar("T")
 
@@ -242,6 +243,12 @@ def _afresh(make: Callable[[], T]) -> T:
         return pool.submit(make).result()
 
 
+def chart_wfwg311() -> str:
+    """The shortest collision of wfwg311 as a sequence chart."""
+    found = judge(load("wfwg311"))
+    return block(chart(found.run, found.unit))
+
+
 def unknown_cells() -> str:
     """What was searched for each cell that neither a proof nor a search decides."""
     rows = [(c.fault, c.safeguard, c.reason) for c in cells() if c.outcome == "unknown"]
@@ -251,7 +258,6 @@ def unknown_cells() -> str:
 Generators = Mapping[str, Callable[[], str]]
 
 LIGHT: Generators = {
-    "measured-summary": measured_summary,
     "configurations": pinned,
     "invariant-terms": invariant_terms,
     "invariant-leased": lambda: conjuncts(LEASED),

@@ -1,7 +1,8 @@
 """`python -m tests.net.league`: the league table of real clients, docs/league.md.
 
 It runs `holdover lab` with every client that is here, against our server and Kea, three times, with
-leases of ten seconds, and makes a page of what the lab writes (lab.json).  Beside it stand the
+leases of ten seconds.  What the page needs of what the lab writes (lab.json) is kept beside it, in
+docs/league.json, and a summary of it stands in the README.  Beside it stand the
 measurements of model/measured.toml that are of the same profile, fault and lease: these were made
 by hand and mostly once.  They agree if the two ranges are no further apart than kernels (2.5 s) or
 a process's timers in whole seconds (1 s) account for.
@@ -34,7 +35,12 @@ from holdover.reference.lab.topology import COMMANDS
 from holdover.reference.markdown import table
 
 PAGE = Path("docs/league.md")
+RAW = PAGE.with_suffix(".json")
+README = Path("README.md")
 RUN = ("lab", "run", "--lease", "10", "--repeat", "3", "--watch", "30", "--jobs", "60")
+
+LONG = 5.0
+"""Seconds of holdover that the README's summary has in bold."""
 
 KERNEL, PROCESS = float(KERNEL_LATE), 1.0
 """Seconds by which two measurements of the same may differ, by who removed the address."""
@@ -45,6 +51,19 @@ KNOWN = {
 """Cells that no profile describes: after a DHCPNAK connman holds its address for 28 s."""
 
 Cell = dict[str, Any]
+
+KEPT = ("client", "server", "fault", "lease", "repeat", "says", "reason", "predicted", "holdover",
+        "removed by", "after NAK", "duplicate")  # fmt: skip
+"""What the pages need of a cell of lab.json."""
+
+SUMMARY = {
+    "server killed": "server gone", "frozen": "process frozen", "kill -9": "process killed",
+    "hook": "hook blocks 60 s", "NAK": "after DHCPNAK",
+}  # fmt: skip
+"""The README's columns."""
+
+REGION = re.compile(r"(?<=<!-- measured: league -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
+"""The README's summary."""
 
 
 def cells_of(data: Any, **wanted: str) -> list[Cell]:
@@ -92,6 +111,42 @@ def leagues(data: Any) -> Iterator[str]:
             for client in clients
         ]  # fmt: skip
         yield f"## Server: {server}\n\n{table(['client', *faults], rows)}"
+
+
+def summary(data: Any) -> str:
+    """The README's table: a line a client, of all servers and repeats."""
+    versions = dict(each.rsplit(" ", 1) for each in data["conditions"]["versions"].split(", "))
+    rows = []
+    for client in dict.fromkeys(cell["client"] for cell in data["cells"]):
+        cells = [cells_of(data, client=client, fault=fault) for fault in SUMMARY]
+        rows.append([f"{CLIENTS[client].title} ({versions[client]})", *map(brief, cells)])
+    repeats = max(cell["repeat"] for cell in data["cells"])
+    servers = len({cell["server"] for cell in data["cells"]})
+    return f"""{table(["client", *SUMMARY.values()], rows)}
+Seconds that the address stayed after the server's lease end, or after a DHCPNAK; negative: early.
+Leases of ten seconds; least to greatest of {repeats * servers} runs, {repeats} with each of
+{servers} servers; in brackets the worst that [the model](docs/profiles.md) allows. *Forever*: to
+the end of the watch.
+Bold: more than {LONG:g} s. All cells: [the league table](docs/league.md). Written by
+`python -m tests.net.league --write` on {data["conditions"]["date"]}."""
+
+
+def brief(cells: Sequence[Cell]) -> str:
+    """A cell of the README: least to greatest, and the worst that is predicted."""
+    known = [cell for cell in cells if "holdover" in cell]
+    if not known:
+        return "unknown" if cells else ""
+    if cells[0]["fault"] == "NAK":
+        values = [number(cell["after NAK"]) for cell in known if cell["after NAK"] is not None]
+        worst = ""
+    else:
+        values = [number(cell["holdover"]) for cell in known]
+        most = max(number(cell["predicted"]) for cell in known)
+        worst = " (no bound)" if most == math.inf else f" (≤ {signed(most)})"
+    if not values:
+        return "none came"
+    text = " to ".join(dict.fromkeys(map(signed, (min(values), max(values)))))
+    return f"**{text}**{worst}" if max(values) > LONG else f"{text}{worst}"
 
 
 def above(data: Any) -> list[Cell]:
@@ -176,6 +231,14 @@ its own attempt to get another ends, 28 s later, whatever was left of the lease.
 {"".join(f"| {key} | {value} |{chr(10)}" for key, value in conditions)}"""
 
 
+def kept(data: Any) -> str:
+    """docs/league.json: conditions, and a line a cell."""
+    cells = [{key: cell[key] for key in KEPT if key in cell} for cell in data["cells"]]
+    lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
+    conditions = json.dumps(data["conditions"], ensure_ascii=False)
+    return f'{{"conditions": {conditions},\n"cells": [\n{lines}\n]}}\n'
+
+
 def made(place: Path) -> Any:
     """Run the lab, and what it has written."""
     words = [sys.executable, "-c", COMMANDS, *RUN, "--out", str(place)]
@@ -184,22 +247,25 @@ def made(place: Path) -> Any:
 
 
 @click.command()
-@click.option("--from", "place", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="What an earlier run has written; nothing is played.")  # fmt: skip
-@click.option("--write", is_flag=True, help=f"Write {PAGE}.")
-def main(place: Path | None, write: bool) -> None:
+@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help=f"A lab.json of an earlier run, or {RAW}; nothing is played.")  # fmt: skip
+@click.option("--write", is_flag=True, help=f"Write {PAGE}, {RAW}, and the summary in {README}.")
+def main(source: Path | None, write: bool) -> None:
     """Measure every client that is here, and print the league table; some ten minutes.
 
     Example: python -m tests.net.league --write
     """
-    if place is not None:
-        data = json.loads((place / "lab.json").read_text(encoding="utf-8"))
+    if source is not None:
+        data = json.loads(source.read_text(encoding="utf-8"))
     else:
         with tempfile.TemporaryDirectory(prefix="league-") as folder:
             data = made(Path(folder) / "lab")
     text = page(data)
     if write:
         PAGE.write_text(text, encoding="utf-8")
+        RAW.write_text(kept(data), encoding="utf-8")
+        readme = README.read_text(encoding="utf-8")
+        README.write_text(REGION.sub(lambda _: summary(data), readme), encoding="utf-8")
     click.echo(text)
     sys.exit(any((cell["client"], cell["fault"]) not in KNOWN for cell in above(data)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,27 @@ def test_the_page_counts_what_is_wrong_and_unknown() -> None:
     assert "| udhcpc | server killed | +17.2 |" in text
 
 
-def test_the_page_is_that_of_the_command() -> None:
-    """Not its figures; but its run, and what it is compared with."""
-    text = (Path(__file__).parents[2] / league.PAGE).read_text(encoding="utf-8")
-    assert f"holdover {' '.join(league.RUN)}" in text
+ROOT = Path(__file__).parents[2]
+
+
+def test_page_and_readme_are_of_the_figures_that_are_kept() -> None:
+    raw = (ROOT / league.RAW).read_text(encoding="utf-8")
+    data = json.loads(raw)
+    text = (ROOT / league.PAGE).read_text(encoding="utf-8")
+    assert text == league.page(data)
     assert "| NO" not in text, "the lab and a measurement by hand do not agree: say why"
+    found = league.REGION.findall((ROOT / league.README).read_text(encoding="utf-8"))
+    assert found == [league.summary(data)]
+    assert raw == league.kept(data)
+
+
+def test_the_readme_has_the_extremes_and_the_worst_that_is_predicted() -> None:
+    known = {"predicted": 18.6}
+    assert league.brief([cell(3.25, **known), cell(4.5, **known)]) == "+3.25 to +4.50 (≤ +18.60)"
+    assert league.brief([cell(17.25, **known)]) == "**+17.25** (≤ +18.60)"
+    assert league.brief([cell("forever", predicted="unbounded")]) == "**forever** (no bound)"
+    refused = {"fault": "NAK", "predicted": 1.1}
+    assert league.brief([cell(-5, **refused, **{"after NAK": 0.25})]) == "+0.25"
+    assert league.brief([cell(-5, **refused)]) == "none came"
+    lost = {key: value for key, value in cell(0).items() if key != "holdover"}
+    assert (league.brief([lost]), league.brief([])) == ("unknown", "")
