@@ -322,7 +322,10 @@ def test_when_it_is_full_that_is_said_once_and_lines_are_counted(tmp_path: Path,
     os.close(pipe)
     writer.close()
     _, *lines = read(copy)
-    assert [line.kind for line in lines] == ["Received"] * (written - 1) + ["Lost"] + ["Timer"] * 2
-    assert lines[-3].value == Lost(5)
+    # `Lost` is short, and may fit where the line after it does not: then there are several.
+    lost = [line.value for line in lines[written - 1 : -2]]
+    kinds = ["Received"] * (written - 1) + ["Lost"] * len(lost) + ["Timer"] * 2
+    assert [line.kind for line in lines] == kinds
+    assert sum(value.lines for value in lost if isinstance(value, Lost)) == 5
     (note,) = notes
     assert note.startswith(f"{fifo}: ")
