@@ -39,7 +39,7 @@ RAW = PAGE.with_suffix(".json")
 README = Path("README.md")
 RUN = ("lab", "run", "--lease", "10", "--repeat", "3", "--watch", "30", "--jobs", "60")
 
-LONG = 5.0
+LONG = 1.0
 """Seconds of holdover that the README's summary has in bold."""
 
 KERNEL, PROCESS = float(KERNEL_LATE), 1.0
@@ -123,12 +123,12 @@ def summary(data: Any) -> str:
     repeats = max(cell["repeat"] for cell in data["cells"])
     servers = len({cell["server"] for cell in data["cells"]})
     return f"""{table(["client", *SUMMARY.values()], rows)}
-Seconds that the address stayed after the server's lease end, or after a DHCPNAK; negative: early.
-Leases of ten seconds; least to greatest of {repeats * servers} runs, {repeats} with each of
-{servers} servers; in brackets the worst that [the model](docs/profiles.md) allows. *Forever*: to
-the end of the watch.
-Bold: more than {LONG:g} s. All cells: [the league table](docs/league.md). Written by
-`python -m tests.net.league --write` on {data["conditions"]["date"]}."""
+Seconds that the address stayed after the server's lease end, or after a broadcast DHCPNAK;
+negative: early. Least to greatest of {repeats * servers} runs with leases of ten seconds,
+{repeats} with each of {servers} servers; in brackets the worst that [the model](docs/profiles.md)
+allows. *Forever*: to the end of the watch. Bold: more than a second. Empty: no hook was played.
+All cells: [the league table](docs/league.md). Written by `python -m tests.net.league --write` on
+{data["conditions"]["date"]}."""
 
 
 def brief(cells: Sequence[Cell]) -> str:
@@ -235,7 +235,8 @@ def kept(data: Any) -> str:
     """docs/league.json: conditions, and a line a cell."""
     cells = [{key: cell[key] for key in KEPT if key in cell} for cell in data["cells"]]
     lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
-    conditions = json.dumps(data["conditions"], ensure_ascii=False)
+    known = {key: value for key, value in data["conditions"].items() if key != "command"}
+    conditions = json.dumps(known, ensure_ascii=False)
     return f'{{"conditions": {conditions},\n"cells": [\n{lines}\n]}}\n'
 
 

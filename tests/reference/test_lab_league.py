@@ -86,7 +86,7 @@ def test_page_and_readme_are_of_the_figures_that_are_kept() -> None:
 
 def test_the_readme_has_the_extremes_and_the_worst_that_is_predicted() -> None:
     known = {"predicted": 18.6}
-    assert league.brief([cell(3.25, **known), cell(4.5, **known)]) == "+3.25 to +4.50 (≤ +18.60)"
+    assert league.brief([cell(0.25, **known), cell(0.5, **known)]) == "+0.25 to +0.50 (≤ +18.60)"
     assert league.brief([cell(17.25, **known)]) == "**+17.25** (≤ +18.60)"
     assert league.brief([cell("forever", predicted="unbounded")]) == "**forever** (no bound)"
     refused = {"fault": "NAK", "predicted": 1.1}
