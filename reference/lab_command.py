@@ -97,7 +97,7 @@ def cell_options(command: Command) -> Command:
     options = (
         click.option("--client", "clients", type=Client(), multiple=True,
                      help="One of `holdover lab list`, or a command line: 'udhcpc -f -i {iface}'.  "
-                     "May be repeated, as --server and --fault.  [default: all that are here]"),
+                     "May be repeated, as --server and --fault.  [default: the usual, if here]"),
         click.option("--server", "servers", multiple=True, metavar="NAME",
                      callback=named("server", SERVERS),
                      help="[default: holdover, and kea if it is here]"),
@@ -128,9 +128,9 @@ def cell_options(command: Command) -> Command:
 def lab(context: click.Context, /, out: Path | None, **given: Any) -> int | None:
     """Measure how long clients keep an address after their lease.
 
-    Without a command: every client that is here, the usual faults.  Each cell is a link of its own
-    in network namespaces: a client gets a lease, a fault acts, and the kernel says when the address
-    went.  Nothing of this machine is touched.  Root, or user namespaces.
+    Without a command: every usual client that is here, the usual faults.  Each cell is a link of
+    its own in network namespaces: a client gets a lease, a fault acts, and the kernel says when the
+    address went.  Nothing of this machine is touched.  Root, or user namespaces.
 
     Exit status: 0 each cell holds, 1 some client was late, 2 bad input, 3 some cell is unknown.
     """
@@ -196,7 +196,7 @@ def cells(
     lease: int | None, repeat: int, watch: int,
 ) -> list[Cell]:  # fmt: skip
     """What is to be played.  What was not asked for and is impossible is left out."""
-    chosen = clients or [each for each in CLIENTS.values() if each.missing() is None]
+    chosen = clients or [each for each in CLIENTS.values() if each.usual and each.missing() is None]
     beside = servers or [SERVERS[name] for name in BESIDE if SERVERS[name].missing() is None]
     rival = next(CLIENTS[name] for name in RIVALS if CLIENTS[name].missing() is None)
     return [
@@ -302,7 +302,7 @@ def listed(*, as_json: bool) -> None:
         "clients": [
             {"name": each.name, "title": each.title, "version": version(each),
              "missing": each.missing(), "package": each.package, "profile": each.profile,
-             "lease": each.lease}
+             "lease": each.lease, "usual": each.usual}
             for each in CLIENTS.values()
         ],
         "servers": [

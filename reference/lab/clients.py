@@ -115,7 +115,8 @@ class ClientProgram:
     `needs`: programs, or files, that must be there; `package` has them: Debian's or PyPI's, "" for
     our own.  `lease`: seconds, short, and such that it does what it does with longer ones.
     `profile`: the built-in one that describes it.  `asked`: what it is asked for its version.
-    `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.
+    `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.  `usual`: it is
+    played where no client is named.
     """
 
     name: str
@@ -129,6 +130,7 @@ class ClientProgram:
     setup: str = ""
     script: str = ""
     hook: Hook | None = None
+    usual: bool = True
 
     def missing(self) -> str | None:
         """The programs and files that are not here."""
@@ -347,6 +349,7 @@ PROGRAMS = (
         profile="pyroute2", setup="cd {place}", command=f"{PYROUTE2} {{iface}}",
         asked=(sys.executable, "-c", "import pyroute2; print(pyroute2.__version__)"),
         hook=Hook("--hook hook.blocks", file="hook.py", text=PYTHON_HOOK),
+        usual=False,  # it is here because this project is, and tells nothing of the machine
     ),
 )  # fmt: skip
 

@@ -110,12 +110,16 @@ def slug(each: Verdict) -> str:
 def programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """What `holdover lab list` has."""
     out = show.Output()
-    for what, heads in (("clients", ("client", "profile", "lease")), ("servers", ("server",))):
+    of_clients = ("client", "usual", "profile", "lease")
+    for what, heads in (("clients", of_clients), ("servers", ("server",))):
         grid = show.grid(*heads, "version", "what it is")
         for each in found[what]:
             here = each["version"] if each["missing"] is None else Text("not here", style="yellow")
             get = "" if each["missing"] is None else f"; package {each['package']}"
-            more = [str(each["profile"]), f"{each['lease']} s"] if what == "clients" else []
+            more = []
+            if what == "clients":
+                usual = "yes" if each["usual"] else ""
+                more = [usual, str(each["profile"]), f"{each['lease']} s"]
             grid.add_row(each["name"], *more, here, f"{each['title']}{get}")
         out.print(grid)
         out.say()

@@ -38,6 +38,7 @@ PAGE = Path("docs/league.md")
 RAW = PAGE.with_suffix(".json")
 README = Path("README.md")
 RUN = ("lab", "run", "--lease", "10", "--repeat", "3", "--watch", "30", "--jobs", "60")
+"""And each client that is here, by its name."""
 
 LONG = 1.0
 """Seconds of holdover that the README's summary has in bold."""
@@ -204,7 +205,8 @@ Written by
 python -m tests.net.league --write
 ```
 
-which runs `holdover {" ".join(RUN)}`.  [What the faults do](lab.md).
+which runs `holdover {" ".join(RUN)}`
+with each client that is on the machine, by its name.  [What the faults do](lab.md).
 
 {"".join(f"{each}{chr(10)}" for each in leagues(data))}
 ## Beside the measurements by hand
@@ -242,7 +244,8 @@ def kept(data: Any) -> str:
 
 def made(place: Path) -> Any:
     """Run the lab, and what it has written."""
-    words = [sys.executable, "-c", COMMANDS, *RUN, "--out", str(place)]
+    names = [f"--client={each.name}" for each in CLIENTS.values() if each.missing() is None]
+    words = [sys.executable, "-c", COMMANDS, *RUN, *names, "--out", str(place)]
     subprocess.run(words, check=False, stdout=subprocess.DEVNULL)
     return json.loads((place / "lab.json").read_text(encoding="utf-8"))
 

@@ -22,10 +22,13 @@ from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.datagram import decode_frame
 from holdover.reference.events import SECOND
 from holdover.reference.lab import alone, record
+from holdover.reference.lab.clients import CLIENTS, ClientProgram
 from holdover.reference.lab.measure import Measurement, measure
 from holdover.reference.lab.process import eventually
 from holdover.reference.lab.scene import LEASED
+from holdover.reference.lab.servers import ServerProgram
 from holdover.reference.lab.topology import COMMANDS
+from holdover.reference.lab_command import USUAL, cells
 from holdover.reference.linux.clock import now
 from tests.net.conftest import machine
 
@@ -320,8 +323,21 @@ def test_list_tells_what_is_here_and_how_to_get_the_rest() -> None:
     for each in found["clients"] + found["servers"]:
         assert bool(each["version"]) == (each["missing"] is None), each
         assert each["package"] or each["missing"] is None
+        assert each.get("usual", True) == (each["name"] != "pyroute2")
     shown = subprocess.run(command("list"), capture_output=True, text=True, check=True).stdout
     assert "systemd-networkd with KeepConfiguration=dhcp" in shown
+
+
+def test_with_nothing_but_the_project_the_reference_client_meets_our_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for kind in (ClientProgram, ServerProgram):
+        monkeypatch.setattr(kind, "missing", lambda self: ", ".join(self.needs) or None)
+    played = cells((), (), (), None, 1, 15)
+    assert {(each.client.name, each.server.name) for each in played} == {("reference", "holdover")}
+    assert {each.fault.name for each in played} == set(USUAL)
+    (chosen,) = {each.client.name for each in cells((CLIENTS["pyroute2"],), (), (), None, 1, 15)}
+    assert chosen == "pyroute2"
 
 
 # The end -----------------------------------------------------------------------------------------
