@@ -261,9 +261,8 @@ def _here(distributed: Any, workers: int, threads: int = 1) -> Iterator[Any]:
         settings[f"distributed.{what}.http.routes"] = []  # it serves no pages
     with (
         # Removes the directory at the end of the pipe: however this process comes to its own end.
-        # A worker that is still coming to its end may put something into it meanwhile.
-        subprocess.Popen(["sh", "-c", 'cat; rm -rf -- "$0" || { sleep 2; rm -rf -- "$0"; }',
-                          scratch], stdin=subprocess.PIPE, start_new_session=True),
+        subprocess.Popen(["sh", "-c", 'cat; rm -rf -- "$0"', scratch], stdin=subprocess.PIPE,
+                         start_new_session=True),
         importlib.import_module("dask").config.set(settings),
         distributed.LocalCluster(
             n_workers=workers, threads_per_worker=threads, host="127.0.0.1", memory_limit=0,

@@ -29,6 +29,7 @@ import click
 
 from holdover.model import measured
 from holdover.reference.lab.clients import CLIENTS
+from holdover.reference.lab.faults import BLOCKED
 from holdover.reference.lab.inference import KERNEL_LATE
 from holdover.reference.lab.look import signed
 from holdover.reference.lab.topology import COMMANDS
@@ -41,7 +42,7 @@ RUN = ("lab", "run", "--lease", "10", "--repeat", "3", "--watch", "30", "--jobs"
 """And each client that is here, by its name."""
 
 LONG = 1.0
-"""Seconds of holdover that the README's summary has in bold."""
+"""Seconds of holdover that the README's summary has in bold: for the eye, no verdict."""
 
 KERNEL, PROCESS = float(KERNEL_LATE), 1.0
 """Seconds by which two measurements of the same may differ, by who removed the address."""
@@ -59,7 +60,7 @@ KEPT = ("client", "server", "fault", "lease", "repeat", "says", "reason", "predi
 
 SUMMARY = {
     "server killed": "server gone", "frozen": "process frozen", "kill -9": "process killed",
-    "hook": "hook blocks 60 s", "NAK": "after DHCPNAK",
+    "hook": f"hook blocks {BLOCKED:g} s", "NAK": "after DHCPNAK",
 }  # fmt: skip
 """The README's columns."""
 
@@ -123,11 +124,12 @@ def summary(data: Any) -> str:
         rows.append([f"{CLIENTS[client].title} ({versions[client]})", *map(brief, cells)])
     repeats = max(cell["repeat"] for cell in data["cells"])
     servers = len({cell["server"] for cell in data["cells"]})
+    lease = "/".join(sorted({str(cell["lease"]) for cell in data["cells"]}))
     return f"""{table(["client", *SUMMARY.values()], rows)}
 Seconds that the address stayed after the server's lease end, or after a broadcast DHCPNAK;
-negative: early. Least to greatest of {repeats * servers} runs with leases of ten seconds,
-{repeats} with each of {servers} servers; in brackets the worst that [the model](docs/profiles.md)
-allows. *Forever*: to the end of the watch. Bold: more than a second. Empty: no hook was played.
+negative: early. Least to greatest of {repeats * servers} runs with leases of {lease} s, {repeats}
+with each of {servers} servers, or of n; in brackets the worst that [the model](docs/profiles.md)
+allows. *Forever*: to the end of the watch. Bold: more than {LONG:g} s. Empty: no hook was played.
 All cells: [the league table](docs/league.md). Written by `python -m tests.net.league --write` on
 {data["conditions"]["date"]}."""
 
@@ -147,7 +149,8 @@ def brief(cells: Sequence[Cell]) -> str:
     if not values:
         return "none came"
     text = " to ".join(dict.fromkeys(map(signed, (min(values), max(values)))))
-    return f"**{text}**{worst}" if max(values) > LONG else f"{text}{worst}"
+    count = "" if len(values) == len(cells) else f", n = {len(values)}"
+    return f"{f'**{text}**' if max(values) > LONG else text}{worst}{count}"
 
 
 def above(data: Any) -> list[Cell]:

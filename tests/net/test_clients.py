@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from holdover.model.measured import predict
 from holdover.model.profile import BadInput, load
 from holdover.reference.client_command import by_hardware
 from holdover.reference.events import SECOND, Instant
@@ -42,6 +44,10 @@ QUICK, SLOW = 12, 20
 
 KERNEL_LATE, MARGIN = float(load("reference").kernel_late), 5 * SECOND // 2
 """Seconds that a kernel is late at most; by how much our client ends before its lease does."""
+
+LET_GO = 1.5 * OBEYED
+"""Seconds after a DHCPNAK in which whoever heeds it has let go, on a busy machine too; networkd,
+which does not heed one that is broadcast, was seen to take 2.2 s at least (docs/league.md)."""
 
 START = 60
 """Seconds, for what takes up to fifteen where nothing else runs."""
@@ -208,7 +214,7 @@ def tenancies(links: Links, place: Path, names: Sequence[str], lease: int) -> di
     for name in clients.keys() - RELEASED_BY:
         with suppress(Unheard):
             bad.says(f'"DHCPNAK".*{tenants[name].hardware}', START)
-    time.sleep(2 * OBEYED)  # whoever heeds a DHCPNAK has let go by then
+    time.sleep(LET_GO)  # that an address stays is not seen but by watching it for as long
     for each in tenants.values():
         each.granted = about(good, "DHCPACK", each.hardware)
         each.refused = about(bad, "DHCPNAK", each.hardware)
@@ -225,8 +231,8 @@ def tenancies(links: Links, place: Path, names: Sequence[str], lease: int) -> di
 BLOCKED = 6
 """Seconds."""
 
-HELD = {"dhclient-without-lifetime": 0, "pyroute2": 0, "udhcpc": 7}
-"""Whose address goes after the hook, and how much later than its lease end without one."""
+HELD = ("dhclient-without-lifetime", "pyroute2", "udhcpc")
+"""Whose address goes after the hook."""
 
 NOT_HELD = ("reference", "dhclient", "dhcpcd-A")
 
@@ -468,8 +474,8 @@ def first_nak(tenant: Tenant) -> Instant:
 @named("tenant", *(name for name in (*QUICK_ONES, *SLOW_ONES) if name not in RELEASED_BY))
 def test_a_broadcast_nak_to_a_renewal_is_heeded_as_the_profile_says(tenant: Tenant) -> None:
     """RFC 2131 §3.1(4): "If the client receives a DHCPNAK message, the client restarts"."""
-    refused_for = first_nak(tenant), first_nak(tenant) + 3 * SECOND // 2
-    gone = [at for at in removals(tenant.watch, tenant.address) if at < refused_for[1]]
+    seen_until = first_nak(tenant) + int(LET_GO * SECOND)
+    gone = [at for at in removals(tenant.watch, tenant.address) if at < seen_until]
     heeds = load(str(tenant.program.profile)).heeds_nak
     assert bool(gone) == (heeds == "ALWAYS"), f"the profile says: {heeds}"
     assert all(first_nak(tenant) <= at < end_of(tenant.granted[-1]) for at in gone)
@@ -498,7 +504,10 @@ def test_a_client_that_is_killed_leaves_its_address_behind(tenant: Tenant) -> No
 @named("seen", "hooks")
 def test_a_hook_that_blocks_holds_the_address_where_the_process_enforces_the_end(seen: Any) -> None:
     late = {name: seen[name] / SECOND for name in HELD}
-    assert all(late[name] >= usual + BLOCKED - 1.5 for name, usual in HELD.items()), late
+    for name in HELD:
+        without = predict(str(CLIENTS[name].profile), "server killed", Fraction(SLOW))
+        assert without is not None
+        assert late[name] > without, f"{name}: so late it may be without a hook"
 
 
 @named("seen", "hooks")

@@ -94,3 +94,6 @@ def test_the_readme_has_the_extremes_and_the_worst_that_is_predicted() -> None:
     assert league.brief([cell(-5, **refused)]) == "none came"
     lost = {key: value for key, value in cell(0).items() if key != "holdover"}
     assert (league.brief([lost]), league.brief([])) == ("unknown", "")
+    assert league.brief([lost, cell(17.25, **known)]) == "**+17.25** (≤ +18.60), n = 1"
+    heeded = cell(-5, **refused, **{"after NAK": 0.25})
+    assert league.brief([heeded, cell(-5, **refused)]) == "+0.25, n = 1", "in one none came"
