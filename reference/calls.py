@@ -19,7 +19,7 @@ from ipaddress import IPv4Address
 
 from holdover.model.profile import BadInput
 from holdover.reference.config import ClientConfig
-from holdover.reference.linux.journal import Began, DryRun, Line, Lost, Seen
+from holdover.reference.linux.journal import Began, DryRun, Line, Lost, Seen, Unstored
 from holdover.reference.values import NO_ADDRESS
 
 from holdover.reference.events import (  # isort: skip
@@ -159,6 +159,17 @@ class Call(Part):
         return f"{told}: " + (", ".join(did) or "nothing was done")
 
 
+def undone(line: Line, call: Call | None) -> Iterator[Part]:
+    """A call that was taken back, as if what it was told had been lost, or had not come yet.
+
+    What the client did before it failed to store the lease is not taken back.
+    """
+    yield Noted(line, "a lease could not be stored, and is not used")
+    done = [] if call is None else call.effects
+    if any(not isinstance(effect, Store) or effect.lease is None for effect in done):
+        yield Break(line, "part of a call was taken back", loses=True)
+
+
 def calls(lines: Iterable[Line]) -> Iterator[Part]:
     """The calls in a journal, in order; BadInput where it is no client's."""
     clock, before, lost = "", None, False
@@ -192,6 +203,9 @@ def calls(lines: Iterable[Line]) -> Iterator[Part]:
             case Seen():
                 if call is not None:
                     call.end = number
+            case Unstored():
+                yield from undone(line, call)
+                call = None
             case _ if isinstance(value, Event):
                 if call is not None:
                     yield call

@@ -16,27 +16,33 @@ What it does not know: sockets, netlink, files, the protocol.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
 import re
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGTERM
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from holdover.model.profile import BadInput, nearest
+from holdover.reference.cli import DURATION
 from holdover.reference.config import ClientConfig
 from holdover.reference.datagram import CLIENT_PORT
 from holdover.reference.events import SECOND, Notice, Notify
 from holdover.reference.interrupt import interruptible
-from holdover.reference.options import (
+from holdover.reference.units import print_unit
+
+from holdover.reference.options import (  # isort: skip
     BROADCAST_ADDRESS,
     CLASSLESS_ROUTES,
     DOMAIN_NAME,
@@ -68,8 +74,11 @@ LOST = "{} lines are left out here: nobody read them"
 
 STDOUT, STDERR = 1, 2
 
-INTERRUPTED = 130
-"""As everywhere in `holdover` (cli.py)."""
+BY_SIGNAL = 128
+"""Plus its number: how a shell reports a program that a signal has ended."""
+
+LATE = 3
+"""Whether there is a server is unknown."""
 
 USUAL: tuple[Option[Any], ...] = (
     SUBNET_MASK, CLASSLESS_ROUTES, ROUTERS, NAME_SERVERS, DOMAIN_NAME, INTERFACE_MTU,
@@ -105,22 +114,34 @@ LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 @click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Append a line for each event, effect and change of the address.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Ask for a lease, print it and end.")
+@click.option("--timeout", type=DURATION, metavar="TIME", help="End with status 3 where no "
+              "address is in use so long after the start: 90, 10m.  [default: never]")  # fmt: skip
+@click.option("--verbose", "-v", is_flag=True, help="Say each DHCP message that is sent or heard.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@click.option("--print-unit", is_flag=True, is_eager=True, expose_value=False,
+              callback=print_unit("holdover-client@.service"),
+              help="Print a unit for systemd that runs this installation, and end.")  # fmt: skip
 def client(interface: str, **given: Any) -> int:
     """Lease an address, and let go of it in time.
 
     The kernel is given the address with a lifetime that ends before the lease, so that it goes
-    away whatever becomes of this process.  At the end, by Ctrl-C or SIGTERM, the interface is left
-    as it was found, and the lease remembered for the next time.
+    away whatever becomes of this process.  At the end, by Ctrl-C or another signal, the interface
+    is left as it was found, and the lease remembered for the next time.
+
+    SIGUSR1 has the lease asked for again at once.  SIGUSR2 gives it back; the client then rests
+    until SIGUSR1.  A server that does not answer is a line after 3 s, and then ever more rarely.
+    A lease that cannot be stored, since the disk is full or read-only, is not used: what is stored
+    is used until it ends.  An address that somebody else takes off the interface is said, and asked
+    for again when the lease is to be renewed.
 
     --dry-run asks as always and is granted a lease, which stays the server's to reuse after its
     time.  But nothing is configured, stored, probed, claimed by ARP or released, no remembered
     lease is asked for, and neither hook nor --dns is told.
 
-    Ends at SIGTERM with status 0, at Ctrl-C with 130.  Status 2: bad input, an interface that went
-    away, or a lease that could not be stored.  With --json instants are in nanoseconds of
-    CLOCK_BOOTTIME.  Nobody has to read: lines that would have to wait too long are left out, and
-    their number is a line.
+    Ends at SIGTERM with status 0, at any other signal with 128 and its number (Ctrl-C: 130).
+    Status 2: bad input, or an interface that went away; 3: --timeout.  With --json instants are in
+    nanoseconds of CLOCK_BOOTTIME.  Nobody has to read: lines that would have to wait too long are
+    left out, and their number is a line.
     """
     from holdover.reference.linux.client import ClientShell, Orders, dry
     from holdover.reference.linux.dns import resolver
@@ -128,10 +149,12 @@ def client(interface: str, **given: Any) -> int:
     from holdover.reference.linux.hooks import Hook
     from holdover.reference.linux.journal import Journal
     from holdover.reference.linux.lines import Lines
+    from holdover.reference.linux.neighbours import neighbours_stay
     from holdover.reference.linux.netlink import Interface
     from holdover.reference.linux.privilege import drop
     from holdover.reference.linux.sockets import LinkSocket, UdpPort
     from holdover.reference.linux.storage import path_of
+    from holdover.reference.linux.supervisor import Supervisor
 
     dry_run, directory = given["dry_run"], None if given["dry_run"] else given["state_dir"]
     options = wishes(given["hostname"], given["request"])
@@ -143,11 +166,18 @@ def client(interface: str, **given: Any) -> int:
         for each in (lines, errors):
             opened.callback(each.close, PATIENCE)
         warn = errors.put
+        supervisor = opened.enter_context(closing(Supervisor()))
         there = opened.enter_context(closing(Interface(interface)))
         link = opened.enter_context(closing(LinkSocket(interface, CLIENT_PORT)))
+
+        def there_is_ours() -> bool:
+            return any(there.addresses().values())
+
         if directory is not None:
             there.check_permission()
+            opened.enter_context(alone_on(interface, there.index))
             opened.enter_context(the_only_one(directory, interface))
+            opened.enter_context(neighbours_stay(interface, there.index, there_is_ours))
         port = opened.enter_context(closing(UdpPort(interface, CLIENT_PORT)))
         journal = opened.enter_context(closing(Journal(given["journal"], warn)))
         drop()  # all that wants more is open; before a hook or a line starts a thread
@@ -165,22 +195,43 @@ def client(interface: str, **given: Any) -> int:
         if given["dns"] is not None and directory is not None:
             dns = resolver(given["dns"], interface, HOOK_LIMIT, warn)
             opened.callback(let_finish, dns)
-            if not (any(there.addresses().values()) and path_of(directory, interface).exists()):
+            if not (there_is_ours() and path_of(directory, interface).exists()):
                 dns.withdraw()  # what a killed predecessor has left
 
         def tell(notify: Notify) -> None:
             if dns is not None:
                 dns.tell(notify.notice, notify.lease)
-            lines.put(line(*report(notify, dry_run)))
+            word, words, about = report(notify, dry_run)
+            lines.put(line(word, words, about))
+            supervisor.tell(*told(notify, words))
+
+        def say(word: str, words: str, about: dict[str, Any]) -> None:
+            lines.put(line(word, words, about))
+            if word == "SILENT":
+                supervisor.tell(words)
 
         hands = Hands(
             link, there, port, directory=directory, hook=hook, journal=journal, warn=warn,
             tell=tell,
         )  # fmt: skip
-        orders = Orders(once=given["once"], release=given["release_on_exit"], dry=dry_run)
-        shell = ClientShell(dry(config) if dry_run else config, hands, orders)
-        number = asyncio.run(shell.run())
-    return INTERRUPTED if number == SIGINT else 0
+        within = given["timeout"]
+        orders = Orders(
+            once=given["once"], release=given["release_on_exit"], dry=dry_run,
+            within=None if within is None else int(within * SECOND), verbose=given["verbose"],
+        )  # fmt: skip
+        shell = ClientShell(dry(config) if dry_run else config, hands, orders, say)
+        supervisor.tell("asks for a lease")
+        try:
+            number = asyncio.run(shell.run())
+        finally:
+            supervisor.tell("ends", "STOPPING=1")
+        if shell.too_late:
+            warn(
+                f"error: {interface}: no address is in use after {float(within):g} s (--timeout); "
+                "is there a DHCP server on this link?"
+            )
+            return LATE
+    return 0 if number in (None, SIGTERM) else BY_SIGNAL + number
 
 
 # What the options mean ---------------------------------------------------------------------------
@@ -234,8 +285,44 @@ def by_hardware(hardware: bytes) -> bytes:
 
 
 @contextmanager
-def the_only_one(directory: Path, interface: str) -> Iterator[None]:
+def alone_on(interface: str, index: int) -> Iterator[None]:
     """Meanwhile no other client may use the interface; BadInput where one does.
+
+    The lock is an abstract Unix socket, named by the interface's number: such names are a network
+    namespace's own, as interfaces are, and the kernel frees one when its process ends, however it
+    does.  Any user may take a name; who has, is said.
+    """
+    name = f"\0holdover client {index}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
+        try:
+            lock.bind(name)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise BadInput(
+                f"another holdover client serves {interface}{holder(name)}; end it first"
+            ) from None
+        lock.listen(128)  # so many may ask who it is
+        yield
+
+
+def holder(name: str) -> str:
+    """Who listens at a Unix socket, as far as the kernel says."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asks:
+        asks.setblocking(False)
+        try:
+            asks.connect(name)
+            said = asks.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        except OSError:  # it has just ended, or does not listen
+            return ""
+    process, user, _ = struct.unpack("3i", said)
+    whose = "" if user in (0, os.geteuid()) else f" of user {user}"
+    return f" (process {process}{whose})" if process else whose
+
+
+@contextmanager
+def the_only_one(directory: Path, interface: str) -> Iterator[None]:
+    """Meanwhile no other client may write the lease file, from whatever network namespace.
 
     The kernel gives the lock back when the process ends, however it does.
     """
@@ -283,6 +370,15 @@ def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
         left = "ever" if lease.end is None else f"{(lease.end - now()) // SECOND} s"
         words += f", for {left}"
     return notice.name, words, dict(plain(lease))
+
+
+def told(notify: Notify, words: str) -> tuple[str, ...]:
+    """What a supervisor is told of a notice."""
+    from holdover.reference.linux.parameters import parameters
+
+    if notify.notice in (Notice.BOUND, Notice.EXTENDED) and notify.lease is not None:
+        return f"{parameters(notify.lease).address}, leased by {notify.lease.server}", "READY=1"
+    return (words,)
 
 
 def written(

@@ -36,7 +36,9 @@ from holdover.reference.linux.privilege import drop
 from holdover.reference.linux.server import Service, Told, check_port
 from holdover.reference.linux.server_storage import LeaseFile
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
+from holdover.reference.linux.supervisor import Supervisor
 from holdover.reference.messages import BootReply, reply_to_wire
+from holdover.reference.units import print_unit
 from holdover.reference.values import MessageType
 from holdover.reference.wire import encode
 
@@ -107,6 +109,9 @@ class Pool(click.ParamType[tuple[IPv4Address, ...]]):
 @click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Append every event and effect of the core, as JSON lines.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@click.option("--print-unit", is_flag=True, is_eager=True, expose_value=False,
+              callback=print_unit("holdover-server.service"),
+              help="Print a unit for systemd that runs this installation, and end.")  # fmt: skip
 def server(
     interface: str, pool: tuple[IPv4Address, ...], leases: Path | None, journal: Path | None,
     as_json: bool, **given: Any,
@@ -147,7 +152,10 @@ def server(
         drop()  # all that wants more is open
         begin(start, interface, config, kept, as_json)
         service = Service(config, link, port, own, kept, written, partial(report, as_json=as_json))
+        supervisor = opened.enter_context(closing(Supervisor()))
+        supervisor.tell(f"serves {pool[0]} to {pool[-1]}", "READY=1")
         number = service.run()
+        supervisor.tell("ends", "STOPPING=1")
         end(service, link.refused, link.lost + port.lost, as_json)
     return INTERRUPTED if number == SIGINT else 0
 

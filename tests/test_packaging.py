@@ -20,6 +20,7 @@ DATA = {Path(part, "py.typed") for part in PARTS} | {
     for file in [
         *(ROOT / "model").rglob("*.toml"),
         *(ROOT / "proofs").glob("*.json"),
+        *(ROOT / "reference" / "systemd").glob("*.service"),
         *(ROOT / "reference" / "refinement").glob("*.toml"),
         *(ROOT / "reference" / "refinement").glob("*.json"),
     ]

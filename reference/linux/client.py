@@ -7,6 +7,15 @@ anything but the kernel and the disk.  Two things are looked at before each even
 kernel has removed the address (`Gone` is told before whatever was received after it), and whether
 the core's deadline has passed (then a `Timer` goes first).
 
+A lease that cannot be written down is not used.  Its `Store` fails, what should follow is not done,
+and the core is put back to where it was before the event: as if the DHCPACK had been lost on its
+way, or the timer were late.  It goes on with what is stored until that ends, and asks again
+(`memory.py`; decision 24).  When there is room again it is started anew with what it has.
+
+Orders.  SIGUSR1 has the lease asked for at once, as after a link that came back; SIGUSR2 gives it
+back, and the client rests until SIGUSR1: both as udhcpc takes them.  Any other signal that would
+end a process ends this one in order; SIGHUP too, for a terminal that is closed ends what it ran.
+
 The end.  However it ends, by a signal or by an error, the core is told (`Stop`), and all of its
 effects are tried, whichever fails: the address goes, with routes and MTU, then hook and user hear
 of it; the lease stays stored, to be asked for again (INIT-REBOOT).  What a killed one has left
@@ -21,27 +30,53 @@ for; what a hook does, and whether it is done.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from typing import Any
 
 from holdover.model.profile import BadInput
 from holdover.reference.arp import Arp
 from holdover.reference.client import Client, deadline, step
 from holdover.reference.config import ClientConfig
 from holdover.reference.datagram import Datagram, Frame
-from holdover.reference.interrupt import SIGNALS, interruptible
+from holdover.reference.interrupt import interruptible
 from holdover.reference.linux import clock
 from holdover.reference.linux.effects import Hands
+from holdover.reference.linux.memory import RETRY
+from holdover.reference.linux.silence import Silence
+from holdover.reference.linux.storage import NotStored
 from holdover.reference.messages import reply_from_wire
-from holdover.reference.values import WireError
+from holdover.reference.values import NO_ADDRESS, MessageType, WireError
 from holdover.reference.wire import decode
 
 from holdover.reference.events import (  # isort: skip
-    JITTER, Chance, Effect, Event, Gone, Heard, Instant, Notify, Phase, Received, Release, Send,
-    Start, Stop, Timer,
+    JITTER, SECOND, Chance, Duration, Effect, Event, Gone, Heard, Instant, Notify, Phase, Received,
+    Release, Send, Start, Stop, Timer,
 )  # fmt: skip
+
+
+RENEW, GIVE_BACK = signal.SIGUSR1, signal.SIGUSR2
+
+FAULTS = frozenset({
+    signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP,
+    signal.SIGSYS,
+})  # fmt: skip
+HARMLESS = frozenset({
+    signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE, signal.SIGXFSZ,
+    signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
+})  # fmt: skip
+"""Ignored by Python or the kernel, or not to be caught, or such that stop a process."""
+
+ENDS = frozenset(map(int, signal.valid_signals())) - FAULTS - HARMLESS - {RENEW, GIVE_BACK}
+"""What would end a process, and ends this one in order."""
+
+BY_HAND = 2 * SECOND
+"""An address that goes so much before its lifetime is over was taken away by somebody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,25 +85,43 @@ class Orders:
 
     `once`: end when an address is in use, and leave it there.  `release`: give the lease back at
     the end.  `dry`: send messages, but neither touch the interface nor store, claim or defend.
+    `within`: end where no address was in use so long after the start.  `verbose`: say each message.
     """
 
     once: bool = False
     release: bool = False
     dry: bool = False
+    within: Duration | None = None
+    verbose: bool = False
+
+
+Say = Callable[[str, str, dict[str, Any]], None]
+"""Is given a word for programs, words for people, and what they are about."""
+
+
+def unsaid(event: str, words: str, about: dict[str, Any]) -> None:
+    """Nobody is to hear of it."""
 
 
 class ClientShell:
     """A client, and the hands that do what it asks for."""
 
-    def __init__(self, config: ClientConfig, hands: Hands, orders: Orders) -> None:
+    def __init__(
+        self, config: ClientConfig, hands: Hands, orders: Orders, say: Say = unsaid
+    ) -> None:
         self.client = Client(config)
         self.unread = 0
-        self._config, self._hands, self._orders = config, hands, orders
+        self.too_late = False
+        self._config, self._hands, self._orders, self._say = config, hands, orders, say
+        self._silence = Silence()
+        self._give_up: Instant | None = None
+        self._late_until: Instant | None = None
         self._interface, self._link = hands.interface, hands.link
         self._seen = self._interface.link()
         self._woken = asyncio.Event()
         self._signal: int | None = None
-        self._brought_up = self._done = False
+        self._ordered: list[int] = []
+        self._brought_up = self._done = self._rests = self._unused = False
 
     # The loop ------------------------------------------------------------------------------------
 
@@ -83,8 +136,8 @@ class ClientShell:
 
     async def _serve(self, alarm: clock.Alarm) -> None:
         self._start()
-        while not self._done and self._signal is None:
-            alarm.set(deadline(self.client))
+        while not self._done and self._signal is None and not self.too_late:
+            alarm.set(self._deadline())
             await self._woken.wait()
             self._woken.clear()
             alarm.clear()
@@ -92,25 +145,38 @@ class ClientShell:
         if not self._done and self._orders.release:
             self._happened(Release(chance()))
 
+    def _deadline(self) -> Instant | None:
+        """When there is something to do, if nothing happens before."""
+        memory, silence = self._hands.memory.retry_at, self._silence.tell_at
+        instants = (self._core_due(), memory, silence, self._give_up)
+        return min((instant for instant in instants if instant is not None), default=None)
+
     @contextmanager
     def _awake(self, alarm: clock.Alarm) -> Iterator[None]:
         """Meanwhile whatever there is to read, and a signal, ends a wait and interrupts nothing."""
         loop, sources = asyncio.get_running_loop(), (self._link, self._interface, alarm)
         for source in sources:
             loop.add_reader(source.fileno(), self._woken.set)
-        for number in SIGNALS:
+        handled = [each for each in ENDS if signal.getsignal(each) != signal.SIG_IGN]  # nohup
+        for number in handled:
             loop.add_signal_handler(number, self._end, number)
+        for number in (RENEW, GIVE_BACK):
+            loop.add_signal_handler(number, self._order, number)
         try:
             with interruptible():
                 yield
         finally:
             for source in sources:
                 loop.remove_reader(source.fileno())
-            for number in SIGNALS:
+            for number in (*handled, RENEW, GIVE_BACK):
                 loop.remove_signal_handler(number)
 
     def _end(self, number: int) -> None:
         self._signal = number
+        self._woken.set()
+
+    def _order(self, number: int) -> None:
+        self._ordered.append(number)
         self._woken.set()
 
     def _start(self) -> None:
@@ -127,17 +193,22 @@ class ClientShell:
                 self._brought_up = True
         self._interface.changes()
         self._seen = self._interface.link()
+        if self._orders.within is not None:
+            self._give_up = clock.now() + self._orders.within
         self.begin()
 
     def begin(self) -> None:
         """With what is stored, and what is on the interface by our doing, or a predecessor's."""
-        self.client = Client(self._config, conflicts=self.client.conflicts)
-        self._happened(Start(chance(), self._hands.stored, self._hands.held))
+        self.client = Client(self._config, conflicts=self.client.conflicts, rests=self.client.rests)
+        self._rests, self._late_until = False, None
+        self._happened(Start(chance(), self._hands.memory.stored, self._hands.held))
 
     def turn(self) -> None:
         """Whatever there is to take."""
         self._look()
         self._due(clock.now())
+        self._obey()
+        self._wait(clock.now())
         for frame in self._link.receive():
             if (event := self._event(frame)) is not None:
                 self._look()
@@ -153,13 +224,65 @@ class ClientShell:
             raise BadInput(f"the interface {self._interface.name} is gone")
         held = self._hands.held
         if held is not None and not self._interface.has(held):
+            until = self._hands.until
+            by_hand = until is None or clock.now() < until - BY_HAND
             self._hands.lost(held)
             self._happened(Gone(chance(), held))
+            if by_hand and self.client.lease is not None:
+                self._hands.warn(self._taken(held))
         before, self._seen = self._seen, self._interface.link()
         broken = changes.down or not before.running or self._seen.flaps != before.flaps
-        if self._seen.running and broken:
+        if self._seen.running and broken and not self._rests:
             self._due(clock.now())
             self.begin()
+
+    def _taken(self, address: IPv4Address) -> str:
+        """Somebody has taken the address away: the lease goes on, and so it comes back."""
+        due = deadline(self.client)
+        when = "" if due is None else f" in {max(0, due - clock.now()) // SECOND} s"
+        return (
+            f"{self._interface.name}: {address} was taken off the interface by somebody else; its "
+            f"lease goes on, and it is asked for again{when}.  To give it back: kill -USR2 "
+            f"{os.getpid()}"
+        )
+
+    # Orders, and waiting -------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        """The user's signals, in their order; in a dry run there is nothing to order."""
+        ordered, self._ordered = self._ordered, []
+        for number in ordered if not self._orders.dry else ():
+            if number == RENEW:
+                self.begin()
+            else:
+                self._happened(Release(chance()))
+                self._rests = True
+                self._silence.answered()
+
+    def _wait(self, now: Instant) -> None:
+        """What is to be said or tried again when nothing has happened for a while."""
+        memory, silence = self._hands.memory, self._silence
+        if memory.retry_at is not None and memory.retry_at <= now:
+            again = memory.retry() and self._hands.held is not None and self._unused
+            if again:
+                self._unused = False
+                self.begin()
+        if silence.tell_at is not None and silence.tell_at <= now:
+            silence.told(now)
+            self._say(*self._unanswered(now))
+        if self._give_up is not None and self._give_up <= now:
+            self.too_late = self._hands.held is None
+            self._give_up = None
+
+    def _unanswered(self, now: Instant) -> tuple[str, str, dict[str, Any]]:
+        """That nobody answers."""
+        since, sent = self._silence.since, dict(self._silence.sent)
+        what = " and ".join(f"{number} DHCP{kind}" for kind, number in sent.items())
+        words = f"nobody answers: {what} sent in {(now - since) // SECOND} s"
+        lease = self.client.lease
+        if self._hands.held is not None and lease is not None and lease.end is not None:
+            words += f"; {self._hands.held} has {(lease.end - now) // SECOND} s left"
+        return "SILENT", words, {"since": since, "sent": sent}
 
     def _event(self, frame: Frame) -> Event | None:
         """What a frame is to the core; None: nothing, nor is ARP for other addresses than its."""
@@ -177,7 +300,20 @@ class ClientShell:
         if reply is None:
             self.unread += 1
             return None
+        if self._orders.verbose:
+            self._speak("RECEIVED", reply.type.name, reply.address, reply.server)
+        self._silence.answered()
         return Received(chance(), reply)
+
+    def _speak(
+        self, event: str, kind: str, address: IPv4Address | None, peer: IPv4Address | None
+    ) -> None:
+        """A message, for who wants to hear of each."""
+        way = "from" if event == "RECEIVED" else "to"
+        about = "" if address in (None, NO_ADDRESS) else f" about {address}"
+        words = f"DHCP{kind}{about} {way} {peer or 'everybody'}"
+        said = {"message": kind, "address": None if not about else str(address)}
+        self._say(event, words, said | {"peer": None if peer is None else str(peer)})
 
     def _remember(self, event: Event, frame: Frame) -> None:
         """Where the server of our lease is heard from."""
@@ -194,13 +330,25 @@ class ClientShell:
 
     def _due(self, now: Instant) -> None:
         """The deadline, if it has passed, comes before what else has happened."""
-        due = deadline(self.client)
+        due = self._core_due()
         if due is not None and due <= now:
             self._step(Timer(chance()), now)
 
+    def _core_due(self) -> Instant | None:
+        """The core's deadline; later where what it would do could not be done a moment ago."""
+        due, late = deadline(self.client), self._late_until
+        return due if due is None or late is None else max(due, late)
+
     def _step(self, event: Event, now: Instant) -> None:
-        for effect in self._effects(event, now):
-            self._hands.carry_out(effect)
+        before, self._late_until = self.client, None
+        try:
+            for effect in self._effects(event, now):
+                self._hands.carry_out(effect)
+        except NotStored:
+            self._put_back(before, now)
+            return
+        if self.client.exchange is None:
+            self._silence.answered()  # nothing is asked for any more
         if (expired := self._hands.expired) is not None:
             self._hands.expired = None
             self._happened(Gone(chance(), expired))
@@ -208,16 +356,43 @@ class ClientShell:
             # In use; and announced, as often as it wants to.
             self._done = self.client.phase is Phase.BOUND and self.client.due is None
 
+    def _put_back(self, before: Client, now: Instant) -> None:
+        """The event that brought a lease which cannot be stored has not been."""
+        self._hands.journal.unstored(now)
+        self._become(before)
+        self._unused = True
+        due, lease = deadline(before), before.lease
+        if due is not None and due <= now:  # it was the timer that could not be obeyed
+            self._late_until = now + RETRY
+            if lease is not None and lease.end is not None and now < lease.end:
+                self._late_until = min(self._late_until, lease.end)
+        if before.holds is not None and self._hands.held != before.holds:
+            self._happened(Gone(chance(), before.holds))
+
+    def _become(self, client: Client) -> None:
+        self.client, exchange = client, client.exchange
+        self._link.awaits = None if exchange is None else exchange.xid
+
     def _effects(self, event: Event, now: Instant) -> Iterator[Effect]:
         """What the core asks for, each to be done before the next is looked at."""
         self._hands.journal.event(event, now)
-        self.client, effects = step(self.client, event, now)
-        exchange = self.client.exchange
-        self._link.awaits = None if exchange is None else exchange.xid  # before it is sent
+        after, effects = step(self.client, event, now)
+        self._become(after)  # before anything is sent
         for effect in effects:
             self._hands.journal.effect(effect, now)
             if not self._orders.dry or isinstance(effect, Send | Notify):
+                if isinstance(effect, Send):
+                    self._note(effect, now)
                 yield effect
+
+    def _note(self, send: Send, now: Instant) -> None:
+        """A message leaves: it wants an answer, or not."""
+        request = send.request
+        if request.type in (MessageType.DISCOVER, MessageType.REQUEST, MessageType.INFORM):
+            self._silence.asked(request.type.name, now)
+        if self._orders.verbose:
+            about = request.requested or request.ciaddr
+            self._speak("SENT", request.type.name, about, send.to)
 
     # The end -------------------------------------------------------------------------------------
 
@@ -227,7 +402,7 @@ class ClientShell:
             return
         found, now = self._hands.held, clock.now()
         if found is not None and self.client.holds is None:  # the core was not told of it
-            self._try(Start(chance(), self._hands.stored, found), now)
+            self._try(Start(chance(), self._hands.memory.stored, found), now)
         self._try(Stop(chance()), now)
         if self._brought_up:
             with suppress(BadInput):  # the interface is gone

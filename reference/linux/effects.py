@@ -1,13 +1,15 @@
 """What a client core asks for, carried out on an interface, in order.
 
 Theory of operation.  `Hands.carry_out` has done an effect when it returns; only the hook, which is
-told and not waited for, may be behind.  BadInput where the lease cannot be stored: nothing that
-comes after may then happen.
+told and not waited for, may be behind.  NotStored where the lease cannot be stored: nothing that
+comes after may then happen (`memory.py`).
 
 A frame is sent by the packet socket, for the kernel would choose another source, or would have none
 yet; a renewal from the configured address by the kernel's UDP, which knows the way (RFC 2131
 §4.4.5).  DHCPRELEASE, whose address is gone when it leaves, goes in a frame to where the server's
 replies came from.
+
+A message that does not fit into the link's MTU is as if lost; `warn` is told once.
 
 The address gets a lifetime of whole seconds, rounded down.  Where none is left, and where the
 kernel refuses the address, it is as if its lifetime had ended at once: `expired` has it.
@@ -17,18 +19,22 @@ What it does not know: what an effect is for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from holdover.reference.linux import clock, storage
+from holdover.reference.linux import clock
 from holdover.reference.linux.hooks import Hook
 from holdover.reference.linux.journal import Journal
+from holdover.reference.linux.memory import Memory
 from holdover.reference.linux.netlink import FOREVER, Interface
-from holdover.reference.linux.parameters import parameters
+from holdover.reference.linux.parameters import SMALLEST_MTU, parameters
 from holdover.reference.linux.rtnetlink import Refused
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
 from holdover.reference.messages import request_to_wire
+from holdover.reference.values import MessageType
 from holdover.reference.wire import encode
 
 from holdover.reference.datagram import (  # isort: skip
@@ -39,11 +45,14 @@ from holdover.reference.events import (  # isort: skip
 )  # fmt: skip
 
 
+GIVES_UP = (MessageType.RELEASE, MessageType.DECLINE)
+
+
 class Hands:
     """Where effects go: link, UDP, kernel, disk (`directory`; None: nowhere), hook and user.
 
-    `held`: the address that is on the interface by our doing.  `stored`: the lease last stored.
-    `tell` is given each notice, `warn` a line on what the kernel did not accept.
+    `held`: the address that is on the interface by our doing, `until` when.  `memory`: the lease
+    that is stored.  `tell` is given each notice, `warn` a line on what went wrong.
     """
 
     def __init__(
@@ -60,21 +69,21 @@ class Hands:
     ) -> None:
         self.link, self.interface, self.journal = link, interface, journal
         self.held: IPv4Address | None = None
-        self.stored: Lease | None = None
+        self.until: Instant | None = None
         self.expired: IPv4Address | None = None
-        self._port, self._directory, self._hook = port, directory, hook
-        self._tell, self._warn = tell, warn
+        self.memory = Memory(directory, interface.name, link.hardware, warn)
+        self._port, self._hook = port, hook
+        self._tell, self.warn = tell, warn
+        self._too_small = 0
         self._way: tuple[IPv4Address, bytes] | None = None
 
     def find(self) -> None:
         """What is stored, and what a predecessor has left; of several addresses one is kept."""
-        if self._directory is not None:
-            self.stored = storage.load(
-                self._directory, self.interface.name, hardware=self.link.hardware, note=self._warn
-            )
+        self.memory.recall()
+        stored = self.memory.stored
         found = [address.ip for address, ours in self.interface.addresses().items() if ours]
-        if self.stored is not None and self.interface.has(self.stored.address):
-            found.insert(0, self.stored.address)
+        if stored is not None and self.interface.has(stored.address):
+            found.insert(0, stored.address)
         self.held = found[0] if found else None
         for other in set(found) - {self.held}:
             self.take_away(other)
@@ -87,7 +96,8 @@ class Hands:
         """Do it."""
         match effect:
             case Send():
-                self.send(effect)
+                with self._fitting():
+                    self.send(effect)
             case SendArp(arp):
                 self.link.send(encode_frame(EVERYONE, self.link.hardware, arp))
             case Configure(lease, until):
@@ -95,15 +105,17 @@ class Hands:
             case Remove(address):
                 self.take_away(address)
             case Store(lease):
-                self.store(lease)
+                self.memory.store(lease)
             case Notify(notice, lease, options):
                 if self._hook is not None:
                     self._hook.tell(notice, self.interface.name, lease, options)
                 self._tell(effect)
 
     def send(self, effect: Send) -> None:
-        """RFC 2131 §4.1: broadcast, or to one server."""
+        """RFC 2131 §4.1: broadcast, or to one server; nothing is given up that is not forgotten."""
         request, to = effect.request, effect.to
+        if request.type in GIVES_UP and self.memory.forgets:
+            return
         payload = encode(request_to_wire(request))
         if to is not None and request.ciaddr == self.held:
             self._port.send(payload, request.ciaddr, to, SERVER_PORT)
@@ -113,6 +125,22 @@ class Hands:
         said = Datagram(request.ciaddr, to or ALL_HOSTS, CLIENT_PORT, SERVER_PORT, payload)
         self.link.send(encode_frame(hardware, self.link.hardware, said))
 
+    @contextmanager
+    def _fitting(self) -> Iterator[None]:
+        """What does not fit into the link's MTU is lost, and said: nobody will answer."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                raise
+            name, mtu = self.interface.name, self.interface.link().mtu
+            if mtu != self._too_small:
+                self._too_small = mtu
+                self.warn(
+                    f"{name}: a DHCP message does not fit its MTU of {mtu}, and was not sent.  Set "
+                    f"a larger one: ip link set {name} mtu {SMALLEST_MTU}"
+                )
+
     def configure(self, lease: Lease, until: Instant | None) -> None:
         """The address, for as long as there is; and what else the lease says."""
         address, now = lease.address, clock.now()
@@ -121,7 +149,7 @@ class Hands:
             self.take_away(address)
             self.expired = address
             return
-        self.held = address
+        self.held, self.until = address, until
         try:
             failed = self.interface.configure(parameters(lease), valid)
         except Refused as error:  # such as an address of no host, from a broken server
@@ -131,7 +159,7 @@ class Hands:
         else:
             self.journal.address("added", address, now)
         for line in failed:
-            self._warn(f"{self.interface.name}: not configured: {line}")
+            self.warn(f"{self.interface.name}: not configured: {line}")
 
     def take_away(self, address: IPv4Address) -> None:
         """The address, and what came with it."""
@@ -145,10 +173,3 @@ class Hands:
         self.held = None
         self.interface.forget()
         self.journal.address("expired", address, clock.now())
-
-    def store(self, lease: Lease | None) -> None:
-        """Durably, before anything that follows."""
-        if self._directory is not None:
-            name, hardware = self.interface.name, self.link.hardware
-            storage.save(self._directory, name, lease, hardware=hardware)
-        self.stored = lease

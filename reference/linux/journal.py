@@ -71,7 +71,15 @@ class Seen:
     address: IPv4Address
 
 
-Entry = Event | Effect | ServerEvent | ServerEffect | ClientConfig | DryRun | Seen | Began | Lost
+@dataclass(frozen=True, slots=True)
+class Unstored:
+    """The lease that the event before brought could not be stored: the event counts as not been."""
+
+
+Entry = (
+    Event | Effect | ServerEvent | ServerEffect | ClientConfig | DryRun | Seen | Unstored | Began
+    | Lost
+)  # fmt: skip
 KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Entry)}
 
 
@@ -136,6 +144,10 @@ class Journal:
     def address(self, what: str, address: IPv4Address, now: Instant) -> None:
         """What the kernel says of an address."""
         self._put(Seen(what, address), now)
+
+    def unstored(self, now: Instant) -> None:
+        """The lease of the event before could not be stored, and the event counts as not been."""
+        self._put(Unstored(), now)
 
     def close(self) -> None:
         """Nothing is written from here on."""

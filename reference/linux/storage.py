@@ -98,9 +98,12 @@ def save(
 ) -> None:
     """Write the lease down, durably when this returns; None: there is none from now on.
 
-    NotStored where the disk is full or broken, BadInput where the directory cannot be used.
+    NotStored where the disk is full, read-only or broken, or the directory cannot be used.
     """
-    path = path_of(directory, interface)
+    try:
+        path = path_of(directory, interface)
+    except BadInput as error:  # it could be when the client started
+        raise NotStored(str(error)) from error
     aside = path.with_name(f"{path.name}.new")
     try:
         aside.unlink(missing_ok=True)

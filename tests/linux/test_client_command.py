@@ -1,4 +1,4 @@
-"""The commands as a system runs them: read by nobody, and as the units in docs/systemd have it."""
+"""The commands as a system runs them: read by nobody, and as the units in reference/systemd have it."""
 
 import fcntl
 import os
@@ -28,7 +28,7 @@ from tests.net.scenes import played
 LEASED = IPv4Address("10.77.0.50")
 LEASE = 10
 SOON, START = 40, 60
-UNITS = Path(__file__).parents[2] / "docs/systemd"
+UNITS = Path(__file__).parents[2] / "reference/systemd"
 CLIENT, SERVER = UNITS / "holdover-client@.service", UNITS / "holdover-server.service"
 NOBODY = 65534
 
