@@ -30,13 +30,11 @@ for; what a hook does, and whether it is done.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
 from typing import Any
 
 from holdover.model.profile import BadInput
@@ -48,10 +46,10 @@ from holdover.reference.interrupt import interruptible
 from holdover.reference.linux import clock
 from holdover.reference.linux.effects import Hands
 from holdover.reference.linux.memory import RETRY
-from holdover.reference.linux.silence import Silence
+from holdover.reference.linux.remarks import Remarks, Say
 from holdover.reference.linux.storage import NotStored
 from holdover.reference.messages import reply_from_wire
-from holdover.reference.values import NO_ADDRESS, MessageType, WireError
+from holdover.reference.values import WireError
 from holdover.reference.wire import decode
 
 from holdover.reference.events import (  # isort: skip
@@ -95,10 +93,6 @@ class Orders:
     verbose: bool = False
 
 
-Say = Callable[[str, str, dict[str, Any]], None]
-"""Is given a word for programs, words for people, and what they are about."""
-
-
 def unsaid(event: str, words: str, about: dict[str, Any]) -> None:
     """Nobody is to hear of it."""
 
@@ -112,8 +106,8 @@ class ClientShell:
         self.client = Client(config)
         self.unread = 0
         self.too_late = False
-        self._config, self._hands, self._orders, self._say = config, hands, orders, say
-        self._silence = Silence()
+        self._config, self._hands, self._orders = config, hands, orders
+        self._remarks = Remarks(config, say, self._warn, verbose=orders.verbose)
         self._give_up: Instant | None = None
         self._late_until: Instant | None = None
         self._interface, self._link = hands.interface, hands.link
@@ -122,6 +116,9 @@ class ClientShell:
         self._signal: int | None = None
         self._ordered: list[int] = []
         self._brought_up = self._done = self._rests = self._unused = False
+
+    def _warn(self, line: str) -> None:
+        self._hands.warn(f"{self._interface.name}: {line}")
 
     # The loop ------------------------------------------------------------------------------------
 
@@ -147,8 +144,8 @@ class ClientShell:
 
     def _deadline(self) -> Instant | None:
         """When there is something to do, if nothing happens before."""
-        memory, silence = self._hands.memory.retry_at, self._silence.tell_at
-        instants = (self._core_due(), memory, silence, self._give_up)
+        retry, tell = self._hands.memory.retry_at, self._remarks.tell_at
+        instants = (self._core_due(), retry, tell, self._give_up)
         return min((instant for instant in instants if instant is not None), default=None)
 
     @contextmanager
@@ -229,22 +226,12 @@ class ClientShell:
             self._hands.lost(held)
             self._happened(Gone(chance(), held))
             if by_hand and self.client.lease is not None:
-                self._hands.warn(self._taken(held))
+                self._remarks.taken(held, deadline(self.client), clock.now())
         before, self._seen = self._seen, self._interface.link()
         broken = changes.down or not before.running or self._seen.flaps != before.flaps
         if self._seen.running and broken and not self._rests:
             self._due(clock.now())
             self.begin()
-
-    def _taken(self, address: IPv4Address) -> str:
-        """Somebody has taken the address away: the lease goes on, and so it comes back."""
-        due = deadline(self.client)
-        when = "" if due is None else f" in {max(0, due - clock.now()) // SECOND} s"
-        return (
-            f"{self._interface.name}: {address} was taken off the interface by somebody else; its "
-            f"lease goes on, and it is asked for again{when}.  To give it back: kill -USR2 "
-            f"{os.getpid()}"
-        )
 
     # Orders, and waiting -------------------------------------------------------------------------
 
@@ -257,32 +244,20 @@ class ClientShell:
             else:
                 self._happened(Release(chance()))
                 self._rests = True
-                self._silence.answered()
+                self._remarks.answered()
 
     def _wait(self, now: Instant) -> None:
         """What is to be said or tried again when nothing has happened for a while."""
-        memory, silence = self._hands.memory, self._silence
+        memory = self._hands.memory
         if memory.retry_at is not None and memory.retry_at <= now:
             again = memory.retry() and self._hands.held is not None and self._unused
             if again:
                 self._unused = False
                 self.begin()
-        if silence.tell_at is not None and silence.tell_at <= now:
-            silence.told(now)
-            self._say(*self._unanswered(now))
+        self._remarks.silent(self.client, now)
         if self._give_up is not None and self._give_up <= now:
             self.too_late = self._hands.held is None
             self._give_up = None
-
-    def _unanswered(self, now: Instant) -> tuple[str, str, dict[str, Any]]:
-        """That nobody answers."""
-        since, sent = self._silence.since, dict(self._silence.sent)
-        what = " and ".join(f"{number} DHCP{kind}" for kind, number in sent.items())
-        words = f"nobody answers: {what} sent in {(now - since) // SECOND} s"
-        lease = self.client.lease
-        if self._hands.held is not None and lease is not None and lease.end is not None:
-            words += f"; {self._hands.held} has {(lease.end - now) // SECOND} s left"
-        return "SILENT", words, {"since": since, "sent": sent}
 
     def _event(self, frame: Frame) -> Event | None:
         """What a frame is to the core; None: nothing, nor is ARP for other addresses than its."""
@@ -300,20 +275,8 @@ class ClientShell:
         if reply is None:
             self.unread += 1
             return None
-        if self._orders.verbose:
-            self._speak("RECEIVED", reply.type.name, reply.address, reply.server)
-        self._silence.answered()
+        self._remarks.hears(reply, holds=self.client.holds is not None)
         return Received(chance(), reply)
-
-    def _speak(
-        self, event: str, kind: str, address: IPv4Address | None, peer: IPv4Address | None
-    ) -> None:
-        """A message, for who wants to hear of each."""
-        way = "from" if event == "RECEIVED" else "to"
-        about = "" if address in (None, NO_ADDRESS) else f" about {address}"
-        words = f"DHCP{kind}{about} {way} {peer or 'everybody'}"
-        said = {"message": kind, "address": None if not about else str(address)}
-        self._say(event, words, said | {"peer": None if peer is None else str(peer)})
 
     def _remember(self, event: Event, frame: Frame) -> None:
         """Where the server of our lease is heard from."""
@@ -348,7 +311,7 @@ class ClientShell:
             self._put_back(before, now)
             return
         if self.client.exchange is None:
-            self._silence.answered()  # nothing is asked for any more
+            self._remarks.answered()  # nothing is asked for any more
         if (expired := self._hands.expired) is not None:
             self._hands.expired = None
             self._happened(Gone(chance(), expired))
@@ -382,17 +345,8 @@ class ClientShell:
             self._hands.journal.effect(effect, now)
             if not self._orders.dry or isinstance(effect, Send | Notify):
                 if isinstance(effect, Send):
-                    self._note(effect, now)
+                    self._remarks.sends(effect, now)
                 yield effect
-
-    def _note(self, send: Send, now: Instant) -> None:
-        """A message leaves: it wants an answer, or not."""
-        request = send.request
-        if request.type in (MessageType.DISCOVER, MessageType.REQUEST, MessageType.INFORM):
-            self._silence.asked(request.type.name, now)
-        if self._orders.verbose:
-            about = request.requested or request.ciaddr
-            self._speak("SENT", request.type.name, about, send.to)
 
     # The end -------------------------------------------------------------------------------------
 

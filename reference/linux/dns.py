@@ -67,6 +67,7 @@ class Resolver(Commands[Lease | None]):
         super().__init__(title, limit, note, name="dns", most=1)
         self._interface = interface
         self._known, self._text = False, b""
+        self._refused: set[IPv4Address] = set()
 
     def tell(self, notice: Notice, lease: Lease | None) -> None:
         """What follows from a notice; returns at once."""
@@ -77,9 +78,17 @@ class Resolver(Commands[Lease | None]):
         self.put(None)
 
     def _do(self, thing: Lease | None) -> None:
+        self._check(() if thing is None else named(thing))
         text = b"" if thing is None else lines(thing)
         if not self._known or text != self._text:
             self._known, self._text = self._publish(text) if text else self._take_back(), text
+
+    def _check(self, servers: tuple[IPv4Address, ...]) -> None:
+        """Say once of each that cannot be a name server."""
+        for each in servers:
+            if not is_host(each) and each not in self._refused and len(self._refused) < 16:
+                self._refused.add(each)
+                self._say(f"the server names {each}, which cannot be a name server; it is left out")
 
     @abstractmethod
     def _publish(self, text: bytes) -> bool:
@@ -184,8 +193,7 @@ def resolver(where: str, interface: str, limit: float, note: Callable[[str], Non
 
 def lines(lease: Lease) -> bytes:
     """What a lease says, as resolv.conf(5) has it; nothing where it names no server."""
-    given: Any = lease.options.get(NAME_SERVERS.code, ())
-    servers = [f"nameserver {each}\n" for each in given if is_host(each)]
+    servers = [f"nameserver {each}\n" for each in named(lease) if is_host(each)]
     if not servers:
         return b""
     domain = name(str(lease.options.get(DOMAIN_NAME.code, "")))
@@ -197,9 +205,18 @@ def mark(interface: str) -> str:
     return f"{MARK}{interface}; it goes with the lease"
 
 
+def named(lease: Lease) -> tuple[IPv4Address, ...]:
+    """The name servers of a lease, whatever they are."""
+    given: Any = lease.options.get(NAME_SERVERS.code, ())
+    return tuple(given)
+
+
 def is_host(address: IPv4Address) -> bool:
-    """Whether a host can have it: neither 0.0.0.0, nor multicast, nor broadcast."""
-    return not (address.is_unspecified or address.is_multicast or address.is_reserved)
+    """Whether a host beside this one can have it: RFC 1122 §3.2.1.3.
+
+    Neither of this network (0), nor loopback (127), nor multicast, broadcast or reserved.
+    """
+    return 0 < address.packed[0] < 224 and not address.is_loopback
 
 
 def check_replaceable(path: Path, aside: Path, interface: str) -> None:

@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from pyroute2.netlink import nla
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink import nla, nlmsg
 
 from holdover.reference.linux.rtnetlink import ACKNOWLEDGE, NEW_LINK, Asking, Refused, fields
 
@@ -42,9 +41,13 @@ class _Families(nla):  # type: ignore[misc]
     inet = _Inet
 
 
-class _Link(ifinfmsg):  # type: ignore[misc]
+class _Link(nlmsg):  # type: ignore[misc]
     """A link with one setting; pyroute2's own reads all of them, and cannot write one."""
 
+    fields = (
+        ("family", "B"), ("align", "x"), ("type", "H"), ("index", "i"), ("flags", "I"),
+        ("change", "I"),
+    )  # fmt: skip
     nla_map = ((AF_SPEC, "IFLA_AF_SPEC", "families"),)
     families = _Families
 

@@ -69,11 +69,27 @@ def test_a_domain_is_one_or_there_is_none(name: str, searched: str) -> None:
     assert said.decode() == f"{searched}nameserver 10.0.0.1\n"
 
 
-@pytest.mark.parametrize("no_host", ["0.0.0.0", "224.0.0.251", "255.255.255.255", "240.0.0.1"])
+NO_HOSTS = [
+    "0.0.0.0", "0.1.2.3", "127.0.0.1", "127.0.0.53", "224.0.0.251", "255.255.255.255", "240.0.0.1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("no_host", NO_HOSTS)
 def test_a_name_server_is_a_host(no_host: str) -> None:
     assert lines(lease(NAME_SERVERS((IPv4Address(no_host),)), DOMAIN_NAME("a.example"))) == b""
     both = lines(lease(NAME_SERVERS((IPv4Address(no_host), SERVER))))
     assert both == b"nameserver 10.0.0.1\n"
+
+
+def test_a_name_server_that_is_none_is_said_once(tmp_path: Path) -> None:
+    notes: list[str] = []
+    file = File(tmp_path / "resolv.conf", "eth0", note=notes.append)
+    for notice in (Notice.BOUND, Notice.EXTENDED, Notice.EXTENDED):
+        file.tell(notice, lease(NAME_SERVERS((IPv4Address("127.0.0.1"), SERVER))))
+    file.close(20)
+    assert (tmp_path / "resolv.conf").read_text() == f"{MARK}nameserver 10.0.0.1\n"
+    (note,) = notes
+    assert "the server names 127.0.0.1, which cannot be a name server" in note
 
 
 def test_without_a_server_a_domain_is_not_handed_on() -> None:

@@ -394,7 +394,9 @@ class Pretended:
 
     def __init__(self) -> None:
         self.held: IPv4Address | None = None
-        self.stored = self.expired = None
+        self.expired = self.until = None
+        self.memory = SimpleNamespace(stored=None, retry_at=None)
+        self.warned: list[str] = []
         self.frames: list[Frame] = []
         self.news: list[Changes] = []
         self.heard: list[Event] = []
@@ -406,6 +408,7 @@ class Pretended:
             receive=lambda: [self.frames.pop(0) for _ in range(len(self.frames))]
         )
         self.interface = SimpleNamespace(
+            name="eth0",
             changes=lambda: self.news.pop() if self.news else Changes(),
             has=lambda address: False,
             link=lambda: Link(up=True, running=True, mtu=1500, flaps=0),
@@ -418,6 +421,9 @@ class Pretended:
 
     def heard_from(self, server: IPv4Address, hardware: bytes) -> None:
         pass
+
+    def warn(self, line: str) -> None:
+        self.warned.append(line)
 
     def lost(self, address: IPv4Address) -> None:
         self.held = None

@@ -1,4 +1,4 @@
-"""How `holdover client` ends, by a signal or because it cannot store; and its last effects."""
+"""How `holdover client` ends, by whatever signal; and its last effects."""
 
 from __future__ import annotations
 
@@ -59,9 +59,15 @@ def ended(stop: Callable[[Any, Path], None], lease: int) -> Callable[[Any, Path]
 SCENES = {
     "SIGTERM": ended(lambda client, _: client.signal(signal.SIGTERM), 120),
     "SIGINT": ended(lambda client, _: client.signal(signal.SIGINT), 120),
-    "no disk": ended(lambda _, state: (state / "eth0.json.new").mkdir(), 10),  # in five seconds
+    **{
+        name: ended(lambda client, _, name=name: client.signal(signal.Signals[name]), 120)  # type: ignore[misc]
+        for name in ("SIGHUP", "SIGQUIT", "SIGALRM", "SIGPWR")
+    },
+    "SIGRTMAX": ended(lambda client, _: client.signal(signal.SIGRTMAX), 120),
 }
-STATUS = {"SIGTERM": 0, "SIGINT": 130, "no disk": 2}
+STATUS = {"SIGTERM": 0} | {
+    name: 128 + getattr(signal, name) for name in SCENES if name != "SIGTERM"
+}
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +116,7 @@ class Pretended:
     link: Any = field(default_factory=SimpleNamespace)
 
     def __post_init__(self) -> None:
+        self.memory = SimpleNamespace(stored=self.stored, retry_at=None)
         self.journal = SimpleNamespace(
             event=lambda event, at: self.heard.append(event), effect=lambda effect, at: None
         )

@@ -6,6 +6,7 @@ what one of them has seen.  The kernel's account (`ip monitor`) says which addre
 """
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -74,6 +75,20 @@ class Stage:
         there = Path(f"/proc/{process.running.pid}/root{directory}")
         self.srv.run("sh", "-c", FILL.format(there))
 
+    def empty(self, process: Process, directory: Path) -> None:
+        """Make room on it again."""
+        Path(f"/proc/{process.running.pid}/root{directory}/fill").unlink()
+
+    def remount(self, process: Process, directory: Path, how: str) -> None:
+        """Make that disk read-only, or no more."""
+        words = ("nsenter", "-m", "-t", str(process.running.pid), "mount", "-o", f"remount,{how}")
+        self.srv.run(*words, directory)
+
+    def explained(self) -> tuple[int, list[str]]:
+        """What is to be said of the client's journal."""
+        process = self.cli.holdover("explain", self.place / "journal")
+        return process.ended(LONG), [line for _, line in process.lines]
+
 
 def ended(stage: Stage, client: Any, before: Any) -> dict[str, Any]:
     """Ctrl-C, and what is there then."""
@@ -121,22 +136,99 @@ def taken_port(stage: Stage) -> dict[str, Any]:
     return failed(stage, stage.client(), watch, before)
 
 
-def full_disk(stage: Stage) -> dict[str, Any]:
-    """No lease can be stored from the beginning."""
-    stage.server()
+def full_disk(stage: Stage, *more: str) -> dict[str, Any]:
+    """No lease can be stored from the beginning; then there is room."""
+    server = stage.server(lease=60)
     watch, before = stage.cli.watch(), stage.cli.picture()
     under = stage.disk(stage.state, f"chmod 700 {stage.state}; {FILL.format(stage.state)}")
-    return failed(stage, stage.client(under=under), watch, before)
-
-
-def filled_disk(stage: Stage) -> dict[str, Any]:
-    """The first lease could be stored, its renewal cannot."""
-    stage.server()
-    watch, before = stage.cli.watch(), stage.cli.picture()
-    client = stage.client(under=stage.disk(stage.state, f"chmod 700 {stage.state}"))
+    client = stage.client(*more, "--journal", stage.place / "journal", under=under)
+    eventually(lambda: client.errors, LONG, "it says so")
+    server.says("DHCPACK", LONG, times=2)  # asked again, and not at once
+    seen: dict[str, Any] = {
+        "errors": list(client.errors), "watched": list(watch.lines),
+        "apart": [ack["at"] for ack in server.events("DHCPACK")], "bound": client.events("BOUND"),
+    }  # fmt: skip
+    stage.empty(client, stage.state)
     client.says("BOUND", LONG)
+    return seen | {"then": client.errors} | ended(stage, client, before) | explained(stage)
+
+
+def full_disk_probing(stage: Stage) -> dict[str, Any]:
+    """The same with a client that has probed for the address when it cannot be stored."""
+    stage.server(lease=60)
+    watch, before = stage.cli.watch(), stage.cli.picture()
+    under = stage.disk(stage.state, f"chmod 700 {stage.state}; {FILL.format(stage.state)}")
+    words = ("client", "eth0", "--state-dir", stage.state, "--json")
+    client = stage.cli.holdover(*words, "--journal", stage.place / "journal", under=under)
+    eventually(lambda: client.errors, LONG, "it says so")
+    seen: dict[str, Any] = {"watched": list(watch.lines), "cpu": seconds(client)}
+    stage.empty(client, stage.state)
+    client.says("BOUND", LONG)
+    seen["cpu"] = seconds(client) - seen["cpu"]
+    return seen | ended(stage, client, before) | explained(stage)
+
+
+def seconds(process: Process) -> float:
+    """Of a processor, that it has used."""
+    user, system = Path(f"/proc/{process.running.pid}/stat").read_text().split()[13:15]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def explained(stage: Stage) -> dict[str, Any]:
+    status, said = stage.explained()
+    return {"explained": status, "explanation": said}
+
+
+def unwritable(
+    spoil: Callable[[Stage, Any], None], mend: Callable[[Stage, Any], None] | None, lease: int
+) -> Callable[[Stage], dict[str, Any]]:
+    """The first lease could be stored, its renewal cannot; then it can again, or does not."""
+
+    def scene(stage: Stage) -> dict[str, Any]:
+        server = stage.server(lease=lease)
+        watch, before = stage.cli.watch(), stage.cli.picture()
+        under = stage.disk(stage.state, f"chmod 700 {stage.state}")
+        client = stage.client("--journal", stage.place / "journal", under=under)
+        client.says("BOUND", LONG)
+        stored = server.events("DHCPACK")[0]
+        spoil(stage, client)
+        eventually(lambda: client.errors, LONG + lease, "it says so")
+        seen: dict[str, Any] = {"kept": stage.cli.has(LEASED), "errors": list(client.errors)}
+        if mend is None:
+            watch.says("Deleted", LONG)
+            client.says("LAPSED", LONG)
+            end = stored["at"] + stored["lease"] * SECOND
+            seen |= {"early": (end - watch.said("Deleted")[0][0]) / SECOND}
+        else:
+            mend(stage, client)
+            client.says("EXTENDED", LONG)
+            seen |= {"deleted": watch.said("Deleted")}
+        return seen | {"then": client.errors} | ended(stage, client, before) | explained(stage)
+
+    scene.__name__ = f"{spoil.__name__}_{'back' if mend else 'for_good'}"
+    return scene
+
+
+def filled(stage: Stage, client: Any) -> None:
     stage.fill(client, stage.state)
-    return failed(stage, client, watch, before)
+
+
+def emptied(stage: Stage, client: Any) -> None:
+    stage.empty(client, stage.state)
+
+
+def made_read_only(stage: Stage, client: Any) -> None:
+    stage.remount(client, stage.state, "ro")
+
+
+def made_writable(stage: Stage, client: Any) -> None:
+    stage.remount(client, stage.state, "rw")
+
+
+filled_back = unwritable(filled, emptied, 40)
+filled_for_good = unwritable(filled, None, 16)
+made_read_only_back = unwritable(made_read_only, made_writable, 40)
+made_read_only_for_good = unwritable(made_read_only, None, 16)
 
 
 def read_only(stage: Stage) -> dict[str, Any]:
@@ -528,7 +620,8 @@ def rootless(stage: Stage) -> dict[str, Any]:
 SCENES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     scene.__name__: scene
     for scene in (
-        link_down, taken_port, full_disk, filled_disk, read_only, full_journal, full_server,
+        link_down, taken_port, full_disk, full_disk_probing, filled_back, filled_for_good,
+        made_read_only_back, made_read_only_for_good, read_only, full_journal, full_server,
         crashing_hook, blocking_hook, garbage, awaited, rootless, flooded_client, flooded_server,
     )
 }  # fmt: skip
@@ -572,19 +665,56 @@ def test_a_port_that_is_taken_is_named(seen: Any) -> None:
 
 @scene("full_disk")
 def test_a_lease_that_cannot_be_stored_is_not_used(seen: Any) -> None:
-    assert seen["status"] == 2
-    assert "No space left on device; the lease is not durably stored" in seen["errors"][-1]
-    assert not seen["client"].events("BOUND")
-    assert (seen["watched"], seen["after"]) == ([], seen["before"])
+    (error,) = seen["errors"]
+    assert "No space left on device; the lease is not durably stored" in error
+    assert f"{LEASED} is not used before it is" in error
+    assert (seen["watched"], seen["bound"]) == ([], [])
 
 
-@scene("filled_disk")
-def test_a_renewal_that_cannot_be_stored_ends_the_use_of_the_address(seen: Any) -> None:
-    assert seen["status"] == 2
-    assert "No space left on device; the lease is not durably stored" in seen["errors"][-1]
-    assert len(seen["client"].events("BOUND")) == 1
-    assert not seen["client"].events("EXTENDED")
-    assert seen["after"] == seen["before"]
+@scene("full_disk")
+def test_it_is_asked_for_again_as_if_the_dhcpack_were_lost(seen: Any) -> None:
+    first, second = seen["apart"][:2]
+    assert second - first > 2 * SECOND, "RFC 2131 §4.1: about four seconds"
+
+
+@pytest.mark.parametrize("seen", ["full_disk", "full_disk_probing"], indirect=True)
+def test_when_there_is_room_the_lease_is_used(seen: Any) -> None:
+    assert (seen["status"], seen["after"], seen["watched"]) == (130, seen["before"], [])
+    assert seen["explained"] == 0, seen["explanation"]
+
+
+@scene("full_disk_probing")
+def test_who_waits_for_room_is_idle(seen: Any) -> None:
+    assert seen["cpu"] < 1
+
+
+WRITABLE_AGAIN, NEVER_WRITABLE = (
+    ["filled_back", "made_read_only_back"], ["filled_for_good", "made_read_only_for_good"]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seen", WRITABLE_AGAIN + NEVER_WRITABLE, indirect=True)
+def test_a_renewal_that_cannot_be_stored_is_said_and_the_address_stays(seen: Any) -> None:
+    (error,) = seen["errors"]
+    assert re.search(f"{LEASED} stays as long as what is stored says, [0-9]+ s", error)
+    assert seen["kept"]
+
+
+@pytest.mark.parametrize("seen", WRITABLE_AGAIN, indirect=True)
+def test_it_is_renewed_when_it_can_be_stored(seen: Any) -> None:
+    assert seen["deleted"] == []
+    assert "leases can be stored again" in seen["then"][-1]
+
+
+@pytest.mark.parametrize("seen", NEVER_WRITABLE, indirect=True)
+def test_it_goes_before_what_is_stored_ends(seen: Any) -> None:
+    assert 0 <= seen["early"] < 6
+
+
+@pytest.mark.parametrize("seen", WRITABLE_AGAIN + NEVER_WRITABLE, indirect=True)
+def test_a_client_that_cannot_store_ends_in_order_and_keeps_to_the_table(seen: Any) -> None:
+    assert (seen["status"], seen["after"]) == (130, seen["before"])
+    assert seen["explained"] == 0, seen["explanation"]
 
 
 @scene("read_only")
