@@ -329,7 +329,8 @@ def the_only_one(directory: Path, interface: str) -> Iterator[None]:
     from holdover.reference.linux.storage import path_of
 
     path = path_of(directory, interface).with_suffix(".lock")
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    # Not to be written to: who has a file open for that keeps its disk from becoming read-only.
+    lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

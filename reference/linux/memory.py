@@ -82,7 +82,7 @@ class Memory:
                     self._save(None)
         else:
             self.stored = lease
-            self._well()
+            self._well(said=lease is not None)
 
     def retry(self) -> bool:
         """Write what is owed, or see whether the disk takes anything; whether it does."""
@@ -91,7 +91,7 @@ class Memory:
         except NotStored as error:
             self._failed(str(error))
             return False
-        self._well()
+        self._well(said=self.stored is not None)
         return True
 
     def _save(self, lease: Lease | None) -> None:
@@ -129,8 +129,9 @@ class Memory:
             self._reminded = now
             self._warn(says)
 
-    def _well(self) -> None:
+    def _well(self, *, said: bool) -> None:
+        """Nothing is owed; to forget needs no room, and tells nothing of it."""
         self.retry_at = None
-        if self._reminded is not None:
+        if said and self._reminded is not None:
             self._reminded = None
             self._warn(f"{self._interface}: leases can be stored again in {self._directory}")
