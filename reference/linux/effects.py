@@ -30,7 +30,7 @@ from holdover.reference.linux.hooks import Hook
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.memory import Memory
 from holdover.reference.linux.netlink import FOREVER, Interface
-from holdover.reference.linux.parameters import SMALLEST_MTU, parameters
+from holdover.reference.linux.parameters import SMALLEST_MTU, left_out, parameters
 from holdover.reference.linux.rtnetlink import Refused
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
 from holdover.reference.messages import request_to_wire
@@ -75,6 +75,7 @@ class Hands:
         self._port, self._hook = port, hook
         self._tell, self.warn = tell, warn
         self._too_small = 0
+        self._said: tuple[str, ...] = ()
         self._way: tuple[IPv4Address, bytes] | None = None
 
     def find(self) -> None:
@@ -158,8 +159,10 @@ class Hands:
             self.expired = address
         else:
             self.journal.address("added", address, now)
-        for line in failed:
-            self.warn(f"{self.interface.name}: not configured: {line}")
+        for line in (*left_out(lease), *failed):
+            if line not in self._said:
+                self.warn(f"{self.interface.name}: not configured: {line}")
+        self._said = (*left_out(lease), *failed)
 
     def take_away(self, address: IPv4Address) -> None:
         """The address, and what came with it."""

@@ -56,6 +56,14 @@ def parameters(lease: Lease) -> Parameters:
     )
 
 
+def left_out(lease: Lease) -> list[str]:
+    """What a lease says that is not configured, with the reason."""
+    mtu = get(lease, INTERFACE_MTU)
+    if mtu is None or mtu >= SMALLEST_MTU:
+        return []
+    return [f"MTU {mtu}: less than {SMALLEST_MTU}, and no DHCP message might fit"]
+
+
 def get(lease: Lease, option: Option[V]) -> V | None:
     """An option of a lease."""
     return lease.options.get(option.code)  # type: ignore[return-value]  # Options checked it

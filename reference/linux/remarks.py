@@ -101,19 +101,20 @@ class Remarks:
         self._say(event, words, said)
 
     def _check_length(self, offer: BootReply) -> None:
-        """Whether the probe leaves something of the lease: a second of a lifetime, at least."""
+        """Whether probing (RFC 5227 §2.1.1) leaves something of the lease: a second, at least."""
         config, length = self._config, offer.lease
         if config.probes == 0 or length is None or length in self._too_short:
             return
-        between = (config.probes - 1) * config.probe_most
-        probing = config.probe_wait + between + config.announce_wait
-        needed = probing + config.margin + config.second
-        if length * config.second < needed:
+        then = config.announce_wait + config.margin + config.second
+        least = (config.probes - 1) * config.probe_least + then
+        most = config.probe_wait + (config.probes - 1) * config.probe_most + then
+        if length * config.second < most:
             self._too_short.add(length)
+            never = "never" if length * config.second < least else "not always"
             self._warn(
-                f"{offer.server} grants leases of {length} s: probing for the address, and going "
-                f"in time, may take {needed / config.second:g} s of it, so that it is never in use."
-                "  Use --no-probe, or have the server grant longer ones"
+                f"{offer.server} grants leases of {length} s: the address is {never} in use, since "
+                f"to probe for it and to go in time takes {least / config.second:g} to "
+                f"{most / config.second:g} s of it.  Use --no-probe, or have the server grant more"
             )
 
     # Others --------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
-"""The commands as a system runs them: read by nobody, and as the units in reference/systemd have it."""
+"""The commands as a system runs them: read by nobody, and as the units in systemd/ have it."""
 
 import fcntl
 import os
+import pwd
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -18,6 +20,8 @@ from typing import Any
 import pytest
 
 import holdover.reference.cli
+from holdover.model.profile import BadInput
+from holdover.reference import units
 from holdover.reference.events import SECOND
 from holdover.reference.lab.process import eventually
 from holdover.reference.lab.topology import COMMANDS, Host
@@ -239,18 +243,77 @@ def test_the_units_capabilities_are_enough_for_a_user_who_owns_nothing(scenes: A
 # Units -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [CLIENT, SERVER], ids=lambda path: path.name)
-def test_systemd_has_nothing_to_say_of_a_unit(path: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def called(tmp_path: Path) -> Path:
+    """The command, by a link as pipx makes one."""
+    program = Path(sysconfig.get_path("scripts"), "holdover")
+    if not program.exists():
+        pytest.skip("needs holdover as a command: pip install")
+    (tmp_path / "bin").mkdir()
+    link = tmp_path / "bin" / "holdover"
+    link.symlink_to(program)
+    return link
+
+
+def printed(called: Path, name: str) -> str:
+    done = subprocess.run(
+        [called, name, "--print-unit"], capture_output=True, text=True, check=True, timeout=120
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("client", CLIENT), ("server", SERVER)], ids=["client", "server"]
+)
+def test_systemd_has_nothing_to_say_of_a_unit(
+    called: Path, name: str, path: Path, tmp_path: Path
+) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("needs the program systemd-analyze")
     copy = tmp_path / path.name
-    copy.write_text(path.read_text().replace("/usr/local/bin/holdover", sys.executable))
+    copy.write_text(printed(called, name))
+    assert unit(copy)["ExecStart"].split()[0] == str(called)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", copy],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     said = [line for line in done.stderr.splitlines() if str(copy) in line or path.name in line]
     assert (done.returncode, said) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("opt/holdover/bin/holdover", "DynamicUser=yes"),
+        ("home/tenant/.local/bin/holdover", "ProtectHome=read-only"),
+        ("tmp/holdover/bin/holdover", "PrivateTmp=no"),
+    ],
+)
+def test_a_unit_hides_nothing_that_its_program_needs(
+    monkeypatch: pytest.MonkeyPatch, place: str, line: str
+) -> None:
+    """As if installed there, for everybody."""
+    monkeypatch.setattr(units, "only", lambda files: None)
+    monkeypatch.setattr(units, "HOMES", ("/home",))
+    monkeypatch.setattr(units, "TEMPORARY", ("/tmp/holdover",))
+    text = units.unit(CLIENT.name, Path("/", place))
+    assert line in text.splitlines()
+    assert f"ExecStart=/{place} client" in text
+    others = {"ProtectHome=read-only", "PrivateTmp=no"} - {line}
+    assert not others & set(text.splitlines())
+
+
+def test_a_unit_runs_as_who_alone_can_enter_where_it_is_installed(tmp_path: Path) -> None:
+    program = tmp_path / "shut" / "holdover"
+    program.parent.mkdir(mode=0o700)
+    program.touch()
+    assert units.only([program]) == pwd.getpwuid(os.geteuid()).pw_name
+    assert units.only([Path("/usr/bin/env")]) is None
+
+
+def test_a_path_that_systemd_reads_as_something_else_is_refused() -> None:
+    with pytest.raises(BadInput, match="plainer name"):
+        units.unit(CLIENT.name, Path("/opt/100%/holdover"))
 
 
 def test_a_supervisor_does_not_begin_again_without_the_leases() -> None:

@@ -27,7 +27,7 @@ from holdover.reference.lab.process import eventually
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.netlink import Changes, Link
-from holdover.reference.linux.parameters import parameters, prefix_length
+from holdover.reference.linux.parameters import left_out, parameters, prefix_length
 from holdover.reference.messages import BootReply, BootRequest, reply_to_wire
 from holdover.reference.values import NO_ADDRESS, MessageType, Route
 from holdover.reference.wire import encode
@@ -491,7 +491,10 @@ def test_routers_give_one_default_route_and_classless_routes_take_its_place() ->
 
 @pytest.mark.parametrize(("said", "used"), [(68, None), (0, None), (576, 576), (1400, 1400)])
 def test_an_mtu_with_which_dhcp_could_not_go_on_is_not_used(said: int, used: int | None) -> None:
-    assert parameters(leased(INTERFACE_MTU(said))).mtu == used
+    lease = leased(INTERFACE_MTU(said))
+    assert parameters(lease).mtu == used
+    told = [f"MTU {said}: less than 576, and no DHCP message might fit"]
+    assert left_out(lease) == ([] if used else told)
 
 
 def test_options_are_asked_for_by_number_or_name() -> None:

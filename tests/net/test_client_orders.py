@@ -52,6 +52,11 @@ class Stage:
         process.says("BOUND", LONG)
         return process
 
+    def explained(self) -> tuple[int, list[str]]:
+        """What is to be said of the client's journal."""
+        process = self.cli.holdover("explain", self.place / "journal")
+        return process.ended(LONG), [line for _, line in process.lines]
+
     def setting(self, name: str) -> str:
         """Of the client's kernel, for eth0."""
         return str(self.cli.run("cat", f"/proc/sys/net/ipv4/conf/eth0/{name}"))
@@ -63,7 +68,7 @@ class Stage:
 def orders(stage: Stage) -> dict[str, Any]:
     """Renewed on request; given back on request; leased again on request."""
     server, before = stage.server(600), stage.cli.picture()
-    client = stage.bound()
+    client = stage.bound("--journal", stage.place / "journal")
     client.signal(signal.SIGUSR1)
     client.says("EXTENDED", LONG)
     kept = stage.cli.has(LEASED)
@@ -80,6 +85,7 @@ def orders(stage: Stage) -> dict[str, Any]:
     return {
         "status": client.ended(LONG), "before": before, "after": stage.cli.picture(),
         "kept": kept, "released": released, "again": again, "client": client,
+        "explained": stage.explained(),
     }  # fmt: skip
 
 
@@ -217,11 +223,25 @@ def supervised(stage: Stage) -> dict[str, Any]:
     return {"heard": heard, "there": there, "status": client.ended(LONG)}
 
 
+def supervised_server(stage: Stage) -> dict[str, Any]:
+    """The same of the server."""
+    path = stage.place / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listens:
+        listens.bind(str(path))
+        listens.settimeout(LONG)
+        words = f"server eth0 --pool {LEASED} --lease 60"
+        server = stage.srv.holdover(*words.split(), under=("env", f"NOTIFY_SOCKET={path}"))
+        heard = [listens.recv(4096).decode()]
+        server.signal(signal.SIGTERM)
+        heard.append(listens.recv(4096).decode())
+    return {"heard": heard, "status": server.ended(LONG)}
+
+
 SCENES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     scene.__name__: scene
     for scene in (
         orders, second, neighbour, neighbour_of_killed, by_hand, small, silent, left_alone,
-        too_short, verbose, supervised,
+        too_short, verbose, supervised, supervised_server,
     )
 }  # fmt: skip
 
@@ -257,6 +277,12 @@ def test_usr2_gives_the_lease_back_until_usr1(seen: Any) -> None:
 def test_a_terminal_that_closes_ends_it_in_order(seen: Any) -> None:
     assert (seen["status"], seen["after"]) == (128 + signal.SIGHUP, seen["before"])
     assert seen["client"].events("STOPPED")
+
+
+@scene("orders")
+def test_whoever_obeys_signals_keeps_to_the_table(seen: Any) -> None:
+    status, explanation = seen["explained"]
+    assert status == 0, explanation
 
 
 @scene("second")
@@ -318,7 +344,7 @@ def test_a_lease_in_use_that_nobody_renews_is_said(seen: Any) -> None:
 @scene("too_short")
 def test_a_lease_shorter_than_the_probe_is_said_with_what_to_do(seen: Any) -> None:
     line = next(error for error in seen["errors"] if "--no-probe" in error)
-    assert "5 s" in line
+    assert "grants leases of 5 s: the address is never in use" in line
 
 
 @scene("verbose")
@@ -334,4 +360,12 @@ def test_a_supervisor_is_told_when_the_address_is_in_use_and_when_it_ends(seen: 
     assert f"STATUS={LEASED}/24" in ready
     assert seen["there"]
     assert any("STOPPING=1" in text for text in seen["heard"])
+    assert seen["status"] == 0
+
+
+@scene("supervised_server")
+def test_a_supervisor_is_told_when_the_server_serves(seen: Any) -> None:
+    ready, stopping = seen["heard"]
+    assert "READY=1" in ready
+    assert "STOPPING=1" in stopping
     assert seen["status"] == 0
