@@ -219,7 +219,7 @@ def client(interface: str, **given: Any) -> int:
             once=given["once"], release=given["release_on_exit"], dry=dry_run,
             within=None if within is None else int(within * SECOND), verbose=given["verbose"],
         )  # fmt: skip
-        shell = ClientShell(dry(config) if dry_run else config, hands, orders, say)
+        shell = ClientShell(dry(config) if dry_run else config, hands, orders, say, warn)
         supervisor.tell("asks for a lease")
         try:
             number = asyncio.run(shell.run())

@@ -32,7 +32,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -97,17 +97,31 @@ def unsaid(event: str, words: str, about: dict[str, Any]) -> None:
     """Nobody is to hear of it."""
 
 
+def unwarned(line: str) -> None:
+    """Nobody is to hear of it."""
+
+
 class ClientShell:
     """A client, and the hands that do what it asks for."""
 
     def __init__(
-        self, config: ClientConfig, hands: Hands, orders: Orders, say: Say = unsaid
+        self,
+        config: ClientConfig,
+        hands: Hands,
+        orders: Orders,
+        say: Say = unsaid,
+        warn: Callable[[str], None] = unwarned,
     ) -> None:
         self.client = Client(config)
         self.unread = 0
         self.too_late = False
         self._config, self._hands, self._orders = config, hands, orders
-        self._remarks = Remarks(config, say, self._warn, verbose=orders.verbose)
+        self._remarks = Remarks(
+            config,
+            say,
+            lambda line: warn(f"{hands.interface.name}: {line}"),
+            verbose=orders.verbose,
+        )
         self._give_up: Instant | None = None
         self._late_until: Instant | None = None
         self._interface, self._link = hands.interface, hands.link
@@ -116,9 +130,6 @@ class ClientShell:
         self._signal: int | None = None
         self._ordered: list[int] = []
         self._brought_up = self._done = self._rests = self._unused = False
-
-    def _warn(self, line: str) -> None:
-        self._hands.warn(f"{self._interface.name}: {line}")
 
     # The loop ------------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ class Hands:
         self.expired: IPv4Address | None = None
         self.memory = Memory(directory, interface.name, link.hardware, warn)
         self._port, self._hook = port, hook
-        self._tell, self.warn = tell, warn
+        self._tell, self._warn = tell, warn
         self._too_small = 0
         self._said: tuple[str, ...] = ()
         self._way: tuple[IPv4Address, bytes] | None = None
@@ -137,7 +137,7 @@ class Hands:
             name, mtu = self.interface.name, self.interface.link().mtu
             if mtu != self._too_small:
                 self._too_small = mtu
-                self.warn(
+                self._warn(
                     f"{name}: a DHCP message does not fit its MTU of {mtu}, and was not sent.  Set "
                     f"a larger one: ip link set {name} mtu {SMALLEST_MTU}"
                 )
@@ -161,7 +161,7 @@ class Hands:
             self.journal.address("added", address, now)
         for line in (*left_out(lease), *failed):
             if line not in self._said:
-                self.warn(f"{self.interface.name}: not configured: {line}")
+                self._warn(f"{self.interface.name}: not configured: {line}")
         self._said = (*left_out(lease), *failed)
 
     def take_away(self, address: IPv4Address) -> None:

