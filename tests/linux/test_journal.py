@@ -28,7 +28,7 @@ from holdover.reference.events import (  # isort: skip
     Remove, Send, SendArp, Start, Stop, Store, Timer,
 )  # fmt: skip
 from holdover.reference.linux.journal import (  # isort: skip
-    KINDS, Began, DryRun, Entry, Journal, Line, Lost, Seen, read,
+    KINDS, Began, DryRun, Entry, Journal, Line, Lost, Seen, Unstored, read,
 )  # fmt: skip
 from holdover.reference.server_state import (  # isort: skip
     Arrived, Binding, ClientKey, Overheard, Reinstate, Restarted, SendReply, ServerEffect,
@@ -83,6 +83,7 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
         margin=instants,
     ),
     Seen: st.builds(Seen, st.text(max_size=20), addresses),
+    Unstored: st.builds(Unstored),
 }
 values = st.one_of(*BY_KIND.values())
 EVENTS, EFFECTS = get_args(Event) + get_args(ServerEvent), get_args(Effect) + get_args(ServerEffect)
@@ -95,6 +96,8 @@ def write(journal: Journal, value: Any, now: int) -> None:
         journal.effect(value, now)
     elif isinstance(value, ClientConfig):
         journal.client(value, now)
+    elif isinstance(value, Unstored):
+        journal.unstored(now)
     else:
         journal.address(value.what, value.address, now)
 

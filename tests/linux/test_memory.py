@@ -1,6 +1,7 @@
 """What is remembered where nothing can be written, and what a client does then, in virtual time."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,10 +9,12 @@ from typing import Any, cast
 
 import pytest
 
+from holdover.reference.calls import Break, Call, Noted, calls
 from holdover.reference.config import ClientConfig
 from holdover.reference.datagram import EVERYONE, Datagram, Frame
 from holdover.reference.linux import clock, storage
 from holdover.reference.linux.client import ClientShell, Orders
+from holdover.reference.linux.journal import Line, Unstored
 from holdover.reference.linux.memory import REMINDED, RETRY, Memory
 from holdover.reference.linux.netlink import Changes, Link
 from holdover.reference.linux.storage import NotStored
@@ -21,7 +24,8 @@ from holdover.reference.values import MessageType
 from holdover.reference.wire import encode
 
 from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Effect, Instant, Lease, Notice, Notify, Phase, Remove, Send, Store,
+    SECOND, Chance, Configure, Effect, Instant, Lease, Notice, Notify, Phase, Remove, Send, Store,
+    Timer,
 )  # fmt: skip
 
 SERVER, LEASED, OTHER = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51))
@@ -316,6 +320,16 @@ def test_a_first_lease_that_never_has_room_lapses_unused(disk: Disk) -> None:
     world.at(31)
     assert world.told == [Notice.LAPSED]
     assert not any(isinstance(effect, Configure) for effect in world.done)
+
+
+@pytest.mark.parametrize(("before", "parts"), [([], [Noted]), ([None], [Noted, Break])])
+def test_a_journal_leaves_out_what_was_put_back_unless_half_of_it_was_done(
+    before: list[None], parts: list[type]
+) -> None:
+    effects = [Store(each) for each in (*before, lease(60))]
+    values = (Timer(Chance(1, 0)), *effects, Unstored(), Timer(Chance(1, 0)))
+    lines = [Line(0, 0, 0, datetime.now(UTC), value) for value in values]
+    assert [type(part) for part in calls(lines)] == [*parts, Call]
 
 
 def test_what_is_not_forgotten_is_not_given_back(disk: Disk) -> None:
