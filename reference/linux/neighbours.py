@@ -56,7 +56,11 @@ class _Link(nlmsg):  # type: ignore[misc]
 def neighbours_stay(name: str, index: int, left: Callable[[], bool]) -> Iterator[None]:
     """Meanwhile an address that goes takes no other with it; and so where one is left behind."""
     setting = Path("/proc/sys/net/ipv4/conf", name, "promote_secondaries")
-    if setting.read_text().strip() != "0":
+    try:
+        off = setting.read_text().strip() == "0"
+    except OSError:  # no IPv4 on it: its MTU is below 68
+        off = False
+    if not off:
         yield
         return
     promote(index, True)

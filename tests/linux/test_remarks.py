@@ -8,6 +8,7 @@ import pytest
 
 from holdover.reference.config import ClientConfig
 from holdover.reference.events import SECOND, Lease, Phase, Send
+from holdover.reference.linux.neighbours import neighbours_stay
 from holdover.reference.linux.remarks import MOST, Remarks
 from holdover.reference.messages import BootReply, BootRequest
 from holdover.reference.options import Options
@@ -44,6 +45,11 @@ class Told:
 
 def offer(length: int) -> BootReply:
     return BootReply(MessageType.OFFER, 1, bytes(6), address=LEASED, server=SERVER, lease=length)
+
+
+def test_an_interface_without_ipv4_has_no_neighbours() -> None:
+    with neighbours_stay("no such one", 0, lambda: False):
+        pass
 
 
 def test_that_nobody_answers_is_said_soon_and_then_ever_more_rarely() -> None:
