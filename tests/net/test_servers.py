@@ -87,9 +87,10 @@ class Tenant:
         self.process.says(f'"event": "({event})"', LONG, times=times)
 
     def told(self) -> list[str]:
-        """The events it has told, in order; not that it stops, which it is told to."""
+        """The notices it has given, in order; not that it stops, which it is told to."""
         events = (line.partition('"event": "')[2] for _, line in self.process.lines)
-        return [event for each in events if (event := each.partition('"')[0]) != "STOPPED"]
+        names = [each.partition('"')[0] for each in events]
+        return [name for name in names if name not in ("STOPPED", "SILENT")]
 
     def lines(self) -> list[Line]:
         """Its journal so far."""
