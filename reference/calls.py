@@ -20,6 +20,7 @@ from ipaddress import IPv4Address
 from holdover.model.profile import BadInput
 from holdover.reference.config import ClientConfig
 from holdover.reference.linux.journal import Began, DryRun, Line, Lost, Seen, Unstored
+from holdover.reference.linux.malformed import Malformed
 from holdover.reference.values import NO_ADDRESS
 
 from holdover.reference.events import (  # isort: skip
@@ -200,6 +201,8 @@ def calls(lines: Iterable[Line]) -> Iterator[Part]:
                     yield call
                     call = None
                 yield Expired(line)
+            case Malformed():
+                continue  # no call, whether the message was taken or refused
             case Seen():
                 if call is not None:
                     call.end = number

@@ -3,22 +3,35 @@
 Theory of operation.  Options stand in up to three fields, read in the order options, file, sname
 (RFC 2131 §4.1); what has the same code is one value cut into pieces (RFC 3396 §7), so that a value
 can be read only when all fields are.  `read_options` notes where each piece stands, joins the
-pieces and maps an error inside a value back to the byte it came from.  `lay_out` goes the other
-way: it takes the first of these layouts that has room: options alone, with file, with sname, with
-both; only when none has room for uncut values it cuts them at the end of a field (RFC 3396 §4:
-SHOULD NOT unless there is no choice).  The order of options is kept, so a field may be left before
-it is full.  Each byte is looked at a bounded number of times.
+pieces and maps an error inside a value back to the byte it came from.  What cannot be read is no
+exception there: it is `Dropped`, a value beside the options, and who reads decides (`wire.py`).
+`lay_out` goes the other way: it takes the first of these layouts that has room: options alone, with
+file, with sname, with both; only when none has room for uncut values it cuts them at the end of a
+field (RFC 3396 §4: SHOULD NOT unless there is no choice).  The order of options is kept, so a field
+may be left before it is full.  Each byte is looked at a bounded number of times.
 
-What it does not know: the other fields of a message (`wire.py`).
+What is dropped, and with how much of what stands around it:
+
+- a value that its kind refuses: all pieces of that option, and no other (RFC 3396 §7: they are one
+  value; so an option of fixed length that is given twice is refused, as one of twice the length);
+- an option that goes on past the end of its field: that option, with the pieces that came before,
+  and `hides` is true, for what followed it in the field is lost;
+- option 52 that says no 1, 2 or 3: it, and `hides` is true: no field besides `options` is read, for
+  nothing says that one holds options (RFC 2131 §4.1);
+- option 52 in `file` or `sname` (RFC 2132 §9.3 is about the options field only): it alone.
+
+What it does not know: the other fields of a message (`wire.py`), and on which options it rests
+(`messages.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import IntFlag
 
 from holdover.reference.options import END, OVERLOAD, PAD, RELAY_INFORMATION, Options, known
-from holdover.reference.values import U8, V, Value, WireError
+from holdover.reference.values import U8, T, Value, WireError
 
 SNAME_AT, FILE_AT, COOKIE_AT, OPTIONS_AT = 44, 108, 236, 240
 """Where the fields begin (RFC 2131 Figure 1); each ends where the next begins."""
@@ -43,57 +56,90 @@ Pieces = dict[int, list[tuple[int, int]]]
 """Where the pieces of each option's value begin and end, in the order of RFC 3396 §5."""
 
 
-def read_options(data: bytes) -> tuple[Overload, Options]:
-    """The options of a message of 240 bytes or more, and which fields besides `options` held them.
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An option that could not be read: its code, why, and the byte of the message that is wrong.
 
-    RFC 2131 §4.1: options are interpreted first, then file, then sname.
+    `hides`: what other options the message had is not known, for they cannot be found.
+    """
+
+    code: int
+    why: str
+    offset: int
+    hides: bool = False
+
+    def __str__(self) -> str:
+        return f"{known(self.code)}: {self.why}"
+
+    @property
+    def error(self) -> WireError:
+        """The same, to be raised by who takes no message with an option dropped."""
+        return WireError(str(self), self.offset)
+
+
+def read_options(data: bytes) -> tuple[Overload, Options, tuple[Dropped, ...]]:
+    """The options of a message of 240 bytes or more, where they stood, and what was dropped.
+
+    Where: which fields besides `options` held some.  RFC 2131 §4.1: options are interpreted first,
+    then file, then sname.
     """
     pieces: Pieces = {}
-    _scan(data, OPTIONS_AT, len(data), pieces)
+    dropped = _scan(data, OPTIONS_AT, len(data), pieces)
     use = Overload.NONE
     if at := pieces.pop(OVERLOAD, None):
-        number = _joined(data, at, U8.read, "option 52 (overload)")
-        if not 1 <= number <= 3:
-            raise WireError(f"option 52 (overload): expected 1, 2 or 3, got {number}", at[0][0])
-        use = Overload(number)
+        try:
+            use = _joined(data, at, _read_overload)
+        except WireError as error:
+            dropped.append(Dropped(OVERLOAD, error.message, error.offset, hides=True))
     if Overload.FILE in use:
-        _scan(data, FILE_AT, COOKIE_AT, pieces)
+        dropped += _scan(data, FILE_AT, COOKIE_AT, pieces)
     if Overload.SNAME in use:
-        _scan(data, SNAME_AT, FILE_AT, pieces)
-    if stray := pieces.get(OVERLOAD):
-        raise WireError("option 52 (overload): expected in the options field", stray[0][0] - 2)
-    return use, Options((code, _value(data, code, at)) for code, at in pieces.items())
+        dropped += _scan(data, SNAME_AT, FILE_AT, pieces)
+    if stray := pieces.pop(OVERLOAD, None):
+        dropped.append(Dropped(OVERLOAD, "expected in the options field", stray[0][0] - 2))
+    cut_off = {each.code for each in dropped}
+    read: list[tuple[int, Value]] = []
+    for code, at in pieces.items():
+        if code in cut_off:
+            continue
+        try:
+            read.append((code, _joined(data, at, known(code).kind.read)))
+        except WireError as error:
+            dropped.append(Dropped(code, error.message, error.offset))
+    return use, Options(read), tuple(dropped)
 
 
-def _scan(data: bytes, at: int, end: int, pieces: Pieces) -> None:
-    """Add the pieces that one field holds (RFC 2132 §2, §3.1, §3.2)."""
+def _scan(data: bytes, at: int, end: int, pieces: Pieces) -> list[Dropped]:
+    """Add the pieces that one field holds, up to one that is cut off (RFC 2132 §2, §3.1, §3.2)."""
     while at < end and (code := data[at]) != END:
         if code == PAD:
             at += 1
             continue
         if at + 1 == end:
-            raise WireError(f"{known(code)}: expected a length, got the end of the field", end)
+            return [Dropped(code, "expected a length, got the end of the field", end, hides=True)]
         length, at = data[at + 1], at + 2
         if at + length > end:
-            message = f"{known(code)}: expected {length} bytes, got {end - at} to the field's end"
-            raise WireError(message, at - 1)
+            why = f"expected {length} bytes, got {end - at} to the field's end"
+            return [Dropped(code, why, at - 1, hides=True)]
         pieces.setdefault(code, []).append((at, at + length))
         at += length
+    return []
 
 
-def _value(data: bytes, code: int, at: list[tuple[int, int]]) -> Value:
-    """The value of an option as its kind reads it."""
-    row = known(code)
-    value: Value = _joined(data, at, row.kind.read, str(row))
-    return value
+def _read_overload(data: bytes) -> Overload:
+    """RFC 2132 §9.3."""
+    number = U8.read(data)
+    if not 1 <= number <= 3:
+        raise WireError(f"expected 1, 2 or 3, got {number}", 0)
+    return Overload(number)
 
 
-def _joined(data: bytes, at: list[tuple[int, int]], read: Callable[[bytes], V], name: str) -> V:
+def _joined(data: bytes, at: list[tuple[int, int]], read: Callable[[bytes], T]) -> T:
     """What the pieces, joined, are read as (RFC 3396 §7); offsets are those of the message."""
     try:
         return read(b"".join([data[begin:end] for begin, end in at]))
     except WireError as error:
-        raise WireError(f"{name}: {error.message}", _origin(at, error.offset)) from None
+        raise WireError(error.message, _origin(at, error.offset)) from None
 
 
 def _origin(at: list[tuple[int, int]], offset: int) -> int:

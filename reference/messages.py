@@ -5,6 +5,24 @@ and `BootReply` have these fields by name and everything else in `options`.  Non
 option.  `wire.py` knows bytes, this module knows which field stands where, the cores know what it
 means (RFC 2131 Table 3 and 5).
 
+What cannot be read.  One malformed option is not to discard a message (RFC 1122 §1.2.2: be liberal
+in what you accept), and no lease is to be taken or changed for bytes half understood.  So a message
+*rests* on some of its options: where one of those was dropped, `reply_from` and `request_from`
+refuse the message; it is without any other one that was dropped, as if the sender had left it out.
+
+- A reply rests on 53, 54 and 61 (what it is, whose it is, and for whom: RFC 6842 §3), and on 51
+  where it is no DHCPNAK, which has no lease to say.  What is missing because it could not be found
+  (`Dropped.hides`) is then missing; the core takes no lease without 51 and 54.
+- A request rests on 53, 54, 50 and 61, by which RFC 2131 Table 4 tells its kind and §4.2 its
+  sender, and on that they are absent where they are: where options are hidden, it is refused.
+  ISC's programs differ in the same way: of a message with an option that goes on past its end, the
+  client takes what comes before, and the server nothing (common/options.c, `parse_options`).
+
+So where 58 or 59 is malformed, T1 or T2 is computed (§4.4.5); where option 1 is, the mask is of the
+address's class, as where it is absent (linux/parameters.py); where 121 is, option 3 says the router
+(RFC 3442 has it ignored only beside a 121 that is there); where 51 is in a request, the server
+grants its usual lease (§4.3.1).
+
 What it does not know: htype other than Ethernet, `sname`, `file`, `siaddr` (boot files are no
 business of a lease).
 """
@@ -16,6 +34,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
+from holdover.reference.layout import OPTIONS_AT
 from holdover.reference.options import (
     CLIENT_IDENTIFIER,
     LEASE_TIME,
@@ -27,8 +46,8 @@ from holdover.reference.options import (
     Option,
     Options,
 )
-from holdover.reference.values import NO_ADDRESS, MessageType, Value
-from holdover.reference.wire import Message, Op
+from holdover.reference.values import NO_ADDRESS, MessageType, Value, WireError
+from holdover.reference.wire import OP_AT, Message, Op, Reading
 
 NO_OPTIONS = Options()
 
@@ -74,6 +93,11 @@ OF_REQUEST = (MESSAGE_TYPE, CLIENT_IDENTIFIER, REQUESTED_ADDRESS, SERVER_ID, LEA
 OF_REPLY = (
     MESSAGE_TYPE, CLIENT_IDENTIFIER, SERVER_ID, LEASE_TIME, RENEWAL_TIME, REBINDING_TIME,
 )  # fmt: skip
+
+REPLY_RESTS_ON = {row.code for row in (MESSAGE_TYPE, SERVER_ID, CLIENT_IDENTIFIER, LEASE_TIME)}
+REQUEST_RESTS_ON = {
+    row.code for row in (MESSAGE_TYPE, SERVER_ID, CLIENT_IDENTIFIER, REQUESTED_ADDRESS)
+}
 
 
 def request_to_wire(request: BootRequest) -> Message:
@@ -145,6 +169,37 @@ def reply_from_wire(message: Message) -> BootReply | None:
         t2=message.get(REBINDING_TIME),
         options=_others(message.options, OF_REPLY),
     )
+
+
+def request_from(reading: Reading) -> BootRequest:
+    """What a server acts on; WireError where it is no request, or rests on what is lost."""
+    for dropped in reading.dropped:
+        if dropped.code in REQUEST_RESTS_ON or dropped.hides:
+            raise dropped.error
+    request = request_from_wire(reading.message)
+    if request is None:
+        raise _no_message(reading.message, Op.BOOTREQUEST)
+    return request
+
+
+def reply_from(reading: Reading) -> BootReply:
+    """What a client acts on; WireError where it is no reply, or rests on what is lost."""
+    refused = reading.message.message_type is MessageType.NAK
+    rests_on = REPLY_RESTS_ON - {LEASE_TIME.code} if refused else REPLY_RESTS_ON
+    for dropped in reading.dropped:
+        if dropped.code in rests_on:
+            raise dropped.error
+    reply = reply_from_wire(reading.message)
+    if reply is None:
+        raise _no_message(reading.message, Op.BOOTREPLY)
+    return reply
+
+
+def _no_message(message: Message, op: Op) -> WireError:
+    """Why it is none of a client's, or of a server's."""
+    if message.op is not op:
+        return WireError(f"expected op {op} ({op.name}), got {message.op}", OP_AT)
+    return WireError(f"expected {MESSAGE_TYPE}, got none", OPTIONS_AT)
 
 
 def _together(rows: Iterable[Option[Any]], values: Iterable[object], more: Options) -> Options:

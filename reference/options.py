@@ -78,7 +78,8 @@ def _row(code: int, name: str, source: str, kind: Kind[V]) -> Option[V]:
 
 def known(code: int) -> Option[Any]:
     """The row of a code; bytes where the table has none."""
-    return TABLE.get(code) or Option(code, "unknown", "RFC 2132 §2", BYTES)
+    name, source = ("overload", "§9.3") if code == OVERLOAD else ("unknown", "§2")
+    return TABLE.get(code) or Option(code, name, f"RFC 2132 {source}", BYTES)
 
 
 # fmt: off

@@ -292,7 +292,9 @@ def report(told: Told, as_json: bool) -> None:
         say(asdict(told))
         return
     lease = None if told.lease is None else f"for {told.lease} s"
-    words = (f"{datetime.now():%H:%M:%S}", told.event, told.address, told.hardware, lease)
+    words = (
+        f"{datetime.now():%H:%M:%S}", told.event, told.address, told.hardware, lease, told.why
+    )  # fmt: skip
     click.echo(" ".join(word for word in words if word is not None))
 
 

@@ -6,10 +6,8 @@ ValueError for what is no value of the kind.  What `read` returns, `write` takes
 again.
 
 What is refused.  A value that cannot be read as its kind: a length that does not fit, a flag that
-is neither 0 nor 1, an unassigned message type.  RFC 2131 and 2132 do not say what a receiver does
-with it; the whole message is dropped, for every option in the table and by every reader, since a
-length that is off usually means that more than this value was misread, and a lease is not to be
-taken from bytes half understood.  The client will ask again.
+is neither 0 nor 1, an unassigned message type.  What becomes of the message that it stands in, its
+readers decide (`wire.py`, `messages.py`).
 
 What is tolerated.  Values that can be read but are unwise (MTU 0, T1 after T2, a maximum message
 size below 576): judging them is the core's business, not the wire's.  Text without characters

@@ -5,16 +5,21 @@ fixed part is one `struct`; options are laid out by `layout.py`, typed by `optio
 `values.py`.  `decode(encode(m)) == m` for every message that fits; `encode(decode(b))` is a normal
 form of b: it need not be b, but decodes to the same message and encodes to itself.
 
-What `decode` refuses, always with a WireError: fewer than 240 bytes or no cookie (BOOTP without
-options is no DHCP), more bytes than a datagram has, `op` other than 1 or 2, `hlen` above 16, an
-option cut off by the end of its field, option 52 other than 1, 2, 3 or outside the options field,
-and values that their kind refuses.
+What no message is, always a WireError: fewer than 240 bytes or no cookie (BOOTP without options is
+no DHCP), more bytes than a datagram has, `op` other than 1 or 2, `hlen` above 16.
 
-What `decode` tolerates, since it cannot be misunderstood: messages shorter than BOOTP's 300 bytes;
-a field that is not closed by the end option (it ends where it ends); anything after the end option;
+What is dropped: an option cut off by the end of its field, option 52 other than 1, 2, 3 or outside
+the options field, and values that their kind refuses (`layout.py`).  RFC 2131 and 2132 do not say
+what a receiver does with it.  `read` gives the message without it, and what was dropped and why:
+that is for who has to live with what there is on a network, and who must then look whether the
+message rests on it (`messages.py`).  `decode` refuses such a message, with the first error: that
+is for who judges messages, and for tests.  Both read alike, and differ in nothing else.
+
+What is tolerated, since it cannot be misunderstood: messages shorter than BOOTP's 300 bytes; a
+field that is not closed by the end option (it ends where it ends); anything after the end option;
 pads anywhere; reserved flag bits (RFC 2131 §2: ignored; kept here, for who wants to report them);
 nonzero `chaddr` bytes past `hlen`; `sname` and `file` without a NUL, and whatever follows the NUL;
-relay information in an overloaded field.  There is no flag to choose by: all readers read alike.
+relay information in an overloaded field.
 
 What it does not know: which options a message of a type must have, and who may send it.
 """
@@ -26,7 +31,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Address
 
-from holdover.reference.layout import COOKIE_AT, OPTIONS_AT, Overload, lay_out, read_options
+from holdover.reference.layout import (
+    COOKIE_AT,
+    OPTIONS_AT,
+    Dropped,
+    Overload,
+    lay_out,
+    read_options,
+)
 from holdover.reference.options import MAXIMUM_MESSAGE_SIZE, MESSAGE_TYPE, PAD, Option, Options
 from holdover.reference.values import NO_ADDRESS, MessageType, V, WireError
 
@@ -112,6 +124,14 @@ class Message:
         return self.get(MESSAGE_TYPE)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A message as far as it could be read, and the options that could not, in their order."""
+
+    message: Message
+    dropped: tuple[Dropped, ...] = ()
+
+
 def room_for_reply(request: Message) -> int:
     """The largest reply the client takes, in bytes of UDP payload (RFC 2132 §9.10).
 
@@ -122,7 +142,15 @@ def room_for_reply(request: Message) -> int:
 
 
 def decode(data: bytes) -> Message:
-    """The message in a UDP payload (RFC 2131 §2, §4.1; RFC 3396 §7); WireError if it holds none."""
+    """The message in a UDP payload, every option of which can be read; WireError if it has none."""
+    reading = read(data)
+    for dropped in reading.dropped:
+        raise dropped.error
+    return reading.message
+
+
+def read(data: bytes) -> Reading:
+    """What can be read of a UDP payload (RFC 2131 §2, §4.1; RFC 3396 §7); WireError: no message."""
     if len(data) > LARGEST_SIZE:
         raise WireError(f"expected at most {LARGEST_SIZE} bytes, got {len(data)}", LARGEST_SIZE)
     if len(data) < OPTIONS_AT:
@@ -137,9 +165,9 @@ def decode(data: bytes) -> Message:
     if data[COOKIE_AT:OPTIONS_AT] != COOKIE:
         got = data[COOKIE_AT:OPTIONS_AT].hex()
         raise WireError(f"expected the magic cookie {COOKIE.hex()}, got {got}", COOKIE_AT)
-    use, options = read_options(data)
+    use, options, dropped = read_options(data)
     ciaddr, yiaddr, siaddr, giaddr = map(IPv4Address, addresses)
-    return Message(
+    message = Message(
         op=Op(op),
         htype=htype,
         hops=hops,
@@ -156,6 +184,7 @@ def decode(data: bytes) -> Message:
         file=b"" if Overload.FILE in use else file.partition(b"\0")[0],
         options=options,
     )
+    return Reading(message, dropped)
 
 
 def encode(message: Message, *, limit: int = USUAL_SIZE, overload: Overload | None = None) -> bytes:

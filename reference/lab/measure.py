@@ -34,10 +34,10 @@ from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.datagram import Datagram, decode_frame
 from holdover.reference.events import SECOND, Instant
 from holdover.reference.lab.record import Change, Record
-from holdover.reference.messages import BootReply, reply_from_wire
+from holdover.reference.messages import BootReply, reply_from
 from holdover.reference.options import INFINITE
 from holdover.reference.values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire import decode
+from holdover.reference.wire import read
 
 FOREVER = math.inf
 """Seconds: to the end of the record."""
@@ -205,9 +205,7 @@ def decoded(record: Record) -> Iterator[tuple[Instant, BootReply | Arp]]:
         try:
             content = decode_frame(frame.data).content
             if isinstance(content, Datagram):
-                reply = reply_from_wire(decode(content.payload))
-                if reply is not None:
-                    yield frame.at, reply
+                yield frame.at, reply_from(read(content.payload))
             elif isinstance(content, Arp):
                 yield frame.at, content
         except WireError:

@@ -48,9 +48,9 @@ from holdover.reference.lab.record import (
 )
 from holdover.reference.lab.watched import MOST_BYTES, NEW_ADDRESS, Watched
 from holdover.reference.linux.clock import now
-from holdover.reference.messages import reply_from_wire
+from holdover.reference.messages import reply_from
 from holdover.reference.values import WireError
-from holdover.reference.wire import decode
+from holdover.reference.wire import read
 
 LOOKS = 20
 """Times a second."""
@@ -198,7 +198,7 @@ def tell(at: Instant, data: bytes) -> None:
     """A line for a message of a server."""
     try:
         content = decode_frame(data).content
-        reply = reply_from_wire(decode(content.payload)) if isinstance(content, Datagram) else None
+        reply = reply_from(read(content.payload)) if isinstance(content, Datagram) else None
     except WireError:
         return
     if reply is not None:

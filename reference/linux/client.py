@@ -45,12 +45,13 @@ from holdover.reference.datagram import Datagram, Frame
 from holdover.reference.interrupt import interruptible
 from holdover.reference.linux import clock
 from holdover.reference.linux.effects import Hands
+from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.memory import RETRY
 from holdover.reference.linux.remarks import Remarks, Say
 from holdover.reference.linux.storage import NotStored
-from holdover.reference.messages import reply_from_wire
+from holdover.reference.messages import reply_from
 from holdover.reference.values import WireError
-from holdover.reference.wire import decode
+from holdover.reference.wire import read
 
 from holdover.reference.events import (  # isort: skip
     JITTER, SECOND, Chance, Duration, Effect, Event, Gone, Heard, Instant, Notify, Phase, Received,
@@ -115,6 +116,7 @@ class ClientShell:
         self.client = Client(config)
         self.unread = 0
         self.too_late = False
+        self._sparing = Sparing()
         self._config, self._hands, self._orders = config, hands, orders
         self._remarks = Remarks(
             config,
@@ -279,15 +281,29 @@ class ClientShell:
             return Heard(chance(), content) if ours else None
         if not isinstance(content, Datagram):
             return None
+        return self._reply(content)
+
+    def _reply(self, content: Datagram) -> Event | None:
+        """A reply, without what could not be read; None where it rests on that, or is none."""
+        event, refused_for = None, None
         try:
-            reply = reply_from_wire(decode(content.payload))
+            reading = read(content.payload)
         except WireError:
-            reply = None
-        if reply is None:
             self.unread += 1
             return None
-        self._remarks.hears(reply, holds=self.client.holds is not None)
-        return Received(chance(), reply)
+        try:
+            reply = reply_from(reading)
+            self._remarks.hears(reply, holds=self.client.holds is not None)
+            event = Received(chance(), reply)
+        except WireError as error:
+            self.unread += 1
+            refused_for = error.message
+        if reading.dropped:
+            kind = reading.message.message_type
+            name = "a reply" if kind is None else f"DHCP{kind.name}"
+            said = malformed(f"{name} from {content.source}", reading.dropped, refused_for)
+            self._hands.malformed(said, self._sparing)
+        return event
 
     def _remember(self, event: Event, frame: Frame) -> None:
         """Where the server of our lease is heard from."""

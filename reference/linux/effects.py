@@ -28,6 +28,7 @@ from pathlib import Path
 from holdover.reference.linux import clock
 from holdover.reference.linux.hooks import Hook
 from holdover.reference.linux.journal import Journal
+from holdover.reference.linux.malformed import Malformed, Sparing
 from holdover.reference.linux.memory import Memory
 from holdover.reference.linux.netlink import FOREVER, Interface
 from holdover.reference.linux.parameters import SMALLEST_MTU, left_out, parameters
@@ -92,6 +93,13 @@ class Hands:
     def heard_from(self, server: IPv4Address, hardware: bytes) -> None:
         """Where a server's replies come from."""
         self._way = server, hardware
+
+    def malformed(self, said: Malformed, sparing: Sparing) -> None:
+        """What was not read of a message, to the journal and to the user."""
+        instant = clock.now()
+        self.journal.malformed(said, instant)
+        if (line := sparing.line(said, instant)) is not None:
+            self._warn(f"{self.interface.name}: {line}")
 
     def carry_out(self, effect: Effect) -> None:
         """Do it."""

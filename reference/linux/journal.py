@@ -34,12 +34,14 @@ from holdover.model.profile import BadInput
 from holdover.reference.config import ClientConfig
 from holdover.reference.events import Effect, Event, Instant
 from holdover.reference.linux.clock import now as boottime
+from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.plain import built, of, plain
 from holdover.reference.server_state import ServerEffect, ServerEvent
 
 LOG = logging.getLogger("holdover")
 
-VERSION = 2
+VERSION = 3
+"""3: `Malformed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Unstored:
 
 Entry = (
     Event | Effect | ServerEvent | ServerEffect | ClientConfig | DryRun | Seen | Unstored | Began
+Entry = (
+    Event | Effect | ServerEvent | ServerEffect | ClientConfig | DryRun | Seen | Malformed | Began
     | Lost
 )  # fmt: skip
 KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Entry)}
@@ -148,6 +152,9 @@ class Journal:
     def unstored(self, now: Instant) -> None:
         """The lease of the event before could not be stored, and the event counts as not been."""
         self._put(Unstored(), now)
+    def malformed(self, said: Malformed, now: Instant) -> None:
+        """What was not read of a message; where it was not refused, its event is the next line."""
+        self._put(said, now)
 
     def close(self) -> None:
         """Nothing is written from here on."""

@@ -44,12 +44,13 @@ from holdover.reference.interrupt import SIGNALS, interruptible
 from holdover.reference.linux.clock import Alarm
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.journal import Journal
+from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.server_storage import LeaseFile
 from holdover.reference.linux.sockets import IP_AT, TYPE_AT, LinkSocket, UdpPort
-from holdover.reference.messages import BootRequest, reply_to_wire, request_from_wire
+from holdover.reference.messages import BootRequest, reply_to_wire, request_from
 from holdover.reference.server import Server, deadline, step
 from holdover.reference.values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire import decode, encode
+from holdover.reference.wire import Reading, encode, read
 
 from holdover.reference.datagram import (  # isort: skip
     ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, Frame, encode_frame,
@@ -72,13 +73,17 @@ TURN = 512
 
 @dataclass(frozen=True)
 class Told:
-    """A lease event in words, for people and programs; `lease` in seconds."""
+    """A lease event in words, for people and programs; `lease` in seconds.
+
+    `why`: what could not be read of a message, where the event is "malformed".
+    """
 
     at: Instant
     event: str
     address: str | None = None
     hardware: str | None = None
     lease: int | None = None
+    why: str | None = None
 
 
 class Service:
@@ -91,6 +96,7 @@ class Service:
         self.server = Server(config)
         self.unread = 0
         self.unsent = 0
+        self._sparing = Sparing()
         self._link, self._port, self._leases = link, port, leases
         self._journal, self._tell = journal, tell
         self._pool = frozenset(config.pool)
@@ -133,17 +139,38 @@ class Service:
         if not isinstance(content, Datagram) or content.destination not in self._ours:
             return None
         try:
-            message = decode(content.payload)
+            reading = read(content.payload)
         except WireError:
             self.unread += 1
             return None
-        request = request_from_wire(message)
+        message = reading.message
         direct = message.giaddr == NO_ADDRESS
-        foreign = (message.htype, len(message.chaddr)) != (ETHERNET, HARDWARE_SIZE)
-        if request is None or (direct and foreign):
+        if direct and (message.htype, len(message.chaddr)) != (ETHERNET, HARDWARE_SIZE):
             self.unread += 1
             return None
-        return Arrived(request)
+        return self._request(reading)
+
+    def _request(self, reading: Reading) -> ServerEvent | None:
+        """A request, without what could not be read; None where it rests on that, or is none."""
+        event, refused_for = None, None
+        try:
+            event = Arrived(request_from(reading))
+        except WireError as error:
+            self.unread += 1
+            refused_for = error.message
+        if reading.dropped:
+            self._malformed(reading, refused_for)
+        return event
+
+    def _malformed(self, reading: Reading, refused_for: str | None) -> None:
+        """Say what was not read of a request; `alike` has seen to it that they are few."""
+        now, kind = boottime(), reading.message.message_type
+        name = "a request" if kind is None else f"DHCP{kind.name}"
+        hardware = reading.message.chaddr.hex(":")
+        said = malformed(f"{name} from {hardware}", reading.dropped, refused_for)
+        self._journal.malformed(said, now)
+        if (line := self._sparing.line(said, now)) is not None:
+            self._tell(Told(now, "malformed", None, hardware, why=line))
 
     def happened(self, event: ServerEvent) -> None:
         """Hand an event to the core, and carry out what it wants done."""

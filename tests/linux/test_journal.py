@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from holdover.model.profile import BadInput
 from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.config import ClientConfig
+from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.plain import built, plain
 from holdover.reference.messages import BootReply
 from holdover.reference.options import LEASE_TIME, Options
@@ -82,6 +83,9 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
         broadcast=st.booleans(),
         margin=instants,
     ),
+    Malformed: st.builds(
+        Malformed, st.text(max_size=20), st.lists(st.text(max_size=20)).map(tuple), st.booleans()
+    ),
     Seen: st.builds(Seen, st.text(max_size=20), addresses),
     Unstored: st.builds(Unstored),
 }
@@ -98,6 +102,8 @@ def write(journal: Journal, value: Any, now: int) -> None:
         journal.client(value, now)
     elif isinstance(value, Unstored):
         journal.unstored(now)
+    elif isinstance(value, Malformed):
+        journal.malformed(value, now)
     else:
         journal.address(value.what, value.address, now)
 
