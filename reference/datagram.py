@@ -19,8 +19,11 @@ sending host, the kernel leaves the checksum to a network card that may not exis
 holds the sum of the pseudo header alone.  Refusing that makes a client deaf in every container;
 accepting it lets two of 65,536 corruptions through instead of one.
 
-What it does not know: VLAN tags, link types other than Ethernet, which address is ours.  RFC 768,
-791, 826, 894 and 1071 are cited from memory; no copy stands in `rfc/`.
+A tag of IEEE 802.1Q or 802.1ad is skipped where it names no VLAN (number 0: it has a priority
+only), and a second one; behind the tag of a VLAN everything is bytes, for it is another network.
+
+What it does not know: link types other than Ethernet, which address is ours.  RFC 768, 791, 826,
+894 and 1071, and IEEE 802.1Q, are cited from memory; no copy stands in `rfc/`.
 """
 
 from __future__ import annotations
@@ -52,9 +55,19 @@ ALL_HOSTS = IPv4Address("255.255.255.255")
 ETHERNET = struct.Struct("!6s 6s H")
 IPV4 = struct.Struct("!2B 3H 2B H 4s 4s")
 UDP = struct.Struct("!4H")
+TYPE, TAG_FIELDS = struct.Struct("!H"), struct.Struct("!2H")
+TAGS_AT = ETHERNET.size - TYPE.size
 
 UDP_PROTOCOL = 17
 TTL = 64
+
+TAG, SERVICE_TAG = 0x8100, 0x88A8
+"""EtherTypes of a tag (IEEE 802.1Q, 802.1ad); two bytes of priority and VLAN follow."""
+
+TAG_SIZE, MOST_TAGS = 4, 2
+VLAN = 0x0FFF
+"""The bits of a tag that are the number of a VLAN; 0: of none."""
+
 DONT_FRAGMENT, FRAGMENT = 0x4000, 0x3FFF
 """The flag, and the bits that a whole packet has not: more fragments, offset (RFC 791 §3.1)."""
 
@@ -157,17 +170,36 @@ def encode_datagram(datagram: Datagram) -> bytes:
 def decode_frame(data: bytes) -> Frame:
     """The frame, and what it holds (RFC 894)."""
     expect(data, 0, ETHERNET.size, "an Ethernet header")
-    destination, source, ethertype = ETHERNET.unpack_from(data)
+    destination, source, _ = ETHERNET.unpack_from(data)
+    start = ETHERNET.size + tags(data)
+    (ethertype,) = TYPE.unpack_from(data, start - TYPE.size)
     content: Datagram | Packet | Arp | Other
     if ethertype == ARP_TYPE:
-        content = decode_arp(data, ETHERNET.size)
+        content = decode_arp(data, start)
     elif ethertype == IPV4_TYPE:
-        content = decode_packet(data, ETHERNET.size)
+        content = decode_packet(data, start)
         if content.protocol == UDP_PROTOCOL and not content.fragment:
-            content = decode_datagram(data, ETHERNET.size)
+            content = decode_datagram(data, start)
     else:
-        content = Other(ethertype, data[ETHERNET.size :])
+        content = Other(ethertype, data[start:])
     return Frame(destination, source, content)
+
+
+def tags(data: bytes) -> int:
+    """How many bytes of tags that name no VLAN stand in front of a frame's EtherType."""
+    at, end = TAGS_AT, TAGS_AT + MOST_TAGS * TAG_SIZE
+    while at < end and len(data) >= at + TAG_SIZE + TYPE.size:
+        ethertype, control = TAG_FIELDS.unpack_from(data, at)
+        if ethertype not in (TAG, SERVICE_TAG) or control & VLAN:
+            break
+        at += TAG_SIZE
+    return at - TAGS_AT
+
+
+def untagged(data: bytes) -> bytes:
+    """The frame without them."""
+    size = tags(data)
+    return data[:TAGS_AT] + data[TAGS_AT + size :] if size else data
 
 
 def decode_packet(data: bytes, start: int = 0) -> Packet:

@@ -79,10 +79,8 @@ class Unstored:
 
 
 Entry = (
-    Event | Effect | ServerEvent | ServerEffect | ClientConfig | DryRun | Seen | Unstored | Began
-Entry = (
-    Event | Effect | ServerEvent | ServerEffect | ClientConfig | DryRun | Seen | Malformed | Began
-    | Lost
+    Event | Effect | ServerEvent | ServerEffect | ClientConfig | DryRun | Seen | Unstored
+    | Malformed | Began | Lost
 )  # fmt: skip
 KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Entry)}
 

@@ -38,7 +38,7 @@ class Malformed:
         named = list(self.dropped[:MOST])
         if len(self.dropped) > MOST:
             named.append(f"and {len(self.dropped) - MOST} more")
-        return f"{self.message}: {'refused for' if self.refused else 'taken without'} " + (
+        return f"{self.message}: {'refused for' if self.refused else 'read without'} " + (
             "; ".join(named)
         )
 

@@ -3,9 +3,14 @@
 Theory of operation.  A host without an address cannot use the kernel's UDP (RFC 2131 §4.1), so
 `LinkSocket` is a packet socket: it sends what it is given and reads whole Ethernet frames.  The
 kernel filters for it (classic BPF), before anything is copied: ARP for IPv4, and whole UDP
-datagrams to one port; nothing that this host sent, nothing that is for another host, nothing with a
-VLAN tag, which the kernel has taken off and put aside.  The filter is there before the socket hears
-anything, so that not one other frame gets in.
+datagrams to one port; nothing that this host sent, nothing that is for another host, nothing of a
+VLAN.  The filter is there before the socket hears anything, so that not one other frame gets in.
+
+A frame of a VLAN has a tag (IEEE 802.1Q) with the VLAN's number, and is for that VLAN's interface,
+not for this one.  The number 0 says that it is of none: the tag is there for the priority.  Such a
+frame is heard like one without a tag.  Linux has taken a first tag off a frame and put it aside
+before a packet socket sees it, whether the network card does so or not; a second one, behind a
+first that was 0, is still in the frame, and there is taken off here.
 
 A client sets `awaits` to the xid of its exchange, and of datagrams only replies to that are let
 through.  So a flood of others costs it neither time nor room in the queue, and no reply is lost to
@@ -28,12 +33,22 @@ import ctypes
 import errno
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 
 from holdover.model.profile import BadInput
 from holdover.reference.arp import ARP_TYPE, IPV4_TYPE
-from holdover.reference.datagram import UDP_PROTOCOL, Frame, decode_frame
+from holdover.reference.datagram import (
+    FRAGMENT,
+    SERVICE_TAG,
+    TAG,
+    TAG_SIZE,
+    UDP_PROTOCOL,
+    VLAN,
+    Frame,
+    decode_frame,
+    untagged,
+)
 from holdover.reference.values import WireError
 
 ALL_TYPES = 0x0003
@@ -125,7 +140,7 @@ class LinkSocket:
         arrived: dict[object, bytes] = {}
         for number in range(most):
             try:
-                data = self._socket.recv(MOST_BYTES)
+                data = untagged(self._socket.recv(MOST_BYTES))
             except OSError as error:
                 if error.errno not in LOST:  # EAGAIN: nothing more; ENETDOWN: told once
                     raise
@@ -222,13 +237,16 @@ Instruction = tuple[int, int, int, int]
 """Code, where to jump if true and if false, operand (linux/filter.h)."""
 
 LOAD_WORD, LOAD_HALF, LOAD_BYTE = 0x20, 0x28, 0x30
-LOAD_WORD_INDEXED, LOAD_HALF_INDEXED, LOAD_IP_SIZE = 0x40, 0x48, 0xB1
+LOAD_WORD_INDEXED, LOAD_HALF_INDEXED, TO_INDEX = 0x40, 0x48, 0x07
+ADD, SHIFT_LEFT, AND = 0x04, 0x64, 0x54
 JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x15, 0x35, 0x45, 0x06
 
 AUXILIARY = 0xFFFF_F000
 """SKF_AD_OFF: what the kernel knows of a frame besides its bytes."""
 
-PACKET_KIND, VLAN_PRESENT = AUXILIARY + 4, AUXILIARY + 48
+PACKET_KIND, TAKEN_OFF, TAG_PRESENT = AUXILIARY + 4, AUXILIARY + 44, AUXILIARY + 48
+"""For whom it is; the tag that was taken off; whether one was, else there is no telling."""
+
 OTHER_HOST = 3
 """PACKET_OTHERHOST; below it what is for this host, above it PACKET_OUTGOING and the kernel's."""
 
@@ -236,7 +254,15 @@ TYPE_AT, ARP_PROTOCOL_AT, IP_AT = 12, 16, 14
 FRAGMENT_AT, PROTOCOL_AT = 20, 23
 PORT_AT = IP_AT + 2
 XID_AT, CHADDR_AT = IP_AT + 8 + 4, IP_AT + 8 + 28
-"""In a UDP datagram, from the frame's start and less the size of the IPv4 header."""
+"""In a UDP datagram, from the frame's start and less the size of the IPv4 header, and of a tag."""
+
+Row = tuple[str, int, str, str, int]
+"""A label, code, the label to go to if true and if false ("" for the next row), operand."""
+
+
+def does(code: int, operand: int) -> Row:
+    """A row that goes on to the next one."""
+    return "", code, "", "", operand
 
 
 def ret(size: int) -> Instruction:
@@ -244,52 +270,59 @@ def ret(size: int) -> Instruction:
     return RETURN, 0, 0, size
 
 
-def reply_rows(xid: int | None, hardware: bytes) -> tuple[Instruction, ...]:
-    """What comes after the port: the xid and `chaddr` of a reply; None: no datagram is taken.
-
-    A jump of 0 is to the next row, one of -1 drops.
-    """
+def reply_rows(xid: int | None, hardware: bytes) -> tuple[Row, ...]:
+    """What comes after the port: the xid and `chaddr` of a reply; None: no datagram is taken."""
     if xid is None:
-        return (ret(0),)
+        return (("", JUMP_EQUAL, "drop", "drop", 0),)
     first, rest = struct.unpack("!IH", hardware)
     return (
-        (LOAD_WORD_INDEXED, 0, 0, XID_AT),
-        (JUMP_EQUAL, 0, -1, xid),
-        (LOAD_WORD_INDEXED, 0, 0, CHADDR_AT),
-        (JUMP_EQUAL, 0, -1, first),
-        (LOAD_HALF_INDEXED, 0, 0, CHADDR_AT + 4),
-        (JUMP_EQUAL, 0, -1, rest),
-    )
+        does(LOAD_WORD_INDEXED, XID_AT), ("", JUMP_EQUAL, "", "drop", xid),
+        does(LOAD_WORD_INDEXED, CHADDR_AT), ("", JUMP_EQUAL, "", "drop", first),
+        does(LOAD_HALF_INDEXED, CHADDR_AT + 4), ("", JUMP_EQUAL, "", "drop", rest),
+    )  # fmt: skip
 
 
-def dhcp_filter(port: int, more: tuple[Instruction, ...] = ()) -> list[Instruction]:
-    """ARP for IPv4, and whole UDP datagrams over IPv4 to the port, for this host."""
-    take, drop = 16 + len(more), 17 + len(more)
-    rows = (
-        (LOAD_WORD, 0, 0, PACKET_KIND),
-        (JUMP_AT_LEAST, drop, 2, OTHER_HOST),
-        (LOAD_WORD, 0, 0, VLAN_PRESENT),
-        (JUMP_EQUAL, 4, drop, 0),
-        (LOAD_HALF, 0, 0, TYPE_AT),
-        (JUMP_EQUAL, 6, 8, ARP_TYPE),
-        (LOAD_HALF, 0, 0, ARP_PROTOCOL_AT),
-        (JUMP_EQUAL, take, drop, IPV4_TYPE),
-        (JUMP_EQUAL, 9, drop, IPV4_TYPE),
-        (LOAD_BYTE, 0, 0, PROTOCOL_AT),
-        (JUMP_EQUAL, 11, drop, UDP_PROTOCOL),
-        (LOAD_HALF, 0, 0, FRAGMENT_AT),
-        (JUMP_BITS, drop, 13, 0x3FFF),
-        (LOAD_IP_SIZE, 0, 0, IP_AT),
-        (LOAD_HALF_INDEXED, 0, 0, PORT_AT),
-        (JUMP_EQUAL, 16, drop, port),
-        *((code, yes, drop if no else 0, operand) for code, yes, no, operand in more),
-        ret(MOST_BYTES),
-        ret(0),
-    )
-    # The kernel counts a jump from the next instruction; above they are counted from the first.
+def content_rows(more: int) -> tuple[Row, ...]:
+    """From the EtherType, which is loaded, to UDP; `more`: bytes of a tag in front of it."""
+    arp = f"arp {more}"
+    return (
+        ("", JUMP_EQUAL, arp, "", ARP_TYPE),
+        ("", JUMP_EQUAL, "", "drop", IPV4_TYPE),
+        does(LOAD_BYTE, PROTOCOL_AT + more), ("", JUMP_EQUAL, "", "drop", UDP_PROTOCOL),
+        does(LOAD_HALF, FRAGMENT_AT + more), ("", JUMP_BITS, "drop", "", FRAGMENT),
+        # What indexed loads add: the header's size, which is in its first byte in words of four.
+        does(LOAD_BYTE, IP_AT + more), does(AND, 0xF), does(SHIFT_LEFT, 2), does(ADD, more),
+        does(TO_INDEX, 0), ("", JUMP_EQUAL, "udp", "udp", 0),
+        (arp, LOAD_HALF, "", "", ARP_PROTOCOL_AT + more),
+        ("", JUMP_EQUAL, "take", "drop", IPV4_TYPE),
+    )  # fmt: skip
+
+
+def dhcp_filter(port: int, more: tuple[Row, ...] = ()) -> list[Instruction]:
+    """ARP for IPv4, and whole UDP datagrams over IPv4 to the port, for this host and no VLAN."""
+    return assembled((
+        does(LOAD_WORD, PACKET_KIND), ("", JUMP_AT_LEAST, "drop", "", OTHER_HOST),
+        does(LOAD_WORD, TAG_PRESENT), ("", JUMP_EQUAL, "frame", "", 0),
+        does(LOAD_WORD, TAKEN_OFF), ("", JUMP_BITS, "drop", "", VLAN),
+        ("frame", LOAD_HALF, "", "", TYPE_AT),
+        ("", JUMP_EQUAL, "tag", "", TAG), ("", JUMP_EQUAL, "tag", "", SERVICE_TAG),
+        *content_rows(0),
+        ("tag", LOAD_HALF, "", "", TYPE_AT + 2), ("", JUMP_BITS, "drop", "", VLAN),
+        does(LOAD_HALF, TYPE_AT + TAG_SIZE),
+        *content_rows(TAG_SIZE),
+        ("udp", LOAD_HALF_INDEXED, "", "", PORT_AT), ("", JUMP_EQUAL, "", "drop", port),
+        *more,
+        ("take", RETURN, "", "", MOST_BYTES),
+        ("drop", RETURN, "", "", 0),
+    ))  # fmt: skip
+
+
+def assembled(rows: Sequence[Row]) -> list[Instruction]:
+    """The program; the kernel counts a jump from the next instruction."""
+    places = {label: at for at, (label, *_) in enumerate(rows) if label}
     return [
-        (code, yes and yes - at, no and no - at, operand)
-        for at, (code, yes, no, operand) in enumerate(rows, 1)
+        (code, places[yes] - at if yes else 0, places[no] - at if no else 0, operand)
+        for at, (_, code, yes, no, operand) in enumerate(rows, 1)
     ]
 
 

@@ -10,7 +10,7 @@ DNS = Dropped(6, "expected 1 or more of 4 bytes (an address), got a length of 0"
 def test_a_line_says_what_was_dropped_and_why() -> None:
     said = malformed("DHCPACK from 10.0.0.1", [DNS, Dropped(26, "expected 2 bytes", 260)], None)
     assert str(said) == (
-        "DHCPACK from 10.0.0.1: taken without option 6 (domain name servers): expected 1 or more "
+        "DHCPACK from 10.0.0.1: read without option 6 (domain name servers): expected 1 or more "
         "of 4 bytes (an address), got a length of 0; option 26 (interface MTU): expected 2 bytes"
     )
 

@@ -24,6 +24,7 @@ from holdover.reference.arp import probe
 from holdover.reference.datagram import ALL_HOSTS, EVERYONE, Datagram, encode_frame
 from holdover.reference.events import SECOND
 from holdover.reference.lab.process import Process, eventually
+from holdover.reference.linux.malformed import BURST
 from holdover.reference.linux.server import alike
 from holdover.reference.messages import BootRequest, request_to_wire
 from holdover.reference.values import NO_ADDRESS, MessageType
@@ -339,7 +340,6 @@ def mangled(asked, kind):
         yield message(asked, kind, option + NAMED + LEASE)
     for option in (b"", b"\\x36\\0", b"\\x36\\3\\x0a\\0\\0", b"\\x36\\xff\\x0a", b"\\x36\\4\\x0a"):
         yield message(asked, kind, typed + LEASE + option)
-    yield message(asked, kind, typed + NAMED + LEASE + b"\\x01\\xff\\xff")
     for overload in (b"\\x34\\1\\3", b"\\x34\\1\\1\\x34\\1\\2", b"\\x34\\1\\3\\x34\\1\\3"):
         for legacy in (b"\\x34\\1\\3" * 64, b"\\x36\\xc8" * 96, b"\\1" * 192, b"\\x33\\xff" * 96):
             yield message(asked, kind, typed + overload, legacy=legacy)
@@ -776,7 +776,9 @@ def test_garbage_configures_nothing_and_ends_nothing(
     assert set(seen["bound"]) == {IPv4Interface(f"{LEASED}/8")}
     events = [json.loads(line)["event"] for _, line in seen["events"]]
     assert [event for event in events if event != "SILENT"][:1] == ["BOUND"]
-    assert seen["errors"] == []
+    assert 0 < len(seen["errors"]) <= BURST, "few lines, of hundreds of replies"
+    assert all(re.search("(refused for|read without) option 5[1234] ", line)
+               for line in seen["errors"])  # fmt: skip
     assert (seen["status"], seen["after"]) == (130, seen["before"])
 
 

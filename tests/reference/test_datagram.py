@@ -26,6 +26,7 @@ from holdover.reference.datagram import (
     encode_datagram,
     encode_frame,
     sum16,
+    untagged,
 )
 from holdover.reference.values import NO_ADDRESS, WireError
 
@@ -220,6 +221,39 @@ def test_other_packets_and_fragments_still_say_who_sent_them() -> None:
 def test_other_frames_are_bytes() -> None:
     frame = decode_frame(EVERYONE + MAC + b"\x86\xdd" + b"ipv6")
     assert frame == Frame(EVERYONE, MAC, Other(0x86DD, b"ipv6"))
+
+
+@pytest.mark.parametrize("tag", ["81000000", "8100e000", "88a80000", "8100000081002000"])
+def test_a_tag_of_no_vlan_is_skipped(tag: str) -> None:
+    """IEEE 802.1Q: with the null VLAN identifier a tag has priority information only."""
+    for content in (DISCOVER, probe(MAC, A)):
+        frame = encode_frame(EVERYONE, MAC, content)
+        tagged = frame[:12] + bytes.fromhex(tag) + frame[12:]
+        assert decode_frame(tagged) == decode_frame(frame)
+        assert untagged(tagged) == frame
+        assert untagged(frame) == frame
+
+
+@pytest.mark.parametrize(
+    ("tag", "skipped"),
+    [("81000001", 0), ("8100efff", 0), ("88a80005", 0), ("8100000081000005", 4),
+     ("810000008100000081000000", 8), ("91000000", 0)],
+)  # fmt: skip
+def test_what_is_behind_the_tag_of_a_vlan_is_bytes(tag: str, skipped: int) -> None:
+    """It is another network's; and so is what has more tags than anybody sends."""
+    frame = encode_frame(EVERYONE, MAC, DISCOVER)
+    inside = bytes.fromhex(tag)[skipped:] + frame[12:]
+    content = Other(int.from_bytes(inside[:2], "big"), inside[2:])
+    tagged = frame[:12] + bytes.fromhex(tag) + frame[12:]
+    assert decode_frame(tagged) == Frame(EVERYONE, MAC, content)
+
+
+def test_offsets_behind_a_tag_count_from_the_start_of_the_frame() -> None:
+    frame = encode_frame(EVERYONE, MAC, DISCOVER)
+    wrong = frame[:12] + b"\x81\0\0\0" + frame[12:14] + b"\x65" + frame[15:]
+    with pytest.raises(WireError, match="IP version 4") as error:
+        decode_frame(wrong)
+    assert error.value.offset == 18
 
 
 def test_offsets_count_from_the_start_of_the_frame() -> None:
