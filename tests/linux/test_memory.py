@@ -14,7 +14,7 @@ from holdover.reference.config import ClientConfig
 from holdover.reference.datagram import EVERYONE, Datagram, Frame
 from holdover.reference.linux import clock, storage
 from holdover.reference.linux.client import ClientShell, Orders
-from holdover.reference.linux.journal import Line, Unstored
+from holdover.reference.linux.journal import Entry, Line, Unstored
 from holdover.reference.linux.memory import REMINDED, RETRY, Memory
 from holdover.reference.linux.netlink import Changes, Link
 from holdover.reference.linux.storage import NotStored
@@ -327,7 +327,7 @@ def test_a_journal_leaves_out_what_was_put_back_unless_half_of_it_was_done(
     before: list[None], parts: list[type]
 ) -> None:
     effects = [Store(each) for each in (*before, lease(60))]
-    values = (Timer(Chance(1, 0)), *effects, Unstored(), Timer(Chance(1, 0)))
+    values: tuple[Entry, ...] = (Timer(Chance(1, 0)), *effects, Unstored(), Timer(Chance(1, 0)))
     lines = [Line(0, 0, 0, datetime.now(UTC), value) for value in values]
     assert [type(part) for part in calls(lines)] == [*parts, Call]
 
