@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.process import Process, Unheard, eventually
+from holdover.reference.lab.process import Process, eventually
 from holdover.reference.lab.topology import Host, Links, run
 from holdover.reference.linux.journal import read
 from holdover.reference.linux.malformed import Malformed
-from tests.net import malformed, odd
+from tests.net import malformed, odd, vlan
 from tests.net.malformed import CASES, GOOD, SERVER, has_lease, serve
 from tests.net.scenes import played, scene
 
@@ -218,28 +218,6 @@ def tagged_requests(links: Links, *, offloaded: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def vlan(links: Links, place: Path) -> dict[str, Any]:
-    """Our client and our server on interfaces of VLAN 5; the same link has another network."""
-    hosts = links(srv=None, cli=None, other="10.77.0.1/24")
-    for name, address in (("srv", "10.77.0.1/24"), ("cli", None)):
-        host = hosts[name]
-        try:
-            host.ip("link", "add", "link", "eth0", "name", "eth0.5", "type", "vlan", "id", "5")
-        except Unheard as error:
-            return {"skipped": f"this kernel makes no VLAN interfaces: {error}"}
-        host.ip("link", "set", "eth0.5", "up")
-        if address is not None:
-            host.ip("addr", "add", address, "dev", "eth0.5")
-    serve(hosts["other"], GOOD + "ff")  # untagged: not for eth0.5
-    words = "server eth0.5 --pool 10.77.0.90 --lease 60 --no-probe --json"
-    ours = hosts["srv"].holdover(*words.split())
-    ours.says("started", LONG)
-    leases = client(hosts["cli"], place, "eth0.5")
-    leases.says("BOUND", LONG)
-    found = re.findall(r"10\.77\.0\.\d+/", hosts["cli"].ip("-o", "-4", "addr", "show", "eth0.5"))
-    return {"found": found, "status": ended(leases)}
-
-
 # All of them -------------------------------------------------------------------------------------
 
 
@@ -253,7 +231,7 @@ def scenes(links: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         **{name: partial(optional, name, links, place("optional")) for name in OPTIONAL},
         **{name: partial(vital, name, links, place("vital")) for name in VITAL},
         "asked": partial(asked, links),
-        "vlan": partial(vlan, links, place("vlan")),
+        "vlan": partial(vlan.played, links, place("vlan")),
     }
     for word, on in (("on", True), ("off", False)):
         all_ |= {
@@ -329,4 +307,4 @@ def test_a_server_hears_requests_that_have_a_priority(seen: Any) -> None:
 def test_a_client_and_a_server_on_interfaces_of_a_vlan(seen: Any) -> None:
     if "skipped" in seen:
         pytest.skip(seen["skipped"])
-    assert seen == {"found": ["10.77.0.90/"], "status": 130}
+    assert seen == {"found": ["10.77.0.90/"], "left": "", "status": 130}

@@ -13,6 +13,7 @@ from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.profile import BadInput
 from holdover.reference.calls import calls
 from holdover.reference.linux.journal import Lost
+from holdover.reference.linux.malformed import Malformed
 from holdover.reference.refinement.defects import Seeded, mutant, seeded
 from holdover.reference.replay import Replayed, replay
 from holdover.reference.server_state import Tick
@@ -66,6 +67,13 @@ def test_lines_that_were_lost_are_unknown_and_what_follows_the_next_start_is_jud
     assert (seen.outcome, seen.violation) == ("unknown", None)
     assert seen.taken["restart"] == 1
     assert seen.taken["renew"] == 0, "without a start nothing is known"
+
+
+def test_a_malformed_message_is_no_call() -> None:
+    lines = rehearsed(renewed).lines
+    said = replace(lines[10], value=Malformed("DHCPACK from 10.0.0.1", ("option 6",), True))
+    seen = replay(list(calls([*lines[:10], said, *lines[10:]])))
+    assert (seen.outcome, seen.calls) == ("holds", replayed(renewed).calls)
 
 
 def test_a_journal_without_a_call_has_shown_nothing() -> None:

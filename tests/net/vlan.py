@@ -1,0 +1,110 @@
+"""Client and server on interfaces of a VLAN, on this machine's kernel or on one in a process.
+
+Where this kernel makes no VLAN interfaces, and User-mode Linux is there (Debian's user-mode-linux:
+a kernel that is a program, with the machine's files as they are, read only), the scene is played
+in that one.  `python -m tests.net.vlan` plays it where it is started, and prints what it has seen.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from holdover.reference.lab.process import Process, Unheard
+from holdover.reference.lab.topology import Host, Links
+from tests.net.malformed import GOOD, serve
+
+LONG = 120
+"""Seconds, for what takes twenty; a kernel in a process is slow."""
+
+KERNEL, MODULES = "linux.uml", Path("/usr/lib/uml/modules")
+NEEDED = (
+    "drivers/net/veth", "net/llc/llc", "net/802/stp", "net/802/garp", "net/802/mrp",
+    "net/8021q/8021q", "lib/crc-ccitt", "net/ipv6/ipv6", "net/bridge/bridge",
+)  # fmt: skip
+"""In the order in which they need each other."""
+
+INIT = """#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 TMPDIR=/run
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t tmpfs tmpfs /run
+for each in {modules}; do busybox insmod "$each"; done
+ip link set lo up
+cd {root} && {python} -m tests.net.vlan 2>&1
+busybox poweroff -f
+"""
+
+
+def scene(hosts: Mapping[str, Host], place: Path) -> dict[str, Any]:
+    """Ours on VLAN 5; beside it, on the same cables and untagged, another server."""
+    for name, address in (("srv", "10.77.0.1/24"), ("cli", None)):
+        host = hosts[name]
+        host.ip("link", "add", "link", "eth0", "name", "eth0.5", "type", "vlan", "id", "5")
+        host.ip("link", "set", "eth0.5", "up")
+        if address is not None:
+            host.ip("addr", "add", address, "dev", "eth0.5")
+    serve(hosts["other"], GOOD + "ff")
+    words = "server eth0.5 --pool 10.77.0.90 --lease 60 --no-probe --json"
+    server = hosts["srv"].holdover(*words.split())
+    server.says("started", LONG)
+    words = "client eth0.5 --no-probe --json --state-dir"
+    client = hosts["cli"].holdover(*words.split(), place)
+    client.says("BOUND", LONG)
+    found = hosts["cli"].ip("-o", "-4", "addr", "show", "eth0.5")
+    client.signal(signal.SIGINT)
+    status = client.ended(LONG)
+    left = hosts["cli"].ip("-o", "-4", "addr", "show", "eth0.5")
+    return {"found": re.findall(r"10\.77\.0\.\d+/", found), "left": left, "status": status}
+
+
+def played(links: Links, place: Path) -> dict[str, Any]:
+    """What was seen; or why it cannot be told here."""
+    try:
+        return scene(links(srv=None, cli=None, other="10.77.0.1/24"), place)
+    except Unheard as error:
+        if "Unknown device type" not in str(error):
+            raise
+    if shutil.which(KERNEL) is None or not MODULES.is_dir():
+        return {"skipped": "this kernel makes no VLAN interfaces, and there is no user-mode-linux"}
+    return elsewhere(place)
+
+
+def elsewhere(place: Path) -> dict[str, Any]:
+    """What was seen in a kernel of its own; Unheard where that says nothing."""
+    (modules,) = MODULES.iterdir()
+    init = place / "init"
+    init.write_text(INIT.format(
+        modules=" ".join(str(modules / "kernel" / f"{each}.ko") for each in NEEDED),
+        root=Path(__file__).parents[2], python=sys.executable,
+    ))  # fmt: skip
+    init.chmod(0o755)
+    machine = Process((
+        KERNEL, "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}",
+        "mem=600M", "con=null", "con0=null,fd:1", "quiet",
+    ))  # fmt: skip
+    try:
+        _, line = machine.says('^{"found"', 3 * LONG)
+        machine.ended(LONG)
+    finally:
+        machine.end()
+    return dict(json.loads(line))
+
+
+def main() -> None:
+    """Play it here."""
+    with tempfile.TemporaryDirectory() as place, closing(Links(Path(place))) as links:
+        hosts = links(srv=None, cli=None, other="10.77.0.1/24")
+        sys.stdout.write(json.dumps(scene(hosts, Path(place) / "state")) + "\n")
+
+
+if __name__ == "__main__":
+    main()
