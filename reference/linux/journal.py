@@ -150,6 +150,7 @@ class Journal:
     def unstored(self, now: Instant) -> None:
         """The lease of the event before could not be stored, and the event counts as not been."""
         self._put(Unstored(), now)
+
     def malformed(self, said: Malformed, now: Instant) -> None:
         """What was not read of a message; where it was not refused, its event is the next line."""
         self._put(said, now)
