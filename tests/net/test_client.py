@@ -34,7 +34,7 @@ from holdover.reference.wire import encode
 from tests.net.scenes import played, scene
 
 from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Effect, Event, Gone, Lease, Received, Send, Timer,
+    SECOND, Configure, Effect, Event, Gone, Lease, Received, Send, Start, Timer,
 )  # fmt: skip
 
 from holdover.reference.options import (  # isort: skip
@@ -456,6 +456,25 @@ def test_what_the_kernel_did_and_the_deadline_come_before_what_was_received() ->
     there.frames = [reply(sent.request, MessageType.ACK)]
     shell.turn()
     assert [type(event) for event in there.heard] == [Timer, Gone, Received]
+
+
+@pytest.mark.parametrize(
+    ("orders", "begins"),
+    [([], 1), ([signal.SIGUSR2], 0), ([signal.SIGUSR2, signal.SIGUSR1], 2), ([signal.SIGUSR1], 2)],
+)
+def test_who_has_given_its_lease_back_rests_until_it_is_told_otherwise(
+    orders: list[int], begins: int
+) -> None:
+    there = Pretended()
+    shell = ClientShell(ClientConfig(hardware=bytes(6)), cast(Any, there), Orders())
+    shell.begin()
+    there.heard.clear()
+    for number in orders:
+        shell._order(number)
+    shell.turn()
+    there.news = [Changes(any=True, down=True)]  # the link was down, and is back
+    shell.turn()
+    assert len([event for event in there.heard if isinstance(event, Start)]) == begins
 
 
 # Values ------------------------------------------------------------------------------------------
