@@ -102,7 +102,7 @@ def resized(random: Random, data: bytearray) -> None:
     if found := places(data):
         at = random.choice(found)
         value = bytes(data[at + 2 : at + 2 + data[at + 1]])
-        size = random.choice((0, 1, 2, 3, 5, len(value) + 1))
+        size = random.choice((0, 1, 2, 3, 5, min(len(value) + 1, 255)))
         data[at + 1 : at + 2 + len(value)] = bytes((size,)) + value[:size].ljust(size, b"\7")
 
 
