@@ -19,12 +19,15 @@ from ipaddress import IPv4Address
 
 from holdover.model.profile import BadInput
 from holdover.reference.config import ClientConfig
-from holdover.reference.linux.journal import Began, DryRun, Line, Lost, Seen, Unstored
+
+from holdover.reference.linux.journal import (  # isort: skip
+    Began, DryRun, Line, Lost, Seen, Unstored, Waited,
+)  # fmt: skip
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.values import NO_ADDRESS
 
 from holdover.reference.events import (  # isort: skip
-    Configure, Duration, Effect, Event, Instant, Notice, Notify, Remove, Send, Start, Store,
+    SECOND, Configure, Duration, Effect, Event, Instant, Notice, Notify, Remove, Send, Start, Store,
 )  # fmt: skip
 
 
@@ -203,6 +206,12 @@ def calls(lines: Iterable[Line]) -> Iterator[Part]:
                 yield Expired(line)
             case Malformed():
                 continue  # no call, whether the message was taken or refused
+            case Waited(length=length):
+                if call is not None:
+                    yield call
+                    call = None
+                yield Noted(line, f"for {length / SECOND:.1f} s nobody could change the network: "
+                            "the kernel's networking lock was held")  # fmt: skip
             case Seen():
                 if call is not None:
                     call.end = number

@@ -3,9 +3,15 @@
 Theory of operation.  `ClientShell.run` waits until the link, the kernel's netlink or the alarm has
 something, or a signal says to end; then it takes one event after another, and carries out all
 effects of one before it looks at the next.  Nothing is queued in between, and no effect waits for
-anything but the kernel and the disk.  Two things are looked at before each event: whether the
-kernel has removed the address (`Gone` is told before whatever was received after it), and whether
-the core's deadline has passed (then a `Timer` goes first).
+anything but the kernel and the disk.  The core's deadline is looked at before each event: if it has
+passed, a `Timer` goes first.  Whether the kernel has removed the address is looked at once a turn,
+when the frames are read and before the first is handled: so `Gone` is told before whatever was
+received after it.
+
+The kernel may keep whoever asks it about links and addresses (heartbeat.py).  While there is a
+lease, a beat a second tells; while one is missed, the kernel is not looked at, and can have removed
+nothing either; renewals, ARP and notices go on.  Only a new address and a removal are waited for,
+and a signal with them.
 
 A lease that cannot be written down is not used.  Its `Store` fails, what should follow is not done,
 and the core is put back to where it was before the event: as if the DHCPACK had been lost on its
@@ -45,8 +51,10 @@ from holdover.reference.datagram import Datagram, Frame
 from holdover.reference.interrupt import interruptible
 from holdover.reference.linux import clock
 from holdover.reference.linux.effects import Hands
+from holdover.reference.linux.heartbeat import EVERY
 from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.memory import RETRY
+from holdover.reference.linux.netlink import Changes
 from holdover.reference.linux.remarks import Remarks, Say
 from holdover.reference.linux.storage import NotStored
 from holdover.reference.messages import reply_from
@@ -128,6 +136,8 @@ class ClientShell:
         self._late_until: Instant | None = None
         self._interface, self._link = hands.interface, hands.link
         self._seen = self._interface.link()
+        self._news = Changes()
+        self._beat_at: Instant = 0
         self._woken = asyncio.Event()
         self._signal: int | None = None
         self._ordered: list[int] = []
@@ -156,15 +166,18 @@ class ClientShell:
             self._happened(Release(chance()))
 
     def _deadline(self) -> Instant | None:
-        """When there is something to do, if nothing happens before."""
+        """When there is something to do, if nothing happens before; a beat is something."""
         retry, tell = self._hands.memory.retry_at, self._remarks.tell_at
-        instants = (self._core_due(), retry, tell, self._give_up)
+        beats = self.client.lease is not None and not self._orders.dry
+        beat_at = self._beat_at if beats else None
+        instants = (self._core_due(), retry, tell, self._give_up, beat_at)
         return min((instant for instant in instants if instant is not None), default=None)
 
     @contextmanager
     def _awake(self, alarm: clock.Alarm) -> Iterator[None]:
         """Meanwhile whatever there is to read, and a signal, ends a wait and interrupts nothing."""
-        loop, sources = asyncio.get_running_loop(), (self._link, self._interface, alarm)
+        loop, heartbeat = asyncio.get_running_loop(), self._interface.heartbeat
+        sources = (self._link, self._interface, heartbeat, alarm)
         for source in sources:
             loop.add_reader(source.fileno(), self._woken.set)
         handled = [each for each in ENDS if signal.getsignal(each) != signal.SIG_IGN]  # nohup
@@ -215,21 +228,32 @@ class ClientShell:
 
     def turn(self) -> None:
         """Whatever there is to take."""
-        self._look()
+        if not self._orders.dry:
+            self._beat()
+        frames = self._link.receive()
+        self._look()  # after it: what the kernel did before a frame was received is seen
         self._due(clock.now())
         self._obey()
         self._wait(clock.now())
-        for frame in self._link.receive():
+        for frame in frames:
             if (event := self._event(frame)) is not None:
-                self._look()
                 self._happened(event)
                 self._remember(event, frame)
 
+    def _beat(self) -> None:
+        """Whether the kernel answers, and what could not be done while it did not."""
+        self._hands.catch_up()
+        self._expired()
+        if clock.now() >= self._beat_at:
+            self._interface.heartbeat.beat()
+            self._beat_at = clock.now() + EVERY
+
     def _look(self) -> None:
-        """What the kernel has done to the interface meanwhile."""
-        changes = self._interface.changes()
-        if not changes.any:
+        """What the kernel has done to the interface meanwhile; later, if it does not answer now."""
+        self._news |= self._interface.changes()
+        if not self._news.any or not self._hands.ready():
             return
+        changes, self._news = self._news, Changes()
         if changes.vanished:
             raise BadInput(f"the interface {self._interface.name} is gone")
         held = self._hands.held
@@ -339,9 +363,7 @@ class ClientShell:
             return
         if self.client.exchange is None:
             self._remarks.answered()  # nothing is asked for any more
-        if (expired := self._hands.expired) is not None:
-            self._hands.expired = None
-            self._happened(Gone(chance(), expired))
+        self._expired()
         if self._orders.dry or (self._orders.once and self._hands.held is not None):
             # In use; and announced, as often as it wants to.
             self._done = self.client.phase is Phase.BOUND and self.client.due is None
@@ -362,6 +384,12 @@ class ClientShell:
     def _become(self, client: Client) -> None:
         self.client, exchange = client, client.exchange
         self._link.awaits = None if exchange is None else exchange.xid
+
+    def _expired(self) -> None:
+        """What could not be configured, or not in time, is gone."""
+        if (expired := self._hands.expired) is not None:
+            self._hands.expired = None
+            self._happened(Gone(chance(), expired))
 
     def _effects(self, event: Event, now: Instant) -> Iterator[Effect]:
         """What the core asks for, each to be done before the next is looked at."""

@@ -14,6 +14,11 @@ A message that does not fit into the link's MTU is as if lost; `warn` is told on
 The address gets a lifetime of whole seconds, rounded down.  Where none is left, and where the
 kernel refuses the address, it is as if its lifetime had ended at once: `expired` has it.
 
+While another program holds the kernel's networking lock (heartbeat.py) nothing can be done to the
+interface, and who asks waits.  An address that is there already is extended later, by `catch_up`:
+so renewals go on.  A new one is waited for, or given up at its time; so is a removal.  Afterwards,
+and for an hour, lifetimes are shorter by what was waited, as far as the lease can spare it.
+
 What it does not know: what an effect is for.
 """
 
@@ -30,7 +35,7 @@ from holdover.reference.linux.hooks import Hook
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.malformed import Malformed, Sparing
 from holdover.reference.linux.memory import Memory
-from holdover.reference.linux.netlink import FOREVER, Interface
+from holdover.reference.linux.netlink import Interface, TooLate
 from holdover.reference.linux.parameters import SMALLEST_MTU, left_out, parameters
 from holdover.reference.linux.rtnetlink import Refused
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
@@ -42,8 +47,14 @@ from holdover.reference.datagram import (  # isort: skip
     ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, encode_frame,
 )  # fmt: skip
 from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Effect, Instant, Lease, Notify, Remove, Send, SendArp, Store,
+    SECOND, Configure, Duration, Effect, Instant, Notify, Remove, Send, SendArp, Store,
 )  # fmt: skip
+
+PATIENCE: Duration = SECOND // 10
+"""For so long the loop waits for the kernel before it goes on without."""
+
+WORTH_A_LINE: Duration = SECOND // 10
+"""An address that was there so long after its lease is told of."""
 
 
 GIVES_UP = (MessageType.RELEASE, MessageType.DECLINE)
@@ -78,6 +89,9 @@ class Hands:
         self._too_small = 0
         self._said: tuple[str, ...] = ()
         self._way: tuple[IPv4Address, bytes] | None = None
+        self._owed: Configure | None = None
+        self._end: Instant | None = None
+        self._kept_waiting = False
 
     def find(self) -> None:
         """What is stored, and what a predecessor has left; of several addresses one is kept."""
@@ -109,8 +123,11 @@ class Hands:
                     self.send(effect)
             case SendArp(arp):
                 self.link.send(encode_frame(EVERYONE, self.link.hardware, arp))
-            case Configure(lease, until):
-                self.configure(lease, until)
+            case Configure(lease):
+                if lease.address == self.held and not self.ready():
+                    self._owed = effect
+                else:
+                    self.configure(effect)
             case Remove(address):
                 self.take_away(address)
             case Store(lease):
@@ -150,23 +167,48 @@ class Hands:
                     f"a larger one: ip link set {name} mtu {SMALLEST_MTU}"
                 )
 
-    def configure(self, lease: Lease, until: Instant | None) -> None:
+    def ready(self) -> bool:
+        """Whether the kernel takes requests about its network; waits a moment at most."""
+        heartbeat = self.interface.heartbeat
+        return not heartbeat.missed(clock.now()) and heartbeat.answers(PATIENCE)
+
+    def catch_up(self) -> None:
+        """Notice whether the kernel takes requests, say so, and do what could not be done."""
+        heartbeat, now, name = self.interface.heartbeat, clock.now(), self.interface.name
+        for length in heartbeat.came_back():
+            self.journal.waited(length, now)
+            if self._kept_waiting:
+                self._kept_waiting = False
+                self._warn(
+                    f"{name}: the kernel's networking lock is free again, after "
+                    f"{length / SECOND:.1f} s; for an hour, addresses get as much less lifetime"
+                )
+        if heartbeat.missed(now):
+            if not self._kept_waiting:
+                self._kept_waiting = True
+                self._warn(
+                    f"{name}: another program holds the kernel's networking lock; until it is free "
+                    "no address can be set, extended or removed"
+                )
+        elif self._owed is not None and self.ready():
+            # The kernel may have removed it a moment ago; the lease runs, so it is put back.
+            self.configure(self._owed)
+
+    def configure(self, effect: Configure) -> None:
         """The address, for as long as there is; and what else the lease says."""
-        address, now = lease.address, clock.now()
-        valid = FOREVER if until is None else min((until - now) // SECOND, FOREVER - 1)
-        if valid <= 0:
-            self.take_away(address)
-            self.expired = address
-            return
-        self.held, self.until = address, until
+        self._owed = None
+        lease, address, now = effect.lease, effect.lease.address, clock.now()
+        until = spared(effect, self.interface.heartbeat.slowest(now), now)
+        self.held, self.until, self._end = address, until, lease.end
         try:
-            failed = self.interface.configure(parameters(lease), valid)
-        except Refused as error:  # such as an address of no host, from a broken server
-            failed = [f"{address}: {error.strerror}"]
+            failed = self.interface.configure(parameters(lease), until)
+        except (Refused, TooLate) as error:
+            # An address of no host, from a broken server; or its time was over when it was set.
+            failed = [f"{address}: {error.strerror}"] if isinstance(error, Refused) else []
             self.take_away(address)
             self.expired = address
         else:
-            self.journal.address("added", address, now)
+            self.journal.address("added", address, clock.now())
         for line in (*left_out(lease), *failed):
             if line not in self._said:
                 self._warn(f"{self.interface.name}: not configured: {line}")
@@ -175,12 +217,30 @@ class Hands:
     def take_away(self, address: IPv4Address) -> None:
         """The address, and what came with it."""
         self.interface.remove(address)
-        self.journal.address("removed", address, clock.now())
+        now = clock.now()
+        self.journal.address("removed", address, now)
         if address == self.held:
-            self.held = None
+            if self._end is not None and now - self._end >= WORTH_A_LINE:
+                late = (now - self._end) / SECOND
+                self._warn(
+                    f"{self.interface.name}: {address} was removed {late:.1f} s after the end of "
+                    "its lease; the kernel did not do it sooner"
+                )
+            self.held = self._owed = self._end = None
 
     def lost(self, address: IPv4Address) -> None:
         """The kernel has taken the address away."""
-        self.held = None
+        self.held = self._owed = self._end = None
         self.interface.forget()
         self.journal.address("expired", address, clock.now())
+
+
+def spared(effect: Configure, slowest: Duration, now: Instant) -> Instant | None:
+    """Until when the kernel is to have the address, when it was so slow lately.
+
+    Earlier by as much, but not by more than half of what is left after T1, when it is renewed.
+    """
+    until, renew_at = effect.until, effect.lease.renew_at
+    if until is None or renew_at is None:
+        return until
+    return until - min(slowest, max(until - max(renew_at, now), 0) // 2)

@@ -32,7 +32,7 @@ from typing import get_args
 
 from holdover.model.profile import BadInput
 from holdover.reference.config import ClientConfig
-from holdover.reference.events import Effect, Event, Instant
+from holdover.reference.events import Duration, Effect, Event, Instant
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.plain import built, of, plain
@@ -78,10 +78,15 @@ class Unstored:
     """The lease that the event before brought could not be stored: the event counts as not been."""
 
 
-Entry = (
-    Event | Effect | ServerEvent | ServerEffect | ClientConfig | DryRun | Seen | Unstored
-    | Malformed | Began | Lost
-)  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """The kernel has taken no request about its network for so long, and takes them again."""
+
+    length: Duration
+
+
+Remark = Began | Lost | DryRun | Seen | Unstored | Malformed | Waited
+Entry = Event | Effect | ServerEvent | ServerEffect | ClientConfig | Remark
 KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Entry)}
 
 
@@ -154,6 +159,10 @@ class Journal:
     def malformed(self, said: Malformed, now: Instant) -> None:
         """What was not read of a message; where it was not refused, its event is the next line."""
         self._put(said, now)
+
+    def waited(self, length: Duration, now: Instant) -> None:
+        """The kernel has kept its network to itself, or to another program."""
+        self._put(Waited(length), now)
 
     def close(self) -> None:
         """Nothing is written from here on."""

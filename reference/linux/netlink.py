@@ -6,6 +6,13 @@ address as its source: the kernel takes it away with the address, also when the 
 no process lives.  Routes are found again by protocol and metric, so nothing has to be remembered
 about them.
 
+The lifetime counts from when the kernel gets to the request, and that may be long after it was made
+(heartbeat.py).  So it is computed when the kernel has just answered, and what it has led to is read
+off the clock when the request returns: it has begun by then.  If it ends too late, it is shortened
+at once; `TooLate` where no second is left.  What remains is a lock that is taken between the answer
+and the request: then an address is there that should not be, until the next request, or, where the
+process is killed meanwhile, for as long as its lifetime.
+
 What is heard of addresses and links is a reason to look, never the truth: a message may be older
 than what has been done since, and messages are lost when there are too many.  Only that the link
 was down in between is taken from it; a carrier that is soon back makes no message of its own, but
@@ -31,6 +38,9 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from holdover.model.profile import BadInput
+from holdover.reference.events import SECOND, Instant
+from holdover.reference.linux import clock
+from holdover.reference.linux.heartbeat import Heartbeat
 from holdover.reference.linux.parameters import Parameters
 from holdover.reference.linux.sockets import interface_index, needs
 from holdover.reference.values import NO_ADDRESS, Route
@@ -57,6 +67,10 @@ MAIN_TABLE, BY_DHCP, UNICAST, ON_LINK_SCOPE, ON_LINK_FLAG = 254, 16, 1, 253, 4
 """Of routes: RT_TABLE_MAIN, RTPROT_DHCP, RTN_UNICAST, RT_SCOPE_LINK, RTNH_F_ONLINK."""
 
 
+class TooLate(Exception):  # noqa: N818 -- nothing went wrong, time went by
+    """The kernel got to it when nothing was left of the lifetime."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """The state of a link: set up by its administrator, with a carrier; `flaps` counts changes."""
@@ -75,9 +89,15 @@ class Changes:
     down: bool = False
     vanished: bool = False
 
+    def __or__(self, later: Changes) -> Changes:
+        """These, and what was heard after them."""
+        return Changes(
+            self.any or later.any, self.down or later.down, self.vanished or later.vanished
+        )
+
 
 class Interface:
-    """An interface, asked and changed by rtnetlink."""
+    """An interface, asked and changed by rtnetlink; `heartbeat`: whether the kernel answers."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -87,6 +107,10 @@ class Interface:
         self._hearing = Hearing()
         self._asking = Asking()
         self._ask = self._asking.ask
+        self._beating = Asking()
+        self.heartbeat = Heartbeat(
+            lambda: self._beating.ask(NEW_LINK, ACKNOWLEDGE, self._link())  # that changes nothing
+        )
 
     def fileno(self) -> int:
         """For who waits for changes."""
@@ -94,6 +118,8 @@ class Interface:
 
     def close(self) -> None:
         """Ask and hear nothing more."""
+        self.heartbeat.close()
+        self._beating.close()
         self._asking.close()
         self._hearing.close()
 
@@ -156,20 +182,32 @@ class Interface:
         """Set the link up or down, as its administrator."""
         self._ask(NEW_LINK, ACKNOWLEDGE, fields(self._link(), flags=UP * up, change=UP))
 
-    def configure(self, wanted: Parameters, valid: int) -> list[str]:
-        """Put the address there, or extend it, for so many seconds; what failed of the rest."""
-        broadcast = wanted.broadcast
-        message = self._address(
-            wanted.address,
-            *([] if broadcast is None else [("IFA_BROADCAST", str(broadcast))]),
-            ("IFA_CACHEINFO", {"ifa_preferred": valid, "ifa_valid": valid}),
-            ("IFA_PROTO", MARK),
-        )
-        self._ask(NEW_ADDRESS, ACKNOWLEDGE | CREATE | REPLACE, message)
+    def configure(self, wanted: Parameters, until: Instant | None) -> list[str]:
+        """Put the address there, or extend it, until then at most; what failed of the rest.
+
+        Waits until the kernel takes requests.  TooLate where less than a second is left by then;
+        the address may be there all the same.
+        """
+        self._have(wanted, until)
         for other in self.addresses():
             if other.ip == wanted.address.ip and other != wanted.address:
                 self._delete(other)  # another prefix is another address to the kernel
         return [*self._set_mtu(wanted.mtu), *self._set_routes(wanted)]
+
+    def _have(self, wanted: Parameters, until: Instant | None) -> None:
+        """The address with its lifetime, once it has not begun too late."""
+        broadcast = wanted.broadcast
+        more = [] if broadcast is None else [("IFA_BROADCAST", str(broadcast))]
+        while True:
+            self.heartbeat.answers(None if until is None else until - clock.now())
+            valid = lifetime(until, clock.now())
+            if valid == 0:
+                raise TooLate
+            times = ("IFA_CACHEINFO", {"ifa_preferred": valid, "ifa_valid": valid})
+            message = self._address(wanted.address, *more, times, ("IFA_PROTO", MARK))
+            self._ask(NEW_ADDRESS, ACKNOWLEDGE | CREATE | REPLACE, message)
+            if until is None or clock.now() + valid * SECOND <= until:
+                return
 
     def remove(self, address: IPv4Address) -> None:
         """Take the address away, and what came with it."""
@@ -254,6 +292,11 @@ class Interface:
             family=socket.AF_INET, dst_len=route.network.prefixlen, table=MAIN_TABLE,
             proto=BY_DHCP, type=UNICAST, scope=ON_LINK_SCOPE if direct else 0, flags=flags,
         )  # fmt: skip
+
+
+def lifetime(until: Instant | None, now: Instant) -> int:
+    """Whole seconds from now that do not end later, or FOREVER; 0: none are left."""
+    return FOREVER if until is None else min(max(until - now, 0) // SECOND, FOREVER - 1)
 
 
 @contextmanager

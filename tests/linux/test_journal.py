@@ -29,7 +29,7 @@ from holdover.reference.events import (  # isort: skip
     Remove, Send, SendArp, Start, Stop, Store, Timer,
 )  # fmt: skip
 from holdover.reference.linux.journal import (  # isort: skip
-    KINDS, Began, DryRun, Entry, Journal, Line, Lost, Seen, Unstored, read,
+    KINDS, Began, DryRun, Entry, Journal, Line, Lost, Seen, Unstored, Waited, read,
 )  # fmt: skip
 from holdover.reference.server_state import (  # isort: skip
     Arrived, Binding, ClientKey, Overheard, Reinstate, Restarted, SendReply, ServerEffect,
@@ -88,6 +88,7 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
     ),
     Seen: st.builds(Seen, st.text(max_size=20), addresses),
     Unstored: st.builds(Unstored),
+    Waited: st.builds(Waited, instants),
 }
 values = st.one_of(*BY_KIND.values())
 EVENTS, EFFECTS = get_args(Event) + get_args(ServerEvent), get_args(Effect) + get_args(ServerEffect)
@@ -104,6 +105,8 @@ def write(journal: Journal, value: Any, now: int) -> None:
         journal.unstored(now)
     elif isinstance(value, Malformed):
         journal.malformed(value, now)
+    elif isinstance(value, Waited):
+        journal.waited(value.length, now)
     else:
         journal.address(value.what, value.address, now)
 

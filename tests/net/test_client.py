@@ -11,8 +11,9 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from operator import and_, or_
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,7 +25,7 @@ from holdover.reference.client_command import by_hardware, client_id, code, wish
 from holdover.reference.config import ClientConfig
 from holdover.reference.datagram import EVERYONE, Datagram, Frame
 from holdover.reference.lab.process import eventually
-from holdover.reference.linux.client import ClientShell, Orders
+from holdover.reference.linux.client import ClientShell, Orders, chance
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.netlink import Changes, Link
 from holdover.reference.linux.parameters import left_out, parameters, prefix_length
@@ -412,7 +413,14 @@ class Pretended:
             changes=lambda: self.news.pop() if self.news else Changes(),
             has=lambda address: False,
             link=lambda: Link(up=True, running=True, mtu=1500, flaps=0),
+            heartbeat=SimpleNamespace(beat=lambda: None),
         )
+
+    def ready(self) -> bool:
+        return True
+
+    def catch_up(self) -> None:
+        pass
 
     def carry_out(self, effect: Effect) -> None:
         self.done.append(effect)
@@ -434,11 +442,11 @@ def reply(request: BootRequest, kind: MessageType) -> Frame:
     return Frame(EVERYONE, bytes(6), Datagram(SERVER, LEASED, 67, 68, payload))
 
 
-def test_what_the_kernel_did_and_the_deadline_come_before_what_was_received() -> None:
+def bound(there: Pretended) -> tuple[ClientShell, BootRequest]:
+    """A client that has an address, and what it asked for it."""
     config = ClientConfig(
         hardware=bytes(6), start_least=0, start_most=0, offer_wait=0, probes=0, announcements=0
     )
-    there = Pretended()
     shell = ClientShell(config, cast(Any, there), Orders())
     shell.begin()
     shell.turn()
@@ -449,11 +457,17 @@ def test_what_the_kernel_did_and_the_deadline_come_before_what_was_received() ->
         shell.turn()
     assert there.held == LEASED
     there.heard.clear()
+    return shell, sent.request
+
+
+def test_what_the_kernel_did_and_the_deadline_come_before_what_was_received() -> None:
+    there = Pretended()
+    shell, asked = bound(there)
     lease = shell.client.leased
     over = replace(lease, renew_at=0, rebind_at=0, end=0)
     shell.client = replace(shell.client, lease=over)
     there.news = [Changes(any=True)]
-    there.frames = [reply(sent.request, MessageType.ACK)]
+    there.frames = [reply(asked, MessageType.ACK)]
     shell.turn()
     assert [type(event) for event in there.heard] == [Timer, Gone, Received]
 
@@ -475,6 +489,40 @@ def test_who_has_given_its_lease_back_rests_until_it_is_told_otherwise(
     there.news = [Changes(any=True, down=True)]  # the link was down, and is back
     shell.turn()
     assert len([event for event in there.heard if isinstance(event, Start)]) == begins
+
+
+def test_what_the_kernel_did_before_a_frame_came_is_told_before_it() -> None:
+    """The address goes, and then a frame comes, after the turn has begun."""
+    there = Pretended()
+    shell, asked = bound(there)
+
+    def receive() -> list[Frame]:
+        there.news = [Changes(any=True)]
+        return [reply(asked, MessageType.ACK)]
+
+    there.link.receive = receive
+    shell.turn()
+    assert [type(event) for event in there.heard] == [Gone, Received]
+
+
+def test_a_kernel_that_does_not_answer_is_looked_at_later() -> None:
+    there = Pretended()
+    shell, asked = bound(there)
+    answers = [False, True]
+    there.ready = answers.pop  # type: ignore[method-assign]
+    there.news, there.frames = [Changes(any=True)], [reply(asked, MessageType.ACK)]
+    answers.reverse()
+    for _ in range(2):
+        shell.turn()
+    assert [type(event) for event in there.heard] == [Received, Gone]
+
+
+def test_each_exchange_has_an_xid_of_its_own_of_32_random_bits() -> None:
+    """A bit that were always the same in all of them would have a chance of 2^-63."""
+    drawn = [chance().xid for _ in range(64)]
+    assert len(set(drawn)) == len(drawn)
+    assert reduce(or_, drawn) == 0xFFFF_FFFF
+    assert reduce(and_, drawn) == 0
 
 
 # Values ------------------------------------------------------------------------------------------

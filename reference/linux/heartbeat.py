@@ -1,0 +1,138 @@
+"""Whether the kernel takes requests about its network now, and how long it has kept one waiting.
+
+Theory of operation.  The kernel has one lock for all changes to its network (RTNL).  Whoever wants
+it waits, uninterruptibly; a program that deletes a namespace with hundreds of interfaces holds it
+for many seconds.  Meanwhile nobody, nor the kernel itself, removes an address, and a lifetime that
+is asked for begins when the lock is free.
+
+A beat is a request that takes the lock and changes nothing.  A thread makes it, for whoever makes
+it may be kept: the loop goes on.  `beat` begins one and returns; `answers` begins one and waits for
+it for a while.  A beat that was missed makes the file readable when it is back.  `slowest` is the
+longest that one was out lately.
+
+A thread that is kept by the kernel cannot be ended: a process that is killed ends when the lock is
+free.  But its beat changes nothing, and whatever changes something is asked for after one.
+
+What it does not know: who holds the lock; what happens between a beat and what is asked for next.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from holdover.reference.events import SECOND, Duration, Instant
+from holdover.reference.linux import clock
+
+EVERY: Duration = SECOND
+"""From one beat to the next, while an address is held."""
+
+MISSED: Duration = SECOND // 2
+"""A beat that is out for longer is missed; on a loaded machine without such a lock, 0.03 s."""
+
+REMEMBERED: Duration = 3600 * SECOND
+"""For so long a missed beat counts: whoever deletes one namespace soon deletes another."""
+
+
+class Heartbeat:
+    """Beats, made by `ask` in a thread that begins with the first."""
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        self._ask = ask
+        self._changed = threading.Condition()
+        self._wanted = self._done = 0
+        self._began: Instant | None = None
+        self._missed: list[tuple[Instant, Duration]] = []
+        self._back: list[Duration] = []
+        self._closed = self._waited_for = False
+        self._thread: threading.Thread | None = None
+        self._file = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def fileno(self) -> int:
+        """For who waits until a missed beat is back."""
+        return self._file
+
+    def beat(self) -> None:
+        """Begin one, if none is out; returns at once."""
+        with self._changed:
+            if self._done == self._wanted:
+                self._want()
+
+    def answers(self, within: Duration | None) -> bool:
+        """Whether the kernel takes a request that is made now; waits for so long at most, or ever.
+
+        A beat that is out already was made before: the next one tells.
+        """
+        limit = None if within is None else max(within, 0) / SECOND
+        with self._changed:
+            self._want()
+            mine = self._wanted
+            done = self._changed.wait_for(lambda: self._done >= mine, limit)
+            self._waited_for = self._waited_for or not done
+            return done
+
+    def out(self, now: Instant) -> Duration:
+        """For how long the present one has been out; 0: none is."""
+        with self._changed:
+            return 0 if self._began is None else max(now - self._began, 0)
+
+    def missed(self, now: Instant) -> bool:
+        """Whether one is out for longer than one should be."""
+        return self.out(now) > MISSED
+
+    def came_back(self) -> list[Duration]:
+        """How long those were out that were missed and are back since the last call."""
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._file)
+        with self._changed:
+            back, self._back = self._back, []
+            return back
+
+    def slowest(self, now: Instant) -> Duration:
+        """The longest that one was, or is, out lately; 0: none was missed."""
+        with self._changed:
+            self._missed = [each for each in self._missed if now - each[0] < REMEMBERED]
+            out = self.out(now)
+            return max((out if out > MISSED else 0, *(length for _, length in self._missed)))
+
+    def close(self) -> None:
+        """Make no more; one that is out is left to itself."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        thread = self._thread
+        if thread is not None:
+            thread.join(MISSED / SECOND)
+        if thread is None or not thread.is_alive():
+            os.close(self._file)
+
+    def _want(self) -> None:
+        self._wanted += 1
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _work(self) -> None:
+        """One after another, as many as are wanted."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._done < self._wanted)
+                if self._closed:
+                    return
+                self._began = clock.now()
+            with suppress(OSError):  # refused is an answer as well
+                self._ask()
+            with self._changed:
+                now = clock.now()
+                length, self._began = now - self._began, None
+                self._done += 1
+                if length > MISSED:
+                    self._missed.append((now, length))
+                    self._back.append(length)
+                if self._done == self._wanted and (length > MISSED or self._waited_for):
+                    self._waited_for = False
+                    os.eventfd_write(self._file, 1)
+                self._changed.notify_all()
