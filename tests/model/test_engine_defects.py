@@ -10,18 +10,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import seeding
+from tests.seeding import ROOT
+
 LONGEST = 100
 """Seconds that a battery may take on a machine that is busy with other things."""
 
@@ -29,34 +28,11 @@ NONE_FAILS, NOTICED, CRASHED = 0, 3, 4
 """How the process ends; another status is that of an error outside the checks."""
 
 
-@dataclass(frozen=True)
-class Defect:
-    """`old` stands once in `file`, and `new` instead of it makes the engine wrong, as it `says`.
+@dataclass(frozen=True, kw_only=True)
+class Defect(seeding.Defect):
+    """`noticed` is a check of the battery; `crashes` if it goes red by an error of the engine."""
 
-    `noticed` is the check of the battery that goes red; `crashes` if by an error of the engine.
-    """
-
-    id: str
-    file: str
-    says: str
-    noticed: str
-    old: str
-    new: str
     crashes: bool = False
-
-    @property
-    def module(self) -> str:
-        """The module that it is in."""
-        return "holdover." + self.file.removesuffix(".py").replace("/", ".")
-
-    def put_into(self, source: str) -> str:
-        """The source of the module with the defect."""
-        if source.count(self.old) != 1:
-            raise ValueError(
-                f"engine_defects.toml: {self.id}: this is in {self.file} {source.count(self.old)}"
-                f" times, not once; change the defect with the engine:\n{self.old}"
-            )
-        return source.replace(self.old, self.new)
 
 
 @cache
@@ -69,43 +45,12 @@ def defects() -> tuple[Defect, ...]:
 # The process that has a defect -------------------------------------------------------------------
 
 
-class Seeded(SourceFileLoader):
-    """Loads the module that a defect is in with the defect in it."""
-
-    def __init__(self, defect: Defect):
-        super().__init__(defect.module, str(ROOT / defect.file))
-        self.defect = defect
-
-    def get_code(self, fullname: str) -> CodeType:
-        source = self.defect.put_into(Path(self.path).read_text(encoding="utf-8"))
-        # What is compiled of a changed kernel must never be taken for the kernel's.
-        source = source.replace("cache=True", "cache=False")
-        return compile(source, self.path, "exec", dont_inherit=True)
-
-
-class Seeding(MetaPathFinder):
-    """Has the module that a defect is in loaded so."""
-
-    def __init__(self, defect: Defect):
-        self.defect = defect
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname != self.defect.module:
-            return None
-        spec = PathFinder.find_spec(fullname, path, target)
-        assert spec is not None
-        spec.loader = Seeded(self.defect)
-        return spec
-
-
 def main() -> int:
     """The battery, with the defect of the given name or without any."""
     first = ""
     for defect in defects():
         if defect.id in sys.argv[1:]:
-            sys.meta_path.insert(0, Seeding(defect))
+            sys.meta_path.insert(0, seeding.Seeding(defect))
             first = defect.noticed
     from tests.model import engine_battery  # after the defect: it imports the engine
 

@@ -1,0 +1,79 @@
+"""Modules with a defect in them: put in on import, in a process of its own.
+
+Theory of operation.  A defect replaces a passage of a module that stands there once.  `Seeding`, in
+`sys.meta_path` before the module is imported, has it loaded so; the file is not touched.  The tests
+that are to notice it then run in that process.
+
+What it does not know: what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defect:
+    """`old` stands once in `file`, and `new` instead of it does what `says` says.
+
+    `noticed` is what goes red.
+    """
+
+    id: str
+    file: str
+    says: str
+    noticed: str
+    old: str
+    new: str
+
+    @property
+    def module(self) -> str:
+        """The module that it is in."""
+        return "holdover." + self.file.removesuffix(".py").replace("/", ".")
+
+    def put_into(self, source: str) -> str:
+        """The source of the module with the defect."""
+        if source.count(self.old) != 1:
+            raise ValueError(
+                f"the seeded defect {self.id}: this is in {self.file} {source.count(self.old)}"
+                f" times, not once; change the defect with the code:\n{self.old}"
+            )
+        return source.replace(self.old, self.new)
+
+
+class Seeded(SourceFileLoader):
+    """Loads the module that a defect is in with the defect in it."""
+
+    def __init__(self, defect: Defect):
+        super().__init__(defect.module, str(ROOT / defect.file))
+        self.defect = defect
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.defect.put_into(Path(self.path).read_text(encoding="utf-8"))
+        # What is compiled of a changed kernel must never be taken for the kernel's.
+        source = source.replace("cache=True", "cache=False")
+        return compile(source, self.path, "exec", dont_inherit=True)
+
+
+class Seeding(MetaPathFinder):
+    """Has the module that a defect is in loaded so."""
+
+    def __init__(self, defect: Defect):
+        self.defect = defect
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self.defect.module:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        assert spec is not None
+        spec.loader = Seeded(self.defect)
+        return spec
