@@ -150,7 +150,10 @@ def _fixed(name: str, sort: Sort, meaning: str, source: str) -> Expr:
 # The client, from its profile.
 anchor = _fixed("anchor", ANCHOR, "the instant the client counts its lease from", "RFC 2131 §4.4.1")
 floor = _fixed("floor", DURATION, "the shortest lease the client honours", "RFC is silent")
-late = _fixed("late", DURATION, "how late the process may act on its deadline", "RFC is silent")
+late = _fixed(
+    "late", DURATION, "how late the process may act on its deadline, and the kernel on its word",
+    "RFC is silent",
+)  # fmt: skip
 trigger = _fixed(
     "trigger", TRIGGER, "what makes the process release the address", "RFC 2131 §4.4.5; Q151387"
 )
@@ -163,7 +166,10 @@ enforcer = _fixed(
     "enforcer", ENFORCER, "what removes the address: the process alone, or the kernel as well",
     "RFC is silent; Linux valid_lft",
 )  # fmt: skip
-kernel_late = _fixed("kernel_late", DURATION, "how late the kernel may remove it", "measured")
+kernel_late = _fixed(
+    "kernel_late", DURATION, "how late the kernel may remove it, by its timer, because it began the "
+    "lifetime late, or for its networking lock", "measured",
+)  # fmt: skip
 margin = _fixed("margin", DURATION, "how early the kernel lifetime is set", "RFC is silent")
 clock = _fixed("clock", CLOCK, "the clock of the client's deadline", "RFC 2131 §3.3")
 checks_xid = _fixed("checks_xid", BOOL, "replies with a foreign xid are discarded", "§4.4.1")
