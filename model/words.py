@@ -167,8 +167,8 @@ enforcer = _fixed(
     "RFC is silent; Linux valid_lft",
 )  # fmt: skip
 kernel_late = _fixed(
-    "kernel_late", DURATION, "how late the kernel may remove it, by its timer, because it began the "
-    "lifetime late, or for its networking lock", "measured",
+    "kernel_late", DURATION, "how late the kernel may remove it, by its timer, because it began "
+    "the lifetime late, or for its networking lock", "measured",
 )  # fmt: skip
 margin = _fixed("margin", DURATION, "how early the kernel lifetime is set", "RFC is silent")
 clock = _fixed("clock", CLOCK, "the clock of the client's deadline", "RFC 2131 §3.3")
