@@ -18,7 +18,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,7 @@ from holdover.reference.lab import alone, collide, page, record, report
 from holdover.reference.lab.answers import answer
 from holdover.reference.lab.cell import Cell, Outcome, play_all
 from holdover.reference.lab.clients import CLIENTS, ClientProgram, templated
-from holdover.reference.lab.faults import FAULTS, Fault
+from holdover.reference.lab.faults import FAULTS, Fault, fault_named
 from holdover.reference.lab.learn import learned, toml
 from holdover.reference.lab.process import Unheard
 from holdover.reference.lab.questions import questions
@@ -80,14 +80,15 @@ class Client(click.ParamType[ClientProgram]):
         return templated(value)
 
 
-def named(what: str, known: Any) -> Any:
+def named(what: str, known: Mapping[str, Any], find: Callable[[str], Any]) -> Any:
     """What looks a name up, and tells the nearest."""
 
     def convert(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[Any]:
-        for name in given:
-            if name not in known:
+        found = [find(name) for name in given]
+        for name, one in zip(given, found, strict=True):
+            if one is None:
                 raise click.BadParameter(f"no {what} {name!r}; {nearest(name, tuple(known))}")
-        return [known[name] for name in given]
+        return found
 
     return convert
 
@@ -99,11 +100,12 @@ def cell_options(command: Command) -> Command:
                      help="One of `holdover lab list`, or a command line: 'udhcpc -f -i {iface}'.  "
                      "May be repeated, as --server and --fault.  [default: the usual, if here]"),
         click.option("--server", "servers", multiple=True, metavar="NAME",
-                     callback=named("server", SERVERS),
+                     callback=named("server", SERVERS, SERVERS.get),
                      help="[default: holdover, and kea if it is here]"),
         click.option("--fault", "faults", multiple=True, metavar="NAME",
-                     callback=named("fault", FAULTS),
-                     help=f"[default: {', '.join(USUAL)}]"),
+                     callback=named("fault", FAULTS, fault_named),
+                     help="One of `holdover lab list`; a server that shortens may be told to what: "
+                     f"'shortened=2s'.  [default: {', '.join(USUAL)}]"),
         click.option("--lease", type=click.IntRange(1, MOST_LEASE),
                      help="Seconds.  [default: each client's own, short]"),
         click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True),

@@ -225,10 +225,11 @@ def check_room(config: ServerConfig) -> None:
         raise BadInput(f"--dns, --domain: too much for one message: {error}") from None
 
 
-def whole(length: Fraction, option: str) -> int:
-    """A length in whole seconds, at least one, as DHCP has it; BadInput for another."""
-    if length.denominator != 1 or not 1 <= length < INFINITE:
-        raise BadInput(f"{option}: whole seconds are needed, and at least one")
+def whole(length: Fraction, option: str, least: int = 1) -> int:
+    """A length in whole seconds, as DHCP has it; BadInput for another, or a shorter one."""
+    if length.denominator != 1 or not least <= length < INFINITE:
+        at_least = ", and at least one" if least else ""
+        raise BadInput(f"{option}: whole seconds are needed{at_least}")
     return int(length)
 
 
@@ -254,7 +255,7 @@ def misbehaviour(given: Sequence[str], start: Instant) -> Misbehaviour:
         except click.BadParameter as error:
             raise BadInput(f"--misbehave {text}: {error.message}") from None
         if name in SECONDS:
-            found[name] = whole(length, f"--misbehave {text}")
+            found[name] = whole(length, f"--misbehave {text}", least=0)
         else:
             found[name] = int(length * SECOND) + (start if name in INSTANTS else 0)
     if "mute_until" in found and found["mute_until"] <= found.setdefault("mute_from", start):
@@ -270,7 +271,8 @@ def begin(
 ) -> None:
     """Say what is served, now that all of it is open."""
     first, last, wrong = config.pool[0], config.pool[-1], asdict(config.misbehave)
-    wrongs = [name.replace("_", "-") for name, value in wrong.items() if value not in (None, 0)]
+    usual = asdict(Misbehaviour())
+    wrongs = [name.replace("_", "-") for name, value in wrong.items() if value != usual[name]]
     stored = None if kept is None else len(kept.bindings)
     if as_json:
         say({

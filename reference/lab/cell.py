@@ -23,7 +23,7 @@ from holdover.model.profile import BadInput
 from holdover.reference.events import SECOND
 from holdover.reference.lab import record
 from holdover.reference.lab.clients import ClientProgram
-from holdover.reference.lab.faults import Fault
+from holdover.reference.lab.faults import Fault, whole
 from holdover.reference.lab.measure import Measurement, Unknown, measure
 from holdover.reference.lab.process import Unheard
 from holdover.reference.lab.scene import Interrupted, Scene
@@ -64,6 +64,8 @@ class Cell:
                 return f"missing: {missing}"
         if self.fault.ours and self.server.name != "holdover":
             return f"{self.server.name} cannot be asked for it"
+        if self.fault.grants is not whole and self.fault.grants(self.lease) >= self.lease:
+            return f"{self.fault.name}: that is no shorter than a lease of {self.lease} s"
         if self.lease < self.server.shortest:
             return f"{self.server.name} grants no lease shorter than {self.server.shortest} s"
         return None

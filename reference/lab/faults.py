@@ -7,6 +7,14 @@ probed for long may ask for one while the servers change places, and not again b
 another program takes the place of the server, or, where the leases have to be known for it, our own
 server is started again and does wrong on request: such a fault is `ours`.
 
+A server that refuses to renew either offers nothing afterwards, or another address: some clients
+keep the old one until they have a new one.
+
+A server that shortens grants, at a renewal, a time of its own choosing, from nothing on; its record
+moves back, so the lease ends that much after that DHCPACK.  The server is stopped until the client
+has asked, and what befalls the client befalls it before the answer.  So it is known whether it can
+have read the DHCPACK: whoever could not keeps the longer lease, and no client can do better.
+
 `surroundings` is what the model makes of it: the environment in which a profile's bound is the
 worst holdover that is possible (`verdict.py`).
 
@@ -15,14 +23,17 @@ What it does not know: which client it befalls, and what a good one does.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
+from typing import Literal
 
 from holdover.model import measured
 from holdover.model.profile import Environment
+from holdover.reference.events import SECOND
 from holdover.reference.lab.scene import LEASED, Scene
 
 BLOCKED = 60.0
@@ -36,16 +47,32 @@ HOUR = 3600
 LATE_BY = Fraction(1, 5)
 """Of the lease, by how much a DHCPACK is late."""
 
+KEPT = 30.0
+"""Seconds after its lease end for which a refused address is waited for."""
+
+LEFT = 1.5
+"""Seconds that a lease which was shortened still has when a frozen client may read of it."""
+
+
+Way = Literal["broadcast", "unicast"]
+"""How a DHCPNAK comes."""
+
+
+def whole(lease: int) -> int:
+    """A renewal is granted as much as the first lease."""
+    return lease
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault.
 
     `play` does it to a scene, and may wait there.  `delays`: a DHCPACK, by this share of the lease.
-    `hook_blocks`: seconds that the client's hook
-    takes before an address goes.  `ours`: it is possible with our own server only.  `rival`: there
-    is another host on the link, on which a client may want the address.  `own_wall_clock`: the
-    client has one, which can be set.
+    `grants`: what the last DHCPACK grants, in seconds, by the lease.  `unread`: the client cannot
+    read that DHCPACK before the lease ends that it grants.  `refuses`: how the DHCPNAK comes.
+    `hook_blocks`: seconds that the client's hook takes before an address goes.  `ours`: it is
+    possible with our own server only.  `rival`: there is another host on the link, on which a
+    client may want the address.  `own_wall_clock`: the client has one, which can be set.
     """
 
     name: str
@@ -53,6 +80,9 @@ class Fault:
     play: Callable[[Scene], None]
     surroundings: Environment = measured.FAULTS["server killed"]
     delays: Fraction = Fraction(0)
+    grants: Callable[[int], int] = whole
+    unread: bool = False
+    refuses: Way | None = None
     hook_blocks: float | None = None
     ours: bool = False
     rival: bool = False
@@ -87,14 +117,26 @@ def killed(scene: Scene) -> None:
     scene.signal_client(signal.SIGKILL)
 
 
-def refused(scene: Scene) -> None:
-    """As RFC 2131 §4.1 has it: to everybody."""
-    scene.refuse_from_next_ack("broadcast")
+def refused(way: Way) -> Callable[[Scene], None]:
+    """The server refuses to renew and offers nothing.
+
+    RFC 2131 §4.1 has a DHCPNAK go to everybody; some servers send it to the client alone.
+    """
+    return lambda scene: scene.refuse_from_next_ack(way)
 
 
-def refused_alone(scene: Scene) -> None:
-    """As some servers have it."""
-    scene.refuse_from_next_ack("unicast")
+def refused_and_offered(way: Way) -> Callable[[Scene], None]:
+    """The server refuses to renew and offers another address; when the old one is gone, nothing.
+
+    An address that stays is waited for as long as it is watched elsewhere.
+    """
+
+    def play(scene: Scene) -> None:
+        scene.refuse_from_next_ack(way, offers=True)
+        scene.gone(LEASED, scene.lease + KEPT)
+        scene.end_server()
+
+    return play
 
 
 def unheard(scene: Scene) -> None:
@@ -107,14 +149,6 @@ def delayed(scene: Scene) -> None:
     """A renewal is granted a fifth of the lease before the client hears of it; then nothing."""
     scene.next_ack()
     scene.misbehave(f"ack-delay={float(LATE_BY * scene.lease):g}s")
-    scene.next_ack()
-    scene.end_server()
-
-
-def shortened(scene: Scene) -> None:
-    """A renewal is granted half the lease; then nothing."""
-    scene.next_ack()
-    scene.misbehave(f"shorten={scene.lease // 2}s")
     scene.next_ack()
     scene.end_server()
 
@@ -154,6 +188,73 @@ def taken(scene: Scene) -> None:
     scene.mark("another host has the address")
 
 
+# A server that shortens --------------------------------------------------------------------------
+
+
+def unharmed(scene: Scene) -> None:
+    """It runs, and reads what comes."""
+
+
+def thawed(scene: Scene, granted: int) -> None:
+    """It runs again while something is left of the lease: LEFT seconds, or half of a short one."""
+    scene.wait_until(scene.acked() + int(max(granted / 2, granted - LEFT) * SECOND))
+    scene.signal_client(signal.SIGCONT)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What becomes of the DHCPACK that shortens: `before` it comes, and `after`.
+
+    `faults` are those of the model.
+    """
+
+    name: str
+    sentence: str
+    before: Callable[[Scene], None]
+    faults: frozenset[str]
+    unread: bool
+    after: Callable[[Scene, int], None] = lambda scene, granted: None
+
+
+READERS = (
+    Reader("", "", unharmed, frozenset({"mutes"}), unread=False),
+    Reader("thawed", "the client's processes are stopped around the DHCPACK", frozen,
+           frozenset({"mutes", "freezes", "thaws"}), unread=False, after=thawed),
+    Reader("frozen", "the client's processes are stopped before the DHCPACK", frozen,
+           frozenset({"mutes", "freezes"}), unread=True),
+    Reader("killed", "the client's processes are killed before the DHCPACK", killed,
+           frozenset({"mutes", "crashes"}), unread=True),
+    Reader("lost", "the DHCPACK does not come", cut_off, frozenset({"mutes", "loses"}),
+           unread=True),
+)  # fmt: skip
+
+
+def shortened(reader: Reader, to: int | None = None) -> Fault:
+    """A renewal is granted `to` seconds, or half the lease; then the server is gone."""
+
+    def grants(lease: int) -> int:
+        return lease // 2 if to is None else to
+
+    def play(scene: Scene) -> None:
+        granted = grants(scene.lease)
+        scene.next_ack()
+        scene.misbehave(f"shorten={granted}s")
+        scene.answer_after(reader.before)
+        scene.end_server()
+        reader.after(scene, granted)
+
+    what = "half the time" if to is None else f"{to} s"
+    said = f"a renewal is for {what}" + (f"; {reader.sentence}" if reader.sentence else "")
+    name = " ".join(filter(None, ("shortened", reader.name)))
+    surroundings = Environment(delay=measured.DELAY, faults=reader.faults | {"shortens"})
+    return Fault(
+        name if to is None else f"{name}={to}s", f"{said}; then the server is gone", play,
+        surroundings, grants=grants, unread=reader.unread, ours=True,
+    )  # fmt: skip
+
+
+# The table ---------------------------------------------------------------------------------------
+
 TABLE = (
     Fault("server killed", "the server is gone", server_killed),
     Fault("server silent", "nothing comes from the server; the link is up", server_silent),
@@ -166,14 +267,20 @@ TABLE = (
     Fault("hook", "a hook blocks for a minute; the server is gone", server_killed,
           replace(measured.FAULTS["hook"], acknowledge_within=Fraction(BLOCKED) + OWN),
           hook_blocks=BLOCKED),
-    Fault("NAK", "the server refuses to renew, by broadcast", refused),
-    Fault("NAK unicast", "the server refuses to renew, by unicast", refused_alone),
+    Fault("NAK", "the server refuses to renew, by broadcast, and offers nothing",
+          refused("broadcast"), refuses="broadcast"),
+    Fault("NAK unicast", "the server refuses to renew, by unicast, and offers nothing",
+          refused("unicast"), refuses="unicast"),
+    Fault("NAK and offer", "the server refuses to renew, by broadcast, and offers another address",
+          refused_and_offered("broadcast"), refuses="broadcast"),
+    Fault("NAK unicast and offer",
+          "the server refuses to renew, by unicast, and offers another address",
+          refused_and_offered("unicast"), refuses="unicast"),
     Fault("ACK lost", "a renewal is granted, and the client does not hear of it", unheard,
           ours=True),
     Fault("ACK delayed", "a renewal is heard late; then the server is gone", delayed,
           delays=LATE_BY, ours=True),
-    Fault("shortened", "a renewal is for half the time; then the server is gone", shortened,
-          ours=True),
+    *map(shortened, READERS),
     Fault("leases lost", "the server forgets its leases; then it is gone", forgotten, rival=True),
     Fault("link flap", "the link is down for a second; the server is gone", flap),
     Fault("clock set back", "the wall clock is set back by an hour; the server is gone",
@@ -186,3 +293,16 @@ TABLE = (
 
 FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in TABLE})
 """Every fault, by name."""
+
+SHORTENED: Mapping[str, Reader] = MappingProxyType(
+    {shortened(reader).name: reader for reader in READERS}
+)
+"""Those to whose name the seconds may be added that the server grants: "shortened=2s"."""
+
+
+def fault_named(text: str) -> Fault | None:
+    """The fault of that name, as "frozen" or "shortened frozen=2s"; None: there is none."""
+    found = re.fullmatch(r"(.+)=([0-9]{1,9})s?", text)
+    if found is not None and found[1] in SHORTENED:
+        return shortened(SHORTENED[found[1]], int(found[2]))
+    return FAULTS.get(text)

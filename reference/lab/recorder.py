@@ -14,7 +14,7 @@ While two hosts have one address it is asked for by ARP, in the name of `asker`,
 answers for it is on record.
 
 On standard output it says, a JSON object a line, what the one who plays a scene waits for: messages
-of servers, addresses that come and go.  At SIGTERM it takes what is left in its sockets, says what
+of DHCP, addresses that come and go.  At SIGTERM it takes what is left in its sockets, says what
 the kernel has dropped, and ends; when nobody reads its lines any more, at once.
 
 What it does not know: who the hosts are, leases, and frames that no port of the switch let in.
@@ -48,8 +48,8 @@ from holdover.reference.lab.record import (
 )
 from holdover.reference.lab.watched import MOST_BYTES, NEW_ADDRESS, Watched
 from holdover.reference.linux.clock import now
-from holdover.reference.messages import reply_from
-from holdover.reference.values import WireError
+from holdover.reference.messages import reply_from, request_from
+from holdover.reference.values import Op, WireError
 from holdover.reference.wire import read
 
 LOOKS = 20
@@ -195,15 +195,21 @@ class Recorder:
 
 
 def tell(at: Instant, data: bytes) -> None:
-    """A line for a message of a server."""
+    """A line for a message of DHCP; `address` and `lease` as a server's assigns them."""
     try:
         content = decode_frame(data).content
-        reply = reply_from(read(content.payload)) if isinstance(content, Datagram) else None
+        if not isinstance(content, Datagram):
+            return
+        reading = read(content.payload)
+        if reading.message.op is Op.BOOTREPLY:
+            reply = reply_from(reading)
+            say(f"DHCP{reply.type.name}", when=at, hardware=reply.chaddr.hex(),
+                address=str(reply.address), lease=reply.lease)  # fmt: skip
+        else:
+            request = request_from(reading)
+            say(f"DHCP{request.type.name}", when=at, hardware=request.chaddr.hex())
     except WireError:
         return
-    if reply is not None:
-        say(f"DHCP{reply.type.name}", when=at, hardware=reply.chaddr.hex(),
-            address=str(reply.address), lease=reply.lease)  # fmt: skip
 
 
 def say(event: str, **said: Any) -> None:

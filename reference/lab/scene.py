@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
@@ -29,15 +30,18 @@ from holdover.reference.lab.clients import ClientProgram, processes
 from holdover.reference.lab.measure import DEAD, RUNNING, STOPPED
 from holdover.reference.lab.process import Process, Unheard
 from holdover.reference.lab.record import MARKS
-from holdover.reference.lab.servers import Order, ServerProgram, holdover
+from holdover.reference.lab.refuser import BESIDE
+from holdover.reference.lab.servers import SERVERS, Order, ServerProgram, holdover
 from holdover.reference.lab.topology import Links
 from holdover.reference.lab.wall import Wall
 from holdover.reference.linux.clock import now
 
 OWN = IPv4Interface("10.77.0.1/24")
 LEASED = IPv4Address("10.77.0.50")
+ANOTHER = IPv4Address("10.77.0.51")
 ASKER = IPv4Address("10.77.0.2")
-"""The server's address, the one that it leases, and who asks for it while two hosts have it."""
+"""The server's address, the one that it leases, the one that is offered after a refusal, and who
+asks for an address while two hosts have it."""
 
 START = 90
 """Seconds: a client may wait ten, ask for some, and probe for seven, on a machine that is busy."""
@@ -64,6 +68,7 @@ class Scene:
         self.order = Order(own=OWN, first=LEASED, last=LEASED, lease=lease)
         self.lease = lease
         self.server: Process | None = None
+        self._offers: Process | None = None
         self.wall: Wall | None = None
         self._hardware = self.a.hardware.replace(":", "")
         self._program, self._stop = server, stop
@@ -105,8 +110,9 @@ class Scene:
     def end_server(self) -> None:
         """SIGKILL."""
         assert self.server is not None
-        self.server.end()
-        self.server = None
+        for process in filter(None, (self.server, self._offers)):
+            process.end()
+        self.server = self._offers = None
         self.mark("server ended")
 
     def lose_leases(self) -> None:
@@ -124,17 +130,37 @@ class Scene:
         self.server.says('"started"', START)
         self.mark(f"server {how}")
 
-    def refuse_from_next_ack(self, way: str) -> None:
-        """One more renewal; from then on a program in the place of the server refuses each."""
+    def answer_after(self, act: Callable[[Scene], None]) -> None:
+        """The server answers the next renewal when, after its coming, something has been done."""
+        assert self.server is not None
+        self.server.signal(signal.SIGSTOP)
+        before = len(self._mine("DHCPREQUEST"))
+        self.until(lambda: len(self._mine("DHCPREQUEST")) > before, 2 * self.lease + START,
+                   "the client asks for a renewal")  # fmt: skip
+        act(self)
+        acks = len(self.acks())
+        self.server.signal(signal.SIGCONT)
+        self.until(lambda: len(self.acks()) > acks, START, "the answer to a renewal")
+
+    def refuse_from_next_ack(self, way: str, *, offers: bool = False) -> None:
+        """One more renewal; from then on a program in the place of the server refuses each.
+
+        `offers`: our own server is beside it, without leases, and offers another address.
+        """
         refuser = self.srv.start(
-            sys.executable, "-m", "holdover.reference.lab.refuser", way, str(OWN.ip)
-        )
+            sys.executable, "-m", "holdover.reference.lab.refuser", way, str(OWN.ip), str(LEASED),
+            *((BESIDE,) if offers else ()),
+        )  # fmt: skip
         refuser.says("ready", START)
         self.next_ack()
         self.end_server()
         refuser.signal(signal.SIGUSR1)
         self.server = refuser
-        self.mark(f"server refuses by {way}")
+        if offers:
+            refuser.says("refuses", START)  # so the port is free
+            another = replace(self.order, first=ANOTHER, last=ANOTHER)
+            self._offers = SERVERS["holdover"].start(self.srv, self.place / "offers", another)
+        self.mark(f"server refuses by {way}" + (f", offers {ANOTHER}" if offers else ""))
 
     def signal_client(self, number: int) -> None:
         """Send a signal to all processes of the client."""
@@ -162,34 +188,60 @@ class Scene:
     # What is seen of it --------------------------------------------------------------------------
 
     def acks(self) -> list[dict[str, Any]]:
-        """The DHCPACKs that gave the client a lease, so far."""
-        said = self._recorder.events("DHCPACK")
-        return [ack for ack in said if ack["hardware"] == self._hardware and ack["lease"]]
+        """The DHCPACKs that gave the client a lease, were it of no length, so far."""
+        return [ack for ack in self._mine("DHCPACK") if ack["lease"] is not None]
+
+    def acked(self) -> Instant:
+        """When the last of them was on the wire."""
+        return int(self.acks()[-1]["when"])
 
     def lease_end(self) -> Instant:
         """The server's lease end, so far."""
-        ack = self.acks()[-1]
-        return int(ack["when"] + ack["lease"] * SECOND)
+        return int(self.acked() + self.acks()[-1]["lease"] * SECOND)
 
-    def holds(self) -> bool:
-        """Whether the client's host has the address."""
-        seen = self._recorder.said('"(held|gone)", "host": "a"')
-        return bool(seen) and '"held"' in seen[-1][1]
+    def holds(self, address: IPv4Address | None = None) -> bool:
+        """Whether the client's host has the address, or any."""
+        held: set[str] = set()
+        for _, line in self._recorder.said('"(held|gone)", "host": "a"'):
+            told = json.loads(line)
+            held = held | {told["address"]} if told["event"] == "held" else held - {told["address"]}
+        return bool(held) if address is None else str(address) in held
+
+    def _mine(self, event: str) -> list[dict[str, Any]]:
+        """Messages from or to the client."""
+        return [m for m in self._recorder.events(event) if m["hardware"] == self._hardware]
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        end = now() + int(seconds * SECOND)
-        self.until(lambda: now() >= end, seconds + START, "time passes")
+        self.wait_until(now() + int(seconds * SECOND))
 
-    def until(self, wanted: Callable[[], Any], seconds: float, what: str) -> None:
-        """Wait for something; Unheard if it is not in time, Interrupted if it is to end."""
+    def wait_until(self, instant: Instant) -> None:
+        """Let time pass until then, and no longer than a machine that is busy makes it."""
+        left = max(instant - now(), 0) / SECOND
+        self.until(lambda: now() >= instant, left + START, "time passes", by=instant)
+
+    def gone(self, address: IPv4Address, seconds: float) -> None:
+        """Wait until a DHCPNAK was heard of and the address is gone, but so long at most."""
+        self.until(lambda: self._mine("DHCPNAK"), 2 * self.lease + START, "a refusal")
+        end = now() + int(seconds * SECOND)
+        self.until(lambda: not self.holds(address) or now() >= end, seconds + START,
+                   f"{address} is gone")  # fmt: skip
+
+    def until(
+        self, wanted: Callable[[], Any], seconds: float, what: str, *, by: Instant | None = None
+    ) -> None:
+        """Wait for something; Unheard if it is not in time, Interrupted if it is to end.
+
+        `by`: an instant at which to look once more.
+        """
         end = time.monotonic() + seconds
         while not wanted():
             if time.monotonic() >= end:
                 raise Unheard(f"not within {seconds:.0f} s: {what}")
             if self._recorder.running.poll() is not None:
                 raise Unheard(f"the recorder has ended: {self._recorder.errors[-1:]}")
-            if self._stop.wait(PAUSE):
+            left = PAUSE if by is None else max(by - now(), 0) / SECOND
+            if self._stop.wait(min(PAUSE, left)):
                 raise Interrupted
             self._look()
 

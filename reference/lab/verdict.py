@@ -3,12 +3,14 @@
 Theory of operation.  The lease has an end on the wire, and whoever holds the address after it is
 *late*.  A measurement is an upper bound with a width: what lies within it is neither late nor
 in time, and *unknown*.  A client that ends its lease at a DHCPNAK does so within OBEYED seconds;
-one that keeps it is late as well, however long it keeps it.
+one that keeps it is late as well, however long it keeps it.  A renewal for no time at all ends the
+lease as a DHCPNAK does, and is heeded as fast.
 
 A client with a profile has a prediction: the bound of T3 for the profile, the lease and the
-surroundings that the fault is in the model (`faults.py`).  A measurement above it is *wrong*: the
-model is, or the profile.  So is a client that its profile says heeds a DHCPNAK, and that does not.
-A cell that could not be played is unknown, with its reason.
+surroundings that the fault is in the model (`faults.py`).  Where a server shortens, the lease that
+it had granted before is the longest, and what it grants last the shortest.  A measurement above the
+prediction is *wrong*: the model is, or the profile.  So is a client that its profile says heeds a
+DHCPNAK, and that does not.  A cell that could not be played is unknown, with its reason.
 
 What it does not know: clients that have no profile; whether the bound is ever reached.
 """
@@ -27,7 +29,7 @@ from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, Seconds, in_seconds, load
 from holdover.proofs.result import Outcome as Proved
 from holdover.reference.lab.cell import Cell, Outcome
-from holdover.reference.lab.faults import Fault
+from holdover.reference.lab.faults import Fault, whole
 from holdover.reference.lab.measure import Measurement, Unknown
 
 OBEYED = 1.0
@@ -67,7 +69,8 @@ def verdict(outcome: Outcome) -> Verdict:
     if isinstance(result, Unknown):
         return Verdict(outcome, "unknown", result.reason, None)
     profile = None if cell.client.profile is None else load(cell.client.profile)
-    worst = None if profile is None else predicted(profile, cell.fault, Fraction(result.lease))
+    lease = result.lease if cell.fault.grants is whole else cell.lease
+    worst = None if profile is None else predicted(profile, cell.fault, Fraction(lease))
     for says, reason in findings(outcome.cell.fault, result, profile, worst):
         return Verdict(outcome, says, reason, worst)
     return Verdict(outcome, "holds", "", worst)
@@ -87,22 +90,27 @@ def findings(
             if profile is not None and heeds(fault, profile):
                 yield "wrong", f"profile {profile.name} says that it heeds the DHCPNAK"
             yield "late", "the DHCPNAK is not heeded"
-    if surely > 0:
+    if surely > allowed(result):
         yield "late", ""
-    elif result.holdover > 0:
+    elif result.holdover > allowed(result):
         yield "unknown", f"within the uncertainty of {result.uncertainty:.2f} s"
 
 
 def is_refusal(fault: Fault) -> bool:
     """Whether it is about a DHCPNAK."""
-    return fault.name.startswith("NAK")
+    return fault.refuses is not None
 
 
 def heeds(fault: Fault, profile: Profile) -> bool:
     """Whether the profile says that this DHCPNAK ends the lease."""
     return profile.heeds_nak == "ALWAYS" or (
-        profile.heeds_nak == "UNICAST" and fault.name == "NAK unicast"
+        profile.heeds_nak == "UNICAST" and fault.refuses == "unicast"
     )
+
+
+def allowed(result: Measurement) -> float:
+    """Seconds after the lease end at which an address is gone in time."""
+    return 0.0 if result.lease else OBEYED
 
 
 def predicted(profile: Profile, fault: Fault, lease: Seconds) -> float:
@@ -115,7 +123,10 @@ def predicted(profile: Profile, fault: Fault, lease: Seconds) -> float:
 
 def surroundings(fault: Fault, lease: Seconds) -> Environment:
     """The fault as the model knows it, with a lease of so many seconds."""
-    return replace(fault.surroundings, lease=lease, delay=measured.DELAY + fault.delays * lease)
+    return replace(
+        fault.surroundings, lease=lease, shortest=Fraction(fault.grants(int(lease))),
+        delay=measured.DELAY + fault.delays * lease,
+    )  # fmt: skip
 
 
 def combined(verdicts: Iterable[Verdict]) -> Proved:
