@@ -38,6 +38,7 @@ from holdover.reference.lab.faults import FAULTS, Fault, fault_named
 from holdover.reference.lab.learn import learned, toml
 from holdover.reference.lab.process import Unheard
 from holdover.reference.lab.questions import questions
+from holdover.reference.lab.scene import LEASED
 from holdover.reference.lab.servers import SERVERS, ServerProgram
 from holdover.reference.lab.timeline import timeline
 from holdover.reference.lab.verdict import Verdict, combined, verdict
@@ -279,7 +280,7 @@ def shown(each: Verdict) -> page.Shown:
     cell, seen, line = each.cell, each.measured, None
     if each.outcome.record.is_dir():
         with suppress(BadInput):
-            line = timeline(record.read(each.outcome.record))
+            line = timeline(record.read(each.outcome.record), "a", LEASED)
     return page.Shown(
         client=cell.client.title, server=cell.server.title, fault=cell.fault.name,
         sentence=cell.fault.sentence, lease=cell.lease, repeat=cell.repeat,

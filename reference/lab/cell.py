@@ -26,7 +26,7 @@ from holdover.reference.lab.clients import ClientProgram
 from holdover.reference.lab.faults import Fault, whole
 from holdover.reference.lab.measure import Measurement, Unknown, measure
 from holdover.reference.lab.process import Unheard
-from holdover.reference.lab.scene import Interrupted, Scene
+from holdover.reference.lab.scene import LEASED, Interrupted, Scene
 from holdover.reference.lab.servers import ServerProgram
 from holdover.reference.lab.topology import Links
 from holdover.reference.linux.clock import now
@@ -104,7 +104,7 @@ def play(cell: Cell, place: Path, run: Run) -> Outcome:
     run.links.append(links)
     try:
         watched(cell, links, place, run)
-        return Outcome(cell, measure(record.read(where), "a"), where)
+        return Outcome(cell, measure(record.read(where), "a", LEASED), where)
     except FAILURES as error:
         if run.stop.is_set():
             raise Interrupted from error

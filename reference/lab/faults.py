@@ -47,9 +47,6 @@ HOUR = 3600
 LATE_BY = Fraction(1, 5)
 """Of the lease, by how much a DHCPACK is late."""
 
-KEPT = 30.0
-"""Seconds after its lease end for which a refused address is waited for."""
-
 LEFT = 1.5
 """Seconds that a lease which was shortened still has when a frozen client may read of it."""
 
@@ -126,17 +123,8 @@ def refused(way: Way) -> Callable[[Scene], None]:
 
 
 def refused_and_offered(way: Way) -> Callable[[Scene], None]:
-    """The server refuses to renew and offers another address; when the old one is gone, nothing.
-
-    An address that stays is waited for as long as it is watched elsewhere.
-    """
-
-    def play(scene: Scene) -> None:
-        scene.refuse_from_next_ack(way, offers=True)
-        scene.gone(LEASED, scene.lease + KEPT)
-        scene.end_server()
-
-    return play
+    """The server refuses to renew, and offers another address."""
+    return lambda scene: scene.refuse_from_next_ack(way, offers=True)
 
 
 def unheard(scene: Scene) -> None:

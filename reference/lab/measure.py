@@ -116,12 +116,12 @@ class Term:
         return self.last and self.until < self.end
 
 
-def measure(record: Record, host: str) -> Measurement | Unknown:
-    """The holdover of a host of the record."""
+def measure(record: Record, host: str, address: IPv4Address | None = None) -> Measurement | Unknown:
+    """The holdover of a host of the record; of that address only, where one is named."""
     if record.gap is not None:
         return Unknown(f"the record has a gap: {record.gap}")
     messages = list(decoded(record))
-    terms = list(terms_of(record, messages, record.hosts[host]))
+    terms = list(terms_of(record, messages, record.hosts[host], address))
     if not terms:
         return Unknown("no DHCPACK with a lease was seen")
     if any(term.open for term in terms):
@@ -213,9 +213,13 @@ def decoded(record: Record) -> Iterator[tuple[Instant, BootReply | Arp]]:
 
 
 def terms_of(
-    record: Record, messages: Sequence[tuple[Instant, BootReply | Arp]], hardware: bytes
-) -> Iterator[Term]:
-    """The terms of a client with that hardware address; those without an end are none."""
+    record: Record, messages: Sequence[tuple[Instant, BootReply | Arp]], hardware: bytes,
+    address: IPv4Address | None = None,
+) -> Iterator[Term]:  # fmt: skip
+    """The terms of a client with that hardware address; those without an end are none.
+
+    Of that address only, where one is named.
+    """
     mine = [
         (at, reply)
         for at, reply in messages
@@ -225,15 +229,16 @@ def terms_of(
         (at, reply.address, reply.lease)
         for at, reply in mine
         if reply.type is MessageType.ACK and reply.address != NO_ADDRESS
-    ]
+        and address in (None, reply.address)
+    ]  # fmt: skip
     naks = [at for at, reply in mine if reply.type is MessageType.NAK]
-    for number, (at, address, lease) in enumerate(acks):
+    for number, (at, granted, lease) in enumerate(acks):
         if lease is None or lease == INFINITE:
             continue
-        later = [begin for begin, other, _ in acks[number + 1 :] if other == address]
+        later = [begin for begin, other, _ in acks[number + 1 :] if other == granted]
         until = later[0] if later else record.end
         nak = next((each for each in naks if at <= each < until), None)
-        yield Term(address, at, lease, until, not later, nak)
+        yield Term(granted, at, lease, until, not later, nak)
 
 
 def answerers(

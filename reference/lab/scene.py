@@ -188,8 +188,9 @@ class Scene:
     # What is seen of it --------------------------------------------------------------------------
 
     def acks(self) -> list[dict[str, Any]]:
-        """The DHCPACKs that gave the client a lease, were it of no length, so far."""
-        return [ack for ack in self._mine("DHCPACK") if ack["lease"] is not None]
+        """The DHCPACKs that leased the client the address, were it for no time, so far."""
+        leased = (ack for ack in self._mine("DHCPACK") if ack["lease"] is not None)
+        return [ack for ack in leased if ack["address"] == str(LEASED)]
 
     def acked(self) -> Instant:
         """When the last of them was on the wire."""
@@ -199,13 +200,10 @@ class Scene:
         """The server's lease end, so far."""
         return int(self.acked() + self.acks()[-1]["lease"] * SECOND)
 
-    def holds(self, address: IPv4Address | None = None) -> bool:
-        """Whether the client's host has the address, or any."""
-        held: set[str] = set()
-        for _, line in self._recorder.said('"(held|gone)", "host": "a"'):
-            told = json.loads(line)
-            held = held | {told["address"]} if told["event"] == "held" else held - {told["address"]}
-        return bool(held) if address is None else str(address) in held
+    def holds(self) -> bool:
+        """Whether the client's host has the address."""
+        seen = self._recorder.said(f'"(held|gone)", "host": "a", "address": "{LEASED}"')
+        return bool(seen) and '"held"' in seen[-1][1]
 
     def _mine(self, event: str) -> list[dict[str, Any]]:
         """Messages from or to the client."""
@@ -219,13 +217,6 @@ class Scene:
         """Let time pass until then, and no longer than a machine that is busy makes it."""
         left = max(instant - now(), 0) / SECOND
         self.until(lambda: now() >= instant, left + START, "time passes", by=instant)
-
-    def gone(self, address: IPv4Address, seconds: float) -> None:
-        """Wait until a DHCPNAK was heard of and the address is gone, but so long at most."""
-        self.until(lambda: self._mine("DHCPNAK"), 2 * self.lease + START, "a refusal")
-        end = now() + int(seconds * SECOND)
-        self.until(lambda: not self.holds(address) or now() >= end, seconds + START,
-                   f"{address} is gone")  # fmt: skip
 
     def until(
         self, wanted: Callable[[], Any], seconds: float, what: str, *, by: Instant | None = None

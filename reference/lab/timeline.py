@@ -111,13 +111,14 @@ class Timeline:
 MEASURED, LAST, NO_LEASE = "lease end", "last lease end", "end of the record"
 
 
-def timeline(record: Record, host: str = "a") -> Timeline:
-    """What the record shows, about the lease of a host."""
+def timeline(record: Record, host: str = "a", address: IPv4Address | None = None) -> Timeline:
+    """What the record shows, about the lease of a host, of that address where one is named."""
     messages = list(decoded(record))
     terms = {
         each: list(terms_of(record, messages, hardware)) for each, hardware in record.hosts.items()
     }
-    term, about = in_question(record, host, terms[host])
+    mine = [term for term in terms[host] if address in (None, term.address)]
+    term, about = in_question(record, host, mine)
     zero = record.end if term is None else term.end
 
     def after(instant: Instant) -> float:
@@ -141,8 +142,8 @@ def timeline(record: Record, host: str = "a") -> Timeline:
     ]
     overlap: list[tuple[Instant, Instant]] = []
     if term is not None:
-        mine = list(spans_of(record, host, term.address))
-        overlap = sorted(shared(record, host, term.address, mine))
+        spans = list(spans_of(record, host, term.address))
+        overlap = sorted(shared(record, host, term.address, spans))
     return Timeline(
         begin=after(record.begin),
         end=after(record.end),
