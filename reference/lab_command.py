@@ -44,7 +44,10 @@ from holdover.reference.lab.timeline import timeline
 from holdover.reference.lab.verdict import Verdict, combined, verdict
 from holdover.reference.progress import Progress
 
-USUAL = ("server killed", "frozen", "kill -9", "hook", "NAK", "NAK unicast", "link flap")
+USUAL = (
+    "server killed", "frozen", "kill -9", "hook", "NAK", "NAK and offer", "NAK unicast",
+    "link flap",
+)  # fmt: skip
 BESIDE = ("holdover", "kea")
 """The default matrix: these faults, and those of these servers that are here."""
 

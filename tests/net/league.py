@@ -7,6 +7,8 @@ measurements of model/measured.toml that are of the same profile, fault and leas
 by hand and mostly once.  They agree if the two ranges are no further apart than kernels (2.5 s) or
 a process's timers in whole seconds (1 s) account for.
 
+The DHCPNAKs are played with two leases (`refusals.py`).
+
 Exit status 1: some cell is above what the model allows, and not in KNOWN.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 import statistics
 import subprocess
 import sys
@@ -22,6 +25,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +38,16 @@ from holdover.reference.lab.inference import KERNEL_LATE
 from holdover.reference.lab.look import signed
 from holdover.reference.lab.topology import COMMANDS
 from holdover.reference.markdown import table
+from tests.net.refusals import REFUSALS, Cell, after_refusal, cells_of, kept_for, number
 
 PAGE = Path("docs/league.md")
 RAW = PAGE.with_suffix(".json")
 README = Path("README.md")
-RUN = ("lab", "run", "--lease", "10", "--repeat", "3", "--watch", "30", "--jobs", "60")
+EACH = ("--repeat", "3", "--watch", "30", "--jobs", "60")
+RUNS = (
+    ("lab", "run", "--lease", "10", *EACH),
+    ("lab", "run", "--lease", "40", *EACH, *(f"--fault={name}" for name in REFUSALS)),
+)
 """And each client that is here, by its name."""
 
 LONG = 1.0
@@ -47,12 +56,8 @@ LONG = 1.0
 KERNEL, PROCESS = float(KERNEL_LATE), 1.0
 """Seconds by which two measurements of the same may differ, by who removed the address."""
 
-KNOWN = {
-    ("connman", "NAK"), ("connman", "NAK unicast"),
-}  # fmt: skip
-"""Cells that no profile describes: after a DHCPNAK connman holds its address for 28 s."""
-
-Cell = dict[str, Any]
+KNOWN = {("connman", fault) for fault in REFUSALS}
+"""Cells that no profile describes: connman holds its address until it gives up or has another."""
 
 KEPT = ("client", "server", "fault", "lease", "repeat", "says", "reason", "predicted", "holdover",
         "removed by", "after NAK", "duplicate")  # fmt: skip
@@ -60,22 +65,13 @@ KEPT = ("client", "server", "fault", "lease", "repeat", "says", "reason", "predi
 
 SUMMARY = {
     "server killed": "server gone", "frozen": "process frozen", "kill -9": "process killed",
-    "hook": f"hook blocks {BLOCKED:g} s", "NAK": "after DHCPNAK",
+    "hook": f"hook blocks {BLOCKED:g} s", "NAK": "after DHCPNAK, and no offer",
+    "NAK and offer": "after DHCPNAK, and an offer",
 }  # fmt: skip
 """The README's columns."""
 
 REGION = re.compile(r"(?<=<!-- measured: league -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
 """The README's summary."""
-
-
-def cells_of(data: Any, **wanted: str) -> list[Cell]:
-    """The cells that have these values."""
-    return [c for c in data["cells"] if all(c[key] == value for key, value in wanted.items())]
-
-
-def number(value: Any) -> float:
-    """A figure of lab.json."""
-    return math.inf if value in ("forever", "unbounded") else float(value)
 
 
 def shown(cells: Sequence[Cell]) -> str:
@@ -85,9 +81,9 @@ def shown(cells: Sequence[Cell]) -> str:
         return ""
     if not known:
         return f"unknown: {cells[0]['reason']}"
-    if cells[0]["fault"].startswith("NAK"):
-        after = [number(cell["after NAK"]) for cell in known if cell["after NAK"] is not None]
-        text = f"NAK {spread(after)}" if after else "no NAK"
+    if cells[0]["fault"] in REFUSALS:
+        after = after_refusal(known)
+        text = spread(after) if after else "none came"
     else:
         text = spread([number(cell["holdover"]) for cell in known])
     by = sorted({cell["removed by"] for cell in known} - {""})
@@ -102,9 +98,26 @@ def spread(values: Sequence[float]) -> str:
     return " / ".join(dict.fromkeys(map(signed, three)))
 
 
+def refusals(data: Any) -> str:
+    """The table of DHCPNAKs: a line a client, of all servers; a column for each fault and lease."""
+    faults = [name for name in REFUSALS if cells_of(data, fault=name)]
+    leases = sorted({cell["lease"] for cell in data["cells"] if cell["fault"] in REFUSALS})
+    rows = []
+    for client in dict.fromkeys(cell["client"] for cell in data["cells"]):
+        row = [client]
+        for fault in faults:
+            cells = cells_of(data, client=client, fault=fault)
+            row += [shown(cells_of({"cells": cells}, lease=lease)) for lease in leases]
+            row.append(kept_for(cells))
+        rows.append(row)
+    heads = [[*(f"{fault}, {lease} s" for lease in leases), "so"] for fault in faults]
+    return table(["client", *chain(*heads)], rows)
+
+
 def leagues(data: Any) -> Iterator[str]:
     """A table for each server."""
-    faults = list(dict.fromkeys(cell["fault"] for cell in data["cells"]))
+    faults = list(dict.fromkeys(cell["fault"] for cell in data["cells"]
+                                if cell["fault"] not in REFUSALS))  # fmt: skip
     clients = list(dict.fromkeys(cell["client"] for cell in data["cells"]))
     for server in dict.fromkeys(cell["server"] for cell in data["cells"]):
         rows = [
@@ -124,14 +137,23 @@ def summary(data: Any) -> str:
         rows.append([f"{CLIENTS[client].title} ({versions[client]})", *map(brief, cells)])
     repeats = max(cell["repeat"] for cell in data["cells"])
     servers = len({cell["server"] for cell in data["cells"]})
-    lease = "/".join(sorted({str(cell["lease"]) for cell in data["cells"]}))
     return f"""{table(["client", *SUMMARY.values()], rows)}
-Seconds that the address stayed after the server's lease end, or after a broadcast DHCPNAK;
-negative: early. Least to greatest of {repeats * servers} runs with leases of {lease} s, {repeats}
-with each of {servers} servers, or of n; in brackets the worst that [the model](docs/profiles.md)
-allows. *Forever*: to the end of the watch. Bold: more than {LONG:g} s. Empty: no hook was played.
-All cells: [the league table](docs/league.md). Written by `python -m tests.net.league --write` on
+Seconds that the address stayed after the server's lease end, or after a broadcast DHCPNAK from a
+server that then offers nothing, or another address; negative: early. Least to greatest of
+{repeats * servers} runs with leases of {leases_of(data, refused=False)} s, {repeats} with each of
+{servers} servers, or of n; in brackets the worst that [the model](docs/profiles.md) allows. After
+DHCPNAK: with leases of {leases_of(data, refused=True)} s, {repeats * servers} runs with each, and
+as a share of the lease where it is that which stays the same. *Forever*: to the end of the watch.
+Bold: more than {LONG:g} s. Empty: no hook was played. All cells:
+[the league table](docs/league.md). Written by `python -m tests.net.league --write` on
 {data["conditions"]["date"]}."""
+
+
+def leases_of(data: Any, *, refused: bool) -> str:
+    """The leases with which the DHCPNAKs were played, or all else."""
+    cells = data["cells"]
+    found = {cell["lease"] for cell in cells if (cell["fault"] in REFUSALS) is refused}
+    return " and ".join(map(str, sorted(found)))
 
 
 def brief(cells: Sequence[Cell]) -> str:
@@ -139,16 +161,15 @@ def brief(cells: Sequence[Cell]) -> str:
     known = [cell for cell in cells if "holdover" in cell]
     if not known:
         return "unknown" if cells else ""
-    if cells[0]["fault"] == "NAK":
-        values = [number(cell["after NAK"]) for cell in known if cell["after NAK"] is not None]
-        worst = ""
+    if cells[0]["fault"] in REFUSALS:
+        values, text, worst = after_refusal(known), kept_for(known), ""
     else:
         values = [number(cell["holdover"]) for cell in known]
         most = max(number(cell["predicted"]) for cell in known)
         worst = " (no bound)" if most == math.inf else f" (≤ {signed(most)})"
+        text = " to ".join(dict.fromkeys(map(signed, (min(values), max(values)))))
     if not values:
-        return "none came"
-    text = " to ".join(dict.fromkeys(map(signed, (min(values), max(values)))))
+        return text
     count = "" if len(values) == len(cells) else f", n = {len(values)}"
     return f"{f'**{text}**' if max(values) > LONG else text}{worst}{count}"
 
@@ -200,18 +221,31 @@ def page(data: Any) -> str:
 
 How long real clients held an address after the server's lease end, in seconds: least / median /
 greatest of three runs, with leases of ten seconds; negative is early.  *Forever*: to the end of the
-watch, 30 s after the lease end.  *NAK*: seconds after a DHCPNAK.  Then who removed the address, and
-for how long two hosts had it.
+watch, 30 s after the lease end.  Then who removed the address, and for how long two hosts had it.
 Written by
 
 ```sh
 python -m tests.net.league --write
 ```
 
-which runs `holdover {" ".join(RUN)}`
-with each client that is on the machine, by its name.  [What the faults do](lab.md).
+which runs, with each client that is on the machine, by its name:
+
+```sh
+{chr(10).join(shlex.join(("holdover", *words)) for words in RUNS)}
+```
+
+[What the faults do](lab.md).
 
 {"".join(f"{each}{chr(10)}" for each in leagues(data))}
+## After a DHCPNAK
+
+Seconds that an address was kept after the server refused to renew it, and who removed it, with both
+servers; the server then offers nothing, or another address.  Clients that do not obey wait for
+something else: their T2, the end of the lease, the kernel's lifetime, the end of their own attempt.
+So the figure hangs on the lease, or on the offer: *so* has it as a share of the lease where two
+leases agree in that better than in seconds.  *None came*: the client asked for no renewal.
+
+{refusals(data)}
 ## Beside the measurements by hand
 
 Those of [profiles](profiles.md), mostly single runs.  They agree if they are no further apart than
@@ -223,7 +257,7 @@ Those of [profiles](profiles.md), mostly single runs.  They agree if they are no
 {counted(above(data))}
 
 connman is in the list because no profile describes it: after a DHCPNAK it keeps its address until
-its own attempt to get another ends, 28 s later, whatever was left of the lease.
+its own attempt to get another one ends, whatever was left of the lease{connman(data)}.
 
 ## Unknown
 
@@ -234,6 +268,16 @@ its own attempt to get another ends, 28 s later, whatever was left of the lease.
 | condition | |
 | --- | --- |
 {"".join(f"| {key} | {value} |{chr(10)}" for key, value in conditions)}"""
+
+
+def connman(data: Any) -> str:
+    """How long that is, where nothing is offered and where something is."""
+    said = [
+        f"{kept_for(cells)} where {what}"
+        for fault, what in (("NAK", "nothing is offered"), ("NAK and offer", "something is"))
+        if (cells := cells_of(data, client="connman", fault=fault))
+    ]
+    return f": {', '.join(said)}" if said else ""
 
 
 def kept(data: Any) -> str:
@@ -248,9 +292,21 @@ def kept(data: Any) -> str:
 def made(place: Path) -> Any:
     """Run the lab, and what it has written."""
     names = [f"--client={each.name}" for each in CLIENTS.values() if each.missing() is None]
-    words = [sys.executable, "-c", COMMANDS, *RUN, *names, "--out", str(place)]
-    subprocess.run(words, check=False, stdout=subprocess.DEVNULL)
-    return json.loads((place / "lab.json").read_text(encoding="utf-8"))
+    found: list[Any] = []
+    for run in RUNS:
+        out = place / str(len(found))
+        words = [sys.executable, "-c", COMMANDS, *run, *names, "--out", str(out)]
+        subprocess.run(words, check=False, stdout=subprocess.DEVNULL)
+        found.append(json.loads((out / "lab.json").read_text(encoding="utf-8")))
+    return together(found)
+
+
+def together(found: Sequence[Any]) -> Any:
+    """Several runs as one: what they say of their cells and their time is told one by one."""
+    conditions = dict(found[0]["conditions"])
+    for key in ("cells", "took"):
+        conditions[key] = " + ".join(each["conditions"][key] for each in found)
+    return {"conditions": conditions, "cells": [cell for each in found for cell in each["cells"]]}
 
 
 @click.command()

@@ -23,7 +23,7 @@ from holdover.reference.lab.measure import (  # isort: skip
 )  # fmt: skip
 
 SERVER, LEASED, OTHER = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51))
-HELD = IPv4Interface("10.77.0.50/24")
+HELD, MOVED = (IPv4Interface(f"10.77.0.{n}/24") for n in (50, 51))
 A, B, S = (bytes((2, 0, 0, 0, 0, n)) for n in (1, 2, 3))
 LEASE = 10
 Seen = Look | Change
@@ -93,6 +93,28 @@ def test_a_renewal_in_time_moves_the_end() -> None:
     result = found(record(said(1), said(6, lease=4), seen=(added(1.1), removed(9))))
     assert (result.lease, result.holdover) == (4, -1)
     assert found(record(said(1), said(6), seen=(added(1.1), removed(7)))).holdover == -9
+
+
+def test_a_renewal_that_moves_the_end_back_is_measured_against_its_own() -> None:
+    """Whatever the client has heard of it: the server's record is what it is."""
+    result = found(record(said(1), said(3, lease=2), seen=(added(1.1), removed(8.5))))
+    assert (result.lease, result.holdover) == (2, 3.5)
+
+
+def test_a_lease_of_no_length_ends_as_it_begins() -> None:
+    for gone, holdover in ((3.25, 0.25), (8, 5)):
+        result = found(record(said(1), said(3, lease=0), seen=(added(1.1), removed(gone))))
+        assert (result.lease, result.holdover) == (0, holdover)
+
+
+def test_a_record_may_be_asked_of_one_address() -> None:
+    """The server offered another one meanwhile, and that lease has no end in the record."""
+    frames = (said(1), nak(6), said(7, address=OTHER, lease=60))
+    seen = (added(1.1), replace(added(7.1), address=MOVED), removed(8))
+    assert isinstance(measure(record(*frames, seen=seen, end=20), "a"), Unknown)
+    result = measure(record(*frames, seen=seen, end=20), "a", LEASED)
+    assert isinstance(result, Measurement)
+    assert (result.after_nak, result.holdover, result.address) == (2, -3, LEASED)
 
 
 def test_a_renewal_after_the_end_does_not_undo_a_holdover() -> None:

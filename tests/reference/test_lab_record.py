@@ -22,7 +22,7 @@ from holdover.reference.lab.watched import DELETE_ADDRESS, NEW_ADDRESS, parse
 from holdover.reference.messages import BootRequest, reply_from_wire, request_to_wire
 from holdover.reference.values import MessageType
 from holdover.reference.wire import decode, encode
-from tests.reference.test_lab_measure import LEASED, SERVER, A, B, answer, said
+from tests.reference.test_lab_measure import LEASED, OTHER, SERVER, A, B, answer, said
 
 from holdover.reference.datagram import (  # isort: skip
     ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame,
@@ -160,7 +160,7 @@ def asked(kind: MessageType, ciaddr: IPv4Address) -> Frame:
     ("way", "to", "address"), [("broadcast", EVERYONE, ALL_HOSTS), ("unicast", A, LEASED)]
 )
 def test_a_renewal_is_refused(way: str, to: bytes, address: IPv4Address) -> None:
-    answered = refusal(asked(MessageType.REQUEST, LEASED), way, SERVER, B)
+    answered = refusal(asked(MessageType.REQUEST, LEASED), way, SERVER, LEASED, B)
     assert answered is not None
     frame = decode_frame(answered)
     assert isinstance(frame.content, Datagram)
@@ -173,7 +173,7 @@ def test_a_renewal_is_refused(way: str, to: bytes, address: IPv4Address) -> None
 
 
 def test_a_renewal_is_granted_under_a_foreign_xid() -> None:
-    answered = refusal(asked(MessageType.REQUEST, LEASED), "foreign xid", SERVER, B)
+    answered = refusal(asked(MessageType.REQUEST, LEASED), "foreign xid", SERVER, LEASED, B)
     assert answered is not None
     frame = decode_frame(answered)
     assert isinstance(frame.content, Datagram)
@@ -189,12 +189,13 @@ def test_a_renewal_is_granted_under_a_foreign_xid() -> None:
     [
         asked(MessageType.DISCOVER, LEASED),
         asked(MessageType.REQUEST, IPv4Address(0)),
+        asked(MessageType.REQUEST, OTHER),  # that of the offer that came after the refusal
         Frame(EVERYONE, A, Datagram(LEASED, SERVER, 68, 67, b"what?")),
         decode_frame(SENT[1].data),
     ],
 )
 def test_nothing_else_is_refused(frame: Frame) -> None:
-    assert [refusal(frame, way, SERVER, B) for way in WAYS] == [None] * len(WAYS)
+    assert [refusal(frame, way, SERVER, LEASED, B) for way in WAYS] == [None] * len(WAYS)
 
 
 # A wall clock of its own -------------------------------------------------------------------------

@@ -14,10 +14,13 @@ from holdover.model import measured
 from holdover.model.profile import load
 from holdover.reference.lab.cell import Cell, Outcome
 from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.faults import FAULTS, TABLE
+from holdover.reference.lab.faults import FAULTS, TABLE, Fault, fault_named
 from holdover.reference.lab.measure import FOREVER, Measurement, Unknown
 from holdover.reference.lab.servers import SERVERS
-from holdover.reference.lab.verdict import Verdict, combined, predicted, spread, verdict
+
+from holdover.reference.lab.verdict import (  # isort: skip
+    OBEYED, Verdict, combined, heeds, is_refusal, predicted, spread, verdict,
+)  # fmt: skip
 
 IN_TIME = Measurement(
     address=IPv4Address("10.77.0.50"), lease=10, holdover=-0.5, at_least=-0.5, uncertainty=0.05,
@@ -25,8 +28,15 @@ IN_TIME = Measurement(
 )  # fmt: skip
 
 
-def cell(client: str, fault: str) -> Cell:
-    return Cell(client=CLIENTS[client], server=SERVERS["holdover"], fault=FAULTS[fault], lease=10)
+def cell(client: str, fault: str, lease: int = 10) -> Cell:
+    server = SERVERS["holdover"]
+    return Cell(client=CLIENTS[client], server=server, fault=named(fault), lease=lease)
+
+
+def named(name: str) -> Fault:
+    found = fault_named(name)
+    assert found is not None
+    return found
 
 
 def judged(client: str, fault: str, result: Measurement | Unknown) -> Verdict:
@@ -67,6 +77,55 @@ def test_a_measurement_says(client: str, fault: str, seen: Measurement, says: st
     found = judged(client, fault, seen)
     assert found.says == says, found
     assert found.measured is seen
+
+
+# A server that shortens --------------------------------------------------------------------------
+
+
+def test_who_cannot_have_read_that_its_lease_is_shorter_may_keep_the_longer_one() -> None:
+    lost = predicted(load("reference"), named("shortened lost=2s"), Fraction(40))
+    assert lost == predicted(load("reference"), FAULTS["frozen"], Fraction(40)) + 38
+    for name, granted in (("shortened killed", 20), ("shortened frozen=0s", 0)):
+        found = predicted(load("dhclient"), named(name), Fraction(40))
+        assert found == predicted(load("dhclient"), FAULTS["frozen"], Fraction(40)) + 40 - granted
+
+
+def test_the_prediction_is_for_the_lease_before_and_not_for_what_is_left_of_it() -> None:
+    """The measurement is about the lease that was shortened: its end is what counts."""
+    shorter = replace(held(15), lease=2)
+    found = verdict(Outcome(cell("udhcpc-lifetime", "shortened killed=2s", 20), shorter, Path()))
+    assert found.worst == pytest.approx(20.6)
+    assert found.says == "late"
+
+
+@pytest.mark.parametrize(
+    ("lease", "seconds", "says"),
+    [(0, 0.3, "holds"), (0, OBEYED + 0.04, "unknown"), (0, 1.2, "late"), (2, 0.3, "late")],
+)
+def test_a_lease_of_no_length_is_left_as_fast_as_after_a_nak(
+    lease: int, seconds: float, says: str
+) -> None:
+    result = replace(held(seconds), lease=lease)
+    found = verdict(Outcome(cell("dhclient", f"shortened={lease}s", 40), result, Path()))
+    assert found.says == says
+
+
+def test_what_is_not_shorter_cannot_be_played() -> None:
+    assert cell("reference", "shortened=9s").impossible is None
+    assert "no shorter than a lease of 10 s" in str(cell("reference", "shortened=10s").impossible)
+    assert cell("reference", "frozen").impossible is None
+
+
+# Of all faults -----------------------------------------------------------------------------------
+
+
+def test_a_profile_says_which_nak_is_heeded_whether_or_not_there_is_an_offer() -> None:
+    by = {
+        name: heeds(FAULTS[name], load("networkd")) for name in FAULTS if is_refusal(FAULTS[name])
+    }
+    assert by == {
+        "NAK": False, "NAK and offer": False, "NAK unicast": True, "NAK unicast and offer": True,
+    }  # fmt: skip
 
 
 def test_what_could_not_be_played_is_unknown_with_its_reason() -> None:

@@ -658,11 +658,12 @@ def test_forget() -> None:
     assert run.record(A).owner == key(Y)
 
 
-def test_shorten() -> None:
-    run = misbehaving(shorten=3)
+@pytest.mark.parametrize("seconds", [3, 0])
+def test_shorten(seconds: int) -> None:
+    run = misbehaving(shorten=seconds)
     assert one(run.takes(0, X, A)).lease == LEASE
-    assert one(run.renews(1, X, A)).lease == 3
-    assert run.record(A).server_end == 4
+    assert one(run.renews(1, X, A)).lease == seconds
+    assert run.record(A).server_end == 1 + seconds
 
 
 @pytest.mark.parametrize("lease", [LEASE, INFINITE])

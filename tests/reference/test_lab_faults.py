@@ -1,0 +1,186 @@
+"""What a fault does to a scene, in which order and when; in virtual time, on a link of a few lines.
+
+The client asks for a renewal at half of each lease that it reads of; the server answers at once,
+unless it is stopped.  Whoever waits looks four times a second.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from holdover.reference.events import SECOND, Instant
+from holdover.reference.lab import scene
+from holdover.reference.lab.faults import FAULTS, READERS, SHORTENED, TABLE, fault_named
+from holdover.reference.lab.scene import LEASED, PAUSE, Scene
+
+A = "02:00:00:00:00:01"
+LEASE = 40
+
+
+class Link(Scene):
+    """A scene, its link, and what happens there: `said`, each at its second."""
+
+    def __init__(self, lease: int = LEASE) -> None:
+        self.lease, self.now = lease, 1000 * SECOND
+        self.server = self  # type: ignore[assignment]
+        self._hardware = A.replace(":", "")
+        self._recorder = self  # type: ignore[assignment]
+        self._seen: dict[str, list[dict[str, Any]]] = {"DHCPREQUEST": [], "DHCPACK": []}
+        self._grants, self._begun = lease, self.now
+        self._stopped = self._frozen = self._deaf = False
+        self._waits = 0
+        self.said: list[tuple[float, str]] = []
+        self._ack()
+        self._asks: Instant = self.now + lease * SECOND // 2
+
+    # What is done to it
+
+    def signal(self, number: int) -> None:
+        self._stopped = number == signal.SIGSTOP
+        self.mark("server stopped" if self._stopped else "server goes on")
+        while not self._stopped and self._waits:
+            self._waits -= 1
+            self._ack()
+
+    def misbehave(self, how: str) -> None:
+        self._grants = int(how.removeprefix("shorten=").removesuffix("s"))
+        self.mark(how)
+
+    def signal_client(self, number: int) -> None:
+        self._frozen = number != signal.SIGCONT
+        self.mark({signal.SIGSTOP: "client stopped", signal.SIGKILL: "client killed",
+                   signal.SIGCONT: "client goes on"}[signal.Signals(number)])  # fmt: skip
+
+    def end_server(self) -> None:
+        self.server = None
+        self.mark("server ended")
+
+    def isolate(self, state: str) -> None:
+        self._deaf = state == "on"
+
+    srv = a = property(lambda self: self)
+
+    def mark(self, what: str) -> None:
+        self.said.append(((self.now - self._begun) / SECOND, what))
+
+    # What happens
+
+    def until(
+        self, wanted: Callable[[], Any], seconds: float, what: str, *, by: Instant | None = None
+    ) -> None:
+        end = self.now + seconds * SECOND
+        while not wanted():
+            assert self.now < end, f"{what}: {self.said}"
+            look = self.now + int(PAUSE * SECOND)
+            self.now = look if by is None else min(look, by)
+            self._pass()
+
+    def _pass(self) -> None:
+        if self._asks <= self.now and not self._frozen and self.server is not None:
+            self._seen["DHCPREQUEST"].append({"hardware": self._hardware})
+            self.mark("DHCPREQUEST")
+            self._asks = self.now + LEASE * SECOND
+            if self._stopped:
+                self._waits += 1
+            else:
+                self._ack()
+
+    def _ack(self) -> None:
+        ack = {"hardware": self._hardware, "address": str(LEASED), "lease": self._grants,
+               "when": self.now}  # fmt: skip
+        self._seen["DHCPACK"].append(ack)
+        self.mark(f"DHCPACK for {self._grants} s")
+        if not self._frozen and not self._deaf:
+            self._asks = self.now + self._grants * SECOND // 2
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return self._seen[name]
+
+
+@pytest.fixture
+def link(monkeypatch: pytest.MonkeyPatch) -> Link:
+    made = Link()
+    monkeypatch.setattr(scene, "now", lambda: made.now)
+    return made
+
+
+def played(link: Link, name: str) -> list[str]:
+    fault = fault_named(name)
+    assert fault is not None
+    fault.play(link)
+    return [what for _, what in link.said]
+
+
+RENEWED = ["DHCPACK for 40 s", "DHCPREQUEST", "DHCPACK for 40 s"]
+"""The first lease, and a renewal that passes."""
+
+
+# A server that shortens --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("shortened", [], []),
+        ("shortened thawed", ["client stopped"], ["client goes on"]),
+        ("shortened frozen", ["client stopped"], []),
+        ("shortened killed", ["client killed"], []),
+        ("shortened lost", ["client cut off"], []),
+    ],
+)
+def test_what_befalls_the_client_befalls_it_between_its_question_and_the_answer(
+    link: Link, name: str, before: list[str], after: list[str]
+) -> None:
+    assert played(link, f"{name}=2s") == [
+        *RENEWED, "shorten=2s", "server stopped", "DHCPREQUEST", *before, "server goes on",
+        "DHCPACK for 2 s", "server ended", *after,
+    ]  # fmt: skip
+    asked = [at for at, what in link.said if what == "DHCPREQUEST"]
+    assert asked == [20, 40], "at half of each lease"
+
+
+def test_half_the_lease_is_granted_where_no_length_is_named(link: Link) -> None:
+    assert "DHCPACK for 20 s" in played(link, "shortened frozen")
+
+
+@pytest.mark.parametrize(("granted", "frozen_for"), [(1, 0.5), (2, 1), (5, 3.5), (10, 8.5)])
+def test_a_client_that_thaws_has_something_left_of_the_lease(
+    link: Link, granted: int, frozen_for: float
+) -> None:
+    played(link, f"shortened thawed={granted}s")
+    when = {what: at for at, what in link.said}
+    assert when["client goes on"] - when[f"DHCPACK for {granted} s"] == frozen_for
+
+
+def test_a_length_belongs_to_who_shortens() -> None:
+    fault = fault_named("shortened frozen=0s")
+    assert fault is not None
+    assert (fault.name, fault.grants(LEASE)) == ("shortened frozen=0s", 0)
+    assert fault_named("shortened=2") == fault_named("shortened=2") or True
+    for name in (
+        "frozen=2s",
+        "shortened=",
+        "shortened=2m",
+        "shortened=-1s",
+        "shorten=2s",
+        "NAK=1s",
+    ):
+        assert fault_named(name) is None, name
+    assert fault_named("frozen") is FAULTS["frozen"]
+
+
+def test_who_cannot_read_the_ack_is_told_from_who_can() -> None:
+    """Those that stop, die or hear nothing, and in the model the fault that it is."""
+    assert {reader.name: reader.unread for reader in READERS} == {
+        "": False, "thawed": False, "frozen": True, "killed": True, "lost": True,
+    }  # fmt: skip
+    for name in SHORTENED:
+        assert "shortens" in FAULTS[name].surroundings.faults
+        assert FAULTS[name].ours
+    others = [each for each in TABLE if each.name not in SHORTENED]
+    assert not [each.name for each in others if "shortens" in each.surroundings.faults]
+    assert not [each.name for each in others if each.unread or each.grants(7) != 7]
