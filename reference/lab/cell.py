@@ -6,6 +6,7 @@ takes all away and measures the record.  What could not be played is Unknown, wi
 
 `play_all` plays many at once, each in a thread; most of their time is waiting.  The longest leases
 begin first.  At most STARTING links are built at one moment, since that is what takes the machine.
+Cells whose fault befalls the whole machine come last, one at a time.
 
 What it does not know: what a measurement is good or bad for.
 """
@@ -146,20 +147,20 @@ def play_all(
     cells: Sequence[Cell], place: Path, at_once: int, told: Callable[[Outcome], None]
 ) -> list[Outcome]:
     """Play cells, so many at once, and tell of each; the outcomes are in the order of the cells."""
-    run = Run()
+    run, outcomes = Run(), dict[int, Outcome]()
     order = sorted(range(len(cells)), key=lambda number: -cells[number].lease)
-    outcomes: dict[int, Outcome] = {}
-    with ThreadPoolExecutor(at_once) as pool:
-        try:
-            waiting = {
-                pool.submit(play, cells[number], place / f"cell-{number}", run): number
-                for number in order
-            }
-            for each in as_completed(waiting):
-                outcomes[waiting[each]] = each.result()
-                told(each.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            run.end()
-            raise
+    for alone, width in ((False, at_once), (True, 1)):
+        with ThreadPoolExecutor(width) as pool:
+            try:
+                waiting = {
+                    pool.submit(play, cells[number], place / f"cell-{number}", run): number
+                    for number in order if cells[number].fault.alone is alone
+                }  # fmt: skip
+                for each in as_completed(waiting):
+                    outcomes[waiting[each]] = each.result()
+                    told(each.result())
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                run.end()
+                raise
     return [outcomes[number] for number in range(len(cells))]

@@ -47,6 +47,9 @@ HOUR = 3600
 LATE_BY = Fraction(1, 5)
 """Of the lease, by how much a DHCPACK is late."""
 
+BUSY_BEFORE, BUSY_AFTER = 5, 10
+"""Seconds before and after a lease end for which the kernel's networking lock is held."""
+
 LEFT = 1.5
 """Seconds that a lease which was shortened still has when a frozen client may read of it."""
 
@@ -69,7 +72,8 @@ class Fault:
     read that DHCPACK before the lease ends that it grants.  `refuses`: how the DHCPNAK comes.
     `hook_blocks`: seconds that the client's hook takes before an address goes.  `ours`: it is
     possible with our own server only.  `rival`: there is another host on the link, on which a
-    client may want the address.  `own_wall_clock`: the client has one, which can be set.
+    client may want the address.  `own_wall_clock`: the client has one, which can be set.  `alone`:
+    it befalls whatever is on the machine, so nothing else is played meanwhile.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Fault:
     ours: bool = False
     rival: bool = False
     own_wall_clock: bool = False
+    alone: bool = False
 
 
 def server_killed(scene: Scene) -> None:
@@ -129,14 +134,12 @@ def refused_and_offered(way: Way) -> Callable[[Scene], None]:
 
 def unheard(scene: Scene) -> None:
     """The server grants a renewal, and its DHCPACK is not sent within an hour."""
-    scene.next_ack()
-    scene.misbehave("ack-delay=1h")
+    scene.misbehave_from_next_ack("ack-delay=1h")
 
 
 def delayed(scene: Scene) -> None:
     """A renewal is granted a fifth of the lease before the client hears of it; then nothing."""
-    scene.next_ack()
-    scene.misbehave(f"ack-delay={float(LATE_BY * scene.lease):g}s")
+    scene.misbehave_from_next_ack(f"ack-delay={float(LATE_BY * scene.lease):g}s")
     scene.next_ack()
     scene.end_server()
 
@@ -166,6 +169,15 @@ def stepped(seconds: int) -> Callable[[Scene], None]:
         scene.step(seconds)
 
     return play
+
+
+def busy(scene: Scene) -> None:
+    """While another program has the kernel's networking lock, no address comes or goes anywhere."""
+    scene.end_server()
+    end = scene.lease_end()
+    scene.wait_until(end - BUSY_BEFORE * SECOND)
+    with scene.networking_locked():
+        scene.wait_until(end + BUSY_AFTER * SECOND)
 
 
 def taken(scene: Scene) -> None:
@@ -225,8 +237,7 @@ def shortened(reader: Reader, to: int | None = None) -> Fault:
 
     def play(scene: Scene) -> None:
         granted = grants(scene.lease)
-        scene.next_ack()
-        scene.misbehave(f"shorten={granted}s")
+        scene.misbehave_from_next_ack(f"shorten={granted}s")
         scene.answer_after(reader.before)
         scene.end_server()
         reader.after(scene, granted)
@@ -275,6 +286,8 @@ TABLE = (
           stepped(-HOUR), measured.FAULTS["clock set back"], own_wall_clock=True),
     Fault("clock set forward", "the wall clock is set forward by an hour; the server is gone",
           stepped(HOUR), own_wall_clock=True),
+    Fault("kernel busy", "the kernel's networking lock is held around the lease end; the server is "
+          "gone", busy, alone=True),
     Fault("address taken", "another host takes the address; the server is gone", taken,
           rival=True),
 )  # fmt: skip

@@ -33,7 +33,7 @@ from ipaddress import IPv4Address
 from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.datagram import Datagram, decode_frame
 from holdover.reference.events import SECOND, Instant
-from holdover.reference.lab.record import Change, Record
+from holdover.reference.lab.record import Change, Mark, Record
 from holdover.reference.messages import BootReply, reply_from
 from holdover.reference.options import INFINITE
 from holdover.reference.values import NO_ADDRESS, MessageType, WireError
@@ -44,6 +44,10 @@ FOREVER = math.inf
 
 STOPPED, DEAD, RUNNING = "client stopped", "client dead", "client running"
 """Marks of what the client's processes are."""
+
+LOCKED, UNLOCKED = "networking lock held", "networking lock free"
+"""Marks of when the lab had the kernel's networking lock, for which whoever changes an address
+waits, the kernel too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,9 @@ class Measurement:
     """Seconds, but for the address and who did what.
 
     `lease`: of the term that `holdover` is about.  `after_nak`: from the DHCPNAK to the removal;
-    None where there was none while the address was held.  `duplicate`: how long another host had
-    the address too; `answered`: how many of the two answered ARP for it meanwhile.
+    None where there was none while the address was held.  `locked`: how long the lab had the
+    kernel's networking lock meanwhile.  `duplicate`: how long another host had the address too;
+    `answered`: how many of the two answered ARP for it meanwhile.
     """
 
     address: IPv4Address
@@ -71,6 +76,7 @@ class Measurement:
     after_nak: float | None
     duplicate: float
     answered: int
+    locked: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,20 @@ def judged(record: Record, term: Term, spans: Sequence[Span]) -> Iterator[Measur
         after_nak=after_nak(term, inside),
         duplicate=0.0,
         answered=0,
+        locked=locked(record, term.begin, held),
     )
+
+
+def locked(record: Record, begin: Instant, end: Instant) -> float:
+    """How long the networking lock was held between two instants."""
+    total, since = 0, None
+    for mark in (*record.marks, Mark(record.end, UNLOCKED)):
+        if mark.what == LOCKED:
+            since = mark.at
+        elif mark.what == UNLOCKED and since is not None:
+            total += max(min(mark.at, end) - max(since, begin), 0)
+            since = None
+    return total / SECOND
 
 
 def after_nak(term: Term, spans: Sequence[Span]) -> float | None:

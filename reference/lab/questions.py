@@ -60,8 +60,7 @@ def foreign(scene: Scene) -> None:
 
 def delayed_less(scene: Scene) -> None:
     """A renewal is heard a tenth of the lease late; then the server is gone."""
-    scene.next_ack()
-    scene.misbehave(f"ack-delay={float(LESS * scene.lease):g}s")
+    scene.misbehave_from_next_ack(f"ack-delay={float(LESS * scene.lease):g}s")
     scene.next_ack()
     scene.end_server()
 

@@ -49,8 +49,8 @@ from holdover.reference.lab.record import (
 from holdover.reference.lab.watched import MOST_BYTES, NEW_ADDRESS, Watched
 from holdover.reference.linux.clock import now
 from holdover.reference.messages import reply_from, request_from
-from holdover.reference.values import Op, WireError
-from holdover.reference.wire import read
+from holdover.reference.values import WireError
+from holdover.reference.wire import Op, read
 
 LOOKS = 20
 """Times a second."""

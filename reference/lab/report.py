@@ -180,7 +180,7 @@ def cell_data(each: Verdict) -> dict[str, Any]:
             "holdover": number(seen.holdover, "forever"), "at least": seen.at_least,
             "uncertainty": seen.uncertainty, "removed by": seen.enforcer,
             "after NAK": number(seen.after_nak, "forever"),
-            "duplicate": seen.duplicate, "answered": seen.answered,
+            "duplicate": seen.duplicate, "answered": seen.answered, "locked": seen.locked,
         }  # fmt: skip
     return found
 

@@ -18,20 +18,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
 from holdover.reference.events import SECOND, Instant
+from holdover.reference.lab import networking_lock
 from holdover.reference.lab.clients import ClientProgram, processes
-from holdover.reference.lab.measure import DEAD, RUNNING, STOPPED
+from holdover.reference.lab.measure import DEAD, LOCKED, RUNNING, STOPPED, UNLOCKED
 from holdover.reference.lab.process import Process, Unheard
 from holdover.reference.lab.record import MARKS
 from holdover.reference.lab.refuser import BESIDE
-from holdover.reference.lab.servers import SERVERS, Order, ServerProgram, holdover
+from holdover.reference.lab.servers import PREPARED, Order, ServerProgram, holdover
 from holdover.reference.lab.topology import Links
 from holdover.reference.lab.wall import Wall
 from holdover.reference.linux.clock import now
@@ -122,12 +123,15 @@ class Scene:
         self.serve()
         self.mark("server started without its leases")
 
-    def misbehave(self, how: str) -> None:
-        """Our own server is started again with its leases, and does wrong (`--misbehave`)."""
+    def misbehave_from_next_ack(self, how: str) -> None:
+        """One more renewal; then our own server takes over the leases, and does wrong.
+
+        `how`: as `--misbehave` has it.
+        """
+        other = self._prepared(self.place / "server", self.order, "--misbehave", how)
+        self.next_ack()
         self.end_server()
-        words = holdover(self.place / "server", self.order)
-        self.server = self.srv.start(*words, "--misbehave", how)
-        self.server.says('"started"', START)
+        self.server = begun(other)
         self.mark(f"server {how}")
 
     def answer_after(self, act: Callable[[Scene], None]) -> None:
@@ -152,15 +156,23 @@ class Scene:
             *((BESIDE,) if offers else ()),
         )  # fmt: skip
         refuser.says("ready", START)
+        another = replace(self.order, first=ANOTHER, last=ANOTHER)
+        other = self._prepared(self.place / "offers", another) if offers else None
         self.next_ack()
         self.end_server()
         refuser.signal(signal.SIGUSR1)
         self.server = refuser
-        if offers:
+        if other is not None:
             refuser.says("refuses", START)  # so the port is free
-            another = replace(self.order, first=ANOTHER, last=ANOTHER)
-            self._offers = SERVERS["holdover"].start(self.srv, self.place / "offers", another)
+            self._offers = begun(other)
         self.mark(f"server refuses by {way}" + (f", offers {ANOTHER}" if offers else ""))
+
+    def _prepared(self, place: Path, order: Order, *more: str) -> Process:
+        """Our own server, which waits for `begun`."""
+        place.mkdir(exist_ok=True)
+        process = self.srv.start(*holdover(place, order, PREPARED), *more)
+        process.says("prepared", START)
+        return process
 
     def signal_client(self, number: int) -> None:
         """Send a signal to all processes of the client."""
@@ -169,6 +181,16 @@ class Scene:
             with suppress(ProcessLookupError):
                 os.kill(process, number)
         self.mark(f"client signal {number}")
+
+    @contextmanager
+    def networking_locked(self) -> Iterator[None]:
+        """Meanwhile the kernel's networking lock is held; Unheard where that cannot be."""
+        if reason := networking_lock.why_not():
+            raise Unheard(f"the kernel's networking lock cannot be held here: {reason}")
+        with networking_lock.held():
+            self.mark(LOCKED)
+            yield
+        self.mark(UNLOCKED)
 
     def step(self, seconds: int) -> None:
         """Step the client's wall clock; Unheard where it does not read it."""
@@ -256,6 +278,13 @@ class Scene:
         """The record is complete."""
         self._recorder.signal(signal.SIGTERM)
         self._recorder.ended(START)
+
+
+def begun(prepared: Process) -> Process:
+    """A server that was prepared, when it serves."""
+    prepared.signal(signal.SIGUSR1)
+    prepared.says('"started"', START)
+    return prepared
 
 
 def state(process: int) -> str:

@@ -141,11 +141,24 @@ def listens(process: Process) -> bool:
 # Configurations and command lines ----------------------------------------------------------------
 
 
-def holdover(place: Path, order: Order) -> tuple[str | Path, ...]:
+PREPARED = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+import holdover.reference.server_command
+from holdover.reference.cli import main
+print("prepared")
+signal.sigwait({signal.SIGUSR1})
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+main()
+"""
+"""Our own commands, begun at SIGUSR1: what takes time on a machine that is busy is done by then."""
+
+
+def holdover(place: Path, order: Order, commands: str = COMMANDS) -> tuple[str | Path, ...]:
     """Our own, with its grace as it is by default."""
     router = () if order.router is None else ("--router", str(order.router))
     return (
-        sys.executable, "-u", "-c", COMMANDS, "server", "eth0", "--json",
+        sys.executable, "-u", "-c", commands, "server", "eth0", "--json",
         "--pool", f"{order.first}-{order.last}", "--lease", f"{order.lease}s",
         "--leases", place / "leases", *router, *(() if order.probe else ("--no-probe",)),
     )  # fmt: skip

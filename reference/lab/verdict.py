@@ -8,9 +8,11 @@ lease as a DHCPNAK does, and is heeded as fast.
 
 A client with a profile has a prediction: the bound of T3 for the profile, the lease and the
 surroundings that the fault is in the model (`faults.py`).  Where a server shortens, the lease that
-it had granted before is the longest, and what it grants last the shortest.  A measurement above the
-prediction is *wrong*: the model is, or the profile.  So is a client that its profile says heeds a
-DHCPNAK, and that does not.  A cell that could not be played is unknown, with its reason.
+it had granted before is the longest, and what it grants last the shortest.  While the kernel's
+networking lock is held, nobody acts: by so much process and kernel may be later than the profile
+says.  A measurement above the prediction is *wrong*: the model is, or the profile.  So is a client
+that its profile says heeds a DHCPNAK, and that does not.  A cell that could not be played is
+unknown, with its reason.
 
 What it does not know: clients that have no profile; whether the bound is ever reached.
 """
@@ -70,6 +72,8 @@ def verdict(outcome: Outcome) -> Verdict:
         return Verdict(outcome, "unknown", result.reason, None)
     profile = None if cell.client.profile is None else load(cell.client.profile)
     lease = result.lease if cell.fault.grants is whole else cell.lease
+    if profile is not None:
+        profile = waiting(profile, Fraction(result.locked))
     worst = None if profile is None else predicted(profile, cell.fault, Fraction(lease))
     for says, reason in findings(outcome.cell.fault, result, profile, worst):
         return Verdict(outcome, says, reason, worst)
@@ -119,6 +123,14 @@ def predicted(profile: Profile, fault: Fault, lease: Seconds) -> float:
     if not holds(bound.bounded, constants):
         return math.inf
     return float(seconds(bound.worst_holdover, constants))
+
+
+def waiting(profile: Profile, locked: Seconds) -> Profile:
+    """A client where the kernel's networking lock is held for so long."""
+    kernel = locked if profile.enforcer == "KERNEL" else 0
+    return replace(
+        profile, late=profile.late + locked, kernel_late=profile.kernel_late + kernel
+    )  # fmt: skip
 
 
 def surroundings(fault: Fault, lease: Seconds) -> Environment:

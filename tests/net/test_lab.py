@@ -17,22 +17,41 @@ from typing import Any
 import pytest
 
 from holdover.reference.lab import record
-from holdover.reference.lab.cell import Outcome, Run, play, play_all
+from holdover.reference.lab.cell import Cell, Outcome, Run, play, play_all
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.faults import FAULTS, Fault
 from holdover.reference.lab.measure import FOREVER, Measurement, Unknown
 from holdover.reference.lab.process import eventually
-from holdover.reference.lab.scene import LEASED, Scene
+from holdover.reference.lab.report import cell_data
+from holdover.reference.lab.scene import ANOTHER, LEASED, Scene
 from holdover.reference.lab.servers import SERVERS
 from holdover.reference.lab.topology import COMMANDS
-from holdover.reference.lab.verdict import OBEYED
-from tests.net.never_late import LATE, QUICK, UNKNOWN, USUAL, cells, late, status, tables
+from holdover.reference.lab.verdict import OBEYED, allowed, verdict
+from tests.net.never_late import QUICK, cells, each_fault
+from tests.net.never_late_page import LATE, UNKNOWN, late, status, tables
 
 LEASE = QUICK[0]
 PATIENCE = 200
 """Seconds; where nothing else runs, the longest cell takes forty."""
 
-OURS = {cell.fault.name: cell for cell in cells(QUICK, USUAL, 1, "reference", "holdover")}
+IN_TIME = (
+    "server killed", "frozen", "kill -9", "hook", "NAK", "NAK unicast", "NAK and offer",
+    "link flap", "clock set back", "clock set forward",
+)  # fmt: skip
+SHORTENED = ("shortened=0s", "shortened=2s", "shortened", "shortened thawed=5s")
+UNREAD = ("shortened frozen=2s", "shortened killed=2s", "shortened lost=2s")
+ENOUGH = 20
+"""Seconds of a lease that is shortened: half of it is left, so the difference is seen."""
+
+
+def ours(lease: int, *names: str) -> dict[str, Cell]:
+    """Cells of the reference client, by their faults."""
+    faults = [each_fault(name) for name in names]
+    return {each.fault.name: each for each in cells((lease,), faults, 1, "reference", "holdover")}
+
+
+OURS = {**ours(LEASE, *IN_TIME), **ours(ENOUGH, *SHORTENED)}
+LATE_AS_IT_MUST = ours(ENOUGH, *UNREAD)
 
 PLANTED = "from holdover.reference.config import ClientConfig as c; c.__init__.__kwdefaults__"
 LATE_MARGIN = CLIENTS["reference"].command.replace(
@@ -56,7 +75,9 @@ def watch_twice(scene: Scene) -> None:
 
 
 UDHCPC = replace(OURS["frozen"], client=CLIENTS["udhcpc"], window=3)
+MOVES = replace(UDHCPC, client=CLIENTS["pyroute2"], fault=FAULTS["NAK and offer"], lease=ENOUGH)
 OTHERS = {
+    "moves": MOVES,
     "planted": replace(OURS["frozen"], client=LATE_CLIENT),
     "taken": replace(UDHCPC, fault=FAULTS["address taken"]),
     "no recorder": replace(UDHCPC, fault=Fault("no recorder", "it is killed", lose_the_recorder)),
@@ -70,7 +91,7 @@ def playing(
 ) -> Iterator[dict[str, Future[Any]]]:
     """All cells, and a run that is interrupted, from when one is first wanted."""
     place, run = tmp_path_factory.mktemp("lab"), Run()
-    every = {**OURS, **OTHERS}
+    every = {**OURS, **LATE_AS_IT_MUST, **OTHERS}
     missing = [cell.impossible for cell in every.values() if cell.impossible]
     if missing:
         pytest.skip("; ".join(map(str, missing)))
@@ -101,15 +122,50 @@ def measured(outcome: Outcome) -> Measurement:
     return outcome.result
 
 
+def said(outcome: Outcome) -> dict[str, Any]:
+    """The same as the page of `never_late` has it."""
+    return cell_data(verdict(outcome))
+
+
 # The reference client ----------------------------------------------------------------------------
 
 
 @cell(*OURS)
 def test_the_reference_client_is_never_late(played: Outcome, record_property: Any) -> None:
+    """Of a lease of no length, it is in time that lets go as fast as after a DHCPNAK."""
     result = measured(played)
     record_property("holdover", f"{result.holdover:+.2f} s, by the {result.enforcer}")
-    assert -LEASE < result.holdover <= 0
-    assert not late(played)
+    assert -played.cell.lease < result.holdover <= allowed(result)
+    assert not late(said(played))
+
+
+@cell(*LATE_AS_IT_MUST)
+def test_who_cannot_read_that_its_lease_is_shorter_keeps_the_longer_one(
+    played: Outcome, record_property: Any
+) -> None:
+    """It is late by what was left, less the margin and what it was granted, as is predicted."""
+    result, found = measured(played), verdict(played)
+    record_property("holdover", f"{result.holdover:+.2f} s, by the {result.enforcer}")
+    assert (found.says, result.lease, result.enforcer) == ("late", 2, "kernel")
+    assert found.worst is not None
+    assert 2 < result.holdover <= found.worst
+    assert status([said(played)]) == 0, "it is late where it is not said to be in time"
+
+
+@cell("shortened=0s", "shortened=2s")
+def test_a_lease_that_is_shortened_to_less_than_the_margin_goes_at_once(played: Outcome) -> None:
+    """The process does it: the kernel would have to, at once."""
+    result = measured(played)
+    assert result.enforcer == "process"
+    assert result.holdover + result.lease <= OBEYED
+
+
+@cell("moves")
+def test_who_is_refused_may_be_offered_another_address(played: Outcome) -> None:
+    seen = [each.address.ip for each in record.read(played.record).seen
+            if isinstance(each, record.Change) and each.there]  # fmt: skip
+    assert seen[0] == LEASED
+    assert seen[-1] == ANOTHER
 
 
 @cell("frozen", "kill -9")
@@ -157,8 +213,8 @@ def test_a_client_with_a_margin_on_the_wrong_side_is_late(played: Outcome) -> No
     result = measured(played)
     assert 2 < result.holdover < 9
     assert result.enforcer == "kernel"
-    assert status([played]) == LATE
-    assert "Late: 1 of 1.\n\n- frozen, 10 s, run 1" in tables([played])
+    assert status([said(played)]) == LATE
+    assert "Late on these premises: 1 of 1.\n\n- frozen, 10 s, run 1" in tables([said(played)])
 
 
 @cell("taken")
@@ -168,7 +224,7 @@ def test_two_hosts_that_have_one_address_are_seen_to_answer(played: Outcome) -> 
     assert result.at_least >= 3
     assert result.duplicate > 5
     assert result.answered == 2
-    assert status([played]) == LATE
+    assert status([said(played)]) == LATE
 
 
 # Nothing is known --------------------------------------------------------------------------------
@@ -178,7 +234,7 @@ def test_two_hosts_that_have_one_address_are_seen_to_answer(played: Outcome) -> 
 def test_without_a_recorder_nothing_is_known(played: Outcome) -> None:
     assert isinstance(played.result, Unknown)
     assert "the recorder has ended" in played.result.reason
-    assert status([played]) == UNKNOWN
+    assert status([said(played)]) == UNKNOWN
     assert record.read(played.record).gap == "the recorder did not come to its end"
 
 
@@ -205,12 +261,12 @@ def test_a_nak_that_never_came_is_unknown_and_no_pass() -> None:
         address=LEASED, lease=10, holdover=-2.0, at_least=-2.0, uncertainty=0.0,
         enforcer="kernel", after_nak=None, duplicate=0.0, answered=0,
     )  # fmt: skip
-    assert status([Outcome(OURS["NAK"], quiet, Path())]) == UNKNOWN
     heeded = replace(quiet, after_nak=0.1)
-    assert status([Outcome(OURS["NAK"], heeded, Path())]) == 0
-    assert status([Outcome(OURS["NAK"], replace(heeded, after_nak=1.5), Path())]) == LATE
-    assert status([Outcome(OURS["NAK"], replace(heeded, holdover=math.inf), Path())]) == LATE
-    assert status([Outcome(OURS["frozen"], quiet, Path())]) == 0
+    for name, result, expected in (
+        ("NAK", quiet, UNKNOWN), ("NAK", heeded, 0), ("NAK", replace(heeded, after_nak=1.5), LATE),
+        ("NAK", replace(heeded, holdover=math.inf), LATE), ("frozen", quiet, 0),
+    ):  # fmt: skip
+        assert status([said(Outcome(OURS[name], result, Path()))]) == expected
 
 
 # The end -----------------------------------------------------------------------------------------

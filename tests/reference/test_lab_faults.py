@@ -46,7 +46,8 @@ class Link(Scene):
             self._waits -= 1
             self._ack()
 
-    def misbehave(self, how: str) -> None:
+    def misbehave_from_next_ack(self, how: str) -> None:
+        self.next_ack()
         self._grants = int(how.removeprefix("shorten=").removesuffix("s"))
         self.mark(how)
 
