@@ -17,6 +17,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from holdover.reference.cli import EXIT
@@ -32,6 +33,9 @@ REGION = re.compile(r"(?<=<!-- measured: never late -->\n\n).*?(?=\n\n<!-- end -
 """What the README says of it."""
 
 LATE, UNKNOWN = EXIT["violated"], EXIT["unknown"]
+
+WIDTH = 110
+"""Characters of a line."""
 
 KEPT = ("fault", "lease", "repeat", "reason", "predicted", "measured lease", "holdover",
         "uncertainty", "removed by", "after NAK", "locked")  # fmt: skip
@@ -213,25 +217,29 @@ def name_of(cell: Cell) -> str:
 def title(cells: Sequence[Cell]) -> str:
     """What the page claims: no more than the cells show."""
     claimed = of(cells, None)
-    if not claimed or any(map(unknown, claimed)):
-        return "Late or not: not all of it is known"
     if any(map(late, claimed)):
         return f"Late in {count(claimed)} runs"
+    if not claimed or any(map(unknown, claimed)):
+        return "Late or not: not all of it is known"
     return f"Never late, on {len(PREMISES)} premises"
 
 
 def claim(cells: Sequence[Cell]) -> str:
     """The same in a sentence, and a list of the premises, with what was seen without them."""
     claimed = of(cells, None)
-    lines = [
-        f"On the premises below the reference client was late in {count(claimed)} runs, of "
-        f"{len({cell['fault'] for cell in claimed})} faults and "
-        f"{len({cell['lease'] for cell in claimed})} leases.", "",
-    ]  # fmt: skip
+    *others, longest = sorted({str(cell["lease"]) for cell in cells}, key=int)
+    leases = f"{', '.join(others)} and {longest}" if others else longest
+    said = [
+        f"On the premises below the reference client was late in {count(claimed)} runs, with "
+        f"{len({cell['fault'] for cell in claimed})} faults and leases of {leases} s."
+    ]
     for number_, premise in enumerate(PREMISES, 1):
         seen = seen_without(cells, premise)
-        lines.append(f"{number_}. {premise.words} {premise.otherwise}: {seen}.")
-    return "\n".join(lines)
+        said.append(f"{number_}. {premise.words} {premise.otherwise}: {seen}.")
+    return "\n".join(
+        ["\n".join(wrap(said[0], WIDTH)), "",
+         *("\n".join(wrap(each, WIDTH, subsequent_indent="   ")) for each in said[1:])]
+    )  # fmt: skip
 
 
 def seen_without(cells: Sequence[Cell], premise: Premise) -> str:

@@ -7,15 +7,27 @@ unless it is stopped.  Whoever waits looks four times a second.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from holdover.reference.events import SECOND, Instant
-from holdover.reference.lab import scene
-from holdover.reference.lab.faults import FAULTS, READERS, SHORTENED, TABLE, fault_named
+from holdover.reference.lab import cell, scene
+from holdover.reference.lab.cell import Cell, Outcome, Run
+from holdover.reference.lab.clients import CLIENTS
+from holdover.reference.lab.measure import Unknown
 from holdover.reference.lab.scene import LEASED, PAUSE, Scene
+from holdover.reference.lab.servers import SERVERS
+
+from holdover.reference.lab.faults import (  # isort: skip
+    BUSY_AFTER, BUSY_BEFORE, FAULTS, READERS, SHORTENED, TABLE, fault_named,
+)  # fmt: skip
 
 A = "02:00:00:00:00:01"
 LEASE = 40
@@ -55,6 +67,12 @@ class Link(Scene):
         self._frozen = number != signal.SIGCONT
         self.mark({signal.SIGSTOP: "client stopped", signal.SIGKILL: "client killed",
                    signal.SIGCONT: "client goes on"}[signal.Signals(number)])  # fmt: skip
+
+    @contextmanager
+    def networking_locked(self) -> Iterator[None]:
+        self.mark("locked")
+        yield
+        self.mark("free")
 
     def end_server(self) -> None:
         self.server = None
@@ -185,3 +203,44 @@ def test_who_cannot_read_the_ack_is_told_from_who_can() -> None:
     others = [each for each in TABLE if each.name not in SHORTENED]
     assert not [each.name for each in others if "shortens" in each.surroundings.faults]
     assert not [each.name for each in others if each.unread or each.grants(7) != 7]
+
+
+# The kernel is busy ------------------------------------------------------------------------------
+
+
+def test_the_lock_is_held_around_the_lease_end(link: Link) -> None:
+    assert played(link, "kernel busy")[-3:] == ["server ended", "locked", "free"]
+    when = {what: at for at, what in link.said}
+    assert (when["locked"], when["free"]) == (LEASE - BUSY_BEFORE, LEASE + BUSY_AFTER)
+
+
+def test_what_befalls_the_machine_is_played_last_and_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    running, most, order = 0, dict[str, int](), list[str]()
+    lock, together = threading.Lock(), threading.Barrier(3)
+
+    def play(wanted: Cell, place: Path, run: Run) -> Outcome:
+        nonlocal running
+        name = wanted.fault.name
+        with lock:
+            running += 1
+            most[name] = max(most.get(name, 0), running)
+            order.append(name)
+        if not wanted.fault.alone:
+            together.wait(20)
+        else:
+            time.sleep(0.05)  # whoever were played beside it would be seen
+        with lock:
+            running -= 1
+        return Outcome(wanted, Unknown(name), place)
+
+    monkeypatch.setattr(cell, "play", play)
+    usual = Cell(client=CLIENTS["reference"], server=SERVERS["holdover"], fault=FAULTS["hook"],
+                 lease=LEASE)  # fmt: skip
+    alone = replace(usual, fault=FAULTS["kernel busy"], lease=2 * LEASE)
+    wanted = [alone, usual, usual, alone, usual]
+    outcomes = cell.play_all(wanted, tmp_path, 3, lambda outcome: None)
+    assert [outcome.cell for outcome in outcomes] == wanted
+    assert order == ["hook"] * 3 + ["kernel busy"] * 2
+    assert most == {"hook": 3, "kernel busy": 1}

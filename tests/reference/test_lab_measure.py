@@ -19,7 +19,7 @@ from holdover.reference.datagram import (  # isort: skip
     ALL_HOSTS, EVERYONE, Datagram, encode_frame,
 )  # fmt: skip
 from holdover.reference.lab.measure import (  # isort: skip
-    DEAD, FOREVER, RUNNING, STOPPED, Measurement, Unknown, measure,
+    DEAD, FOREVER, LOCKED, RUNNING, STOPPED, UNLOCKED, Measurement, Unknown, measure,
 )  # fmt: skip
 
 SERVER, LEASED, OTHER = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51))
@@ -177,6 +177,22 @@ def test_what_becomes_of_the_client_afterwards_does_not_count() -> None:
 def test_the_lifetime_that_counts_is_the_last_one() -> None:
     made = record(said(1), seen=(added(1.1, 3), added(3, 30), removed(9)))
     assert found(made).enforcer == "process"
+
+
+# The kernel is busy -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("held", "free", "locked"), [(5, 12, 4), (0.5, 12, 8), (5, 7, 2), (5, None, 4), (10, 12, 0)]
+)
+def test_how_long_nobody_could_change_an_address_while_it_was_there(
+    held: float, free: float | None, locked: float
+) -> None:
+    """From the DHCPACK at 1 to the removal at 9; a lock that is not given back is held on."""
+    marks = [Mark(at(held), LOCKED), *([] if free is None else [Mark(at(free), UNLOCKED)])]
+    made = record(said(1), seen=(added(1.1), removed(9)), marks=tuple(marks))
+    assert found(made).locked == locked
+    assert found(replace(made, marks=())).locked == 0
 
 
 # NAK ---------------------------------------------------------------------------------------------

@@ -116,6 +116,16 @@ def test_what_is_not_shorter_cannot_be_played() -> None:
     assert cell("reference", "frozen").impossible is None
 
 
+@pytest.mark.parametrize(("client", "worst"), [("reference", 12), ("pyroute2", 13.1)])
+def test_while_the_kernels_lock_is_held_process_and_kernel_may_be_so_much_later(
+    client: str, worst: float
+) -> None:
+    assert judged(client, "kernel busy", held(10)).says == "wrong", "nothing was held"
+    found = judged(client, "kernel busy", replace(held(10), locked=12.0))
+    assert found.worst == pytest.approx(worst)
+    assert found.says == "late"
+
+
 # Of all faults -----------------------------------------------------------------------------------
 
 
