@@ -80,6 +80,8 @@ ASSUMED = (
     Found("restart", "LEAVE", "not measured",
           "assumed, as the worst: what a client keeps is not all kept in the lab"),
     Found("releases", True, "not measured", "assumed, for it only adds to what may happen"),
+    Found("heeds_shorter", False, "not measured",
+          "assumed, as the worst: no cell has a second answer that leaves less than the first"),
 )  # fmt: skip
 """What no cell asks."""
 
