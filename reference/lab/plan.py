@@ -49,6 +49,7 @@ UNPLAYED = MappingProxyType({
     "wake_expired": "a host that sleeps, and the lab has one kernel for all",
     "set_back": "a wall clock that is stepped",
     "lose": "a datagram that is lost", "duplicate": "a datagram that comes twice",
+    "cut_short": "a server that shortens", "cut_off": "a server that shortens",
 })  # fmt: skip
 """The others, and what it would take."""
 
