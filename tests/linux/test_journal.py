@@ -221,7 +221,6 @@ def edited(field: str, value: object) -> Callable[[dict[str, Any]], object]:
         (edited("value", {}), "Timer: expected chance"),
         (edited("value", {"chance": {"xid": "1", "jitter": 0}}), "expected int, got '1'"),
     ],
-    ids=str,
 )
 def test_a_damaged_line_is_named(
     journal: Path, damage: Callable[[dict[str, Any]], object], says: str
