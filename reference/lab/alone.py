@@ -105,14 +105,26 @@ def interrupted(number: int, frame: FrameType | None) -> None:
 @contextmanager
 def made() -> Iterator[str]:
     """A directory in the place for temporary ones, locked while it is used."""
-    place = tempfile.mkdtemp(prefix=PREFIX)
-    lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    while (lock := locked(place := tempfile.mkdtemp(prefix=PREFIX))) < 0:
+        pass
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield place
     finally:
         Path(place).rmdir()
         os.close(lock)
+
+
+def locked(place: str) -> int:
+    """Its lock; negative where another run has cleared it, for it was not locked yet."""
+    try:
+        lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return -1
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if os.fstat(lock).st_nlink > 0:
+        return lock
+    os.close(lock)
+    return -1
 
 
 def clear() -> None:

@@ -35,7 +35,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from holdover.model.profile import BadInput
-from holdover.reference.lab.process import Process, Unheard
+from holdover.reference.lab.process import PATIENCE, Process, Unheard
 from holdover.reference.lab.topology import COMMANDS, Host
 
 INTERFACE = "eth0"
@@ -142,7 +142,7 @@ class ClientProgram:
         said = ""
         if self.asked:
             done = subprocess.run(
-                self.asked, capture_output=True, text=True, check=False, timeout=20
+                self.asked, capture_output=True, text=True, check=False, timeout=PATIENCE
             )
             said = done.stdout + done.stderr
         if (found := re.search(r"\d+(\.\d+)*(-P\d+)?", said)) is None:

@@ -31,6 +31,10 @@ Line = tuple[Instant, str]
 PAUSE = 0.02
 """Seconds between two looks."""
 
+PATIENCE = 240
+"""Seconds after which what was waited for never comes, on a machine that is busy with other things
+too.  Who waits goes on as soon as it is there; so nobody waits that long but for a failure."""
+
 
 class Unheard(AssertionError):  # noqa: N818 -- in a test it is a failed assertion
     """A program has not said, or a host not done, what was waited for."""
@@ -100,7 +104,7 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, number)
 
-    def ended(self, seconds: float = 20) -> int:
+    def ended(self, seconds: float = PATIENCE) -> int:
         """Its status, when it has ended and everything it said is read."""
         try:
             status = self.running.wait(seconds)

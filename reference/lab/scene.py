@@ -44,7 +44,7 @@ ASKER = IPv4Address("10.77.0.2")
 """The server's address, the one that it leases, the one that is offered after a refusal, and who
 asks for an address while two hosts have it."""
 
-START = 90
+START = 180
 """Seconds: a client may wait ten, ask for some, and probe for seven, on a machine that is busy."""
 
 PAUSE = 0.25

@@ -26,11 +26,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from types import MappingProxyType
 
-from holdover.reference.lab.process import Process, Unheard, eventually
+from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
 from holdover.reference.lab.topology import COMMANDS, Host
-
-START = 30
-"""Seconds that a server may take to serve; each needs less than one where nothing else runs."""
 
 KEA_FILES = "mkdir /run/kea; export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=/run/kea; exec 2>&1"
 
@@ -86,7 +83,9 @@ class ServerProgram:
 
     def version(self) -> str:
         """Its version, as it says itself; Unheard where it says none."""
-        done = subprocess.run(self.asked, capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(
+            self.asked, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
         found = re.search(r"\d+\.\d+[\w.-]*", done.stdout + done.stderr)
         if found is None:
             raise Unheard(f"{self.name} says no version: {done.stdout}{done.stderr}")
@@ -115,8 +114,8 @@ class ServerProgram:
         (place / "config").write_text(self.configuration(place, order))
         command = self.command(place, order)
         process = host.apart(*command, setup=self.setup) if self.package else host.start(*command)
-        process.says(self.ready, START)
-        eventually(lambda: listens(process), START, f"{self.name} has UDP port 67")
+        process.says(self.ready, PATIENCE)
+        eventually(lambda: listens(process), PATIENCE, f"{self.name} has UDP port 67")
         return process
 
     def forget(self, place: Path) -> None:

@@ -23,7 +23,7 @@ import threading
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-from holdover.reference.lab.process import Process, Unheard, eventually
+from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
 
 COMMANDS = "from holdover.reference.cli import main; main()"
 NUMBERS = itertools.count(1)
@@ -86,7 +86,7 @@ class Host:
         """Our command line, started by another program if need be."""
         return self.start(*under, sys.executable, "-u", "-c", COMMANDS, *arguments)
 
-    def run(self, *command: str | Path, seconds: float = 30) -> str:
+    def run(self, *command: str | Path, seconds: float = PATIENCE) -> str:
         """What a program says on the host; Unheard with its words where it fails."""
         process = self.start(*command)
         if process.ended(seconds) != 0:
@@ -108,7 +108,7 @@ class Host:
     def watch(self) -> Process:
         """The kernel's own account of addresses: a line for each change from now on."""
         process = self.start("stdbuf", "-oL", "ip", "-o", "-4", "monitor", "address")
-        eventually(lambda: _listens(process.running.pid), 20, "ip monitor listens")
+        eventually(lambda: _listens(process.running.pid), PATIENCE, "ip monitor listens")
         return process
 
     @property
@@ -190,13 +190,13 @@ class Links:
         self.end()
         for space in self._spaces:
             subprocess.run(
-                ["ip", "netns", "del", space], check=False, capture_output=True, timeout=20
+                ["ip", "netns", "del", space], check=False, capture_output=True, timeout=PATIENCE
             )
 
 
 def run(*command: str) -> str:
     """What a command says; Unheard with its words where it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     if done.returncode != 0:
         raise Unheard(f"{' '.join(command)}: {done.stderr}")
     return done.stdout

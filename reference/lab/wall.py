@@ -16,7 +16,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from holdover.reference.lab.process import Unheard
+from holdover.reference.lab.process import PATIENCE, Unheard
 
 COMPILER = "cc"
 
@@ -76,7 +76,7 @@ class Wall:
         source = self._library.with_suffix(".c")
         source.write_text(LIBRARY)
         words = (COMPILER, "-shared", "-fPIC", "-O1", "-o", self._library, source)
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
         if done.returncode != 0:
             raise Unheard(f"{COMPILER}: {done.stderr}")
         self.under: tuple[str | Path, ...] = (
