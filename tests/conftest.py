@@ -1,7 +1,13 @@
-"""What holds for every test: Hypothesis budgets, and no skipping in CI."""
+"""What holds for every test: Hypothesis budgets, no skipping in CI, and where and how they run.
+
+Decision 26 says why: files run beside each other, and each process of a run has a place of its own.
+"""
 
 import os
-from collections.abc import Generator
+import signal
+import tempfile
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -15,6 +21,54 @@ settings.register_profile(
 )
 settings.register_profile("dev", max_examples=60, derandomize=False, print_blob=True, deadline=None)
 settings.load_profile("ci" if IN_CI else "dev")
+
+
+# Where and how they run --------------------------------------------------------------------------
+
+LONGEST = (
+    "tests/model/test_engine_defects.py", "tests/net/test_servers.py",
+    "tests/refinement/test_refinement.py", "tests/net/test_learn.py",
+    "tests/model/test_engine.py", "tests/net/test_lab_command.py",
+    "tests/model/test_cluster.py", "tests/net/test_clients.py",
+)  # fmt: skip
+"""Files that take minutes, what computes beside what waits."""
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is heard, by us and by what tests start.
+
+    A shell that starts a program in the background has it ignore SIGINT, and so would all that the
+    program starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; else one of them would be begun when all others are done."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Whole files to processes: what a file's fixtures have made is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False  # the order above, not that of the number of tests
+    return LoadFileScheduling(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def place_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Temporary files of tests and of what they start are not among those of others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
+        patch.setattr(tempfile, "tempdir", None)
+        yield
+
+
+# In CI -------------------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,12 +1,17 @@
-"""That CI cannot go green on less than it claims to run."""
+"""That CI cannot go green on less than it claims to run, nor red for what others do."""
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+
+from tests.slow import stretched
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,13 +26,13 @@ SKIPS = {
 EXPECTED_FAILURE = "@pytest.mark.xfail\ndef test_it(): assert False"
 
 
-def pytest_on(sources: dict[str, str], where: Path, ci: str) -> tuple[int, str]:
+def pytest_on(sources: dict[str, str], where: Path, ci: str, *more: str) -> tuple[int, str]:
     """Exit code and closing counts of a run of these test files under our conftest.py."""
     shutil.copy(ROOT / "tests" / "conftest.py", where)
     for name, source in sources.items():
         (where / f"test_{name}.py").write_text(f"import pytest\n{source}\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--continue-on-collection-errors", where],
+        [sys.executable, "-m", "pytest", "--continue-on-collection-errors", *more, where],
         cwd=where,
         env=os.environ | {"CI": ci},
         capture_output=True,
@@ -37,12 +42,17 @@ def pytest_on(sources: dict[str, str], where: Path, ci: str) -> tuple[int, str]:
     return done.returncode, done.stdout.splitlines()[-1].strip("= ").partition(" in ")[0]
 
 
-def test_every_way_to_skip_fails_in_ci(tmp_path: Path) -> None:
-    assert pytest_on(SKIPS, tmp_path, ci="true") == (1, "1 failed, 4 errors")
+processes = pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["one process", "two"])
 
 
-def test_skips_are_allowed_elsewhere(tmp_path: Path) -> None:
-    assert pytest_on(SKIPS, tmp_path, ci="") == (0, "5 skipped")
+@processes
+def test_every_way_to_skip_fails_in_ci(tmp_path: Path, more: tuple[str, ...]) -> None:
+    assert pytest_on(SKIPS, tmp_path, "true", *more) == (1, "1 failed, 4 errors")
+
+
+@processes
+def test_skips_are_allowed_elsewhere(tmp_path: Path, more: tuple[str, ...]) -> None:
+    assert pytest_on(SKIPS, tmp_path, "", *more) == (0, "5 skipped")
 
 
 def test_expected_failure_is_no_skip(tmp_path: Path) -> None:
@@ -69,3 +79,71 @@ def test_missing_readme_command_is_an_error(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "no fenced block" in done.stderr
+
+
+# A run -------------------------------------------------------------------------------------------
+
+RECORDS = "def test_it(record_property): record_property('a title', 'a line')"
+
+
+@processes
+def test_what_tests_record_is_in_a_report_for_ci_and_at_the_end(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    """With the project's settings, among them that a warning is an error."""
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_it.py").write_text(RECORDS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path,
+         f"--junitxml={tmp_path / 'report.xml'}", *more, tmp_path / "test_it.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "== a title ==" in done.stdout
+    assert "\na line\n" in done.stdout
+    (noted,) = ElementTree.parse(tmp_path / "report.xml").iter("property")
+    assert (noted.get("name"), noted.get("value")) == ("a title", "a line")
+
+
+KILLED = """
+def test_it():
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGINT
+"""
+
+
+@processes
+def test_ctrl_c_is_heard_where_the_tests_run_in_the_background(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    """A shell has what it starts there ignore SIGINT, and so do all that is started by that."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        source = {"it": f"import signal, subprocess, sys{KILLED}"}
+        assert pytest_on(source, tmp_path, "", *more) == (0, "1 passed")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_temporary_files_are_not_among_those_of_others(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    code = "import tempfile; print(tempfile.gettempdir())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == tempfile.gettempdir()
+    assert tmp_path_factory.getbasetemp() in Path(tempfile.gettempdir()).parents
+
+
+def test_a_machine_that_is_shared_is_slower() -> None:
+    """One processor for three that compute without end, and for a program."""
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile True: pass"
+    busy = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert stretched() > 1.5
+    finally:
+        os.sched_setaffinity(0, allowed)
+        for process in busy:
+            process.kill()
+            process.wait()

@@ -1,5 +1,5 @@
-"""Links as the network tests have them."""
+"""Links as the network tests have them, and the processor too."""
 
-from tests.net.conftest import links, privileged
+from tests.net.conftest import first_of_all, links, privileged
 
-__all__ = ["links", "privileged"]
+__all__ = ["first_of_all", "links", "privileged"]
