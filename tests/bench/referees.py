@@ -159,6 +159,9 @@ def spin_missing() -> list[str]:
 NUMBER = r"\d[\d.e+]*"
 """A number as pan writes it."""
 
+PREPARES = 600
+"""Seconds that translation and gcc may take; `seconds` are for the search."""
+
 
 def spin(
     text: str,
@@ -177,12 +180,12 @@ def spin(
     """
     with workplace() as place:
         (place / "lease.pml").write_text(text, encoding="utf-8")
-        translated = run(["spin", "-a", "lease.pml"], place, seconds=seconds)
+        translated = run(["spin", "-a", "lease.pml"], place, seconds=PREPARES)
         if translated.status or translated.output:
             raise RefereeError(f"spin -a: {translated.output}")
         limit = f"-DMEMLIM={memory >> 20}"
         compiler = ["gcc", "-w", *flags, limit, "-o", "pan", "pan.c", "-lm", "-pthread"]
-        compiled = run(compiler, place, seconds=seconds)
+        compiled = run(compiler, place, seconds=PREPARES)
         if compiled.status:
             raise RefereeError(f"gcc {' '.join(flags)}: {compiled.output}")
         searched = run(

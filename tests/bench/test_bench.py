@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from holdover.model.promela import promela
+from holdover.reference.lab.process import PATIENCE
 from tests.bench import __main__ as bench
 from tests.bench import cases, referees, report
 from tests.bench.measure import Row, measured
+from tests.slow import stretched
 
 missing = referees.spin_missing() + referees.tlc_missing()
 needs_all = pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
@@ -113,11 +115,11 @@ def test_symmetry_must_count_what_is_counted_without() -> None:
 def test_a_search_that_is_cut_off_says_so_and_how_far_it_came() -> None:
     large = cases.LARGE[0]
     ask = {"kind": "explorer", "memory": 1 << 30}
-    cut = measured(large, report.EXPLORER, "-", ask, seconds=4, memory=1 << 30)
+    cut = measured(large, report.EXPLORER, "-", ask, seconds=4 * stretched(), memory=1 << 30)
     assert (cut.cut, cut.complete) == ("time", False)
     assert report.ended(cut) == "cut off: time"
     assert 0 < (cut.states or 0) < large.states
-    full = measured(large, report.EXPLORER, "-", ask, seconds=60, memory=100 << 20)
+    full = measured(large, report.EXPLORER, "-", ask, seconds=PATIENCE, memory=100 << 20)
     assert (full.cut, full.complete) == ("memory", False)
 
 
@@ -125,7 +127,7 @@ def test_a_search_that_is_cut_off_says_so_and_how_far_it_came() -> None:
 def test_spin_out_of_memory_is_cut_off() -> None:
     text = promela(cases.LARGE[0].instance())
     flags, options = ("-O1", "-DSAFETY", "-DNOREDUCE"), ("-m100000", "-w16")
-    seen = referees.spin(text, flags, options, seconds=60, memory=64 << 20)
+    seen = referees.spin(text, flags, options, seconds=PATIENCE, memory=64 << 20)
     assert (seen.cut, seen.complete) == ("memory", False)
     assert 0 < (seen.states or 0) < cases.LARGE[0].states
     longest = promela(cases.LARGE[-1].instance())
@@ -135,9 +137,9 @@ def test_spin_out_of_memory_is_cut_off() -> None:
 
 def test_a_child_is_ended_with_all_it_started(tmp_path: Path) -> None:
     script = "sleep 60 & echo $!; wait"
-    ran = referees.run(["sh", "-c", script], tmp_path, seconds=0.5)
+    ran = referees.run(["sh", "-c", script], tmp_path, seconds=stretched() / 2)
     assert ran.cut == "time"
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while lives(int(ran.output)) and time.monotonic() < end:  # killed, but not at once gone
         time.sleep(0.05)
     assert not lives(int(ran.output))

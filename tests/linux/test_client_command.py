@@ -23,15 +23,13 @@ import holdover.reference.cli
 from holdover.model.profile import BadInput
 from holdover.reference import units
 from holdover.reference.events import SECOND
-from holdover.reference.lab.process import eventually
+from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.lab.topology import COMMANDS, Host
-from holdover.reference.linux import later
 from holdover.reference.linux.lines import WAITING, Lines
 from tests.net.scenes import played
 
 LEASED = IPv4Address("10.77.0.50")
 LEASE = 10
-SOON, START = 40, 60
 UNITS = Path(__file__).parents[2] / "reference/systemd"
 CLIENT, SERVER = UNITS / "holdover-client@.service", UNITS / "holdover-server.service"
 NOBODY = 65534
@@ -67,7 +65,7 @@ def pipe() -> Iterator[Pipe]:
 
 def stuck(lines: Lines) -> None:
     """The thread has a line, and cannot write it."""
-    eventually(lambda: lines._busy and not lines._waiting, 10, "it writes")
+    eventually(lambda: lines._busy and not lines._waiting, PATIENCE, "it writes")
 
 
 def test_nobody_waits_for_a_reader_who_does_not_read(pipe: Pipe) -> None:
@@ -80,7 +78,7 @@ def test_nobody_waits_for_a_reader_who_does_not_read(pipe: Pipe) -> None:
 
     putting = threading.Thread(target=put, daemon=True)
     putting.start()
-    putting.join(later.CLOSING + 20)  # a machine may be busy
+    putting.join(PATIENCE)
     assert not putting.is_alive()
     assert 0 < len(left) <= WAITING
     os.read(pipe.reader, 1 << 20)  # lets the thread end
@@ -100,9 +98,9 @@ def test_who_reads_again_is_told_how_many_are_missing_and_where(pipe: Pipe) -> N
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert pipe.lines.close(20) == []
+    assert pipe.lines.close(PATIENCE) == []
     pipe.close(pipe.writer)
-    reader.join(20)
+    reader.join(PATIENCE)
     _, *said = text[pipe.filled - 1 :].decode().splitlines()
     assert said == ["0", "10 lost", *map(str, range(11, WAITING + 11))]
 
@@ -111,7 +109,7 @@ def test_a_reader_who_is_gone_ends_nothing(pipe: Pipe) -> None:
     pipe.close(pipe.reader)
     for line in "abc":
         pipe.lines.put(line)
-    assert pipe.lines.close(20) == []
+    assert pipe.lines.close(PATIENCE) == []
     assert pipe.lines._missing == 3
 
 
@@ -121,7 +119,7 @@ def test_a_reader_who_is_gone_ends_nothing(pipe: Pipe) -> None:
 def serve(stage: dict[str, Any]) -> Any:
     words = f"server eth0 --pool {LEASED} --lease {LEASE} --no-probe --json"
     server = stage["srv"].holdover(*words.split())
-    server.says("started", SOON)
+    server.says("started", PATIENCE)
     return server
 
 
@@ -137,11 +135,11 @@ def unread(stage: dict[str, Any], place: Path) -> dict[str, Any]:
         "client", "eth0", "--state-dir", place / "state", "--no-probe", "--json", "--journal",
         journal, under=("sh", "-c", f'exec "$@" >{fifo} 2>&1', "sh"),
     )  # fmt: skip
-    server.says("DHCPACK", START, times=4)
+    server.says("DHCPACK", PATIENCE, times=4)
     server.signal(signal.SIGKILL)
-    deleted, _ = watch.says("Deleted", 4 * LEASE)
+    deleted, _ = watch.says("Deleted", PATIENCE)
     acks = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")]
-    eventually(lambda: "LAPSED" in journal.read_text(), SOON, "it goes on")
+    eventually(lambda: "LAPSED" in journal.read_text(), PATIENCE, "it goes on")
     client.signal(signal.SIGTERM)
     seen = {"status": client.ended(), "early": (acks[-1] - deleted) / SECOND}
     text = os.read(pipe, 1 << 20)
@@ -188,12 +186,12 @@ def unprivileged(stage: dict[str, Any], place: Path) -> dict[str, Any]:
         *powers(SERVER), *ours, "server", "eth0", "--pool", str(LEASED), "--lease", str(LEASE),
         "--leases", "/run/state/leases", "--no-probe", "--json", setup=prepared,
     )  # fmt: skip
-    server.says("started", SOON)
+    server.says("started", PATIENCE)
     client = stage["cli"].apart(
         *powers(CLIENT), *ours, "client", "eth0", "--state-dir", "/run/state", "--no-probe",
         "--json", setup=prepared,
     )  # fmt: skip
-    client.says("EXTENDED", START + LEASE)
+    client.says("EXTENDED", PATIENCE)
     seen: dict[str, Any] = {"addresses": stage["cli"].addresses()}
     for name, process in (("server", server), ("client", client)):
         inner = process.tree()[-1]
@@ -225,14 +223,14 @@ def scenes(
 
 
 def test_renewal_and_release_go_on_where_nobody_reads(scenes: Any) -> None:
-    seen = scenes["unread"].result(240)
+    seen = scenes["unread"].result(2 * PATIENCE)
     assert seen["early"] >= 0
     assert seen["status"] == 0, "and it ends"
     assert seen["said"] == b"", "the pipe had room for nothing"
 
 
 def test_the_units_capabilities_are_enough_for_a_user_who_owns_nothing(scenes: Any) -> None:
-    seen = scenes["unprivileged"].result(240)
+    seen = scenes["unprivileged"].result(2 * PATIENCE)
     assert [address.ip for address in seen["addresses"]] == [LEASED]
     for name in ("server", "client"):
         assert set(seen[name]["Uid"].split()) == {str(NOBODY)}
@@ -275,7 +273,7 @@ def test_systemd_has_nothing_to_say_of_a_unit(
     assert unit(copy)["ExecStart"].split()[0] == str(called)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", copy],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
     said = [line for line in done.stderr.splitlines() if str(copy) in line or path.name in line]
     assert (done.returncode, said) == (0, [])

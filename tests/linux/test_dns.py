@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from holdover.model.profile import BadInput
 from holdover.reference.events import SECOND, Lease, Notice
-from holdover.reference.lab.process import eventually
+from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.lab.topology import COMMANDS, Host
 from holdover.reference.linux.dns import File, Resolvconf, Resolver, lines, resolver
 from holdover.reference.options import DOMAIN_NAME, NAME_SERVERS, Options
@@ -265,7 +265,7 @@ def test_a_file_that_is_mounted_by_itself_is_refused(privileged: None, place: Pl
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-ec", mounted, "sh", place.path, sys.executable, "-c", code,
          place.path],
-        capture_output=True, text=True, check=False, timeout=30,
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert "no file can be put in its place: Invalid cross-device link" in done.stderr
     assert place.path.read_text() == FORMER
@@ -308,7 +308,7 @@ def test_resolvconf_is_handed_lines_and_told_when_they_go(program: Program) -> N
         told.tell(notice, lease)
         settled(told)
     told.withdraw()
-    told.close(10)
+    told.close(PATIENCE)
     assert program.said() == f"-a eth0.holdover\n{WRITTEN}-d eth0.holdover\n"
     assert program.notes == []
 
@@ -319,7 +319,7 @@ def test_what_has_failed_is_tried_again_at_the_next_notice(program: Program) -> 
     for notice in (Notice.BOUND, Notice.EXTENDED, Notice.EXTENDED):
         told.tell(notice, FULL)
         settled(told)
-    told.close(10)
+    told.close(PATIENCE)
     assert program.said() == f"-a eth0.holdover\n{WRITTEN}" * 2
     assert program.notes == ["--dns resolvconf: -a: exit status 3"]
 
@@ -333,7 +333,7 @@ def test_that_nothing_was_left_is_no_failure(
     told.withdraw()
     settled(told)
     told.withdraw()
-    told.close(10)
+    told.close(PATIENCE)
     assert program.said() == "-d eth0.holdover\n"
     assert program.notes == []
     assert capfd.readouterr().err == ""
@@ -346,13 +346,13 @@ def test_a_slow_one_is_not_waited_for_is_ended_and_only_the_latest_counts(
     told = Resolvconf("eth0", 0.5, program.notes.append)
     before = time.monotonic()
     told.tell(Notice.BOUND, FULL)
-    eventually(lambda: program.said().endswith(WRITTEN), 20, "it runs")
-    for _ in range(20):
+    eventually(lambda: program.said().endswith(WRITTEN), PATIENCE, "it runs")
+    for _ in range(100):
         told.tell(Notice.LAPSED, FULL)
         told.tell(Notice.BOUND, lease(NAME_SERVERS((OTHER,))))
     told.withdraw()
-    assert time.monotonic() - before < 20
-    told.close(10)
+    assert time.monotonic() - before < 50, "it took half a second each time"
+    told.close(PATIENCE)
     assert program.said() == f"-a eth0.holdover\n{WRITTEN}-d eth0.holdover\n"
     assert program.notes[0] == "--dns resolvconf: -a: took more than 0.5 s; it was ended"
 
@@ -367,7 +367,6 @@ def test_without_the_program_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_
 
 LEASED = "10.77.0.50"
 RENEWED = 10
-SOON, START = 40, 60
 
 
 def serve(stage: dict[str, Any]) -> Any:
@@ -376,7 +375,7 @@ def serve(stage: dict[str, Any]) -> Any:
         "--domain example.org --no-probe --json"
     )
     server = stage["srv"].holdover(*words.split())
-    server.says("started", SOON)
+    server.says("started", PATIENCE)
     return server
 
 
@@ -388,13 +387,13 @@ def etc(stage: dict[str, Any], place: Path) -> dict[str, Any]:
         "--no-probe", "--json", "--dns", "/etc/resolv.conf", setup=f"echo '{FORMER}' >/etc/former;"
         "rm -f /etc/resolv.conf; mv /etc/former /etc/resolv.conf",
     )  # fmt: skip
-    client.says("BOUND", START)
+    client.says("BOUND", PATIENCE)
     view = Path(f"/proc/{client.running.pid}/root/etc/resolv.conf")
-    eventually(lambda: MARK in view.read_text(), SOON, "it is written")
+    eventually(lambda: MARK in view.read_text(), PATIENCE, "it is written")
     seen: dict[str, Any] = {"bound": view.read_text()}
     server.signal(signal.SIGKILL)
-    client.says("LAPSED", 4 * RENEWED)
-    eventually(lambda: MARK not in view.read_text(), SOON, "it is restored")
+    client.says("LAPSED", PATIENCE)
+    eventually(lambda: MARK not in view.read_text(), PATIENCE, "it is restored")
     return seen | {"lapsed": view.read_text().strip(), "client": client}
 
 
@@ -411,24 +410,24 @@ def ends(stage: dict[str, Any], place: Path) -> dict[str, Any]:
         )  # fmt: skip
 
     first = client()
-    eventually(lambda: MARK in path.read_text(), START, "it is written")
+    eventually(lambda: MARK in path.read_text(), PATIENCE, "it is written")
     first.signal(signal.SIGTERM)
     first.ended()
     seen["ended"] = path.read_text()
     second = client()
-    eventually(lambda: MARK in path.read_text(), START, "it is written")
+    eventually(lambda: MARK in path.read_text(), PATIENCE, "it is written")
     second.signal(signal.SIGKILL)
     second.ended()
     seen["killed"] = path.read_text()
     server.signal(signal.SIGKILL)
     stage["cli"].ip("addr", "flush", "dev", "eth0")
     third = client()
-    eventually(lambda: MARK not in path.read_text(), START, "it is withdrawn")
+    eventually(lambda: MARK not in path.read_text(), PATIENCE, "it is withdrawn")
     seen["next"] = path.read_text()
     third.signal(signal.SIGTERM)
     third.ended()
     serve(stage)
-    seen["once status"] = client("--once").ended(START)
+    seen["once status"] = client("--once").ended(PATIENCE)
     return seen | {"once": path.read_text()}
 
 
@@ -440,12 +439,12 @@ def slow(stage: dict[str, Any], place: Path) -> dict[str, Any]:
         "client", "eth0", "--state-dir", place / "state", "--no-probe", "--json", "--dns",
         "resolvconf", under=("env", f"PATH={program.path}"),
     )  # fmt: skip
-    client.says("BOUND", START)
-    client.says("EXTENDED", 4 * RENEWED, times=2)
+    client.says("BOUND", PATIENCE)
+    client.says("EXTENDED", PATIENCE, times=2)
     server.signal(signal.SIGKILL)
-    deleted, _ = watch.says("Deleted", 4 * RENEWED)
+    deleted, _ = watch.says("Deleted", PATIENCE)
     acks = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")]
-    client.says("LAPSED", SOON)
+    client.says("LAPSED", PATIENCE)
     return {"early": (acks[-1] - deleted) / SECOND, "client": client, "said": program.said()}
 
 
@@ -471,14 +470,14 @@ def test_the_file_of_the_machine_is_written_and_comes_back_when_the_lease_lapses
     scenes: Any,
 ) -> None:
     """Root needs no capability for its own files: only two are left by then."""
-    seen = scenes["etc"].result(240)
+    seen = scenes["etc"].result(2 * PATIENCE)
     assert seen["bound"] == MARK + WRITTEN
     assert seen["lapsed"] == FORMER.strip()
     assert seen["client"].errors == []
 
 
 def test_however_a_client_ends_it_is_withdrawn_by_it_or_by_the_next(scenes: Any) -> None:
-    seen = scenes["ends"].result(240)
+    seen = scenes["ends"].result(2 * PATIENCE)
     assert seen["ended"] == FORMER
     assert seen["killed"] == MARK + WRITTEN
     assert seen["next"] == FORMER
@@ -486,7 +485,7 @@ def test_however_a_client_ends_it_is_withdrawn_by_it_or_by_the_next(scenes: Any)
 
 
 def test_a_resolvconf_that_never_ends_delays_neither_renewal_nor_release(scenes: Any) -> None:
-    seen = scenes["slow"].result(240)
+    seen = scenes["slow"].result(2 * PATIENCE)
     assert seen["early"] >= 0
     assert seen["said"].startswith("-d eth0.holdover\n-a eth0.holdover\n"), "first what was left"
     assert "--dns resolvconf: -a: took more than 10 s; it was ended" in seen["client"].errors

@@ -9,23 +9,24 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from holdover.reference.events import SECOND
-from holdover.reference.lab.process import eventually
+from holdover.reference.events import SECOND, Instant
+from holdover.reference.lab.process import PATIENCE, Process, eventually
 from holdover.reference.lab.topology import COMMANDS, PREPARED
+from tests.net.scenes import CannotTell, played, slower
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 OURS = IPv4Interface(f"{LEASED}/24")
 LEASE, OFFERED = 16, 120
 MARGIN = 2
-SOON, START = 40, 60
 FOREVER = 0xFFFF_FFFF
 """Seconds: how the kernel says that an address has no lifetime."""
 
@@ -67,14 +68,15 @@ class Stage:
     cli: Any
     other: Any
     place: Path
+    lease: int = LEASE
 
     def server(self) -> Any:
         words = (
-            f"server eth0 --pool {LEASED} --lease {LEASE} --router {SERVER} --no-probe --json "
+            f"server eth0 --pool {LEASED} --lease {self.lease} --router {SERVER} --no-probe --json "
             "--dns 10.0.0.1,10.0.0.2 --domain example.org"
         )
         server = self.srv.holdover(*words.split())
-        server.says("started", SOON)
+        server.says("started", PATIENCE)
         return server
 
     def client(self, hook: str, *more: str, setup: str = "") -> Any:
@@ -84,14 +86,19 @@ class Stage:
             self.place / "state", "--no-probe", "--json", "--hook", hook, *more,
             setup=f"rm -f /etc/resolv.conf; : > /etc/resolv.conf; {setup}",
         )  # fmt: skip
-        client.says("BOUND", START)
+        client.says("BOUND", PATIENCE)
         return client
 
     def dump(self) -> Path:
-        """A script that appends its argument and its variables to a file `told`, as `env` has."""
+        """A script that appends its argument and its variables to a file `told`, as `env` has.
+
+        An empty one ends them: who reads meanwhile takes what is whole.
+        """
         script = self.place / "dump"
         out = self.place / "told"
-        script.write_text(f'#!/bin/sh\n{{ printf "=%s\\0" "$1"; env -0; }} >> {out}\n')
+        script.write_text(
+            f'#!/bin/sh\n{{ printf "=%s\\0" "$1"; env -0; printf "\\0"; }} >> {out}\n'
+        )
         script.chmod(0o755)
         return script
 
@@ -99,8 +106,8 @@ class Stage:
 def told(place: Path, word: str) -> dict[str, str]:
     """What a script was told the first time that `word` was its argument, or its reason."""
     out = place / "told"
-    for run in out.read_text().split("=", 1)[1].split("\0=") if out.exists() else ():
-        said, *variables = run.strip("\0").split("\0")
+    for run in out.read_text().split("\0\0")[:-1] if out.exists() else ():
+        said, *variables = run.removeprefix("=").split("\0")
         found = dict(each.split("=", 1) for each in variables)
         if word in (said, found.get("reason")):
             return {name: text for name, text in found.items() if name not in SHELLS}
@@ -133,8 +140,8 @@ def names(stage: Stage) -> dict[str, Any]:
         "env", "-i", PATH, "udhcpc", "-f", "-i", "eth0", "-s", others.dump(),
         *(word for code in CODES for word in ("-O", code)),
     )  # fmt: skip
-    eventually(lambda: told(theirs.place, "BOUND"), START, "dhclient is bound")
-    eventually(lambda: told(others.place, "bound"), START, "udhcpc is bound")
+    eventually(lambda: told(theirs.place, "BOUND"), PATIENCE, "dhclient is bound")
+    eventually(lambda: told(others.place, "bound"), PATIENCE, "udhcpc is bound")
     stage.cli.end()
     stage.cli.ip("addr", "flush", "dev", "eth0")
     request = ",".join(["1", "51", "54", "58", "59", *CODES])
@@ -142,7 +149,7 @@ def names(stage: Stage) -> dict[str, Any]:
         "client", "eth0", "--state-dir", ours.place / "state", "--no-probe", "--request", request,
         "--hook", str(ours.dump()),
     )  # fmt: skip
-    eventually(lambda: told(ours.place, "bound"), START, "we are bound")
+    eventually(lambda: told(ours.place, "bound"), PATIENCE, "we are bound")
     return {
         "ours": told(ours.place, "bound"), "dhclient": told(theirs.place, "BOUND"),
         "udhcpc": told(others.place, "bound"),
@@ -156,22 +163,44 @@ def script(hook: Path, setup: str = "") -> Callable[[Stage], dict[str, Any]]:
         server, watch = stage.server(), stage.cli.watch()
         client = stage.client(str(hook), setup=setup)
         resolver = Path(f"/proc/{client.running.pid}/root/etc/resolv.conf")
-        eventually(lambda: "10.0.0.2" in resolver.read_text(), SOON, "it is told BOUND")
+        eventually(lambda: "10.0.0.2" in resolver.read_text(), PATIENCE, "it is told BOUND")
         seen: dict[str, Any] = {"bound": stage.cli.addresses(), "text": resolver.read_text()}
         resolver.write_text("")
-        client.says("EXTENDED", 4 * LEASE)
-        eventually(lambda: "10.0.0.2" in resolver.read_text(), SOON, "it is told EXTENDED")
+        client.says("EXTENDED", PATIENCE)
+        eventually(lambda: "10.0.0.2" in resolver.read_text(), PATIENCE, "it is told EXTENDED")
         seen |= {"extended": stage.cli.addresses(), "routes": stage.cli.ip("route")}
+        seen["lease"] = stage.lease
+        if ran_out(client, watch):
+            raise CannotTell("the lease was over before it was renewed")
         server.signal(signal.SIGKILL)
-        client.says("LAPSED", 4 * LEASE)
+        client.says("LAPSED", PATIENCE)
         ends = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")]
         deleted = [at for at, _ in watch.said("Deleted")]
+        if deleted[-1] > ends[-1] and max(granted(watch)) > ends[-1] - MARGIN * SECOND:
+            raise CannotTell("the script was so slow that what it was told was not true any more")
         return seen | {
             "deleted": deleted, "early": (ends[-1] - deleted[-1]) / SECOND, "client": client,
             "left": stage.cli.ip("route"), "after": stage.cli.addresses(),
         }  # fmt: skip
 
     return scene
+
+
+def ran_out(client: Process, watch: Process) -> bool:
+    """Whether an address was removed when the lease was as good as over, as the client told it."""
+    told = [*client.events("BOUND"), *client.events("EXTENDED")]
+    return any(
+        at > max(each["end"] for each in told if each["at"] < at) - (MARGIN + 1) * SECOND
+        for at, _ in watch.said("Deleted")
+    )
+
+
+def granted(watch: Process) -> list[Instant]:
+    """Until when the kernel was told to keep the address, each time."""
+    said = watch.said(rf"^[^D].* {OURS} .*valid_lft \d+sec")
+    return [
+        at + int(line.partition("valid_lft ")[2].partition("sec")[0]) * SECOND for at, line in said
+    ]
 
 
 def late(stage: Stage) -> dict[str, Any]:
@@ -190,12 +219,12 @@ def late(stage: Stage) -> dict[str, Any]:
         "client", "eth0", "--state-dir", stage.place / "state", "--no-probe", "--json",
         "--hook", waits,
     )  # fmt: skip
-    client.says("BOUND", START)
-    eventually(begun.exists, SOON, "the script has begun")
+    client.says("BOUND", PATIENCE)
+    eventually(begun.exists, PATIENCE, "the script has begun")
     client.signal(signal.SIGKILL)
-    watch.says("Deleted", 4 * LEASE)
+    watch.says("Deleted", PATIENCE)
     go.touch()
-    eventually(stage.cli.addresses, SOON, "the script has set an address")
+    eventually(stage.cli.addresses, PATIENCE, "the script has set an address")
     return {"addresses": stage.cli.addresses()}
 
 
@@ -219,22 +248,23 @@ def scenes(links: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
     for program in ("dnsmasq", "dhclient", "udhcpc", "busybox", str(DHCLIENT), str(UDHCPC)):
         if shutil.which(program) is None:
             pytest.skip(f"needs the program {program}")
-    places = tmp_path_factory.mktemp("places")
-    stages = {}
-    for number, name in enumerate(SCENES):
-        place = places / str(number)
-        place.mkdir()
-        stages[name] = Stage(**links(srv=f"{SERVER}/24", cli=None, other=None), place=place)
-    with ThreadPoolExecutor(len(SCENES)) as pool:
+
+    def scene(name: str, factor: int) -> dict[str, Any]:
+        hosts = links(srv=f"{SERVER}/24", cli=None, other=None)
+        place = tmp_path_factory.mktemp(name.partition(",")[0])
         try:
-            yield {name: pool.submit(SCENES[name], stage) for name, stage in stages.items()}
+            return SCENES[name](Stage(**hosts, place=place, lease=LEASE * factor))
         finally:
-            links.end()
+            for host in hosts.values():
+                host.end()
+
+    with played(links, {name: partial(slower, partial(scene, name)) for name in SCENES}) as all_:
+        yield all_
 
 
 @pytest.fixture
 def seen(scenes: dict[str, Future[dict[str, Any]]], request: pytest.FixtureRequest) -> Any:
-    return scenes[request.param].result(240)
+    return scenes[request.param].result(2 * PATIENCE)
 
 
 def scene(*names: str) -> pytest.MarkDecorator:
@@ -284,7 +314,7 @@ def test_a_script_writes_name_servers_and_the_address_goes_in_time(seen: Any) ->
     assert re.findall("^nameserver (.*)$", seen["text"], re.MULTILINE) == ["10.0.0.1", "10.0.0.2"]
     for when in ("bound", "extended"):
         assert set(seen[when]) == {OURS}
-        assert 0 < seen[when][OURS] <= LEASE - MARGIN, "the script has given it more time"
+        assert 0 < seen[when][OURS] <= seen["lease"] - MARGIN, "the script has given it more time"
     assert len(seen["deleted"]) == 1, "it went in between"
     assert seen["early"] >= 0
     assert (seen["after"], seen["left"]) == ({}, "")

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from holdover.model.profile import BadInput
 from holdover.reference.events import SECOND, Lease, Notice
+from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux import hooks, later
 from holdover.reference.linux.environment import OPTIONS, environment
 from holdover.reference.linux.hooks import WAITING, Hook
 from holdover.reference.values import Route
 from tests.reference.clients import OTHER, SERVER, A, B
 from tests.reference.test_wire import options as any_options
+from tests.slow import stretched
 
 from holdover.reference.options import (  # isort: skip
     BOOTFILE_NAME, BROADCAST_ADDRESS, CLASSLESS_ROUTES, DOMAIN_NAME, HOST_NAME, INTERFACE_MTU,
@@ -216,7 +218,7 @@ class Script:
         )
         self.file.chmod(0o755)
 
-    def hook(self, limit: float = 10.0) -> Hook:
+    def hook(self, limit: float = 60) -> Hook:
         return Hook(str(self.file), limit, self.notes.append)
 
     def runs(self) -> Iterator[tuple[str, dict[str, str]]]:
@@ -237,12 +239,12 @@ def test_a_hook_is_told_and_sees_nothing_else(
     script = Script(tmp_path)
     hook = script.hook()
     now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    hook.tell(Notice.BOUND, "eth0", lease(now=now, options=Options()), None)
-    hook.close(10)
+    hook.tell(Notice.BOUND, "eth0", lease(600, now=now, options=Options()), None)
+    hook.close(PATIENCE)
     ((word, said),) = script.runs()
     assert word == "bound"
     assert said["ip"] == "10.0.0.101"
-    assert 40 < int(said["lease"]) < 60, "what was left when it started, rounded down"
+    assert 300 < int(said["lease"]) < 600, "what was left when it started, rounded down"
     assert said["PATH"] == os.environ["PATH"]
     assert not {"SECRET", "new_routers"} & {*said}
     assert script.notes == []
@@ -250,12 +252,12 @@ def test_a_hook_is_told_and_sees_nothing_else(
 
 def test_the_time_that_is_told_ends_when_the_kernel_takes_the_address_away(tmp_path: Path) -> None:
     script = Script(tmp_path)
-    hook = Hook(str(script.file), note=script.notes.append, margin=100 * SECOND)
+    hook = Hook(str(script.file), note=script.notes.append, margin=1000 * SECOND)
     now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    hook.tell(Notice.BOUND, "eth0", lease(200, now=now), None)
-    hook.close(10)
+    hook.tell(Notice.BOUND, "eth0", lease(2000, now=now), None)
+    hook.close(PATIENCE)
     ((_, said),) = script.runs()
-    assert 80 < int(said["lease"]) < 100
+    assert 700 < int(said["lease"]) < 1000
 
 
 def test_notices_are_told_in_order_one_at_a_time_with_what_was_told_before(
@@ -268,7 +270,7 @@ def test_notices_are_told_in_order_one_at_a_time_with_what_was_told_before(
     hook.tell(Notice.EXTENDED, "eth0", lease(address=B), None)
     hook.tell(Notice.LAPSED, "eth0", lease(address=B), None)
     hook.tell(Notice.BOUND, "eth0", lease(address=A), None)
-    hook.close(10)
+    hook.close(PATIENCE)
     assert [(word, said.get("old_ip_address")) for word, said in script.runs()] == [
         ("bound", None),
         ("leasefail", None),
@@ -288,12 +290,12 @@ def test_tell_does_not_wait_and_close_ends_what_runs_within_a_second(tmp_path: P
     before = time.monotonic()
     for _ in range(3):
         hook.tell(Notice.BOUND, "eth0", lease(), None)
-    assert time.monotonic() - before < 10, "it runs for 60 s"
+    assert time.monotonic() - before < 50, "it runs for 60 s"
     readable(pipe)
     assert os.read(pipe, 1) == b"\n", "it runs"
     before = time.monotonic()
     hook.close()
-    assert time.monotonic() - before < later.CLOSING + 1, "a machine may be busy"
+    assert time.monotonic() - before < min(later.CLOSING + stretched(), 50)
     readable(pipe)
     assert os.read(pipe, 1) == b"", "nobody has it open any more"
     os.close(pipe)
@@ -304,7 +306,7 @@ def test_tell_does_not_wait_and_close_ends_what_runs_within_a_second(tmp_path: P
 
 
 def readable(pipe: int) -> None:
-    assert select.select([pipe], [], [], 10)[0], "nothing in 10 s"
+    assert select.select([pipe], [], [], PATIENCE)[0], "nothing comes"
 
 
 def test_who_takes_too_long_is_ended_with_its_group_and_the_next_is_told(tmp_path: Path) -> None:
@@ -314,7 +316,7 @@ def test_who_takes_too_long_is_ended_with_its_group_and_the_next_is_told(tmp_pat
     hook = script.hook(limit=0.3)
     hook.tell(Notice.BOUND, "eth0", lease(), None)
     hook.tell(Notice.LAPSED, "eth0", lease(), None)
-    hook.close(10)
+    hook.close(PATIENCE)
     readable(pipe)
     assert os.read(pipe, 1) == b""
     os.close(pipe)
@@ -334,7 +336,7 @@ def test_there_is_nothing_to_read_and_no_terminal(tmp_path: Path) -> None:
         )
         hook = script.hook()
         hook.tell(Notice.BOUND, "eth0", lease(), None)
-        hook.close(10)
+        hook.close(PATIENCE)
     finally:
         os.dup2(kept, 0)
         for file in (ours, theirs, kept):
@@ -355,7 +357,7 @@ def test_when_too_many_wait_the_oldest_extended_is_left_out_and_that_is_said(
         for last in range(WAITING + 3):
             hook.tell(Notice.EXTENDED, "eth0", lease(address=IPv4Address(last)), None)
         hook.tell(Notice.LAPSED, "eth0", lease(), None)
-    hook.close(20)
+    hook.close(PATIENCE)
     extended = WAITING - 3
     assert script.notices() == ["BOUND", "LAPSED", "BOUND", *["EXTENDED"] * extended, "LAPSED"]
     told = [int(IPv4Address(said["ip"])) for word, said in script.runs() if word == "renew"]
@@ -382,7 +384,7 @@ def test_what_a_hook_prints_goes_to_standard_error(
 ) -> None:
     hook = Script(tmp_path, "echo one\necho two >&2").hook()
     hook.tell(Notice.BOUND, "eth0", lease(), None)
-    hook.close(10)
+    hook.close(PATIENCE)
     assert capfd.readouterr() == ("", "one\ntwo\n")
 
 
@@ -391,7 +393,7 @@ def test_what_goes_wrong_is_said_and_the_next_is_told(tmp_path: Path) -> None:
     hook = script.hook()
     hook.tell(Notice.REFUSED, "eth0", None, None)
     hook.tell(Notice.UNANSWERED, "eth0", None, None)
-    hook.close(10)
+    hook.close(PATIENCE)
     assert script.notices() == ["REFUSED", "UNANSWERED"]
     assert script.notes == [f"hook '{script.file}': REFUSED: exit status 3"]
 
@@ -401,7 +403,7 @@ def test_a_program_that_the_kernel_does_not_take_is_said(tmp_path: Path) -> None
     script.file.write_text("no interpreter line\n")
     hook = script.hook()
     hook.tell(Notice.BOUND, "eth0", lease(), None)
-    hook.close(10)
+    hook.close(PATIENCE)
     assert script.notes == [f"hook '{script.file}': BOUND: cannot be run: Exec format error"]
 
 
@@ -409,7 +411,7 @@ def test_a_closed_one_is_told_nothing_and_leaves_no_file_open(tmp_path: Path) ->
     script, files = Script(tmp_path), len([*Path("/proc/self/fd").iterdir()])
     hook = script.hook()
     hook.tell(Notice.BOUND, "eth0", lease(), None)
-    hook.close(10)
+    hook.close(PATIENCE)
     hook.tell(Notice.LAPSED, "eth0", lease(), None)
     hook.close()
     script.hook().close()
@@ -422,7 +424,7 @@ def test_words_of_the_command_are_not_a_shells(tmp_path: Path) -> None:
     script = Script(tmp_path)
     hook = Hook(f"{script.file} '$(touch {tmp_path}/pwn)' ';' x", note=script.notes.append)
     hook.tell(Notice.BOUND, "eth0", lease(), None)
-    hook.close(10)
+    hook.close(PATIENCE)
     assert [word for word, _ in script.runs()] == [f"$(touch {tmp_path}/pwn)"]
     assert not (tmp_path / "pwn").exists()
     assert script.notes == []

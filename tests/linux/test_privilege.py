@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdover.model.profile import BadInput
+from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux.privilege import check_safe
 
 BOTH = f"{1 << 12 | 1 << 13:016x}"
@@ -41,7 +42,7 @@ def child(code: str, *before: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from holdover.model.profile import BadInput
 from holdover.reference.client import Client, step
 from holdover.reference.events import SECOND, Chance, Instant, Lease, Phase, Remove, Start, Store
+from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux import storage
 from holdover.reference.linux.storage import NotStored, load, save
 from holdover.reference.options import INFINITE
@@ -177,7 +178,7 @@ def test_another_time_namespace_is_another_clock(place: Path) -> None:
 
 
 def run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -373,7 +374,7 @@ def test_a_crash_at_any_point_leaves_the_old_lease_or_the_new(place: Path) -> No
     root = str(Path(__file__).parents[2])
     said = subprocess.run(
         [sys.executable, "-c", CRASH, str(place)],
-        capture_output=True, text=True, check=False, timeout=60, cwd=root,
+        capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=root,
     )  # fmt: skip
     assert said.stdout.split() == ["old"] * 5 + ["new"] * 3, said.stderr
 
@@ -411,7 +412,8 @@ def test_on_a_full_disk_the_old_file_is_intact_and_on_a_read_only_one_nothing_be
         ["unshare", "-Urm", "sh", "-ec",
          'mount -t tmpfs -o size=64k,mode=700 none "$1"; exec "$0" -c "$2" "$1"',
          sys.executable, str(place), FULL],
-        capture_output=True, text=True, check=False, timeout=60, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
+        cwd=Path(__file__).parents[2],
     )  # fmt: skip
     full, intact, removed, *read_only = done.stdout.splitlines() or [done.stderr]
     assert full.startswith(f"{place}/eth0.json: No space left on device; ")

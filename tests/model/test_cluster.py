@@ -23,6 +23,7 @@ from holdover.model.manifest import configurations  # noqa: E402
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS  # noqa: E402
 from holdover.model.share import NoCluster, Order, WorkersLost  # noqa: E402
 from holdover.model.tabulated import Tabulated  # noqa: E402
+from holdover.reference.lab.process import PATIENCE  # noqa: E402
 
 PINNED = {c.name: c for c in configurations()}
 ASKED = (ALWAYS, STEPS, SOMETIMES)
@@ -201,7 +202,7 @@ def test_an_interrupted_search_leaves_nothing(tmp_path: Path, number: signal.Sig
         assert process.stdout
         pids = process.stdout.readline().split()
         process.send_signal(number)
-        assert process.wait(20) == (143 if number == signal.SIGTERM else -number)
+        assert process.wait(PATIENCE) == (143 if number == signal.SIGTERM else -number)
     assert len(pids) == 2
 
     def left() -> list[Path]:
@@ -209,7 +210,7 @@ def test_an_interrupted_search_leaves_nothing(tmp_path: Path, number: signal.Sig
         return [*(path for path in map(Path("/proc").joinpath, pids) if path.exists()),
                 *scratch.iterdir()]  # fmt: skip
 
-    patience = time.monotonic() + 20
+    patience = time.monotonic() + PATIENCE
     while left() and time.monotonic() < patience:
         time.sleep(0.05)
     assert not left()

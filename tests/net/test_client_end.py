@@ -15,6 +15,7 @@ import pytest
 
 from holdover.model.profile import BadInput
 from holdover.reference.config import ClientConfig
+from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.netlink import Link
@@ -27,8 +28,6 @@ from holdover.reference.events import (  # isort: skip
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 HOOK = "sh -c 'echo told $reason; ip -o -4 addr show dev eth0'"
-START, SOON = 30, 20
-"""Seconds: RFC 2131 waits up to ten, then what takes one or two where nothing else runs."""
 
 # On a link ---------------------------------------------------------------------------------------
 
@@ -40,14 +39,14 @@ def ended(stop: Callable[[Any, Path], None], lease: int) -> Callable[[Any, Path]
         server = hosts["srv"].holdover(
             *f"server eth0 --pool {LEASED} --lease {lease} --no-probe --json".split()
         )
-        server.says("started", SOON)
+        server.says("started", PATIENCE)
         before = hosts["cli"].picture()
         client = hosts["cli"].holdover(
             "client", "eth0", "--no-probe", "--json", "--state-dir", state, "--hook", HOOK
         )
-        client.says("BOUND", START)
+        client.says("BOUND", PATIENCE)
         stop(client, state)
-        status = client.ended(2 * SOON)
+        status = client.ended()
         return {
             "status": status, "client": client, "after": hosts["cli"].picture(), "before": before,
             "stored": (state / "eth0.json").exists(), "released": server.events("DHCPRELEASE"),
@@ -86,7 +85,7 @@ def scenes(links: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
 def test_however_it_ends_user_and_hook_are_told_when_the_address_is_gone(
     scenes: dict[str, Future[dict[str, Any]]], name: str
 ) -> None:
-    seen = scenes[name].result(120)
+    seen = scenes[name].result(2 * PATIENCE)
     assert seen["status"] == STATUS[name]
     assert seen["after"] == seen["before"]
     assert seen["released"] == []

@@ -24,15 +24,12 @@ from holdover.reference.lab import record
 from holdover.reference.lab.collide import Replayed, play
 from holdover.reference.lab.measure import measure
 from holdover.reference.lab.plan import SURROUNDINGS, planned
-from holdover.reference.lab.process import Unheard, eventually
+from holdover.reference.lab.process import PATIENCE, Unheard, eventually
 from holdover.reference.lab.puppet import Puppet
 from holdover.reference.lab.scene import LEASED, OWN, Interrupted
 from holdover.reference.lab.servers import SERVERS, Order
 from holdover.reference.lab.stage import ADDRESS
 from holdover.reference.lab.topology import Links
-
-PATIENCE = 120
-"""Seconds; where nothing else runs, a play takes seventeen."""
 
 AT_ONCE = 4
 """Plays that two cores can begin at the same time without being late."""

@@ -21,7 +21,7 @@ from holdover.reference.lab.cell import Cell, Outcome, Run, play, play_all
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.faults import FAULTS, Fault
 from holdover.reference.lab.measure import FOREVER, Measurement, Unknown
-from holdover.reference.lab.process import eventually
+from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.lab.report import cell_data
 from holdover.reference.lab.scene import ANOTHER, LEASED, Scene
 from holdover.reference.lab.servers import SERVERS
@@ -31,9 +31,6 @@ from tests.net.never_late import QUICK, cells, each_fault
 from tests.net.never_late_page import LATE, UNKNOWN, late, status, tables
 
 LEASE = QUICK[0]
-PATIENCE = 200
-"""Seconds; where nothing else runs, the longest cell takes forty."""
-
 IN_TIME = (
     "server killed", "frozen", "kill -9", "hook", "NAK", "NAK unicast", "NAK and offer",
     "link flap", "clock set back", "clock set forward",

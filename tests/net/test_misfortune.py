@@ -23,7 +23,7 @@ import pytest
 from holdover.reference.arp import probe
 from holdover.reference.datagram import ALL_HOSTS, EVERYONE, Datagram, encode_frame
 from holdover.reference.events import SECOND
-from holdover.reference.lab.process import Process, eventually
+from holdover.reference.lab.process import PATIENCE, Process, eventually
 from holdover.reference.linux.malformed import BURST
 from holdover.reference.linux.server import alike
 from holdover.reference.messages import BootRequest, request_to_wire
@@ -32,9 +32,6 @@ from holdover.reference.wire import encode
 from tests.net.scenes import played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
-LONG = 60
-"""Seconds, for what takes a few where nothing else runs, and up to ten of RFC 2131's own wait."""
-
 FLOODED, RATE = 15, 10_000
 """Seconds, and datagrams a second."""
 
@@ -58,7 +55,7 @@ class Stage:
     def server(self, *more: str | Path, lease: int = 10, under: tuple[str, ...] = ()) -> Any:
         words = f"server eth0 --pool {LEASED} --lease {lease} --router {SERVER} --no-probe --json"
         process = self.srv.holdover(*words.split(), *more, under=under)
-        process.says("started", LONG)
+        process.says("started", PATIENCE)
         return process
 
     def client(self, *more: str | Path, under: tuple[str, ...] = ()) -> Any:
@@ -88,20 +85,20 @@ class Stage:
     def explained(self) -> tuple[int, list[str]]:
         """What is to be said of the client's journal."""
         process = self.cli.holdover("explain", self.place / "journal")
-        return process.ended(LONG), [line for _, line in process.lines]
+        return process.ended(PATIENCE), [line for _, line in process.lines]
 
 
 def ended(stage: Stage, client: Any, before: Any) -> dict[str, Any]:
     """Ctrl-C, and what is there then."""
     client.signal(signal.SIGINT)
-    status = client.ended(LONG)
+    status = client.ended(PATIENCE)
     return {"status": status, "before": before, "after": stage.cli.picture()}
 
 
 def failed(stage: Stage, client: Any, watch: Any, before: Any) -> dict[str, Any]:
     """A client that ends by itself."""
     return {
-        "status": client.ended(LONG), "before": before, "after": stage.cli.picture(),
+        "status": client.ended(PATIENCE), "before": before, "after": stage.cli.picture(),
         "errors": client.errors, "client": client, "watched": list(watch.lines),
     }  # fmt: skip
 
@@ -114,12 +111,12 @@ def link_down(stage: Stage) -> dict[str, Any]:
     before = stage.cli.picture()
     stage.server(lease=600)
     client = stage.client()
-    client.says("BOUND", LONG)
+    client.says("BOUND", PATIENCE)
     bound = stage.cli.picture()
     stage.cli.ip("link", "set", "eth0", "down")
     down = stage.cli.ip("route")
     stage.cli.ip("link", "set", "eth0", "up")
-    client.says("EXTENDED", LONG)
+    client.says("EXTENDED", PATIENCE)
     again = {"bound": without_lifetime(bound), "down": down}
     again["again"] = without_lifetime(stage.cli.picture())
     return again | ended(stage, client, before)
@@ -133,7 +130,7 @@ def taken_port(stage: Stage) -> dict[str, Any]:
     """Another program has port 68 for itself."""
     watch, before = stage.cli.watch(), stage.cli.picture()
     takes = "import socket, time; s = socket.socket(2, 2); s.bind(('', 68)); print(1, flush=True)"
-    stage.cli.start(sys.executable, "-c", f"{takes}; time.sleep(1000)").says("1", LONG)
+    stage.cli.start(sys.executable, "-c", f"{takes}; time.sleep(1000)").says("1", PATIENCE)
     return failed(stage, stage.client(), watch, before)
 
 
@@ -143,14 +140,14 @@ def full_disk(stage: Stage, *more: str) -> dict[str, Any]:
     watch, before = stage.cli.watch(), stage.cli.picture()
     under = stage.disk(stage.state, f"chmod 700 {stage.state}; {FILL.format(stage.state)}")
     client = stage.client(*more, "--journal", stage.place / "journal", under=under)
-    eventually(lambda: client.errors, LONG, "it says so")
-    server.says("DHCPACK", LONG, times=2)  # asked again, and not at once
+    eventually(lambda: client.errors, PATIENCE, "it says so")
+    server.says("DHCPACK", PATIENCE, times=2)  # asked again, and not at once
     seen: dict[str, Any] = {
         "errors": list(client.errors), "watched": list(watch.lines),
         "apart": [ack["at"] for ack in server.events("DHCPACK")], "bound": client.events("BOUND"),
     }  # fmt: skip
     stage.empty(client, stage.state)
-    client.says("BOUND", LONG)
+    client.says("BOUND", PATIENCE)
     return seen | {"then": client.errors} | ended(stage, client, before) | explained(stage)
 
 
@@ -161,10 +158,10 @@ def full_disk_probing(stage: Stage) -> dict[str, Any]:
     under = stage.disk(stage.state, f"chmod 700 {stage.state}; {FILL.format(stage.state)}")
     words = ("client", "eth0", "--state-dir", stage.state, "--json")
     client = stage.cli.holdover(*words, "--journal", stage.place / "journal", under=under)
-    eventually(lambda: client.errors, LONG, "it says so")
+    eventually(lambda: client.errors, PATIENCE, "it says so")
     seen: dict[str, Any] = {"watched": list(watch.lines), "cpu": seconds(client)}
     stage.empty(client, stage.state)
-    client.says("BOUND", LONG)
+    client.says("BOUND", PATIENCE)
     seen["cpu"] = seconds(client) - seen["cpu"]
     return seen | ended(stage, client, before) | explained(stage)
 
@@ -190,19 +187,19 @@ def unwritable(
         watch, before = stage.cli.watch(), stage.cli.picture()
         under = stage.disk(stage.state, f"chmod 700 {stage.state}")
         client = stage.client("--journal", stage.place / "journal", under=under)
-        client.says("BOUND", LONG)
+        client.says("BOUND", PATIENCE)
         stored = server.events("DHCPACK")[0]
         spoil(stage, client)
-        eventually(lambda: client.errors, LONG + lease, "it says so")
+        eventually(lambda: client.errors, PATIENCE, "it says so")
         seen: dict[str, Any] = {"kept": stage.cli.has(LEASED), "errors": list(client.errors)}
         if mend is None:
-            watch.says("Deleted", LONG)
-            client.says("LAPSED", LONG)
+            watch.says("Deleted", PATIENCE)
+            client.says("LAPSED", PATIENCE)
             end = stored["at"] + stored["lease"] * SECOND
             seen |= {"early": (end - watch.said("Deleted")[0][0]) / SECOND}
         else:
             mend(stage, client)
-            client.says("EXTENDED", LONG)
+            client.says("EXTENDED", PATIENCE)
             seen |= {"deleted": watch.said("Deleted")}
         return seen | {"then": client.errors} | ended(stage, client, before) | explained(stage)
 
@@ -244,9 +241,9 @@ def full_journal(stage: Stage) -> dict[str, Any]:
     before, disk = stage.cli.picture(), stage.place / "disk"
     stage.server()
     client = stage.client("--journal", disk / "journal", under=stage.disk(disk))
-    client.says("BOUND", LONG)
+    client.says("BOUND", PATIENCE)
     stage.fill(client, disk)
-    client.says("EXTENDED", LONG, times=2)
+    client.says("EXTENDED", PATIENCE, times=2)
     return {"errors": client.errors} | ended(stage, client, before)
 
 
@@ -278,8 +275,8 @@ def full_server(stage: Stage) -> dict[str, Any]:
     server = stage.server(*more, lease=600, under=stage.disk(disk))
     stage.fill(server, disk)
     asking = stage.other.start(sys.executable, "-c", ASKING)
-    status = server.ended(LONG)
-    asking.ended(LONG)
+    status = server.ended(PATIENCE)
+    asking.ended(PATIENCE)
     return {
         "status": status, "errors": server.errors, "heard": [line for _, line in asking.lines],
         "acks": [ack["address"] for ack in server.events("DHCPACK")],
@@ -290,10 +287,10 @@ def crashing_hook(stage: Stage) -> dict[str, Any]:
     """A hook that is missing; one that crashes."""
     before = stage.cli.picture()
     missing = stage.client("--hook", "/nowhere/hook")
-    seen = {"missing": missing, "missing status": missing.ended(LONG)}
+    seen = {"missing": missing, "missing status": missing.ended(PATIENCE)}
     stage.server()
     client = stage.client("--hook", "sh -c 'kill -SEGV $$'")
-    client.says("EXTENDED", LONG)
+    client.says("EXTENDED", PATIENCE)
     return seen | {"client": client} | ended(stage, client, before)
 
 
@@ -302,11 +299,11 @@ def blocking_hook(stage: Stage) -> dict[str, Any]:
     watch, before = stage.cli.watch(), stage.cli.picture()
     server = stage.server()
     client = stage.client("--hook", "sleep 1000")
-    client.says("EXTENDED", LONG)
+    client.says("EXTENDED", PATIENCE)
     server.signal(signal.SIGKILL)
-    server.ended(LONG)
+    server.ended(PATIENCE)
     end = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")][-1]
-    client.says("LAPSED", LONG)
+    client.says("LAPSED", PATIENCE)
     seen = {"early": end - watch.said("Deleted")[-1][0], "after lapse": stage.cli.picture()}
     return seen | ended(stage, client, before)
 
@@ -380,12 +377,12 @@ def garbage(stage: Stage) -> dict[str, Any]:
     """Mangled replies to each message; then one that is sound."""
     watch, before = stage.cli.watch(), stage.cli.picture()
     server = stage.other.start(sys.executable, "-c", GARBAGE)
-    server.says("listens", LONG)
+    server.says("listens", PATIENCE)
     client = stage.client()
-    server.says("REQUEST", LONG)
+    server.says("REQUEST", PATIENCE)
     first = list(watch.lines)
-    server.says("REQUEST", LONG, times=2)
-    client.says("BOUND", LONG)
+    server.says("REQUEST", PATIENCE, times=2)
+    client.says("BOUND", PATIENCE)
     bound = stage.cli.addresses()
     seen = {"first": first, "bound": bound, "sent": server.said("REQUEST")[-1][1]}
     return seen | ended(stage, client, before) | {"events": client.lines, "errors": client.errors}
@@ -431,14 +428,14 @@ def awaited(stage: Stage) -> dict[str, Any]:
     """A link that awaits replies to one exchange, to another, and to none."""
     hears = stage.cli.start(sys.executable, "-c", HEARING)
     for number in range(3):
-        hears.says("awaits", LONG, times=number + 1)
-        stage.other.run(sys.executable, "-c", SAYING, stage.cli.hardware, seconds=LONG)
-        hears.says("ARP", LONG, times=number + 1)
+        hears.says("awaits", PATIENCE, times=number + 1)
+        stage.other.run(sys.executable, "-c", SAYING, stage.cli.hardware, seconds=PATIENCE)
+        hears.says("ARP", PATIENCE, times=number + 1)
     return {"heard": [line for _, line in hears.lines]}
 
 
 FLOOD = """
-import os, socket, sys, time
+import os, signal, socket, sys, time
 from ipaddress import IPv4Address
 from holdover.reference.datagram import *
 from holdover.reference.messages import *
@@ -474,8 +471,9 @@ frames = [
 ]
 link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 link.bind(("eth0", 0))
-begun, sent = time.monotonic(), 0
-while (gone := time.monotonic() - begun) < seconds:
+begun, sent, over = time.monotonic(), 0, []
+signal.signal(signal.SIGTERM, lambda *_: over.append(True))
+while (gone := time.monotonic() - begun) < seconds or not over:
     due = int(rate * gone) - sent
     for _ in range(min(due, 500)):
         link.send(frames[sent % len(frames)])
@@ -487,7 +485,7 @@ print(f"sent {sent} in {gone:.2f} s: {sent / gone:.0f} a second", flush=True)
 
 
 def flood(stage: Stage, port: int, seconds: int = FLOODED) -> Any:
-    """Random and valid datagrams to a port, from the third host."""
+    """Random and valid datagrams to a port, from the third host; for so long, and until SIGTERM."""
     words = (str(port), stage.cli.hardware, str(seconds), str(RATE * 11 // 10))
     # Before everything else that runs, or it would not be a flood on a machine with much to do.
     return stage.other.start("nice", "-n", "-15", sys.executable, "-c", FLOOD, *words)
@@ -500,7 +498,9 @@ def memory(process: Process) -> int:
 
 
 def rate(sender: Any) -> int:
-    return int(sender.says("sent", FLOODED + LONG)[1].split()[-3])
+    """When it is told to end."""
+    sender.signal(signal.SIGTERM)
+    return int(sender.says("sent", FLOODED + PATIENCE)[1].split()[-3])
 
 
 def flooded_client(stage: Stage) -> dict[str, Any]:
@@ -508,16 +508,17 @@ def flooded_client(stage: Stage) -> dict[str, Any]:
     watch, before = stage.cli.watch(), stage.cli.picture()
     server = stage.server(lease=10)
     client = stage.client()
-    client.says("EXTENDED", LONG)
+    client.says("EXTENDED", PATIENCE)
     extended, used = len(client.said("EXTENDED")), memory(client)
     sender = flood(stage, 68)
+    client.says("EXTENDED", PATIENCE, times=extended + 2)
     seen: dict[str, Any] = {"rate": rate(sender), "grown": memory(client) - used}
     seen["renewed"] = len(client.said("EXTENDED")) - extended
     seen["deleted"] = list(watch.said("Deleted"))
     again = flood(stage, 68)
     server.signal(signal.SIGKILL)
     end = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")][-1]
-    client.says("LAPSED", LONG)
+    client.says("LAPSED", PATIENCE)
     seen |= {"early": end - watch.said("Deleted")[-1][0], "second rate": rate(again)}
     return seen | ended(stage, client, before)
 
@@ -529,22 +530,22 @@ def flooded_server(stage: Stage) -> dict[str, Any]:
     used = memory(server)
     before, watch = stage.cli.picture(), stage.cli.watch()
     sender = flood(stage, 67, 2 * FLOODED)
-    eventually(lambda: len(server.lines) > 100, LONG, "the flood has begun")
+    eventually(lambda: len(server.lines) > 100, PATIENCE, "the flood has begun")
     client = stage.client()
-    client.says("BOUND", LONG)
+    client.says("BOUND", PATIENCE)
     seen: dict[str, Any] = {"rate": rate(sender), "grown": memory(server) - used}
     seen |= {"bound at": client.said("BOUND")[0][0], "over at": sender.said("sent")[0][0]}
-    client.says("EXTENDED", LONG)
+    client.says("EXTENDED", PATIENCE)
     seen |= ended(stage, client, before) | {"watched": list(watch.lines)}
     server.signal(signal.SIGTERM)
-    return seen | {"server status": server.ended(LONG)}
+    return seen | {"server status": server.ended(PATIENCE)}
 
 
 # Scenes: without root ----------------------------------------------------------------------------
 
 ROOTLESS = """
 import json, re, signal, subprocess, sys
-from holdover.reference.lab.process import Process, eventually
+from holdover.reference.lab.process import PATIENCE, Process, eventually
 def ip(*words):
     return subprocess.run(("nsenter", "-t", pid, "-n", "ip", *words), check=True,
                           capture_output=True, text=True).stdout
@@ -554,7 +555,7 @@ run = "from holdover.reference.cli import main; main()"
 ours = (sys.executable, "-u", "-c", run)
 place = Process(("unshare", "-n", "sh", "-c", "echo there; exec sleep 1000"))
 pid = str(place.running.pid)
-place.says("there", 60)
+place.says("there", 240)
 for line in ("mount -t tmpfs tmpfs /mnt", "mkdir -m 700 /mnt/state", "ip link set lo up",
              f"ip link add srv type veth peer name eth0 netns {pid}",
              "ip addr add 10.77.0.1/24 dev srv", "ip link set srv up"):
@@ -564,13 +565,13 @@ eventually(lambda: "eth0" in ip("-br", "link", "show", "up") and "NO-CARRIER" no
            and "state UP" in ip("link"), 60, "the link is up")
 before = picture()
 server = Process((*ours, *"server srv --pool 10.77.0.50 --lease 60 --no-probe --json".split()))
-server.says("started", 60)
+server.says("started", 240)
 client = Process(("nsenter", "-t", pid, "-n", *ours, "client", "eth0", "--no-probe", "--json",
                   "--state-dir", "/mnt/state"))
-client.says("BOUND", 60)
+client.says("BOUND", 240)
 bound = picture()
 client.signal(signal.SIGINT)
-print(json.dumps({"status": client.ended(60), "before": before, "bound": bound,
+print(json.dumps({"status": client.ended(), "before": before, "bound": bound,
                   "after": picture(), "errors": client.errors + server.errors,
                   "capabilities": open("/proc/self/status").read()}), flush=True)
 server.end()
@@ -604,11 +605,11 @@ def rootless(stage: Stage) -> dict[str, Any]:
     by_nobody = (*private, shut, base, *NOBODY, *ALONE)
     for words in (("true",), (sys.executable, "-c", "import holdover.reference.cli")):
         tried = stage.other.start(*by_nobody, *words)
-        if tried.ended(LONG):
+        if tried.ended(PATIENCE):
             why = f"user nobody cannot have a user namespace, or not run {words[0]} in it"
             return {"skipped": f"{why}: {tried.errors[-1:]}"}
     process = stage.other.start(*by_nobody, sys.executable, "-c", ROOTLESS)
-    process.ended(4 * LONG)
+    process.ended(PATIENCE)
     said = process.said("status")
     assert said, process.errors
     return dict(json.loads(said[0][1]))

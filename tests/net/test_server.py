@@ -23,7 +23,7 @@ from holdover.reference.cli import main
 from holdover.reference.config import Misbehaviour, ServerConfig
 from holdover.reference.events import SECOND
 from holdover.reference.lab.clients import CLIENTS, processes
-from holdover.reference.lab.process import eventually
+from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux import server_storage
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.server import Service
@@ -42,7 +42,7 @@ SERVER, FIRST, SECOND_ONE, THIRD = (IPv4Address(f"10.77.0.{n}") for n in (1, 50,
 KEY = ClientKey(b"\1\2\0\0\0\0\1", given=True)
 NOW = 1000 * SECOND
 
-PATIENCE = "-T 1 -A 1"
+HASTE = "-T 1 -A 1"
 """Of udhcpc: it asks again after a second."""
 
 
@@ -61,7 +61,7 @@ class Network:
         arguments = ("server", "eth0", "--pool", pool, *map(str, options))
         server = self.hosts["srv"].holdover(*arguments)
         if wait:
-            server.says('^serving|"started"', 20)
+            server.says('^serving|"started"', PATIENCE)
         return server
 
     def client(self, host: str, name: str, *more: str) -> Any:
@@ -72,7 +72,7 @@ class Network:
 
     def asks(self, host: str, *more: str) -> int:
         """The status of a client that asks once and ends."""
-        status = self.client(host, "udhcpc", PATIENCE, "-q", "-n", *more).ended(20)
+        status = self.client(host, "udhcpc", HASTE, "-q", "-n", *more).ended()
         assert isinstance(status, int)
         return status
 
@@ -106,18 +106,18 @@ def test_leases_survive_a_restart_and_no_other_client_gets_them(network: Network
     pool = f"{FIRST}-{SECOND_ONE}"
     server = network.serve(*options, pool=pool)
     assert network.asks("a") == 0
-    server.says(rf"DHCPACK {FIRST} {network.hardware('a')} for 3600 s", 5)
+    server.says(rf"DHCPACK {FIRST} {network.hardware('a')} for 3600 s", PATIENCE)
     server.signal(signal.SIGTERM)
     assert server.ended() == 0
     server = network.serve(*options, pool=pool)
     assert network.asks("b") == 0
-    server.says(rf"DHCPACK {SECOND_ONE} {network.hardware('b')} for 3600 s", 5)
+    server.says(rf"DHCPACK {SECOND_ONE} {network.hardware('b')} for 3600 s", PATIENCE)
     server.end()
     server = network.serve(*options, pool=pool)
-    server.says("leases stored in .*: 2$", 5)
+    server.says("leases stored in .*: 2$", PATIENCE)
     assert network.asks("c", "-t", "2") == 1  # there is no third
     assert network.asks("a") == 0
-    server.says(rf"DHCPACK {FIRST} {network.hardware('a')}", 5)
+    server.says(rf"DHCPACK {FIRST} {network.hardware('a')}", PATIENCE)
     assert len(server.said("DHCPACK")) == 1
     server.signal(signal.SIGINT)
     assert server.ended() == 130
@@ -127,13 +127,14 @@ def test_an_address_is_free_again_when_it_is_released(network: Network) -> None:
     server = network.serve("--no-probe", pool=str(FIRST))
     kernel = network.hosts["a"].watch()
     client = network.client("a", "udhcpc", "-R")
-    kernel.says(str(FIRST), 20)
-    udhcpc, *_ = eventually(lambda: processes(client), 20, "it runs")  # its script may still run
+    kernel.says(str(FIRST), PATIENCE)
+    # Its script may still run.
+    udhcpc, *_ = eventually(lambda: processes(client), PATIENCE, "it runs")
     os.kill(udhcpc, signal.SIGTERM)
-    server.says(rf"DHCPRELEASE {FIRST} {network.hardware('a')}", 5)
-    server.says(f"unbound {FIRST}", 5)
+    server.says(rf"DHCPRELEASE {FIRST} {network.hardware('a')}", PATIENCE)
+    server.says(f"unbound {FIRST}", PATIENCE)
     assert network.asks("b") == 0
-    server.says(rf"DHCPACK {FIRST} {network.hardware('b')}", 5)
+    server.says(rf"DHCPACK {FIRST} {network.hardware('b')}", PATIENCE)
 
 
 def test_an_address_that_answers_the_probe_is_not_offered(network: Network) -> None:
@@ -147,10 +148,10 @@ def test_an_address_that_answers_the_probe_is_not_offered(network: Network) -> N
 
 def test_a_server_that_refuses_everybody_leases_nothing(network: Network) -> None:
     server = network.serve("--no-probe", "--misbehave", "nak")
-    network.client("a", "udhcpc", PATIENCE)
+    network.client("a", "udhcpc", HASTE)
     network.client("b", "dhclient")
     for host in "ab":
-        server.says(rf"DHCPNAK {network.hardware(host)}$", 20, times=2)
+        server.says(rf"DHCPNAK {network.hardware(host)}$", PATIENCE, times=2)
         assert network.addresses(host) == []
     assert not server.said("DHCPACK")
 
@@ -170,20 +171,19 @@ from holdover.reference.messages import *
 from holdover.reference.values import MessageType
 from holdover.reference.wire import decode, encode
 own = IPv4Address("10.77.0.60")
-def answer(port, **said):
+def answer(port, *asked):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.settimeout(2)
         udp.bind((str(own), port))
         udp.connect(("10.77.0.1", 67))  # so that ICMP is an error of `recv`
-        request = BootRequest(xid=7, client_id=b"anybody", **said)
-        udp.send(encode(request_to_wire(request)))
+        for xid, said in enumerate(asked):
+            request = BootRequest(xid=xid, client_id=b"anybody", **said)
+            udp.send(encode(request_to_wire(request)))
         return reply_from_wire(decode(udp.recv(1500)))
-print(answer(67, type=MessageType.DISCOVER, chaddr=bytes(16), giaddr=own).address)
-print(answer(68, type=MessageType.INFORM, chaddr=bytes(6), ciaddr=own).options[1])
-try:
-    answer(68, type=MessageType.REQUEST, chaddr=bytes(6), ciaddr=own)
-except TimeoutError:
-    print("silence")
+informs = dict(type=MessageType.INFORM, chaddr=bytes(6), ciaddr=own)
+print(answer(67, dict(type=MessageType.DISCOVER, chaddr=bytes(16), giaddr=own)).address)
+print(answer(68, informs).options[1])
+renews = dict(type=MessageType.REQUEST, chaddr=bytes(6), ciaddr=own)
+print("silence" if answer(68, renews, informs).xid == 1 else "an answer")
 """
 
 
@@ -200,7 +200,7 @@ def test_relays_and_hosts_with_an_address_are_answered_by_unicast(network: Netwo
 def test_a_port_in_use_is_said_so(network: Network) -> None:
     network.serve()
     second = network.serve(wait=False)
-    assert second.ended(20) == 2
+    assert second.ended() == 2
     assert "UDP port 67 of eth0 is in use" in second.errors[0]
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any, cast
@@ -18,13 +19,14 @@ import pytest
 
 from holdover.reference.calls import calls
 from holdover.reference.events import Heard, Received, Send
-from holdover.reference.lab.process import Process, Unheard, eventually
+from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
 from holdover.reference.lab.servers import SERVERS, Order, ServerProgram
 from holdover.reference.lab.topology import Host, Links, run
 from holdover.reference.linux.journal import Line, Seen, read
 from holdover.reference.messages import BootReply
 from holdover.reference.replay import replay
 from holdover.reference.values import NO_ADDRESS, MessageType
+from tests.net.scenes import CannotTell, slower
 
 DISCOVER, OFFER, REQUEST = MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST
 DECLINE, ACK, NAK, RELEASE = (
@@ -38,9 +40,6 @@ RELAY, NEAR = IPv4Address("10.88.0.1"), IPv4Address("10.88.0.50")
 RELAY_LATER, FAR = IPv4Address("10.89.0.1"), IPv4Address("10.89.0.50")
 
 CLIENT = "from holdover.reference.client_command import client; client()"
-
-LONG = 90
-"""Seconds, for whatever has to come; the longest wait takes 35 where nothing else runs."""
 
 # What servers do differently ---------------------------------------------------------------------
 
@@ -84,7 +83,7 @@ class Tenant:
 
     def says(self, event: str, times: int = 1) -> None:
         """Wait until it has told the event so often."""
-        self.process.says(f'"event": "({event})"', LONG, times=times)
+        self.process.says(f'"event": "({event})"', PATIENCE, times=times)
 
     def told(self) -> list[str]:
         """The notices it has given, in order; not that it stops, which it is told to."""
@@ -151,12 +150,17 @@ class Tenant:
                 raise Unheard(f"{what}: it has ended\n{self.process.lines}\n{self.process.errors}")
             return seen
 
-        return eventually(found, LONG, what)
+        return eventually(found, PATIENCE, what)
+
+    def end(self) -> int:
+        """When the lease that it was granted last is over, as it has told."""
+        told = [*self.process.events("BOUND"), *self.process.events("EXTENDED")]
+        return max(int(each["end"]) for each in told)
 
     def stop(self) -> int:
         """End it as a user does, and its status."""
         self.process.signal(signal.SIGTERM)
-        return self.process.ended(LONG)
+        return self.process.ended(PATIENCE)
 
 
 def renewals(tenant: Tenant) -> list[Send]:
@@ -182,6 +186,7 @@ class Stage:
     program: ServerProgram
     links: Links
     place: Path
+    factor: int = 1
     hosts: dict[str, Host] = field(default_factory=dict)
     tenants: list[Tenant] = field(default_factory=list)
 
@@ -189,7 +194,11 @@ class Stage:
         self.hosts |= self.links(**hosts)
 
     def order(self, t1: int, t2: int, lease: int, otherwise: int, **more: Any) -> Order:
-        """One address; a lease of `otherwise` from a server that tells no T1 and T2."""
+        """One address; a lease of `otherwise` from a server that tells no T1 and T2.
+
+        All of them times `factor` (scenes.py).
+        """
+        t1, t2, lease, otherwise = (each * self.factor for each in (t1, t2, lease, otherwise))
         order = Order(own=OWN, first=FIRST, last=FIRST, lease=max(lease, self.program.shortest))
         if "times" in self.program.cannot:
             return replace(order, lease=otherwise, **more)
@@ -247,7 +256,7 @@ def rebound(stage: Stage) -> dict[str, Any]:
     server, watch = stage.serve(order), stage.hosts["cli"].watch()
     client = stage.bound()
     stored = stage.place / "server" / "leases"
-    eventually(lambda: stored.stat().st_size > len("udhcpd's"), LONG, "the lease is stored")
+    eventually(lambda: stored.stat().st_size > len("udhcpd's"), PATIENCE, "the lease is stored")
     server.end()
     renewed, extended = len(renewals(client)), client.told().count("EXTENDED")
     client.until("it renews", lambda tenant: len(renewals(tenant)) > renewed)
@@ -281,8 +290,9 @@ def usurped(stage: Stage) -> dict[str, Any]:
     stage.forget(server)
     stage.serve(order)
     other = stage.client("other", "--dry-run")
-    other.process.ended(LONG)
-    before = len(client.told())
+    other.process.ended(PATIENCE)
+    if (before := len(client.told())) != 1:
+        raise CannotTell("it has asked for its lease before another had the address")
     client.until(
         "refused, or rebinding", lambda tenant: "REFUSED" in tenant.told() or rebindings(tenant)
     )
@@ -309,14 +319,18 @@ def refused(stage: Stage) -> dict[str, Any]:
     stage.link(srv=str(OWN), cli=None, other=None)
     srv, other = stage.hosts["srv"], stage.hosts["other"]
     spy = other.start(sys.executable, "-c", SPY)
-    spy.says("listens", LONG)
+    spy.says("listens", PATIENCE)
     server = stage.serve(stage.soon())
-    stage.bound().stop()
+    before = stage.bound()
+    before.stop()
     stage.forget(server)
     srv.ip("addr", "del", str(OWN), "dev", "eth0")
     srv.ip("addr", "add", str(MOVED), "dev", "eth0")
     stage.serve(stage.soon(own=MOVED, first=ELSEWHERE, last=ELSEWHERE))
-    return {"client": stage.bound(), "spied": spy.said("NAK")}
+    client = stage.bound()
+    if client.lines()[0].now > before.end():
+        raise CannotTell("its lease was over when it came back")
+    return {"client": client, "spied": spy.said("NAK")}
 
 
 def contested(stage: Stage) -> dict[str, Any]:
@@ -425,7 +439,7 @@ def relayed(stage: Stage) -> dict[str, Any]:
 
     def between(address: IPv4Address) -> Process:
         agent = relay.start(sys.executable, "-c", AGENT, str(address), str(OWN.ip))
-        agent.says("relays", LONG)
+        agent.says("relays", PATIENCE)
         return agent
 
     agent = between(RELAY)
@@ -444,6 +458,19 @@ SCENES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     scene.__name__: scene
     for scene in (rebound, usurped, lived, contested, relayed, paired, forgotten, refused, probed)
 }
+
+
+def played_once(
+    scene: str, program: ServerProgram, links: Links, places: pytest.TempPathFactory, factor: int
+) -> dict[str, Any]:
+    """A scene with a server, on links of its own; what runs there has ended."""
+    stage = Stage(program, links, places.mktemp(f"{scene}-{program.name}"), factor)
+    try:
+        return play(scene, stage)
+    except CannotTell:
+        for host in stage.hosts.values():
+            host.end()
+        raise
 
 
 def play(scene: str, stage: Stage) -> dict[str, Any]:
@@ -701,9 +728,8 @@ def played(
         try:
             yield {
                 (scene, server): pool.submit(
-                    play,
-                    scene,
-                    Stage(SERVERS[server], links, tmp_path_factory.mktemp(f"{scene}-{server}")),
+                    slower,
+                    partial(played_once, scene, SERVERS[server], links, tmp_path_factory),
                 )
                 for scene, server in pairs
             }
@@ -720,7 +746,7 @@ def skip_without(*servers: str) -> None:
 def seen_by(played: Played, scene: str, server: str) -> dict[str, Any]:
     """What a scene with a server has seen; skipped where its program is not here."""
     skip_without(server, neighbour(server))
-    return played[scene, server].result(4 * LONG)
+    return played[scene, server].result(2 * PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,14 @@ from holdover.proofs.matrix import ROWS
 from holdover.reference import conformance
 from holdover.reference.cli import UNREAD, main
 from holdover.reference.conformance import digest
+from holdover.reference.lab.process import PATIENCE
 from holdover.reference.refinement import search
 from holdover.reference.refinement.defects import mutant, seeded
 from holdover.reference.refinement.search import refine
 from holdover.reference.refinement.setting import settings
 from holdover.reference.show import write_smtlib
 from tests.reference.rehearsal import frozen, late_lease, rehearsed, renewed
+from tests.slow import stretched
 
 COMMANDS = (
     "verify", "explore", "export", "prove", "explain", "grace", "matrix", "profiles", "client",
@@ -102,7 +104,7 @@ def program(
 ) -> subprocess.CompletedProcess[str]:
     """A command as a process, to its end."""
     return subprocess.run(
-        [*before, *PROGRAM, *args], capture_output=True, text=True, check=False, timeout=60,
+        [*before, *PROGRAM, *args], capture_output=True, text=True, check=False, timeout=PATIENCE,
         env={**os.environ, **surroundings},
     )  # fmt: skip
 
@@ -495,7 +497,7 @@ def test_hopeless_sizes_are_refused_before_memory_is_gone(sizes: tuple[str, ...]
         r"Take fewer of something\n",
         done.stderr,
     )
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 10 * stretched()
 
 
 def test_explorer_and_engine_say_the_same() -> None:
@@ -859,7 +861,7 @@ def computing(*args: str, processes: int) -> Iterator[subprocess.Popen[str]]:
     """A command in the midst of its work; nothing of it is left afterwards."""
     process = started(*args)
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while not busy(process.pid, processes):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < end
@@ -906,16 +908,18 @@ def test_no_thread_is_older_than_the_watch_for_interruptions() -> None:
 def test_interruption_ends_everything_at_once(
     args: tuple[str, ...], processes: int, number: signal.Signals
 ) -> None:
+    slow = stretched()
     with computing(*args, processes=processes) as process:
         start = time.monotonic()
         if number == signal.SIGINT:
             os.killpg(process.pid, number)  # as a terminal does
         else:
             process.send_signal(number)
-        out, err = process.communicate(timeout=20)
-        assert time.monotonic() - start < 2
+        out, err = process.communicate(timeout=PATIENCE)
+        took, slow = time.monotonic() - start, max(slow, stretched())
+        assert took < 2 * slow
         assert (process.returncode, out, err) == (128 + number, "", "interrupted\n")
-        end = time.monotonic() + 2
+        end = time.monotonic() + 2 * slow
         while members(process.pid):
             assert time.monotonic() < end, "a process is left behind"
             time.sleep(0.01)
@@ -927,12 +931,12 @@ def test_interruption_ends_graphviz_too(tmp_path: Path) -> None:
     slow.chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     process = started(*SMALL, "--graph", str(tmp_path / "g.svg"), PATH=path)
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not (tmp_path / "dot.started").exists():
         assert time.monotonic() < end
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err.strip()) == (130, "interrupted")
     assert not members(process.pid)
     assert not (tmp_path / "g.svg").exists()
@@ -945,7 +949,7 @@ def test_closed_pipe_is_quiet_and_no_verdict(args: tuple[str, ...]) -> None:
     process = started(*args)
     assert process.stdout is not None
     process.stdout.close()
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (UNREAD, "")
 
 

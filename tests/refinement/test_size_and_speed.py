@@ -2,7 +2,7 @@
 
 from importlib import resources
 from ipaddress import IPv4Address
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -51,14 +51,14 @@ def life(client: Client, now: int) -> tuple[Client, int, int]:
 
 
 def test_fifty_thousand_events_a_second() -> None:
-    """The best of ten, since these machines are shared."""
+    """Seconds of the processor, and the best of ten, since machines are shared."""
     best = 0.0
     for _ in range(10):
         client, events, now = Client(ClientConfig(hardware=HARDWARE)), 0, 0
-        began = perf_counter()
+        began = process_time()
         for _ in range(100):
             client, count, now = life(client, now)
             events += count
-        best = max(best, events / (perf_counter() - began))
+        best = max(best, events / (process_time() - began))
     print(f"{best:,.0f} events a second")
     assert best > 50_000
