@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 
 from holdover.reference.events import SECOND
-from holdover.reference.lab.process import eventually
+from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux.clock import now
 from tests.net.scenes import played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 ADMINISTRATORS = IPv4Interface("10.77.0.200/24")
-LONG = 90
+LONG = PATIENCE
 """Seconds, for what takes a few where nothing else runs, and up to ten of RFC 2131's own wait."""
 
 

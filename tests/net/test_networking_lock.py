@@ -19,14 +19,14 @@ import pytest
 from holdover.reference.calls import calls
 from holdover.reference.events import SECOND, Configure
 from holdover.reference.lab import networking_lock
-from holdover.reference.lab.process import eventually
+from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.journal import Waited, read
 from holdover.reference.replay import replay
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 LEASES = {"renewing": 8, "extended": 20, "added": 12}
-LONG = 60
+LONG = PATIENCE
 
 
 @dataclass

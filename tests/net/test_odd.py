@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.process import Process, eventually
+from holdover.reference.lab.process import PATIENCE, Process, eventually
 from holdover.reference.lab.topology import Host, Links, run
 from holdover.reference.linux.journal import read
 from holdover.reference.linux.malformed import Malformed
@@ -26,7 +26,7 @@ from tests.net import malformed, odd, vlan
 from tests.net.malformed import CASES, GOOD, SERVER, has_lease, serve
 from tests.net.scenes import played, scene
 
-LONG = 90
+LONG = PATIENCE
 """Seconds, for what takes up to ten of RFC 2131's own wait; thirty clients begin at once."""
 
 OPTIONAL = [name for name, case in CASES.items() if not case.rests]
