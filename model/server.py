@@ -68,8 +68,6 @@ def freed(a: Expr) -> tuple[Effect, ...]:
     return (becomes(owner[a], NOBODY), becomes(server_end[a], UNSET))
 
 
-theirs = (owner[a] == h) | (owner[a] == NOBODY)
-
 SERVER_ACTIONS = (
     Action("offer", "RFC 2131 §3.1(2), §4.3.1",
         "the server offers {a} to {h}",
@@ -133,11 +131,15 @@ SERVER_ACTIONS = (
     Action("withhold", "RFC 2131 §4.3.3 MUST",
         "the server withholds {a}, declined by {h}",
         (m, h, a),
-        when=(kind[m] == "DECLINE", client[m] == h, address[m] == a, serving()),
-        then=(becomes(owner[a], ite(theirs, NOBODY, owner[a])),
-              becomes(server_end[a], ite(theirs, UNSET, server_end[a])),
-              becomes(withheld[a], ite(theirs, TRUE, withheld[a])),
-              *clear(m))),
+        when=(kind[m] == "DECLINE", client[m] == h, address[m] == a, serving(),
+              (owner[a] == h) | (owner[a] == NOBODY)),
+        then=(*freed(a), becomes(withheld[a], True), *clear(m))),
+
+    Action("disregard", "RFC 2131 §4.3.3 \"the suggested network address\"; else it is silent",
+        "the server disregards that {h} declines {a}, which is not leased to it",
+        (m, h, a),
+        when=(kind[m] == "DECLINE", client[m] == h, address[m] == a, serving(), owner[a] != h),
+        then=clear(m)),
 
     Action("reinstate", "RFC 2131 §4.3.3 is silent on how long; servers use timers",
         "the server takes {a} back into its pool",

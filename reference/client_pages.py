@@ -18,7 +18,7 @@ from holdover.reference.client import COLUMNS, TABLE, Handler, ignore
 from holdover.reference.events import Phase
 from holdover.reference.markdown import code, table
 from holdover.reference.refinement.coverage import excuse
-from holdover.reference.refinement.defects import recorded, seeded
+from holdover.reference.refinement.defects import recorded, seeded_in
 from holdover.reference.refinement.setting import ServerSetting, Setting, every_setting
 
 NOTHING = "·"
@@ -135,7 +135,7 @@ def client_defects() -> str:
     """The seeded defects and what finds them."""
     kills = recorded()
     rows = []
-    for one in seeded():
+    for one in seeded_in("client"):
         kill = kills[one.name]
         by = f"{kill.kind}: {kill.setting}, {kill.steps} steps"
         hunt = at_random()[one.name]
@@ -144,6 +144,17 @@ def client_defects() -> str:
         )
     head = ["defect", "what the client does", "modelled on", "exploration", "random runs"]
     return table(head, rows)
+
+
+def server_defects() -> str:
+    """The same for the server."""
+    kills = recorded()
+    rows = []
+    for one in seeded_in("server"):
+        kill = kills[one.name]
+        by = f"{kill.kind}: {kill.setting}, {kill.steps} steps"
+        rows.append([code(one.name), one.says, one.modelled_on, by])
+    return table(["defect", "what the server does", "modelled on", "exploration"], rows)
 
 
 def server_rows() -> str:
@@ -163,4 +174,5 @@ GENERATORS = {
     "refinement-edges": refinement_edges,
     "client-defects": client_defects,
     "server-rows": server_rows,
+    "server-defects": server_defects,
 }

@@ -8,7 +8,7 @@ exhaustive exploration sets `second=1` and waits of a tick or none; nothing else
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from holdover.reference.events import SECOND, Duration, Instant
 from holdover.reference.messages import NO_OPTIONS
@@ -73,6 +73,7 @@ class ServerConfig:
     identifier: IPv4Address  # §4.1: an address at which clients reach it; option 54
     hardware: bytes  # §2.2: who asks when it probes
     pool: tuple[IPv4Address, ...]  # §4.3.1: chosen from in this order
+    subnet: IPv4Network | None = None  # its link's; where relays may be (§4.3.1); None: nowhere
     options: Options = NO_OPTIONS  # §4.3.1: what DHCPOFFER and DHCPACK carry as well
     second: Duration = SECOND
 
@@ -80,5 +81,7 @@ class ServerConfig:
     grace: Duration = 60 * SECOND  # RFC is silent; what is safe, `holdover grace` says
     offer_time: Duration = 60 * SECOND  # §4.3.2 "timeout": as long as clients ask, §3.1(5)
     probe_wait: Duration = 1 * SECOND  # §3.1(2) names no time; 0: no probe
-    decline_time: Duration | None = 86400 * SECOND  # §4.3.3 is silent; None: until `Reinstate`
+    decline_time: Duration = 600 * SECOND  # §4.3.3 is silent: the first time, then twice as long
+    decline_most: Duration = 86400 * SECOND  # ... up to this
+    verify_wait: Duration = 1 * SECOND  # §2.2: a probe before it is given back; 0: none
     misbehave: Misbehaviour = field(default_factory=Misbehaviour)

@@ -84,17 +84,37 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """An address is not available (§4.3.3) until an instant at which the server looks into it.
+
+    `seen`: somebody answered the server's own probe; else it is a client's word.  `probed`: the
+    probe is out, and `until` is when it is over; the address is given back if nobody answers.
+    """
+
+    since: Instant
+    until: Instant
+    seen: bool
+    probed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What the server knows of one address; `Entry()`: nothing.
 
-    `withheld` (§4.3.3) until `back_at`; None: until `Reinstate`.
+    `conflicts`: how often it was withheld since it was last renewed, as far as that makes the next
+    time longer.
     """
 
     binding: Binding | None = None
     offer: Reservation | None = None
-    withheld: bool = False
-    back_at: Instant | None = None
+    withheld: Withheld | None = None
+    conflicts: int = 0
     late: Late | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """It is on record for nobody, reserved for nobody, and not withheld."""
+        return self.binding is None and self.offer is None and self.withheld is None
 
     def is_of(self, key: ClientKey) -> bool:
         """The client is on record for the address, be the lease over or not."""
@@ -112,7 +132,7 @@ class Entry:
     def due(self) -> Instant | None:
         """When something about it is due."""
         instants = (
-            self.back_at,
+            None if self.withheld is None else self.withheld.until,
             None if self.offer is None else self.offer.until,
             None if self.late is None else self.late.due,
         )
@@ -153,9 +173,10 @@ class Block:
         return frozenset(bound + [e.offer.key.identifier for e in known if e.offer is not None])
 
     @cached_property
-    def unused(self) -> int | None:
-        """The first place of which nothing is known."""
-        return next((n for n, entry in enumerate(self.entries) if entry == NOTHING), None)
+    def unused(self) -> tuple[int, int] | None:
+        """The first free place of those that were withheld least: how often, place."""
+        free = ((e.conflicts, place) for place, e in enumerate(self.entries) if e.is_free)
+        return min(free, default=None)
 
     @cached_property
     def oldest(self) -> tuple[bool, Instant, int] | None:
@@ -164,7 +185,19 @@ class Block:
             (
                 (entry.binding.end is None, entry.binding.end or 0, place)
                 for place, entry in enumerate(self.entries)
-                if entry.binding is not None and entry.offer is None and not entry.withheld
+                if entry.binding is not None and entry.offer is None and entry.withheld is None
+            ),
+            default=None,
+        )
+
+    @cached_property
+    def doubted(self) -> tuple[Instant, int] | None:
+        """The one that is withheld longest on a client's word, and for nobody yet: since, place."""
+        return min(
+            (
+                (entry.withheld.since, place)
+                for place, entry in enumerate(self.entries)
+                if entry.withheld is not None and not entry.withheld.seen and entry.offer is None
             ),
             default=None,
         )
@@ -252,11 +285,11 @@ class Entries(Collection[Known]):
         addresses = [*self.concerning(key), *(() if asked is None else (asked,))]
         found = {self.places[address] for address in addresses if address in self.places}
         firsts = (
-            number * BLOCK + block.unused
+            (block.unused[0], number * BLOCK + block.unused[1])
             for number, block in enumerate(self.blocks)
             if block.unused is not None
         )
-        found.update(place for place in [next(firsts, None)] if place is not None)
+        found.update(place for _, place in [min(firsts, default=(0, -1))] if place >= 0)
         ends = (
             (*block.oldest[:2], number * BLOCK + block.oldest[2])
             for number, block in enumerate(self.blocks)
@@ -264,3 +297,19 @@ class Entries(Collection[Known]):
         )
         found.update(place for _, _, place in [min(ends, default=(False, 0, -1))] if place >= 0)
         return [self.pool[place] for place in sorted(found)]
+
+    @property
+    def doubted(self) -> IPv4Address | None:
+        """The address that is withheld longest on a client's word, and for nobody yet."""
+        since = (
+            (block.doubted[0], number * BLOCK + block.doubted[1])
+            for number, block in enumerate(self.blocks)
+            if block.doubted is not None
+        )
+        oldest = min(since, default=None)
+        return None if oldest is None else self.pool[oldest[1]]
+
+    @property
+    def withheld(self) -> list[tuple[IPv4Address, Withheld]]:
+        """What is not available, in the order of addresses."""
+        return [(a, entry.withheld) for a, entry in self if entry.withheld is not None]

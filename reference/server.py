@@ -16,16 +16,19 @@ is on record for an address goes before whom it was offered to.
 
 Where the RFC is silent.  A renewal of an address that is on record for nobody gets no answer: it
 may be another server's.  One that is on record for another is refused.  RENEWING and REBINDING look
-alike here.  A DHCPREQUEST that Table 4 does not know gets no answer.  An address that answers the
-server's own probe is withheld like a declined one.
+alike here, also where option 50 is filled in besides `ciaddr`; any other DHCPREQUEST that Table 4
+does not know gets no answer.  Who may decline: whom the address is leased or on offer to.  How long
+it is withheld: for longer each time, and until nobody answers a probe.  Where nothing else is left,
+what is withheld on a client's word only is doubted; what was seen in use is not.
 
 Where it deviates.  DHCPOFFER promises a whole lease where §4.3.1 wants the rest of a running one.
 Parameters go out whether asked for or not.  No reply has a message for humans (SHOULD, Table 3),
 none has T1 and T2: the client computes them.
 
-What it does not know: who carries out its effects, and whether they succeeded; subnets, so that an
-address on the wrong one is just none of its pool; relays' options (RFC 3046) and links, so that it
-probes a relay's clients in vain; who was declined or offered what before a restart.
+What it does not know: who carries out its effects, and whether they succeeded, but for records that
+cannot be stored (`Recording`); subnets but that of its link, so that an address on the wrong one is
+just none of its pool; relays' options (RFC 3046) and links, so that it probes a relay's clients in
+vain; who was declined or offered what before a restart.
 
 What it does wrong on request is `Misbehaviour`; the lease table has no rows for `nak` to a client
 on record, nor for wrong replies.  § alone is a section of RFC 2131.  RFC 6842 is cited from memory.
@@ -47,8 +50,9 @@ from holdover.reference.options import INFINITE
 from holdover.reference.values import NO_ADDRESS, MessageType
 
 from holdover.reference.server_state import (  # isort: skip
-    NOTHING, Arrived, Binding, ClientKey, Entry, Late, Overheard, Reinstate, Reservation, Restarted,
-    Server, ServerEvent, ServerStepped, StoreBinding, Tick, abstract, key_of, reply,
+    Arrived, Binding, ClientKey, Entry, Late, Overheard, Recording, Reinstate, Reservation,
+    Restarted, Server, ServerEffects, ServerEvent, ServerStepped, StoreBinding, Tick, Withheld,
+    abstract, key_of, reply,
 )  # fmt: skip
 
 __all__ = ["FLAVOURS", "TABLE", "Server", "abstract", "deadline", "step"]
@@ -94,8 +98,9 @@ def catch_up(server: Server, now: Instant) -> ServerStepped:
         if entry.late is not None and entry.late.due <= now:
             effects += (entry.late.send,)
             after = replace(after, late=None)
-        if entry.back_at is not None and entry.back_at <= now:
-            after = replace(after, withheld=False, back_at=None)
+        if entry.withheld is not None and entry.withheld.until <= now:
+            after, more = verified(server.config, address, after, now)
+            effects += more
         if entry.offer is not None and entry.offer.until <= now:
             after = replace(after, offer=None)
         server = server.put(address, after)
@@ -111,7 +116,7 @@ def forget(server: Server, now: Instant) -> ServerStepped:
     if server.forgotten or forget_at is None or now < forget_at:
         return server, ()
     lost = (address for address, entry in server.entries if entry.binding is not None)
-    after = Server(server.config, forgotten=True)
+    after = Server(server.config, forgotten=True, recording=server.recording)
     return after, tuple(StoreBinding(address, None) for address in lost)
 
 
@@ -125,36 +130,55 @@ def is_mute(config: ServerConfig, now: Instant) -> bool:
 
 
 def arrived(server: Server, event: Arrived, now: Instant) -> ServerStepped:
-    """What the table says of the message; without identifier or `chaddr` it is nobody's (§4.2)."""
-    request = event.request
-    if not key_of(request).identifier:
+    """What the table says of the message; without identifier or `chaddr` it is nobody's (§4.2).
+
+    Nor is what a relay on another link has sent: an address is "selected based on [...] the address
+    of the relay agent" (§4.3.1), and none of the pool is of use there.
+    """
+    request, subnet = event.request, server.config.subnet
+    relayed = request.giaddr != NO_ADDRESS
+    if not key_of(request).identifier or (
+        relayed and (subnet is None or request.giaddr not in subnet)
+    ):
         return server, ()
     return TABLE.get(request.type, ignore)(server, request, now)
 
 
 def overheard(server: Server, event: Overheard, now: Instant) -> ServerStepped:
-    """§2.2, §3.1(2): another host uses the address that is to be offered; the next one is tried."""
+    """§2.2, §3.1(2): another host uses the address that is probed; the next one is tried.
+
+    Only the client for which it is probed may have it.
+    """
     address = event.arp.sender
     entry = server.entry(address)
     waits = None if entry.offer is None else entry.offer.discover
-    if waits is None or event.arp.sender_hardware == waits.chaddr:
+    probed = entry.withheld is not None and entry.withheld.probed
+    if (waits is None and not probed) or (
+        waits is not None and event.arp.sender_hardware == waits.chaddr
+    ):
         return server, ()
-    after = withhold(server, address, replace(entry, offer=None), now)
-    return discover(after, waits, now)
+    after = withhold(server, address, replace(entry, offer=None), now, seen=True)
+    return (after, ()) if waits is None else discover(after, waits, now)
 
 
 def restarted(server: Server, event: Restarted, now: Instant) -> ServerStepped:
     """§4, §3.1(4): the leases are what was stored; nothing else survives, as far as RFCs say."""
     stored = [(address, Entry(binding)) for address, binding in event.bindings]
-    return Server(server.config, stored, server.forgotten), ()
+    return replace(server, entries=stored), ()
 
 
 def reinstate(server: Server, event: Reinstate, now: Instant) -> ServerStepped:
-    """§4.3.3 is silent on how long an address is not available."""
-    if not server.leases(event.address):
+    """§4.3.3 is silent on how long an address is not available: it is looked into at once."""
+    entry = server.entry(event.address)
+    if entry.withheld is None or entry.withheld.probed:
         return server, ()
-    entry = replace(server.entry(event.address), withheld=False, back_at=None)
-    return server.put(event.address, entry), ()
+    after, effects = verified(server.config, event.address, entry, now)
+    return server.put(event.address, after), effects
+
+
+def recording(server: Server, event: Recording, now: Instant) -> ServerStepped:
+    """§3.1(4), §4: what cannot be stored is not promised (`unrecorded`)."""
+    return replace(server, recording=event.works), ()
 
 
 def ignore(server: Server, event: object, now: Instant) -> ServerStepped:
@@ -166,7 +190,10 @@ def ignore(server: Server, event: object, now: Instant) -> ServerStepped:
 
 
 def discover(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
-    """§4.3.1: an address is chosen, probed, and offered; where there is none, silence."""
+    """§4.3.1: an address is chosen, probed, and offered; where there is none, silence.
+
+    Before that, one that is not available on a client's word only is doubted: the oldest is probed.
+    """
     config, key = server.config, key_of(request)
 
     def preference(address: IPv4Address) -> tuple[int, ...]:
@@ -184,15 +211,26 @@ def discover(server: Server, request: BootRequest, now: Instant) -> ServerSteppe
         )
 
     candidates = server.known.candidates(key, request.requested)
-    on_offer = (a for a in candidates if is_open(config, server.entry(a), key, now))
+    entries = ((address, server.entry(address)) for address in candidates)
+    on_offer = [a for a, e in entries if is_open(config, e, key, now) or is_awaited(e, key)]
+    if not server.recording:
+        on_offer = [a for a in on_offer if left(config, server.entry(a), key, now)]
     address = min(on_offer, key=preference, default=None)
+    if address is None and server.recording:
+        address = server.known.doubted
     return (server, ()) if address is None else propose(server, request, address, now)
 
 
 def is_open(config: ServerConfig, entry: Entry, key: ClientKey, now: Instant) -> bool:
     """It may be offered to the client; §4.3.1 SHOULD NOT: while it is on offer to another."""
     unreserved = entry.offer is None or entry.offer.key == key
-    return not entry.withheld and unreserved and (entry.is_of(key) or reusable(config, entry, now))
+    mine = entry.is_of(key) or reusable(config, entry, now)
+    return entry.withheld is None and unreserved and mine
+
+
+def is_awaited(entry: Entry, key: ClientKey) -> bool:
+    """The client waits for a probe of it."""
+    return entry.offer is not None and entry.offer.key == key and entry.offer.discover is not None
 
 
 def reusable(config: ServerConfig, entry: Entry, now: Instant) -> bool:
@@ -207,27 +245,32 @@ def propose(
 ) -> ServerStepped:
     """§3.1(2) SHOULD: probe first, be it new or on record for the client: records may be wrong.
 
-    A DHCPDISCOVER that comes again while its probe is out waits in the place of the first.
+    A DHCPDISCOVER that comes again while its probe is out waits in the place of the first.  What is
+    withheld stays so until its probe is over.
     """
     config, key, entry = server.config, key_of(request), server.entry(address)
-    if not config.probe_wait:
-        return offer(server, request, address, now)
     if entry.offer is not None and entry.offer.discover is not None:
         waits = replace(entry.offer, discover=request)
         return server.put(address, replace(entry, offer=waits)), ()
-    waits = Reservation(key, now + config.probe_wait, request)
-    after = server.put(address, replace(entry, offer=waits))
-    return after, (SendArp(probe(config.hardware, address)),)
+    wait = config.probe_wait if entry.withheld is None else config.verify_wait
+    if not wait:
+        return offer(server, request, address, now)
+    entry = replace(entry, offer=Reservation(key, now + wait, request))
+    if entry.withheld is not None:
+        entry = replace(entry, withheld=replace(entry.withheld, until=now + wait, probed=True))
+    return server.put(address, entry), (SendArp(probe(config.hardware, address)),)
 
 
 def offer(
     server: Server, request: BootRequest, address: IPv4Address, now: Instant
 ) -> ServerStepped:
     """§4.3.1: DHCPOFFER; the address is kept for the client for a while."""
-    entry = server.entry(address)
-    kept = Reservation(key_of(request), now + server.config.offer_time)
-    after = server.put(address, replace(entry, offer=kept))
-    seconds = length(server.config, request, entry, now)
+    config, key, entry = server.config, key_of(request), server.entry(address)
+    seconds = length(config, request, entry, now)
+    if not server.recording and not (seconds := left(config, entry, key, now)):
+        return server, ()
+    kept = Reservation(key, now + config.offer_time)
+    after = server.put(address, replace(entry, offer=kept, withheld=None))
     return after, (reply(server, request, MessageType.OFFER, address, seconds),)
 
 
@@ -285,7 +328,7 @@ def renew(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
 
 def is_granted(entry: Entry, key: ClientKey) -> bool:
     """The client is on record for it, be the lease over or not, and may have it."""
-    return entry.is_of(key) and not entry.withheld
+    return entry.is_of(key) and entry.withheld is None
 
 
 def commit(
@@ -296,13 +339,43 @@ def commit(
     While an answer is late, the same client's next request for the address gets none of its own.
     """
     config, key, entry = server.config, key_of(request), server.entry(address)
+    if not server.recording:
+        return unrecorded(server, request, address, now)
     if entry.late is not None and entry.is_of(key):
         return server, ()
     binding = Binding(key, None if seconds == INFINITE else now + seconds * config.second)
     ack = reply(server, request, MessageType.ACK, address, seconds)
     late = Late(now + config.misbehave.ack_delay, ack) if config.misbehave.ack_delay else None
-    after = server.unreserve(key).put(address, Entry(binding, late=late))
+    conflicts = entry.conflicts if request.ciaddr == NO_ADDRESS else 0
+    bound = Entry(binding, conflicts=conflicts, late=late)
+    after = server.unreserve(key).put(address, bound)
     return after, (StoreBinding(address, binding), *(() if late else (ack,)))
+
+
+def unrecorded(
+    server: Server, request: BootRequest, address: IPv4Address, now: Instant
+) -> ServerStepped:
+    """§4.3.2: it "may choose not to extend the lease", and "should return a DHCPACK": of the rest.
+
+    More cannot be stored, and so not be kept (§3.1(4)).  Who has nothing on record is refused
+    (§3.1(4) SHOULD: "unable to satisfy"); whose lease is over hears nothing, and goes on asking.
+    """
+    key, entry = key_of(request), server.entry(address)
+    if not entry.is_of(key):
+        return refuse(server, request, now)
+    seconds = left(server.config, entry, key, now)
+    if not seconds:
+        return server, ()
+    return server, (reply(server, request, MessageType.ACK, address, seconds),)
+
+
+def left(config: ServerConfig, entry: Entry, key: ClientKey, now: Instant) -> int:
+    """Whole seconds that the client has on record."""
+    if not entry.is_of(key) or not entry.runs(now):
+        return 0
+    assert entry.binding is not None
+    end = entry.binding.end
+    return INFINITE if end is None else (end - now) // config.second
 
 
 def refuse(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
@@ -320,39 +393,61 @@ def length(config: ServerConfig, request: BootRequest, entry: Entry, now: Instan
     return INFINITE if end is None else max(asked, -((now - end) // config.second))
 
 
-def withhold(server: Server, address: IPv4Address, entry: Entry, now: Instant) -> Server:
-    """Not available, for a time (§4.3.3)."""
-    back_at = None if (time := server.config.decline_time) is None else now + time
-    return server.put(address, replace(entry, withheld=True, back_at=back_at))
+def withhold(
+    server: Server, address: IPv4Address, entry: Entry, now: Instant, *, seen: bool
+) -> Server:
+    """§4.3.3 "not available", and silent on how long: each time twice as long, up to a most."""
+    least, most = server.config.decline_time, server.config.decline_most
+    time = min(least << entry.conflicts, most)
+    conflicts = entry.conflicts + (time < most)
+    kept = replace(entry, withheld=Withheld(now, now + time, seen), conflicts=conflicts)
+    return server.put(address, kept)
+
+
+def verified(
+    config: ServerConfig, address: IPv4Address, entry: Entry, now: Instant
+) -> tuple[Entry, ServerEffects]:
+    """Whether it is given back: first it is probed (§2.2); nobody has answered, so it is."""
+    assert entry.withheld is not None
+    if entry.withheld.probed or not config.verify_wait:
+        return replace(entry, withheld=None), ()
+    probed = replace(entry.withheld, until=now + config.verify_wait, probed=True)
+    return replace(entry, withheld=probed), (SendArp(probe(config.hardware, address)),)
 
 
 # Other messages ----------------------------------------------------------------------------------
 
 
 def decline(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
-    """§4.3.3 MUST: the address is not available, unless it is on record for another."""
-    address = request.requested
-    if address is None or not server.leases(address) or not is_for(server, request):
+    """§4.3.3 MUST: "the suggested network address" is not available.
+
+    It is suggested to whom it is on record or on offer, and by the server that is named (Table 5
+    MUST).  Of anybody else's word an address would be lost to all.
+    """
+    key, address = key_of(request), request.requested
+    if address is None or request.server != server.config.identifier:
         return server, ()
     entry = server.entry(address)
-    if entry.binding is not None and not entry.is_of(key_of(request)):
+    if entry.binding is None:
+        if entry.offer is None or entry.offer.key != key or entry.offer.discover is not None:
+            return server, ()
+    elif not entry.is_of(key):
         return server, ()
     unbound = () if entry.binding is None else (StoreBinding(address, None),)
-    return withhold(server, address, NOTHING, now), unbound
+    return withhold(server, address, Entry(conflicts=entry.conflicts), now, seen=False), unbound
 
 
 def release(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
-    """§4.3.4: not allocated.  Its parameters (SHOULD) need no record: all clients' are alike."""
+    """§4.3.4: not allocated.  Its parameters (SHOULD) need no record: all clients' are alike.
+
+    Table 5 MUST: option 54; a client that leaves it out is believed.
+    """
     entry = server.entry(request.ciaddr)
-    if not entry.is_of(key_of(request)) or not is_for(server, request):
+    named = request.server in (None, server.config.identifier)
+    if not entry.is_of(key_of(request)) or not named:
         return server, ()
     after = server.put(request.ciaddr, replace(entry, binding=None, late=None))
     return after, (StoreBinding(request.ciaddr, None),)
-
-
-def is_for(server: Server, request: BootRequest) -> bool:
-    """Table 5 MUST: option 54; a client that leaves it out is believed."""
-    return request.server in (None, server.config.identifier)
 
 
 def inform(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
@@ -372,6 +467,7 @@ EVENTS: Mapping[type, Callable[[Server, Any, Instant], ServerStepped]] = {
     Tick: ignore,
     Restarted: restarted,
     Reinstate: reinstate,
+    Recording: recording,
 }
 
 TABLE: Mapping[MessageType, Handler] = {
@@ -387,4 +483,6 @@ FLAVOURS: Mapping[tuple[bool, bool, bool], Handler] = {
     (True, True, False): selecting,
     (False, True, False): reboot,
     (False, False, True): renew,
+    # §4.3.2: it "will trust the value in 'ciaddr'"; dhcping fills in option 50 as well
+    (False, True, True): renew,
 }

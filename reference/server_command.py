@@ -122,8 +122,14 @@ def server(
     that is sent, every lease that is given up and every address that turns out to be in use is a
     line; with --json a JSON object, `at` in nanoseconds of CLOCK_BOOTTIME.
 
-    Ends at SIGTERM with status 0, at Ctrl-C with 130.  Status 2: bad input, port 67 in use, or a
-    lease that could not be stored.
+    SIGUSR1: a line for each address that is withheld, since its client declined it or it is in use,
+    and when it is looked into.  SIGUSR2: that is done now; where nobody answers for it, it is given
+    back.
+
+    While leases cannot be stored, those on record are confirmed for the time that they have left,
+    and nobody gets a new one; it is said, and tried again.
+
+    Ends at SIGTERM with status 0, at Ctrl-C with 130.  Status 2: bad input, or port 67 in use.
     """
     start = boottime()
     with ExitStack() as opened:
@@ -134,6 +140,7 @@ def server(
             identifier=own.ip,
             hardware=link.hardware,
             pool=pool,
+            subnet=own.network,
             options=parameters(own, given["router"], given["dns"], given["domain"]),
             lease=whole(given["lease"], "--lease"),
             grace=int(given["grace"] * SECOND),
@@ -146,8 +153,6 @@ def server(
         kept = None
         if leases is not None:
             kept = opened.enter_context(closing(LeaseFile(leases, own.ip, start)))
-            for note in kept.notes:
-                click.echo(f"--leases {leases}: {note}", err=True)
         written = opened.enter_context(closing(Journal(journal)))
         drop()  # all that wants more is open
         begin(start, interface, config, kept, as_json)
@@ -294,9 +299,9 @@ def report(told: Told, as_json: bool) -> None:
         say(asdict(told))
         return
     lease = None if told.lease is None else f"for {told.lease} s"
-    words = (
-        f"{datetime.now():%H:%M:%S}", told.event, told.address, told.hardware, lease, told.why
-    )  # fmt: skip
+    away = None if told.withheld is None else f"withheld for {told.withheld} s"
+    time = f"{datetime.now():%H:%M:%S}"
+    words = (time, told.event, told.address, told.hardware, lease, away, told.note)
     click.echo(" ".join(word for word in words if word is not None))
 
 

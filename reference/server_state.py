@@ -27,6 +27,7 @@ from holdover.reference.entries import (
     Late,
     Reservation,
     SendReply,
+    Withheld,
     key_of,
 )
 from holdover.reference.events import Instant, SendArp
@@ -35,8 +36,9 @@ from holdover.reference.values import NO_ADDRESS, MessageType
 
 __all__ = [
     "NOTHING", "Arrived", "Binding", "ClientKey", "Entry", "Late", "Overheard", "Record",
-    "Reinstate", "Reservation", "Restarted", "SendReply", "Server", "ServerEffect", "ServerEffects",
-    "ServerEvent", "ServerStepped", "StoreBinding", "Tick", "abstract", "key_of", "reply",
+    "Recording", "Reinstate", "Reservation", "Restarted", "SendReply", "Server", "ServerEffect",
+    "ServerEffects", "ServerEvent", "ServerStepped", "StoreBinding", "Tick", "Withheld", "abstract",
+    "key_of", "reply",
 ]  # fmt: skip
 
 # The state ---------------------------------------------------------------------------------------
@@ -46,12 +48,13 @@ __all__ = [
 class Server:
     """A server between two events.  `Server(config)` is one that has leased nothing.
 
-    `entries` may be given as any pairs.
+    `entries` may be given as any pairs.  `recording`: what it commits can be stored.
     """
 
     config: ServerConfig = field(hash=False)
     entries: Collection[Known] = ()
     forgotten: bool = False
+    recording: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.entries, Entries):
@@ -116,19 +119,32 @@ class Restarted:
 
 @dataclass(frozen=True, slots=True)
 class Reinstate:
-    """The administrator has looked into it (§4.3.3): the address may be leased again."""
+    """The administrator has looked into it (§4.3.3): the address is to be probed now.
+
+    It may be leased again if nobody answers.
+    """
 
     address: IPv4Address
 
 
-ServerEvent = Arrived | Overheard | Tick | Restarted | Reinstate
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """From now on records can be stored, or cannot; where they can, all that it knows is stored."""
+
+    works: bool
+
+
+ServerEvent = Arrived | Overheard | Tick | Restarted | Reinstate | Recording
 
 # Effects -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class StoreBinding:
-    """Write the record of an address down durably, before anything that follows; None: none."""
+    """Write the record of an address down durably, before anything that follows; None: none.
+
+    Nothing that follows rests on None: who has given an address up may find it still on record.
+    """
 
     address: IPv4Address
     binding: Binding | None
@@ -206,5 +222,5 @@ def record(entry: Entry) -> Record:
     """What the lease table knows of an address."""
     binding = entry.binding
     if binding is None:
-        return Record(None, None, entry.withheld)
-    return Record(binding.key, binding.end, entry.withheld)
+        return Record(None, None, entry.withheld is not None)
+    return Record(binding.key, binding.end, entry.withheld is not None)

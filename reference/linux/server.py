@@ -3,7 +3,12 @@
 Theory of operation.  `Service.run` waits for a frame, the core's deadline or a signal, hands the
 core what has happened with the instant of CLOCK_BOOTTIME, and carries out the effects in their
 order before anything else is read.  A binding is stored, durably, before the next effect: the
-DHCPACK.  Where it cannot be stored the service ends, and nothing that depends on it has left.
+DHCPACK.  Where it cannot be stored the core is as before the event, is told so (`Recording`), and
+is handed the event again: it promises no more than what is on record.  Every few seconds the file
+is tried anew; meanwhile nothing is lost but new leases.
+
+Signals.  SIGINT and SIGTERM end it.  SIGUSR1: a line for each address that is withheld.  SIGUSR2:
+all of these are probed now, and given back where nobody answers.
 
 Where a reply goes is the core's decision (`SendReply`); how it gets there is this module's: to the
 relay, or to a `ciaddr` that is not what the reply assigns, by the kernel's UDP, which finds the
@@ -32,21 +37,23 @@ import select
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
 from holdover.model.profile import BadInput
 from holdover.reference.arp import ARP_TYPE, Arp
 from holdover.reference.config import ServerConfig
-from holdover.reference.events import Instant, SendArp
+from holdover.reference.entries import earliest
+from holdover.reference.events import SECOND, Instant, SendArp
 from holdover.reference.interrupt import SIGNALS, interruptible
 from holdover.reference.linux.clock import Alarm
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.malformed import Sparing, malformed
-from holdover.reference.linux.server_storage import LeaseFile
+from holdover.reference.linux.server_storage import LeaseFile, NotStored
 from holdover.reference.linux.sockets import IP_AT, TYPE_AT, LinkSocket, UdpPort
+from holdover.reference.linux.watch import Watch
 from holdover.reference.messages import BootRequest, reply_to_wire, request_from
 from holdover.reference.server import Server, deadline, step
 from holdover.reference.values import NO_ADDRESS, MessageType, WireError
@@ -56,7 +63,8 @@ from holdover.reference.datagram import (  # isort: skip
     ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, Frame, encode_frame,
 )  # fmt: skip
 from holdover.reference.server_state import (  # isort: skip
-    Arrived, Overheard, Restarted, SendReply, ServerEffect, ServerEvent, StoreBinding, Tick,
+    Arrived, Overheard, Recording, Reinstate, Restarted, SendReply, ServerEffect, ServerEvent,
+    StoreBinding, Tick,
 )  # fmt: skip
 
 ETHERNET, HARDWARE_SIZE = 1, 6
@@ -70,12 +78,19 @@ QUEUE, ROOM = 8192, 8 << 20
 TURN = 512
 """Frames that are looked at before the deadline and signals are: some tenths of a second."""
 
+LOOK, RETRY = 1 * SECOND, 5 * SECOND
+"""How often it is seen whether the lease file is there, and whether it can be written again."""
+
+ORDERS = (signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that do not end it."""
+
 
 @dataclass(frozen=True)
 class Told:
     """A lease event in words, for people and programs; `lease` in seconds.
 
-    `why`: what could not be read of a message, where the event is "malformed".
+    `withheld`: how many seconds from now it is looked into.  `note`: what else there is to say, as
+    what could not be read of a message, where the event is "malformed".
     """
 
     at: Instant
@@ -83,7 +98,8 @@ class Told:
     address: str | None = None
     hardware: str | None = None
     lease: int | None = None
-    why: str | None = None
+    withheld: int | None = None
+    note: str | None = None
 
 
 class Service:
@@ -101,26 +117,66 @@ class Service:
         self._journal, self._tell = journal, tell
         self._pool = frozenset(config.pool)
         self._ours = frozenset((own.ip, ALL_HOSTS, own.network.broadcast_address))
+        self._look_at: Instant | None = None
 
     def run(self) -> int:
         """Serve until a signal says to end, and which; BadInput where the link is gone."""
         alarm, poll = Alarm(), select.poll()
+        names = None if self._leases is None else Watch(self._leases.path.parent)
         try:
             self._link.make_room(ROOM)
+            if names is not None and names.fileno() >= 0:
+                poll.register(names.fileno(), select.POLLIN)
             with ending() as ended:
                 for each in (self._link.fileno(), alarm.fileno(), ended.fileno()):
                     poll.register(each, select.POLLIN)
                 self.happened(Restarted(() if self._leases is None else self._leases.bindings))
                 while ended.signal is None:
+                    self.look_after_leases(at_once=names is not None and names.clear())
                     due = deadline(self.server)
-                    alarm.set(due)
+                    alarm.set(earliest((due, self._look_at)))
                     if self._link.fileno() in dict(poll.poll()):
                         self.take(self._link.receive(QUEUE, alike))
+                    ended.clear()
+                    self.obey(ended.orders)
                     if due is not None and due <= boottime():
                         self.happened(Tick())
                 return ended.signal
         finally:
             alarm.close()
+            if names is not None:
+                names.close()
+
+    def look_after_leases(self, *, at_once: bool = False) -> None:
+        """Every now and then see that the file is still there, or can be written again."""
+        now = boottime()
+        due = self._look_at is None or self._look_at <= now
+        if self._leases is None or not (due or (at_once and self.server.recording)):
+            return
+        try:
+            if self._leases.failure:
+                self._leases.write_anew(now)
+                self._say(now, "stored again", note=f"--leases {self._leases.path}")
+            else:
+                self._leases.look(now)
+        except NotStored:
+            pass
+        self._see_to_recording(now)
+        self._look_at = now + (LOOK if self.server.recording else RETRY)
+
+    def obey(self, orders: set[int]) -> None:
+        """What signals have asked for."""
+        now = boottime()
+        withheld = self.server.known.withheld
+        if signal.SIGUSR1 in orders:
+            if not withheld:
+                self._say(now, "nothing is withheld")
+            for address, why in withheld:
+                self._say(now, "in use" if why.seen else "declined", address, until=why.until)
+        if signal.SIGUSR2 in orders:
+            for address, _ in withheld:
+                self.happened(Reinstate(address))
+        orders.clear()
 
     def take(self, frames: Sequence[Frame]) -> None:
         """What the link has; where it has nothing to read, it may be gone."""
@@ -170,7 +226,7 @@ class Service:
         said = malformed(f"{name} from {hardware}", reading.dropped, refused_for)
         self._journal.malformed(said, now)
         if (line := self._sparing.line(said, now)) is not None:
-            self._tell(Told(now, "malformed", None, hardware, why=line))
+            self._tell(Told(now, "malformed", None, hardware, note=line))
 
     def happened(self, event: ServerEvent) -> None:
         """Hand an event to the core, and carry out what it wants done."""
@@ -178,22 +234,50 @@ class Service:
         self._journal.event(event, now)
         self.server, effects = step(before, event, now)
         self._report(event, before, now)
-        for effect in effects:
-            self._journal.effect(effect, now)
-            self.carry_out(effect, now)
+        try:
+            for effect in effects:
+                self._journal.effect(effect, now)
+                self.carry_out(effect, now)
+        except NotStored:
+            self.server = before
+            self._see_to_recording(now)
+            self.happened(event)
+        else:
+            self._see_to_recording(now)
 
     def carry_out(self, effect: ServerEffect, now: Instant) -> None:
-        """Do what the core wants done."""
+        """Do what the core wants done; NotStored where what follows would rest on it."""
         match effect:
             case StoreBinding(address, binding):
-                if self._leases is not None:
-                    self._leases.put(address, binding, now)
                 if binding is None:
                     self._say(now, "unbound", address)
+                if self._leases is None:
+                    return
+                try:
+                    self._leases.put(address, binding, now)
+                except NotStored:
+                    if binding is not None:
+                        raise
             case SendReply():
                 self._send(effect, now)
             case SendArp(arp):
                 self._put(encode_frame(EVERYONE, self._link.hardware, arp))
+
+    def _see_to_recording(self, now: Instant) -> None:
+        """Say what became of the lease file, and tell the core whether it can be written."""
+        if self._leases is None:
+            return
+        file = f"--leases {self._leases.path}"
+        while self._leases.notes:
+            self._say(now, "lease file", note=f"{file}: {self._leases.notes.pop(0)}")
+        works = not self._leases.failure
+        if works != self.server.recording:
+            if not works:
+                self._say(now, "not stored", note=f"{file}: {self._leases.failure}")
+                self._look_at = now + RETRY
+            event = Recording(works)
+            self._journal.event(event, now)
+            self.server, _ = step(self.server, event, now)
 
     def _send(self, effect: SendReply, now: Instant) -> None:
         reply, to = effect.reply, effect.to
@@ -214,11 +298,12 @@ class Service:
         self._say(now, f"DHCP{reply.type.name}", address, reply.chaddr, reply.lease)
 
     def _say(
-        self, now: Instant, event: str, address: IPv4Address, hardware: bytes = b"",
-        lease: int | None = None,
+        self, now: Instant, event: str, address: IPv4Address = NO_ADDRESS, hardware: bytes = b"",
+        lease: int | None = None, until: Instant | None = None, note: str | None = None,
     ) -> None:  # fmt: skip
         about = None if address == NO_ADDRESS else str(address)
-        self._tell(Told(now, event, about, hardware.hex(":") or None, lease))
+        withheld = None if until is None else max(until - now, 0) // SECOND
+        self._tell(Told(now, event, about, hardware.hex(":") or None, lease, withheld, note))
 
     def _frame(self, hardware: bytes, to: IPv4Address, payload: bytes) -> None:
         said = Datagram(self.server.config.identifier, to, SERVER_PORT, CLIENT_PORT, payload)
@@ -244,7 +329,7 @@ class Service:
             raise BadInput(f"{self._link.name}: the interface is gone") from None
 
     def _report(self, event: ServerEvent, before: Server, now: Instant) -> None:
-        """Tell what is given up, and what is withheld, which no reply tells."""
+        """Tell what is given up, withheld, and given back, which no reply tells."""
         match event:
             case Arrived(
                 BootRequest(MessageType.DECLINE, chaddr=who, requested=IPv4Address() as it)
@@ -254,10 +339,17 @@ class Service:
                 word = "DHCPRELEASE"
             case Overheard(Arp(sender=it, sender_hardware=who)):
                 word = "in use"
+            case Tick() | Reinstate():
+                here = {address for address, _ in self.server.known.withheld}
+                for address, _ in before.known.withheld:
+                    if address not in here:
+                        self._say(now, "given back", address)
+                return
             case _:
                 return
         if self.server is not before and facts(self.server, it) != facts(before, it):
-            self._say(now, word, it, who)
+            why = self.server.entry(it).withheld
+            self._say(now, word, it, who, until=None if why is None else why.until)
 
 
 def alike(data: bytes) -> object:
@@ -272,10 +364,10 @@ def alike(data: bytes) -> object:
     return data[at : at + 4], data[at + 12 : at + 44], data[at + 240 : at + 243]
 
 
-def facts(server: Server, address: IPv4Address) -> tuple[bool, bool]:
-    """Whether an address is on record, and whether it is withheld."""
+def facts(server: Server, address: IPv4Address) -> tuple[bool, Instant | None]:
+    """Whether an address is on record, and since when it is withheld."""
     entry = server.entry(address)
-    return entry.binding is not None, entry.withheld
+    return entry.binding is not None, None if entry.withheld is None else entry.withheld.since
 
 
 # Signals ------------------------------------------------------------------------------------------
@@ -283,10 +375,16 @@ def facts(server: Server, address: IPv4Address) -> tuple[bool, bool]:
 
 @dataclass
 class Ended:
-    """Which signal has asked for the end; readable from then on."""
+    """Which signal has asked for the end, and which for something else; readable from then on."""
 
     wakeup: socket.socket
     signal: int | None = None
+    orders: set[int] = field(default_factory=set)
+
+    def clear(self) -> None:
+        """What has come is known."""
+        with suppress(BlockingIOError):
+            self.wakeup.recv(64)
 
     def fileno(self) -> int:
         """For who waits."""
@@ -295,7 +393,7 @@ class Ended:
 
 @contextmanager
 def ending() -> Iterator[Ended]:
-    """Meanwhile SIGINT and SIGTERM interrupt nothing, and end a wait.
+    """Meanwhile SIGINT and SIGTERM, and orders, interrupt nothing, and end a wait.
 
     A second one, when this is over, ends the program at once (`interrupt.py`).
     """
@@ -303,10 +401,14 @@ def ending() -> Iterator[Ended]:
     ended = Ended(wakeup)
 
     def note(number: int, frame: object) -> None:
-        ended.signal = number
+        if number in ORDERS:
+            ended.orders.add(number)
+        else:
+            ended.signal = number
 
-    noticed.setblocking(False)
-    handlers = {number: signal.signal(number, note) for number in SIGNALS}
+    for socket_end in (wakeup, noticed):
+        socket_end.setblocking(False)
+    handlers = {number: signal.signal(number, note) for number in (*SIGNALS, *ORDERS)}
     wakes = signal.set_wakeup_fd(noticed.fileno(), warn_on_full_buffer=False)
     try:
         with interruptible():

@@ -8,17 +8,27 @@ the whole is half a megabyte for each renewal, which wears out the flash of smal
 whole is written when the file is opened and when most of it is outdated: aside, synced, renamed,
 the directory synced.
 
+A file that somebody deletes, replaces or writes to under a running server would keep nothing of
+what is stored from then on.  So after each sync, and now and then (`look`), the file that has the
+name must be the one that is open, and as long as it was left.  If it is not, what has the name is
+set aside, and the whole is written anew from memory before the caller goes on.
+
+A disk that is full or read-only: `put` raises `NotStored`.  The file has what it had, and what it
+had still counts: nothing is appended to it any more until `write_anew` has succeeded.  A binding
+that could not be stored is forgotten here as well, as if `put` had not been called.  An address
+that was given up is not on record here any more, though it is in the file: nothing rests on that.
+
 Clocks.  An end is an instant of CLOCK_BOOTTIME, which means nothing after a reboot.  Each record
 says when it was made, and the file says by which clock.  By another clock, a lease is given as long
 from now as it had left at the latest record: it was later than that when the machine went down, so
 this is never too early, whatever the wall clock says.  It may be late by as long as the server was
 idle and down.
 
-What is refused, with a reason, and set aside under another name: a file that is not one of these,
-another server's, a damaged one.  No lease is taken from it.  The program then ends; to start again,
-without those leases, is for a person to decide, who knows what they were.  One thing is tolerated,
-and noted: a last line that is cut off or garbled, as by a loss of power.  It had not been synced,
-so no DHCPACK had left for it; all before it had.
+What is refused, with a reason: a file that is not one of these, another server's, a damaged one.
+No lease is taken from it, and it stays where it is, so that the program ends whenever it is started
+again; to begin without those leases is for a person to decide, who knows what they were.  One thing
+is tolerated, and noted: a last line that is cut off or garbled, as by a loss of power.  It had not
+been synced, so no DHCPACK had left for it; all before it had.
 
 What it does not know: what a lease means; offers and declined addresses, which the core forgets as
 well; a disk that says that it has synced and has not.  § alone is a section of RFC 2131.
@@ -26,12 +36,14 @@ well; a disk that says that it has synced and has not.  § alone is a section of
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import stat
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -56,31 +68,38 @@ SPARE = 1000
 Bindings = tuple[tuple[IPv4Address, Binding], ...]
 
 
+class NotStored(Exception):  # noqa: N818 -- the file has not failed, the disk has
+    """What was to be durable is not."""
+
+
 class LeaseFile:
     """What is bound, in a file that no other process has.
 
-    `bindings` is what it had when it was opened, by this machine's clock of now; `notes` is what a
-    person should know about that.  BadInput where it cannot be used or written.
+    `bindings` is what is on record, by this machine's clock of when it was opened; `notes` is what
+    a person should know about the file.  `failure`: why nothing can be stored now; "": it can.
+    BadInput where it cannot be used.
     """
 
     def __init__(self, path: Path, server: IPv4Address, now: Instant) -> None:
         self.path = Path(os.path.realpath(path))  # a symbolic link stays one
         self.notes: list[str] = []
+        self.failure = ""
         self._server = server
         self._file = -1
         self._bound: dict[IPv4Address, Binding] = {}
-        self._records = 0
+        self._records = self._size = 0
         try:
             self._file = locked(self.path)
             check_safe(self.path)
             self._read(now)
-            self._rewrite(now)
         except OSError as error:
             self.close()
             raise BadInput(f"--leases {path}: {error.strerror or error}") from error
         except BaseException:
             self.close()
             raise
+        with suppress(NotStored):  # what it has is known, and counts
+            self.write_anew(now)
 
     @property
     def bindings(self) -> Bindings:
@@ -88,23 +107,61 @@ class LeaseFile:
         return tuple(sorted(self._bound.items()))
 
     def put(self, address: IPv4Address, binding: Binding | None, now: Instant) -> None:
-        """What an address is bound to; durable when this returns, BadInput if it is not.
-
-        After a failure the file is not to be written again: its last record may be cut off.
-        """
+        """What an address is bound to; durable when this returns, NotStored if it is not."""
+        before = self._bound.get(address)
         record = StoreBinding(address, binding)
         self._take(record)
         try:
+            if self.failure:
+                raise NotStored(self.failure)
             if self._records > 2 * len(self._bound) + SPARE:
-                self._rewrite(now)
+                self.write_anew(now)
             else:
-                append(self._file, line_of(now, record))
-                self._records += 1
+                self._append(line_of(now, record))
+                self.look(now)
+        except NotStored:
+            if binding is not None:
+                self._take(StoreBinding(address, before))
+            raise
+
+    def look(self, now: Instant) -> None:
+        """See that the file is still there, and write it anew if not; NotStored, `notes`.
+
+        BadInput where another server has put its own there.
+        """
+        if self.failure or self._is_there():
+            return
+        try:
+            became = self._put_aside()
         except OSError as error:
-            raise BadInput(
-                f"--leases {self.path}: {error.strerror or error}; the lease of {address} is not "
-                "stored, and no DHCPACK leaves for it"
-            ) from error
+            raise self._fails(error) from error
+        self.write_anew(now)
+        self.notes.append(
+            f"{became}; written anew from memory, leases: {len(self._bound)}.  Leave the file to "
+            "the server while it runs"
+        )
+
+    def write_anew(self, now: Instant) -> None:
+        """The whole file anew, in the place of the old one at one instant; NotStored."""
+        head = {"format": FORMAT, "server": str(self._server), "clock": this_clock(), "at": now}
+        rows = [line_of(now, StoreBinding(*bound)) for bound in self.bindings]
+        text = b"".join([line(head), *rows])
+        aside = self.path.with_name(f"{self.path.name}.new")
+        file = -1
+        try:
+            aside.unlink(missing_ok=True)
+            write(aside, text)
+            file = locked(aside)  # before it has the name
+            aside.rename(self.path)
+            sync(self.path.parent)
+        except OSError as error:
+            if file >= 0:
+                os.close(file)
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            raise self._fails(error) from error
+        os.close(self._file)
+        self._file, self._records, self._size, self.failure = file, len(rows), len(text), ""
 
     def close(self) -> None:
         """Let others have the file."""
@@ -118,11 +175,10 @@ class LeaseFile:
             try:
                 clock, latest = self._read_lines(iter(lambda: text.readline(LONGEST), b""))
             except Refused as error:
-                aside = set_aside(self.path)
                 raise BadInput(
-                    f"--leases {self.path}: {error}; no lease was taken from it, and it is now "
-                    f"{aside.name}.  Its leases may still run: put the file right, or wait until "
-                    "they are over, before you start again"
+                    f"--leases {self.path}: {error}; no lease was taken from it.  Its leases may "
+                    "still run: put the file right, or wait until they are over and move it away, "
+                    "before you start again"
                 ) from None
         if clock != this_clock() or latest > now:
             for address, binding in self._bound.items():
@@ -171,22 +227,45 @@ class LeaseFile:
         if record.binding is not None:
             self._bound[record.address] = record.binding
 
-    def _rewrite(self, now: Instant) -> None:
-        """The whole file anew, in the place of the old one at one instant."""
-        head = {"format": FORMAT, "server": str(self._server), "clock": this_clock(), "at": now}
-        rows = [line_of(now, StoreBinding(*bound)) for bound in self.bindings]
-        aside = self.path.with_name(f"{self.path.name}.new")
-        aside.unlink(missing_ok=True)
-        write(aside, b"".join([line(head), *rows]))
-        file = locked(aside)  # before it has the name
+    def _append(self, text: bytes) -> None:
+        """Write it behind the rest and sync it; NotStored, and then not a part of it stays."""
         try:
-            aside.rename(self.path)
-            sync(self.path.parent)
-        except BaseException:
-            os.close(file)
-            raise
-        os.close(self._file)
-        self._file, self._records = file, len(rows)
+            append(self._file, text)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            raise self._fails(error) from error
+        self._records += 1
+        self._size += len(text)
+
+    def _is_there(self) -> bool:
+        """The file of that name is the one that is open, and nobody else has written to it."""
+        try:
+            there = self.path.stat()
+        except OSError:
+            return False
+        return os.path.samestat(os.fstat(self._file), there) and there.st_size == self._size
+
+    def _put_aside(self) -> str:
+        """Make room for the file, and say what had become of it; BadInput where another has it."""
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            return "it was deleted"
+        if os.path.samestat(os.fstat(self._file), there):
+            return (
+                f"another program wrote to it; as it was then it is now {set_aside(self.path).name}"
+            )
+        os.close(locked(self.path))
+        return f"it was replaced; what was there is now {set_aside(self.path).name}"
+
+    def _fails(self, error: OSError) -> NotStored:
+        """Nothing can be stored from now on."""
+        self.failure = (
+            f"{error.strerror or error}; leases on record go on, new ones are refused until it can "
+            "be written"
+        )
+        return NotStored(self.failure)
 
 
 # Lines -------------------------------------------------------------------------------------------
@@ -224,7 +303,12 @@ def said(text: bytes) -> dict[str, Any]:
 
 def locked(path: Path) -> int:
     """The file, created where there is none; BadInput where another process has it."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # what it has can be kept to
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise BadInput(f"--leases {path}: not a regular file")

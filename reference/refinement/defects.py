@@ -1,10 +1,10 @@
-"""Client mutants: the exploration finds the defects that real clients have.
+"""Mutants of the cores: the exploration finds the defects that real clients and servers have.
 
-Theory of operation.  `defects.toml` has clients that are not quite `client.py`: passages of its
-text are replaced, by what a real client does or did, or by a misreading of the RFC.  Each is built
-as a module of its own and explored in place of the reference client, first in the setting that
-shows it soonest; what `refine` finds *kills* it.  What no setting shows *survives*: the exploration
-is blind to it.
+Theory of operation.  `defects.toml` has clients that are not quite `client.py`, and servers that
+are not quite `server.py`: passages of its text are replaced, by what a real program does or did, or
+by a misreading of the RFC.  Each is built as a module of its own and explored in place of the
+reference core, first in the setting that shows it soonest; what the exploration finds *kills* it.
+What no setting shows *survives*: the exploration is blind to it.
 
 `python -m holdover.reference.refinement.defects` shows what kills each; `--record` writes it down.
 
@@ -33,8 +33,15 @@ from rich.table import Table as Listing
 
 from holdover.model.profile import nearest
 from holdover.reference import client as reference_client
-from holdover.reference.refinement.search import Refined, refine
-from holdover.reference.refinement.setting import Setting, settings
+from holdover.reference import server as reference_server
+from holdover.reference.refinement.search import Refined, refine, refine_server
+from holdover.reference.refinement.setting import (
+    ServerSetting,
+    Setting,
+    every_setting,
+    server_settings,
+    settings,
+)
 
 MOST = 60_000
 """How many states a mutant is given in a setting; the runs to a defect are short."""
@@ -45,11 +52,11 @@ RECORD = Path(__file__).with_name("defects.json")
 
 @dataclass(frozen=True)
 class Seeded:
-    """A defect of `client.py` put in on purpose.
+    """A defect put into a core on purpose.
 
-    `says`: what the client does wrong.  `modelled_on`: the client, article or passage it is taken
-    from.  `changes`: passages of `client.py` and what stands there instead.  `setting`: the one
-    that shows it soonest.
+    `says`: what it does wrong.  `modelled_on`: the program, article or passage it is taken from.
+    `changes`: passages of the core and what stands there instead.  `setting`: the one that shows it
+    soonest.  `core`: "client" or "server".
     """
 
     name: str
@@ -57,6 +64,7 @@ class Seeded:
     modelled_on: str
     setting: str
     changes: tuple[tuple[str, str], ...]
+    core: str = "client"
 
 
 @dataclass(frozen=True)
@@ -85,50 +93,68 @@ def seeded() -> tuple[Seeded, ...]:
 def _seeded(row: dict[str, Any]) -> Seeded:
     defect = Seeded(**{**row, "changes": tuple((old, new) for old, new in row["changes"])})
     changed(defect)
-    known = tuple(setting.name for setting in settings())
+    known = tuple(setting.name for setting in settings_for(defect.core))
     if defect.setting not in known:
         where = f"defects.toml: {defect.name}: no setting {defect.setting!r}"
         raise ValueError(f"{where}; {nearest(defect.setting, known)}")
     return defect
 
 
+CORES: dict[str, ModuleType] = {"client": reference_client, "server": reference_server}
+
+
+def seeded_in(core: str) -> tuple[Seeded, ...]:
+    """Those of one core."""
+    return tuple(defect for defect in seeded() if defect.core == core)
+
+
 @cache
-def original() -> str:
-    """The text of `client.py`."""
-    return Path(reference_client.__file__).read_text(encoding="utf-8")
+def original(core: str = "client") -> str:
+    """The text of `client.py` or `server.py`."""
+    return Path(str(CORES[core].__file__)).read_text(encoding="utf-8")
 
 
 def changed(defect: Seeded) -> str:
-    """The text of `client.py` with the defect in it."""
-    text = original()
+    """The text of the core with the defect in it."""
+    text = before = original(defect.core)
     for old, new in defect.changes:
-        if original().count(old) != 1 or text.count(old) != 1:
+        if before.count(old) != 1 or text.count(old) != 1:
             raise ValueError(
-                f"defects.toml: {defect.name}: this is in client.py {original().count(old)} times,"
-                f" not once; change the defect with the client:\n{old}"
+                f"defects.toml: {defect.name}: this is in {defect.core}.py {before.count(old)} "
+                f"times, not once; change the defect with the {defect.core}:\n{old}"
             )
         text = text.replace(old, new)
     return text
 
 
 def mutant(defect: Seeded) -> ModuleType:
-    """The client with the defect, as a module; what it imports is the real thing."""
-    name = f"{reference_client.__name__}__{defect.name.replace('-', '_')}"
+    """The core with the defect, as a module; what it imports is the real thing."""
+    name = f"{CORES[defect.core].__name__}__{defect.name.replace('-', '_')}"
     module = ModuleType(name)
-    module.__file__ = f"<client.py, {defect.name}>"
+    module.__file__ = f"<{defect.core}.py, {defect.name}>"
     sys.modules[name] = module
     exec(compile(changed(defect), module.__file__, "exec", dont_inherit=True), module.__dict__)
     return module
 
 
-def order(preferred: str) -> tuple[Setting, ...]:
-    """All settings: the preferred one first, then the small ones."""
-    return tuple(sorted(settings(), key=lambda s: (s.name != preferred, s.states)))
+def settings_for(core: str) -> tuple[Setting | ServerSetting, ...]:
+    """The settings in which that core is explored."""
+    return settings() if core == "client" else server_settings()
 
 
-def explored(defect: Seeded, setting: Setting) -> Refined:
+def order(preferred: str) -> tuple[Setting | ServerSetting, ...]:
+    """All settings of its kind: the preferred one first, then the small ones."""
+    (first,) = (setting for setting in every_setting() if setting.name == preferred)
+    alike = settings_for("client" if isinstance(first, Setting) else "server")
+    return tuple(sorted(alike, key=lambda s: (s.name != preferred, s.states)))
+
+
+def explored(defect: Seeded, setting: Setting | ServerSetting) -> Refined:
     """What the exploration of a mutant finds in one setting."""
-    return refine(setting, mutant(defect), most=MOST)
+    core = mutant(defect)
+    if isinstance(setting, Setting):
+        return refine(setting, core, most=MOST)
+    return refine_server(setting, core, most=MOST)
 
 
 def kill(defect: Seeded) -> Killed:
@@ -193,7 +219,7 @@ def summary(fates: Fates) -> str:
 @click.option("--record", is_flag=True, help="Write down what kills each.")
 @click.option("--check", is_flag=True, help="Exit 1 also if the record is another.")
 def main(names: tuple[str, ...], record: bool, check: bool) -> None:
-    """Explore clients with a defect; exit 0 if the exploration finds each, else 1.
+    """Explore cores with a defect; exit 0 if the exploration finds each, else 1.
 
     Example: python -m holdover.reference.refinement.defects --only nak-ignored
     """

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Protocol
 
@@ -78,11 +79,20 @@ class Rows:
     """The lease table of a setting, row by row, with one datagram more than its network holds.
 
     `actions`: the rows of who is explored.  `each`: a host is asked for its own rows only.
+    `lengths`: of leases, where there are more than the shortest and the longest.
     """
 
-    def __init__(self, setting: Sized, actions: Sequence[Action] = CLIENT, *, each: bool = True):
+    def __init__(
+        self,
+        setting: Sized,
+        actions: Sequence[Action] = CLIENT,
+        *,
+        each: bool = True,
+        lengths: tuple[int, ...] = (),
+    ):
         constants = setting.constants()
         bounds = bounds_for(constants, setting.hosts, setting.addresses, setting.messages + 1)
+        bounds = replace(bounds, lengths=lengths or bounds.lengths)
         self.table = Instance(LEASE_TABLE, constants, bounds)
         place = self.table.place
         self.columns = [

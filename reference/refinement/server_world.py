@@ -3,12 +3,14 @@
 Theory of operation.  As in `world.py`, with the parts exchanged: what clients, kernels, network and
 fate do is a row of the table; what the server does is a call of `server.py`, and rows of the
 table's server must lead from the state before to the one after, in which `owner`, `server_end` and
-`withheld` are what `abstract` says.  A reply takes the slot of the request it answers.
+`withheld` are what `abstract` says.  A reply takes the slot of the request it answers.  A server
+whose disk is full is mute to whom it cannot serve (`mute`, `miss`, `unmute`).
 
 The table's DHCPREQUEST does not say which of its four flavours it is; the row that sent it does,
 and a node keeps it beside the slot.  A DHCPDISCOVER that waits for a probe is taken, and to the
 table still on its way.  ARP is answered at once.  What is stored must be what is bound, at all
-times: a restart from it is then no step of the table, but for quarantines that end.
+times: a restart from it is then no step of the table, but for quarantines that end.  Only what is
+given up while the disk is full may be stored still, until the disk is not.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ from holdover.reference.refinement.world import FREE, SPARE, Node, Step
 from holdover.reference.values import MessageType
 
 from holdover.reference.server_state import (  # isort: skip
-    Arrived, Binding, Overheard, Restarted, SendReply, Server, ServerEffects, ServerEvent,
-    StoreBinding, Tick,
+    Arrived, Binding, Overheard, Recording, Restarted, SendReply, Server, ServerEffects,
+    ServerEvent, StoreBinding, Tick,
 )  # fmt: skip
 
 Stored = tuple[tuple[Any, Binding], ...]
@@ -106,14 +108,17 @@ class ServerCores:
             except Exception as error:  # a mutant may do anything
                 raise Defect("crash", f"{type(error).__name__}: {error}") from error
             kept = dict(before.stored)
-            for effect in effects:
-                if isinstance(effect, StoreBinding) and effect.binding is not None:
-                    kept[effect.address] = effect.binding
-                elif isinstance(effect, StoreBinding):
-                    kept.pop(effect.address, None)
-            stored = tuple(sorted(kept.items(), key=lambda item: item[0]))
             bound = {a: e.binding for a, e in server.entries if e.binding is not None}
-            if bound != kept:
+            for effect in effects:
+                if isinstance(effect, StoreBinding) and before.server.recording:
+                    kept.pop(effect.address, None)
+                    if effect.binding is not None:
+                        kept[effect.address] = effect.binding
+            if event == Recording(works=True):
+                kept = dict(bound)
+            stored = tuple(sorted(kept.items(), key=lambda item: item[0]))
+            given_up = () if server.recording else kept.keys() - bound.keys()
+            if bound != {a: binding for a, binding in kept.items() if a not in given_up}:
                 raise Defect("durable", "what is stored is not what is bound")
             found = self.number(ServerLocal(server, stored)), effects
             self._calls[number, event] = found
@@ -142,7 +147,7 @@ class ServerCores:
     def _aged(self, value: Any) -> Any:
         inner = {
             name: self._aged(part)
-            for name in ("binding", "offer", "late")
+            for name in ("binding", "offer", "late", "withheld")
             if (part := getattr(value, name, None)) is not None
         }
         return replace(shifted(value, 1, self.past), **inner)
@@ -158,7 +163,8 @@ class ServerWorld:
         self.setting = setting
         served = tuple(a for a in SERVER_ACTIONS if a.name not in NOT_TAKEN)
         missed = tuple(a for a in WORLD_ACTIONS if a.name == "miss" and "mutes" in setting.faults)
-        self.rows = Rows(setting, served + missed, each=False)
+        lengths = tuple(range(1, setting.lease + 1)) if setting.fills else ()
+        self.rows = Rows(setting, served + missed, each=False, lengths=lengths)
         self.steps = () if set(setting.faults) & BREAK_COMMITMENTS else STEPS
         table = self.rows.table
         self.cores = ServerCores(core, table.bounds.past)
@@ -229,6 +235,8 @@ class ServerWorld:
         due = self.cores.core.deadline(server)
         if due is not None and due <= 0:
             yield ("K", ANYBODY), self.perform(node, Tick())
+        if self.setting.fills:
+            yield ("D", ANYBODY), self.perform(node, Recording(not server.recording))
         if self.setting.restarts:
             stored = self.cores.locals[locals_[0]].stored
             yield ("B", ANYBODY), self.perform(node, Restarted(stored))
@@ -277,7 +285,8 @@ class ServerWorld:
         said = BootRequest(MessageType[KIND.values[kind]], client + 1, hardware(client))
         if flavour == EXTENDING:
             assert named is not None
-            return replace(said, ciaddr=named)
+            requested = named if self.setting.both else None
+            return replace(said, ciaddr=named, requested=requested)
         if said.type is MessageType.RELEASE:
             assert named is not None
             return replace(said, ciaddr=named, server=SERVER)
@@ -304,7 +313,8 @@ class ServerWorld:
             for place, value in zip(self.own[a], content, strict=True):
                 s[place] = value
         state = tuple(s)
-        self._justify(before, state, event, [reply.type.name for reply in replies], dropped)
+        said = [reply.type.name for reply in replies]
+        self._justify(before, state, event, said, dropped, server)
         flavours = [
             flavour if state[columns[0]] == REQUEST else NO_FLAVOUR
             for flavour, columns in zip(flavours, self.columns, strict=True)
@@ -371,6 +381,7 @@ class ServerWorld:
         event: ServerEvent,
         replies: Sequence[str],
         dropped: Sequence[str],
+        server: Server,
     ) -> None:
         """Rows of the table's server that lead from before to after."""
         names = []
@@ -387,7 +398,15 @@ class ServerWorld:
                 recorded = before[self.own[NUMBER[asked]][0]]
                 mine = recorded == host_of(event.request.chaddr)
                 names[-1] = "prolong" if mine else ("commit" if recorded == NONE else "reuse")
-        names += [DROPPED[kind] for kind in dropped]
+        for kind in dropped:
+            names += [DROPPED[kind]]
+            if kind == "DECLINE" and not any(after[w] and not before[w] for _, _, w in self.own):
+                names[-1] = "disregard"
+            elif kind == "REQUEST" and not server.recording:
+                assert isinstance(event, Arrived)
+                asked = event.request.requested or event.request.ciaddr
+                if before[self.own[NUMBER[asked]][0]] == host_of(event.request.chaddr):
+                    names[-1:] = ["mute", "miss", "unmute"]
         path = self.rows.path(before, self.rows.canonical(after), ANYBODY, names)
         if path is None:
             said = type(event).__name__

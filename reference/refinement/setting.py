@@ -103,7 +103,9 @@ class ServerSetting:
 
     `server`: constants of `ServerConfig`; those not named are as small as can be.  `misbehave`:
     those of `Misbehaviour`, each with the fault of the table that allows it.  `restarts`: the
-    server may be started again from what it has stored.
+    server may be started again from what it has stored.  `fills`: its disk may be full for a while;
+    whom it cannot serve then, it is silent to, which needs the fault `mutes`.  `both`: who renews
+    fills in option 50 as well.
     """
 
     name: str
@@ -117,6 +119,8 @@ class ServerSetting:
     server: Mapping[str, int] = field(default_factory=dict)
     misbehave: Mapping[str, int] = field(default_factory=dict)
     restarts: bool = False
+    fills: bool = False
+    both: bool = False
     states: int = 0
     steps: int = 0
     depth: int = 0
@@ -130,7 +134,7 @@ class ServerSetting:
         """The core's constants."""
         least: dict[str, Any] = {
             "second": 1, "lease": self.lease, "grace": 0, "offer_time": 1, "probe_wait": 0,
-            "decline_time": 1,
+            "decline_time": 1, "decline_most": 1, "verify_wait": 0,
         }  # fmt: skip
         wrong: dict[str, Any] = dict(self.misbehave)
         return ServerConfig(
@@ -154,8 +158,8 @@ class ServerSetting:
         )  # fmt: skip
         environment = Environment(
             lease=Fraction(self.lease),
-            shortest=Fraction(self.misbehave.get("shorten", self.lease)),
-            delay=Fraction(self.delay + config.probe_wait),
+            shortest=Fraction(1 if self.fills else self.misbehave.get("shorten", self.lease)),
+            delay=Fraction(self.delay + max(config.probe_wait, config.verify_wait)),
             grace=Fraction(config.grace),
             server_probes=config.probe_wait > 0,
             faults=frozenset((*self.faults, "loses")),

@@ -280,7 +280,7 @@ def test_a_server_answers_what_does_not_rest_on_what_is_malformed(seen: Any) -> 
     assert seen["answers"] == {name: answered for name, (_, answered) in ASKED.items()}
     for name, (_, answered) in ASKED.items():
         assert ("read without option" if answered else "refused for option") in seen["said"][name][
-            "why"
+            "note"
         ]
     assert seen["status"] == 0
 

@@ -24,15 +24,16 @@ from holdover.reference.config import Misbehaviour, ServerConfig
 from holdover.reference.events import SECOND
 from holdover.reference.lab.clients import CLIENTS, processes
 from holdover.reference.lab.process import PATIENCE, eventually
+from holdover.reference.linux import server as service_module
 from holdover.reference.linux import server_storage
 from holdover.reference.linux.journal import Journal
-from holdover.reference.linux.server import Service
-from holdover.reference.linux.server_storage import LeaseFile
-from holdover.reference.messages import BootRequest, request_to_wire
+from holdover.reference.linux.server import LOOK, RETRY, Service
+from holdover.reference.linux.server_storage import LeaseFile, NotStored
+from holdover.reference.messages import BootReply, BootRequest, reply_from_wire, request_to_wire
 from holdover.reference.server_command import chosen, misbehaviour
 from holdover.reference.server_state import Binding, ClientKey
 from holdover.reference.values import NO_ADDRESS, MessageType
-from holdover.reference.wire import encode
+from holdover.reference.wire import decode, encode
 
 from holdover.reference.datagram import (  # isort: skip
     ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame,
@@ -41,6 +42,7 @@ from holdover.reference.datagram import (  # isort: skip
 SERVER, FIRST, SECOND_ONE, THIRD = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51, 52))
 KEY = ClientKey(b"\1\2\0\0\0\0\1", given=True)
 NOW = 1000 * SECOND
+LATER = NOW + 20 * SECOND
 
 HASTE = "-T 1 -A 1"
 """Of udhcpc: it asks again after a second."""
@@ -262,16 +264,24 @@ class Air:
         self.sent: list[Any] = []
 
     def send(self, data: bytes, *way: Any) -> None:
-        self.sent.append(way or decode_frame(data))
+        self.sent.append((*way, data) if way else decode_frame(data))
 
 
 def service(leases: LeaseFile | None = None, **config: Any) -> tuple[Any, list[Any]]:
     """A service, and what it sends: frames, and (source, destination, port) by UDP."""
     air: Any = Air()
     usual: dict[str, Any] = {"identifier": SERVER, "hardware": HARDWARE, "pool": (FIRST,),
-                             "probe_wait": 0}  # fmt: skip
+                             "probe_wait": 0, "subnet": OWN.network}  # fmt: skip
     made = ServerConfig(**usual | config)
     return Service(made, air, air, OWN, leases, Journal(None), lambda told: None), air.sent
+
+
+def said_by(sent: Any) -> BootReply:
+    """What was sent: a frame, or by UDP."""
+    payload = sent[-1] if isinstance(sent, tuple) else sent.content.payload
+    said = reply_from_wire(decode(payload))
+    assert said is not None
+    return said
 
 
 def request(
@@ -282,7 +292,7 @@ def request(
     return Frame(EVERYONE, CLIENT, Datagram(NO_ADDRESS, to, 68, 67, payload))
 
 
-RELAY = IPv4Address("10.88.0.1")
+RELAY, ELSEWHERE = IPv4Address("10.77.0.60"), IPv4Address("10.88.0.1")
 
 
 @pytest.mark.parametrize(
@@ -292,16 +302,21 @@ RELAY = IPv4Address("10.88.0.1")
         ({"broadcast": True}, (EVERYONE, ALL_HOSTS, 68)),
         ({"giaddr": RELAY}, (SERVER, RELAY, 67)),
         ({"giaddr": RELAY, "broadcast": True, "chaddr": bytes(16)}, (SERVER, RELAY, 67)),
+        ({"giaddr": ELSEWHERE}, None),
     ],
 )
 def test_each_reply_takes_the_way_of_rfc_2131_4_1(said: dict[str, Any], way: Any) -> None:
     serving, sent = service()
     serving.take([request(MessageType.DISCOVER, **said)])
-    (reply,) = sent
-    if isinstance(reply, Frame):
-        assert isinstance(reply.content, Datagram)
-        reply = reply.destination, reply.content.destination, reply.content.destination_port
-    assert reply == way
+    ways: list[Any] = [None] if not sent else []
+    for each in sent:
+        if isinstance(each, Frame):
+            assert isinstance(each.content, Datagram)
+            to, port = each.content.destination, each.content.destination_port
+            ways.append((each.destination, to, port))
+        else:
+            ways.append(each[:-1])
+    assert ways == [way]
 
 
 @pytest.mark.parametrize(
@@ -325,20 +340,53 @@ def test_who_answers_a_probe_does_not_lose_to_a_message_before_it() -> None:
     user = b"\2\0\0\0\0\11"
     other = Frame(HARDWARE, user, reply(asked, user))
     serving.take([request(MessageType.DISCOVER, chaddr=CLIENT[::-1]), other])
-    assert serving.server.entry(FIRST).withheld
+    assert serving.server.entry(FIRST).withheld is not None
 
 
-def test_no_ack_leaves_for_a_lease_that_is_not_stored(tmp_path: Path) -> None:
+@contextmanager
+def full(path: Path, room: int = 0) -> Iterator[None]:
+    """Nothing gets longer than the file is now, and so much more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_is_full_ends_nothing_and_promises_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, other = NOW, CLIENT[::-1]
+    monkeypatch.setattr(service_module, "boottime", lambda: clock)
+    asks = request(MessageType.REQUEST, requested=FIRST, server=SERVER)
+    renews = request(MessageType.REQUEST, ciaddr=FIRST)
     with leases(path := tmp_path / "leases") as file:
-        serving, sent = service(file)
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
-        try:
-            with pytest.raises(BadInput, match="is not stored, and no DHCPACK leaves for it"):
-                serving.take([request(MessageType.REQUEST, requested=FIRST, server=SERVER)])
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert sent == []
+        serving, sent = service(file, pool=(FIRST, SECOND_ONE), lease=100)
+        serving.take([asks])
+        clock += 30 * SECOND
+        with full(path):
+            serving.take([renews])
+            serving.take([request(MessageType.DISCOVER, chaddr=other)])
+            serving.take([request(MessageType.REQUEST, chaddr=other, requested=SECOND_ONE,
+                                  server=SERVER)])  # fmt: skip
+            clock += LOOK
+            serving.look_after_leases()
+            assert not serving.server.recording
+        clock += RETRY
+        serving.look_after_leases()
+        assert serving.server.recording
+        clock += SECOND
+        serving.take([renews])
+        before = file.bindings
+    got = [said_by(each) for each in sent]
+    assert [(each.type, each.lease) for each in got] == [
+        (MessageType.ACK, 100), (MessageType.ACK, 70), (MessageType.NAK, None),
+        (MessageType.ACK, 100),
+    ]  # fmt: skip
+    with leases(path, clock) as file:
+        assert file.bindings == before
+        assert dict(before)[FIRST].end == clock + 100 * SECOND
 
 
 # Options -----------------------------------------------------------------------------------------
@@ -510,21 +558,76 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_or_foreign_file_is_refused_and_set_aside(stored: Path, damage: str) -> None:
+def test_a_damaged_or_foreign_file_is_refused_again_and_again(stored: Path, damage: str) -> None:
     change, reason = DAMAGES[damage]
     text = change(stored.read_bytes())
     stored.write_bytes(text)
-    with pytest.raises(BadInput, match=reason):
-        LeaseFile(stored, SERVER, NOW + 20 * SECOND)
-    (aside,) = stored.parent.iterdir()
-    assert aside != stored
-    assert aside.read_bytes() == text
+    for _ in range(2):  # as often as a supervisor starts it again
+        with pytest.raises(BadInput, match=f"{reason}.*move it away"):
+            LeaseFile(stored, SERVER, NOW + 20 * SECOND)
+        assert [each.name for each in stored.parent.iterdir()] == ["leases"]
+        assert stored.read_bytes() == text
 
 
 def test_another_servers_leases_are_refused(stored: Path) -> None:
     with pytest.raises(BadInput, match=r"leases of '10\.77\.0\.1', not of 10\.77\.0\.50"):
         LeaseFile(stored, FIRST, NOW)
-    assert not stored.exists()
+    assert stored.exists()
+
+
+def deleted(path: Path) -> None:
+    path.unlink()
+
+
+def replaced(path: Path) -> None:
+    path.rename(path.with_name("old"))
+    path.write_text("something else")
+
+
+def restored(path: Path) -> None:
+    """By `cp`, which writes into the file that is there."""
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+
+
+def appended(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"lease 10.77.0.50 {\n}\n")
+
+
+@pytest.mark.parametrize(
+    ("become", "says"),
+    [
+        (deleted, "it was deleted"),
+        (replaced, "it was replaced; what was there is now leases.refused"),
+        (restored, "another program wrote to it; as it was then it is now leases.refused"),
+        (appended, "another program wrote to it; as it was then it is now leases.refused"),
+    ],
+)
+@pytest.mark.parametrize("by", ["put", "look"])
+def test_what_becomes_of_the_file_is_noticed_and_made_good(
+    stored: Path, become: Callable[[Path], None], says: str, by: str
+) -> None:
+    with leases(stored, LATER) as file:
+        become(stored)
+        if by == "put":
+            file.put(FIRST + 3, Binding(KEY, LATER), LATER)
+        else:
+            file.look(LATER)
+        (note,) = file.notes
+        expected = file.bindings
+        assert note.startswith(f"{says}; written anew from memory, leases: {len(expected)}.")
+        file.look(LATER)
+        assert len(file.notes) == 1
+    assert len(expected) == (4 if by == "put" else 3)
+    with leases(stored, LATER) as file:
+        assert (file.bindings, file.notes) == (expected, [])
+
+
+def test_what_another_server_has_put_there_is_not_touched(stored: Path) -> None:
+    with leases(stored, LATER) as file:
+        stored.rename(stored.with_name("old"))
+        with leases(stored, LATER), pytest.raises(BadInput, match="another server is using it"):
+            file.look(LATER)
 
 
 def test_two_servers_cannot_have_one_file(stored: Path) -> None:
@@ -543,19 +646,36 @@ def test_what_cannot_be_a_file_of_leases_is_refused(tmp_path: Path) -> None:
         LeaseFile(tmp_path / "leases", SERVER, NOW)
 
 
-def test_a_record_that_does_not_fit_is_an_error_and_what_was_there_stays(stored: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with leases(stored) as file:
-        before = file.bindings
-        resource.setrlimit(resource.RLIMIT_FSIZE, (stored.stat().st_size + 10, hard))
-        try:
-            with pytest.raises(BadInput, match=r"10\.77\.0\.53 is not stored"):
-                file.put(FIRST + 3, Binding(KEY, NOW), NOW)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    with leases(stored) as file:
-        assert file.bindings == before
-        assert len(file.notes) == 1
+def test_a_record_that_does_not_fit_is_left_out_until_there_is_room(stored: Path) -> None:
+    fourth = FIRST + 3
+    with leases(stored, LATER) as file:
+        before, text = file.bindings, stored.read_bytes()
+        with full(stored, 10):
+            for _ in range(2):
+                with pytest.raises(NotStored, match="File too large"):
+                    file.put(fourth, Binding(KEY, LATER), LATER)
+                assert file.bindings == before
+                assert stored.read_bytes() == text
+            with pytest.raises(NotStored):
+                file.put(THIRD, None, LATER)
+        assert file.failure
+        assert stored.read_bytes() == text
+        assert [each.name for each in stored.parent.iterdir()] == ["leases"]
+        file.write_anew(LATER)
+        assert file.failure == ""
+        file.put(fourth, Binding(KEY, LATER), LATER)
+        after = file.bindings
+    assert dict(after) == {**{a: b for a, b in before if a != THIRD}, fourth: Binding(KEY, LATER)}
+    with leases(stored, LATER) as file:
+        assert (file.bindings, file.notes) == (after, [])
+
+
+def test_a_disk_that_is_full_at_the_start_leaves_what_is_on_record(stored: Path) -> None:
+    with leases(stored, LATER) as file:
+        expected = file.bindings
+    with full(stored, -10), leases(stored, LATER) as file:
+        assert file.bindings == expected
+        assert "File too large" in file.failure
 
 
 def test_the_log_is_rewritten_before_it_gets_long(

@@ -29,7 +29,7 @@ from holdover.proofs.invariants import LEASED
 from holdover.proofs.result import Outcome, Theorem
 
 WORLDS = {name: (profile, environment) for name, profile, environment in worlds()}
-NOT_PROBING = frozenset({"use", "decline", "withhold", "reboot", "keep_remainder"})
+NOT_PROBING = frozenset({"use", "decline", "withhold", "disregard", "reboot", "keep_remainder"})
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from holdover.proofs.safety import (
 
 Verdicts = Mapping[str, Verdict]
 
-NO_PROBING = {"use", "decline", "withhold"}
+NO_PROBING = {"use", "decline", "withhold", "disregard"}
 NO_RESTART = {"reboot", "keep_remainder"}
 NO_SUSPEND = {"resume", "wake_expired"}
 

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from holdover.reference import entries as module
 from holdover.reference.config import ServerConfig
-from holdover.reference.entries import NOTHING, Binding, ClientKey, Entries, Entry, Reservation
+from holdover.reference.entries import (
+    NOTHING,
+    Binding,
+    ClientKey,
+    Entries,
+    Entry,
+    Reservation,
+    Withheld,
+)
 from holdover.reference.server_state import Server
 
 POOL = tuple(IPv4Address("10.0.0.2") + n for n in (4, 0, 7, 1, 2, 3, 5, 6, 8))
@@ -21,8 +29,8 @@ ENTRIES = st.builds(
     Entry,
     binding=st.none() | st.builds(Binding, st.sampled_from(KEYS), st.none() | INSTANTS),
     offer=st.none() | st.builds(Reservation, st.sampled_from(KEYS), INSTANTS),
-    withheld=st.booleans(),
-    back_at=st.none() | INSTANTS,
+    withheld=st.none() | st.builds(Withheld, st.integers(0, 9), INSTANTS, st.booleans()),
+    conflicts=st.integers(0, 2),
 )
 CHANGES = st.lists(st.tuples(st.sampled_from(POOL), ENTRIES | st.just(NOTHING)), max_size=30)
 
@@ -45,7 +53,7 @@ def test_what_was_put_is_there_and_servers_that_know_the_same_are_equal(changes:
     assert all(server.entry(address) == expected.get(address, NOTHING) for address in POOL)
     again = Server(config, known)
     assert (server, hash(server)) == (again, hash(again))
-    assert server == Server(config, [*known, (POOL[-1] + 1, Entry(withheld=True))])
+    assert server == Server(config, [*known, (POOL[-1] + 1, Entry(conflicts=1))])
 
 
 @given(CHANGES, INSTANTS, st.sampled_from(KEYS))
@@ -67,11 +75,26 @@ def test_candidates_have_the_first_unused_and_the_oldest_lease(
     candidates = Entries.of(POOL, known.items()).candidates(key, asked)
     assert candidates == sorted(set(candidates), key=POOL.index)
     concerned = {a for a, e in known.items() if e.concerns(key)} | ({asked} - {None})
-    unused = [a for a in POOL if known.get(a, NOTHING) == NOTHING][:1]
+    free = [a for a in POOL if known.get(a, NOTHING).is_free]
+    unused = sorted(free, key=lambda a: known.get(a, NOTHING).conflicts)[:1]
     ends = [
         (e.binding.end is None, e.binding.end or 0, POOL.index(a))
         for a, e in known.items()
-        if e.binding is not None and e.offer is None and not e.withheld
+        if e.binding is not None and e.offer is None and e.withheld is None
     ]
     oldest = [POOL[place] for _, _, place in sorted(ends)[:1]]
     assert set(candidates) == concerned | set(unused) | set(oldest)
+
+
+@given(CHANGES)
+def test_the_one_to_doubt_is_withheld_longest_on_a_clients_word(changes: Any) -> None:
+    known = dict(changes)
+    entries = Entries.of(POOL, known.items())
+    doubted = [
+        (e.withheld.since, POOL.index(a))
+        for a, e in known.items()
+        if e.withheld is not None and not e.withheld.seen and e.offer is None
+    ]
+    assert entries.doubted == next((POOL[place] for _, place in sorted(doubted)), None)
+    withheld = ((a, e.withheld) for a, e in sorted(known.items()))
+    assert entries.withheld == [(a, why) for a, why in withheld if why is not None]

@@ -14,7 +14,7 @@ from holdover.model.profile import BadInput
 from holdover.reference.calls import calls
 from holdover.reference.linux.journal import Lost
 from holdover.reference.linux.malformed import Malformed
-from holdover.reference.refinement.defects import Seeded, mutant, seeded
+from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
 from holdover.reference.replay import Replayed, replay
 from holdover.reference.server_state import Tick
 from tests.reference.rehearsal import SCENES, Rehearsal, frozen, other_address, rehearsed, renewed
@@ -99,7 +99,7 @@ UNSEEN = {
 """What a journal does not show, and why."""
 
 
-@pytest.mark.parametrize("defect", seeded(), ids=lambda defect: defect.name)
+@pytest.mark.parametrize("defect", seeded_in("client"), ids=lambda defect: defect.name)
 def test_a_defective_client_is_found_out(
     defect: Seeded, record_property: Callable[[str, object], None]
 ) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase as Part
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdover.reference.arp import Arp, ArpOperation, announcement, probe
@@ -19,12 +20,13 @@ from holdover.reference.config import ClientConfig, Misbehaviour, ServerConfig
 from holdover.reference.events import Chance, Phase, Received, Send, SendArp, Start, Timer
 from holdover.reference.messages import BootReply, BootRequest, reply_from_wire, reply_to_wire
 from holdover.reference.options import INFINITE, ROUTERS, SUBNET_MASK, Options
+from holdover.reference.refinement.defects import mutant, seeded_in
 from holdover.reference.server import FLAVOURS, TABLE, Server, abstract, deadline, step
 from holdover.reference.values import NO_ADDRESS, MessageType
 
 from holdover.reference.server_state import (  # isort: skip
-    Arrived, Binding, ClientKey, Overheard, Record, Reinstate, Restarted, SendReply, ServerEffects,
-    ServerEvent, StoreBinding, Tick,
+    Arrived, Binding, ClientKey, Overheard, Record, Recording, Reinstate, Restarted, SendReply,
+    ServerEffects, ServerEvent, StoreBinding, Tick,
 )  # fmt: skip
 
 Discover, Offer, Request = MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST
@@ -51,13 +53,15 @@ class Run:
         values: dict[str, Any] = {
             "identifier": SERVER, "hardware": HARDWARE, "pool": POOL, "options": OPTIONS,
             "second": 1, "lease": LEASE, "grace": GRACE, "offer_time": OFFER_TIME, "probe_wait": 0,
-            "decline_time": DECLINE_TIME,
+            "decline_time": DECLINE_TIME, "decline_most": 4 * DECLINE_TIME, "verify_wait": 0,
+            "subnet": IPv4Network("10.0.0.0/24"),
         }  # fmt: skip
         self.server = Server(ServerConfig(**{**values, **constants}))
+        self.step: Any = step
 
     def at(self, now: int, event: ServerEvent) -> ServerEffects:
-        self.server, effects = step(self.server, event, now)
-        return effects
+        self.server, effects = self.step(self.server, event, now)
+        return tuple(effects)
 
     def arrives(self, now: int, kind: MessageType, chaddr: bytes, **fields: Any) -> ServerEffects:
         return self.at(now, Arrived(BootRequest(kind, fields.pop("xid", 7), chaddr, **fields)))
@@ -76,6 +80,9 @@ class Run:
 
     def renews(self, now: int, chaddr: bytes, address: IPv4Address, **fields: Any) -> ServerEffects:
         return self.arrives(now, Request, chaddr, ciaddr=address, **fields)
+
+    def declines(self, now: int, chaddr: bytes, address: IPv4Address | None) -> ServerEffects:
+        return self.arrives(now, Decline, chaddr, requested=address, server=SERVER)
 
     def record(self, address: IPv4Address) -> Record:
         return abstract(self.server)[address]
@@ -127,52 +134,172 @@ def test_r2_a_renewal_does_not_shorten_what_was_promised() -> None:
 
 def test_r28_a_declined_address_is_withheld() -> None:
     """RFC 2131 §4.3.3: "The server MUST mark the network address as not available"."""
-    run = Run(pool=(A,))
+    run = Run(pool=(A, B))
     run.takes(0, X, A)
-    said = run.arrives(1, Decline, X, requested=A, server=SERVER)
-    assert said == (StoreBinding(A, None),)
+    assert run.declines(1, X, A) == (StoreBinding(A, None),)
     assert run.record(A) == Record(None, None, True)
-    assert run.discovers(2, X) is None
-    assert run.discovers(2, Y) is None
+    assert run.discovers(2, X, requested=A) == B
     assert kinds(run.takes(2, Y, A)) == [Nak]
+    assert run.reboots(2, X, A) == ()
+    assert run.renews(2, X, A) == ()
+    assert deadline(run.server) == 2 + OFFER_TIME
+    run.takes(3, X, B)
     assert deadline(run.server) == 1 + DECLINE_TIME
-    assert run.discovers(DECLINE_TIME, Y) is None
+    assert run.declines(3, Y, B) == ()
     assert run.discovers(1 + DECLINE_TIME, Y) == A
 
 
-def test_r28_until_somebody_has_looked_into_it() -> None:
-    """RFC 2131 §4.3.3: "The server MUST mark the network address as not available"."""
-    run = Run(pool=(A,), decline_time=None)
-    run.discovers(0, X)
-    assert run.arrives(1, Decline, X, requested=A, server=SERVER) == ()
-    assert deadline(run.server) is None
-    assert run.discovers(10**9, Y) is None
-    run.at(10**9, Reinstate(A))
-    assert run.discovers(10**9, Y) == A
+OFFERED, LEASED, PROBED, PAST = "on offer", "leased", "probed for it", "on record, and over"
 
 
 @pytest.mark.parametrize(
-    ("chaddr", "address", "server", "withheld"),
+    ("state", "chaddr", "server", "taken"),
     [
-        (X, A, SERVER, True),
-        (X, A, None, True),
-        (X, A, OTHER, False),
-        (Y, A, SERVER, False),
-        (Y, B, SERVER, True),
-        (X, FOREIGN, SERVER, False),
-        (X, None, SERVER, False),
+        (OFFERED, X, SERVER, True),
+        (LEASED, X, SERVER, True),
+        (PAST, X, SERVER, True),
+        (PROBED, X, SERVER, False),
+        (OFFERED, X, None, False),
+        (LEASED, X, None, False),
+        (LEASED, X, OTHER, False),
+        (OFFERED, Y, SERVER, False),
+        (LEASED, Y, SERVER, False),
+        (None, X, SERVER, False),
     ],
-    ids=["its", "unnamed", "another-server", "another-client", "free", "foreign", "none"],
 )
 def test_r28_who_may_decline_what(
-    chaddr: bytes, address: IPv4Address | None, server: IPv4Address | None, withheld: bool
+    state: str | None, chaddr: bytes, server: IPv4Address | None, taken: bool
 ) -> None:
-    """RFC 2131 §4.3.3: "The server MUST mark the network address as not available"."""
+    """RFC 2131 §4.3.3: "the suggested network address"; Table 5: server identifier MUST."""
+    run = Run(pool=(A,), probe_wait=PROBE_WAIT if state is PROBED else 0)
+    if state in (OFFERED, PROBED):
+        run.arrives(0, Discover, X)
+    if state in (LEASED, PAST):
+        run.takes(0, X, A)
+    before, now = run.server, 10**6 if state is PAST else 1
+    run.arrives(now, Decline, chaddr, requested=A, server=server)
+    assert run.record(A).withheld is taken
+    assert (run.server == before) is not taken
+
+
+@pytest.mark.parametrize("address", [FOREIGN, None])
+def test_r28_what_is_not_of_the_pool_is_nothing_to_decline(address: IPv4Address | None) -> None:
+    """RFC 2131 §4.3.3: "the suggested network address"."""
     run = Run()
+    assert run.declines(0, X, address) == ()
+    assert run.server == Run().server
+
+
+def test_r28_a_storm_of_declines_empties_no_pool() -> None:
+    """RFC 2131 §4.3.3: not available; RFC is silent on what an empty pool is to do about it.
+
+    Nobody's word takes an address that it was not offered; who was offered all of them leaves the
+    one that was withheld first to the next who asks.
+    """
+    run = Run()
+    for address in POOL:
+        run.declines(0, Z, address)
+    assert run.discovers(1, X) == A
+    run.arrives(1, Request, X, requested=A, server=OTHER)
+    for now, chaddr in enumerate((Z, X, Y), 2):
+        run.declines(now, chaddr, run.discovers(now, chaddr))
+    assert [record.withheld for record in abstract(run.server).values()] == [True] * 3
+    assert run.discovers(5, HARDWARE) == A
+    assert [record.withheld for record in abstract(run.server).values()] == [False, True, True]
+    assert kinds(run.takes(6, HARDWARE, A)) == [Ack]
+
+
+def test_r28_each_time_it_is_withheld_twice_as_long_until_it_is_renewed() -> None:
+    """RFC 2131 §4.3.3 is silent on how long."""
+    run = Run(pool=(A,))
+    now, lengths = 0, []
+    for _ in range(4):
+        run.takes(now, X, A)
+        run.declines(now, X, A)
+        due = deadline(run.server)
+        assert due is not None
+        lengths.append((due - now) // DECLINE_TIME)
+        assert run.at(due, Tick()) == ()
+        now = due
+    assert lengths == [1, 2, 4, 4]
+    run.takes(now, X, A)
+    run.renews(now + 1, X, A)
+    run.declines(now + 2, X, A)
+    assert deadline(run.server) == now + 2 + DECLINE_TIME
+
+
+def test_r28_one_that_was_never_withheld_is_offered_first() -> None:
+    """RFC 2131 §4.3.1 leaves the choice among available addresses to the server."""
+    run = Run(pool=(A, B))
+    run.discovers(0, X)
+    run.declines(0, X, A)
+    run.at(DECLINE_TIME, Tick())
+    assert run.discovers(DECLINE_TIME, Y) == B
+    assert run.discovers(DECLINE_TIME, Z) == A
+
+
+VERIFY = 3
+
+
+def test_r28_it_is_probed_before_it_is_given_back() -> None:
+    """RFC 2131 §2.2: "the allocating server SHOULD probe the reused address"."""
+    run = Run(pool=(A,), verify_wait=VERIFY)
     run.takes(0, X, A)
-    run.arrives(1, Decline, chaddr, requested=address, server=server)
-    assert any(record.withheld for record in abstract(run.server).values()) is withheld
-    assert (run.record(A).owner is None) == (withheld and address == A)
+    run.declines(0, X, A)
+    asks = (SendArp(probe(HARDWARE, A)),)
+    assert run.at(DECLINE_TIME, Tick()) == asks
+    assert run.record(A).withheld
+    assert run.at(DECLINE_TIME + 1, in_use(A, Z)) == ()
+    assert run.record(A).withheld
+    again = DECLINE_TIME + 1 + 2 * DECLINE_TIME
+    assert deadline(run.server) == again
+    assert run.at(again - 1, in_use(A, Z)) == ()  # nobody asked
+    assert run.at(again, Tick()) == asks
+    assert run.at(again + VERIFY - 1, Tick()) == ()
+    assert run.record(A).withheld
+    assert run.at(again + VERIFY, Tick()) == ()
+    assert not run.record(A).withheld
+    assert deadline(run.server) is None
+
+
+def test_r28_an_empty_pool_gives_back_the_oldest_that_nobody_answers_for() -> None:
+    """RFC 2131 §2.2: "the allocating server SHOULD probe the reused address"."""
+    run = Run(pool=(A, B, C), verify_wait=VERIFY, probe_wait=1)
+    for now, (chaddr, address) in enumerate(zip((X, Y, Z), (B, A, C), strict=True)):
+        run.takes(now, chaddr, address)
+        run.declines(now, chaddr, address)
+    assert run.arrives(5, Discover, X) == (SendArp(probe(HARDWARE, B)),)
+    assert run.arrives(5, Discover, X) == ()  # it waits
+    assert run.arrives(6, Discover, Y) == (SendArp(probe(HARDWARE, A)),)
+    assert run.at(6, in_use(B, Z)) == (SendArp(probe(HARDWARE, C)),)
+    assert run.at(6, in_use(C, Z)) == ()  # there is no other
+    assert [record.withheld for record in abstract(run.server).values()] == [True] * 3
+    assert one(run.at(6 + VERIFY, Tick())).address == A
+    assert [record.withheld for record in abstract(run.server).values()] == [False, True, True]
+    assert run.arrives(7 + VERIFY, Discover, Z) == ()  # what was seen in use is not doubted
+
+
+def test_r28_it_goes_to_the_client_that_uses_it_already() -> None:
+    """RFC 2131 §3.1(2): "not already in use", by another than who asks."""
+    run = Run(pool=(A,), verify_wait=VERIFY)
+    run.takes(0, X, A)
+    run.declines(0, X, A)
+    run.arrives(1, Discover, Z)
+    assert run.at(2, in_use(A, Z)) == ()
+    assert one(run.at(1 + VERIFY, Tick())).address == A
+
+
+def test_r28_somebody_has_looked_into_it() -> None:
+    """RFC 2131 §4.3.3: "SHOULD notify the local system administrator", who may say so."""
+    run = Run(pool=(A,), verify_wait=VERIFY)
+    run.takes(0, X, A)
+    run.declines(0, X, A)
+    assert run.at(1, Reinstate(B)) == ()
+    assert run.at(1, Reinstate(A)) == (SendArp(probe(HARDWARE, A)),)
+    assert run.at(2, Reinstate(A)) == ()
+    assert run.at(1 + VERIFY, Tick()) == ()
+    assert not run.record(A).withheld
+    assert run.at(9, Reinstate(A)) == ()
 
 
 def test_r31_an_address_is_probed_before_it_is_offered() -> None:
@@ -541,6 +668,100 @@ def test_other_messages_are_not_for_a_server() -> None:
     assert run.server == Run().server
 
 
+@pytest.mark.parametrize(
+    ("chaddr", "ciaddr", "kind"), [(X, A, [Ack]), (Y, A, [Nak]), (Y, B, []), (X, FOREIGN, [])]
+)
+@pytest.mark.parametrize("requested", [A, C])
+def test_who_fills_in_both_addresses_renews_the_one_that_it_has(
+    chaddr: bytes, ciaddr: IPv4Address, kind: list[MessageType], requested: IPv4Address
+) -> None:
+    """RFC 2131 §4.3.2: without server identifier "a request to verify or extend".
+
+    "the DHCP server will trust the value in 'ciaddr'"; option 50 MUST NOT be there, and dhcping
+    has it.
+    """
+    run = Run()
+    run.takes(0, X, A)
+    said = run.arrives(1, Request, chaddr, ciaddr=ciaddr, requested=requested)
+    assert kinds(said) == kind
+    assert run.record(C).owner is None
+
+
+# Relays, and a disk that is full -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("subnet", [IPv4Network("10.0.0.0/24"), None])
+@pytest.mark.parametrize("kind", [Discover, Request, Decline, Release, Inform])
+def test_a_relay_on_another_link_gets_silence(
+    kind: MessageType, subnet: IPv4Network | None
+) -> None:
+    """RFC 2131 §4.3.1: an address is chosen by "the address of the relay agent"."""
+    run = Run(subnet=subnet)
+    run.takes(0, X, A)
+    before = run.server
+    for giaddr in (FOREIGN, *(() if subnet else (RELAY,))):
+        fields = {"requested": A, "ciaddr": A} if kind is not Discover else {}
+        for chaddr in (X, Y):
+            assert run.arrives(1, kind, chaddr, giaddr=giaddr, server=SERVER, **fields) == ()
+            assert run.arrives(1, kind, chaddr, giaddr=giaddr, requested=A) == ()
+    assert run.server == before
+
+
+def test_what_cannot_be_stored_is_not_promised() -> None:
+    """RFC 2131 §3.1(4): "commits the binding ... to persistent storage"; §4.3.2.
+
+    "The server may choose not to extend the lease ..., but should return a DHCPACK message
+    regardless."
+    """
+    run = Run(pool=(A, B), second=10)
+    run.takes(0, X, A)
+    run.discovers(0, Y)
+    assert run.at(1, Recording(works=False)) == ()
+    for say in (run.renews, run.takes, run.reboots):
+        (said,) = say(35, X, A)  # 96.5 s are left, and nothing is to be stored
+        assert isinstance(said, SendReply)
+        assert (said.reply.type, said.reply.lease) == (Ack, 96)
+    assert one(run.arrives(36, Discover, X)).lease == 96
+    assert run.record(A) == Record(key(X), 1000, False)
+    assert run.arrives(40, Discover, Z) == ()
+    assert kinds(run.takes(40, Y, B)) == [Nak]
+    assert run.renews(995, X, A) == ()  # less than a second
+    assert run.takes(1000, X, A) == ()
+    assert run.arrives(1000, Discover, X) == ()
+    assert run.record(A) == Record(key(X), 1000, False)
+    run.at(1001, Recording(works=True))
+    stored, sent = run.renews(1002, X, A)
+    assert stored == StoreBinding(A, Binding(key(X), 2002))
+    assert isinstance(sent, SendReply)
+    assert sent.reply.lease == LEASE
+
+
+def test_who_waits_for_a_probe_is_promised_no_more_either() -> None:
+    """RFC 2131 §3.1(4): "commits the binding ... to persistent storage"."""
+    run = Run(pool=(A, B), probe_wait=PROBE_WAIT)
+    run.takes(0, X, A)
+    assert len(run.arrives(10, Discover, X)) == len(run.arrives(10, Discover, Y)) == 1
+    run.at(10, Recording(works=False))
+    (said,) = replies(run.at(10 + PROBE_WAIT, Tick()))
+    assert (said.chaddr, said.lease) == (X, LEASE - 10 - PROBE_WAIT)
+    run = Run(pool=(A,), lease=INFINITE)
+    run.takes(0, X, A)
+    run.at(1, Recording(works=False))
+    assert one(run.renews(2, X, A)).lease == INFINITE
+
+
+def test_what_is_given_up_need_not_be_stored() -> None:
+    """RFC 2131 §4.3.4; nothing that is promised afterwards rests on it."""
+    run = Run(pool=(A,))
+    run.takes(0, X, A)
+    run.at(1, Recording(works=False))
+    assert run.arrives(2, Release, X, ciaddr=A, server=SERVER) == (StoreBinding(A, None),)
+    assert run.discovers(3, Y) is None
+    assert run.renews(3, X, A) == ()
+    run.at(4, Recording(works=True))
+    assert run.discovers(5, Y) == A
+
+
 # Replies -----------------------------------------------------------------------------------------
 
 
@@ -773,6 +994,7 @@ events: st.SearchStrategy[ServerEvent | None] = st.one_of(
     st.just(Tick()),
     st.builds(in_use, places, hosts),
     st.builds(Reinstate, places),
+    st.builds(Recording, st.booleans()),
     st.none(),  # a restart with what was stored
 )
 wrongs = st.builds(
@@ -813,21 +1035,47 @@ def explained(
     return who == before.owner and said.type in (Release, Decline)
 
 
-@given(
-    st.builds(
-        Run,
-        pool=st.sampled_from([(A,), (A, B), POOL]),
-        lease=st.sampled_from([8, 8, INFINITE]),
-        grace=st.integers(0, 3),
-        probe_wait=st.integers(0, 2),
-        decline_time=st.sampled_from([None, 9]),
-        offer_time=st.integers(1, 5),
-        misbehave=st.just(Misbehaviour()) | wrongs,
-    ),
-    st.lists(st.tuples(st.integers(0, 6), events), min_size=20, max_size=40),
+RUNS = st.builds(
+    Run,
+    pool=st.sampled_from([(A,), (A, B), POOL]),
+    lease=st.sampled_from([8, 8, INFINITE]),
+    grace=st.integers(0, 3),
+    probe_wait=st.integers(0, 2),
+    decline_time=st.sampled_from([3, 9]),
+    verify_wait=st.integers(0, 2),
+    offer_time=st.integers(1, 5),
+    misbehave=st.just(Misbehaviour()) | wrongs,
 )
+STORIES = st.lists(st.tuples(st.integers(0, 6), events), min_size=20, max_size=40)
+
+
+@given(RUNS, STORIES)
 def test_whatever_happens(run: Run, story: list[tuple[int, ServerEvent | None]]) -> None:
     """No state beyond the pool, no address bound twice, no DHCPACK before its record."""
+    play(run, story)
+
+
+UNSEEN = {"both-addresses-unheard"}
+"""Silence breaks no promise."""
+
+
+@pytest.mark.parametrize("name", [d.name for d in seeded_in("server") if d.name not in UNSEEN])
+def test_a_server_with_a_defect_is_found_out_at_random(name: str) -> None:
+    """`defects.toml`; the exploration finds them, too."""
+    core = mutant(next(defect for defect in seeded_in("server") if defect.name == name))
+
+    @settings(max_examples=3000, database=None, derandomize=True, phases=[Part.generate])
+    @given(RUNS, STORIES)
+    def hunt(run: Run, story: list[tuple[int, ServerEvent | None]]) -> None:
+        run.step = core.step
+        play(run, story)
+
+    with pytest.raises(AssertionError):
+        hunt()
+
+
+def play(run: Run, story: list[tuple[int, ServerEvent | None]]) -> None:
+    """Each event at its time, and what must hold after it."""
     config, now, stored = run.server.config, 0, dict[IPv4Address, Binding]()
     for wait, told in story:
         now += wait
@@ -835,10 +1083,13 @@ def test_whatever_happens(run: Run, story: list[tuple[int, ServerEvent | None]])
         before = abstract(run.server)
         for effect in run.at(now, event):
             if isinstance(effect, StoreBinding):
+                assert run.server.recording or effect.binding is None
                 stored.pop(effect.address, None)
                 if effect.binding is not None:
                     stored[effect.address] = effect.binding
             if isinstance(effect, SendReply) and effect.reply.lease is not None:
+                late = config.misbehave.ack_delay > 0 or effect.reply.type is not Ack
+                assert late or not before[effect.reply.address].withheld
                 check_promise(effect.reply, stored, config, now)
         known = [address for address, _ in run.server.entries]
         assert known == sorted(set(known) & set(config.pool))

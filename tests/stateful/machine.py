@@ -62,7 +62,8 @@ SHARES: Mapping[str, int] = {
     "deliver spoilt": 3, "early": 2, "release": 1, "stop": 1, "start": 100, "serve": 200,
     "server timer": 300, "server forgets": 1,
     "offer": 200, "commit": 200, "prolong": 200, "reuse": 200, "refuse": 60, "stay_silent": 20,
-    "find_none": 60, "free": 100, "withhold": 100, "reinstate": 40, "mute": 1, "unmute": 20,
+    "find_none": 60, "free": 100, "withhold": 100, "disregard": 20, "reinstate": 40,
+    "mute": 1, "unmute": 20,
     "forget": 1, "kernel_removes": 60, "freeze": 3, "thaw": 60, "crash": 3, "restart": 100,
     "lose": 6, "miss": 60, "duplicate": 6,
 }  # fmt: skip

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from holdover.reference import client
-from holdover.reference.refinement.defects import mutant, seeded
+from holdover.reference.refinement.defects import mutant, seeded_in
 from tests.stateful.machine import hunt
 
 RECORD = Path(client.__file__).parent / "refinement" / "random.json"
@@ -21,7 +21,7 @@ SECONDS = 60.0
 def main() -> int:
     """Hunt each defect; 1 if one is not found."""
     found = {}
-    for defect in seeded():
+    for defect in seeded_in("client"):
         kill = hunt(mutant(defect), SECONDS)
         found[defect.name] = None if kill is None else {"kind": kill.kind, "scene": kill.scene}
     lines = (f"{json.dumps(name)}: {json.dumps(fate)}" for name, fate in found.items())
