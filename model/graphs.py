@@ -1,8 +1,9 @@
-"""What the explorer saw as graphs, for questions that networkx answers.
+"""Steps between states as graphs, for questions that networkx answers.
 
-Theory of operation.  `steps_of` lists the steps between the states seen, in three flat arrays of
-numbers, 24 B a step; where the search did not keep them, it takes the time of another search.
-Whether a client always recovers is read off these arrays.
+Theory of operation.  `steps_of` lists the steps between the states that the explorer saw, in three
+flat arrays of numbers, 24 B a step; where the search did not keep them, it takes the time of
+another search.  Whether a client always recovers is read off these arrays.  A graph that owes the
+explorer nothing is grown in `stategraph.py`, with the same arrays.
 
 For what networkx answers - which steps no collision can do without, which small set of situations
 every collision passes through - the steps become its dictionaries.  Steps between the same two
@@ -27,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdover.model.explore import Exploration
-from holdover.model.finite import State
+from holdover.model.finite import Instance, State
 
 V = TypeVar("V", bound=Hashable)
 
@@ -69,9 +70,13 @@ def steps_of(seen: Exploration) -> Steps:
                 target = number_of(following)
                 if target is not None:
                     later.extend((number, target, edge))
-    taken = np.concatenate([np.asarray(seen.taken), np.asarray(later)]).reshape(-1, 3)
-    sources, targets, edges = taken.T.copy()
-    rows = [label.action.name for label in seen.instance.labels]
+    return numbered(seen.instance, np.concatenate([np.asarray(seen.taken), np.asarray(later)]))
+
+
+def numbered(instance: Instance, taken: Numbers) -> Steps:
+    """Steps from a flat array, three numbers each: from which state, to which, by which edge."""
+    sources, targets, edges = taken.reshape(-1, 3).T.copy()
+    rows = [label.action.name for label in instance.labels]
     names = tuple(dict.fromkeys(rows))
     action_of = np.array([names.index(row) for row in rows], dtype=np.int64)
     return Steps(sources, targets, action_of[edges], names)
@@ -90,15 +95,21 @@ def quotient(seen: Exploration, view: Callable[[int, State], V]) -> nx.DiGraph[V
 
     The attributes of an edge are to be read only: other edges share them.
     """
-    taken = steps_of(seen)
+    return digraph(steps_of(seen), (view(number, one) for number, one in enumerate(seen.states)))
+
+
+def digraph(taken: Steps, views: Iterable[V], *, loops: bool = False) -> nx.DiGraph[V]:
+    """The graph over the views of the states, given in the order of their numbers.
+
+    With `loops`, a step within a view is an edge too.
+    """
     with uncollected():
         numbers: dict[V, int] = {}
-        views = (view(number, state) for number, state in enumerate(seen.states))
         node_of = np.array([numbers.setdefault(one, len(numbers)) for one in views], dtype=np.int64)
         nodes = list(numbers)
         result: nx.DiGraph[V] = nx.DiGraph()
         result.add_nodes_from(nodes)
-        sources, targets, sets = _merged(taken, node_of, len(nodes))
+        sources, targets, sets = _merged(taken, node_of, len(nodes), loops)
         for actions in np.unique(sets).tolist():
             names = frozenset(name for i, name in enumerate(taken.names) if actions >> i & 1)
             shared = {"actions": names}
@@ -113,32 +124,44 @@ def quotient(seen: Exploration, view: Callable[[int, State], V]) -> nx.DiGraph[V
     return result
 
 
-def _merged(taken: Steps, node_of: Numbers, count: int) -> tuple[Numbers, Numbers, Numbers]:
-    """The steps as edges between nodes, without loops: sources, targets, and sets of actions.
+def _merged(
+    taken: Steps, node_of: Numbers, count: int, loops: bool
+) -> tuple[Numbers, Numbers, Numbers]:
+    """The steps as edges between nodes: sources, targets, and sets of actions.
 
     A set is a number with a bit for each action; a table of more than 63 rows overflows here.
     """
     sources, targets = node_of[taken.sources], node_of[taken.targets]
-    between = sources != targets
-    ends, edge_of = np.unique((sources * count + targets)[between], return_inverse=True)
+    wanted = np.ones_like(sources, dtype=bool) if loops else sources != targets
+    ends, edge_of = np.unique((sources * count + targets)[wanted], return_inverse=True)
     bits = np.array([1 << i for i in range(len(taken.names))], dtype=np.int64)
     sets = np.zeros(len(ends), dtype=np.int64)
-    np.bitwise_or.at(sets, edge_of, bits[taken.actions[between]])
+    np.bitwise_or.at(sets, edge_of, bits[taken.actions[wanted]])
     return ends // count, ends % count, sets
 
 
 def unavoidable(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> list[str]:
-    """The actions without which no goal is reached: each a one-element cut."""
+    """The actions without which no goal is reached: each a one-element cut.
+
+    None where no goal is reached at all.  Only what a shortest way needs is tried.
+    """
     targets = set(goals)
-    names = sorted({name for _, _, data in result.edges(data=True) for name in data["actions"]})
+    distances = nx.single_source_shortest_path_length(result, start)
+    nearest = min(targets & distances.keys(), key=distances.__getitem__, default=None)
+    if nearest is None:
+        return []
+    way = nx.utils.pairwise(nx.shortest_path(result, start, nearest))
+    taken = [result.edges[edge]["actions"] for edge in way]
+    alone = sorted({name for names in taken if len(names) == 1 for name in names})
 
     def reached_without(name: str) -> set[V]:
+        only = {name}
         kept = nx.subgraph_view(
-            result, filter_edge=lambda u, v: bool(result[u][v]["actions"] != {name})
+            result, filter_edge=lambda u, v: bool(result[u][v]["actions"] != only)
         )
         return {start} | nx.descendants(kept, start)
 
-    return [name for name in names if not targets & reached_without(name)]
+    return [name for name in alone if not targets & reached_without(name)]
 
 
 def _joined(result: nx.DiGraph[V], goals: Iterable[V]) -> tuple[nx.DiGraph[Any], Hashable]:

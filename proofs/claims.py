@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from holdover.model.manifest import configurations, differences, run
+from holdover.model.manifest import Configuration, configurations, differences, run
 from holdover.model.profile import builtin_names, load
-from holdover.proofs import agreement, grace, refutation, regression, safety
+from holdover.proofs import agreement, grace, reachable, refutation, regression, safety
 from holdover.proofs.judge import judge
 from holdover.proofs.result import Check, Outcome, combined
 
@@ -42,6 +42,10 @@ def claims(solvers: Sequence[str] = ("z3",)) -> Iterator[Claim]:
     yield Claim("T3", "less does not", "T3-necessary", 2 * cost)
     yield Claim("T4", "the fix changes nothing else", "T4", 3)
     yield Claim("T5", "the readings agree", "T5", 4)
+    for configuration in reachable.fitting():
+        yield Claim("T5", configuration.name, "graph", configuration.states / 10_000)
+    yield Claim("T5", "T1's collision", "graph-T1", 3)
+    yield Claim("T5", "engine", "graph-engine", 5)
     for name in builtin_names():
         yield Claim("profile", name, "profile", 2 if name in SAFE else 0.3)
     for configuration in configurations():
@@ -58,6 +62,9 @@ def check(claim: Claim, solvers: Sequence[str] = ("z3",)) -> list[Check]:
         "T3-necessary": lambda: [grace.prove_necessary(solvers)],
         "T4": lambda: list(regression.prove().checks),
         "T5": lambda: list(agreement.prove().checks),
+        "graph": lambda: [reachable.same_graph(configured(claim.name))],
+        "graph-T1": lambda: [reachable.same_as_solver()],
+        "graph-engine": lambda: [reachable.same_engine(name) for name in reachable.BY_ENGINE],
         "profile": lambda: [stated(claim.name, solvers)],
         "pinned": lambda: [pinned(claim.name)],
     }
@@ -77,10 +84,15 @@ def stated(name: str, solvers: Sequence[str]) -> Check:
     return Check(name, says, outcome, detail, time.perf_counter() - start)
 
 
+def configured(name: str) -> Configuration:
+    """The pinned configuration of that name."""
+    return next(c for c in configurations() if c.name == name)
+
+
 def pinned(name: str) -> Check:
     """An exploration comes to its pinned numbers."""
     start = time.perf_counter()
-    configuration = next(c for c in configurations() if c.name == name)
+    configuration = configured(name)
     seen, _ = run(configuration)
     wrong = differences(configuration, seen)
     says = f"{configuration.profile} at {configuration.size}: the pinned states, steps, depth, runs"

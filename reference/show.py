@@ -237,6 +237,7 @@ def results(found: Sequence[Result], as_json: bool) -> None:
                         "outcome": check.outcome,
                         "detail": check.detail,
                         "seconds": round(check.seconds, 3),
+                        "facts": dict(check.data),
                     }
                     for result in found
                     for check in result.checks

@@ -1,0 +1,190 @@
+"""The state graph as networkx reads it: a second opinion on what the explorer says.
+
+Theory of operation.  `grown` takes every step from every state, depth first, with numbers of its
+own: it shares the successors of a state with the explorer and the engine, and no bookkeeping.  What
+it comes to is a networkx graph; all that is said of it is an answer of networkx: what is within
+reach (`descendants`), how far (breadth-first lengths), a shortest run (`shortest_path`), and what
+must come in the end.  That last is read off components: a run that never ends stays, in the end, in
+a component of which it takes every fair step; so something comes about from everywhere if and only
+if it is in each component that cannot be left (`condensation`).
+
+A graph of every state costs 1.2 kB a state, at five steps a state; larger ones are `TooManyStates`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+
+from holdover.model.explore import Trace
+from holdover.model.expr import Expr
+from holdover.model.finite import Instance, State
+from holdover.model.graphs import Steps, digraph, numbered, uncollected
+from holdover.model.properties import Property
+
+BYTES_PER_STATE = 1200
+"""Memory of a state with its steps in networkx; measured."""
+
+
+class TooManyStates(Exception):  # noqa: N818 -- it is no fault of anybody's
+    """The graph would be larger than allowed: nothing was read off it."""
+
+    def __init__(self, most: int):
+        super().__init__(f"more than {most:,} states: too many for a graph")
+        self.most = most
+
+
+@dataclass(frozen=True)
+class StateGraph:
+    """Every state within reach as a numbered node, from 0, and every step, loops too, as an edge.
+
+    The `actions` of an edge name its rows.  `ends` has the states at which the graph was ended.
+    """
+
+    instance: Instance
+    states: Sequence[State]
+    taken: Steps
+    graph: nx.DiGraph[int]
+    ends: frozenset[int]
+
+    def run(self, way: Sequence[int]) -> Trace:
+        """The run along these nodes."""
+        labels = []
+        for here, there in nx.utils.pairwise(way):
+            steps = self.instance.successors(self.states[here])
+            edge = next(edge for edge, following in steps if following == self.states[there])
+            labels.append(self.instance.labels[edge])
+        return Trace(self.instance, tuple(labels), tuple(self.states[node] for node in way))
+
+
+def grown(
+    instance: Instance, *, most: int, end: Callable[[State], bool] | None = None
+) -> StateGraph:
+    """The graph of all states, or of those before and at the first where `end` holds."""
+    states, numbers = [instance.initial], {instance.initial: 0}
+    waiting, taken = [0], array("q")
+    ends = set()
+    with uncollected():
+        while waiting:
+            here = waiting.pop()
+            if end is not None and end(states[here]):
+                ends.add(here)
+                continue
+            for edge, following in instance.successors(states[here]):
+                there = numbers.setdefault(following, len(states))
+                if there == len(states):
+                    states.append(following)
+                    waiting.append(there)
+                taken.extend((here, there, edge))
+            if len(states) > most:
+                raise TooManyStates(most)
+    steps = numbered(instance, np.asarray(taken, dtype=np.int64))
+    graph = digraph(steps, range(len(states)), loops=True)
+    return StateGraph(instance, states, steps, graph, frozenset(ends))
+
+
+# What networkx says ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What networkx reads off a state graph, in the terms of the manifest and a few more."""
+
+    states: frozenset[State]
+    steps: int
+    depth: int
+    runs: Mapping[str, Trace]
+    """A shortest run to each property that is broken."""
+    time_passes: bool
+    """From every state a `tick` can still come: no state is stuck in time, none runs in place."""
+    eventually: tuple[str, ...]
+    """What comes about from every state, once the faults are over."""
+    components: int
+    """Of the condensation: states that lead to each other are one."""
+
+    @property
+    def broken(self) -> dict[str, int]:
+        """For each property that is broken, the length of a shortest run."""
+        return {name: len(run) for name, run in sorted(self.runs.items())}
+
+
+def read(
+    grown: StateGraph,
+    always: Iterable[Property] = (),
+    steps: Iterable[Property] = (),
+    eventually: Mapping[str, Expr] | None = None,
+    faults: Iterable[str] = (),
+) -> Reading:
+    """What networkx says of the whole graph; `eventually` is due once the `faults` are over."""
+    graph, states = grown.graph, grown.states
+    within = nx.descendants(graph, 0) | {0}
+    distances = nx.single_source_shortest_path_length(graph, 0)
+    runs = {}
+    for name, bad in _bad(grown, always, steps):
+        ways = [(distances[before] + more, before, last) for before, last, more in bad]
+        if ways:
+            _, before, last = min(ways)
+            way = nx.shortest_path(graph, 0, before)
+            runs[name] = grown.run(way if last is None else [*way, last])
+    within_number = np.zeros(len(states), dtype=bool)
+    within_number[list(within)] = True
+    condensed = nx.condensation(graph)
+    return Reading(
+        frozenset(states[node] for node in within),
+        int(within_number[grown.taken.sources].sum()),
+        max(distances.values()),
+        runs,
+        all(_ticks(graph, part) for part in _last(condensed)),
+        comes(grown, eventually or {}, faults),
+        len(condensed),
+    )
+
+
+Bad = list[tuple[int, int | None, int]]
+"""Where a property is broken: a node, the next one where it takes a step, and 0 or 1 for that."""
+
+
+def _bad(
+    grown: StateGraph, always: Iterable[Property], steps: Iterable[Property]
+) -> Iterator[tuple[str, Bad]]:
+    states = grown.states
+    for p in always:
+        holds = grown.instance.predicate(p.term)
+        yield p.name, [(n, None, 0) for n, state in enumerate(states) if not holds(state)]
+    for p in steps:
+        kept = grown.instance.step_predicate(p.term)
+        edges = grown.graph.edges
+        yield p.name, [(u, v, 1) for u, v in edges if not kept(states[u], states[v])]
+
+
+def _last(condensed: nx.DiGraph[int]) -> list[set[int]]:
+    """The components that cannot be left."""
+    parts = condensed.nodes
+    return [parts[part]["members"] for part, ways in condensed.out_degree() if not ways]
+
+
+def _ticks(graph: nx.DiGraph[int], part: set[int]) -> bool:
+    """Whether time passes within a component that cannot be left."""
+    return any("tick" in data["actions"] for _, _, data in graph.edges(part, data=True))
+
+
+def comes(grown: StateGraph, goals: Mapping[str, Expr], faults: Iterable[str]) -> tuple[str, ...]:
+    """What comes about from everywhere, once the faults are over and the rest is fair."""
+    if not goals:
+        return ()
+    over = set(faults)
+    fair = np.array([name not in over for name in grown.taken.names])[grown.taken.actions]
+    taken = grown.taken
+    kept = Steps(taken.sources[fair], taken.targets[fair], taken.actions[fair], taken.names)
+    last = _last(nx.condensation(digraph(kept, range(len(grown.states)))))
+    states = grown.states
+    reached = {name: grown.instance.predicate(goal) for name, goal in goals.items()}
+    return tuple(
+        name
+        for name, there in reached.items()
+        if all(any(there(states[node]) for node in part) for part in last)
+    )

@@ -1,0 +1,167 @@
+"""T5, the state graph: what networkx reads off it is what explorer, engine and proofs say.
+
+For each pinned configuration that fits (`FITS` states; larger ones are not compared), networkx's
+graph of all states is grown without the explorer's bookkeeping (`model/stategraph.py`).  Its
+answers are held against the explorer's:
+
+* the states within reach, one by one; steps; the depth;
+* for each property the length of a shortest run that breaks it;
+* that from every state time can pass: the explorer does not ask this, and it must be so;
+* what comes about in the end, where that is pinned: the explorer's answer is read off arrays.
+
+Where T2 proves the client among at least these faults, networkx must find no way to a collision.
+In T1's instance its shortest path is as long as the collision of which a solver finds none shorter.
+The engine is asked the same of a few.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from holdover.model.explore import Found
+from holdover.model.finite import Instance
+from holdover.model.manifest import (
+    EVENTUALLY,
+    FAULT_ROWS,
+    Configuration,
+    Seen,
+    configurations,
+    run,
+)
+from holdover.model.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
+from holdover.proofs import refutation
+from holdover.proofs.result import Check, Outcome
+from holdover.proofs.safety import BROKEN_BY, TOLERATED
+
+if TYPE_CHECKING:  # numpy: see reference/interrupt.py
+    from holdover.model.stategraph import Reading
+
+FITS = 20_000
+"""States of a configuration whose graph is read: 24 MB and about a second."""
+
+BY_ENGINE = ("wfwg311-thereafter", "rfc2131", "server forgets")
+"""The configurations that the engine is asked about: each costs it half a second of preparation."""
+
+
+def fitting() -> tuple[Configuration, ...]:
+    """The pinned configurations whose graph fits."""
+    return tuple(c for c in configurations() if c.states <= FITS)
+
+
+def reading(configuration: Configuration, instance: Instance, most: int = FITS) -> Reading:
+    """What networkx says, asked what is pinned."""
+    from holdover.model.stategraph import grown, read
+
+    asked = {name: EVENTUALLY[name] for name in configuration.eventually}
+    return read(grown(instance, most=most), ALWAYS, STEPS, asked, FAULT_ROWS)
+
+
+def same_graph(configuration: Configuration) -> Check:
+    """The explorer and networkx agree on a configuration."""
+    start = time.perf_counter()
+    seen, found = run(configuration)
+    says = f"networkx and the explorer see the same of {configuration.name}"
+    name = f"graph, {configuration.name}"
+    if not seen.complete:
+        return Check(name, says, "unknown", "the search was cut off")
+    graph = reading(configuration, found.instance, max(FITS, seen.states))
+    wrong = [*against_explorer(graph, seen, frozenset(found.states)),
+             *against_proof(graph, configuration)]  # fmt: skip
+    detail = "; ".join(wrong) or told(graph)
+    outcome: Outcome = "violated" if wrong else "holds"
+    return Check(name, says, outcome, detail, time.perf_counter() - start, facts(graph))
+
+
+def against_explorer(graph: Reading, seen: Seen, states: frozenset[object]) -> Iterator[str]:
+    """Where networkx differs from the explorer."""
+    if graph.states != states:
+        extra, missing = len(states - graph.states), len(graph.states - states)
+        yield f"{missing} states are within reach that the explorer has not, {extra} are not"
+    pairs = {
+        "steps": (graph.steps, seen.steps),
+        "depth": (graph.depth, seen.depth),
+        "shortest runs": (graph.broken, dict(seen.broken)),
+        "in the end": (graph.eventually, seen.eventually),
+    }
+    for what, (mine, explorers) in pairs.items():
+        if mine != explorers:
+            yield f"{what}: {mine!r}, the explorer {explorers!r}"
+    if not graph.time_passes:
+        yield "there is a state from which time cannot pass"
+
+
+def proved(configuration: Configuration) -> bool:
+    """Whether T2 proves the profile among these faults, so that no two hosts hold an address."""
+    among = TOLERATED.get(configuration.profile, ())
+    return configuration.profile not in BROKEN_BY and set(configuration.faults) <= set(among)
+
+
+def against_proof(graph: Reading, configuration: Configuration) -> Iterator[str]:
+    """Where networkx finds a collision that T2 excludes."""
+    if proved(configuration) and EXCLUSIVE.name in graph.runs:
+        yield f"a collision after {graph.broken[EXCLUSIVE.name]} steps, which T2 excludes"
+
+
+def told(graph: Reading) -> str:
+    """What networkx found, in one line."""
+    parts = [f"{len(graph.states)} states, depth {graph.depth}"]
+    parts += [f"{name} broken after {length}" for name, length in graph.broken.items()]
+    parts += [f"{name} comes in the end" for name in graph.eventually]
+    return ", ".join([*parts, "time passes" if graph.time_passes else "time stops"])
+
+
+def facts(graph: Reading) -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "states": len(graph.states), "steps": graph.steps, "depth": graph.depth,
+        "shortest_runs": graph.broken, "time_passes": graph.time_passes,
+        "in_the_end": list(graph.eventually), "components": graph.components,
+    }  # fmt: skip
+
+
+def same_as_solver() -> Check:
+    """In T1's instance networkx's shortest path to a collision has T1's length."""
+    from holdover.model.stategraph import grown, read
+
+    start = time.perf_counter()
+    model = refutation.instance()
+    found = refutation.explored(model)
+    ours = read(grown(model, most=2 * FITS), (EXCLUSIVE,)).broken.get(EXCLUSIVE.name)
+    expected = None if found is None else len(found)
+    says = "networkx's shortest collision of T1's instance is as long as T1's"
+    detail = f"networkx {ours}, T1 {expected} steps"
+    outcome: Outcome = "holds" if ours == expected is not None else "violated"
+    return Check("graph, T1", says, outcome, detail, time.perf_counter() - start)
+
+
+def same_engine(name: str) -> Check:
+    """The engine and networkx agree on a configuration, of which the engine stores every state."""
+    from holdover.model.engine import search  # numba takes as long to import as all the rest
+
+    start = time.perf_counter()
+    configuration = next(c for c in configurations() if c.name == name)
+    instance = configuration.instance()
+    ask = partial(search, instance, ALWAYS, STEPS, SOMETIMES, symmetry=False)
+    engine: Found = ask(threads=1, memory=1 << 28)
+    graph = reading(configuration, instance, 2 * FITS)
+    says = f"networkx and the engine see the same of {name}"
+    if not engine.complete:
+        return Check(f"engine, {name}", says, "unknown", "the engine's search was cut off")
+    broken = {p: len(run) for p, run in sorted(engine.violations.items())}
+    mine = (len(graph.states), graph.steps, graph.depth, graph.broken)
+    engines = (engine.states, engine.steps, engine.depth, broken)
+    detail = told(graph) if mine == engines else f"networkx {mine}, engine {engines}"
+    outcome: Outcome = "holds" if mine == engines else "violated"
+    return Check(f"engine, {name}", says, outcome, detail, time.perf_counter() - start)
+
+
+def checks() -> Iterator[Check]:
+    """All of them."""
+    for configuration in fitting():
+        yield same_graph(configuration)
+    yield same_as_solver()
+    for name in BY_ENGINE:
+        yield same_engine(name)
