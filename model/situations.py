@@ -56,7 +56,7 @@ GOAL = "goal"
 
 @dataclass(frozen=True, order=True)
 class Situation:
-    """What is seen of a state: the `FACTS` of each host that holds, and whether the server is there."""
+    """What is seen of a state: the `FACTS` of each host that holds; whether the server is there."""
 
     holders: tuple[tuple[int, ...], ...]
     serving: bool

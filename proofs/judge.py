@@ -21,7 +21,7 @@ from fractions import Fraction
 from holdover.model.bound import bounded, safe_grace, server_keeps, worst_holdover
 from holdover.model.explore import Exploration, explore
 from holdover.model.explore import Progress as SearchProgress
-from holdover.model.finite import Instance, bounds_for
+from holdover.model.finite import Bounds, Constants, Instance, bounds_for
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, in_seconds, in_ticks
 from holdover.model.properties import EXCLUSIVE
@@ -72,6 +72,8 @@ class Judgement:
     unit: str = "s"
     states: int = 0
     proof: Verdict | None = None
+    looked_at: tuple[Constants, Bounds] | None = None
+    """The instance in which the run was found."""
 
 
 def judge(
@@ -105,6 +107,7 @@ def judge(
             run=tuple(run),
             unit=unit,
             reason=f"{end} after {steps} steps",
+            looked_at=(seen.instance.constants, seen.instance.bounds),
         )
     return replace(found, reason=_undecided(seen, size))
 

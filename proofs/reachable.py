@@ -21,13 +21,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from holdover.model.explore import Found
+from holdover.model.explore import Exploration, Found
 from holdover.model.finite import Instance
 from holdover.model.manifest import (
     EVENTUALLY,
     FAULT_ROWS,
     Configuration,
-    Seen,
     configurations,
     run,
 )
@@ -68,29 +67,31 @@ def same_graph(configuration: Configuration) -> Check:
     if not seen.complete:
         return Check(name, says, "unknown", "the search was cut off")
     graph = reading(configuration, found.instance, max(FITS, seen.states))
-    wrong = [*against_explorer(graph, seen, frozenset(found.states)),
-             *against_proof(graph, configuration)]  # fmt: skip
+    wrong = [*differences(graph, found), *against_proof(graph, configuration)]
+    if graph.eventually != seen.eventually:
+        wrong.append(f"in the end: {graph.eventually!r}, the explorer {seen.eventually!r}")
+    if not graph.time_passes:
+        wrong.append("there is a state from which time cannot pass")
     detail = "; ".join(wrong) or told(graph)
     outcome: Outcome = "violated" if wrong else "holds"
     return Check(name, says, outcome, detail, time.perf_counter() - start, facts(graph))
 
 
-def against_explorer(graph: Reading, seen: Seen, states: frozenset[object]) -> Iterator[str]:
-    """Where networkx differs from the explorer."""
-    if graph.states != states:
-        extra, missing = len(states - graph.states), len(graph.states - states)
-        yield f"{missing} states are within reach that the explorer has not, {extra} are not"
+def differences(graph: Reading, found: Exploration) -> Iterator[str]:
+    """Where networkx differs from what the explorer says of states, steps and shortest runs."""
+    states = frozenset(found.states)
+    if graph.states != states or len(states) != len(found.states):
+        missing, extra = len(graph.states - states), len(found.states) - len(graph.states & states)
+        yield f"the explorer lacks {missing} states within reach and has {extra} that are not"
+    broken = {name: len(run) for name, run in sorted(found.violations.items())}
     pairs = {
-        "steps": (graph.steps, seen.steps),
-        "depth": (graph.depth, seen.depth),
-        "shortest runs": (graph.broken, dict(seen.broken)),
-        "in the end": (graph.eventually, seen.eventually),
+        "steps": (graph.steps, found.steps),
+        "depth": (graph.depth, found.depth),
+        "shortest runs": (graph.broken, broken),
     }
     for what, (mine, explorers) in pairs.items():
         if mine != explorers:
             yield f"{what}: {mine!r}, the explorer {explorers!r}"
-    if not graph.time_passes:
-        yield "there is a state from which time cannot pass"
 
 
 def proved(configuration: Configuration) -> bool:

@@ -28,6 +28,7 @@ from holdover.model.properties import ALWAYS
 from holdover.proofs import claims as claims_
 from holdover.proofs import matrix as matrix_
 from holdover.proofs.judge import STANDARD, Size, judge
+from holdover.proofs.reachable import FITS
 from holdover.proofs.result import combined
 from holdover.reference import export as export_
 from holdover.reference import show, show_journal
@@ -45,6 +46,7 @@ from holdover.reference.search import (
     outcome,
     write_graph,
 )
+from holdover.reference.show_graph import EXPLAINED, agreement, of_judgement, of_search
 
 Command = Callable[..., Any]
 
@@ -218,18 +220,19 @@ def verify(
             raise BadInput("options of the surroundings need a profile to judge: name one")
         return check_claims(list(claims_.claims(solvers(solver))), solver, jobs, as_json)
     profiles = [load(name) for name in names]
-    found = []
+    found, commons = [], []
     for profile in profiles:
         with Progress(profile.name) as progress:
             found.append(
                 judge(profile, world, Size(memory=memory), solvers(solver), progress.say,
                       progress.search)
             )  # fmt: skip
+            commons.append(of_judgement(found[-1], FITS))
     code = None
     if "reference" in names and world == STANDARD:
         with Progress("reference") as progress:
             code = conformance(jobs, progress.count)
-    show.judgements(found, code, as_json)
+    show.judgements(found, commons, code, as_json)
     outcomes = [judgement.outcome for judgement in found]
     return EXIT[combined(outcomes if code is None else [*outcomes, code.outcome])]
 
@@ -306,6 +309,7 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
     if search.plain:
         search = replace(search, symmetry=False)
     search.check_options()
+    read_off, every = None, None
     with Progress(search.profile.name) as progress:
         progress.say(f"{search.profile.name}: estimating")
         estimate = search.estimate()
@@ -314,12 +318,16 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
         if graph is not None:
             explored = search.explored(progress.search, keep_steps=True)
             seen = found_by(explored)
+            progress.say(f"{search.profile.name}: networkx reads the graph")
+            read_off = agreement(explored, search.memory)
+            every = of_search(explored, search.memory)
         else:
             seen = search.run(progress.search, lambda text: click.echo(text, err=True))
-    show.exploration(search, seen, as_json)
+    show.exploration(search, seen, as_json, read_off, every)
     if graph is not None:
         write_graph(explored, graph, search.memory)
-    return EXIT[outcome(seen)]
+    disagrees = read_off is not None and read_off.differences
+    return EXIT["unknown" if disagrees else outcome(seen)]
 
 
 # export ------------------------------------------------------------------------------------------
@@ -442,7 +450,9 @@ def explain(subject: str, as_json: bool, **given: Any) -> int:
     client = load(subject)
     with Progress(client.name) as progress:
         found = judge(client, surroundings(given), progress=progress.say, searched=progress.search)
-    show.explanation(found, as_json)
+        progress.say(f"{client.name}: asking networkx what every collision has in common")
+        every = of_judgement(found, EXPLAINED)
+    show.explanation(found, every, as_json)
     return EXIT[found.outcome]
 
 

@@ -36,6 +36,14 @@ from holdover.proofs.result import Outcome, combined
 from holdover.reference.conformance import CODE, Conformance
 from holdover.reference.refinement.search import as_pinned
 from holdover.reference.search import Search, counted, outcome
+from holdover.reference.show_graph import (
+    Agreement,
+    Common,
+    agreement_data,
+    agreement_lines,
+    common_data,
+    common_lines,
+)
 
 COLOUR = {"holds": "green", "violated": "red", "unknown": "yellow"}
 
@@ -94,17 +102,22 @@ def grid(*heads: str) -> Table:
 # Verdicts ----------------------------------------------------------------------------------------
 
 
-def judgements(found: Sequence[Judgement], code: Conformance | None, as_json: bool) -> None:
+def judgements(
+    found: Sequence[Judgement],
+    commons: Sequence[Common | None],
+    code: Conformance | None,
+    as_json: bool,
+) -> None:
     """The verdicts on clients, each with its reason and a collision told; and one on code."""
     if as_json:
-        data = [judgement_data(judgement) for judgement in found]
+        data = [judgement_data(*pair) for pair in zip(found, commons, strict=True)]
         for entry in data:
             if code is not None and entry["profile"] == "reference":
                 entry["code"] = code_data(code)
         document(data)
         return
     out = Output()
-    for judgement in found:
+    for judgement, common in zip(found, commons, strict=True):
         name = judgement.profile.name
         verdict = Text(f"{name}: ", style="bold") + coloured(judgement.outcome)
         out.say(verdict + Text(f" - {judgement.reason}"))
@@ -112,6 +125,8 @@ def judgements(found: Sequence[Judgement], code: Conformance | None, as_json: bo
         if judgement.run:
             for line in sentences(judgement.run, judgement.unit):
                 out.say(f"  {line}")
+        for line in common_lines(common) if common is not None else ():
+            out.say(f"  {line}")
         for line in elsewhere(judgement):
             out.say(f"  {line}")
         if code is not None and name == "reference":
@@ -204,7 +219,7 @@ def elsewhere(judgement: Judgement) -> list[str]:
     return ["worst holdover with one more fault:", *told] if told else []
 
 
-def judgement_data(judgement: Judgement) -> dict[str, object]:
+def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, object]:
     """A verdict for programs."""
     return {
         "profile": judgement.profile.name,
@@ -215,6 +230,7 @@ def judgement_data(judgement: Judgement) -> dict[str, object]:
         "with_one_more_fault": {name: number(at_most, worst) for name, worst in further(judgement)},
         "states": judgement.states,
         "run": list(as_data(judgement.run, judgement.unit)),
+        "every_run": common_data(common),
     }
 
 
@@ -274,8 +290,17 @@ STOPPED = {
 }
 
 
-def exploration(search: Search, seen: Found, as_json: bool) -> None:
-    """What a search saw; for each property whether it held, with a shortest run that breaks it."""
+def exploration(
+    search: Search,
+    seen: Found,
+    as_json: bool,
+    graph: Agreement | None = None,
+    common: Common | None = None,
+) -> None:
+    """What a search saw; for each property whether it held, with a shortest run that breaks it.
+
+    `graph` is what networkx says of the same, `common` what every collision has in common.
+    """
     unbounded = seen.worst is not None and seen.worst >= seen.instance.bounds.past
     worst = None if unbounded else seen.worst
     if as_json:
@@ -297,6 +322,8 @@ def exploration(search: Search, seen: Found, as_json: bool) -> None:
                     for name, trace in seen.violations.items()
                 },
                 "fired": dict(sorted(seen.fired.items())),
+                "networkx": None if graph is None else agreement_data(graph),
+                "every_run": common_data(common),
             }
         )
         return
@@ -323,6 +350,13 @@ def exploration(search: Search, seen: Found, as_json: bool) -> None:
         out.say(f"\n{name} is broken after {counted(steps, 'step')}:")
         for line in sentences(told, "ticks"):
             out.say(f"  {line}")
+    if graph is not None:
+        out.say()
+        for line in agreement_lines(graph):
+            out.say(line)
+    if common is not None:
+        for line in common_lines(common):
+            out.say(line)
 
 
 def asked(seen: Found) -> list[tuple[str, str, Outcome]]:
@@ -417,10 +451,10 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
 # explain, grace ----------------------------------------------------------------------------------
 
 
-def explanation(found: Judgement, as_json: bool) -> None:
-    """A collision in sentences and as a chart."""
+def explanation(found: Judgement, common: Common | None, as_json: bool) -> None:
+    """A collision in sentences and as a chart, and what every collision has in common."""
     if as_json:
-        document({**judgement_data(found), "sources": list(found.profile.sources)})
+        document({**judgement_data(found, common), "sources": list(found.profile.sources)})
         return
     out = Output()
     name = found.profile.name
@@ -437,6 +471,10 @@ def explanation(found: Judgement, as_json: bool) -> None:
     for line in chart(found.run, found.unit):
         out.print(line, soft_wrap=True)
     out.say("\n║ the host holds the address   │ it does not")
+    if common is not None:
+        out.say()
+        for line in common_lines(common):
+            out.say(line)
 
 
 def shorter_lease(profile: Profile, world: Environment) -> Fraction | None:
