@@ -19,6 +19,7 @@ from math import ceil
 from pathlib import Path
 
 from holdover.model.expr import BOOL, DURATION, Expr
+from holdover.model.inputs import harmful, printable, shown, text_of
 from holdover.model.words import CONSTANTS, MEANINGS
 
 Seconds = Fraction
@@ -168,14 +169,14 @@ def load(name: str) -> Profile:
     if name.endswith(".toml") or "/" in name:
         path = Path(name)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = text_of(path, LARGEST, "a profile")
         except OSError as error:
             raise BadInput(f"{name}: {error.strerror or error}") from error
-        except UnicodeDecodeError as error:
-            raise BadInput(f"{name}: byte {error.start}: not UTF-8") from error
-        return parse(text, name, path.stem)
+        except ValueError as error:
+            raise BadInput(f"{name}: {error}") from error
+        return parse(text, name, printable(path.stem))
     if name not in builtin_names():
-        raise BadInput(f"no profile {name!r}; {nearest(name, builtin_names())}")
+        raise BadInput(f"no profile {shown(name)}; {nearest(name, builtin_names())}")
     text = (resources.files("holdover.model") / "profiles" / f"{name}.toml").read_text("utf-8")
     return parse(text, f"profiles/{name}.toml", name)
 
@@ -192,9 +193,13 @@ def parse(text: str, where: str, default_name: str) -> Profile:
         data = tomllib.loads(text, parse_float=exactly)
     except ValueError as error:  # TOMLDecodeError is one, and so is what `exactly` raises
         raise BadInput(f"{where}: {error}") from error
+    except RecursionError as error:
+        raise BadInput(
+            f"{where}: nested too deeply; a profile is a list of `key = value`"
+        ) from error
     values: dict[str, object] = {"name": default_name}
     for key, value in data.items():
-        at = f"{where}: line {line_of(text, key)}: {key}"
+        at = f"{where}: line {line_of(text, key)}: {key if key.isidentifier() else shown(key)}"
         if key in TEXTS:
             values[key] = text_value(value, key, at)
         elif key in FACTS:
@@ -213,11 +218,19 @@ def text_value(value: object, key: str, at: str) -> object:
     """A text key's value."""
     if key == "sources":
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
-            return tuple(value)
-        raise BadInput(f"{at}: a list of texts is needed, not {value!r}")
+            return tuple(harmless(v, key, at) for v in value)
+        raise BadInput(f"{at}: a list of texts is needed, not {shown(value)}")
     if isinstance(value, str):
-        return value
-    raise BadInput(f"{at}: a text is needed, not {value!r}")
+        return harmless(value, key, at)
+    raise BadInput(f"{at}: a text is needed, not {shown(value)}")
+
+
+def harmless(text: str, key: str, at: str) -> str:
+    """The text; BadInput where it has what a terminal obeys.  Notes may have several lines."""
+    found = harmful(text, "\n\t" if key == "notes" else "")
+    if found is not None:
+        raise BadInput(f"{at}: the control character {found}; write it without")
+    return text
 
 
 def fact(value: object, word: Expr, at: str) -> object:
@@ -225,19 +238,18 @@ def fact(value: object, word: Expr, at: str) -> object:
     if word.sort is BOOL:
         if isinstance(value, bool):
             return value
-        raise BadInput(f"{at}: true or false is needed, not {value!r}")
+        raise BadInput(f"{at}: true or false is needed, not {shown(value)}")
     if word.sort is DURATION:
         if isinstance(value, bool) or not isinstance(value, int | Fraction):
-            raise BadInput(f"{at}: a number of seconds is needed, not {value!r}")
+            raise BadInput(f"{at}: a number of seconds is needed, not {shown(value)}")
         if value < 0:
             raise BadInput(f"{at}: {value} is negative; a duration in seconds is needed")
         return Fraction(value)
     choices = word.sort.values
     if isinstance(value, str) and value.upper() in choices:
         return value.upper()
-    shown = tuple(choice.lower() for choice in choices)
-    hint = nearest(str(value).lower(), shown)
-    raise BadInput(f"{at}: {value!r} is no choice; {hint}")
+    hint = nearest(shown(value).strip("'").lower(), tuple(choice.lower() for choice in choices))
+    raise BadInput(f"{at}: {shown(value)} is no choice; {hint}")
 
 
 def contradiction(profile: Profile) -> tuple[str, str] | None:
@@ -286,5 +298,8 @@ def exactly(text: str) -> Fraction:
         raise ValueError(f"{text} is no number of seconds")
     return Fraction(number)
 
+
+LARGEST = 1 << 16
+"""Bytes of a file of a profile; those that come with the project have a few thousand at most."""
 
 LARGEST_EXPONENT = 18

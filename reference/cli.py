@@ -19,12 +19,16 @@ from typing import Any
 
 import click
 
+from holdover.model.inputs import printable
 from holdover.model.profile import BadInput, Unfinished, nearest
 from holdover.proofs.result import Outcome
 from holdover.reference import interrupt
 
 EXIT: dict[Outcome, int] = {"holds": 0, "violated": 1, "unknown": 3}
 INTERRUPTED = 130
+LONGEST = 2000
+"""Characters of an error that are shown: it may repeat what the user gave."""
+
 UNREAD = 141
 """As a shell reports a program that wrote into a closed pipe; 0 or 1 would be a verdict."""
 
@@ -86,7 +90,7 @@ class Main(click.Group):
         try:
             result = super().main(*args, **kwargs)
         except BadInput as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {told(error)}", err=True)
             sys.exit(2)
         except click.ClickException as error:
             error.show()
@@ -95,12 +99,18 @@ class Main(click.Group):
             click.echo("interrupted", err=True)
             sys.exit(INTERRUPTED)
         except Unfinished as error:
-            click.echo(f"unknown: {error}", err=True)
+            click.echo(f"unknown: {told(error)}", err=True)
             sys.exit(EXIT["unknown"])
         except OSError as error:
             click.echo(f"error: {error.strerror or error}", err=True)
             sys.exit(2)
         sys.exit(result if isinstance(result, int) else 0)
+
+
+def told(error: Exception) -> str:
+    """What an error says; what the user gave may stand in it, and is not to command a terminal."""
+    text = printable(str(error))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 @click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"]})

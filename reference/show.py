@@ -20,6 +20,7 @@ from rich.text import Text
 from holdover.model import bound
 from holdover.model.client import fastest
 from holdover.model.explore import Found
+from holdover.model.inputs import printable
 from holdover.model.measured import parts, unbounded_because
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import BadInput, Environment, Profile, in_seconds, load
@@ -60,7 +61,9 @@ class Output(Console):
         raise
 
     def say(self, text: str | Text = "") -> None:
-        """A line that is not broken where nobody sees it."""
+        """A line that is not broken where nobody sees it; what the user gave commands nothing."""
+        if isinstance(text, str):
+            text = printable(text)
         self.print(text, soft_wrap=not sys.stdout.isatty())
 
 

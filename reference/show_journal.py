@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from holdover.model.inputs import printable
 from holdover.reference import show
 from holdover.reference.replay import Finding, Replayed
 
@@ -20,7 +21,7 @@ def journal(path: Path, seen: Replayed, as_json: bool) -> None:
         show.document(data(path, seen))
         return
     out = show.Output()
-    out.say(Text(f"{path}: ", style="bold") + show.coloured(seen.outcome))
+    out.say(Text(f"{printable(str(path))}: ", style="bold") + show.coloured(seen.outcome))
     for line in sentences(seen):
         out.say(line)
 

@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import get_args
@@ -42,6 +43,11 @@ LOG = logging.getLogger("holdover")
 
 VERSION = 3
 """3: `Malformed`."""
+
+LONGEST = 1 << 20
+"""Bytes of a line that is read; a datagram of 64 KiB, as a list of numbers, takes a third of it."""
+
+HINT = "; a journal is what `holdover client --journal` wrote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +242,16 @@ def read(path: Path) -> Iterator[Line]:
     text = b"\n"
     try:
         with path.open("rb") as file:
-            for number, text in enumerate(file, 1):
+            for number, text in enumerate(iter(partial(file.readline, LONGEST + 1), b""), 1):
+                if len(text) > LONGEST:
+                    raise BadInput(f"{path}: line {number}: longer than {LONGEST >> 10} KiB{HINT}")
                 try:
                     line = parsed(text)
                 except (ValueError, RecursionError) as error:
                     if damage is not None:
                         raise damage from None
-                    damage = BadInput(f"{path}: line {number}: {error}")
+                    why = "nested too deeply" if isinstance(error, RecursionError) else error
+                    damage = BadInput(f"{path}: line {number}: {why}{HINT}")
                     continue
                 if damage is not None and not isinstance(line.value, Began | Lost):
                     raise damage

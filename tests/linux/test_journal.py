@@ -273,6 +273,19 @@ def test_what_plain_does_not_write_built_does_not_read(kind: object, said: objec
         built(kind, said)
 
 
+def test_a_line_without_end_is_refused_before_it_is_read(journal: Path) -> None:
+    with journal.open("ab") as file:
+        file.truncate(1 << 40)  # one line of zeros, with holes: to read it all would take hours
+    with pytest.raises(BadInput, match=r"line 5: longer than 1024 KiB; a journal is what `hold"):
+        xids(journal)
+
+
+def test_nesting_is_refused_in_words(journal: Path) -> None:
+    journal.write_bytes(b"[" * 100_000 + b"\n")
+    with pytest.raises(BadInput, match=r"line 1: nested too deeply; a journal is what `holdover"):
+        xids(journal)
+
+
 def test_only_values_of_the_cores_are_written() -> None:
     assert plain(Options([LEASE_TIME(1)])) == [[51, "00000001"]]
     with pytest.raises(TypeError, match="no value of the cores"):

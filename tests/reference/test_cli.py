@@ -20,12 +20,14 @@ import networkx as nx
 import pytest
 from click.testing import CliRunner, Result
 
+from holdover.model import explore as explorer
 from holdover.model.manifest import configurations
 from holdover.model.profile import builtin_names, load
 from holdover.proofs import claims
 from holdover.proofs.claims import Claim
 from holdover.proofs.matrix import ROWS
-from holdover.reference import conformance
+from holdover.reference import conformance, model_commands
+from holdover.reference import search as search_
 from holdover.reference.cli import UNREAD, main
 from holdover.reference.conformance import digest
 from holdover.reference.lab.process import PATIENCE
@@ -316,7 +318,7 @@ def test_claims_as_stated_and_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert document["outcome"] == "violated"
     assert [claim["outcome"] for claim in document["claims"]] == ["violated", "holds"]
     assert set(document["claims"][0]) == {
-        "group", "name", "says", "outcome", "detail", "seconds",
+        "group", "name", "says", "outcome", "detail", "seconds", "facts",
     }  # fmt: skip
     few[:] = [Claim("T9", "crashes", "T9", 1)]
     assert "the check failed: KeyError('T9')" in told(run("verify", "--jobs", "1"), 3)
@@ -331,6 +333,27 @@ def test_unknown_profile_names_the_nearest(command: str) -> None:
     assert (
         said == "error: no profile 'wfwg31'; nearest: wfwg311, wfwg311-fixed, wfwg311-thereafter\n"
     )
+
+
+def test_nothing_that_a_user_gives_commands_the_terminal(tmp_path: Path) -> None:
+    clear = "\x1b[2J"
+    path = tmp_path / f"{clear}.toml"
+    path.write_text(f"'{clear}' = 1\n".replace(clear, "\\u001b[2J").replace("'", '"'))
+    journal = tmp_path / f"{clear}journal"
+    journal.write_text(json.dumps({clear: 1}) + "\n" + json.dumps({clear: 1}) + "\n")
+    for given in (path, journal, tmp_path / f"none{clear}.toml", f"no{clear}"):
+        said = refused(run("explain", given))
+        assert said.startswith("error: ")
+        assert said.removesuffix("\n").isprintable()
+    path.write_text('anchor = "request"\n')
+    for command in (("verify",), ("explain",), ("profiles",), ("prove", "--solver", "z3")):
+        assert "\x1b" not in told(run(*command, path), 0)
+
+
+def test_an_error_does_not_repeat_all_of_a_long_text(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    journal.write_text((json.dumps({"x" * 500_000: 1}) + "\n") * 2)
+    assert len(refused(run("explain", journal))) < 3000
 
 
 def test_grace_names_the_nearest_profile_too() -> None:
@@ -641,6 +664,39 @@ def test_failing_graphviz_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "`dot` failed with status 3" in result.stderr
 
 
+def test_graph_is_read_by_networkx_too(tmp_path: Path, states: int) -> None:
+    path = tmp_path / "g.graphml"
+    shown = told(run(*SMALL, "--graph", path), 0)
+    assert "networkx finds the same states, steps, depth and shortest runs in a graph" in shown
+    assert "time can always pass" in shown
+    found = as_json(run(*SMALL, "--graph", path, "--json"), 0)["networkx"]
+    assert (found["states"], found["time_passes"], found["differences"]) == (states, True, [])
+    assert as_json(run(*SMALL, "--json"), 0)["networkx"] is None
+
+
+def test_graph_with_a_collision_says_what_all_pass_through(tmp_path: Path) -> None:
+    path = tmp_path / "g.graphml"
+    found = as_json(run("explore", "freertos", "--graph", path, "--json"), 1)
+    assert found["every_run"]["passes_through"]
+    assert found["every_run"]["shortest"] == len(found["broken"]["exclusive"])
+
+
+def test_networkx_that_disagrees_leaves_the_verdict_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = explorer.explore
+    monkeypatch.setattr(search_, "explore", lambda *args, **more: cut_short(whole(*args, **more)))
+    result = run(*SMALL, "--graph", tmp_path / "g.graphml")
+    assert result.exit_code == 3
+    assert "networkx disagrees with the explorer" in result.stdout
+
+
+def cut_short(seen: explorer.Exploration) -> explorer.Exploration:
+    """A search that has forgotten its last step."""
+    seen.steps -= 1
+    return seen
+
+
 @pytest.mark.parametrize("suffix", ["dot", "graphml", "svg"])
 def test_disk_that_is_full_is_told_after_the_result(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"g.{suffix}"
@@ -724,6 +780,45 @@ def test_explain_json_has_sources_and_run() -> None:
     found = as_json(run("explain", "connman", "--json"), 1)
     assert found["sources"]
     assert found["run"][-1]["holding"] == ["a1", "a1"]
+
+
+def test_explain_says_what_every_collision_passes_through() -> None:
+    shown = told(run("explain", "wfwg311"), 1)
+    assert re.search(r"every collision passes through: h1 still holds: its lease has lapsed", shown)
+    assert "    mute: the server falls silent\n" in shown
+    found = as_json(run("explain", "wfwg311", "--json"), 1)["every_run"]
+    assert {"mute", "lapse", "reuse"} <= set(found["needs"])
+    assert found["smallest_cut"][0] in found["passes_through"]
+
+
+def test_explain_says_which_of_several_situations_a_collision_passes() -> None:
+    shown = told(run("explain", "udhcpc"), 1)
+    assert "every way to give a held address away passes through" not in shown
+    found = as_json(run("explain", "udhcpc", "--json"), 1)["every_run"]
+    assert len(found["smallest_cut"]) > 1
+    assert all(f"    {situation}\n" in shown for situation in found["smallest_cut"])
+
+
+def test_explain_of_a_client_that_probes_is_of_giving_away() -> None:
+    found = as_json(run("explain", "dhcpcd", "--json"), 1)["every_run"]
+    assert found["property"] == "owned"
+    assert found["passes_through"][-1].startswith("h1 still holds: its lease is over at the server")
+
+
+def test_a_graph_too_large_for_explain_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_commands, "EXPLAINED", 1000)
+    said = "what every collision has in common was not asked: more than 1,000 states"
+    assert said in told(run("explain", "connman"), 1)
+    found = as_json(run("explain", "connman", "--json"), 1)["every_run"]
+    assert found == {"not_asked": "more than 1,000 states: too many for a graph"}
+
+
+def test_verify_says_what_every_collision_passes_through() -> None:
+    assert "every collision passes through: h1 still holds" in told(run("verify", "connman"), 1)
+    (found,) = as_json(run("verify", "connman", "--json"), 1)
+    assert "mute" in found["every_run"]["needs"]
+    (safe,) = as_json(run("verify", "wfwg311-fixed", "--json"), 0)
+    assert safe["every_run"] is None
 
 
 def test_explain_a_journal_that_holds(tmp_path: Path) -> None:
