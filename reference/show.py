@@ -444,7 +444,7 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
             name = obligation.name.replace(", ", "_").replace(" ", "-")
             path = folder / f"{name}.smt2"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(obligation.smtlib(), encoding="utf-8")
+            path.write_text(obligation.smtlib(safety.expected(obligation)), encoding="utf-8")
             count += 1
     except OSError as error:
         raise BadInput(f"{option} {folder}: {error.strerror or error}") from error

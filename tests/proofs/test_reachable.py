@@ -1,0 +1,180 @@
+"""The state graph against the explorer, the engine and the proofs: who errs is noticed."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from holdover.model import explore as explorer
+from holdover.model import manifest
+from holdover.model.manifest import Configuration, configurations
+from holdover.proofs import reachable, refutation
+from holdover.proofs.reachable import (
+    BY_ENGINE,
+    FITS,
+    fitting,
+    proved,
+    reading,
+    same_as_solver,
+    same_engine,
+    same_graph,
+)
+
+SOURCE = Path(explorer.__file__).read_text(encoding="utf-8")
+
+DEFECTS: dict[str, tuple[str, str, str]] = {
+    "the last step from a state is not taken": (
+        "for edge, following in instance.successors(state):",
+        "for edge, following in instance.successors(state)[:-1]:",
+        "lacks",
+    ),
+    "a state in a thousand is not stored": (
+        "if following not in seen.index:",
+        "if following not in seen.index and (hash(following) % 1000 or keep_steps):",
+        "lacks",
+    ),
+    "a state of each depth is not expanded": (
+        "for number in range(layer_start, layer_end):",
+        "for number in range(layer_start, max(layer_start + 1, layer_end - 1)):",
+        "steps",
+    ),
+    "a state is stored that nothing leads to": (
+        "    layer_start = 0\n",
+        "    found((*instance.initial[:-1], True), 0, 0)\n    layer_start = 0\n",
+        "the explorer lacks",
+    ),
+    "steps to known states are not counted": (
+        "seen.steps += 1",
+        "seen.steps += following not in seen.index",
+        "steps: ",
+    ),
+    "the last layer counts for the depth": (
+        "if len(seen.states) > layer_end:",
+        "if layer_end:",
+        "depth: ",
+    ),
+    "a run is one of the last, not of the first": (
+        "if name not in seen.violations and not check(state):",
+        "if not check(state):",
+        "shortest runs: ",
+    ),
+    "a run begins with its second step": (
+        "while (parent := self.parents[number]) >= 0:",
+        "while (parent := self.parents[number]) > 0:",
+        "shortest runs: ",
+    ),
+    "properties of states are not looked at": (
+        "for name, check in checks:",
+        "for name, check in checks[:0]:",
+        "shortest runs: ",
+    ),
+    "a step is judged the wrong way round": (
+        "not step_check(state, following)",
+        "not step_check(following, state)",
+        "shortest runs: ",
+    ),
+}
+
+
+def configured(name: str) -> Configuration:
+    return next(c for c in configurations() if c.name == name)
+
+
+FORGETFUL = configured("server forgets")
+"""Small, and breaks a property of states and one of steps."""
+
+
+def with_defect(old: str, new: str) -> Callable[..., explorer.Exploration]:
+    """The explorer with a passage replaced that stands in it once."""
+    assert SOURCE.count(old) == 1, old
+    module = types.ModuleType("defective")
+    module.__dict__["__name__"] = explorer.__name__  # its dataclasses look their module up
+    exec(compile(SOURCE.replace(old, new), "<defective>", "exec"), module.__dict__)
+    defective: Callable[..., explorer.Exploration] = module.explore
+    return defective
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_defect_of_the_explorer_is_noticed(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, noticed = DEFECTS[defect]
+    monkeypatch.setattr(manifest, "explore", with_defect(old, new))
+    found = same_graph(FORGETFUL)
+    assert found.outcome == "violated"
+    assert noticed in found.detail
+
+
+def test_without_a_defect_they_agree() -> None:
+    found = same_graph(FORGETFUL)
+    assert found.outcome == "holds"
+    assert found.data["states"] == FORGETFUL.states
+    assert found.data["shortest_runs"] == dict(FORGETFUL.broken)
+
+
+def test_a_search_that_is_cut_off_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(*args: object, **more: object) -> explorer.Exploration:
+        return explorer.explore(*args, **more, memory=1 << 16)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(manifest, "explore", short)
+    assert same_graph(FORGETFUL).outcome == "unknown"
+
+
+def test_what_comes_in_the_end_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    lasting = configured("rfc2131")
+    assert lasting.eventually
+    assert same_graph(lasting).outcome == "holds"
+    monkeypatch.setattr(manifest, "lasting", lambda *_: ())
+    found = same_graph(lasting)
+    assert (found.outcome, "in the end" in found.detail) == ("violated", True)
+
+
+def test_what_fits_is_compared_and_what_does_not_is_not() -> None:
+    names = {c.name for c in fitting()}
+    assert names == {c.name for c in configurations() if c.states <= FITS}
+    assert len(names) > len(configurations()) / 2
+    assert any(c.eventually for c in fitting())
+    assert any("one_commitment" in c.broken for c in fitting())
+
+
+# Against the proofs and the engine ---------------------------------------------------------------
+
+
+def test_a_collision_that_is_excluded_by_proof_is_noticed() -> None:
+    assert {c.profile for c in fitting() if proved(c)} == {"rfc2131", "reference", "wfwg311-fixed"}
+    assert not proved(FORGETFUL)
+    found = reading(FORGETFUL, FORGETFUL.instance())
+    claimed = replace(FORGETFUL, faults=("mutes",))
+    assert list(reachable.against_proof(found, FORGETFUL)) == []
+    (said,) = reachable.against_proof(found, claimed)
+    assert said == f"a collision after {FORGETFUL.broken['exclusive']} steps, which T2 excludes"
+
+
+def test_the_collision_of_t1_is_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert same_as_solver().outcome == "holds"
+    shorter = with_defect(
+        "while (parent := self.parents[number]) >= 0:",
+        "while (parent := self.parents[number]) > 0:",
+    )
+    monkeypatch.setattr(refutation, "explore", shorter)
+    assert same_as_solver().outcome == "violated"
+
+
+def test_the_engine_agrees() -> None:
+    assert [same_engine(name).outcome for name in BY_ENGINE] == ["holds"] * len(BY_ENGINE)
+    assert any(configured(name).broken for name in BY_ENGINE)
+
+
+def test_an_engine_that_errs_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from holdover.model import engine
+
+    right = engine.search
+
+    def wrong(*args: object, **more: object) -> explorer.Found:
+        found = right(*args, **more)  # type: ignore[arg-type]
+        return replace(found, depth=found.depth + 1)
+
+    monkeypatch.setattr(engine, "search", wrong)
+    assert same_engine("server forgets").outcome == "violated"
