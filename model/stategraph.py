@@ -1,10 +1,10 @@
 """The state graph as networkx reads it: a second opinion on what the explorer says.
 
 Theory of operation.  `grown` takes every step from every state, depth first, with numbers of its
-own: it shares the successors of a state with the explorer and the engine, and no bookkeeping.  What
-it comes to is a networkx graph; all that is said of it is an answer of networkx: what is within
-reach (`descendants`), how far (breadth-first lengths), a shortest run (`shortest_path`), and what
-must come in the end.  That last is read off components: a run that never ends stays, in the end, in
+own: it shares the successors of a state with the explorer, and no bookkeeping.  What it comes to is
+a networkx graph; all that is said of it is an answer of networkx: what is within reach and how far
+(`single_source_shortest_path_length`), a shortest run (`shortest_path`), and what must come in the
+end.  That last is read off components: a run that never ends stays, in the end, in
 a component of which it takes every fair step; so something comes about from everywhere if and only
 if it is in each component that cannot be left (`condensation`).
 
@@ -121,7 +121,6 @@ def read(
 ) -> Reading:
     """What networkx says of the whole graph; `eventually` is due once the `faults` are over."""
     graph, states = grown.graph, grown.states
-    within = nx.descendants(graph, 0) | {0}
     distances = nx.single_source_shortest_path_length(graph, 0)
     runs = {}
     for name, bad in _bad(grown, always, steps):
@@ -130,12 +129,12 @@ def read(
             _, before, last = min(ways)
             way = nx.shortest_path(graph, 0, before)
             runs[name] = grown.run(way if last is None else [*way, last])
-    within_number = np.zeros(len(states), dtype=bool)
-    within_number[list(within)] = True
+    within = np.zeros(len(states), dtype=bool)
+    within[list(distances)] = True
     condensed = nx.condensation(graph)
     return Reading(
-        frozenset(states[node] for node in within),
-        int(within_number[grown.taken.sources].sum()),
+        frozenset(states[node] for node in distances),
+        int(within[grown.taken.sources].sum()),
         max(distances.values()),
         runs,
         all(_ticks(graph, part) for part in _last(condensed)),

@@ -29,7 +29,16 @@ from holdover.model.prose import Name, Prose, text
 from holdover.model.story import chart, events, sentences
 from holdover.model.table import LEASE_TABLE
 from holdover.model.words import a, full, grace, h, lease, m
-from holdover.proofs import agreement, invariants, matrix, mutants, refutation, regression, safety
+from holdover.proofs import (
+    agreement,
+    invariants,
+    matrix,
+    mutants,
+    reachable,
+    refutation,
+    regression,
+    safety,
+)
 from holdover.proofs import grace as t3
 from holdover.proofs.invariants import LEASED, PROBED
 from holdover.proofs.judge import judge
@@ -173,6 +182,12 @@ def agreement_t5() -> str:
     return table(("check", "claim", "seen", "outcome"), rows)
 
 
+def graphs_t5() -> str:
+    """What networkx reads off the state graphs that fit, beside explorer, engine and proofs."""
+    rows = [(check.name, check.detail, check.outcome) for check in reachable.checks()]
+    return table(("check", "read by networkx", "outcome"), rows)
+
+
 def worst_t5() -> str:
     """The explorer's worst holdover beside the bound's."""
     rows = []
@@ -273,6 +288,7 @@ HEAVY: Generators = {
     "ways-t3": ways_t3,
     "compared-t4": compared_t4,
     "agreement-t5": agreement_t5,
+    "graphs-t5": graphs_t5,
     "worst-t5": worst_t5,
     "matrix": faults,
     "matrix-runs": collisions,

@@ -18,6 +18,7 @@ from holdover.model.properties import ALWAYS, EXCLUSIVE, STEPS, Property
 from holdover.model.table import LEASE_TABLE
 from holdover.proofs.invariants import OWNED
 from holdover.proofs.judge import Judgement
+from holdover.reference.search import counted
 
 if TYPE_CHECKING:
     from holdover.model.situations import Passages
@@ -70,10 +71,9 @@ def where(instance: Instance) -> str:
     """The instance in words."""
     bounds, constants = instance.bounds, instance.constants
     faults = [fault for fault in FAULTS if constants[fault]]
-    return (
-        f"{bounds.hosts} hosts x {bounds.addresses} addresses x {bounds.messages} datagrams, a "
-        f"lease of {constants['full']} ticks, faults: {', '.join(faults) or 'none'}"
-    )
+    size = ", ".join((counted(bounds.hosts, "host"), counted(bounds.addresses, "address", "es"),
+                      counted(bounds.messages, "datagram")))  # fmt: skip
+    return f"{size}, a lease of {constants['full']} ticks, faults: {', '.join(faults) or 'none'}"
 
 
 def common_lines(said: Common) -> Iterator[str]:

@@ -47,6 +47,9 @@ VERSION = 3
 LONGEST = 1 << 20
 """Bytes of a line that is read; a datagram of 64 KiB, as a list of numbers, takes a third of it."""
 
+LARGEST = 64 << 20
+"""Bytes of a journal that are read: a year of a client's, with a lease of an hour."""
+
 HINT = "; a journal is what `holdover client --journal` wrote"
 
 
@@ -239,10 +242,14 @@ def written(value: Entry, now: Instant) -> bytes:
 def read(path: Path) -> Iterator[Line]:
     """The lines of a journal; BadInput with the line's number where one is damaged, not torn."""
     damage: BadInput | None = None
-    text = b"\n"
+    text, size = b"\n", 0
     try:
         with path.open("rb") as file:
             for number, text in enumerate(iter(partial(file.readline, LONGEST + 1), b""), 1):
+                size += len(text)
+                if size > LARGEST:
+                    raise BadInput(f"{path}: larger than {LARGEST >> 20} MiB: take the part from a "
+                                   "later line with `Began` on")  # fmt: skip
                 if len(text) > LONGEST:
                     raise BadInput(f"{path}: line {number}: longer than {LONGEST >> 10} KiB{HINT}")
                 try:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from holdover.model.profile import BadInput
 from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.config import ClientConfig
+from holdover.reference.linux import journal as journals
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.plain import built, plain
 from holdover.reference.messages import BootReply
@@ -277,6 +278,16 @@ def test_a_line_without_end_is_refused_before_it_is_read(journal: Path) -> None:
     with journal.open("ab") as file:
         file.truncate(1 << 40)  # one line of zeros, with holes: to read it all would take hours
     with pytest.raises(BadInput, match=r"line 5: longer than 1024 KiB; a journal is what `hold"):
+        xids(journal)
+
+
+def test_a_journal_that_is_too_large_is_refused(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "LARGEST", journal.stat().st_size)
+    assert xids(journal) == [0, 1, 2]
+    monkeypatch.setattr(journals, "LARGEST", journal.stat().st_size - 1)
+    with pytest.raises(BadInput, match=r"larger than 0 MiB: take the part from a later line"):
         xids(journal)
 
 
