@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -26,10 +27,24 @@ from pathlib import Path
 SECONDS = 60
 """For one file; they take less than a tenth of a second each."""
 
-PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "cvc4": ("cvc4", "--lang", "smt2", "--full-saturate-quant"),
-    "z3": ("z3", "-smt2"),
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "cvc4": ("--lang", "smt2", "--full-saturate-quant"),
+    "z3": ("-smt2",),
 }
+
+
+def programs() -> dict[str, tuple[str, ...]]:
+    """The programs that are installed: not those of this environment, where z3-solver has its own.
+
+    That one is the solver that proved the obligations in the first place.
+    """
+    own = Path(sys.prefix, "bin").resolve()
+    places = [place for place in os.get_exec_path() if place and Path(place).resolve() != own]
+    found = {name: shutil.which(name, path=os.pathsep.join(places)) for name in OPTIONS}
+    return {name: (path, *OPTIONS[name]) for name, path in found.items() if path is not None}
+
+
+PROGRAMS: Mapping[str, tuple[str, ...]] = programs()
 
 
 @dataclass(frozen=True)

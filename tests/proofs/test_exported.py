@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +19,11 @@ from holdover.model.profile import load
 from holdover.proofs.safety import BROKEN_BY
 from holdover.reference.show import write_smtlib
 from tests.proofs import referees
-from tests.proofs.referees import PROGRAMS, all_asked, asked, below, main, status
+from tests.proofs.referees import OPTIONS, PROGRAMS, all_asked, asked, below, main, status
 
 ALL = os.environ.get("CI") == "true"
 
-missing = [program for program in PROGRAMS if shutil.which(program) is None]
+missing = [program for program in OPTIONS if program not in PROGRAMS]
 referee = pytest.mark.skipif(
     bool(missing), reason=f"not installed: {', '.join(missing)} (Debian's packages of that name)"
 )
@@ -58,7 +58,12 @@ def test_other_solvers_say_the_same(exported: Path, record_property: Callable[..
         assert {each.program for each in undecided} <= {"cvc4"}
         wrong = [each for each in wrong if each not in undecided]
     assert wrong == []
-    assert {each.program for each in said} == set(PROGRAMS)
+    assert {each.program for each in said} == set(OPTIONS)
+
+
+@referee
+def test_the_solver_of_this_environment_is_no_referee() -> None:
+    assert not any(path.startswith(sys.prefix) for path, *_ in PROGRAMS.values())
 
 
 @referee
@@ -69,7 +74,7 @@ def test_the_step_of_the_article_is_refuted(broken: Path) -> None:
 
 
 @referee
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", OPTIONS)
 def test_an_obligation_without_its_goal_is_not_proved(
     program: str, exported: Path, tmp_path: Path
 ) -> None:
@@ -83,7 +88,7 @@ def test_an_obligation_without_its_goal_is_not_proved(
 
 
 @referee
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", OPTIONS)
 def test_what_is_not_read_is_unknown(program: str, tmp_path: Path) -> None:
     file = tmp_path / "bad.smt2"
     file.write_text("(set-info :status unsat)\n(assert (= 1 nobody))\n(check-sat)\n", "utf-8")
