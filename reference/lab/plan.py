@@ -41,7 +41,8 @@ and removes nothing."""
 
 UNPLAYED = MappingProxyType({
     "use": "hosts that probe", "decline": "hosts that probe", "withhold": "hosts that probe",
-    "reinstate": "hosts that probe", "set_aside": "a server that probes",
+    "reinstate": "hosts that probe", "disregard": "hosts that probe",
+    "set_aside": "a server that probes",
     "forget": "a server that loses its leases", "forge": "a forger",
     "rival_offer": "a second server", "rival_ack": "a second server",
     "suspend": "a host that sleeps, and the lab has one kernel for all",
