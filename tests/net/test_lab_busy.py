@@ -1,0 +1,48 @@
+"""The lab's fault *kernel busy* on a real kernel; as root only.
+
+The lock is the machine's, so it is held for as long as it takes to see something, and no longer.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdover.reference.lab import faults, networking_lock
+from holdover.reference.lab.cell import Cell, play_all
+from holdover.reference.lab.clients import CLIENTS
+from holdover.reference.lab.faults import FAULTS
+from holdover.reference.lab.measure import Measurement
+from holdover.reference.lab.report import cell_data
+from holdover.reference.lab.servers import SERVERS
+from holdover.reference.lab.verdict import verdict
+from tests.net.never_late_page import late, status
+
+BEFORE, AFTER = 4, 2
+LEASE = 10
+
+
+def test_while_the_kernels_lock_is_held_the_address_stays(
+    privileged: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Any
+) -> None:
+    """And goes when it is free: late by as much as that was after the lease, as is predicted."""
+    if why := networking_lock.why_not():
+        pytest.skip(f"the networking lock cannot be held here: {why}")
+    monkeypatch.setattr(faults, "BUSY_BEFORE", BEFORE)
+    monkeypatch.setattr(faults, "BUSY_AFTER", AFTER)
+    wanted = Cell(client=CLIENTS["reference"], server=SERVERS["holdover"],
+                  fault=FAULTS["kernel busy"], lease=LEASE)  # fmt: skip
+    (outcome,) = play_all([wanted], tmp_path, 1, lambda told: None)
+    result = outcome.result
+    assert isinstance(result, Measurement), result
+    record_property("the networking lock held: late by", f"{result.holdover:+.2f} s")
+    found = verdict(outcome)
+    assert found.says == "late", found
+    assert found.worst is not None
+    assert result.locked >= AFTER
+    assert 0 < result.holdover <= found.worst
+    data = cell_data(found)
+    assert (late(data), status([data])) == (True, 0), "it is not said to be in time"
+    unlocked = replace(result, locked=0.0)
+    assert verdict(replace(outcome, result=unlocked)).says == "wrong", "else it would be in time"
