@@ -252,7 +252,9 @@ def propose(
     if entry.offer is not None and entry.offer.discover is not None:
         waits = replace(entry.offer, discover=request)
         return server.put(address, replace(entry, offer=waits)), ()
-    wait = config.probe_wait if entry.withheld is None else config.verify_wait
+    wait = config.probe_wait
+    if entry.withheld is not None:
+        wait = max(wait, config.verify_wait)
     if not wait:
         return offer(server, request, address, now)
     entry = replace(entry, offer=Reservation(key, now + wait, request))

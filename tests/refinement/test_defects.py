@@ -1,4 +1,4 @@
-"""Client mutants: the exploration finds every seeded defect, where and how the record says."""
+"""Mutants of the cores: the exploration finds every seeded defect, as the record says."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from click.testing import CliRunner
 
 from holdover.reference import client as reference_client
 from holdover.reference.refinement import defects as spec
-from holdover.reference.refinement.search import refine
-from holdover.reference.refinement.setting import Setting, settings
+from holdover.reference.refinement.search import refine, refine_server
+from holdover.reference.refinement.setting import (
+    ServerSetting,
+    Setting,
+    every_setting,
+    server_settings,
+    settings,
+)
 
 from holdover.reference.refinement.defects import (  # isort: skip
     Fates, Killed, Seeded, changed, explored, kill, main, mutant, order, original, recorded, seeded,
 )  # fmt: skip
 
-SETTINGS = {setting.name: setting for setting in settings()}
+SETTINGS = {setting.name: setting for setting in every_setting()}
 NAMES = [defect.name for defect in seeded()]
 NAK = next(defect for defect in seeded() if defect.name == "nak-ignored")
 HARMLESS = Seeded("harmless", "nothing", "nobody", "alone", (('"""Nothing happens."""', '""""""'),))
@@ -43,13 +49,14 @@ def test_each_says_what_is_wrong_and_whose_defect_it_is(defect: Seeded) -> None:
     assert defect.says
     assert defect.modelled_on
     assert defect.changes
-    assert all(original().count(old) == 1 and old != new for old, new in defect.changes)
+    text = original(defect.core)
+    assert all(text.count(old) == 1 and old != new for old, new in defect.changes)
 
 
 def test_no_two_are_the_same_client() -> None:
     texts = {changed(defect) for defect in seeded()}
     assert len(texts) == len(NAMES)
-    assert original() not in texts
+    assert not texts & {original(core) for core in ("client", "server")}
 
 
 @pytest.mark.parametrize("old", ["no such passage", "return client, ()"])
@@ -101,8 +108,12 @@ def test_the_setting_that_is_named_is_the_one_that_kills() -> None:
 
 
 @pytest.mark.parametrize("name", sorted({fate.setting for fate in record().values()}))
-def test_the_client_itself_passes_there(name: str) -> None:
-    seen = refine(SETTINGS[name], most=2000)
+def test_the_core_itself_passes_there(name: str) -> None:
+    setting = SETTINGS[name]
+    if isinstance(setting, Setting):
+        seen = refine(setting, most=2000)
+    else:
+        seen = refine_server(setting, most=2000)
     assert (seen.kind, seen.run) == ("", ())
 
 
@@ -110,7 +121,8 @@ def test_the_preferred_setting_comes_first_then_the_small_ones() -> None:
     first, *rest = order("frozen")
     assert first.name == "frozen"
     assert [s.states for s in rest] == sorted(s.states for s in rest)
-    assert sorted(s.name for s in (first, *rest)) == sorted(SETTINGS)
+    assert sorted(s.name for s in (first, *rest)) == sorted(s.name for s in settings())
+    assert {s.name for s in order("served")} == {s.name for s in server_settings()}
 
 
 def test_what_no_setting_shows_survives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +133,7 @@ def test_what_no_setting_shows_survives(monkeypatch: pytest.MonkeyPatch) -> None
 def test_another_setting_kills_where_the_preferred_one_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def two(_: str) -> tuple[Setting, ...]:
+    def two(_: str) -> tuple[Setting | ServerSetting, ...]:
         return SETTINGS["two addresses"], SETTINGS["forgetful"]
 
     monkeypatch.setattr(spec, "order", two)
