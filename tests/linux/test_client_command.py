@@ -314,5 +314,8 @@ def test_a_path_that_systemd_reads_as_something_else_is_refused() -> None:
         units.unit(CLIENT.name, Path("/opt/100%/holdover"))
 
 
-def test_a_supervisor_does_not_begin_again_without_the_leases() -> None:
-    assert unit(SERVER)["RestartPreventExitStatus"] == "2"
+def test_a_supervisor_begins_again_whatever_the_end() -> None:
+    """A lease file that is refused stays where it is, and is refused again (test_server.py)."""
+    for path in (CLIENT, SERVER):
+        assert unit(path)["Restart"] == "on-failure"
+        assert "RestartPreventExitStatus" not in unit(path)

@@ -33,8 +33,8 @@ from holdover.reference.linux.journal import (  # isort: skip
     KINDS, Began, DryRun, Entry, Journal, Line, Lost, Seen, Unstored, Waited, read,
 )  # fmt: skip
 from holdover.reference.server_state import (  # isort: skip
-    Arrived, Binding, ClientKey, Overheard, Reinstate, Restarted, SendReply, ServerEffect,
-    ServerEvent, StoreBinding, Tick,
+    Arrived, Binding, ClientKey, Overheard, Recording, Reinstate, Restarted, SendReply,
+    ServerEffect, ServerEvent, StoreBinding, Tick,
 )  # fmt: skip
 
 MAC = b"\2\0\0\0\0\1"
@@ -74,6 +74,7 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
     Tick: st.builds(Tick),
     Restarted: st.builds(Restarted, st.lists(st.tuples(addresses, bindings)).map(tuple)),
     Reinstate: st.builds(Reinstate, addresses),
+    Recording: st.builds(Recording, st.booleans()),
     SendReply: st.builds(SendReply, replies, none | addresses),
     StoreBinding: st.builds(StoreBinding, addresses, none | bindings),
     ClientConfig: st.builds(

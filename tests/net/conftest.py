@@ -7,17 +7,22 @@ to a part that ends with this process.  Files are the machine's, and are looked 
 
 What is measured here is when something happened.  So these processes, and what they start, get the
 processor before others, where that is allowed: a proof beside them has time.
+
+One thing of the machine's no namespace divides: the kernel's networking lock.  While a test holds
+it nobody's address can be set or removed, so a module that does is played while no other is, also
+of another run of this user's (`in_turn`).
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +77,46 @@ def first_of_all() -> Iterator[None]:
         os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
+HOLD_THE_LOCK = ("test_networking_lock", "test_lab_busy")
+"""Modules whose tests hold the kernel's networking lock."""
+
+
+@contextmanager
+def taken(file: Path, how: int) -> Iterator[None]:
+    """A lock of a file, waited for; `how`: fcntl.LOCK_SH or LOCK_EX."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def in_turn(place: Path, *, alone: bool) -> Iterator[None]:
+    """With all others that are not alone, or alone; whoever waits to be so lets no others in."""
+    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    with ExitStack() as inside:
+        with taken(place / "holdover-door", how):
+            inside.enter_context(taken(place / "holdover-room", how))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def beside_others(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Modules that hold the machine's networking lock are played alone."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parents[1] if "PYTEST_XDIST_WORKER" in os.environ else base.parent
+    with in_turn(place, alone=request.path.stem in HOLD_THE_LOCK):
+        yield
+
+
 @pytest.fixture(scope="module")
-def links(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Links]:
+def links(
+    privileged: None, beside_others: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Links]:
     """A maker of links; taken away when the module is done, and the machine is as it was."""
     made, before = Links(tmp_path_factory.mktemp("apart")), machine()
     try:

@@ -28,7 +28,7 @@ from typing import Any
 import click
 
 from holdover.reference.cli import INTERRUPTED
-from holdover.reference.lab.cell import Cell, Outcome, play_all
+from holdover.reference.lab.cell import WINDOW, Cell, Outcome, play_all
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.faults import FAULTS, Fault, fault_named, whole
 from holdover.reference.lab.report import cell_data, named
@@ -66,10 +66,13 @@ AT_ONCE = 30
 def cells(
     leases: Sequence[int], faults: Sequence[Fault], repeat: int, client: str, server: str
 ) -> list[Cell]:
-    """All that is to be played; without what would shorten a lease to no less than it is."""
+    """All that is to be played; without what would shorten a lease to no less than it is.
+
+    Who could not read that it has less is watched until what it knows of is over.
+    """
     return [
         Cell(client=CLIENTS[client], server=SERVERS[server], fault=fault, lease=lease,
-             repeat=number)
+             repeat=number, window=max(WINDOW, lease) if fault.unread else WINDOW)
         for fault in faults
         for lease in (sorted(leases)[:OF_ALL] if fault.alone else leases)
         if fault.grants is whole or fault.grants(lease) < lease
@@ -123,11 +126,13 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 @click.option("--write", is_flag=True, help=f"Write {PAGE}, {RAW}, and the sentence in {README}.")
 @click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help=f"A {RAW} of an earlier run; nothing is played.")  # fmt: skip
+@click.option("--into", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help=f"A {RAW} of an earlier run, in which these cells are to stand.")  # fmt: skip
 @click.option("--json", "json_wanted", is_flag=True, help="Print every cell as JSON.")
 def main(
     leases: tuple[int, ...], faults: tuple[Fault, ...], repeat: int, client: str, server: str,
     at_once: int, quick: bool, keep: Path | None, write: bool, source: Path | None,
-    json_wanted: bool,
+    into: Path | None, json_wanted: bool,
 ) -> None:  # fmt: skip
     """Measure how long the reference client holds an address after its lease end.
 
@@ -141,6 +146,8 @@ def main(
         if quick:
             leases, repeat = QUICK, 1
         data = measured(cells(leases, faults, repeat, client, server), at_once, keep)
+        if into is not None:
+            data = joined(json.loads(into.read_text(encoding="utf-8")), data)
     if write:
         written(data)
     click.echo(json.dumps(data, indent=1) if json_wanted else tables(data["cells"]))
@@ -184,6 +191,22 @@ def measured(wanted: Sequence[Cell], at_once: int, keep: Path | None) -> Any:
         "took": f"{time.perf_counter() - start:.0f} s",
     }
     return {"about": about, "cells": [cell_data(verdict(outcome)) for outcome in outcomes]}
+
+
+def joined(earlier: Any, later: Any) -> Any:
+    """The earlier run with the later one's cells in their places, and both runs' conditions."""
+
+    def key(cell: Any) -> tuple[Any, ...]:
+        return cell["fault"], cell["lease"], cell["repeat"]
+
+    again = {key(cell): cell for cell in later["cells"]}
+    kept_ones = [again.pop(key(cell), cell) for cell in earlier["cells"]]
+    number = 2 + sum(name.startswith("run ") for name in earlier["about"])
+    of_later = "; ".join(f"{name}: {value}" for name, value in later["about"].items())
+    return {
+        "about": {**earlier["about"], f"run {number}, {len(later['cells'])} cells": of_later},
+        "cells": [*kept_ones, *again.values()],
+    }
 
 
 def written(data: Any) -> None:

@@ -14,7 +14,7 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -224,6 +224,13 @@ def title(cells: Sequence[Cell]) -> str:
     return f"Never late, on {len(PREMISES)} premises"
 
 
+def whence(about: Mapping[str, str]) -> str:
+    """How many runs it is of."""
+    if any(name.startswith("run ") for name in about):
+        return "It is of the runs that are in the table of conditions below; the first was that of"
+    return "All of it is of one run, that of"
+
+
 def claim(cells: Sequence[Cell]) -> str:
     """The same in a sentence, and a list of the premises, with what was seen without them."""
     claimed = of(cells, None)
@@ -268,7 +275,7 @@ seconds: least / median / greatest of n runs.  Negative is early.
 
 {claim(cells)}
 
-All of it is of one run, that of
+{whence(about)}
 
 ```sh
 {about["command"]}

@@ -4,10 +4,13 @@ As root only.
 """
 
 import shutil
+import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.net.hardship import NEEDED, POOL, look
+from tests.net.hardship import LONG, NEEDED, POOL, SERVER, Stage, look
 
 KILLS = 3
 
@@ -20,3 +23,21 @@ def test_kills_and_declines_lose_no_lease_and_no_address(privileged: None) -> No
     assert seen.failures == []
     assert seen.anew == KILLS
     assert seen.declined["declined"] > POOL  # more than there are: none is lost to the others
+
+
+def test_what_is_withheld_is_listed_and_looked_into(links: Any, tmp_path: Path) -> None:
+    stage = Stage(links(srv=f"{SERVER}/24", foe=None), tmp_path)
+    server = stage.serve()
+    assert stage.done("decline", 3) == {"declined": 3, "addresses": 3}
+    server.signal(signal.SIGUSR1)
+    server.says('"declined"', LONG, times=3)
+    declined = server.events("declined")
+    assert all(0 < line["withheld"] <= 600 for line in declined)
+    server.signal(signal.SIGUSR2)
+    server.says('"given back"', LONG, times=3)
+    assert [line["address"] for line in server.events("given back")] == [
+        line["address"] for line in declined
+    ]
+    server.signal(signal.SIGUSR1)
+    server.says('"nothing is withheld"', LONG)
+    server.end()

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.lab.process import eventually
+from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.lab.topology import run
 
 SERVER, FIRST = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
-LONG = 30
+LONG = PATIENCE
 
 
 @dataclass

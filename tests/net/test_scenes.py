@@ -1,10 +1,16 @@
 """What the network tests rest on: that they are apart, and what a scene is that cannot tell."""
 
+import fcntl
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
+from threading import Event
 
 import pytest
 
+from holdover.reference.lab.process import PATIENCE, eventually
+from tests.net.conftest import in_turn
 from tests.net.scenes import CannotTell, slower
 
 
@@ -45,3 +51,44 @@ def test_what_a_scene_fails_of_otherwise_is_not_played_again() -> None:
     with pytest.raises(AssertionError, match="late"):
         slower(scene)
     assert factors == [1]
+
+
+def test_who_is_alone_waits_for_the_others_and_lets_no_more_in(tmp_path: Path) -> None:
+    """Two are in, one waits to be alone, and a third comes after it."""
+    told: Queue[str] = Queue()
+    leave = {name: Event() for name in ("first", "second", "alone", "third")}
+
+    def go_in(name: str) -> None:
+        with in_turn(tmp_path, alone=name == "alone"):
+            told.put(f"{name} in")
+            assert leave[name].wait(PATIENCE)
+            told.put(f"{name} out")
+
+    def next_told() -> str:
+        return told.get(timeout=PATIENCE)
+
+    with ThreadPoolExecutor(len(leave)) as pool:
+        playing = [pool.submit(go_in, name) for name in ("first", "second")]
+        assert {next_told(), next_told()} == {"first in", "second in"}
+        playing.append(pool.submit(go_in, "alone"))
+        eventually(lambda: not free(tmp_path / "holdover-door"), PATIENCE, "it waits")
+        playing.append(pool.submit(go_in, "third"))
+        for name in ("first", "second"):
+            leave[name].set()
+            assert next_told() == f"{name} out"
+        assert next_told() == "alone in"
+        leave["third"].set()
+        leave["alone"].set()
+        assert [next_told() for _ in range(3)] == ["alone out", "third in", "third out"]
+        for each in playing:
+            each.result()
+
+
+def free(file: Path) -> bool:
+    """Whether others may take it."""
+    with file.open() as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -166,6 +166,26 @@ def test_a_mute_server_leases_nothing_until_it_is_back(network: Network) -> None
     assert network.addresses("a") == [str(FIRST)]
 
 
+def test_a_disk_that_is_full_for_a_while_costs_no_lease(network: Network) -> None:
+    leases = network.place / "leases"
+    server = network.serve("--json", "--no-probe", "--leases", leases)
+    process = server.running.pid
+    assert network.asks("a") == 0
+    full = leases.stat().st_size - 10  # nor is there room for what it has, written anew
+    most = resource.prlimit(process, resource.RLIMIT_FSIZE, (full, -1))
+    assert network.asks("b", "-t", "2") == 1
+    server.says('"not stored"', 5)
+    (said,) = server.events("not stored")
+    assert "File too large; leases on record go on" in said["note"]
+    assert network.asks("a") == 0
+    assert network.addresses("a") == [str(FIRST)]
+    assert 0 < server.events("DHCPACK")[-1]["lease"] < 3600
+    resource.prlimit(process, resource.RLIMIT_FSIZE, most)
+    server.says('"stored again"', 20)
+    assert network.asks("b") == 0
+    assert network.addresses("b") == [str(SECOND_ONE)]
+
+
 UNICAST = """
 import socket, sys
 from ipaddress import IPv4Address

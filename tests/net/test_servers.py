@@ -22,6 +22,7 @@ from holdover.reference.events import Heard, Received, Send
 from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
 from holdover.reference.lab.servers import SERVERS, Order, ServerProgram
 from holdover.reference.lab.topology import Host, Links, run
+from holdover.reference.linux.clock import now
 from holdover.reference.linux.journal import Line, Seen, read
 from holdover.reference.messages import BootReply
 from holdover.reference.replay import replay
@@ -176,6 +177,13 @@ def rebindings(tenant: Tenant) -> list[Send]:
     ]  # fmt: skip
 
 
+def came_back(before: Tenant, again: Tenant) -> Tenant:
+    """The client that was started again; it is to have come while its lease ran."""
+    if again.lines()[0].now > before.end():
+        raise CannotTell("its lease was over when it came back")
+    return again
+
+
 # Scenes ------------------------------------------------------------------------------------------
 
 
@@ -243,7 +251,7 @@ def lived(stage: Stage) -> dict[str, Any]:
     valid = stage.hosts["cli"].addresses()
     other.until("it asks again", lambda tenant: len(tenant.sent(DISCOVER)) > 1)
     client.stop()
-    again = stage.bound("cli", "--release-on-exit")
+    again = came_back(client, stage.bound("cli", "--release-on-exit"))
     again.stop()
     other.says("BOUND")
     return {"order": order, "client": client, "again": again, "other": other, "valid": valid}
@@ -258,10 +266,17 @@ def rebound(stage: Stage) -> dict[str, Any]:
     stored = stage.place / "server" / "leases"
     eventually(lambda: stored.stat().st_size > len("udhcpd's"), PATIENCE, "the lease is stored")
     server.end()
-    renewed, extended = len(renewals(client)), client.told().count("EXTENDED")
-    client.until("it renews", lambda tenant: len(renewals(tenant)) > renewed)
+    away, extended = now(), client.told().count("EXTENDED")
+    client.until(
+        "it renews, or has not",
+        lambda tenant: tenant.at(REQUEST)[-1] > away or "LAPSED" in tenant.told(),
+    )
+    if rebindings(client) or "LAPSED" in client.told():
+        raise CannotTell("the server had not ended before the client was to renew")
     stage.serve(order)
-    client.says("EXTENDED", times=extended + 1)
+    client.says("EXTENDED|LAPSED", times=extended + 1)
+    if now() > client.end() or client.told().count("EXTENDED") > extended + 1:
+        raise CannotTell("the server was not back while the lease ran, or it had not ended")
     return {"client": client, "deleted": watch.said("Deleted")}
 
 
@@ -274,6 +289,8 @@ def forgotten(stage: Stage) -> dict[str, Any]:
     stage.forget(server)
     told = len(client.told())
     stage.serve(order)
+    if now() > client.end():
+        raise CannotTell("the lease was over before the server was back")
     client.says("BOUND|EXTENDED", times=told + 1)
     return {"told": client.told()[told:]}
 
@@ -290,7 +307,10 @@ def usurped(stage: Stage) -> dict[str, Any]:
     stage.forget(server)
     stage.serve(order)
     other = stage.client("other", "--dry-run")
-    other.process.ended(PATIENCE)
+    other.until(
+        "it has an address, or ours again",
+        lambda tenant: tenant.process.running.poll() is not None or len(client.told()) > 1,
+    )
     if (before := len(client.told())) != 1:
         raise CannotTell("it has asked for its lease before another had the address")
     client.until(
@@ -327,10 +347,7 @@ def refused(stage: Stage) -> dict[str, Any]:
     srv.ip("addr", "del", str(OWN), "dev", "eth0")
     srv.ip("addr", "add", str(MOVED), "dev", "eth0")
     stage.serve(stage.soon(own=MOVED, first=ELSEWHERE, last=ELSEWHERE))
-    client = stage.bound()
-    if client.lines()[0].now > before.end():
-        raise CannotTell("its lease was over when it came back")
-    return {"client": client, "spied": spy.said("NAK")}
+    return {"client": came_back(before, stage.bound()), "spied": spy.said("NAK")}
 
 
 def contested(stage: Stage) -> dict[str, Any]:
@@ -451,7 +468,8 @@ def relayed(stage: Stage) -> dict[str, Any]:
     stage.forget(server)
     later = between(RELAY_LATER)
     stage.serve(replace(near, first=FAR, last=FAR, router=RELAY_LATER))
-    return {"client": client, "again": stage.bound(), "passed": agent.lines, "later": later.lines}
+    again = came_back(client, stage.bound())
+    return {"client": client, "again": again, "passed": agent.lines, "later": later.lines}
 
 
 SCENES: dict[str, Callable[[Stage], dict[str, Any]]] = {
