@@ -18,12 +18,18 @@ from holdover.model.expr import DURATION, RATIO, Expr, ite, lift
 from holdover.model.words import (  # isort: skip
     ONE,
     acknowledge_within, acknowledges, anchor, checks_xid, clock, crashes, delay, dialog, drift,
-    enforcer, forges, forgets, freezes, full, kernel_late, late, least, margin, probe_time,
-    probes, releases, restarts, retries_for, reuses_early, rival, shortens, step, steps,
-    suspends, thaws, trigger,
+    enforcer, forges, forgets, freezes, full, heeds_shorter, kernel_late, late, least, loses,
+    margin, patient, probe_time, probes, releases, restarts, retries_for, reuses_early, rival,
+    shortens, step, steps, stops, suspends, thaws, trigger,
 )  # fmt: skip
 
 ZERO = lift(0, DURATION)
+
+
+def greatest(first: Expr, second: Expr) -> Expr:
+    """The greater of two durations."""
+    return ite(first < second, second, first)
+
 
 # What holds the address back ----------------------------------------------------------------------
 
@@ -69,9 +75,35 @@ overhang = ite(
     ite(kernel_acts, kernel_overhang, process_overhang),
 )
 
-granted = ite(shortens, least, full)
+ack_missed = (
+    ~heeds_shorter
+    | ~checks_xid
+    | ~patient
+    | loses
+    | freezes
+    | crashes
+    | (stops & restarts)
+    | suspends
+)
+"""The client may never act on an ACK that moves the server's record back."""
 
-worst_holdover = anchor_delay + slowest(honoured(full)) + overhang - fastest(granted)
+
+def outstay(counted: Expr, granted: Expr) -> Expr:
+    """How long a client holds that counts the one length, past the record of the other."""
+    return anchor_delay + slowest(honoured(counted)) + overhang - fastest(granted)
+
+
+while_under_way = delay - fastest(least)
+"""How long a client holds past a record that was moved back, until it hears of that."""
+
+one_lease = greatest(outstay(full, full), outstay(least, least))
+"""Past the record of the lease that it counts: longest for a long one, or below the floor."""
+
+worst_holdover = ite(
+    shortens,
+    ite(ack_missed, outstay(full, least), greatest(one_lease, while_under_way)),
+    outstay(full, full),
+)
 
 
 def least_grace() -> Expr:
@@ -89,5 +121,7 @@ PREMISES = (
     least <= full,
     shortens | (least == full),
     (trigger == "ACKNOWLEDGE").implies(dialog),
+    heeds_shorter.implies((trigger == "LAPSE") & (clock != "WALL")),
 )
-"""What the bound assumes: one lease length, unless renewals may shorten it."""
+"""What the bound assumes: one lease length, unless renewals may shorten it; and of a profile what
+`contradiction` (model/profile.py) asks."""

@@ -32,9 +32,9 @@ from holdover.model.words import (  # isort: skip
     ADDRESS, HOST, NOTICE, ONE, PHASE,
     a, acknowledge_within, acknowledges, address, after_t1, after_t2, anchor, asked, asks_for,
     asleep, broadcasts_nak, checks_xid, client, current, dialog, drift, enforcer, floor, g, h,
-    heeds_nak, holds, in_order, kernel_end, kind, late, lease, lease_end, m, margin, n, notice,
-    now, phase, probe_time, probes, process, rebind_at, releases, renew_at, retries_for, sent,
-    skew, stepped, trigger, wants,
+    heeds_nak, heeds_shorter, holds, in_order, kernel_end, kind, late, lease, lease_end, m, margin,
+    n, notice, now, patient, phase, probe_time, probes, process, rebind_at, releases, renew_at,
+    retries_for, sent, skew, stepped, trigger, wants,
 )  # fmt: skip
 
 UNSET = none(INSTANT)
@@ -61,6 +61,16 @@ def first_ask(h: Expr) -> Expr:
 def renewing(h: Expr) -> Expr:
     """The client has asked for more time on the lease it uses."""
     return is_in(phase[h], "RENEWING", "REBINDING")
+
+
+def answered_for(h: Expr) -> Expr:
+    """The client has an answer to its exchange, and nothing to ask for yet."""
+    return is_in(phase[h], "PROBING", "BOUND")
+
+
+def counts(h: Expr) -> Expr:
+    """When the request was sent is of use yet: an ACK may begin a lease there, or cut it short."""
+    return first_ask(h) | renewing(h) | (heeds_shorter & answered_for(h))
 
 
 def answers(h: Expr, a: Expr) -> Expr:
@@ -108,25 +118,63 @@ def measures(length: Expr, skew: Expr) -> Expr:
     return (fastest(length) <= length + skew) & (length + skew <= slowest(length))
 
 
-def counted_from(h: Expr, *, first: bool) -> Expr:
+def to_be_probed(h: Expr) -> Expr:
+    """A probe follows, or is on, before the address is used under an ACK taken now."""
+    return first_ask(h) | (phase[h] == "PROBING")
+
+
+def counted_from(h: Expr) -> Expr:
     """The anchor: where the client's lease begins.  Only a first ACK is followed by probing."""
-    received = ite(anchor == "PROBE", now + probe_time, now) if first else now
+    received = ite((anchor == "PROBE") & to_be_probed(h), now + probe_time, now)
     return ite(anchor == "REQUEST", asked[h], received)
 
 
-def ends_by(h: Expr, m: Expr, *, first: bool) -> Expr:
+def ends_by(h: Expr, m: Expr) -> Expr:
     """When the lease in ACK `m` would end on a perfect clock."""
-    return counted_from(h, first=first) + honoured(lease[m])
+    return counted_from(h) + honoured(lease[m])
+
+
+def leaves_nothing(h: Expr, m: Expr) -> Expr:
+    """On some clock of this drift the lease in ACK `m` leaves no time in which to use it."""
+    early = ite(enforcer == "KERNEL", margin, lift(0, DURATION))
+    return fastest(honoured(lease[m])) <= now + early - counted_from(h)
+
+
+def may_end_sooner(h: Expr, m: Expr) -> Expr:
+    """On some clock of this drift the lease in ACK `m` ends sooner than the client's."""
+    return fastest(honoured(lease[m])) < lease_end[h] - counted_from(h)
+
+
+def leaves_less(h: Expr, m: Expr) -> Expr:
+    """ACK `m` leaves less than the client has, on whatever clock of this drift."""
+    return slowest(honoured(lease[m])) < lease_end[h] - counted_from(h)
+
+
+def meant_for(h: Expr, a: Expr) -> Expr:
+    """An ACK for `a` is about what the client has asked for, or has (§4.4.5)."""
+    return first_ask(h) | ((renewing(h) | answered_for(h)) & (wants[h] == a))
 
 
 def expects(h: Expr, m: Expr, a: Expr) -> Expr:
-    """The client would act on reply `m`, about address `a`, in its present phase."""
+    """The client would act on reply `m`, about address `a`, in its present phase.
+
+    Whoever `heeds_shorter` acts on each answer to its question, whatever that leaves; and once more
+    on one that leaves less than the first, since the server's record has moved back with it.
+    """
+    asks = first_ask(h) | renewing(h)
+    told = (asks & (heeds_shorter | in_time(ends_by(h, m)))) | (
+        heeds_shorter & answered_for(h) & leaves_less(h, m)
+    )
     return recognised(m) & (
         ((kind[m] == "OFFER") & (phase[h] == "SELECTING"))
-        | ((kind[m] == "ACK") & first_ask(h) & in_time(ends_by(h, m, first=True)))
-        | ((kind[m] == "ACK") & renewing(h) & (wants[h] == a) & in_time(ends_by(h, m, first=False)))
+        | ((kind[m] == "ACK") & meant_for(h, a) & told)
         | ((kind[m] == "NAK") & (first_ask(h) | (renewing(h) & heeded)))
     )
+
+
+def may_ask_anew(h: Expr) -> Expr:
+    """Where clients are patient: nothing of an exchange that `h` has begun is under way."""
+    return patient.implies(forall(n, (client[n] != h) | ~is_in(kind[n], "REQUEST", "ACK")))
 
 
 def overstays(h: Expr, reason: str) -> Expr:
@@ -159,6 +207,12 @@ def buffered(m: Expr) -> Expr:
 
 # Some slot is free, or will be: not every one is taken by a datagram that a frozen process keeps.
 room = ~forall(n, buffered(n))
+
+
+def prompt(h: Expr) -> Expr:
+    """The client asks as soon as its time has come; a patient one may have to wait first."""
+    return runs(h) & room & ~patient
+
 
 # Effects that several rows share ------------------------------------------------------------------
 
@@ -238,16 +292,24 @@ def end_lease(h: Expr) -> tuple[Effect, ...]:
     return (*start_over(h), *drop_if(trigger == "LAPSE", h), becomes(notice[h], "DUE"))
 
 
-def begin_lease(h: Expr, end: Expr) -> tuple[Effect, ...]:
+def answered_once(h: Expr) -> Effect:
+    """When the request was sent is kept only by who heeds a second answer that leaves less."""
+    return becomes(asked[h], ite(heeds_shorter, asked[h], UNSET))
+
+
+def ends_at(h: Expr, end: Expr) -> tuple[Effect, ...]:
     """The instants of a lease that ends at `end`."""
     return (
-        becomes(asked[h], UNSET),
         becomes(renew_at[h], end - after_t1),
         becomes(rebind_at[h], end - after_t2),
         becomes(lease_end[h], end),
         becomes(kernel_end[h], end - margin),
-        becomes(stepped[h], False),
     )
+
+
+def begin_lease(h: Expr, end: Expr) -> tuple[Effect, ...]:
+    """A lease that ends at `end`, on a clock that has not been set back within it."""
+    return (answered_once(h), *ends_at(h, end), becomes(stepped[h], False))
 
 
 def take(h: Expr, a: Expr) -> tuple[Effect, ...]:
@@ -269,7 +331,7 @@ CLIENT_ACTIONS = (
         "after DECLINE, silent for RELEASE",
         "{h} broadcasts DHCPDISCOVER",
         (h, m),
-        when=(runs(h), is_in(phase[h], "INIT", "SELECTING"), kind[m] == "FREE",
+        when=(runs(h), is_in(phase[h], "INIT", "SELECTING"), kind[m] == "FREE", may_ask_anew(h),
               in_order.implies(
                   forall(n, (client[n] != h) | ~is_in(kind[n], "RELEASE", "DECLINE")))),
         then=(*everywhere(n, (client[n] == h) & (phase[h] == "INIT"), becomes(current[n], False)),
@@ -301,9 +363,8 @@ CLIENT_ACTIONS = (
         "{h} receives DHCPACK and takes {a}",
         (h, m, a, skew),
         when=(runs(h), first_ask(h), kind[m] == "ACK", client[m] == h, address[m] == a,
-              recognised(m), measures(honoured(lease[m]), skew),
-              in_time(ends_by(h, m, first=True) + skew)),
-        then=(*take(h, a), *begin_lease(h, ends_by(h, m, first=True) + skew), *clear(m))),
+              recognised(m), measures(honoured(lease[m]), skew), in_time(ends_by(h, m) + skew)),
+        then=(*take(h, a), *begin_lease(h, ends_by(h, m) + skew), *clear(m))),
 
     Action("use", "RFC 5227 §2.1.1; RFC 2131 §3.1(5)",
         "no probe was answered: {h} uses {a}",
@@ -322,17 +383,17 @@ CLIENT_ACTIONS = (
         "{h} asks its server to renew {a}",
         (h, m, a),
         when=(runs(h), is_in(phase[h], "BOUND", "RENEWING"), wants[h] == a, now >= renew_at[h],
-              now < rebind_at[h], kind[m] == "FREE"),
+              now < rebind_at[h], kind[m] == "FREE", may_ask_anew(h)),
         then=ask(m, h, a, "RENEWING"),
-        due=Due(runs(h) & (phase[h] == "BOUND") & room & (now < rebind_at[h]), renew_at[h])),
+        due=Due(prompt(h) & (phase[h] == "BOUND") & (now < rebind_at[h]), renew_at[h])),
 
     Action("rebind", "RFC 2131 §4.4.5 REBINDING, §4.3.2",
         "{h} asks any server to extend {a}",
         (h, m, a),
         when=(runs(h), is_in(phase[h], "BOUND", "RENEWING", "REBINDING"), wants[h] == a,
-              now >= rebind_at[h], now < lease_end[h], kind[m] == "FREE"),
+              now >= rebind_at[h], now < lease_end[h], kind[m] == "FREE", may_ask_anew(h)),
         then=ask(m, h, a, "REBINDING"),
-        due=Due(runs(h) & is_in(phase[h], "BOUND", "RENEWING") & room & (now < lease_end[h]),
+        due=Due(prompt(h) & is_in(phase[h], "BOUND", "RENEWING") & (now < lease_end[h]),
                 rebind_at[h])),
 
     Action("extend", "RFC 2131 §4.4.5; RFC 5227 §2.1 where the address is gone",
@@ -340,8 +401,24 @@ CLIENT_ACTIONS = (
         (h, m, a, skew),
         when=(runs(h), renewing(h), wants[h] == a, kind[m] == "ACK", client[m] == h,
               address[m] == a, recognised(m), measures(honoured(lease[m]), skew),
-              in_time(ends_by(h, m, first=False) + skew)),
-        then=(*take(h, a), *begin_lease(h, ends_by(h, m, first=False) + skew), *clear(m))),
+              in_time(ends_by(h, m) + skew)),
+        then=(*take(h, a), *begin_lease(h, ends_by(h, m) + skew), *clear(m))),
+
+    Action("cut_short", "RFC 2131 §3.3, §4.4.5; silent on a second answer, Figure 5 discards it",
+        "{h} receives another DHCPACK, which leaves less time on {a}",
+        (h, m, a, skew),
+        when=(runs(h), heeds_shorter, answered_for(h), wants[h] == a, kind[m] == "ACK",
+              client[m] == h, address[m] == a, recognised(m), measures(honoured(lease[m]), skew),
+              ends_by(h, m) + skew < lease_end[h], in_time(ends_by(h, m) + skew)),
+        then=(*ends_at(h, ends_by(h, m) + skew), *clear(m))),
+
+    Action("cut_off", "RFC 2131 §4.4.5: the lease expires asked + lease, which is now or is past",
+        "{h} receives DHCPACK, which leaves no time on {a}",
+        (h, m, a),
+        when=(runs(h), heeds_shorter, meant_for(h, a), kind[m] == "ACK", client[m] == h,
+              address[m] == a, recognised(m),
+              answered_for(h).implies(may_end_sooner(h, m)), leaves_nothing(h, m)),
+        then=(*start_over(h), becomes(notice[h], "DUE"), *clear(m))),
 
     Action("obey_nak", "RFC 2131 §3.1(5), §3.2(3), §4.4.5",
         "{h} receives DHCPNAK and stops using any address",
@@ -388,13 +465,14 @@ CLIENT_ACTIONS = (
     Action("reboot", "RFC 2131 §3.2(1), §4.3.2 INIT-REBOOT",
         "{h}, restarted, asks to go on with {a}",
         (h, m, a),
-        when=(runs(h), phase[h] == "INIT_REBOOT", wants[h] == a, kind[m] == "FREE"),
+        when=(runs(h), phase[h] == "INIT_REBOOT", wants[h] == a, kind[m] == "FREE",
+              may_ask_anew(h)),
         then=ask(m, h, a, "REBOOTING")),
 
     Action("keep_remainder", "RFC 2131 §3.2(3) MAY; RFC 5227 §2.1",
         "{h}, unanswered, goes on with {a} for what remains of its lease",
         (h, a),
         when=(runs(h), phase[h] == "REBOOTING", wants[h] == a, in_time(lease_end[h])),
-        then=(*take(h, a), becomes(asked[h], UNSET),
+        then=(*take(h, a), answered_once(h),
               becomes(kernel_end[h], lease_end[h] - margin))),
 )  # fmt: skip

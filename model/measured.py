@@ -184,7 +184,13 @@ def parts(constants: Mapping[str, object]) -> tuple[Part, ...]:
         *overhang_parts(constants),
     ]
     counted = sum((part.size for part in found), Fraction(0))
-    found.append(Part("drift", seconds(bound.worst_holdover, constants) - counted, True))
+    usual = seconds(bound.outstay(full, full), constants)
+    shorter = seconds(bound.worst_holdover, constants) - usual
+    heard = "not heard of" if holds(bound.ack_missed, constants) else "until its ACK comes"
+    found += [
+        Part("drift", usual - counted, True),
+        Part(f"a shorter lease, {heard}", shorter, True),
+    ]
     return tuple(part for part in found if part.size)
 
 

@@ -29,14 +29,13 @@ class Definition:
         return text(self.term, Prose(n for n in NAMES if n.text != self.text))
 
 
-def _of(build: Callable[..., Expr], *given: object, **how: object) -> Definition:
+def _of(build: Callable[..., Expr], *given: object) -> Definition:
     called = [
         str(p.args[0]) if isinstance(p, Expr) and p.op == "parameter" else _shown(p) for p in given
     ]
-    called += ["first" if first else "later" for name, first in how.items() if name == "first"]
     meaning = " ".join((build.__doc__ or "").partition("\n")[0].split())
     given_text = f"({', '.join(called)})" if called else ""
-    return Definition(f"{build.__name__}{given_text}", build(*given, **how), meaning)
+    return Definition(f"{build.__name__}{given_text}", build(*given), meaning)
 
 
 def _shown(value: object) -> str:
@@ -47,31 +46,32 @@ def _plain(name: str, term: Expr, meaning: str) -> Definition:
     return Definition(name, term, meaning)
 
 
-FIRST_END = client.ends_by(h, m, first=True)
-LATER_END = client.ends_by(h, m, first=False)
-_ENDS = (
-    Name("honoured(lease[m])", client.honoured(lease[m])),
-    Name("ends_by(h, m, first)", FIRST_END),
-    Name("ends_by(h, m, later)", LATER_END),
-)
+END = client.ends_by(h, m)
+_ENDS = (Name("honoured(lease[m])", client.honoured(lease[m])), Name("ends_by(h, m)", END))
 
 DEFINITIONS = (
     _of(client.runs, h),
     _of(client.leased, h),
     _of(client.first_ask, h),
     _of(client.renewing, h),
+    _of(client.answered_for, h),
+    _of(client.counts, h),
     _of(client.answers, h, a),
     _of(client.conflict, h, a),
     _of(client.recognised, m),
     _plain("heeded", client.heeded, "A DHCPNAK ends a lease in use."),
     _of(client.honoured, lease[m]),
     _of(client.measures, length, skew),
-    _of(client.counted_from, h, first=True),
-    _of(client.counted_from, h, first=False),
-    _of(client.ends_by, h, m, first=True),
-    _of(client.ends_by, h, m, first=False),
+    _of(client.to_be_probed, h),
+    _of(client.counted_from, h),
+    _of(client.ends_by, h, m),
     _of(client.in_time, lease_end[h]),
+    _of(client.leaves_less, h, m),
+    _of(client.may_end_sooner, h, m),
+    _of(client.leaves_nothing, h, m),
+    _of(client.meant_for, h, a),
     _of(client.expects, h, m, a),
+    _of(client.may_ask_anew, h),
     _of(client.overstays, h, "ACKNOWLEDGE"),
     _of(client.overstays, h, "RETRY"),
     _of(client.patience),
@@ -94,10 +94,8 @@ _ALSO = (
     _of(client.answers, g, a),
     _of(client.honoured, full),
     _of(client.measures, client.honoured(lease[m]), skew),
-    _of(client.in_time, FIRST_END),
-    _of(client.in_time, LATER_END),
-    _of(client.in_time, FIRST_END + skew),
-    _of(client.in_time, LATER_END + skew),
+    _of(client.in_time, END),
+    _of(client.in_time, END + skew),
 )
 
 NAMES = tuple(Name(d.text, d.term) for d in (*DEFINITIONS, *_ALSO) if d.term.op != "literal")

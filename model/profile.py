@@ -53,6 +53,7 @@ class Profile:
     clock: str = "BOOTTIME"
     checks_xid: bool = True
     heeds_nak: str = "ALWAYS"
+    heeds_shorter: bool = False
     probes: bool = False
     probe_time: Seconds = Fraction(0)
     asks_for: Seconds = Fraction(60)
@@ -101,6 +102,7 @@ class Environment:
     durable: bool = False
     broadcasts_nak: bool = True
     in_order: bool = True
+    patient: bool = False
     faults: frozenset[str] = field(default_factory=frozenset)
 
     def facts(self) -> dict[str, object]:
@@ -121,6 +123,7 @@ class Environment:
             "durable": self.durable,
             "broadcasts_nak": self.broadcasts_nak,
             "in_order": self.in_order,
+            "patient": self.patient,
             **{name: name in self.faults for name in FAULTS},
         }
 
@@ -265,6 +268,15 @@ def contradiction(profile: Profile) -> tuple[str, str] | None:
         return key, 'speaks of the kernel lifetime, but enforcer = "process"'
     if profile.trigger == "ACKNOWLEDGE" and not profile.dialog:
         return "trigger", "waits for an acknowledgement, but dialog = false"
+    if profile.heeds_shorter and profile.trigger != "LAPSE":
+        return "heeds_shorter", (
+            "an ACK that leaves nothing ends the lease, but "
+            f'trigger = "{profile.trigger.lower()}": nobody knows what ends then'
+        )
+    if profile.heeds_shorter and profile.clock == "WALL":
+        return "heeds_shorter", (
+            'compares what is left with the lease end, but clock = "wall" may be set back between'
+        )
     return None
 
 

@@ -7,7 +7,7 @@ fall behind: their deadlines move away as fast as time passes.
 
 from dataclasses import dataclass
 
-from holdover.model.client import CLIENT_ACTIONS, NO_ADDRESS, first_ask, leased, renewing
+from holdover.model.client import CLIENT_ACTIONS, NO_ADDRESS, counts, leased
 from holdover.model.expr import (
     DURATION,
     INSTANT,
@@ -64,7 +64,7 @@ def tick(actions: tuple[Action, ...]) -> Action:
         when=(shift, *waits, not_overdue(in_flight, (m,))),
         then=(
             becomes(now, now + passing),
-            *everywhere(h, stopped & (first_ask(h) | renewing(h)),
+            *everywhere(h, stopped & counts(h),
                         becomes(asked[h], asked[h] + passing)),
             *everywhere(h, stopped & leased(h),
                         becomes(renew_at[h], renew_at[h] + passing),

@@ -176,6 +176,10 @@ checks_xid = _fixed("checks_xid", BOOL, "replies with a foreign xid are discarde
 heeds_nak = _fixed(
     "heeds_nak", HEED, "which DHCPNAK ends a lease in use", "RFC 2131 §4.3.2, Figure 5; measured"
 )
+heeds_shorter = _fixed(
+    "heeds_shorter", BOOL, "an ACK of its exchange that leaves less, or nothing, takes effect",
+    "RFC 2131 §4.4.5 for a renewal; silent on a second ACK",
+)  # fmt: skip
 probes = _fixed("probes", BOOL, "the client probes an address before use", "RFC 5227 §2.1")
 probe_time = _fixed("probe_time", DURATION, "how long probing lasts at most", "RFC 5227 §1.1")
 asks_for = _fixed(
@@ -211,6 +215,10 @@ step = _fixed("step", DURATION, "how far the wall clock is set back", "RFC is si
 in_order = _fixed(
     "in_order", BOOL, "a client's DISCOVER does not overtake its own RELEASE or DECLINE",
     "RFC 2131 §3.1(5): wait ten seconds after DECLINE; silent for RELEASE",
+)  # fmt: skip
+patient = _fixed(
+    "patient", BOOL, "no client asks anew while a DHCPREQUEST or DHCPACK of its own is in flight",
+    "RFC 2131 §4.1: four seconds before the first retransmission; §4.4.5: sixty",
 )  # fmt: skip
 
 # Which faults happen at all; each guards its rows.

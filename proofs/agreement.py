@@ -31,7 +31,7 @@ from holdover.model.profile import Environment, Profile, builtin_names, in_ticks
 from holdover.model.table import LEASE_TABLE
 from holdover.model.words import CONSTANTS
 from holdover.proofs.invariants import LEASED
-from holdover.proofs.obligations import by_z3, firing
+from holdover.proofs.obligations import firing, whether_fires
 from holdover.proofs.result import Check, Progress, Theorem, silent
 from holdover.proofs.safety import TOLERATED, case, numbers
 from holdover.proofs.unrolled import Path, Unrolled, sizes_of
@@ -211,4 +211,4 @@ def prove(progress: Progress = silent) -> Theorem:
 def never_fire(name: str) -> frozenset[str]:
     """The rows that T2's invariant rules out for a profile."""
     claim = case(name, TOLERATED[name])
-    return frozenset(o.row for o in firing(claim) if by_z3(o).result == "proved")
+    return frozenset(o.row for o in firing(claim) if whether_fires(o).result == "proved")

@@ -11,6 +11,11 @@ as terms; for all durations and drifts with a grace below the bound every guard 
 (so the run exists), and at its end the server has committed an address that its last host still
 holds - two hosts hold it unless the new one probes.
 
+*Where renewals may shorten a lease*, it depends on what a client makes of the ACK that does so.  If
+it may never act on it (`ack_missed`: lost, frozen, ..., or not heeded), it holds for what is left
+of the lease that it had.  Else only until the ACK comes, which is at most `delay`: `hearing` is the
+proof of that.  There is a run for each way to miss the ACK, and for each term where none is missed.
+
 Assumed: a client's DISCOVER does not overtake its own RELEASE or DECLINE (`in_order`).  Necessity
 is shown for one way at a time, not for combinations; and not for clients that do not check the xid.
 """
@@ -28,9 +33,12 @@ import z3
 from holdover.model.bound import (
     PREMISES,
     ZERO,
+    ack_missed,
     bounded,
+    outstay,
     safe_grace,
     server_keeps,
+    while_under_way,
     worst_holdover,
 )
 from holdover.model.client import fastest, honoured, slowest
@@ -41,6 +49,7 @@ from holdover.model.table import LEASE_TABLE
 from holdover.model.words import (
     CONSTANTS,
     acknowledge_within,
+    after_t1,
     asks_for,
     delay,
     full,
@@ -54,9 +63,10 @@ from holdover.model.words import (
     rebind_at,
     renew_at,
     retries_for,
+    shortens,
     trigger,
 )
-from holdover.proofs.invariants import LEASED, OWNED, limit
+from holdover.proofs.invariants import HEARING, LEASED, OWNED, limit
 from holdover.proofs.obligations import SOLVERS, Case, Obligation, by_z3, decide
 from holdover.proofs.parametric import Logic, right_within
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
@@ -68,13 +78,31 @@ TITLE = "safe if and only if the grace reaches the bound"
 BROKEN_SERVERS = ("forgets", "forges", "rival", "reuses_early")
 
 
+OPEN: Mapping[str, object] = {**dict.fromkeys(BROKEN_SERVERS, False), "in_order": True}
+"""Everything is open but the server's own failures."""
+
+ENOUGH = (*numbers(), *PREMISES, bounded, server_keeps, worst_holdover <= fastest(grace))
+
+
 def sufficient() -> Case:
-    """The claim with everything open but the server's own failures."""
-    fixed = {**dict.fromkeys(BROKEN_SERVERS, False), "in_order": True}
+    """The claim where the record never moves back, or no client is sure to hear of it."""
+    assumed = (~shortens | ack_missed, *ENOUGH)
     return Case(
-        "T3", "every client whose holdover is bounded, with enough grace", LEASED, fixed,
-        (*numbers(), *PREMISES, bounded, server_keeps, worst_holdover <= fastest(grace)),
-    )  # fmt: skip
+        "T3", "every client whose holdover is bounded, with enough grace", LEASED, OPEN, assumed
+    )
+
+
+def hearing() -> Case:
+    """The claim where the record moves back, and nothing keeps a client from the ACK that tells it.
+
+    `ack_missed` leaves open only which end of a process there is: it is not started again.
+    """
+    heard = ("heeds_shorter", "checks_xid", "patient", "shortens")
+    missed = ("loses", "freezes", "crashes", "suspends")
+    fixed = {**OPEN, **dict.fromkeys(heard, True), **dict.fromkeys(missed, False),
+             "trigger": "LAPSE"}  # fmt: skip
+    says = "every such client that hears of each shorter lease"
+    return Case("T3-heard", says, HEARING, fixed, (~ack_missed, *ENOUGH))
 
 
 def lemma() -> tuple[Obligation, ...]:
@@ -104,7 +132,9 @@ class Way:
     """One way to hold an address back: what the client is like and which faults happen.
 
     `delayed` says whether the ACK takes time, `waits` whether the address stays after the lapse:
-    time cannot pass by nothing, so these are different runs.
+    time cannot pass by nothing, so these are different runs.  `ack`: what becomes of the ACK that
+    shortens the lease, or that there is none, and the lease is full or the least.  `shows`: the
+    term of the bound that the run reaches.
     """
 
     name: str
@@ -112,10 +142,14 @@ class Way:
     faults: tuple[str, ...]
     delayed: bool
     waits: bool
+    ack: str = "none"
+    shows: Expr = worst_holdover
 
     def fixed(self) -> dict[str, object]:
         """The choices; all durations and the drift stay open."""
-        facts = {**self.profile.facts(), **Environment(faults=frozenset(self.faults)).facts()}
+        patient = self.profile.heeds_shorter and self.ack != "overtaken"
+        world = Environment(faults=frozenset(self.faults), patient=patient)
+        facts = {**self.profile.facts(), **world.facts()}
         open_ = {name for name, c in CONSTANTS.items() if c.sort in (DURATION, RATIO)}
         return {name: value for name, value in facts.items() if name not in open_}
 
@@ -127,9 +161,16 @@ class Way:
             (delay == ZERO) if self.profile.anchor != "REQUEST" and not self.delayed else TRUE,
             (patience > ZERO) if self.waits else TRUE,
             (patience == ZERO) if self.profile.trigger != "LAPSE" and not self.waits else TRUE,
-            margin < honoured(full),
+            margin < honoured(self.length),
             delay <= asks_for,
+            (delay <= honoured(full)) if self.ack == "under way" else TRUE,
+            (slowest(honoured(full)) - after_t1 <= delay) if self.ack == "overtaken" else TRUE,
         )
+
+    @property
+    def length(self) -> Expr:
+        """The lease that the client counts."""
+        return least if self.ack == "the least" else full
 
 
 HOLDERS: tuple[tuple[str, Mapping[str, object], tuple[str, ...], tuple[bool, ...]], ...] = (
@@ -143,31 +184,79 @@ HOLDERS: tuple[tuple[str, Mapping[str, object], tuple[str, ...], tuple[bool, ...
 """What can hold an address back, as facts and faults, and whether it may outlast the lapse."""
 
 
+ANCHORS = (
+    ("REQUEST", False), ("ACK", True), ("ACK", False), ("PROBE", True), ("PROBE", False),
+)  # fmt: skip
+
+MISSED: tuple[tuple[str, Mapping[str, object], tuple[str, ...], tuple[tuple[str, bool], ...]], ...]
+MISSED = (
+    ("lost", {}, ("loses",), ANCHORS),
+    ("overtaken", {}, (), ANCHORS[:1]),
+    ("frozen", {"enforcer": "KERNEL"}, ("freezes",), ANCHORS[:2]),
+    ("killed", {"enforcer": "KERNEL"}, ("crashes",), ANCHORS[:2]),
+    ("asleep", {}, ("suspends",), ANCHORS[:2]),
+    ("restarted", {"restart": "REMAINDER"}, ("stops", "restarts"), ANCHORS[:2]),
+)
+"""What keeps an ACK that shortens a lease from a client that heeds it: facts, faults, anchors."""
+
+HEARD: tuple[tuple[str, Expr, tuple[tuple[str, bool], ...]], ...] = (
+    ("none", outstay(full, full), ANCHORS),
+    ("the least", outstay(least, least), ANCHORS),
+    ("under way", while_under_way, (("REQUEST", True), ("ACK", True), ("PROBE", True))),
+)
+"""Where nothing keeps it from that ACK: what the server grants, and the term that this reaches."""
+
+
 def ways() -> Iterator[Way]:
     """Every anchor with everything that can hold an address back, and with a shortened renewal."""
     for what, facts, faults, waiting in HOLDERS:
-        for anchor, delayed in (
-            ("REQUEST", False), ("ACK", True), ("ACK", False), ("PROBE", True), ("PROBE", False),
-        ):  # fmt: skip
+        for anchor, delayed in ANCHORS:
             for waits, renewal in itertools.product(waiting, ((), ("shortens",))):
                 client = Profile(what, anchor=anchor, probes=anchor == "PROBE", **facts)  # type: ignore[arg-type]
                 words = [f"{anchor} anchor", what, *renewal]
                 words += ["no delay"] if anchor != "REQUEST" and not delayed else []
                 words += ["no wait"] if True in waiting and not waits else []
-                yield Way(", ".join(words), client, ("mutes", *faults, *renewal), delayed, waits)
+                yield Way(
+                    ", ".join(words), client, ("mutes", *faults, *renewal), delayed, waits,
+                    "discarded" if renewal else "none",
+                )  # fmt: skip
+    yield from heeding_ways()
+
+
+def heeding_ways() -> Iterator[Way]:
+    """The same for a client that heeds an ACK that shortens: each way to miss it, or to hear it."""
+
+    def of(ack: str, anchor: str, delayed: bool, **facts: object) -> tuple[str, Profile]:
+        words = [f"{anchor} anchor", f"heeded, {HEEDED.get(ack, ack)}"]
+        words += ["no delay"] if anchor != "REQUEST" and not delayed else []
+        known = {"anchor": anchor, "probes": anchor == "PROBE", "heeds_shorter": True, **facts}
+        return ", ".join(words), Profile(ack, **known)  # type: ignore[arg-type]
+
+    for ack, facts, faults, anchors in MISSED:
+        for anchor, delayed in anchors:
+            name, client = of(ack, anchor, delayed, **facts)
+            yield Way(name, client, ("mutes", "shortens", *faults), delayed, False, ack)
+    for ack, term, anchors in HEARD:
+        for anchor, delayed in anchors:
+            name, client = of(ack, anchor, delayed)
+            yield Way(name, client, ("mutes", "shortens"), delayed, False, ack, term)
+
+
+HEEDED = {"none": "a full lease", "the least": "a least lease"}
+"""What else to call the runs in which no ACK shortens a lease."""
 
 
 def run(way: Way) -> Path:
     """A run in which the first host holds its address as long as it may, and the server reuses it.
 
     Where renewals may shorten, the client asks twice: the server's record is then the short lease
-    of the second ACK, which the client ignores while it counts the long one of the first.
+    of the second ACK, which the client does not act on while it counts the long one of the first.
     """
     path = Path(LEASE_TABLE, sizes_of(2, 1, 2), way.fixed())
     first, second = {"h": 0, "a": 0, "m": 0}, {"h": 1, "a": 0, "m": 0}
-    shortened = "shortens" in way.faults
+    shortened = way.ack not in ("none", "the least")
     process_stops = {"freezes", "crashes"} & set(way.faults)
-    length = honoured(full)
+    length = honoured(way.length)
 
     def wait_until(instant: Expr) -> None:
         path.take("tick", passing=instant - now)
@@ -175,52 +264,96 @@ def run(way: Way) -> Path:
     path.take("discover", **first)
     path.take("offer", **first)
     path.take("select", **first)
-    path.take("commit", **first, length=full, skew=fastest(full) - full)
+    path.take("commit", **first, length=way.length, skew=fastest(way.length) - way.length)
     if shortened:
         path.take("ask_again", h=0, a=0, m=1)
         path.take("prolong", h=0, a=0, m=1, length=least, skew=fastest(least) - least)
-    if way.delayed:
+    if way.delayed and way.ack not in ("under way", "overtaken"):
         path.take("tick", passing=delay)
     path.take("bind", **first, skew=slowest(length) - length)
     if way.profile.probes:
         path.take("use", h=0, a=0)
-    if shortened:
+    if way.ack == "under way":
+        path.take("tick", passing=delay)
+        reused(path, second)
+        return path
+    if way.ack == "discarded":
         path.take("ignore", h=0, a=0, m=1)
+    if way.ack == "lost":
+        path.take("lose", m=1, h=0)
     for fault, row in (("freezes", "freeze"), ("crashes", "crash"), ("steps", "set_back")):
         if fault in way.faults:
             path.take(row, h=0)
     path.take("mute")
-    if not process_stops:
+    if way.ack == "killed":
+        path.take("miss", m=1, h=0)
+    if way.ack == "asleep":
+        path.take("suspend", h=0)
+        path.take("miss", m=1, h=0)
+        path.take("resume", h=0)
+    if way.ack == "restarted":
+        path.take("stop", h=0)
+        path.take("miss", m=1, h=0)
+        path.take("restart", h=0)
+        path.take("reboot", **first)
+        path.take("miss", m=0, h=0)
+        path.take("keep_remainder", h=0, a=0)
+        if way.profile.probes:
+            path.take("use", h=0, a=0)
+    if not process_stops and (way.ack == "overtaken" or not way.profile.heeds_shorter):
         for asks_at, row in ((renew_at, "renew"), (rebind_at, "rebind")):
             wait_until(asks_at[h])
             path.take(row, **first)
             path.take("miss", m=0, h=0)
+            if way.ack == "overtaken" and row == "renew":
+                path.take("ignore", h=0, a=0, m=1)
     if way.waits:
         wait_until(lease_end[h])
         path.take("lapse", h=0)
         path.take("notify", h=0)
     wait_until(limit(h))
     path.take("unmute")
-    path.take("discover", **second)
-    path.take("offer", **second)
-    path.take("select", **second)
-    path.take("reuse", **second, g=0, length=full, skew=lift(0, DURATION))
+    reused(path, second)
     return path
 
 
-def necessary(way: Way) -> tuple[Obligation, Obligation]:
-    """Below the bound the run exists and ends badly; and the premises, which must have a model."""
+def reused(path: Path, second: Mapping[str, int]) -> None:
+    """Another host asks, and is given the address."""
+    for row in ("discover", "offer", "select"):
+        path.take(row, **second)
+    path.take("reuse", **second, g=0, length=full, skew=lift(0, DURATION))
+
+
+def ends_badly(way: Way, relation: Expr) -> tuple[list[Any], Any]:
+    """What is assumed, of grace and bound this relation; and that the run exists and ends badly."""
     path = run(way)
     if not way.profile.probes:
         path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
     bad = OWNED if way.profile.probes else EXCLUSIVE
     start = Unrolled(path.sizes, path.fixed, path.start)
-    assumed = (*numbers(), *PREMISES, bounded, *way.assumptions(), fastest(grace) < worst_holdover)
+    assumed = (*numbers(), *PREMISES, bounded, *way.assumptions(), relation)
     premises = [start.read(term, {}) for term in assumed]
-    for length in (full, least, grace, honoured(full)):
+    for length in (full, least, grace, honoured(full), honoured(least)):
         premises += right_within(start.read(length, {}))
-    ends_badly = z3.Not(path.here.read(bad.term, {}))
-    exists = z3.And([*(guard for _, guard in path.conditions), ends_badly])
+    broken = z3.Not(path.here.read(bad.term, {}))
+    return premises, z3.And([*(guard for _, guard in path.conditions), broken])
+
+
+def shown() -> tuple[Obligation, Obligation]:
+    """Where no ACK is missed, a grace below the bound is below a term that a run reaches."""
+    logic = Logic({"shortens": True})
+    assumed = (*numbers(), *PREMISES, ~ack_missed, fastest(grace) < worst_holdover)
+    premises = [logic.read(term, {}) for term in assumed]
+    below = z3.Or([logic.read(fastest(grace) < term, {}) for _, term, _ in HEARD])
+    return (
+        Obligation("T3", "necessary", "a term", (*premises, z3.Not(below))),
+        Obligation("T3", "necessary", "a term, premises", tuple(premises)),
+    )
+
+
+def necessary(way: Way) -> tuple[Obligation, Obligation]:
+    """Below the bound the run exists and ends badly; and the premises, which must have a model."""
+    premises, exists = ends_badly(way, fastest(grace) < way.shows)
     return (
         Obligation("T3", "necessary", way.name, (*premises, z3.Not(exists))),
         Obligation("T3", "necessary", f"{way.name}, premises", tuple(premises)),
@@ -259,15 +392,24 @@ OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unk
 
 def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
     """With enough grace the invariant is inductive, for every client at once."""
+    return inductive("sufficient", sufficient(), solvers)
+
+
+def prove_heard(solvers: Sequence[str] = ("z3",)) -> Check:
+    """And with less, where a client hears of each ACK that shortens its lease."""
+    return inductive("heard", hearing(), solvers)
+
+
+def inductive(name: str, claim: Case, solvers: Sequence[str]) -> Check:
+    """The check that the invariant of a case is inductive."""
     start = time.perf_counter()
-    claim = sufficient()
     verdict = decide(claim, solvers)
     outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
     if any(answer.result == "unknown" for answer in verdict.fires):
         outcome = combined((outcome, "unknown"))
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
     return Check(
-        "sufficient", f"the invariant is inductive for {claim.says}", outcome, detail(verdict),
+        name, f"the invariant is inductive for {claim.says}", outcome, detail(verdict),
         time.perf_counter() - start, data,
     )  # fmt: skip
 
@@ -284,7 +426,7 @@ def prove_necessary(solvers: Sequence[str] = ("z3",)) -> Check:
     """Below the bound there is a run that ends badly."""
     return settled(
         "necessary", "for each way to hold back, any grace below the bound is too short",
-        (necessary(way) for way in ways()), solvers,
+        (shown(), *(necessary(way) for way in ways())), solvers,
     )  # fmt: skip
 
 
@@ -292,5 +434,7 @@ def prove(solvers: Sequence[str] = ("z3",), progress: Progress = silent) -> Theo
     """T3's checks."""
     progress("T3: enough grace suffices")
     enough = prove_sufficient(solvers)
+    progress("T3: and less where a client hears of a shorter lease")
+    heard = prove_heard(solvers)
     progress("T3: less does not suffice")
-    return Theorem("T3", TITLE, (enough, prove_lemma(solvers), prove_necessary(solvers)))
+    return Theorem("T3", TITLE, (enough, heard, prove_lemma(solvers), prove_necessary(solvers)))

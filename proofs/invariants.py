@@ -1,19 +1,24 @@
 """Why no two hosts hold an address: what every reachable state has in common.
 
 Two arguments are written out.  `LEASED` is the argument of RFC 2131: whoever holds an address holds
-it under a lease, leaves it in time, and the server's record, with its grace, outlasts him.
+it under a lease, leaves it in time, and the server's record, with its grace, outlasts him; or, in
+`HEARING`, he is about to hear that the record has moved back.
 `PROBED` is the argument of RFC 5227: nobody takes an address that somebody answers for.  Each is a
 conjunction; each conjunct is needed (tests/proofs drops them one by one), and says in a sentence
 what it holds.
 
-`LEASED` is inductive for every client and environment for which `bound.bounded` and the grace is at
-least `bound.safe_grace`: that is theorem T3.
+Either `LEASED` or `HEARING` is inductive for every client and environment for which
+`bound.bounded` and the grace is at least `bound.safe_grace`: that is theorem T3.
 """
 
-from holdover.model.bound import ZERO, kernel_acts, overhang, process_acts
+from collections.abc import Callable
+from dataclasses import replace
+
+from holdover.model.bound import ZERO, ack_missed, kernel_acts, overhang, process_acts
 from holdover.model.client import (
     NO_ADDRESS,
     answers,
+    counts,
     fastest,
     first_ask,
     honoured,
@@ -23,15 +28,16 @@ from holdover.model.client import (
     renewing,
     slowest,
 )
-from holdover.model.expr import Expr, forall, is_in, ite
+from holdover.model.expr import FALSE, Action, Expr, Variable, becomes, forall, is_in, ite, none
 from holdover.model.properties import EXCLUSIVE, Property
 
 from holdover.model.words import (  # isort: skip
+    ADDRESS, MESSAGE,
     a, acknowledges, address, anchor, asked, asleep, checks_xid, client, clock, crashes,
-    current, delay, enforcer, freezes, full, g, grace, h, holds, kernel_end, kind, lease,
-    lease_end, least, m, margin, notice, now, owner, phase, probe_time, probes, process,
-    releases, restarts, sent, server_end, step, stepped, steps, stops, suspends, thaws, trigger,
-    wants,
+    current, delay, enforcer, freezes, full, g, grace, h, holds, kernel_end, kind,
+    lease, lease_end, least, m, margin, notice, now, owner, patient, phase, probe_time, probes,
+    process, releases, restarts, sent, server_end, step, stepped, steps, stops, suspends, thaws,
+    trigger, wants,
 )  # fmt: skip
 
 
@@ -59,12 +65,18 @@ def reuse_from(a: Expr) -> Expr:
 
 def claims(h: Expr, a: Expr) -> Expr:
     """`h` holds `a`, or may come to hold it under the lease it has."""
-    return (leased(h) & (wants[h] == a)) | (holds[h] == a)
+    lives = (process[h] != "DEAD") | restarts
+    return (leased(h) & (wants[h] == a) & lives) | (holds[h] == a)
 
 
 def asking(h: Expr) -> Expr:
     """An ACK may be taken."""
     return first_ask(h) | renewing(h)
+
+
+def gives(h: Expr, a: Expr) -> Expr:
+    """An ACK for `a` may give more time."""
+    return first_ask(h) | (renewing(h) & (wants[h] == a))
 
 
 def exchanging(h: Expr) -> Expr:
@@ -74,12 +86,41 @@ def exchanging(h: Expr) -> Expr:
 
 def ack_ends(h: Expr, m: Expr) -> Expr:
     """The latest end of a lease that `h` may yet count from ACK `m`."""
-    probing = ite((anchor == "PROBE") & (first_ask(h) | ~checks_xid), probe_time, ZERO)
+    probing = ite(anchor == "PROBE", probe_time, ZERO)
     received = sent[m] + delay + probing
     return ite((anchor == "REQUEST") & checks_xid, asked[h], received) + slowest(honoured(lease[m]))
 
 
-_ack = (kind[m] == "ACK") & (client[m] == h) & (address[m] == a) & recognised(m)
+def ack_to(m: Expr, h: Expr, a: Expr) -> Expr:
+    """`m` is an ACK for `a` that `h` takes for an answer."""
+    return (kind[m] == "ACK") & (client[m] == h) & (address[m] == a) & recognised(m)
+
+
+word = Variable(
+    "word", MESSAGE, ADDRESS, "none", "the DHCPACK that told of the address's last commitment",
+    "RFC 2131 §3.1(4)",
+)  # fmt: skip
+"""A history variable: no row reads it, and only proofs know it (`remembering`)."""
+
+
+def remembering(action: Action) -> Action:
+    """The row, which also notes what tells of a commitment."""
+    if action.name not in ("commit", "prolong", "reuse"):
+        return action
+    return replace(action, then=(*action.then, becomes(word[a], m)))
+
+
+def coming(h: Expr, a: Expr) -> Expr:
+    """The server's last word on `a` will take `h` back into the record, while that lasts."""
+    m = word[a]
+    return (
+        ~ack_missed
+        & (m != none(MESSAGE))
+        & ack_to(m, h, a)
+        & (sent[m] + delay <= reuse_from(a))
+        & (ack_ends(h, m) + overhang <= reuse_from(a))
+    )
+
 
 OWNED = Property(
     "owned", "RFC 2131 §2.2",
@@ -87,98 +128,120 @@ OWNED = Property(
     over(h, a, body=answers(h, a).implies(owner[a] == h)),
 )  # fmt: skip
 
-LEASED = (
-    EXCLUSIVE,
-    OWNED,
-    Property(
-        "held_under_lease", "RFC 2131 §4.4.5",
-        "an address is held under a lease, or until an event that must come",
-        forall(h, (holds[h] != NO_ADDRESS).implies(
-            leased(h)
-            | (kernel_acts & ~process_acts)
-            | (trigger == "RETRY")
-            | ((trigger == "ACKNOWLEDGE") & acknowledges & (notice[h] != "SILENT")))),
-    ),
-    Property(
-        "held_as_leased", "RFC 2131 §4.4.5 MUST NOT",
-        "the address held is the one leased, and none is held while probing",
-        over(h, a, body=((holds[h] == a) & leased(h)).implies(
-            (wants[h] == a) & (phase[h] != "PROBING"))),
-    ),
-    Property(
-        "leaves_in_time", "RFC 2131 §4.4.5 MUST",
-        "no awake host holds past its limit",
-        forall(h, ((holds[h] != NO_ADDRESS) & ~asleep[h]).implies(now <= limit(h))),
-    ),
-    Property(
-        "covered", "RFC 2131 §3.3",
-        "while its limit is ahead, a claim is on the server's record and outlasted by it",
-        over(h, a, body=(claims(h, a) & (now <= limit(h))).implies(
-            (owner[a] == h) & (limit(h) <= reuse_from(a)))),
-    ),
-    Property(
-        "asked_before", "RFC 2131 §4.4.1",
-        "the request of the present exchange lies in the past",
-        forall(h, asking(h).implies(asked[h] <= now)),
-    ),
-    Property(
-        "ack_covered", "RFC 2131 §4.4.1",
-        "a lease that an ACK in flight can still give is on the server's record, outlasted by it",
-        over(m, h, a, body=(_ack & (asking(h) | ~checks_xid)).implies(
-            ((owner[a] == h) & (ack_ends(h, m) + overhang <= reuse_from(a)))
-            | ~in_time(ack_ends(h, m)))),
-    ),
-    Property(
-        "granted", "RFC 2131 §4.3.1",
-        "an ACK carries a lease length that the server grants",
-        forall(m, (kind[m] == "ACK").implies((least <= lease[m]) & (lease[m] <= full))),
-    ),
-    Property(
-        "not_too_far", "RFC 2131 §4.4.1",
-        "no lease ends later than a full one that is counted from now",
-        forall(h, (leased(h) | (holds[h] != NO_ADDRESS)).implies(
-            true_end(h)
-            <= now + ite(anchor == "PROBE", probe_time, ZERO) + slowest(honoured(full)))),
-    ),
-    Property(
-        "answers_follow", "RFC 2131 §4.4.1",
-        "while selecting, nothing in flight answers a request of the present exchange",
-        over(m, h, body=((client[m] == h) & recognised(m) & checks_xid & (phase[h] == "SELECTING"))
-             .implies(is_in(kind[m], "FREE", "DISCOVER", "OFFER", "RELEASE", "DECLINE"))),
-    ),
-    Property(
-        "given_up", "RFC 2131 §3.1(5), §3.1(6)",
-        "whose RELEASE or DECLINE is in flight has no lease and waits",
-        over(m, h, body=((client[m] == h) & is_in(kind[m], "RELEASE", "DECLINE")).implies(
-            (phase[h] == "INIT") & (holds[h] == NO_ADDRESS)
-            & ((kind[m] != "RELEASE") | releases) & ((kind[m] != "DECLINE") | probes))),
-    ),
-    Property(
-        "in_flight", "RFC 2131 §4.1",
-        "what a client may yet take is not delayed longer, unless a frozen process had it",
-        over(m, h, body=((kind[m] != "FREE") & (client[m] == h)).implies(
-            (sent[m] <= now) & (
-                (now <= sent[m] + delay)
-                | (freezes & (thaws | (process[h] != "RUNS")
-                              | (restarts & ~(exchanging(h) & current[m]))))))),
-    ),
-    Property(
-        "kernel_set", "Linux valid_lft",
-        "the kernel lifetime is over by its margin before the lease end",
-        forall(h, ((enforcer == "KERNEL") & ((holds[h] != NO_ADDRESS) | (phase[h] == "PROBING"))
-                   & kernel_acts).implies(kernel_end[h] <= true_end(h) - margin)),
-    ),
-    Property(
-        "faults_only", "the environment's switches",
-        "a process is frozen or dead, a host asleep, a clock stepped, only where that happens; who "
-        "ends in order holds nothing",
-        forall(h, ((process[h] != "FROZEN") | freezes)
-               & ((process[h] != "DEAD") | crashes | (stops & (holds[h] == NO_ADDRESS)))
-               & (suspends | ~asleep[h]) & ((phase[h] != "PROBING") | probes)
-               & (~is_in(phase[h], "INIT_REBOOT", "REBOOTING") | restarts | (process[h] == "DEAD"))
-               & (~stepped[h] | (steps & (clock == "WALL")))),
-    ),
+
+def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]:
+    """The argument of RFC 2131; `hears` says which hosts will hear that the record moved back."""
+    return (
+        EXCLUSIVE,
+        OWNED,
+        Property(
+            "held_under_lease", "RFC 2131 §4.4.5",
+            "an address is held under a lease, or until an event that must come",
+            forall(h, (holds[h] != NO_ADDRESS).implies(
+                leased(h)
+                | (kernel_acts & ~process_acts)
+                | (trigger == "RETRY")
+                | ((trigger == "ACKNOWLEDGE") & acknowledges & (notice[h] != "SILENT")))),
+        ),
+        Property(
+            "held_as_leased", "RFC 2131 §4.4.5 MUST NOT",
+            "the address held is the one leased, and none is held while probing",
+            over(h, a, body=((holds[h] == a) & leased(h)).implies(
+                (wants[h] == a) & (phase[h] != "PROBING"))),
+        ),
+        Property(
+            "leaves_in_time", "RFC 2131 §4.4.5 MUST",
+            "no awake host holds past its limit",
+            forall(h, ((holds[h] != NO_ADDRESS) & ~asleep[h]).implies(now <= limit(h))),
+        ),
+        Property(
+            "covered", "RFC 2131 §3.3",
+            "while its limit is ahead, a claim is on the server's record and outlasted by it, or "
+            "the client is about to hear of another limit",
+            over(h, a, body=(claims(h, a) & (now <= limit(h))).implies(
+                (owner[a] == h) & ((limit(h) <= reuse_from(a)) | hears(h, a)))),
+        ),
+        Property(
+            "asked_before", "RFC 2131 §4.4.1",
+            "the request of the present exchange lies in the past",
+            forall(h, counts(h).implies(asked[h] <= now)),
+        ),
+        Property(
+            "ack_covered", "RFC 2131 §4.4.1",
+            "a lease that an ACK in flight can still give is on the server's record, and covered",
+            over(m, h, a, body=(ack_to(m, h, a) & (gives(h, a) | ~checks_xid)).implies(
+                ((owner[a] == h)
+                 & ((ack_ends(h, m) + overhang <= reuse_from(a)) | hears(h, a)))
+                | ~in_time(ack_ends(h, m)))),
+        ),
+        Property(
+            "granted", "RFC 2131 §4.3.1",
+            "an ACK carries a lease length that the server grants",
+            forall(m, (kind[m] == "ACK").implies((least <= lease[m]) & (lease[m] <= full))),
+        ),
+        Property(
+            "not_too_far", "RFC 2131 §4.4.1",
+            "no lease ends later than a full one that is counted from now",
+            forall(h, (leased(h) | (holds[h] != NO_ADDRESS)).implies(
+                true_end(h)
+                <= now + ite(anchor == "PROBE", probe_time, ZERO) + slowest(honoured(full)))),
+        ),
+        Property(
+            "answers_follow", "RFC 2131 §4.4.1",
+            "while selecting, nothing in flight answers a request of the present exchange",
+            over(m, h, body=((client[m] == h) & recognised(m) & checks_xid
+                             & (phase[h] == "SELECTING")).implies(
+                is_in(kind[m], "FREE", "DISCOVER", "OFFER", "RELEASE", "DECLINE"))),
+        ),
+        Property(
+            "given_up", "RFC 2131 §3.1(5), §3.1(6)",
+            "whose RELEASE or DECLINE is in flight has no lease and waits",
+            over(m, h, body=((client[m] == h) & is_in(kind[m], "RELEASE", "DECLINE")).implies(
+                (phase[h] == "INIT") & (holds[h] == NO_ADDRESS)
+                & ((kind[m] != "RELEASE") | releases) & ((kind[m] != "DECLINE") | probes))),
+        ),
+        Property(
+            "in_flight", "RFC 2131 §4.1",
+            "what a client may yet take is not delayed longer, unless a frozen process had it",
+            over(m, h, body=((kind[m] != "FREE") & (client[m] == h)).implies(
+                (sent[m] <= now) & (
+                    (now <= sent[m] + delay)
+                    | (freezes & (thaws | (process[h] != "RUNS")
+                                  | (restarts & ~(exchanging(h) & current[m]))))))),
+        ),
+        Property(
+            "kernel_set", "Linux valid_lft",
+            "the kernel lifetime is over by its margin before the lease end",
+            forall(h, ((enforcer == "KERNEL") & ((holds[h] != NO_ADDRESS) | (phase[h] == "PROBING"))
+                       & kernel_acts).implies(kernel_end[h] <= true_end(h) - margin)),
+        ),
+        Property(
+            "faults_only", "the environment's switches",
+            "a process is frozen or dead, a host asleep, a clock stepped, only where that happens; "
+            "who ends in order holds nothing",
+            forall(h, ((process[h] != "FROZEN") | freezes)
+                   & ((process[h] != "DEAD") | crashes | (stops & (holds[h] == NO_ADDRESS)))
+                   & ((process[h] != "DEAD") | is_in(phase[h], "INIT", "INIT_REBOOT"))
+                   & (suspends | ~asleep[h]) & ((phase[h] != "PROBING") | probes)
+                   & (~is_in(phase[h], "INIT_REBOOT", "REBOOTING") | (process[h] == "DEAD")
+                      | (restarts & (crashes | stops)))
+                   & (~stepped[h] | (steps & (clock == "WALL")))),
+        ),
+    )  # fmt: skip
+
+
+LEASED = leased_argument(lambda h, a: FALSE)
+"""Where the record never moves back, or no client is sure to hear of it (`ack_missed`)."""
+
+ONE_EXCHANGE = Property(
+    "one_exchange", "RFC 2131 §4.1",
+    "where clients are patient, nothing of an older exchange is under way",
+    over(m, h, body=(patient & (client[m] == h) & is_in(kind[m], "REQUEST", "ACK")).implies(
+        current[m])),
 )  # fmt: skip
+
+HEARING = (*leased_argument(coming), ONE_EXCHANGE)
+"""The same where each client hears of it in time; for tables with the history variable."""
 
 PROBED = (
     EXCLUSIVE,

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from holdover.model.bound import bounded, safe_grace, server_keeps, worst_holdover
+from holdover.model.bound import ack_missed, bounded, safe_grace, server_keeps, worst_holdover
 from holdover.model.explore import Exploration, explore
 from holdover.model.explore import Progress as SearchProgress
 from holdover.model.finite import Bounds, Constants, Instance, bounds_for
@@ -27,7 +27,8 @@ from holdover.model.profile import Environment, Profile, in_seconds, in_ticks
 from holdover.model.properties import EXCLUSIVE
 from holdover.model.story import Event, events
 from holdover.model.table import LEASE_TABLE
-from holdover.proofs.invariants import LEASED, OWNED
+from holdover.model.words import shortens
+from holdover.proofs.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.obligations import Case, Verdict, decide
 from holdover.proofs.realise import hurried, realise
 from holdover.proofs.result import Outcome, Progress, silent
@@ -114,7 +115,9 @@ def judge(
 
 def exact_case(name: str, constants: dict[str, object]) -> Case:
     """The invariant for exactly these numbers."""
-    return Case(f"judge-{name}", f"{name} with its own numbers", LEASED, constants, ())
+    hears = holds(shortens & ~ack_missed, constants)
+    argument = HEARING if hears else LEASED
+    return Case(f"judge-{name}", f"{name} with its own numbers", argument, constants, ())
 
 
 def _proved(verdict: Verdict) -> str:

@@ -26,6 +26,7 @@ import z3
 from holdover.model.expr import Action, Expr, Variable
 from holdover.model.properties import Property
 from holdover.model.table import LEASE_TABLE, Table
+from holdover.proofs.invariants import remembering
 from holdover.proofs.parametric import After, Initially, Logic, any_clock, are_members, parameters
 
 TIMEOUT_MS = 20_000
@@ -131,7 +132,7 @@ def obligations(case: Case) -> Iterator[Obligation]:
         goal = z3.Not(start.read(conjunct.term, {}))
         yield Obligation(case.name, "initially", conjunct.name, (*assumed, goal))
     reads = {conjunct.name: variables_of(conjunct.term) for conjunct in case.invariant}
-    for action in case.table.actions:
+    for action in map(remembering, case.table.actions):
         allowed = guards(case, action)
         if allowed is None:
             continue
@@ -251,11 +252,17 @@ class Verdict:
         return tuple(a.obligation.row for a in self.fires if a.result == "proved")
 
 
+def whether_fires(obligation: Obligation) -> Answer:
+    """Whether premises have a model: by cvc5, which builds one in an instant; else by Z3."""
+    answer = by_cvc5(obligation)
+    return by_z3(obligation) if answer.result == "unknown" else answer
+
+
 def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = True) -> Verdict:
     """All answers for a case."""
     groups = [list(group) for _, group in groupby(obligations(case), key=lambda o: o.row)]
     answers = [answer for group in groups for name in solvers for answer in _asked(name, group)]
-    fires = [by_z3(o) for o in firing(case)] if firing_too else []
+    fires = [whether_fires(o) for o in firing(case)] if firing_too else []
     return Verdict(case, tuple(answers), tuple(fires))
 
 

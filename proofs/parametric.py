@@ -150,9 +150,15 @@ def right_within(x: Term) -> list[Term]:
 
 
 def any_clock() -> list[Term]:
-    """What is assumed of clocks of any quality: monotone, and right within their bounds."""
+    """What is assumed of clocks of any quality: of a longer time they show more, and err by more.
+
+    And they are right within their bounds.
+    """
     x, y = z3.Reals("x y")
-    grows = [z3.ForAll([x, y], z3.Implies(x <= y, f(x) <= f(y))) for f in (SLOWEST, FASTEST)]
+    more = (
+        FASTEST(x) <= FASTEST(y), SLOWEST(x) - x <= SLOWEST(y) - y, x - FASTEST(x) <= y - FASTEST(y)
+    )  # fmt: skip
+    grows = [z3.ForAll([x, y], z3.Implies(x <= y, term)) for term in more]
     return [*grows, *(z3.ForAll([x], term) for term in right_within(x))]
 
 

@@ -9,6 +9,10 @@ there.  Two things come before it.  A lease that is over lapses first, whatever 
 no order of events finds a client that uses an address after its end (§4.4.5 MUST).  And a reply
 that is not for this exchange is not looked at (§4.4.1, RFC 6842 §3).
 
+A DHCPACK is the server's word: what it leaves is what the client has, if that is nothing too.  The
+first answer to a DHCPREQUEST may give more time than there was; a second one, to a DHCPREQUEST that
+was sent or delivered twice, only less: the server's record ends by the later of the two.
+
 The discipline.  A lease counts from the sending of its DHCPREQUEST.  An address is first removed,
 then forgotten, then the user is told; it is written down before it is used, and forgotten before
 the server hears that it is given up.  The kernel is told to remove it by itself, `margin` before
@@ -30,7 +34,7 @@ from holdover.reference.arp import announcement, probe
 from holdover.reference.config import ClientConfig
 from holdover.reference.messages import NO_OPTIONS, BootReply, BootRequest
 from holdover.reference.options import INFINITE
-from holdover.reference.state import Client, Effects, Exchange, Stepped, abstract
+from holdover.reference.state import Answered, Client, Effects, Exchange, Stepped, abstract
 from holdover.reference.values import NO_ADDRESS, MessageType
 
 from holdover.reference.events import (  # isort: skip
@@ -99,9 +103,10 @@ def is_answer(client: Client, reply: BootReply) -> bool:
     §4.4.1: another xid is discarded.  RFC 6842 §3: so is another client's identifier; a server that
     echoes none is an old one.  Table 3 MUST: each reply names its server.
     """
+    asking = client.exchange or client.answered
     return (
-        client.exchange is not None
-        and reply.xid == client.exchange.xid
+        asking is not None
+        and reply.xid == asking.xid
         and reply.chaddr == client.config.hardware
         and reply.client_id in (None, client.config.client_id)
         and reply.server is not None
@@ -237,12 +242,46 @@ def bind(client: Client, event: Received, now: Instant) -> Stepped:
     In REQUESTING and REBOOTING it may grant another address than was asked for; the old one goes
     (§4.4.5 MUST NOT).  In RENEWING and REBINDING another address is no answer.
     """
-    lease = granted(client, event, now)
+    lease = granted(client, event, client.asking.asked)
     if lease is None or not from_asked(client, event.reply):
         return client, ()
     if client.phase in (Phase.RENEWING, Phase.REBINDING) and lease.address != client.leased.address:
         return client, ()
+    if not lease.runs(now + client.config.margin):
+        return cut_off(client, event.chance, now)
     return take(client, lease, event.chance, now)
+
+
+def cut_off(client: Client, chance: Chance, now: Instant) -> Stepped:
+    """DHCPACK for a lease of which nothing is left to use: it is over (§4.4.5), and INIT follows.
+
+    The kernel would have to remove the address at once, `margin` before the end.
+    """
+    after, effects = begin_again(client, soon(client, chance, now))
+    return after, (*effects, Notify(Notice.TOO_SHORT, client.lease))
+
+
+def trim(client: Client, event: Received, now: Instant) -> Stepped:
+    """Another DHCPACK to the same DHCPREQUEST takes time away, and never gives any.
+
+    The RFC is silent (§4.1: any message may be sent twice; Figure 5 discards it in BOUND).  The
+    server has moved its record back with it, so to discard it is to hold what may be another's.
+    """
+    assert client.answered is not None
+    lease, had = granted(client, event, client.answered.asked), client.leased
+    if lease is None or lease.address != had.address or not from_asked(client, event.reply):
+        return client, ()
+    if lease.end is None or (had.end is not None and had.end <= lease.end):
+        return client, ()
+    if not lease.runs(now + client.config.margin):
+        return cut_off(client, event.chance, now)
+    after = replace(client, lease=lease)
+    if client.phase is Phase.PROBING:
+        return after, ()
+    if client.holds is None:
+        return after, (Store(lease),)
+    until = lease.end - client.config.margin
+    return after, (Store(lease), Configure(lease, until), Notify(Notice.EXTENDED, lease))
 
 
 def obey_nak(client: Client, event: Received, now: Instant) -> Stepped:
@@ -254,33 +293,45 @@ def obey_nak(client: Client, event: Received, now: Instant) -> Stepped:
 
 
 def from_asked(client: Client, reply: BootReply) -> bool:
+    """The server that was asked, where it was one."""
+    return asked_server(client) in (None, reply.server)
+
+
+def asked_server(client: Client) -> IPv4Address | None:
     """REQUESTING and RENEWING ask one server, the others any (§4.3.2, §4.4.5)."""
     match client.phase:
         case Phase.REQUESTING:
-            return reply.server == client.offers[0].server
+            return client.offers[0].server
         case Phase.RENEWING:
-            return reply.server == client.leased.server
-    return True
+            return client.leased.server
+        case Phase.PROBING | Phase.BOUND if client.answered is not None:
+            return client.answered.server
+    return None
+
+
+def answered(client: Client) -> Answered | None:
+    """What is kept of the exchange when it has its answer, or has waited long enough for one."""
+    if client.exchange is None:
+        return client.answered
+    assert client.exchange.asked is not None
+    return Answered(client.exchange.xid, client.exchange.asked, asked_server(client))
 
 
 # The lease ---------------------------------------------------------------------------------------
 
 
-def granted(client: Client, event: Received, now: Instant) -> Lease | None:
+def granted(client: Client, event: Received, asked: Instant | None) -> Lease | None:
     """The lease in a DHCPACK, from the sending of its DHCPREQUEST (§4.4.1, §4.4.5).
 
-    None for one without lease time or usable address (Table 3 MUST), and for one that comes so late
-    that the kernel would have to remove the address at once.
+    None for one without lease time or usable address (Table 3 MUST).
     """
-    reply, config, asked = event.reply, client.config, client.asking.asked
+    reply, config = event.reply, client.config
     assert asked is not None
     if reply.lease is None or reply.server is None or not is_usable(reply):
         return None
     if reply.lease == INFINITE:  # §3.3
         return Lease(reply.address, reply.server, None, None, None, reply.options)
     length = reply.lease * config.second
-    if asked + length - config.margin <= now:
-        return None
     t1, t2 = times(config, reply, length)
     begin = asked - event.chance.between(0, min(length * config.fuzz // 1000, t1 // 2))
     return Lease(
@@ -314,7 +365,10 @@ def take(client: Client, lease: Lease, chance: Chance, now: Instant) -> Stepped:
         return use(client, lease, now)
     effects = (*removed(client.holds), *forgotten(client))
     config, due = client.config, now + chance.between(0, client.config.probe_wait)
-    after = Client(config, Phase.PROBING, due=due, lease=lease, conflicts=client.conflicts)
+    after = Client(
+        config, Phase.PROBING,
+        due=due, answered=answered(client), lease=lease, conflicts=client.conflicts,
+    )  # fmt: skip
     if config.probes > 0:
         return after, effects
     after, more = use(after, lease, now)
@@ -328,6 +382,7 @@ def use(client: Client, lease: Lease, now: Instant) -> Stepped:
         config,
         Phase.BOUND,
         due=now + config.announce_interval if new and config.announcements > 1 else None,
+        answered=answered(client),
         lease=lease,
         holds=lease.address,
         sent=1,
@@ -395,7 +450,7 @@ def renew(client: Client, chance: Chance, now: Instant) -> Stepped:
     began = now if client.exchange is None else client.exchange.began
     wait = max((until - now) // 2, client.config.retry_floor)
     exchange = Exchange(chance.xid, began, now, now, wait, now + wait)
-    after = replace(client, phase=phase, due=None, exchange=exchange)
+    after = replace(client, phase=phase, due=None, exchange=exchange, answered=None)
     if client.holds is None:
         return after, (ask_remembered(after),)
     return after, (Send(message(after, MessageType.REQUEST, ciaddr=lease.address), to),)
@@ -585,8 +640,8 @@ ROWS: Mapping[str, tuple[Handler, ...]] = {
     "INIT":        (start, begin,      _,      _,    _,        _,      _,    stop,    stop, inform),
     "SELECTING":   (_,     selecting,  gather, _,    _,        _,      _,    stop,    stop, _),
     "REQUESTING":  (_,     requesting, _,      bind, obey_nak, _,      _,    stop,    stop, _),
-    "PROBING":     (_,     probing,    _,      _,    _,        clash,  _,    release, stop, _),
-    "BOUND":       (_,     bound,      _,      _,    _,        defend, gone, release, stop, _),
+    "PROBING":     (_,     probing,    _,      trim, _,        clash,  _,    release, stop, _),
+    "BOUND":       (_,     bound,      _,      trim, _,        defend, gone, release, stop, _),
     "RENEWING":    (_,     renewing,   _,      bind, obey_nak, defend, gone, release, stop, _),
     "REBINDING":   (_,     renewing,   _,      bind, obey_nak, defend, gone, release, stop, _),
     "INIT_REBOOT": (_,     reboot,     _,      _,    _,        defend, gone, release, stop, _),

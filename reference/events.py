@@ -210,8 +210,9 @@ class Notice(Enum):
     """What hooks and users are told, always after the fact."""
 
     BOUND = "an address is in use"
-    EXTENDED = "its lease has more time"
+    EXTENDED = "its lease has another end"
     LAPSED = "the lease has lapsed; the address is released"
+    TOO_SHORT = "the server leaves no time on the lease; no address is in use"
     REFUSED = "the server refused the address; it is released"
     DECLINED = "the address is in use by another host"
     CEASED = "another host insists on the address; it is released"

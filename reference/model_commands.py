@@ -145,6 +145,9 @@ def world_options(command: Command) -> Command:
                      "the usual ones, " + ", ".join(sorted(STANDARD.faults)) + ": " + ", ".join(
                          fault for fault in FAULTS if fault not in STANDARD.faults)
                      + ".  May be given several times."),
+        click.option("--answers-arrive", is_flag=True, help="No datagram is lost, and no client "
+                     "asks anew while one of its last exchange is in flight: it hears of a lease "
+                     "that was shortened."),
         click.option("--server-probes", is_flag=True, help="The server probes before it offers."),
     ]  # fmt: skip
     for option in reversed(options):
@@ -167,6 +170,10 @@ def surroundings(given: dict[str, Any]) -> Environment:
         raise BadInput("--step: clocks are set back only with --fault steps")
     if "steps" in faults:
         changes.setdefault("step", Fraction(3600))
+    if given["answers_arrive"]:
+        if "loses" in given["faults"]:
+            raise BadInput("--answers-arrive: with --fault loses they do not")
+        changes |= {"faults": faults - {"loses"}, "patient": True}
     world = replace(world, server_probes=given["server_probes"], **changes)
     if world.lease <= 0:
         raise BadInput("--lease: a lease of no length; give seconds above 0")

@@ -21,7 +21,7 @@ from holdover.model.prose import Name, Prose, due, effects, number, text
 from holdover.model.rules import Rule, article, protocol
 from holdover.model.server import SERVER_ACTIONS
 from holdover.model.table import LEASE_TABLE
-from holdover.model.words import CONSTANTS, INDEX_SORTS, MEANINGS, VARIABLES, phase
+from holdover.model.words import CONSTANTS, INDEX_SORTS, MEANINGS, VARIABLES, full, least, phase
 from holdover.model.world import WORLD_ACTIONS
 from holdover.reference.markdown import block, code, codes, table
 
@@ -152,8 +152,13 @@ BOUND = {
     "worst_holdover": bound.worst_holdover,
     "bounded": bound.bounded,
     "server_keeps": bound.server_keeps,
+    "ack_missed": bound.ack_missed,
+    "one_lease": bound.one_lease,
+    "while_under_way": bound.while_under_way,
+    "outstay(full, least)": bound.outstay(full, least),
+    "outstay(full, full)": bound.outstay(full, full),
+    "outstay(least, least)": bound.outstay(least, least),
     "anchor_delay": bound.anchor_delay,
-    "granted": bound.granted,
     "overhang": bound.overhang,
     "process_overhang": bound.process_overhang,
     "kernel_overhang": bound.kernel_overhang,
@@ -168,7 +173,7 @@ def bound_terms() -> str:
     lines = []
     for name, term in BOUND.items():
         others = [Name(other, part) for other, part in BOUND.items() if other != name]
-        lines.append(f"{name:<18}= {text(term, Prose([*NAMES, *others]))}")
+        lines.append(f"{name:<22}= {text(term, Prose([*NAMES, *others]))}")
     return block(lines)
 
 

@@ -53,7 +53,9 @@ from holdover.reference.steps import (  # isort: skip
 LATE = 1
 """Seconds that a process may be late on a machine with other work; more is not decided."""
 
-FAREWELLS = (Notice.LAPSED, Notice.REFUSED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED)
+FAREWELLS = (
+    Notice.LAPSED, Notice.TOO_SHORT, Notice.REFUSED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED,
+)  # fmt: skip
 KERNEL_REMOVES = LEASE_TABLE.action("kernel_removes")
 
 

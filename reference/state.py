@@ -35,6 +35,18 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """The exchange that the lease comes from: another DHCPACK in it may leave less time.
+
+    `asked`: when its DHCPREQUEST was sent.  `server`: the one that was asked; None: any.
+    """
+
+    xid: int
+    asked: Instant
+    server: IPv4Address | None
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """A client between two events.  `Client(config)` is one that has not started.
 
@@ -42,13 +54,15 @@ class Client:
     and BOUND when the next ARP packet is sent, where it waits for a reply when to give up.  `sent`:
     ARP packets of this kind so far.  `offers`: in REQUESTING the chosen one.  `holds`: the address
     on the interface.  `by_hand`: the address configured by hand, in INFORMING.
-    `rests`: when a client that was stopped may begin at the earliest.
+    `rests`: when a client that was stopped may begin at the earliest.  `answered`: set in PROBING
+    and BOUND, where there is no `exchange`.
     """
 
     config: ClientConfig = field(hash=False)
     phase: Phase = Phase.INIT
     due: Instant | None = None
     exchange: Exchange | None = None
+    answered: Answered | None = None
     offers: tuple[BootReply, ...] = ()
     lease: Lease | None = None
     holds: IPv4Address | None = None
@@ -91,12 +105,12 @@ class Abstract:
 def abstract(client: Client) -> Abstract:
     """What the lease table knows of the client."""
     chosen = client.offers[0].address if client.phase is Phase.REQUESTING else None
-    lease = client.lease
+    lease, asking = client.lease, client.exchange or client.answered
     return Abstract(
         "INIT" if client.phase is Phase.INFORMING else client.phase.name,
         chosen if lease is None else lease.address,
         client.holds,
-        None if client.exchange is None else client.exchange.asked,
+        None if asking is None else asking.asked,
         None if lease is None else lease.renew_at,
         None if lease is None else lease.rebind_at,
         None if lease is None else lease.end,

@@ -42,9 +42,11 @@ INCOMING, OUTGOING, WITNESS = 0, 1, 2
 MOST_ROWS = 4
 """In one call: lapse, notice, and what comes of the event."""
 
-TOLD: Mapping[str, Notice] = {
-    "lapse": Notice.LAPSED, "notify": Notice.LAPSED, "obey_nak": Notice.REFUSED,
-    "decline": Notice.DECLINED, "release": Notice.RELEASED, "give_up": Notice.UNANSWERED,
+TOLD: Mapping[str, frozenset[Notice]] = {
+    "lapse": frozenset({Notice.LAPSED}), "cut_off": frozenset({Notice.TOO_SHORT}),
+    "notify": frozenset({Notice.LAPSED, Notice.TOO_SHORT}),
+    "obey_nak": frozenset({Notice.REFUSED}), "decline": frozenset({Notice.DECLINED}),
+    "release": frozenset({Notice.RELEASED}), "give_up": frozenset({Notice.UNANSWERED}),
 }  # fmt: skip
 """Rows that the user is told of, always and by nothing else."""
 
@@ -59,7 +61,7 @@ FREE = shape(kind[m] == "FREE")
 IGNORE = LEASE_TABLE.action("ignore")
 COUNTING, TELLING = "what is counted", "what is told"
 DETAILS = (COUNTING, TELLING, "its xid", "what it looks like")
-USES = ("use", "bind", "extend", "keep_remainder")
+USES = ("use", "bind", "extend", "cut_short", "keep_remainder")
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class Steps:
             return "the address"
         if difference := self._difference(path, call):
             return difference
-        if any((row in names) != (notice in call.notices) for row, notice in TOLD.items()):
+        if any((row in names) == told.isdisjoint(call.notices) for row, told in TOLD.items()):
             return TELLING
         return ""
 
@@ -257,7 +259,7 @@ def ends(call: Call) -> bool:
 def may_be_part(row: Action, call: Call) -> bool:
     """Whether the row can be part of what the call did."""
     if row.name in TOLD:
-        return TOLD[row.name] in call.notices
+        return not TOLD[row.name].isdisjoint(call.notices)
     if row.name in ("restart", "stop"):
         return begins(call) if row.name == "restart" else ends(call)
     return not sends(row) or bool(sends(row) & {kind for kind, _ in call.sends})
@@ -270,7 +272,7 @@ def candidates(call: Call) -> list[Action]:
         return [row for row in ROWS if sends(row) & kinds]
     if call.configured is not None:
         return [row for row in ROWS if row.name in USES]
-    told = [row for row in ROWS if TOLD.get(row.name) in call.notices]
+    told = [row for row in ROWS if not TOLD.get(row.name, frozenset()).isdisjoint(call.notices)]
     return told or ([IGNORE] if isinstance(call.event, Received) else [])
 
 

@@ -8,9 +8,9 @@ Theory of operation.  A function from a notice and two leases to an argument and
 | BOUND | bound | BOUND | the lease | what the hook was told before |
 | EXTENDED | renew | RENEW | the lease | what the hook was told before |
 | LAPSED, CEASED, DECLINED | deconfig | EXPIRE | | what the hook was told before, or the lease |
-| REFUSED | deconfig | EXPIRE | | as above |
+| REFUSED, TOO_SHORT | deconfig | EXPIRE | | as above |
 | STOPPED | deconfig | STOP | | as above |
-| REFUSED when there was no lease yet | nak | FAIL | | |
+| REFUSED, TOO_SHORT when there was no lease yet | nak | FAIL | | |
 | RELEASED | deconfig | RELEASE | | as for LAPSED |
 | INFORMED | informed | INFORM | the options | |
 | UNANSWERED | leasefail | FAIL | | |
@@ -64,6 +64,7 @@ WORDS: dict[Notice, tuple[str, str]] = {
     Notice.BOUND: ("bound", "BOUND"),
     Notice.EXTENDED: ("renew", "RENEW"),
     Notice.LAPSED: ("deconfig", "EXPIRE"),
+    Notice.TOO_SHORT: ("deconfig", "EXPIRE"),
     Notice.REFUSED: ("deconfig", "EXPIRE"),
     Notice.DECLINED: ("deconfig", "EXPIRE"),
     Notice.CEASED: ("deconfig", "EXPIRE"),
@@ -75,7 +76,7 @@ WORDS: dict[Notice, tuple[str, str]] = {
 """udhcpc's word and dhclient's."""
 
 NOTHING_HELD = ("nak", "FAIL")
-"""For REFUSED without a lease."""
+"""For REFUSED and TOO_SHORT without a lease."""
 
 GRANTS = frozenset({Notice.BOUND, Notice.EXTENDED})
 """Notices of an address that is in use."""
@@ -95,7 +96,7 @@ def environment(
     """The argument and the variables of a hook that starts now; `before`: what it was told last."""
     known = before or lease
     word, reason = WORDS[notice]
-    if notice is Notice.REFUSED and known is None:
+    if notice in (Notice.REFUSED, Notice.TOO_SHORT) and known is None:
         word, reason = NOTHING_HELD
     said = {"interface": interface, "reason": reason, "notice": notice.name}
     if notice in GRANTS and lease is not None:

@@ -27,8 +27,8 @@ from holdover.reference.state import Abstract, Client
 from holdover.reference.values import MessageType
 
 from holdover.reference.events import (  # isort: skip
-    Chance, Configure, Effect, Event, Gone, Heard, Lease, Notify, Phase, Received, Release, Send,
-    SendArp, Start, Stop, Store, Timer,
+    Chance, Configure, Effect, Event, Gone, Heard, Lease, Notice, Notify, Phase, Received, Release,
+    Send, SendArp, Start, Stop, Store, Timer,
 )  # fmt: skip
 
 OTHER = bytes((2, 0, 0, 0, 0, 2))
@@ -94,10 +94,14 @@ Answer = tuple[int, tuple[Effect, ...], bool, tuple[str, ...]]
 
 
 class Cores:
-    """All local states and calls of one core under one configuration."""
+    """All local states and calls of one core under one configuration.
 
-    def __init__(self, core: Core, config: ClientConfig, past: int):
+    `before_end`: how long before the end of a lease the server puts T1 and T2, whatever its length.
+    """
+
+    def __init__(self, core: Core, config: ClientConfig, past: int, before_end: tuple[int, int]):
         self.core, self.config, self.past = core, config, past
+        self.before_end = before_end
         self.locals: list[Local] = []
         self.observed: Counter[tuple[str, str, str, tuple[str, ...]]] = Counter()
         self._numbers: dict[Local, int] = {}
@@ -127,7 +131,7 @@ class Cores:
             before = self.locals[local]
             core = before.core or Client(self.config)
             try:
-                after, effects = self.core.step(core, event_of(call), 0)
+                after, effects = self.core.step(core, event_of(call, self.before_end), 0)
             except Exception as error:  # a mutant may do anything
                 raise Defect("crash", f"{type(error).__name__}: {error}") from error
             stored = before.stored
@@ -200,19 +204,20 @@ def number_of(address: IPv4Address | None) -> int:
     return NONE if address is None else NUMBER[address]
 
 
-def event_of(call: Call) -> Event:
-    """The event that a call stands for."""
+def event_of(call: Call, before_end: tuple[int, int]) -> Event:
+    """The event that a call stands for; a lease has T1 and T2 so long before its end."""
     match call:
         case ("T", jitter):
             return Timer(Chance(FRESH, jitter))
         case ("R", kind, address, lease, current, jitter):
             xid = PRESENT if current else STALE
+            t1, t2 = (None if lease is None else lease - rest for rest in before_end)
             return Received(
                 Chance(FRESH, jitter),
                 BootReply(
                     MessageType[KIND.values[kind]], xid, HARDWARE, None,
                     address=UNUSABLE if address == NONE else ADDRESSES[address],
-                    server=SERVER, lease=lease,
+                    server=SERVER, lease=lease, t1=t1, t2=t2,
                 ),
             )  # fmt: skip
         case ("H", address, probing):
@@ -255,7 +260,6 @@ def hints(core: Client, call: Call, after: Client, effects: Sequence[Effect]) ->
         names, phase = ["lapse", "notify"], "INIT"
     sent = [effect.request.type for effect in effects if isinstance(effect, Send)]
     used = any(isinstance(effect, Configure) for effect in effects)
-    asks = phase in ("REQUESTING", "REBOOTING")
     kind = KIND.values[call[1]] if call[0] == "R" else ""
     if call == STOP:
         return (*names, "stop")
@@ -282,8 +286,7 @@ def hints(core: Client, call: Call, after: Client, effects: Sequence[Effect]) ->
         case _ if kind == "OFFER":
             names += [] if after.phase.name == "SELECTING" and after != core else ["ignore"]
         case _ if kind == "ACK":
-            moved = after != core and phase == core.phase.name
-            names.append(("bind" if asks else "extend") if moved else "ignore")
+            names += ack_rows(core, phase, after, effects)
         case _ if kind == "NAK":
             names.append("obey_nak" if after != core and phase == core.phase.name else "ignore")
         case _ if phase == "PROBING" and used:
@@ -293,6 +296,16 @@ def hints(core: Client, call: Call, after: Client, effects: Sequence[Effect]) ->
         case _ if phase == "REQUESTING" and after.phase.name == "INIT":
             names.append("give_up")
     return tuple(names)
+
+
+def ack_rows(core: Client, phase: str, after: Client, effects: Sequence[Effect]) -> tuple[str, ...]:
+    """What a DHCPACK is likely to have led to; `phase`: where it found the client."""
+    if any(isinstance(e, Notify) and e.notice is Notice.TOO_SHORT for e in effects):
+        return "cut_off", "notify"
+    if after == core or phase != core.phase.name:
+        return ("ignore",)
+    row = {"REQUESTING": "bind", "REBOOTING": "bind", "PROBING": "cut_short", "BOUND": "cut_short"}
+    return (row.get(phase, "extend"),)
 
 
 def shifted(value: Any, by: int, past: int) -> Any:
@@ -307,6 +320,6 @@ def shifted(value: Any, by: int, past: int) -> Any:
             continue
         if f.type in ("Instant", "Instant | None"):
             changes[f.name] = max(inner - by, -past)
-        elif f.name in ("exchange", "lease"):
+        elif f.name in ("exchange", "answered", "lease"):
             changes[f.name] = shifted(inner, by, past)
     return replace(whole, **changes)

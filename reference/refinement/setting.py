@@ -40,6 +40,7 @@ class Setting:
     `client`: constants of `ClientConfig`; those not named are as small as can be.  `jitters`: each
     is tried with each call that may use one.  `user`: may give the address back, and go on later.
     `broken`: each OFFER and DHCPACK may come with an address that no host can have, too.
+    `shortest`: the lease that a renewal may be granted where the server `shortens`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Setting:
     user: bool = False
     broken: bool = False
     kernel_late: int = 0
+    shortest: int | None = None
     states: int = 0
     steps: int = 0
     depth: int = 0
@@ -91,6 +93,7 @@ class Setting:
         )
         environment = Environment(
             lease=Fraction(self.lease),
+            shortest=None if self.shortest is None else Fraction(self.shortest),
             delay=Fraction(self.delay + config.offer_wait),
             faults=frozenset((*self.faults, "loses")),
         )

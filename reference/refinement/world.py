@@ -49,7 +49,9 @@ PROBING = PHASE.values.index("PROBING")
 RUNS, FROZEN, DEAD = (PROCESS.values.index(name) for name in ("RUNS", "FROZEN", "DEAD"))
 SILENT, DUE = 0, 1
 FOR_CLIENT = kinds(for_client)
-FAREWELLS = (Notice.LAPSED, Notice.REFUSED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED)
+FAREWELLS = (
+    Notice.LAPSED, Notice.TOO_SHORT, Notice.REFUSED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED,
+)  # fmt: skip
 GIVES_UP = (MessageType.RELEASE, MessageType.DECLINE)
 FREE = (0, NONE, NONE, None, None, False)
 SPARE = 0
@@ -65,7 +67,9 @@ class World:
         self.setting, self.config = setting, setting.config()
         self.rows = Rows(setting)
         table = self.rows.table
-        self.cores = Cores(core, self.config, table.bounds.past)
+        constants = setting.constants()
+        before_end = int(str(constants["after_t1"])), int(str(constants["after_t2"]))
+        self.cores = Cores(core, self.config, table.bounds.past, before_end)
         outside = tuple(a for a in WORLD_ACTIONS if a.name not in WITH_A_CORE)
         self.outside = Instance(
             Table(VARIABLES, SERVER_ACTIONS + outside), table.constants, table.bounds

@@ -167,6 +167,9 @@ ALIVE: dict[str, Callable[[Build], Instance]] = {
     "suspended": lambda build: build("dhclient", "suspends", "steps", hosts=1),
     "woken": lambda build: build("networkd", "suspends", hosts=1),
     "probed by the server": lambda build: build("rfc2131", "forgets", server_probes=True),
+    "cut short": lambda build: build(
+        "reference", "shortens", hosts=1, messages=2, delay=1, lease=6, shortest=4
+    ),
     "forged, rivalled": lambda build: build("rfc2131", "forges", "rival", hosts=1),
 }
 

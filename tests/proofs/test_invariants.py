@@ -22,8 +22,8 @@ from holdover.model.profile import FAULTS
 from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.table import LEASE_TABLE, Table
 from holdover.model.words import h, holds
-from holdover.proofs.grace import sufficient
-from holdover.proofs.invariants import LEASED, OWNED, PROBED
+from holdover.proofs.grace import hearing, sufficient
+from holdover.proofs.invariants import HEARING, LEASED, OWNED, PROBED
 from holdover.proofs.obligations import Case, Obligation, by_z3, decide, obligations, premises
 from holdover.proofs.parametric import Logic
 from holdover.proofs.safety import TOLERATED, case, numbers
@@ -70,10 +70,11 @@ PARTS: Mapping[tuple[str, int], Witness] = {
     ("in_flight", 1): ("T3", "bind", "covered"),
     ("faults_only", 0): ("T3", "resume", "leaves_in_time"),
     ("faults_only", 1): ("T3", "restart", "held_under_lease"),
-    ("faults_only", 2): ("T3", "resume", "exclusive"),
-    ("faults_only", 3): ("T3", "decline", "given_up"),
-    ("faults_only", 4): ("T3", "keep_remainder", "owned"),
-    ("faults_only", 5): ("T3", "use", "owned"),
+    ("faults_only", 2): ("T3-heard", "miss", "ack_covered"),
+    ("faults_only", 3): ("T3", "resume", "exclusive"),
+    ("faults_only", 4): ("T3", "decline", "given_up"),
+    ("faults_only", 5): ("T3", "keep_remainder", "owned"),
+    ("faults_only", 6): ("T3", "use", "owned"),
 }
 """The same for each part of a conjunct that says several things, counted from 0."""
 
@@ -84,8 +85,8 @@ SAID_ONLY = {("held_as_leased", 0), ("granted", 0)}
 @cache
 def claim(name: str) -> Case:
     """A case of T2 or, for perfect clocks, of T3; or of probing."""
-    if name == "T3":
-        enough = sufficient()
+    if name in ("T3", "T3-heard"):
+        enough = sufficient() if name == "T3" else hearing()
         return replace(enough, fixed={**enough.fixed, "drift": 0})
     return PROBING if name == "probing" else case(name, TOLERATED[name])
 
@@ -104,6 +105,25 @@ def asked_of(witness: Witness, invariant: tuple[Property, ...]) -> str:
 
 def test_every_conjunct_has_a_witness() -> None:
     assert [p.name for p in ARGUMENT] == list(WITNESSES)
+
+
+def argued(witness: Witness) -> tuple[Property, ...]:
+    """The argument of a witness's case."""
+    return claim(witness[0]).invariant
+
+
+HEARD = ("T3-heard", "prolong", "covered")
+
+
+def test_who_hears_of_a_shorter_lease_has_one_more_conjunct() -> None:
+    assert [p.name for p in HEARING] == [*(p.name for p in LEASED), "one_exchange"]
+
+
+def test_without_one_exchange_or_the_word_to_come_hearing_is_not_enough() -> None:
+    """What `HEARING` has beside `LEASED`: without either it is refuted where records move back."""
+    assert asked_of(HEARD, HEARING) == "proved"
+    assert asked_of(HEARD, HEARING[:-1]) == "refuted"
+    assert asked_of(HEARD, (*LEASED, HEARING[-1])) == "refuted"
 
 
 @pytest.mark.parametrize("name", WITNESSES)
@@ -161,8 +181,9 @@ def test_every_part_has_a_witness() -> None:
 @pytest.mark.parametrize(("name", "number"), PARTS, ids=lambda value: str(value))
 def test_without_a_part_the_proof_fails(name: str, number: int) -> None:
     whole, rest = SPLIT[name, number]
-    assert asked_of(PARTS[name, number], LEASED) == "proved"
-    shorter = tuple(rest if p is whole else p for p in LEASED)
+    whole_argument = argued(PARTS[name, number])
+    assert asked_of(PARTS[name, number], whole_argument) == "proved"
+    shorter = tuple(rest if p.name == whole.name else p for p in whole_argument)
     assert asked_of(PARTS[name, number], shorter) == "refuted"
 
 

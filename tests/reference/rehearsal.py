@@ -446,10 +446,35 @@ def unusable(r: Rehearsal) -> float:
     return 300
 
 
+def shortened(r: Rehearsal) -> float:
+    """Renewals of two seconds, and of none; and requests that are answered twice.
+
+    The second answer leaves less than the first, or nothing, in PROBING and in BOUND; or more.
+    """
+
+    def then(*lengths: int | None) -> Act:
+        """Each DHCPACK comes with these leases, one after another; None: as granted."""
+
+        def edit(reply: BootReply) -> list[BootReply]:
+            if reply.type.name != "ACK":
+                return [reply]
+            return [reply if each is None else replace(reply, lease=each) for each in lengths]
+
+        return lambda r: setattr(r, "edit", edit)
+
+    r.at(0, Rehearsal.start)
+    for second, lengths in (
+        (60, (2,)), (90, (None,)), (150, (0,)), (180, (None, 40)), (260, (None, 2)),
+        (290, (40, None, 40)), (400, (None, 10)),
+    ):  # fmt: skip
+        r.at(second, then(*lengths))
+    return 500
+
+
 SCENES = (
     short, long, late_kernel, late_reply, late_lease, unusable, slow, found,
     renewed, refused, crashed, remainder, contested, ended, lossy, unanswered, frozen, asleep,
-    other_address,
+    other_address, shortened,
 )  # fmt: skip
 
 

@@ -49,6 +49,11 @@ SCENES = (
         lease=64, delay=5 * SECOND, faults=("mutes", "loses", "duplicates", "forgets"),
     ),
     Scene("crowd", "three hosts, two addresses", 3, 2, 3, lease=496, **SLOW),
+    Scene(
+        "cut short", "one host; the server grants less than before, and answers twice",
+        1, 1, 3, lease=80, shortest=48, delay=5 * SECOND,
+        faults=("mutes", "loses", "duplicates", "freezes", "thaws", "shortens"),
+    ),
     Scene("our server", "two hosts, one address", 2, 1, 3, lease=64, own_server=True),
     Scene("our server, crowd", "three hosts, two addresses", 3, 2, 3, lease=496, own_server=True),
 )  # fmt: skip
@@ -153,7 +158,7 @@ def allowed() -> frozenset[Edge]:
     return expected() | more
 
 
-REFERENCE = ("alone", "unlucky", "two hosts", "restarted", "slow probe")
+REFERENCE = ("alone", "unlucky", "two hosts", "restarted", "slow probe", "cut short")
 """Settings of the exhaustive exploration that have every edge between them."""
 
 RAW = st.binary(min_size=10, max_size=10)

@@ -136,6 +136,7 @@ class Scene(Setting):
         assert self.delay < self.start_least or "restarts" not in self.faults
         environment = Environment(
             lease=Fraction(self.lease),
+            shortest=None if self.shortest is None else Fraction(self.shortest),
             delay=Fraction(self.delay + config.offer_wait, SECOND),
             faults=frozenset(self.faults),
         )
@@ -157,6 +158,8 @@ class Compiled:
         self.labels = [
             (edge.action.name, edge.binding, slots_of(edge)) for edge in self.outside.labels
         ]
+        constants = table.constants
+        self.before_end = int(str(constants["after_t1"])), int(str(constants["after_t2"]))
         self.may_pass = passing_guard(table)
         self.always = [(wanted, table.predicate(wanted.term)) for wanted in ALWAYS]
         place = table.place
@@ -558,7 +561,10 @@ class Network:
             elif flight is None:
                 self.slots[m] = self.slots[source]
             else:
-                said = answer(read_request(flight.frame), KIND.values[kind], address, lease)
+                said = answer(
+                    read_request(flight.frame), KIND.values[kind], address, lease,
+                    self.table.before_end,
+                )  # fmt: skip
                 self.slots[m] = of_reply(said, self.now, ADDRESSES[address])
 
     def begin(self, h: int, host: Host) -> None:
@@ -859,14 +865,23 @@ class Network:
                 raise Defect("belief", "the client is wrong about the address on its interface")
 
 
-def answer(request: BootRequest, kind: str, address: int, lease: Duration | None) -> SendReply:
-    """The table's reply as a message: what the row says, and the rest as Table 3 has it."""
+def answer(
+    request: BootRequest, kind: str, address: int, lease: Duration | None,
+    before_end: tuple[int, int],
+) -> SendReply:  # fmt: skip
+    """The table's reply as a message: what the row says, and the rest as Table 3 has it.
+
+    T1 and T2 are so long before the end of each lease, and are told where that is whole seconds.
+    """
     nak = kind == "NAK"
     offered = None if nak else ADDRESSES[address]
     seconds = None if lease is None else lease // SECOND
+    at = [] if lease is None else [lease - rest for rest in before_end]
+    t1, t2 = (n // SECOND for n in at) if at and not any(n % SECOND for n in at) else (None, None)
     said = BootReply(
         MessageType[kind], request.xid, request.chaddr, request.client_id,
         broadcast=request.broadcast, address=offered or NO_ADDRESS, server=SERVER, lease=seconds,
+        t1=t1, t2=t2,
     )  # fmt: skip
     return SendReply(said, None if nak or request.broadcast else offered)
 
@@ -902,8 +917,13 @@ MOVES = {
 }
 
 
+ANSWERED = {
+    "REQUESTING": "bind", "REBOOTING": "bind", "PROBING": "cut_short", "BOUND": "cut_short",
+}  # fmt: skip
+
+
 def guessed(
-    core: Client, after: Client, effects: Iterable[Effect], kind: str, *, lapsed: bool
+    core: Client, after: Client, effects: Sequence[Effect], kind: str, *, lapsed: bool
 ) -> list[str]:
     """Rows that may explain a call; a wrong guess costs a search."""
     names = ["lapse", "notify"] if lapsed else []
@@ -920,8 +940,10 @@ def guessed(
             name = REQUESTS.get(after.phase.name, "")
             return [*names, name, *["ignore"] * (others if name == "select" else 0)]
     match kind:
+        case "ACK" if any(isinstance(e, Notify) and e.notice is Notice.TOO_SHORT for e in effects):
+            return [*names, "cut_off", "notify"]
         case "ACK" if acted:
-            return ["bind" if before in ("REQUESTING", "REBOOTING") else "extend"]
+            return [ANSWERED.get(before, "extend")]
         case "NAK" if acted:
             return ["obey_nak"]
         case "STOP":

@@ -56,7 +56,7 @@ def test_no_run_ends_in_a_defect(table: Compiled) -> None:
 
 MUTANTS = {
     "the lease counts from the DHCPACK": (
-        "event.reply, client.config, client.asking.asked\n", "event.reply, client.config, now\n"
+        "granted(client, event, client.asking.asked)\n", "granted(client, event, now)\n"
     ),
     "a DHCPNAK is ignored": (
         "    if not from_asked(client, event.reply):\n        return client, ()\n    after, e",
