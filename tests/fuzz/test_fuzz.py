@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from holdover.reference import client, layout, messages, options, server
+from holdover.reference.events import SECOND
 from holdover.reference.values import BYTES, Kind
 from tests.fuzz.__main__ import Run, fuzz, main
 from tests.fuzz.oracle import Heard
@@ -113,15 +114,14 @@ def other_identity(patch: pytest.MonkeyPatch) -> None:
 
 
 def longer(patch: pytest.MonkeyPatch) -> None:
-    """The client counts its lease from the reply."""
+    """The client gives its lease a second more than the reply does."""
     usual = client.granted
 
-    def granted(core: Any, event: Any, now: int) -> Any:
-        lease = usual(core, event, now)
-        late = now - core.asking.asked
+    def granted(core: Any, event: Any, asked: int) -> Any:
+        lease = usual(core, event, asked)
         if lease is None or lease.end is None:
             return lease
-        return replace(lease, end=lease.end + late)
+        return replace(lease, end=lease.end + SECOND)
 
     patch.setattr(client, "granted", granted)
 
