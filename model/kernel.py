@@ -11,7 +11,10 @@ and writes from one end to the other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 import numba
@@ -25,7 +28,36 @@ PARTITIONS = 16
 """Parts that the states are dealt out to: the most workers that can share a search."""
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
-jit = numba.njit(nogil=True, cache=True, boundscheck=False)
+
+
+def folder_of_the_compiled() -> Path | None:
+    """The folder in which numba keeps what it compiled; None where none can be written.
+
+    It is `NUMBA_CACHE_DIR`, or else in the user's cache (XDG Base Directory).  numba itself would
+    take `__pycache__` beside the source: pip leaves those files when it removes the package, and a
+    folder `holdover/model` without sources then hides `holdover.model` of an editable installation.
+    """
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+        folder = Path(numba.config.CACHE_DIR or Path(cache, "holdover"))
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        return None
+
+
+COMPILED = folder_of_the_compiled()
+
+
+def jit(function: Any) -> Any:
+    """Have numba compile a function at its first call, and keep the result in `COMPILED`."""
+    usual = numba.config.CACHE_DIR  # of the whole process: what else it compiles stays where it was
+    numba.config.CACHE_DIR = str(COMPILED or usual)
+    try:
+        return numba.njit(nogil=True, cache=COMPILED is not None, boundscheck=False)(function)
+    finally:
+        numba.config.CACHE_DIR = usual
 
 
 class Program(NamedTuple):

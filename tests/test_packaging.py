@@ -79,43 +79,66 @@ def test_wheel_has_licence_and_command(wheel: Path) -> None:
     assert "holdover = holdover.reference.cli:main" in commands.splitlines()
 
 
+class Installation:
+    """An environment for holdover alone; its dependencies come from the one that runs the tests."""
+
+    def __init__(self, place: Path):
+        venv.create(place, symlinks=True)
+        self.python = place / "bin" / "python"
+        self.holdover = place / "bin" / "holdover"
+        self.site = Path(self.says("import sysconfig; print(sysconfig.get_path('purelib'))")[0])
+        # As a path inside a .pth file it brings its packages, but not its own editable install
+        # of holdover: and no network is needed.
+        (self.site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+
+    def pip(self, *words: str | Path) -> None:
+        output(sys.executable, "-m", "pip", "--python", self.python, *words)
+
+    def install(self, *what: str | Path) -> None:
+        self.pip("install", "-q", "--no-index", "--no-deps", "--no-build-isolation", *what)
+
+    def says(self, script: str, *words: str) -> list[str]:
+        return output(self.python, "-I", "-c", script, *words).splitlines()
+
+
+MODULES = sorted(
+    ".".join(("holdover", *path.with_suffix("").parts))
+    for path in SOURCES
+    if path.stem not in ("__init__", "__main__")
+)
+WHERE_FROM = (
+    "import importlib, sys\nfor m in sys.argv[1:]: print(importlib.import_module(m).__file__)"
+)
+
+
 @pytest.mark.parametrize("editable", [False, True], ids=["regular", "editable"])
 def test_install_imports_every_module_and_runs(
     tree: Path, wheel: Path, tmp_path: Path, editable: bool
 ) -> None:
-    venv.create(tmp_path, symlinks=True)
-    python = tmp_path / "bin" / "python"
-    site = Path(
-        output(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    )
-    # The dependencies come from the environment that runs the tests: no network. As a path
-    # inside a .pth file it brings its packages, but not its own editable install of holdover.
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    pip = (
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        "-q",
-        "--no-index",
-        "--no-deps",
-    )
-    output(*pip, *(("--no-build-isolation", "-e", tree) if editable else (wheel,)))
+    there = Installation(tmp_path)
+    there.install(*(("-e", tree) if editable else (wheel,)))
+    home = tree if editable else there.site / "holdover"
+    files = there.says(WHERE_FROM, *MODULES)
+    assert files == [str(home / Path(*m.split(".")[1:])) + ".py" for m in MODULES]
+    assert "Usage: holdover" in output(there.holdover, "--help")
 
-    modules = sorted(
-        ".".join(("holdover", *path.with_suffix("").parts))
-        for path in SOURCES
-        if path.stem not in ("__init__", "__main__")
-    )
-    home = tree if editable else site / "holdover"
-    script = (
-        "import importlib, sys\nfor m in sys.argv[1:]: print(importlib.import_module(m).__file__)"
-    )
-    files = output(python, "-I", "-c", script, *modules).splitlines()
-    assert files == [str(home / Path(*m.split(".")[1:])) + ".py" for m in modules]
-    assert "Usage: holdover" in output(tmp_path / "bin" / "holdover", "--help")
+
+def test_an_editable_installation_takes_the_place_of_a_regular_one(
+    tree: Path, wheel: Path, tmp_path: Path
+) -> None:
+    """The README's two commands, one after the other in one environment.
+
+    What the first has left in site-packages/holdover would be found before the sources: numba's
+    compiled kernel was, and no profile could be read any more.
+    """
+    there = Installation(tmp_path)
+    there.install(wheel)
+    output(there.holdover, "explore", "rfc2131")  # compiles the kernel
+    there.install("-e", tree)
+    packages = there.says(WHERE_FROM, "holdover.model", "holdover.proofs", "holdover.reference")
+    assert packages == [str(tree / part / "__init__.py") for part in PARTS]
+    assert "rfc2131" in output(there.holdover, "profiles")
+    assert not [left for left in (there.site / "holdover").rglob("*") if left.is_file()]
 
 
 @pytest.mark.parametrize("part", PARTS)
