@@ -1020,6 +1020,8 @@ def explained(
     if isinstance(event, Restarted) or before.owner is None:
         return True
     over = before.server_end is not None and now - before.server_end > config.grace
+    if after.withheld and not before.withheld and isinstance(event, Arrived):
+        return after.owner is None  # declined, so on record for nobody
     if after.owner == before.owner:
         kept = after.server_end is None or (
             before.server_end is not None and before.server_end <= after.server_end
@@ -1081,6 +1083,7 @@ def play(run: Run, story: list[tuple[int, ServerEvent | None]]) -> None:
         now += wait
         event = Restarted(tuple(stored.items())) if told is None else told
         before = abstract(run.server)
+        open_by_now = abstract(run.step(run.server, Tick(), now)[0])  # what is due comes first
         for effect in run.at(now, event):
             if isinstance(effect, StoreBinding):
                 assert run.server.recording or effect.binding is None
@@ -1089,7 +1092,7 @@ def play(run: Run, story: list[tuple[int, ServerEvent | None]]) -> None:
                     stored[effect.address] = effect.binding
             if isinstance(effect, SendReply) and effect.reply.lease is not None:
                 late = config.misbehave.ack_delay > 0 or effect.reply.type is not Ack
-                assert late or not before[effect.reply.address].withheld
+                assert late or not open_by_now[effect.reply.address].withheld
                 check_promise(effect.reply, stored, config, now)
         known = [address for address, _ in run.server.entries]
         assert known == sorted(set(known) & set(config.pool))
