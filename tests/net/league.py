@@ -18,6 +18,7 @@ import json
 import math
 import re
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -296,7 +298,13 @@ def made(place: Path) -> Any:
     for run in RUNS:
         out = place / str(len(found))
         words = [sys.executable, "-c", COMMANDS, *run, *names, "--out", str(out)]
-        subprocess.run(words, check=False, stdout=subprocess.DEVNULL)
+        lab = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        try:
+            lab.wait()
+        except BaseException:  # the lab takes away what it has made, if it is asked to
+            lab.terminate()
+            lab.wait()
+            raise
         found.append(json.loads((out / "lab.json").read_text(encoding="utf-8")))
     return together(found)
 
@@ -309,6 +317,11 @@ def together(found: Sequence[Any]) -> Any:
     return {"conditions": conditions, "cells": [cell for each in found for cell in each["cells"]]}
 
 
+def terminated(number: int, frame: FrameType | None) -> None:
+    """SIGTERM as an exit, so that the lab is ended."""
+    raise SystemExit(128 + number)
+
+
 @click.command()
 @click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help=f"A lab.json of an earlier run, or {RAW}; nothing is played.")  # fmt: skip
@@ -318,6 +331,7 @@ def main(source: Path | None, write: bool) -> None:
 
     Example: python -m tests.net.league --write
     """
+    signal.signal(signal.SIGTERM, terminated)
     if source is not None:
         data = json.loads(source.read_text(encoding="utf-8"))
     else:
