@@ -34,6 +34,9 @@ CASES: dict[str, Callable[[Build], Instance]] = {
     "suspended, wall clock": lambda build: build("dhclient", "suspends", "steps"),
     "suspended, timer runs": lambda build: build("networkd", "suspends", "mutes"),
     "shortened": lambda build: build("udhcpc", "shortens", "reuses_early", shortest=1),
+    "answered twice": lambda build: build(
+        "reference", "shortens", hosts=1, messages=2, delay=1, lease=6, shortest=4
+    ),
     "forgets": lambda build: build("lwip", "forgets", server_probes=True),
     "keeps its records": lambda build: build("rfc2131", "forgets", durable=True),
     "forged, out of order": lambda build: build("connman", "forges", in_order=False, messages=2),
