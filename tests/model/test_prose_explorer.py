@@ -79,8 +79,11 @@ OTHERS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
     "rival": ("rfc2131", ("rival",), {"lease": 2}),
     "server probes": ("wfwg311", ("mutes",), {"lease": 2, "server_probes": True}),
     "shortened": ("rfc2131", ("mutes", "shortens"), {"hosts": 1, "shortest": 1}),
-    "answered twice": ("reference", ("shortens",), {"hosts": 1, "messages": 2, "delay": 1,
-                                                    "lease": 6, "shortest": 4}),
+    "answered twice": (
+        "reference",
+        ("shortens",),
+        {"hosts": 1, "messages": 2, "delay": 1, "lease": 6, "shortest": 4},
+    ),
     "reused early": ("rfc2131", ("reuses_early",), {"lease": 2}),
     "drift": ("rfc2131", ("mutes",), {"hosts": 1, "lease": 5, "drift": Fraction(1, 4)}),
     "grace": ("wfwg311", ("mutes",), {"lease": 2, "grace": 1, "acknowledge_within": 1}),

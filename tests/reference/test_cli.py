@@ -451,7 +451,8 @@ def test_explore_json_has_the_pinned_numbers() -> None:
     found = as_json(run("explore", "wfwg311", "--json"), 1)
     assert set(found) == {
         "profile", "outcome", "complete", "stopped_by", "states", "stored", "steps", "depth",
-        "worst_holdover_ticks", "unbounded", "properties", "broken", "fired", "networkx", "every_run",
+        "worst_holdover_ticks", "unbounded", "properties", "broken", "fired", "networkx",
+        "every_run",
     }  # fmt: skip
     pinned = next(c for c in configurations() if c.name == "wfwg311")
     assert [found[name] for name in ("states", "steps", "depth")] == [
