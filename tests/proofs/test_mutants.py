@@ -120,7 +120,7 @@ def test_every_property_holds_in_some_configuration() -> None:
         ("reboot/guard 1.2", "count"),
         ("lose/guard 2", "equivalent"),
         ("lapse/effect 2", "equivalent"),
-        ("offer/effect 3", "alike"),
+        ("rival_offer/effect 3", "alike"),
     ],
 )
 def test_each_kind_of_fate_has_an_example(name: str, killer: str) -> None:
