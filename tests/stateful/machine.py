@@ -48,6 +48,7 @@ SCENES = (
         "slow network", "two hosts, one address; what is sent may overtake what was", 2, 1, 3,
         lease=64, delay=5 * SECOND, faults=("mutes", "loses", "duplicates", "forgets"),
     ),
+    Scene("at its end", "one host; an answer takes most of the lease", 1, 1, 3, lease=6, **SLOW),
     Scene("crowd", "three hosts, two addresses", 3, 2, 3, lease=496, **SLOW),
     Scene(
         "cut short", "one host; the server grants less than before, and answers twice",
