@@ -23,8 +23,12 @@ from tests.stateful.network import Compiled
 ROUNDS = 14
 """For the coverage: of each scene, as far as `SECONDS` let them."""
 
-ENOUGH = 0.95
-SECONDS = 60.0
+ENOUGH = 0.9
+"""The exploration takes each edge.  Most that are left out here are a DHCPACK that leaves nothing of
+a lease in its last eighth.  For an answer to be under way for so long, a scene needs a lease so
+short that its T1 is before the DHCPREQUEST, and no option 58 can say that."""
+
+SECONDS = 120.0
 
 
 def test_the_client_takes_nearly_every_edge_that_the_table_has(
