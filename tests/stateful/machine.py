@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from time import process_time
 from typing import Any, NamedTuple
 
@@ -152,9 +153,14 @@ def allowed() -> frozenset[Edge]:
     """Those, and what the table allows where the kernel's lifetime ends before T2 or at the end.
 
     With a margin of one tick it ends at T2; a scene's ends in between, or before, by its lease.
+    And what it allows to a process that is frozen while a server shortens and answers twice.
     """
-    (tiny,) = (tiny for tiny in tiny_settings() if tiny.name == "unlucky")
-    others = (replace(tiny, client={**tiny.client, "margin": margin}) for margin in (0, 2))
+    named = {tiny.name: tiny for tiny in tiny_settings()}
+    frozen = replace(named["cut short"], faults=("shortens", "freezes", "thaws"))
+    others = (
+        replace(tiny, client={**tiny.client, "margin": margin})
+        for tiny, margin in product((named["unlucky"], frozen), (0, 2))
+    )
     more = frozenset(edge for other in others for edge in table_edges(other) if not excuse(edge))
     return expected() | more
 

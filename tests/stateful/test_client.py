@@ -24,8 +24,8 @@ ROUNDS = 14
 """For the coverage: of each scene, as far as `SECONDS` let them."""
 
 ENOUGH = 0.9
-"""The exploration takes each edge.  Most that are left out here are a DHCPACK that leaves nothing of
-a lease in its last eighth.  For an answer to be under way for so long, a scene needs a lease so
+"""The exploration takes each edge.  Most that are left out here are a DHCPACK that leaves nothing
+of a lease in its last eighth.  For an answer to be under way for so long, a scene needs a lease so
 short that its T1 is before the DHCPREQUEST, and no option 58 can say that."""
 
 SECONDS = 120.0
