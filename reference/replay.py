@@ -311,7 +311,8 @@ class Follower:
                 there = self._steps.world.step(there, KERNEL_REMOVES, (CLIENT,))
                 self.seen.taken[KERNEL_REMOVES.name] += 1
             else:
-                self._say(self.seen.remarks, part, "somebody else has removed the address")
+                gone = "the address went before its time: somebody removed it, or cut its lifetime"
+                self._say(self.seen.remarks, part, gone)
                 there = there.but({("holds", CLIENT): None, ("kernel_end", CLIENT): None})
             after.append(there.but({("now", 0): state.now}))  # when, nobody knows
         self.states = after
