@@ -291,9 +291,9 @@ def kept(data: Any) -> str:
     return f'{{"conditions": {conditions},\n"cells": [\n{lines}\n]}}\n'
 
 
-def made(place: Path) -> Any:
-    """Run the lab, and what it has written."""
-    names = [f"--client={each.name}" for each in CLIENTS.values() if each.missing() is None]
+def made(place: Path, clients: Sequence[str]) -> Any:
+    """Run the lab with these clients, and what it has written."""
+    names = [f"--client={name}" for name in clients]
     found: list[Any] = []
     for run in RUNS:
         out = place / str(len(found))
@@ -317,6 +317,16 @@ def together(found: Sequence[Any]) -> Any:
     return {"conditions": conditions, "cells": [cell for each in found for cell in each["cells"]]}
 
 
+def mended(data: Any, again: Any) -> Any:
+    """What was measured before, with the cells of clients that were played again in their place."""
+    anew = {cell["client"] for cell in again["cells"]}
+    cells = [cell for cell in data["cells"] if cell["client"] not in anew] + again["cells"]
+    conditions = dict(data["conditions"])
+    told = f"{', '.join(sorted(anew))}: {again['conditions']['cells']}"
+    conditions["played again"] = f"{told}, on {again['conditions']['date']}"
+    return {"conditions": conditions, "cells": cells}
+
+
 def terminated(number: int, frame: FrameType | None) -> None:
     """SIGTERM as an exit, so that the lab is ended."""
     raise SystemExit(128 + number)
@@ -325,18 +335,25 @@ def terminated(number: int, frame: FrameType | None) -> None:
 @click.command()
 @click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help=f"A lab.json of an earlier run, or {RAW}; nothing is played.")  # fmt: skip
+@click.option("--client", "clients", type=click.Choice(tuple(CLIENTS)), multiple=True,
+              help=f"Play only this one again; the others' cells are those of {RAW}.")  # fmt: skip
 @click.option("--write", is_flag=True, help=f"Write {PAGE}, {RAW}, and the summary in {README}.")
-def main(source: Path | None, write: bool) -> None:
+def main(source: Path | None, clients: tuple[str, ...], write: bool) -> None:
     """Measure every client that is here, and print the league table; some ten minutes.
 
     Example: python -m tests.net.league --write
     """
+    if source is not None and clients:
+        raise click.UsageError("--from plays nothing, so there is no --client to play again")
     signal.signal(signal.SIGTERM, terminated)
     if source is not None:
         data = json.loads(source.read_text(encoding="utf-8"))
     else:
         with tempfile.TemporaryDirectory(prefix="league-") as folder:
-            data = made(Path(folder) / "lab")
+            here = [each.name for each in CLIENTS.values() if each.missing() is None]
+            data = made(Path(folder) / "lab", clients or here)
+        if clients:
+            data = mended(json.loads(RAW.read_text(encoding="utf-8")), data)
     text = page(data)
     if write:
         PAGE.write_text(text, encoding="utf-8")
