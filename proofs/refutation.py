@@ -3,12 +3,16 @@
 Bounded model checking: the choice of the row at each step is the solver's.  Two queries: no run of
 fewer steps collides (unsat), one of that length does (sat).  The run found is replayed by the
 explorer's own successor function, step by step.
+
+Ticks are not time.  So the explorer's run is taken again in seconds (`realise`), and a third query
+leaves to the solver how long time passes before each row: no run of fewer rows collides.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -16,21 +20,23 @@ import z3
 
 from holdover.model.explore import Trace, explore
 from holdover.model.finite import Instance, Label, bounds_for
-from holdover.model.profile import Environment, in_ticks, load
+from holdover.model.profile import Environment, in_seconds, in_ticks, load
 from holdover.model.properties import EXCLUSIVE
 from holdover.model.table import LEASE_TABLE
-from holdover.proofs.realise import replay
-from holdover.proofs.result import Check, Progress, Theorem, silent
-from holdover.proofs.unrolled import State, Words, sizes_of
+from holdover.proofs.realise import realise, replay
+from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
+from holdover.proofs.unrolled import Slot, State, Timed, Words, sizes_of
 
 TITLE = "wfwg311 collides: the shortest run, found twice"
 SIZES = (2, 1, 1)
-TICK = Fraction(1800)
+PROFILE = "wfwg311"
+TICK = Fraction(1200)
 ENVIRONMENT = Environment(acknowledge_within=None, faults=frozenset({"mutes"}))
-"""A lease of an hour in two ticks, a server that may fall silent, a user who may never answer."""
+"""A lease of an hour in three ticks, so that T1, T2 and the end are apart; a server that may fall
+silent, a user who may never answer."""
 
 
-def instance(profile: str = "wfwg311") -> Instance:
+def instance(profile: str = PROFILE) -> Instance:
     """The configuration that both searches look at."""
     constants = in_ticks(load(profile), ENVIRONMENT, TICK)
     return Instance(LEASE_TABLE, constants, bounds_for(constants, *SIZES))
@@ -38,46 +44,66 @@ def instance(profile: str = "wfwg311") -> Instance:
 
 @dataclass
 class Unfolding:
-    """All runs of `depth` steps as one formula: `choices[i]` is the label taken at step i."""
+    """All runs of `depth` rows as one formula: `choices[i]` is the label taken at step i."""
 
-    depth: int
-    choices: list[Any]
+    model: Instance
     states: list[Words]
-    formula: list[Any]
+    choices: list[Any] = field(default_factory=list)
+    formula: list[Any] = field(default_factory=list)
 
-
-def unfold(model: Instance, depth: int) -> Unfolding:
-    """The transition relation of the instance's own labels, `depth` times."""
-    sizes = sizes_of(*SIZES)
-    table, constants = model.table, model.constants
-    start = Words(sizes, constants, {})
-    result = Unfolding(depth, [], [Words(sizes, constants, start.initial(table))], [])
-    sorts = {(v.name, i): v.sort for v in table.variables for i in range(max(SIZES))}
-    for step in range(depth):
-        here = result.states[-1]
+    def take(self, here: Words, labels: Iterable[int]) -> None:
+        """One more row, which the solver chooses among these labels, from the state `here`."""
+        step = len(self.choices) + 1
         choice = z3.BitVec(f"choice_{step}", 8)
-        result.choices.append(choice)
-        result.formula.append(z3.ULT(choice, len(model.labels)))
-        writes: dict[tuple[str, int], dict[int, tuple[Any, list[Any]]]] = {}
-        for number, label in enumerate(model.labels):
+        self.choices.append(choice)
+        writes: dict[Slot, dict[int, tuple[Any, list[Any]]]] = {}
+        allowed = []
+        for number in labels:
+            label = self.model.labels[number]
             bound = here.bind(label.action, label.binding)
             chosen = choice == number
-            result.formula.append(z3.Implies(chosen, z3.And(here.guards(label.action, bound))))
+            allowed.append(chosen)
+            self.formula.append(z3.Implies(chosen, z3.And(here.guards(label.action, bound))))
             for slot, value in here.changes(label.action, bound).items():
                 value = z3.simplify(value)
                 written = writes.setdefault(slot, {})
                 written.setdefault(value.get_id(), (value, []))[1].append(chosen)
+        self.formula.append(z3.Or(allowed))
         following: State = dict(here.values)
-        for slot, values in writes.items():
-            name, member = slot
-            new = here.variable(f"{name}_{member}_{step + 1}", sorts[slot])
-            value = here.values[slot]
+        for (name, member), values in writes.items():
+            new = here.variable(f"{name}_{member}_{step}", self.model.variable(name).sort)
+            value = here.values[name, member]
             for candidate, when in values.values():
                 value = z3.If(z3.Or(when), candidate, value)
-            result.formula.append(new == value)
-            following[slot] = new
-        result.states.append(Words(sizes, constants, following))
-    return result
+            self.formula.append(new == value)
+            following[name, member] = new
+        self.states.append(here.where(following))
+
+
+def unfold(model: Instance, depth: int) -> Unfolding:
+    """The transition relation of the instance's own labels, `depth` times, in whole ticks."""
+    runs = Unfolding(model, [Words.initially(model.table, sizes_of(*SIZES), model.constants)])
+    for _ in range(depth):
+        runs.take(runs.states[-1], range(len(model.labels)))
+    return runs
+
+
+def unfold_in_seconds(model: Instance, depth: int) -> Unfolding:
+    """The same in real time: before each row, time passes for as long as the solver likes, or not.
+
+    So `tick` is no row here, and ticks of whatever length are all among these runs.
+    """
+    constants = in_seconds(load(PROFILE), ENVIRONMENT)
+    runs = Unfolding(model, [Timed.initially(model.table, sizes_of(*SIZES), constants)])
+    tick = model.table.action("tick")
+    rows = [number for number, label in enumerate(model.labels) if label.action is not tick]
+    for step in range(depth):
+        here, passing = runs.states[-1], z3.Real(f"passing_{step}")
+        given = {tick.given[0]: passing}
+        may_pass = z3.And(here.guards(tick, given))
+        runs.formula += [passing >= 0, z3.Or(passing == 0, may_pass)]
+        runs.take(here.where({**here.values, **here.changes(tick, given)}), rows)
+    return runs
 
 
 def collides(state: Words) -> Any:
@@ -86,30 +112,74 @@ def collides(state: Words) -> Any:
 
 
 def bit_blaster() -> Any:
-    """The strategy that decides these formulas in seconds."""
+    """The strategy that decides these formulas in seconds, where all is machine words."""
     steps = ("simplify", "propagate-values", "solve-eqs", "bit-blast", "sat")
     return z3.Then(*steps).solver()
 
 
-def collision_within(model: Instance, depth: int) -> tuple[str, list[Label] | None]:
-    """Whether some run of at most `depth` steps collides: sat, unsat or unknown, and the run."""
-    unfolded = unfold(model, depth)
-    solver = bit_blaster()
-    solver.add(*unfolded.formula)
-    hits = [collides(state) for state in unfolded.states]
+def bit_and_real() -> Any:
+    """The strategy for machine words beside reals."""
+    return z3.Then("simplify", "propagate-values", "solve-eqs", "smt").solver()
+
+
+def collision_within(runs: Unfolding, solver: Any) -> tuple[str, list[Label] | None]:
+    """Whether one of these runs collides, at its end or before; sat: its rows as well."""
+    solver.add(*runs.formula)
+    hits = [collides(state) for state in runs.states]
     solver.add(z3.Or(hits))
     answer = str(solver.check())
     if answer != "sat":
         return answer, None
     values = solver.model()
     length = next(i for i, hit in enumerate(hits) if z3.is_true(values.eval(hit, True)))
-    numbers = [values.eval(choice, True).as_long() for choice in unfolded.choices[:length]]
-    return answer, [model.labels[number] for number in numbers]
+    numbers = [values.eval(choice, True).as_long() for choice in runs.choices[:length]]
+    return answer, [runs.model.labels[number] for number in numbers]
 
 
 def explored(model: Instance) -> Trace | None:
     """The explorer's shortest collision."""
     return explore(model, (EXCLUSIVE,), stop=True).violations.get("exclusive")
+
+
+def none_within(name: str, says: str, runs: Unfolding, solver: Any) -> Check:
+    """That none of these runs collides."""
+    start = time.perf_counter()
+    answer, _ = collision_within(runs, solver)
+    outcome: Outcome = {"unsat": "holds", "sat": "violated"}.get(answer, "unknown")  # type: ignore[assignment]
+    return Check(name, says, outcome, f"z3: {answer}", time.perf_counter() - start)
+
+
+def one_within(model: Instance, depth: int) -> Check:
+    """That a run of that length collides, and that the explorer can take its steps."""
+    start = time.perf_counter()
+    answer, run = collision_within(unfold(model, depth), bit_blaster())
+    replayed = replay(model, run) if run is not None else None
+    confirmed = (
+        replayed is not None
+        and len(replayed) == depth
+        and not model.predicate(EXCLUSIVE.term)(replayed.states[-1])
+    )
+    outcome: Outcome = "holds" if confirmed else "unknown" if answer == "unknown" else "violated"
+    return Check(
+        "one of that length", "a run of that length collides, and the explorer can take its steps",
+        outcome, f"z3: {answer}", time.perf_counter() - start,
+    )  # fmt: skip
+
+
+def instants(found: Trace) -> list[Fraction] | None:
+    """When each step of the explorer's run is taken, in the profile's seconds; None: it cannot."""
+    return realise(found, in_seconds(load(PROFILE), ENVIRONMENT), EXCLUSIVE)
+
+
+def in_real_time(found: Trace) -> Check:
+    """That the explorer's run is one in seconds."""
+    start = time.perf_counter()
+    taken = instants(found)
+    detail = "no such run" if taken is None else f"a collision after {float(taken[-1]):g} s"
+    return Check(
+        "in seconds", "the explorer's run exists in real time, with a lease of an hour",
+        "violated" if taken is None else "holds", detail, time.perf_counter() - start,
+    )  # fmt: skip
 
 
 def prove(progress: Progress = silent) -> Theorem:
@@ -120,30 +190,18 @@ def prove(progress: Progress = silent) -> Theorem:
     if found is None:
         none = Check("explorer", "the explorer finds a collision", "violated")
         return Theorem("T1", TITLE, (none,))
-    depth = len(found)
-    checks = [Check("explorer", "the explorer finds a collision", "holds", f"{depth} steps")]
-
+    depth, rows = len(found), sum(label.action.name != "tick" for label in found.labels)
+    checks = [
+        Check("explorer", "the explorer finds a collision", "holds", f"{depth} steps"),
+        in_real_time(found),
+    ]
     progress(f"T1: no collision within {depth - 1} steps")
-    start = time.perf_counter()
-    answer, _ = collision_within(model, depth - 1)
-    checks.append(Check(
-        "none shorter", f"no run of fewer than {depth} steps collides",
-        {"unsat": "holds", "sat": "violated"}.get(answer, "unknown"),  # type: ignore[arg-type]
-        f"z3: {answer}", time.perf_counter() - start,
-    ))  # fmt: skip
-
+    says = f"no run of fewer than {depth} steps collides"
+    checks.append(none_within("none shorter", says, unfold(model, depth - 1), bit_blaster()))
     progress(f"T1: a collision of {depth} steps")
-    start = time.perf_counter()
-    answer, run = collision_within(model, depth)
-    replayed = replay(model, run) if run is not None else None
-    confirmed = (
-        replayed is not None
-        and len(replayed) == depth
-        and not model.predicate(EXCLUSIVE.term)(replayed.states[-1])
-    )
-    checks.append(Check(
-        "one of that length", "a run of that length collides, and the explorer can take its steps",
-        "holds" if confirmed else {"sat": "violated", "unsat": "violated"}.get(answer, "unknown"),  # type: ignore[arg-type]
-        f"z3: {answer}", time.perf_counter() - start,
-    ))  # fmt: skip
+    checks.append(one_within(model, depth))
+    progress(f"T1: no collision of {rows - 1} rows in real time")
+    says = f"in real time no run of fewer than {rows} rows collides, `tick` not counted"
+    runs = unfold_in_seconds(model, rows - 1)
+    checks.append(none_within("none shorter in seconds", says, runs, bit_and_real()))
     return Theorem("T1", TITLE, tuple(checks))

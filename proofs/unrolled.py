@@ -12,7 +12,7 @@ is an unconstrained number: a guard that reads it is not protected by luck.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import z3
 
@@ -44,6 +44,16 @@ class Unrolled(Reading[Term]):
 
     def __init__(self, sizes: Sizes, fixed: Mapping[str, object], values: State):
         self.sizes, self.fixed, self.values = sizes, fixed, values
+
+    @classmethod
+    def initially(cls, table: Table, sizes: Sizes, fixed: Mapping[str, object]) -> Self:
+        """The initial state of a table."""
+        empty = cls(sizes, fixed, {})
+        return empty.where(empty.initial(table))
+
+    def where(self, values: State) -> Self:
+        """The same where the state is this."""
+        return type(self)(self.sizes, self.fixed, values)
 
     def whole(self, value: int) -> Term:
         """An index."""
@@ -176,6 +186,31 @@ class Words(Unrolled):
         if self.fixed["drift"] != 0:
             raise ValueError("no drift on machine words")
         return args[0]()
+
+
+class Timed(Words):
+    """Indices on machine words, and times in reals: a lease in seconds, as a profile has it."""
+
+    def time(self, value: object) -> Term:
+        """A literal instant, duration or ratio."""
+        return real(value)
+
+    def unset(self) -> Term:
+        """Any instant: nothing may depend on it."""
+        return z3.FreshReal("unset")
+
+    def variable(self, name: str, sort: Sort) -> Term:
+        """A symbol of a sort."""
+        timed = sort in (INSTANT, DURATION, RATIO)
+        return z3.Real(name) if timed else super().variable(name, sort)
+
+    def bind(self, action: Action, binding: Sequence[int]) -> dict[Expr, Term]:
+        """Parameters of a label, whose one lease length is a full lease; clocks are exact."""
+        exact = {"length": self.fixed["full"], "skew": 0}
+        return {
+            p: self.whole(v) if p.sort.indexes else self.time(exact[str(p.args[0])])
+            for p, v in zip(action.given, binding, strict=True)
+        }
 
 
 def sizes_of(hosts: int, addresses: int, messages: int) -> dict[Sort, int]:

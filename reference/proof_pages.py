@@ -107,14 +107,16 @@ def conjuncts(invariant: Iterable[Property]) -> str:
 
 
 def collision_t1() -> str:
-    """The shortest collision of T1's configuration, in ticks."""
+    """The shortest collision of T1's configuration, in seconds."""
     found = refutation.explored(refutation.instance())
     assert found is not None, "T1 has lost its collision"
-    told = events(found)
+    instants = refutation.instants(found)
+    assert instants is not None, "T1's collision is none in seconds"
+    told = events(found, instants)
     ticks = sum(event.action == "tick" for event in told)
     head = f"{len(found)} steps, {ticks} of them ticks, which show in the times only:"
-    said = block(sentences(told, "ticks"))
-    return "\n\n".join([head, said, block(chart(told, "ticks"))])
+    said = block(sentences(told, "s"))
+    return "\n\n".join([head, said, block(chart(told, "s"))])
 
 
 def obligations_t2() -> str:

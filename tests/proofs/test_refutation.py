@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -14,9 +14,16 @@ from holdover.model.properties import EXCLUSIVE
 from holdover.model.words import ONE, drift
 from holdover.proofs import refutation
 from holdover.proofs.realise import replay
-from holdover.proofs.refutation import instance, prove
+from holdover.proofs.refutation import (
+    Unfolding,
+    bit_and_real,
+    collision_within,
+    instance,
+    prove,
+    unfold_in_seconds,
+)
 from holdover.proofs.result import Outcome
-from holdover.proofs.unrolled import Words, sizes_of
+from holdover.proofs.unrolled import Timed, Words, sizes_of
 
 MODEL = instance()
 Found = tuple[str, list[Label] | None]
@@ -36,8 +43,10 @@ def test_t1_holds(collision: Trace) -> None:
     theorem = prove()
     assert {check.name: check.outcome for check in theorem.checks} == {
         "explorer": "holds",
+        "in seconds": "holds",
         "none shorter": "holds",
         "one of that length": "holds",
+        "none shorter in seconds": "holds",
     }
     assert theorem.outcome == "holds"
     assert theorem.checks[0].detail == f"{len(collision)} steps"
@@ -88,21 +97,32 @@ def test_replay_rejects_an_impossible_step(
 # Wrong claims ------------------------------------------------------------------------------------
 
 
-def claim(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    """Have the explorer say that the shortest collision has so many steps."""
-    found = SimpleNamespace(violations={"exclusive": range(steps)})
-    monkeypatch.setattr(refutation, "explore", lambda *given, **how: found)
+def claim(monkeypatch: pytest.MonkeyPatch, labels: Sequence[Label]) -> None:
+    """Have the explorer say that these are the steps of the shortest collision."""
+    found = Trace(MODEL, tuple(labels), ())
+    seen = SimpleNamespace(violations={"exclusive": found})
+    monkeypatch.setattr(refutation, "explore", lambda *given, **how: seen)
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, answers: Mapping[int, Found]) -> None:
-    """Have the solver say this of runs of at most so many steps."""
-    monkeypatch.setattr(refutation, "collision_within", lambda model, depth: answers[depth])
+def answer(
+    monkeypatch: pytest.MonkeyPatch, answers: Mapping[int, Found], in_seconds: str = "unsat"
+) -> None:
+    """Have the solver say this of runs of at most so many steps, and that of real time."""
+
+    def said(runs: Unfolding, solver: object) -> Found:
+        real = isinstance(runs.states[0], Timed)
+        return (in_seconds, None) if real else answers[len(runs.choices)]
+
+    monkeypatch.setattr(refutation, "collision_within", said)
 
 
-def test_a_depth_that_is_too_small_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    claim(monkeypatch, 6)
+def test_a_depth_that_is_too_small_is_caught(
+    monkeypatch: pytest.MonkeyPatch, collision: Trace
+) -> None:
+    claim(monkeypatch, collision.labels[:6])
     assert outcomes() == {
-        "explorer": "holds", "none shorter": "holds", "one of that length": "violated",
+        "explorer": "holds", "in seconds": "violated", "none shorter": "holds",
+        "one of that length": "violated", "none shorter in seconds": "holds",
     }  # fmt: skip
 
 
@@ -110,11 +130,32 @@ def test_a_depth_that_is_too_great_is_caught(
     monkeypatch: pytest.MonkeyPatch, collision: Trace
 ) -> None:
     depth, run = len(collision), list(collision.labels)
-    claim(monkeypatch, depth + 1)
-    answer(monkeypatch, {depth: ("sat", run), depth + 1: ("sat", run)})
+    claim(monkeypatch, [*run[:7], *run[6:]])
+    answer(monkeypatch, {depth: ("sat", run), depth + 1: ("sat", run)}, "sat")
     assert outcomes() == {
-        "explorer": "holds", "none shorter": "violated", "one of that length": "violated",
+        "explorer": "holds", "in seconds": "holds", "none shorter": "violated",
+        "one of that length": "violated", "none shorter in seconds": "violated",
     }  # fmt: skip
+
+
+def test_a_row_more_is_a_collision_in_real_time(collision: Trace) -> None:
+    """So many rows collide in real time, and one fewer do not: the second is no accident."""
+    rows = sum(label.action.name != "tick" for label in collision.labels)
+    found, run = collision_within(unfold_in_seconds(MODEL, rows), bit_and_real())
+    assert found == "sat"
+    assert run is not None
+    assert [label.action.name for label in run].count("bind") == 2
+
+
+def test_a_collision_that_is_none_in_seconds_is_caught(
+    monkeypatch: pytest.MonkeyPatch, collision: Trace
+) -> None:
+    """In two ticks a lease T1 and T2 are one, and the shortest collision there rebinds at T1."""
+    depth = len(collision)
+    answer(monkeypatch, {depth - 1: ("unsat", None), depth: ("sat", list(collision.labels))})
+    early = [label for label in collision.labels if label.action.name != "renew"]
+    claim(monkeypatch, [*early, early[-1]])
+    assert outcomes()["in seconds"] == "violated"
 
 
 def test_a_run_that_the_explorer_cannot_take_is_caught(
@@ -128,16 +169,17 @@ def test_a_run_that_the_explorer_cannot_take_is_caught(
 def test_a_run_that_does_not_collide_is_caught(
     monkeypatch: pytest.MonkeyPatch, collision: Trace
 ) -> None:
-    claim(monkeypatch, 3)
+    claim(monkeypatch, collision.labels[:3])
     answer(monkeypatch, {2: ("unsat", None), 3: ("sat", list(collision.labels[:3]))})
     assert outcomes()["one of that length"] == "violated"
 
 
 def test_unknown_is_neither(monkeypatch: pytest.MonkeyPatch, collision: Trace) -> None:
     depth = len(collision)
-    answer(monkeypatch, {depth - 1: ("unknown", None), depth: ("unknown", None)})
+    answer(monkeypatch, {depth - 1: ("unknown", None), depth: ("unknown", None)}, "unknown")
     assert outcomes() == {
-        "explorer": "holds", "none shorter": "unknown", "one of that length": "unknown",
+        "explorer": "holds", "in seconds": "holds", "none shorter": "unknown",
+        "one of that length": "unknown", "none shorter in seconds": "unknown",
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from holdover.model import explore as explorer
-from holdover.model.expr import Action
+from holdover.model.expr import FALSE, Action
 from holdover.model.finite import Instance
 from holdover.model.profile import Profile, load
 from holdover.model.table import LEASE_TABLE, Table
@@ -77,11 +77,15 @@ def without_notice(row: Action) -> Action:
 
 
 def planted(
-    plant: Callable[[Action], Action], row: str, profile: str, sizes: tuple[int, int, int]
+    plant: Callable[[Action], Action],
+    row: str,
+    profile: str,
+    sizes: tuple[int, int, int],
+    those: tuple[str, ...] = ("wfwg311-fixed",),
 ) -> Instance:
-    """T4's configuration; the fixed client's table has another row."""
+    """T4's configuration; the tables of those clients have another row."""
     model = instance(profile, sizes)
-    if profile != "wfwg311-fixed":
+    if profile not in those:
         return model
     actions = tuple(plant(a) if a.name == row else a for a in LEASE_TABLE.actions)
     return Instance(Table(LEASE_TABLE.variables, actions), model.constants, model.bounds)
@@ -100,6 +104,23 @@ def test_time_that_passes_before_the_notice_is_caught(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(regression, "instance", partial(planted, patient, "tick"))
     assert notice_kept(SMALL).outcome == "violated"
+
+
+@pytest.mark.parametrize("row", ["renew", "rebind", "acknowledge", "prolong"])
+def test_a_fix_that_never_does_something_is_caught(
+    row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two clients that both never renew are alike: that is not what is to be shown."""
+
+    def never(each: Action) -> Action:
+        return replace(each, when=(*each.when, FALSE))
+
+    for profiles in (("wfwg311-fixed",), ("wfwg311", "wfwg311-fixed")):
+        monkeypatch.setattr(regression, "instance", partial(planted, never, row, those=profiles))
+        check = same_behaviour(SMALL)
+        assert check.outcome == "violated"
+        assert check.detail.startswith("never fire: ")
+        assert row in check.detail
 
 
 def test_a_notice_that_is_taken_back_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
