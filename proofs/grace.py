@@ -1,4 +1,4 @@
-"""T3, the bound: a deployment is safe if and only if the server's grace reaches `safe_grace`.
+"""T3, the bound: a grace of `safe_grace` is enough; where the server may fall silent, none less is.
 
 *Sufficient*: with every choice, duration and fault switch open, and clocks of any bounded quality,
 `LEASED` is inductive whenever `bounded` holds, the server keeps its leases, and the grace reaches
@@ -68,12 +68,12 @@ from holdover.model.words import (
 )
 from holdover.proofs.invariants import HEARING, LEASED, OWNED, limit
 from holdover.proofs.obligations import SOLVERS, Case, Obligation, by_z3, decide
-from holdover.proofs.parametric import Logic, right_within
+from holdover.proofs.parametric import FASTEST, SLOWEST, Logic, any_clock, right_within
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.safety import detail, numbers
 from holdover.proofs.unrolled import Path, Unrolled, sizes_of
 
-TITLE = "safe if and only if the grace reaches the bound"
+TITLE = "safe if the grace reaches the bound; not if it does not, and the server may fall silent"
 
 BROKEN_SERVERS = ("forgets", "forges", "rival", "reuses_early")
 
@@ -106,7 +106,10 @@ def hearing() -> Case:
 
 
 def lemma() -> tuple[Obligation, ...]:
-    """For clocks within 1 ± drift: grace >= safe_grace iff worst holdover <= fastest(grace)."""
+    """For clocks within 1 ± drift: grace >= safe_grace iff worst holdover <= fastest(grace).
+
+    And such clocks are among those of which `any_clock` assumes something: so that there are any.
+    """
     drifting = _Drifting({})
     left = drifting.read(safe_grace <= grace, {})
     right = drifting.read((grace >= ZERO) & (worst_holdover <= fastest(grace)), {})
@@ -114,7 +117,17 @@ def lemma() -> tuple[Obligation, ...]:
     return (
         Obligation("T3", "lemma", "reaches", (*premises, left, z3.Not(right))),
         Obligation("T3", "lemma", "fits", (*premises, right, z3.Not(left))),
+        *(
+            Obligation("T3", "lemma", f"clock {number}", (*premises[-2:], z3.Not(of_drift(axiom))))
+            for number, axiom in enumerate(any_clock(), 1)
+        ),
     )
+
+
+def of_drift(axiom: Any) -> Any:
+    """What is assumed of any clock, said of one within 1 ± drift."""
+    x, rate = z3.Var(0, z3.RealSort()), z3.Real("drift")
+    return z3.substitute_funs(axiom, (SLOWEST, x / (1 - rate)), (FASTEST, x / (1 + rate)))
 
 
 class _Drifting(Logic):

@@ -192,7 +192,7 @@ class Setting:
     hosts: int = 1
     addresses: int = 1
     messages: int = 1
-    lease: int = 2
+    lease: int = 3
     shortest: int | None = None
     step: int = 0
     grace: int = 0

@@ -20,10 +20,10 @@ from typing import TypeVar
 
 from holdover.model import bound
 from holdover.model.client import fastest, honoured, in_time, slowest
-from holdover.model.expr import Expr
+from holdover.model.expr import TRUE, Expr
 from holdover.model.manifest import configurations
 from holdover.model.named import NAMES
-from holdover.model.profile import load
+from holdover.model.profile import Profile, load
 from holdover.model.properties import Property
 from holdover.model.prose import Name, Prose, text
 from holdover.model.story import chart, events, sentences
@@ -174,6 +174,28 @@ def ways_t3() -> str:
     return table(("held back by", *columns), cells)
 
 
+def needed_t3() -> str:
+    """What each run of necessity asks for, beside the premises of the bound: what they share first."""
+    usual = Profile("").facts()
+    asked = {
+        way.name: (
+            set(way.faults),
+            {f"{n} = {v}" for n, v in way.profile.facts().items() if v != usual[n]},
+            {text(term, _prose()) for term in way.assumptions() if term is not TRUE},
+        )
+        for way in t3.ways()
+    }
+    shared = [set.intersection(*each) for each in zip(*asked.values(), strict=True)]
+    columns = ("happens", "client", "durations")
+    said = "; ".join(f"{c}: {codes(sorted(s))}" for c, s in zip(columns, shared, strict=True) if s)
+    rows = [
+        (name, *(codes(sorted(mine - ours)) for mine, ours in zip(each, shared, strict=True)))
+        for name, each in asked.items()
+    ]
+    head = "In all of them, clients are as RFC 2131 has them but for what is said. "
+    return f"{head}What they all ask for: {said}.\n\n" + table(("run", *columns), rows)
+
+
 def compared_t4() -> str:
     """What T4 leaves out of a state, and what it compares."""
     erased, lapsed = codes(regression.ERASED), codes(regression.LAPSED_ONLY)
@@ -298,6 +320,7 @@ HEAVY: Generators = {
     "obligations-t2": obligations_t2,
     "obligations-t3": obligations_t3,
     "ways-t3": ways_t3,
+    "needed-t3": needed_t3,
     "compared-t4": compared_t4,
     "agreement-t5": agreement_t5,
     "graphs-t5": graphs_t5,

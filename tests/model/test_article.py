@@ -25,7 +25,7 @@ Say = Callable[[Instance], World]
 @pytest.fixture(scope="module")
 def wfwg311(build: Build) -> Exploration:
     """Everything that happens to two such clients, whose users may never look at the screen."""
-    return explore(build("wfwg311", "mutes", lease=2), ALWAYS, STEPS)
+    return explore(build("wfwg311", "mutes", lease=3), ALWAYS, STEPS)
 
 
 def steps(seen: Exploration) -> Iterator[tuple[dict[str, object], Label, dict[str, object]]]:
@@ -182,7 +182,7 @@ def test_k4_relinquished_at_the_end_of_the_lease_is_safe(build: Build) -> None:
     the IP address": read as *at the end of the lease*, before it tries for a new one.
     """
     for profile in ("rfc2131", "wfwg311-fixed"):
-        seen = explore(build(profile, "mutes", "loses", lease=2), ALWAYS, STEPS)
+        seen = explore(build(profile, "mutes", "loses", lease=3), ALWAYS, STEPS)
         assert seen.complete
         assert "lapse" in seen.fired
         assert seen.violations == {}
@@ -190,7 +190,7 @@ def test_k4_relinquished_at_the_end_of_the_lease_is_safe(build: Build) -> None:
 
 def test_k4_relinquished_after_trying_for_a_new_lease_is_not(build: Build) -> None:
     """The same sentence, read as *once trying has failed*: the address is held while it tries."""
-    seen = explore(build("wfwg311-thereafter", "mutes", lease=2), ALWAYS, STEPS)
+    seen = explore(build("wfwg311-thereafter", "mutes", lease=3), ALWAYS, STEPS)
     assert {"exclusive", "within_lease"} <= seen.violations.keys()
     assert "relinquish" in seen.fired
     taken = [label.action.name for label in seen.violations["exclusive"].labels]
@@ -200,7 +200,7 @@ def test_k4_relinquished_after_trying_for_a_new_lease_is_not(build: Build) -> No
 
 def test_k4_a_grace_as_long_as_the_trying_makes_up_for_it(build: Build) -> None:
     """The second reading is safe with a server that waits as long as the client tries."""
-    seen = explore(build("wfwg311-thereafter", "mutes", lease=2, grace=1), [EXCLUSIVE])
+    seen = explore(build("wfwg311-thereafter", "mutes", lease=3, grace=1), [EXCLUSIVE])
     assert seen.complete
     assert seen.violations == {}
 
@@ -235,7 +235,7 @@ def test_k5_the_server_reuses_the_address(wfwg311: Exploration) -> None:
 @pytest.fixture(scope="module")
 def fixed(build: Build) -> Exploration:
     """Everything that happens to two clients with the fix."""
-    return explore(build("wfwg311-fixed", "mutes", "loses", lease=2), ALWAYS, STEPS)
+    return explore(build("wfwg311-fixed", "mutes", "loses", lease=3), ALWAYS, STEPS)
 
 
 def test_k6_the_address_is_released_before_the_dialog(fixed: Exploration) -> None:

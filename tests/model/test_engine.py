@@ -157,7 +157,7 @@ MEDIUM = TWO_ADDRESSES.instance()
 
 @pytest.fixture(scope="module")
 def whole() -> Found:
-    """173,604 states, with all the room in the world."""
+    """225,956 states, with all the room in the world."""
     return searched(MEDIUM, symmetry=False)
 
 

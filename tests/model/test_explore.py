@@ -57,7 +57,7 @@ def test_a_search_that_fits_exactly_is_complete(build: Build) -> None:
 
 
 def test_a_search_that_stops_at_a_violation_is_not_complete(build: Build) -> None:
-    instance = build("wfwg311", "mutes", lease=2)
+    instance = build("wfwg311", "mutes", lease=3)
     seen = explore(instance, [EXCLUSIVE], stop=True)
     whole = explore(instance, [EXCLUSIVE])
     assert (seen.complete, seen.stopped_by) == (False, "violation")
@@ -66,7 +66,7 @@ def test_a_search_that_stops_at_a_violation_is_not_complete(build: Build) -> Non
 
 
 def test_memory_a_state_is_within_a_factor_of_what_is_measured(build: Build) -> None:
-    instance = build("rfc2131", "mutes", lease=2)
+    instance = build("rfc2131", "mutes", lease=3)
     tracemalloc.start()
     try:
         seen = explore(instance)
@@ -90,7 +90,7 @@ def test_progress_is_told_layer_by_layer(build: Build) -> None:
 @pytest.fixture(scope="module")
 def collided(build: Build) -> Exploration:
     """The whole of a small world in which Windows for Workgroups 3.11 collides."""
-    return explore(build("wfwg311", "mutes", lease=2), ALWAYS, STEPS)
+    return explore(build("wfwg311", "mutes", lease=3), ALWAYS, STEPS)
 
 
 @pytest.fixture(scope="module")

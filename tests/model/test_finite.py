@@ -172,7 +172,7 @@ def test_a_guard_protects_what_stands_behind_it(build: Build, concrete: Say) -> 
 
 CLIPPED: dict[str, Callable[[Build], Instance]] = {
     "the user never answers": lambda build: build("wfwg311", "mutes", "loses", hosts=1),
-    "retries while holding": lambda build: build("wfwg311-thereafter", "mutes", lease=2),
+    "retries while holding": lambda build: build("wfwg311-thereafter", "mutes", lease=3),
     "drift": lambda build: build("rfc2131", "mutes", drift=Fraction(1, 2), hosts=1),
     "drift and grace": lambda build: build("rfc2131", drift=Fraction(1, 2), grace=2),
     "drift and probing": CASES["drift and probing"],
@@ -234,7 +234,7 @@ def test_looking_further_back_shows_nothing_new(case: str, build: Build) -> None
 
 def test_looking_back_too_short_a_time_misses_a_collision(build: Build) -> None:
     """Why `past_needed` adds up the grace: clipped below it, the server never reuses."""
-    right = build("wfwg311", "mutes", lease=2, grace=2)
+    right = build("wfwg311", "mutes", lease=3, grace=2)
     short = Instance(right.table, right.constants, replace(right.bounds, past=2))
     assert "exclusive" in verdict(explore(right, ALWAYS))
     assert "exclusive" not in verdict(explore(short, ALWAYS))
@@ -276,7 +276,7 @@ def where_time_stops(seen: Exploration) -> list[State]:
 
 @pytest.mark.parametrize("profile", builtin_names())
 def test_time_goes_on_whatever_the_client(profile: str, build: Build) -> None:
-    seen = explore(build(profile, lease=2, delay=1))
+    seen = explore(build(profile, lease=3, delay=1))
     assert seen.complete
     assert where_time_stops(seen) == []
 
@@ -294,7 +294,7 @@ def test_time_goes_on_whatever_the_fault(fault: str, build: Build) -> None:
 @pytest.mark.parametrize("fault", ["freezes", "crashes", "mutes"])
 def test_time_goes_on_for_the_neighbour(fault: str, build: Build) -> None:
     """Whose datagrams may find every slot taken: by one that a frozen process never reads."""
-    seen = explore(build("rfc2131", fault, lease=2, delay=1))
+    seen = explore(build("rfc2131", fault, lease=3, delay=1))
     assert seen.complete
     assert where_time_stops(seen) == []
 

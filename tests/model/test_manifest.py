@@ -4,7 +4,7 @@ The others are explored by `holdover verify`.
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from holdover.model.manifest import (
     main,
     run,
 )
+from holdover.model.profile import load
+from holdover.model.table import LEASE_TABLE
+from holdover.proofs import mutants, refutation, regression
 
 CHEAP = tuple(c for c in configurations() if c.states < 20_000)
 PINNED = Path(manifest.__file__).with_name("manifest.toml").read_text(encoding="utf-8")
@@ -125,3 +128,29 @@ def test_printed_manifest_is_read_back_the_same(
     assert [{**entry, **{k: tuple(entry[k]) for k in lists}} for entry in read] == [
         asdict(configuration) for configuration in few
     ]
+
+
+# The grid ----------------------------------------------------------------------------------------
+
+
+def told_apart(constants: Mapping[str, object]) -> bool:
+    """T1 comes before T2, and T2 before the end: in two ticks a lease, T1 and T2 are one."""
+    full, after_t1, after_t2 = (
+        int(str(constants[name])) for name in ("full", "after_t1", "after_t2")
+    )
+    return 0 < after_t2 < after_t1 < full
+
+
+@pytest.mark.parametrize("pinned", configurations(), ids=lambda c: c.name)
+def test_a_tick_tells_t1_t2_and_the_end_apart(pinned: Configuration) -> None:
+    assert told_apart(pinned.instance().constants)
+    assert not told_apart(replace(pinned, ticks=2).instance().constants)
+
+
+def test_so_does_that_of_the_theorems_and_of_the_mutants() -> None:
+    instances = [
+        refutation.instance(),
+        *(regression.instance("wfwg311-fixed", sizes) for sizes in regression.SIZES),
+        mutants.Setting("as it comes", load("rfc2131")).instance(LEASE_TABLE),
+    ]
+    assert all(told_apart(instance.constants) for instance in instances)

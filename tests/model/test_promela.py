@@ -286,7 +286,7 @@ MUTANTS: dict[str, tuple[Table, str, str]] = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_gets_the_same_verdict(name: str, build: Build) -> None:
     table, profile, breaks = MUTANTS[name]
-    original, mutant = (build(profile, "mutes", lease=2, table=t) for t in (LEASE_TABLE, table))
+    original, mutant = (build(profile, "mutes", lease=3, table=t) for t in (LEASE_TABLE, table))
     assert explore(original, ALWAYS).violations == {}
     assert breaks in same(mutant).broken
 

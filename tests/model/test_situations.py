@@ -20,7 +20,7 @@ LAPSED, OVER, GIVEN, UNRECORDED, *_ = range(len(FACTS))
 
 @pytest.fixture(scope="module", params=["wfwg311", "udhcpc", "networkd-keep"])
 def colliding(request: pytest.FixtureRequest, build: Build) -> Instance:
-    return build(request.param, "mutes", lease=2)
+    return build(request.param, "mutes", lease=3)
 
 
 def up_to_collisions(instance: Instance) -> StateGraph:
@@ -97,7 +97,7 @@ def test_no_collision_has_nothing_in_common(build: Build) -> None:
 
 def test_a_graph_that_does_not_fit_is_not_asked(build: Build) -> None:
     with pytest.raises(TooManyStates):
-        passages(build("wfwg311", "mutes", lease=2), EXCLUSIVE, 100)
+        passages(build("wfwg311", "mutes", lease=3), EXCLUSIVE, 100)
 
 
 def test_situations_do_not_tell_hosts_apart(build: Build) -> None:

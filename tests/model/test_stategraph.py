@@ -28,14 +28,14 @@ Build = Callable[..., Instance]
 
 
 def test_the_states_are_the_explorers_found_in_another_order(build: Build) -> None:
-    instance = build("wfwg311", "mutes", lease=2)
+    instance = build("wfwg311", "mutes", lease=3)
     seen, graph = explore(instance, ALWAYS, STEPS), grown(instance, most=100_000)
     assert graph.states != seen.states
     assert read(graph).states == set(seen.states)
 
 
 def test_steps_depth_and_shortest_runs_are_the_explorers(build: Build) -> None:
-    for instance in (build("wfwg311", "mutes", lease=2), build("rfc2131", "forgets")):
+    for instance in (build("wfwg311", "mutes", lease=3), build("rfc2131", "forgets")):
         seen, found = (
             explore(instance, ALWAYS, STEPS),
             read(grown(instance, most=100_000), ALWAYS, STEPS),

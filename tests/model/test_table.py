@@ -160,7 +160,7 @@ ALIVE: dict[str, Callable[[Build], Instance]] = {
     "the notice": lambda build: build("wfwg311", "mutes", hosts=1),
     "tries again": lambda build: build("wfwg311-thereafter", "mutes", hosts=1),
     "probing": lambda build: build("dhcpcd", "forgets"),
-    "reuse": lambda build: build("rfc2131", "duplicates", messages=2, lease=2),
+    "reuse": lambda build: build("rfc2131", "duplicates", messages=2, lease=3),
     "the kernel": lambda build: build("networkd", "mutes", "freezes", "thaws", hosts=1),
     "killed": lambda build: build("rfc2131", "crashes", "restarts", hosts=1),
     "ended": lambda build: build("rfc2131", "stops", "restarts", hosts=1),
@@ -181,7 +181,7 @@ def test_every_row_fires_somewhere(build: Build) -> None:
 
 
 def test_a_healthy_world_needs_no_fault_to_show_what_it_is_for(build: Build) -> None:
-    seen = explore(build("rfc2131", addresses=2, lease=2), ALWAYS, STEPS, SOMETIMES)
+    seen = explore(build("rfc2131", addresses=2, lease=3), ALWAYS, STEPS, SOMETIMES)
     assert seen.complete
     assert seen.violations == {}
     assert seen.witnessed == {"two addresses in use", "address moves"}

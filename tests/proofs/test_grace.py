@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import z3
@@ -38,6 +39,7 @@ from holdover.proofs.grace import (
     lemma,
     necessary,
     prove,
+    prove_lemma,
     run,
     settled,
     shown,
@@ -45,7 +47,7 @@ from holdover.proofs.grace import (
     ways,
 )
 from holdover.proofs.obligations import Case, Obligation, by_cvc5, by_z3, obligations
-from holdover.proofs.parametric import Logic
+from holdover.proofs.parametric import FASTEST, SLOWEST, Logic, any_clock
 from holdover.proofs.result import Theorem
 
 WAYS = {way.name: way for way in ways()}
@@ -276,6 +278,26 @@ def test_the_last_assumption_is_the_bound() -> None:
     assert last.args[0] is worst_holdover
     assert not any(arg is worst_holdover for term in others for arg in term.args)
     assert hearing().assumptions[-1] is last
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        lambda x: FASTEST(x) > x,
+        lambda x: SLOWEST(x) < x,
+        lambda x: SLOWEST(x) == x,
+        lambda x: z3.And(x > 0, x < 0),
+    ],
+    ids=["faster than time", "slower than none", "without error", "contradictory"],
+)
+def test_what_no_drifting_clock_does_may_not_be_assumed(
+    also: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From what no clock does, everything follows: all obligations would be proved."""
+    x = z3.Real("x")
+    assumed = [*any_clock(), z3.ForAll([x], also(x))]
+    monkeypatch.setattr(module, "any_clock", lambda: assumed)
+    assert prove_lemma().outcome == "violated"
 
 
 def test_both_solvers_prove_the_lemma() -> None:
