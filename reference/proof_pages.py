@@ -175,7 +175,7 @@ def ways_t3() -> str:
 
 
 def needed_t3() -> str:
-    """What each run of necessity asks for, beside the premises of the bound: what they share first."""
+    """What each run of necessity asks for beside the premises of the bound; first what all do."""
     usual = Profile("").facts()
     asked = {
         way.name: (
