@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
 
-from holdover.model.client import leased
+from holdover.model.client import runs
 from holdover.model.explore import Exploration, Progress, explore
 from holdover.model.expr import Expr, exists, forall
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.profile import Environment, in_ticks, load
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table import LEASE_TABLE
-from holdover.model.words import h, notice, process
+from holdover.model.words import h, notice, phase, process
 
 FAULT_ROWS = (
     "mute", "lose", "duplicate", "freeze", "crash", "stop", "suspend", "set_back", "forget",
@@ -33,10 +33,10 @@ FAULT_ROWS = (
 """What must stop for good before something is due *eventually*; everything else is fair."""
 
 EVENTUALLY: Mapping[str, Expr] = {
-    "recovers": exists(h, leased(h)),
+    "recovers": exists(h, runs(h) & (phase[h] == "BOUND")),
     "told": forall(h, (notice[h] != "DUE") | (process[h] == "DEAD")),
 }
-"""`recovers`: with the server back and the network fair, a client has a lease again.  `told`: a
+"""`recovers`: with the server back and the network fair, a client that runs is BOUND.  `told`: a
 notice that is due is shown, unless its process has died."""
 
 
