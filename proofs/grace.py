@@ -403,6 +403,15 @@ def settled(
 OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unknown": "unknown"}
 
 
+NEVER: Mapping[str, frozenset[str]] = {
+    "sufficient": frozenset(),
+    "heard": frozenset({
+        "restart", "reboot", "keep_remainder", "thaw", "resume", "wake_expired", "set_back",
+    }),
+}
+"""Rows that never fire under the premises: what `ack_missed` excludes.  More is a contradiction."""
+
+
 def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
     """With enough grace the invariant is inductive, for every client at once."""
     return inductive("sufficient", sufficient(), solvers)
@@ -420,6 +429,8 @@ def inductive(name: str, claim: Case, solvers: Sequence[str]) -> Check:
     outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
     if any(answer.result == "unknown" for answer in verdict.fires):
         outcome = combined((outcome, "unknown"))
+    if set(verdict.never_fire) - NEVER[name]:
+        outcome = "violated"
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
     return Check(
         name, f"the invariant is inductive for {claim.says}", outcome, detail(verdict),

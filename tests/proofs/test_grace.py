@@ -28,11 +28,12 @@ from holdover.model.expr import DURATION, Expr, ite, lift
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
 from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import ONE, drift, full, grace, least, shortens
+from holdover.model.words import ONE, drift, full, grace, late, least, shortens
 from holdover.proofs import grace as module
 from holdover.proofs.grace import (
     HEARD,
     MISSED,
+    NEVER,
     OUTCOME,
     ends_badly,
     hearing,
@@ -87,9 +88,20 @@ def test_where_no_ack_is_missed_only_what_misses_one_is_excluded(theorem: Theore
     heard = next(check for check in theorem.checks if check.name == "heard")
     never = heard.data["never_fire"]
     assert isinstance(never, list)
-    again = {"restart", "reboot", "keep_remainder"}
-    assert set(never) == again | {"thaw", "resume", "wake_expired", "set_back"}
+    assert set(never) == NEVER["heard"]
     assert {"cut_short", "cut_off", "ignore", "prolong"} <= {o.row for o in obligations(hearing())}
+
+
+@pytest.mark.parametrize("premise", [grace < ZERO, full < least, late > full + late])
+def test_premises_that_contradict_each_other_prove_nothing(
+    premise: Expr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All obligations are proved of no client at all: no row can fire."""
+    case = replace(sufficient(), assumptions=(*sufficient().assumptions, premise))
+    monkeypatch.setattr(module, "sufficient", lambda: case)
+    check = module.prove_sufficient()
+    assert check.outcome == "violated"
+    assert "never fire: " in check.detail
 
 
 UNDISTURBING = {"mute", "unmute", "reinstate", "set_aside"}
