@@ -44,7 +44,7 @@ from holdover.model.bound import (
 from holdover.model.client import fastest, honoured, slowest
 from holdover.model.expr import DURATION, RATIO, TRUE, Expr, ite, lift
 from holdover.model.profile import Environment, Profile
-from holdover.model.properties import EXCLUSIVE
+from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.table import LEASE_TABLE
 from holdover.model.words import (
     CONSTANTS,
@@ -259,13 +259,14 @@ HEEDED = {"none": "a full lease", "the least": "a least lease"}
 """What else to call the runs in which no ACK shortens a lease."""
 
 
-def run(way: Way) -> Path:
+def run(way: Way, constants: Mapping[str, object] | None = None) -> Path:
     """A run in which the first host holds its address as long as it may, and the server reuses it.
 
     Where renewals may shorten, the client asks twice: the server's record is then the short lease
     of the second ACK, which the client does not act on while it counts the long one of the first.
+    Its numbers are symbols, or these constants.
     """
-    path = Path(LEASE_TABLE, sizes_of(2, 1, 2), way.fixed())
+    path = Path(LEASE_TABLE, sizes_of(2, 1, 2), constants or way.fixed())
     first, second = {"h": 0, "a": 0, "m": 0}, {"h": 1, "a": 0, "m": 0}
     shortened = way.ack not in ("none", "the least")
     process_stops = {"freezes", "crashes"} & set(way.faults)
@@ -337,12 +338,18 @@ def reused(path: Path, second: Mapping[str, int]) -> None:
     path.take("reuse", **second, g=0, length=full, skew=lift(0, DURATION))
 
 
+def ends_with(way: Way, constants: Mapping[str, object] | None = None) -> tuple[Path, Property]:
+    """The run to its end, and the property that it breaks there."""
+    path = run(way, constants)
+    if way.profile.probes:
+        return path, OWNED
+    path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
+    return path, EXCLUSIVE
+
+
 def ends_badly(way: Way, relation: Expr) -> tuple[list[Any], Any]:
     """What is assumed, of grace and bound this relation; and that the run exists and ends badly."""
-    path = run(way)
-    if not way.profile.probes:
-        path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
-    bad = OWNED if way.profile.probes else EXCLUSIVE
+    path, bad = ends_with(way)
     start = Unrolled(path.sizes, path.fixed, path.start)
     assumed = (*numbers(), *PREMISES, bounded, *way.assumptions(), relation)
     premises = [start.read(term, {}) for term in assumed]
@@ -405,9 +412,17 @@ OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unk
 
 NEVER: Mapping[str, frozenset[str]] = {
     "sufficient": frozenset(),
-    "heard": frozenset({
-        "restart", "reboot", "keep_remainder", "thaw", "resume", "wake_expired", "set_back",
-    }),
+    "heard": frozenset(
+        {
+            "restart",
+            "reboot",
+            "keep_remainder",
+            "thaw",
+            "resume",
+            "wake_expired",
+            "set_back",
+        }
+    ),
 }
 """Rows that never fire under the premises: what `ack_missed` excludes.  More is a contradiction."""
 

@@ -7,7 +7,8 @@ In this order:
 2. the explorer: a shortest run after which two hosts hold one address - or, for clients that probe,
    after which the server has given away an address that is still held, since a host that does not
    probe would then use it too - confirmed in exact seconds;
-3. otherwise unknown, with what was looked at.
+3. the runs that T3 has written down: one of them, with the client's own seconds;
+4. otherwise unknown, with what was looked at.
 
 What is judged is the client among hosts of its own kind, on a network as `Environment` says.
 """
@@ -32,6 +33,7 @@ from holdover.proofs.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.obligations import Case, Verdict, decide
 from holdover.proofs.realise import hurried, realise
 from holdover.proofs.result import Outcome, Progress, silent
+from holdover.proofs.witness import witness
 
 STANDARD = Environment(
     delay=Fraction(1),
@@ -100,17 +102,20 @@ def judge(
     seen, run, unit = collision(profile, environment, size, searched)
     found = replace(found, states=len(seen.states))
     if run:
-        end = "given away while held" if profile.probes else "two hosts hold one address"
-        steps = sum(event.action != "tick" for event in run)
-        return replace(
-            found,
-            outcome="violated",
-            run=tuple(run),
-            unit=unit,
-            reason=f"{end} after {steps} steps",
-            looked_at=(seen.instance.constants, seen.instance.bounds),
-        )
+        instance = (seen.instance.constants, seen.instance.bounds)
+        return replace(_broken(found, run), unit=unit, looked_at=instance)
+    progress(f"{profile.name}: trying the runs of T3")
+    if told := witness(profile, environment):
+        return _broken(found, told)
     return replace(found, reason=_undecided(seen, size))
+
+
+def _broken(found: Judgement, run: Sequence[Event]) -> Judgement:
+    """The verdict where a run ends badly."""
+    end = "given away while held" if found.profile.probes else "two hosts hold one address"
+    steps = sum(event.action != "tick" for event in run)
+    reason = f"{end} after {steps} steps"
+    return replace(found, outcome="violated", run=tuple(run), reason=reason)
 
 
 def exact_case(name: str, constants: dict[str, object]) -> Case:

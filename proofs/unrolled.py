@@ -221,7 +221,8 @@ def sizes_of(hosts: int, addresses: int, messages: int) -> dict[Sort, int]:
 class Path:
     """A run whose rows are given and whose numbers are symbols.
 
-    `conditions` are the guards met on the way, in order, each with the row it belongs to.
+    `conditions` are the guards met on the way, in order, each with the row it belongs to; `states`
+    are those before, between and after its `rows`.
     """
 
     def __init__(self, table: Table, sizes: Sizes, fixed: Mapping[str, object]):
@@ -229,6 +230,7 @@ class Path:
         self.here = Unrolled(sizes, fixed, {})
         self.start = self.here.initial(table)
         self.here = Unrolled(sizes, fixed, self.start)
+        self.states = [self.start]
         self.conditions: list[tuple[str, Term]] = []
         self.rows: list[tuple[Action, dict[Expr, Term]]] = []
 
@@ -248,4 +250,5 @@ class Path:
         self.conditions += [(name, guard) for guard in self.here.guards(action, bound)]
         changed = {slot: z3.simplify(v) for slot, v in self.here.changes(action, bound).items()}
         self.here = Unrolled(self.sizes, self.fixed, {**self.here.values, **changed})
+        self.states.append(self.here.values)
         self.rows.append((action, bound))

@@ -7,17 +7,21 @@ from functools import cache
 
 import pytest
 
+from holdover.model.bound import safe_grace
 from holdover.model.concrete import Binding, State, World
+from holdover.model.numeric import seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
 from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.story import Event
 from holdover.model.table import LEASE_TABLE
+from holdover.proofs import judge as module
 from holdover.proofs import obligations
 from holdover.proofs.claims import SAFE
 from holdover.proofs.invariants import OWNED
 from holdover.proofs.judge import STANDARD, Judgement, Size, judge
 from holdover.proofs.obligations import Answer, Obligation
 from holdover.proofs.unrolled import sizes_of
+from holdover.proofs.witness import witness
 
 VIOLATED = tuple(name for name in builtin_names() if name not in SAFE)
 TIGHT = Profile("tight", anchor="ACK", late=Fraction(1))
@@ -123,6 +127,30 @@ def test_enough_grace_turns_the_verdict() -> None:
     less = judge(TIGHT, replace(STANDARD, grace=needed - Fraction(1, 1000)))
     assert less.outcome == "violated"
     replayed(less, less.environment)
+
+
+@pytest.mark.parametrize("name", ["connman", "dhclient", "dhcpcd-noarp", "nt4"])
+def test_just_below_the_bound_a_run_of_t3_is_one_of_the_client(name: str) -> None:
+    """Where the explorer's ticks are too coarse for it: 98 % of the grace is too little."""
+    profile = load(name)
+    needed = seconds(safe_grace, in_seconds(profile, STANDARD))
+    less, enough = (replace(STANDARD, grace=needed * share) for share in (Fraction(49, 50), 1))
+    run = witness(profile, less)
+    assert run is not None
+    found = Judgement(profile, less, "violated", "", needed, needed, tuple(run))
+    world, end = replayed(found, less)
+    assert not world.holds(wanted(profile).term, end)
+    before = replayed(replace(found, run=found.run[:-1]), less)[1]
+    assert world.holds(wanted(profile).term, before)
+    assert witness(profile, enough) is None
+
+
+def test_it_is_tried_before_the_verdict_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "realise", lambda *given: None)
+    found = judge(TIGHT, replace(STANDARD, grace=Fraction(199, 100)))
+    assert (found.outcome, found.looked_at) == ("violated", None)
+    replayed(found, found.environment)
+    assert judge(TIGHT, replace(STANDARD, grace=Fraction(2))).outcome == "holds"
 
 
 def test_no_bound_is_none() -> None:

@@ -1,0 +1,84 @@
+"""A run of T3's with the numbers of one client, for where the explorer's ticks are too coarse.
+
+T3 writes down, for each way to hold an address back, a run with terms for its times.  Here these
+are read with a profile's own seconds.  If every guard holds and the run ends badly, it is a run of
+this client, and is told like one that the explorer found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import z3
+
+from holdover.model.expr import Action, Expr
+from holdover.model.finite import NONE, Label, name_of
+from holdover.model.profile import Environment, Profile, in_seconds
+from holdover.model.story import Event
+from holdover.model.words import ADDRESS, HOST, KIND, NOW
+from holdover.proofs.grace import Way, ends_with, ways
+from holdover.proofs.unrolled import Path, State
+
+
+def witness(profile: Profile, environment: Environment) -> list[Event] | None:
+    """The first of T3's runs that is one of this client in these surroundings; None: none is."""
+    constants = in_seconds(profile, environment)
+    for way in ways():
+        fits = (way.profile.probes, way.profile.anchor) == (profile.probes, profile.anchor)
+        if fits and environment.faults >= set(way.faults) and (told := of_way(way, constants)):
+            return told
+    return None
+
+
+def of_way(way: Way, constants: Mapping[str, object]) -> list[Event] | None:
+    """The run of one way, if it is one with these constants and ends badly."""
+    path, bad = ends_with(way, constants)
+    solver = z3.Solver()
+    solver.add(*(guard for _, guard in path.conditions), z3.Not(path.here.read(bad.term, {})))
+    if solver.check() != z3.sat:
+        return None
+    found = solver.model()
+    return [
+        event(path, action, bound, before, after, found)
+        for (action, bound), before, after in zip(
+            path.rows, path.states, path.states[1:], strict=False
+        )
+    ]
+
+
+def event(
+    path: Path,
+    action: Action,
+    bound: Mapping[Expr, Any],
+    before: State,
+    after: State,
+    found: z3.ModelRef,
+) -> Event:
+    """One step as it is told; a label's durations are whole seconds, rounded up."""
+
+    def number(term: Any) -> Fraction:
+        value = found.eval(term, True)
+        if z3.is_int_value(value):
+            return Fraction(value.as_long())
+        return Fraction(value.numerator_as_long(), value.denominator_as_long())
+
+    given = {p: number(value) for p, value in bound.items()}
+    words = {str(p.args[0]): name_of(p.sort, int(v)) for p, v in given.items() if p.sort.indexes}
+    kinds = {
+        str(p.args[0]): KIND.values[int(number(before["kind", int(v)]))]
+        for p, v in given.items()
+        if p.sort.name == "Message"
+    }
+    held = [int(number(after["holds", host])) for host in range(path.sizes[HOST])]
+    hosts = {str(p.args[0]): int(v) for p, v in given.items()}
+    return Event(
+        number(after[NOW.name, 0]),
+        Label(action, tuple(ceil(value) for value in given.values())),
+        action.says.format(**words, kind=kinds),
+        hosts.get("h"),
+        tuple(None if address == NONE else name_of(ADDRESS, address) for address in held),
+        kinds["m"] if "{kind[m]}" in action.says else "",
+    )
