@@ -184,6 +184,7 @@ class World:
             name="eth0",
             changes=Changes,
             link=lambda: Link(up=True, running=True, mtu=1500, flaps=0),
+            heartbeat=SimpleNamespace(beat=lambda: None),
         )
         config = ClientConfig(
             hardware=bytes(6), start_least=0, start_most=0, probes=probes, announcements=0, fuzz=0
@@ -191,6 +192,9 @@ class World:
         self.shell = ClientShell(config, cast(Any, self), Orders())
         self.shell.begin()
         self.turn()
+
+    def catch_up(self) -> None:
+        """No call to the kernel is ever outstanding here."""
 
     def unstored(self, at: Instant) -> None:
         self.undone += 1

@@ -99,7 +99,8 @@ def test_udhcpc_is_learned_with_its_floor_and_without_an_enforcer(told: Learned)
     facts = told.profile.facts()
     assert (facts["anchor"], facts["enforcer"]) == ("ACK", "PROCESS"), reasons(told)
     assert (facts["kernel_late"], facts["margin"], facts["probes"]) == (0, 0, False)
-    assert Fraction(27) <= told.profile.floor <= Fraction(29), reasons(told)
+    # It counts whole seconds, so that a busy machine costs or gives it one.
+    assert Fraction(26) <= told.profile.floor <= Fraction(29), reasons(told)
     assert (facts["heeds_nak"], facts["clock"]) == ("ALWAYS", "MONOTONIC"), reasons(told)
     assert told["trigger"].how == "not measured"
     assert (facts["trigger"], facts["dialog"]) == ("ACKNOWLEDGE", True)
