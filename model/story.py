@@ -7,13 +7,13 @@ seconds if the run was confirmed in seconds, else ticks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from holdover.model.explore import Trace
 from holdover.model.finite import NONE, Label, State, name_of
-from holdover.model.words import HOST
+from holdover.model.words import HOST, MESSAGE
 
 SENT_BY_CLIENT = {
     "discover": "DISCOVER", "select": "REQUEST", "ask_again": "REQUEST", "renew": "REQUEST",
@@ -55,25 +55,25 @@ def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[Event]
         clock += 1 if label.action.name == "tick" else 0
         time = clock if times is None else times[number]
         said, datagram = sentence(trace, label, before)
-        told.append(Event(time, label, said, _host(label), holding(trace, after), datagram))
+        told.append(Event(time, label, said, host_of(label), holding(trace, after), datagram))
     return told
 
 
 def sentence(trace: Trace, label: Label, before: State) -> tuple[str, str]:
     """What the row says, with names for its parameters; and which datagram, if it says so."""
+    kind, place = trace.instance.variable("kind").sort, trace.instance.place
+    return worded(label, lambda slot: str(trace.instance.show(kind, before[place["kind", slot]])))
+
+
+def worded(label: Label, kind: Callable[[int], str]) -> tuple[str, str]:
+    """The same; `kind` says what is in a slot before the step."""
     given = {
-        str(p.args[0]): (p.sort, v) for p, v in zip(label.action.given, label.binding, strict=True)
+        str(p.args[0]): (p.sort, v)
+        for p, v in zip(label.action.given, label.binding, strict=True)
+        if p.sort.indexes
     }
-    words = {name: name_of(sort, v) for name, (sort, v) in given.items() if sort.indexes}
-    kinds = {
-        name: str(
-            trace.instance.show(
-                trace.instance.variable("kind").sort, before[trace.instance.place["kind", v]]
-            )
-        )
-        for name, (sort, v) in given.items()
-        if sort.name == "Message"
-    }
+    words = {name: name_of(sort, v) for name, (sort, v) in given.items()}
+    kinds = {name: kind(v) for name, (sort, v) in given.items() if sort is MESSAGE}
     says = label.action.says
     return says.format(**words, kind=kinds), kinds["m"] if "{kind[m]}" in says else ""
 
@@ -88,7 +88,8 @@ def holding(trace: Trace, state: State) -> tuple[str | None, ...]:
     return tuple(None if value == NONE else name_of(sort, value) for value in values)
 
 
-def _host(label: Label) -> int | None:
+def host_of(label: Label) -> int | None:
+    """The host that the step is about."""
     for p, value in zip(label.action.given, label.binding, strict=True):
         if p.args[0] == "h":
             return value

@@ -186,7 +186,7 @@ class Way:
         return least if self.ack == "the least" else full
 
 
-HOLDERS: tuple[tuple[str, Mapping[str, object], tuple[str, ...], tuple[bool, ...]], ...] = (
+HOLDERS: tuple[tuple[str, Mapping[str, Any], tuple[str, ...], tuple[bool, ...]], ...] = (
     ("late process", {}, (), (False,)),
     ("late kernel, process frozen", {"enforcer": "KERNEL"}, ("freezes",), (False,)),
     ("late kernel, process dead", {"enforcer": "KERNEL"}, ("crashes",), (False,)),
@@ -201,7 +201,7 @@ ANCHORS = (
     ("REQUEST", False), ("ACK", True), ("ACK", False), ("PROBE", True), ("PROBE", False),
 )  # fmt: skip
 
-MISSED: tuple[tuple[str, Mapping[str, object], tuple[str, ...], tuple[tuple[str, bool], ...]], ...]
+MISSED: tuple[tuple[str, Mapping[str, Any], tuple[str, ...], tuple[tuple[str, bool], ...]], ...]
 MISSED = (
     ("lost", {}, ("loses",), ANCHORS),
     ("overtaken", {}, (), ANCHORS[:1]),
@@ -225,7 +225,7 @@ def ways() -> Iterator[Way]:
     for what, facts, faults, waiting in HOLDERS:
         for anchor, delayed in ANCHORS:
             for waits, renewal in itertools.product(waiting, ((), ("shortens",))):
-                client = Profile(what, anchor=anchor, probes=anchor == "PROBE", **facts)  # type: ignore[arg-type]
+                client = Profile(what, anchor=anchor, probes=anchor == "PROBE", **facts)
                 words = [f"{anchor} anchor", what, *renewal]
                 words += ["no delay"] if anchor != "REQUEST" and not delayed else []
                 words += ["no wait"] if True in waiting and not waits else []
@@ -239,11 +239,12 @@ def ways() -> Iterator[Way]:
 def heeding_ways() -> Iterator[Way]:
     """The same for a client that heeds an ACK that shortens: each way to miss it, or to hear it."""
 
-    def of(ack: str, anchor: str, delayed: bool, **facts: object) -> tuple[str, Profile]:
+    def of(ack: str, anchor: str, delayed: bool, **facts: Any) -> tuple[str, Profile]:
         words = [f"{anchor} anchor", f"heeded, {HEEDED.get(ack, ack)}"]
         words += ["no delay"] if anchor != "REQUEST" and not delayed else []
-        known = {"anchor": anchor, "probes": anchor == "PROBE", "heeds_shorter": True, **facts}
-        return ", ".join(words), Profile(ack, **known)  # type: ignore[arg-type]
+        return ", ".join(words), Profile(
+            ack, anchor=anchor, probes=anchor == "PROBE", heeds_shorter=True, **facts
+        )
 
     for ack, facts, faults, anchors in MISSED:
         for anchor, delayed in anchors:

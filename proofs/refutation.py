@@ -11,7 +11,7 @@ leaves to the solver how long time passes before each row: no run of fewer rows 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -141,11 +141,15 @@ def explored(model: Instance) -> Trace | None:
     return explore(model, (EXCLUSIVE,), stop=True).violations.get("exclusive")
 
 
+NONE_FOUND: Mapping[str, Outcome] = {"unsat": "holds", "sat": "violated"}
+"""What a solver's answer says of the claim that no run collides."""
+
+
 def none_within(name: str, says: str, runs: Unfolding, solver: Any) -> Check:
     """That none of these runs collides."""
     start = time.perf_counter()
     answer, _ = collision_within(runs, solver)
-    outcome: Outcome = {"unsat": "holds", "sat": "violated"}.get(answer, "unknown")  # type: ignore[assignment]
+    outcome = NONE_FOUND.get(answer, "unknown")
     return Check(name, says, outcome, f"z3: {answer}", time.perf_counter() - start)
 
 

@@ -17,7 +17,7 @@ import z3
 from holdover.model.expr import Action, Expr
 from holdover.model.finite import NONE, Label, name_of
 from holdover.model.profile import Environment, Profile, in_seconds
-from holdover.model.story import Event
+from holdover.model.story import Event, host_of, worded
 from holdover.model.words import ADDRESS, HOST, KIND, NOW
 from holdover.proofs.grace import Way, ends_with, ways
 from holdover.proofs.unrolled import Path, State
@@ -65,20 +65,8 @@ def event(
             return Fraction(value.as_long())
         return Fraction(value.numerator_as_long(), value.denominator_as_long())
 
-    given = {p: number(value) for p, value in bound.items()}
-    words = {str(p.args[0]): name_of(p.sort, int(v)) for p, v in given.items() if p.sort.indexes}
-    kinds = {
-        str(p.args[0]): KIND.values[int(number(before["kind", int(v)]))]
-        for p, v in given.items()
-        if p.sort.name == "Message"
-    }
+    label = Label(action, tuple(ceil(number(value)) for value in bound.values()))
+    said, datagram = worded(label, lambda slot: KIND.values[int(number(before["kind", slot]))])
     held = [int(number(after["holds", host])) for host in range(path.sizes[HOST])]
-    hosts = {str(p.args[0]): int(v) for p, v in given.items()}
-    return Event(
-        number(after[NOW.name, 0]),
-        Label(action, tuple(ceil(value) for value in given.values())),
-        action.says.format(**words, kind=kinds),
-        hosts.get("h"),
-        tuple(None if address == NONE else name_of(ADDRESS, address) for address in held),
-        kinds["m"] if "{kind[m]}" in action.says else "",
-    )
+    holding = tuple(None if place == NONE else name_of(ADDRESS, place) for place in held)
+    return Event(number(after[NOW.name, 0]), label, said, host_of(label), holding, datagram)

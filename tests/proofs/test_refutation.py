@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
@@ -147,15 +148,13 @@ def test_a_row_more_is_a_collision_in_real_time(collision: Trace) -> None:
     assert [label.action.name for label in run].count("bind") == 2
 
 
-def test_a_collision_that_is_none_in_seconds_is_caught(
-    monkeypatch: pytest.MonkeyPatch, collision: Trace
-) -> None:
+def test_a_collision_that_is_none_in_seconds_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """In two ticks a lease T1 and T2 are one, and the shortest collision there rebinds at T1."""
-    depth = len(collision)
-    answer(monkeypatch, {depth - 1: ("unsat", None), depth: ("sat", list(collision.labels))})
-    early = [label for label in collision.labels if label.action.name != "renew"]
-    claim(monkeypatch, [*early, early[-1]])
-    assert outcomes()["in seconds"] == "violated"
+    monkeypatch.setattr(refutation, "TICK", Fraction(1800))
+    found = refutation.explored(instance())
+    assert found is not None
+    assert "renew" not in [label.action.name for label in found.labels]
+    assert refutation.in_real_time(found).outcome == "violated"
 
 
 def test_a_run_that_the_explorer_cannot_take_is_caught(
