@@ -167,18 +167,23 @@ def check_same_premises(together: Sequence[Obligation]) -> None:
 
 
 def z3_answers(together: Sequence[Obligation]) -> list[Answer]:
-    """Z3's answers to obligations that differ in their last assertion only."""
+    """Z3's answers to obligations that differ in their last assertion only.
+
+    They are asked in a context of their own: in one that is shared, Z3's search, and whether it
+    comes to an end in time, depends on what was asked before.
+    """
     check_same_premises(together)
-    solver = z3.Solver()
+    own = z3.Context()
+    solver = z3.Solver(ctx=own)
     solver.set("timeout", TIMEOUT_MS)
-    solver.add(*together[0].assertions[:-1])
+    solver.add(*(term.translate(own) for term in together[0].assertions[:-1]))
     answers = []
     for obligation in together:
         start = time.perf_counter()
         solver.push()
-        solver.add(*obligation.assertions[-1:])
+        solver.add(*(term.translate(own) for term in obligation.assertions[-1:]))
         said = str(solver.check())
-        model = solver.model() if said == "sat" else None
+        model = solver.model().translate(z3.main_ctx()) if said == "sat" else None
         solver.pop()
         result = ANSWERS.get(said, "unknown")
         answers.append(Answer(obligation, "z3", result, time.perf_counter() - start, model))

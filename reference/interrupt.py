@@ -11,32 +11,52 @@ What it does not know: a signal in the first half second, while modules are impo
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 STDERR = 2
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 def watch() -> None:
     """From now on an interruption exits with 128 + its number: 130 for Ctrl-C.
 
-    Processes forked later leave Ctrl-C, which a terminal sends to them as well, to this one.
+    Processes forked later leave Ctrl-C, which a terminal sends to them as well, to this one, and
+    end with it however it ends.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    os.register_at_fork(
-        after_in_child=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    )
+    parent = 0
+
+    def forks() -> None:
+        nonlocal parent
+        parent = os.getpid()
+
+    def forked() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if sys.platform == "linux":
+            _end_with(parent)
+
+    os.register_at_fork(before=forks, after_in_child=forked)
     threading.Thread(target=_wait, name="interrupt", daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel end this process when the thread that forked it ends (prctl(2))."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, *map(ctypes.c_ulong, (signal.SIGKILL, 0, 0, 0)))
+    if os.getppid() != parent:  # it was over before the kernel knew
+        os._exit(1)
 
 
 def _wait() -> None:
     number = signal.sigwait(SIGNALS)
-    for child in multiprocessing.active_children():
+    for child in multiprocessing.active_children():  # where no kernel does it, nor knows the newest
         child.kill()
     shown = "\x1b[?25h\n" if os.isatty(STDERR) else ""  # progress hides the cursor
     os.write(STDERR, f"{shown}interrupted\n".encode())

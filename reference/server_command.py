@@ -33,7 +33,7 @@ from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.netlink import Interface
 from holdover.reference.linux.privilege import drop
-from holdover.reference.linux.server import Service, Told, check_port
+from holdover.reference.linux.server import Service, Told, check_port, ending
 from holdover.reference.linux.server_storage import LeaseFile
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.supervisor import Supervisor
@@ -155,11 +155,12 @@ def server(
             kept = opened.enter_context(closing(LeaseFile(leases, own.ip, start)))
         written = opened.enter_context(closing(Journal(journal)))
         drop()  # all that wants more is open
+        ended = opened.enter_context(ending())  # before anybody is told that there is a server
         begin(start, interface, config, kept, as_json)
         service = Service(config, link, port, own, kept, written, partial(report, as_json=as_json))
         supervisor = opened.enter_context(closing(Supervisor()))
         supervisor.tell(f"serves {pool[0]} to {pool[-1]}", "READY=1")
-        number = service.run()
+        number = service.run(ended)
         supervisor.tell("ends", "STOPPING=1")
         end(service, link.refused, link.lost + port.lost, as_json)
     return INTERRUPTED if number == SIGINT else 0

@@ -119,7 +119,7 @@ class Service:
         self._ours = frozenset((own.ip, ALL_HOSTS, own.network.broadcast_address))
         self._look_at: Instant | None = None
 
-    def run(self) -> int:
+    def run(self, ended: Ended) -> int:
         """Serve until a signal says to end, and which; BadInput where the link is gone."""
         alarm, poll = Alarm(), select.poll()
         names = None if self._leases is None else Watch(self._leases.path.parent)
@@ -127,21 +127,20 @@ class Service:
             self._link.make_room(ROOM)
             if names is not None and names.fileno() >= 0:
                 poll.register(names.fileno(), select.POLLIN)
-            with ending() as ended:
-                for each in (self._link.fileno(), alarm.fileno(), ended.fileno()):
-                    poll.register(each, select.POLLIN)
-                self.happened(Restarted(() if self._leases is None else self._leases.bindings))
-                while ended.signal is None:
-                    self.look_after_leases(at_once=names is not None and names.clear())
-                    due = deadline(self.server)
-                    alarm.set(earliest((due, self._look_at)))
-                    if self._link.fileno() in dict(poll.poll()):
-                        self.take(self._link.receive(QUEUE, alike))
-                    ended.clear()
-                    self.obey(ended.orders)
-                    if due is not None and due <= boottime():
-                        self.happened(Tick())
-                return ended.signal
+            for each in (self._link.fileno(), alarm.fileno(), ended.fileno()):
+                poll.register(each, select.POLLIN)
+            self.happened(Restarted(() if self._leases is None else self._leases.bindings))
+            while ended.signal is None:
+                self.look_after_leases(at_once=names is not None and names.clear())
+                due = deadline(self.server)
+                alarm.set(earliest((due, self._look_at)))
+                if self._link.fileno() in dict(poll.poll()):
+                    self.take(self._link.receive(QUEUE, alike))
+                ended.clear()
+                self.obey(ended.orders)
+                if due is not None and due <= boottime():
+                    self.happened(Tick())
+            return ended.signal
         finally:
             alarm.close()
             if names is not None:

@@ -9,6 +9,7 @@ import json
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,22 @@ from tests.net.scenes import played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 ADMINISTRATORS = IPv4Interface("10.77.0.200/24")
+LATE_SERVER = """
+import time
+from holdover.reference.cli import main
+from holdover.reference.linux.server import Service
+
+run = Service.run
+
+
+def late(self, *given):
+    time.sleep(0.5)
+    return run(self, *given)
+
+
+Service.run = late
+main()
+"""
 LONG = PATIENCE
 """Seconds, for what takes a few where nothing else runs, and up to ten of RFC 2131's own wait."""
 
@@ -222,13 +239,14 @@ def supervised(stage: Stage) -> dict[str, Any]:
 
 
 def supervised_server(stage: Stage) -> dict[str, Any]:
-    """The same of the server."""
+    """The same of the server; it comes to its work late, the signal at once after the word."""
     path = stage.place / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listens:
         listens.bind(str(path))
         listens.settimeout(LONG)
         words = f"server eth0 --pool {LEASED} --lease 60"
-        server = stage.srv.holdover(*words.split(), under=("env", f"NOTIFY_SOCKET={path}"))
+        server = stage.srv.start("env", f"NOTIFY_SOCKET={path}", sys.executable, "-c", LATE_SERVER,
+                                 *words.split())  # fmt: skip
         heard = [listens.recv(4096).decode()]
         server.signal(signal.SIGTERM)
         heard.append(listens.recv(4096).decode())

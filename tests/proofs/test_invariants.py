@@ -2,13 +2,13 @@
 
 `WITNESSES` names for each conjunct, and for each part of one that has several, an obligation that
 fails without it: the case, the row, and the conjunct that the row then breaks.  "Fails" means that
-Z3 gives a state and a step.  Where the drift is open it can only be unable to prove, so T3 is asked
-here for perfect clocks.
+a solver gives a state and a step.  Where the drift is open it can only be unable to prove, so T3 is
+asked here for perfect clocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -24,7 +24,16 @@ from holdover.model.table import LEASE_TABLE, Table
 from holdover.model.words import h, holds
 from holdover.proofs.grace import hearing, sufficient
 from holdover.proofs.invariants import HEARING, LEASED, OWNED, PROBED
-from holdover.proofs.obligations import Case, Obligation, by_z3, decide, obligations, premises
+from holdover.proofs.obligations import (
+    Answer,
+    Case,
+    Obligation,
+    by_cvc5,
+    by_z3,
+    decide,
+    obligations,
+    premises,
+)  # fmt: skip
 from holdover.proofs.parametric import Logic
 from holdover.proofs.safety import TOLERATED, case, numbers
 
@@ -91,13 +100,17 @@ def claim(name: str) -> Case:
     return PROBING if name == "probing" else case(name, TOLERATED[name])
 
 
-def asked_of(witness: Witness, invariant: tuple[Property, ...]) -> str:
-    """What Z3 says of the witness's obligation when this is the invariant."""
+def asked_of(
+    witness: Witness,
+    invariant: tuple[Property, ...],
+    by: Callable[[Obligation], Answer] = by_z3,
+) -> str:
+    """What a solver says of the witness's obligation when this is the invariant."""
     name, row, broken = witness
     only = Table(LEASE_TABLE.variables, (LEASE_TABLE.action(row),))
     asked = replace(claim(name), invariant=invariant, table=only)
     (obligation,) = (o for o in obligations(asked) if (o.row, o.conjunct) == (row, broken))
-    return by_z3(obligation).result
+    return by(obligation).result
 
 
 # The conjuncts -----------------------------------------------------------------------------------
@@ -120,10 +133,13 @@ def test_who_hears_of_a_shorter_lease_has_one_more_conjunct() -> None:
 
 
 def test_without_one_exchange_or_the_word_to_come_hearing_is_not_enough() -> None:
-    """What `HEARING` has beside `LEASED`: without either it is refuted where records move back."""
+    """What `HEARING` has beside `LEASED`: without either it is refuted where records move back.
+
+    By cvc5: Z3 finds the first of the two states, or does not, as the order of its terms has it.
+    """
     assert asked_of(HEARD, HEARING) == "proved"
-    assert asked_of(HEARD, HEARING[:-1]) == "refuted"
-    assert asked_of(HEARD, (*LEASED, HEARING[-1])) == "refuted"
+    assert asked_of(HEARD, HEARING[:-1], by_cvc5) == "refuted"
+    assert asked_of(HEARD, (*LEASED, HEARING[-1]), by_cvc5) == "refuted"
 
 
 @pytest.mark.parametrize("name", WITNESSES)

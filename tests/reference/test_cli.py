@@ -1027,6 +1027,33 @@ def test_interruption_ends_everything_at_once(
             time.sleep(0.01)
 
 
+FORKING = """
+import multiprocessing, os, signal, time
+from holdover.reference import interrupt
+
+interrupt.watch()
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), {number}) or time.sleep(3600))
+multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,)).start()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_is_being_forked_ends_too(number: int) -> None:
+    """Nobody knows yet that it is there."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", FORKING.format(number=int(number))],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        process.communicate(timeout=PATIENCE)  # both ends of its pipes are closed
+        assert not members(process.pid)
+    finally:
+        if members(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
 def test_interruption_ends_graphviz_too(tmp_path: Path) -> None:
     slow = tmp_path / "dot"
     slow.write_text('#!/bin/sh\ntouch "$0.started"\nexec sleep 60\n')
