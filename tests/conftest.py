@@ -37,13 +37,15 @@ networking lock, for which no other of the network's may be played meanwhile."""
 
 
 def pytest_configure() -> None:
-    """Ctrl-C is heard, by us and by what tests start.
+    """Ctrl-C and its like are heard, by us and by what tests start.
 
-    A shell that starts a program in the background has it ignore SIGINT, and so would all that the
-    program starts.
+    A shell that starts a program in the background has it ignore SIGINT and SIGQUIT, `nohup` has it
+    ignore SIGHUP; and so would all that the program starts.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    heard = {signal.SIGINT: signal.default_int_handler}
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, heard.get(number, signal.SIG_DFL))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -107,22 +107,23 @@ def test_what_tests_record_is_in_a_report_for_ci_and_at_the_end(
 
 KILLED = """
 def test_it():
-    code = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGINT
+    code = "import os, signal; os.kill(os.getpid(), signal.{0})"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.{0}
 """
 
 
 @processes
-def test_ctrl_c_is_heard_where_the_tests_run_in_the_background(
-    tmp_path: Path, more: tuple[str, ...]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
+def test_signals_are_heard_where_the_tests_run_in_the_background(
+    tmp_path: Path, more: tuple[str, ...], number: signal.Signals
 ) -> None:
-    """A shell has what it starts there ignore SIGINT, and so do all that is started by that."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A shell, or `nohup`, has what it starts there ignore them, and all that is started by it."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
-        source = {"it": f"import signal, subprocess, sys{KILLED}"}
+        source = {"it": f"import signal, subprocess, sys{KILLED.format(number.name)}"}
         assert pytest_on(source, tmp_path, "", *more) == (0, "1 passed")
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
 
 
 def test_temporary_files_are_not_among_those_of_others(
