@@ -1,7 +1,8 @@
 """How long a client may outstay its lease, and how long a server must wait: the bound of T3.
 
 The bound is written once, as terms over the constants of the table: `holdover grace` evaluates
-them, theorem T3 proves them in both directions, the documentation prints them.
+them, theorem T3 proves them in both directions, the documentation prints them.  Each term is about
+one host, whatever clients the others have; a server needs the grace of the host that needs most.
 
     worst holdover = anchor delay + honoured / (1 - drift) + overhang - granted / (1 + drift)
     safe grace     = (1 + drift) x (worst holdover), and never below 0
@@ -13,12 +14,12 @@ For a client that counts from the REQUEST and acts at once this is 2 x drift x l
 """
 
 from holdover.model.client import fastest, honoured, slowest
-from holdover.model.expr import DURATION, RATIO, Expr, ite, lift
+from holdover.model.expr import DURATION, RATIO, Expr, forall, ite, lift
 
 from holdover.model.words import (  # isort: skip
     ONE,
     acknowledge_within, acknowledges, anchor, checks_xid, clock, crashes, delay, dialog, drift,
-    enforcer, forges, forgets, freezes, full, heeds_shorter, kernel_late, late, least, loses,
+    enforcer, forges, forgets, freezes, full, h, heeds_shorter, kernel_late, late, least, loses,
     margin, patient, probe_time, probes, releases, restarts, retries_for, reuses_early, rival,
     shortens, step, steps, stops, suspends, thaws, trigger,
 )  # fmt: skip
@@ -33,86 +34,114 @@ def greatest(first: Expr, second: Expr) -> Expr:
 
 # What holds the address back ----------------------------------------------------------------------
 
-process_acts = (
-    ~freezes
-    & ~crashes
-    & ~(suspends & ((clock != "BOOTTIME") | (trigger != "LAPSE")))
-    & ((trigger == "LAPSE") | (trigger == "RETRY") | ((trigger == "ACKNOWLEDGE") & acknowledges))
-)
-kernel_acts = (enforcer == "KERNEL") & ~suspends & ~(steps & (clock == "WALL") & restarts)
-anchor_is_bounded = (checks_xid & ((anchor == "REQUEST") | ~(freezes & thaws))) | (
-    ~checks_xid & ~(freezes & (thaws | restarts)) & ~releases & ~probes
-)
 
-process_overhang = (
-    late
-    + ite(
-        trigger == "RETRY",
-        retries_for,
-        ite((trigger == "ACKNOWLEDGE") & acknowledges, acknowledge_within, ZERO),
+def process_acts(h: Expr) -> Expr:
+    """The process removes the address in the end, whatever happens to it."""
+    answered = (trigger[h] == "ACKNOWLEDGE") & acknowledges
+    return (
+        ~freezes[h]
+        & ~crashes[h]
+        & ~(suspends[h] & ((clock[h] != "BOOTTIME") | (trigger[h] != "LAPSE")))
+        & ((trigger[h] == "LAPSE") | (trigger[h] == "RETRY") | answered)
     )
-    + ite(steps & (clock == "WALL"), step, ZERO)
-)
-kernel_overhang = kernel_late - margin
+
+
+def kernel_acts(h: Expr) -> Expr:
+    """The kernel removes it in the end."""
+    set_back = steps[h] & (clock[h] == "WALL") & restarts[h]
+    return (enforcer[h] == "KERNEL") & ~suspends[h] & ~set_back
+
+
+def anchor_is_bounded(h: Expr) -> Expr:
+    """There is an end to how late an ACK may be from which the client counts."""
+    return (checks_xid[h] & ((anchor[h] == "REQUEST") | ~(freezes[h] & thaws[h]))) | (
+        ~checks_xid[h] & ~(freezes[h] & (thaws[h] | restarts[h])) & ~releases[h] & ~probes[h]
+    )
+
+
+def process_overhang(h: Expr) -> Expr:
+    """How long after its lease end the process may hold the address."""
+    answered = ite((trigger[h] == "ACKNOWLEDGE") & acknowledges, acknowledge_within, ZERO)
+    waits = ite(trigger[h] == "RETRY", retries_for[h], answered)
+    return late[h] + waits + ite(steps[h] & (clock[h] == "WALL"), step, ZERO)
+
+
+def kernel_overhang(h: Expr) -> Expr:
+    """How long after its lease end the kernel may; less than nothing where it is told early."""
+    return kernel_late[h] - margin[h]
+
+
+def overhang(h: Expr) -> Expr:
+    """How long after its lease end anybody may: until the first of those who act has."""
+    process, kernel = process_overhang(h), kernel_overhang(h)
+    first = ite(process < kernel, process, kernel)
+    return ite(process_acts(h) & kernel_acts(h), first, ite(kernel_acts(h), kernel, process))
+
 
 # The bound ---------------------------------------------------------------------------------------
 
 server_keeps = ~forgets & ~forges & ~rival & ~reuses_early
 """The server stands by its leases; without that no grace of the server's helps."""
 
-bounded = anchor_is_bounded & (process_acts | kernel_acts)
-"""There is a worst holdover at all."""
 
-anchor_delay = ite(
-    (anchor == "REQUEST") & checks_xid,
-    ZERO,
-    delay + ite(anchor == "PROBE", probe_time, ZERO),
-)
-
-overhang = ite(
-    process_acts & kernel_acts,
-    ite(process_overhang < kernel_overhang, process_overhang, kernel_overhang),
-    ite(kernel_acts, kernel_overhang, process_overhang),
-)
-
-ack_missed = (
-    ~heeds_shorter
-    | ~checks_xid
-    | ~patient
-    | loses
-    | freezes
-    | crashes
-    | (stops & restarts)
-    | suspends
-)
-"""The client may never act on an ACK that moves the server's record back."""
+def bounded(h: Expr) -> Expr:
+    """There is a worst holdover at all."""
+    return anchor_is_bounded(h) & (process_acts(h) | kernel_acts(h))
 
 
-def outstay(counted: Expr, granted: Expr) -> Expr:
+def anchor_delay(h: Expr) -> Expr:
+    """How long after the server's commitment the client begins to count."""
+    probing = ite(anchor[h] == "PROBE", probe_time[h], ZERO)
+    return ite((anchor[h] == "REQUEST") & checks_xid[h], ZERO, delay + probing)
+
+
+def ack_missed(h: Expr) -> Expr:
+    """The client may never act on an ACK that moves the server's record back."""
+    return (
+        ~heeds_shorter[h]
+        | ~checks_xid[h]
+        | ~patient
+        | loses
+        | freezes[h]
+        | crashes[h]
+        | (stops[h] & restarts[h])
+        | suspends[h]
+    )
+
+
+def outstay(h: Expr, counted: Expr, granted: Expr) -> Expr:
     """How long a client holds that counts the one length, past the record of the other."""
-    return anchor_delay + slowest(honoured(counted)) + overhang - fastest(granted)
+    return anchor_delay(h) + slowest(honoured(h, counted)) + overhang(h) - fastest(granted)
 
 
 while_under_way = delay - fastest(least)
 """How long a client holds past a record that was moved back, until it hears of that."""
 
-one_lease = greatest(outstay(full, full), outstay(least, least))
-"""Past the record of the lease that it counts: longest for a long one, or below the floor."""
 
-worst_holdover = ite(
-    shortens,
-    ite(ack_missed, outstay(full, least), greatest(one_lease, while_under_way)),
-    outstay(full, full),
-)
+def one_lease(h: Expr) -> Expr:
+    """Past the record of the lease that it counts: longest for a long one, or below the floor."""
+    return greatest(outstay(h, full, full), outstay(h, least, least))
 
 
-def least_grace() -> Expr:
-    """The shortest grace with which no collision is possible, provided `bounded`."""
-    needed = worst_holdover * (ONE + drift)
+def worst_holdover(h: Expr) -> Expr:
+    """How long the client on `h` holds past the server's record at most."""
+    heard = greatest(one_lease(h), while_under_way)
+    shortened = ite(ack_missed(h), outstay(h, full, least), heard)
+    return ite(shortens, shortened, outstay(h, full, full))
+
+
+def safe_grace(h: Expr) -> Expr:
+    """The shortest grace with which no collision is possible through `h`, provided `bounded`."""
+    needed = worst_holdover(h) * (ONE + drift)
     return ite(needed < ZERO, ZERO, needed)
 
 
-safe_grace = least_grace()
+def consistent(h: Expr) -> Expr:
+    """What `contradiction` (model/profile.py) asks of a profile, as far as the bound needs it."""
+    return (trigger[h] == "ACKNOWLEDGE").implies(dialog[h]) & heeds_shorter[h].implies(
+        (trigger[h] == "LAPSE") & (clock[h] != "WALL")
+    )
+
 
 PREMISES = (
     drift >= lift(0, RATIO),
@@ -120,8 +149,6 @@ PREMISES = (
     least > ZERO,
     least <= full,
     shortens | (least == full),
-    (trigger == "ACKNOWLEDGE").implies(dialog),
-    heeds_shorter.implies((trigger == "LAPSE") & (clock != "WALL")),
+    forall(h, consistent(h)),
 )
-"""What the bound assumes: one lease length, unless renewals may shorten it; and of a profile what
-`contradiction` (model/profile.py) asks."""
+"""What the bound assumes: one lease length, unless renewals may shorten it, and such clients."""

@@ -70,7 +70,7 @@ def answered_for(h: Expr) -> Expr:
 
 def counts(h: Expr) -> Expr:
     """When the request was sent is of use yet: an ACK may begin a lease there, or cut it short."""
-    return first_ask(h) | renewing(h) | (heeds_shorter & answered_for(h))
+    return first_ask(h) | renewing(h) | (heeds_shorter[h] & answered_for(h))
 
 
 def answers(h: Expr, a: Expr) -> Expr:
@@ -93,14 +93,14 @@ def conflict(h: Expr, a: Expr) -> Expr:
     return ~forall(g, (g == h) | ~seen)
 
 
-def recognised(m: Expr) -> Expr:
+def recognised(h: Expr, m: Expr) -> Expr:
     """The client takes this reply for an answer to its present exchange."""
-    return current[m] | ~checks_xid
+    return current[m] | ~checks_xid[h]
 
 
-def honoured(length: Expr) -> Expr:
+def honoured(h: Expr, length: Expr) -> Expr:
     """The lease time as the client counts it: never below its floor."""
-    return ite(length < floor, floor, length)
+    return ite(length < floor[h], floor[h], length)
 
 
 def slowest(length: Expr) -> Expr:
@@ -125,29 +125,29 @@ def to_be_probed(h: Expr) -> Expr:
 
 def counted_from(h: Expr) -> Expr:
     """The anchor: where the client's lease begins.  Only a first ACK is followed by probing."""
-    received = ite((anchor == "PROBE") & to_be_probed(h), now + probe_time, now)
-    return ite(anchor == "REQUEST", asked[h], received)
+    received = ite((anchor[h] == "PROBE") & to_be_probed(h), now + probe_time[h], now)
+    return ite(anchor[h] == "REQUEST", asked[h], received)
 
 
 def ends_by(h: Expr, m: Expr) -> Expr:
     """When the lease in ACK `m` would end on a perfect clock."""
-    return counted_from(h) + honoured(lease[m])
+    return counted_from(h) + honoured(h, lease[m])
 
 
 def leaves_nothing(h: Expr, m: Expr) -> Expr:
     """On some clock of this drift the lease in ACK `m` leaves no time in which to use it."""
-    early = ite(enforcer == "KERNEL", margin, lift(0, DURATION))
-    return fastest(honoured(lease[m])) <= now + early - counted_from(h)
+    early = ite(enforcer[h] == "KERNEL", margin[h], lift(0, DURATION))
+    return fastest(honoured(h, lease[m])) <= now + early - counted_from(h)
 
 
 def may_end_sooner(h: Expr, m: Expr) -> Expr:
     """On some clock of this drift the lease in ACK `m` ends sooner than the client's."""
-    return fastest(honoured(lease[m])) < lease_end[h] - counted_from(h)
+    return fastest(honoured(h, lease[m])) < lease_end[h] - counted_from(h)
 
 
 def leaves_less(h: Expr, m: Expr) -> Expr:
     """ACK `m` leaves less than the client has, on whatever clock of this drift."""
-    return slowest(honoured(lease[m])) < lease_end[h] - counted_from(h)
+    return slowest(honoured(h, lease[m])) < lease_end[h] - counted_from(h)
 
 
 def meant_for(h: Expr, a: Expr) -> Expr:
@@ -162,13 +162,13 @@ def expects(h: Expr, m: Expr, a: Expr) -> Expr:
     on one that leaves less than the first, since the server's record has moved back with it.
     """
     asks = first_ask(h) | renewing(h)
-    told = (asks & (heeds_shorter | in_time(ends_by(h, m)))) | (
-        heeds_shorter & answered_for(h) & leaves_less(h, m)
+    told = (asks & (heeds_shorter[h] | in_time(h, ends_by(h, m)))) | (
+        heeds_shorter[h] & answered_for(h) & leaves_less(h, m)
     )
-    return recognised(m) & (
+    return recognised(h, m) & (
         ((kind[m] == "OFFER") & (phase[h] == "SELECTING"))
         | ((kind[m] == "ACK") & meant_for(h, a) & told)
-        | ((kind[m] == "NAK") & (first_ask(h) | (renewing(h) & heeded)))
+        | ((kind[m] == "NAK") & (first_ask(h) | (renewing(h) & heeded(h))))
     )
 
 
@@ -179,20 +179,22 @@ def may_ask_anew(h: Expr) -> Expr:
 
 def overstays(h: Expr, reason: str) -> Expr:
     """The client holds the address of a lapsed lease, and this is what it waits for."""
-    return (trigger == reason) & ~leased(h) & (holds[h] != NO_ADDRESS)
+    return (trigger[h] == reason) & ~leased(h) & (holds[h] != NO_ADDRESS)
 
 
-heeded = (heeds_nak == "ALWAYS") | ((heeds_nak == "UNICAST") & ~broadcasts_nak)
+def heeded(h: Expr) -> Expr:
+    """A DHCPNAK, sent as this server sends it, ends a lease in use."""
+    return (heeds_nak[h] == "ALWAYS") | ((heeds_nak[h] == "UNICAST") & ~broadcasts_nak)
 
 
-def in_time(end: Expr) -> Expr:
+def in_time(h: Expr, end: Expr) -> Expr:
     """It is worth configuring an address whose lease ends at `end`: its lifetime is not over."""
-    return now < end - ite(enforcer == "KERNEL", margin, lift(0, DURATION))
+    return now < end - ite(enforcer[h] == "KERNEL", margin[h], lift(0, DURATION))
 
 
-def patience() -> Expr:
+def patience(h: Expr) -> Expr:
     """How long past its deadline a process holds that does not release at the lapse."""
-    return ite(trigger == "ACKNOWLEDGE", acknowledge_within, retries_for)
+    return ite(trigger[h] == "ACKNOWLEDGE", acknowledge_within, retries_for[h])
 
 
 def for_client(m: Expr) -> Expr:
@@ -289,12 +291,12 @@ def end_lease(h: Expr) -> tuple[Effect, ...]:
     With another trigger than LAPSE the address stays and so do its ends, until `acknowledge`,
     `relinquish` or the kernel removes it: Q151387 SYMPTOMS.
     """
-    return (*start_over(h), *drop_if(trigger == "LAPSE", h), becomes(notice[h], "DUE"))
+    return (*start_over(h), *drop_if(trigger[h] == "LAPSE", h), becomes(notice[h], "DUE"))
 
 
 def answered_once(h: Expr) -> Effect:
     """When the request was sent is kept only by who heeds a second answer that leaves less."""
-    return becomes(asked[h], ite(heeds_shorter, asked[h], UNSET))
+    return becomes(asked[h], ite(heeds_shorter[h], asked[h], UNSET))
 
 
 def ends_at(h: Expr, end: Expr) -> tuple[Effect, ...]:
@@ -303,7 +305,7 @@ def ends_at(h: Expr, end: Expr) -> tuple[Effect, ...]:
         becomes(renew_at[h], end - after_t1),
         becomes(rebind_at[h], end - after_t2),
         becomes(lease_end[h], end),
-        becomes(kernel_end[h], end - margin),
+        becomes(kernel_end[h], end - margin[h]),
     )
 
 
@@ -314,7 +316,7 @@ def begin_lease(h: Expr, end: Expr) -> tuple[Effect, ...]:
 
 def take(h: Expr, a: Expr) -> tuple[Effect, ...]:
     """Use `a`: at once, or after a probe where the client probes and does not hold it already."""
-    untried = probes & (holds[h] != a)
+    untried = probes[h] & (holds[h] != a)
     return (
         becomes(phase[h], ite(untried, "PROBING", lift("BOUND", PHASE))),
         becomes(wants[h], a),
@@ -342,7 +344,7 @@ CLIENT_ACTIONS = (
         "{h} selects the offer of {a} and sends DHCPREQUEST",
         (h, m, a),
         when=(runs(h), phase[h] == "SELECTING", kind[m] == "OFFER", client[m] == h, address[m] == a,
-              recognised(m)),
+              recognised(h, m)),
         then=(becomes(phase[h], "REQUESTING"), becomes(wants[h], a), becomes(asked[h], now),
               *send(m, h, "REQUEST", a))),
 
@@ -357,20 +359,21 @@ CLIENT_ACTIONS = (
         (h,),
         when=(runs(h), phase[h] == "REQUESTING"),
         then=(becomes(phase[h], "INIT"), becomes(wants[h], NO_ADDRESS), becomes(asked[h], UNSET)),
-        due=Due(runs(h) & (phase[h] == "REQUESTING"), asked[h] + asks_for)),
+        due=Due(runs(h) & (phase[h] == "REQUESTING"), asked[h] + asks_for[h])),
 
     Action("bind", "RFC 2131 §4.4.1, §3.2(3); RFC 5227 §2.1",
         "{h} receives DHCPACK and takes {a}",
         (h, m, a, skew),
         when=(runs(h), first_ask(h), kind[m] == "ACK", client[m] == h, address[m] == a,
-              recognised(m), measures(honoured(lease[m]), skew), in_time(ends_by(h, m) + skew)),
+              recognised(h, m), measures(honoured(h, lease[m]), skew),
+              in_time(h, ends_by(h, m) + skew)),
         then=(*take(h, a), *begin_lease(h, ends_by(h, m) + skew), *clear(m))),
 
     Action("use", "RFC 5227 §2.1.1; RFC 2131 §3.1(5)",
         "no probe was answered: {h} uses {a}",
         (h, a),
         when=(runs(h), phase[h] == "PROBING", wants[h] == a, now < lease_end[h],
-              (enforcer == "KERNEL").implies(now < kernel_end[h]), ~answered(h, a)),
+              (enforcer[h] == "KERNEL").implies(now < kernel_end[h]), ~answered(h, a)),
         then=(becomes(phase[h], "BOUND"), becomes(holds[h], a))),
 
     Action("decline", "RFC 2131 §3.1(5) MUST; RFC 5227 §2.1.1",
@@ -400,45 +403,46 @@ CLIENT_ACTIONS = (
         "{h} receives DHCPACK: more time on {a}",
         (h, m, a, skew),
         when=(runs(h), renewing(h), wants[h] == a, kind[m] == "ACK", client[m] == h,
-              address[m] == a, recognised(m), measures(honoured(lease[m]), skew),
-              in_time(ends_by(h, m) + skew)),
+              address[m] == a, recognised(h, m), measures(honoured(h, lease[m]), skew),
+              in_time(h, ends_by(h, m) + skew)),
         then=(*take(h, a), *begin_lease(h, ends_by(h, m) + skew), *clear(m))),
 
     Action("cut_short", "RFC 2131 §3.3, §4.4.5; silent on a second answer, Figure 5 discards it",
         "{h} receives another DHCPACK, which leaves less time on {a}",
         (h, m, a, skew),
-        when=(runs(h), heeds_shorter, answered_for(h), wants[h] == a, kind[m] == "ACK",
-              client[m] == h, address[m] == a, recognised(m), measures(honoured(lease[m]), skew),
-              ends_by(h, m) + skew < lease_end[h], in_time(ends_by(h, m) + skew)),
+        when=(runs(h), heeds_shorter[h], answered_for(h), wants[h] == a, kind[m] == "ACK",
+              client[m] == h, address[m] == a, recognised(h, m),
+              measures(honoured(h, lease[m]), skew), ends_by(h, m) + skew < lease_end[h],
+              in_time(h, ends_by(h, m) + skew)),
         then=(*ends_at(h, ends_by(h, m) + skew), *clear(m))),
 
     Action("cut_off", "RFC 2131 §4.4.5: the lease expires asked + lease, which is now or is past",
         "{h} receives DHCPACK, which leaves no time on {a}",
         (h, m, a),
-        when=(runs(h), heeds_shorter, meant_for(h, a), kind[m] == "ACK", client[m] == h,
-              address[m] == a, recognised(m),
+        when=(runs(h), heeds_shorter[h], meant_for(h, a), kind[m] == "ACK", client[m] == h,
+              address[m] == a, recognised(h, m),
               answered_for(h).implies(may_end_sooner(h, m)), leaves_nothing(h, m)),
         then=(*start_over(h), becomes(notice[h], "DUE"), *clear(m))),
 
     Action("obey_nak", "RFC 2131 §3.1(5), §3.2(3), §4.4.5",
         "{h} receives DHCPNAK and stops using any address",
         (h, m),
-        when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(m),
-              first_ask(h) | (renewing(h) & heeded)),
+        when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(h, m),
+              first_ask(h) | (renewing(h) & heeded(h))),
         then=(*start_over(h), *drop_if(leased(h), h), *clear(m))),
 
     Action("lapse", "RFC 2131 §4.4.5 MUST, §3.7; Q151387 SYMPTOMS, RESOLUTION",
         "the lease of {h} lapses",
         (h,),
-        when=(runs(h), leased(h), trigger != "NEVER", lapsed),
+        when=(runs(h), leased(h), trigger[h] != "NEVER", lapsed),
         then=end_lease(h),
-        due=Due(runs(h) & leased(h) & (trigger != "NEVER"), lease_end[h] + late)),
+        due=Due(runs(h) & leased(h) & (trigger[h] != "NEVER"), lease_end[h] + late[h])),
 
     Action("notify", "Q151387 SYMPTOMS; RFC 2131 §3.7",
         "the notice of the lapse goes up on {h}",
         (h,),
         when=(runs(h), notice[h] == "DUE"),
-        then=(becomes(notice[h], ite(dialog, "SHOWN", lift("SILENT", NOTICE))),),
+        then=(becomes(notice[h], ite(dialog[h], "SHOWN", lift("SILENT", NOTICE))),),
         due=Due(runs(h) & (notice[h] == "DUE"), now)),
 
     Action("acknowledge", "Q151387 SYMPTOMS",
@@ -447,19 +451,20 @@ CLIENT_ACTIONS = (
         when=(runs(h), notice[h] == "SHOWN"),
         then=(becomes(notice[h], "SILENT"), *drop_if(overstays(h, "ACKNOWLEDGE"), h)),
         due=Due(runs(h) & (notice[h] == "SHOWN") & overstays(h, "ACKNOWLEDGE") & acknowledges,
-                lease_end[h] + late + patience())),
+                lease_end[h] + late[h] + patience(h))),
 
     Action("relinquish", "Q151387 CAUSE: \"if it fails to get a new lease as well\"",
         "{h} fails to get a new lease and relinquishes the address",
         (h,),
         when=(runs(h), overstays(h, "RETRY")),
         then=drop_if(TRUE, h),
-        due=Due(runs(h) & overstays(h, "RETRY"), lease_end[h] + late + patience())),
+        due=Due(runs(h) & overstays(h, "RETRY"), lease_end[h] + late[h] + patience(h))),
 
     Action("release", "RFC 2131 §3.1(6), §4.4.6",
         "{h} stops using {a} and sends DHCPRELEASE",
         (h, m, a),
-        when=(runs(h), releases, leased(h), wants[h] == a, now < lease_end[h], kind[m] == "FREE"),
+        when=(runs(h), releases[h], leased(h), wants[h] == a, now < lease_end[h],
+              kind[m] == "FREE"),
         then=(*start_over(h), *send(m, h, "RELEASE", a))),
 
     Action("reboot", "RFC 2131 §3.2(1), §4.3.2 INIT-REBOOT",
@@ -472,7 +477,7 @@ CLIENT_ACTIONS = (
     Action("keep_remainder", "RFC 2131 §3.2(3) MAY; RFC 5227 §2.1",
         "{h}, unanswered, goes on with {a} for what remains of its lease",
         (h, a),
-        when=(runs(h), phase[h] == "REBOOTING", wants[h] == a, in_time(lease_end[h])),
+        when=(runs(h), phase[h] == "REBOOTING", wants[h] == a, in_time(h, lease_end[h])),
         then=(*take(h, a), answered_once(h),
-              becomes(kernel_end[h], lease_end[h] - margin))),
+              becomes(kernel_end[h], lease_end[h] - margin[h]))),
 )  # fmt: skip

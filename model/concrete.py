@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
 
-from holdover.model.expr import Action, Bindings, Expr, Reading, Sort, Variable
+from holdover.model.expr import Action, Bindings, Expr, Reading, Sort, Variable, of_member
 from holdover.model.table import Table
 from holdover.model.words import NOW
 
@@ -179,8 +179,14 @@ class _Moment(Reading[Value]):
         if term.op == "none":
             return None
         value = term.args[0]
-        if term.op == "constant":
-            value = self.world.constants[str(value)]
+        assert isinstance(value, bool | int | Fraction | str)
+        return value
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Value]) -> Value:
+        member = at[0] if at else 0
+        if not isinstance(member, int):
+            raise UnsetError(f"{name} of nobody")
+        value = of_member(self.world.constants[name], member)
         assert isinstance(value, bool | int | Fraction | str)
         return value
 

@@ -184,13 +184,32 @@ class Variable:
         return Expr("state", (self,), self.sort)
 
 
+@dataclass(frozen=True)
+class Constant:
+    """What a run holds fixed, one for each member of `index`: a client's fact, host by host."""
+
+    name: str
+    sort: Sort
+    index: Sort
+
+    def __getitem__(self, at: Expr) -> Expr:
+        if at.sort != self.index:
+            raise TypeError(f"{self.name} is indexed by {self.index}, not by {at.sort}")
+        return Expr("constant", (self.name, at), self.sort)
+
+
+def of_member(value: object, member: int) -> object:
+    """What is fixed for a member: its item where each has its own, else what is so for all."""
+    return value[member] if isinstance(value, tuple) else value
+
+
 def parameter(name: str, sort: Sort) -> Expr:
     """A name that an action or a quantifier binds."""
     return Expr("parameter", (name,), sort)
 
 
 def constant(name: str, sort: Sort) -> Expr:
-    """A number, switch or choice that a profile or an environment fixes for the whole run."""
+    """A number, switch or choice that the surroundings fix for the whole run, for all alike."""
     return Expr("constant", (name,), sort)
 
 
@@ -272,8 +291,11 @@ class Reading(ABC, Generic[R]):
             assert isinstance(name, Expr)
             assert isinstance(body, Expr)
             return self.every(name, lambda member: self.read(body, {**bound, name: member}))
-        if term.op in ("literal", "constant", "none"):
+        if term.op in ("literal", "none"):
             return self.leaf(term)
+        if term.op == "constant":
+            members = [self.read(a, bound) for a in term.args[1:] if isinstance(a, Expr)]
+            return self.constant(str(term.args[0]), term.sort, members)
         if term.op == "state":
             variable, *at = term.args
             assert isinstance(variable, Variable)
@@ -287,7 +309,11 @@ class Reading(ABC, Generic[R]):
 
     @abstractmethod
     def leaf(self, term: Expr) -> R:
-        """A literal, a constant or none."""
+        """A literal or none."""
+
+    @abstractmethod
+    def constant(self, name: str, sort: Sort, at: Sequence[R]) -> R:
+        """What is fixed for the whole run: for all alike, or for the member `at`."""
 
     @abstractmethod
     def state(self, variable: Variable, at: Sequence[R]) -> R:

@@ -32,6 +32,7 @@ from holdover.model.expr import (
     Reading,
     Sort,
     Variable,
+    of_member,
 )
 from holdover.model.table import Table
 from holdover.model.words import ADDRESS, HOST, MESSAGE, NOW
@@ -114,14 +115,21 @@ class Source(Reading[Code]):
         self.tuple_name = "s"
 
     def leaf(self, term: Expr) -> Code:
-        """A literal or a constant: its value, known."""
+        """A literal: its value, known."""
         if term.op == "none":
             return known(NONE if term.sort.indexes else None)
-        value = term.args[0]
-        if term.op == "constant":
-            value = self.constants[str(value)]
+        return self.fixed(term.args[0], term.sort)
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Code]) -> Code:
+        """The value of a constant, known."""
+        member = at[0].value if at else 0
+        assert isinstance(member, int)
+        return self.fixed(of_member(self.constants[name], member), sort)
+
+    def fixed(self, value: object, sort: Sort) -> Code:
+        """A value of a sort, known."""
         if isinstance(value, str):
-            return known(term.sort.values.index(value))
+            return known(sort.values.index(value))
         assert isinstance(value, bool | int | Fraction)
         return known(value)
 
@@ -341,12 +349,18 @@ def name_of(sort: Sort | None, member: object) -> str:
 ADDED = ("grace", "delay", "late", "probe_time", "kernel_late", "margin", "step", "asks_for")
 
 
+def greatest(value: object) -> int:
+    """What is fixed, in ticks, of the host for which it is most; 0 for what is no duration."""
+    each = value if isinstance(value, tuple) else (value,)
+    return max((of for of in each if isinstance(of, int)), default=0)
+
+
 def past_needed(constants: Constants) -> int:
     """Ticks into the past that a guard could still tell apart: all that is ever added up, and one.
 
     A lease as the client honours it, and everything that may delay its count or its end.
     """
-    duration = {name: value for name, value in constants.items() if isinstance(value, int)}
+    duration = {name: greatest(value) for name, value in constants.items()}
     drift = Fraction(str(constants["drift"]))
     honoured = ceil(max(duration["full"], duration["floor"]) / (1 - drift))
     patience = max(duration["retries_for"], duration["acknowledge_within"])
@@ -364,7 +378,7 @@ def bounds_for(
     full, least = int(str(constants["full"])), int(str(constants["least"]))
     drift = Fraction(str(constants["drift"]))
     lengths = (full,) if least == full else (least, full)
-    longest = max(full, int(str(constants["floor"])))
+    longest = max(full, greatest(constants["floor"]))
     late = int(longest * drift / (1 - drift)) if drift else 0
     early = int(longest * drift / (1 + drift)) if drift else 0
     skews = tuple(range(-early, late + 1))

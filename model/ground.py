@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from holdover.model.expr import INSTANT, Expr, Reading, Variable
+from holdover.model.expr import INSTANT, Expr, Reading, Sort, Variable, of_member
 from holdover.model.finite import BINARY, NONE, Bounds, Constants
 from holdover.model.words import NOW
 
@@ -119,13 +119,18 @@ class Grounded(Reading[Ground]):
         self.following = False
 
     def leaf(self, term: Expr) -> Ground:
-        """A literal or a constant: its value."""
+        """A literal: its value."""
         if term.op == "none":
             return value(NONE if term.sort.indexes else None)
-        of = term.args[0]
-        if term.op == "constant":
-            of = self.constants[str(of)]
-        return value(term.sort.values.index(of) if isinstance(of, str) else of)
+        return self.fixed(term.args[0], term.sort)
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Ground]) -> Ground:
+        """The value of a constant."""
+        return self.fixed(of_member(self.constants[name], at[0].args[0] if at else 0), sort)
+
+    def fixed(self, of: object, sort: Sort) -> Ground:
+        """A value of a sort."""
+        return value(sort.values.index(of) if isinstance(of, str) else of)
 
     def state(self, variable: Variable, at: Sequence[Ground]) -> Ground:
         """An item of the state; `now` is 0."""

@@ -21,7 +21,8 @@ from holdover.model.client import runs
 from holdover.model.explore import Exploration, Progress, explore
 from holdover.model.expr import Expr, exists, forall
 from holdover.model.finite import Instance, bounds_for
-from holdover.model.profile import Environment, in_ticks, load
+from holdover.model.network import in_turn, of_hosts_in_ticks
+from holdover.model.profile import Environment, load
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table import LEASE_TABLE
 from holdover.model.words import h, notice, phase, process
@@ -58,6 +59,8 @@ class Configuration:
     broken: Mapping[str, int]
     sometimes: tuple[str, ...]
     eventually: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+    """Profiles of other hosts: they have `profile` and these in turn."""
 
     def instance(self) -> Instance:
         """The table with these bounds; a lease of an hour in `ticks` ticks."""
@@ -69,7 +72,8 @@ class Configuration:
             shortest=tick if "shortens" in self.faults else None,
             faults=frozenset(self.faults),
         )
-        constants = in_ticks(load(self.profile), environment, tick)
+        clients = in_turn([load(name) for name in (self.profile, *self.beside)], self.hosts)
+        constants = of_hosts_in_ticks(clients, environment, tick)
         constants["margin"] = 0  # less than a tick; rounded up it would eat the lease
         bounds = bounds_for(constants, self.hosts, self.addresses, self.messages)
         return Instance(LEASE_TABLE, constants, bounds)
@@ -86,7 +90,8 @@ def configurations() -> tuple[Configuration, ...]:
     return tuple(
         Configuration(**{**entry, "faults": tuple(entry["faults"]),
                          "sometimes": tuple(entry["sometimes"]),
-                         "eventually": tuple(entry["eventually"])})
+                         "eventually": tuple(entry["eventually"]),
+                         "beside": tuple(entry.get("beside", ()))})
         for entry in tomllib.loads(text)["configuration"]
     )  # fmt: skip
 
@@ -147,10 +152,11 @@ def as_toml(configuration: Configuration, seen: Seen) -> str:
         return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
     broken = ", ".join(f"{name} = {length}" for name, length in seen.broken.items())
+    beside = f"beside = {listed(configuration.beside)}\n" if configuration.beside else ""
     return f"""[[configuration]]
 name = "{configuration.name}"
 profile = "{configuration.profile}"
-hosts = {configuration.hosts}
+{beside}hosts = {configuration.hosts}
 addresses = {configuration.addresses}
 messages = {configuration.messages}
 ticks = {configuration.ticks}

@@ -28,7 +28,7 @@ from holdover.model import bound
 from holdover.model.client import honoured
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Seconds, in_seconds, load
-from holdover.model.words import full
+from holdover.model.words import full, h
 
 DELAY = Fraction(1, 10)
 """How long a datagram is in flight at most: generous for two namespaces on one machine."""
@@ -163,7 +163,8 @@ def constants_of(profile: str, fault: str, lease: Seconds) -> dict[str, object]:
 def predict(profile: str, fault: str, lease: Seconds) -> Seconds | None:
     """The worst holdover that the model allows; None if there is no bound."""
     constants = constants_of(profile, fault, lease)
-    return seconds(bound.worst_holdover, constants) if holds(bound.bounded, constants) else None
+    limited = holds(bound.bounded(h), constants)
+    return seconds(bound.worst_holdover(h), constants) if limited else None
 
 
 def compare(measurement: Measurement) -> Comparison:
@@ -174,19 +175,19 @@ def compare(measurement: Measurement) -> Comparison:
 
 def parts(constants: Mapping[str, object]) -> tuple[Part, ...]:
     """The bound's summands that are not zero, or, where there is no bound, the reasons why."""
-    if not holds(bound.bounded, constants):
+    if not holds(bound.bounded(h), constants):
         return tuple(Part(words, Fraction(0), False) for words in unbounded_because(constants))
-    flight = seconds(bound.anchor_delay, {**constants, "probe_time": Fraction(0)})
+    flight = seconds(bound.anchor_delay(h), {**constants, "probe_time": Fraction(0)})
     found = [
         Part("delay of the ACK", flight, True),
-        Part("probing", seconds(bound.anchor_delay, constants) - flight, True),
-        Part("floor", seconds(honoured(full) - full, constants), False),
+        Part("probing", seconds(bound.anchor_delay(h), constants) - flight, True),
+        Part("floor", seconds(honoured(h, full) - full, constants), False),
         *overhang_parts(constants),
     ]
     counted = sum((part.size for part in found), Fraction(0))
-    usual = seconds(bound.outstay(full, full), constants)
-    shorter = seconds(bound.worst_holdover, constants) - usual
-    heard = "not heard of" if holds(bound.ack_missed, constants) else "until its ACK comes"
+    usual = seconds(bound.outstay(h, full, full), constants)
+    shorter = seconds(bound.worst_holdover(h), constants) - usual
+    heard = "not heard of" if holds(bound.ack_missed(h), constants) else "until its ACK comes"
     found += [
         Part("drift", usual - counted, True),
         Part(f"a shorter lease, {heard}", shorter, True),
@@ -196,13 +197,13 @@ def parts(constants: Mapping[str, object]) -> tuple[Part, ...]:
 
 def overhang_parts(constants: Mapping[str, object]) -> list[Part]:
     """What keeps the address after the client's lease end: of the kernel or of the process."""
-    overhang = seconds(bound.overhang, constants)
-    process = seconds(bound.process_overhang, constants)
-    if not holds(bound.process_acts, constants) or overhang != process:
+    overhang = seconds(bound.overhang(h), constants)
+    process = seconds(bound.process_overhang(h), constants)
+    if not holds(bound.process_acts(h), constants) or overhang != process:
         return [Part("kernel lateness", overhang, True)]
 
     def share(name: str) -> Seconds:
-        return process - seconds(bound.process_overhang, {**constants, name: Fraction(0)})
+        return process - seconds(bound.process_overhang(h), {**constants, name: Fraction(0)})
 
     return [
         Part("process lateness", share("late"), True),
@@ -214,7 +215,7 @@ def overhang_parts(constants: Mapping[str, object]) -> list[Part]:
 
 def unbounded_because(constants: Mapping[str, object]) -> list[str]:
     """Why nothing is certain to remove the address."""
-    if not holds(bound.anchor_is_bounded, constants):
+    if not holds(bound.anchor_is_bounded(h), constants):
         return ["the lease may be counted from any later time"]
     reasons = {
         "the process is frozen": constants["freezes"],

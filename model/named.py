@@ -47,7 +47,9 @@ def _plain(name: str, term: Expr, meaning: str) -> Definition:
 
 
 END = client.ends_by(h, m)
-_ENDS = (Name("honoured(lease[m])", client.honoured(lease[m])), Name("ends_by(h, m)", END))
+_ENDS = (
+    Name("honoured(h, lease[m])", client.honoured(h, lease[m])), Name("ends_by(h, m)", END)
+)  # fmt: skip
 
 DEFINITIONS = (
     _of(client.runs, h),
@@ -58,14 +60,14 @@ DEFINITIONS = (
     _of(client.counts, h),
     _of(client.answers, h, a),
     _of(client.conflict, h, a),
-    _of(client.recognised, m),
-    _plain("heeded", client.heeded, "A DHCPNAK ends a lease in use."),
-    _of(client.honoured, lease[m]),
+    _of(client.recognised, h, m),
+    _of(client.heeded, h),
+    _of(client.honoured, h, lease[m]),
     _of(client.measures, length, skew),
     _of(client.to_be_probed, h),
     _of(client.counted_from, h),
     _of(client.ends_by, h, m),
-    _of(client.in_time, lease_end[h]),
+    _of(client.in_time, h, lease_end[h]),
     _of(client.leaves_less, h, m),
     _of(client.may_end_sooner, h, m),
     _of(client.leaves_nothing, h, m),
@@ -74,7 +76,7 @@ DEFINITIONS = (
     _of(client.may_ask_anew, h),
     _of(client.overstays, h, "ACKNOWLEDGE"),
     _of(client.overstays, h, "RETRY"),
-    _of(client.patience),
+    _of(client.patience, h),
     _of(server.reusable, a),
     _of(server.unanswered, h, a),
     _of(server.on_offer, h, a),
@@ -83,6 +85,7 @@ DEFINITIONS = (
     _of(client.buffered, m),
     _of(world.wakes_expired, h),
     _plain("remembers", world.remembers, "A restarted process goes on with the remainder."),
+    _plain("left", world.left, "A restarted process does not take away the address it finds."),
     _plain("dated", world.dated, "The lease's ends are set: it runs, or its address is held."),
     _plain("stored", world.stored, "The lease is in the client's lease file."),
 )  # fmt: skip
@@ -92,10 +95,10 @@ _ALSO = (
     _of(client.runs, g),
     _of(client.leased, g),
     _of(client.answers, g, a),
-    _of(client.honoured, full),
-    _of(client.measures, client.honoured(lease[m]), skew),
-    _of(client.in_time, END),
-    _of(client.in_time, END + skew),
+    _of(client.honoured, h, full),
+    _of(client.measures, client.honoured(h, lease[m]), skew),
+    _of(client.in_time, h, END),
+    _of(client.in_time, h, END + skew),
 )
 
 NAMES = tuple(Name(d.text, d.term) for d in (*DEFINITIONS, *_ALSO) if d.term.op != "literal")

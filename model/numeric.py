@@ -12,7 +12,8 @@ from fractions import Fraction
 from operator import add, eq, le, lt, mul, sub, truediv
 from typing import Any
 
-from holdover.model.expr import Expr, Reading, Variable
+from holdover.model.expr import Expr, Reading, Sort, Variable, of_member
+from holdover.model.words import h
 
 Number = Fraction | bool | str
 Constants = Mapping[str, object]
@@ -28,13 +29,22 @@ class Numeric(Reading[Number]):
     def __init__(self, constants: Constants):
         self.constants = constants
 
+    def of(self, term: Expr, host: int) -> Number:
+        """The number of a term in which `h` is this host."""
+        return self.read(term, {h: Fraction(host)})
+
     def leaf(self, term: Expr) -> Number:
-        """A literal, or the value given for a constant."""
+        """A literal."""
         if term.op == "none":
             raise TypeError(f"none of sort {term.sort} is no number")
-        (value,) = term.args
-        if term.op == "constant":
-            value = self.constants[str(value)]
+        return self.number(term.args[0])
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Number]) -> Number:
+        """The value given for a constant."""
+        return self.number(of_member(self.constants[name], int(at[0]) if at else 0))
+
+    def number(self, value: object) -> Number:
+        """A value as a number; TypeError if it is none."""
         if isinstance(value, bool | str):
             return value
         if isinstance(value, int | Fraction):
@@ -63,22 +73,25 @@ class Numeric(Reading[Number]):
         return OPERATORS[term.op](*(arg() for arg in args))
 
 
-def evaluate(term: Expr, constants: Constants) -> Number:
-    """The value of a term over constants: a fraction, a truth value or a choice."""
-    return Numeric(constants).read(term, {})
+def evaluate(term: Expr, constants: Constants, host: int = 0) -> Number:
+    """The value of a term over constants, and over those of one host: a fraction, a truth value ...
+
+    Where all hosts have the same client it does not matter which host that is.
+    """
+    return Numeric(constants).of(term, host)
 
 
-def seconds(term: Expr, constants: Constants) -> Fraction:
+def seconds(term: Expr, constants: Constants, host: int = 0) -> Fraction:
     """The value of a duration or a ratio."""
-    value = evaluate(term, constants)
+    value = evaluate(term, constants, host)
     if isinstance(value, bool | str):
         raise TypeError(f"{term.sort} is no duration")
     return value
 
 
-def holds(term: Expr, constants: Constants) -> bool:
+def holds(term: Expr, constants: Constants, host: int = 0) -> bool:
     """The value of a truth term."""
-    value = evaluate(term, constants)
+    value = evaluate(term, constants, host)
     if not isinstance(value, bool):
         raise TypeError(f"{term.sort} is no truth value")
     return value

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from holdover.model.expr import BOOL, Action, Expr, Reading, Variable
+from holdover.model.expr import BOOL, Action, Expr, Reading, Sort, Variable
 from holdover.model.table import Table
 from holdover.model.words import asleep, h, phase, process
 
@@ -45,10 +45,12 @@ class Possible(Reading[Values]):
         self.known = dict(zip(TRACKED, known, strict=True))
 
     def leaf(self, term: Expr) -> Values:
-        """A literal is known, a constant may be anything."""
-        if term.op == "literal":
-            return frozenset({term.args[0]})
-        return _all(term)
+        """A literal is known."""
+        return frozenset({term.args[0]}) if term.op == "literal" else ANY
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Values]) -> Values:
+        """A constant may be anything."""
+        return EITHER if sort is BOOL else ANY
 
     def state(self, variable: Variable, at: Sequence[Values]) -> Values:
         """Known of this host, else anything."""

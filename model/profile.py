@@ -11,6 +11,7 @@ import difflib
 import json
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -18,7 +19,7 @@ from importlib import resources
 from math import ceil
 from pathlib import Path
 
-from holdover.model.expr import BOOL, DURATION, Expr
+from holdover.model.expr import BOOL, DURATION, Constant, Expr
 from holdover.model.inputs import harmful, printable, shown, text_of
 from holdover.model.words import CONSTANTS, MEANINGS
 
@@ -157,6 +158,21 @@ def in_ticks(profile: Profile, environment: Environment, tick: Seconds) -> dict[
     }
 
 
+def mixed(hosts: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """The constants of hosts, one after the other, each with those of its own client.
+
+    What is the same for all is given once, else as a tuple; ValueError if it is not about hosts.
+    """
+    found: dict[str, object] = {}
+    for name, first in hosts[0].items():
+        each = tuple(constants[name] for constants in hosts)
+        alike = all(value == first for value in each)
+        if not alike and isinstance(CONSTANTS[name], Expr):
+            raise ValueError(f"{name} is the same for all hosts, not {each}")
+        found[name] = first if alike else each
+    return found
+
+
 # TOML --------------------------------------------------------------------------------------------
 
 
@@ -171,17 +187,21 @@ def load(name: str) -> Profile:
     """A profile by its name, or from a file if `name` looks like a path; BadInput if neither."""
     if name.endswith(".toml") or "/" in name:
         path = Path(name)
-        try:
-            text = text_of(path, LARGEST, "a profile")
-        except OSError as error:
-            raise BadInput(f"{name}: {error.strerror or error}") from error
-        except ValueError as error:
-            raise BadInput(f"{name}: {error}") from error
-        return parse(text, name, printable(path.stem))
+        return parse(text_file(path, "a profile"), name, printable(path.stem))
     if name not in builtin_names():
         raise BadInput(f"no profile {shown(name)}; {nearest(name, builtin_names())}")
     text = (resources.files("holdover.model") / "profiles" / f"{name}.toml").read_text("utf-8")
     return parse(text, f"profiles/{name}.toml", name)
+
+
+def text_file(path: Path, what: str) -> str:
+    """The text of a user's file; BadInput if it is none."""
+    try:
+        return text_of(path, LARGEST, what)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}") from error
 
 
 def nearest(word: str, known: tuple[str, ...]) -> str:
@@ -236,7 +256,7 @@ def harmless(text: str, key: str, at: str) -> str:
     return text
 
 
-def fact(value: object, word: Expr, at: str) -> object:
+def fact(value: object, word: Expr | Constant, at: str) -> object:
     """A constant's value, checked against its sort."""
     if word.sort is BOOL:
         if isinstance(value, bool):

@@ -53,6 +53,7 @@ from holdover.model.expr import (
     Reading,
     Sort,
     Variable,
+    of_member,
 )
 from holdover.model.finite import BINARY, INITIAL, NONE, Bounds, Constants, Instance, name_of
 from holdover.model.properties import Property
@@ -119,14 +120,16 @@ class Promela(Reading[Written]):
         return Written(text, known=True, value=value)
 
     def leaf(self, term: Expr) -> Written:
-        """A literal or a constant: its value."""
+        """A literal: its value."""
         if term.op == "none":
             return self.known(NONE if term.sort.indexes else None, term.sort)
-        value = term.args[0]
-        if term.op == "constant":
-            value = self.constants[str(value)]
-        assert isinstance(value, bool | int | str | Fraction)
-        return self.known(value, term.sort)
+        return self.known(term.args[0], term.sort)
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Written]) -> Written:
+        """The value of a constant."""
+        member = at[0].value if at else 0
+        assert isinstance(member, int)
+        return self.known(of_member(self.constants[name], member), sort)
 
     def before(self, place: Place) -> Written:
         """What a place holds before the step."""

@@ -19,10 +19,10 @@ from holdover.model.words import (  # isort: skip
 ZERO = lift(0, DURATION)
 
 
-def declared_error() -> Expr:
+def declared_error(h: Expr) -> Expr:
     """How late whatever removes the address may be, as the profile declares it."""
-    kernel = kernel_late - margin
-    return ite((enforcer == "KERNEL") & (late < kernel), kernel, late)
+    kernel = kernel_late[h] - margin[h]
+    return ite((enforcer[h] == "KERNEL") & (late[h] < kernel), kernel, late[h])
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ WITHIN_LEASE = Property(
     "within_lease", "RFC 2131 §4.4.5 MUST",
     "no host holds past its own lease end, but for its declared enforcement error",
     forall(h, ((holds[h] != NO_ADDRESS) & ~asleep[h])
-              .implies(now <= lease_end[h] + declared_error())),
+              .implies(now <= lease_end[h] + declared_error(h))),
 )  # fmt: skip
 
 RELEASED_FIRST = Property(

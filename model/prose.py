@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.model.expr import TRUE, Bindings, Due, Effect, Expr, Reading, Variable
+from holdover.model.expr import TRUE, Bindings, Due, Effect, Expr, Reading, Sort, Variable
 from holdover.model.words import NOW
 
 # How tightly an operator binds; an operand that binds no tighter is put in parentheses.
@@ -186,17 +186,18 @@ class Prose(Reading[Phrase]):
         return Phrase("name", word=name) if name else super().read(term, bound)
 
     def leaf(self, term: Expr) -> Phrase:
-        """A literal is a value; a constant is a name."""
+        """A literal is a value."""
         if term.op == "none":
             return Phrase("value", word="none" if term.sort.indexes else "unset")
-        (value,) = term.args
-        op = "value" if term.op == "literal" else "name"
-        return Phrase(op, word=number(value))
+        return Phrase("value", word=number(term.args[0]))
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Phrase]) -> Phrase:
+        """A constant is a name, with its index in brackets."""
+        return Phrase("name", word=name + indexed(at))
 
     def state(self, variable: Variable, at: Sequence[Phrase]) -> Phrase:
         """A variable with its index in brackets."""
-        index = f"[{', '.join(str(member) for member in at)}]" if at else ""
-        return Phrase("name", word=variable.name + index)
+        return Phrase("name", word=variable.name + indexed(at))
 
     def every(self, bound: Expr, body: Callable[[Phrase], Phrase]) -> Phrase:
         """The quantifier, its parameter being itself."""
@@ -222,6 +223,11 @@ class Prose(Reading[Phrase]):
         if term.op in ("lt", "le") and parts[1].word == NOW.name and parts[0].op == "name":
             return Phrase("gt" if term.op == "lt" else "ge", (parts[1], parts[0]))
         return Phrase(term.op, parts)
+
+
+def indexed(at: Sequence[Phrase]) -> str:
+    """An index in brackets, if there is one."""
+    return f"[{', '.join(str(member) for member in at)}]" if at else ""
 
 
 def _parameters(term: Expr) -> dict[Expr, Phrase]:

@@ -8,10 +8,10 @@ and of the ways to name the addresses the one that gives the least word).  How m
 has is known from how many renamings leave its canonical state alone, so the search still counts
 the states and steps of the whole, and the tests compare them with the unreduced search.
 
-What it rests on is looked at here, not believed: the initial state must have no names in it,
-no term of the table or of a property may name a member, no value of a host may refer to a host, no
-value of anything to a datagram, and an address or a datagram may refer to one host at most.
-`NotSymmetric` says which is not so.
+What it rests on is looked at here, not believed: all hosts must have the same client, the initial
+state must have no names in it, no term of the table or of a property may name a member, no value of
+a host may refer to a host, no value of anything to a datagram, and an address or a datagram may
+refer to one host at most.  `NotSymmetric` says which is not so.
 """
 
 from __future__ import annotations
@@ -104,6 +104,9 @@ def _check(tabulated: Tabulated) -> None:
             ordered = part.op in ("lt", "le") and isinstance(first, Expr) and first.sort.indexes
             if named or ordered:
                 raise NotSymmetric(f"a term tells members apart: {part}")
+    each_its_own = [n for n, v in tabulated.instance.constants.items() if isinstance(v, tuple)]
+    if each_its_own:
+        raise NotSymmetric(f"hosts have clients of their own: {', '.join(each_its_own)}")
     for sort, most in ((HOST, 0), (ADDRESS, 1), (MESSAGE, 1)):
         kind = tabulated.kinds[sort]
         if len(_referring(kind, HOST)) > most or _referring(kind, MESSAGE):

@@ -52,7 +52,7 @@ def not_overdue(due: Due, given: tuple[Expr, ...]) -> Expr:
 
 def tick(actions: tuple[Action, ...]) -> Action:
     """The row of time for these rows."""
-    stopped = asleep[h] & (clock == "MONOTONIC")
+    stopped = asleep[h] & (clock[h] == "MONOTONIC")
     shift = lift(0, DURATION) < passing
     waits = [
         not_overdue(action.due, tuple(p for p in action.given if mentions(action.due, p)))
@@ -71,7 +71,7 @@ def tick(actions: tuple[Action, ...]) -> Action:
                         becomes(rebind_at[h], rebind_at[h] + passing)),
             *everywhere(h, stopped & (leased(h) | (holds[h] != NO_ADDRESS)),
                         becomes(lease_end[h], lease_end[h] + passing)),
-            *everywhere(h, asleep[h] & (enforcer == "KERNEL") & (holds[h] != NO_ADDRESS),
+            *everywhere(h, asleep[h] & (enforcer[h] == "KERNEL") & (holds[h] != NO_ADDRESS),
                         becomes(kernel_end[h], kernel_end[h] + passing)),
         ),
     )  # fmt: skip

@@ -155,7 +155,8 @@ class Tabulated:
         self.instance = instance
         self.always, self.steps, self.sometimes = always, steps, sometimes
         self.reading = Grounded(instance.place, instance.constants, instance.bounds)
-        self.kinds: dict[Sort | None, Kind] = {}
+        self.mixed = [v for v in instance.constants.values() if isinstance(v, tuple)]
+        self.kinds: dict[object, Kind] = {}
         self.components: list[Component] = []
         self.owner: dict[int, int] = {}
         self._split()
@@ -181,10 +182,17 @@ class Tabulated:
             for member in range(self.instance.bounds.size(sort) if sort else 1):
                 slots = tuple(self.instance.place[v.name, member] for v in variables)
                 values = [initial[slot] for slot in slots]
-                kind = self.kinds.setdefault(sort, Kind(sort, variables, values))
+                own = sort is HOST and self.mixed
+                alike = (sort, self._like(member)) if own else sort
+                kind = self.kinds.setdefault(alike, Kind(sort, variables, values))
                 for slot in slots:
                     self.owner[slot] = len(self.components)
                 self.components.append(Component(len(self.components), kind, member, slots))
+
+    def _like(self, host: int) -> int:
+        """The first host that has the same client as this one."""
+        own = [each[host] for each in self.mixed]
+        return next(h for h in range(host + 1) if [each[h] for each in self.mixed] == own)
 
     def support(self, term: Ground) -> frozenset[int]:
         """The components that a term is about."""
@@ -428,11 +436,14 @@ class Tabulated:
                 grown |= self._permuted(kind)
 
     def _first(self, rule: Rule) -> bool:
-        """Whether the rule's members are the first of their sorts: others are it, renamed."""
+        """Whether the rule's members are the first of their sorts: others are it, renamed.
+
+        Where hosts have clients of their own, no host stands for another.
+        """
         label = self.instance.labels[rule.label]
         next_of: dict[Sort, int] = {}
         for parameter, member in zip(label.action.given, label.binding, strict=True):
-            if parameter.sort.indexes:
+            if parameter.sort.indexes and not (self.mixed and parameter.sort is HOST):
                 highest = next_of.get(parameter.sort, 0)
                 if member > highest:
                     return False

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -60,7 +60,7 @@ from holdover.model.named import DEFINITIONS, Definition
 from holdover.model.properties import ALWAYS, STEPS
 from holdover.model.prose import AND, COMPARE, IMPLIES, NOT, Phrase, Prose, shape
 from holdover.model.table import Table
-from holdover.model.words import CONSTANTS, INDEX_SORTS, MEANINGS, NOW
+from holdover.model.words import CONSTANTS, INDEX_SORTS, MEANINGS, NOW, h
 
 WIDTH = 100
 TYPE_OK = "TypeOK"
@@ -123,9 +123,9 @@ def matches(pattern: Expr, term: Expr, free: Match, bound: tuple[Expr, ...] = ()
     )
 
 
-def _wider(build: Callable[[Expr], Expr], name: str, sort: Sort) -> Definition:
+def _wider(build: Callable[[Expr, Expr], Expr], name: str, sort: Sort) -> Definition:
     said = (build.__doc__ or "").partition("\n")[0]
-    return Definition(f"{build.__name__}({name})", build(parameter(name, sort)), said)
+    return Definition(f"{build.__name__}(h, {name})", build(h, parameter(name, sort)), said)
 
 
 WIDER = (_wider(client.in_time, "end", INSTANT), _wider(client.honoured, "length", DURATION))
@@ -167,9 +167,9 @@ class Names:
 class Terms(Prose):
     """Terms as phrases of TLA+; a parameter is bound to the phrase of its name."""
 
-    def __init__(self, names: Names, named: Sequence[Named] = ()):
+    def __init__(self, names: Names, named: Sequence[Named] = (), mixed: Container[str] = ()):
         super().__init__()
-        self.taken, self.named = names, tuple(named)
+        self.taken, self.named, self.mixed = names, tuple(named), mixed
         self.used: set[str] = set()
         self.scope: list[str] = []
 
@@ -184,22 +184,24 @@ class Terms(Prose):
         return super().read(term, bound)
 
     def leaf(self, term: Expr) -> Phrase:
-        """A literal, the name of a constant, or the model value that stands for nothing."""
+        """A literal, or the model value that stands for nothing."""
         if term.op == "none":
             return Phrase("value", word="None" if term.sort.indexes else "Unset")
         (value,) = term.args
         if term.sort is RATIO:
-            assert isinstance(value, str | int | Fraction)
-            top, bottom = (
-                (f"{value}_num", f"{value}_den")
-                if isinstance(value, str)
-                else Fraction(value).as_integer_ratio()
-            )
+            assert isinstance(value, int | Fraction)
+            top, bottom = Fraction(value).as_integer_ratio()
             parts = (Phrase("value", word=str(top)), Phrase("value", word=str(bottom)))
             return Phrase("ratio", parts)
-        if term.op == "constant":
-            return Phrase("name", word=str(value))
         return Phrase("value", word=value_of(value))
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Phrase]) -> Phrase:
+        """The name of a constant; with its index where hosts differ in it."""
+        if sort is RATIO:
+            parts = (Phrase("value", word=f"{name}_num"), Phrase("value", word=f"{name}_den"))
+            return Phrase("ratio", parts)
+        index = f"[{text(at[0])}]" if name in self.mixed else ""
+        return Phrase("name", word=name + index)
 
     def after(self, term: Expr, bound: Bindings[Phrase]) -> Phrase:
         """A primed variable; TypeError for instants, which are counted from another zero there."""
@@ -345,7 +347,7 @@ def tlc_config(constants: Constants, bounds: Bounds, *, invariants: Sequence[str
              "SPECIFICATION Spec", "", "CONSTANTS"]  # fmt: skip
     given = {"None": "None", "Unset": "Unset", "Past": str(bounds.past)}
     given |= {SIZES[sort.name]: str(bounds.size(sort)) for sort in INDEX_SORTS}
-    for constant, value in constants.items():
+    for constant, value in alike(constants).items():
         given |= dict(zip(_declared(constant, value), _values(constant, value), strict=True))
     lines += [f"    {constant} = {value}" for constant, value in given.items()]
     for word, chosen in (("INVARIANTS", known), ("PROPERTIES", steps)):
@@ -353,6 +355,11 @@ def tlc_config(constants: Constants, bounds: Bounds, *, invariants: Sequence[str
         if names:
             lines += ["", word, *(f"    {camel(asked)}" for asked in names)]
     return "\n".join(lines) + "\n"
+
+
+def alike(constants: Constants) -> Constants:
+    """Those that are the same for all hosts: only these can a configuration file give."""
+    return {name: value for name, value in constants.items() if not isinstance(value, tuple)}
 
 
 def _sort(constant: str, value: object) -> Sort:
@@ -438,7 +445,8 @@ class _Module:
         }
         others = (p for a in table.actions for p in a.given if not p.sort.indexes)
         self.domains = {p: names.claim(camel(str(p.args[0])), "Set") for p in dict.fromkeys(others)}
-        self.plain = Terms(names)
+        self.mixed = {n: v for n, v in constants.items() if isinstance(v, tuple)}
+        self.plain = Terms(names, mixed=self.mixed)
         named = []
         for d in (*WIDER, *DEFINITIONS):
             given = parameters(d.term)
@@ -448,7 +456,7 @@ class _Module:
                 order = re.findall(r"\w+", d.text)
                 given = tuple(sorted(given, key=lambda p: _place(str(p.args[0]), order)))
                 named.append(Named(called, given, d.term, d.meaning))
-        self.names, self.terms = names, Terms(names, named)
+        self.names, self.terms = names, Terms(names, named, self.mixed)
 
     def written(self, name: str, title: str) -> str:
         """The module; definitions stand before the first that uses them."""
@@ -469,9 +477,8 @@ class _Module:
 
     def _constants(self) -> list[str]:
         lines = ["CONSTANTS", *BOUNDS, "    " + ", ".join(SIZES.values()) + ","]
-        for constant, value in self.constants.items():
-            meaning, source = MEANINGS.get(constant, ("", ""))
-            lines += comment(f"{meaning} ({source})", "    ") if meaning else []
+        for constant, value in alike(self.constants).items():
+            lines += self._remark(constant, "    ")
             lines.append("    " + ", ".join(_declared(constant, value)) + ",")
         lines[-1] = lines[-1].rstrip(",")
         lines.append("")
@@ -481,9 +488,12 @@ class _Module:
         for domain, called in self.domains.items():
             values = ", ".join(str(v) for v in self.bounds.domain(domain))
             lines.append(f"{called} == {{{values}}}")
+        for constant, value in self.mixed.items():
+            items = ", ".join(value_of(of) for of in value)
+            lines += ["", *self._remark(constant, ""), f"{constant} == <<{items}>>"]
         lines += ["", "ASSUME"]
         members: dict[str, list[str]] = {}
-        for constant, value in self.constants.items():
+        for constant, value in alike(self.constants).items():
             sort = _sort(constant, value)
             kind = self.enumerations.get(sort, "BOOLEAN" if sort is BOOL else "Nat")
             members.setdefault(kind, []).extend(_declared(constant, value))
@@ -491,6 +501,11 @@ class _Module:
             few = f"{each[0]} \\in" if len(each) == 1 else f"{{{', '.join(each)}}} \\subseteq"
             lines += broken(f"/\\ {few} {kind}", "    ")
         return lines
+
+    @staticmethod
+    def _remark(constant: str, indent: str) -> list[str]:
+        meaning, source = MEANINGS.get(constant, ("", ""))
+        return comment(f"{meaning} ({source})", indent) if meaning else []
 
     def _variables(self) -> list[str]:
         lines = ["VARIABLES"]
@@ -523,7 +538,8 @@ class _Module:
         order = {named.name: named for named in self.terms.named}
 
         def write(named: Named) -> list[str]:
-            inside = Terms(self.names, [n for n in self.terms.named if n is not named])
+            others = [n for n in self.terms.named if n is not named]
+            inside = Terms(self.names, others, self.mixed)
             bound = self._parameters(inside, named.given)
             body = inside.read(named.term, bound)
             before = [line for used in order if used in inside.used for line in visit(order[used])]

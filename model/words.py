@@ -9,6 +9,7 @@ from holdover.model.expr import (
     DURATION,
     INSTANT,
     RATIO,
+    Constant,
     Expr,
     Sort,
     Variable,
@@ -138,59 +139,67 @@ VARIABLES = (
 # What a run holds fixed --------------------------------------------------------------------------
 
 MEANINGS: dict[str, tuple[str, str]] = {}
-CONSTANTS: dict[str, Expr] = {}
+CONSTANTS: dict[str, Expr | Constant] = {}
 
 
 def _fixed(name: str, sort: Sort, meaning: str, source: str) -> Expr:
     MEANINGS[name] = (meaning, source)
-    CONSTANTS[name] = constant(name, sort)
-    return CONSTANTS[name]
+    CONSTANTS[name] = found = constant(name, sort)
+    return found
 
 
-# The client, from its profile.
-anchor = _fixed("anchor", ANCHOR, "the instant the client counts its lease from", "RFC 2131 §4.4.1")
-floor = _fixed("floor", DURATION, "the shortest lease the client honours", "RFC is silent")
-late = _fixed(
+def _of_host(name: str, sort: Sort, meaning: str, source: str) -> Constant:
+    MEANINGS[name] = (meaning, source)
+    CONSTANTS[name] = found = Constant(name, sort, HOST)
+    return found
+
+
+# The client of each host, from its profile.
+anchor = _of_host(
+    "anchor", ANCHOR, "the instant the client counts its lease from", "RFC 2131 §4.4.1"
+)
+floor = _of_host("floor", DURATION, "the shortest lease the client honours", "RFC is silent")
+late = _of_host(
     "late", DURATION, "how late the process may act on its deadline, and the kernel on its word",
     "RFC is silent",
 )  # fmt: skip
-trigger = _fixed(
+trigger = _of_host(
     "trigger", TRIGGER, "what makes the process release the address", "RFC 2131 §4.4.5; Q151387"
 )
-retries_for = _fixed(
+retries_for = _of_host(
     "retries_for", DURATION, "how long a lapsed client tries for a new lease while holding",
     "Q151387 CAUSE, second sentence",
 )  # fmt: skip
-dialog = _fixed("dialog", BOOL, "the notice stays until it is acknowledged", "Q151387 SYMPTOMS")
-enforcer = _fixed(
+dialog = _of_host("dialog", BOOL, "the notice stays until it is acknowledged", "Q151387 SYMPTOMS")
+enforcer = _of_host(
     "enforcer", ENFORCER, "what removes the address: the process alone, or the kernel as well",
     "RFC is silent; Linux valid_lft",
 )  # fmt: skip
-kernel_late = _fixed(
+kernel_late = _of_host(
     "kernel_late", DURATION, "how late the kernel may remove it, by its timer, because it began "
     "the lifetime late, or for its networking lock", "measured",
 )  # fmt: skip
-margin = _fixed("margin", DURATION, "how early the kernel lifetime is set", "RFC is silent")
-clock = _fixed("clock", CLOCK, "the clock of the client's deadline", "RFC 2131 §3.3")
-checks_xid = _fixed("checks_xid", BOOL, "replies with a foreign xid are discarded", "§4.4.1")
-heeds_nak = _fixed(
+margin = _of_host("margin", DURATION, "how early the kernel lifetime is set", "RFC is silent")
+clock = _of_host("clock", CLOCK, "the clock of the client's deadline", "RFC 2131 §3.3")
+checks_xid = _of_host("checks_xid", BOOL, "replies with a foreign xid are discarded", "§4.4.1")
+heeds_nak = _of_host(
     "heeds_nak", HEED, "which DHCPNAK ends a lease in use", "RFC 2131 §4.3.2, Figure 5; measured"
 )
-heeds_shorter = _fixed(
+heeds_shorter = _of_host(
     "heeds_shorter", BOOL, "an ACK of its exchange that leaves less, or nothing, takes effect",
     "RFC 2131 §4.4.5 for a renewal; silent on a second ACK",
 )  # fmt: skip
-probes = _fixed("probes", BOOL, "the client probes an address before use", "RFC 5227 §2.1")
-probe_time = _fixed("probe_time", DURATION, "how long probing lasts at most", "RFC 5227 §1.1")
-asks_for = _fixed(
+probes = _of_host("probes", BOOL, "the client probes an address before use", "RFC 5227 §2.1")
+probe_time = _of_host("probe_time", DURATION, "how long probing lasts at most", "RFC 5227 §1.1")
+asks_for = _of_host(
     "asks_for", DURATION, "how long a client repeats a DHCPREQUEST before it starts over",
     "RFC 2131 §3.1(5): four retransmissions, sixty seconds",
 )  # fmt: skip
-restart = _fixed(
+restart = _of_host(
     "restart", RESTART, "what a restarted process does with the address it finds",
     "RFC 2131 §3.2(3)",
 )  # fmt: skip
-releases = _fixed("releases", BOOL, "the client may send DHCPRELEASE", "RFC 2131 §4.4.6")
+releases = _of_host("releases", BOOL, "the client may send DHCPRELEASE", "RFC 2131 §4.4.6")
 
 # The lease and the server.
 least = _fixed("least", DURATION, "the shortest lease the server grants", "RFC 2131 §4.3.1")
@@ -225,13 +234,13 @@ patient = _fixed(
 mutes = _fixed("mutes", BOOL, "the server falls silent", "Q151387 CAUSE")
 loses = _fixed("loses", BOOL, "datagrams are lost", "RFC 2131 §4.1")
 duplicates = _fixed("duplicates", BOOL, "datagrams are duplicated", "RFC 2131 §4.1")
-freezes = _fixed("freezes", BOOL, "a process is frozen", "measured")
-thaws = _fixed("thaws", BOOL, "a frozen process runs again", "measured")
-crashes = _fixed("crashes", BOOL, "a process is killed", "measured")
-stops = _fixed("stops", BOOL, "a process is ended in order", "RFC is silent")
-restarts = _fixed("restarts", BOOL, "a process that is gone is started again", "RFC 2131 §3.2")
-suspends = _fixed("suspends", BOOL, "a host is suspended and resumed", "measured")
-steps = _fixed("steps", BOOL, "the wall clock is set back", "measured")
+freezes = _of_host("freezes", BOOL, "a process is frozen", "measured")
+thaws = _of_host("thaws", BOOL, "a frozen process runs again", "measured")
+crashes = _of_host("crashes", BOOL, "a process is killed", "measured")
+stops = _of_host("stops", BOOL, "a process is ended in order", "RFC is silent")
+restarts = _of_host("restarts", BOOL, "a process that is gone is started again", "RFC 2131 §3.2")
+suspends = _of_host("suspends", BOOL, "a host is suspended and resumed", "measured")
+steps = _of_host("steps", BOOL, "the wall clock is set back", "measured")
 forgets = _fixed("forgets", BOOL, "the server restarts without its leases", "RFC 2131 §4")
 shortens = _fixed("shortens", BOOL, "a renewal may shorten the lease", "RFC 2131 §3.3")
 reuses_early = _fixed("reuses_early", BOOL, "the server reuses before its lease end", "§2.2")

@@ -39,15 +39,16 @@ def wakes_expired(h: Expr) -> Expr:
     Assumed: the timer fires before the link is up again, so that nothing is answered in between.
     """
     return (
-        (clock == "BOOTTIME")
+        (clock[h] == "BOOTTIME")
         & (process[h] == "RUNS")
         & leased(h)
-        & (trigger != "NEVER")
+        & (trigger[h] != "NEVER")
         & (now >= lease_end[h])
     )
 
 
-remembers = (restart == "REMAINDER") & (phase[h] == "INIT_REBOOT") & (now < lease_end[h])
+remembers = (restart[h] == "REMAINDER") & (phase[h] == "INIT_REBOOT") & (now < lease_end[h])
+left = remembers | (restart[h] == "LEAVE")
 dated = leased(h) | (holds[h] != NO_ADDRESS)
 stored = leased(h) & (phase[h] != "PROBING")
 
@@ -55,28 +56,28 @@ WORLD_ACTIONS = (
     Action("kernel_removes", "RFC is silent; Linux removes an address at valid_lft",
         "the kernel of {h} removes the address",
         (h,),
-        when=(enforcer == "KERNEL", holds[h] != NO_ADDRESS, ~asleep[h], now >= kernel_end[h]),
+        when=(enforcer[h] == "KERNEL", holds[h] != NO_ADDRESS, ~asleep[h], now >= kernel_end[h]),
         then=(becomes(holds[h], NO_ADDRESS), becomes(kernel_end[h], UNSET),
               becomes(lease_end[h], ite(leased(h), lease_end[h], UNSET))),
-        due=Due((enforcer == "KERNEL") & (holds[h] != NO_ADDRESS) & ~asleep[h],
-                kernel_end[h] + kernel_late)),
+        due=Due((enforcer[h] == "KERNEL") & (holds[h] != NO_ADDRESS) & ~asleep[h],
+                kernel_end[h] + kernel_late[h])),
 
     Action("freeze", "measured: SIGSTOP, swapping, a debugger: a dialog that nobody clicks",
         "the client process of {h} is frozen",
         (h,),
-        when=(freezes, process[h] == "RUNS", ~asleep[h]),
+        when=(freezes[h], process[h] == "RUNS", ~asleep[h]),
         then=(becomes(process[h], "FROZEN"),)),
 
     Action("thaw", "measured",
         "the client process of {h} runs again",
         (h,),
-        when=(thaws, process[h] == "FROZEN", ~asleep[h]),
+        when=(thaws[h], process[h] == "FROZEN", ~asleep[h]),
         then=(becomes(process[h], "RUNS"),)),
 
     Action("crash", "RFC 2131 §3.2: what is stored survives; measured: kill -9",
         "the client process of {h} is killed",
         (h,),
-        when=(crashes, process[h] != "DEAD", ~asleep[h]),
+        when=(crashes[h], process[h] != "DEAD", ~asleep[h]),
         then=(becomes(process[h], "DEAD"),
               becomes(phase[h], ite(stored, "INIT_REBOOT", lift("INIT", PHASE))),
               becomes(wants[h], ite(stored, wants[h], NO_ADDRESS)),
@@ -89,7 +90,7 @@ WORLD_ACTIONS = (
     Action("stop", "RFC is silent, and clients differ: for one that leaves its address see `crash`",
         "the client process of {h} ends in order: the address goes, the lease is remembered",
         (h,),
-        when=(stops, runs(h)),
+        when=(stops[h], runs(h)),
         then=(becomes(process[h], "DEAD"),
               becomes(phase[h], ite(stored, "INIT_REBOOT", lift("INIT", PHASE))),
               becomes(wants[h], ite(stored, wants[h], NO_ADDRESS)),
@@ -103,22 +104,22 @@ WORLD_ACTIONS = (
     Action("restart", "RFC 2131 §3.2(3); measured: what is done with an address found",
         "the client process of {h} is started again",
         (h,),
-        when=(restarts, process[h] == "DEAD", ~asleep[h]),
+        when=(restarts[h], process[h] == "DEAD", ~asleep[h]),
         then=(*start_over(h),
               becomes(process[h], "RUNS"),
               becomes(phase[h], ite(remembers, "INIT_REBOOT", lift("INIT", PHASE))),
               becomes(wants[h], ite(remembers, wants[h], NO_ADDRESS)),
-              becomes(holds[h], ite(remembers | (restart == "LEAVE"), holds[h], NO_ADDRESS)),
+              becomes(holds[h], ite(left, holds[h], NO_ADDRESS)),
               becomes(renew_at[h], ite(remembers, renew_at[h], UNSET)),
               becomes(rebind_at[h], ite(remembers, rebind_at[h], UNSET)),
-              becomes(lease_end[h], ite(remembers | (restart == "LEAVE"), lease_end[h], UNSET)),
-              becomes(kernel_end[h], ite(remembers | (restart == "LEAVE"), kernel_end[h], UNSET)),
-              becomes(stepped[h], ite(remembers | (restart == "LEAVE"), stepped[h], FALSE)))),
+              becomes(lease_end[h], ite(left, lease_end[h], UNSET)),
+              becomes(kernel_end[h], ite(left, kernel_end[h], UNSET)),
+              becomes(stepped[h], ite(left, stepped[h], FALSE)))),
 
     Action("suspend", "RFC is silent; measured",
         "{h} is suspended",
         (h,),
-        when=(suspends, ~asleep[h]),
+        when=(suspends[h], ~asleep[h]),
         then=(becomes(asleep[h], True),)),
 
     Action("resume", "RFC is silent; measured",
@@ -136,7 +137,7 @@ WORLD_ACTIONS = (
     Action("set_back", "RFC is silent; measured: the clock stepped back an hour",
         "the wall clock of {h} is set back",
         (h,),
-        when=(steps, clock == "WALL", leased(h), ~stepped[h]),
+        when=(steps[h], clock[h] == "WALL", leased(h), ~stepped[h]),
         then=(becomes(lease_end[h], lease_end[h] + step), becomes(renew_at[h], renew_at[h] + step),
               becomes(rebind_at[h], rebind_at[h] + step), becomes(stepped[h], True))),
 

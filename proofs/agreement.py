@@ -18,18 +18,19 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import z3
 
 from holdover.model.bound import bounded, worst_holdover
 from holdover.model.concrete import Value, World
 from holdover.model.explore import Exploration, explore
-from holdover.model.expr import DURATION, INSTANT, RATIO, Sort
+from holdover.model.expr import DURATION, INSTANT, RATIO, Expr, Sort
 from holdover.model.finite import NONE, Instance, bounds_for
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_ticks, load
 from holdover.model.table import LEASE_TABLE
-from holdover.model.words import CONSTANTS
+from holdover.model.words import CONSTANTS, HOST, h
 from holdover.proofs.invariants import LEASED
 from holdover.proofs.obligations import firing, whether_fires
 from holdover.proofs.result import Check, Progress, Theorem, silent
@@ -125,8 +126,15 @@ def replayed_breach(row: str, conjunct: str) -> Check:
         outcome = "violated" if answer == "unsat" else "unknown"
         return Check(name, says, outcome, f"z3: {answer}")  # type: ignore[arg-type]
     model = solver.model()
+
+    def fixed(name: str, *at: Any) -> object:
+        sort = CONSTANTS[name].sort
+        return concrete_value(sort, here.constant(name, sort, at), model)
+
     constants = {
-        name: concrete_value(constant.sort, here.read(constant, {}), model)
+        name: fixed(name)
+        if isinstance(constant, Expr)
+        else tuple(fixed(name, here.whole(host)) for host in range(sizes[HOST]))
         for name, constant in CONSTANTS.items()
     }
     world = World(LEASE_TABLE, constants, sizes)
@@ -168,7 +176,7 @@ def worlds() -> Iterator[tuple[str, Profile, Environment]]:
 def explorers_worst(profile: Profile, environment: Environment) -> Exploration:
     """All runs of one host, looking further back than the bound: `worst` is in ticks."""
     constants = in_ticks(profile, environment, Fraction(8))
-    past = 2 + max(0, int(seconds(worst_holdover, constants)))
+    past = 2 + max(0, int(seconds(worst_holdover(h), constants)))
     return explore(Instance(LEASE_TABLE, constants, bounds_for(constants, 1, 1, 1, past=past)))
 
 
@@ -180,11 +188,11 @@ def same_worst(name: str, profile: Profile, environment: Environment) -> Check:
     says = f"the worst holdover the explorer sees of {name} is the bound's"
     if not seen.complete or worst is None:
         return Check(f"worst holdover, {name}", says, "unknown", "the search was cut off")
-    if not holds(bounded, constants):
+    if not holds(bounded(h), constants):
         good = worst >= seen.instance.bounds.past
         detail = "no bound, and the search finds no end" if good else f"no bound, but {worst} ticks"
     else:
-        expected = seconds(worst_holdover, constants)
+        expected = seconds(worst_holdover(h), constants)
         # Instants are whole ticks: of a bound between two ticks the search can reach the lower.
         good = worst == expected.__floor__()
         detail = f"explorer {worst}, bound {expected} ticks"

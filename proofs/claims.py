@@ -97,7 +97,8 @@ def pinned(name: str) -> Check:
     configuration = configured(name)
     seen, _ = run(configuration)
     wrong = differences(configuration, seen)
-    says = f"{configuration.profile} at {configuration.size}: the pinned states, steps, depth, runs"
+    kinds = " beside ".join((configuration.profile, *configuration.beside))
+    says = f"{kinds} at {configuration.size}: the pinned states, steps, depth, runs"
     numbers = f"{seen.states} states, {seen.steps} steps, depth {seen.depth}"
     outcome: Outcome = "holds" if not wrong else "violated" if seen.complete else "unknown"
     detail = "; ".join(wrong) or numbers

@@ -1,15 +1,16 @@
 """T3, the bound: a grace of `safe_grace` is enough; where the server may fall silent, none less is.
 
-*Sufficient*: with every choice, duration and fault switch open, and clocks of any bounded quality,
-`LEASED` is inductive whenever `bounded` holds, the server keeps its leases, and the grace reaches
-the bound.  One proof covers every profile.  Clocks enter as two monotone functions, the least and
+*Sufficient*: with every choice, duration and fault switch open, for each host by itself, and clocks
+of any bounded quality, `LEASED` is inductive whenever every host is `bounded`, the server keeps its
+leases, and the grace reaches the bound of every host.  One proof covers every profile, and every
+mixture of profiles in one network.  Clocks enter as two monotone functions, the least and
 the most true time in which a length may be measured; that the bound for clocks within 1 ± drift is
 `safe_grace` is a separate lemma of real arithmetic.
 
 *Necessary*: for each way in which an address can be held back, one run is written down, its times
 as terms; for all durations and drifts with a grace below the bound every guard of the run holds
 (so the run exists), and at its end the server has committed an address that its last host still
-holds - two hosts hold it unless the new one probes.
+holds - two hosts hold it unless the new one probes, whatever its client is otherwise.
 
 *Where renewals may shorten a lease*, it depends on what a client makes of the ACK that does so.  If
 it may never act on it (`ack_missed`: lost, frozen, ..., or not heeded), it holds for what is left
@@ -42,17 +43,19 @@ from holdover.model.bound import (
     worst_holdover,
 )
 from holdover.model.client import fastest, honoured, slowest
-from holdover.model.expr import DURATION, RATIO, TRUE, Expr, ite, lift
+from holdover.model.expr import DURATION, RATIO, TRUE, Expr, forall, ite, lift
 from holdover.model.profile import Environment, Profile
-from holdover.model.properties import EXCLUSIVE, Property
+from holdover.model.properties import EXCLUSIVE
 from holdover.model.table import LEASE_TABLE
 from holdover.model.words import (
     CONSTANTS,
+    HOST,
     acknowledge_within,
     after_t1,
     asks_for,
     delay,
     full,
+    g,
     grace,
     h,
     late,
@@ -60,6 +63,7 @@ from holdover.model.words import (
     least,
     margin,
     now,
+    probes,
     rebind_at,
     renew_at,
     retries_for,
@@ -68,7 +72,7 @@ from holdover.model.words import (
 )
 from holdover.proofs.invariants import HEARING, LEASED, OWNED, limit
 from holdover.proofs.obligations import SOLVERS, Case, Obligation, by_z3, decide
-from holdover.proofs.parametric import FASTEST, SLOWEST, Logic, any_clock, right_within
+from holdover.proofs.parametric import FASTEST, SLOWEST, Logic, any_clock, domain, right_within
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.safety import detail, numbers
 from holdover.proofs.unrolled import Path, Unrolled, sizes_of
@@ -81,28 +85,37 @@ BROKEN_SERVERS = ("forgets", "forges", "rival", "reuses_early")
 OPEN: Mapping[str, object] = {**dict.fromkeys(BROKEN_SERVERS, False), "in_order": True}
 """Everything is open but the server's own failures."""
 
-ENOUGH = (*numbers(), *PREMISES, bounded, server_keeps, worst_holdover <= fastest(grace))
+EACH_BOUNDED = forall(h, bounded(h))
+REACHED = forall(h, worst_holdover(h) <= fastest(grace))
+"""Each host may have a client of its own: the grace is enough for every one of them."""
+
+ENOUGH = (*numbers(), *PREMISES, EACH_BOUNDED, server_keeps, REACHED)
 
 
 def sufficient() -> Case:
     """The claim where the record never moves back, or no client is sure to hear of it."""
-    assumed = (~shortens | ack_missed, *ENOUGH)
+    assumed = (~shortens | forall(h, ack_missed(h)), *ENOUGH)
     return Case(
-        "T3", "every client whose holdover is bounded, with enough grace", LEASED, OPEN, assumed
+        "T3",
+        "hosts with any clients, each of bounded holdover, with enough grace for all",
+        LEASED,
+        OPEN,
+        assumed,
     )
 
 
 def hearing() -> Case:
     """The claim where the record moves back, and nothing keeps a client from the ACK that tells it.
 
-    `ack_missed` leaves open only which end of a process there is: it is not started again.
+    `ack_missed` leaves open only which end of a process there is: it is not started again.  Clocks
+    that are set back are wall clocks, and who heeds such an ACK has none (`consistent`).
     """
     heard = ("heeds_shorter", "checks_xid", "patient", "shortens")
-    missed = ("loses", "freezes", "crashes", "suspends")
+    missed = ("loses", "freezes", "crashes", "suspends", "steps")
     fixed = {**OPEN, **dict.fromkeys(heard, True), **dict.fromkeys(missed, False),
              "trigger": "LAPSE"}  # fmt: skip
     says = "every such client that hears of each shorter lease"
-    return Case("T3-heard", says, HEARING, fixed, (~ack_missed, *ENOUGH))
+    return Case("T3-heard", says, HEARING, fixed, (forall(h, ~ack_missed(h)), *ENOUGH))
 
 
 def lemma() -> tuple[Obligation, ...]:
@@ -111,8 +124,9 @@ def lemma() -> tuple[Obligation, ...]:
     And such clocks are among those of which `any_clock` assumes something: so that there are any.
     """
     drifting = _Drifting({})
-    left = drifting.read(safe_grace <= grace, {})
-    right = drifting.read((grace >= ZERO) & (worst_holdover <= fastest(grace)), {})
+    host = {h: z3.Const("h", domain(HOST))}
+    left = drifting.read(safe_grace(h) <= grace, host)
+    right = drifting.read((grace >= ZERO) & (worst_holdover(h) <= fastest(grace)), host)
     premises = [drifting.read(term, {}) for term in numbers()]
     return (
         Obligation("T3", "lemma", "reaches", (*premises, left, z3.Not(right))),
@@ -140,6 +154,9 @@ class _Drifting(Logic):
 # Necessity ---------------------------------------------------------------------------------------
 
 
+WORST = worst_holdover(h)
+
+
 @dataclass(frozen=True)
 class Way:
     """One way to hold an address back: what the client is like and which faults happen.
@@ -156,28 +173,33 @@ class Way:
     delayed: bool
     waits: bool
     ack: str = "none"
-    shows: Expr = worst_holdover
+    shows: Expr = WORST
 
     def fixed(self) -> dict[str, object]:
-        """The choices; all durations and the drift stay open."""
+        """The first host's choices; all durations and the drift stay open, and other hosts."""
         patient = self.profile.heeds_shorter and self.ack != "overtaken"
         world = Environment(faults=frozenset(self.faults), patient=patient)
         facts = {**self.profile.facts(), **world.facts()}
         open_ = {name for name, c in CONSTANTS.items() if c.sort in (DURATION, RATIO)}
-        return {name: value for name, value in facts.items() if name not in open_}
+        known = {name: value for name, value in facts.items() if name not in open_}
+        return {
+            name: value if isinstance(CONSTANTS[name], Expr) else (value, None)
+            for name, value in known.items()
+        }
 
     def assumptions(self) -> tuple[Expr, ...]:
         """What this run needs of the durations, beside a grace below the bound."""
-        patience = late + ite(trigger == "RETRY", retries_for, acknowledge_within)
+        patience = late[h] + ite(trigger[h] == "RETRY", retries_for[h], acknowledge_within)
         return (
             (delay > ZERO) if self.delayed else TRUE,
             (delay == ZERO) if self.profile.anchor != "REQUEST" and not self.delayed else TRUE,
             (patience > ZERO) if self.waits else TRUE,
             (patience == ZERO) if self.profile.trigger != "LAPSE" and not self.waits else TRUE,
-            margin < honoured(self.length),
-            delay <= asks_for,
-            (delay <= honoured(full)) if self.ack == "under way" else TRUE,
-            (slowest(honoured(full)) - after_t1 <= delay) if self.ack == "overtaken" else TRUE,
+            margin[h] < honoured(h, self.length),
+            margin[g] < honoured(g, full),
+            delay <= asks_for[h],
+            (delay <= honoured(h, full)) if self.ack == "under way" else TRUE,
+            (slowest(honoured(h, full)) - after_t1 <= delay) if self.ack == "overtaken" else TRUE,
         )
 
     @property
@@ -213,8 +235,8 @@ MISSED = (
 """What keeps an ACK that shortens a lease from a client that heeds it: facts, faults, anchors."""
 
 HEARD: tuple[tuple[str, Expr, tuple[tuple[str, bool], ...]], ...] = (
-    ("none", outstay(full, full), ANCHORS),
-    ("the least", outstay(least, least), ANCHORS),
+    ("none", outstay(h, full, full), ANCHORS),
+    ("the least", outstay(h, least, least), ANCHORS),
     ("under way", while_under_way, (("REQUEST", True), ("ACK", True), ("PROBE", True))),
 )
 """Where nothing keeps it from that ACK: what the server grants, and the term that this reaches."""
@@ -271,7 +293,7 @@ def run(way: Way, constants: Mapping[str, object] | None = None) -> Path:
     first, second = {"h": 0, "a": 0, "m": 0}, {"h": 1, "a": 0, "m": 0}
     shortened = way.ack not in ("none", "the least")
     process_stops = {"freezes", "crashes"} & set(way.faults)
-    length = honoured(way.length)
+    length = honoured(h, way.length)
 
     def wait_until(instant: Expr) -> None:
         path.take("tick", passing=instant - now)
@@ -339,33 +361,42 @@ def reused(path: Path, second: Mapping[str, int]) -> None:
     path.take("reuse", **second, g=0, length=full, skew=lift(0, DURATION))
 
 
-def ends_with(way: Way, constants: Mapping[str, object] | None = None) -> tuple[Path, Property]:
-    """The run to its end, and the property that it breaks there."""
-    path = run(way, constants)
-    if way.profile.probes:
-        return path, OWNED
+def taken(path: Path) -> None:
+    """The other host receives the ACK: it holds the address, or probes for it."""
     path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
-    return path, EXCLUSIVE
+
+
+def hosts(logic: Unrolled) -> dict[Expr, Any]:
+    """The host that holds on, and the one to which its address is given."""
+    return {h: logic.whole(0), g: logic.whole(1)}
 
 
 def ends_badly(way: Way, relation: Expr) -> tuple[list[Any], Any]:
-    """What is assumed, of grace and bound this relation; and that the run exists and ends badly."""
-    path, bad = ends_with(way)
+    """What is assumed, of grace and bound this relation; and that the run exists and ends badly.
+
+    Badly: the server has given away an address that is held, and then two hosts hold it, unless
+    the new one probes.  That one may be any client.
+    """
+    path = run(way)
     start = Unrolled(path.sizes, path.fixed, path.start)
-    assumed = (*numbers(), *PREMISES, bounded, *way.assumptions(), relation)
-    premises = [start.read(term, {}) for term in assumed]
-    for length in (full, least, grace, honoured(full), honoured(least)):
-        premises += right_within(start.read(length, {}))
-    broken = z3.Not(path.here.read(bad.term, {}))
-    return premises, z3.And([*(guard for _, guard in path.conditions), broken])
+    assumed = (*numbers(), *PREMISES, bounded(h), *way.assumptions(), relation)
+    premises = [start.read(term, hosts(start)) for term in assumed]
+    for length in (full, least, grace, *(honoured(x, y) for x in (h, g) for y in (full, least))):
+        premises += right_within(start.read(length, hosts(start)))
+    given_away = z3.Not(path.here.read(OWNED.term, {}))
+    taken(path)
+    end = path.here
+    both = z3.Or(end.read(probes[g], hosts(end)), z3.Not(end.read(EXCLUSIVE.term, {})))
+    return premises, z3.And([*(guard for _, guard in path.conditions), given_away, both])
 
 
 def shown() -> tuple[Obligation, Obligation]:
     """Where no ACK is missed, a grace below the bound is below a term that a run reaches."""
     logic = Logic({"shortens": True})
-    assumed = (*numbers(), *PREMISES, ~ack_missed, fastest(grace) < worst_holdover)
-    premises = [logic.read(term, {}) for term in assumed]
-    below = z3.Or([logic.read(fastest(grace) < term, {}) for _, term, _ in HEARD])
+    assumed = (*numbers(), *PREMISES, ~ack_missed(h), fastest(grace) < worst_holdover(h))
+    host = {h: z3.Const("h", domain(HOST))}
+    premises = [logic.read(term, host) for term in assumed]
+    below = z3.Or([logic.read(fastest(grace) < term, host) for _, term, _ in HEARD])
     return (
         Obligation("T3", "necessary", "a term", (*premises, z3.Not(below))),
         Obligation("T3", "necessary", "a term, premises", tuple(premises)),
@@ -421,7 +452,6 @@ NEVER: Mapping[str, frozenset[str]] = {
             "thaw",
             "resume",
             "wake_expired",
-            "set_back",
         }
     ),
 }

@@ -55,7 +55,7 @@ def true_end(h: Expr) -> Expr:
 
 def limit(h: Expr) -> Expr:
     """The last instant at which `h` may hold the address of its lease."""
-    return true_end(h) + overhang
+    return true_end(h) + overhang(h)
 
 
 def reuse_from(a: Expr) -> Expr:
@@ -65,7 +65,7 @@ def reuse_from(a: Expr) -> Expr:
 
 def claims(h: Expr, a: Expr) -> Expr:
     """`h` holds `a`, or may come to hold it under the lease it has."""
-    lives = (process[h] != "DEAD") | restarts
+    lives = (process[h] != "DEAD") | restarts[h]
     return (leased(h) & (wants[h] == a) & lives) | (holds[h] == a)
 
 
@@ -86,14 +86,15 @@ def exchanging(h: Expr) -> Expr:
 
 def ack_ends(h: Expr, m: Expr) -> Expr:
     """The latest end of a lease that `h` may yet count from ACK `m`."""
-    probing = ite(anchor == "PROBE", probe_time, ZERO)
+    probing = ite(anchor[h] == "PROBE", probe_time[h], ZERO)
     received = sent[m] + delay + probing
-    return ite((anchor == "REQUEST") & checks_xid, asked[h], received) + slowest(honoured(lease[m]))
+    begun = ite((anchor[h] == "REQUEST") & checks_xid[h], asked[h], received)
+    return begun + slowest(honoured(h, lease[m]))
 
 
 def ack_to(m: Expr, h: Expr, a: Expr) -> Expr:
     """`m` is an ACK for `a` that `h` takes for an answer."""
-    return (kind[m] == "ACK") & (client[m] == h) & (address[m] == a) & recognised(m)
+    return (kind[m] == "ACK") & (client[m] == h) & (address[m] == a) & recognised(h, m)
 
 
 word = Variable(
@@ -114,11 +115,11 @@ def coming(h: Expr, a: Expr) -> Expr:
     """The server's last word on `a` will take `h` back into the record, while that lasts."""
     m = word[a]
     return (
-        ~ack_missed
+        ~ack_missed(h)
         & (m != none(MESSAGE))
         & ack_to(m, h, a)
         & (sent[m] + delay <= reuse_from(a))
-        & (ack_ends(h, m) + overhang <= reuse_from(a))
+        & (ack_ends(h, m) + overhang(h) <= reuse_from(a))
     )
 
 
@@ -139,9 +140,9 @@ def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]
             "an address is held under a lease, or until an event that must come",
             forall(h, (holds[h] != NO_ADDRESS).implies(
                 leased(h)
-                | (kernel_acts & ~process_acts)
-                | (trigger == "RETRY")
-                | ((trigger == "ACKNOWLEDGE") & acknowledges & (notice[h] != "SILENT")))),
+                | (kernel_acts(h) & ~process_acts(h))
+                | (trigger[h] == "RETRY")
+                | ((trigger[h] == "ACKNOWLEDGE") & acknowledges & (notice[h] != "SILENT")))),
         ),
         Property(
             "held_as_leased", "RFC 2131 §4.4.5 MUST NOT",
@@ -169,10 +170,10 @@ def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]
         Property(
             "ack_covered", "RFC 2131 §4.4.1",
             "a lease that an ACK in flight can still give is on the server's record, and covered",
-            over(m, h, a, body=(ack_to(m, h, a) & (gives(h, a) | ~checks_xid)).implies(
+            over(m, h, a, body=(ack_to(m, h, a) & (gives(h, a) | ~checks_xid[h])).implies(
                 ((owner[a] == h)
-                 & ((ack_ends(h, m) + overhang <= reuse_from(a)) | hears(h, a)))
-                | ~in_time(ack_ends(h, m)))),
+                 & ((ack_ends(h, m) + overhang(h) <= reuse_from(a)) | hears(h, a)))
+                | ~in_time(h, ack_ends(h, m)))),
         ),
         Property(
             "granted", "RFC 2131 §4.3.1",
@@ -183,13 +184,13 @@ def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]
             "not_too_far", "RFC 2131 §4.4.1",
             "no lease ends later than a full one that is counted from now",
             forall(h, (leased(h) | (holds[h] != NO_ADDRESS)).implies(
-                true_end(h)
-                <= now + ite(anchor == "PROBE", probe_time, ZERO) + slowest(honoured(full)))),
+                true_end(h) <= now + ite(anchor[h] == "PROBE", probe_time[h], ZERO)
+                               + slowest(honoured(h, full)))),
         ),
         Property(
             "answers_follow", "RFC 2131 §4.4.1",
             "while selecting, nothing in flight answers a request of the present exchange",
-            over(m, h, body=((client[m] == h) & recognised(m) & checks_xid
+            over(m, h, body=((client[m] == h) & recognised(h, m) & checks_xid[h]
                              & (phase[h] == "SELECTING")).implies(
                 is_in(kind[m], "FREE", "DISCOVER", "OFFER", "RELEASE", "DECLINE"))),
         ),
@@ -198,7 +199,7 @@ def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]
             "whose RELEASE or DECLINE is in flight has no lease and waits",
             over(m, h, body=((client[m] == h) & is_in(kind[m], "RELEASE", "DECLINE")).implies(
                 (phase[h] == "INIT") & (holds[h] == NO_ADDRESS)
-                & ((kind[m] != "RELEASE") | releases) & ((kind[m] != "DECLINE") | probes))),
+                & ((kind[m] != "RELEASE") | releases[h]) & ((kind[m] != "DECLINE") | probes[h]))),
         ),
         Property(
             "in_flight", "RFC 2131 §4.1",
@@ -206,26 +207,27 @@ def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]
             over(m, h, body=((kind[m] != "FREE") & (client[m] == h)).implies(
                 (sent[m] <= now) & (
                     (now <= sent[m] + delay)
-                    | (freezes & (thaws | (process[h] != "RUNS")
-                                  | (restarts & ~(exchanging(h) & current[m]))))))),
+                    | (freezes[h] & (thaws[h] | (process[h] != "RUNS")
+                                  | (restarts[h] & ~(exchanging(h) & current[m]))))))),
         ),
         Property(
             "kernel_set", "Linux valid_lft",
             "the kernel lifetime is over by its margin before the lease end",
-            forall(h, ((enforcer == "KERNEL") & ((holds[h] != NO_ADDRESS) | (phase[h] == "PROBING"))
-                       & kernel_acts).implies(kernel_end[h] <= true_end(h) - margin)),
+            forall(h, ((enforcer[h] == "KERNEL") & kernel_acts(h)
+                       & ((holds[h] != NO_ADDRESS) | (phase[h] == "PROBING"))).implies(
+                kernel_end[h] <= true_end(h) - margin[h])),
         ),
         Property(
             "faults_only", "the environment's switches",
             "a process is frozen or dead, a host asleep, a clock stepped, only where that happens; "
             "who ends in order holds nothing",
-            forall(h, ((process[h] != "FROZEN") | freezes)
-                   & ((process[h] != "DEAD") | crashes | (stops & (holds[h] == NO_ADDRESS)))
+            forall(h, ((process[h] != "FROZEN") | freezes[h])
+                   & ((process[h] != "DEAD") | crashes[h] | (stops[h] & (holds[h] == NO_ADDRESS)))
                    & ((process[h] != "DEAD") | is_in(phase[h], "INIT", "INIT_REBOOT"))
-                   & (suspends | ~asleep[h]) & ((phase[h] != "PROBING") | probes)
+                   & (suspends[h] | ~asleep[h]) & ((phase[h] != "PROBING") | probes[h])
                    & (~is_in(phase[h], "INIT_REBOOT", "REBOOTING") | (process[h] == "DEAD")
-                      | (restarts & (crashes | stops)))
-                   & (~stepped[h] | (steps & (clock == "WALL")))),
+                      | (restarts[h] & (crashes[h] | stops[h])))
+                   & (~stepped[h] | (steps[h] & (clock[h] == "WALL")))),
         ),
     )  # fmt: skip
 
@@ -248,6 +250,6 @@ PROBED = (
     Property(
         "awake", "the environment's switches",
         "hosts sleep only where that happens",
-        over(g, body=suspends | ~asleep[g]),
+        over(g, body=suspends[g] | ~asleep[g]),
     ),
 )  # fmt: skip

@@ -11,6 +11,10 @@ In this order:
 4. otherwise unknown, with what was looked at.
 
 What is judged is the client among hosts of its own kind, on a network as `Environment` says.
+
+A network of several kinds (`judge_network`) holds if the grace is enough for each of them: T3 is
+about hosts of which each may have a client of its own.  If it is not, a run is looked for in which
+a host of a kind for which it is too short holds an address that a host of any kind is given.
 """
 
 from __future__ import annotations
@@ -23,12 +27,13 @@ from holdover.model.bound import ack_missed, bounded, safe_grace, server_keeps, 
 from holdover.model.explore import Exploration, explore
 from holdover.model.explore import Progress as SearchProgress
 from holdover.model.finite import Bounds, Constants, Instance, bounds_for
+from holdover.model.network import Client, Clients, Network, of_hosts, of_hosts_in_ticks
 from holdover.model.numeric import holds, seconds
-from holdover.model.profile import Environment, Profile, in_seconds, in_ticks
-from holdover.model.properties import EXCLUSIVE
+from holdover.model.profile import Environment, Profile
+from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.story import Event, events
 from holdover.model.table import LEASE_TABLE
-from holdover.model.words import shortens
+from holdover.model.words import h, shortens
 from holdover.proofs.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.obligations import Case, Verdict, decide
 from holdover.proofs.realise import hurried, realise
@@ -88,39 +93,109 @@ def judge(
     searched: SearchProgress | None = None,
 ) -> Judgement:
     """The verdict on a client."""
-    constants = in_seconds(profile, environment)
-    limited = holds(bounded & server_keeps, constants)
-    worst = seconds(worst_holdover, constants) if limited else None
-    needed = seconds(safe_grace, constants) if limited else None
-    found = Judgement(profile, environment, "unknown", "", worst, needed)
-    if needed is not None and needed <= environment.grace:
+    client = Client(profile)
+    need = needed(client, environment)
+    found = Judgement(profile, environment, "unknown", "", need.worst, need.grace)
+    if need.met:
         progress(f"{profile.name}: proving")
-        verdict = decide(exact_case(profile.name, constants), solvers, firing_too=False)
+        case = exact_case(profile.name, client.in_seconds(environment))
+        verdict = decide(case, solvers, firing_too=False)
         if verdict.proved:
             return replace(found, outcome="holds", reason=_proved(verdict), proof=verdict)
     progress(f"{profile.name}: searching for a collision")
-    seen, run, unit = collision(profile, environment, size, searched)
+    seen, run, unit = collision((client,) * size.hosts, environment, size, searched)
     found = replace(found, states=len(seen.states))
     if run:
         instance = (seen.instance.constants, seen.instance.bounds)
-        return replace(_broken(found, run), unit=unit, looked_at=instance)
+        reason = _broken(profile, run)
+        return replace(found, outcome="violated", reason=reason, run=tuple(run), unit=unit,
+                       looked_at=instance)  # fmt: skip
     progress(f"{profile.name}: trying the runs of T3")
-    if told := witness(profile, environment):
-        return _broken(found, told)
+    if told := witness((client, client), environment):
+        return replace(found, outcome="violated", reason=_broken(profile, told), run=tuple(told))
     return replace(found, reason=_undecided(seen, size))
 
 
-def _broken(found: Judgement, run: Sequence[Event]) -> Judgement:
-    """The verdict where a run ends badly."""
-    end = "given away while held" if found.profile.probes else "two hosts hold one address"
-    steps = sum(event.action != "tick" for event in run)
-    reason = f"{end} after {steps} steps"
-    return replace(found, outcome="violated", run=tuple(run), reason=reason)
+@dataclass(frozen=True)
+class Need:
+    """The grace that a kind of client needs, and its worst holdover; None where none is enough."""
+
+    client: Client
+    worst: Fraction | None
+    grace: Fraction | None
+    met: bool
+    """Whether the server's grace is that long."""
+
+
+def needed(client: Client, environment: Environment) -> Need:
+    """By the bound of T3."""
+    constants = client.in_seconds(environment)
+    if not holds(bounded(h) & server_keeps, constants):
+        return Need(client, None, None, False)
+    worst, grace = (seconds(term(h), constants) for term in (worst_holdover, safe_grace))
+    return Need(client, worst, grace, grace <= environment.grace)
+
+
+@dataclass(frozen=True)
+class NetworkJudgement:
+    """A verdict on a network, with its reason; `hosts` are those of the run."""
+
+    network: Network
+    environment: Environment
+    needs: tuple[Need, ...]
+    outcome: Outcome
+    reason: str
+    run: tuple[Event, ...] = ()
+    hosts: Clients = ()
+    states: int = 0
+    proof: Verdict | None = None
+
+
+def judge_network(
+    network: Network,
+    environment: Environment,
+    size: Size = Size(),
+    solvers: Sequence[str] = ("z3",),
+    progress: Progress = silent,
+    searched: SearchProgress | None = None,
+) -> NetworkJudgement:
+    """The verdict on a network of several kinds of client."""
+    clients = network.clients
+    needs = tuple(needed(client, environment) for client in clients)
+    found = NetworkJudgement(network, environment, needs, "unknown", "no proof")
+    if all(need.met for need in needs):
+        progress(f"{network.title}: proving")
+        case = exact_case(network.title, of_hosts(clients, environment))
+        verdict = decide(case, solvers, firing_too=False)
+        if verdict.proved:
+            return replace(found, outcome="holds", reason=_proved(verdict), proof=verdict)
+    pairs = [
+        (need.client, other)
+        for need in sorted(needs, key=lambda need: (need.worst is not None, -(need.worst or 0)))
+        for other in sorted(clients, key=lambda other: other.profile.probes)
+        if not need.met
+    ]
+    for pair in pairs:
+        progress(f"{network.title}: {pair[0].name} and {pair[1].name}: searching for a collision")
+        seen, run, _ = collision(pair, environment, size, searched)
+        found = replace(found, states=found.states + len(seen.states))
+        if run := run or witness(pair, environment) or []:
+            return replace(found, outcome="violated", reason=_broken(pair[1].profile, run),
+                           run=tuple(run), hosts=pair)  # fmt: skip
+    searched_in = f"no collision found in {found.states} states of two hosts" if pairs else ""
+    return replace(found, reason="; ".join(filter(None, ("no proof", searched_in))))
+
+
+def _broken(given: Profile, run: Sequence[Event]) -> str:
+    """How a run ends badly; it is that of the other host that is given the address."""
+    end = "given away while held" if given.probes else "two hosts hold one address"
+    return f"{end} after {sum(event.action != 'tick' for event in run)} steps"
 
 
 def exact_case(name: str, constants: dict[str, object]) -> Case:
-    """The invariant for exactly these numbers."""
-    hears = holds(shortens & ~ack_missed, constants)
+    """The invariant for exactly these numbers; what differs among kinds of client is a tuple."""
+    kinds = max((len(value) for value in constants.values() if isinstance(value, tuple)), default=1)
+    hears = any(holds(shortens & ~ack_missed(h), constants, kind) for kind in range(kinds))
     argument = HEARING if hears else LEASED
     return Case(f"judge-{name}", f"{name} with its own numbers", argument, constants, ())
 
@@ -144,7 +219,7 @@ def _undecided(seen: Exploration, size: Size) -> str:
 
 
 def search(
-    profile: Profile,
+    hosts: Clients,
     environment: Environment,
     size: Size,
     progress: SearchProgress | None = None,
@@ -152,17 +227,21 @@ def search(
     """The exploration in ticks; durations are rounded up, and so is a drift."""
     if environment.drift:
         environment = replace(environment, drift=max(environment.drift, COARSE_DRIFT))
-    constants = in_ticks(profile, environment, environment.lease / size.ticks)
+    constants = of_hosts_in_ticks(hosts, environment, environment.lease / size.ticks)
     # Both of the kernel's allowances are less than a tick; rounded up they would eat the lease.
     constants["margin"] = 0
-    bounds = bounds_for(constants, size.hosts, size.addresses, size.messages)
-    wanted = OWNED if profile.probes else EXCLUSIVE
+    bounds = bounds_for(constants, len(hosts), size.addresses, size.messages)
     model = Instance(LEASE_TABLE, constants, bounds)
-    return explore(model, (wanted,), stop=True, memory=size.memory, progress=progress)
+    return explore(model, (wanted_of(hosts),), stop=True, memory=size.memory, progress=progress)
+
+
+def wanted_of(hosts: Clients) -> Property:
+    """What a run has to break: where the last host probes it does not use what it is given."""
+    return OWNED if hosts[-1].profile.probes else EXCLUSIVE
 
 
 def collision(
-    profile: Profile,
+    hosts: Clients,
     environment: Environment,
     size: Size,
     progress: SearchProgress | None = None,
@@ -173,12 +252,11 @@ def collision(
     that arrive at once, since a delay of a second is far less than a tick.  Where they may take a
     tick, the run found is made to wait as little as it can.
     """
-    wanted = OWNED if profile.probes else EXCLUSIVE
-    constants = in_seconds(profile, environment)
+    wanted, constants = wanted_of(hosts), of_hosts(hosts, environment)
     clean = replace(environment, faults=environment.faults - {"loses", "duplicates"})
     prompt = replace(clean, delay=Fraction(0))
     for world in dict.fromkeys((prompt, clean, environment)):
-        seen = search(profile, world, size, progress)
+        seen = search(hosts, world, size, progress)
         trace = seen.violations.get(wanted.name)
         if trace is None:
             continue

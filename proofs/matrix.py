@@ -19,8 +19,10 @@ from fractions import Fraction
 from functools import cache
 
 from holdover.model.bound import bounded, safe_grace, server_keeps
+from holdover.model.network import Client
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import FAULTS, Environment, Profile, in_seconds
+from holdover.model.words import h
 from holdover.proofs.invariants import PROBED
 from holdover.proofs.judge import Judgement, Size, collision
 from holdover.proofs.obligations import Case, decide
@@ -90,7 +92,8 @@ def _server(**facts: object) -> Callable[[Deployment], Deployment]:
 def _enough_grace(pair: Deployment) -> Deployment:
     """The safe grace where there is one, else two leases: much more than anybody gives."""
     constants = in_seconds(*pair)
-    enough = seconds(safe_grace, constants) if holds(bounded, constants) else 2 * pair[1].lease
+    limited = holds(bounded(h), constants)
+    enough = seconds(safe_grace(h), constants) if limited else 2 * pair[1].lease
     return pair[0], replace(pair[1], grace=enough)
 
 
@@ -127,8 +130,8 @@ def deployment(fault: Fault, safeguards: tuple[str, ...]) -> Deployment:
 def proof(profile: Profile, environment: Environment) -> str | None:
     """The theorem that covers the deployment for any number of hosts, or None."""
     constants = in_seconds(profile, environment)
-    limited = holds(bounded & server_keeps, constants)
-    if limited and seconds(safe_grace, constants) <= environment.grace:
+    limited = holds(bounded(h) & server_keeps, constants)
+    if limited and seconds(safe_grace(h), constants) <= environment.grace:
         return "T3"
     return "probing" if profile.probes and _probing(environment.faults) else None
 
@@ -168,7 +171,7 @@ def cell(fault: Fault, safeguards: tuple[str, ...]) -> Cell:
     if by is not None:
         return Cell(fault.name, name, "holds", by)
     size = replace(SEARCH, messages=fault.messages, ticks=fault.ticks)
-    seen, run, unit = collision(profile, environment, size)
+    seen, run, unit = collision((Client(profile),) * size.hosts, environment, size)
     if run:
         steps = sum(event.action != "tick" for event in run)
         found = Judgement(

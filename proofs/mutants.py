@@ -50,7 +50,17 @@ from rich.table import Table as Listing
 from holdover.model.client import NO_ADDRESS, UNSET
 from holdover.model.client import counts as asking_counts
 from holdover.model.explore import Exploration, bytes_per_state, explore
-from holdover.model.expr import DURATION, Action, Effect, Expr, Variable, forall, is_in, none
+from holdover.model.expr import (
+    DURATION,
+    Action,
+    Constant,
+    Effect,
+    Expr,
+    Variable,
+    forall,
+    is_in,
+    none,
+)
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.named import in_words
 from holdover.model.profile import Environment, Profile, in_ticks, load, nearest
@@ -61,6 +71,7 @@ from holdover.model.prose import text as prose_of
 from holdover.model.server import NOBODY
 from holdover.model.table import LEASE_TABLE, Table, tick
 from holdover.model.words import (
+    CONSTANTS,
     address,
     asked,
     client,
@@ -82,6 +93,7 @@ from holdover.model.words import (
 from holdover.proofs.grace import hearing, sufficient
 from holdover.proofs.obligations import Case, guards, obligations, premises, variables_of
 from holdover.proofs.parametric import (
+    ALIKE,
     After,
     Initially,
     Logic,
@@ -407,7 +419,7 @@ FACTS = (
     Property(
         "only a wall clock steps", "the environment's switches",
         "no other clock can be set back",
-        forall(h, stepped[h].implies(clock == "WALL")),
+        forall(h, stepped[h].implies(clock[h] == "WALL")),
     ),
 )  # fmt: skip
 """Invariants of every client in every environment."""
@@ -473,10 +485,11 @@ class Bench:
 def bench() -> Bench:
     """All there is; the facts only if they are proved."""
     facts = FACTS if proved(OPEN) else ()
-    # A counterexample without drift is one; with clocks of any quality Z3 finds none.
+    # A counterexample without drift, among hosts with one client, is one; of others Z3 finds few.
+    usual = {**{n: ALIKE for n, c in CONSTANTS.items() if isinstance(c, Constant)}, "drift": 0}
     claims = (
         case("reference", TOLERATED["reference"]),
-        *(replace(any_, fixed={**any_.fixed, "drift": 0}) for any_ in (sufficient(), hearing())),
+        *(replace(any_, fixed={**usual, **any_.fixed}) for any_ in (sufficient(), hearing())),
         replace(OPEN, invariant=facts, fixed={"drift": 0}),
     )
     samples = tuple(sample(setting) for setting in settings())

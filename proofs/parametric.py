@@ -27,6 +27,7 @@ from holdover.model.expr import (
     Sort,
     Variable,
 )
+from holdover.model.words import HOST
 
 Term = Any  # z3's own types say too little to help
 Binding = Mapping[Expr, Term]
@@ -88,6 +89,10 @@ def real(value: object) -> Term:
     return z3.RealVal(f"{exact.numerator}/{exact.denominator}")
 
 
+ALIKE = "alike"
+"""How a constant of hosts is fixed that is open, and the same for all hosts."""
+
+
 class Logic(Reading[Term]):
     """Terms as formulas over the state before a step."""
 
@@ -95,17 +100,28 @@ class Logic(Reading[Term]):
         self.fixed = fixed
 
     def leaf(self, term: Expr) -> Term:
-        """A literal, a fixed constant, or a symbol for an open one."""
+        """A literal or none."""
         if term.op == "none":
             if term.sort.indexes:
                 return nothing(term.sort)
             return z3.Const(f"unset_{term.sort}", domain(term.sort))
-        value = term.args[0]
-        if term.op == "constant":
-            if str(value) not in self.fixed:
-                return z3.Const(str(value), domain(term.sort))
-            value = self.fixed[str(value)]
-        return literal(term.sort, value)
+        return literal(term.sort, term.args[0])
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Term]) -> Term:
+        """A fixed constant's value; a function of the host, or a symbol, for an open one.
+
+        One that is fixed as a tuple has a value for each kind of client, as `ALIKE` any one value.
+        """
+        value = self.fixed.get(name)
+        if value is ALIKE:
+            return z3.Const(name, domain(sort))
+        if isinstance(value, tuple):
+            return of_kind(at[0], [literal(sort, each) for each in value])
+        if name in self.fixed:
+            return literal(sort, value)
+        if at:
+            return z3.Function(name, domain(HOST), domain(sort))(*at)
+        return z3.Const(name, domain(sort))
 
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:
         """A function of its index, or a symbol."""
@@ -123,6 +139,15 @@ class Logic(Reading[Term]):
         """A quantifier over all members, which none is not."""
         member = z3.FreshConst(domain(bound.sort), str(bound.args[0]))
         return z3.ForAll([member], z3.Implies(member != nothing(bound.sort), body(member)))
+
+
+def of_kind(host: Term, values: Sequence[Term]) -> Term:
+    """The value of a host's kind of client; any hosts may be of any kind."""
+    *others, value = values
+    for number, other in reversed(list(enumerate(others, 1))):
+        is_of = z3.Function(f"is_client_{number}", domain(HOST), z3.BoolSort())
+        value = z3.If(is_of(host), other, value)
+    return value
 
 
 SLOWEST = z3.Function("slowest", z3.RealSort(), z3.RealSort())
@@ -152,14 +177,13 @@ def right_within(x: Term) -> list[Term]:
 def any_clock() -> list[Term]:
     """What is assumed of clocks of any quality: of a longer time they show more, and err by more.
 
-    And they are right within their bounds.
+    That they are right within their bounds is not needed.
     """
     x, y = z3.Reals("x y")
     more = (
         FASTEST(x) <= FASTEST(y), SLOWEST(x) - x <= SLOWEST(y) - y, x - FASTEST(x) <= y - FASTEST(y)
     )  # fmt: skip
-    grows = [z3.ForAll([x, y], z3.Implies(x <= y, term)) for term in more]
-    return [*grows, *(z3.ForAll([x], term) for term in right_within(x))]
+    return [z3.ForAll([x, y], z3.Implies(x <= y, term)) for term in more]
 
 
 class After(Logic):

@@ -97,7 +97,8 @@ def differences(graph: Reading, found: Exploration) -> Iterator[str]:
 def proved(configuration: Configuration) -> bool:
     """Whether T2 proves the profile among these faults, so that no two hosts hold an address."""
     among = TOLERATED.get(configuration.profile, ())
-    return configuration.profile not in BROKEN_BY and set(configuration.faults) <= set(among)
+    alone = configuration.profile not in BROKEN_BY and not configuration.beside
+    return alone and set(configuration.faults) <= set(among)
 
 
 def against_proof(graph: Reading, configuration: Configuration) -> Iterator[str]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from holdover.model.bound import ZERO
-from holdover.model.expr import DURATION, RATIO, Expr, lift
+from holdover.model.expr import DURATION, RATIO, Constant, Expr, all_of, forall, lift
 from holdover.model.profile import FAULTS, Environment, Profile, load
 from holdover.model.words import (
     CONSTANTS,
@@ -24,6 +24,7 @@ from holdover.model.words import (
     after_t2,
     drift,
     full,
+    h,
     kernel_late,
     least,
     margin,
@@ -57,7 +58,8 @@ def numbers() -> tuple[Expr, ...]:
     """What holds of every run's numbers."""
     durations = [c for c in CONSTANTS.values() if c.sort is DURATION]
     return (
-        *(duration >= ZERO for duration in durations),
+        *(c >= ZERO for c in durations if isinstance(c, Expr)),
+        forall(h, all_of(*(c[h] >= ZERO for c in durations if isinstance(c, Constant)))),
         least > ZERO,
         least <= full,
         after_t2 > ZERO,
@@ -88,7 +90,7 @@ def case(name: str, faults: Sequence[str]) -> Case:
     }
     return Case(
         f"T2-{name}", f"{name} among {', '.join(faults)}", LEASED, fixed,
-        (*numbers(), kernel_late <= margin),
+        (*numbers(), forall(h, kernel_late[h] <= margin[h])),
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from holdover.model.expr import (
     Reading,
     Sort,
     Variable,
+    of_member,
 )
 from holdover.model.finite import NONE
 from holdover.model.table import Table
@@ -78,18 +79,25 @@ class Unrolled(Reading[Term]):
         return int(z3.simplify(term).as_long())
 
     def leaf(self, term: Expr) -> Term:
-        """A literal, a fixed constant, or a symbol for an open one."""
+        """A literal or none."""
         if term.op == "none":
             return self.whole(NONE) if term.sort.indexes else self.unset()
-        value = term.args[0]
-        if term.op == "constant":
-            if str(value) not in self.fixed:
-                return self.variable(str(value), term.sort)
-            value = self.fixed[str(value)]
-        if term.sort is BOOL:
+        return self.known(term.args[0], term.sort)
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Term]) -> Term:
+        """A fixed constant's value, or a symbol for an open one: one for each host."""
+        member = self.index(at[0]) if at else 0
+        value = of_member(self.fixed.get(name), member)
+        if value is None:
+            return self.variable(f"{name}_{member}" if at else name, sort)
+        return self.known(value, sort)
+
+    def known(self, value: object, sort: Sort) -> Term:
+        """A value of a sort."""
+        if sort is BOOL:
             return z3.BoolVal(bool(value))
-        if term.sort.values:
-            return self.whole(term.sort.values.index(str(value)))
+        if sort.values:
+            return self.whole(sort.values.index(str(value)))
         return self.time(value)
 
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:

@@ -14,28 +14,41 @@ from typing import Any
 
 import z3
 
-from holdover.model.expr import Action, Expr
+from holdover.model.expr import Action, Expr, of_member
 from holdover.model.finite import NONE, Label, name_of
-from holdover.model.profile import Environment, Profile, in_seconds
+from holdover.model.network import Clients, of_hosts
+from holdover.model.profile import Environment
+from holdover.model.properties import EXCLUSIVE
 from holdover.model.story import Event, host_of, worded
 from holdover.model.words import ADDRESS, HOST, KIND, NOW
-from holdover.proofs.grace import Way, ends_with, ways
+from holdover.proofs.grace import Way, run, taken, ways
+from holdover.proofs.invariants import OWNED
 from holdover.proofs.unrolled import Path, State
 
 
-def witness(profile: Profile, environment: Environment) -> list[Event] | None:
-    """The first of T3's runs that is one of this client in these surroundings; None: none is."""
-    constants = in_seconds(profile, environment)
+def witness(hosts: Clients, environment: Environment) -> list[Event] | None:
+    """The first of T3's runs that these two hosts can have in these surroundings; None: none is.
+
+    The first host holds its address too long; the second is given it.
+    """
+    constants, holder = of_hosts(hosts, environment), hosts[0]
+    profile, faults = holder.profile, environment.faults | set(holder.faults)
     for way in ways():
         fits = (way.profile.probes, way.profile.anchor) == (profile.probes, profile.anchor)
-        if fits and environment.faults >= set(way.faults) and (told := of_way(way, constants)):
+        if fits and faults >= set(way.faults) and (told := of_way(way, constants)):
             return told
     return None
 
 
 def of_way(way: Way, constants: Mapping[str, object]) -> list[Event] | None:
-    """The run of one way, if it is one with these constants and ends badly."""
-    path, bad = ends_with(way, constants)
+    """The run of one way, if it is one with these constants and ends badly.
+
+    Where the other host probes, that is when it is given an address that is held.
+    """
+    path, bad = run(way, constants), OWNED
+    if not of_member(constants["probes"], 1):
+        taken(path)
+        bad = EXCLUSIVE
     solver = z3.Solver()
     solver.add(*(guard for _, guard in path.conditions), z3.Not(path.here.read(bad.term, {})))
     if solver.check() != z3.sat:

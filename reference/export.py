@@ -26,9 +26,7 @@ FORMATS = ("tla", "promela", "smtlib", "dot", "graphml", "itf")
 def title(search: Search) -> str:
     """What is exported, in one line."""
     faults = ", ".join(search.faults) or "none"
-    return (
-        f"{search.profile.name}: {search.size}; a lease of {search.ticks} ticks; faults: {faults}"
-    )
+    return f"{search.name}: {search.size}; a lease of {search.ticks} ticks; faults: {faults}"
 
 
 def checked(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from holdover.model.network import Network, load_network
 from holdover.model.profile import (
     FAULTS,
     BadInput,
@@ -27,11 +28,11 @@ from holdover.model.profile import (
 from holdover.model.properties import ALWAYS
 from holdover.proofs import claims as claims_
 from holdover.proofs import matrix as matrix_
-from holdover.proofs.judge import STANDARD, Size, judge
+from holdover.proofs.judge import STANDARD, Size, judge, judge_network
 from holdover.proofs.reachable import FITS
 from holdover.proofs.result import combined
 from holdover.reference import export as export_
-from holdover.reference import show, show_journal
+from holdover.reference import show, show_journal, show_network
 from holdover.reference.calls import calls
 from holdover.reference.cli import DURATION, EXIT
 from holdover.reference.conformance import conformance
@@ -109,6 +110,15 @@ def jobs_option(command: Command) -> Command:
     return click.option(
         "--jobs", type=click.IntRange(1, 64), default=2, show_default=True,
         help="Processes to use.",
+    )(command)  # fmt: skip
+
+
+def network_option(command: Command) -> Command:
+    """`--network`."""
+    return click.option(
+        "--network", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.toml",
+        help="A network of several kinds of client, each as [[client]] with its profile, and "
+        "faults of its hosts alone; [surroundings] has these options, written with _.",
     )(command)  # fmt: skip
 
 
@@ -200,14 +210,16 @@ def known_faults(names: Sequence[str]) -> Sequence[str]:
 
 @click.command(epilog="Example: holdover verify wfwg311 my.toml --lease 1d --fault freezes")
 @click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...")
+@network_option
 @world_options
 @memory_option
 @solver_option("z3")
 @jobs_option
 @json_option
 def verify(
-    names: tuple[str, ...], memory: int, solver: str, jobs: int, as_json: bool, **given: Any
-) -> int:
+    names: tuple[str, ...], network: Path | None, memory: int, solver: str, jobs: int,
+    as_json: bool, **given: Any,
+) -> int:  # fmt: skip
     """Judge clients, or, with no name, check every claim.
 
     A client is a built-in profile (see `holdover profiles`) or a TOML file.  It is judged among
@@ -218,9 +230,16 @@ def verify(
     With `reference`, and no other option of the surroundings, the code of the reference client is
     explored as well: its steps are steps of the lease table, in every state of every setting.
 
+    With --network, hosts of several kinds are judged together, around one server: whether any two
+    of them can hold an address at once, and the grace that each kind needs.
+
     The claims are those of the specification: theorems T1 to T5, the verdict on each built-in
     profile, and the pinned searches.  Exit status 0 if each comes out as stated.
     """
+    if network is not None:
+        if names:
+            raise BadInput("--network names the clients: leave PROFILE")
+        return verify_network(load_network(network), Size(memory=memory), solver, as_json, given)
     world = surroundings(given)
     if not names:
         if world != STANDARD:
@@ -244,6 +263,28 @@ def verify(
     return EXIT[combined(outcomes if code is None else [*outcomes, code.outcome])]
 
 
+def verify_network(
+    network: Network, size: Size, solver: str, as_json: bool, given: dict[str, Any]
+) -> int:
+    """The verdict on a network of several kinds of client."""
+    world = surroundings(within(network, given))
+    with Progress(network.title) as progress:
+        found = judge_network(network, world, size, solvers(solver), progress.say, progress.search)
+    show_network.verdict(found, as_json)
+    return EXIT[found.outcome]
+
+
+def within(network: Network, given: dict[str, Any]) -> dict[str, Any]:
+    """The options of the surroundings; what is not given is as the network's file has it."""
+    said = dict(network.surroundings)
+    if "drift_ppm" in said:
+        said["drift"] = Fraction(str(said.pop("drift_ppm"))) / 1_000_000
+    return {
+        name: said.get(name, value) if value is None or value is False or value == () else value
+        for name, value in given.items()
+    }
+
+
 def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:
     """Check claims and report."""
     with Progress("claims") as progress:
@@ -258,6 +299,8 @@ def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json:
 def instance_options(command: Command) -> Command:
     """A small network: its size, a lease in ticks, its faults."""
     options = [
+        click.option("--beside", multiple=True, metavar="PROFILE", help="Another client: the hosts "
+                     "have PROFILE and these in turn.  May be given several times."),
         click.option("--hosts", type=click.IntRange(1, 12), default=2, show_default=True,
                      help="Clients."),
         click.option("--addresses", type=click.IntRange(1, 12), default=1, show_default=True,
@@ -278,8 +321,11 @@ def instance_options(command: Command) -> Command:
 
 
 def small_network(profile: str, given: dict[str, Any]) -> Search:
-    """The instance that the options describe."""
+    """The instance that the options describe; hosts with different clients have names."""
     given["faults"] = () if given["faults"] == ("none",) else known_faults(given["faults"])
+    given["beside"] = tuple(load(name) for name in given["beside"])
+    if given["beside"]:
+        given["symmetry"] = False
     return Search(load(profile), **given)
 
 
@@ -317,15 +363,15 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
         search = replace(search, symmetry=False)
     search.check_options()
     read_off, every = None, None
-    with Progress(search.profile.name) as progress:
-        progress.say(f"{search.profile.name}: estimating")
+    with Progress(search.name) as progress:
+        progress.say(f"{search.name}: estimating")
         estimate = search.estimate()
         search.refuse_hopeless(estimate)
         progress.expect(estimate, estimate * search.bytes_each)
         if graph is not None:
             explored = search.explored(progress.search, keep_steps=True)
             seen = found_by(explored)
-            progress.say(f"{search.profile.name}: networkx reads the graph")
+            progress.say(f"{search.name}: networkx reads the graph")
             read_off = agreement(explored, search.memory)
             every = of_search(explored, search.memory)
         else:
@@ -376,14 +422,14 @@ def export(
         if path.suffix != f".{form}":
             raise BadInput(f"--output {path}: the name must end in .{form}")
         search.refuse_hopeless(search.estimate())
-        with Progress(search.profile.name) as progress:
+        with Progress(search.name) as progress:
             export_.graph(search, path, progress.search)
         return
     if form == "tla" and output is not None and output.name != f"{export_.NAME}.tla":
         raise BadInput(f"--output {output}: TLA+ wants the file to be named {export_.NAME}.tla")
     if form == "itf":
         search.refuse_hopeless(search.estimate())
-    with Progress(search.profile.name) as progress:
+    with Progress(search.name) as progress:
         files = export_.WRITERS[form](search, check, progress.search)
     if output is None:
         click.echo(files[""], nl=False)
@@ -474,15 +520,25 @@ def no_world_given(subject: str) -> None:
 
 @click.command(epilog="Example: holdover grace --lease 86400 --drift-ppm 100")
 @click.option("--profile", default="rfc2131", show_default=True, help="A profile or FILE.toml.")
+@network_option
 @world_options
 @json_option
-def grace(profile: str, as_json: bool, **given: Any) -> int:
+def grace(profile: str, network: Path | None, as_json: bool, **given: Any) -> int:
     """Print how long a server must wait before reuse.
+
+    With --network, how long for each kind of client; the longest of them is enough for all.
 
     Or the shorter lease to hand out instead (RFC 2131 §3.3), or that neither helps.  Exit status 0
     if the grace given with --grace is enough, 1 if not or if none is; without --grace, 0 if there
     is one.
     """
+    if network is not None:
+        source = click.get_current_context().get_parameter_source("profile")
+        if source is not ParameterSource.DEFAULT:
+            raise BadInput("--network names the clients: leave --profile")
+        site = load_network(network)
+        world = surroundings(within(site, given))
+        return EXIT[show_network.graces(site, world, given["grace"], as_json)]
     client, world = load(profile), surroundings(given)
     return EXIT[show.graces(client, world, given["grace"], as_json)]
 

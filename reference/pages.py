@@ -12,7 +12,7 @@ from itertools import groupby
 
 from holdover.model import bound, measured
 from holdover.model.client import CLIENT_ACTIONS
-from holdover.model.expr import Action, Sort, Variable
+from holdover.model.expr import Action, Expr, Sort, Variable
 from holdover.model.named import DEFINITIONS, NAMES, in_words
 from holdover.model.phases import edges
 from holdover.model.profile import FACTS, Profile, builtin_names, load
@@ -21,7 +21,17 @@ from holdover.model.prose import Name, Prose, due, effects, number, text
 from holdover.model.rules import Rule, article, protocol
 from holdover.model.server import SERVER_ACTIONS
 from holdover.model.table import LEASE_TABLE
-from holdover.model.words import CONSTANTS, INDEX_SORTS, MEANINGS, VARIABLES, full, least, phase
+from holdover.model.words import (
+    CONSTANTS,
+    HOST,
+    INDEX_SORTS,
+    MEANINGS,
+    VARIABLES,
+    full,
+    h,
+    least,
+    phase,
+)
 from holdover.model.world import WORLD_ACTIONS
 from holdover.reference.markdown import block, code, codes, table
 
@@ -68,8 +78,8 @@ def _indexed(variable: Variable) -> str:
 def constants() -> str:
     """What a run holds fixed; the profile's first, then the surroundings'."""
     rows = [
-        (code(name), code(word.sort.name), "profile" if name in FACTS else "surroundings",
-         *MEANINGS[name])
+        (code(name if isinstance(word, Expr) else f"{name}[{HOST}]"), code(word.sort.name),
+         "profile" if name in FACTS else "surroundings", *MEANINGS[name])
         for name, word in CONSTANTS.items()
     ]  # fmt: skip
     return table(("constant", "sort", "fixed by", "meaning", "source"), rows)
@@ -148,23 +158,23 @@ def statement(said: Property) -> str:
 
 
 BOUND = {
-    "safe_grace": bound.safe_grace,
-    "worst_holdover": bound.worst_holdover,
-    "bounded": bound.bounded,
+    "safe_grace(h)": bound.safe_grace(h),
+    "worst_holdover(h)": bound.worst_holdover(h),
+    "bounded(h)": bound.bounded(h),
     "server_keeps": bound.server_keeps,
-    "ack_missed": bound.ack_missed,
-    "one_lease": bound.one_lease,
+    "ack_missed(h)": bound.ack_missed(h),
+    "one_lease(h)": bound.one_lease(h),
     "while_under_way": bound.while_under_way,
-    "outstay(full, least)": bound.outstay(full, least),
-    "outstay(full, full)": bound.outstay(full, full),
-    "outstay(least, least)": bound.outstay(least, least),
-    "anchor_delay": bound.anchor_delay,
-    "overhang": bound.overhang,
-    "process_overhang": bound.process_overhang,
-    "kernel_overhang": bound.kernel_overhang,
-    "anchor_is_bounded": bound.anchor_is_bounded,
-    "process_acts": bound.process_acts,
-    "kernel_acts": bound.kernel_acts,
+    "outstay(h, full, least)": bound.outstay(h, full, least),
+    "outstay(h, full, full)": bound.outstay(h, full, full),
+    "outstay(h, least, least)": bound.outstay(h, least, least),
+    "anchor_delay(h)": bound.anchor_delay(h),
+    "overhang(h)": bound.overhang(h),
+    "process_overhang(h)": bound.process_overhang(h),
+    "kernel_overhang(h)": bound.kernel_overhang(h),
+    "anchor_is_bounded(h)": bound.anchor_is_bounded(h),
+    "process_acts(h)": bound.process_acts(h),
+    "kernel_acts(h)": bound.kernel_acts(h),
 }
 
 
@@ -173,7 +183,7 @@ def bound_terms() -> str:
     lines = []
     for name, term in BOUND.items():
         others = [Name(other, part) for other, part in BOUND.items() if other != name]
-        lines.append(f"{name:<22}= {text(term, Prose([*NAMES, *others]))}")
+        lines.append(f"{name:<25}= {text(term, Prose([*NAMES, *others]))}")
     return block(lines)
 
 

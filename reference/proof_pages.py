@@ -71,16 +71,16 @@ TERMS = (
 )
 
 OTHERS = (
-    Name("in_time(ack_ends(h, m))", in_time(invariants.ack_ends(h, m))),
-    Name("slowest(honoured(full))", slowest(honoured(full))),
-    Name("slowest(honoured(lease[m]))", slowest(honoured(lease[m]))),
+    Name("in_time(h, ack_ends(h, m))", in_time(h, invariants.ack_ends(h, m))),
+    Name("slowest(honoured(h, full))", slowest(honoured(h, full))),
+    Name("slowest(honoured(h, lease[m]))", slowest(honoured(h, lease[m]))),
     Name("fastest(grace)", fastest(grace)),
-    Name("overhang", bound.overhang),
-    Name("ack_missed", bound.ack_missed),
+    Name("overhang(h)", bound.overhang(h)),
+    Name("ack_missed(h)", bound.ack_missed(h)),
     Name("ack_to(word[a], h, a)", invariants.ack_to(invariants.word[a], h, a)),
     Name("ack_ends(h, word[a])", invariants.ack_ends(h, invariants.word[a])),
-    Name("process_acts", bound.process_acts),
-    Name("kernel_acts", bound.kernel_acts),
+    Name("process_acts(h)", bound.process_acts(h)),
+    Name("kernel_acts(h)", bound.kernel_acts(h)),
 )
 
 
@@ -192,7 +192,7 @@ def needed_t3() -> str:
         (name, *(codes(sorted(mine - ours)) for mine, ours in zip(each, shared, strict=True)))
         for name, each in asked.items()
     ]
-    head = "In all of them, clients are as RFC 2131 has them but for what is said. "
+    head = "In all of them, the client of `h` is as RFC 2131 has it but for what is said. "
     return f"{head}What they all ask for: {said}.\n\n" + table(("run", *columns), rows)
 
 
@@ -237,7 +237,7 @@ def worst_t5() -> str:
 def pinned() -> str:
     """The pinned configurations."""
     rows = [
-        (c.name, code(c.profile), c.size, str(c.ticks), str(c.delay), codes(c.faults),
+        (c.name, codes((c.profile, *c.beside)), c.size, str(c.ticks), str(c.delay), codes(c.faults),
          f"{c.states:,}", f"{c.steps:,}", str(c.depth),
          ", ".join(f"`{name}` after {length}" for name, length in c.broken.items()) or "none",
          ", ".join(c.sometimes), codes(c.eventually))

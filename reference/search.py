@@ -28,7 +28,8 @@ from holdover.model.explore import (
     explore,
 )
 from holdover.model.finite import Instance, bounds_for
-from holdover.model.profile import BadInput, Environment, Profile, in_ticks
+from holdover.model.network import Clients, in_turn, of_hosts_in_ticks
+from holdover.model.profile import BadInput, Environment, Profile
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table import LEASE_TABLE
 from holdover.proofs.result import Outcome
@@ -74,6 +75,7 @@ class Search:
     delay: int
     faults: tuple[str, ...]
     memory: int
+    beside: tuple[Profile, ...] = ()
     plain: bool = False
     symmetry: bool = True
     threads: int | None = None
@@ -91,9 +93,18 @@ class Search:
             shortest=tick if "shortens" in self.faults else None,
             faults=frozenset(self.faults),
         )
-        constants = in_ticks(self.profile, environment, tick)
+        constants = of_hosts_in_ticks(self.clients(hosts), environment, tick)
         constants["margin"] = 0  # less than a tick; rounded up it would eat the lease
         return Instance(LEASE_TABLE, constants, bounds_for(constants, hosts, addresses, messages))
+
+    def clients(self, hosts: int) -> Clients:
+        """Those of the hosts: the profile, then those beside it, in turn."""
+        return in_turn((self.profile, *self.beside), hosts)
+
+    @property
+    def name(self) -> str:
+        """The profile's, with those beside it."""
+        return " beside ".join(profile.name for profile in (self.profile, *self.beside))
 
     def estimate(self) -> float:
         """About how many states there are to store; 0 where it is easier to look.
@@ -137,6 +148,10 @@ class Search:
         engines = {"--checkpoint": self.checkpoint, "--threads": self.threads,
                    "--cluster": self.cluster, "--workers": self.workers}  # fmt: skip
         given = [name for name, value in engines.items() if value is not None]
+        if self.beside and self.hosts <= len(self.beside):
+            raise BadInput(
+                f"--beside: {len(self.beside) + 1} clients need as many --hosts, not {self.hosts}"
+            )
         if self.plain and given:
             raise BadInput(f"{given[0]} is the engine's: not with --plain or --graph")
         if self.workers is not None and self.cluster is None:

@@ -26,7 +26,7 @@ from holdover.model.numeric import holds, seconds
 from holdover.model.profile import BadInput, Environment, Profile, in_seconds, load
 from holdover.model.properties import ALWAYS, STEPS
 from holdover.model.story import as_data, chart, events, sentences
-from holdover.model.words import full, grace
+from holdover.model.words import full, grace, h
 from holdover.proofs import matrix as matrix_
 from holdover.proofs import safety
 from holdover.proofs.claims import Result
@@ -208,8 +208,8 @@ def further(judgement: Judgement) -> list[tuple[str, Fraction | None]]:
             continue
         world = replace(judgement.environment.and_faults(*faults), step=Fraction(3600))
         constants = in_seconds(judgement.profile, world)
-        limited = holds(bound.bounded & bound.server_keeps, constants)
-        found.append((name, seconds(bound.worst_holdover, constants) if limited else None))
+        limited = holds(bound.bounded(h) & bound.server_keeps, constants)
+        found.append((name, seconds(bound.worst_holdover(h), constants) if limited else None))
     return found
 
 
@@ -309,7 +309,7 @@ def exploration(
     if as_json:
         document(
             {
-                "profile": search.profile.name,
+                "profile": search.name,
                 "outcome": outcome(seen),
                 "complete": seen.complete,
                 "stopped_by": seen.stopped_by or None,
@@ -331,7 +331,7 @@ def exploration(
         )
         return
     out = Output()
-    head = Text(f"{search.profile.name}, {search.size}: ", style="bold")
+    head = Text(f"{search.name}, {search.size}: ", style="bold")
     out.say(head + Text("exclusive: ") + coloured(outcome(seen)))
     verb = "explored" if seen.complete else "cut off: saw"
     out.say(f"{verb} {seen.states} states, {seen.steps} steps, depth {seen.depth}")
@@ -486,24 +486,24 @@ def shorter_lease(profile: Profile, world: Environment) -> Fraction | None:
     A record longer than the lease handed out is a grace of the difference: T3 covers it.
     """
     constants = in_seconds(profile, world)
-    if not holds(bound.bounded & bound.server_keeps, constants):
+    if not holds(bound.bounded(h) & bound.server_keeps, constants):
         return None
     recorded = seconds(fastest(full) + fastest(grace), constants)
-    spare = recorded - seconds(bound.anchor_delay + bound.overhang, constants)
+    spare = recorded - seconds(bound.anchor_delay(h) + bound.overhang(h), constants)
     handed = min(spare * (1 - world.drift), world.lease)
     if handed <= 0 or handed < profile.floor:
         return None
     shorter = replace(world, lease=handed, shortest=None, faults=world.faults - {"shortens"})
-    enough = seconds(bound.safe_grace, in_seconds(profile, shorter))
+    enough = seconds(bound.safe_grace(h), in_seconds(profile, shorter))
     return handed if enough <= world.lease + world.grace - handed else None
 
 
 def graces(profile: Profile, world: Environment, given: Fraction | None, as_json: bool) -> Outcome:
     """The safe grace with its parts, or why there is none; returns the outcome."""
     constants = in_seconds(profile, world)
-    limited = holds(bound.bounded & bound.server_keeps, constants)
-    needed = seconds(bound.safe_grace, constants) if limited else None
-    worst = seconds(bound.worst_holdover, constants) if limited else None
+    limited = holds(bound.bounded(h) & bound.server_keeps, constants)
+    needed = seconds(bound.safe_grace(h), constants) if limited else None
+    worst = seconds(bound.worst_holdover(h), constants) if limited else None
     handed = shorter_lease(profile, world)
     outcome: Outcome = "violated"
     if needed is not None:
@@ -539,7 +539,7 @@ def graces(profile: Profile, world: Environment, given: Fraction | None, as_json
 
 def no_bound(constants: dict[str, object]) -> Sequence[str]:
     """Why there is no bound: the client's reasons, or the server's."""
-    reasons = list(unbounded_because(constants)) if not holds(bound.bounded, constants) else []
+    reasons = list(unbounded_because(constants)) if not holds(bound.bounded(h), constants) else []
     if not holds(bound.server_keeps, constants):
         reasons.append("the server does not stand by its leases")
     return reasons

@@ -29,6 +29,7 @@ from typing import Literal
 from holdover.model import bound, measured
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, Seconds, in_seconds, load
+from holdover.model.words import h
 from holdover.proofs.result import Outcome as Proved
 from holdover.reference.lab.cell import Cell, Outcome
 from holdover.reference.lab.faults import Fault, whole
@@ -120,9 +121,9 @@ def allowed(result: Measurement) -> float:
 def predicted(profile: Profile, fault: Fault, lease: Seconds) -> float:
     """The worst holdover that the model allows, in seconds; infinite where there is no bound."""
     constants = in_seconds(profile, surroundings(fault, lease))
-    if not holds(bound.bounded, constants):
+    if not holds(bound.bounded(h), constants):
         return math.inf
-    return float(seconds(bound.worst_holdover, constants))
+    return float(seconds(bound.worst_holdover(h), constants))
 
 
 def waiting(profile: Profile, locked: Seconds) -> Profile:

@@ -287,7 +287,15 @@ class Writer:
         return f"({said[0]} {sign} {said[1]})"
 
     def place(self, state: str, name: str, member: Node, given: Environment) -> str:
-        return f"{state}[{self.slots[name, int(self.write(member, given))]}]"
+        at = int(self.write(member, given))
+        if name in self.constants:
+            return self.fixed(name, at)
+        return f"{state}[{self.slots[name, at]}]"
+
+    def fixed(self, name: str, member: int = 0) -> str:
+        value = self.constants[name]
+        of = value[member] if isinstance(value, tuple) else value
+        return f"F('{of}')" if isinstance(of, Fraction) else repr(of)
 
     def quantified(self, op: str, name: Node, limit: Node, body: Node, given: Environment) -> str:
         said = []
@@ -312,8 +320,7 @@ class Writer:
         if name.isupper():
             return repr(name)
         if name in self.constants:
-            value = self.constants[name]
-            return f"F('{value}')" if isinstance(value, Fraction) else repr(value)
+            return self.fixed(name)
         return f"s[{self.slots[name, 0]}]"
 
 

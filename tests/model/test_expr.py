@@ -202,6 +202,9 @@ class Prose(Reading[str]):
     def leaf(self, term: Expr) -> str:
         return str(term.args[0]) if term.args else f"no {term.sort}"
 
+    def constant(self, name: str, sort: Sort, at: Sequence[str]) -> str:
+        return name + "".join(f"[{member}]" for member in at)
+
     def state(self, variable: Variable, at: Sequence[str]) -> str:
         return variable.name + "".join(f"[{member}]" for member in at)
 

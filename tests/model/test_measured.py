@@ -23,6 +23,7 @@ from holdover.model.measured import (
 )
 from holdover.model.numeric import seconds
 from holdover.model.profile import Environment, Profile, Seconds, builtin_names, in_seconds
+from holdover.model.words import h
 
 ALL = comparisons()
 
@@ -142,7 +143,7 @@ def test_drift_is_a_part() -> None:
         Profile("c"), Environment(lease=Seconds(86400), drift=Fraction(1, 10**4))
     )
     (part,) = parts(constants)
-    assert part == Part("drift", seconds(bound.worst_holdover, constants), True)
+    assert part == Part("drift", seconds(bound.worst_holdover(h), constants), True)
 
 
 def test_retries_are_a_part() -> None:

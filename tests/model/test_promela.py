@@ -185,7 +185,7 @@ PINNED = (
     "connman", "dhclient-nolifetime", "freertos", "reference", "wfwg311", "wfwg311-fixed",
     "lifecycle, two addresses", "lifecycle, three hosts", "loss and delay", "duplicates",
     "killed and restarted", "ended and restarted", "suspended", "server forgets",
-    "one host, every passing fault",
+    "one host, every passing fault", "two kinds of client",
 )  # fmt: skip
 
 

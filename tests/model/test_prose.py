@@ -31,19 +31,19 @@ from holdover.model.words import (
     a,
     client,
     current,
+    delay,
     drift,
-    floor,
     full,
     g,
     h,
     holds,
     kind,
-    late,
     lease_end,
     m,
     now,
     owner,
     phase,
+    step,
 )  # fmt: skip
 
 p, q, r = (constant(name, BOOL) for name in "pqr")
@@ -162,15 +162,15 @@ def test_due() -> None:
     assert lapse is not None
     assert notify is not None
     assert due(lapse, in_words()) == (
-        "by lease_end[h] + late, while runs(h) ∧ leased(h) ∧ trigger ≠ NEVER"
+        "by lease_end[h] + late[h], while runs(h) ∧ leased(h) ∧ trigger[h] ≠ NEVER"
     )
     assert due(notify, in_words()) == "at once, while runs(h) ∧ notice[h] = DUE"
 
 
 def test_name_is_recognised_by_shape() -> None:
-    reader = Prose([Name("honoured(full)", ite(full < floor, floor, full))])
-    assert text(ite(full < floor, floor, full) + late, reader) == "honoured(full) + late"
-    assert text(ite(full <= floor, floor, full), reader) == "if full ≤ floor then floor else full"
+    reader = Prose([Name("honoured(full)", ite(full < delay, delay, full))])
+    assert text(ite(full < delay, delay, full) + step, reader) == "honoured(full) + step"
+    assert text(ite(full <= delay, delay, full), reader) == "if full ≤ delay then delay else full"
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda d: str(d.text))

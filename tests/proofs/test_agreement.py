@@ -135,24 +135,24 @@ def judged(name: str) -> Outcome:
 @pytest.mark.parametrize("name", ["wfwg311", "udhcpc", "dhclient, clock set back"])
 def test_a_formula_that_is_too_low_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert judged(name) == "holds"
-    monkeypatch.setattr(agreement, "worst_holdover", worst_holdover - overhang)
+    monkeypatch.setattr(agreement, "worst_holdover", lambda h: worst_holdover(h) - overhang(h))
     assert judged(name) == "violated"
 
 
 def test_a_formula_that_is_too_high_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement, "worst_holdover", worst_holdover + overhang)
+    monkeypatch.setattr(agreement, "worst_holdover", lambda h: worst_holdover(h) + overhang(h))
     assert judged("wfwg311") == "violated"
 
 
 def test_a_bound_that_is_claimed_where_there_is_none_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(agreement, "bounded", TRUE)
+    monkeypatch.setattr(agreement, "bounded", lambda h: TRUE)
     assert judged("networkd-keep") == "violated"
 
 
 def test_a_bound_that_is_denied_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement, "bounded", FALSE)
+    monkeypatch.setattr(agreement, "bounded", lambda h: FALSE)
     assert judged("rfc2131") == "violated"
 
 

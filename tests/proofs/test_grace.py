@@ -15,7 +15,7 @@ from holdover.model.bound import (
     ack_missed,
     anchor_delay,
     bounded,
-    least_grace,
+    greatest,
     one_lease,
     outstay,
     overhang,
@@ -24,19 +24,23 @@ from holdover.model.bound import (
     worst_holdover,
 )
 from holdover.model.client import fastest, honoured, slowest
-from holdover.model.expr import DURATION, Expr, ite, lift
+from holdover.model.expr import DURATION, Expr, forall, ite, lift
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
+from holdover.model.prose import shape
 from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import ONE, drift, full, grace, late, least, shortens
+from holdover.model.words import ONE, drift, full, grace, h, late, least, shortens
 from holdover.proofs import grace as module
+from holdover.proofs import obligations as module_of_obligations
 from holdover.proofs.grace import (
     HEARD,
     MISSED,
     NEVER,
     OUTCOME,
+    REACHED,
     ends_badly,
     hearing,
+    hosts,
     lemma,
     necessary,
     prove,
@@ -48,7 +52,7 @@ from holdover.proofs.grace import (
     ways,
 )
 from holdover.proofs.obligations import Case, Obligation, by_cvc5, by_z3, obligations
-from holdover.proofs.parametric import FASTEST, SLOWEST, Logic, any_clock
+from holdover.proofs.parametric import FASTEST, SLOWEST, any_clock
 from holdover.proofs.result import Theorem
 
 WAYS = {way.name: way for way in ways()}
@@ -92,7 +96,9 @@ def test_where_no_ack_is_missed_only_what_misses_one_is_excluded(theorem: Theore
     assert {"cut_short", "cut_off", "ignore", "prolong"} <= {o.row for o in obligations(hearing())}
 
 
-@pytest.mark.parametrize("premise", [grace < ZERO, full < least, late > full + late])
+@pytest.mark.parametrize(
+    "premise", [grace < ZERO, full < least, forall(h, late[h] > full + late[h])]
+)
 def test_premises_that_contradict_each_other_prove_nothing(
     premise: Expr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,8 +120,8 @@ def needed(profile: str | Profile, **surroundings: object) -> Fraction:
     """The safe grace in seconds."""
     client = load(profile) if isinstance(profile, str) else profile
     constants = in_seconds(client, Environment(**surroundings))  # type: ignore[arg-type]
-    assert holds(bounded, constants)
-    return seconds(safe_grace, constants)
+    assert holds(bounded(h), constants)
+    return seconds(safe_grace(h), constants)
 
 
 DAY = Fraction(86400)
@@ -189,16 +195,16 @@ def test_below_the_floor_the_shorter_lease_is_outstayed_for_longer() -> None:
 
 def test_no_grace_suffices_where_nobody_must_answer() -> None:
     constants = in_seconds(load("wfwg311"), Environment(acknowledge_within=None))
-    assert not holds(bounded, constants)
+    assert not holds(bounded(h), constants)
     answered = in_seconds(load("wfwg311"), Environment(acknowledge_within=Fraction(600)))
-    assert holds(bounded, answered)
-    assert seconds(safe_grace, answered) == 600
+    assert holds(bounded(h), answered)
+    assert seconds(safe_grace(h), answered) == 600
 
 
 @pytest.mark.parametrize("name", builtin_names())
 def test_more_drift_never_needs_less(name: str) -> None:
     graces = [
-        seconds(safe_grace, in_seconds(load(name), Environment(drift=Fraction(n, 100))))
+        seconds(safe_grace(h), in_seconds(load(name), Environment(drift=Fraction(n, 100))))
         for n in (0, 1, 10, 50)
     ]
     assert graces == sorted(graces)
@@ -206,25 +212,27 @@ def test_more_drift_never_needs_less(name: str) -> None:
 
 # Sufficiency -------------------------------------------------------------------------------------
 
+delayed, hangs = anchor_delay(h), overhang(h)
 record = ite(shortens, least, full)
 """The shortest lease that the server may have on record."""
 
 WEAKER: Mapping[str, tuple[Expr, str]] = {
-    "the overhang": (anchor_delay + slowest(honoured(full)) - fastest(record), "commit"),
-    "the anchor": (slowest(honoured(full)) + overhang - fastest(record), "commit"),
-    "the client's drift": (anchor_delay + honoured(full) + overhang - fastest(record), "commit"),
-    "the server's drift": (anchor_delay + slowest(honoured(full)) + overhang - record, "commit"),
-    "the floor": (anchor_delay + slowest(full) + overhang - fastest(record), "commit"),
-    "the shorter lease": (
-        anchor_delay + slowest(honoured(full)) + overhang - fastest(full), "prolong",
-    ),
+    "the overhang": (delayed + slowest(honoured(h, full)) - fastest(record), "commit"),
+    "the anchor": (slowest(honoured(h, full)) + hangs - fastest(record), "commit"),
+    "the client's drift": (delayed + honoured(h, full) + hangs - fastest(record), "commit"),
+    "the server's drift": (delayed + slowest(honoured(h, full)) + hangs - record, "commit"),
+    "the floor": (delayed + slowest(full) + hangs - fastest(record), "commit"),
+    "the shorter lease": (delayed + slowest(honoured(h, full)) + hangs - fastest(full), "prolong"),
 }  # fmt: skip
 """Bounds that leave something out, and a row that then breaks the invariant."""
 
 
 def enough(bound: Expr, row: str, claim: Case) -> set[str]:
-    """What becomes of a row's obligations where the grace reaches this bound, drift being 1/10."""
-    assumed = (*claim.assumptions[:-1], bound <= fastest(grace))
+    """What becomes of a row's obligations where the grace reaches this bound of each host `h`.
+
+    The drift is 1/10.
+    """
+    assumed = (*claim.assumptions[:-1], forall(h, bound <= fastest(grace)))
     only = Table(LEASE_TABLE.variables, (LEASE_TABLE.action(row),))
     fixed = {**claim.fixed, "drift": Fraction(1, 10)}
     asked = replace(claim, assumptions=assumed, fixed=fixed, table=only)
@@ -234,25 +242,21 @@ def enough(bound: Expr, row: str, claim: Case) -> set[str]:
 @pytest.mark.parametrize("forgotten", WEAKER)
 def test_a_bound_that_forgets_something_is_refuted(forgotten: str) -> None:
     bound, row = WEAKER[forgotten]
-    assert enough(worst_holdover, row, sufficient()) == {"proved"}
+    assert enough(worst_holdover(h), row, sufficient()) == {"proved"}
     assert enough(bound, row, sufficient()) == {"proved", "refuted"}
 
 
 LESS: Mapping[str, Expr] = {
-    "the time under way": one_lease,
-    "the whole lease": ite(
-        outstay(least, least) < while_under_way, while_under_way, outstay(least, least)
-    ),
-    "the least lease": ite(
-        outstay(full, full) < while_under_way, while_under_way, outstay(full, full)
-    ),
+    "the time under way": one_lease(h),
+    "the whole lease": greatest(outstay(h, least, least), while_under_way),
+    "the least lease": greatest(outstay(h, full, full), while_under_way),
 }
 """The bound where no ACK is missed, without one of its terms."""
 
 
 @pytest.mark.parametrize("forgotten", LESS)
 def test_where_no_ack_is_missed_each_term_is_needed(forgotten: str) -> None:
-    assert enough(worst_holdover, "prolong", hearing()) == {"proved"}
+    assert enough(worst_holdover(h), "prolong", hearing()) == {"proved"}
     rows = ("prolong", "commit", "reuse")
     assert any("refuted" in enough(LESS[forgotten], row, hearing()) for row in rows)
 
@@ -274,10 +278,10 @@ def test_each_way_to_miss_an_ack_is_excluded_for_a_reason(name: str) -> None:
     row, was = OPENED[name]
     claim = hearing()
     assert claim.fixed[name] is was
-    smaller = ite(one_lease < while_under_way, while_under_way, one_lease)
+    smaller = greatest(one_lease(h), while_under_way)
     assumed = tuple(t for t in claim.assumptions[:-1] if t is not claim.assumptions[0])
     opened = {**claim.fixed, name: not was}
-    asked = replace(claim, fixed=opened, assumptions=(*assumed, smaller <= fastest(grace)))
+    asked = replace(claim, fixed=opened, assumptions=(*assumed, REACHED))
     assert enough(smaller, row, asked) != {"proved"} or enough(smaller, "prolong", asked) != {
         "proved"
     }
@@ -286,9 +290,9 @@ def test_each_way_to_miss_an_ack_is_excluded_for_a_reason(name: str) -> None:
 def test_the_last_assumption_is_the_bound() -> None:
     """What `enough` replaces."""
     *others, last = sufficient().assumptions
-    assert last.op == "le"
-    assert last.args[0] is worst_holdover
-    assert not any(arg is worst_holdover for term in others for arg in term.args)
+    assert last is REACHED
+    assert shape(last) == shape(forall(h, worst_holdover(h) <= fastest(grace)))
+    assert not any(term is REACHED for term in others)
     assert hearing().assumptions[-1] is last
 
 
@@ -312,6 +316,42 @@ def test_what_no_drifting_clock_does_may_not_be_assumed(
     assert prove_lemma().outcome == "violated"
 
 
+X = z3.Var(0, z3.RealSort())
+
+ODD_CLOCKS: Mapping[str, tuple[Any, Any, Case, tuple[str, str]]] = {
+    "shows less of a longer time": (X, z3.If(X <= 5, X, X / 2), sufficient(),
+                                    ("prolong", "covered")),
+    "is slower by less of a longer one": (z3.If(X <= 5, X + 3, X), X, sufficient(),
+                                          ("bind", "not_too_far")),
+    "is faster by less of a longer one": (X, z3.If(X <= 5, X / 2, X), hearing(),
+                                          ("commit", "ack_covered")),
+}  # fmt: skip
+"""The slowest and fastest of clocks of which one axiom is not true, in the order of the axioms, and
+an obligation: what is proved of any clock is refuted of them."""
+
+
+@pytest.mark.parametrize("name", ODD_CLOCKS)
+def test_each_axiom_about_clocks_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slowest_, fastest_, case, (row, conjunct) = ODD_CLOCKS[name]
+
+    def of_it(term: Any) -> Any:
+        return z3.substitute_funs(term, (SLOWEST, slowest_), (FASTEST, fastest_))
+
+    def obligation() -> Obligation:
+        only = replace(case, table=Table(LEASE_TABLE.variables, (LEASE_TABLE.action(row),)))
+        (found,) = (o for o in obligations(only) if (o.row, o.conjunct) == (row, conjunct))
+        return found
+
+    true = [by_z3(Obligation("", "", "", (z3.Not(of_it(a)),))).result for a in any_clock()]
+    place = list(ODD_CLOCKS).index(name)
+    assert true == ["refuted" if number == place else "proved" for number in range(3)]
+    assert by_z3(obligation()).result == "proved"
+    monkeypatch.setattr(module_of_obligations, "any_clock", list)
+    asked = obligation()
+    of_odd_clocks = replace(asked, assertions=tuple(map(of_it, asked.assertions)))
+    assert by_cvc5(of_odd_clocks).result == "refuted"
+
+
 def test_both_solvers_prove_the_lemma() -> None:
     for obligation in lemma():
         assert by_z3(obligation).result == "proved"
@@ -321,18 +361,17 @@ def test_both_solvers_prove_the_lemma() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        ite(worst_holdover < ZERO, ZERO, worst_holdover),
-        worst_holdover / (ONE - drift),
-        ite(worst_holdover < ZERO, ZERO, worst_holdover * (ONE - drift)),
+        greatest(ZERO, worst_holdover(h)),
+        worst_holdover(h) / (ONE - drift),
+        greatest(ZERO, worst_holdover(h) * (ONE - drift)),
     ],
     ids=["without the server's drift", "over 1 - drift", "times 1 - drift"],
 )
 def test_another_formula_for_the_grace_is_refuted(
     wrong: Expr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "safe_grace", wrong)
+    monkeypatch.setattr(module, "safe_grace", lambda h: wrong)
     assert "refuted" in {by_z3(obligation).result for obligation in lemma()}
-    assert least_grace() is not wrong
 
 
 # Necessity ---------------------------------------------------------------------------------------
@@ -359,9 +398,11 @@ def test_every_way_to_miss_an_ack_has_a_run_and_so_has_every_term() -> None:
         "mutes", "shortens", "loses", "freezes", "crashes", "suspends", "stops", "restarts",
     }  # fmt: skip
     for way in heeding:
-        missed = Logic(way.fixed()).read(ack_missed, {})
+        start = run(way).here
+        missed = start.read(ack_missed(h), hosts(start))
         assert z3.is_true(z3.simplify(missed)) is (way.ack in {ack for ack, *_ in MISSED})
-        assert (way.shows is worst_holdover) is (way.ack in {ack for ack, *_ in MISSED})
+        whole = shape(way.shows) == shape(worst_holdover(h))
+        assert whole is (way.ack in {ack for ack, *_ in MISSED})
 
 
 def test_where_no_ack_is_missed_the_bound_is_one_of_its_terms() -> None:
@@ -394,7 +435,8 @@ def test_the_run_is_asked_for_each_grace_below_the_bound(name: str) -> None:
     """Also for one that is less by a thousandth of a second, without drift."""
     _, premises = necessary(WAYS[name])
     hair = fastest(grace) >= WAYS[name].shows - lift(Fraction(1, 1000), DURATION)
-    near = (*premises.assertions, Logic(WAYS[name].fixed()).read(hair, {}))
+    start = run(WAYS[name]).here
+    near = (*premises.assertions, start.read(hair, hosts(start)))
     assert by_z3(Obligation("", name, "near", near)).result == "refuted"
 
 

@@ -15,14 +15,14 @@ from functools import cache
 import pytest
 import z3
 
-from holdover.model.bound import bounded, server_keeps
+from holdover.model.bound import server_keeps
 from holdover.model.client import NO_ADDRESS
 from holdover.model.expr import Expr, all_of, forall
 from holdover.model.profile import FAULTS
 from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.table import LEASE_TABLE, Table
 from holdover.model.words import h, holds
-from holdover.proofs.grace import hearing, sufficient
+from holdover.proofs.grace import EACH_BOUNDED, hearing, sufficient
 from holdover.proofs.invariants import HEARING, LEASED, OWNED, PROBED
 from holdover.proofs.obligations import (
     Answer,
@@ -268,7 +268,7 @@ def test_the_invariant_has_a_model_in_which_addresses_are_held() -> None:
 def test_without_a_premise_of_the_bound_the_proof_fails(dropped: str) -> None:
     """T3's own conditions are needed as much as the conjuncts are."""
     enough = claim("T3")
-    terms = {"bounded": bounded, "server_keeps": server_keeps}
+    terms = {"bounded": EACH_BOUNDED, "server_keeps": server_keeps}
     assumed = tuple(t for t in enough.assumptions if t is not terms[dropped])
     opened = {k: v for k, v in enough.fixed.items() if dropped == "bounded" or v is not False}
     rows = {"bounded": ("freeze", "tick", "wake_expired", "lapse"), "server_keeps": ("forget",)}

@@ -9,17 +9,26 @@ import pytest
 
 from holdover.model.bound import safe_grace
 from holdover.model.concrete import Binding, State, World
+from holdover.model.network import Client, Network, of_hosts
 from holdover.model.numeric import seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
 from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.story import Event
 from holdover.model.table import LEASE_TABLE
+from holdover.model.words import h
 from holdover.proofs import judge as module
 from holdover.proofs import obligations
 from holdover.proofs.claims import SAFE
 from holdover.proofs.invariants import OWNED
-from holdover.proofs.judge import STANDARD, Judgement, Size, judge
-from holdover.proofs.obligations import Answer, Obligation
+from holdover.proofs.judge import (
+    STANDARD,
+    Judgement,
+    NetworkJudgement,
+    Size,
+    judge,
+    judge_network,
+)
+from holdover.proofs.obligations import Answer, Obligation, decide
 from holdover.proofs.unrolled import sizes_of
 from holdover.proofs.witness import witness
 
@@ -133,16 +142,16 @@ def test_enough_grace_turns_the_verdict() -> None:
 def test_just_below_the_bound_a_run_of_t3_is_one_of_the_client(name: str) -> None:
     """Where the explorer's ticks are too coarse for it: 98 % of the grace is too little."""
     profile = load(name)
-    needed = seconds(safe_grace, in_seconds(profile, STANDARD))
+    needed = seconds(safe_grace(h), in_seconds(profile, STANDARD))
     less, enough = (replace(STANDARD, grace=needed * share) for share in (Fraction(49, 50), 1))
-    run = witness(profile, less)
+    run = witness((Client(profile),) * 2, less)
     assert run is not None
     found = Judgement(profile, less, "violated", "", needed, needed, tuple(run))
     world, end = replayed(found, less)
     assert not world.holds(wanted(profile).term, end)
     before = replayed(replace(found, run=found.run[:-1]), less)[1]
     assert world.holds(wanted(profile).term, before)
-    assert witness(profile, enough) is None
+    assert witness((Client(profile),) * 2, enough) is None
 
 
 def test_it_is_tried_before_the_verdict_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,3 +207,83 @@ def test_collision_in_ticks_alone_is_no_collision(silent_solver: str) -> None:
     found = judge(TIGHT, replace(STANDARD, grace=Fraction(2)), solvers=(silent_solver,))
     assert found.outcome == "unknown"
     assert found.reason.startswith("no proof; a collision in ticks that is none in seconds")
+
+
+# Networks ----------------------------------------------------------------------------------------
+
+NEVER_ENDS = Client(load("udhcpc"))
+SHORT, LONG = Client(load("networkd")), Client(load("dhcpcd"))
+"""By the bound of T3 they need a grace of 2 s and of 9 s."""
+
+
+def network(*clients: Client) -> Network:
+    return Network("here", clients, {})
+
+
+def replayed_network(found: NetworkJudgement) -> tuple[World, State]:
+    """The run by the definition of the table, each host with its own client."""
+    constants = of_hosts(found.hosts, found.environment)
+    world = World(LEASE_TABLE, constants, sizes_of(2, 1, 1))
+    state = world.initial()
+    for event in found.run:
+        binding = in_exact_seconds(event, event.time - state.now, constants)
+        state = world.step(state, event.label.action, binding)
+    return world, state
+
+
+@pytest.mark.parametrize(
+    ("clients", "grace", "hosts"),
+    [
+        ((Client(load("rfc2131")), NEVER_ENDS), 0, ("udhcpc", "rfc2131")),
+        ((SHORT, LONG), 8, ("dhcpcd", "networkd")),
+        ((LONG, Client(load("reference"))), 8, ("dhcpcd", "dhcpcd")),
+        ((SHORT, Client(load("reference"), ("suspends",))), 0, ("networkd", "networkd")),
+        ((Client(load("rfc2131")), Client(load("rfc2131"), ("freezes",))), 0,
+         ("rfc2131 (freezes)", "rfc2131")),
+    ],
+)  # fmt: skip
+def test_a_collision_in_a_network_is_a_run_in_exact_seconds(
+    clients: tuple[Client, ...], grace: int, hosts: tuple[str, ...]
+) -> None:
+    world = replace(STANDARD, grace=Fraction(grace))
+    found = judge_network(network(*clients), world)
+    assert found.outcome == "violated"
+    assert tuple(client.name for client in found.hosts) == hosts
+    here, end = replayed_network(found)
+    assert not here.holds(wanted(found.hosts[1].profile).term, end)
+
+
+def test_a_network_holds_with_the_grace_of_the_client_that_needs_most() -> None:
+    site = network(SHORT, Client(load("reference"), ("freezes",)), LONG)
+    found = judge_network(site, replace(STANDARD, grace=Fraction(9)), solvers=("z3", "cvc5"))
+    assert found.outcome == "holds"
+    assert found.reason.startswith("theorem T3, any number of hosts")
+    assert [need.grace for need in found.needs] == [2, 0, 9]
+    less = judge_network(site, replace(STANDARD, grace=Fraction(2)))
+    assert (less.outcome, [need.met for need in less.needs]) == ("violated", [True, True, False])
+
+
+def test_a_grace_that_is_enough_for_one_kind_alone_is_not_proved_of_both() -> None:
+    """The obligations themselves are refuted: the verdict does not hang on the bound alone."""
+    world = replace(STANDARD, grace=Fraction(2))
+    alone, both = (of_hosts(clients, world) for clients in ((SHORT,), (SHORT, LONG)))
+    assert decide(module.exact_case("alone", alone), firing_too=False).proved
+    found = decide(module.exact_case("both", both), firing_too=False)
+    assert not found.proved
+    assert any(answer.result == "refuted" for answer in found.answers)
+
+
+def test_who_hears_of_a_shorter_lease_may_stand_beside_who_does_not() -> None:
+    lossless = replace(
+        STANDARD, faults=frozenset({"mutes", "duplicates", "shortens"}), patient=True,
+        shortest=Fraction(600), grace=Fraction(3002),
+    )  # fmt: skip
+    site = network(Client(load("reference")), SHORT)
+    found = judge_network(site, lossless)
+    assert found.outcome == "holds"
+    assert [need.grace for need in found.needs] == [0, 3002]
+
+
+def test_a_kind_alone_is_judged_as_it_is_in_a_network() -> None:
+    for name in ("networkd", "udhcpc", "reference"):
+        assert judge_network(network(Client(load(name))), STANDARD).outcome == judged(name).outcome

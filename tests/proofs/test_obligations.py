@@ -79,7 +79,7 @@ def keeps_its_address(row: Action) -> Action:
 
 def counts_from_the_ack(row: Action) -> Action:
     """Whatever the profile says: the lease begins when the ACK arrives."""
-    end = now + honoured(lease[m]) + skew
+    end = now + honoured(h, lease[m]) + skew
     return replace(row, then=(*take(h, a), *begin_lease(h, end), *clear(m)))
 
 

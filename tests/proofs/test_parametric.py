@@ -49,10 +49,12 @@ from holdover.model.words import (
     VARIABLES,
     a,
     drift,
+    floor,
     full,
     g,
     h,
     holds,
+    late,
     lease_end,
     now,
     phase,
@@ -61,6 +63,7 @@ from holdover.model.words import (
 )
 from holdover.proofs.invariants import LEASED
 from holdover.proofs.parametric import (
+    ALIKE,
     FASTEST,
     SLOWEST,
     After,
@@ -436,3 +439,43 @@ def test_an_unset_instant_is_any_instant() -> None:
     end = Logic({}).read(lease_end[h] == lease_end[g], {h: member(HOST, 0), g: member(HOST, 1)})
     assert says([], [end]) == "sat"
     assert says([], [z3.Not(end)]) == "sat"
+
+
+# Hosts with clients of their own -----------------------------------------------------------------
+
+
+def test_a_tuple_is_a_value_for_each_kind_of_client_and_any_host_may_be_of_any() -> None:
+    logic = Logic({"late": (1, 2, 3), "floor": 4})
+    first, second = (z3.Const(name, domain(HOST)) for name in ("first", "second"))
+    of = {h: first, g: second}
+    late_of_first, late_of_second = logic.read(late[h], of), logic.read(late[g], of)
+
+    def possible(*terms: Any) -> bool:
+        solver = z3.Solver()
+        solver.add(*terms)
+        return bool(solver.check() == z3.sat)
+
+    for one, other in itertools.product((1, 2, 3), repeat=2):
+        assert possible(late_of_first == one, late_of_second == other)
+    assert not possible(z3.And([late_of_first != value for value in (1, 2, 3)]))
+    assert not possible(first == second, late_of_first != late_of_second)
+    assert not possible(logic.read(floor[h], of) != 4)
+
+
+def test_what_is_alike_is_open_and_the_same_for_all() -> None:
+    first, second = (z3.Const(name, domain(HOST)) for name in ("first", "second"))
+    logic = Logic({"late": ALIKE})
+    solver = z3.Solver()
+    solver.add(logic.read(late[h], {h: first}) == 7)
+    assert solver.check() == z3.sat
+    solver.add(logic.read(late[h], {h: second}) != 7)
+    assert solver.check() == z3.unsat
+
+
+def test_an_open_constant_of_a_host_is_its_own() -> None:
+    first, second = (z3.Const(name, domain(HOST)) for name in ("first", "second"))
+    solver = z3.Solver()
+    solver.add(Logic({}).read(late[h] < late[g], {h: first, g: second}))
+    assert solver.check() == z3.sat
+    solver.add(first == second)
+    assert solver.check() == z3.unsat

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.explore import Trace
+from holdover.model.network import Client
 from holdover.model.profile import Environment, Profile, in_seconds, load
 from holdover.model.properties import EXCLUSIVE, Property
 from holdover.proofs.invariants import OWNED
@@ -19,7 +20,7 @@ LOSSLESS = replace(STANDARD, faults=frozenset({"mutes"}))
 
 def found(profile: Profile, world: Environment, wanted: Property = EXCLUSIVE) -> Trace:
     """The shortest collision in ticks."""
-    return search(profile, world, Size()).violations[wanted.name]
+    return search((Client(profile),) * 2, world, Size()).violations[wanted.name]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ ENDS_AGREE = Property(
     "ends_agree", "RFC 2131 §3.3",
     "the client's lease end is past the server's by no more than the bound",
     forall(h, forall(a, ((holds[h] == a) & (owner[a] == h) & leased(h))
-                     .implies(lease_end[h] - server_end[a] <= worst_holdover))),
+                     .implies(lease_end[h] - server_end[a] <= worst_holdover(h)))),
 )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def world_of(profile: str, environment: Environment, sizes: Mapping[Sort, int]) 
     """The concrete world, with a server that waits exactly as long as the bound asks."""
     constants = in_seconds(load(profile), environment)
     without = World(LEASE_TABLE, constants, sizes)
-    grace = without.value(safe_grace, without.initial())
+    grace = without.value(safe_grace(h), without.initial(), {h: 0})
     return World(LEASE_TABLE, {**constants, "grace": grace}, sizes)
 
 

@@ -1,0 +1,108 @@
+"""What is printed of a network of several kinds of client: its verdict, and the graces it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from rich.text import Text
+
+from holdover.model.finite import name_of
+from holdover.model.network import Network
+from holdover.model.profile import Environment
+from holdover.model.story import as_data, sentences
+from holdover.model.words import HOST
+from holdover.proofs.judge import Need, NetworkJudgement, needed
+from holdover.proofs.result import Outcome
+from holdover.reference.show import (
+    Output,
+    at_most,
+    coloured,
+    document,
+    grid,
+    no_bound,
+    number,
+    plain,
+)
+
+
+def verdict(found: NetworkJudgement, as_json: bool) -> None:
+    """The verdict, what each kind of client needs, and a collision told."""
+    grace = found.environment.grace
+    if as_json:
+        document(
+            {
+                "network": found.network.title,
+                "outcome": found.outcome,
+                "reason": found.reason,
+                "grace": float(grace),
+                "clients": [_data(need, found.environment) for need in found.needs],
+                "states": found.states,
+                "hosts": [client.name for client in found.hosts],
+                "run": list(as_data(found.run, "s")),
+            }
+        )
+        return
+    out = Output()
+    title = Text(f"{found.network.title}: ", style="bold")
+    out.say(title + coloured(found.outcome) + Text(f" - {found.reason}"))
+    _needs(out, found.needs, found.environment)
+    if found.run:
+        who = (f"{name_of(HOST, n)} has {client.name}" for n, client in enumerate(found.hosts))
+        out.say(f"\n  {', '.join(who)}:")
+        for line in sentences(found.run, "s"):
+            out.say(f"  {line}")
+
+
+def graces(network: Network, world: Environment, given: Fraction | None, as_json: bool) -> Outcome:
+    """The grace that each kind of client needs, and the one that is enough for all."""
+    needs = [needed(client, world) for client in network.clients]
+    known = [need.grace for need in needs if need.grace is not None]
+    enough = max(known) if len(known) == len(needs) else None
+    met = enough is not None and (given is None or enough <= given)
+    outcome: Outcome = "holds" if met else "violated"
+    if as_json:
+        document(
+            {
+                "network": network.title,
+                "outcome": outcome,
+                "safe_grace": number(at_most, enough),
+                "clients": [_data(need, world) for need in needs],
+            }
+        )
+        return outcome
+    out = Output()
+    if enough is None:
+        out.say(f"{network.title}: no grace is enough for all")
+    else:
+        most = " and ".join(need.client.name for need in needs if need.grace == enough)
+        out.say(f"safe grace: {plain(at_most(enough))} s ({network.title}; {most} needs it)")
+    _needs(out, needs, world)
+    if given is not None:
+        out.say(f"a grace of {plain(given)} s is {'' if met else 'not '}enough")
+    return outcome
+
+
+def _needs(out: Output, needs: Sequence[Need], world: Environment) -> None:
+    table = grid("client", "worst holdover", "safe grace", "")
+    for need in needs:
+        if need.worst is None or need.grace is None:
+            table.add_row(need.client.name, "no bound", "none", "; ".join(_reasons(need, world)))
+        else:
+            times = [f"{plain(at_most(value))} s" for value in (need.worst, need.grace)]
+            table.add_row(need.client.name, *times, "" if need.met else "longer than the server's")
+    out.print(table)
+
+
+def _reasons(need: Need, world: Environment) -> Iterator[str]:
+    yield from no_bound(need.client.in_seconds(world))
+
+
+def _data(need: Need, world: Environment) -> dict[str, object]:
+    return {
+        "client": need.client.name,
+        "worst_holdover": number(at_most, need.worst),
+        "safe_grace": number(at_most, need.grace),
+        "enough": need.met,
+        "unbounded_because": [] if need.grace is not None else list(_reasons(need, world)),
+    }
