@@ -165,8 +165,11 @@ def world_options(command: Command) -> Command:
     return command
 
 
-def surroundings(given: dict[str, Any]) -> Environment:
-    """The environment that the options describe; STANDARD where they are silent."""
+def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environment:
+    """The environment that the options describe; STANDARD where they are silent.
+
+    `of_hosts`: faults that befall some hosts of a network alone.
+    """
     world = STANDARD
     changes: dict[str, Any] = {}
     for option, name in (("lease", "lease"), ("grace", "grace"), ("ack_delay", "delay"),
@@ -176,9 +179,10 @@ def surroundings(given: dict[str, Any]) -> Environment:
             changes[name] = given[option]
     faults = world.faults | set(known_faults(given["faults"]))
     changes["faults"] = faults
-    if "step" in changes and "steps" not in faults:
+    stepped = "steps" in faults | set(of_hosts)
+    if "step" in changes and not stepped:
         raise BadInput("--step: clocks are set back only with --fault steps")
-    if "steps" in faults:
+    if stepped:
         changes.setdefault("step", Fraction(3600))
     if given["answers_arrive"]:
         if "loses" in given["faults"]:
@@ -267,22 +271,23 @@ def verify_network(
     network: Network, size: Size, solver: str, as_json: bool, given: dict[str, Any]
 ) -> int:
     """The verdict on a network of several kinds of client."""
-    world = surroundings(within(network, given))
+    world = around(network, given)
     with Progress(network.title) as progress:
         found = judge_network(network, world, size, solvers(solver), progress.say, progress.search)
     show_network.verdict(found, as_json)
     return EXIT[found.outcome]
 
 
-def within(network: Network, given: dict[str, Any]) -> dict[str, Any]:
-    """The options of the surroundings; what is not given is as the network's file has it."""
+def around(network: Network, given: dict[str, Any]) -> Environment:
+    """The surroundings of a network: what no option says is as its file has it."""
     said = dict(network.surroundings)
     if "drift_ppm" in said:
         said["drift"] = Fraction(str(said.pop("drift_ppm"))) / 1_000_000
-    return {
+    options = {
         name: said.get(name, value) if value is None or value is False or value == () else value
         for name, value in given.items()
     }
+    return surroundings(options, [fault for client in network.clients for fault in client.faults])
 
 
 def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:
@@ -529,16 +534,16 @@ def grace(profile: str, network: Path | None, as_json: bool, **given: Any) -> in
     With --network, how long for each kind of client; the longest of them is enough for all.
 
     Or the shorter lease to hand out instead (RFC 2131 §3.3), or that neither helps.  Exit status 0
-    if the grace given with --grace is enough, 1 if not or if none is; without --grace, 0 if there
-    is one.
+    if the grace given with --grace (or in the network's file) is enough, 1 if not or if none is;
+    without --grace, 0 if there is one.
     """
     if network is not None:
         source = click.get_current_context().get_parameter_source("profile")
         if source is not ParameterSource.DEFAULT:
             raise BadInput("--network names the clients: leave --profile")
         site = load_network(network)
-        world = surroundings(within(site, given))
-        return EXIT[show_network.graces(site, world, given["grace"], as_json)]
+        said = given["grace"] is not None or "grace" in site.surroundings
+        return EXIT[show_network.graces(site, around(site, given), said, as_json)]
     client, world = load(profile), surroundings(given)
     return EXIT[show.graces(client, world, given["grace"], as_json)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 
 from rich.text import Text
 
@@ -54,12 +53,15 @@ def verdict(found: NetworkJudgement, as_json: bool) -> None:
             out.say(f"  {line}")
 
 
-def graces(network: Network, world: Environment, given: Fraction | None, as_json: bool) -> Outcome:
-    """The grace that each kind of client needs, and the one that is enough for all."""
+def graces(network: Network, world: Environment, said: bool, as_json: bool) -> Outcome:
+    """The grace that each kind of client needs, and the one that is enough for all.
+
+    `said`: whether the server's grace was given, so that it is compared with these.
+    """
     needs = [needed(client, world) for client in network.clients]
     known = [need.grace for need in needs if need.grace is not None]
     enough = max(known) if len(known) == len(needs) else None
-    met = enough is not None and (given is None or enough <= given)
+    met = enough is not None and (not said or enough <= world.grace)
     outcome: Outcome = "holds" if met else "violated"
     if as_json:
         document(
@@ -77,20 +79,23 @@ def graces(network: Network, world: Environment, given: Fraction | None, as_json
     else:
         most = " and ".join(need.client.name for need in needs if need.grace == enough)
         out.say(f"safe grace: {plain(at_most(enough))} s ({network.title}; {most} needs it)")
-    _needs(out, needs, world)
-    if given is not None:
-        out.say(f"a grace of {plain(given)} s is {'' if met else 'not '}enough")
+    _needs(out, needs, world, compared=said)
+    if said:
+        out.say(f"a grace of {plain(world.grace)} s is {'' if met else 'not '}enough")
     return outcome
 
 
-def _needs(out: Output, needs: Sequence[Need], world: Environment) -> None:
+def _needs(
+    out: Output, needs: Sequence[Need], world: Environment, *, compared: bool = True
+) -> None:
     table = grid("client", "worst holdover", "safe grace", "")
     for need in needs:
         if need.worst is None or need.grace is None:
             table.add_row(need.client.name, "no bound", "none", "; ".join(_reasons(need, world)))
         else:
             times = [f"{plain(at_most(value))} s" for value in (need.worst, need.grace)]
-            table.add_row(need.client.name, *times, "" if need.met else "longer than the server's")
+            longer = compared and not need.met
+            table.add_row(need.client.name, *times, "longer than the server's" if longer else "")
     out.print(table)
 
 

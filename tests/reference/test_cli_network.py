@@ -59,7 +59,10 @@ def test_a_network_as_json(site: Path) -> None:
 def test_the_grace_that_is_enough_for_all_is_that_of_one_kind(site: Path) -> None:
     said = told(run("grace", "--network", site), 0)
     assert said.startswith("safe grace: 9 s (the office; dhcpcd needs it)\n")
+    assert said.endswith("a grace of 9 s is enough\n")
     assert told(run("grace", "--network", site, "--grace", "8"), 1).endswith("not enough\n")
+    site.write_text(SITE.replace("grace = 9\n", ""))
+    assert "server's" not in told(run("grace", "--network", site), 0)
     found = as_json(run("grace", "--network", site, "--json", "--fault", "freezes"), 0)
     assert found["safe_grace"] == max(client["safe_grace"] for client in found["clients"])
 
@@ -72,6 +75,19 @@ def test_where_one_kind_has_no_bound_no_grace_is_enough_for_all(site: Path) -> N
     found = as_json(run("grace", "--network", site, "--json"), 1)
     assert found["safe_grace"] is None
     assert found["clients"][2]["unbounded_because"]
+
+
+def test_a_clock_that_is_set_back_on_some_hosts_is_set_back_by_an_hour(site: Path) -> None:
+    site.write_text(
+        '[[client]]\nprofile = "networkd"\n'
+        '[[client]]\nprofile = "dhclient-nolifetime"\nfaults = ["steps"]\n'
+    )
+    answered = ("grace", "--network", site, "--acknowledge-within", "0", "--json")
+    graces = [client["safe_grace"] for client in as_json(run(*answered), 0)["clients"]]
+    less = [
+        client["safe_grace"] for client in as_json(run(*answered, "--step", "60"), 0)["clients"]
+    ]
+    assert (graces[0], graces[1] - less[1]) == (less[0], 3540)
 
 
 def test_a_network_names_its_clients(site: Path) -> None:
