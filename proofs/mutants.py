@@ -431,10 +431,15 @@ EFFORT = 3_000_000
 
 
 def solver_with(*assertions: Any) -> Any:
-    """A solver that gives up after its effort."""
-    solver = z3.Solver()
+    """A solver that gives up after its effort, in a context of its own: it knows of nothing else.
+
+    In one that is shared, what it finds hangs on what was asked before, and so on which process was
+    given which mutant.
+    """
+    solver = z3.Solver(ctx=z3.Context())
     solver.set("rlimit", EFFORT)
-    solver.add(*assertions)
+    for term in assertions:
+        solver.add(term.translate(solver.ctx))
     return solver
 
 
@@ -562,7 +567,7 @@ def refuted(changed: Mutant, claims: Iterable[tuple[Case, Sequence[Any]]]) -> st
             if not sets & variables_of(conjunct.term):
                 continue
             solver.push()
-            solver.add(z3.Not(after.read(conjunct.term, {})))
+            solver.add(z3.Not(after.read(conjunct.term, {})).translate(solver.ctx))
             if solver.check() == z3.sat:
                 return f"{claim.name}/{row.name}/{conjunct.name}"
             solver.pop()
@@ -603,11 +608,11 @@ def equivalent(changed: Mutant, facts: Iterable[Property]) -> str:
         differs = values[0] != values[1]
         allowed += [there != nothing(index) for there in at if index]
         reason = "the variable has that value already"
-    solver = solver_with(*any_clock(), *(logic.read(term, {}) for term in numbers()))
+    assumed = (*any_clock(), *(logic.read(term, {}) for term in numbers()))
+    solver = solver_with(*assumed, *allowed, differs)
     solver.set("core.minimize", True)
-    solver.add(*allowed, differs)
     for fact in facts:
-        solver.assert_and_track(logic.read(fact.term, {}), fact.name)
+        solver.assert_and_track(logic.read(fact.term, {}).translate(solver.ctx), fact.name)
     if solver.check() != z3.unsat:
         return ""
     needed = sorted(str(name) for name in solver.unsat_core())
