@@ -118,7 +118,8 @@ def network_option(command: Command) -> Command:
     return click.option(
         "--network", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.toml",
         help="A network of several kinds of client, each as [[client]] with its profile, and "
-        "faults of its hosts alone; [surroundings] has these options, written with _.",
+        "faults of its hosts alone; [surroundings] has these options, written with _, and a list "
+        "of faults.",
     )(command)  # fmt: skip
 
 
@@ -287,7 +288,10 @@ def around(network: Network, given: dict[str, Any]) -> Environment:
         name: said.get(name, value) if value is None or value is False or value == () else value
         for name, value in given.items()
     }
-    return surroundings(options, [fault for client in network.clients for fault in client.faults])
+    try:
+        return surroundings(options, [f for client in network.clients for f in client.faults])
+    except BadInput as error:
+        raise BadInput(f"{error} (on the command line, or in [surroundings] of the file)") from None
 
 
 def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:

@@ -147,7 +147,6 @@ def obligations_t3() -> str:
     case = t3.sufficient()
     rows = (
         ("sufficient: the invariant is inductive", str(_count(case))),
-        ("heard: it is with less grace, where no ACK is missed", str(_count(t3.hearing()))),
         ("lemma: what the bound is for clocks within 1 ± drift", str(len(t3.lemma()))),
         (
             "necessary: the terms of the bound, and a run for each way to hold",

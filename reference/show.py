@@ -30,7 +30,7 @@ from holdover.model.words import full, grace, h
 from holdover.proofs import matrix as matrix_
 from holdover.proofs import safety
 from holdover.proofs.claims import Result
-from holdover.proofs.grace import hearing, lemma, necessary, shown, sufficient, ways
+from holdover.proofs.grace import lemma, necessary, shown, sufficient, ways
 from holdover.proofs.judge import STANDARD, Judgement, exact_case
 from holdover.proofs.obligations import Case, Obligation, Verdict, decide, obligations
 from holdover.proofs.result import Outcome, combined
@@ -435,7 +435,7 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
         name = re.sub(r"[^\w.-]+", "-", profile.name).strip(".-")
         found = obligations(case_of(replace(profile, name=name or "profile")))
     else:
-        cases = [case for _, case in safety.cases()] + [sufficient(), hearing()]
+        cases = [case for _, case in safety.cases()] + [sufficient()]
         found = [o for case in cases for o in obligations(case)]
         found = [*found, *lemma(), shown()[0], *(necessary(way)[0] for way in ways())]
     count = 0

@@ -26,20 +26,20 @@ from tests.net.scenes import played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 ADMINISTRATORS = IPv4Interface("10.77.0.200/24")
-LATE_SERVER = """
-import time
+ENDED_BEFORE_IT_WORKS = """
+import os, signal
 from holdover.reference.cli import main
 from holdover.reference.linux.server import Service
 
 run = Service.run
 
 
-def late(self, *given):
-    time.sleep(0.5)
+def ended(self, *given):
+    os.kill(os.getpid(), signal.SIGTERM)
     return run(self, *given)
 
 
-Service.run = late
+Service.run = ended
 main()
 """
 LONG = PATIENCE
@@ -239,17 +239,17 @@ def supervised(stage: Stage) -> dict[str, Any]:
 
 
 def supervised_server(stage: Stage) -> dict[str, Any]:
-    """The same of the server; it comes to its work late, the signal at once after the word."""
+    """The same of the server; the signal comes after the word, before its work has begun."""
     path = stage.place / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listens:
         listens.bind(str(path))
         listens.settimeout(LONG)
         words = f"server eth0 --pool {LEASED} --lease 60"
-        server = stage.srv.start("env", f"NOTIFY_SOCKET={path}", sys.executable, "-c", LATE_SERVER,
-                                 *words.split())  # fmt: skip
-        heard = [listens.recv(4096).decode()]
-        server.signal(signal.SIGTERM)
-        heard.append(listens.recv(4096).decode())
+        server = stage.srv.start(
+            "env", f"NOTIFY_SOCKET={path}", sys.executable, "-c", ENDED_BEFORE_IT_WORKS,
+            *words.split(),
+        )  # fmt: skip
+        heard = [listens.recv(4096).decode() for _ in range(2)]
     return {"heard": heard, "status": server.ended(LONG)}
 
 

@@ -22,7 +22,7 @@ from holdover.model.profile import FAULTS
 from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.table import LEASE_TABLE, Table
 from holdover.model.words import h, holds
-from holdover.proofs.grace import EACH_BOUNDED, hearing, sufficient
+from holdover.proofs.grace import EACH_BOUNDED, hearing, missing
 from holdover.proofs.invariants import HEARING, LEASED, OWNED, PROBED
 from holdover.proofs.obligations import (
     Answer,
@@ -95,7 +95,7 @@ SAID_ONLY = {("held_as_leased", 0), ("granted", 0)}
 def claim(name: str) -> Case:
     """A case of T2 or, for perfect clocks, of T3; or of probing."""
     if name in ("T3", "T3-heard"):
-        enough = sufficient() if name == "T3" else hearing()
+        enough = missing() if name == "T3" else hearing()
         return replace(enough, fixed={**enough.fixed, "drift": 0})
     return PROBING if name == "probing" else case(name, TOLERATED[name])
 

@@ -1028,12 +1028,12 @@ def test_interruption_ends_everything_at_once(
 
 
 FORKING = """
-import multiprocessing, os, signal, time
+import multiprocessing, os, signal
 from holdover.reference import interrupt
 
 interrupt.watch()
-os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), {number}) or time.sleep(3600))
-multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,)).start()
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), {number}) or signal.pause())
+multiprocessing.get_context("fork").Process(target=signal.pause).start()
 """
 
 

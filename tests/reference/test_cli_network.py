@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from holdover.model.manifest import configurations
+from holdover.model.network import SURROUNDINGS
+from holdover.reference.model_commands import world_options
 from tests.reference.test_cli import as_json, refused, run, told
 
 SITE = """\
@@ -88,6 +90,16 @@ def test_a_clock_that_is_set_back_on_some_hosts_is_set_back_by_an_hour(site: Pat
         client["safe_grace"] for client in as_json(run(*answered, "--step", "60"), 0)["clients"]
     ]
     assert (graces[0], graces[1] - less[1]) == (less[0], 3540)
+
+
+def test_a_file_has_every_option_of_the_surroundings_and_what_is_wrong_there_is_said(
+    site: Path,
+) -> None:
+    options = {param.name for param in world_options(lambda: None).__click_params__}  # type: ignore[attr-defined]
+    assert {{"drift_ppm": "drift"}.get(key, key) for key in SURROUNDINGS} == options
+    site.write_text(SITE.replace("lease = 86400", "lease = 0"))
+    assert "a lease of no length" in refused(run("verify", "--network", site))
+    assert "[surroundings] of the file" in refused(run("grace", "--network", site))
 
 
 def test_a_network_names_its_clients(site: Path) -> None:
