@@ -117,8 +117,8 @@ def guards(case: Case, action: Action) -> list[Any] | None:
     """A row's guards, or None where the constants alone rule the row out."""
     binding = parameters(action)
     logic = Logic(case.fixed)
-    terms = [z3.simplify(logic.read(guard, binding)) for guard in action.when]
-    if any(z3.is_false(term) for term in terms):
+    terms = [logic.read(guard, binding) for guard in action.when]
+    if any(z3.is_false(z3.simplify(term)) for term in terms):
         return None
     return [*are_members(binding), *terms]
 

@@ -98,6 +98,7 @@ class Logic(Reading[Term]):
 
     def __init__(self, fixed: Mapping[str, object]):
         self.fixed = fixed
+        self.inside: list[Term] = []  # the members that the quantifiers around a term speak of
 
     def leaf(self, term: Expr) -> Term:
         """A literal or none."""
@@ -136,9 +137,16 @@ class Logic(Reading[Term]):
         return OPERATORS[term.op](*(arg() for arg in args))
 
     def every(self, bound: Expr, body: Callable[[Term], Term]) -> Term:
-        """A quantifier over all members, which none is not."""
-        member = z3.FreshConst(domain(bound.sort), str(bound.args[0]))
-        return z3.ForAll([member], z3.Implies(member != nothing(bound.sort), body(member)))
+        """A quantifier over all members, which none is not.
+
+        A member's name tells how deep it stands.  Numbered as they come (`FreshConst`), a question
+        would be another after others were asked, and a solver's search with it.
+        """
+        member = z3.Const(f"{bound.args[0]}_{len(self.inside) + 1}", domain(bound.sort))
+        self.inside.append(member)
+        said = body(member)
+        self.inside.pop()
+        return z3.ForAll([member], z3.Implies(member != nothing(bound.sort), said))
 
 
 def of_kind(host: Term, values: Sequence[Term]) -> Term:
@@ -192,6 +200,7 @@ class After(Logic):
     def __init__(self, fixed: Mapping[str, object], action: Action, binding: Binding):
         super().__init__(fixed)
         self.before, self.action, self.binding = Logic(fixed), action, binding
+        self.before.inside = self.inside  # what it reads stands under the same quantifiers
 
     def state(self, variable: Variable, at: Sequence[Term]) -> Term:
         """What the effects make of a variable at this index."""

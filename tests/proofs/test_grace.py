@@ -248,7 +248,7 @@ LESS: Mapping[str, Expr] = {
 
 @pytest.mark.parametrize("forgotten", LESS)
 def test_where_no_ack_is_missed_each_term_is_needed(forgotten: str) -> None:
-    assert enough(worst_holdover(h), "prolong", hearing()) == {"proved"}
+    assert enough(worst_holdover(h), "prolong", hearing(), by_cvc5) == {"proved"}
     rows = ("prolong", "commit", "reuse")
     assert any("refuted" in enough(LESS[forgotten], row, hearing(), by_cvc5) for row in rows)
 
