@@ -91,7 +91,14 @@ from holdover.model.words import (
     wants,
 )  # fmt: skip
 from holdover.proofs.grace import hearing, missing
-from holdover.proofs.obligations import Case, guards, obligations, premises, variables_of
+from holdover.proofs.obligations import (
+    Case,
+    guards,
+    obligations,
+    premises,
+    read_back,
+    variables_of,
+)
 from holdover.proofs.parametric import (
     ALIKE,
     After,
@@ -430,17 +437,13 @@ EFFORT = 3_000_000
 """What Z3 may spend at once, in its own deterministic units."""
 
 
-def solver_with(*assertions: Any) -> Any:
-    """A solver that gives up after its effort, in a context of its own: it knows of nothing else.
-
-    In one that is shared, what it finds hangs on what was asked before, and so on which process was
-    given which mutant.
-    """
-    solver = z3.Solver(ctx=z3.Context())
+def solver_with(assertions: Sequence[Any], *others: Sequence[Any]) -> tuple[Any, list[list[Any]]]:
+    """A solver that gives up after its effort, and other terms to ask it about."""
+    own, (before, *rest) = read_back(assertions, *others)
+    solver = z3.Solver(ctx=own)
     solver.set("rlimit", EFFORT)
-    for term in assertions:
-        solver.add(term.translate(solver.ctx))
-    return solver
+    solver.add(*before)
+    return solver, rest
 
 
 class Unset(Initially):
@@ -459,7 +462,7 @@ def proved(facts: Case) -> bool:
     assumed = [start.read(term, {}) for term in facts.assumptions]
     initially = [[*assumed, z3.Not(start.read(fact.term, {}))] for fact in facts.invariant]
     kept = (step.assertions for step in obligations(facts) if step.row != "initially")
-    return all(solver_with(*goal).check() == z3.unsat for goal in (*initially, *kept))
+    return all(solver_with(goal)[0].check() == z3.unsat for goal in (*initially, *kept))
 
 
 # Judgement ---------------------------------------------------------------------------------------
@@ -562,12 +565,12 @@ def refuted(changed: Mutant, claims: Iterable[tuple[Case, Sequence[Any]]]) -> st
         if allowed is None:
             continue
         after = After(claim.fixed, row, parameters(row))
-        solver = solver_with(*before, *allowed)
-        for conjunct in claim.invariant:
-            if not sets & variables_of(conjunct.term):
-                continue
+        asked = [conjunct for conjunct in claim.invariant if sets & variables_of(conjunct.term)]
+        goals = [z3.Not(after.read(conjunct.term, {})) for conjunct in asked]
+        solver, (goals,) = solver_with([*before, *allowed], goals)
+        for conjunct, goal in zip(asked, goals, strict=True):
             solver.push()
-            solver.add(z3.Not(after.read(conjunct.term, {})).translate(solver.ctx))
+            solver.add(goal)
             if solver.check() == z3.sat:
                 return f"{claim.name}/{row.name}/{conjunct.name}"
             solver.pop()
@@ -609,10 +612,11 @@ def equivalent(changed: Mutant, facts: Iterable[Property]) -> str:
         allowed += [there != nothing(index) for there in at if index]
         reason = "the variable has that value already"
     assumed = (*any_clock(), *(logic.read(term, {}) for term in numbers()))
-    solver = solver_with(*assumed, *allowed, differs)
+    known = {fact.name: logic.read(fact.term, {}) for fact in facts}
+    solver, (terms,) = solver_with([*assumed, *allowed, differs], list(known.values()))
     solver.set("core.minimize", True)
-    for fact in facts:
-        solver.assert_and_track(logic.read(fact.term, {}).translate(solver.ctx), fact.name)
+    for name, term in zip(known, terms, strict=True):
+        solver.assert_and_track(term, name)
     if solver.check() != z3.unsat:
         return ""
     needed = sorted(str(name) for name in solver.unsat_core())

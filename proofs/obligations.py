@@ -166,22 +166,31 @@ def check_same_premises(together: Sequence[Obligation]) -> None:
             raise ValueError(f"{obligation.name} has premises of its own")
 
 
-def z3_answers(together: Sequence[Obligation]) -> list[Answer]:
-    """Z3's answers to obligations that differ in their last assertion only.
+def read_back(*parts: Sequence[Any]) -> tuple[Any, list[list[Any]]]:
+    """Parts of assertions as their text says them, in a context of its own.
 
-    They are asked in a context of their own: in one that is shared, Z3's search, and whether it
-    comes to an end in time, depends on what was asked before.
+    In a context that is shared, and in one to which terms are translated, Z3's search depends on
+    what else was asked or declared, and with it whether it comes to an end in time.
     """
-    check_same_premises(together)
     own = z3.Context()
+    read = iter(z3.parse_smt2_string(script(parts, rounds=False), ctx=own))
+    return own, [[next(read) for _ in part] for part in parts]
+
+
+def z3_answers(together: Sequence[Obligation]) -> list[Answer]:
+    """Z3's answers to obligations that differ in their last assertion only, as their text is."""
+    check_same_premises(together)
+    own, (before, goals) = read_back(
+        together[0].assertions[:-1], [obligation.assertions[-1] for obligation in together]
+    )
     solver = z3.Solver(ctx=own)
     solver.set("timeout", TIMEOUT_MS)
-    solver.add(*(term.translate(own) for term in together[0].assertions[:-1]))
+    solver.add(*before)
     answers = []
-    for obligation in together:
+    for obligation, goal in zip(together, goals, strict=True):
         start = time.perf_counter()
         solver.push()
-        solver.add(*(term.translate(own) for term in obligation.assertions[-1:]))
+        solver.add(goal)
         said = str(solver.check())
         model = solver.model().translate(z3.main_ctx()) if said == "sat" else None
         solver.pop()

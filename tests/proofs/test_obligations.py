@@ -211,13 +211,33 @@ def test_an_obligation_is_the_same_text_whatever_was_built_before() -> None:
 
     Numbers of fresh constants and the order of a simplified sum tell what was built before.
     """
+    assert set(told(TEXTS, "rfc2131", "reference")) == set(told(TEXTS, "reference", "rfc2131"))
 
-    def texts(*names: str) -> set[str]:
-        command = [sys.executable, "-c", TEXTS, *names]
-        said = subprocess.run(command, check=True, capture_output=True, text=True)
-        return set(said.stdout.splitlines())
 
-    assert texts("rfc2131", "reference") == texts("reference", "rfc2131")
+EFFORT = """
+import sys, z3
+for other in range(int(sys.argv[1])):
+    z3.EnumSort(f"Other{other}", [f"other_{other}_{n}" for n in range(3)])
+from holdover.proofs.grace import hearing
+from holdover.proofs.obligations import obligations, read_back
+asked = next(o for o in obligations(hearing()) if o.row == "miss")
+own, (terms,) = read_back(asked.assertions)
+solver = z3.Solver(ctx=own)
+solver.add(*terms)
+print(solver.check(), solver.statistics().get_key_value("rlimit count"))
+"""
+
+
+def test_z3_takes_the_same_steps_whatever_was_declared_before() -> None:
+    """Terms that are translated take along every sort of values that their context has."""
+    assert told(EFFORT, "0") == told(EFFORT, "3")
+
+
+def told(program: str, *arguments: str) -> list[str]:
+    """What a program says in a process of its own."""
+    command = [sys.executable, "-c", program, *arguments]
+    said = subprocess.run(command, check=True, capture_output=True, text=True)
+    return said.stdout.splitlines()
 
 
 # Vacuity -----------------------------------------------------------------------------------------
