@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 import cvc5
@@ -173,8 +173,11 @@ def read_back(*parts: Sequence[Any]) -> tuple[Any, list[list[Any]]]:
     what else was asked or declared, and with it whether it comes to an end in time.
     """
     own = z3.Context()
-    read = iter(z3.parse_smt2_string(script(parts, rounds=False), ctx=own))
-    return own, [[next(read) for _ in part] for part in parts]
+    read = list(z3.parse_smt2_string(script(parts, rounds=False), ctx=own))
+    if len(read) != sum(map(len, parts)):
+        raise ValueError(f"{sum(map(len, parts))} assertions were written, and {len(read)} read")
+    ends = list(accumulate(map(len, parts)))
+    return own, [read[end - len(part) : end] for part, end in zip(parts, ends, strict=True)]
 
 
 def z3_answers(together: Sequence[Obligation]) -> list[Answer]:

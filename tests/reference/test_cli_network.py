@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 from holdover.model.manifest import configurations
@@ -95,7 +96,7 @@ def test_a_clock_that_is_set_back_on_some_hosts_is_set_back_by_an_hour(site: Pat
 def test_a_file_has_every_option_of_the_surroundings_and_what_is_wrong_there_is_said(
     site: Path,
 ) -> None:
-    options = {param.name for param in world_options(lambda: None).__click_params__}  # type: ignore[attr-defined]
+    options = {param.name for param in click.command()(world_options(lambda: None)).params}
     assert {{"drift_ppm": "drift"}.get(key, key) for key in SURROUNDINGS} == options
     site.write_text(SITE.replace("lease = 86400", "lease = 0"))
     assert "a lease of no length" in refused(run("verify", "--network", site))
