@@ -29,7 +29,9 @@ from holdover.model.table import LEASE_TABLE, Table
 from holdover.proofs.invariants import remembering
 from holdover.proofs.parametric import After, Initially, Logic, any_clock, are_members, parameters
 
-TIMEOUT_MS = 20_000
+EFFORT = {"z3": 60_000_000, "cvc5": 4_000_000}
+"""What a solver may spend on a question, in its own units: some 25 s of CPU, or 8 and 40 times what
+any obligation of a theorem needs.  A limit of time would leave the answer to the machine's load."""
 
 ANSWERS = {"unsat": "proved", "sat": "refuted"}
 
@@ -187,7 +189,7 @@ def z3_answers(together: Sequence[Obligation]) -> list[Answer]:
         together[0].assertions[:-1], [obligation.assertions[-1] for obligation in together]
     )
     solver = z3.Solver(ctx=own)
-    solver.set("timeout", TIMEOUT_MS)
+    solver.set("rlimit", EFFORT["z3"])
     solver.add(*before)
     answers = []
     for obligation, goal in zip(together, goals, strict=True):
@@ -207,7 +209,7 @@ def cvc5_answers(together: Sequence[Obligation]) -> list[Answer]:
     check_same_premises(together)
     start = time.perf_counter()
     solver = cvc5.Solver(cvc5.TermManager())
-    solver.setOption("tlimit-per", str(TIMEOUT_MS))
+    solver.setOption("rlimit-per", str(EFFORT["cvc5"]))
     solver.setOption("incremental", "true")
     solver.setOption("full-saturate-quant", "true")  # instantiate on, where matching runs dry
     solver.setOption("mbqi", "true")  # and find the model where there is one: else only "unknown"
