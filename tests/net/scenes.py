@@ -9,10 +9,19 @@ from typing import Any, TypeVar
 
 import pytest
 
-from holdover.reference.lab.process import Unheard
+from holdover.reference.lab.process import Process, Unheard
 from holdover.reference.lab.topology import Links
 
 Seen = TypeVar("Seen")
+
+
+LOCK = "the kernel's networking lock"
+"""The machine has one: whoever makes or removes namespaces on it holds it for a while."""
+
+
+def errors_of(program: Process) -> list[str]:
+    """What it has said on standard error, but for who held the machine's lock meanwhile."""
+    return [line for line in program.errors if LOCK not in line]
 
 
 class CannotTell(Unheard):

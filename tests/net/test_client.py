@@ -32,7 +32,7 @@ from holdover.reference.linux.parameters import left_out, parameters, prefix_len
 from holdover.reference.messages import BootReply, BootRequest, reply_to_wire
 from holdover.reference.values import NO_ADDRESS, MessageType, Route
 from holdover.reference.wire import encode
-from tests.net.scenes import played, scene
+from tests.net.scenes import errors_of, played, scene
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Configure, Effect, Event, Gone, Lease, Received, Send, Start, Timer,
@@ -323,7 +323,7 @@ def test_dry_run_tells_the_lease_and_touches_nothing(seen: Any) -> None:
     (told,) = (line for line in lines if line["event"] != "SILENT")  # a server may be slow
     assert (told["event"], told["address"], told["dry_run"]) == ("BOUND", str(LEASED), True)
     assert len(seen["acks"]) == 1
-    assert seen["down"].errors == ["error: eth0 is down; set it up first: ip link set eth0 up"]
+    assert errors_of(seen["down"]) == ["error: eth0 is down; set it up first: ip link set eth0 up"]
     assert seen["watched"] == []
     assert seen["after"] == seen["before"]
     assert not seen["stored"]
@@ -346,7 +346,7 @@ def alone(links: Any) -> Any:
 
 def refusal(process: Any) -> str:
     assert process.ended() == 2
-    (error,) = process.errors
+    (error,) = errors_of(process)
     return str(error)
 
 

@@ -22,7 +22,7 @@ import pytest
 from holdover.reference.events import SECOND
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux.clock import now
-from tests.net.scenes import played, scene
+from tests.net.scenes import errors_of, played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 ADMINISTRATORS = IPv4Interface("10.77.0.200/24")
@@ -113,7 +113,7 @@ def second(stage: Stage) -> dict[str, Any]:
     client = stage.bound()
     other = stage.client("--no-probe", state="elsewhere")
     status = other.ended(LONG)
-    seen = {"status": status, "errors": other.errors, "pid": client.running.pid}
+    seen = {"status": status, "errors": errors_of(other), "pid": client.running.pid}
     client.signal(signal.SIGKILL)
     client.ended()
     third = stage.client("--no-probe", state="elsewhere")
@@ -152,8 +152,8 @@ def by_hand(stage: Stage) -> dict[str, Any]:
     client = stage.bound()
     stage.cli.ip("addr", "del", f"{LEASED}/24", "dev", "eth0")
     at = now()
-    eventually(lambda: client.errors, LONG, "it says so")
-    seen = {"said": list(client.errors), "after": (now() - at) / SECOND}
+    eventually(lambda: errors_of(client), LONG, "it says so")
+    seen = {"said": errors_of(client), "after": (now() - at) / SECOND}
     client.says("BOUND", LONG, times=2)  # at T1, after half of the lease
     return seen | {"back": (now() - at) / SECOND, "there": stage.cli.has(LEASED)}
 
@@ -166,10 +166,10 @@ def small(stage: Stage) -> dict[str, Any]:
     stage.server(600)
     stage.cli.ip("link", "set", "eth0", "mtu", "300")
     client = stage.client("--no-probe")
-    eventually(lambda: client.errors, LONG, "it says so")
+    eventually(lambda: errors_of(client), LONG, "it says so")
     stage.cli.ip("link", "set", "eth0", "mtu", "1500")
     client.says("BOUND", LONG)
-    return {"said": client.errors}
+    return {"said": errors_of(client)}
 
 
 # No server, and one that grants too little -------------------------------------------------------
@@ -182,8 +182,8 @@ def silent(stage: Stage) -> dict[str, Any]:
     status = client.ended(LONG)
     said = [(at, json.loads(line)) for at, line in client.lines]
     return {
-        "status": status, "said": said, "errors": client.errors, "took": (now() - began) / SECOND,
-        "before": before, "after": stage.cli.picture(),
+        "status": status, "said": said, "errors": errors_of(client),
+        "took": (now() - began) / SECOND, "before": before, "after": stage.cli.picture(),
     }  # fmt: skip
 
 
@@ -200,8 +200,8 @@ def too_short(stage: Stage) -> dict[str, Any]:
     """Probing takes longer than the lease lasts."""
     stage.server(5)
     client = stage.client(json=False)
-    eventually(lambda: [e for e in client.errors if "--no-probe" in e], LONG, "it says so")
-    return {"errors": client.errors}
+    eventually(lambda: [e for e in errors_of(client) if "--no-probe" in e], LONG, "it says so")
+    return {"errors": errors_of(client)}
 
 
 def verbose(stage: Stage) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from holdover.reference.linux.journal import read
 from holdover.reference.linux.malformed import Malformed
 from tests.net import malformed, odd, vlan
 from tests.net.malformed import CASES, GOOD, SERVER, has_lease, serve
-from tests.net.scenes import played, scene
+from tests.net.scenes import errors_of, played, scene
 
 LONG = PATIENCE
 """Seconds, for what takes up to ten of RFC 2131's own wait; thirty clients begin at once."""
@@ -60,7 +60,7 @@ def optional(name: str, links: Links, place: Path) -> dict[str, Any]:
         other = CLIENTS[FOREIGN].start(hosts["other"], place / "other")
     ours = client(hosts["cli"], place)
     ours.says("BOUND", LONG)
-    seen = {"bound": has_lease(hosts["cli"]), "status": ended(ours), "errors": ours.errors}
+    seen = {"bound": has_lease(hosts["cli"]), "status": ended(ours), "errors": errors_of(ours)}
     if other is not None:
         eventually(lambda: has_lease(hosts["other"]), LONG, f"{FOREIGN} is bound")
     noted = [line.value for line in read(place / "journal") if isinstance(line.value, Malformed)]
@@ -75,7 +75,7 @@ def vital(name: str, links: Links, place: Path) -> dict[str, Any]:
     serve(hosts["srv"], malformed.ended(name))
     ours = client(hosts["cli"], place)
     eventually(lambda: any("refused for" in line for line in ours.errors), LONG, "it is refused")
-    seen = {"status": ended(ours), "errors": ours.errors, "watched": list(watch.lines)}
+    seen = {"status": ended(ours), "errors": errors_of(ours), "watched": list(watch.lines)}
     noted = [line.value for line in read(place / "journal") if isinstance(line.value, Malformed)]
     return seen | {"noted": noted, "told": ours.lines}
 
@@ -198,7 +198,7 @@ def tagged_replies(links: Links, place: Path, *, offloaded: bool) -> dict[str, A
     serve(hosts["srv"], GOOD + "ff", PRIORITY)
     ours = client(hosts["cli"], place)
     ours.says("BOUND", LONG)
-    return {"bound": has_lease(hosts["cli"]), "status": ended(ours), "errors": ours.errors}
+    return {"bound": has_lease(hosts["cli"]), "status": ended(ours), "errors": errors_of(ours)}
 
 
 def tagged_requests(links: Links, *, offloaded: bool) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from holdover.reference.server_command import chosen, misbehaviour
 from holdover.reference.server_state import Binding, ClientKey
 from holdover.reference.values import NO_ADDRESS, MessageType
 from holdover.reference.wire import decode, encode
+from tests.net.scenes import errors_of
 
 from holdover.reference.datagram import (  # isort: skip
     ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame,
@@ -230,7 +231,7 @@ def test_an_interface_that_goes_ends_the_server(network: Network) -> None:
     server = network.serve()
     network.hosts["srv"].ip("link", "del", "eth0")
     assert server.ended() == 2
-    assert server.errors == ["error: eth0: the interface is gone"]
+    assert errors_of(server) == ["error: eth0: the interface is gone"]
 
 
 FLOOD = """
