@@ -33,8 +33,8 @@ from holdover.model.words import (  # isort: skip
     a, acknowledge_within, acknowledges, address, after_t1, after_t2, anchor, asked, asks_for,
     asleep, broadcasts_nak, checks_xid, client, current, dialog, drift, enforcer, floor, g, h,
     heeds_nak, heeds_shorter, holds, in_order, kernel_end, kind, late, lease, lease_end, m, margin,
-    n, notice, now, patient, phase, probe_time, probes, process, rebind_at, releases, renew_at,
-    retries_for, sent, skew, stepped, trigger, wants,
+    n, notice, now, patient, phase, probe_time, probes, probing_since, process, rebind_at,
+    releases, renew_at, retries_for, sent, skew, stepped, trigger, wants,
 )  # fmt: skip
 
 UNSET = none(INSTANT)
@@ -192,6 +192,11 @@ def in_time(h: Expr, end: Expr) -> Expr:
     return now < end - ite(enforcer[h] == "KERNEL", margin[h], lift(0, DURATION))
 
 
+def may_be_used(h: Expr) -> Expr:
+    """Neither the lease of a probed address nor its kernel lifetime is over."""
+    return (now < lease_end[h]) & (enforcer[h] == "KERNEL").implies(now < kernel_end[h])
+
+
 def patience(h: Expr) -> Expr:
     """How long past its deadline a process holds that does not release at the lapse."""
     return ite(trigger[h] == "ACKNOWLEDGE", acknowledge_within, retries_for[h])
@@ -266,6 +271,7 @@ def forget_lease(h: Expr) -> tuple[Effect, ...]:
         becomes(rebind_at[h], UNSET),
         becomes(lease_end[h], UNSET),
         becomes(kernel_end[h], UNSET),
+        becomes(probing_since[h], UNSET),
         becomes(stepped[h], False),
     )
 
@@ -321,6 +327,7 @@ def take(h: Expr, a: Expr) -> tuple[Effect, ...]:
         becomes(phase[h], ite(untried, "PROBING", lift("BOUND", PHASE))),
         becomes(wants[h], a),
         becomes(holds[h], ite(untried, NO_ADDRESS, a)),
+        becomes(probing_since[h], ite(untried, now, UNSET)),
     )
 
 
@@ -372,9 +379,10 @@ CLIENT_ACTIONS = (
     Action("use", "RFC 5227 §2.1.1; RFC 2131 §3.1(5)",
         "no probe was answered: {h} uses {a}",
         (h, a),
-        when=(runs(h), phase[h] == "PROBING", wants[h] == a, now < lease_end[h],
-              (enforcer[h] == "KERNEL").implies(now < kernel_end[h]), ~answered(h, a)),
-        then=(becomes(phase[h], "BOUND"), becomes(holds[h], a))),
+        when=(runs(h), phase[h] == "PROBING", wants[h] == a, may_be_used(h), ~answered(h, a)),
+        then=(becomes(phase[h], "BOUND"), becomes(holds[h], a), becomes(probing_since[h], UNSET)),
+        due=Due(runs(h) & room & (phase[h] == "PROBING") & may_be_used(h),
+                probing_since[h] + probe_time[h] + late[h])),
 
     Action("decline", "RFC 2131 §3.1(5) MUST; RFC 5227 §2.1.1",
         "{h} finds {a} in use and sends DHCPDECLINE",

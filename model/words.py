@@ -95,6 +95,10 @@ kernel_end = Variable(
     "kernel_end", INSTANT, HOST, "unset", "when the address's kernel lifetime (valid_lft) is over",
     "RFC is silent; Linux IFA_CACHEINFO",
 )  # fmt: skip
+probing_since = Variable(
+    "probing_since", INSTANT, HOST, "unset", "when the client began to probe, or woke up probing",
+    "RFC 5227 §2.1.1",
+)  # fmt: skip
 stepped = Variable(
     "stepped", BOOL, HOST, "false", "the wall clock was set back within this lease",
     "RFC is silent; measured (clock step)",
@@ -132,8 +136,8 @@ current = Variable(
 
 VARIABLES = (
     NOW, phase, process, asleep, notice, wants, holds, asked, renew_at, rebind_at, lease_end,
-    kernel_end, stepped, serving, owner, server_end, withheld, kind, client, address, sent, lease,
-    current,
+    kernel_end, probing_since, stepped, serving, owner, server_end, withheld, kind, client,
+    address, sent, lease, current,
 )  # fmt: skip
 
 # What a run holds fixed --------------------------------------------------------------------------

@@ -23,8 +23,8 @@ from holdover.model.words import (  # isort: skip
     PHASE,
     a, address, asked, asleep, client, clock, crashes, current, delay, duplicates, enforcer,
     freezes, h, holds, kernel_end, kernel_late, kind, lease, lease_end, loses, m, n, now, phase,
-    process, rebind_at, renew_at, restart, restarts, sent, serving, step, stepped, steps, stops,
-    suspends, thaws, trigger, wants,
+    probing_since, process, rebind_at, renew_at, restart, restarts, sent, serving, step, stepped,
+    steps, stops, suspends, thaws, trigger, wants,
 )  # fmt: skip
 
 
@@ -51,6 +51,8 @@ remembers = (restart[h] == "REMAINDER") & (phase[h] == "INIT_REBOOT") & (now < l
 left = remembers | (restart[h] == "LEAVE")
 dated = leased(h) | (holds[h] != NO_ADDRESS)
 stored = leased(h) & (phase[h] != "PROBING")
+# A pause says nothing of how long its probing then takes, but that it is no longer than another's.
+probing_anew = becomes(probing_since[h], ite(phase[h] == "PROBING", now, UNSET))
 
 WORLD_ACTIONS = (
     Action("kernel_removes", "RFC is silent; Linux removes an address at valid_lft",
@@ -72,7 +74,7 @@ WORLD_ACTIONS = (
         "the client process of {h} runs again",
         (h,),
         when=(thaws[h], process[h] == "FROZEN", ~asleep[h]),
-        then=(becomes(process[h], "RUNS"),)),
+        then=(becomes(process[h], "RUNS"), probing_anew)),
 
     Action("crash", "RFC 2131 §3.2: what is stored survives; measured: kill -9",
         "the client process of {h} is killed",
@@ -85,7 +87,8 @@ WORLD_ACTIONS = (
               becomes(renew_at[h], ite(stored, renew_at[h], UNSET)),
               becomes(rebind_at[h], ite(stored, rebind_at[h], UNSET)),
               becomes(lease_end[h], ite(dated & (phase[h] != "PROBING"), lease_end[h], UNSET)),
-              becomes(kernel_end[h], ite(holds[h] != NO_ADDRESS, kernel_end[h], UNSET)))),
+              becomes(kernel_end[h], ite(holds[h] != NO_ADDRESS, kernel_end[h], UNSET)),
+              becomes(probing_since[h], UNSET))),
 
     Action("stop", "RFC is silent, and clients differ: for one that leaves its address see `crash`",
         "the client process of {h} ends in order: the address goes, the lease is remembered",
@@ -99,7 +102,8 @@ WORLD_ACTIONS = (
               becomes(renew_at[h], ite(stored, renew_at[h], UNSET)),
               becomes(rebind_at[h], ite(stored, rebind_at[h], UNSET)),
               becomes(lease_end[h], ite(stored, lease_end[h], UNSET)),
-              becomes(kernel_end[h], UNSET))),
+              becomes(kernel_end[h], UNSET),
+              becomes(probing_since[h], UNSET))),
 
     Action("restart", "RFC 2131 §3.2(3); measured: what is done with an address found",
         "the client process of {h} is started again",
@@ -126,7 +130,7 @@ WORLD_ACTIONS = (
         "{h} wakes up",
         (h,),
         when=(asleep[h], ~wakes_expired(h)),
-        then=(becomes(asleep[h], False),)),
+        then=(becomes(asleep[h], False), probing_anew)),
 
     Action("wake_expired", "RFC 2131 §4.4.5 MUST; Figure 5 draws no such edge",
         "{h} wakes up past its lease end, and its timer fires at once: the lease lapses",

@@ -103,7 +103,7 @@ SAFEGUARDS: Mapping[str, Callable[[Deployment], Deployment]] = {
     "BOOTTIME": _client(clock="BOOTTIME"),
     "REQUEST anchor": _client(anchor="REQUEST"),
     "xid check": _client(checks_xid=True),
-    "client probe": _client(probes=True),
+    "client probe": _client(probes=True, probe_time=Fraction(7)),
     "server probe": _server(server_probes=True),
     "durable store": _server(durable=True),
     "grace": _enough_grace,

@@ -241,9 +241,11 @@ def settings() -> tuple[Setting, ...]:
     rfc, reference = load("rfc2131"), load("reference")
     dialog, thereafter, keeps = load("wfwg311"), load("wfwg311-thereafter"), load("networkd-keep")
     networkd, dhclient = load("networkd"), load("dhclient")
-    probing, remembering = replace(rfc, probes=True), replace(rfc, restart="REMAINDER")
+    probing = replace(rfc, probes=True, probe_time=TICK)
+    remembering = replace(rfc, restart="REMAINDER")
     wall, never = replace(remembering, clock="WALL"), replace(probing, trigger="NEVER")
     heeding = replace(remembering, heeds_shorter=True)
+    heeding_probing = replace(heeding, probes=True, probe_time=TICK)
     ends = ("freezes", "thaws", "crashes", "stops", "restarts", "suspends")
     half, two = Fraction(1, 2), 2
     return (
@@ -280,7 +282,7 @@ def settings() -> tuple[Setting, ...]:
         Setting("shorter", rfc, ("shortens",), lease=3, shortest=1),
         Setting("shorter, heeded", heeding, ("shortens", "mutes"), lease=3, shortest=1, delay=1,
                 messages=two),
-        Setting("shorter, heeded, probing", replace(heeding, probes=True), ("shortens",), lease=4,
+        Setting("shorter, heeded, probing", heeding_probing, ("shortens",), lease=4,
                 shortest=2, messages=two),
         Setting("shorter, heeded, drift", heeding, ("shortens",), lease=4, shortest=2, drift=half,
                 messages=two),

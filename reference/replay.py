@@ -198,7 +198,7 @@ class Follower:
         margin = self._steps.world.constants["margin"]
         assert isinstance(margin, int)
         changes: dict[str, Value] = dict.fromkeys(
-            ("wants", "asked", "renew_at", "rebind_at", "lease_end", "kernel_end")
+            ("wants", "asked", "renew_at", "rebind_at", "lease_end", "kernel_end", "probing_since")
         )
         changes |= {"process": "DEAD", "phase": "INIT", "holds": self._number(event.found)}
         if event.found is not None:

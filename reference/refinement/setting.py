@@ -157,7 +157,7 @@ class ServerSetting:
         profile = replace(
             load("reference"),
             margin=Fraction(0), kernel_late=Fraction(0), asks_for=Fraction(1),
-            probe_time=Fraction(0),
+            probe_time=Fraction(1),
         )  # fmt: skip
         environment = Environment(
             lease=Fraction(self.lease),

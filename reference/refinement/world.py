@@ -83,7 +83,7 @@ class World:
         place = table.place
         self.own = [
             [place[name, h] for name in ("phase", "wants", "asked", "renew_at", "rebind_at",
-                                         "lease_end", "kernel_end")]
+                                         "lease_end", "kernel_end", "probing_since")]
             for h in self.hosts
         ]  # fmt: skip
         self.holds = [place["holds", h] for h in self.hosts]
@@ -374,9 +374,12 @@ class World:
         if self.cores[number].core is not None and holds != s[self.holds[h]]:
             raise Defect("belief", "the client is wrong about the address on its interface")
         kernel_end = s[self.kernel_end[h]] if s[self.holds[h]] != NONE else None
-        if seen[0] == PROBING:  # to be configured with this lifetime
-            kernel_end = seen[5] - self.config.margin
-        for place, value in zip(self.own[h], (*seen, kernel_end), strict=True):
+        since = None
+        if seen[0] == PROBING:
+            kernel_end = seen[5] - self.config.margin  # to be configured with this lifetime
+            probed = s[self.own[h][0]] == PROBING
+            since = s[self.own[h][-1]] if probed else 0  # the core keeps no record of it
+        for place, value in zip(self.own[h], (*seen, kernel_end, since), strict=True):
             s[place] = value
 
     def _hear(self, node: Node, h: int, address: int, *, probing: bool) -> Node:

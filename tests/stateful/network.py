@@ -85,7 +85,7 @@ WITH_A_CORE = ("tick", "ignore", "stop", "wake_expired")
 
 OF_HOST = (
     "phase", "process", "notice", "wants", "holds", "asked", "renew_at", "rebind_at", "lease_end",
-    "kernel_end",
+    "kernel_end", "probing_since",
 )  # fmt: skip
 FREE = (KIND.values.index("FREE"), NONE, NONE, None, None, False)
 SILENT = 0
@@ -205,8 +205,8 @@ class Host:
     """A host: its process (no core: not running), lease file and interface.
 
     `xids`: of the present exchange, and of a farewell after it.  `probed`: when the probes of the
-    present probing were sent.  `timers`: how often it was called
-    at the instant `called`.
+    present probing were sent; `probing_since`: when it began, or went on after a pause.  `timers`:
+    how often it was called at the instant `called`.
     """
 
     config: ClientConfig
@@ -218,6 +218,7 @@ class Host:
     due_notice: bool = False
     xids: set[int] = field(default_factory=set)
     probed: list[Instant] = field(default_factory=list)
+    probing_since: Instant | None = None
     called: Instant = -1
     timers: int = 0
 
@@ -225,6 +226,11 @@ class Host:
     def running(self) -> Client | None:
         """The core of a process that runs."""
         return None if self.frozen else self.core
+
+    @property
+    def probing(self) -> bool:
+        """Whether its client is in PROBING."""
+        return self.core is not None and self.core.phase.name == "PROBING"
 
     @property
     def process(self) -> str:
@@ -527,6 +533,8 @@ class Network:
                 self.hosts[h].frozen = True
             case "thaw":
                 self.hosts[h].frozen = False
+                if self.hosts[h].probing:
+                    self.hosts[h].probing_since = self.now
             case "crash":
                 self.hosts[h].core, self.hosts[h].frozen = None, False
             case "restart":
@@ -637,7 +645,9 @@ class Network:
         core = host.core
         assert core is not None
         after, effects = self.stepped(core, event)
-        host.core = after
+        probed, host.core = host.probing, after
+        if not probed:
+            host.probing_since = self.now
         lapsed = has_lapsed(core, after, self.now)
         host.due_notice = lapsed
         kind = ""
@@ -828,6 +838,7 @@ class Network:
         return (
             PHASE.values.index(phase), PROCESS.values.index(host.process), SILENT, number_of(wants),
             number_of(host.address), *map(relative, ends), kernel_end,
+            relative(host.probing_since) if host.probing else None,
         )  # fmt: skip
 
     def seen_of_flight(self, flight: Flight) -> tuple[Any, ...]:

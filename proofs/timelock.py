@@ -1,0 +1,279 @@
+"""Time can pass: whatever holds it up may happen at once, and is settled by that.
+
+`tick` waits for two things: a prompt row that is due (`Due`), and a datagram that cannot be in
+flight any longer.  Were one of them stuck, no run would go on from there, and every statement about
+what follows would be empty: a *timelock*.
+
+*For any number of hosts, addresses and datagrams*, any client, fault and clock.  `FACTS` are
+inductive; and in a state in which they are true
+
+* a prompt row that is due may happen, or one that takes its place (`INSTEAD`), unless a datagram in
+  flight has the slot that it needs;
+* a datagram in flight, but for those that a frozen process keeps, may be acted upon by a row that
+  is no fault (`ARRIVES`);
+* the first is not due any longer then, and the second is gone, or has become its answer.
+
+*That this comes to an end*, so that time does not stand still in ever new steps, is not proved but
+explored: in a small network with all faults at once, each state that is reached has a way to a
+`tick` by rows that need no fault.  A fault's switch only adds rows, so that this is so of each
+combination of faults as well.
+
+Assumed: a network is finite, since of infinitely many deadlines none need be the first; clocks are
+right within their bounds; a lease is longer than nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import z3
+
+from holdover.model.client import NO_ADDRESS, buffered, slowest
+from holdover.model.explore import Exploration, explore
+from holdover.model.expr import DURATION, Action, Expr, all_of, exists, forall, is_in, lift
+from holdover.model.finite import Instance, State, bounds_for
+from holdover.model.profile import FAULTS, Environment, in_ticks, load
+from holdover.model.properties import Property
+from holdover.model.server import NOBODY
+from holdover.model.table import LEASE_TABLE, mentions
+from holdover.proofs.grace import OUTCOME
+from holdover.proofs.obligations import SOLVERS, Case, Obligation, Verdict, decide, whether_fires
+from holdover.proofs.parametric import (
+    FASTEST,
+    SLOWEST,
+    After,
+    Logic,
+    are_members,
+    domain,
+    literal,
+    parameters,
+)
+from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
+from holdover.proofs.safety import detail, numbers
+
+from holdover.model.words import (  # isort: skip
+    KIND, MESSAGE, a, address, client, full, h, kind, length, m, n, now, owner, phase, server_end,
+    skew, wants,
+)  # fmt: skip
+
+TITLE = "time can pass: whatever holds it up may happen at once"
+
+FACTS = (
+    Property(
+        "a datagram has a client", "RFC 2131 §2 chaddr",
+        "each datagram in flight comes from a client, or goes to one",
+        forall(m, (kind[m] == "FREE") | (client[m] != NOBODY)),
+    ),
+    Property(
+        "all but a DISCOVER name an address", "RFC 2131 §3.1",
+        "each other datagram is about an address",
+        forall(m, is_in(kind[m], "FREE", "DISCOVER") | (address[m] != NO_ADDRESS)),
+    ),
+    Property(
+        "who has selected wants an address", "RFC 2131 §4.3.2",
+        "past SELECTING a client has an address to ask for, or to use",
+        forall(h, is_in(phase[h], "INIT", "SELECTING") | (wants[h] != NO_ADDRESS)),
+    ),
+    Property(
+        "no record reaches too far", "RFC 2131 §4.3.1",
+        "a lease on record ends no later than a full one that is granted now",
+        forall(a, (owner[a] != NOBODY).implies(
+            server_end[a] <= now + slowest(full))),
+    ),
+)  # fmt: skip
+"""What a row that is due relies on; in the table each follows from how the state came about."""
+
+OPEN = Case("time", "every client in every environment", FACTS, {}, numbers())
+
+INSTEAD: Mapping[str, tuple[str, ...]] = {"use": ("use", "decline")}
+"""Rows any of which settles what is due; else it is the row itself."""
+
+ARRIVES = (
+    "offer", "find_none", "prolong", "commit", "refuse", "stay_silent", "free", "withhold",
+    "disregard", "select", "bind", "extend", "cut_short", "cut_off", "obey_nak", "miss", "ignore",
+)  # fmt: skip
+"""Rows that act upon a datagram, and are no faults."""
+
+NO_ERROR = {skew: lift(0, DURATION)}
+LONGEST = {length: full, skew: slowest(full) - full}
+MEASURED: Mapping[str, Mapping[Expr, Expr]] = {
+    "bind": NO_ERROR, "extend": NO_ERROR, "cut_short": NO_ERROR, "prolong": LONGEST,
+    "commit": LONGEST,
+}  # fmt: skip
+"""A lease and a clock's error with which the row may happen, where it may."""
+
+STAGES = ("FREE", "ACK", "REQUEST", "OFFER", "DISCOVER")
+"""What a datagram may yet become, before it; NAK, DECLINE and RELEASE stand beside an ACK."""
+
+
+def may_happen(row: Action, given: Sequence[Expr]) -> Expr:
+    """The row's guards are true of some members, those `given` and others."""
+    term = all_of(*row.when)
+    for parameter in row.given:
+        if parameter.sort.indexes and not any(parameter is known for known in given):
+            term = exists(parameter, term)
+    return term
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Something that holds time up: while `holds`, until one of the `rows` happens."""
+
+    name: str
+    given: tuple[Expr, ...]
+    holds: tuple[Expr, ...]
+    rows: tuple[Action, ...]
+
+
+def blocks() -> Iterator[Blocked]:
+    """Everything that `tick` waits for."""
+    still = forall(n, (kind[n] == "FREE") | buffered(n))
+    for row in LEASE_TABLE.actions:
+        if row.due is not None:
+            given = tuple(p for p in row.given if mentions(row.due, p))
+            rows = tuple(LEASE_TABLE.action(name) for name in INSTEAD.get(row.name, (row.name,)))
+            yield Blocked(row.name, given, (row.due.condition, row.due.instant <= now, still), rows)
+    arriving = tuple(LEASE_TABLE.action(name) for name in ARRIVES)
+    for value in KIND.values:
+        if value != "FREE":
+            yield Blocked(value, (m,), (kind[m] == value, ~buffered(m)), arriving)
+
+
+def right_within() -> Any:
+    """Clocks are right within their bounds, which encloses each length."""
+    x = z3.Real("x")
+    return z3.ForAll([x], z3.Implies(x >= 0, z3.And(FASTEST(x) <= x, x <= SLOWEST(x))))
+
+
+def premises(
+    blocked: Blocked, fixed: Mapping[str, object] | None = None
+) -> tuple[list[Any], dict[Expr, Any]]:
+    """The facts, the numbers, and what holds time up; with the symbols for its parameters."""
+    binding = parameters(replace(blocked.rows[0], given=blocked.given))
+    logic = Logic(fixed or {})
+    clocks = [] if fixed else [right_within()]
+    said = [logic.read(term, {}) for term in (*(fact.term for fact in FACTS), *numbers())]
+    holds = [logic.read(term, binding) for term in blocked.holds]
+    return [*clocks, *said, *are_members(binding), *holds], binding
+
+
+def obligations(blocked: Blocked) -> Iterator[Obligation]:
+    """What must not be: none of the rows may happen, or one does and time is held up as before."""
+    before, known = premises(blocked)
+    logic = Logic({})
+    possible = []
+    for row in blocked.rows:
+        measured = {p: logic.read(term, {}) for p, term in MEASURED.get(row.name, {}).items()}
+        possible.append(logic.read(may_happen(row, blocked.given), {**known, **measured}))
+    yield Obligation("time", blocked.name, "may", (*before, z3.Not(z3.Or(*possible))))
+    for row in blocked.rows:
+        binding = {**parameters(row), **known}
+        happens = (logic.read(guard, binding) for guard in row.when)
+        left = z3.Not(settled(blocked, known, After({}, row, binding)))
+        goal = z3.And(*are_members(binding), *happens, left)
+        yield Obligation("time", blocked.name, f"settled by {row.name}", (*before, goal))
+
+
+def settled(blocked: Blocked, known: Mapping[Expr, Any], after: After) -> Any:
+    """After the row: what was due is not, or the datagram is nearer to being gone."""
+    if blocked.name not in KIND.values:
+        condition, due, _ = blocked.holds
+        return z3.Not(z3.And(after.read(condition, known), after.read(due, known)))
+    this, other = known[m], z3.Const("other", domain(MESSAGE))
+
+    def left(reading: Logic, at: Any) -> Any:
+        return stage(reading.read(kind[m], {m: at}))
+
+    before = after.before
+    return z3.And(left(after, this) < left(before, this), left(after, other) <= left(before, other))
+
+
+def stage(value: Any) -> Any:
+    """How far a datagram is from being gone."""
+    found = z3.IntVal(STAGES.index("ACK"))
+    for number, name in enumerate(STAGES):
+        found = z3.If(value == literal(KIND, name), z3.IntVal(number), found)
+    return found
+
+
+def occurs(blocked: Blocked) -> Obligation:
+    """What holds time up does happen: its premises must have a model, on perfect clocks."""
+    before, _ = premises(blocked, {"drift": 0})
+    return Obligation("time", blocked.name, "occurs", tuple(before))
+
+
+def prove_may(solvers: Sequence[str] = ("z3",)) -> Check:
+    """Whatever holds time up may happen, and is settled by that: for any network and client."""
+    start = time.perf_counter()
+    facts = decide(OPEN, solvers)
+    answers = list(facts.answers)
+    for blocked in blocks():
+        group = list(obligations(blocked))
+        answers += [answer for name in solvers for answer in SOLVERS[name](group)]
+    fires = [*facts.fires, *(whether_fires(occurs(blocked)) for blocked in blocks())]
+    verdict = Verdict(OPEN, tuple(answers), tuple(fires))
+    outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
+    if any(answer.result == "unknown" for answer in verdict.fires):
+        outcome = combined((outcome, "unknown"))
+    if verdict.never_fire:
+        outcome = "violated"
+    data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
+    return Check("may", TITLE, outcome, detail(verdict), time.perf_counter() - start, data)
+
+
+# All faults at once, explored --------------------------------------------------------------------
+
+EXPLORED = ("rfc2131", "wfwg311")
+TICK = Fraction(1200)
+"""A lease of an hour in three: T1, T2 and the end are a tick apart."""
+
+
+def instances(profile: str, faults: Iterable[str]) -> tuple[Instance, Instance]:
+    """One host, one address, one datagram: with these faults, and the same without any."""
+    surroundings = Environment(
+        acknowledge_within=None, step=TICK, delay=TICK, faults=frozenset(faults)
+    )
+    constants = in_ticks(load(profile), surroundings, TICK)
+    bounds = bounds_for(constants, 1, 1, 1)
+    without = {**constants, **dict.fromkeys(FAULTS, False)}
+    return Instance(LEASE_TABLE, constants, bounds), Instance(LEASE_TABLE, without, bounds)
+
+
+def stuck(seen: Exploration, without: Instance) -> list[State]:
+    """The states from which no way leads to a `tick` by the rows of the table without faults."""
+    ticks = {n for n, label in enumerate(without.labels) if label.action.name == "tick"}
+    ways: dict[int, list[int]] = {}
+    for number, state in enumerate(seen.states):
+        steps = without.successors(state)
+        if not any(edge in ticks for edge, _ in steps):
+            ways[number] = [seen.index[following] for _, following in steps]
+    while free := [n for n, to in ways.items() if any(other not in ways for other in to)]:
+        for number in free:
+            del ways[number]
+    return [seen.states[number] for number in ways]
+
+
+def explored(profile: str) -> Check:
+    """In a small network with all faults at once time can pass from each state, without a fault."""
+    start = time.perf_counter()
+    among, without = instances(profile, FAULTS)
+    seen = explore(among)
+    says = f"{profile} among all faults at once: from each state time can pass, by no fault"
+    if not seen.complete:
+        return Check(profile, says, "unknown", "the search was cut off")
+    found = stuck(seen, without)
+    outcome: Outcome = "violated" if found else "holds"
+    said = f"{len(seen.states)} states, {len(found)} from which it cannot"
+    return Check(profile, says, outcome, said, time.perf_counter() - start)
+
+
+def prove(solvers: Sequence[str] = ("z3",), progress: Progress = silent) -> Theorem:
+    """All checks."""
+    progress("time: what holds it up may happen")
+    may = prove_may(solvers)
+    progress("time: all faults at once")
+    return Theorem("time", TITLE, (may, *map(explored, EXPLORED)))
