@@ -279,6 +279,8 @@ def contradiction(profile: Profile) -> tuple[str, str] | None:
     """A key that contradicts another one, and why."""
     if profile.anchor == "PROBE" and not profile.probes:
         return "anchor", "counts from the end of probing, but probes = false"
+    if profile.probes and not profile.probe_time:
+        return "probes", "no probe_time: how long it probes at most (RFC 5227 §1.1: 7 s)"
     if profile.probe_time and not profile.probes:
         return "probe_time", "a probing time, but probes = false"
     if profile.retries_for and profile.trigger != "RETRY":

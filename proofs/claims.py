@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 from holdover.model.manifest import Configuration, configurations, differences, run
 from holdover.model.profile import builtin_names, load
-from holdover.proofs import agreement, grace, reachable, refutation, regression, safety
+from holdover.proofs import (
+    agreement,
+    grace,
+    reachable,
+    refutation,
+    regression,
+    safety,
+    timelock,
+)
 from holdover.proofs.judge import judge
 from holdover.proofs.result import Check, Outcome, combined
 
@@ -35,6 +43,9 @@ class Claim:
 def claims(solvers: Sequence[str] = ("z3",)) -> Iterator[Claim]:
     """All claims, in the order of the report."""
     cost = 3.0 * len(solvers)
+    yield Claim("T0", "whatever holds time up may happen", "T0", 3 * cost)
+    for name in timelock.EXPLORED:
+        yield Claim("T0", name, "T0-explored", 8)
     yield Claim("T1", "wfwg311 collides, and no run is shorter", "T1", 8)
     for name in safety.TOLERATED:
         yield Claim("T2", name, "T2", 2 * cost)
@@ -56,6 +67,8 @@ def claims(solvers: Sequence[str] = ("z3",)) -> Iterator[Claim]:
 def check(claim: Claim, solvers: Sequence[str] = ("z3",)) -> list[Check]:
     """The claim's checks."""
     kinds: Mapping[str, Callable[[], list[Check]]] = {
+        "T0": lambda: [timelock.prove_may(solvers)],
+        "T0-explored": lambda: [timelock.explored(claim.name)],
         "T1": lambda: list(refutation.prove().checks),
         "T2": lambda: [safety.prove_one(claim.name, solvers)],
         "T3-sufficient": lambda: [grace.prove_sufficient(solvers), grace.prove_lemma(solvers)],

@@ -1,4 +1,4 @@
-"""Time can pass: whatever holds it up may happen at once, and is settled by that.
+"""T0, time can pass: whatever holds it up may happen at once, and is settled by that.
 
 `tick` waits for two things: a prompt row that is due (`Due`), and a datagram that cannot be in
 flight any longer.  Were one of them stuck, no run would go on from there, and every statement about
@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -42,6 +42,7 @@ from holdover.model.server import NOBODY
 from holdover.model.table import LEASE_TABLE, mentions
 from holdover.proofs.grace import OUTCOME
 from holdover.proofs.obligations import SOLVERS, Case, Obligation, Verdict, decide, whether_fires
+from holdover.proofs.obligations import obligations as of_case
 from holdover.proofs.parametric import (
     FASTEST,
     SLOWEST,
@@ -87,7 +88,7 @@ FACTS = (
 )  # fmt: skip
 """What a row that is due relies on; in the table each follows from how the state came about."""
 
-OPEN = Case("time", "every client in every environment", FACTS, {}, numbers())
+OPEN = Case("T0", "every client in every environment", FACTS, {}, numbers())
 
 INSTEAD: Mapping[str, tuple[str, ...]] = {"use": ("use", "decline")}
 """Rows any of which settles what is due; else it is the row itself."""
@@ -153,7 +154,7 @@ def premises(
     blocked: Blocked, fixed: Mapping[str, object] | None = None
 ) -> tuple[list[Any], dict[Expr, Any]]:
     """The facts, the numbers, and what holds time up; with the symbols for its parameters."""
-    binding = parameters(replace(blocked.rows[0], given=blocked.given))
+    binding = {p: z3.Const(str(p.args[0]), domain(p.sort)) for p in blocked.given}
     logic = Logic(fixed or {})
     clocks = [] if fixed else [right_within()]
     said = [logic.read(term, {}) for term in (*(fact.term for fact in FACTS), *numbers())]
@@ -169,13 +170,20 @@ def obligations(blocked: Blocked) -> Iterator[Obligation]:
     for row in blocked.rows:
         measured = {p: logic.read(term, {}) for p, term in MEASURED.get(row.name, {}).items()}
         possible.append(logic.read(may_happen(row, blocked.given), {**known, **measured}))
-    yield Obligation("time", blocked.name, "may", (*before, z3.Not(z3.Or(*possible))))
+    yield Obligation("T0", blocked.name, "may", (*before, z3.Not(z3.Or(*possible))))
     for row in blocked.rows:
         binding = {**parameters(row), **known}
         happens = (logic.read(guard, binding) for guard in row.when)
         left = z3.Not(settled(blocked, known, After({}, row, binding)))
         goal = z3.And(*are_members(binding), *happens, left)
-        yield Obligation("time", blocked.name, f"settled by {row.name}", (*before, goal))
+        yield Obligation("T0", blocked.name, f"settled by {row.name}", (*before, goal))
+
+
+def all_obligations() -> Iterator[Obligation]:
+    """That the facts are inductive, and what they are needed for."""
+    yield from of_case(OPEN)
+    for blocked in blocks():
+        yield from obligations(blocked)
 
 
 def settled(blocked: Blocked, known: Mapping[Expr, Any], after: After) -> Any:
@@ -203,17 +211,16 @@ def stage(value: Any) -> Any:
 def occurs(blocked: Blocked) -> Obligation:
     """What holds time up does happen: its premises must have a model, on perfect clocks."""
     before, _ = premises(blocked, {"drift": 0})
-    return Obligation("time", blocked.name, "occurs", tuple(before))
+    return Obligation("T0", blocked.name, "occurs", tuple(before))
 
 
 def prove_may(solvers: Sequence[str] = ("z3",)) -> Check:
     """Whatever holds time up may happen, and is settled by that: for any network and client."""
     start = time.perf_counter()
     facts = decide(OPEN, solvers)
-    answers = list(facts.answers)
-    for blocked in blocks():
-        group = list(obligations(blocked))
-        answers += [answer for name in solvers for answer in SOLVERS[name](group)]
+    groups = [list(obligations(blocked)) for blocked in blocks()]
+    answered = (answer for group in groups for name in solvers for answer in SOLVERS[name](group))
+    answers = [*facts.answers, *answered]
     fires = [*facts.fires, *(whether_fires(occurs(blocked)) for blocked in blocks())]
     verdict = Verdict(OPEN, tuple(answers), tuple(fires))
     outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
@@ -273,7 +280,7 @@ def explored(profile: str) -> Check:
 
 def prove(solvers: Sequence[str] = ("z3",), progress: Progress = silent) -> Theorem:
     """All checks."""
-    progress("time: what holds it up may happen")
+    progress("T0: what holds time up may happen")
     may = prove_may(solvers)
-    progress("time: all faults at once")
-    return Theorem("time", TITLE, (may, *map(explored, EXPLORED)))
+    progress("T0: all faults at once")
+    return Theorem("T0", TITLE, (may, *map(explored, EXPLORED)))

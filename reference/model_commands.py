@@ -238,7 +238,7 @@ def verify(
     With --network, hosts of several kinds are judged together, around one server: whether any two
     of them can hold an address at once, and the grace that each kind needs.
 
-    The claims are those of the specification: theorems T1 to T5, the verdict on each built-in
+    The claims are those of the specification: theorems T0 to T5, the verdict on each built-in
     profile, and the pinned searches.  Exit status 0 if each comes out as stated.
     """
     if network is not None:
@@ -467,7 +467,7 @@ def output_for(form: str, output: Path | None) -> Path:
 def prove(profile: str | None, smtlib: Path | None, solver: str, jobs: int, as_json: bool) -> int:
     """Prove the theorems, or one profile's invariant.
 
-    The theorems are T1 to T5; the invariant is that of a client with the profile's own numbers.
+    The theorems are T0 to T5; the invariant is that of a client with the profile's own numbers.
     """
     if smtlib is not None:
         written = show.write_smtlib(load(profile) if profile else None, smtlib)

@@ -28,7 +28,7 @@ from holdover.model.properties import Property
 from holdover.model.prose import Name, Prose, text
 from holdover.model.story import chart, events, sentences
 from holdover.model.table import LEASE_TABLE
-from holdover.model.words import a, full, grace, h, lease, m
+from holdover.model.words import KIND, a, full, grace, h, lease, m
 from holdover.proofs import (
     agreement,
     invariants,
@@ -38,6 +38,7 @@ from holdover.proofs import (
     refutation,
     regression,
     safety,
+    timelock,
 )
 from holdover.proofs import grace as t3
 from holdover.proofs.invariants import LEASED, PROBED
@@ -103,7 +104,31 @@ def conjuncts(invariant: Iterable[Property]) -> str:
     )
 
 
-# T1 to T5 ----------------------------------------------------------------------------------------
+# T0 to T5 ----------------------------------------------------------------------------------------
+
+
+def held_up_t0() -> str:
+    """What `tick` waits for, and the rows any of which settles it."""
+    rows = []
+    for blocked in timelock.blocks():
+        *when, _ = blocked.holds if blocked.name not in KIND.values else (*blocked.holds, TRUE)
+        shown = " and ".join(code(text(term, _prose())) for term in when)
+        rows.append((code(blocked.name), shown, codes(row.name for row in blocked.rows)))
+    return table(("what is due, or in flight", "time stands while", "settled by"), rows)
+
+
+def obligations_t0() -> str:
+    """The size of T0's proof, and what is explored beside it."""
+    groups = [list(timelock.obligations(blocked)) for blocked in timelock.blocks()]
+    may = sum(o.conjunct == "may" for group in groups for o in group)
+    rows = [
+        ("the facts are inductive", f"{_count(timelock.OPEN)} obligations"),
+        ("whatever holds time up may happen", f"{may} obligations"),
+        ("and is settled by that", f"{sum(map(len, groups)) - may} obligations"),
+    ]
+    seen = [timelock.explored(name) for name in timelock.EXPLORED]
+    rows += [(check.says, f"{check.detail}: {check.outcome}") for check in seen]
+    return table(("part", "seen"), rows)
 
 
 def collision_t1() -> str:
@@ -310,12 +335,15 @@ LIGHT: Generators = {
     "invariant-terms": invariant_terms,
     "invariant-leased": lambda: conjuncts(LEASED),
     "invariant-probed": lambda: conjuncts(PROBED),
+    "facts-t0": lambda: conjuncts(timelock.FACTS),
+    "held-up-t0": held_up_t0,
     "collision-t1": collision_t1,
     "mutants": mutants.page,
 }
 
 HEAVY: Generators = {
     "chart-wfwg311": lambda: _afresh(chart_wfwg311),
+    "obligations-t0": obligations_t0,
     "obligations-t2": obligations_t2,
     "obligations-t3": obligations_t3,
     "ways-t3": ways_t3,

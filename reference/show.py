@@ -28,7 +28,7 @@ from holdover.model.properties import ALWAYS, STEPS
 from holdover.model.story import as_data, chart, events, sentences
 from holdover.model.words import full, grace, h
 from holdover.proofs import matrix as matrix_
-from holdover.proofs import safety
+from holdover.proofs import safety, timelock
 from holdover.proofs.claims import Result
 from holdover.proofs.grace import lemma, necessary, shown, sufficient, ways
 from holdover.proofs.judge import STANDARD, Judgement, exact_case
@@ -438,6 +438,7 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
         cases = [case for _, case in safety.cases()] + [sufficient()]
         found = [o for case in cases for o in obligations(case)]
         found = [*found, *lemma(), shown()[0], *(necessary(way)[0] for way in ways())]
+        found += timelock.all_obligations()
     count = 0
     try:
         for obligation in found:

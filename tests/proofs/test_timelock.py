@@ -1,0 +1,195 @@
+"""T0: nothing that holds time up is stuck, and what would be is noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import pytest
+import z3
+
+from holdover.model.explore import explore
+from holdover.model.expr import DURATION, Action, Due, Expr, becomes, lift
+from holdover.model.finite import Instance
+from holdover.model.profile import FAULTS
+from holdover.model.properties import Property
+from holdover.model.table import LEASE_TABLE, ROWS, Table, tick
+from holdover.model.words import CONSTANTS, h, kind, lease_end, m, now, phase
+from holdover.proofs import timelock
+from holdover.proofs.obligations import SOLVERS, Answer, Obligation, by_cvc5
+from holdover.proofs.result import Check
+from holdover.proofs.timelock import (
+    EXPLORED,
+    FACTS,
+    Blocked,
+    blocks,
+    explored,
+    instances,
+    obligations,
+    occurs,
+    prove_may,
+    stuck,
+)
+
+BLOCKED = {blocked.name: blocked for blocked in blocks()}
+
+
+def refuted(wanted: Iterable[Obligation]) -> set[str]:
+    """The conjuncts that are not proved."""
+    return {o.conjunct for o in wanted if by_cvc5(o).result != "proved"}
+
+
+def without(name: str, row: str) -> Blocked:
+    """What holds time up, when one of the rows that settle it is not there."""
+    blocked = BLOCKED[name]
+    return replace(blocked, rows=tuple(r for r in blocked.rows if r.name != row))
+
+
+# The proof ---------------------------------------------------------------------------------------
+
+
+def test_every_deadline_and_every_kind_of_datagram_is_asked_about() -> None:
+    due = {row.name for row in LEASE_TABLE.actions if row.due is not None}
+    assert set(BLOCKED) == due | set(kind.sort.values) - {"FREE"}
+
+
+def test_t0_holds() -> None:
+    found = prove_may()
+    assert (found.outcome, found.data["never_fire"]) == ("holds", [])
+    conjuncts = len(FACTS)
+    assert isinstance(found.data["obligations"], int)
+    assert found.data["obligations"] > conjuncts + 2 * len(BLOCKED)
+
+
+@pytest.mark.parametrize("name", BLOCKED)
+def test_what_holds_time_up_does_occur(name: str) -> None:
+    """Its premises have a model, so that it is not proved of nothing."""
+    assert by_cvc5(occurs(BLOCKED[name])).result == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [("DISCOVER", "find_none"), ("OFFER", "select"), ("REQUEST", "prolong"), ("ACK", "bind"),
+     ("ACK", "extend"), ("ACK", "cut_short"), ("ACK", "cut_off"), ("NAK", "obey_nak"),
+     ("RELEASE", "free"), ("DECLINE", "withhold"), ("DECLINE", "disregard"), ("ACK", "miss"),
+     ("ACK", "ignore"), ("use", "decline"), ("use", "use"), ("lapse", "lapse")],
+)  # fmt: skip
+def test_without_a_row_something_is_stuck(name: str, row: str) -> None:
+    (may, *_) = obligations(without(name, row))
+    assert by_cvc5(may).result != "proved"
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
+def test_without_a_fact_something_is_not_proved(
+    fact: Property, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timelock, "FACTS", tuple(f for f in FACTS if f is not fact))
+    assert any(refuted(list(obligations(b))[:1]) for b in BLOCKED.values())
+
+
+def test_clocks_that_err_in_one_direction_may_be_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That they are right within their bounds is needed: else no lease may be measured."""
+    monkeypatch.setattr(timelock, "right_within", lambda: z3.BoolVal(True))
+    assert refuted(list(obligations(BLOCKED["ACK"]))[:1])
+
+
+def test_a_deadline_that_cannot_be_kept_is_refuted() -> None:
+    """The lease end is due, and nothing but the lease's being over allows the row."""
+    row = LEASE_TABLE.action("lapse")
+    assert row.due is not None
+    early = Due(row.due.condition, now)
+    holds = (early.condition, early.instant <= now, BLOCKED["lapse"].holds[2])
+    assert "may" in refuted(obligations(replace(BLOCKED["lapse"], holds=holds)))
+
+
+def test_a_row_that_leaves_its_datagram_is_refuted() -> None:
+    whole = LEASE_TABLE.action("miss")
+    lazy = replace(whole, then=(becomes(kind[m], kind[m]),))
+    rows = tuple(lazy if r.name == "miss" else r for r in BLOCKED["ACK"].rows)
+    assert refuted(obligations(replace(BLOCKED["ACK"], rows=rows))) == {"settled by miss"}
+
+
+def test_a_row_that_leaves_what_is_due_is_refuted() -> None:
+    lazy = replace(LEASE_TABLE.action("notify"), then=())
+    assert refuted(obligations(replace(BLOCKED["notify"], rows=(lazy,)))) == {"settled by notify"}
+
+
+def test_one_unknown_answer_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answers(together: list[Obligation]) -> list[Answer]:
+        said = {o.name: "unknown" if o.row == "NAK" else "proved" for o in together}
+        return [Answer(o, "z3", said[o.name], 0.0) for o in together]
+
+    monkeypatch.setitem(SOLVERS, "z3", answers)
+    assert prove_may().outcome == "unknown"
+
+
+# Explored ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", EXPLORED)
+def test_among_all_faults_time_can_pass_from_each_state(profile: str) -> None:
+    found = explored(profile)
+    assert found.outcome == "holds", found.detail
+
+
+def positive(term: object, name: str, *, sign: bool = True) -> Iterator[bool]:
+    """How a switch occurs in a guard: True where it lets more happen, False where less."""
+    if not isinstance(term, Expr):
+        return
+    if term.op == "constant" and term.args[0] == name:
+        yield sign
+        return
+    for arg in term.args:
+        for found in positive(arg, name, sign=sign != (term.op == "not")):
+            yield found
+            if term.op not in ("and", "or", "not", "forall"):
+                yield not found
+
+
+def reads(term: object, name: str) -> bool:
+    """Whether a switch occurs."""
+    return bool(list(positive(term, name)))
+
+
+def test_a_switch_only_lets_rows_happen() -> None:
+    """So the states of each combination of faults are among those of all of them at once."""
+    for name in FAULTS:
+        assert name in CONSTANTS
+        for row in LEASE_TABLE.actions:
+            assert set().union(*(positive(guard, name) for guard in row.when)) <= {True}
+            assert not any(reads(effect.value, name) for effect in row.then)
+            assert row.due is None or not reads(row.due.condition, name)
+
+
+def table_with(row: Action) -> Table:
+    """The lease table with another row of that name, and the time that goes with it."""
+    rows = tuple(row if r.name == row.name else r for r in ROWS)
+    return Table(LEASE_TABLE.variables, (*rows, tick(rows)))
+
+
+def test_a_deadline_that_stops_time_is_seen() -> None:
+    """By the lease end the client must have lapsed, and may not before an hour has passed."""
+    row = LEASE_TABLE.action("lapse")
+    assert row.due is not None
+    late = replace(row, when=(*row.when, now >= lease_end[h] + lift(1, DURATION)))
+    among, alone = (
+        Instance(table_with(late), each.constants, each.bounds) for each in instances("rfc2131", ())
+    )
+    assert stuck(explore(among), alone)
+
+
+def test_only_faults_that_go_on_are_no_way_out() -> None:
+    """Where nothing but a crash lets time go on, it is stuck."""
+    row = LEASE_TABLE.action("give_up")
+    never = replace(row, when=(*row.when, phase[h] == "BOUND"))
+    among, alone = (
+        Instance(table_with(never), each.constants, each.bounds)
+        for each in instances("rfc2131", ("crashes",))
+    )
+    assert stuck(explore(among), alone)
+
+
+def test_a_search_that_is_cut_off_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timelock, "explore", lambda instance: explore(instance, memory=10_000))
+    found: Check = explored("wfwg311")
+    assert (found.outcome, found.detail) == ("unknown", "the search was cut off")
