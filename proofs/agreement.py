@@ -166,11 +166,9 @@ def worlds() -> Iterator[tuple[str, Profile, Environment]]:
         drifting = replace(slow, lease=Fraction(120), drift=Fraction(1, 4))
         yield f"{name}, drift 1/4", load(name), drifting
         yield f"{name}, frozen", load(name), slow.and_faults("freezes")
-    yield (
-        "dhclient, clock set back",
-        load("dhclient-nolifetime"),
-        replace(slow, step=Fraction(16), faults=slow.faults | {"steps"}),
-    )
+    set_back = replace(slow, step=Fraction(16), faults=slow.faults | {"steps"})
+    for name in ("dhclient-nolifetime", "rfc2131", "networkd"):  # the last two have no wall clock
+        yield f"{name}, clock set back", load(name), set_back
 
 
 def explorers_worst(profile: Profile, environment: Environment) -> Exploration:

@@ -13,7 +13,7 @@ from holdover.model.bound import overhang, worst_holdover
 from holdover.model.concrete import State, World
 from holdover.model.expr import BOOL, FALSE, INSTANT, TRUE, Expr
 from holdover.model.properties import EXCLUSIVE, Property
-from holdover.model.words import HOST, PHASE
+from holdover.model.words import HOST, PHASE, step
 from holdover.proofs import agreement
 from holdover.proofs.agreement import (
     EXPLORED,
@@ -132,7 +132,7 @@ def judged(name: str) -> Outcome:
     return same_worst(name, *WORLDS[name]).outcome
 
 
-@pytest.mark.parametrize("name", ["wfwg311", "udhcpc", "dhclient, clock set back"])
+@pytest.mark.parametrize("name", ["wfwg311", "udhcpc", "dhclient-nolifetime, clock set back"])
 def test_a_formula_that_is_too_low_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert judged(name) == "holds"
     monkeypatch.setattr(agreement, "worst_holdover", lambda h: worst_holdover(h) - overhang(h))
@@ -142,6 +142,15 @@ def test_a_formula_that_is_too_low_is_caught(name: str, monkeypatch: pytest.Monk
 def test_a_formula_that_is_too_high_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agreement, "worst_holdover", lambda h: worst_holdover(h) + overhang(h))
     assert judged("wfwg311") == "violated"
+
+
+@pytest.mark.parametrize("name", ["rfc2131, clock set back", "networkd, clock set back"])
+def test_a_step_that_is_added_for_clocks_that_cannot_be_set_back_is_caught(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert judged(name) == "holds"
+    monkeypatch.setattr(agreement, "worst_holdover", lambda h: worst_holdover(h) + step)
+    assert judged(name) == "violated"
 
 
 def test_a_bound_that_is_claimed_where_there_is_none_is_caught(

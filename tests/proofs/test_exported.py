@@ -14,10 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import z3
 
 from holdover.model.profile import load
+from holdover.proofs.obligations import obligations
 from holdover.proofs.safety import BROKEN_BY
-from holdover.reference.show import write_smtlib
+from holdover.reference.show import case_of, write_smtlib
 from tests.proofs import referees
 from tests.proofs.referees import OPTIONS, PROGRAMS, all_asked, asked, below, main, status
 
@@ -43,6 +45,13 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_smtlib(load("wfwg311"), folder)
     ((row, conjunct),) = BROKEN_BY["wfwg311"]
     return folder / "T2-wfwg311" / row / f"{conjunct}.smt2"
+
+
+def test_a_file_asserts_what_was_decided_and_nothing_less() -> None:
+    """Each premise and the goal, in their order, as Z3 reads them back."""
+    for obligation in list(obligations(case_of(load("rfc2131"))))[::20]:
+        read = z3.parse_smt2_string(obligation.smtlib())
+        assert [term.sexpr() for term in read] == [t.sexpr() for t in obligation.assertions]
 
 
 @referee
