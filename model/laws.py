@@ -118,7 +118,8 @@ LAWS = (
         "a silent server says and does nothing", "Q151387 CAUSE",
         "it answers nobody, and its record stays but where it restarts without",
         forall(m, (serving() | ~appears(m, *BY_SERVER) | rival))
-        & forall(a, serving() | forgets | keeps(owner[a]) & stays(server_end[a])),
+        & forall(a, serving() | forgets | (keeps(owner[a])
+                    & ((server_end[a] == UNSET) | following(server_end[a] != UNSET)))),
     ),
     Property(
         "a datagram is for its client alone", "RFC 2131 §4.1 chaddr",
@@ -165,7 +166,7 @@ LAWS = (
         "who begins to ask has asked", "RFC 2131 Figure 5",
         "into a phase that waits for an answer leads a datagram that asks for it",
         forall(h, (~keeps(phase[h]) & following(first_ask(h) | renewing(h))).implies(
-            exists(m, appears(m, "REQUEST") & its_own))),
+            exists(m, following((kind[m] == "REQUEST") & (client[m] == h) & current[m])))),
     ),
     Property(
         "who has sent DHCPDISCOVER waits for offers", "RFC 2131 Figure 5",
@@ -191,8 +192,9 @@ LAWS = (
     ),
     Property(
         "a withheld address is not leased", "RFC 2131 §4.3.3",
-        "while it is withheld its record does not change hands, but to be forgotten",
-        forall(a, (withheld[a] & ~forgets).implies(stays(server_end[a]) | ~keeps(withheld[a]))),
+        "while it is withheld the server confirms it to nobody",
+        forall(m, forall(a, (appears(m, "ACK") & ~rival & (address[m] == a)).implies(
+            ~withheld[a]))),
     ),
     Property(
         "a refusal has a reason", "RFC 2131 §4.3.2",

@@ -7,6 +7,7 @@ mutant fails *kills* it, and the strongest is named:
 * crash: the mutant reads an unset instant, so the part protected it;
 * property: a property that holds in a small configuration fails;
 * proof: an obligation of T2, of T3 or of `FACTS` that was proved has a counterexample;
+* law: a step that the changed row takes, and the row itself would not, breaks one of `laws.py`;
 * count: a small configuration has other states, steps or depth.
 
 A configuration in which the changed row does the same in every reachable state is not explored
@@ -62,6 +63,7 @@ from holdover.model.expr import (
     none,
 )
 from holdover.model.finite import Instance, bounds_for
+from holdover.model.laws import LAWS, REMEMBERED
 from holdover.model.named import in_words
 from holdover.model.profile import Environment, Profile, in_ticks, load, nearest
 from holdover.model.properties import ALWAYS, STEPS, Property
@@ -112,9 +114,9 @@ from holdover.proofs.parametric import (
 from holdover.proofs.safety import TOLERATED, case, numbers
 
 Part = Literal["guard", "effect", "due"]
-Killer = Literal["crash", "property", "proof", "count", "equivalent", "alike", "survives"]
+Killer = Literal["crash", "property", "proof", "law", "count", "equivalent", "alike", "survives"]
 KILLERS: tuple[Killer, ...] = (
-    "crash", "property", "proof", "count", "equivalent", "alike", "survives",
+    "crash", "property", "proof", "law", "count", "equivalent", "alike", "survives",
 )  # fmt: skip
 
 # Mutants -----------------------------------------------------------------------------------------
@@ -515,6 +517,8 @@ def judge(changed: Mutant, on: Bench | None = None) -> Fate:
     killer, detail = explored(changed, on.samples)
     if killer in ("count", "survives") and (broken := refuted(changed, on.claims)):
         killer, detail = "proof", broken
+    elif killer in ("count", "survives") and (broken := lawless(changed, on.samples)):
+        killer, detail = "law", broken
     elif killer == "survives" and (reason := equivalent(changed, on.facts)):
         killer, detail = "equivalent", reason
     elif killer == "survives" and (reason := alike(changed, on.samples)):
@@ -556,6 +560,29 @@ def different(known: Sample, seen: Exploration) -> str:
     pairs = zip(("states", "steps", "depth"), known.counts, counts(seen), strict=True)
     changes = [f"{what} {now}, not {before}" for what, before, now in pairs if now != before]
     return f"{known.setting.name}: {', '.join(changes)}" if changes else ""
+
+
+def lawless(changed: Mutant, samples: Iterable[Sample]) -> str:
+    """A law that is broken by a step of the changed row which the row itself does not take."""
+    for known in samples:
+        if not known.shows(changed):
+            continue
+        steps = [(law.name, known.seen.instance.step_predicate(law.term)) for law in LAWS]
+        kept = [(law.name, known.seen.instance.predicate(law.term)) for law in REMEMBERED]
+        before, after = (
+            known.setting.instance(Table(LEASE_TABLE.variables, (row,))).successors
+            for row in (changed.original, changed.changed)
+        )
+        for state in known.seen.states:
+            usual = {following for _, following in before(state)}
+            for _, following in after(state):
+                if following in usual:
+                    continue
+                broken = [name for name, respected in steps if not respected(state, following)]
+                broken += [name for name, good in kept if not good(following)]
+                if broken:
+                    return f"{known.setting.name}: {broken[0]}"
+    return ""
 
 
 def refuted(changed: Mutant, claims: Iterable[tuple[Case, Sequence[Any]]]) -> str:
@@ -715,6 +742,7 @@ KILLED_BY: dict[Killer, str] = {
     "crash": "crashes",
     "property": "properties killed",
     "proof": "proofs killed",
+    "law": "laws killed",
     "count": "pinned counts killed",
 }
 
