@@ -94,6 +94,21 @@ def test_collision_is_a_first_one(name: str) -> None:
     assert world.holds(wanted(found.profile).term, before)
 
 
+PROBING = [name for name in VIOLATED if load(name).probes]
+
+
+@pytest.mark.parametrize("name", PROBING)
+def test_a_client_probes_in_the_run_no_longer_than_its_profile_says(name: str) -> None:
+    found = judged(name)
+    uses = [number for number, event in enumerate(found.run) if event.action == "use"]
+    assert uses
+    for number in uses:
+        host = found.run[number].host
+        (began,) = (e for e in found.run[:number] if e.action == "bind" and e.host == host)
+        probed = found.run[number].time - began.time
+        assert probed <= found.profile.probe_time + found.profile.late
+
+
 @pytest.mark.parametrize("name", VIOLATED)
 def test_reuse_comes_after_the_server_lease_end_only(name: str) -> None:
     """Harm is done by the client alone: the server kept to its record of 3600 s."""
