@@ -1,60 +1,114 @@
-"""Laws of the lease table: what every step respects, whatever the row.
+"""Laws of the lease table: what every state, every act and every passing of time respects.
 
 `properties.py` has what a deployment is for.  Here is what makes the rows what they are: who may
-act, what a datagram says, what is remembered.  A law knows no rows.  It compares the state before a
-step with the state after it, so that a row which does what is nobody's to do is convicted by a
-sentence, and not by a number of states that has changed.
+act, what a datagram says, what is remembered, by when something happens.  A law knows no rows.  It
+compares the state before with the state after, so that a row which does what is nobody's to do is
+convicted by a sentence, and not by a number of states that has changed.
 
+A law of acts says what may change while no time passes; a law of time what may pass, and for whom.
 What is said of a datagram that appears is said of the first one: a copy says the same again.
 """
 
 from holdover.model.client import (
     NO_ADDRESS,
     UNSET,
+    answered_for,
     buffered,
+    conflict,
+    counted_from,
+    counts,
+    fastest,
     first_ask,
     for_client,
+    heeded,
+    honoured,
     leased,
+    leaves_nothing,
+    may_ask_anew,
+    may_be_used,
+    may_end_sooner,
+    prompt,
     renewing,
+    room,
     runs,
+    slowest,
 )
-from holdover.model.expr import Expr, exists, following, forall, is_in
+from holdover.model.expr import Expr, exists, following, forall, is_in, parameter
 from holdover.model.properties import Property
-from holdover.model.server import on_offer
+from holdover.model.server import NOBODY, on_offer, unanswered
 
 from holdover.model.words import (  # isort: skip
-    a, address, asleep, checks_xid, client, clock, current, enforcer, forges, forgets, full, h,
-    holds, kernel_end, kind, lease, lease_end, least, loses, m, n, notice, now, owner, phase,
-    process, rebind_at, renew_at, rival, sent, server_end, serving, stepped, wants,
-    withheld,
+    ADDRESS, a, address, after_t1, after_t2, asked, asks_for, asleep, checks_xid, client, clock,
+    current, duplicates, enforcer, forges, forgets, full, h, holds, kernel_end, kind, late, lease,
+    lease_end, least, loses, m, mutes, n, notice, now, owner, phase, probe_time, probing_since, process, rebind_at, renew_at, rival, sent,
+    server_end, serving, stepped, trigger, wants, withheld,
 )  # fmt: skip
 
-dated = leased(h) | (holds[h] != NO_ADDRESS)
+b = parameter("b", ADDRESS)
 
-REMEMBERED = (
+
+def to_come(instant: Expr, when: Expr) -> Expr:
+    """An instant is this one, or both are past."""
+    return ((now <= instant) | (now <= when)).implies(instant == when)
+
+
+dated = leased(h) | (holds[h] != NO_ADDRESS)
+by_kernel = enforcer[h] == "KERNEL"
+
+STATES = (
     Property(
-        "no lease, no T1 and T2", "RFC 2131 §4.4.5",
-        "only a client that believes in a lease has times at which to extend it",
-        forall(h, leased(h) | ((renew_at[h] == UNSET) & (rebind_at[h] == UNSET))),
+        "a datagram is somebody's", "RFC 2131 §2 chaddr",
+        "it comes from a client or goes to one",
+        forall(m, (kind[m] == "FREE") | (client[m] != NOBODY)),
     ),
     Property(
-        "no lease and no address, no lease end", "RFC 2131 §4.4.5",
-        "a lease end is kept with the lease, or with an address that outstays it",
-        forall(h, dated | (lease_end[h] == UNSET)),
+        "a datagram but DHCPDISCOVER names an address", "RFC 2131 §4.3.2, Table 3",
+        "yiaddr, ciaddr or option 50",
+        forall(m, is_in(kind[m], "FREE", "DISCOVER") | (address[m] != NO_ADDRESS)),
     ),
     Property(
-        "no address, no lifetime", "Linux valid_lft",
-        "a kernel lifetime is that of an address held, or about to be",
-        forall(h, (holds[h] != NO_ADDRESS) | is_in(phase[h], "PROBING", "BOUND")
-                  | (kernel_end[h] == UNSET)),
+        "a lease has an address", "RFC 2131 §4.4.5",
+        "a client that asks for a lease or has one knows for which address",
+        forall(h, (leased(h) | first_ask(h)).implies(wants[h] != NO_ADDRESS)),
+    ),
+    Property(
+        "a lease has T1 and T2", "RFC 2131 §4.4.5",
+        "until they are past they are that long before the lease end; no lease, no T1 and T2",
+        forall(h, (leased(h).implies(to_come(renew_at[h], lease_end[h] - after_t1)
+                                     & to_come(rebind_at[h], lease_end[h] - after_t2)))
+                  & (leased(h) | ((renew_at[h] == UNSET) & (rebind_at[h] == UNSET)))),
+    ),
+    Property(
+        "an address has a lease end", "RFC 2131 §4.4.5",
+        "it is kept with the lease or an address that outstays it, and then forgotten, unless the "
+        "kernel has removed the address",
+        forall(h, (dated.implies(lease_end[h] != UNSET))
+                  & (dated | by_kernel | (lease_end[h] == UNSET))),
+    ),
+    Property(
+        "an address has a lifetime", "Linux valid_lft",
+        "a kernel lifetime is that of an address held, or about to be; and each of these has one",
+        forall(h, ((holds[h] != NO_ADDRESS).implies(kernel_end[h] != UNSET))
+                  & ((holds[h] != NO_ADDRESS) | is_in(phase[h], "PROBING", "BOUND")
+                     | (kernel_end[h] == UNSET))),
     ),
     Property(
         "a clock is set back within a lease", "RFC is silent",
-        "that is forgotten with the lease, but where the kernel has removed the address",
-        forall(h, dated | (enforcer[h] == "KERNEL") | ~stepped[h]),
+        "that is forgotten with the lease, unless the kernel has removed the address",
+        forall(h, dated | by_kernel | ~stepped[h]),
+    ),
+    Property(
+        "who probes knows since when", "RFC 5227 §2.1.1",
+        "and nobody else does",
+        forall(h, (phase[h] == "PROBING") == (probing_since[h] != UNSET)),
+    ),
+    Property(
+        "a record has an owner and an end", "RFC 2131 §2.2",
+        "or neither",
+        forall(a, (owner[a] == NOBODY) == (server_end[a] == UNSET)),
     ),
 )  # fmt: skip
-"""Of every state: nothing is remembered of what is over."""
+"""Of every state: what belongs together is there together, or is forgotten together."""
 
 
 def keeps(*terms: Expr) -> Expr:
@@ -72,13 +126,17 @@ def stays(instant: Expr) -> Expr:
     return unset | (set_ & (following(instant - now) == instant - now))
 
 
-def appears(m: Expr, *kinds: str) -> Expr:
-    """Such a datagram is in the slot after the step, and was not before; and it is no copy."""
-    like = (
+def like(n: Expr, m: Expr) -> Expr:
+    """Datagram `n` is what `m` is after the step."""
+    return (
         (kind[n] == following(kind[m])) & (client[n] == following(client[m]))
         & (address[n] == following(address[m]))
     )  # fmt: skip
-    copied = (kind[m] == "FREE") & exists(n, (kind[n] != "FREE") & like)
+
+
+def appears(m: Expr, *kinds: str) -> Expr:
+    """Such a datagram is in the slot after the step, and was not before; and it is no copy."""
+    copied = (kind[m] == "FREE") & exists(n, (kind[n] != "FREE") & like(n, m))
     return is_in(following(kind[m]), *kinds) & (kind[m] != following(kind[m])) & ~copied
 
 
@@ -87,27 +145,55 @@ def goes(m: Expr) -> Expr:
     return (kind[m] != "FREE") & (following(kind[m]) != kind[m])
 
 
+def taken(m: Expr, h: Expr, *kinds: str) -> Expr:
+    """Such a datagram of `h` goes."""
+    return goes(m) & is_in(kind[m], *kinds) & (client[m] == h)
+
+
 BY_CLIENT = ("DISCOVER", "REQUEST", "DECLINE", "RELEASE")
 BY_SERVER = ("OFFER", "ACK", "NAK")
 
 rests = ~runs(h) & keeps(process[h], asleep[h])
-forged = forges & (following(kind[m]) == "RELEASE")
-moves = ~keeps(phase[h], wants[h]) | ~stays(lease_end[h])
+undisturbed = forall(m, keeps(kind[m]))  # nothing is sent or received
+set_back = ~stepped[h] & following(stepped[h])
 its_own = following(client[m]) == h
+gives_up = (holds[h] != NO_ADDRESS) & following(holds[h] == NO_ADDRESS)
+dies = (process[h] != "DEAD") & following(process[h] == "DEAD")
+moves = ~keeps(phase[h], wants[h]) | ~stays(lease_end[h])
+ends = leased(h) & ~following(leased(h))
+renews = ~keeps(phase[h]) & following(renewing(h) | (phase[h] == "REBOOTING"))
+given_back = exists(m, taken(m, h, "RELEASE", "DECLINE") & (address[m] == a))
+loses_record = (owner[a] != NOBODY) & following(owner[a] == NOBODY)
 
-LAWS = (
+ACTS = (
+    Property(
+        "who acts changes something", "a transition system",
+        "no act leaves everything as it was, but of a server that forgets and had no record",
+        forgets | ~(
+            forall(h, keeps(phase[h], process[h], asleep[h], notice[h], wants[h], holds[h],
+                            stepped[h])
+                      & stays(asked[h]) & stays(renew_at[h]) & stays(rebind_at[h])
+                      & stays(lease_end[h]) & stays(kernel_end[h]) & stays(probing_since[h]))
+            & keeps(serving())
+            & forall(a, keeps(owner[a], withheld[a]) & stays(server_end[a]))
+            & forall(m, keeps(kind[m], client[m], address[m], current[m], lease[m])
+                        & stays(sent[m]))
+        ),
+    ),
     # Who acts.
     Property(
         "who does not run does nothing", "RFC is silent; measured (frozen, kill -9, suspend)",
         "a client that is stopped or gone, or whose host sleeps, does not move, tell or remove",
         forall(h, rests.implies(
             keeps(phase[h], wants[h], notice[h])
-            & (keeps(holds[h]) | ((enforcer[h] == "KERNEL") & ~asleep[h])))),
+            & (set_back | (stays(renew_at[h]) & stays(rebind_at[h])))
+            & (keeps(holds[h]) | (by_kernel & ~asleep[h])))),
     ),
     Property(
         "who does not run sends nothing", "RFC is silent; measured",
         "a datagram of a client that does not run is somebody else's, or a copy",
-        forall(h, forall(m, (rests & appears(m, *BY_CLIENT) & its_own).implies(forged))),
+        forall(h, forall(m, (rests & appears(m, *BY_CLIENT) & its_own).implies(
+            forges & following(kind[m] == "RELEASE")))),
     ),
     Property(
         "who is frozen takes nothing", "RFC is silent; measured",
@@ -115,28 +201,105 @@ LAWS = (
         forall(h, forall(m, (rests & buffered(m) & (client[m] == h)).implies(~goes(m) | loses))),
     ),
     Property(
+        "who sleeps is not touched", "RFC is silent; measured",
+        "the process of a host that sleeps neither ends nor begins, stops nor goes on",
+        forall(h, (asleep[h] & following(asleep[h])).implies(keeps(process[h]))),
+    ),
+    Property(
+        "who wakes up past its lease end may find it over at once", "RFC 2131 §4.4.5",
+        "if its clock ran meanwhile and its process runs; everybody else wakes up as he was",
+        forall(h, (asleep[h] & following(~asleep[h])).implies(
+            keeps(phase[h], wants[h], holds[h], notice[h])
+            | ((clock[h] == "BOOTTIME") & (process[h] == "RUNS") & (now >= lease_end[h])))),
+    ),
+    Property(
+        "who goes on probing begins anew", "RFC 5227 §2.1.1",
+        "a process that was stopped, or whose host slept, probes from then on as long as another",
+        forall(h, (~runs(h) & following(runs(h) & (phase[h] == "PROBING"))).implies(
+            following(probing_since[h] == now))),
+    ),
+    Property(
         "a silent server says and does nothing", "Q151387 CAUSE",
-        "it answers nobody, and its record stays but where it restarts without",
+        "it answers nobody, and its record stays unless it restarts without",
         forall(m, (serving() | ~appears(m, *BY_SERVER) | rival))
         & forall(a, serving() | forgets | (keeps(owner[a])
-                    & ((server_end[a] == UNSET) | following(server_end[a] != UNSET)))),
+                    & ((server_end[a] == UNSET) | following(server_end[a] != UNSET))))
+        & forall(a, serving() | withheld[a] | following(~withheld[a])),
     ),
+    Property(
+        "a server falls silent only as a fault", "Q151387 CAUSE",
+        "where the environment allows it",
+        (serving() & following(~serving())).implies(mutes),
+    ),
+    Property(
+        "a datagram is copied only as a fault", "RFC 2131 §4.1",
+        "an answer takes the slot of its question; another one is a copy",
+        duplicates | forall(m, (kind[m] != "FREE") | ~following(is_in(kind[m], *BY_SERVER))),
+    ),
+    # What is received.
     Property(
         "a datagram is for its client alone", "RFC 2131 §4.1 chaddr",
         "nobody moves by what is on its way to another",
         forall(m, forall(h, (goes(m) & for_client(m) & (client[m] != h)).implies(~moves))),
     ),
     Property(
+        "a datagram is for who is there", "RFC is silent; measured",
+        "nobody moves by what arrives while he does not run",
+        forall(h, forall(m, (~runs(h) & taken(m, h, *BY_SERVER)).implies(~moves))),
+    ),
+    Property(
         "an answer to another exchange is discarded", "RFC 2131 §4.4.1",
         "a client that checks xids does not move by a reply that is not of its exchange",
-        forall(m, forall(h, (goes(m) & for_client(m) & (client[m] == h) & checks_xid[h]
-                             & ~current[m]).implies(~moves))),
+        forall(m, forall(h, (taken(m, h, *BY_SERVER) & checks_xid[h] & ~current[m]).implies(
+            ~moves))),
+    ),
+    Property(
+        "an answer about another address is discarded", "RFC 2131 §4.4.5",
+        "a client that has a lease does not move by a DHCPACK for another address",
+        forall(m, forall(h, (taken(m, h, "ACK") & (renewing(h) | answered_for(h))
+                             & (address[m] != wants[h])).implies(~moves))),
+    ),
+    Property(
+        "a lease ends as its DHCPACK says", "RFC 2131 §4.4.1, §3.3",
+        "the lease end that a DHCPACK sets lies its length past the anchor, on a clock that runs "
+        "within the drift",
+        forall(m, forall(h, (taken(m, h, "ACK") & following(leased(h))
+                             & ~(keeps(phase[h]) & stays(lease_end[h]))).implies(
+            (fastest(honoured(h, lease[m])) <= following(lease_end[h] - now)
+             + (now - counted_from(h)))
+            & (following(lease_end[h] - now) + (now - counted_from(h))
+               <= slowest(honoured(h, lease[m])))))),
+    ),
+    Property(
+        "a second DHCPACK takes effect if it leaves less", "RFC 2131 §4.4.5 is silent",
+        "a client that has an answer does not move by another which leaves as much",
+        forall(m, forall(h, (taken(m, h, "ACK") & answered_for(h) & moves).implies(
+            may_end_sooner(h, m)))),
+    ),
+    Property(
+        "a DHCPACK takes an address away if it leaves nothing", "RFC 2131 §4.4.5",
+        "one that leaves time begins a lease or shortens it",
+        forall(m, forall(h, (taken(m, h, "ACK") & ~keeps(phase[h])
+                             & following(phase[h] == "INIT")).implies(leaves_nothing(h, m)))),
+    ),
+    Property(
+        "a DHCPNAK is about what was asked", "RFC 2131 §3.1(5), §3.2(3)",
+        "it ends a first request, and a lease in use of a client that heeds it",
+        forall(m, forall(h, (taken(m, h, "NAK") & moves).implies(
+            first_ask(h) | (renewing(h) & heeded(h))))),
     ),
     # What is sent.
     Property(
         "what is sent is sent now", "RFC 2131 §4.4.1",
         "a datagram that appears carries this instant",
         forall(m, appears(m, *BY_CLIENT, *BY_SERVER).implies(following(sent[m] == now))),
+    ),
+    Property(
+        "what is on its way does not change", "RFC 2131 §4.1",
+        "a datagram stays as it was sent until it arrives",
+        forall(m, ((kind[m] != "FREE") & keeps(kind[m])).implies(
+            keeps(client[m], address[m], lease[m]) & stays(sent[m])
+            & (current[m] | following(~current[m])))),
     ),
     Property(
         "who asks names what it wants", "RFC 2131 §4.3.2, Table 4",
@@ -146,9 +309,23 @@ LAWS = (
     ),
     Property(
         "who gives up names what it had", "RFC 2131 §3.1(5), §3.1(6)",
-        "a DHCPDECLINE or DHCPRELEASE is of the address that its client wanted",
-        forall(m, forall(h, (appears(m, "DECLINE", "RELEASE") & its_own & ~forged).implies(
+        "a DHCPDECLINE or DHCPRELEASE, unless it is forged, is of the address its client wanted",
+        forall(m, forall(h, (appears(m, "DECLINE", "RELEASE") & its_own & ~keeps(phase[h])).implies(
             following(address[m]) == wants[h]))),
+    ),
+    Property(
+        "who declines has seen another", "RFC 2131 §3.1(5), RFC 5227 §2.1.1",
+        "a probe was answered, or somebody else probes",
+        forall(m, forall(h, forall(a, (appears(m, "DECLINE") & its_own
+                                       & (following(address[m]) == a)).implies(conflict(h, a))))),
+    ),
+    Property(
+        "who releases has a lease", "RFC 2131 §4.4.6",
+        "it is not over yet; and who forges a DHCPRELEASE names a lease on record",
+        forall(m, forall(h, forall(a, (appears(m, "RELEASE") & its_own
+                                       & (following(address[m]) == a)).implies(
+            (leased(h) & (now < lease_end[h]) & ~keeps(phase[h]))
+            | (forges & (owner[a] == h)))))),
     ),
     Property(
         "an offer is accepted as it was made", "RFC 2131 §3.1(3)",
@@ -158,9 +335,8 @@ LAWS = (
     ),
     Property(
         "who asks begins an exchange, or goes on with its own", "RFC 2131 §4.4.1",
-        "what a client sends, but a DHCPDECLINE, carries its xid",
-        forall(m, (appears(m, "DISCOVER", "REQUEST") | (appears(m, "RELEASE") & ~forges)).implies(
-            following(current[m]))),
+        "what a client sends, but a DHCPDECLINE, carries its xid; so does what is forged",
+        forall(m, appears(m, "DISCOVER", "REQUEST", "RELEASE").implies(following(current[m]))),
     ),
     Property(
         "who begins to ask has asked", "RFC 2131 Figure 5",
@@ -169,12 +345,23 @@ LAWS = (
             exists(m, following((kind[m] == "REQUEST") & (client[m] == h) & current[m])))),
     ),
     Property(
+        "who is patient asks anew when nothing is under way", "RFC 2131 §4.1",
+        "no DHCPREQUEST or DHCPACK of the client is in flight",
+        forall(h, renews.implies(may_ask_anew(h))),
+    ),
+    Property(
         "who has sent DHCPDISCOVER waits for offers", "RFC 2131 Figure 5",
         "the phase after it is SELECTING",
         forall(m, forall(h, (appears(m, "DISCOVER") & its_own).implies(
             following(phase[h]) == "SELECTING"))),
     ),
-    # When.
+    # Address, lease and notice.
+    Property(
+        "who begins to use an address has it", "RFC 2131 §3.1(4)",
+        "whoever is BOUND then has configured the address of its lease, and has time to use it",
+        forall(h, (~keeps(phase[h]) & following(phase[h] == "BOUND")).implies(
+            following((holds[h] == wants[h]) & may_be_used(h)))),
+    ),
     Property(
         "T1, T2 and the end in their order", "RFC 2131 §4.4.5",
         "RENEWING begins between T1 and T2, REBINDING between T2 and the lease end",
@@ -183,24 +370,75 @@ LAWS = (
             & ((following(phase[h]) != "REBINDING")
                | ((rebind_at[h] <= now) & (now < lease_end[h]))))),
     ),
+    Property(
+        "a lapse is told", "RFC 2131 §3.7; Q151387 RESOLUTION",
+        "a lease that no datagram ends is over; then, and where a DHCPACK ends it, a notice is due",
+        forall(h, (ends & undisturbed & keeps(process[h])).implies(
+            (now >= lease_end[h]) & following(notice[h] == "DUE")))
+        & forall(h, forall(m, (ends & taken(m, h, "ACK")).implies(following(notice[h] == "DUE")))),
+    ),
+    Property(
+        "an address outstays its lease until what it waits for", "Q151387 SYMPTOMS, CAUSE",
+        "the notice is acknowledged, or no new lease was to be had; or it is the kernel's",
+        forall(h, (gives_up & ~leased(h) & undisturbed & keeps(process[h])).implies(
+            by_kernel | (trigger[h] == "RETRY")
+            | ((trigger[h] == "ACKNOWLEDGE") & (notice[h] == "SHOWN")
+               & following(notice[h] == "SILENT")))),
+    ),
+    Property(
+        "an address that goes takes its lease end along", "RFC 2131 §4.4.5",
+        "once the lease is over, or the process that had none is gone",
+        forall(h, (((gives_up & ~leased(h)) | dies)
+                   & following(~leased(h) & (holds[h] == NO_ADDRESS))).implies(
+            following(lease_end[h] == UNSET))),
+    ),
+    Property(
+        "a lease loses its address to the kernel alone", "Linux valid_lft",
+        "when the kernel lifetime is over, and not while the host sleeps",
+        forall(h, (gives_up & keeps(phase[h], process[h]) & leased(h)).implies(
+            by_kernel & (now >= kernel_end[h]) & ~asleep[h])),
+    ),
     # What the server does.
     Property(
         "a server offers what is to be had", "RFC 2131 §4.3.1",
-        "the client's own address, a free one, or one whose lease is over; none that is withheld",
-        forall(m, forall(h, forall(a, (appears(m, "OFFER") & its_own & ~rival
-                                       & (following(address[m]) == a)).implies(on_offer(h, a))))),
+        "the client's own address, a free one, or one whose lease is over; none that is withheld; "
+        "and, if it probes, none that another host answers for",
+        forall(m, forall(h, forall(a, (appears(m, "OFFER") & its_own
+                                       & (following(address[m]) == a)).implies(
+            unanswered(h, a) & (rival | on_offer(h, a)))))),
     ),
     Property(
-        "a withheld address is not leased", "RFC 2131 §4.3.3",
-        "while it is withheld the server confirms it to nobody",
-        forall(m, forall(a, (appears(m, "ACK") & ~rival & (address[m] == a)).implies(
-            ~withheld[a]))),
+        "a withheld address is leased to nobody", "RFC 2131 §4.3.3",
+        "while it is withheld its record does not change, but to none",
+        forall(a, (withheld[a] & following(withheld[a])).implies(
+            keeps(owner[a]) | following(owner[a] == NOBODY))),
+    ),
+    Property(
+        "an address is withheld for a reason", "RFC 2131 §4.3.3, §3.1(2)",
+        "it is declined, or another host answers the server's probe",
+        forall(a, (~withheld[a] & following(withheld[a])).implies(exists(h, exists(m,
+            (taken(m, h, "DECLINE") & (address[m] == a))
+            | ((kind[m] == "DISCOVER") & (client[m] == h) & ~unanswered(h, a)))))),
+    ),
+    Property(
+        "what its owner declines is withheld", "RFC 2131 §4.3.3 MUST",
+        "by a server that serves, if the datagram is not lost",
+        forall(h, forall(a, (exists(m, taken(m, h, "DECLINE") & (address[m] == a))
+                             & (owner[a] == h) & serving() & ~loses).implies(
+            following(withheld[a])))),
     ),
     Property(
         "a refusal has a reason", "RFC 2131 §4.3.2",
         "the address is not on record for the client, or withheld",
         forall(m, forall(h, forall(a, (appears(m, "NAK") & its_own & (address[m] == a)).implies(
             (owner[a] != h) | withheld[a])))),
+    ),
+    Property(
+        "a request for a lease on record is answered", "RFC 2131 §4.3.2",
+        "by a server that serves, if the datagram is not lost",
+        forall(m, forall(h, forall(a, (taken(m, h, "REQUEST") & (address[m] == a)
+                                       & (owner[a] == h) & serving() & ~loses).implies(
+            following(is_in(kind[m], "ACK", "NAK")))))),
     ),
     Property(
         "an answer is to the client and address that asked", "RFC 2131 §4.3.1, Table 3",
@@ -214,14 +452,56 @@ LAWS = (
         forall(m, appears(m, "ACK").implies(
             (least <= following(lease[m])) & (following(lease[m]) <= full))),
     ),
-    # What time does.
+    Property(
+        "a record ends as its DHCPACK says", "RFC 2131 §4.3.1, §3.3",
+        "its length from now, on a clock that runs within the drift",
+        forall(m, forall(a, (appears(m, "ACK") & (address[m] == a) & ~rival).implies(
+            (fastest(following(lease[m])) <= following(server_end[a] - now))
+            & (following(server_end[a] - now) <= slowest(following(lease[m])))))),
+    ),
+    Property(
+        "a record that is lost is lost with all others", "RFC 2131 §4",
+        "one alone goes by its client's word; a restart takes what was withheld along",
+        forall(a, (loses_record & forall(h, ~given_back)).implies(
+            forgets & forall(b, following((owner[b] == NOBODY) & ~withheld[b])))),
+    ),
+)  # fmt: skip
+"""Of every step in which no time passes."""
+
+TIME = (
+    Property(
+        "no client oversleeps T1", "RFC 2131 §4.4.5",
+        "while it runs, can send and need not wait, time stands until it has asked to renew",
+        forall(h, (prompt(h) & (phase[h] == "BOUND") & (now < rebind_at[h])).implies(
+            following(now <= renew_at[h]))),
+    ),
+    Property(
+        "no client oversleeps T2", "RFC 2131 §4.4.5",
+        "while it runs, can send and need not wait, time stands until it has asked any server",
+        forall(h, (prompt(h) & is_in(phase[h], "BOUND", "RENEWING") & (now < lease_end[h])).implies(
+            following(now <= rebind_at[h]))),
+    ),
+    Property(
+        "no client asks longer than it says", "RFC 2131 §3.1(5)",
+        "while it runs, time stands until it has begun again",
+        forall(h, (runs(h) & (phase[h] == "REQUESTING")).implies(
+            following(now <= asked[h] + asks_for[h]))),
+    ),
+    Property(
+        "no client probes longer than it says", "RFC 5227 §2.1.1",
+        "while it runs, can send and its lease goes on, time stands until it uses the address",
+        forall(h, (runs(h) & room & (phase[h] == "PROBING") & may_be_used(h)).implies(
+            following(now <= probing_since[h] + probe_time[h] + late[h]))),
+    ),
     Property(
         "suspend stops CLOCK_MONOTONIC and the kernel's lifetimes", "RFC is silent; measured",
         "while a host sleeps, what they count to stays as far away",
-        forall(h, (asleep[h] & following(asleep[h])).implies(
+        forall(h, asleep[h].implies(
             ((clock[h] != "MONOTONIC") | ~leased(h)
              | (stays(lease_end[h]) & stays(renew_at[h]) & stays(rebind_at[h])))
-            & ((enforcer[h] != "KERNEL") | (holds[h] == NO_ADDRESS) | stays(kernel_end[h])))),
+            & ((clock[h] != "MONOTONIC") | ~counts(h) | stays(asked[h]))
+            & ((clock[h] != "MONOTONIC") | (holds[h] == NO_ADDRESS) | stays(lease_end[h]))
+            & (~by_kernel | (holds[h] == NO_ADDRESS) | stays(kernel_end[h])))),
     ),
 )  # fmt: skip
-"""Of every step."""
+"""Of every step in which time passes."""

@@ -6,6 +6,9 @@ sum: `parts` splits it, term by term, into what is certain to come (the floor, t
 what is an allowance of which a run uses some (kernel lateness, probing).  Hence each difference
 between prediction and measurement has a sentence.
 
+A prediction that was exceeded is not forgotten when the profile is mended: `refuted` keeps it.  A
+constant that was fitted to a measurement predicts others, but not that one (`Profile.why`).
+
 A measurement exceeds its prediction only if it does so by more than its own error: the address is
 polled, and a value noted as 15.3 may be 15.35.  The kernel's lateness is no tolerance here, since
 the profiles declare it.  Nor are the server's whole seconds: measurements are relative to the ACK
@@ -88,6 +91,17 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Refuted:
+    """What a profile once said, what showed that it is wrong, and what it says since."""
+
+    profile: str
+    said: str
+    shown: str
+    by: str
+    since: str
+
+
+@dataclass(frozen=True)
 class Part:
     """A summand of the bound; an allowance is used up to its full size, the others always."""
 
@@ -113,6 +127,13 @@ class Comparison:
         if seen.high is None:
             return seen.at_least is None or seen.at_least - seen.error > self.worst
         return seen.high - seen.error > self.worst
+
+    @property
+    def slack(self) -> Seconds | None:
+        """By how much the prediction is above what was measured; None where either has no end."""
+        if self.worst is None or self.measurement.high is None:
+            return None
+        return self.worst - self.measurement.high
 
     @property
     def explanation(self) -> str:
@@ -274,6 +295,13 @@ def _half_unit(time: Decimal) -> Seconds:
     exponent = time.as_tuple().exponent
     assert isinstance(exponent, int)
     return Fraction(10) ** exponent / 2
+
+
+@cache
+def refuted() -> tuple[Refuted, ...]:
+    """Predictions that did not stand, in the order of the data."""
+    text = Path(__file__).with_name("measured.toml").read_text(encoding="utf-8")
+    return tuple(Refuted(**row) for row in tomllib.loads(text)["refuted"])
 
 
 def comparisons() -> tuple[Comparison, ...]:

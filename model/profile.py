@@ -1,6 +1,7 @@
 """Clients and their surroundings as data: what a run of the lease table holds fixed.
 
-A `Profile` is one client, read from TOML; its keys are the constants of `words.py`.  An
+A `Profile` is one client, read from TOML; its keys are the constants of `words.py`.  Its
+table `why` says of each constant how it is known, and from where.  An
 `Environment` is the lease, the server, the network, and which faults happen.  Times are seconds
 (exact fractions); `constants` turns both into the numbers of a reading, in seconds or in ticks.
 """
@@ -42,6 +43,7 @@ class Profile:
     title: str = ""
     sources: tuple[str, ...] = ()
     notes: str = ""
+    why: tuple[tuple[str, str], ...] = ()
     anchor: str = "REQUEST"
     floor: Seconds = Fraction(0)
     late: Seconds = Fraction(0)
@@ -78,10 +80,11 @@ class Profile:
             choices = f": {' | '.join(v.lower() for v in sort.values)}" if sort.values else ""
             unit = " (seconds)" if sort is DURATION else ""
             lines.append(f"{name} = {toml_value(value):<15} # {MEANINGS[name][0]}{unit}{choices}")
+        lines += reasons(self.why)
         return "\n".join(lines) + "\n"
 
 
-TEXTS = ("name", "title", "sources", "notes")
+TEXTS = ("name", "title", "sources", "notes", "why")
 FACTS = tuple(f.name for f in fields(Profile) if f.name not in TEXTS)
 
 
@@ -131,6 +134,16 @@ class Environment:
     def and_faults(self, *faults: str) -> Environment:
         """The same surroundings with more faults."""
         return replace(self, faults=self.faults | set(faults))
+
+
+KNOWN: Mapping[str, str] = {
+    "read": "in the client's source code, at the lines given",
+    "documented": "in an RFC, a manual or an article",
+    "measured": "of this client, and never fitted to what it is compared with",
+    "fitted": "to measurements of this client: no prediction of these",
+    "assumed": "nobody has looked",
+}
+"""How a constant of a profile is known: the first word of its reason in `why`."""
 
 
 FAULTS = (
@@ -223,7 +236,9 @@ def parse(text: str, where: str, default_name: str) -> Profile:
     values: dict[str, object] = {"name": default_name}
     for key, value in data.items():
         at = f"{where}: line {line_of(text, key)}: {key if key.isidentifier() else shown(key)}"
-        if key in TEXTS:
+        if key == "why":
+            values[key] = why_value(value, text, where)
+        elif key in TEXTS:
             values[key] = text_value(value, key, at)
         elif key in FACTS:
             values[key] = fact(value, CONSTANTS[key], at)
@@ -246,6 +261,39 @@ def text_value(value: object, key: str, at: str) -> object:
     if isinstance(value, str):
         return harmless(value, key, at)
     raise BadInput(f"{at}: a text is needed, not {shown(value)}")
+
+
+def why_value(value: object, text: str, where: str) -> tuple[tuple[str, str], ...]:
+    """How each constant is known, in the order of the file."""
+    begins = line_of_table(text, "why")
+    at = f"{where}: line {begins}: why"
+    if not isinstance(value, dict):
+        raise BadInput(f"{at}: a table is needed, [why], not {shown(value)}")
+    after = "\n" * begins + "\n".join(text.splitlines()[begins:])
+    for key, reason in value.items():
+        at = f"{where}: line {line_of(after, key)}: why: {key if key.isidentifier() else shown(key)}"
+        if key not in FACTS:
+            raise BadInput(f"{at}: no such constant; {nearest(key, FACTS)}")
+        known, _, source = str(text_value(reason, key, at)).partition(": ")
+        if known not in KNOWN or not source.strip():
+            raise BadInput(
+                f"{at}: {shown(reason)} does not say how it is known; "
+                f'write "{" | ".join(KNOWN)}", a colon, and from where'
+            )
+    return tuple(value.items())
+
+
+def line_of_table(text: str, name: str) -> int:
+    """The line of a table's head, counted from 1."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(rf"\s*\[\s*{name}\s*\]", line):
+            return number
+    return line_of(text, name)
+
+
+def reasons(why: Sequence[tuple[str, str]]) -> list[str]:
+    """The table `why` of a file; no line where there is nothing to say."""
+    return ["", "[why]", *(f"{key} = {quoted(reason)}" for key, reason in why)] if why else []
 
 
 def harmless(text: str, key: str, at: str) -> str:

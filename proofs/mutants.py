@@ -39,7 +39,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import click
 import z3
@@ -62,8 +62,8 @@ from holdover.model.expr import (
     is_in,
     none,
 )
-from holdover.model.finite import Instance, bounds_for
-from holdover.model.laws import LAWS, REMEMBERED
+from holdover.model.finite import Instance, State, Successors, bounds_for
+from holdover.model.laws import ACTS, STATES, TIME
 from holdover.model.named import in_words
 from holdover.model.profile import Environment, Profile, in_ticks, load, nearest
 from holdover.model.properties import ALWAYS, STEPS, Property
@@ -87,6 +87,7 @@ from holdover.model.words import (
     least,
     m,
     phase,
+    probing_since,
     process,
     sent,
     stepped,
@@ -341,6 +342,10 @@ def settings() -> tuple[Setting, ...]:
     )  # fmt: skip
 
 
+T = TypeVar("T")
+Named: TypeAlias = list[tuple[str, T]]
+
+
 @dataclass(frozen=True)
 class Sample:
     """A configuration as the lease table itself behaves in it."""
@@ -355,12 +360,32 @@ class Sample:
         """What the lease table's counts are."""
         return counts(self.seen)
 
-    def shows(self, changed: Mutant) -> bool:
-        """Whether the changed row does something else in a state that the table reaches."""
+    @functools.cached_property
+    def kept(self) -> Named[Callable[[State], bool]]:
+        """The laws of states."""
+        return [(law.name, self.seen.instance.predicate(law.term)) for law in (*STATES, *FACTS)]
+
+    @functools.cached_property
+    def acts(self) -> Named[Callable[[State, State], bool]]:
+        """The laws of acts."""
+        return [(law.name, self.seen.instance.step_predicate(law.term)) for law in ACTS]
+
+    @functools.cached_property
+    def time(self) -> Named[Callable[[State, State], bool]]:
+        """The laws of time."""
+        return [(law.name, self.seen.instance.step_predicate(law.term)) for law in TIME]
+
+    def rows(self, changed: Mutant) -> tuple[Successors, Successors]:
+        """What the row itself does in a state, and what the changed one does."""
         before, after = (
             self.setting.instance(Table(LEASE_TABLE.variables, (row,))).successors
             for row in (changed.original, changed.changed)
         )
+        return before, after
+
+    def shows(self, changed: Mutant) -> bool:
+        """Whether the changed row does something else in a state that the table reaches."""
+        before, after = self.rows(changed)
         try:
             return any(
                 [t for _, t in before(s)] != [t for _, t in after(s)] for s in self.seen.states
@@ -426,6 +451,11 @@ FACTS = (
         "a dead client has no exchange", "RFC 2131 §3.2",
         "a killed process leaves a lease to reboot with, or nothing",
         forall(h, (process[h] == "DEAD").implies(is_in(phase[h], "INIT", "INIT_REBOOT"))),
+    ),
+    Property(
+        "only who probes knows since when", "RFC 5227 §2.1.1",
+        "no other client has a time at which its probing began",
+        forall(h, (phase[h] == "PROBING") | (probing_since[h] == UNSET)),
     ),
     Property(
         "only a wall clock steps", "the environment's switches",
@@ -519,6 +549,8 @@ def judge(changed: Mutant, on: Bench | None = None) -> Fate:
         killer, detail = "proof", broken
     elif killer in ("count", "survives") and (broken := lawless(changed, on.samples)):
         killer, detail = "law", broken
+    elif killer == "count" and (reason := doubled(changed, on.samples)):
+        killer, detail = "alike", reason
     elif killer == "survives" and (reason := equivalent(changed, on.facts)):
         killer, detail = "equivalent", reason
     elif killer == "survives" and (reason := alike(changed, on.samples)):
@@ -564,22 +596,19 @@ def different(known: Sample, seen: Exploration) -> str:
 
 def lawless(changed: Mutant, samples: Iterable[Sample]) -> str:
     """A law that is broken by a step of the changed row which the row itself does not take."""
+    of_time = changed.changed.name == "tick"
     for known in samples:
         if not known.shows(changed):
             continue
-        steps = [(law.name, known.seen.instance.step_predicate(law.term)) for law in LAWS]
-        kept = [(law.name, known.seen.instance.predicate(law.term)) for law in REMEMBERED]
-        before, after = (
-            known.setting.instance(Table(LEASE_TABLE.variables, (row,))).successors
-            for row in (changed.original, changed.changed)
-        )
+        before, after = known.rows(changed)
+        respected, kept = (known.time if of_time else known.acts), known.kept
         for state in known.seen.states:
             usual = {following for _, following in before(state)}
             for _, following in after(state):
                 if following in usual:
                     continue
-                broken = [name for name, respected in steps if not respected(state, following)]
-                broken += [name for name, good in kept if not good(following)]
+                broken = [name for name, true in respected if not true(state, following)]
+                broken += [name for name, true in kept if not true(following)]
                 if broken:
                     return f"{known.setting.name}: {broken[0]}"
     return ""
@@ -659,12 +688,33 @@ def alike(changed: Mutant, samples: Iterable[Sample]) -> str:
     if effect is None or not shown:
         return ""
     pairs = [(known, known.setting.instance(changed.table)) for known in shown]
-    where = f"in {len(shown)} configuration{'s' if len(shown) > 1 else ''}"
+    where = f"in {configurations(len(shown))}"
     if all(in_step(known.seen.instance, other, effect.variable) for known, other in pairs):
         return f"no row reads the difference, {where}"
     if all(set(known.seen.states) == set(explore(other).states) for known, other in pairs):
         return f"the same states are reached by as many steps, {where}"
     return ""
+
+
+def doubled(changed: Mutant, samples: Iterable[Sample]) -> str:
+    """Why no other states are reached where only names of steps differ, in all configurations."""
+    others = Table(LEASE_TABLE.variables, tuple(
+        row for row in LEASE_TABLE.actions if row.name != changed.changed.name
+    ))  # fmt: skip
+    shown = [known for known in samples if known.shows(changed)]
+    for known in shown:
+        besides = known.setting.instance(others).successors
+        before, after = known.rows(changed)
+        for state in known.seen.states:
+            one, two = ({s for _, s in ways(state)} for ways in (before, after))
+            if one != two and not one ^ two <= {s for _, s in besides(state)}:
+                return ""
+    return f"other rows take the same steps, in {configurations(len(shown))}"
+
+
+def configurations(number: int) -> str:
+    """So many, in words."""
+    return f"{number} configuration{'s' if number > 1 else ''}"
 
 
 def in_step(known: Instance, other: Instance, but: Variable) -> bool:

@@ -6,16 +6,18 @@ is read by `prose`, the diagram by `phases`, predictions by `measured`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import groupby
+from statistics import median
 
 from holdover.model import bound, measured
 from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.expr import Action, Expr, Sort, Variable
 from holdover.model.named import DEFINITIONS, NAMES, in_words
 from holdover.model.phases import edges
-from holdover.model.profile import FACTS, Profile, builtin_names, load
+from holdover.model.profile import FACTS, KNOWN, Profile, builtin_names, load
 from holdover.model.properties import ALWAYS, SOMETIMES, STEPS, Property, moves
 from holdover.model.prose import Name, Prose, due, effects, number, text
 from holdover.model.rules import Rule, article, protocol
@@ -196,22 +198,30 @@ def premises() -> str:
 
 
 def profiles() -> str:
-    """Each profile with its facts and sources."""
+    """Each profile with its constants and where they are known from."""
     return "\n".join(profile(load(name)) for name in builtin_names())
 
 
 def profile(client: Profile) -> str:
     """One profile: what differs from RFC 2131, where it is known from."""
     usual = Profile("")
-    facts = [
-        f"{fact} = {_fact(client, fact)}"
+    why = dict(client.why)
+    rows = [
+        (code(f"{fact} = {_fact(client, fact)}"), *why.get(fact, ": ").split(": ", 1))
         for fact in FACTS
-        if getattr(client, fact) != getattr(usual, fact)
+        if fact in why or getattr(client, fact) != getattr(usual, fact)
     ]
-    sources = "\n".join(f"- {source}" for source in client.sources)
     notes = f"\n{client.notes.strip()}\n" if client.notes else ""
-    shown = codes(facts) or "every default"
-    return f"### `{client.name}`: {client.title}\n\n{shown}\n\n{sources}\n{notes}"
+    sources = "; ".join(client.sources)
+    shown = table(("constant", "known", "from"), rows)
+    return f"### `{client.name}`: {client.title}\n\n{sources}\n\n{shown}{notes}"
+
+
+def known() -> str:
+    """What the words mean that say how a constant is known, and of how many that is so."""
+    counts = Counter(reason.split(":")[0] for name in builtin_names() for _, reason in load(name).why)
+    rows = [(word, meaning, str(counts[word])) for word, meaning in KNOWN.items()]
+    return table(("known", "it stands", "constants"), rows)
 
 
 def _fact(client: Profile, fact: str) -> str:
@@ -237,11 +247,37 @@ def measurements() -> str:
     rows = [
         (code(c.measurement.profile), c.measurement.fault, f"{c.measurement.lease} s",
          c.measurement.seen, "none" if c.worst is None else measured.signed(c.worst),
-         c.measurement.removed_by, c.explanation)
+         "" if c.slack is None else measured.plain(c.slack), c.measurement.removed_by,
+         c.explanation)
         for c in measured.comparisons()
     ]  # fmt: skip
-    head = ("profile", "fault", "lease", "measured", "predicted worst", "removed by", "explanation")
+    head = ("profile", "fault", "lease", "measured", "predicted worst", "slack", "removed by",
+            "explanation")  # fmt: skip
     return table(head, rows)
+
+
+def slack() -> str:
+    """How far above the measurements the predictions are: in the middle, and where most."""
+    cells = [c for c in measured.comparisons() if c.slack is not None]
+    above = [c.slack for c in cells if c.slack is not None]
+    late = [
+        c.worst / c.measurement.high
+        for c in cells
+        if c.worst is not None and c.measurement.high is not None and c.measurement.high > 0
+    ]
+    least, most = min(above), max(above)
+    return (
+        f"{len(cells)} cells have a bound and an end: their slack is {measured.plain(least)} s at "
+        f"least, {measured.plain(median(above))} s in the middle (median), {measured.plain(most)} s "
+        f"at most. In the {len(late)} that were late the bound is {measured.plain(median(late))} "
+        "times what was measured, in the middle.\n"
+    )
+
+
+def refuted() -> str:
+    """Predictions that did not stand."""
+    rows = [(code(r.profile), r.said, r.shown, r.by, r.since) for r in measured.refuted()]
+    return table(("profile", "it said", "it was shown", "by", "it says since"), rows)
 
 
 def measurement_notes() -> str:
@@ -322,9 +358,12 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "bound": bound_terms,
     "premises": premises,
     "profiles": profiles,
+    "known": known,
     "predictions": predictions,
     "measurements": measurements,
     "measurement-notes": measurement_notes,
+    "slack": slack,
+    "refuted": refuted,
     "measurement-conditions": measurement_conditions,
     "article-rules": article_rules,
     "protocol-rules": protocol_rules,

@@ -588,7 +588,7 @@ def profile(client: Profile, as_json: bool) -> None:
     if as_json:
         facts = {k: float(v) if isinstance(v, Fraction) else v for k, v in client.facts().items()}
         document({"name": client.name, "title": client.title, "sources": list(client.sources),
-                  "notes": client.notes, **facts})  # fmt: skip
+                  "notes": client.notes, "why": dict(client.why), **facts})  # fmt: skip
         return
     click.echo(client.to_toml(), nl=False)
 

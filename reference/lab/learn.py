@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from holdover.model.profile import FACTS, Profile, Seconds, quoted, toml_value
+from holdover.model.profile import FACTS, Profile, Seconds, quoted, reasons, toml_value
 from holdover.reference.lab import inference
 from holdover.reference.lab.answers import Answer, Answers, NoAnswer, answer, seconds
 from holdover.reference.lab.inference import Found
@@ -149,7 +149,7 @@ def exceeds(profile: Profile, answer: Answer) -> str | None:
 
 
 def toml(learned: Learned, sources: Sequence[str] = ()) -> str:
-    """A file for `model.profile.load`; before each line the measurement that it stands on.
+    """A file for `model.profile.load`; `why` has the measurement that each constant stands on.
 
     `sources`: what was measured, and on what: versions, system, date.
     """
@@ -158,14 +158,14 @@ def toml(learned: Learned, sources: Sequence[str] = ()) -> str:
         f"title = {quoted(learned.title)}",
         f"sources = [{', '.join(quoted(each) for each in ('measured', *sources))}]",
     ]
-    for each in learned.found:
-        reason = " ".join(each.why.split())  # what a program says may have any shape
-        lines += [
-            "",
-            f"# {each.how}: {printable(reason)}",
-            f"{each.key} = {toml_value(each.value)}",
-        ]
-    return "\n".join(lines) + "\n"
+    lines += ["", *(f"{each.key} = {toml_value(each.value)}" for each in learned.found)]
+    return "\n".join([*lines, *reasons([(each.key, reason(each)) for each in learned.found])]) + "\n"
+
+
+def reason(found: Found) -> str:
+    """How a constant is known, as a profile says it; what was not measured is assumed."""
+    why = printable(" ".join(found.why.split()))  # what a program says may have any shape
+    return f"measured: {why}" if found.how == "measured" else f"assumed: {found.how}; {why}"
 
 
 def printable(text: str) -> str:

@@ -32,7 +32,7 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "unknown key, nothing near": (
         "zzz = 1\n",
-        "line 1: zzz: no such key; there are: name, title, sources, notes, anchor, floor",
+        "line 1: zzz: no such key; there are: name, title, sources, notes, why, anchor, ",
     ),
     "unknown choice": (
         '\n\nanchor = "akc"\n',
@@ -233,7 +233,7 @@ def test_profile_and_environment_fix_every_constant() -> None:
 
 
 def test_every_fact_of_a_profile_is_a_word_of_the_table() -> None:
-    assert {f.name for f in fields(Profile)} - {"name", "title", "sources", "notes"} == set(FACTS)
+    assert {f.name for f in fields(Profile)} - {"name", "title", "sources", "notes", "why"} == set(FACTS)
     assert set(FACTS) <= CONSTANTS.keys()
     assert set(FAULTS) <= CONSTANTS.keys()
 

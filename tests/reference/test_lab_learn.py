@@ -256,10 +256,10 @@ def test_the_file_is_a_profile_and_every_line_says_on_what_it_stands(
     assert profile.facts() == told.profile.facts()
     assert (profile.name, profile.title) == ("udhcpc", CLIENT.title)
     assert profile.sources == ("measured", "busybox 1.35.0")
-    lines = text.splitlines()
+    why = dict(profile.why)
     for key in FACTS:
-        (number,) = [n for n, line in enumerate(lines) if line.startswith(f"{key} = ")]
-        assert lines[number - 1].startswith(f"# {told[key].how}: ")
+        measured = told[key].how == "measured"
+        assert why[key].startswith("measured: " if measured else f"assumed: {told[key].how}; ")
 
 
 # What a record shows besides ---------------------------------------------------------------------
