@@ -40,8 +40,9 @@ from holdover.model.server import NOBODY, on_offer, unanswered
 from holdover.model.words import (  # isort: skip
     ADDRESS, a, address, after_t1, after_t2, asked, asks_for, asleep, checks_xid, client, clock,
     current, duplicates, enforcer, forges, forgets, full, h, holds, kernel_end, kind, late, lease,
-    lease_end, least, loses, m, mutes, n, notice, now, owner, phase, probe_time, probing_since, process, rebind_at, renew_at, rival, sent,
-    server_end, serving, stepped, trigger, wants, withheld,
+    lease_end, least, loses, m, mutes, n, notice, now, owner, phase, probe_time, probing_since,
+    process, rebind_at, renew_at, rival, sent, server_end, serving, stepped, trigger, wants,
+    withheld,
 )  # fmt: skip
 
 b = parameter("b", ADDRESS)

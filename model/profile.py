@@ -271,7 +271,9 @@ def why_value(value: object, text: str, where: str) -> tuple[tuple[str, str], ..
         raise BadInput(f"{at}: a table is needed, [why], not {shown(value)}")
     after = "\n" * begins + "\n".join(text.splitlines()[begins:])
     for key, reason in value.items():
-        at = f"{where}: line {line_of(after, key)}: why: {key if key.isidentifier() else shown(key)}"
+        at = (
+            f"{where}: line {line_of(after, key)}: why: {key if key.isidentifier() else shown(key)}"
+        )
         if key not in FACTS:
             raise BadInput(f"{at}: no such constant; {nearest(key, FACTS)}")
         known, _, source = str(text_value(reason, key, at)).partition(": ")

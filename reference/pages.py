@@ -15,6 +15,7 @@ from statistics import median
 from holdover.model import bound, measured
 from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.expr import Action, Expr, Sort, Variable
+from holdover.model.laws import ACTS, STATES, TIME
 from holdover.model.named import DEFINITIONS, NAMES, in_words
 from holdover.model.phases import edges
 from holdover.model.profile import FACTS, KNOWN, Profile, builtin_names, load
@@ -219,7 +220,9 @@ def profile(client: Profile) -> str:
 
 def known() -> str:
     """What the words mean that say how a constant is known, and of how many that is so."""
-    counts = Counter(reason.split(":")[0] for name in builtin_names() for _, reason in load(name).why)
+    counts = Counter(
+        reason.split(":")[0] for name in builtin_names() for _, reason in load(name).why
+    )
     rows = [(word, meaning, str(counts[word])) for word, meaning in KNOWN.items()]
     return table(("known", "it stands", "constants"), rows)
 
@@ -265,12 +268,11 @@ def slack() -> str:
         for c in cells
         if c.worst is not None and c.measurement.high is not None and c.measurement.high > 0
     ]
-    least, most = min(above), max(above)
+    seen = [f"{measured.plain(v)} s" for v in (min(above), median(above), max(above))]
     return (
-        f"{len(cells)} cells have a bound and an end: their slack is {measured.plain(least)} s at "
-        f"least, {measured.plain(median(above))} s in the middle (median), {measured.plain(most)} s "
-        f"at most. In the {len(late)} that were late the bound is {measured.plain(median(late))} "
-        "times what was measured, in the middle.\n"
+        f"{len(cells)} cells have a bound and an end: their slack is {seen[0]} at least, {seen[1]} "
+        f"in the middle (median), {seen[2]} at most. In the {len(late)} that were late the bound "
+        f"is {measured.plain(median(late))} times what was measured, in the middle.\n"
     )
 
 
@@ -302,6 +304,23 @@ def measurement_conditions() -> str:
         ("poll", f"{number(known.poll)} s"),
     ]
     return table(("condition", ""), rows)
+
+
+# Laws ---------------------------------------------------------------------------------------------
+
+
+def laws() -> str:
+    """The laws with their sentences and sources."""
+    groups = (
+        ("Of every state", STATES),
+        ("Of every act", ACTS),
+        ("Of every passing of time", TIME),
+    )
+    return "\n".join(
+        f"### {title}\n\n"
+        + table(("law", "what it says", "source"), [(e.name, e.says, e.source) for e in each])
+        for title, each in groups
+    )
 
 
 # Rules -------------------------------------------------------------------------------------------
@@ -365,6 +384,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "slack": slack,
     "refuted": refuted,
     "measurement-conditions": measurement_conditions,
+    "laws": laws,
     "article-rules": article_rules,
     "protocol-rules": protocol_rules,
     "quotations": quotations,

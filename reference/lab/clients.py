@@ -214,6 +214,9 @@ def _program(process: int) -> str | None:
 
 # The clients -------------------------------------------------------------------------------------
 
+IPCONFIG = "/usr/lib/klibc/bin/ipconfig"
+"""It ends as soon as it has configured the address; it has no option that tells its version."""
+
 READ_ONLY_SYS = "mount -o remount,ro /sys"
 """So that a daemon does not wait for udev to tell it of links."""
 
@@ -343,6 +346,12 @@ PROGRAMS = (
         name="connman", title="connman", package="connman", needs=("connmand", BUS), lease=10,
         profile="connman", asked=("connmand", "--version"), setup=WITH_BUS,
         command="connmand -n -d -I lo --nodnsproxy -i {iface}",
+    ),
+    ClientProgram(
+        name="klibc-ipconfig", title="klibc's ipconfig, of initial RAM disks",
+        package="klibc-utils", needs=(IPCONFIG, "dpkg-query"), lease=10, profile="klibc-ipconfig",
+        asked=("dpkg-query", "--show", "klibc-utils"),
+        command=f"{IPCONFIG} -t 60 -c dhcp -d {{iface}}",
     ),
     ClientProgram(
         name="pyroute2", title="pyroute2's DHCP client", package="pyroute2", lease=6,

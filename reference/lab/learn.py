@@ -159,7 +159,9 @@ def toml(learned: Learned, sources: Sequence[str] = ()) -> str:
         f"sources = [{', '.join(quoted(each) for each in ('measured', *sources))}]",
     ]
     lines += ["", *(f"{each.key} = {toml_value(each.value)}" for each in learned.found)]
-    return "\n".join([*lines, *reasons([(each.key, reason(each)) for each in learned.found])]) + "\n"
+    return (
+        "\n".join([*lines, *reasons([(each.key, reason(each)) for each in learned.found])]) + "\n"
+    )
 
 
 def reason(found: Found) -> str:

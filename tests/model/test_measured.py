@@ -1,5 +1,6 @@
 """What was measured beside what is predicted."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -19,10 +20,11 @@ from holdover.model.measured import (
     parts,
     plain,
     predict,
+    refuted,
     signed,
 )
 from holdover.model.numeric import seconds
-from holdover.model.profile import Environment, Profile, Seconds, builtin_names, in_seconds
+from holdover.model.profile import Environment, Profile, Seconds, builtin_names, in_seconds, load
 from holdover.model.words import h
 
 ALL = comparisons()
@@ -58,6 +60,32 @@ def test_difference_is_explained(comparison: Comparison) -> None:
     if comparison.worst is not None:
         assert sum(part.size for part in comparison.parts) == comparison.worst
     assert "EXCEEDED" not in comparison.explanation
+
+
+def test_slack_is_what_the_prediction_has_left() -> None:
+    for c in ALL:
+        if c.slack is not None:
+            assert c.slack == c.worst - c.measurement.high  # type: ignore[operator]
+    assert any(c.slack is None for c in ALL)
+
+
+def test_what_did_not_stand_is_kept_with_what_the_profile_says_since() -> None:
+    """Where a constant was mended, the profile has the value that the table gives."""
+    mended = 0
+    for row in refuted():
+        client = load(row.profile)
+        for key, value in re.findall(r"(\w+) = ([\w.]*\w)", row.since):
+            now = getattr(client, key)
+            assert now == (value.upper() if isinstance(now, str) else Fraction(value)), row
+            mended += 1
+    assert mended >= 8
+
+
+def test_what_was_fitted_is_said_to_be() -> None:
+    """A late constant that a measurement has raised is fitted, or its source says the same."""
+    for row in refuted():
+        if row.by != "its source" and "late = " in row.since:
+            assert dict(load(row.profile).why)["late"].startswith(("fitted: ", "read: "))
 
 
 def test_every_measured_profile_and_fault_exists() -> None:

@@ -179,7 +179,11 @@ def test_a_client_probes_no_longer_than_it_says(
 @pytest.mark.parametrize("row", ["thaw", "resume"])
 def test_probing_begins_anew_after_a_pause(row: str, build: Build, concrete: Say) -> None:
     world = concrete(build("dhcpcd", "freezes", "thaws", "suspends"))
-    paused = {"thaw": {"process": "FROZEN"}, "resume": {"asleep": True}}[row]
+    pauses: dict[str, dict[str, Value]] = {
+        "thaw": {"process": "FROZEN"},
+        "resume": {"asleep": True},
+    }
+    paused = pauses[row]
     probing = bound(0, 19, phase="PROBING", holds=None, probing_since=2, **paused)
     state = at(world, probing)
     assert time_may_pass(world, state)

@@ -1,7 +1,9 @@
 """Profiles: what is wrong with a file is said with file, line and key; what is right survives."""
 
+import tomllib
 from dataclasses import fields, replace
 from fractions import Fraction
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,18 @@ WRONG: dict[str, tuple[str, str]] = {
     "quoted key": ('"late" = -1\n', "line 1: late: -1 is negative"),
     "no value": ('title = "x"\nlate =\n', "(at line 2, column 7)"),
     "twice": ("late = 1\nlate = 2\n", "(at line 2, column 9)"),
+    "a reason for no constant": (
+        'late = 1\n[why]\nlaet = "read: x.c 1"\n',
+        "line 3: why: laet: no such constant; nearest: late",
+    ),
+    "a reason without its kind": (
+        'late = 1\n\n[why]\nlate = "x.c 1"\n',
+        "line 4: why: late: 'x.c 1' does not say how it is known; write \"read | documented | ",
+    ),
+    "a reason from nowhere": ('[why]\nlate = "read: "\n', "line 2: why: late: 'read: ' does not"),
+    "a number for a reason": ("[why]\nlate = 1\n", "line 2: why: late: a text is needed, not 1"),
+    "a text for reasons": ('why = "read: x"\n', "line 1: why: a table is needed, [why], not"),
+    "a reason that rings": ('[why]\nlate = "read: \\u0007"\n', "line 2: why: late: the control"),
     "no TOML": ("DHCP\n", "(at line 1, column 5)"),
 }
 
@@ -218,6 +232,17 @@ def test_a_builtin_profile_names_title_and_sources(name: str) -> None:
     assert all(len(source) > len("read: ") for source in profile.sources)
 
 
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_builtin_profile_says_how_each_of_its_constants_is_known(name: str) -> None:
+    text = (resources.files("holdover.model") / "profiles" / f"{name}.toml").read_text("utf-8")
+    why = dict(load(name).why)
+    assert {key for key in tomllib.loads(text) if key in FACTS} <= why.keys()
+    usual = Profile(name)
+    assert {
+        fact for fact in FACTS if getattr(load(name), fact) != getattr(usual, fact)
+    } <= why.keys()
+
+
 def test_the_profiles_of_the_article_are_there() -> None:
     article = {"wfwg311", "wfwg311-fixed", "wfwg311-thereafter", "rfc2131", "reference"}
     assert article <= set(builtin_names())
@@ -233,7 +258,9 @@ def test_profile_and_environment_fix_every_constant() -> None:
 
 
 def test_every_fact_of_a_profile_is_a_word_of_the_table() -> None:
-    assert {f.name for f in fields(Profile)} - {"name", "title", "sources", "notes", "why"} == set(FACTS)
+    assert {f.name for f in fields(Profile)} - {"name", "title", "sources", "notes", "why"} == set(
+        FACTS
+    )
     assert set(FACTS) <= CONSTANTS.keys()
     assert set(FAULTS) <= CONSTANTS.keys()
 

@@ -181,6 +181,17 @@ def above(data: Any) -> list[Cell]:
     return [cell for cell in data["cells"] if cell["says"] == "wrong"]
 
 
+def slack(data: Any) -> Iterator[list[str]]:
+    """For each client and lease by how much its cells stay below what the model allowed."""
+    kept: dict[tuple[str, int], list[float]] = {}
+    for cell in data["cells"]:
+        worst, seen = cell.get("predicted"), cell.get("holdover")
+        if isinstance(worst, float) and isinstance(seen, float) and cell["says"] != "unknown":
+            kept.setdefault((cell["client"], cell["lease"]), []).append(worst - seen)
+    for (client, lease), values in kept.items():
+        yield [client, f"{lease:g} s", str(len(values)), spread(values)]
+
+
 def compared(data: Any) -> Iterator[list[str]]:
     """Each measurement that was made by hand, and whether the lab agrees."""
     names = {client.profile: client.name for client in CLIENTS.values()}
@@ -254,6 +265,12 @@ Those of [profiles](profiles.md), mostly single runs.  They agree if they are no
 {KERNEL} s where the kernel removes the address, {PROCESS:g} s where a process does.
 
 {table(head, compared(data))}
+## Below what the model allows
+
+By how many seconds a cell stayed below the worst that the model allowed, of the profile as it was
+when the cell was played: least / median / greatest.
+
+{table(["client", "lease", "cells", "slack"], slack(data))}
 ## Above what the model allows
 
 {counted(above(data))}

@@ -266,6 +266,26 @@ def hooks(links: Links, place: Path) -> dict[str, Any]:
     return seen
 
 
+# A client that ends -----------------------------------------------------------------------------
+
+SHORT, OUTSTAYED = 4, 5
+"""Seconds of a lease, and how long past its end the address is watched."""
+
+
+def left_behind(links: Links, place: Path) -> Any:
+    """klibc's ipconfig has its address, and ends: what is there when the lease is long over."""
+    program = CLIENTS["klibc-ipconfig"]
+    if program.missing() is not None:
+        return None
+    hosts = links(srv=f"{SERVER}/24", c0=None)
+    server = serve(hosts["srv"], place / "server", SHORT)
+    client = program.start(hosts["c0"], place / "client")
+    status = client.ended()
+    (ack,) = about(server, "DHCPACK", hosts["c0"].hardware)
+    time.sleep(max(end_of(ack) - now(), 0) / SECOND + OUTSTAYED)  # that it stays is not seen else
+    return status, IPv4Address(ack["address"]), hosts["c0"].ip("address", "show", "eth0")
+
+
 # Errors of the server ----------------------------------------------------------------------------
 
 
@@ -394,6 +414,7 @@ SCENES: dict[str, Callable[[Links, Path], dict[str, Any]]] = {
     "wrong-xid": partial(wrong, "wrong-xid"),
     "wrong-server": partial(wrong, "wrong-server"),
     "wrong-client-id": partial(wrong, "wrong-client-id"),
+    "left-behind": left_behind,
 }
 
 
@@ -512,6 +533,18 @@ def test_a_lease_that_is_given_back_is_free(tenant: Tenant) -> None:
 @named("tenant", *KILLED)
 def test_a_client_that_is_killed_leaves_its_address_behind(tenant: Tenant) -> None:
     assert tenant.address in tenant.left
+
+
+@named("seen", "left-behind")
+def test_klibcs_ipconfig_ends_and_its_address_stays(seen: Any) -> None:
+    """As its profile said from its source, before it was ever run here."""
+    if seen is None:
+        pytest.skip(f"needs {CLIENTS['klibc-ipconfig'].missing()}")
+    status, address, told = seen
+    assert status == 0
+    assert f"inet {address}/24" in told
+    assert "valid_lft forever" in told
+    assert predict("klibc-ipconfig", "server killed", Fraction(SHORT)) is None
 
 
 @named("seen", "hooks")
