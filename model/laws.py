@@ -39,8 +39,8 @@ from holdover.model.server import NOBODY, on_offer, unanswered
 
 from holdover.model.words import (  # isort: skip
     ADDRESS, a, address, after_t1, after_t2, asked, asks_for, asleep, checks_xid, client, clock,
-    current, duplicates, enforcer, forges, forgets, full, h, holds, kernel_end, kind, late, lease,
-    lease_end, least, loses, m, mutes, n, notice, now, owner, phase, probe_time, probing_since,
+    current, duplicates, enforcer, forges, forgets, h, holds, kernel_end, kind, late, lease,
+    lease_end, loses, m, mutes, n, notice, now, owner, phase, probe_time, probing_since,
     process, rebind_at, renew_at, rival, sent, server_end, serving, stepped, trigger, wants,
     withheld,
 )  # fmt: skip
@@ -68,11 +68,6 @@ STATES = (
         forall(m, is_in(kind[m], "FREE", "DISCOVER") | (address[m] != NO_ADDRESS)),
     ),
     Property(
-        "a lease has an address", "RFC 2131 §4.4.5",
-        "a client that asks for a lease or has one knows for which address",
-        forall(h, (leased(h) | first_ask(h)).implies(wants[h] != NO_ADDRESS)),
-    ),
-    Property(
         "a lease has T1 and T2", "RFC 2131 §4.4.5",
         "until they are past they are that long before the lease end; no lease, no T1 and T2",
         forall(h, (leased(h).implies(to_come(renew_at[h], lease_end[h] - after_t1)
@@ -97,11 +92,6 @@ STATES = (
         "a clock is set back within a lease", "RFC is silent",
         "that is forgotten with the lease, unless the kernel has removed the address",
         forall(h, dated | by_kernel | ~stepped[h]),
-    ),
-    Property(
-        "who probes knows since when", "RFC 5227 §2.1.1",
-        "and nobody else does",
-        forall(h, (phase[h] == "PROBING") == (probing_since[h] != UNSET)),
     ),
     Property(
         "a record has an owner and an end", "RFC 2131 §2.2",
@@ -244,11 +234,6 @@ ACTS = (
         forall(m, forall(h, (goes(m) & for_client(m) & (client[m] != h)).implies(~moves))),
     ),
     Property(
-        "a datagram is for who is there", "RFC is silent; measured",
-        "nobody moves by what arrives while he does not run",
-        forall(h, forall(m, (~runs(h) & taken(m, h, *BY_SERVER)).implies(~moves))),
-    ),
-    Property(
         "an answer to another exchange is discarded", "RFC 2131 §4.4.1",
         "a client that checks xids does not move by a reply that is not of its exchange",
         forall(m, forall(h, (taken(m, h, *BY_SERVER) & checks_xid[h] & ~current[m]).implies(
@@ -294,13 +279,6 @@ ACTS = (
         "what is sent is sent now", "RFC 2131 §4.4.1",
         "a datagram that appears carries this instant",
         forall(m, appears(m, *BY_CLIENT, *BY_SERVER).implies(following(sent[m] == now))),
-    ),
-    Property(
-        "what is on its way does not change", "RFC 2131 §4.1",
-        "a datagram stays as it was sent until it arrives",
-        forall(m, ((kind[m] != "FREE") & keeps(kind[m])).implies(
-            keeps(client[m], address[m], lease[m]) & stays(sent[m])
-            & (current[m] | following(~current[m])))),
     ),
     Property(
         "who asks names what it wants", "RFC 2131 §4.3.2, Table 4",
@@ -446,12 +424,6 @@ ACTS = (
         "DHCPACK and DHCPNAK take the place of their DHCPREQUEST",
         forall(m, appears(m, "ACK", "NAK").implies(
             (kind[m] == "REQUEST") & keeps(client[m], address[m], current[m]))),
-    ),
-    Property(
-        "a lease is as long as the server grants", "RFC 2131 §4.3.1",
-        "a DHCPACK carries a granted length",
-        forall(m, appears(m, "ACK").implies(
-            (least <= following(lease[m])) & (following(lease[m]) <= full))),
     ),
     Property(
         "a record ends as its DHCPACK says", "RFC 2131 §4.3.1, §3.3",

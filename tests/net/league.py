@@ -340,7 +340,12 @@ def mended(data: Any, again: Any) -> Any:
     cells = [cell for cell in data["cells"] if cell["client"] not in anew] + again["cells"]
     conditions = dict(data["conditions"])
     told = f"{', '.join(sorted(anew))}: {again['conditions']['cells']}"
-    conditions["played again"] = f"{told}, on {again['conditions']['date']}"
+    versions = dict(each.rsplit(" ", 1) for each in conditions["versions"].split(", "))
+    versions |= dict(each.rsplit(" ", 1) for each in again["conditions"]["versions"].split(", "))
+    conditions["versions"] = ", ".join(map(" ".join, versions.items()))
+    told = f"{told}, on {again['conditions']['date']}"
+    before = conditions.get("played again", "")
+    conditions["played again"] = f"{before}; {told}" if before else told
     return {"conditions": conditions, "cells": cells}
 
 

@@ -273,7 +273,7 @@ SHORT, OUTSTAYED = 4, 5
 
 
 def left_behind(links: Links, place: Path) -> Any:
-    """klibc's ipconfig has its address, and ends: what is there when the lease is long over."""
+    """Klibc's ipconfig has its address, and ends: what is there when the lease is long over."""
     program = CLIENTS["klibc-ipconfig"]
     if program.missing() is not None:
         return None

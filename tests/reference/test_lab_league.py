@@ -71,6 +71,29 @@ def test_the_page_counts_what_is_wrong_and_unknown() -> None:
     assert "| udhcpc | server killed | +17.2 |" in text
 
 
+def test_a_client_that_is_played_again_takes_the_place_of_its_cells() -> None:
+    conditions = {"date": "2026-11-26", "versions": "kea 2.2.0, udhcpc 1.35.0", "cells": "2"}
+    before = {"cells": [cell(17.25), cell(1, client="dhcpcd")], "conditions": conditions}
+    anew = {"date": "2026-11-27", "versions": "kea 2.2.0, udhcpc 1.36.1", "cells": "1"}
+    once = league.mended(before, {"cells": [cell(18.5)], "conditions": anew})
+    assert [c["holdover"] for c in once["cells"]] == [1, 18.5]
+    assert once["conditions"]["versions"] == "kea 2.2.0, udhcpc 1.36.1"
+    assert once["conditions"]["played again"] == "udhcpc: 1, on 2026-11-27"
+    other = {**anew, "versions": "klibc-ipconfig 2.0.12"}
+    ended = {"cells": [cell("forever", client="klibc-ipconfig")], "conditions": other}
+    twice = league.mended(once, ended)["conditions"]
+    assert twice["versions"] == "kea 2.2.0, udhcpc 1.36.1, klibc-ipconfig 2.0.12"
+    assert twice["played again"] == "udhcpc: 1, on 2026-11-27; klibc-ipconfig: 1, on 2026-11-27"
+
+
+def test_slack_is_of_cells_with_a_bound_and_an_end() -> None:
+    cells = [
+        cell(17.25, predicted=18.5), cell(16.5, predicted=18.5), cell("forever", predicted=18.5),
+        cell(1.5, predicted="unbounded"), cell(1.5, predicted=18.5, says="unknown"),
+    ]  # fmt: skip
+    assert [*league.slack({"cells": cells})] == [["udhcpc", "10 s", "2", "+1.25 / +2.00"]]
+
+
 # After a DHCPNAK ---------------------------------------------------------------------------------
 
 AFTER_21 = {"after NAK": 21.0}
