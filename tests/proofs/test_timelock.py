@@ -14,12 +14,11 @@ from holdover.model.finite import Instance
 from holdover.model.profile import FAULTS
 from holdover.model.properties import Property
 from holdover.model.table import LEASE_TABLE, ROWS, Table, tick
-from holdover.model.words import CONSTANTS, h, kind, lease_end, m, now, phase
+from holdover.model.words import CONSTANTS, h, kind, lease_end, m, now, process
 from holdover.proofs import timelock
 from holdover.proofs.obligations import SOLVERS, Answer, Obligation, by_cvc5
 from holdover.proofs.result import Check
 from holdover.proofs.timelock import (
-    EXPLORED,
     FACTS,
     Blocked,
     blocks,
@@ -126,12 +125,6 @@ def test_one_unknown_answer_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -
 # Explored ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("profile", EXPLORED)
-def test_among_all_faults_time_can_pass_from_each_state(profile: str) -> None:
-    found = explored(profile)
-    assert found.outcome == "holds", found.detail
-
-
 def positive(term: object, name: str, *, sign: bool = True) -> Iterator[bool]:
     """How a switch occurs in a guard: True where it lets more happen, False where less."""
     if not isinstance(term, Expr):
@@ -173,18 +166,19 @@ def test_a_deadline_that_stops_time_is_seen() -> None:
     assert row.due is not None
     late = replace(row, when=(*row.when, now >= lease_end[h] + lift(1, DURATION)))
     among, alone = (
-        Instance(table_with(late), each.constants, each.bounds) for each in instances("rfc2131", ())
+        Instance(table_with(late), each.constants, each.bounds)
+        for each in instances("rfc2131", ("mutes",))
     )
     assert stuck(explore(among), alone)
 
 
 def test_only_faults_that_go_on_are_no_way_out() -> None:
     """Where nothing but a crash lets time go on, it is stuck."""
-    row = LEASE_TABLE.action("give_up")
-    never = replace(row, when=(*row.when, phase[h] == "BOUND"))
+    row = LEASE_TABLE.action("notify")
+    never = replace(row, when=(*row.when, process[h] == "DEAD"))
     among, alone = (
         Instance(table_with(never), each.constants, each.bounds)
-        for each in instances("rfc2131", ("crashes",))
+        for each in instances("rfc2131", ("crashes", "mutes"))
     )
     assert stuck(explore(among), alone)
 
