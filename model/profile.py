@@ -139,7 +139,7 @@ class Environment:
 KNOWN: Mapping[str, str] = {
     "read": "in the client's source code, at the lines given",
     "documented": "in an RFC, a manual or an article",
-    "measured": "of this client, and never fitted to what it is compared with",
+    "measured": "of this client, by an experiment of its own",
     "fitted": "to measurements of this client: no prediction of these",
     "assumed": "nobody has looked",
 }

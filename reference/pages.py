@@ -260,20 +260,26 @@ def measurements() -> str:
 
 
 def slack() -> str:
-    """How far above the measurements the predictions are: in the middle, and where most."""
+    """How far the predictions are above the measurements, for each profile and for all."""
     cells = [c for c in measured.comparisons() if c.slack is not None]
-    above = [c.slack for c in cells if c.slack is not None]
-    late = [
+    names = dict.fromkeys(c.measurement.profile for c in cells)
+    rows = [
+        _slack(code(name), [c for c in cells if c.measurement.profile == name]) for name in names
+    ]
+    head = ("profile", "cells", "least", "in the middle", "most", "times what was late")
+    return table(head, [*rows, _slack("all", cells)])
+
+
+def _slack(name: str, cells: Sequence[measured.Comparison]) -> tuple[str, ...]:
+    """Slack in seconds; and, of the cells that were late, the bound over what was measured."""
+    left = [c.slack for c in cells if c.slack is not None]
+    times = [
         c.worst / c.measurement.high
         for c in cells
         if c.worst is not None and c.measurement.high is not None and c.measurement.high > 0
     ]
-    seen = [f"{measured.plain(v)} s" for v in (min(above), median(above), max(above))]
-    return (
-        f"{len(cells)} cells have a bound and an end: their slack is {seen[0]} at least, {seen[1]} "
-        f"in the middle (median), {seen[2]} at most. In the {len(late)} that were late the bound "
-        f"is {measured.plain(median(late))} times what was measured, in the middle.\n"
-    )
+    seen = (measured.plain(value) for value in (min(left), median(left), max(left)))
+    return name, str(len(cells)), *seen, measured.plain(median(times)) if times else ""
 
 
 def refuted() -> str:
