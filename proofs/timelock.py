@@ -93,11 +93,16 @@ OPEN = Case("T0", "every client in every environment", FACTS, {}, numbers())
 INSTEAD: Mapping[str, tuple[str, ...]] = {"use": ("use", "decline")}
 """Rows any of which settles what is due; else it is the row itself."""
 
-ARRIVES = (
-    "offer", "find_none", "prolong", "commit", "refuse", "stay_silent", "free", "withhold",
-    "disregard", "select", "bind", "extend", "cut_short", "cut_off", "obey_nak", "miss", "ignore",
-)  # fmt: skip
-"""Rows that act upon a datagram, and are no faults."""
+ARRIVES: Mapping[str, tuple[str, ...]] = {
+    "DISCOVER": ("offer", "find_none", "miss"),
+    "OFFER": ("select", "miss", "ignore"),
+    "REQUEST": ("prolong", "commit", "refuse", "stay_silent", "miss"),
+    "ACK": ("bind", "extend", "cut_short", "cut_off", "miss", "ignore"),
+    "NAK": ("obey_nak", "miss", "ignore"),
+    "RELEASE": ("free", "miss"),
+    "DECLINE": ("withhold", "disregard", "miss"),
+}
+"""For each datagram rows that act upon it, and are no faults."""
 
 NO_ERROR = {skew: lift(0, DURATION)}
 LONGEST = {length: full, skew: slowest(full) - full}
@@ -138,10 +143,9 @@ def blocks() -> Iterator[Blocked]:
             given = tuple(p for p in row.given if mentions(row.due, p))
             rows = tuple(LEASE_TABLE.action(name) for name in INSTEAD.get(row.name, (row.name,)))
             yield Blocked(row.name, given, (row.due.condition, row.due.instant <= now, still), rows)
-    arriving = tuple(LEASE_TABLE.action(name) for name in ARRIVES)
-    for value in KIND.values:
-        if value != "FREE":
-            yield Blocked(value, (m,), (kind[m] == value, ~buffered(m)), arriving)
+    for value, names in ARRIVES.items():
+        rows = tuple(LEASE_TABLE.action(name) for name in names)
+        yield Blocked(value, (m,), (kind[m] == value, ~buffered(m)), rows)
 
 
 def right_within() -> Any:
