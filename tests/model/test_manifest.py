@@ -89,14 +89,19 @@ def test_a_changed_client_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "lasting"),
-    [("freezes", ()), ("crashes", ("told",)), ("stops", ("told",))],
+    ("faults", "lasting"),
+    [(("freezes", "mutes"), ()), (("crashes",), ("told",)), (("stops",), ("told",))],
     ids=["frozen", "dead", "ended"],
 )
-def test_what_no_longer_comes_about_is_noticed(fault: str, lasting: tuple[str, ...]) -> None:
-    """A frozen client neither recovers nor tells; a dead one need not tell."""
+def test_what_no_longer_comes_about_is_noticed(
+    faults: tuple[str, ...], lasting: tuple[str, ...]
+) -> None:
+    """A frozen client neither recovers nor tells; a dead one need not tell.
+
+    While a server answers a client that runs has no lapse to tell of: hence the silent one.
+    """
     pinned = named("one host, every passing fault")
-    planted = replace(pinned, faults=(fault,))
+    planted = replace(pinned, faults=faults)
     seen, _ = run(planted)
     assert seen.eventually == lasting
     assert f"eventually: {lasting!r}, pinned {pinned.eventually!r}" in differences(planted, seen)

@@ -123,6 +123,7 @@ def test_a_row_reads_as_in_the_table(build: Build) -> None:
         "&& !((holds[h1] == a1) && !asleep[h1])) ->",
         "phase[h2] = BOUND;",
         "holds[h2] = a1;",
+        "probing_since[h2] = UNSET;",
         'printf("use(h=h2, a=a1)\\n")',
         "}",
     ]
