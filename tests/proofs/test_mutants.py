@@ -113,14 +113,15 @@ def test_every_property_holds_in_some_configuration() -> None:
     [
         ("discover/guard 2", "property"),
         ("lapse/due", "property"),
-        ("use/guard 6", "property"),
+        ("use/guard 5", "property"),
         ("bind/effect 7", "crash"),
         ("select/effect 1", "proof"),
         ("tick/guard 1", "proof"),
-        ("reboot/guard 1.2", "count"),
+        ("reboot/guard 1.2", "law"),
         ("lose/guard 2", "equivalent"),
         ("lapse/effect 2", "equivalent"),
-        ("rival_offer/effect 3", "alike"),
+        ("decline/effect 15", "alike"),
+        ("disregard/guard 4", "alike"),
     ],
 )
 def test_each_kind_of_fate_has_an_example(name: str, killer: str) -> None:
