@@ -111,6 +111,10 @@ def consistent(found: dict[str, Found]) -> list[Found]:
         changed += [
             replace(found[key], value=Fraction(0)) for key in ("kernel_late", "margin")
         ]  # fmt: skip
+    probes, probing = found["probes"], found["probe_time"]
+    if bool(probes.value) != bool(probing.value):
+        lasts = inference.PROBING if probes.value else Fraction(0)
+        changed.append(Found("probe_time", lasts, probes.how, "as probes is"))
     if found["anchor"].value == "PROBE" and not found["probes"].value:
         changed.append(replace(found["anchor"], value="ACK"))
     return changed

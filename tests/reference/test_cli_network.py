@@ -16,7 +16,7 @@ SITE = """\
 title = "the office"
 [surroundings]
 lease = 86400
-grace = 9
+grace = 8
 [[client]]
 profile = "networkd"
 [[client]]
@@ -35,17 +35,17 @@ def test_a_network_holds_for_any_number_of_hosts_of_each_kind(site: Path) -> Non
     said = told(run("verify", "--network", site), 0)
     assert said.startswith("the office: holds - theorem T3, any number of hosts and addresses (")
     assert [line.split() for line in said.splitlines()[2:4]] == [
-        ["networkd", "2", "s", "2", "s"], ["dhcpcd", "9", "s", "9", "s"],
+        ["networkd", "2", "s", "2", "s"], ["dhcpcd", "8", "s", "8", "s"],
     ]  # fmt: skip
 
 
 def test_an_option_overrides_the_file_and_the_collision_says_who_is_who(site: Path) -> None:
-    said = told(run("verify", "--network", site, "--grace", "8"), 1)
+    said = told(run("verify", "--network", site, "--grace", "7"), 1)
     assert said.startswith("the office: violated - two hosts hold one address after ")
     assert "longer than the server's" in said
     assert "h1 has dhcpcd, h2 has networkd:" in said
     assert " 864" in said  # what comes after a day
-    assert " 864" not in told(run("verify", "--network", site, "--grace", "8", "--lease", "600"), 1)
+    assert " 864" not in told(run("verify", "--network", site, "--grace", "7", "--lease", "600"), 1)
 
 
 def test_a_network_as_json(site: Path) -> None:
@@ -54,17 +54,17 @@ def test_a_network_as_json(site: Path) -> None:
         "network", "outcome", "reason", "grace", "clients", "states", "hosts", "run",
     ]  # fmt: skip
     assert found["outcome"] == "violated"
-    assert [client["safe_grace"] for client in found["clients"]] == [2.0, 9.0]
+    assert [client["safe_grace"] for client in found["clients"]] == [2.0, 8.0]
     assert found["hosts"][0] == "dhcpcd"
     assert found["run"][-1]["holding"]
 
 
 def test_the_grace_that_is_enough_for_all_is_that_of_one_kind(site: Path) -> None:
     said = told(run("grace", "--network", site), 0)
-    assert said.startswith("safe grace: 9 s (the office; dhcpcd needs it)\n")
-    assert said.endswith("a grace of 9 s is enough\n")
-    assert told(run("grace", "--network", site, "--grace", "8"), 1).endswith("not enough\n")
-    site.write_text(SITE.replace("grace = 9\n", ""))
+    assert said.startswith("safe grace: 8 s (the office; dhcpcd needs it)\n")
+    assert said.endswith("a grace of 8 s is enough\n")
+    assert told(run("grace", "--network", site, "--grace", "7"), 1).endswith("not enough\n")
+    site.write_text(SITE.replace("grace = 8\n", ""))
     assert "server's" not in told(run("grace", "--network", site), 0)
     found = as_json(run("grace", "--network", site, "--json", "--fault", "freezes"), 0)
     assert found["safe_grace"] == max(client["safe_grace"] for client in found["clients"])

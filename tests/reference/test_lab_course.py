@@ -135,11 +135,11 @@ def test_the_fixed_client_releases_in_the_row_of_the_lapse() -> None:
 
 
 def test_after_the_last_step_what_is_due_is_done() -> None:
-    """A client that acts up to a second late on its deadline has a second for the collision."""
+    """A client that acts up to 1.5 s late on its deadline has as long for the collision."""
     found = plan(load("connman"))
     steps = followed(Course(found, further=3))
     assert [(step.action.name, step.at) for step in steps[len(found.steps) :]] == [
-        ("lapse", 11), ("notify", 11),
+        ("lapse", Fraction("11.5")), ("notify", Fraction("11.5")),
     ]  # fmt: skip
 
 
