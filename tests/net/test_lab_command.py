@@ -263,7 +263,7 @@ def answering(place: Path) -> set[bytes]:
 @run("learns")
 def test_the_profile_of_the_reference_client_is_measured_and_proved(played: Ran) -> None:
     assert played.status == 0, played
-    assert "# measured: " in played.out.read_text()
+    assert ' = "measured: ' in played.out.read_text()
     done = subprocess.run(
         [sys.executable, "-c", COMMANDS, "verify", played.out, "--json"],
         capture_output=True, text=True, check=False,
