@@ -71,6 +71,11 @@ class Noted(Part):
 
 
 @dataclass
+class Undone(Part):
+    """A call that was taken back: its lease could not be stored."""
+
+
+@dataclass
 class Expired(Part):
     """The kernel has taken the address away."""
 
@@ -168,7 +173,7 @@ def undone(line: Line, call: Call | None) -> Iterator[Part]:
 
     What the client did before it failed to store the lease is not taken back.
     """
-    yield Noted(line, "a lease could not be stored, and is not used")
+    yield Undone(line)
     done = [] if call is None else call.effects
     if any(not isinstance(effect, Store) or effect.lease is None for effect in done):
         yield Break(line, "part of a call was taken back", loses=True)

@@ -36,7 +36,7 @@ from holdover.model.table import LEASE_TABLE
 from holdover.model.words import ADDRESS, HOST, MESSAGE, h
 from holdover.model.world import stored
 from holdover.proofs.result import Outcome
-from holdover.reference.calls import Break, Call, Declared, Expired, Noted, Part
+from holdover.reference.calls import Break, Call, Declared, Expired, Noted, Part, Undone
 from holdover.reference.client import is_usable
 from holdover.reference.config import ClientConfig
 from holdover.reference.options import INFINITE
@@ -57,6 +57,7 @@ FAREWELLS = (
     Notice.LAPSED, Notice.TOO_SHORT, Notice.REFUSED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED,
 )  # fmt: skip
 KERNEL_REMOVES = LEASE_TABLE.action("kernel_removes")
+STANDS_STILL = (LEASE_TABLE.action("freeze"), LEASE_TABLE.action("thaw"))
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,8 @@ class Follower:
                 self._hardware, self._steps = config.hardware, self._world_of(config)
             case Noted(says=says):
                 self._say(self.seen.remarks, part, says)
+            case Undone():
+                self._stood_still(part)
             case Expired():
                 self._removed(part)
             case Call():
@@ -315,6 +318,17 @@ class Follower:
                 self._say(self.seen.remarks, part, gone)
                 there = there.but({("holds", CLIENT): None, ("kernel_end", CLIENT): None})
             after.append(there.but({("now", 0): state.now}))  # when, nobody knows
+        self.states = after
+
+    def _stood_still(self, part: Part) -> None:
+        """The client could not store a lease, and is where it was: it froze and thawed at once."""
+        self._say(self.seen.remarks, part, "a lease could not be stored, and is not used")
+        after = []
+        for state in self.states:
+            there = state.but({("now", 0): part.line.now})
+            for row in STANDS_STILL:
+                there = self._steps.world.step(there, row, (CLIENT,))
+            after.append(there.but({("now", 0): state.now}))  # nothing else was done by then
         self.states = after
 
     # Verdicts ------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -12,7 +12,8 @@ import pytest
 from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.profile import BadInput
 from holdover.reference.calls import calls
-from holdover.reference.linux.journal import Lost
+from holdover.reference.events import SECOND, Configure
+from holdover.reference.linux.journal import Line, Lost, Unstored
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
 from holdover.reference.replay import Replayed, replay
@@ -46,6 +47,43 @@ def test_the_scenes_take_every_row_of_the_client() -> None:
     taken = sum((replayed(scene).taken for scene in SCENES), Counter())
     assert {row.name for row in CLIENT_ACTIONS} - taken.keys() == NEVER.keys()
     assert {"ignore", "restart", "stop", "kernel_removes"} <= taken.keys()
+
+
+def unstored(apart: Sequence[int]) -> list[Line]:
+    """A client that has probed and cannot store its lease, tries again, and then can.
+
+    `apart`: the seconds from one attempt to the next.
+    """
+    lines = rehearsed(renewed).lines
+    used = next(i for i, line in enumerate(lines) if isinstance(line.value, Configure))
+    called = max(i for i in range(used) if lines[i].kind == "Timer")
+    calls_until_stored = lines[called:used]
+    assert [line.kind for line in calls_until_stored] == ["Timer", "Store"]
+    late, made = 0, lines[:called]
+    for wait in apart:
+        failed = [*calls_until_stored, replace(calls_until_stored[-1], value=Unstored())]
+        made += [later(line, late) for line in failed]
+        late += wait
+    done = next(i for i in range(used, len(lines)) if lines[i].kind == "Timer")
+    return made + [later(line, late) for line in lines[called:done]]
+
+
+def later(line: Line, seconds: int) -> Line:
+    by = seconds * SECOND
+    return replace(line, now=line.now + by, boot=line.boot + by, monotonic=line.monotonic + by)
+
+
+def test_a_client_that_waits_for_room_on_its_disk_stands_still() -> None:
+    seen = replay(list(calls(unstored([5] * 10))))
+    assert (seen.outcome, seen.violation, seen.taken["use"]) == ("holds", None, 1), seen.unknown
+    assert len(seen.remarks) == 10
+
+
+def test_one_that_does_not_try_again_was_frozen_or_late() -> None:
+    seen = replay(list(calls(unstored([5, 30]))))
+    assert (seen.outcome, seen.violation) == ("unknown", None)
+    (finding,) = seen.unknown
+    assert finding.why.row == "use"
 
 
 # What the journal cannot tell --------------------------------------------------------------------
