@@ -325,7 +325,9 @@ def test_what_every_lease_needs(build: Build) -> None:
     assert unavoidable(result, "INIT", ["BOUND"]) == ["bind", "discover", "select", "use"]
     way = ["INIT", "SELECTING", "REQUESTING", "PROBING", "BOUND"]
     assert dominators(result, "INIT", ["BOUND"]) == way
-    assert dominators(result, "INIT", ["RENEWING", "REBINDING"]) == way
+    # It uses its address long before T1, so it asks its own server before any other.
+    asking = dominators(result, "INIT", ["RENEWING", "REBINDING"])
+    assert asking == [*way, "RENEWING"]
 
 
 # Eventually --------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def test_a_key_that_would_command_a_terminal_is_escaped() -> None:
 
 
 def test_a_name_that_comes_from_the_file_is_escaped(tmp_path: Path) -> None:
-    path = given(tmp_path / f"a{ESCAPE}b.toml", b"probes = true\n")
+    path = given(tmp_path / f"a{ESCAPE}b.toml", b"dialog = true\n")
     assert load(str(path)).name == "a\\x1b[2Jb"
 
 

@@ -84,6 +84,7 @@ OTHERS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
         ("shortens",),
         {"hosts": 1, "messages": 2, "delay": 1, "lease": 6, "shortest": 4},
     ),
+    "declined, and leased to another": ("reference", ("forgets",), {"lease": 2}),
     "reused early": ("rfc2131", ("reuses_early",), {"lease": 2}),
     "drift": ("rfc2131", ("mutes",), {"hosts": 1, "lease": 5, "drift": Fraction(1, 4)}),
     "grace": ("wfwg311", ("mutes",), {"lease": 2, "grace": 1, "acknowledge_within": 1}),
