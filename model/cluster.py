@@ -43,9 +43,9 @@ from holdover.model.ground import Array
 from holdover.model.journal import Journal
 from holdover.model.kernel import PARTITIONS, Tally, added, program
 from holdover.model.partition import NoRoom, WordFile
-from holdover.model.properties import Property
 from holdover.model.share import Gone, NoCluster, Order, WorkersLost, call, close
 from holdover.model.symmetry import renamings
+from holdover.model.table.properties import Property
 from holdover.model.tabulated import Tabulated
 
 T = TypeVar("T")

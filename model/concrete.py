@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
 
-from holdover.model.expr import Action, Bindings, Expr, Reading, Sort, Variable, of_member
-from holdover.model.table import Table
-from holdover.model.words import NOW
+from holdover.model.table.expr import Action, Bindings, Expr, Reading, Sort, Variable, of_member
+from holdover.model.table.table import Table
+from holdover.model.table.vocabulary import NOW
 
 Time = int | Fraction
 Value = bool | Time | str | None

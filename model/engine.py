@@ -40,8 +40,8 @@ from holdover.model.kernel import (
     scratch_for,
 )
 from holdover.model.partition import NoRoom
-from holdover.model.properties import Property
 from holdover.model.symmetry import renamings
+from holdover.model.table.properties import Property
 from holdover.model.tabulated import MEASURE, STEP, WATCH, Tabulated
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from holdover.model.finite import Instance, Label, State
-from holdover.model.properties import HOLDOVER_CASES, Property, moves
-from holdover.model.words import ADDRESS, HOST, a, h
+from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
+from holdover.model.table.vocabulary import ADDRESS, HOST, a, h
 
 Progress = Callable[[int, int, int], None]
 """Called with depth, distinct states so far, and states still to be expanded."""

@@ -24,7 +24,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from holdover.model.expr import (
+from holdover.model.table.expr import (
     INSTANT,
     Action,
     Effect,
@@ -34,8 +34,8 @@ from holdover.model.expr import (
     Variable,
     of_member,
 )
-from holdover.model.table import Table
-from holdover.model.words import ADDRESS, HOST, MESSAGE, NOW
+from holdover.model.table.table import Table
+from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW
 
 Value = bool | int | Fraction | None
 State = tuple[Value, ...]

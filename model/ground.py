@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from holdover.model.expr import INSTANT, Expr, Reading, Sort, Variable, of_member
 from holdover.model.finite import BINARY, NONE, Bounds, Constants
-from holdover.model.words import NOW
+from holdover.model.table.expr import INSTANT, Expr, Reading, Sort, Variable, of_member
+from holdover.model.table.vocabulary import NOW
 
 Array = npt.NDArray[Any]
 UNSET = -(1 << 40)

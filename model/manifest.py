@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
 
-from holdover.model.client import runs
 from holdover.model.explore import Exploration, Progress, explore
-from holdover.model.expr import Expr, exists, forall
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.network import in_turn, of_hosts_in_ticks
 from holdover.model.profile import Environment, load
-from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import h, notice, phase, process
+from holdover.model.table.client import runs
+from holdover.model.table.expr import Expr, exists, forall
+from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import h, notice, phase, process
 
 FAULT_ROWS = (
     "mute", "lose", "duplicate", "freeze", "crash", "stop", "suspend", "set_back", "forget",

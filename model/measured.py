@@ -27,11 +27,11 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-from holdover.model import bound
-from holdover.model.client import honoured
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Seconds, in_seconds, load
-from holdover.model.words import full, h
+from holdover.model.table import bound
+from holdover.model.table.client import honoured
+from holdover.model.table.vocabulary import full, h
 
 DELAY = Fraction(1, 10)
 """How long a datagram is in flight at most: generous for two namespaces on one machine."""

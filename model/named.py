@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdover.model import client, server, world
-from holdover.model.expr import Expr
 from holdover.model.prose import Name, Prose, text
-from holdover.model.words import a, full, g, h, lease, lease_end, length, m, skew
+from holdover.model.table import client, environment, server
+from holdover.model.table.expr import Expr
+from holdover.model.table.vocabulary import a, full, g, h, lease, lease_end, length, m, skew
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ DEFINITIONS = (
     _of(server.reusable, a),
     _of(server.unanswered, h, a),
     _of(server.on_offer, h, a),
-    _of(world.for_server, m),
+    _of(environment.for_server, m),
     _of(client.for_client, m),
     _of(client.buffered, m),
-    _of(world.wakes_expired, h),
-    _plain("remembers", world.remembers, "A restarted process goes on with the remainder."),
-    _plain("left", world.left, "A restarted process does not take away the address it finds."),
-    _plain("dated", world.dated, "The lease's ends are set: it runs, or its address is held."),
-    _plain("stored", world.stored, "The lease is in the client's lease file."),
+    _of(environment.wakes_expired, h),
+    _plain("remembers", environment.remembers, "A restarted process goes on with the remainder."),
+    _plain("left", environment.left, "A restarted process does not take away the address it finds."),
+    _plain("dated", environment.dated, "The lease's ends are set: it runs, or its address is held."),
+    _plain("stored", environment.stored, "The lease is in the client's lease file."),
 )  # fmt: skip
 
 # The same terms for the other parameters that the table uses.

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from holdover.model.expr import Constant
 from holdover.model.inputs import printable, shown
 from holdover.model.profile import (
     FAULTS,
@@ -43,7 +42,8 @@ from holdover.model.profile import (
     nearest,
     text_file,
 )
-from holdover.model.words import CONSTANTS
+from holdover.model.table.expr import Constant
+from holdover.model.table.vocabulary import CONSTANTS
 
 OF_HOSTS = tuple(fault for fault in FAULTS if isinstance(CONSTANTS[fault], Constant))
 """The faults that befall one host and not another."""

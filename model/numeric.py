@@ -12,8 +12,8 @@ from fractions import Fraction
 from operator import add, eq, le, lt, mul, sub, truediv
 from typing import Any
 
-from holdover.model.expr import Expr, Reading, Sort, Variable, of_member
-from holdover.model.words import h
+from holdover.model.table.expr import Expr, Reading, Sort, Variable, of_member
+from holdover.model.table.vocabulary import h
 
 Number = Fraction | bool | str
 Constants = Mapping[str, object]

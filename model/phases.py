@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from holdover.model.expr import BOOL, Action, Expr, Reading, Sort, Variable
-from holdover.model.table import Table
-from holdover.model.words import asleep, h, phase, process
+from holdover.model.table.expr import BOOL, Action, Expr, Reading, Sort, Variable
+from holdover.model.table.table import Table
+from holdover.model.table.vocabulary import asleep, h, phase, process
 
 Values = frozenset[object]
 """The values a term may have; ANY stands for all of its sort."""

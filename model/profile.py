@@ -20,9 +20,9 @@ from importlib import resources
 from math import ceil
 from pathlib import Path
 
-from holdover.model.expr import BOOL, DURATION, Constant, Expr
 from holdover.model.inputs import harmful, printable, shown, text_of
-from holdover.model.words import CONSTANTS, MEANINGS
+from holdover.model.table.expr import BOOL, DURATION, Constant, Expr
+from holdover.model.table.vocabulary import CONSTANTS, MEANINGS
 
 Seconds = Fraction
 

@@ -43,7 +43,8 @@ from fractions import Fraction
 from math import lcm
 from textwrap import wrap
 
-from holdover.model.expr import (
+from holdover.model.finite import BINARY, INITIAL, NONE, Bounds, Constants, Instance, name_of
+from holdover.model.table.expr import (
     BOOL,
     DURATION,
     INSTANT,
@@ -55,9 +56,8 @@ from holdover.model.expr import (
     Variable,
     of_member,
 )
-from holdover.model.finite import BINARY, INITIAL, NONE, Bounds, Constants, Instance, name_of
-from holdover.model.properties import Property
-from holdover.model.words import INDEX_SORTS, MEANINGS, NOW
+from holdover.model.table.properties import Property
+from holdover.model.table.vocabulary import INDEX_SORTS, MEANINGS, NOW
 
 Place = tuple[Variable, int]
 """A variable and a member of its index sort (0 where it has none)."""

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.model.expr import TRUE, Bindings, Due, Effect, Expr, Reading, Sort, Variable
-from holdover.model.words import NOW
+from holdover.model.table.expr import TRUE, Bindings, Due, Effect, Expr, Reading, Sort, Variable
+from holdover.model.table.vocabulary import NOW
 
 # How tightly an operator binds; an operand that binds no tighter is put in parentheses.
 CHOICE, IMPLIES, OR, AND, NOT, COMPARE, SUM, PRODUCT, ATOM = range(9)

@@ -23,14 +23,25 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from holdover.model.client import NO_ADDRESS, leased
-from holdover.model.expr import Action, Expr, exists
 from holdover.model.finite import Instance, State
 from holdover.model.graphs import digraph, dominators, unavoidable
-from holdover.model.properties import Property
-from holdover.model.server import NOBODY
 from holdover.model.stategraph import StateGraph, grown
-from holdover.model.words import HOST, a, asleep, h, holds, now, owner, process, server_end, serving
+from holdover.model.table.client import NO_ADDRESS, leased
+from holdover.model.table.expr import Action, Expr, exists
+from holdover.model.table.properties import Property
+from holdover.model.table.server import NOBODY
+from holdover.model.table.vocabulary import (
+    HOST,
+    a,
+    asleep,
+    h,
+    holds,
+    now,
+    owner,
+    process,
+    server_end,
+    serving,
+)
 
 HOLDS = holds[h] != NO_ADDRESS
 

@@ -21,10 +21,10 @@ import networkx as nx
 import numpy as np
 
 from holdover.model.explore import Trace
-from holdover.model.expr import Expr
 from holdover.model.finite import Instance, State
 from holdover.model.graphs import Steps, digraph, numbered, uncollected
-from holdover.model.properties import Property
+from holdover.model.table.expr import Expr
+from holdover.model.table.properties import Property
 
 BYTES_PER_STATE = 1200
 """Memory of a state with its steps in networkx; measured."""

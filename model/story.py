@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from holdover.model.explore import Trace
 from holdover.model.finite import NONE, Label, State, name_of
-from holdover.model.words import HOST, MESSAGE
+from holdover.model.table.vocabulary import HOST, MESSAGE
 
 SENT_BY_CLIENT = {
     "discover": "DISCOVER", "select": "REQUEST", "ask_again": "REQUEST", "renew": "REQUEST",

@@ -34,7 +34,6 @@ from functools import cached_property
 
 import numpy as np
 
-from holdover.model.expr import INSTANT, Expr, Sort, Variable
 from holdover.model.finite import Instance, State
 from holdover.model.ground import (
     MISREAD,
@@ -55,8 +54,9 @@ from holdover.model.ground import (
     replaced,
     value,
 )
-from holdover.model.properties import HOLDOVER_CASES, Property, moves
-from holdover.model.words import ADDRESS, HOST, MESSAGE, NOW, a, h
+from holdover.model.table.expr import INSTANT, Expr, Sort, Variable
+from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
+from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
 
 WORD = 63
 """Bits of a state: a word less one bit, so that no state is the mark of a free place."""

@@ -40,8 +40,11 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.model import client
-from holdover.model.expr import (
+from holdover.model.finite import Bounds, Constants
+from holdover.model.named import DEFINITIONS, Definition
+from holdover.model.prose import AND, COMPARE, IMPLIES, NOT, Phrase, Prose, shape
+from holdover.model.table import client
+from holdover.model.table.expr import (
     BOOL,
     DURATION,
     INSTANT,
@@ -55,12 +58,9 @@ from holdover.model.expr import (
     Variable,
     parameter,
 )
-from holdover.model.finite import Bounds, Constants
-from holdover.model.named import DEFINITIONS, Definition
-from holdover.model.properties import ALWAYS, STEPS
-from holdover.model.prose import AND, COMPARE, IMPLIES, NOT, Phrase, Prose, shape
-from holdover.model.table import Table
-from holdover.model.words import CONSTANTS, INDEX_SORTS, MEANINGS, NOW, h
+from holdover.model.table.properties import ALWAYS, STEPS
+from holdover.model.table.table import Table
+from holdover.model.table.vocabulary import CONSTANTS, INDEX_SORTS, MEANINGS, NOW, h
 
 WIDTH = 100
 TYPE_OK = "TypeOK"

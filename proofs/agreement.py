@@ -22,15 +22,15 @@ from typing import Any
 
 import z3
 
-from holdover.model.bound import bounded, worst_holdover
 from holdover.model.concrete import Value, World
 from holdover.model.explore import Exploration, explore
-from holdover.model.expr import DURATION, INSTANT, RATIO, Expr, Sort
 from holdover.model.finite import NONE, Instance, bounds_for
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_ticks, load
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import CONSTANTS, HOST, h
+from holdover.model.table.bound import bounded, worst_holdover
+from holdover.model.table.expr import DURATION, INSTANT, RATIO, Expr, Sort
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import CONSTANTS, HOST, h
 from holdover.proofs.invariants import LEASED
 from holdover.proofs.obligations import firing, whether_fires
 from holdover.proofs.result import Check, Progress, Theorem, silent

@@ -31,7 +31,8 @@ from typing import Any
 
 import z3
 
-from holdover.model.bound import (
+from holdover.model.profile import Environment, Profile
+from holdover.model.table.bound import (
     PREMISES,
     ZERO,
     ack_missed,
@@ -42,12 +43,11 @@ from holdover.model.bound import (
     while_under_way,
     worst_holdover,
 )
-from holdover.model.client import fastest, honoured, slowest
-from holdover.model.expr import DURATION, RATIO, TRUE, Expr, forall, ite, lift
-from holdover.model.profile import Environment, Profile
-from holdover.model.properties import EXCLUSIVE
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import (
+from holdover.model.table.client import fastest, honoured, slowest
+from holdover.model.table.expr import DURATION, RATIO, TRUE, Expr, forall, ite, lift
+from holdover.model.table.properties import EXCLUSIVE
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import (
     CONSTANTS,
     HOST,
     acknowledge_within,

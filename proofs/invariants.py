@@ -14,8 +14,8 @@ Either `LEASED` or `HEARING` is inductive for every client and environment for w
 from collections.abc import Callable
 from dataclasses import replace
 
-from holdover.model.bound import ZERO, ack_missed, kernel_acts, overhang, process_acts
-from holdover.model.client import (
+from holdover.model.table.bound import ZERO, ack_missed, kernel_acts, overhang, process_acts
+from holdover.model.table.client import (
     NO_ADDRESS,
     answers,
     counts,
@@ -28,17 +28,68 @@ from holdover.model.client import (
     renewing,
     slowest,
 )
-from holdover.model.expr import FALSE, Action, Expr, Variable, becomes, forall, is_in, ite, none
-from holdover.model.properties import EXCLUSIVE, Property
-
-from holdover.model.words import (  # isort: skip
-    ADDRESS, MESSAGE,
-    a, acknowledges, address, anchor, asked, asleep, checks_xid, client, clock, crashes,
-    current, delay, enforcer, freezes, full, g, grace, h, holds, kernel_end, kind,
-    lease, lease_end, least, m, margin, notice, now, owner, patient, phase, probe_time, probes,
-    process, releases, restarts, sent, server_end, step, stepped, steps, stops, suspends, thaws,
-    trigger, wants,
-)  # fmt: skip
+from holdover.model.table.expr import (
+    FALSE,
+    Action,
+    Expr,
+    Variable,
+    becomes,
+    forall,
+    is_in,
+    ite,
+    none,
+)
+from holdover.model.table.properties import EXCLUSIVE, Property
+from holdover.model.table.vocabulary import (
+    ADDRESS,
+    MESSAGE,
+    a,
+    acknowledges,
+    address,
+    anchor,
+    asked,
+    asleep,
+    checks_xid,
+    client,
+    clock,
+    crashes,
+    current,
+    delay,
+    enforcer,
+    freezes,
+    full,
+    g,
+    grace,
+    h,
+    holds,
+    kernel_end,
+    kind,
+    lease,
+    lease_end,
+    least,
+    m,
+    margin,
+    notice,
+    now,
+    owner,
+    patient,
+    phase,
+    probe_time,
+    probes,
+    process,
+    releases,
+    restarts,
+    sent,
+    server_end,
+    step,
+    stepped,
+    steps,
+    stops,
+    suspends,
+    thaws,
+    trigger,
+    wants,
+)
 
 
 def over(*names: Expr, body: Expr) -> Expr:

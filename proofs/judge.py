@@ -23,17 +23,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from holdover.model.bound import ack_missed, bounded, safe_grace, server_keeps, worst_holdover
 from holdover.model.explore import Exploration, explore
 from holdover.model.explore import Progress as SearchProgress
 from holdover.model.finite import Bounds, Constants, Instance, bounds_for
 from holdover.model.network import Client, Clients, Network, of_hosts, of_hosts_in_ticks
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile
-from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.story import Event, events
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import h, shortens
+from holdover.model.table.bound import ack_missed, bounded, safe_grace, server_keeps, worst_holdover
+from holdover.model.table.properties import EXCLUSIVE, Property
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import h, shortens
 from holdover.proofs.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.obligations import Case, Verdict, decide
 from holdover.proofs.realise import hurried, realise

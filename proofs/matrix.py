@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
-from holdover.model.bound import bounded, safe_grace, server_keeps
 from holdover.model.network import Client
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import FAULTS, Environment, Profile, in_seconds
-from holdover.model.words import h
+from holdover.model.table.bound import bounded, safe_grace, server_keeps
+from holdover.model.table.vocabulary import h
 from holdover.proofs.invariants import PROBED
 from holdover.proofs.judge import Judgement, Size, collision
 from holdover.proofs.obligations import Case, decide

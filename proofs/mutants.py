@@ -48,10 +48,16 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table as Listing
 
-from holdover.model.client import NO_ADDRESS, UNSET
-from holdover.model.client import counts as asking_counts
 from holdover.model.explore import Exploration, bytes_per_state, explore
-from holdover.model.expr import (
+from holdover.model.finite import Instance, State, Successors, bounds_for
+from holdover.model.named import in_words
+from holdover.model.profile import Environment, Profile, in_ticks, load, nearest
+from holdover.model.prose import due as prose_of_due
+from holdover.model.prose import effects as prose_of_effects
+from holdover.model.prose import text as prose_of
+from holdover.model.table.client import NO_ADDRESS, UNSET
+from holdover.model.table.client import counts as asking_counts
+from holdover.model.table.expr import (
     DURATION,
     Action,
     Constant,
@@ -62,17 +68,11 @@ from holdover.model.expr import (
     is_in,
     none,
 )
-from holdover.model.finite import Instance, State, Successors, bounds_for
-from holdover.model.laws import ACTS, STATES, TIME
-from holdover.model.named import in_words
-from holdover.model.profile import Environment, Profile, in_ticks, load, nearest
-from holdover.model.properties import ALWAYS, STEPS, Property
-from holdover.model.prose import due as prose_of_due
-from holdover.model.prose import effects as prose_of_effects
-from holdover.model.prose import text as prose_of
-from holdover.model.server import NOBODY
-from holdover.model.table import LEASE_TABLE, Table, tick
-from holdover.model.words import (
+from holdover.model.table.laws import ACTS, STATES, TIME
+from holdover.model.table.properties import ALWAYS, STEPS, Property
+from holdover.model.table.server import NOBODY
+from holdover.model.table.table import LEASE_TABLE, Table, tick
+from holdover.model.table.vocabulary import (
     CONSTANTS,
     address,
     asked,
@@ -92,7 +92,7 @@ from holdover.model.words import (
     sent,
     stepped,
     wants,
-)  # fmt: skip
+)
 from holdover.proofs.grace import hearing, missing
 from holdover.proofs.obligations import (
     Case,

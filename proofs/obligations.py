@@ -23,9 +23,9 @@ from typing import Any
 import cvc5
 import z3
 
-from holdover.model.expr import Action, Expr, Variable
-from holdover.model.properties import Property
-from holdover.model.table import LEASE_TABLE, Table
+from holdover.model.table.expr import Action, Expr, Variable
+from holdover.model.table.properties import Property
+from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.proofs.invariants import remembering
 from holdover.proofs.parametric import After, Initially, Logic, any_clock, are_members, parameters
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import z3
 
-from holdover.model.expr import (
+from holdover.model.table.expr import (
     BOOL,
     DURATION,
     INSTANT,
@@ -27,7 +27,7 @@ from holdover.model.expr import (
     Sort,
     Variable,
 )
-from holdover.model.words import HOST
+from holdover.model.table.vocabulary import HOST
 
 Term = Any  # z3's own types say too little to help
 Binding = Mapping[Expr, Term]

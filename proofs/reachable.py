@@ -30,7 +30,7 @@ from holdover.model.manifest import (
     configurations,
     run,
 )
-from holdover.model.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
+from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
 from holdover.proofs import refutation
 from holdover.proofs.result import Check, Outcome
 from holdover.proofs.safety import BROKEN_BY, TOLERATED

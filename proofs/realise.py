@@ -15,8 +15,8 @@ import z3
 
 from holdover.model.explore import Trace
 from holdover.model.finite import Instance, Label
-from holdover.model.properties import Property
-from holdover.model.words import NOW
+from holdover.model.table.properties import Property
+from holdover.model.table.vocabulary import NOW
 from holdover.proofs.unrolled import Path, sizes_of
 
 

@@ -21,8 +21,8 @@ import z3
 from holdover.model.explore import Trace, explore
 from holdover.model.finite import Instance, Label, bounds_for
 from holdover.model.profile import Environment, in_seconds, in_ticks, load
-from holdover.model.properties import EXCLUSIVE
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.properties import EXCLUSIVE
+from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.realise import realise, replay
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 from holdover.proofs.unrolled import Slot, State, Timed, Words, sizes_of

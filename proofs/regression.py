@@ -16,13 +16,13 @@ import time
 from collections.abc import Hashable, Mapping
 from fractions import Fraction
 
-from holdover.model.client import leased
 from holdover.model.explore import Exploration, explore
-from holdover.model.expr import exists, following, forall
 from holdover.model.finite import Instance, State, bounds_for
 from holdover.model.profile import Environment, in_ticks, load
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import h, notice
+from holdover.model.table.client import leased
+from holdover.model.table.expr import exists, following, forall
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import h, notice
 from holdover.proofs.result import Check, Progress, Theorem, silent
 
 TITLE = "the fix changes when the address is released, and nothing else"

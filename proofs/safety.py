@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from holdover.model.bound import ZERO
-from holdover.model.expr import DURATION, RATIO, Constant, Expr, all_of, forall, lift
 from holdover.model.profile import FAULTS, Environment, Profile, load
-from holdover.model.words import (
+from holdover.model.table.bound import ZERO
+from holdover.model.table.expr import DURATION, RATIO, Constant, Expr, all_of, forall, lift
+from holdover.model.table.vocabulary import (
     CONSTANTS,
     ONE,
     after_t1,

@@ -35,11 +35,11 @@ from typing import Any
 import z3
 
 from holdover.model.explore import Trace
-from holdover.model.expr import BOOL, DURATION, INSTANT, Effect, Expr, Variable
 from holdover.model.finite import NONE, Instance, Label, State, Value
 from holdover.model.ground import UNSET, Ground, Grounded, choice, joined, place, value
-from holdover.model.properties import Property
-from holdover.model.words import NOW
+from holdover.model.table.expr import BOOL, DURATION, INSTANT, Effect, Expr, Variable
+from holdover.model.table.properties import Property
+from holdover.model.table.vocabulary import NOW
 from holdover.proofs.realise import replay
 from holdover.proofs.result import Outcome
 

@@ -32,14 +32,33 @@ from typing import Any
 
 import z3
 
-from holdover.model.client import NO_ADDRESS, buffered, slowest
 from holdover.model.explore import Exploration, explore
-from holdover.model.expr import DURATION, Action, Expr, all_of, exists, forall, is_in, lift
 from holdover.model.finite import Instance, State, bounds_for
 from holdover.model.profile import FAULTS, Environment, in_ticks, load
-from holdover.model.properties import Property
-from holdover.model.server import NOBODY
-from holdover.model.table import LEASE_TABLE, mentions
+from holdover.model.table.client import NO_ADDRESS, buffered, slowest
+from holdover.model.table.expr import DURATION, Action, Expr, all_of, exists, forall, is_in, lift
+from holdover.model.table.properties import Property
+from holdover.model.table.server import NOBODY
+from holdover.model.table.table import LEASE_TABLE, mentions
+from holdover.model.table.vocabulary import (
+    KIND,
+    MESSAGE,
+    a,
+    address,
+    client,
+    full,
+    h,
+    kind,
+    length,
+    m,
+    n,
+    now,
+    owner,
+    phase,
+    server_end,
+    skew,
+    wants,
+)
 from holdover.proofs.grace import OUTCOME
 from holdover.proofs.obligations import SOLVERS, Case, Obligation, Verdict, decide, whether_fires
 from holdover.proofs.obligations import obligations as of_case
@@ -55,11 +74,6 @@ from holdover.proofs.parametric import (
 )
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.safety import detail, numbers
-
-from holdover.model.words import (  # isort: skip
-    KIND, MESSAGE, a, address, client, full, h, kind, length, m, n, now, owner, phase, server_end,
-    skew, wants,
-)  # fmt: skip
 
 TITLE = "time can pass: whatever holds it up may happen at once"
 

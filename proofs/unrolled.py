@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import z3
 
-from holdover.model.expr import (
+from holdover.model.finite import NONE
+from holdover.model.table.expr import (
     BOOL,
     DURATION,
     INSTANT,
@@ -28,9 +29,8 @@ from holdover.model.expr import (
     Variable,
     of_member,
 )
-from holdover.model.finite import NONE
-from holdover.model.table import Table
-from holdover.model.words import INDEX_SORTS, h
+from holdover.model.table.table import Table
+from holdover.model.table.vocabulary import INDEX_SORTS, h
 from holdover.proofs.parametric import OPERATORS, clock_bound, real
 
 Term = Any  # z3's own types say too little to help

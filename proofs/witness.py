@@ -14,13 +14,13 @@ from typing import Any
 
 import z3
 
-from holdover.model.expr import Action, Expr, of_member
 from holdover.model.finite import NONE, Label, name_of
 from holdover.model.network import Clients, of_hosts
 from holdover.model.profile import Environment
-from holdover.model.properties import EXCLUSIVE
 from holdover.model.story import Event, host_of, worded
-from holdover.model.words import ADDRESS, HOST, KIND, NOW
+from holdover.model.table.expr import Action, Expr, of_member
+from holdover.model.table.properties import EXCLUSIVE
+from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, NOW
 from holdover.proofs.grace import Way, run, taken, ways
 from holdover.proofs.invariants import OWNED
 from holdover.proofs.unrolled import Path, State

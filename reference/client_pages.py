@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.table import LEASE_TABLE
 from holdover.reference.client import COLUMNS, TABLE, Handler, ignore
 from holdover.reference.events import Phase
 from holdover.reference.markdown import code, table

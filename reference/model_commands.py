@@ -25,7 +25,7 @@ from holdover.model.profile import (
     load,
     nearest,
 )
-from holdover.model.properties import ALWAYS
+from holdover.model.table.properties import ALWAYS
 from holdover.proofs import claims as claims_
 from holdover.proofs import matrix as matrix_
 from holdover.proofs.judge import STANDARD, Size, judge, judge_network

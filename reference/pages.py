@@ -12,19 +12,21 @@ from fractions import Fraction
 from itertools import groupby
 from statistics import median
 
-from holdover.model import bound, measured
-from holdover.model.client import CLIENT_ACTIONS
-from holdover.model.expr import Action, Expr, Sort, Variable
-from holdover.model.laws import ACTS, STATES, TIME
+from holdover.model import measured
 from holdover.model.named import DEFINITIONS, NAMES, in_words
 from holdover.model.phases import edges
 from holdover.model.profile import FACTS, KNOWN, Profile, builtin_names, load
-from holdover.model.properties import ALWAYS, SOMETIMES, STEPS, Property, moves
 from holdover.model.prose import Name, Prose, due, effects, number, text
 from holdover.model.rules import Rule, article, protocol
-from holdover.model.server import SERVER_ACTIONS
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import (
+from holdover.model.table import bound
+from holdover.model.table.client import CLIENT_ACTIONS
+from holdover.model.table.environment import WORLD_ACTIONS
+from holdover.model.table.expr import Action, Expr, Sort, Variable
+from holdover.model.table.laws import ACTS, STATES, TIME
+from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property, moves
+from holdover.model.table.server import SERVER_ACTIONS
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import (
     CONSTANTS,
     HOST,
     INDEX_SORTS,
@@ -35,7 +37,6 @@ from holdover.model.words import (
     least,
     phase,
 )
-from holdover.model.world import WORLD_ACTIONS
 from holdover.reference.markdown import block, code, codes, table
 
 WORDS = in_words()

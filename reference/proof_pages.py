@@ -18,17 +18,17 @@ from functools import cache
 from itertools import groupby
 from typing import TypeVar
 
-from holdover.model import bound
-from holdover.model.client import fastest, honoured, in_time, slowest
-from holdover.model.expr import TRUE, Expr
 from holdover.model.manifest import configurations
 from holdover.model.named import NAMES
 from holdover.model.profile import Profile, load
-from holdover.model.properties import Property
 from holdover.model.prose import Name, Prose, text
 from holdover.model.story import chart, events, sentences
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import KIND, a, full, grace, h, lease, m
+from holdover.model.table import bound
+from holdover.model.table.client import fastest, honoured, in_time, slowest
+from holdover.model.table.expr import TRUE, Expr
+from holdover.model.table.properties import Property
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import KIND, a, full, grace, h, lease, m
 from holdover.proofs import (
     agreement,
     invariants,

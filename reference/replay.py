@@ -27,14 +27,14 @@ from datetime import datetime
 from fractions import Fraction
 from ipaddress import IPv4Address
 
-from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.concrete import Slot, State, UnsetError, Value, World
-from holdover.model.expr import Action, Expr
 from holdover.model.profile import FAULTS, Environment, in_ticks, load
-from holdover.model.properties import RELEASED_FIRST, WITHIN_LEASE, Property
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import ADDRESS, HOST, MESSAGE, h
-from holdover.model.world import stored
+from holdover.model.table.client import CLIENT_ACTIONS
+from holdover.model.table.environment import stored
+from holdover.model.table.expr import Action, Expr
+from holdover.model.table.properties import RELEASED_FIRST, WITHIN_LEASE, Property
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, h
 from holdover.proofs.result import Outcome
 from holdover.reference.calls import Break, Call, Declared, Expired, Noted, Part, Undone
 from holdover.reference.client import is_usable

@@ -30,8 +30,8 @@ from holdover.model.explore import (
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.network import Clients, in_turn, of_hosts_in_ticks
 from holdover.model.profile import BadInput, Environment, Profile
-from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
+from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.result import Outcome
 from holdover.reference.interrupt import interruptible
 

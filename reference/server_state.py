@@ -203,7 +203,7 @@ def destination(request: BootRequest, said: BootReply) -> IPv4Address | None:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An address in the words of the lease table (model/words.py).
+    """An address in the words of the lease table (model/table/vocabulary.py).
 
     `server_end` is None where there is no lease, and where it is infinite.
     """

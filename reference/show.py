@@ -17,16 +17,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from holdover.model import bound
-from holdover.model.client import fastest
 from holdover.model.explore import Found
 from holdover.model.inputs import printable
 from holdover.model.measured import parts, unbounded_because
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import BadInput, Environment, Profile, in_seconds, load
-from holdover.model.properties import ALWAYS, STEPS
 from holdover.model.story import as_data, chart, events, sentences
-from holdover.model.words import full, grace, h
+from holdover.model.table import bound
+from holdover.model.table.client import fastest
+from holdover.model.table.properties import ALWAYS, STEPS
+from holdover.model.table.vocabulary import full, grace, h
 from holdover.proofs import matrix as matrix_
 from holdover.proofs import safety, timelock
 from holdover.proofs.claims import Result

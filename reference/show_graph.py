@@ -14,8 +14,8 @@ from holdover.model.explore import Exploration
 from holdover.model.finite import Instance
 from holdover.model.manifest import EVENTUALLY, FAULT_ROWS
 from holdover.model.profile import FAULTS
-from holdover.model.properties import ALWAYS, EXCLUSIVE, STEPS, Property
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
+from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.invariants import OWNED
 from holdover.proofs.judge import Judgement
 from holdover.reference.search import counted

@@ -10,7 +10,7 @@ from holdover.model.finite import name_of
 from holdover.model.network import Network
 from holdover.model.profile import Environment
 from holdover.model.story import as_data, sentences
-from holdover.model.words import HOST
+from holdover.model.table.vocabulary import HOST
 from holdover.proofs.judge import Need, NetworkJudgement, needed
 from holdover.proofs.result import Outcome
 from holdover.reference.show import (

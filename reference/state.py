@@ -91,7 +91,7 @@ Stepped = tuple[Client, Effects]
 
 @dataclass(frozen=True, slots=True)
 class Abstract:
-    """A client in the words of the lease table (model/words.py)."""
+    """A client in the words of the lease table (model/table/vocabulary.py)."""
 
     phase: str
     wants: IPv4Address | None

@@ -21,13 +21,13 @@ from functools import cache
 from ipaddress import IPv4Address
 from itertools import product
 
-from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.concrete import State, UnsetError, Value, World
-from holdover.model.expr import Action
 from holdover.model.named import in_words
 from holdover.model.prose import shape, text
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import kind, m
+from holdover.model.table.client import CLIENT_ACTIONS
+from holdover.model.table.expr import Action
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import kind, m
 from holdover.reference.calls import Call
 from holdover.reference.events import Notice, Received, Release, Start, Stop
 from holdover.reference.messages import BootRequest

@@ -16,13 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.concrete import NotEnabledError, State, Time, Value, World
-from holdover.model.expr import Action
 from holdover.model.finite import name_of
 from holdover.model.profile import Environment, Profile, in_seconds
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import ADDRESS, HOST, MESSAGE, NOW, h
+from holdover.model.table.client import CLIENT_ACTIONS
+from holdover.model.table.expr import Action
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, h
 from holdover.proofs.judge import Size
 from holdover.proofs.result import Outcome
 

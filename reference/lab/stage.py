@@ -31,7 +31,7 @@ from pathlib import Path
 
 from holdover.model.concrete import State
 from holdover.model.finite import name_of
-from holdover.model.words import HOST
+from holdover.model.table.vocabulary import HOST
 from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.datagram import EVERYONE, SERVER_PORT, encode_frame
 from holdover.reference.events import SECOND

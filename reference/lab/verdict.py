@@ -26,10 +26,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from holdover.model import bound, measured
+from holdover.model import measured
 from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, Seconds, in_seconds, load
-from holdover.model.words import h
+from holdover.model.table import bound
+from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome as Proved
 from holdover.reference.lab.cell import Cell, Outcome
 from holdover.reference.lab.faults import Fault, whole

@@ -18,7 +18,7 @@ from ipaddress import IPv4Address
 from typing import Any, Protocol
 
 from holdover.model.finite import NONE
-from holdover.model.words import KIND, PHASE
+from holdover.model.table.vocabulary import KIND, PHASE
 from holdover.reference.arp import announcement, probe
 from holdover.reference.config import ClientConfig
 from holdover.reference.messages import BootReply

@@ -15,13 +15,13 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Protocol
 
-from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.concrete import World
-from holdover.model.expr import Action, Expr
 from holdover.model.finite import NONE, Instance, Label, State, bounds_for
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import ADDRESS, HOST, KIND, MESSAGE, PHASE, m
-from holdover.model.world import WORLD_ACTIONS
+from holdover.model.table.client import CLIENT_ACTIONS
+from holdover.model.table.environment import WORLD_ACTIONS
+from holdover.model.table.expr import Action, Expr
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, MESSAGE, PHASE, m
 from holdover.reference.refinement.cores import Defect
 
 Row = Callable[[State], State | None]

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from holdover.model.properties import ALWAYS, Property
+from holdover.model.table.properties import ALWAYS, Property
 from holdover.reference import client as reference_client
 from holdover.reference import server as reference_server
 from holdover.reference.refinement.cores import Core, Defect

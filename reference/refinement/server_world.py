@@ -20,13 +20,13 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any, Protocol
 
-from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.finite import NONE, Instance, Label, State
-from holdover.model.properties import STEPS
-from holdover.model.server import SERVER_ACTIONS
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import KIND, PHASE, VARIABLES
-from holdover.model.world import WORLD_ACTIONS, for_server
+from holdover.model.table.client import CLIENT_ACTIONS
+from holdover.model.table.environment import WORLD_ACTIONS, for_server
+from holdover.model.table.properties import STEPS
+from holdover.model.table.server import SERVER_ACTIONS
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import KIND, PHASE, VARIABLES
 from holdover.reference.arp import announcement
 from holdover.reference.events import SendArp
 from holdover.reference.messages import BootReply, BootRequest

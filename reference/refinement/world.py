@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from holdover.model.client import for_client
 from holdover.model.finite import NONE, Instance, Label, State
-from holdover.model.properties import Property
-from holdover.model.server import SERVER_ACTIONS
-from holdover.model.table import LEASE_TABLE, Table, tick
-from holdover.model.words import HOST, KIND, MESSAGE, PHASE, PROCESS, VARIABLES
-from holdover.model.world import WORLD_ACTIONS
+from holdover.model.table.client import for_client
+from holdover.model.table.environment import WORLD_ACTIONS
+from holdover.model.table.properties import Property
+from holdover.model.table.server import SERVER_ACTIONS
+from holdover.model.table.table import LEASE_TABLE, Table, tick
+from holdover.model.table.vocabulary import HOST, KIND, MESSAGE, PHASE, PROCESS, VARIABLES
 from holdover.reference.events import Configure, Notice, Notify, Remove, Send, SendArp, Store
 from holdover.reference.state import Client
 

@@ -22,7 +22,7 @@ import click
 
 from holdover.model.manifest import Configuration
 from holdover.model.promela import promela
-from holdover.model.properties import ALWAYS
+from holdover.model.table.properties import ALWAYS
 from tests.bench import cases, referees, report
 from tests.bench.cases import GIB, Series
 from tests.bench.measure import Row, measured, row_of

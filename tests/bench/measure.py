@@ -19,7 +19,7 @@ from typing import Any
 
 from holdover.model.explore import explore
 from holdover.model.manifest import Configuration
-from holdover.model.properties import ALWAYS, SOMETIMES, STEPS, Property
+from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
 from tests.bench import referees
 from tests.bench.referees import Ran, Verdict
 

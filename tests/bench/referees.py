@@ -28,7 +28,7 @@ from datetime import datetime
 from pathlib import Path
 
 from holdover.model.finite import Instance
-from holdover.model.properties import ALWAYS, STEPS
+from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.tla import camel, tla, tlc_config
 
 GLANCE = 0.01

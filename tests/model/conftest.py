@@ -9,8 +9,8 @@ import pytest
 from holdover.model.concrete import World
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.profile import Environment, Profile, in_ticks, load
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import ADDRESS, HOST, MESSAGE
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE
 
 # So long a tick makes each of a profile's own durations one tick, and instances small.
 TICK = Fraction(1000)

@@ -15,8 +15,8 @@ from holdover.model.concrete import World
 from holdover.model.explore import Exploration, explore
 from holdover.model.finite import Instance, Label, State
 from holdover.model.graphs import dominators, quotient, unavoidable
-from holdover.model.properties import ALWAYS, EXCLUSIVE, STEPS
-from holdover.model.words import HOST
+from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS
+from holdover.model.table.vocabulary import HOST
 
 Build = Callable[..., Instance]
 Say = Callable[[Instance], World]

@@ -22,8 +22,8 @@ from holdover.model.graphs import (
     unavoidable,
     uncollected,
 )
-from holdover.model.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
+from holdover.model.table.table import LEASE_TABLE
 
 Build = Callable[..., Instance]
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.expr import (
+from holdover.model.table.expr import (
     BOOL,
     DURATION,
     FALSE,

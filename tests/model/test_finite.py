@@ -9,12 +9,12 @@ import pytest
 from holdover.model.concrete import State as Moment
 from holdover.model.concrete import UnsetError, World
 from holdover.model.explore import Exploration, bytes_per_state, explore
-from holdover.model.expr import DURATION, INSTANT, Action, Expr, becomes
 from holdover.model.finite import NONE, Instance, State, Value
 from holdover.model.profile import FAULTS, builtin_names
-from holdover.model.properties import ALWAYS, STEPS
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import CONSTANTS, h, lease_end, now, phase
+from holdover.model.table.expr import DURATION, INSTANT, Action, Expr, becomes
+from holdover.model.table.properties import ALWAYS, STEPS
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import CONSTANTS, h, lease_end, now, phase
 
 Build = Callable[..., Instance]
 Say = Callable[[Instance], World]

@@ -8,8 +8,8 @@ from functools import cache
 
 import pytest
 
-from holdover.model.laws import ACTS, STATES, TIME
-from holdover.model.properties import Property
+from holdover.model.table.laws import ACTS, STATES, TIME
+from holdover.model.table.properties import Property
 from holdover.proofs import mutants
 from holdover.proofs.mutants import FACTS, Sample, Setting, by_name, recorded, sample, settings
 

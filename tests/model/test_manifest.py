@@ -21,7 +21,7 @@ from holdover.model.manifest import (
     run,
 )
 from holdover.model.profile import load
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs import mutants, refutation, regression
 
 CHEAP = tuple(c for c in configurations() if c.states < 20_000)

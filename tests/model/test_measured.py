@@ -6,7 +6,6 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model import bound
 from holdover.model.measured import (
     FAULTS,
     Comparison,
@@ -25,7 +24,8 @@ from holdover.model.measured import (
 )
 from holdover.model.numeric import seconds
 from holdover.model.profile import Environment, Profile, Seconds, builtin_names, in_seconds, load
-from holdover.model.words import h
+from holdover.model.table import bound
+from holdover.model.table.vocabulary import h
 
 ALL = comparisons()
 

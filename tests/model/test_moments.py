@@ -13,8 +13,8 @@ import pytest
 
 from holdover.model.concrete import Slot, State, Value, World
 from holdover.model.profile import load
-from holdover.model.properties import ONE_COMMITMENT, WITHIN_LEASE
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.properties import ONE_COMMITMENT, WITHIN_LEASE
+from holdover.model.table.table import LEASE_TABLE
 from tests.model.conftest import TICK, Build, Say
 
 HERE: Mapping[Slot, Value] = {("now", 0): 10}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.expr import Constant
 from holdover.model.network import (
     OF_HOSTS,
     Client,
@@ -25,7 +24,8 @@ from holdover.model.profile import (
     load,
     mixed,
 )
-from holdover.model.words import CONSTANTS
+from holdover.model.table.expr import Constant
+from holdover.model.table.vocabulary import CONSTANTS
 
 OFFICE = """\
 title = "the office"

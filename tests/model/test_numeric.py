@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.expr import BOOL, DURATION, RATIO, constant, forall, ite, lift, none
 from holdover.model.numeric import evaluate, holds, seconds
-from holdover.model.words import ANCHOR, h, now, phase
+from holdover.model.table.expr import BOOL, DURATION, RATIO, constant, forall, ite, lift, none
+from holdover.model.table.vocabulary import ANCHOR, h, now, phase
 
 x, y = (constant(name, DURATION) for name in "xy")
 rate = constant("rate", RATIO)

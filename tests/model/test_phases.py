@@ -3,12 +3,12 @@
 import pytest
 
 from holdover.model.explore import explore
-from holdover.model.expr import Action, becomes
 from holdover.model.finite import Instance, bounds_for
 from holdover.model.phases import Edge, edges
 from holdover.model.profile import Environment, Profile, Seconds, in_ticks
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import PHASE, h, phase
+from holdover.model.table.expr import Action, becomes
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import PHASE, h, phase
 
 EDGES = edges(LEASE_TABLE)
 

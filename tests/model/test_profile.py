@@ -20,7 +20,7 @@ from holdover.model.profile import (
     load,
     parse,
 )
-from holdover.model.words import CONSTANTS
+from holdover.model.table.vocabulary import CONSTANTS
 
 FILE = "clients/mine.toml"
 

@@ -8,21 +8,13 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.explore import explore
-from holdover.model.expr import (
-    BOOL,
-    INSTANT,
-    Action,
-    Expr,
-    Variable,
-    becomes,
-    everywhere,
-)
 from holdover.model.finite import Bounds, Instance, Label, name_of
 from holdover.model.manifest import Configuration, configurations
 from holdover.model.promela import promela
-from holdover.model.properties import ALWAYS, STEPS, Property
-from holdover.model.table import LEASE_TABLE, Table, passing
-from holdover.model.words import HOST, NOW, VARIABLES, g, h, now
+from holdover.model.table.expr import BOOL, INSTANT, Action, Expr, Variable, becomes, everywhere
+from holdover.model.table.properties import ALWAYS, STEPS, Property
+from holdover.model.table.table import LEASE_TABLE, Table, passing
+from holdover.model.table.vocabulary import HOST, NOW, VARIABLES, g, h, now
 from tests.bench.referees import RefereeError, Verdict, spin, spin_missing
 
 Build = Callable[..., Instance]

@@ -4,7 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.expr import (
+from holdover.model.named import DEFINITIONS, in_words
+from holdover.model.prose import Name, Prose, due, effects, number, text
+from holdover.model.table.expr import (
     BOOL,
     DURATION,
     INSTANT,
@@ -23,10 +25,8 @@ from holdover.model.expr import (
     lift,
     none,
 )
-from holdover.model.named import DEFINITIONS, in_words
-from holdover.model.prose import Name, Prose, due, effects, number, text
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import (
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import (
     ADDRESS,
     a,
     client,
@@ -44,7 +44,7 @@ from holdover.model.words import (
     owner,
     phase,
     step,
-)  # fmt: skip
+)
 
 p, q, r = (constant(name, BOOL) for name in "pqr")
 x, y, z = (constant(name, DURATION) for name in "xyz")

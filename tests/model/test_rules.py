@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.rules import STRENGTHS, THEOREMS, Rule, article, protocol, rules
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
+from holdover.model.table.table import LEASE_TABLE
 
 ROOT = Path(__file__).parents[2]
 ROWS = {action.name for action in LEASE_TABLE.actions}

@@ -9,10 +9,10 @@ import pytest
 
 from holdover.model.explore import explore
 from holdover.model.finite import Instance
-from holdover.model.properties import ALWAYS, EXCLUSIVE
 from holdover.model.situations import FACTS, Situation, in_general, passages, view
 from holdover.model.stategraph import StateGraph, TooManyStates, grown
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.properties import ALWAYS, EXCLUSIVE
+from holdover.model.table.table import LEASE_TABLE
 
 Build = Callable[..., Instance]
 LAPSED, OVER, GIVEN, UNRECORDED, *_ = range(len(FACTS))

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from holdover.model.explore import explore
-from holdover.model.expr import TRUE, Expr, exists, forall
 from holdover.model.finite import Instance
 from holdover.model.manifest import EVENTUALLY, FAULT_ROWS
-from holdover.model.properties import ALWAYS, STEPS
 from holdover.model.stategraph import (
     BYTES_PER_STATE,
     StateGraph,
@@ -21,8 +19,10 @@ from holdover.model.stategraph import (
     grown,
     read,
 )
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import h, holds, phase, process
+from holdover.model.table.expr import TRUE, Expr, exists, forall
+from holdover.model.table.properties import ALWAYS, STEPS
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import h, holds, phase, process
 
 Build = Callable[..., Instance]
 

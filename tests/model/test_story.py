@@ -6,11 +6,11 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.explore import Trace, explore
-from holdover.model.expr import Action
 from holdover.model.finite import Instance, Label
-from holdover.model.properties import EXCLUSIVE
 from holdover.model.story import LANE, as_data, chart, clock, events, sentences
-from holdover.model.table import LEASE_TABLE
+from holdover.model.table.expr import Action
+from holdover.model.table.properties import EXCLUSIVE
+from holdover.model.table.table import LEASE_TABLE
 
 Build = Callable[..., Instance]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from holdover.model.explore import explore
-from holdover.model.expr import Expr
 from holdover.model.finite import Instance
-from holdover.model.properties import ALWAYS, SOMETIMES, STEPS
-from holdover.model.table import LEASE_TABLE, ROWS, mentions
-from holdover.model.words import CONSTANTS, MEANINGS, VARIABLES
+from holdover.model.table.expr import Expr
+from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
+from holdover.model.table.table import LEASE_TABLE, ROWS, mentions
+from holdover.model.table.vocabulary import CONSTANTS, MEANINGS, VARIABLES
 
 Build = Callable[..., Instance]
 

@@ -10,9 +10,13 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.client import leased, runs
 from holdover.model.explore import Exploration, explore
-from holdover.model.expr import (
+from holdover.model.finite import Instance
+from holdover.model.manifest import Configuration, configurations
+from holdover.model.profile import builtin_names
+from holdover.model.prose import shape
+from holdover.model.table.client import leased, runs
+from holdover.model.table.expr import (
     RATIO,
     Action,
     Expr,
@@ -24,16 +28,25 @@ from holdover.model.expr import (
     lift,
     parameter,
 )
-from holdover.model.finite import Instance
-from holdover.model.manifest import Configuration, configurations
-from holdover.model.profile import builtin_names
-from holdover.model.properties import ALWAYS, STEPS
-from holdover.model.prose import shape
-from holdover.model.server import reusable
-from holdover.model.table import LEASE_TABLE, ROWS, Table, tick
+from holdover.model.table.properties import ALWAYS, STEPS
+from holdover.model.table.server import reusable
+from holdover.model.table.table import LEASE_TABLE, ROWS, Table, tick
+from holdover.model.table.vocabulary import (
+    HOST,
+    a,
+    drift,
+    full,
+    g,
+    h,
+    holds,
+    kind,
+    lease_end,
+    m,
+    now,
+    phase,
+)
 from holdover.model.tla import TYPE_OK, Names, Terms, camel, matches, parameters, text, tla
 from holdover.model.tla import tlc_config as configured
-from holdover.model.words import HOST, a, drift, full, g, h, holds, kind, lease_end, m, now, phase
 from tests.bench import referees
 from tests.bench.referees import Verdict, tlc_missing
 

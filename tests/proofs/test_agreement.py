@@ -9,11 +9,11 @@ import pytest
 import z3
 
 from holdover.model import explore as explorer
-from holdover.model.bound import overhang, worst_holdover
 from holdover.model.concrete import State, World
-from holdover.model.expr import BOOL, FALSE, INSTANT, TRUE, Expr
-from holdover.model.properties import EXCLUSIVE, Property
-from holdover.model.words import HOST, PHASE, step
+from holdover.model.table.bound import overhang, worst_holdover
+from holdover.model.table.expr import BOOL, FALSE, INSTANT, TRUE, Expr
+from holdover.model.table.properties import EXCLUSIVE, Property
+from holdover.model.table.vocabulary import HOST, PHASE, step
 from holdover.proofs import agreement
 from holdover.proofs.agreement import (
     EXPLORED,

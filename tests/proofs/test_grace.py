@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 import z3
 
-from holdover.model.bound import (
+from holdover.model.numeric import holds, seconds
+from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
+from holdover.model.prose import shape
+from holdover.model.table.bound import (
     ZERO,
     ack_missed,
     anchor_delay,
@@ -23,13 +26,20 @@ from holdover.model.bound import (
     while_under_way,
     worst_holdover,
 )
-from holdover.model.client import fastest, honoured, slowest
-from holdover.model.expr import DURATION, Constant, Expr, forall, ite, lift
-from holdover.model.numeric import holds, seconds
-from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
-from holdover.model.prose import shape
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import CONSTANTS, ONE, drift, full, grace, h, late, least, shortens
+from holdover.model.table.client import fastest, honoured, slowest
+from holdover.model.table.expr import DURATION, Constant, Expr, forall, ite, lift
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import (
+    CONSTANTS,
+    ONE,
+    drift,
+    full,
+    grace,
+    h,
+    late,
+    least,
+    shortens,
+)
 from holdover.proofs import grace as module
 from holdover.proofs import obligations as module_of_obligations
 from holdover.proofs.grace import (

@@ -15,13 +15,13 @@ from functools import cache
 import pytest
 import z3
 
-from holdover.model.bound import server_keeps
-from holdover.model.client import NO_ADDRESS
-from holdover.model.expr import Expr, all_of, forall
 from holdover.model.profile import FAULTS
-from holdover.model.properties import EXCLUSIVE, Property
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import h, holds
+from holdover.model.table.bound import server_keeps
+from holdover.model.table.client import NO_ADDRESS
+from holdover.model.table.expr import Expr, all_of, forall
+from holdover.model.table.properties import EXCLUSIVE, Property
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import h, holds
 from holdover.proofs.grace import EACH_BOUNDED, hearing, missing
 from holdover.proofs.invariants import HEARING, LEASED, OWNED, PROBED
 from holdover.proofs.obligations import (

@@ -7,15 +7,15 @@ from functools import cache
 
 import pytest
 
-from holdover.model.bound import safe_grace
 from holdover.model.concrete import Binding, State, World
 from holdover.model.network import Client, Network, of_hosts
 from holdover.model.numeric import seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
-from holdover.model.properties import EXCLUSIVE, Property
 from holdover.model.story import Event
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import h
+from holdover.model.table.bound import safe_grace
+from holdover.model.table.properties import EXCLUSIVE, Property
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import h
 from holdover.proofs import judge as module
 from holdover.proofs import obligations
 from holdover.proofs.claims import SAFE

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from holdover.model.expr import FALSE, TRUE, Action, Expr, Variable, becomes, forall
-from holdover.model.properties import ALWAYS, STEPS, Property
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import asleep, h, kind, m, stepped
+from holdover.model.table.expr import FALSE, TRUE, Action, Expr, Variable, becomes, forall
+from holdover.model.table.properties import ALWAYS, STEPS, Property
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import asleep, h, kind, m, stepped
 from holdover.proofs import mutants as spec
 from holdover.proofs.mutants import (
     FACTS,

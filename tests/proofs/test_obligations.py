@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 import z3
 
-from holdover.model.bound import ZERO
-from holdover.model.client import NO_ADDRESS, begin_lease, clear, honoured, take
-from holdover.model.expr import DURATION, Action, Expr, forall, lift
-from holdover.model.properties import Property
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import (
+from holdover.model.table.bound import ZERO
+from holdover.model.table.client import NO_ADDRESS, begin_lease, clear, honoured, take
+from holdover.model.table.expr import DURATION, Action, Expr, forall, lift
+from holdover.model.table.properties import Property
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import (
     a,
     address,
     client,
@@ -219,8 +219,8 @@ import sys, z3
 for other in range(int(sys.argv[1])):
     z3.EnumSort(f"Other{other}", [f"other_{other}_{n}" for n in range(3)])
 from dataclasses import replace
-from holdover.model.expr import Constant
-from holdover.model.words import CONSTANTS
+from holdover.model.table.expr import Constant
+from holdover.model.table.vocabulary import CONSTANTS
 from holdover.proofs.grace import hearing
 from holdover.proofs.mutants import by_name, solver_with
 from holdover.proofs.obligations import guards, premises

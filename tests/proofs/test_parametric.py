@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdover.model.concrete import State, Value, World
-from holdover.model.expr import (
+from holdover.model.profile import Environment, in_seconds, load
+from holdover.model.table.expr import (
     BOOL,
     DURATION,
     INSTANT,
@@ -38,10 +39,9 @@ from holdover.model.expr import (
     lift,
     none,
 )
-from holdover.model.profile import Environment, in_seconds, load
-from holdover.model.properties import ALWAYS
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import (
+from holdover.model.table.properties import ALWAYS
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import (
     CONSTANTS,
     HOST,
     INDEX_SORTS,

@@ -9,7 +9,7 @@ import pytest
 from holdover.model.explore import Trace
 from holdover.model.network import Client
 from holdover.model.profile import Environment, Profile, in_seconds, load
-from holdover.model.properties import EXCLUSIVE, Property
+from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.proofs.invariants import OWNED
 from holdover.proofs.judge import STANDARD, Size, search
 from holdover.proofs.realise import hurried, realise, replay

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from holdover.model.explore import Trace, explore
-from holdover.model.expr import DURATION, lift
 from holdover.model.finite import Label
-from holdover.model.properties import EXCLUSIVE
-from holdover.model.words import ONE, drift
+from holdover.model.table.expr import DURATION, lift
+from holdover.model.table.properties import EXCLUSIVE
+from holdover.model.table.vocabulary import ONE, drift
 from holdover.proofs import refutation
 from holdover.proofs.realise import replay
 from holdover.proofs.refutation import (

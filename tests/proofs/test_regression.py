@@ -9,11 +9,11 @@ from functools import partial
 import pytest
 
 from holdover.model import explore as explorer
-from holdover.model.expr import FALSE, Action
 from holdover.model.finite import Instance
 from holdover.model.profile import Profile, load
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import notice
+from holdover.model.table.expr import FALSE, Action
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import notice
 from holdover.proofs import regression
 from holdover.proofs.regression import instance, notice_kept, projection, prove, same_behaviour
 

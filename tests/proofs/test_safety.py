@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from holdover.model.expr import DURATION
 from holdover.model.profile import FAULTS, load
-from holdover.model.words import CONSTANTS
+from holdover.model.table.expr import DURATION
+from holdover.model.table.vocabulary import CONSTANTS
 from holdover.proofs.obligations import Verdict, decide, firing
 from holdover.proofs.safety import (
     BROKEN_BY,

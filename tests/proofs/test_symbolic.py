@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 import z3
 
-from holdover.model.client import slowest
 from holdover.model.explore import bytes_per_state, explore
-from holdover.model.expr import Action, becomes, everywhere
 from holdover.model.finite import BINARY, Instance, State, bounds_for
 from holdover.model.ground import compound, place, value
 from holdover.model.manifest import Configuration, configurations
 from holdover.model.profile import Environment, in_ticks, load
-from holdover.model.properties import ALWAYS, EXCLUSIVE, STEPS, WITHIN_LEASE, Property
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import g, h, lease_end, notice, now, phase, renew_at
+from holdover.model.table.client import slowest
+from holdover.model.table.expr import Action, becomes, everywhere
+from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, WITHIN_LEASE, Property
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import g, h, lease_end, notice, now, phase, renew_at
 from holdover.proofs.symbolic import (
     Disagreement,
     Range,

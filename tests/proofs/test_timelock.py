@@ -9,12 +9,12 @@ import pytest
 import z3
 
 from holdover.model.explore import explore
-from holdover.model.expr import DURATION, Action, Due, Expr, becomes, lift
 from holdover.model.finite import Instance
 from holdover.model.profile import FAULTS
-from holdover.model.properties import Property
-from holdover.model.table import LEASE_TABLE, ROWS, Table, tick
-from holdover.model.words import CONSTANTS, h, kind, lease_end, m, now, process
+from holdover.model.table.expr import DURATION, Action, Due, Expr, becomes, lift
+from holdover.model.table.properties import Property
+from holdover.model.table.table import LEASE_TABLE, ROWS, Table, tick
+from holdover.model.table.vocabulary import CONSTANTS, h, kind, lease_end, m, now, process
 from holdover.proofs import timelock
 from holdover.proofs.obligations import SOLVERS, Answer, Obligation, by_cvc5
 from holdover.proofs.result import Check

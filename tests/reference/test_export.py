@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from holdover.model.explore import explore
 from holdover.model.profile import load
-from holdover.model.properties import ALWAYS
+from holdover.model.table.properties import ALWAYS
 from holdover.reference.cli import main
 from holdover.reference.export import itf
 from holdover.reference.search import Search

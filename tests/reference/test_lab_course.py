@@ -8,9 +8,9 @@ from functools import cache
 import pytest
 
 from holdover.model.profile import BadInput, Profile, load
-from holdover.model.properties import EXCLUSIVE
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import HOST
+from holdover.model.table.properties import EXCLUSIVE
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import HOST
 from holdover.proofs.result import silent
 from holdover.reference.lab.course import KERNEL_ROW, Course, Otherwise, Plan, Step
 from holdover.reference.lab.plan import (

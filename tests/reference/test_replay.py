@@ -9,8 +9,8 @@ from functools import cache
 
 import pytest
 
-from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.profile import BadInput
+from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.reference.calls import calls
 from holdover.reference.events import SECOND, Configure
 from holdover.reference.linux.journal import Line, Lost, Unstored

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.bound import consistent, server_keeps
-from holdover.model.expr import Expr, forall
 from holdover.model.profile import FAULTS, Environment, Profile
 from holdover.model.prose import text
-from holdover.model.words import h
+from holdover.model.table.bound import consistent, server_keeps
+from holdover.model.table.expr import Expr, forall
+from holdover.model.table.vocabulary import h
 from holdover.proofs import (
     agreement,
     grace,

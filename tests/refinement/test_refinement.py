@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from holdover.model.server import SERVER_ACTIONS
+from holdover.model.table.server import SERVER_ACTIONS
 from holdover.reference import client as reference_client
 from holdover.reference import server as reference_server
 from holdover.reference.client import TABLE, ignore

@@ -39,11 +39,11 @@ from typing import Any
 
 from holdover.model.finite import NONE, Code, Instance, Label, State
 from holdover.model.profile import Environment, in_ticks, load
-from holdover.model.properties import ALWAYS
-from holdover.model.server import SERVER_ACTIONS
-from holdover.model.table import LEASE_TABLE, Table
-from holdover.model.words import KIND, MESSAGE, PHASE, PROCESS, VARIABLES
-from holdover.model.world import WORLD_ACTIONS
+from holdover.model.table.environment import WORLD_ACTIONS
+from holdover.model.table.properties import ALWAYS
+from holdover.model.table.server import SERVER_ACTIONS
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.model.table.vocabulary import KIND, MESSAGE, PHASE, PROCESS, VARIABLES
 from holdover.reference import arp, server
 from holdover.reference.arp import Arp
 from holdover.reference.config import ClientConfig, ServerConfig

@@ -17,14 +17,24 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from holdover.model.bound import safe_grace, worst_holdover
-from holdover.model.client import leased
 from holdover.model.concrete import Time, Value, World
-from holdover.model.expr import Sort, forall
 from holdover.model.profile import Environment, in_seconds, load
-from holdover.model.properties import ALWAYS, EXCLUSIVE, STEPS, Property
-from holdover.model.table import LEASE_TABLE
-from holdover.model.words import ADDRESS, HOST, MESSAGE, a, h, holds, lease_end, owner, server_end
+from holdover.model.table.bound import safe_grace, worst_holdover
+from holdover.model.table.client import leased
+from holdover.model.table.expr import Sort, forall
+from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import (
+    ADDRESS,
+    HOST,
+    MESSAGE,
+    a,
+    h,
+    holds,
+    lease_end,
+    owner,
+    server_end,
+)
 
 Step = tuple[str, tuple[Value, ...]]
 

@@ -7,8 +7,9 @@ fall behind: their deadlines move away as fast as time passes.
 
 from dataclasses import dataclass
 
-from holdover.model.client import CLIENT_ACTIONS, NO_ADDRESS, counts, leased
-from holdover.model.expr import (
+from holdover.model.table.client import CLIENT_ACTIONS, NO_ADDRESS, counts, leased
+from holdover.model.table.environment import WORLD_ACTIONS, in_flight
+from holdover.model.table.expr import (
     DURATION,
     INSTANT,
     Action,
@@ -21,8 +22,8 @@ from holdover.model.expr import (
     lift,
     parameter,
 )
-from holdover.model.server import SERVER_ACTIONS
-from holdover.model.words import (
+from holdover.model.table.server import SERVER_ACTIONS
+from holdover.model.table.vocabulary import (
     VARIABLES,
     asked,
     asleep,
@@ -37,7 +38,6 @@ from holdover.model.words import (
     rebind_at,
     renew_at,
 )
-from holdover.model.world import WORLD_ACTIONS, in_flight
 
 passing = parameter("passing", DURATION)
 

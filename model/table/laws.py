@@ -9,7 +9,7 @@ A law of acts says what may change while no time passes; a law of time what may 
 What is said of a datagram that appears is said of the first one: a copy says the same again.
 """
 
-from holdover.model.client import (
+from holdover.model.table.client import (
     NO_ADDRESS,
     UNSET,
     answered_for,
@@ -33,17 +33,55 @@ from holdover.model.client import (
     runs,
     slowest,
 )
-from holdover.model.expr import Expr, exists, following, forall, is_in, parameter
-from holdover.model.properties import Property
-from holdover.model.server import NOBODY, on_offer, unanswered
-
-from holdover.model.words import (  # isort: skip
-    ADDRESS, a, address, after_t1, after_t2, asked, asks_for, asleep, checks_xid, client, clock,
-    current, duplicates, enforcer, forges, forgets, h, holds, kernel_end, kind, late, lease,
-    lease_end, loses, m, mutes, n, notice, now, owner, phase, probe_time, probing_since,
-    process, rebind_at, renew_at, rival, sent, server_end, serving, stepped, trigger, wants,
+from holdover.model.table.expr import Expr, exists, following, forall, is_in, parameter
+from holdover.model.table.properties import Property
+from holdover.model.table.server import NOBODY, on_offer, unanswered
+from holdover.model.table.vocabulary import (
+    ADDRESS,
+    a,
+    address,
+    after_t1,
+    after_t2,
+    asked,
+    asks_for,
+    asleep,
+    checks_xid,
+    client,
+    clock,
+    current,
+    duplicates,
+    enforcer,
+    forges,
+    forgets,
+    h,
+    holds,
+    kernel_end,
+    kind,
+    late,
+    lease,
+    lease_end,
+    loses,
+    m,
+    mutes,
+    n,
+    notice,
+    now,
+    owner,
+    phase,
+    probe_time,
+    probing_since,
+    process,
+    rebind_at,
+    renew_at,
+    rival,
+    sent,
+    server_end,
+    serving,
+    stepped,
+    trigger,
+    wants,
     withheld,
-)  # fmt: skip
+)
 
 b = parameter("b", ADDRESS)
 

@@ -13,16 +13,47 @@ client begins to count, and *overhang* how long after its own lease end the addr
 For a client that counts from the REQUEST and acts at once this is 2 x drift x lease / (1 - drift).
 """
 
-from holdover.model.client import fastest, honoured, slowest
-from holdover.model.expr import DURATION, RATIO, Expr, forall, ite, lift
-
-from holdover.model.words import (  # isort: skip
+from holdover.model.table.client import fastest, honoured, slowest
+from holdover.model.table.expr import DURATION, RATIO, Expr, forall, ite, lift
+from holdover.model.table.vocabulary import (
     ONE,
-    acknowledge_within, acknowledges, anchor, checks_xid, clock, crashes, delay, dialog, drift,
-    enforcer, forges, forgets, freezes, full, h, heeds_shorter, kernel_late, late, least, loses,
-    margin, patient, probe_time, probes, releases, restarts, retries_for, reuses_early, rival,
-    shortens, step, steps, stops, suspends, thaws, trigger,
-)  # fmt: skip
+    acknowledge_within,
+    acknowledges,
+    anchor,
+    checks_xid,
+    clock,
+    crashes,
+    delay,
+    dialog,
+    drift,
+    enforcer,
+    forges,
+    forgets,
+    freezes,
+    full,
+    h,
+    heeds_shorter,
+    kernel_late,
+    late,
+    least,
+    loses,
+    margin,
+    patient,
+    probe_time,
+    probes,
+    releases,
+    restarts,
+    retries_for,
+    reuses_early,
+    rival,
+    shortens,
+    step,
+    steps,
+    stops,
+    suspends,
+    thaws,
+    trigger,
+)
 
 ZERO = lift(0, DURATION)
 

@@ -5,7 +5,7 @@ by being acted upon, or by `lose`, `miss` or `ignore`; none stays longer than `d
 socket buffer of a frozen process, where nothing but the process takes it out.
 """
 
-from holdover.model.client import (
+from holdover.model.table.client import (
     NO_ADDRESS,
     UNSET,
     buffered,
@@ -17,15 +17,50 @@ from holdover.model.client import (
     runs,
     start_over,
 )
-from holdover.model.expr import FALSE, Action, Due, Expr, becomes, is_in, ite, lift
-
-from holdover.model.words import (  # isort: skip
+from holdover.model.table.expr import FALSE, Action, Due, Expr, becomes, is_in, ite, lift
+from holdover.model.table.vocabulary import (
     PHASE,
-    a, address, asked, asleep, client, clock, crashes, current, delay, duplicates, enforcer,
-    freezes, h, holds, kernel_end, kernel_late, kind, lease, lease_end, loses, m, n, now, phase,
-    probing_since, process, rebind_at, renew_at, restart, restarts, sent, serving, step, stepped,
-    steps, stops, suspends, thaws, trigger, wants,
-)  # fmt: skip
+    a,
+    address,
+    asked,
+    asleep,
+    client,
+    clock,
+    crashes,
+    current,
+    delay,
+    duplicates,
+    enforcer,
+    freezes,
+    h,
+    holds,
+    kernel_end,
+    kernel_late,
+    kind,
+    lease,
+    lease_end,
+    loses,
+    m,
+    n,
+    now,
+    phase,
+    probing_since,
+    process,
+    rebind_at,
+    renew_at,
+    restart,
+    restarts,
+    sent,
+    serving,
+    step,
+    stepped,
+    steps,
+    stops,
+    suspends,
+    thaws,
+    trigger,
+    wants,
+)
 
 
 def for_server(m: Expr) -> Expr:

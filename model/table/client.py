@@ -10,7 +10,7 @@ xid is modelled by what it decides: `current[m]`, whether `m` belongs to its cli
 exchange.
 """
 
-from holdover.model.expr import (
+from holdover.model.table.expr import (
     DURATION,
     FALSE,
     INSTANT,
@@ -27,15 +27,62 @@ from holdover.model.expr import (
     lift,
     none,
 )
-
-from holdover.model.words import (  # isort: skip
-    ADDRESS, HOST, NOTICE, ONE, PHASE,
-    a, acknowledge_within, acknowledges, address, after_t1, after_t2, anchor, asked, asks_for,
-    asleep, broadcasts_nak, checks_xid, client, current, dialog, drift, enforcer, floor, g, h,
-    heeds_nak, heeds_shorter, holds, in_order, kernel_end, kind, late, lease, lease_end, m, margin,
-    n, notice, now, patient, phase, probe_time, probes, probing_since, process, rebind_at,
-    releases, renew_at, retries_for, sent, skew, stepped, trigger, wants,
-)  # fmt: skip
+from holdover.model.table.vocabulary import (
+    ADDRESS,
+    HOST,
+    NOTICE,
+    ONE,
+    PHASE,
+    a,
+    acknowledge_within,
+    acknowledges,
+    address,
+    after_t1,
+    after_t2,
+    anchor,
+    asked,
+    asks_for,
+    asleep,
+    broadcasts_nak,
+    checks_xid,
+    client,
+    current,
+    dialog,
+    drift,
+    enforcer,
+    floor,
+    g,
+    h,
+    heeds_nak,
+    heeds_shorter,
+    holds,
+    in_order,
+    kernel_end,
+    kind,
+    late,
+    lease,
+    lease_end,
+    m,
+    margin,
+    n,
+    notice,
+    now,
+    patient,
+    phase,
+    probe_time,
+    probes,
+    probing_since,
+    process,
+    rebind_at,
+    releases,
+    renew_at,
+    retries_for,
+    sent,
+    skew,
+    stepped,
+    trigger,
+    wants,
+)
 
 UNSET = none(INSTANT)
 NO_ADDRESS = none(ADDRESS)

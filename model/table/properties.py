@@ -7,14 +7,29 @@ decides what checks them.  `sometimes` guard against vacuity.  `eventually` prop
 
 from dataclasses import dataclass
 
-from holdover.model.client import NO_ADDRESS, answers, leased
-from holdover.model.expr import DURATION, Expr, exists, following, forall, ite, lift
-from holdover.model.server import NOBODY
-
-from holdover.model.words import (  # isort: skip
-    a, address, asleep, client, enforcer, g, h, holds, kernel_late, kind, late, lease_end, m,
-    margin, notice, now, owner, server_end,
-)  # fmt: skip
+from holdover.model.table.client import NO_ADDRESS, answers, leased
+from holdover.model.table.expr import DURATION, Expr, exists, following, forall, ite, lift
+from holdover.model.table.server import NOBODY
+from holdover.model.table.vocabulary import (
+    a,
+    address,
+    asleep,
+    client,
+    enforcer,
+    g,
+    h,
+    holds,
+    kernel_late,
+    kind,
+    late,
+    lease_end,
+    m,
+    margin,
+    notice,
+    now,
+    owner,
+    server_end,
+)
 
 ZERO = lift(0, DURATION)
 

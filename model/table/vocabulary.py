@@ -4,7 +4,7 @@ Every variable and constant names its source.  `Address` and `Host` are sets of 
 decides how many members they have.  `Message` is a slot for a datagram in flight.
 """
 
-from holdover.model.expr import (
+from holdover.model.table.expr import (
     BOOL,
     DURATION,
     INSTANT,

@@ -5,8 +5,8 @@ one that shares its pool and not its records.  An ACK moves a running lease's en
 unless the environment lets renewals shorten it.  A reply takes the slot of the request it answers.
 """
 
-from holdover.model.client import UNSET, answers, clear, fastest, measures, send
-from holdover.model.expr import (
+from holdover.model.table.client import UNSET, answers, clear, fastest, measures, send
+from holdover.model.table.expr import (
     TRUE,
     Action,
     Effect,
@@ -17,13 +17,36 @@ from holdover.model.expr import (
     ite,
     none,
 )
-
-from holdover.model.words import (  # isort: skip
+from holdover.model.table.vocabulary import (
     HOST,
-    a, address, client, durable, forges, forgets, full, g, grace, h, kind, lease, least, length,
-    m, mutes, now, owner, reuses_early, rival, sent, server_end, server_probes, serving,
-    shortens, skew, withheld,
-)  # fmt: skip
+    a,
+    address,
+    client,
+    durable,
+    forges,
+    forgets,
+    full,
+    g,
+    grace,
+    h,
+    kind,
+    lease,
+    least,
+    length,
+    m,
+    mutes,
+    now,
+    owner,
+    reuses_early,
+    rival,
+    sent,
+    server_end,
+    server_probes,
+    serving,
+    shortens,
+    skew,
+    withheld,
+)
 
 NOBODY = none(HOST)
 

@@ -1,0 +1,1 @@
+"""The lease table: language, vocabulary, each rule once; not what a term means to a program."""
