@@ -38,11 +38,11 @@ import numpy as np
 from holdover.model.crew import Task
 from holdover.model.engine import Search
 from holdover.model.explore import Found, Progress
-from holdover.model.finite import Instance
-from holdover.model.ground import Array
 from holdover.model.journal import Journal
 from holdover.model.kernel import PARTITIONS, Tally, added, program
 from holdover.model.partition import NoRoom, WordFile
+from holdover.model.readings.finite import Instance
+from holdover.model.readings.ground import Array
 from holdover.model.share import Gone, NoCluster, Order, WorkersLost, call, close
 from holdover.model.symmetry import renamings
 from holdover.model.table.properties import Property

@@ -22,7 +22,6 @@ from typing import Protocol
 import numpy as np
 
 from holdover.model.explore import Progress
-from holdover.model.ground import Array
 from holdover.model.journal import Journal
 from holdover.model.kernel import (
     NOTHING,
@@ -36,6 +35,7 @@ from holdover.model.kernel import (
     mixed,
 )
 from holdover.model.partition import BYTES, NoRoom, Partition, WordFile, pieces
+from holdover.model.readings.ground import Array
 from holdover.model.symmetry import Symmetry
 
 ROOM = 1 << 18

@@ -27,8 +27,6 @@ import numpy as np
 
 from holdover.model.crew import Crew, Task, Threads
 from holdover.model.explore import Found, Progress, Trace
-from holdover.model.finite import Instance, Label, State
-from holdover.model.ground import Array
 from holdover.model.journal import Journal
 from holdover.model.kernel import (
     LEAST_VALUE,
@@ -40,6 +38,8 @@ from holdover.model.kernel import (
     scratch_for,
 )
 from holdover.model.partition import NoRoom
+from holdover.model.readings.finite import Instance, Label, State
+from holdover.model.readings.ground import Array
 from holdover.model.symmetry import renamings
 from holdover.model.table.properties import Property
 from holdover.model.tabulated import MEASURE, STEP, WATCH, Tabulated

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdover.model.explore import Exploration
-from holdover.model.finite import Instance, State
+from holdover.model.readings.finite import Instance, State
 
 V = TypeVar("V", bound=Hashable)
 

@@ -21,7 +21,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 
-from holdover.model.ground import Array
+from holdover.model.readings.ground import Array
 from holdover.model.tabulated import STEP, WATCH, Joint, Tabulated
 
 PARTITIONS = 16

@@ -18,9 +18,9 @@ from fractions import Fraction
 from importlib import resources
 
 from holdover.model.explore import Exploration, Progress, explore
-from holdover.model.finite import Instance, bounds_for
 from holdover.model.network import in_turn, of_hosts_in_ticks
 from holdover.model.profile import Environment, load
+from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.table.client import runs
 from holdover.model.table.expr import Expr, exists, forall
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS

@@ -27,8 +27,8 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Seconds, in_seconds, load
+from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.client import honoured
 from holdover.model.table.vocabulary import full, h

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from holdover.model.ground import Array
 from holdover.model.kernel import insert, move
 from holdover.model.profile import BadInput
+from holdover.model.readings.ground import Array
 
 FULL = 0.8
 """A table fuller than this is enlarged: probing gets slow."""

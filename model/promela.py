@@ -43,7 +43,15 @@ from fractions import Fraction
 from math import lcm
 from textwrap import wrap
 
-from holdover.model.finite import BINARY, INITIAL, NONE, Bounds, Constants, Instance, name_of
+from holdover.model.readings.finite import (
+    BINARY,
+    INITIAL,
+    NONE,
+    Bounds,
+    Constants,
+    Instance,
+    name_of,
+)
 from holdover.model.table.expr import (
     BOOL,
     DURATION,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from holdover.model.explore import Trace
-from holdover.model.finite import NONE, Label, State, name_of
+from holdover.model.readings.finite import NONE, Label, State, name_of
 from holdover.model.table.vocabulary import HOST, MESSAGE
 
 SENT_BY_CLIENT = {

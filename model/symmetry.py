@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from holdover.model.finite import NONE
-from holdover.model.ground import Array
+from holdover.model.readings.finite import NONE
+from holdover.model.readings.ground import Array
 from holdover.model.table.expr import Expr
 from holdover.model.table.properties import HOLDOVER_CASES, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE

@@ -34,8 +34,8 @@ from functools import cached_property
 
 import numpy as np
 
-from holdover.model.finite import Instance, State
-from holdover.model.ground import (
+from holdover.model.readings.finite import Instance, State
+from holdover.model.readings.ground import (
     MISREAD,
     NO,
     UNSET,

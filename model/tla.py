@@ -40,9 +40,9 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.model.finite import Bounds, Constants
-from holdover.model.named import DEFINITIONS, Definition
-from holdover.model.prose import AND, COMPARE, IMPLIES, NOT, Phrase, Prose, shape
+from holdover.model.readings.definitions import DEFINITIONS, Definition
+from holdover.model.readings.finite import Bounds, Constants
+from holdover.model.readings.prose import AND, COMPARE, IMPLIES, NOT, Phrase, Prose, shape
 from holdover.model.table import client
 from holdover.model.table.expr import (
     BOOL,

@@ -22,11 +22,11 @@ from typing import Any
 
 import z3
 
-from holdover.model.concrete import Value, World
 from holdover.model.explore import Exploration, explore
-from holdover.model.finite import NONE, Instance, bounds_for
-from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_ticks, load
+from holdover.model.readings.constants import holds, seconds
+from holdover.model.readings.finite import NONE, Instance, bounds_for
+from holdover.model.readings.interpreter import Value, World
 from holdover.model.table.bound import bounded, worst_holdover
 from holdover.model.table.expr import DURATION, INSTANT, RATIO, Expr, Sort
 from holdover.model.table.table import LEASE_TABLE

@@ -19,8 +19,8 @@ from fractions import Fraction
 from functools import cache
 
 from holdover.model.network import Client
-from holdover.model.numeric import holds, seconds
 from holdover.model.profile import FAULTS, Environment, Profile, in_seconds
+from holdover.model.readings.constants import holds, seconds
 from holdover.model.table.bound import bounded, safe_grace, server_keeps
 from holdover.model.table.vocabulary import h
 from holdover.proofs.invariants import PROBED

@@ -49,12 +49,12 @@ from rich.progress import Progress
 from rich.table import Table as Listing
 
 from holdover.model.explore import Exploration, bytes_per_state, explore
-from holdover.model.finite import Instance, State, Successors, bounds_for
-from holdover.model.named import in_words
 from holdover.model.profile import Environment, Profile, in_ticks, load, nearest
-from holdover.model.prose import due as prose_of_due
-from holdover.model.prose import effects as prose_of_effects
-from holdover.model.prose import text as prose_of
+from holdover.model.readings.definitions import in_words
+from holdover.model.readings.finite import Instance, State, Successors, bounds_for
+from holdover.model.readings.prose import due as prose_of_due
+from holdover.model.readings.prose import effects as prose_of_effects
+from holdover.model.readings.prose import text as prose_of
 from holdover.model.table.client import NO_ADDRESS, UNSET
 from holdover.model.table.client import counts as asking_counts
 from holdover.model.table.expr import (

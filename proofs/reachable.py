@@ -22,7 +22,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from holdover.model.explore import Exploration, Found
-from holdover.model.finite import Instance
 from holdover.model.manifest import (
     EVENTUALLY,
     FAULT_ROWS,
@@ -30,6 +29,7 @@ from holdover.model.manifest import (
     configurations,
     run,
 )
+from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
 from holdover.proofs import refutation
 from holdover.proofs.result import Check, Outcome

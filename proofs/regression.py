@@ -17,8 +17,8 @@ from collections.abc import Hashable, Mapping
 from fractions import Fraction
 
 from holdover.model.explore import Exploration, explore
-from holdover.model.finite import Instance, State, bounds_for
 from holdover.model.profile import Environment, in_ticks, load
+from holdover.model.readings.finite import Instance, State, bounds_for
 from holdover.model.table.client import leased
 from holdover.model.table.expr import exists, following, forall
 from holdover.model.table.table import LEASE_TABLE

@@ -35,8 +35,8 @@ from typing import Any
 import z3
 
 from holdover.model.explore import Trace
-from holdover.model.finite import NONE, Instance, Label, State, Value
-from holdover.model.ground import UNSET, Ground, Grounded, choice, joined, place, value
+from holdover.model.readings.finite import NONE, Instance, Label, State, Value
+from holdover.model.readings.ground import UNSET, Ground, Grounded, choice, joined, place, value
 from holdover.model.table.expr import BOOL, DURATION, INSTANT, Effect, Expr, Variable
 from holdover.model.table.properties import Property
 from holdover.model.table.vocabulary import NOW

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import z3
 
-from holdover.model.finite import NONE
+from holdover.model.readings.finite import NONE
 from holdover.model.table.expr import (
     BOOL,
     DURATION,

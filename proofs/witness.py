@@ -14,9 +14,9 @@ from typing import Any
 
 import z3
 
-from holdover.model.finite import NONE, Label, name_of
 from holdover.model.network import Clients, of_hosts
 from holdover.model.profile import Environment
+from holdover.model.readings.finite import NONE, Label, name_of
 from holdover.model.story import Event, host_of, worded
 from holdover.model.table.expr import Action, Expr, of_member
 from holdover.model.table.properties import EXCLUSIVE

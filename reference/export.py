@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from holdover.model.explore import Progress, Trace
-from holdover.model.finite import Instance, State
 from holdover.model.profile import BadInput
 from holdover.model.promela import promela
+from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import INSTANT
 from holdover.model.table.properties import ALWAYS
 from holdover.model.tla import tla, tlc_config

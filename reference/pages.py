@@ -13,10 +13,10 @@ from itertools import groupby
 from statistics import median
 
 from holdover.model import measured
-from holdover.model.named import DEFINITIONS, NAMES, in_words
-from holdover.model.phases import edges
 from holdover.model.profile import FACTS, KNOWN, Profile, builtin_names, load
-from holdover.model.prose import Name, Prose, due, effects, number, text
+from holdover.model.readings.definitions import DEFINITIONS, NAMES, in_words
+from holdover.model.readings.possible import edges
+from holdover.model.readings.prose import Name, Prose, due, effects, number, text
 from holdover.model.rules import Rule, article, protocol
 from holdover.model.table import bound
 from holdover.model.table.client import CLIENT_ACTIONS

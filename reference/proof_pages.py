@@ -19,9 +19,9 @@ from itertools import groupby
 from typing import TypeVar
 
 from holdover.model.manifest import configurations
-from holdover.model.named import NAMES
 from holdover.model.profile import Profile, load
-from holdover.model.prose import Name, Prose, text
+from holdover.model.readings.definitions import NAMES
+from holdover.model.readings.prose import Name, Prose, text
 from holdover.model.story import chart, events, sentences
 from holdover.model.table import bound
 from holdover.model.table.client import fastest, honoured, in_time, slowest

@@ -27,9 +27,9 @@ from holdover.model.explore import (
     bytes_per_state,
     explore,
 )
-from holdover.model.finite import Instance, bounds_for
 from holdover.model.network import Clients, in_turn, of_hosts_in_ticks
 from holdover.model.profile import BadInput, Environment, Profile
+from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.result import Outcome

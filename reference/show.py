@@ -20,8 +20,8 @@ from rich.text import Text
 from holdover.model.explore import Found
 from holdover.model.inputs import printable
 from holdover.model.measured import parts, unbounded_because
-from holdover.model.numeric import holds, seconds
 from holdover.model.profile import BadInput, Environment, Profile, in_seconds, load
+from holdover.model.readings.constants import holds, seconds
 from holdover.model.story import as_data, chart, events, sentences
 from holdover.model.table import bound
 from holdover.model.table.client import fastest

@@ -21,9 +21,9 @@ from functools import cache
 from ipaddress import IPv4Address
 from itertools import product
 
-from holdover.model.concrete import State, UnsetError, Value, World
-from holdover.model.named import in_words
-from holdover.model.prose import shape, text
+from holdover.model.readings.definitions import in_words
+from holdover.model.readings.interpreter import State, UnsetError, Value, World
+from holdover.model.readings.prose import shape, text
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE

@@ -16,9 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.model.concrete import NotEnabledError, State, Time, Value, World
-from holdover.model.finite import name_of
 from holdover.model.profile import Environment, Profile, in_seconds
+from holdover.model.readings.finite import name_of
+from holdover.model.readings.interpreter import NotEnabledError, State, Time, Value, World
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE

@@ -29,8 +29,8 @@ from functools import partial
 from ipaddress import IPv4Interface
 from pathlib import Path
 
-from holdover.model.concrete import State
-from holdover.model.finite import name_of
+from holdover.model.readings.finite import name_of
+from holdover.model.readings.interpreter import State
 from holdover.model.table.vocabulary import HOST
 from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.datagram import EVERYONE, SERVER_PORT, encode_frame

@@ -27,8 +27,8 @@ from fractions import Fraction
 from typing import Literal
 
 from holdover.model import measured
-from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, Seconds, in_seconds, load
+from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome as Proved

@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any, Protocol
 
-from holdover.model.finite import NONE
+from holdover.model.readings.finite import NONE
 from holdover.model.table.vocabulary import KIND, PHASE
 from holdover.reference.arp import announcement, probe
 from holdover.reference.config import ClientConfig

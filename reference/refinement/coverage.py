@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from holdover.model.finite import State
+from holdover.model.readings.finite import State
 from holdover.reference.refinement.rows import CLIENT, DROPS, OVER, Rows, Situation
 from holdover.reference.refinement.setting import Setting
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Protocol
 
-from holdover.model.concrete import World
-from holdover.model.finite import NONE, Instance, Label, State, bounds_for
+from holdover.model.readings.finite import NONE, Instance, Label, State, bounds_for
+from holdover.model.readings.interpreter import World
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.expr import Action, Expr

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any, Protocol
 
-from holdover.model.finite import NONE, Instance, Label, State
+from holdover.model.readings.finite import NONE, Instance, Label, State
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import WORLD_ACTIONS, for_server
 from holdover.model.table.properties import STEPS

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from holdover.model.finite import NONE, Instance, Label, State
+from holdover.model.readings.finite import NONE, Instance, Label, State
 from holdover.model.table.client import for_client
 from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.properties import Property

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdover.model.finite import Instance
 from holdover.model.manifest import Configuration, configurations
+from holdover.model.readings.finite import Instance
 
 GIB = 1 << 30
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from holdover.model.finite import Instance
+from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.tla import camel, tla, tlc_config
 

@@ -10,11 +10,11 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from holdover.model.concrete import State as Moment
-from holdover.model.concrete import World
 from holdover.model.explore import Exploration, explore
-from holdover.model.finite import Instance, Label, State
 from holdover.model.graphs import dominators, quotient, unavoidable
+from holdover.model.readings.finite import Instance, Label, State
+from holdover.model.readings.interpreter import State as Moment
+from holdover.model.readings.interpreter import World
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS
 from holdover.model.table.vocabulary import HOST
 

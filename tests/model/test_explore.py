@@ -11,7 +11,6 @@ import networkx as nx
 import pytest
 
 from holdover.model.explore import Exploration, bytes_per_state, explore
-from holdover.model.finite import Instance, State
 from holdover.model.graphs import (
     dominators,
     graph,
@@ -22,6 +21,7 @@ from holdover.model.graphs import (
     unavoidable,
     uncollected,
 )
+from holdover.model.readings.finite import Instance, State
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE
 

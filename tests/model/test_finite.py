@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.concrete import State as Moment
-from holdover.model.concrete import UnsetError, World
 from holdover.model.explore import Exploration, bytes_per_state, explore
-from holdover.model.finite import NONE, Instance, State, Value
 from holdover.model.profile import FAULTS, builtin_names
+from holdover.model.readings.finite import NONE, Instance, State, Value
+from holdover.model.readings.interpreter import State as Moment
+from holdover.model.readings.interpreter import UnsetError, World
 from holdover.model.table.expr import DURATION, INSTANT, Action, Expr, becomes
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.table.table import LEASE_TABLE, Table

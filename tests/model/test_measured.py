@@ -22,8 +22,8 @@ from holdover.model.measured import (
     refuted,
     signed,
 )
-from holdover.model.numeric import seconds
 from holdover.model.profile import Environment, Profile, Seconds, builtin_names, in_seconds, load
+from holdover.model.readings.constants import seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
 

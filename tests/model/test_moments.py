@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from holdover.model.concrete import Slot, State, Value, World
 from holdover.model.profile import load
+from holdover.model.readings.interpreter import Slot, State, Value, World
 from holdover.model.table.properties import ONE_COMMITMENT, WITHIN_LEASE
 from holdover.model.table.table import LEASE_TABLE
 from tests.model.conftest import TICK, Build, Say

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.numeric import evaluate, holds, seconds
+from holdover.model.readings.constants import evaluate, holds, seconds
 from holdover.model.table.expr import BOOL, DURATION, RATIO, constant, forall, ite, lift, none
 from holdover.model.table.vocabulary import ANCHOR, h, now, phase
 

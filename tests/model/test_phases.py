@@ -3,9 +3,9 @@
 import pytest
 
 from holdover.model.explore import explore
-from holdover.model.finite import Instance, bounds_for
-from holdover.model.phases import Edge, edges
 from holdover.model.profile import Environment, Profile, Seconds, in_ticks
+from holdover.model.readings.finite import Instance, bounds_for
+from holdover.model.readings.possible import Edge, edges
 from holdover.model.table.expr import Action, becomes
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import PHASE, h, phase

@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.explore import explore
-from holdover.model.finite import Bounds, Instance, Label, name_of
 from holdover.model.manifest import Configuration, configurations
 from holdover.model.promela import promela
+from holdover.model.readings.finite import Bounds, Instance, Label, name_of
 from holdover.model.table.expr import BOOL, INSTANT, Action, Expr, Variable, becomes, everywhere
 from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table, passing

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.named import DEFINITIONS, in_words
-from holdover.model.prose import Name, Prose, due, effects, number, text
+from holdover.model.readings.definitions import DEFINITIONS, in_words
+from holdover.model.readings.prose import Name, Prose, due, effects, number, text
 from holdover.model.table.expr import (
     BOOL,
     DURATION,

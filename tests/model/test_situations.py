@@ -8,7 +8,7 @@ import networkx as nx
 import pytest
 
 from holdover.model.explore import explore
-from holdover.model.finite import Instance
+from holdover.model.readings.finite import Instance
 from holdover.model.situations import FACTS, Situation, in_general, passages, view
 from holdover.model.stategraph import StateGraph, TooManyStates, grown
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE

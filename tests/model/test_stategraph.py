@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from holdover.model.explore import explore
-from holdover.model.finite import Instance
 from holdover.model.manifest import EVENTUALLY, FAULT_ROWS
+from holdover.model.readings.finite import Instance
 from holdover.model.stategraph import (
     BYTES_PER_STATE,
     StateGraph,

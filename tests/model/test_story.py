@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.explore import Trace, explore
-from holdover.model.finite import Instance, Label
+from holdover.model.readings.finite import Instance, Label
 from holdover.model.story import LANE, as_data, chart, clock, events, sentences
 from holdover.model.table.expr import Action
 from holdover.model.table.properties import EXCLUSIVE

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from holdover.model.explore import explore
-from holdover.model.finite import Instance
+from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import Expr
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE, ROWS, mentions

@@ -11,10 +11,10 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.explore import Exploration, explore
-from holdover.model.finite import Instance
 from holdover.model.manifest import Configuration, configurations
 from holdover.model.profile import builtin_names
-from holdover.model.prose import shape
+from holdover.model.readings.finite import Instance
+from holdover.model.readings.prose import shape
 from holdover.model.table.client import leased, runs
 from holdover.model.table.expr import (
     RATIO,

@@ -9,7 +9,7 @@ import pytest
 import z3
 
 from holdover.model import explore as explorer
-from holdover.model.concrete import State, World
+from holdover.model.readings.interpreter import State, World
 from holdover.model.table.bound import overhang, worst_holdover
 from holdover.model.table.expr import BOOL, FALSE, INSTANT, TRUE, Expr
 from holdover.model.table.properties import EXCLUSIVE, Property

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import z3
 
-from holdover.model.numeric import holds, seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
-from holdover.model.prose import shape
+from holdover.model.readings.constants import holds, seconds
+from holdover.model.readings.prose import shape
 from holdover.model.table.bound import (
     ZERO,
     ack_missed,

@@ -7,10 +7,10 @@ from functools import cache
 
 import pytest
 
-from holdover.model.concrete import Binding, State, World
 from holdover.model.network import Client, Network, of_hosts
-from holdover.model.numeric import seconds
 from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
+from holdover.model.readings.constants import seconds
+from holdover.model.readings.interpreter import Binding, State, World
 from holdover.model.story import Event
 from holdover.model.table.bound import safe_grace
 from holdover.model.table.properties import EXCLUSIVE, Property

@@ -14,10 +14,10 @@ import pytest
 import z3
 
 from holdover.model.explore import bytes_per_state, explore
-from holdover.model.finite import BINARY, Instance, State, bounds_for
-from holdover.model.ground import compound, place, value
 from holdover.model.manifest import Configuration, configurations
 from holdover.model.profile import Environment, in_ticks, load
+from holdover.model.readings.finite import BINARY, Instance, State, bounds_for
+from holdover.model.readings.ground import compound, place, value
 from holdover.model.table.client import slowest
 from holdover.model.table.expr import Action, becomes, everywhere
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, WITHIN_LEASE, Property

@@ -9,8 +9,8 @@ import pytest
 import z3
 
 from holdover.model.explore import explore
-from holdover.model.finite import Instance
 from holdover.model.profile import FAULTS
+from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import DURATION, Action, Due, Expr, becomes, lift
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, ROWS, Table, tick

@@ -17,8 +17,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from holdover.model.concrete import Time, Value, World
 from holdover.model.profile import Environment, in_seconds, load
+from holdover.model.readings.interpreter import Time, Value, World
 from holdover.model.table.bound import safe_grace, worst_holdover
 from holdover.model.table.client import leased
 from holdover.model.table.expr import Sort, forall

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdover.model.prose import Name, Prose, text
+from holdover.model.readings.prose import Name, Prose, text
 from holdover.model.table import client, environment, server
 from holdover.model.table.expr import Expr
 from holdover.model.table.vocabulary import a, full, g, h, lease, lease_end, length, m, skew

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from holdover.model.finite import BINARY, NONE, Bounds, Constants
+from holdover.model.readings.finite import BINARY, NONE, Bounds, Constants
 from holdover.model.table.expr import INSTANT, Expr, Reading, Sort, Variable, of_member
 from holdover.model.table.vocabulary import NOW
 

@@ -1,0 +1,1 @@
+"""What the lease table means: a value, a Python function, numbers, words; no search."""
