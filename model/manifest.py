@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
 
+from holdover.model.clients.network import in_turn, of_hosts_in_ticks
+from holdover.model.clients.profile import Environment, load
 from holdover.model.explore import Exploration, Progress, explore
-from holdover.model.network import in_turn, of_hosts_in_ticks
-from holdover.model.profile import Environment, load
 from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.table.client import runs
 from holdover.model.table.expr import Expr, exists, forall

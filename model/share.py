@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 
+from holdover.model.clients.profile import BadInput, Unfinished
 from holdover.model.crew import Task, Threads
 from holdover.model.journal import Journal
 from holdover.model.kernel import PARTITIONS, Tally, added
 from holdover.model.partition import Partition, pieces
-from holdover.model.profile import BadInput, Unfinished
 from holdover.model.readings.ground import Array
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from holdover.model.clients.profile import builtin_names, load
 from holdover.model.manifest import Configuration, configurations, differences, run
-from holdover.model.profile import builtin_names, load
 from holdover.proofs import (
     agreement,
     grace,

@@ -31,7 +31,7 @@ from typing import Any
 
 import z3
 
-from holdover.model.profile import Environment, Profile
+from holdover.model.clients.profile import Environment, Profile
 from holdover.model.table.bound import (
     PREMISES,
     ZERO,

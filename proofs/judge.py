@@ -23,10 +23,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from holdover.model.clients.network import Client, Clients, Network, of_hosts, of_hosts_in_ticks
+from holdover.model.clients.profile import Environment, Profile
 from holdover.model.explore import Exploration, explore
 from holdover.model.explore import Progress as SearchProgress
-from holdover.model.network import Client, Clients, Network, of_hosts, of_hosts_in_ticks
-from holdover.model.profile import Environment, Profile
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.readings.finite import Bounds, Constants, Instance, bounds_for
 from holdover.model.story import Event, events

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
-from holdover.model.network import Client
-from holdover.model.profile import FAULTS, Environment, Profile, in_seconds
+from holdover.model.clients.network import Client
+from holdover.model.clients.profile import FAULTS, Environment, Profile, in_seconds
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table.bound import bounded, safe_grace, server_keeps
 from holdover.model.table.vocabulary import h

@@ -16,8 +16,8 @@ import time
 from collections.abc import Hashable, Mapping
 from fractions import Fraction
 
+from holdover.model.clients.profile import Environment, in_ticks, load
 from holdover.model.explore import Exploration, explore
-from holdover.model.profile import Environment, in_ticks, load
 from holdover.model.readings.finite import Instance, State, bounds_for
 from holdover.model.table.client import leased
 from holdover.model.table.expr import exists, following, forall

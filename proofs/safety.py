@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from holdover.model.profile import FAULTS, Environment, Profile, load
+from holdover.model.clients.profile import FAULTS, Environment, Profile, load
 from holdover.model.table.bound import ZERO
 from holdover.model.table.expr import DURATION, RATIO, Constant, Expr, all_of, forall, lift
 from holdover.model.table.vocabulary import (

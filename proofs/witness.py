@@ -14,8 +14,8 @@ from typing import Any
 
 import z3
 
-from holdover.model.network import Clients, of_hosts
-from holdover.model.profile import Environment
+from holdover.model.clients.network import Clients, of_hosts
+from holdover.model.clients.profile import Environment
 from holdover.model.readings.finite import NONE, Label, name_of
 from holdover.model.story import Event, host_of, worded
 from holdover.model.table.expr import Action, Expr, of_member

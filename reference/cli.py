@@ -19,8 +19,8 @@ from typing import Any
 
 import click
 
+from holdover.model.clients.profile import BadInput, Unfinished, nearest
 from holdover.model.inputs import printable
-from holdover.model.profile import BadInput, Unfinished, nearest
 from holdover.proofs.result import Outcome
 from holdover.reference import interrupt
 

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from holdover.model.profile import BadInput, nearest
+from holdover.model.clients.profile import BadInput, nearest
 from holdover.reference.cli import DURATION
 from holdover.reference.config import ClientConfig
 from holdover.reference.datagram import CLIENT_PORT

@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from holdover.model.clients.profile import BadInput
 from holdover.model.explore import Progress, Trace
-from holdover.model.profile import BadInput
 from holdover.model.promela import promela
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import INSTANT

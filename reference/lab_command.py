@@ -27,7 +27,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from holdover.model.profile import BadInput, load, nearest
+from holdover.model.clients.profile import BadInput, load, nearest
 from holdover.reference import show
 from holdover.reference.cli import EXIT
 from holdover.reference.lab import alone, collide, page, record, report

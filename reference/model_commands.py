@@ -15,8 +15,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from holdover.model.network import Network, load_network
-from holdover.model.profile import (
+from holdover.model.clients.network import Network, load_network
+from holdover.model.clients.profile import (
     FAULTS,
     BadInput,
     Environment,

@@ -12,12 +12,12 @@ from fractions import Fraction
 from itertools import groupby
 from statistics import median
 
-from holdover.model import measured
-from holdover.model.profile import FACTS, KNOWN, Profile, builtin_names, load
+from holdover.model.clients import measurements as measured
+from holdover.model.clients.profile import FACTS, KNOWN, Profile, builtin_names, load
+from holdover.model.clients.requirements import Rule, article, protocol
 from holdover.model.readings.definitions import DEFINITIONS, NAMES, in_words
 from holdover.model.readings.possible import edges
 from holdover.model.readings.prose import Name, Prose, due, effects, number, text
-from holdover.model.rules import Rule, article, protocol
 from holdover.model.table import bound
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import WORLD_ACTIONS

@@ -18,8 +18,8 @@ from functools import cache
 from itertools import groupby
 from typing import TypeVar
 
+from holdover.model.clients.profile import Profile, load
 from holdover.model.manifest import configurations
-from holdover.model.profile import Profile, load
 from holdover.model.readings.definitions import NAMES
 from holdover.model.readings.prose import Name, Prose, text
 from holdover.model.story import chart, events, sentences

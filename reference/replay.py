@@ -27,7 +27,7 @@ from datetime import datetime
 from fractions import Fraction
 from ipaddress import IPv4Address
 
-from holdover.model.profile import FAULTS, Environment, in_ticks, load
+from holdover.model.clients.profile import FAULTS, Environment, in_ticks, load
 from holdover.model.readings.interpreter import Slot, State, UnsetError, Value, World
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import stored

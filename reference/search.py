@@ -19,6 +19,8 @@ from pathlib import Path
 import graphviz
 import networkx as nx
 
+from holdover.model.clients.network import Clients, in_turn, of_hosts_in_ticks
+from holdover.model.clients.profile import BadInput, Environment, Profile
 from holdover.model.explore import (
     Exploration,
     Found,
@@ -27,8 +29,6 @@ from holdover.model.explore import (
     bytes_per_state,
     explore,
 )
-from holdover.model.network import Clients, in_turn, of_hosts_in_ticks
-from holdover.model.profile import BadInput, Environment, Profile
 from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE

@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 
-from holdover.model.profile import BadInput, nearest
+from holdover.model.clients.profile import BadInput, nearest
 from holdover.reference.cli import DURATION, INTERRUPTED
 from holdover.reference.config import Misbehaviour, ServerConfig
 from holdover.reference.events import SECOND, Instant

@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from holdover.model.clients.measurements import parts, unbounded_because
+from holdover.model.clients.profile import BadInput, Environment, Profile, in_seconds, load
 from holdover.model.explore import Found
 from holdover.model.inputs import printable
-from holdover.model.measured import parts, unbounded_because
-from holdover.model.profile import BadInput, Environment, Profile, in_seconds, load
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.story import as_data, chart, events, sentences
 from holdover.model.table import bound

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from holdover.model.clients.profile import FAULTS
 from holdover.model.explore import Exploration
 from holdover.model.manifest import EVENTUALLY, FAULT_ROWS
-from holdover.model.profile import FAULTS
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from holdover.model.network import Network
-from holdover.model.profile import Environment
+from holdover.model.clients.network import Network
+from holdover.model.clients.profile import Environment
 from holdover.model.readings.finite import name_of
 from holdover.model.story import as_data, sentences
 from holdover.model.table.vocabulary import HOST

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.lab.process import PATIENCE, Process, Unheard
 from holdover.reference.lab.topology import COMMANDS, Host
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from holdover.model.profile import BadInput, Environment, Profile
+from holdover.model.clients.profile import BadInput, Environment, Profile
 from holdover.proofs.result import Outcome
 from holdover.reference.events import SECOND
 from holdover.reference.lab import record

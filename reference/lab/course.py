@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.model.profile import Environment, Profile, in_seconds
+from holdover.model.clients.profile import Environment, Profile, in_seconds
 from holdover.model.readings.finite import name_of
 from holdover.model.readings.interpreter import NotEnabledError, State, Time, Value, World
 from holdover.model.table.client import CLIENT_ACTIONS

@@ -31,8 +31,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
 
-from holdover.model import measured
-from holdover.model.profile import Environment
+from holdover.model.clients import measurements
+from holdover.model.clients.profile import Environment
 from holdover.reference.events import SECOND
 from holdover.reference.lab.scene import LEASED, Scene
 
@@ -79,7 +79,7 @@ class Fault:
     name: str
     sentence: str
     play: Callable[[Scene], None]
-    surroundings: Environment = measured.FAULTS["server killed"]
+    surroundings: Environment = measurements.FAULTS["server killed"]
     delays: Fraction = Fraction(0)
     grants: Callable[[int], int] = whole
     unread: bool = False
@@ -245,7 +245,7 @@ def shortened(reader: Reader, to: int | None = None) -> Fault:
     what = "half the time" if to is None else f"{to} s"
     said = f"a renewal is for {what}" + (f"; {reader.sentence}" if reader.sentence else "")
     name = " ".join(filter(None, ("shortened", reader.name)))
-    surroundings = Environment(delay=measured.DELAY, faults=reader.faults | {"shortens"})
+    surroundings = Environment(delay=measurements.DELAY, faults=reader.faults | {"shortens"})
     return Fault(
         name if to is None else f"{name}={to}s", f"{said}; then the server is gone", play,
         surroundings, grants=grants, unread=reader.unread, ours=True,
@@ -259,12 +259,12 @@ TABLE = (
     Fault("server silent", "nothing comes from the server; the link is up", server_silent),
     Fault("cut off", "the client and the server do not hear each other; others do", cut_off,
           rival=True),
-    Fault("frozen", "the client's processes are stopped", frozen, measured.FAULTS["frozen"],
+    Fault("frozen", "the client's processes are stopped", frozen, measurements.FAULTS["frozen"],
           rival=True),
-    Fault("kill -9", "the client's processes are killed", killed, measured.FAULTS["kill -9"],
+    Fault("kill -9", "the client's processes are killed", killed, measurements.FAULTS["kill -9"],
           rival=True),
     Fault("hook", "a hook blocks for a minute; the server is gone", server_killed,
-          replace(measured.FAULTS["hook"], acknowledge_within=Fraction(BLOCKED) + OWN),
+          replace(measurements.FAULTS["hook"], acknowledge_within=Fraction(BLOCKED) + OWN),
           hook_blocks=BLOCKED),
     Fault("NAK", "the server refuses to renew, by broadcast, and offers nothing",
           refused("broadcast"), refuses="broadcast"),
@@ -283,7 +283,7 @@ TABLE = (
     Fault("leases lost", "the server forgets its leases; then it is gone", forgotten, rival=True),
     Fault("link flap", "the link is down for a second; the server is gone", flap),
     Fault("clock set back", "the wall clock is set back by an hour; the server is gone",
-          stepped(-HOUR), measured.FAULTS["clock set back"], own_wall_clock=True),
+          stepped(-HOUR), measurements.FAULTS["clock set back"], own_wall_clock=True),
     Fault("clock set forward", "the wall clock is set forward by an hour; the server is gone",
           stepped(HOUR), own_wall_clock=True),
     Fault("kernel busy", "the kernel's networking lock is held around the lease end; the server is "

@@ -18,7 +18,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Literal
 
-from holdover.model.profile import load
+from holdover.model.clients.profile import load
 from holdover.reference.lab.answers import SLACK, Answers, NoAnswer, seconds
 from holdover.reference.lab.faults import BLOCKED, FAULTS
 from holdover.reference.lab.measure import FOREVER

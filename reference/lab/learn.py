@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from holdover.model.profile import FACTS, Profile, Seconds, quoted, reasons, toml_value
+from holdover.model.clients.profile import FACTS, Profile, Seconds, quoted, reasons, toml_value
 from holdover.reference.lab import inference
 from holdover.reference.lab.answers import Answer, Answers, NoAnswer, answer, seconds
 from holdover.reference.lab.inference import Found
@@ -104,7 +104,7 @@ def learned(answers: Sequence[Answer]) -> Learned:
 
 
 def consistent(found: dict[str, Found]) -> list[Found]:
-    """What a field has to be, for a profile does not contradict itself (model/profile.py)."""
+    """What a field has to be, for a profile does not contradict itself (model/clients/profile.py)."""
     waits, kernel = found["trigger"], found["enforcer"].value == "KERNEL"
     changed = [Found("dialog", waits.value == "ACKNOWLEDGE", waits.how, "as the trigger is")]
     if not kernel:

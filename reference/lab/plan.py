@@ -19,7 +19,7 @@ from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
-from holdover.model.profile import BadInput, Environment, Profile
+from holdover.model.clients.profile import BadInput, Environment, Profile
 from holdover.model.readings.interpreter import Value
 from holdover.model.story import SENT_BY_CLIENT, Event
 from holdover.proofs.judge import STANDARD, judge

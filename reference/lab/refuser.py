@@ -21,7 +21,7 @@ import time
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
 from holdover.reference.messages import BootReply, reply_to_wire, request_from_wire
 from holdover.reference.options import SUBNET_MASK, Options

@@ -26,8 +26,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from holdover.model import measured
-from holdover.model.profile import Environment, Profile, Seconds, in_seconds, load
+from holdover.model.clients import measurements
+from holdover.model.clients.profile import Environment, Profile, Seconds, in_seconds, load
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
@@ -139,7 +139,7 @@ def surroundings(fault: Fault, lease: Seconds) -> Environment:
     """The fault as the model knows it, with a lease of so many seconds."""
     return replace(
         fault.surroundings, lease=lease, shortest=Fraction(fault.grants(int(lease))),
-        delay=measured.DELAY + fault.delays * lease,
+        delay=measurements.DELAY + fault.delays * lease,
     )  # fmt: skip
 
 

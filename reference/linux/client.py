@@ -43,7 +43,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.arp import Arp
 from holdover.reference.client import Client, deadline, step
 from holdover.reference.config import ClientConfig

@@ -33,7 +33,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.events import Lease, Notice
 from holdover.reference.linux.environment import GRANTS, name
 from holdover.reference.linux.hooks import Commands, words

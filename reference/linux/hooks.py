@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.events import Duration, Lease, Notice
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.environment import GRANTS, environment

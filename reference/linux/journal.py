@@ -31,7 +31,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import get_args
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.config import ClientConfig
 from holdover.reference.events import Duration, Effect, Event, Instant
 from holdover.reference.linux.clock import now as boottime

@@ -49,7 +49,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.events import Instant
 from holdover.reference.linux.journal import this_clock
 from holdover.reference.linux.plain import built, of, plain

@@ -36,7 +36,7 @@ import struct
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.arp import ARP_TYPE, IPV4_TYPE
 from holdover.reference.datagram import (
     FRAGMENT,

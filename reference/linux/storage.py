@@ -38,7 +38,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.events import SECOND, Instant, Lease
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.journal import LOG, this_clock

@@ -17,7 +17,7 @@ from importlib import resources
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.model.profile import Environment, in_ticks, load
+from holdover.model.clients.profile import Environment, in_ticks, load
 from holdover.reference.config import ClientConfig, Misbehaviour, ServerConfig
 
 HARDWARE = bytes((2, 0, 0, 0, 0, 1))

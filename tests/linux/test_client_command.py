@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import holdover.reference.cli
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference import units
 from holdover.reference.events import SECOND
 from holdover.reference.lab.process import PATIENCE, eventually

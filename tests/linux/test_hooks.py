@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.events import SECOND, Lease, Notice
 from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux import hooks, later

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.config import ClientConfig
 from holdover.reference.linux import journal as journals

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux.privilege import check_safe
 
@@ -19,7 +19,7 @@ AS_ROOT: list[list[str]] = [[]] if os.geteuid() == 0 else []
 
 HEAD = """
 import os, socket, subprocess, threading
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.linux import privilege
 def status(text=None):
     lines = (text or open("/proc/self/status").read()).splitlines()

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.client import Client, step
 from holdover.reference.events import SECOND, Chance, Instant, Lease, Phase, Remove, Start, Store
 from holdover.reference.lab.process import PATIENCE
@@ -383,7 +383,7 @@ FULL = """
 import subprocess, sys
 from dataclasses import replace
 from pathlib import Path
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.linux import storage
 from holdover.reference.options import Options
 from tests.linux.test_storage import lease

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from holdover.model.profile import Environment, Profile, in_ticks, load
+from holdover.model.clients.profile import Environment, Profile, in_ticks, load
 from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.readings.interpreter import World
 from holdover.model.table.table import LEASE_TABLE, Table

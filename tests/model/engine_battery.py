@@ -26,6 +26,7 @@ from unittest.mock import patch
 import numpy as np
 
 from holdover.model import engine, kernel, partition
+from holdover.model.clients.profile import BadInput
 from holdover.model.crew import Task, Threads
 from holdover.model.engine import search
 from holdover.model.explore import Exploration, Found, Trace, explore
@@ -33,7 +34,6 @@ from holdover.model.journal import NAME as JOURNAL
 from holdover.model.journal import Journal, NotThisSearch
 from holdover.model.manifest import Configuration, configurations
 from holdover.model.partition import BYTES, LEAST, NoRoom, Partition, WordFile
-from holdover.model.profile import BadInput
 from holdover.model.readings.finite import Instance, State
 from holdover.model.symmetry import NotSymmetric, renamings
 from holdover.model.table.expr import DURATION, Expr, exists, forall, lift

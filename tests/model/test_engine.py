@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from holdover.model import engine, journal, kernel, partition
+from holdover.model.clients.profile import BadInput
 from holdover.model.crew import Task, Threads
 from holdover.model.engine import search
 from holdover.model.explore import Found, explore
 from holdover.model.journal import Journal, NotThisSearch
 from holdover.model.manifest import Configuration, configurations
 from holdover.model.partition import Partition
-from holdover.model.profile import BadInput
 from holdover.model.readings.finite import Instance
 from holdover.model.symmetry import NotSymmetric, renamings
 from holdover.model.table.expr import Expr, exists, following, forall

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
+from holdover.model.clients.profile import FAULTS, builtin_names
 from holdover.model.explore import Exploration, bytes_per_state, explore
-from holdover.model.profile import FAULTS, builtin_names
 from holdover.model.readings.finite import NONE, Instance, State, Value
 from holdover.model.readings.interpreter import State as Moment
 from holdover.model.readings.interpreter import UnsetError, World

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from holdover.model.clients.profile import LARGEST, BadInput, load, parse
 from holdover.model.inputs import SHOWN, harmful, printable, shown
-from holdover.model.profile import LARGEST, BadInput, load, parse
 
 ESCAPE = "\x1b[2J"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from holdover.model import manifest
+from holdover.model.clients.profile import load
 from holdover.model.manifest import (
     Configuration,
     Seen,
@@ -20,7 +21,6 @@ from holdover.model.manifest import (
     main,
     run,
 )
-from holdover.model.profile import load
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs import mutants, refutation, regression
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.measured import (
+from holdover.model.clients.measurements import (
     FAULTS,
     Comparison,
     Measurement,
@@ -22,7 +22,14 @@ from holdover.model.measured import (
     refuted,
     signed,
 )
-from holdover.model.profile import Environment, Profile, Seconds, builtin_names, in_seconds, load
+from holdover.model.clients.profile import (
+    Environment,
+    Profile,
+    Seconds,
+    builtin_names,
+    in_seconds,
+    load,
+)
 from holdover.model.readings.constants import seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from holdover.model.profile import load
+from holdover.model.clients.profile import load
 from holdover.model.readings.interpreter import Slot, State, Value, World
 from holdover.model.table.properties import ONE_COMMITMENT, WITHIN_LEASE
 from holdover.model.table.table import LEASE_TABLE

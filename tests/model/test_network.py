@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.network import (
+from holdover.model.clients.network import (
     OF_HOSTS,
     Client,
     Network,
@@ -14,7 +14,7 @@ from holdover.model.network import (
     of_hosts,
     of_hosts_in_ticks,
 )
-from holdover.model.profile import (
+from holdover.model.clients.profile import (
     FACTS,
     FAULTS,
     BadInput,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.rules import STRENGTHS, THEOREMS, Rule, article, protocol, rules
+from holdover.model.clients.requirements import STRENGTHS, THEOREMS, Rule, article, protocol, rules
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE
 

@@ -3,7 +3,7 @@
 It runs `holdover lab` with every client that is here, against our server and Kea, three times, with
 leases of ten seconds.  What the page needs of what the lab writes (lab.json) is kept beside it, in
 docs/league.json, and a summary of it stands in the README.  Beside it stand the
-measurements of model/measured.toml that are of the same profile, fault and lease: these were made
+measurements of model/clients/measurements.toml that are of the same profile, fault and lease: these were made
 by hand and mostly once.  They agree if the two ranges are no further apart than kernels (2.5 s) or
 a process's timers in whole seconds (1 s) account for.
 
@@ -33,7 +33,7 @@ from typing import Any
 
 import click
 
-from holdover.model import measured
+from holdover.model.clients import measurements
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.faults import BLOCKED
 from holdover.reference.lab.inference import KERNEL_LATE
@@ -195,7 +195,7 @@ def slack(data: Any) -> Iterator[list[str]]:
 def compared(data: Any) -> Iterator[list[str]]:
     """Each measurement that was made by hand, and whether the lab agrees."""
     names = {client.profile: client.name for client in CLIENTS.values()}
-    for row in measured.data()[1]:
+    for row in measurements.data()[1]:
         seen = [
             cell for cell in cells_of(data, client=names.get(row.profile, ""), fault=row.fault)
             if "holdover" in cell and Fraction(cell["lease"]) == row.lease
@@ -205,7 +205,7 @@ def compared(data: Any) -> Iterator[list[str]]:
             yield [row.profile, row.fault, row.seen, values, agreement(row, seen)]
 
 
-def agreement(row: measured.Measurement, seen: Sequence[Cell]) -> str:
+def agreement(row: measurements.Measurement, seen: Sequence[Cell]) -> str:
     """Whether two measurements are of the same thing."""
     values = [number(cell["holdover"]) for cell in seen]
     if row.high is None or math.inf in values:

@@ -20,7 +20,7 @@ from typing import Any, cast
 
 import pytest
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.client_command import by_hardware, client_id, code, wishes
 from holdover.reference.config import ClientConfig
 from holdover.reference.datagram import EVERYONE, Datagram, Frame

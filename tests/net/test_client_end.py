@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.config import ClientConfig
 from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux.client import ClientShell, Orders

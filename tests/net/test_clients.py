@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-from holdover.model.measured import predict
-from holdover.model.profile import BadInput, load
+from holdover.model.clients.measurements import predict
+from holdover.model.clients.profile import BadInput, load
 from holdover.reference.client_command import by_hardware
 from holdover.reference.events import SECOND, Instant
 from holdover.reference.lab.clients import CLIENTS, ClientProgram, processes, templated

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.profile import Profile, load
+from holdover.model.clients.profile import Profile, load
 from holdover.proofs.result import silent
 from holdover.reference.lab import record
 from holdover.reference.lab.collide import Replayed, play
@@ -250,7 +250,7 @@ def test_a_puppet_speaks_the_forms_that_a_server_knows(links: Links, tmp_path: P
 ONE = """
 import sys
 from pathlib import Path
-from holdover.model.profile import load
+from holdover.model.clients.profile import load
 from holdover.reference.lab.collide import replay
 replay(load("wfwg311"), Path(sys.argv[1]) / "place", lambda said: print(said, flush=True))
 """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.profile import load
+from holdover.model.clients.profile import load
 from holdover.reference.lab.cell import Cell, Run, play
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.learn import Learned, answer, learned, questions, toml

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.arp import reply
 from holdover.reference.cli import main
 from holdover.reference.config import Misbehaviour, ServerConfig

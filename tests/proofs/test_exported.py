@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import z3
 
-from holdover.model.profile import load
+from holdover.model.clients.profile import load
 from holdover.proofs.obligations import obligations
 from holdover.proofs.safety import BROKEN_BY
 from holdover.reference.show import case_of, write_smtlib

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import z3
 
-from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
+from holdover.model.clients.profile import Environment, Profile, builtin_names, in_seconds, load
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.readings.prose import shape
 from holdover.model.table.bound import (

@@ -15,7 +15,7 @@ from functools import cache
 import pytest
 import z3
 
-from holdover.model.profile import FAULTS
+from holdover.model.clients.profile import FAULTS
 from holdover.model.table.bound import server_keeps
 from holdover.model.table.client import NO_ADDRESS
 from holdover.model.table.expr import Expr, all_of, forall

@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
-from holdover.model.network import Client, Network, of_hosts
-from holdover.model.profile import Environment, Profile, builtin_names, in_seconds, load
+from holdover.model.clients.network import Client, Network, of_hosts
+from holdover.model.clients.profile import Environment, Profile, builtin_names, in_seconds, load
 from holdover.model.readings.constants import seconds
 from holdover.model.readings.interpreter import Binding, State, World
 from holdover.model.story import Event

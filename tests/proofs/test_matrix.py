@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from holdover.model.profile import in_seconds
+from holdover.model.clients.profile import in_seconds
 from holdover.proofs.judge import exact_case
 from holdover.proofs.matrix import (
     BARE,

@@ -17,7 +17,7 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdover.model.profile import Environment, in_seconds, load
+from holdover.model.clients.profile import Environment, in_seconds, load
 from holdover.model.readings.interpreter import State, Value, World
 from holdover.model.table.expr import (
     BOOL,

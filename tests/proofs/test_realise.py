@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
+from holdover.model.clients.network import Client
+from holdover.model.clients.profile import Environment, Profile, in_seconds, load
 from holdover.model.explore import Trace
-from holdover.model.network import Client
-from holdover.model.profile import Environment, Profile, in_seconds, load
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.proofs.invariants import OWNED
 from holdover.proofs.judge import STANDARD, Size, search

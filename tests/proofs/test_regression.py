@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from holdover.model import explore as explorer
-from holdover.model.profile import Profile, load
+from holdover.model.clients.profile import Profile, load
 from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import FALSE, Action
 from holdover.model.table.table import LEASE_TABLE, Table

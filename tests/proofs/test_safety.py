@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from holdover.model.profile import FAULTS, load
+from holdover.model.clients.profile import FAULTS, load
 from holdover.model.table.expr import DURATION
 from holdover.model.table.vocabulary import CONSTANTS
 from holdover.proofs.obligations import Verdict, decide, firing

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import z3
 
+from holdover.model.clients.profile import Environment, in_ticks, load
 from holdover.model.explore import bytes_per_state, explore
 from holdover.model.manifest import Configuration, configurations
-from holdover.model.profile import Environment, in_ticks, load
 from holdover.model.readings.finite import BINARY, Instance, State, bounds_for
 from holdover.model.readings.ground import compound, place, value
 from holdover.model.table.client import slowest

@@ -22,8 +22,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from holdover.model import explore as explorer
+from holdover.model.clients.profile import builtin_names, load
 from holdover.model.manifest import configurations
-from holdover.model.profile import builtin_names, load
 from holdover.proofs import claims
 from holdover.proofs.claims import Claim
 from holdover.proofs.matrix import ROWS

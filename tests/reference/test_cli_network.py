@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
+from holdover.model.clients.network import SURROUNDINGS
 from holdover.model.manifest import configurations
-from holdover.model.network import SURROUNDINGS
 from holdover.reference.model_commands import world_options
 from tests.reference.test_cli import as_json, refused, run, told
 

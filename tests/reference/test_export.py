@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from holdover.model.clients.profile import load
 from holdover.model.explore import explore
-from holdover.model.profile import load
 from holdover.model.table.properties import ALWAYS
 from holdover.reference.cli import main
 from holdover.reference.export import itf

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.profile import BadInput, load
+from holdover.model.clients.profile import BadInput, load
 from holdover.reference.lab.collide import Replayed, Seen, play, told_by
 from holdover.reference.lab.course import Plan
 from holdover.reference.lab.plan import SURROUNDINGS

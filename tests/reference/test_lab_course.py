@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from holdover.model.profile import BadInput, Profile, load
+from holdover.model.clients.profile import BadInput, Profile, load
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import HOST

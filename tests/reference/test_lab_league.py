@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from holdover.model.measured import Measurement
+from holdover.model.clients.measurements import Measurement
 from tests.net import league, refusals
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.profile import FACTS, parse
+from holdover.model.clients.profile import FACTS, parse
 from holdover.reference.arp import probe
 from holdover.reference.datagram import EVERYONE, encode_frame
 from holdover.reference.lab.answers import Answer, answer, lifetime, probed

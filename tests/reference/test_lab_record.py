@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.reference.events import SECOND
 from holdover.reference.lab.process import Process, Unheard
 from holdover.reference.lab.refuser import GRANTED, WAYS, refusal

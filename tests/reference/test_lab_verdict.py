@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model import measured
-from holdover.model.profile import load
+from holdover.model.clients import measurements
+from holdover.model.clients.profile import load
 from holdover.reference.lab.cell import Cell, Outcome
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.faults import FAULTS, TABLE, Fault, fault_named
@@ -154,7 +154,7 @@ def test_the_prediction_is_that_of_the_measured_cells() -> None:
     """The faults that the documentation's measurements are about are the lab's."""
     for name in ("server killed", "frozen", "kill -9", "clock set back"):
         for profile in ("udhcpc", "dhcpcd", "networkd", "reference"):
-            bound = measured.predict(profile, name, Fraction(24))
+            bound = measurements.predict(profile, name, Fraction(24))
             expected = math.inf if bound is None else float(bound)
             assert predicted(load(profile), FAULTS[name], Fraction(24)) == expected
 

@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from holdover.model.profile import BadInput
+from holdover.model.clients.profile import BadInput
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.reference.calls import calls
 from holdover.reference.events import SECOND, Configure

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.profile import FAULTS, Environment, Profile
+from holdover.model.clients.profile import FAULTS, Environment, Profile
 from holdover.model.readings.prose import text
 from holdover.model.table.bound import consistent, server_keeps
 from holdover.model.table.expr import Expr, forall

@@ -37,7 +37,7 @@ from ipaddress import IPv4Address
 from itertools import pairwise
 from typing import Any
 
-from holdover.model.profile import Environment, in_ticks, load
+from holdover.model.clients.profile import Environment, in_ticks, load
 from holdover.model.readings.finite import NONE, Code, Instance, Label, State
 from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.properties import ALWAYS

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from holdover.model.profile import Environment, in_seconds, load
+from holdover.model.clients.profile import Environment, in_seconds, load
 from holdover.model.readings.interpreter import Time, Value, World
 from holdover.model.table.bound import safe_grace, worst_holdover
 from holdover.model.table.client import leased

@@ -27,8 +27,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from holdover.model.inputs import printable, shown
-from holdover.model.profile import (
+from holdover.model.clients.profile import (
     FAULTS,
     BadInput,
     Environment,
@@ -42,6 +41,7 @@ from holdover.model.profile import (
     nearest,
     text_file,
 )
+from holdover.model.inputs import printable, shown
 from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS
 

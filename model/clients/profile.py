@@ -191,7 +191,7 @@ def mixed(hosts: Sequence[Mapping[str, object]]) -> dict[str, object]:
 
 def builtin_names() -> tuple[str, ...]:
     """The profiles that come with the project."""
-    folder = resources.files("holdover.model") / "profiles"
+    folder = resources.files("holdover.model.clients") / "profiles"
     files = (f.name for f in folder.iterdir() if f.name.endswith(".toml"))
     return tuple(sorted(name.removesuffix(".toml") for name in files))
 
@@ -203,7 +203,7 @@ def load(name: str) -> Profile:
         return parse(text_file(path, "a profile"), name, printable(path.stem))
     if name not in builtin_names():
         raise BadInput(f"no profile {shown(name)}; {nearest(name, builtin_names())}")
-    text = (resources.files("holdover.model") / "profiles" / f"{name}.toml").read_text("utf-8")
+    text = (resources.files("holdover.model.clients") / "profiles" / f"{name}.toml").read_text("utf-8")
     return parse(text, f"profiles/{name}.toml", name)
 
 

@@ -27,7 +27,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-from holdover.model.profile import Environment, Seconds, in_seconds, load
+from holdover.model.clients.profile import Environment, Seconds, in_seconds, load
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.client import honoured
@@ -261,7 +261,7 @@ def unbounded_because(constants: Mapping[str, object]) -> list[str]:
 @cache
 def data() -> tuple[Conditions, tuple[Measurement, ...]]:
     """The measurements and their conditions, as `measured.toml` has them."""
-    text = Path(__file__).with_name("measured.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("measurements.toml").read_text(encoding="utf-8")
     content = tomllib.loads(text, parse_float=Decimal)
     head = content["conditions"]
     poll = Fraction(head.pop("poll"))
@@ -300,7 +300,7 @@ def _half_unit(time: Decimal) -> Seconds:
 @cache
 def refuted() -> tuple[Refuted, ...]:
     """Predictions that did not stand, in the order of the data."""
-    text = Path(__file__).with_name("measured.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("measurements.toml").read_text(encoding="utf-8")
     return tuple(Refuted(**row) for row in tomllib.loads(text)["refuted"])
 
 

@@ -41,7 +41,7 @@ class Rule:
 @cache
 def rules() -> tuple[Rule, ...]:
     """All rules, in the order of their ids."""
-    text = Path(__file__).with_name("rules.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("requirements.toml").read_text(encoding="utf-8")
     return tuple(_rule(row) for row in tomllib.loads(text)["rule"])
 
 

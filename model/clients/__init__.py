@@ -1,0 +1,1 @@
+"""Clients and networks as data: profiles, measurements, requirements; no rule, no verdict."""
