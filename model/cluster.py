@@ -40,13 +40,13 @@ from holdover.model.engine import Search
 from holdover.model.explore import Found, Progress
 from holdover.model.journal import Journal
 from holdover.model.kernel import PARTITIONS, Tally, added, program
+from holdover.model.packed.symmetry import renamings
+from holdover.model.packed.tabulated import Tabulated
 from holdover.model.partition import NoRoom, WordFile
 from holdover.model.readings.finite import Instance
 from holdover.model.readings.ground import Array
 from holdover.model.share import Gone, NoCluster, Order, WorkersLost, call, close
-from holdover.model.symmetry import renamings
 from holdover.model.table.properties import Property
-from holdover.model.tabulated import Tabulated
 
 T = TypeVar("T")
 

@@ -34,9 +34,9 @@ from holdover.model.kernel import (
     lead_to,
     mixed,
 )
+from holdover.model.packed.symmetry import Symmetry
 from holdover.model.partition import BYTES, NoRoom, Partition, WordFile, pieces
 from holdover.model.readings.ground import Array
-from holdover.model.symmetry import Symmetry
 
 ROOM = 1 << 18
 """States that a worker reads at once, and successors that it collects for one partition before they

@@ -37,12 +37,12 @@ from holdover.model.kernel import (
     program,
     scratch_for,
 )
+from holdover.model.packed.symmetry import renamings
+from holdover.model.packed.tabulated import MEASURE, STEP, WATCH, Tabulated
 from holdover.model.partition import NoRoom
 from holdover.model.readings.finite import Instance, Label, State
 from holdover.model.readings.ground import Array
-from holdover.model.symmetry import renamings
 from holdover.model.table.properties import Property
-from holdover.model.tabulated import MEASURE, STEP, WATCH, Tabulated
 
 
 def search(

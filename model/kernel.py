@@ -21,8 +21,8 @@ import numba
 import numpy as np
 from llvmlite import ir
 
+from holdover.model.packed.tabulated import STEP, WATCH, Joint, Tabulated
 from holdover.model.readings.ground import Array
-from holdover.model.tabulated import STEP, WATCH, Joint, Tabulated
 
 PARTITIONS = 16
 """Parts that the states are dealt out to: the most workers that can share a search."""

@@ -202,7 +202,7 @@ class Search:
     ) -> Found:
         """The search, to its end or to the limit of memory; `note` is told what is unexpected."""
         if not self.plain:
-            from holdover.model.tabulated import TooLarge  # numpy: see interrupt.py
+            from holdover.model.packed.tabulated import TooLarge
 
             try:
                 return self._searched(progress)

@@ -203,7 +203,9 @@ def load(name: str) -> Profile:
         return parse(text_file(path, "a profile"), name, printable(path.stem))
     if name not in builtin_names():
         raise BadInput(f"no profile {shown(name)}; {nearest(name, builtin_names())}")
-    text = (resources.files("holdover.model.clients") / "profiles" / f"{name}.toml").read_text("utf-8")
+    text = (resources.files("holdover.model.clients") / "profiles" / f"{name}.toml").read_text(
+        "utf-8"
+    )
     return parse(text, f"profiles/{name}.toml", name)
 
 

@@ -33,13 +33,13 @@ from holdover.model.explore import Exploration, Found, Trace, explore
 from holdover.model.journal import NAME as JOURNAL
 from holdover.model.journal import Journal, NotThisSearch
 from holdover.model.manifest import Configuration, configurations
+from holdover.model.packed.symmetry import NotSymmetric, renamings
+from holdover.model.packed.tabulated import Tabulated
 from holdover.model.partition import BYTES, LEAST, NoRoom, Partition, WordFile
 from holdover.model.readings.finite import Instance, State
-from holdover.model.symmetry import NotSymmetric, renamings
 from holdover.model.table.expr import DURATION, Expr, exists, forall, lift
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, h, holds, lease_end, now
-from holdover.model.tabulated import Tabulated
 
 PINNED = {c.name: c for c in configurations()}
 SMALLEST = "server forgets"

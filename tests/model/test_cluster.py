@@ -20,9 +20,9 @@ from holdover.model.crew import Task  # noqa: E402
 from holdover.model.explore import Found, Progress  # noqa: E402
 from holdover.model.kernel import PARTITIONS, Program, program  # noqa: E402
 from holdover.model.manifest import configurations  # noqa: E402
+from holdover.model.packed.tabulated import Tabulated  # noqa: E402
 from holdover.model.share import NoCluster, Order, WorkersLost  # noqa: E402
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS  # noqa: E402
-from holdover.model.tabulated import Tabulated  # noqa: E402
 from holdover.reference.lab.process import PATIENCE  # noqa: E402
 
 PINNED = {c.name: c for c in configurations()}

@@ -21,13 +21,13 @@ from holdover.model.engine import search
 from holdover.model.explore import Found, explore
 from holdover.model.journal import Journal, NotThisSearch
 from holdover.model.manifest import Configuration, configurations
+from holdover.model.packed.symmetry import NotSymmetric, renamings
+from holdover.model.packed.tabulated import Tabulated, TooLarge
 from holdover.model.partition import Partition
 from holdover.model.readings.finite import Instance
-from holdover.model.symmetry import NotSymmetric, renamings
 from holdover.model.table.expr import Expr, exists, following, forall
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
 from holdover.model.table.vocabulary import HOST, a, h, holds, owner
-from holdover.model.tabulated import Tabulated, TooLarge
 from tests.model.engine_battery import renamed
 
 PINNED = {c.name: c for c in configurations()}

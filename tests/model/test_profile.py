@@ -234,7 +234,9 @@ def test_a_builtin_profile_names_title_and_sources(name: str) -> None:
 
 @pytest.mark.parametrize("name", builtin_names())
 def test_a_builtin_profile_says_how_each_of_its_constants_is_known(name: str) -> None:
-    text = (resources.files("holdover.model.clients") / "profiles" / f"{name}.toml").read_text("utf-8")
+    text = (resources.files("holdover.model.clients") / "profiles" / f"{name}.toml").read_text(
+        "utf-8"
+    )
     why = dict(load(name).why)
     assert {key for key in tomllib.loads(text) if key in FACTS} <= why.keys()
     usual = Profile(name)

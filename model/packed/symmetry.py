@@ -23,12 +23,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from holdover.model.packed.tabulated import WORD, Kind, Tabulated
 from holdover.model.readings.finite import NONE
 from holdover.model.readings.ground import Array
 from holdover.model.table.expr import Expr
 from holdover.model.table.properties import HOLDOVER_CASES, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE
-from holdover.model.tabulated import WORD, Kind, Tabulated
 
 
 class NotSymmetric(ValueError):  # noqa: N818 -- the instance is not
