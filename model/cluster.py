@@ -37,7 +37,7 @@ import numpy as np
 
 from holdover.model.crew import Task
 from holdover.model.engine import Search
-from holdover.model.explore import Found, Progress
+from holdover.model.explorer.explore import Found, Progress
 from holdover.model.journal import Journal
 from holdover.model.kernel import PARTITIONS, Tally, added, program
 from holdover.model.packed.symmetry import renamings

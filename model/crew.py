@@ -21,7 +21,7 @@ from typing import Protocol
 
 import numpy as np
 
-from holdover.model.explore import Progress
+from holdover.model.explorer.explore import Progress
 from holdover.model.journal import Journal
 from holdover.model.kernel import (
     NOTHING,

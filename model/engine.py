@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from holdover.model.crew import Crew, Task, Threads
-from holdover.model.explore import Found, Progress, Trace
+from holdover.model.explorer.explore import Found, Progress, Trace
 from holdover.model.journal import Journal
 from holdover.model.kernel import (
     LEAST_VALUE,

@@ -23,7 +23,7 @@ from typing import Any
 import z3
 
 from holdover.model.clients.profile import Environment, Profile, builtin_names, in_ticks, load
-from holdover.model.explore import Exploration, explore
+from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.readings.finite import NONE, Instance, bounds_for
 from holdover.model.readings.interpreter import Value, World

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from holdover.model.clients.profile import builtin_names, load
-from holdover.model.manifest import Configuration, configurations, differences, run
+from holdover.model.explorer.configurations import Configuration, configurations, differences, run
 from holdover.proofs import (
     agreement,
     grace,

@@ -25,11 +25,11 @@ from fractions import Fraction
 
 from holdover.model.clients.network import Client, Clients, Network, of_hosts, of_hosts_in_ticks
 from holdover.model.clients.profile import Environment, Profile
-from holdover.model.explore import Exploration, explore
-from holdover.model.explore import Progress as SearchProgress
+from holdover.model.explorer.explore import Exploration, explore
+from holdover.model.explorer.explore import Progress as SearchProgress
+from holdover.model.explorer.sequence_chart import Event, events
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.readings.finite import Bounds, Constants, Instance, bounds_for
-from holdover.model.story import Event, events
 from holdover.model.table.bound import ack_missed, bounded, safe_grace, server_keeps, worst_holdover
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE

@@ -49,7 +49,7 @@ from rich.progress import Progress
 from rich.table import Table as Listing
 
 from holdover.model.clients.profile import Environment, Profile, in_ticks, load, nearest
-from holdover.model.explore import Exploration, bytes_per_state, explore
+from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
 from holdover.model.readings.definitions import in_words
 from holdover.model.readings.finite import Instance, State, Successors, bounds_for
 from holdover.model.readings.prose import due as prose_of_due

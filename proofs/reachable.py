@@ -1,7 +1,7 @@
 """T5, the state graph: what networkx reads off it is what explorer, engine and proofs say.
 
 For each pinned configuration that fits (`FITS` states; larger ones are not compared), networkx's
-graph of all states is grown without the explorer's bookkeeping (`model/stategraph.py`).  Its
+graph of all states is grown without the explorer's bookkeeping (`model/explorer/stategraph.py`).  Its
 answers are held against the explorer's:
 
 * the states within reach, one by one; steps; the depth;
@@ -21,14 +21,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from holdover.model.explore import Exploration, Found
-from holdover.model.manifest import (
+from holdover.model.explorer.configurations import (
     EVENTUALLY,
     FAULT_ROWS,
     Configuration,
     configurations,
     run,
 )
+from holdover.model.explorer.explore import Exploration, Found
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
 from holdover.proofs import refutation
@@ -36,7 +36,7 @@ from holdover.proofs.result import Check, Outcome
 from holdover.proofs.safety import BROKEN_BY, TOLERATED
 
 if TYPE_CHECKING:  # numpy: see reference/interrupt.py
-    from holdover.model.stategraph import Reading
+    from holdover.model.explorer.stategraph import Reading
 
 FITS = 20_000
 """States of a configuration whose graph is read: 24 MB and about a second."""
@@ -52,7 +52,7 @@ def fitting() -> tuple[Configuration, ...]:
 
 def reading(configuration: Configuration, instance: Instance, most: int = FITS) -> Reading:
     """What networkx says, asked what is pinned."""
-    from holdover.model.stategraph import grown, read
+    from holdover.model.explorer.stategraph import grown, read
 
     asked = {name: EVENTUALLY[name] for name in configuration.eventually}
     return read(grown(instance, most=most), ALWAYS, STEPS, asked, FAULT_ROWS)
@@ -126,7 +126,7 @@ def facts(graph: Reading) -> dict[str, object]:
 
 def same_as_solver() -> Check:
     """In T1's instance networkx's shortest path to a collision has T1's length."""
-    from holdover.model.stategraph import grown, read
+    from holdover.model.explorer.stategraph import grown, read
 
     start = time.perf_counter()
     model = refutation.instance()

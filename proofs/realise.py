@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import z3
 
-from holdover.model.explore import Trace
+from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import Instance, Label
 from holdover.model.table.properties import Property
 from holdover.model.table.vocabulary import NOW

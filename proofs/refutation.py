@@ -19,7 +19,7 @@ from typing import Any
 import z3
 
 from holdover.model.clients.profile import Environment, in_seconds, in_ticks, load
-from holdover.model.explore import Trace, explore
+from holdover.model.explorer.explore import Trace, explore
 from holdover.model.readings.finite import Instance, Label, bounds_for
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE

@@ -17,7 +17,7 @@ from collections.abc import Hashable, Mapping
 from fractions import Fraction
 
 from holdover.model.clients.profile import Environment, in_ticks, load
-from holdover.model.explore import Exploration, explore
+from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.finite import Instance, State, bounds_for
 from holdover.model.table.client import leased
 from holdover.model.table.expr import exists, following, forall

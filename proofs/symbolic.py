@@ -34,7 +34,7 @@ from typing import Any
 
 import z3
 
-from holdover.model.explore import Trace
+from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import NONE, Instance, Label, State, Value
 from holdover.model.readings.ground import UNSET, Ground, Grounded, choice, joined, place, value
 from holdover.model.table.expr import BOOL, DURATION, INSTANT, Effect, Expr, Variable

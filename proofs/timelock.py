@@ -33,7 +33,7 @@ from typing import Any
 import z3
 
 from holdover.model.clients.profile import FAULTS, Environment, in_ticks, load
-from holdover.model.explore import Exploration, explore
+from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.finite import Instance, State, bounds_for
 from holdover.model.table.client import NO_ADDRESS, buffered, slowest
 from holdover.model.table.expr import DURATION, Action, Expr, all_of, exists, forall, is_in, lift

@@ -16,8 +16,8 @@ import z3
 
 from holdover.model.clients.network import Clients, of_hosts
 from holdover.model.clients.profile import Environment
+from holdover.model.explorer.sequence_chart import Event, host_of, worded
 from holdover.model.readings.finite import NONE, Label, name_of
-from holdover.model.story import Event, host_of, worded
 from holdover.model.table.expr import Action, Expr, of_member
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, NOW

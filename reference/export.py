@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from holdover.model.clients.profile import BadInput
-from holdover.model.explore import Progress, Trace
+from holdover.model.explorer.explore import Progress, Trace
 from holdover.model.promela import promela
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import INSTANT

@@ -19,10 +19,10 @@ from itertools import groupby
 from typing import TypeVar
 
 from holdover.model.clients.profile import Profile, load
-from holdover.model.manifest import configurations
+from holdover.model.explorer.configurations import configurations
+from holdover.model.explorer.sequence_chart import chart, events, sentences
 from holdover.model.readings.definitions import NAMES
 from holdover.model.readings.prose import Name, Prose, text
-from holdover.model.story import chart, events, sentences
 from holdover.model.table import bound
 from holdover.model.table.client import fastest, honoured, in_time, slowest
 from holdover.model.table.expr import TRUE, Expr

@@ -21,7 +21,7 @@ import networkx as nx
 
 from holdover.model.clients.network import Clients, in_turn, of_hosts_in_ticks
 from holdover.model.clients.profile import BadInput, Environment, Profile
-from holdover.model.explore import (
+from holdover.model.explorer.explore import (
     Exploration,
     Found,
     Progress,
@@ -274,7 +274,7 @@ def write_graph(seen: Exploration, path: Path, memory: int, option: str = "--gra
 
 
 def _write_graph(seen: Exploration, path: Path, option: str) -> None:
-    from holdover.model.graphs import graph  # numpy: see interrupt.py
+    from holdover.model.explorer.graphs import graph
 
     count = len(seen.states)
     if path.suffix != ".graphml" and count > DRAWABLE:

@@ -19,10 +19,10 @@ from rich.text import Text
 
 from holdover.model.clients.measurements import parts, unbounded_because
 from holdover.model.clients.profile import BadInput, Environment, Profile, in_seconds, load
-from holdover.model.explore import Found
+from holdover.model.explorer.explore import Found
+from holdover.model.explorer.sequence_chart import as_data, chart, events, sentences
 from holdover.model.inputs import printable
 from holdover.model.readings.constants import holds, seconds
-from holdover.model.story import as_data, chart, events, sentences
 from holdover.model.table import bound
 from holdover.model.table.client import fastest
 from holdover.model.table.properties import ALWAYS, STEPS

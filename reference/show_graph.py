@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdover.model.clients.profile import FAULTS
-from holdover.model.explore import Exploration
-from holdover.model.manifest import EVENTUALLY, FAULT_ROWS
+from holdover.model.explorer.configurations import EVENTUALLY, FAULT_ROWS
+from holdover.model.explorer.explore import Exploration
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE
@@ -21,8 +21,8 @@ from holdover.proofs.judge import Judgement
 from holdover.reference.search import counted
 
 if TYPE_CHECKING:
-    from holdover.model.situations import Passages
-    from holdover.model.stategraph import Reading
+    from holdover.model.explorer.situations import Passages
+    from holdover.model.explorer.stategraph import Reading
 
 EXPLAINED = 250_000
 """States of a collision's graph that `explain` reads: 300 MB, some ten seconds."""
@@ -41,8 +41,8 @@ class Common:
 
 def common(instance: Instance, broken: Property, most: int) -> Common:
     """What every run that breaks the property has in common, if the graph fits."""
-    from holdover.model.situations import passages
-    from holdover.model.stategraph import TooManyStates
+    from holdover.model.explorer.situations import passages
+    from holdover.model.explorer.stategraph import TooManyStates
 
     try:
         return Common(instance, passages(instance, broken, most))
@@ -60,7 +60,7 @@ def of_judgement(found: Judgement, most: int) -> Common | None:
 
 def of_search(seen: Exploration, memory: int) -> Common | None:
     """The same for a search; None if it was cut off, or saw no collision."""
-    from holdover.model.stategraph import BYTES_PER_STATE
+    from holdover.model.explorer.stategraph import BYTES_PER_STATE
 
     if not seen.complete or EXCLUSIVE.name not in seen.violations:
         return None
@@ -78,7 +78,7 @@ def where(instance: Instance) -> str:
 
 def common_lines(said: Common) -> Iterator[str]:
     """What every collision has in common, in sentences."""
-    from holdover.model.situations import in_general
+    from holdover.model.explorer.situations import in_general
 
     if said.passages is None:
         yield f"what every collision has in common was not asked: {said.reason}"
@@ -134,7 +134,7 @@ class Agreement:
 
 def agreement(seen: Exploration, memory: int) -> Agreement:
     """Networkx is asked what the explorer was, and where the graph ends and whether time passes."""
-    from holdover.model.stategraph import BYTES_PER_STATE, grown, read
+    from holdover.model.explorer.stategraph import BYTES_PER_STATE, grown, read
     from holdover.proofs.reachable import differences
 
     if not seen.complete:

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from holdover.model.clients.network import Network
 from holdover.model.clients.profile import Environment
+from holdover.model.explorer.sequence_chart import as_data, sentences
 from holdover.model.readings.finite import name_of
-from holdover.model.story import as_data, sentences
 from holdover.model.table.vocabulary import HOST
 from holdover.proofs.judge import Need, NetworkJudgement, needed
 from holdover.proofs.result import Outcome

@@ -20,8 +20,8 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from holdover.model.clients.profile import BadInput, Environment, Profile
+from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, Event
 from holdover.model.readings.interpreter import Value
-from holdover.model.story import SENT_BY_CLIENT, Event
 from holdover.proofs.judge import STANDARD, judge
 from holdover.proofs.result import Progress
 from holdover.reference.lab.course import KERNEL_ROW, Course, Otherwise, Plan, Step

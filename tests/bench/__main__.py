@@ -20,7 +20,7 @@ from types import FrameType
 
 import click
 
-from holdover.model.manifest import Configuration
+from holdover.model.explorer.configurations import Configuration
 from holdover.model.promela import promela
 from holdover.model.table.properties import ALWAYS
 from tests.bench import cases, referees, report

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdover.model.manifest import Configuration, configurations
+from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.readings.finite import Instance
 
 GIB = 1 << 30

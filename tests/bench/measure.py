@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from holdover.model.explore import explore
-from holdover.model.manifest import Configuration
+from holdover.model.explorer.configurations import Configuration
+from holdover.model.explorer.explore import explore
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
 from tests.bench import referees
 from tests.bench.referees import Ran, Verdict

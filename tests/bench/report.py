@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from holdover.model.manifest import Configuration
+from holdover.model.explorer.configurations import Configuration
 from holdover.reference.markdown import codes, table
 from holdover.reference.search import counted
 from tests.bench import referees

@@ -29,10 +29,10 @@ from holdover.model import engine, kernel, partition
 from holdover.model.clients.profile import BadInput
 from holdover.model.crew import Task, Threads
 from holdover.model.engine import search
-from holdover.model.explore import Exploration, Found, Trace, explore
+from holdover.model.explorer.configurations import Configuration, configurations
+from holdover.model.explorer.explore import Exploration, Found, Trace, explore
 from holdover.model.journal import NAME as JOURNAL
 from holdover.model.journal import Journal, NotThisSearch
-from holdover.model.manifest import Configuration, configurations
 from holdover.model.packed.symmetry import NotSymmetric, renamings
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.partition import BYTES, LEAST, NoRoom, Partition, WordFile

@@ -10,8 +10,8 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from holdover.model.explore import Exploration, explore
-from holdover.model.graphs import dominators, quotient, unavoidable
+from holdover.model.explorer.explore import Exploration, explore
+from holdover.model.explorer.graphs import dominators, quotient, unavoidable
 from holdover.model.readings.finite import Instance, Label, State
 from holdover.model.readings.interpreter import State as Moment
 from holdover.model.readings.interpreter import World

@@ -18,9 +18,9 @@ from holdover.model import engine, journal, kernel, partition
 from holdover.model.clients.profile import BadInput
 from holdover.model.crew import Task, Threads
 from holdover.model.engine import search
-from holdover.model.explore import Found, explore
+from holdover.model.explorer.configurations import Configuration, configurations
+from holdover.model.explorer.explore import Found, explore
 from holdover.model.journal import Journal, NotThisSearch
-from holdover.model.manifest import Configuration, configurations
 from holdover.model.packed.symmetry import NotSymmetric, renamings
 from holdover.model.packed.tabulated import Tabulated, TooLarge
 from holdover.model.partition import Partition

@@ -10,8 +10,8 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from holdover.model.explore import Exploration, bytes_per_state, explore
-from holdover.model.graphs import (
+from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
+from holdover.model.explorer.graphs import (
     dominators,
     graph,
     never_reaches,

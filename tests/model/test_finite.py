@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.clients.profile import FAULTS, builtin_names
-from holdover.model.explore import Exploration, bytes_per_state, explore
+from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
 from holdover.model.readings.finite import NONE, Instance, State, Value
 from holdover.model.readings.interpreter import State as Moment
 from holdover.model.readings.interpreter import UnsetError, World

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model import manifest
 from holdover.model.clients.profile import load
-from holdover.model.manifest import (
+from holdover.model.explorer import configurations as manifest
+from holdover.model.explorer.configurations import (
     Configuration,
     Seen,
     as_toml,
@@ -25,7 +25,7 @@ from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs import mutants, refutation, regression
 
 CHEAP = tuple(c for c in configurations() if c.states < 20_000)
-PINNED = Path(manifest.__file__).with_name("manifest.toml").read_text(encoding="utf-8")
+PINNED = Path(manifest.__file__).with_name("configurations.toml").read_text(encoding="utf-8")
 
 
 def named(name: str) -> Configuration:

@@ -3,7 +3,7 @@
 import pytest
 
 from holdover.model.clients.profile import Environment, Profile, Seconds, in_ticks
-from holdover.model.explore import explore
+from holdover.model.explorer.explore import explore
 from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.readings.possible import Edge, edges
 from holdover.model.table.expr import Action, becomes

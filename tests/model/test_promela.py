@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.explore import explore
-from holdover.model.manifest import Configuration, configurations
+from holdover.model.explorer.configurations import Configuration, configurations
+from holdover.model.explorer.explore import explore
 from holdover.model.promela import promela
 from holdover.model.readings.finite import Bounds, Instance, Label, name_of
 from holdover.model.table.expr import BOOL, INSTANT, Action, Expr, Variable, becomes, everywhere

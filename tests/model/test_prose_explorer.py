@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from holdover.model.clients.profile import load
-from holdover.model.explore import explore
-from holdover.model.manifest import configurations
+from holdover.model.explorer.configurations import configurations
+from holdover.model.explorer.explore import explore
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, STEPS
 from tests.model import prose_explorer

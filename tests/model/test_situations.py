@@ -7,10 +7,10 @@ from collections.abc import Callable
 import networkx as nx
 import pytest
 
-from holdover.model.explore import explore
+from holdover.model.explorer.explore import explore
+from holdover.model.explorer.situations import FACTS, Situation, in_general, passages, view
+from holdover.model.explorer.stategraph import StateGraph, TooManyStates, grown
 from holdover.model.readings.finite import Instance
-from holdover.model.situations import FACTS, Situation, in_general, passages, view
-from holdover.model.stategraph import StateGraph, TooManyStates, grown
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 

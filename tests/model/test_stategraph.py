@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from holdover.model.explore import explore
-from holdover.model.manifest import EVENTUALLY, FAULT_ROWS
-from holdover.model.readings.finite import Instance
-from holdover.model.stategraph import (
+from holdover.model.explorer.configurations import EVENTUALLY, FAULT_ROWS
+from holdover.model.explorer.explore import explore
+from holdover.model.explorer.stategraph import (
     BYTES_PER_STATE,
     StateGraph,
     TooManyStates,
@@ -19,6 +18,7 @@ from holdover.model.stategraph import (
     grown,
     read,
 )
+from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import TRUE, Expr, exists, forall
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.table.table import LEASE_TABLE, Table
@@ -119,7 +119,7 @@ def test_a_row_without_which_time_stands_still_is_missed(build: Build) -> None:
 
 
 def test_what_comes_in_the_end_is_what_arrays_say(build: Build) -> None:
-    from holdover.model.graphs import never_reaches, steps_of
+    from holdover.model.explorer.graphs import never_reaches, steps_of
 
     for faults in (("mutes",), ("crashes",), ("crashes", "restarts"), ("freezes",)):
         instance = build("rfc2131", *faults, hosts=1)

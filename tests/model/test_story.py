@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.explore import Trace, explore
+from holdover.model.explorer.explore import Trace, explore
+from holdover.model.explorer.sequence_chart import LANE, as_data, chart, clock, events, sentences
 from holdover.model.readings.finite import Instance, Label
-from holdover.model.story import LANE, as_data, chart, clock, events, sentences
 from holdover.model.table.expr import Action
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from holdover.model.explore import explore
+from holdover.model.explorer.explore import explore
 from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import Expr
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS

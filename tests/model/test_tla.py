@@ -11,8 +11,8 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.clients.profile import builtin_names
-from holdover.model.explore import Exploration, explore
-from holdover.model.manifest import Configuration, configurations
+from holdover.model.explorer.configurations import Configuration, configurations
+from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.finite import Instance
 from holdover.model.readings.prose import shape
 from holdover.model.table.client import leased, runs

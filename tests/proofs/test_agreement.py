@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import z3
 
-from holdover.model import explore as explorer
+from holdover.model.explorer import explore as explorer
 from holdover.model.readings.interpreter import State, World
 from holdover.model.table.bound import overhang, worst_holdover
 from holdover.model.table.expr import BOOL, FALSE, INSTANT, TRUE, Expr

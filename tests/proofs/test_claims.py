@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from holdover.model.clients.profile import builtin_names
-from holdover.model.manifest import configurations
+from holdover.model.explorer.configurations import configurations
 from holdover.proofs import claims
 from holdover.proofs.claims import Claim, Result, check, check_all, pinned, stated
 from holdover.proofs.result import Check, Outcome

@@ -9,9 +9,9 @@ import pytest
 
 from holdover.model.clients.network import Client, Network, of_hosts
 from holdover.model.clients.profile import Environment, Profile, builtin_names, in_seconds, load
+from holdover.model.explorer.sequence_chart import Event
 from holdover.model.readings.constants import seconds
 from holdover.model.readings.interpreter import Binding, State, World
-from holdover.model.story import Event
 from holdover.model.table.bound import safe_grace
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE

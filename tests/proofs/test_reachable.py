@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model import explore as explorer
-from holdover.model import manifest
-from holdover.model.manifest import Configuration, configurations
+from holdover.model.explorer import configurations as manifest
+from holdover.model.explorer import explore as explorer
+from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.proofs import reachable, refutation
 from holdover.proofs.reachable import (
     BY_ENGINE,

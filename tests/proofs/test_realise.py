@@ -8,7 +8,7 @@ import pytest
 
 from holdover.model.clients.network import Client
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
-from holdover.model.explore import Trace
+from holdover.model.explorer.explore import Trace
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.proofs.invariants import OWNED
 from holdover.proofs.judge import STANDARD, Size, search

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from holdover.model.explore import Trace, explore
+from holdover.model.explorer.explore import Trace, explore
 from holdover.model.readings.finite import Label
 from holdover.model.table.expr import DURATION, lift
 from holdover.model.table.properties import EXCLUSIVE

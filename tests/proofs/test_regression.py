@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from holdover.model import explore as explorer
 from holdover.model.clients.profile import Profile, load
+from holdover.model.explorer import explore as explorer
 from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import FALSE, Action
 from holdover.model.table.table import LEASE_TABLE, Table

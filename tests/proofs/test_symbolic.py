@@ -14,8 +14,8 @@ import pytest
 import z3
 
 from holdover.model.clients.profile import Environment, in_ticks, load
-from holdover.model.explore import bytes_per_state, explore
-from holdover.model.manifest import Configuration, configurations
+from holdover.model.explorer.configurations import Configuration, configurations
+from holdover.model.explorer.explore import bytes_per_state, explore
 from holdover.model.readings.finite import BINARY, Instance, State, bounds_for
 from holdover.model.readings.ground import compound, place, value
 from holdover.model.table.client import slowest

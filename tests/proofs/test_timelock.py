@@ -9,7 +9,7 @@ import pytest
 import z3
 
 from holdover.model.clients.profile import FAULTS
-from holdover.model.explore import explore
+from holdover.model.explorer.explore import explore
 from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import DURATION, Action, Due, Expr, becomes, lift
 from holdover.model.table.properties import Property

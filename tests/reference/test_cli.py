@@ -21,9 +21,9 @@ import networkx as nx
 import pytest
 from click.testing import CliRunner, Result
 
-from holdover.model import explore as explorer
 from holdover.model.clients.profile import builtin_names, load
-from holdover.model.manifest import configurations
+from holdover.model.explorer import explore as explorer
+from holdover.model.explorer.configurations import configurations
 from holdover.proofs import claims
 from holdover.proofs.claims import Claim
 from holdover.proofs.matrix import ROWS

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from holdover.model.clients.network import SURROUNDINGS
-from holdover.model.manifest import configurations
+from holdover.model.explorer.configurations import configurations
 from holdover.reference.model_commands import world_options
 from tests.reference.test_cli import as_json, refused, run, told
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from holdover.model.clients.profile import load
-from holdover.model.explore import explore
+from holdover.model.explorer.explore import explore
 from holdover.model.table.properties import ALWAYS
 from holdover.reference.cli import main
 from holdover.reference.export import itf

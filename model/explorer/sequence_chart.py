@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.model.explore import Trace
+from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import NONE, Label, State, name_of
 from holdover.model.table.vocabulary import HOST, MESSAGE
 

@@ -5,7 +5,7 @@ faults that the configuration is about, so that its states can be seen to the la
 its distinct states, steps and depth, and for each property the length of the shortest run that
 breaks it.  A changed number is a changed model: it is explained in the commit that changes it.
 
-`python -m holdover.model.manifest` prints the file as today's model would have it.
+`python -m holdover.model.explorer.configurations` prints the file as today's model would have it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from importlib import resources
 
 from holdover.model.clients.network import in_turn, of_hosts_in_ticks
 from holdover.model.clients.profile import Environment, load
-from holdover.model.explore import Exploration, Progress, explore
+from holdover.model.explorer.explore import Exploration, Progress, explore
 from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.table.client import runs
 from holdover.model.table.expr import Expr, exists, forall
@@ -86,7 +86,7 @@ class Configuration:
 
 def configurations() -> tuple[Configuration, ...]:
     """All of `manifest.toml`."""
-    text = (resources.files("holdover.model") / "manifest.toml").read_text("utf-8")
+    text = (resources.files("holdover.model.explorer") / "configurations.toml").read_text("utf-8")
     return tuple(
         Configuration(**{**entry, "faults": tuple(entry["faults"]),
                          "sometimes": tuple(entry["sometimes"]),
@@ -125,7 +125,7 @@ def lasting(found: Exploration, names: Sequence[str]) -> tuple[str, ...]:
     """Which of these come about eventually, from every state."""
     if not names or not found.complete:
         return ()
-    from holdover.model.graphs import never_reaches, steps_of  # numpy: see reference/interrupt.py
+    from holdover.model.explorer.graphs import never_reaches, steps_of
 
     taken = steps_of(found)
     goals = {name: found.instance.predicate(EVENTUALLY[name]) for name in names}

@@ -27,7 +27,7 @@ import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
-from holdover.model.explore import Exploration
+from holdover.model.explorer.explore import Exploration
 from holdover.model.readings.finite import Instance, State
 
 V = TypeVar("V", bound=Hashable)

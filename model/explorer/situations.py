@@ -23,9 +23,9 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from holdover.model.graphs import digraph, dominators, unavoidable
+from holdover.model.explorer.graphs import digraph, dominators, unavoidable
+from holdover.model.explorer.stategraph import StateGraph, grown
 from holdover.model.readings.finite import Instance, State
-from holdover.model.stategraph import StateGraph, grown
 from holdover.model.table.client import NO_ADDRESS, leased
 from holdover.model.table.expr import Action, Expr, exists
 from holdover.model.table.properties import Property

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import networkx as nx
 import numpy as np
 
-from holdover.model.explore import Trace
-from holdover.model.graphs import Steps, digraph, numbered, uncollected
+from holdover.model.explorer.explore import Trace
+from holdover.model.explorer.graphs import Steps, digraph, numbered, uncollected
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import Expr
 from holdover.model.table.properties import Property

@@ -1,0 +1,1 @@
+"""Every state of a small instance, in plain Python; compiled code is in engine/."""
