@@ -141,7 +141,7 @@ def same_as_solver() -> Check:
 
 def same_engine(name: str) -> Check:
     """The engine and networkx agree on a configuration, of which the engine stores every state."""
-    from holdover.model.engine import search  # numba takes as long to import as all the rest
+    from holdover.model.engine.engine import search
 
     start = time.perf_counter()
     configuration = next(c for c in configurations() if c.name == name)

@@ -128,7 +128,7 @@ class Search:
 
     def sampled(self, hosts: int, addresses: int, messages: int) -> int:
         """How many states of another size a short search stores."""
-        from holdover.model.engine import search
+        from holdover.model.engine.engine import search
 
         stored = 0
 
@@ -165,7 +165,7 @@ class Search:
     def bytes_each(self) -> int:
         """Memory of a stored state."""
         if not self.plain:
-            from holdover.model.partition import BYTES, FULL, GROWTH
+            from holdover.model.engine.partition import BYTES, FULL, GROWTH
 
             return ceil(BYTES * GROWTH / FULL)  # in a table that has just been enlarged
         whole = one = bytes_per_state(self.instance(1, 1, 1))
@@ -215,12 +215,12 @@ class Search:
         instance = self.instance(self.hosts, self.addresses, self.messages)
         asked = (ALWAYS, STEPS, SOMETIMES)
         if self.cluster is None:
-            from holdover.model.engine import search
+            from holdover.model.engine.engine import search
 
             return search(instance, *asked, threads=self.threads, memory=self.memory,
                           symmetry=self.symmetry, directory=self.checkpoint,
                           progress=progress)  # fmt: skip
-        from holdover.model.cluster import search_on_cluster
+        from holdover.model.engine.cluster import search_on_cluster
 
         return search_on_cluster(
             instance, *asked, address=None if self.cluster == HERE else self.cluster,

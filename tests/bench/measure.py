@@ -146,7 +146,7 @@ def by_explorer(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object
 
 def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     """The compiled engine.  Its import counts as preparation, its compilation as search."""
-    from holdover.model.engine import search
+    from holdover.model.engine.engine import search
     from holdover.model.packed.tabulated import TooLarge
 
     instance = case.instance()

@@ -25,17 +25,17 @@ from unittest.mock import patch
 
 import numpy as np
 
-from holdover.model import engine, kernel, partition
 from holdover.model.clients.profile import BadInput
-from holdover.model.crew import Task, Threads
-from holdover.model.engine import search
+from holdover.model.engine import engine, kernel, partition
+from holdover.model.engine.checkpoint import NAME as JOURNAL
+from holdover.model.engine.checkpoint import Journal, NotThisSearch
+from holdover.model.engine.engine import search
+from holdover.model.engine.partition import BYTES, LEAST, NoRoom, Partition, WordFile
+from holdover.model.engine.workers import Task, Threads
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Exploration, Found, Trace, explore
-from holdover.model.journal import NAME as JOURNAL
-from holdover.model.journal import Journal, NotThisSearch
 from holdover.model.packed.symmetry import NotSymmetric, renamings
 from holdover.model.packed.tabulated import Tabulated
-from holdover.model.partition import BYTES, LEAST, NoRoom, Partition, WordFile
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import DURATION, Expr, exists, forall, lift
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property

@@ -14,14 +14,14 @@ import pytest
 
 distributed = pytest.importorskip("distributed", reason="needs holdover[cluster]")
 
-from holdover.model import cluster, engine  # noqa: E402 -- after the skip
-from holdover.model.cluster import search_on_cluster  # noqa: E402
-from holdover.model.crew import Task  # noqa: E402
+from holdover.model.engine import cluster, engine
+from holdover.model.engine.cluster import search_on_cluster  # noqa: E402
+from holdover.model.engine.kernel import PARTITIONS, Program, program  # noqa: E402
+from holdover.model.engine.shard import NoCluster, Order, WorkersLost  # noqa: E402
+from holdover.model.engine.workers import Task  # noqa: E402
 from holdover.model.explorer.configurations import configurations  # noqa: E402
 from holdover.model.explorer.explore import Found, Progress  # noqa: E402
-from holdover.model.kernel import PARTITIONS, Program, program  # noqa: E402
 from holdover.model.packed.tabulated import Tabulated  # noqa: E402
-from holdover.model.share import NoCluster, Order, WorkersLost  # noqa: E402
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS  # noqa: E402
 from holdover.reference.lab.process import PATIENCE  # noqa: E402
 
@@ -182,7 +182,7 @@ def tell(depth, states, left):
 
 if __name__ == "__main__":
     interrupt.watch()  # before numpy, which starts threads
-    from holdover.model.cluster import search_on_cluster
+    from holdover.model.engine.cluster import search_on_cluster
     from holdover.model.explorer.configurations import configurations
 
     instance = {c.name: c for c in configurations()}["lwip"].instance()

@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from holdover.model import engine, journal, kernel, partition
 from holdover.model.clients.profile import BadInput
-from holdover.model.crew import Task, Threads
-from holdover.model.engine import search
+from holdover.model.engine import checkpoint, engine, kernel, partition
+from holdover.model.engine.checkpoint import Journal, NotThisSearch
+from holdover.model.engine.engine import search
+from holdover.model.engine.partition import Partition
+from holdover.model.engine.workers import Task, Threads
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Found, explore
-from holdover.model.journal import Journal, NotThisSearch
 from holdover.model.packed.symmetry import NotSymmetric, renamings
 from holdover.model.packed.tabulated import Tabulated, TooLarge
-from holdover.model.partition import Partition
 from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import Expr, exists, following, forall
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
@@ -362,7 +362,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     searched(SMALL, directory=tmp_path)
-    file = tmp_path / journal.NAME
+    file = tmp_path / checkpoint.NAME
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join([*lines[:3], b"not a line\n", *lines[3:]]))
     with pytest.raises(NotThisSearch, match="line 4: damaged"):

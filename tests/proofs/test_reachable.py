@@ -168,7 +168,7 @@ def test_the_engine_agrees() -> None:
 
 
 def test_an_engine_that_errs_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from holdover.model import engine
+    from holdover.model.engine import engine
 
     right = engine.search
 

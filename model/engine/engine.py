@@ -25,10 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
-from holdover.model.crew import Crew, Task, Threads
-from holdover.model.explorer.explore import Found, Progress, Trace
-from holdover.model.journal import Journal
-from holdover.model.kernel import (
+from holdover.model.engine.checkpoint import Journal
+from holdover.model.engine.kernel import (
     LEAST_VALUE,
     NOTHING,
     Tally,
@@ -37,9 +35,11 @@ from holdover.model.kernel import (
     program,
     scratch_for,
 )
+from holdover.model.engine.partition import NoRoom
+from holdover.model.engine.workers import Crew, Task, Threads
+from holdover.model.explorer.explore import Found, Progress, Trace
 from holdover.model.packed.symmetry import renamings
 from holdover.model.packed.tabulated import MEASURE, STEP, WATCH, Tabulated
-from holdover.model.partition import NoRoom
 from holdover.model.readings.finite import Instance, Label, State
 from holdover.model.readings.ground import Array
 from holdover.model.table.properties import Property

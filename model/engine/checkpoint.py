@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from holdover.model.clients.profile import BadInput
-from holdover.model.kernel import LEAST_VALUE, NOTHING, Tally, empty_tally
+from holdover.model.engine.kernel import LEAST_VALUE, NOTHING, Tally, empty_tally
 
 NAME = "journal.jsonl"
 

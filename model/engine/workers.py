@@ -21,9 +21,8 @@ from typing import Protocol
 
 import numpy as np
 
-from holdover.model.explorer.explore import Progress
-from holdover.model.journal import Journal
-from holdover.model.kernel import (
+from holdover.model.engine.checkpoint import Journal
+from holdover.model.engine.kernel import (
     NOTHING,
     PARTITIONS,
     Program,
@@ -34,8 +33,9 @@ from holdover.model.kernel import (
     lead_to,
     mixed,
 )
+from holdover.model.engine.partition import BYTES, NoRoom, Partition, WordFile, pieces
+from holdover.model.explorer.explore import Progress
 from holdover.model.packed.symmetry import Symmetry
-from holdover.model.partition import BYTES, NoRoom, Partition, WordFile, pieces
 from holdover.model.readings.ground import Array
 
 ROOM = 1 << 18

@@ -35,17 +35,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from holdover.model.crew import Task
-from holdover.model.engine import Search
+from holdover.model.engine.checkpoint import Journal
+from holdover.model.engine.engine import Search
+from holdover.model.engine.kernel import PARTITIONS, Tally, added, program
+from holdover.model.engine.partition import NoRoom, WordFile
+from holdover.model.engine.shard import Gone, NoCluster, Order, WorkersLost, call, close
+from holdover.model.engine.workers import Task
 from holdover.model.explorer.explore import Found, Progress
-from holdover.model.journal import Journal
-from holdover.model.kernel import PARTITIONS, Tally, added, program
 from holdover.model.packed.symmetry import renamings
 from holdover.model.packed.tabulated import Tabulated
-from holdover.model.partition import NoRoom, WordFile
 from holdover.model.readings.finite import Instance
 from holdover.model.readings.ground import Array
-from holdover.model.share import Gone, NoCluster, Order, WorkersLost, call, close
 from holdover.model.table.properties import Property
 
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""The explorer's search for millions of states, compiled; no rule of the lease table."""
