@@ -1,6 +1,6 @@
 """`holdover export`: the model for other tools, so that nobody has to take our word.
 
-TLA+ and Promela are readings of the lease table (`model/tla.py`, `model/promela.py`); TLC and SPIN
+TLA+ and Promela are readings of the lease table (`model/export/tla.py`, `model/export/promela.py`); TLC and SPIN
 find the states that `holdover explore` finds (tests/model).  ITF is the format in which Apalache
 and others exchange runs: here a shortest run that breaks a property.  Graphs are of all states.
 """
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from holdover.model.clients.profile import BadInput
 from holdover.model.explorer.explore import Progress, Trace
-from holdover.model.promela import promela
+from holdover.model.export.promela import promela
+from holdover.model.export.tla import tla, tlc_config
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import INSTANT
 from holdover.model.table.properties import ALWAYS
-from holdover.model.tla import tla, tlc_config
 from holdover.reference.search import Search, check_graph_file, write_graph
 
 FORMATS = ("tla", "promela", "smtlib", "dot", "graphml", "itf")

@@ -21,7 +21,7 @@ from types import FrameType
 import click
 
 from holdover.model.explorer.configurations import Configuration
-from holdover.model.promela import promela
+from holdover.model.export.promela import promela
 from holdover.model.table.properties import ALWAYS
 from tests.bench import cases, referees, report
 from tests.bench.cases import GIB, Series

@@ -27,9 +27,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from holdover.model.export.tla import camel, tla, tlc_config
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, STEPS
-from holdover.model.tla import camel, tla, tlc_config
 
 GLANCE = 0.01
 """Seconds between two looks at a child: what its times are good for."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from holdover.model.promela import promela
+from holdover.model.export.promela import promela
 from holdover.reference.lab.process import PATIENCE
 from tests.bench import __main__ as bench
 from tests.bench import cases, referees, report

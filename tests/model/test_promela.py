@@ -9,7 +9,7 @@ import pytest
 
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import explore
-from holdover.model.promela import promela
+from holdover.model.export.promela import promela
 from holdover.model.readings.finite import Bounds, Instance, Label, name_of
 from holdover.model.table.expr import BOOL, INSTANT, Action, Expr, Variable, becomes, everywhere
 from holdover.model.table.properties import ALWAYS, STEPS, Property

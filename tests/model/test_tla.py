@@ -13,6 +13,8 @@ import pytest
 from holdover.model.clients.profile import builtin_names
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Exploration, explore
+from holdover.model.export.tla import TYPE_OK, Names, Terms, camel, matches, parameters, text, tla
+from holdover.model.export.tla import tlc_config as configured
 from holdover.model.readings.finite import Instance
 from holdover.model.readings.prose import shape
 from holdover.model.table.client import leased, runs
@@ -45,8 +47,6 @@ from holdover.model.table.vocabulary import (
     now,
     phase,
 )
-from holdover.model.tla import TYPE_OK, Names, Terms, camel, matches, parameters, text, tla
-from holdover.model.tla import tlc_config as configured
 from tests.bench import referees
 from tests.bench.referees import Verdict, tlc_missing
 
