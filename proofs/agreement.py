@@ -31,11 +31,11 @@ from holdover.model.table.bound import bounded, worst_holdover
 from holdover.model.table.expr import DURATION, INSTANT, RATIO, Expr, Sort
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import CONSTANTS, HOST, h
-from holdover.proofs.invariants import LEASED
-from holdover.proofs.obligations import firing, whether_fires
+from holdover.proofs.logic.invariants import LEASED
+from holdover.proofs.logic.obligations import firing, whether_fires
+from holdover.proofs.logic.unrolled import Path, Unrolled, sizes_of
 from holdover.proofs.result import Check, Progress, Theorem, silent
 from holdover.proofs.safety import TOLERATED, case, numbers
-from holdover.proofs.unrolled import Path, Unrolled, sizes_of
 
 TITLE = "proof, explorer and concrete semantics agree"
 LEASE = Fraction(3600)

@@ -70,12 +70,19 @@ from holdover.model.table.vocabulary import (
     shortens,
     trigger,
 )
-from holdover.proofs.invariants import HEARING, LEASED, OWNED, limit
-from holdover.proofs.obligations import SOLVERS, Case, Obligation, by_z3, decide
-from holdover.proofs.parametric import FASTEST, SLOWEST, Logic, any_clock, domain, right_within
+from holdover.proofs.logic.first_order import (
+    FASTEST,
+    SLOWEST,
+    Logic,
+    any_clock,
+    domain,
+    right_within,
+)
+from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, limit
+from holdover.proofs.logic.obligations import SOLVERS, Case, Obligation, by_z3, decide
+from holdover.proofs.logic.unrolled import Path, Unrolled, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.safety import detail, numbers
-from holdover.proofs.unrolled import Path, Unrolled, sizes_of
 
 TITLE = "safe if the grace reaches the bound; not if it does not, and the server may fall silent"
 

@@ -34,9 +34,9 @@ from holdover.model.table.bound import ack_missed, bounded, safe_grace, server_k
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import h, shortens
-from holdover.proofs.invariants import HEARING, LEASED, OWNED
-from holdover.proofs.obligations import Case, Verdict, decide
-from holdover.proofs.realise import hurried, realise
+from holdover.proofs.logic.concretise import hurried, realise
+from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
+from holdover.proofs.logic.obligations import Case, Verdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
 from holdover.proofs.witness import witness
 

@@ -94,15 +94,7 @@ from holdover.model.table.vocabulary import (
     wants,
 )
 from holdover.proofs.grace import hearing, missing
-from holdover.proofs.obligations import (
-    Case,
-    guards,
-    obligations,
-    premises,
-    read_back,
-    variables_of,
-)
-from holdover.proofs.parametric import (
+from holdover.proofs.logic.first_order import (
     ALIKE,
     After,
     Initially,
@@ -111,6 +103,14 @@ from holdover.proofs.parametric import (
     domain,
     nothing,
     parameters,
+)
+from holdover.proofs.logic.obligations import (
+    Case,
+    guards,
+    obligations,
+    premises,
+    read_back,
+    variables_of,
 )
 from holdover.proofs.safety import TOLERATED, case, numbers
 

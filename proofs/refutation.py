@@ -23,9 +23,9 @@ from holdover.model.explorer.explore import Trace, explore
 from holdover.model.readings.finite import Instance, Label, bounds_for
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
-from holdover.proofs.realise import realise, replay
+from holdover.proofs.logic.concretise import realise, replay
+from holdover.proofs.logic.unrolled import Slot, State, Timed, Words, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
-from holdover.proofs.unrolled import Slot, State, Timed, Words, sizes_of
 
 TITLE = "wfwg311 collides: the shortest run, found twice"
 SIZES = (2, 1, 1)

@@ -60,9 +60,7 @@ from holdover.model.table.vocabulary import (
     wants,
 )
 from holdover.proofs.grace import OUTCOME
-from holdover.proofs.obligations import SOLVERS, Case, Obligation, Verdict, decide, whether_fires
-from holdover.proofs.obligations import obligations as of_case
-from holdover.proofs.parametric import (
+from holdover.proofs.logic.first_order import (
     FASTEST,
     SLOWEST,
     After,
@@ -72,6 +70,15 @@ from holdover.proofs.parametric import (
     literal,
     parameters,
 )
+from holdover.proofs.logic.obligations import (
+    SOLVERS,
+    Case,
+    Obligation,
+    Verdict,
+    decide,
+    whether_fires,
+)
+from holdover.proofs.logic.obligations import obligations as of_case
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.safety import detail, numbers
 

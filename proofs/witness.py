@@ -22,8 +22,8 @@ from holdover.model.table.expr import Action, Expr, of_member
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, NOW
 from holdover.proofs.grace import Way, run, taken, ways
-from holdover.proofs.invariants import OWNED
-from holdover.proofs.unrolled import Path, State
+from holdover.proofs.logic.invariants import OWNED
+from holdover.proofs.logic.unrolled import Path, State
 
 
 def witness(hosts: Clients, environment: Environment) -> list[Event] | None:

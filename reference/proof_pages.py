@@ -31,7 +31,6 @@ from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import KIND, a, full, grace, h, lease, m
 from holdover.proofs import (
     agreement,
-    invariants,
     matrix,
     mutants,
     reachable,
@@ -41,9 +40,10 @@ from holdover.proofs import (
     timelock,
 )
 from holdover.proofs import grace as t3
-from holdover.proofs.invariants import LEASED, PROBED
 from holdover.proofs.judge import judge
-from holdover.proofs.obligations import Case, guards, obligations
+from holdover.proofs.logic import invariants
+from holdover.proofs.logic.invariants import LEASED, PROBED
+from holdover.proofs.logic.obligations import Case, guards, obligations
 from holdover.proofs.result import Check
 from holdover.reference.markdown import block, code, codes, table
 

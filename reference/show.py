@@ -32,7 +32,7 @@ from holdover.proofs import safety, timelock
 from holdover.proofs.claims import Result
 from holdover.proofs.grace import lemma, necessary, shown, sufficient, ways
 from holdover.proofs.judge import STANDARD, Judgement, exact_case
-from holdover.proofs.obligations import Case, Obligation, Verdict, decide, obligations
+from holdover.proofs.logic.obligations import Case, Obligation, Verdict, decide, obligations
 from holdover.proofs.result import Outcome, combined
 from holdover.reference.conformance import CODE, Conformance
 from holdover.reference.refinement.search import as_pinned

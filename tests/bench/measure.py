@@ -168,7 +168,7 @@ def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
 
 def by_solver(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     """Bounded model checking, or Spacer (`ask["depth"]` is None), on one property."""
-    from holdover.proofs.symbolic import Unlimited, bounded, spacer
+    from holdover.proofs.logic.bitvectors import Unlimited, bounded, spacer
 
     prop = property_of(ask["property"])
     instance = case.instance()

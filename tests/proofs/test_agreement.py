@@ -25,7 +25,7 @@ from holdover.proofs.agreement import (
     same_worst,
     worlds,
 )
-from holdover.proofs.invariants import LEASED
+from holdover.proofs.logic.invariants import LEASED
 from holdover.proofs.result import Outcome, Theorem
 
 WORLDS = {name: (profile, environment) for name, profile, environment in worlds()}

@@ -17,7 +17,7 @@ import pytest
 import z3
 
 from holdover.model.clients.profile import load
-from holdover.proofs.obligations import obligations
+from holdover.proofs.logic.obligations import obligations
 from holdover.proofs.safety import BROKEN_BY
 from holdover.reference.show import case_of, write_smtlib
 from tests.proofs import referees

@@ -41,7 +41,6 @@ from holdover.model.table.vocabulary import (
     shortens,
 )
 from holdover.proofs import grace as module
-from holdover.proofs import obligations as module_of_obligations
 from holdover.proofs.grace import (
     HEARD,
     MISSED,
@@ -61,8 +60,9 @@ from holdover.proofs.grace import (
     sufficient,
     ways,
 )
-from holdover.proofs.obligations import Answer, Case, Obligation, by_cvc5, by_z3, obligations
-from holdover.proofs.parametric import ALIKE, FASTEST, SLOWEST, any_clock
+from holdover.proofs.logic import obligations as module_of_obligations
+from holdover.proofs.logic.first_order import ALIKE, FASTEST, SLOWEST, any_clock
+from holdover.proofs.logic.obligations import Answer, Case, Obligation, by_cvc5, by_z3, obligations
 from holdover.proofs.result import Theorem
 
 WAYS = {way.name: way for way in ways()}

@@ -23,8 +23,9 @@ from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import h, holds
 from holdover.proofs.grace import EACH_BOUNDED, hearing, missing
-from holdover.proofs.invariants import HEARING, LEASED, OWNED, PROBED
-from holdover.proofs.obligations import (
+from holdover.proofs.logic.first_order import Logic
+from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, PROBED
+from holdover.proofs.logic.obligations import (
     Answer,
     Case,
     Obligation,
@@ -33,8 +34,7 @@ from holdover.proofs.obligations import (
     decide,
     obligations,
     premises,
-)  # fmt: skip
-from holdover.proofs.parametric import Logic
+)
 from holdover.proofs.safety import TOLERATED, case, numbers
 
 CLAIMED = (EXCLUSIVE, OWNED)

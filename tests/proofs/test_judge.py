@@ -17,9 +17,7 @@ from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import h
 from holdover.proofs import judge as module
-from holdover.proofs import obligations
 from holdover.proofs.claims import SAFE
-from holdover.proofs.invariants import OWNED
 from holdover.proofs.judge import (
     STANDARD,
     Judgement,
@@ -28,8 +26,10 @@ from holdover.proofs.judge import (
     judge,
     judge_network,
 )
-from holdover.proofs.obligations import Answer, Obligation, decide
-from holdover.proofs.unrolled import sizes_of
+from holdover.proofs.logic import obligations
+from holdover.proofs.logic.invariants import OWNED
+from holdover.proofs.logic.obligations import Answer, Obligation, decide
+from holdover.proofs.logic.unrolled import sizes_of
 from holdover.proofs.witness import witness
 
 VIOLATED = tuple(name for name in builtin_names() if name not in SAFE)

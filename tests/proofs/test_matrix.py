@@ -9,6 +9,7 @@ import pytest
 
 from holdover.model.clients.profile import in_seconds
 from holdover.proofs.judge import exact_case
+from holdover.proofs.logic.obligations import decide
 from holdover.proofs.matrix import (
     BARE,
     CALM,
@@ -24,7 +25,6 @@ from holdover.proofs.matrix import (
     smallest_cures,
     whole,
 )
-from holdover.proofs.obligations import decide
 
 HARMLESS = {
     "nothing": "nothing goes wrong",

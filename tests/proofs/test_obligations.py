@@ -31,9 +31,10 @@ from holdover.model.table.vocabulary import (
     server_end,
     skew,
 )
-from holdover.proofs import obligations as module
 from holdover.proofs.grace import OUTCOME
-from holdover.proofs.obligations import (
+from holdover.proofs.logic import obligations as module
+from holdover.proofs.logic.first_order import After, parameters
+from holdover.proofs.logic.obligations import (
     SOLVERS,
     Answer,
     Case,
@@ -47,7 +48,6 @@ from holdover.proofs.obligations import (
     premises,
     variables_of,
 )
-from holdover.proofs.parametric import After, parameters
 from holdover.proofs.result import combined
 from holdover.proofs.safety import TOLERATED, case, judged
 
@@ -196,7 +196,7 @@ def test_every_conjunct_is_asked_of_the_initial_state() -> None:
 
 TEXTS = """
 import hashlib, sys
-from holdover.proofs.obligations import obligations
+from holdover.proofs.logic.obligations import obligations
 from holdover.proofs.safety import cases
 
 wanted = dict(cases())
@@ -223,8 +223,8 @@ from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS
 from holdover.proofs.grace import hearing
 from holdover.proofs.mutants import by_name, solver_with
-from holdover.proofs.obligations import guards, premises
-from holdover.proofs.parametric import ALIKE, After, parameters
+from holdover.proofs.logic.obligations import guards, premises
+from holdover.proofs.logic.first_order import ALIKE, After, parameters
 alike = {name: ALIKE for name, fixed in CONSTANTS.items() if isinstance(fixed, Constant)}
 claim = replace(hearing(), fixed={**alike, "drift": 0, **hearing().fixed})
 row = by_name()["lose/guard 1"].changed

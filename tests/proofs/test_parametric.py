@@ -61,8 +61,7 @@ from holdover.model.table.vocabulary import (
     serving,
     wants,
 )
-from holdover.proofs.invariants import LEASED
-from holdover.proofs.parametric import (
+from holdover.proofs.logic.first_order import (
     ALIKE,
     FASTEST,
     SLOWEST,
@@ -76,7 +75,8 @@ from holdover.proofs.parametric import (
     nothing,
     parameters,
 )
-from holdover.proofs.unrolled import Unrolled, sizes_of
+from holdover.proofs.logic.invariants import LEASED
+from holdover.proofs.logic.unrolled import Unrolled, sizes_of
 
 SIZES = sizes_of(2, 2, 2)
 LENGTHS = {"length": (240, 480), "skew": (0, 3), "passing": (1, 60, 239)}

@@ -14,7 +14,8 @@ from holdover.model.table.expr import DURATION, lift
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ONE, drift
 from holdover.proofs import refutation
-from holdover.proofs.realise import replay
+from holdover.proofs.logic.concretise import replay
+from holdover.proofs.logic.unrolled import Timed, Words, sizes_of
 from holdover.proofs.refutation import (
     Unfolding,
     bit_and_real,
@@ -24,7 +25,6 @@ from holdover.proofs.refutation import (
     unfold_in_seconds,
 )
 from holdover.proofs.result import Outcome
-from holdover.proofs.unrolled import Timed, Words, sizes_of
 
 MODEL = instance()
 Found = tuple[str, list[Label] | None]

@@ -10,7 +10,7 @@ import pytest
 from holdover.model.clients.profile import FAULTS, load
 from holdover.model.table.expr import DURATION
 from holdover.model.table.vocabulary import CONSTANTS
-from holdover.proofs.obligations import Verdict, decide, firing
+from holdover.proofs.logic.obligations import Verdict, decide, firing
 from holdover.proofs.safety import (
     BROKEN_BY,
     NETWORK,

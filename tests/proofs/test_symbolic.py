@@ -23,7 +23,7 @@ from holdover.model.table.expr import Action, becomes, everywhere
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, WITHIN_LEASE, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import g, h, lease_end, notice, now, phase, renew_at
-from holdover.proofs.symbolic import (
+from holdover.proofs.logic.bitvectors import (
     Disagreement,
     Range,
     Symbolic,

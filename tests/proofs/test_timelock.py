@@ -16,7 +16,7 @@ from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, ROWS, Table, tick
 from holdover.model.table.vocabulary import CONSTANTS, h, kind, lease_end, m, now, process
 from holdover.proofs import timelock
-from holdover.proofs.obligations import SOLVERS, Answer, Obligation, by_cvc5
+from holdover.proofs.logic.obligations import SOLVERS, Answer, Obligation, by_cvc5
 from holdover.proofs.result import Check
 from holdover.proofs.timelock import (
     FACTS,

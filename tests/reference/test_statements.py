@@ -30,7 +30,7 @@ from holdover.proofs import (
     timelock,
 )
 from holdover.proofs.claims import claims
-from holdover.proofs.obligations import Case
+from holdover.proofs.logic.obligations import Case
 
 ROOT = Path(__file__).parents[2]
 CONSISTENT = text(forall(h, consistent(h)))

@@ -26,8 +26,15 @@ import z3
 from holdover.model.table.expr import Action, Expr, Variable
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, Table
-from holdover.proofs.invariants import remembering
-from holdover.proofs.parametric import After, Initially, Logic, any_clock, are_members, parameters
+from holdover.proofs.logic.first_order import (
+    After,
+    Initially,
+    Logic,
+    any_clock,
+    are_members,
+    parameters,
+)
+from holdover.proofs.logic.invariants import remembering
 
 EFFORT = {"z3": 60_000_000, "cvc5": 4_000_000}
 """What a solver may spend on a question, in its own units (Z3's `rlimit`, cvc5's `rlimit-per`).

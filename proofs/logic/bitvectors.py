@@ -40,7 +40,7 @@ from holdover.model.readings.ground import UNSET, Ground, Grounded, choice, join
 from holdover.model.table.expr import BOOL, DURATION, INSTANT, Effect, Expr, Variable
 from holdover.model.table.properties import Property
 from holdover.model.table.vocabulary import NOW
-from holdover.proofs.realise import replay
+from holdover.proofs.logic.concretise import replay
 from holdover.proofs.result import Outcome
 
 Term = Any  # z3's own types say too little to help

@@ -17,7 +17,7 @@ from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import Instance, Label
 from holdover.model.table.properties import Property
 from holdover.model.table.vocabulary import NOW
-from holdover.proofs.unrolled import Path, sizes_of
+from holdover.proofs.logic.unrolled import Path, sizes_of
 
 
 def realise(

@@ -31,7 +31,7 @@ from holdover.model.table.expr import (
 )
 from holdover.model.table.table import Table
 from holdover.model.table.vocabulary import INDEX_SORTS, h
-from holdover.proofs.parametric import OPERATORS, clock_bound, real
+from holdover.proofs.logic.first_order import OPERATORS, clock_bound, real
 
 Term = Any  # z3's own types say too little to help
 Slot = tuple[str, int]

@@ -1,0 +1,1 @@
+"""The lease table as formulas, obligations, solvers; no theorem."""
