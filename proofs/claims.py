@@ -13,17 +13,17 @@ from dataclasses import dataclass
 
 from holdover.model.clients.profile import builtin_names, load
 from holdover.model.explorer.configurations import Configuration, configurations, differences, run
-from holdover.proofs import (
-    agreement,
-    grace,
-    reachable,
-    refutation,
-    regression,
-    safety,
-    timelock,
-)
 from holdover.proofs.judge import judge
 from holdover.proofs.result import Check, Outcome, combined
+from holdover.proofs.theorems import (
+    t0_time_passes,
+    t1_refutation,
+    t2_safety,
+    t3_grace,
+    t4_regression,
+    t5_agreement,
+    t5_state_graph,
+)
 
 SAFE = ("reference", "rfc2131", "wfwg311-fixed")
 """The profiles that hold in the standard surroundings; every other one is violated."""
@@ -44,16 +44,16 @@ def claims(solvers: Sequence[str] = ("z3",)) -> Iterator[Claim]:
     """All claims, in the order of the report."""
     cost = 3.0 * len(solvers)
     yield Claim("T0", "whatever holds time up may happen", "T0", 3 * cost)
-    for name in timelock.EXPLORED:
+    for name in t0_time_passes.EXPLORED:
         yield Claim("T0", name, "T0-explored", 8)
     yield Claim("T1", "wfwg311 collides, and no run is shorter", "T1", 8)
-    for name in safety.TOLERATED:
+    for name in t2_safety.TOLERATED:
         yield Claim("T2", name, "T2", 2 * cost)
     yield Claim("T3", "enough grace suffices", "T3-sufficient", 8 * cost)
     yield Claim("T3", "less does not", "T3-necessary", 2 * cost)
     yield Claim("T4", "the fix changes nothing else", "T4", 3)
     yield Claim("T5", "the readings agree", "T5", 4)
-    for configuration in reachable.fitting():
+    for configuration in t5_state_graph.fitting():
         yield Claim("T5", configuration.name, "graph", configuration.states / 10_000)
     yield Claim("T5", "T1's collision", "graph-T1", 3)
     yield Claim("T5", "engine", "graph-engine", 5)
@@ -67,17 +67,22 @@ def claims(solvers: Sequence[str] = ("z3",)) -> Iterator[Claim]:
 def check(claim: Claim, solvers: Sequence[str] = ("z3",)) -> list[Check]:
     """The claim's checks."""
     kinds: Mapping[str, Callable[[], list[Check]]] = {
-        "T0": lambda: [timelock.prove_may(solvers)],
-        "T0-explored": lambda: [timelock.explored(claim.name)],
-        "T1": lambda: list(refutation.prove().checks),
-        "T2": lambda: [safety.prove_one(claim.name, solvers)],
-        "T3-sufficient": lambda: [grace.prove_sufficient(solvers), grace.prove_lemma(solvers)],
-        "T3-necessary": lambda: [grace.prove_necessary(solvers)],
-        "T4": lambda: list(regression.prove().checks),
-        "T5": lambda: list(agreement.prove().checks),
-        "graph": lambda: [reachable.same_graph(configured(claim.name))],
-        "graph-T1": lambda: [reachable.same_as_solver()],
-        "graph-engine": lambda: [reachable.same_engine(name) for name in reachable.BY_ENGINE],
+        "T0": lambda: [t0_time_passes.prove_may(solvers)],
+        "T0-explored": lambda: [t0_time_passes.explored(claim.name)],
+        "T1": lambda: list(t1_refutation.prove().checks),
+        "T2": lambda: [t2_safety.prove_one(claim.name, solvers)],
+        "T3-sufficient": lambda: [
+            t3_grace.prove_sufficient(solvers),
+            t3_grace.prove_lemma(solvers),
+        ],
+        "T3-necessary": lambda: [t3_grace.prove_necessary(solvers)],
+        "T4": lambda: list(t4_regression.prove().checks),
+        "T5": lambda: list(t5_agreement.prove().checks),
+        "graph": lambda: [t5_state_graph.same_graph(configured(claim.name))],
+        "graph-T1": lambda: [t5_state_graph.same_as_solver()],
+        "graph-engine": lambda: [
+            t5_state_graph.same_engine(name) for name in t5_state_graph.BY_ENGINE
+        ],
         "profile": lambda: [stated(claim.name, solvers)],
         "pinned": lambda: [pinned(claim.name)],
     }

@@ -27,7 +27,7 @@ from holdover.proofs.judge import Judgement, Size, collision
 from holdover.proofs.logic.invariants import PROBED
 from holdover.proofs.logic.obligations import Case, decide
 from holdover.proofs.result import Outcome
-from holdover.proofs.safety import numbers
+from holdover.proofs.theorems.t2_safety import numbers
 
 BARE = Profile(
     "bare", anchor="ACK", trigger="ACKNOWLEDGE", dialog=True, clock="MONOTONIC", checks_xid=False,

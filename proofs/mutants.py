@@ -93,7 +93,6 @@ from holdover.model.table.vocabulary import (
     stepped,
     wants,
 )
-from holdover.proofs.grace import hearing, missing
 from holdover.proofs.logic.first_order import (
     ALIKE,
     After,
@@ -112,7 +111,8 @@ from holdover.proofs.logic.obligations import (
     read_back,
     variables_of,
 )
-from holdover.proofs.safety import TOLERATED, case, numbers
+from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
+from holdover.proofs.theorems.t3_grace import hearing, missing
 
 Part = Literal["guard", "effect", "due"]
 Killer = Literal["crash", "property", "proof", "law", "count", "equivalent", "alike", "survives"]

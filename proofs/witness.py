@@ -21,9 +21,9 @@ from holdover.model.readings.finite import NONE, Label, name_of
 from holdover.model.table.expr import Action, Expr, of_member
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, NOW
-from holdover.proofs.grace import Way, run, taken, ways
 from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.logic.unrolled import Path, State
+from holdover.proofs.theorems.t3_grace import Way, run, taken, ways
 
 
 def witness(hosts: Clients, environment: Environment) -> list[Event] | None:

@@ -29,8 +29,8 @@ from holdover.model.table.properties import ALWAYS
 from holdover.proofs import claims as claims_
 from holdover.proofs import matrix as matrix_
 from holdover.proofs.judge import STANDARD, Size, judge, judge_network
-from holdover.proofs.reachable import FITS
 from holdover.proofs.result import combined
+from holdover.proofs.theorems.t5_state_graph import FITS
 from holdover.reference import export as export_
 from holdover.reference import show, show_journal, show_network
 from holdover.reference.calls import calls

@@ -29,22 +29,21 @@ from holdover.model.table.expr import TRUE, Expr
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import KIND, a, full, grace, h, lease, m
-from holdover.proofs import (
-    agreement,
-    matrix,
-    mutants,
-    reachable,
-    refutation,
-    regression,
-    safety,
-    timelock,
-)
-from holdover.proofs import grace as t3
+from holdover.proofs import matrix, mutants
 from holdover.proofs.judge import judge
 from holdover.proofs.logic import invariants
 from holdover.proofs.logic.invariants import LEASED, PROBED
 from holdover.proofs.logic.obligations import Case, guards, obligations
 from holdover.proofs.result import Check
+from holdover.proofs.theorems import (
+    t0_time_passes,
+    t1_refutation,
+    t2_safety,
+    t4_regression,
+    t5_agreement,
+    t5_state_graph,
+)
+from holdover.proofs.theorems import t3_grace as t3
 from holdover.reference.markdown import block, code, codes, table
 
 T = TypeVar("T")
@@ -110,7 +109,7 @@ def conjuncts(invariant: Iterable[Property]) -> str:
 def held_up_t0() -> str:
     """What `tick` waits for, and the rows any of which settles it."""
     rows = []
-    for blocked in timelock.blocks():
+    for blocked in t0_time_passes.blocks():
         *when, _ = blocked.holds if blocked.name not in KIND.values else (*blocked.holds, TRUE)
         shown = " and ".join(code(text(term, _prose())) for term in when)
         rows.append((code(blocked.name), shown, codes(row.name for row in blocked.rows)))
@@ -119,23 +118,23 @@ def held_up_t0() -> str:
 
 def obligations_t0() -> str:
     """The size of T0's proof, and what is explored beside it."""
-    groups = [list(timelock.obligations(blocked)) for blocked in timelock.blocks()]
+    groups = [list(t0_time_passes.obligations(blocked)) for blocked in t0_time_passes.blocks()]
     may = sum(o.conjunct == "may" for group in groups for o in group)
     rows = [
-        ("the facts are inductive", f"{_count(timelock.OPEN)} obligations"),
+        ("the facts are inductive", f"{_count(t0_time_passes.OPEN)} obligations"),
         ("whatever holds time up may happen", f"{may} obligations"),
         ("and is settled by that", f"{sum(map(len, groups)) - may} obligations"),
     ]
-    seen = [timelock.explored(name) for name in timelock.EXPLORED]
+    seen = [t0_time_passes.explored(name) for name in t0_time_passes.EXPLORED]
     rows += [(check.says, f"{check.detail}: {check.outcome}") for check in seen]
     return table(("part", "seen"), rows)
 
 
 def collision_t1() -> str:
     """The shortest collision of T1's configuration, in seconds."""
-    found = refutation.explored(refutation.instance())
+    found = t1_refutation.explored(t1_refutation.instance())
     assert found is not None, "T1 has lost its collision"
-    instants = refutation.instants(found)
+    instants = t1_refutation.instants(found)
     assert instants is not None, "T1's collision is none in seconds"
     told = events(found, instants)
     ticks = sum(event.action == "tick" for event in told)
@@ -147,11 +146,11 @@ def collision_t1() -> str:
 def obligations_t2() -> str:
     """Each case of T2: its obligations, and the rows that cannot happen in it."""
     rows = []
-    for name, case in safety.cases():
-        broken = ", ".join(f"`{r}` breaks `{c}`" for r, c in safety.BROKEN_BY.get(name, ()))
-        never = sorted(agreement.never_fire(name))
+    for name, case in t2_safety.cases():
+        broken = ", ".join(f"`{r}` breaks `{c}`" for r, c in t2_safety.BROKEN_BY.get(name, ()))
+        never = sorted(t5_agreement.never_fire(name))
         rows.append((
-            code(name), codes(safety.TOLERATED[name]), str(_count(case)), codes(_excluded(case)),
+            code(name), codes(t2_safety.TOLERATED[name]), str(_count(case)), codes(_excluded(case)),
             codes(never), broken or "none",
         ))  # fmt: skip
     head = ("profile", "faults", "obligations", "rows that the constants exclude",
@@ -222,9 +221,9 @@ def needed_t3() -> str:
 
 def compared_t4() -> str:
     """What T4 leaves out of a state, and what it compares."""
-    erased, lapsed = codes(regression.ERASED), codes(regression.LAPSED_ONLY)
-    checks = [regression.same_behaviour(sizes) for sizes in regression.SIZES]
-    checks.append(regression.notice_kept((2, 1, 1)))
+    erased, lapsed = codes(t4_regression.ERASED), codes(t4_regression.LAPSED_ONLY)
+    checks = [t4_regression.same_behaviour(sizes) for sizes in t4_regression.SIZES]
+    checks.append(t4_regression.notice_kept((2, 1, 1)))
     rows = [(check.says, check.detail, check.outcome) for check in checks]
     head = f"Left out: {erased}, and once the lease has lapsed {lapsed}."
     return head + "\n\n" + table(("claim", "seen", "outcome"), rows)
@@ -233,24 +232,24 @@ def compared_t4() -> str:
 def agreement_t5() -> str:
     """The invariant and the impossible rows on explored states; the breach, replayed."""
     checks: list[Check] = []
-    for name in agreement.EXPLORED:
-        checks += agreement.invariant_holds(name, agreement.never_fire(name))
-    checks += [agreement.replayed_breach(*pair) for pair in safety.BROKEN_BY["wfwg311"]]
+    for name in t5_agreement.EXPLORED:
+        checks += t5_agreement.invariant_holds(name, t5_agreement.never_fire(name))
+    checks += [t5_agreement.replayed_breach(*pair) for pair in t2_safety.BROKEN_BY["wfwg311"]]
     rows = [(check.name, check.says, check.detail, check.outcome) for check in checks]
     return table(("check", "claim", "seen", "outcome"), rows)
 
 
 def graphs_t5() -> str:
     """What networkx reads off the state graphs that fit, beside explorer, engine and proofs."""
-    rows = [(check.name, check.detail, check.outcome) for check in reachable.checks()]
+    rows = [(check.name, check.detail, check.outcome) for check in t5_state_graph.checks()]
     return table(("check", "read by networkx", "outcome"), rows)
 
 
 def worst_t5() -> str:
     """The explorer's worst holdover beside the bound's."""
     rows = []
-    for name, profile, environment in agreement.worlds():
-        found = agreement.same_worst(name, profile, environment)
+    for name, profile, environment in t5_agreement.worlds():
+        found = t5_agreement.same_worst(name, profile, environment)
         rows.append((name, found.detail, found.outcome))
     return table(("profile", "worst holdover, in ticks of 8 s", "outcome"), rows)
 
@@ -335,7 +334,7 @@ LIGHT: Generators = {
     "invariant-terms": invariant_terms,
     "invariant-leased": lambda: conjuncts(LEASED),
     "invariant-probed": lambda: conjuncts(PROBED),
-    "facts-t0": lambda: conjuncts(timelock.FACTS),
+    "facts-t0": lambda: conjuncts(t0_time_passes.FACTS),
     "held-up-t0": held_up_t0,
     "collision-t1": collision_t1,
     "mutants": mutants.page,

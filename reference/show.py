@@ -28,12 +28,12 @@ from holdover.model.table.client import fastest
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.table.vocabulary import full, grace, h
 from holdover.proofs import matrix as matrix_
-from holdover.proofs import safety, timelock
 from holdover.proofs.claims import Result
-from holdover.proofs.grace import lemma, necessary, shown, sufficient, ways
 from holdover.proofs.judge import STANDARD, Judgement, exact_case
 from holdover.proofs.logic.obligations import Case, Obligation, Verdict, decide, obligations
 from holdover.proofs.result import Outcome, combined
+from holdover.proofs.theorems import t0_time_passes, t2_safety
+from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient, ways
 from holdover.reference.conformance import CODE, Conformance
 from holdover.reference.refinement.search import as_pinned
 from holdover.reference.search import Search, counted, outcome
@@ -376,8 +376,8 @@ def asked(seen: Found) -> list[tuple[str, str, Outcome]]:
 
 def case_of(profile: Profile) -> Case:
     """T2's case for a profile that has one, else the invariant with the profile's own numbers."""
-    if profile.name in safety.TOLERATED and profile == load(profile.name):
-        return safety.case(profile.name, safety.TOLERATED[profile.name])
+    if profile.name in t2_safety.TOLERATED and profile == load(profile.name):
+        return t2_safety.case(profile.name, t2_safety.TOLERATED[profile.name])
     return exact_case(profile.name, in_seconds(profile, STANDARD))
 
 
@@ -417,7 +417,7 @@ def show_obligations(profile: Profile, verdict: Verdict, as_json: bool) -> Outco
         return outcome
     out = Output()
     out.say(Text(f"{verdict.case.says}: ", style="bold") + coloured(outcome))
-    out.say(safety.detail(verdict))
+    out.say(t2_safety.detail(verdict))
     if outcome == "violated":
         table = grid("row", "breaks", "solver", "answer")
         for answer in verdict.open:
@@ -435,17 +435,17 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
         name = re.sub(r"[^\w.-]+", "-", profile.name).strip(".-")
         found = obligations(case_of(replace(profile, name=name or "profile")))
     else:
-        cases = [case for _, case in safety.cases()] + [sufficient()]
+        cases = [case for _, case in t2_safety.cases()] + [sufficient()]
         found = [o for case in cases for o in obligations(case)]
         found = [*found, *lemma(), shown()[0], *(necessary(way)[0] for way in ways())]
-        found += timelock.all_obligations()
+        found += t0_time_passes.all_obligations()
     count = 0
     try:
         for obligation in found:
             name = obligation.name.replace(", ", "_").replace(" ", "-")
             path = folder / f"{name}.smt2"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(obligation.smtlib(safety.expected(obligation)), encoding="utf-8")
+            path.write_text(obligation.smtlib(t2_safety.expected(obligation)), encoding="utf-8")
             count += 1
     except OSError as error:
         raise BadInput(f"{option} {folder}: {error.strerror or error}") from error

@@ -135,7 +135,7 @@ class Agreement:
 def agreement(seen: Exploration, memory: int) -> Agreement:
     """Networkx is asked what the explorer was, and where the graph ends and whether time passes."""
     from holdover.model.explorer.stategraph import BYTES_PER_STATE, grown, read
-    from holdover.proofs.reachable import differences
+    from holdover.proofs.theorems.t5_state_graph import differences
 
     if not seen.complete:
         return Agreement(None, reason="the search was cut off")
@@ -164,7 +164,7 @@ def agreement_lines(said: Agreement) -> Iterator[str]:
 
 def agreement_data(said: Agreement) -> dict[str, object]:
     """The same for programs."""
-    from holdover.proofs.reachable import facts
+    from holdover.proofs.theorems.t5_state_graph import facts
 
     if said.reading is None:
         return {"not_asked": said.reason}

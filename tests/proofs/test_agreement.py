@@ -14,8 +14,10 @@ from holdover.model.table.bound import overhang, worst_holdover
 from holdover.model.table.expr import BOOL, FALSE, INSTANT, TRUE, Expr
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.vocabulary import HOST, PHASE, step
-from holdover.proofs import agreement
-from holdover.proofs.agreement import (
+from holdover.proofs.logic.invariants import LEASED
+from holdover.proofs.result import Outcome, Theorem
+from holdover.proofs.theorems import t5_agreement
+from holdover.proofs.theorems.t5_agreement import (
     EXPLORED,
     concrete_value,
     invariant_holds,
@@ -25,8 +27,6 @@ from holdover.proofs.agreement import (
     same_worst,
     worlds,
 )
-from holdover.proofs.logic.invariants import LEASED
-from holdover.proofs.result import Outcome, Theorem
 
 WORLDS = {name: (profile, environment) for name, profile, environment in worlds()}
 NOT_PROBING = frozenset({"use", "decline", "withhold", "disregard", "reboot", "keep_remainder"})
@@ -75,7 +75,7 @@ def test_no_row_said_never_to_fire_confirms_nothing() -> None:
 
 def test_an_invariant_that_is_none_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = Property("wrong", "", "", ~EXCLUSIVE.term)
-    monkeypatch.setattr(agreement, "LEASED", (*LEASED, wrong))
+    monkeypatch.setattr(t5_agreement, "LEASED", (*LEASED, wrong))
     first, _ = invariant_holds("rfc2131", NOT_PROBING)
     assert (first.outcome, first.detail) == ("violated", "wrong")
 
@@ -94,7 +94,7 @@ def test_a_step_that_breaks_nothing_is_not_confirmed() -> None:
 
 def test_a_conjunct_that_holds_after_all_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The solver says sat, the concrete semantics says the conjunct holds."""
-    monkeypatch.setattr(agreement, "World", forgiving())
+    monkeypatch.setattr(t5_agreement, "World", forgiving())
     assert replayed_breach("lapse", "held_under_lease").outcome == "violated"
 
 
@@ -135,12 +135,12 @@ def judged(name: str) -> Outcome:
 @pytest.mark.parametrize("name", ["wfwg311", "udhcpc", "dhclient-nolifetime, clock set back"])
 def test_a_formula_that_is_too_low_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert judged(name) == "holds"
-    monkeypatch.setattr(agreement, "worst_holdover", lambda h: worst_holdover(h) - overhang(h))
+    monkeypatch.setattr(t5_agreement, "worst_holdover", lambda h: worst_holdover(h) - overhang(h))
     assert judged(name) == "violated"
 
 
 def test_a_formula_that_is_too_high_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement, "worst_holdover", lambda h: worst_holdover(h) + overhang(h))
+    monkeypatch.setattr(t5_agreement, "worst_holdover", lambda h: worst_holdover(h) + overhang(h))
     assert judged("wfwg311") == "violated"
 
 
@@ -149,23 +149,23 @@ def test_a_step_that_is_added_for_clocks_that_cannot_be_set_back_is_caught(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert judged(name) == "holds"
-    monkeypatch.setattr(agreement, "worst_holdover", lambda h: worst_holdover(h) + step)
+    monkeypatch.setattr(t5_agreement, "worst_holdover", lambda h: worst_holdover(h) + step)
     assert judged(name) == "violated"
 
 
 def test_a_bound_that_is_claimed_where_there_is_none_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(agreement, "bounded", lambda h: TRUE)
+    monkeypatch.setattr(t5_agreement, "bounded", lambda h: TRUE)
     assert judged("networkd-keep") == "violated"
 
 
 def test_a_bound_that_is_denied_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement, "bounded", lambda h: FALSE)
+    monkeypatch.setattr(t5_agreement, "bounded", lambda h: FALSE)
     assert judged("rfc2131") == "violated"
 
 
 def test_a_search_that_is_cut_off_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement, "explore", partial(explorer.explore, memory=10_000))
+    monkeypatch.setattr(t5_agreement, "explore", partial(explorer.explore, memory=10_000))
     assert judged("wfwg311") == "unknown"
     assert outcomes("rfc2131") == ["unknown", "unknown"]

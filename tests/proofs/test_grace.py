@@ -40,8 +40,12 @@ from holdover.model.table.vocabulary import (
     least,
     shortens,
 )
-from holdover.proofs import grace as module
-from holdover.proofs.grace import (
+from holdover.proofs.logic import obligations as module_of_obligations
+from holdover.proofs.logic.first_order import ALIKE, FASTEST, SLOWEST, any_clock
+from holdover.proofs.logic.obligations import Answer, Case, Obligation, by_cvc5, by_z3, obligations
+from holdover.proofs.result import Theorem
+from holdover.proofs.theorems import t3_grace as module
+from holdover.proofs.theorems.t3_grace import (
     HEARD,
     MISSED,
     OUTCOME,
@@ -60,10 +64,6 @@ from holdover.proofs.grace import (
     sufficient,
     ways,
 )
-from holdover.proofs.logic import obligations as module_of_obligations
-from holdover.proofs.logic.first_order import ALIKE, FASTEST, SLOWEST, any_clock
-from holdover.proofs.logic.obligations import Answer, Case, Obligation, by_cvc5, by_z3, obligations
-from holdover.proofs.result import Theorem
 
 WAYS = {way.name: way for way in ways()}
 

@@ -22,7 +22,6 @@ from holdover.model.table.expr import Expr, all_of, forall
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import h, holds
-from holdover.proofs.grace import EACH_BOUNDED, hearing, missing
 from holdover.proofs.logic.first_order import Logic
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, PROBED
 from holdover.proofs.logic.obligations import (
@@ -35,7 +34,8 @@ from holdover.proofs.logic.obligations import (
     obligations,
     premises,
 )
-from holdover.proofs.safety import TOLERATED, case, numbers
+from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
+from holdover.proofs.theorems.t3_grace import EACH_BOUNDED, hearing, missing
 
 CLAIMED = (EXCLUSIVE, OWNED)
 """What the invariant is for; the rest of it is the argument."""

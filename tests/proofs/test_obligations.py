@@ -31,7 +31,6 @@ from holdover.model.table.vocabulary import (
     server_end,
     skew,
 )
-from holdover.proofs.grace import OUTCOME
 from holdover.proofs.logic import obligations as module
 from holdover.proofs.logic.first_order import After, parameters
 from holdover.proofs.logic.obligations import (
@@ -49,7 +48,8 @@ from holdover.proofs.logic.obligations import (
     variables_of,
 )
 from holdover.proofs.result import combined
-from holdover.proofs.safety import TOLERATED, case, judged
+from holdover.proofs.theorems.t2_safety import TOLERATED, case, judged
+from holdover.proofs.theorems.t3_grace import OUTCOME
 
 HOLDS_AT_ONCE = Property("at_once", "", "", forall(h, holds[h] != NO_ADDRESS))
 """What does not hold initially."""
@@ -197,7 +197,7 @@ def test_every_conjunct_is_asked_of_the_initial_state() -> None:
 TEXTS = """
 import hashlib, sys
 from holdover.proofs.logic.obligations import obligations
-from holdover.proofs.safety import cases
+from holdover.proofs.theorems.t2_safety import cases
 
 wanted = dict(cases())
 for name in sys.argv[1:]:
@@ -221,7 +221,7 @@ for other in range(int(sys.argv[1])):
 from dataclasses import replace
 from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS
-from holdover.proofs.grace import hearing
+from holdover.proofs.theorems.t3_grace import hearing
 from holdover.proofs.mutants import by_name, solver_with
 from holdover.proofs.logic.obligations import guards, premises
 from holdover.proofs.logic.first_order import ALIKE, After, parameters

@@ -12,8 +12,8 @@ import pytest
 from holdover.model.explorer import configurations as manifest
 from holdover.model.explorer import explore as explorer
 from holdover.model.explorer.configurations import Configuration, configurations
-from holdover.proofs import reachable, refutation
-from holdover.proofs.reachable import (
+from holdover.proofs.theorems import t1_refutation, t5_state_graph
+from holdover.proofs.theorems.t5_state_graph import (
     BY_ENGINE,
     FITS,
     fitting,
@@ -147,8 +147,8 @@ def test_a_collision_that_is_excluded_by_proof_is_noticed() -> None:
     assert not proved(FORGETFUL)
     found = reading(FORGETFUL, FORGETFUL.instance())
     claimed = replace(FORGETFUL, faults=("mutes",))
-    assert list(reachable.against_proof(found, FORGETFUL)) == []
-    (said,) = reachable.against_proof(found, claimed)
+    assert list(t5_state_graph.against_proof(found, FORGETFUL)) == []
+    (said,) = t5_state_graph.against_proof(found, claimed)
     assert said == f"a collision after {FORGETFUL.broken['exclusive']} steps, which T2 excludes"
 
 
@@ -158,7 +158,7 @@ def test_the_collision_of_t1_is_as_long(monkeypatch: pytest.MonkeyPatch) -> None
         "while (parent := self.parents[number]) >= 0:",
         "while (parent := self.parents[number]) > 0:",
     )
-    monkeypatch.setattr(refutation, "explore", shorter)
+    monkeypatch.setattr(t1_refutation, "explore", shorter)
     assert same_as_solver().outcome == "violated"
 
 

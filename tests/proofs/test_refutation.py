@@ -13,10 +13,11 @@ from holdover.model.readings.finite import Label
 from holdover.model.table.expr import DURATION, lift
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ONE, drift
-from holdover.proofs import refutation
 from holdover.proofs.logic.concretise import replay
 from holdover.proofs.logic.unrolled import Timed, Words, sizes_of
-from holdover.proofs.refutation import (
+from holdover.proofs.result import Outcome
+from holdover.proofs.theorems import t1_refutation
+from holdover.proofs.theorems.t1_refutation import (
     Unfolding,
     bit_and_real,
     collision_within,
@@ -24,7 +25,6 @@ from holdover.proofs.refutation import (
     prove,
     unfold_in_seconds,
 )
-from holdover.proofs.result import Outcome
 
 MODEL = instance()
 Found = tuple[str, list[Label] | None]
@@ -102,7 +102,7 @@ def claim(monkeypatch: pytest.MonkeyPatch, labels: Sequence[Label]) -> None:
     """Have the explorer say that these are the steps of the shortest collision."""
     found = Trace(MODEL, tuple(labels), ())
     seen = SimpleNamespace(violations={"exclusive": found})
-    monkeypatch.setattr(refutation, "explore", lambda *given, **how: seen)
+    monkeypatch.setattr(t1_refutation, "explore", lambda *given, **how: seen)
 
 
 def answer(
@@ -114,7 +114,7 @@ def answer(
         real = isinstance(runs.states[0], Timed)
         return (in_seconds, None) if real else answers[len(runs.choices)]
 
-    monkeypatch.setattr(refutation, "collision_within", said)
+    monkeypatch.setattr(t1_refutation, "collision_within", said)
 
 
 def test_a_depth_that_is_too_small_is_caught(
@@ -150,11 +150,11 @@ def test_a_row_more_is_a_collision_in_real_time(collision: Trace) -> None:
 
 def test_a_collision_that_is_none_in_seconds_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """In two ticks a lease T1 and T2 are one, and the shortest collision there rebinds at T1."""
-    monkeypatch.setattr(refutation, "TICK", Fraction(1800))
-    found = refutation.explored(instance())
+    monkeypatch.setattr(t1_refutation, "TICK", Fraction(1800))
+    found = t1_refutation.explored(instance())
     assert found is not None
     assert "renew" not in [label.action.name for label in found.labels]
-    assert refutation.in_real_time(found).outcome == "violated"
+    assert t1_refutation.in_real_time(found).outcome == "violated"
 
 
 def test_a_run_that_the_explorer_cannot_take_is_caught(
@@ -183,7 +183,7 @@ def test_unknown_is_neither(monkeypatch: pytest.MonkeyPatch, collision: Trace) -
 
 
 def test_an_explorer_that_finds_nothing_refutes_t1(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refutation, "explore", lambda *a, **k: SimpleNamespace(violations={}))
+    monkeypatch.setattr(t1_refutation, "explore", lambda *a, **k: SimpleNamespace(violations={}))
     assert outcomes() == {"explorer": "violated"}
 
 

@@ -14,8 +14,14 @@ from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import FALSE, Action
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import notice
-from holdover.proofs import regression
-from holdover.proofs.regression import instance, notice_kept, projection, prove, same_behaviour
+from holdover.proofs.theorems import t4_regression
+from holdover.proofs.theorems.t4_regression import (
+    instance,
+    notice_kept,
+    projection,
+    prove,
+    same_behaviour,
+)
 
 SMALL = (1, 1, 1)
 
@@ -60,14 +66,16 @@ def another(change: Callable[[Profile], Profile]) -> Callable[[str], Profile]:
 def test_another_difference_of_the_fixed_client_is_seen(
     changes: dict[str, object], sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(regression, "ENVIRONMENT", replace(regression.ENVIRONMENT, delay=DELAY))
+    monkeypatch.setattr(
+        t4_regression, "ENVIRONMENT", replace(t4_regression.ENVIRONMENT, delay=DELAY)
+    )
     assert same_behaviour(sizes).outcome == "holds"
     changed = another(lambda profile: replace(profile, **changes))  # type: ignore[arg-type]
-    monkeypatch.setattr(regression, "load", changed)
+    monkeypatch.setattr(t4_regression, "load", changed)
     assert same_behaviour(sizes).outcome == "violated"
 
 
-DELAY = regression.TICK
+DELAY = t4_regression.TICK
 """Replies take up to a tick here: else nothing tells an anchor, and no stale reply is about."""
 
 
@@ -93,7 +101,7 @@ def planted(
 
 def test_a_fix_that_loses_the_notice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Releasing before the dialog must not mean releasing without it."""
-    monkeypatch.setattr(regression, "instance", partial(planted, without_notice, "lapse"))
+    monkeypatch.setattr(t4_regression, "instance", partial(planted, without_notice, "lapse"))
     assert same_behaviour(SMALL).outcome == "violated"
     assert notice_kept(SMALL).outcome == "violated"
 
@@ -102,7 +110,7 @@ def test_time_that_passes_before_the_notice_is_caught(monkeypatch: pytest.Monkey
     def patient(row: Action) -> Action:
         return replace(row, when=row.when[:1])
 
-    monkeypatch.setattr(regression, "instance", partial(planted, patient, "tick"))
+    monkeypatch.setattr(t4_regression, "instance", partial(planted, patient, "tick"))
     assert notice_kept(SMALL).outcome == "violated"
 
 
@@ -116,7 +124,7 @@ def test_a_fix_that_never_does_something_is_caught(
         return replace(each, when=(*each.when, FALSE))
 
     for profiles in (("wfwg311-fixed",), ("wfwg311", "wfwg311-fixed")):
-        monkeypatch.setattr(regression, "instance", partial(planted, never, row, those=profiles))
+        monkeypatch.setattr(t4_regression, "instance", partial(planted, never, row, those=profiles))
         check = same_behaviour(SMALL)
         assert check.outcome == "violated"
         assert check.detail.startswith("never fire: ")
@@ -128,7 +136,7 @@ def test_a_notice_that_is_taken_back_is_caught(monkeypatch: pytest.MonkeyPatch) 
         lost = next(e for e in LEASE_TABLE.action("acknowledge").then if e.variable is notice)
         return replace(row, then=(*row.then, lost))
 
-    monkeypatch.setattr(regression, "instance", partial(planted, silences, "discover"))
+    monkeypatch.setattr(t4_regression, "instance", partial(planted, silences, "discover"))
     assert notice_kept(SMALL).outcome == "violated"
 
 
@@ -136,7 +144,7 @@ def test_states_that_the_projection_should_not_join_are_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Leave out what the client acts upon, and one view has two behaviours."""
-    monkeypatch.setattr(regression, "ERASED", ("holds", "notice"))
+    monkeypatch.setattr(t4_regression, "ERASED", ("holds", "notice"))
     check = same_behaviour(SMALL)
     assert check.outcome == "violated"
     assert check.detail == "states of equal projection differ"
@@ -148,7 +156,7 @@ def test_states_that_the_projection_should_not_join_are_caught(
 def test_a_search_that_is_cut_off_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = 100 * explorer.bytes_per_state(instance("wfwg311", SMALL))
     cut_off = partial(explorer.explore, memory=memory)
-    monkeypatch.setattr(regression, "explore", cut_off)
+    monkeypatch.setattr(t4_regression, "explore", cut_off)
     assert same_behaviour(SMALL).outcome == "unknown"
     assert notice_kept(SMALL).outcome == "unknown"
 
@@ -157,5 +165,5 @@ def test_no_lapse_tells_nothing_of_the_notice(monkeypatch: pytest.MonkeyPatch) -
     def never(row: Action) -> Action:
         return replace(row, when=(*row.when, ~row.when[0]))
 
-    monkeypatch.setattr(regression, "instance", partial(planted, never, "lapse"))
+    monkeypatch.setattr(t4_regression, "instance", partial(planted, never, "lapse"))
     assert notice_kept(SMALL).outcome == "unknown"

@@ -15,10 +15,10 @@ from holdover.model.table.expr import DURATION, Action, Due, Expr, becomes, lift
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, ROWS, Table, tick
 from holdover.model.table.vocabulary import CONSTANTS, h, kind, lease_end, m, now, process
-from holdover.proofs import timelock
 from holdover.proofs.logic.obligations import SOLVERS, Answer, Obligation, by_cvc5
 from holdover.proofs.result import Check
-from holdover.proofs.timelock import (
+from holdover.proofs.theorems import t0_time_passes
+from holdover.proofs.theorems.t0_time_passes import (
     FACTS,
     Blocked,
     blocks,
@@ -82,13 +82,13 @@ def test_without_a_row_something_is_stuck(name: str, row: str) -> None:
 def test_without_a_fact_something_is_not_proved(
     fact: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timelock, "FACTS", tuple(f for f in FACTS if f is not fact))
+    monkeypatch.setattr(t0_time_passes, "FACTS", tuple(f for f in FACTS if f is not fact))
     assert any(refuted(list(obligations(b))[:1]) for b in BLOCKED.values())
 
 
 def test_clocks_that_err_in_one_direction_may_be_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     """That they are right within their bounds is needed: else no lease may be measured."""
-    monkeypatch.setattr(timelock, "right_within", lambda: z3.BoolVal(True))
+    monkeypatch.setattr(t0_time_passes, "right_within", lambda: z3.BoolVal(True))
     assert refuted(list(obligations(BLOCKED["ACK"]))[:1])
 
 
@@ -184,6 +184,8 @@ def test_only_faults_that_go_on_are_no_way_out() -> None:
 
 
 def test_a_search_that_is_cut_off_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timelock, "explore", lambda instance: explore(instance, memory=10_000))
+    monkeypatch.setattr(
+        t0_time_passes, "explore", lambda instance: explore(instance, memory=10_000)
+    )
     found: Check = explored("wfwg311")
     assert (found.outcome, found.detail) == ("unknown", "the search was cut off")

@@ -20,17 +20,17 @@ from holdover.model.readings.prose import text
 from holdover.model.table.bound import consistent, server_keeps
 from holdover.model.table.expr import Expr, forall
 from holdover.model.table.vocabulary import h
-from holdover.proofs import (
-    agreement,
-    grace,
-    reachable,
-    refutation,
-    regression,
-    safety,
-    timelock,
-)
 from holdover.proofs.claims import claims
 from holdover.proofs.logic.obligations import Case
+from holdover.proofs.theorems import (
+    t0_time_passes,
+    t1_refutation,
+    t2_safety,
+    t3_grace,
+    t4_regression,
+    t5_agreement,
+    t5_state_graph,
+)
 
 ROOT = Path(__file__).parents[2]
 CONSISTENT = text(forall(h, consistent(h)))
@@ -38,7 +38,7 @@ CONSISTENT = text(forall(h, consistent(h)))
 
 def fixed(case: Case) -> Iterator[str]:
     """What a case fixes: faults that may not happen, and other constants with their values."""
-    own = safety.choices(Profile(""))
+    own = t2_safety.choices(Profile(""))
     for name, value in case.fixed.items():
         if name in FAULTS:
             if not value:
@@ -70,41 +70,41 @@ def terms(assumed: Iterable[Expr]) -> Iterator[str]:
 
 
 NAMED = {
-    id(grace.EACH_BOUNDED): "each bounded", id(grace.REACHED): "grace reached",
+    id(t3_grace.EACH_BOUNDED): "each bounded", id(t3_grace.REACHED): "grace reached",
     id(server_keeps): "server keeps",
 }  # fmt: skip
 
 
 def worlds() -> Iterator[str]:
     """The surroundings of T5's worst holdovers."""
-    for _, _, environment in agreement.worlds():
+    for _, _, environment in t5_agreement.worlds():
         facts = environment.facts()
         for name in ("full", "delay", "acknowledge_within", "drift", "step"):
             yield f"{name} = {facts[name]}"
         yield from (f"among {name}" for name in environment.faults)
 
 
-T2 = [case for _, case in safety.cases()]
+T2 = [case for _, case in t2_safety.cases()]
 
 ASKED: Mapping[str, set[str]] = {
     "t0": {
-        *fixed(timelock.OPEN), *terms(timelock.OPEN.assumptions),
-        timelock.right_within.__name__, "finite",
+        *fixed(t0_time_passes.OPEN), *terms(t0_time_passes.OPEN.assumptions),
+        t0_time_passes.right_within.__name__, "finite",
     },
     "t1": {
-        *surroundings(refutation.ENVIRONMENT), *sizes(refutation.SIZES),
-        f"tick = {refutation.TICK}", refutation.PROFILE,
+        *surroundings(t1_refutation.ENVIRONMENT), *sizes(t1_refutation.SIZES),
+        f"tick = {t1_refutation.TICK}", t1_refutation.PROFILE,
     },
     "t2": {
         *set.intersection(*(set(fixed(case)) for case in T2)),
         *(premise for case in T2 for premise in terms(case.assumptions)),
     },
-    "t3": {*fixed(grace.sufficient()), *terms(grace.sufficient().assumptions)},
+    "t3": {*fixed(t3_grace.sufficient()), *terms(t3_grace.sufficient().assumptions)},
     "t4": {
-        *surroundings(regression.ENVIRONMENT), *sizes(*regression.SIZES),
-        f"tick = {regression.TICK}", *regression.NEVER,
+        *surroundings(t4_regression.ENVIRONMENT), *sizes(*t4_regression.SIZES),
+        f"tick = {t4_regression.TICK}", *t4_regression.NEVER,
     },
-    "t5": {*worlds(), f"fits = {reachable.FITS}", f"tick = {agreement.TICK}"},
+    "t5": {*worlds(), f"fits = {t5_state_graph.FITS}", f"tick = {t5_agreement.TICK}"},
 }  # fmt: skip
 """The premises of each theorem."""
 

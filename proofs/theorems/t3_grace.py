@@ -82,7 +82,7 @@ from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, limit
 from holdover.proofs.logic.obligations import SOLVERS, Case, Obligation, by_z3, decide
 from holdover.proofs.logic.unrolled import Path, Unrolled, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
-from holdover.proofs.safety import detail, numbers
+from holdover.proofs.theorems.t2_safety import detail, numbers
 
 TITLE = "safe if the grace reaches the bound; not if it does not, and the server may fall silent"
 

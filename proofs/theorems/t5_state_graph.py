@@ -31,9 +31,9 @@ from holdover.model.explorer.configurations import (
 from holdover.model.explorer.explore import Exploration, Found
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
-from holdover.proofs import refutation
 from holdover.proofs.result import Check, Outcome
-from holdover.proofs.safety import BROKEN_BY, TOLERATED
+from holdover.proofs.theorems import t1_refutation
+from holdover.proofs.theorems.t2_safety import BROKEN_BY, TOLERATED
 
 if TYPE_CHECKING:  # numpy: see reference/interrupt.py
     from holdover.model.explorer.stategraph import Reading
@@ -129,8 +129,8 @@ def same_as_solver() -> Check:
     from holdover.model.explorer.stategraph import grown, read
 
     start = time.perf_counter()
-    model = refutation.instance()
-    found = refutation.explored(model)
+    model = t1_refutation.instance()
+    found = t1_refutation.explored(model)
     ours = read(grown(model, most=2 * FITS), (EXCLUSIVE,)).broken.get(EXCLUSIVE.name)
     expected = None if found is None else len(found)
     says = "networkx's shortest collision of T1's instance is as long as T1's"

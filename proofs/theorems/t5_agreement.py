@@ -35,7 +35,7 @@ from holdover.proofs.logic.invariants import LEASED
 from holdover.proofs.logic.obligations import firing, whether_fires
 from holdover.proofs.logic.unrolled import Path, Unrolled, sizes_of
 from holdover.proofs.result import Check, Progress, Theorem, silent
-from holdover.proofs.safety import TOLERATED, case, numbers
+from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
 
 TITLE = "proof, explorer and concrete semantics agree"
 LEASE = Fraction(3600)

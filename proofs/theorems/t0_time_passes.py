@@ -59,7 +59,6 @@ from holdover.model.table.vocabulary import (
     skew,
     wants,
 )
-from holdover.proofs.grace import OUTCOME
 from holdover.proofs.logic.first_order import (
     FASTEST,
     SLOWEST,
@@ -80,7 +79,8 @@ from holdover.proofs.logic.obligations import (
 )
 from holdover.proofs.logic.obligations import obligations as of_case
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
-from holdover.proofs.safety import detail, numbers
+from holdover.proofs.theorems.t2_safety import detail, numbers
+from holdover.proofs.theorems.t3_grace import OUTCOME
 
 TITLE = "time can pass: whatever holds it up may happen at once"
 
