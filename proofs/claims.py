@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from holdover.model.clients.profile import builtin_names, load
 from holdover.model.explorer.configurations import Configuration, configurations, differences, run
-from holdover.proofs.judge import judge
 from holdover.proofs.result import Check, Outcome, combined
 from holdover.proofs.theorems import (
     t0_time_passes,
@@ -24,6 +23,7 @@ from holdover.proofs.theorems import (
     t5_agreement,
     t5_state_graph,
 )
+from holdover.proofs.verdicts.judge import judge
 
 SAFE = ("reference", "rfc2131", "wfwg311-fixed")
 """The profiles that hold in the standard surroundings; every other one is violated."""

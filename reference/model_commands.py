@@ -27,10 +27,10 @@ from holdover.model.clients.profile import (
 )
 from holdover.model.table.properties import ALWAYS
 from holdover.proofs import claims as claims_
-from holdover.proofs import matrix as matrix_
-from holdover.proofs.judge import STANDARD, Size, judge, judge_network
 from holdover.proofs.result import combined
 from holdover.proofs.theorems.t5_state_graph import FITS
+from holdover.proofs.verdicts import matrix as matrix_
+from holdover.proofs.verdicts.judge import STANDARD, Size, judge, judge_network
 from holdover.reference import export as export_
 from holdover.reference import show, show_journal, show_network
 from holdover.reference.calls import calls

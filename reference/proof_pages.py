@@ -29,8 +29,7 @@ from holdover.model.table.expr import TRUE, Expr
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import KIND, a, full, grace, h, lease, m
-from holdover.proofs import matrix, mutants
-from holdover.proofs.judge import judge
+from holdover.proofs import mutants
 from holdover.proofs.logic import invariants
 from holdover.proofs.logic.invariants import LEASED, PROBED
 from holdover.proofs.logic.obligations import Case, guards, obligations
@@ -44,6 +43,8 @@ from holdover.proofs.theorems import (
     t5_state_graph,
 )
 from holdover.proofs.theorems import t3_grace as t3
+from holdover.proofs.verdicts import matrix
+from holdover.proofs.verdicts.judge import judge
 from holdover.reference.markdown import block, code, codes, table
 
 T = TypeVar("T")

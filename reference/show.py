@@ -27,13 +27,13 @@ from holdover.model.table import bound
 from holdover.model.table.client import fastest
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.table.vocabulary import full, grace, h
-from holdover.proofs import matrix as matrix_
 from holdover.proofs.claims import Result
-from holdover.proofs.judge import STANDARD, Judgement, exact_case
 from holdover.proofs.logic.obligations import Case, Obligation, Verdict, decide, obligations
 from holdover.proofs.result import Outcome, combined
 from holdover.proofs.theorems import t0_time_passes, t2_safety
 from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient, ways
+from holdover.proofs.verdicts import matrix as matrix_
+from holdover.proofs.verdicts.judge import STANDARD, Judgement, exact_case
 from holdover.reference.conformance import CODE, Conformance
 from holdover.reference.refinement.search import as_pinned
 from holdover.reference.search import Search, counted, outcome

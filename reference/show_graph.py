@@ -16,8 +16,8 @@ from holdover.model.explorer.explore import Exploration
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE
-from holdover.proofs.judge import Judgement
 from holdover.proofs.logic.invariants import OWNED
+from holdover.proofs.verdicts.judge import Judgement
 from holdover.reference.search import counted
 
 if TYPE_CHECKING:

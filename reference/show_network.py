@@ -11,8 +11,8 @@ from holdover.model.clients.profile import Environment
 from holdover.model.explorer.sequence_chart import as_data, sentences
 from holdover.model.readings.finite import name_of
 from holdover.model.table.vocabulary import HOST
-from holdover.proofs.judge import Need, NetworkJudgement, needed
 from holdover.proofs.result import Outcome
+from holdover.proofs.verdicts.judge import Need, NetworkJudgement, needed
 from holdover.reference.show import (
     Output,
     at_most,

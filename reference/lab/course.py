@@ -23,8 +23,8 @@ from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, h
-from holdover.proofs.judge import Size
 from holdover.proofs.result import Outcome
+from holdover.proofs.verdicts.judge import Size
 
 TENANT = 0
 """The host that has the address first: h1."""

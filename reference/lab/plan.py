@@ -22,8 +22,8 @@ from types import MappingProxyType
 from holdover.model.clients.profile import BadInput, Environment, Profile
 from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, Event
 from holdover.model.readings.interpreter import Value
-from holdover.proofs.judge import STANDARD, judge
 from holdover.proofs.result import Progress
+from holdover.proofs.verdicts.judge import STANDARD, judge
 from holdover.reference.lab.course import KERNEL_ROW, Course, Otherwise, Plan, Step
 
 SURROUNDINGS = replace(STANDARD, lease=Fraction(10))

@@ -16,9 +16,13 @@ from holdover.model.table.bound import safe_grace
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import h
-from holdover.proofs import judge as module
 from holdover.proofs.claims import SAFE
-from holdover.proofs.judge import (
+from holdover.proofs.logic import obligations
+from holdover.proofs.logic.invariants import OWNED
+from holdover.proofs.logic.obligations import Answer, Obligation, decide
+from holdover.proofs.logic.unrolled import sizes_of
+from holdover.proofs.verdicts import judge as module
+from holdover.proofs.verdicts.judge import (
     STANDARD,
     Judgement,
     NetworkJudgement,
@@ -26,11 +30,7 @@ from holdover.proofs.judge import (
     judge,
     judge_network,
 )
-from holdover.proofs.logic import obligations
-from holdover.proofs.logic.invariants import OWNED
-from holdover.proofs.logic.obligations import Answer, Obligation, decide
-from holdover.proofs.logic.unrolled import sizes_of
-from holdover.proofs.witness import witness
+from holdover.proofs.verdicts.witness import witness
 
 VIOLATED = tuple(name for name in builtin_names() if name not in SAFE)
 TIGHT = Profile("tight", anchor="ACK", late=Fraction(1))

@@ -8,9 +8,9 @@ from functools import cache
 import pytest
 
 from holdover.model.clients.profile import in_seconds
-from holdover.proofs.judge import exact_case
 from holdover.proofs.logic.obligations import decide
-from holdover.proofs.matrix import (
+from holdover.proofs.verdicts.judge import exact_case
+from holdover.proofs.verdicts.matrix import (
     BARE,
     CALM,
     ROWS,

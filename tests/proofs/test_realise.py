@@ -10,9 +10,9 @@ from holdover.model.clients.network import Client
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
 from holdover.model.explorer.explore import Trace
 from holdover.model.table.properties import EXCLUSIVE, Property
-from holdover.proofs.judge import STANDARD, Size, search
 from holdover.proofs.logic.concretise import hurried, realise, replay
 from holdover.proofs.logic.invariants import OWNED
+from holdover.proofs.verdicts.judge import STANDARD, Size, search
 
 TIGHT = Profile("tight", anchor="ACK", late=Fraction(1))
 LOSSLESS = replace(STANDARD, faults=frozenset({"mutes"}))

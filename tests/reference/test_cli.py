@@ -26,7 +26,7 @@ from holdover.model.explorer import explore as explorer
 from holdover.model.explorer.configurations import configurations
 from holdover.proofs import claims
 from holdover.proofs.claims import Claim
-from holdover.proofs.matrix import ROWS
+from holdover.proofs.verdicts.matrix import ROWS
 from holdover.reference import conformance, model_commands
 from holdover.reference import search as search_
 from holdover.reference.cli import UNREAD, main

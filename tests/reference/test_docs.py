@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from holdover.proofs.matrix import ROWS, SAFEGUARDS
+from holdover.proofs.verdicts.matrix import ROWS, SAFEGUARDS
 from holdover.reference.docs import GENERATORS, RegionError, drifted, filled, main, sources
 from holdover.reference.proof_pages import HEAVY
 

@@ -38,7 +38,7 @@ from holdover.proofs.logic.concretise import hurried, realise
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case, Verdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
-from holdover.proofs.witness import witness
+from holdover.proofs.verdicts.witness import witness
 
 STANDARD = Environment(
     delay=Fraction(1),

@@ -23,11 +23,11 @@ from holdover.model.clients.profile import FAULTS, Environment, Profile, in_seco
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table.bound import bounded, safe_grace, server_keeps
 from holdover.model.table.vocabulary import h
-from holdover.proofs.judge import Judgement, Size, collision
 from holdover.proofs.logic.invariants import PROBED
 from holdover.proofs.logic.obligations import Case, decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems.t2_safety import numbers
+from holdover.proofs.verdicts.judge import Judgement, Size, collision
 
 BARE = Profile(
     "bare", anchor="ACK", trigger="ACKNOWLEDGE", dialog=True, clock="MONOTONIC", checks_xid=False,
