@@ -29,10 +29,10 @@ from holdover.model.table.expr import TRUE, Expr
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import KIND, a, full, grace, h, lease, m
-from holdover.proofs import mutants
 from holdover.proofs.logic import invariants
 from holdover.proofs.logic.invariants import LEASED, PROBED
 from holdover.proofs.logic.obligations import Case, guards, obligations
+from holdover.proofs.mutation import __main__
 from holdover.proofs.result import Check
 from holdover.proofs.theorems import (
     t0_time_passes,
@@ -338,7 +338,7 @@ LIGHT: Generators = {
     "facts-t0": lambda: conjuncts(t0_time_passes.FACTS),
     "held-up-t0": held_up_t0,
     "collision-t1": collision_t1,
-    "mutants": mutants.page,
+    "mutants": __main__.page,
 }
 
 HEAVY: Generators = {

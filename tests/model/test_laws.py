@@ -10,8 +10,16 @@ import pytest
 
 from holdover.model.table.laws import ACTS, STATES, TIME
 from holdover.model.table.properties import Property
-from holdover.proofs import mutants
-from holdover.proofs.mutants import FACTS, Sample, Setting, by_name, recorded, sample, settings
+from holdover.proofs.mutation import __main__
+from holdover.proofs.mutation.__main__ import (
+    FACTS,
+    Sample,
+    Setting,
+    by_name,
+    recorded,
+    sample,
+    settings,
+)
 
 OTHERS = {
     "two hosts",
@@ -62,4 +70,4 @@ def test_each_law_convicts_a_mutant(law: Property) -> None:
     victim = min(victims, key=lambda fate: len(seen(fate.detail.split(": ")[0]).seen.states))
     where, _, _ = victim.detail.partition(": ")
     changed = by_name()[f"{victim.row}/{victim.part} {victim.place}".rstrip()]
-    assert mutants.lawless(changed, [seen(where)]) == victim.detail
+    assert __main__.lawless(changed, [seen(where)]) == victim.detail

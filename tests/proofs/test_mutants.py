@@ -12,8 +12,8 @@ from holdover.model.table.expr import FALSE, TRUE, Action, Expr, Variable, becom
 from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import asleep, h, kind, m, stepped
-from holdover.proofs import mutants as spec
-from holdover.proofs.mutants import (
+from holdover.proofs.mutation import __main__ as spec
+from holdover.proofs.mutation.__main__ import (
     FACTS,
     KILLERS,
     OPEN,

@@ -22,7 +22,7 @@ again: its graph is the same.  A mutant that nothing kills must be explained:
 The rest *survives*: a check is missing, or the part is superfluous.  `FACTS` are invariants of
 every client in every environment; unless they are proved, nothing is called equivalent by them.
 
-`python -m holdover.proofs.mutants` judges all; `--record` writes what the documentation shows.
+`python -m holdover.proofs.mutation` judges all; `--record` writes what the documentation shows.
 
 Not here: changed operators and constants, added parts, pairs of mutations.
 """
@@ -859,7 +859,7 @@ def shown(fates: Sequence[Fate], rows: Sequence[str]) -> Listing:
 def main(json_: bool, jobs: int, rows: tuple[str, ...], record: bool, check: bool) -> None:
     """Drop each part of the lease table in turn; exit 0 if each is killed or explained, else 1.
 
-    Example: python -m holdover.proofs.mutants --only bind
+    Example: python -m holdover.proofs.mutation --only bind
     """
     known = tuple(action.name for action in LEASE_TABLE.actions)
     for row in rows:
