@@ -24,7 +24,7 @@ from holdover.reference.linux.journal import (  # isort: skip
     Began, DryRun, Line, Lost, Seen, Unstored, Waited,
 )  # fmt: skip
 from holdover.reference.linux.malformed import Malformed
-from holdover.reference.values import NO_ADDRESS
+from holdover.reference.wire.option_values import NO_ADDRESS
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Configure, Duration, Effect, Event, Instant, Notice, Notify, Remove, Send, Start, Store,

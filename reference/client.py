@@ -30,12 +30,12 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.reference.arp import announcement, probe
 from holdover.reference.config import ClientConfig
-from holdover.reference.messages import NO_OPTIONS, BootReply, BootRequest
-from holdover.reference.options import INFINITE
 from holdover.reference.state import Answered, Client, Effects, Exchange, Stepped, abstract
-from holdover.reference.values import NO_ADDRESS, MessageType
+from holdover.reference.wire.arp import announcement, probe
+from holdover.reference.wire.messages import NO_OPTIONS, BootReply, BootRequest
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.options import INFINITE
 
 from holdover.reference.events import (  # isort: skip
     Chance, Configure, Duration, Event, Gone, Heard, Inform, Instant, Lease, Notice, Notify, Phase,

@@ -37,12 +37,11 @@ import click
 from holdover.model.clients.profile import BadInput, nearest
 from holdover.reference.cli import DURATION
 from holdover.reference.config import ClientConfig
-from holdover.reference.datagram import CLIENT_PORT
 from holdover.reference.events import SECOND, Notice, Notify
 from holdover.reference.interrupt import interruptible
 from holdover.reference.units import print_unit
-
-from holdover.reference.options import (  # isort: skip
+from holdover.reference.wire.frames import CLIENT_PORT
+from holdover.reference.wire.options import (
     BROADCAST_ADDRESS,
     CLASSLESS_ROUTES,
     DOMAIN_NAME,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from holdover.reference.events import SECOND, Duration, Instant
-from holdover.reference.messages import NO_OPTIONS
-from holdover.reference.options import Options
+from holdover.reference.wire.messages import NO_OPTIONS
+from holdover.reference.wire.options import Options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

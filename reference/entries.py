@@ -17,7 +17,7 @@ from ipaddress import IPv4Address
 from operator import itemgetter
 
 from holdover.reference.events import Instant
-from holdover.reference.messages import BootReply, BootRequest
+from holdover.reference.wire.messages import BootReply, BootRequest
 
 # One address -------------------------------------------------------------------------------------
 

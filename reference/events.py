@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from ipaddress import IPv4Address
 
-from holdover.reference.arp import Arp
-from holdover.reference.messages import BootReply, BootRequest
-from holdover.reference.options import Options
+from holdover.reference.wire.arp import Arp
+from holdover.reference.wire.messages import BootReply, BootRequest
+from holdover.reference.wire.options import Options
 
 Instant = int
 Duration = int

@@ -39,8 +39,8 @@ from holdover.proofs.result import Outcome
 from holdover.reference.calls import Break, Call, Declared, Expired, Noted, Part, Undone
 from holdover.reference.client import is_usable
 from holdover.reference.config import ClientConfig
-from holdover.reference.options import INFINITE
-from holdover.reference.values import MessageType
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.options import INFINITE
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Configure, Gone, Heard, Inform, Lease, Notice, Notify, Received, Remove, Send,

@@ -41,13 +41,13 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.reference.arp import probe
 from holdover.reference.config import ServerConfig
 from holdover.reference.entries import earliest
 from holdover.reference.events import Instant, SendArp
-from holdover.reference.messages import BootRequest
-from holdover.reference.options import INFINITE
-from holdover.reference.values import NO_ADDRESS, MessageType
+from holdover.reference.wire.arp import probe
+from holdover.reference.wire.messages import BootRequest
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.options import INFINITE
 
 from holdover.reference.server_state import (  # isort: skip
     Arrived, Binding, ClientKey, Entry, Late, Overheard, Recording, Reinstate, Reservation,

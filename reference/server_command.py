@@ -28,7 +28,6 @@ from holdover.model.clients.profile import BadInput, nearest
 from holdover.reference.cli import DURATION, INTERRUPTED
 from holdover.reference.config import Misbehaviour, ServerConfig
 from holdover.reference.events import SECOND, Instant
-from holdover.reference.layout import TooLargeError
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.netlink import Interface
@@ -37,15 +36,21 @@ from holdover.reference.linux.server import Service, Told, check_port, ending
 from holdover.reference.linux.server_storage import LeaseFile
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.supervisor import Supervisor
-from holdover.reference.messages import BootReply, reply_to_wire
 from holdover.reference.units import print_unit
-from holdover.reference.values import MessageType
-from holdover.reference.wire import encode
-
-from holdover.reference.datagram import SERVER_PORT  # isort: skip
-from holdover.reference.options import (  # isort: skip
-    BROADCAST_ADDRESS, DOMAIN_NAME, INFINITE, NAME_SERVERS, ROUTERS, SUBNET_MASK, Options,
-)  # fmt: skip
+from holdover.reference.wire.frames import SERVER_PORT
+from holdover.reference.wire.messages import BootReply, reply_to_wire
+from holdover.reference.wire.option_layout import TooLargeError
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.options import (
+    BROADCAST_ADDRESS,
+    DOMAIN_NAME,
+    INFINITE,
+    NAME_SERVERS,
+    ROUTERS,
+    SUBNET_MASK,
+    Options,
+)
+from holdover.reference.wire.packet import encode
 
 LARGEST_POOL = 1 << 16
 """Addresses; each message costs the core a look at each of them that it knows of."""

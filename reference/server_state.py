@@ -15,7 +15,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
-from holdover.reference.arp import Arp
 from holdover.reference.config import ServerConfig
 from holdover.reference.entries import (
     NOTHING,
@@ -31,8 +30,9 @@ from holdover.reference.entries import (
     key_of,
 )
 from holdover.reference.events import Instant, SendArp
-from holdover.reference.messages import NO_OPTIONS, BootReply, BootRequest
-from holdover.reference.values import NO_ADDRESS, MessageType
+from holdover.reference.wire.arp import Arp
+from holdover.reference.wire.messages import NO_OPTIONS, BootReply, BootRequest
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 
 __all__ = [
     "NOTHING", "Arrived", "Binding", "ClientKey", "Entry", "Late", "Overheard", "Record",

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address
 
 from holdover.reference.config import ClientConfig
 from holdover.reference.events import Duration, Effect, Instant, Lease, Phase
-from holdover.reference.messages import BootReply
+from holdover.reference.wire.messages import BootReply
 
 
 @dataclass(frozen=True, slots=True)

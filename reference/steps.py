@@ -30,8 +30,8 @@ from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import kind, m
 from holdover.reference.calls import Call
 from holdover.reference.events import Notice, Received, Release, Start, Stop
-from holdover.reference.messages import BootRequest
-from holdover.reference.values import MessageType
+from holdover.reference.wire.messages import BootRequest
+from holdover.reference.wire.option_values import MessageType
 
 CLIENT, OTHERS = 0, 1
 """The hosts: the client, and whoever else is on the link."""

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdover.reference.arp import Arp
 from holdover.reference.events import SECOND, Instant
 from holdover.reference.lab.cell import Outcome
 from holdover.reference.lab.measure import (
@@ -30,7 +29,8 @@ from holdover.reference.lab.measure import (
 )
 from holdover.reference.lab.questions import LONG
 from holdover.reference.lab.record import Change, Record, read
-from holdover.reference.messages import BootReply
+from holdover.reference.wire.arp import Arp
+from holdover.reference.wire.messages import BootReply
 
 SLACK = 2.0
 """Seconds within which two ends are the same: a client's whole seconds, a busy machine."""

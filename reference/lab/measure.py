@@ -30,14 +30,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from holdover.reference.arp import Arp, ArpOperation
-from holdover.reference.datagram import Datagram, decode_frame
 from holdover.reference.events import SECOND, Instant
 from holdover.reference.lab.record import Change, Mark, Record
-from holdover.reference.messages import BootReply, reply_from
-from holdover.reference.options import INFINITE
-from holdover.reference.values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire import read
+from holdover.reference.wire.arp import Arp, ArpOperation
+from holdover.reference.wire.frames import Datagram, decode_frame
+from holdover.reference.wire.messages import BootReply, reply_from
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
+from holdover.reference.wire.options import INFINITE
+from holdover.reference.wire.packet import read
 
 FOREVER = math.inf
 """Seconds: to the end of the record."""

@@ -23,18 +23,22 @@ from holdover.reference.lab.process import Unheard
 from holdover.reference.lab.topology import Host
 from holdover.reference.lab.watched import PORT, inside
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
-from holdover.reference.messages import (
+from holdover.reference.wire.frames import (
+    ALL_HOSTS,
+    CLIENT_PORT,
+    EVERYONE,
+    SERVER_PORT,
+    Datagram,
+    encode_frame,
+)
+from holdover.reference.wire.messages import (
     BootReply,
     BootRequest,
     reply_from_wire,
     request_to_wire,
 )
-from holdover.reference.values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire import decode, encode
-
-from holdover.reference.datagram import (  # isort: skip
-    ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, encode_frame,
-)  # fmt: skip
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
+from holdover.reference.wire.packet import decode, encode
 
 ANSWER = 5.0
 """Seconds in which a server answers; it needs some milliseconds where nothing else runs."""

@@ -35,8 +35,6 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from holdover.reference.arp import Arp, ArpOperation
-from holdover.reference.datagram import EVERYONE, Datagram, decode_frame, encode_frame
 from holdover.reference.events import SECOND, Instant
 from holdover.reference.lab.record import (
     FRAMES,
@@ -48,9 +46,11 @@ from holdover.reference.lab.record import (
 )
 from holdover.reference.lab.watched import MOST_BYTES, NEW_ADDRESS, Watched
 from holdover.reference.linux.clock import now
-from holdover.reference.messages import reply_from, request_from
-from holdover.reference.values import WireError
-from holdover.reference.wire import Op, read
+from holdover.reference.wire.arp import Arp, ArpOperation
+from holdover.reference.wire.frames import EVERYONE, Datagram, decode_frame, encode_frame
+from holdover.reference.wire.messages import reply_from, request_from
+from holdover.reference.wire.option_values import WireError
+from holdover.reference.wire.packet import Op, read
 
 LOOKS = 20
 """Times a second."""

@@ -23,14 +23,19 @@ from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
-from holdover.reference.messages import BootReply, reply_to_wire, request_from_wire
-from holdover.reference.options import SUBNET_MASK, Options
-from holdover.reference.values import MessageType, WireError
-from holdover.reference.wire import decode, encode
-
-from holdover.reference.datagram import (  # isort: skip
-    ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, Frame, encode_frame,
-)  # fmt: skip
+from holdover.reference.wire.frames import (
+    ALL_HOSTS,
+    CLIENT_PORT,
+    EVERYONE,
+    SERVER_PORT,
+    Datagram,
+    Frame,
+    encode_frame,
+)
+from holdover.reference.wire.messages import BootReply, reply_to_wire, request_from_wire
+from holdover.reference.wire.option_values import MessageType, WireError
+from holdover.reference.wire.options import SUBNET_MASK, Options
+from holdover.reference.wire.packet import decode, encode
 
 WAYS = ("broadcast", "unicast", "foreign xid")
 BESIDE = "beside"

@@ -32,8 +32,6 @@ from pathlib import Path
 from holdover.model.readings.finite import name_of
 from holdover.model.readings.interpreter import State
 from holdover.model.table.vocabulary import HOST
-from holdover.reference.arp import Arp, ArpOperation
-from holdover.reference.datagram import EVERYONE, SERVER_PORT, encode_frame
 from holdover.reference.events import SECOND
 from holdover.reference.lab.course import KERNEL_ROW, Course, Otherwise, Plan
 from holdover.reference.lab.puppet import Puppet
@@ -43,7 +41,9 @@ from holdover.reference.lab.topology import Links
 from holdover.reference.lab.watched import PORT, inside
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.sockets import LinkSocket
-from holdover.reference.values import NO_ADDRESS
+from holdover.reference.wire.arp import Arp, ArpOperation
+from holdover.reference.wire.frames import EVERYONE, SERVER_PORT, encode_frame
+from holdover.reference.wire.option_values import NO_ADDRESS
 
 ADDRESS = IPv4Interface((LEASED, OWN.network.prefixlen))
 """The model's a1."""

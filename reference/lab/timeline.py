@@ -20,7 +20,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from holdover.reference.arp import Arp
 from holdover.reference.events import SECOND, Instant
 from holdover.reference.lab.measure import (
     Term,
@@ -32,8 +31,9 @@ from holdover.reference.lab.measure import (
     terms_of,
 )
 from holdover.reference.lab.record import Change, Record
-from holdover.reference.messages import BootReply
-from holdover.reference.values import MessageType
+from holdover.reference.wire.arp import Arp
+from holdover.reference.wire.messages import BootReply
+from holdover.reference.wire.option_values import MessageType
 
 SERVER = "srv"
 """The server's host: where its marks belong; the record does not watch it."""

@@ -44,10 +44,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.arp import Arp
 from holdover.reference.client import Client, deadline, step
 from holdover.reference.config import ClientConfig
-from holdover.reference.datagram import Datagram, Frame
 from holdover.reference.interrupt import interruptible
 from holdover.reference.linux import clock
 from holdover.reference.linux.effects import Hands
@@ -57,9 +55,11 @@ from holdover.reference.linux.memory import RETRY
 from holdover.reference.linux.netlink import Changes
 from holdover.reference.linux.remarks import Remarks, Say
 from holdover.reference.linux.storage import NotStored
-from holdover.reference.messages import reply_from
-from holdover.reference.values import WireError
-from holdover.reference.wire import read
+from holdover.reference.wire.arp import Arp
+from holdover.reference.wire.frames import Datagram, Frame
+from holdover.reference.wire.messages import reply_from
+from holdover.reference.wire.option_values import WireError
+from holdover.reference.wire.packet import read
 
 from holdover.reference.events import (  # isort: skip
     JITTER, SECOND, Chance, Duration, Effect, Event, Gone, Heard, Instant, Notify, Phase, Received,

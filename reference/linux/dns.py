@@ -40,7 +40,7 @@ from holdover.reference.linux.hooks import Commands, words
 from holdover.reference.linux.journal import LOG
 from holdover.reference.linux.privilege import check_safe
 from holdover.reference.linux.storage import sync, write
-from holdover.reference.options import DOMAIN_NAME, NAME_SERVERS
+from holdover.reference.wire.options import DOMAIN_NAME, NAME_SERVERS
 
 MANAGERS = {
     "/run/systemd/resolve/": "systemd-resolved",

@@ -39,13 +39,18 @@ from holdover.reference.linux.netlink import Interface, TooLate
 from holdover.reference.linux.parameters import SMALLEST_MTU, left_out, parameters
 from holdover.reference.linux.rtnetlink import Refused
 from holdover.reference.linux.sockets import LinkSocket, UdpPort
-from holdover.reference.messages import request_to_wire
-from holdover.reference.values import MessageType
-from holdover.reference.wire import encode
+from holdover.reference.wire.frames import (
+    ALL_HOSTS,
+    CLIENT_PORT,
+    EVERYONE,
+    SERVER_PORT,
+    Datagram,
+    encode_frame,
+)
+from holdover.reference.wire.messages import request_to_wire
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.packet import encode
 
-from holdover.reference.datagram import (  # isort: skip
-    ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, encode_frame,
-)  # fmt: skip
 from holdover.reference.events import (  # isort: skip
     SECOND, Configure, Duration, Effect, Instant, Notify, Remove, Send, SendArp, Store,
 )  # fmt: skip

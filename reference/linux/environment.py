@@ -52,13 +52,26 @@ from typing import Any
 
 from holdover.reference.events import SECOND, Instant, Lease, Notice
 from holdover.reference.linux.parameters import parameters
-from holdover.reference.values import Route
-
-from holdover.reference.options import (  # isort: skip
-    BOOTFILE_NAME, CLASSLESS_ROUTES, DOMAIN_NAME, HOST_NAME, INFINITE, INTERFACE_MTU, LOG_SERVERS,
-    MESSAGE, NAME_SERVERS, NETBIOS_NAME_SERVERS, NIS_DOMAIN, NTP_SERVERS, ROUTERS, TFTP_SERVER_NAME,
-    TIME_OFFSET, Option, Options,
-)  # fmt: skip
+from holdover.reference.wire.option_values import Route
+from holdover.reference.wire.options import (
+    BOOTFILE_NAME,
+    CLASSLESS_ROUTES,
+    DOMAIN_NAME,
+    HOST_NAME,
+    INFINITE,
+    INTERFACE_MTU,
+    LOG_SERVERS,
+    MESSAGE,
+    NAME_SERVERS,
+    NETBIOS_NAME_SERVERS,
+    NIS_DOMAIN,
+    NTP_SERVERS,
+    ROUTERS,
+    TFTP_SERVER_NAME,
+    TIME_OFFSET,
+    Option,
+    Options,
+)
 
 WORDS: dict[Notice, tuple[str, str]] = {
     Notice.BOUND: ("bound", "BOUND"),

@@ -40,7 +40,7 @@ from holdover.reference.linux.environment import GRANTS, environment
 from holdover.reference.linux.journal import LOG
 from holdover.reference.linux.later import Later
 from holdover.reference.linux.privilege import check_safe
-from holdover.reference.options import Options
+from holdover.reference.wire.options import Options
 
 WAITING = 16
 """So many notices may wait."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdover.reference.events import SECOND, Duration, Instant
-from holdover.reference.layout import Dropped
+from holdover.reference.wire.option_layout import Dropped
 
 SPELL: Duration = 60 * SECOND
 BURST = 8

@@ -43,7 +43,7 @@ from holdover.reference.linux import clock
 from holdover.reference.linux.heartbeat import Heartbeat
 from holdover.reference.linux.parameters import Parameters
 from holdover.reference.linux.sockets import interface_index, needs
-from holdover.reference.values import NO_ADDRESS, Route
+from holdover.reference.wire.option_values import NO_ADDRESS, Route
 
 from holdover.reference.linux.rtnetlink import (  # isort: skip
     ACKNOWLEDGE, CREATE, DELETE_ADDRESS, DELETE_LINK, DELETE_ROUTE, DUMP, EXCLUSIVE, GET_ADDRESS,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from holdover.reference.events import Lease
-from holdover.reference.options import (
+from holdover.reference.wire.option_values import NO_ADDRESS, Route, V
+from holdover.reference.wire.options import (
     BROADCAST_ADDRESS,
     CLASSLESS_ROUTES,
     INTERFACE_MTU,
@@ -20,7 +21,6 @@ from holdover.reference.options import (
     SUBNET_MASK,
     Option,
 )
-from holdover.reference.values import NO_ADDRESS, Route, V
 
 SMALLEST_MTU = 576
 """RFC 791: what every host takes.  Option 26 may say 68, with which no DHCP message would fit."""

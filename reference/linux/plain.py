@@ -18,7 +18,7 @@ from ipaddress import IPv4Address
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from holdover.reference.options import Options, known
+from holdover.reference.wire.options import Options, known
 
 
 def plain(value: Any) -> Any:

@@ -24,9 +24,9 @@ from typing import Any
 
 from holdover.reference.config import ClientConfig
 from holdover.reference.events import SECOND, Duration, Instant, Send
-from holdover.reference.messages import BootReply
 from holdover.reference.state import Client
-from holdover.reference.values import NO_ADDRESS, MessageType
+from holdover.reference.wire.messages import BootReply
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 
 FIRST: Duration = 3 * SECOND
 MOST: Duration = 3600 * SECOND

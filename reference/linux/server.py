@@ -42,7 +42,6 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.arp import ARP_TYPE, Arp
 from holdover.reference.config import ServerConfig
 from holdover.reference.entries import earliest
 from holdover.reference.events import SECOND, Instant, SendArp
@@ -54,14 +53,21 @@ from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.server_storage import LeaseFile, NotStored
 from holdover.reference.linux.sockets import IP_AT, TYPE_AT, LinkSocket, UdpPort
 from holdover.reference.linux.watch import Watch
-from holdover.reference.messages import BootRequest, reply_to_wire, request_from
 from holdover.reference.server import Server, deadline, step
-from holdover.reference.values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire import Reading, encode, read
+from holdover.reference.wire.arp import ARP_TYPE, Arp
+from holdover.reference.wire.frames import (
+    ALL_HOSTS,
+    CLIENT_PORT,
+    EVERYONE,
+    SERVER_PORT,
+    Datagram,
+    Frame,
+    encode_frame,
+)
+from holdover.reference.wire.messages import BootRequest, reply_to_wire, request_from
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
+from holdover.reference.wire.packet import Reading, encode, read
 
-from holdover.reference.datagram import (  # isort: skip
-    ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, Frame, encode_frame,
-)  # fmt: skip
 from holdover.reference.server_state import (  # isort: skip
     Arrived, Overheard, Recording, Reinstate, Restarted, SendReply, ServerEffect, ServerEvent,
     StoreBinding, Tick,

@@ -37,8 +37,8 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.arp import ARP_TYPE, IPV4_TYPE
-from holdover.reference.datagram import (
+from holdover.reference.wire.arp import ARP_TYPE, IPV4_TYPE
+from holdover.reference.wire.frames import (
     FRAGMENT,
     SERVICE_TAG,
     TAG,
@@ -49,7 +49,7 @@ from holdover.reference.datagram import (
     decode_frame,
     untagged,
 )
-from holdover.reference.values import WireError
+from holdover.reference.wire.option_values import WireError
 
 ALL_TYPES = 0x0003
 """ETH_P_ALL: a socket bound to one EtherType cannot hear the other."""

@@ -44,7 +44,7 @@ from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.journal import LOG, this_clock
 from holdover.reference.linux.plain import built, of, plain
 from holdover.reference.linux.privilege import own_directory
-from holdover.reference.options import INFINITE
+from holdover.reference.wire.options import INFINITE
 
 FORMAT = "holdover client lease 1"
 

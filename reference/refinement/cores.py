@@ -19,12 +19,12 @@ from typing import Any, Protocol
 
 from holdover.model.readings.finite import NONE
 from holdover.model.table.vocabulary import KIND, PHASE
-from holdover.reference.arp import announcement, probe
 from holdover.reference.config import ClientConfig
-from holdover.reference.messages import BootReply
 from holdover.reference.refinement.setting import ADDRESSES, HARDWARE, SERVER, UNUSABLE
 from holdover.reference.state import Abstract, Client
-from holdover.reference.values import MessageType
+from holdover.reference.wire.arp import announcement, probe
+from holdover.reference.wire.messages import BootReply
+from holdover.reference.wire.option_values import MessageType
 
 from holdover.reference.events import (  # isort: skip
     Chance, Configure, Effect, Event, Gone, Heard, Lease, Notice, Notify, Phase, Received, Release,

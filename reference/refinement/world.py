@@ -34,7 +34,7 @@ from holdover.reference.refinement.cores import (  # isort: skip
 )  # fmt: skip
 from holdover.reference.refinement.rows import Rows, kinds
 from holdover.reference.refinement.setting import ADDRESSES, Setting
-from holdover.reference.values import MessageType
+from holdover.reference.wire.option_values import MessageType
 
 Node = tuple[State, tuple[int, ...], tuple[bool, ...]]
 """The table's state, each host's number in `Cores`, and which datagrams a core has taken."""

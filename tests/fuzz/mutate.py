@@ -13,9 +13,9 @@ from ipaddress import IPv4Address
 from random import Random
 from typing import Any
 
-from holdover.reference.datagram import ALL_HOSTS, EVERYONE, Checksum, Datagram, encode_frame
-from holdover.reference.options import TABLE, Options
-from holdover.reference.wire import Message, encode
+from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Checksum, Datagram, encode_frame
+from holdover.reference.wire.options import TABLE, Options
+from holdover.reference.wire.packet import Message, encode
 
 OPTIONS_AT = 240
 MOST = 548

@@ -25,11 +25,11 @@ from random import Random
 from typing import Any, TypeVar
 
 from holdover.reference import client, server
-from holdover.reference.arp import Arp, ArpOperation, probe
 from holdover.reference.config import ClientConfig, ServerConfig
-from holdover.reference.datagram import Datagram, Frame, decode_frame, encode_frame
-from holdover.reference.layout import TooLargeError
-from holdover.reference.messages import (
+from holdover.reference.server_state import Arrived, Overheard, SendReply, StoreBinding, Tick
+from holdover.reference.wire.arp import Arp, ArpOperation, probe
+from holdover.reference.wire.frames import Datagram, Frame, decode_frame, encode_frame
+from holdover.reference.wire.messages import (
     BootReply,
     BootRequest,
     reply_from,
@@ -37,9 +37,9 @@ from holdover.reference.messages import (
     request_from,
     request_to_wire,
 )
-from holdover.reference.server_state import Arrived, Overheard, SendReply, StoreBinding, Tick
-from holdover.reference.values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire import Reading, decode, encode, read
+from holdover.reference.wire.option_layout import TooLargeError
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
+from holdover.reference.wire.packet import Reading, decode, encode, read
 from tests.fuzz import mutate
 from tests.fuzz.oracle import Heard
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from holdover.reference import client, layout, messages, options, server
+from holdover.reference import client, server
 from holdover.reference.events import SECOND
-from holdover.reference.values import BYTES, Kind
+from holdover.reference.wire import messages, option_layout, options
+from holdover.reference.wire.option_values import BYTES, Kind
 from tests.fuzz.__main__ import Run, fuzz, main
 from tests.fuzz.oracle import Heard
 
@@ -77,26 +78,26 @@ def rests_on_less(side: str, code: int) -> Callable[[pytest.MonkeyPatch], None]:
 def unbounded(patch: pytest.MonkeyPatch) -> None:
     """The end of a field is not looked at."""
 
-    def scan(data: bytes, at: int, end: int, pieces: Any) -> list[layout.Dropped]:
+    def scan(data: bytes, at: int, end: int, pieces: Any) -> list[option_layout.Dropped]:
         while at < end and (code := data[at]) != 255:
             size = data[at + 1]
             pieces.setdefault(code, []).append((at + 2, at + 2 + size))
             at += 2 + size
         return []
 
-    patch.setattr(layout, "_scan", scan)
+    patch.setattr(option_layout, "_scan", scan)
 
 
 def not_hidden(patch: pytest.MonkeyPatch) -> None:
     """A server takes what it cannot find for absent."""
-    dropped = layout.Dropped
-    patch.setattr(layout, "Dropped", lambda *words, hides=False: dropped(*words))
+    dropped = option_layout.Dropped
+    patch.setattr(option_layout, "Dropped", lambda *words, hides=False: dropped(*words))
 
 
 def last_wins(patch: pytest.MonkeyPatch) -> None:
     """Of an option that is there twice the last is read (RFC 3396 §7: they are one)."""
-    joined = layout._joined
-    patch.setattr(layout, "_joined", lambda data, at, read: joined(data, at[-1:], read))
+    joined = option_layout._joined
+    patch.setattr(option_layout, "_joined", lambda data, at, read: joined(data, at[-1:], read))
 
 
 def chances(patch: pytest.MonkeyPatch) -> None:

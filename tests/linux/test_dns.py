@@ -22,7 +22,7 @@ from holdover.reference.events import SECOND, Lease, Notice
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.lab.topology import COMMANDS, Host
 from holdover.reference.linux.dns import File, Resolvconf, Resolver, lines, resolver
-from holdover.reference.options import DOMAIN_NAME, NAME_SERVERS, Options
+from holdover.reference.wire.options import DOMAIN_NAME, NAME_SERVERS, Options
 from tests.net.scenes import played
 from tests.reference.clients import OTHER, SERVER, A
 from tests.reference.test_wire import options as any_options

@@ -19,15 +19,25 @@ from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux import hooks, later
 from holdover.reference.linux.environment import OPTIONS, environment
 from holdover.reference.linux.hooks import WAITING, Hook
-from holdover.reference.values import Route
+from holdover.reference.wire.option_values import Route
+from holdover.reference.wire.options import (
+    BOOTFILE_NAME,
+    BROADCAST_ADDRESS,
+    CLASSLESS_ROUTES,
+    DOMAIN_NAME,
+    HOST_NAME,
+    INTERFACE_MTU,
+    MESSAGE,
+    NAME_SERVERS,
+    NTP_SERVERS,
+    ROUTERS,
+    SUBNET_MASK,
+    TIME_OFFSET,
+    Options,
+)
 from tests.reference.clients import OTHER, SERVER, A, B
 from tests.reference.test_wire import options as any_options
 from tests.slow import stretched
-
-from holdover.reference.options import (  # isort: skip
-    BOOTFILE_NAME, BROADCAST_ADDRESS, CLASSLESS_ROUTES, DOMAIN_NAME, HOST_NAME, INTERFACE_MTU,
-    MESSAGE, NAME_SERVERS, NTP_SERVERS, ROUTERS, SUBNET_MASK, TIME_OFFSET, Options,
-)  # fmt: skip
 
 NOW = 10_000 * SECOND
 TOLD = Options([

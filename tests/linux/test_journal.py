@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.config import ClientConfig
 from holdover.reference.linux import journal as journals
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.plain import built, plain
-from holdover.reference.messages import BootReply
-from holdover.reference.options import LEASE_TIME, Options
-from holdover.reference.values import MessageType
+from holdover.reference.wire.arp import Arp, ArpOperation
+from holdover.reference.wire.messages import BootReply
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.options import LEASE_TIME, Options
 from tests.reference.test_messages import replies, requests
 from tests.reference.test_wire import options
 

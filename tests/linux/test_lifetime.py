@@ -19,7 +19,7 @@ from holdover.reference.linux.effects import Hands, spared
 from holdover.reference.linux.netlink import FOREVER, Interface, TooLate, lifetime
 from holdover.reference.linux.parameters import Parameters
 from holdover.reference.linux.rtnetlink import NEW_ADDRESS
-from holdover.reference.options import Options
+from holdover.reference.wire.options import Options
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Configure, Duration, Instant, Lease, Remove,

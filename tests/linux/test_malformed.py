@@ -1,8 +1,8 @@
 """What is said of malformed messages: each once, few in a while, and the rest counted."""
 
 from holdover.reference.events import SECOND
-from holdover.reference.layout import Dropped
 from holdover.reference.linux.malformed import BURST, REMEMBERED, SPELL, Sparing, malformed
+from holdover.reference.wire.option_layout import Dropped
 
 DNS = Dropped(6, "expected 1 or more of 4 bytes (an address), got a length of 0", 250)
 

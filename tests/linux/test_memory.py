@@ -11,17 +11,17 @@ import pytest
 
 from holdover.reference.calls import Break, Call, Noted, calls
 from holdover.reference.config import ClientConfig
-from holdover.reference.datagram import EVERYONE, Datagram, Frame
 from holdover.reference.linux import clock, storage
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.journal import Entry, Line, Unstored
 from holdover.reference.linux.memory import REMINDED, RETRY, Memory
 from holdover.reference.linux.netlink import Changes, Link
 from holdover.reference.linux.storage import NotStored
-from holdover.reference.messages import BootReply, BootRequest, reply_to_wire
-from holdover.reference.options import Options
-from holdover.reference.values import MessageType
-from holdover.reference.wire import encode
+from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
+from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wire
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.options import Options
+from holdover.reference.wire.packet import encode
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Chance, Configure, Effect, Instant, Lease, Notice, Notify, Phase, Remove, Send, Store,

@@ -10,10 +10,10 @@ from holdover.reference.config import ClientConfig
 from holdover.reference.events import SECOND, Lease, Phase, Send
 from holdover.reference.linux.neighbours import neighbours_stay
 from holdover.reference.linux.remarks import MOST, Remarks
-from holdover.reference.messages import BootReply, BootRequest
-from holdover.reference.options import Options
 from holdover.reference.state import Client
-from holdover.reference.values import MessageType
+from holdover.reference.wire.messages import BootReply, BootRequest
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.options import Options
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 CONFIG = ClientConfig(hardware=bytes(6))

@@ -23,7 +23,7 @@ from holdover.reference.events import SECOND, Chance, Instant, Lease, Phase, Rem
 from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux import storage
 from holdover.reference.linux.storage import NotStored, load, save
-from holdover.reference.options import INFINITE
+from holdover.reference.wire.options import INFINITE
 from tests.reference.clients import CONFIG, MAC, PEER, SERVER, TOLD, A
 from tests.reference.test_wire import options
 
@@ -385,7 +385,7 @@ from dataclasses import replace
 from pathlib import Path
 from holdover.model.clients.profile import BadInput
 from holdover.reference.linux import storage
-from holdover.reference.options import Options
+from holdover.reference.wire.options import Options
 from tests.linux.test_storage import lease
 place, old = Path(sys.argv[1]), lease()
 storage.save(place, "eth0", old)

@@ -26,10 +26,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.reference.datagram import ALL_HOSTS, EVERYONE, Datagram, decode_frame, encode_frame
-from holdover.reference.messages import BootReply, BootRequest, reply_from_wire, request_to_wire
-from holdover.reference.values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire import decode, encode
+from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, decode_frame, encode_frame
+from holdover.reference.wire.messages import (
+    BootReply,
+    BootRequest,
+    reply_from_wire,
+    request_to_wire,
+)
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
+from holdover.reference.wire.packet import decode, encode
 
 PROMISCUOUS, SOL_PACKET = 1, 263
 PAUSE = 0.6

@@ -14,15 +14,19 @@ import sys
 import time
 from ipaddress import IPv4Address
 
-from holdover.reference.arp import Arp
 from holdover.reference.linux.sockets import LinkSocket
-from holdover.reference.messages import BootRequest, request_from_wire, request_to_wire
-from holdover.reference.values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire import COOKIE, decode, encode
-
-from holdover.reference.datagram import (  # isort: skip
-    ALL_HOSTS, CLIENT_PORT, EVERYONE, SERVER_PORT, Datagram, encode_frame,
-)  # fmt: skip
+from holdover.reference.wire.arp import Arp
+from holdover.reference.wire.frames import (
+    ALL_HOSTS,
+    CLIENT_PORT,
+    EVERYONE,
+    SERVER_PORT,
+    Datagram,
+    encode_frame,
+)
+from holdover.reference.wire.messages import BootRequest, request_from_wire, request_to_wire
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
+from holdover.reference.wire.packet import COOKIE, decode, encode
 
 ANSWERS = {MessageType.DISCOVER: MessageType.OFFER, MessageType.REQUEST: MessageType.ACK}
 

@@ -45,12 +45,12 @@ from types import FrameType
 import click
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
-from holdover.reference.datagram import SERVER_PORT, Datagram, decode_frame
 from holdover.reference.lab.process import Process, Unheard, eventually
 from holdover.reference.lab.topology import COMMANDS, Host, Links
 from holdover.reference.linux.rtnetlink import NEW_ADDRESS
-from holdover.reference.values import MessageType, WireError
-from holdover.reference.wire import decode
+from holdover.reference.wire.frames import SERVER_PORT, Datagram, decode_frame
+from holdover.reference.wire.option_values import MessageType, WireError
+from holdover.reference.wire.packet import decode
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "speed.md"
 SERVER, FIRST, LAST = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 99))

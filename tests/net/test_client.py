@@ -23,25 +23,30 @@ import pytest
 from holdover.model.clients.profile import BadInput
 from holdover.reference.client_command import by_hardware, client_id, code, wishes
 from holdover.reference.config import ClientConfig
-from holdover.reference.datagram import EVERYONE, Datagram, Frame
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux.client import ClientShell, Orders, chance
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.netlink import Changes, Link
 from holdover.reference.linux.parameters import left_out, parameters, prefix_length
-from holdover.reference.messages import BootReply, BootRequest, reply_to_wire
-from holdover.reference.values import NO_ADDRESS, MessageType, Route
-from holdover.reference.wire import encode
-from tests.net.scenes import errors_of, played, scene
+from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
+from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wire
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, Route
+from holdover.reference.wire.packet import encode
+from tests.net.scenes import played, scene
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Configure, Effect, Event, Gone, Lease, Received, Send, Start, Timer,
 )  # fmt: skip
 
-from holdover.reference.options import (  # isort: skip
-    CLASSLESS_ROUTES, HOST_NAME, INTERFACE_MTU, PARAMETER_REQUEST_LIST, ROUTERS, SUBNET_MASK,
+from holdover.reference.wire.options import (
+    CLASSLESS_ROUTES,
+    HOST_NAME,
+    INTERFACE_MTU,
+    PARAMETER_REQUEST_LIST,
+    ROUTERS,
+    SUBNET_MASK,
     Options,
-)  # fmt: skip
+)
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 OURS = IPv4Interface("10.77.0.50/24")

@@ -19,8 +19,8 @@ from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.netlink import Link
-from holdover.reference.options import Options
 from holdover.reference.state import Client
+from holdover.reference.wire.options import Options
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Effect, Event, Lease, Notice, Notify, Phase, Remove, Start, Stop, Store,

@@ -33,10 +33,10 @@ from holdover.reference.lab.verdict import OBEYED
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.journal import read
 from holdover.reference.linux.server_storage import LeaseFile
-from holdover.reference.messages import BootReply, BootRequest, reply_from_wire
 from holdover.reference.server_state import Arrived, Binding, ClientKey
-from holdover.reference.values import NO_ADDRESS, MessageType
-from holdover.reference.wire import decode
+from holdover.reference.wire.messages import BootReply, BootRequest, reply_from_wire
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.packet import decode
 from tests.slow import stretched
 
 SERVER, FIRST = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")

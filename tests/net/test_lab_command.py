@@ -19,9 +19,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.cli import EXIT
-from holdover.reference.datagram import decode_frame
 from holdover.reference.events import SECOND
 from holdover.reference.lab import alone, record
 from holdover.reference.lab.clients import CLIENTS, ClientProgram
@@ -32,6 +30,8 @@ from holdover.reference.lab.servers import ServerProgram
 from holdover.reference.lab.topology import COMMANDS
 from holdover.reference.lab_command import USUAL, cells
 from holdover.reference.linux.clock import now
+from holdover.reference.wire.arp import Arp, ArpOperation
+from holdover.reference.wire.frames import decode_frame
 from tests.net.conftest import machine
 from tests.slow import stretched
 

@@ -20,16 +20,16 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.arp import probe
-from holdover.reference.datagram import ALL_HOSTS, EVERYONE, Datagram, encode_frame
 from holdover.reference.events import SECOND
 from holdover.reference.lab.process import PATIENCE, Process, eventually
 from holdover.reference.linux.malformed import BURST
 from holdover.reference.linux.server import alike
-from holdover.reference.messages import BootRequest, request_to_wire
-from holdover.reference.values import NO_ADDRESS, MessageType
-from holdover.reference.wire import encode
-from tests.net.scenes import LOCK, errors_of, played, scene
+from holdover.reference.wire.arp import probe
+from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, encode_frame
+from holdover.reference.wire.messages import BootRequest, request_to_wire
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.packet import encode
+from tests.net.scenes import played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 FLOODED, RATE = 15, 10_000
@@ -250,11 +250,11 @@ def full_journal(stage: Stage) -> dict[str, Any]:
 ASKING = """
 import time
 from ipaddress import IPv4Address
-from holdover.reference.datagram import *
+from holdover.reference.wire.frames import *
 from holdover.reference.linux.sockets import LinkSocket
-from holdover.reference.messages import *
-from holdover.reference.values import NO_ADDRESS, MessageType
-from holdover.reference.wire import decode, encode
+from holdover.reference.wire.messages import *
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.packet import decode, encode
 link, server = LinkSocket("eth0", CLIENT_PORT), IPv4Address("10.77.0.1")
 for number in range(100):
     asks = BootRequest(MessageType.REQUEST, number, b"\\2\\7\\0\\0\\0" + bytes((number,)),
@@ -314,10 +314,10 @@ def blocking_hook(stage: Stage) -> dict[str, Any]:
 GARBAGE = """
 import select
 from ipaddress import IPv4Address
-from holdover.reference.datagram import *
+from holdover.reference.wire.frames import *
 from holdover.reference.linux.sockets import LinkSocket
-from holdover.reference.values import MessageType
-from holdover.reference.wire import decode
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.packet import decode
 SERVER, GOOD, LEASE = b"\\x0a\\x4d\\0\\1", b"\\x0a\\x4d\\0\\x32", b"\\x33\\4\\0\\0\\0\\x3c"
 NAMED = b"\\x36\\4" + SERVER
 
@@ -392,9 +392,9 @@ def garbage(stage: Stage) -> dict[str, Any]:
 
 HEARING = """
 import select
-from holdover.reference.datagram import *
+from holdover.reference.wire.frames import *
 from holdover.reference.linux.sockets import LinkSocket
-from holdover.reference.wire import decode
+from holdover.reference.wire.packet import decode
 link = LinkSocket("eth0", CLIENT_PORT)
 for link.awaits in (7, 8, None):
     print("awaits", link.awaits, flush=True)
@@ -408,12 +408,12 @@ for link.awaits in (7, 8, None):
 SAYING = """
 import sys
 from ipaddress import IPv4Address
-from holdover.reference.arp import probe
-from holdover.reference.datagram import *
+from holdover.reference.wire.arp import probe
+from holdover.reference.wire.frames import *
 from holdover.reference.linux.sockets import LinkSocket
-from holdover.reference.messages import *
-from holdover.reference.values import MessageType
-from holdover.reference.wire import encode
+from holdover.reference.wire.messages import *
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.packet import encode
 link, who = LinkSocket("eth0", SERVER_PORT), bytes.fromhex(sys.argv[1].replace(":", ""))
 own = IPv4Address("10.77.0.9")
 near = who[:5] + bytes((who[5] ^ 1,)), bytes((who[0] ^ 2,)) + who[1:]
@@ -439,10 +439,10 @@ def awaited(stage: Stage) -> dict[str, Any]:
 FLOOD = """
 import os, signal, socket, sys, time
 from ipaddress import IPv4Address
-from holdover.reference.datagram import *
-from holdover.reference.messages import *
-from holdover.reference.values import NO_ADDRESS, MessageType
-from holdover.reference.wire import encode
+from holdover.reference.wire.frames import *
+from holdover.reference.wire.messages import *
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.packet import encode
 port, hardware = int(sys.argv[1]), bytes.fromhex(sys.argv[2].replace(":", ""))
 seconds, rate = float(sys.argv[3]), int(sys.argv[4])
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")

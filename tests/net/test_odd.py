@@ -131,7 +131,7 @@ def asked(links: Links) -> dict[str, Any]:
 
 HEARING = """
 import select, sys
-from holdover.reference.datagram import Datagram
+from holdover.reference.wire.frames import Datagram
 from holdover.reference.linux.sockets import LinkSocket
 link = LinkSocket(sys.argv[1], 68)
 print("hears", flush=True)
@@ -145,8 +145,8 @@ while select.select([link], [], []):
 SAYING = """
 import sys
 from ipaddress import IPv4Address
-from holdover.reference.arp import probe
-from holdover.reference.datagram import ALL_HOSTS, EVERYONE, Datagram, encode_frame
+from holdover.reference.wire.arp import probe
+from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, encode_frame
 from holdover.reference.linux.sockets import LinkSocket
 link, own = LinkSocket("eth0", 67), IPv4Address("10.77.0.1")
 for number, tag in enumerate((*sys.argv[1:], "")):

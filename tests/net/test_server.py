@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.arp import reply
 from holdover.reference.cli import main
 from holdover.reference.config import Misbehaviour, ServerConfig
 from holdover.reference.events import SECOND
@@ -29,16 +28,18 @@ from holdover.reference.linux import server_storage
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.server import LOOK, RETRY, Service
 from holdover.reference.linux.server_storage import LeaseFile, NotStored
-from holdover.reference.messages import BootReply, BootRequest, reply_from_wire, request_to_wire
 from holdover.reference.server_command import chosen, misbehaviour
 from holdover.reference.server_state import Binding, ClientKey
-from holdover.reference.values import NO_ADDRESS, MessageType
-from holdover.reference.wire import decode, encode
-from tests.net.scenes import errors_of
-
-from holdover.reference.datagram import (  # isort: skip
-    ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame,
-)  # fmt: skip
+from holdover.reference.wire.arp import reply
+from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
+from holdover.reference.wire.messages import (
+    BootReply,
+    BootRequest,
+    reply_from_wire,
+    request_to_wire,
+)
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.packet import decode, encode
 
 SERVER, FIRST, SECOND_ONE, THIRD = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51, 52))
 KEY = ClientKey(b"\1\2\0\0\0\0\1", given=True)
@@ -190,9 +191,9 @@ def test_a_disk_that_is_full_for_a_while_costs_no_lease(network: Network) -> Non
 UNICAST = """
 import socket, sys
 from ipaddress import IPv4Address
-from holdover.reference.messages import *
-from holdover.reference.values import MessageType
-from holdover.reference.wire import decode, encode
+from holdover.reference.wire.messages import *
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.packet import decode, encode
 own = IPv4Address("10.77.0.60")
 def answer(port, *asked):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
@@ -236,10 +237,10 @@ def test_an_interface_that_goes_ends_the_server(network: Network) -> None:
 
 FLOOD = """
 import os, socket, sys
-from holdover.reference.datagram import *
-from holdover.reference.messages import BootRequest, request_to_wire
-from holdover.reference.values import NO_ADDRESS, MessageType
-from holdover.reference.wire import encode
+from holdover.reference.wire.frames import *
+from holdover.reference.wire.messages import BootRequest, request_to_wire
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.packet import encode
 link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 link.bind(("eth0", 0))
 for number in range(20000):

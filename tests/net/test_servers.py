@@ -24,9 +24,9 @@ from holdover.reference.lab.servers import SERVERS, Order, ServerProgram
 from holdover.reference.lab.topology import Host, Links, run
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.journal import Line, Seen, read
-from holdover.reference.messages import BootReply
 from holdover.reference.replay import replay
-from holdover.reference.values import NO_ADDRESS, MessageType
+from holdover.reference.wire.messages import BootReply
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from tests.net.scenes import CannotTell, slower
 
 DISCOVER, OFFER, REQUEST = MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST
@@ -321,9 +321,9 @@ def usurped(stage: Stage) -> dict[str, Any]:
 
 SPY = """
 import select
-from holdover.reference.datagram import CLIENT_PORT, Datagram
+from holdover.reference.wire.frames import CLIENT_PORT, Datagram
 from holdover.reference.linux.sockets import LinkSocket
-from holdover.reference.wire import decode
+from holdover.reference.wire.packet import decode
 link = LinkSocket("eth0", CLIENT_PORT)
 print("listens", flush=True)
 while select.select([link], [], []):
@@ -410,11 +410,11 @@ AGENT = """
 import select, socket, sys
 from dataclasses import replace
 from ipaddress import IPv4Address
-from holdover.reference.datagram import *
+from holdover.reference.wire.frames import *
 from holdover.reference.linux.sockets import LinkSocket
-from holdover.reference.options import RELAY_INFORMATION, Options
-from holdover.reference.values import SubOption
-from holdover.reference.wire import decode, encode
+from holdover.reference.wire.options import RELAY_INFORMATION, Options
+from holdover.reference.wire.option_values import SubOption
+from holdover.reference.wire.packet import decode, encode
 own, server = map(IPv4Address, sys.argv[1:])
 named = RELAY_INFORMATION((SubOption(1, b"port 7"),))
 link, up = LinkSocket("eth0", SERVER_PORT), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

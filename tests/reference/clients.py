@@ -15,25 +15,25 @@ from ipaddress import IPv4Address
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from holdover.reference.arp import Arp, announcement, probe
 from holdover.reference.client import Client, deadline, step
 from holdover.reference.config import ClientConfig
-from holdover.reference.messages import (
+from holdover.reference.state import Effects
+from holdover.reference.wire.arp import Arp, announcement, probe
+from holdover.reference.wire.messages import (
     BootReply,
     BootRequest,
     request_from_wire,
     request_to_wire,
 )
-from holdover.reference.options import (
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.options import (
     DOMAIN_NAME,
     HOST_NAME,
     PARAMETER_REQUEST_LIST,
     SUBNET_MASK,
     Options,
 )
-from holdover.reference.state import Effects
-from holdover.reference.values import MessageType
-from holdover.reference.wire import decode, encode
+from holdover.reference.wire.packet import decode, encode
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Chance, Duration, Event, Gone, Heard, Inform, Instant, Lease, Notify, Phase, Received,

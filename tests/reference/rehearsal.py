@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from holdover.reference import client, server
-from holdover.reference.arp import Arp, announcement
 from holdover.reference.calls import Part, calls
 from holdover.reference.config import ClientConfig, Misbehaviour, ServerConfig
 from holdover.reference.linux.journal import Began, Entry, Line, Seen, written
-from holdover.reference.messages import (
+from holdover.reference.server_state import Arrived, Restarted, SendReply, Server, Tick
+from holdover.reference.state import Client
+from holdover.reference.wire.arp import Arp, announcement
+from holdover.reference.wire.messages import (
     BootReply,
     reply_from_wire,
     reply_to_wire,
     request_from_wire,
     request_to_wire,
 )
-from holdover.reference.server_state import Arrived, Restarted, SendReply, Server, Tick
-from holdover.reference.state import Client
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Chance, Configure, Event, Gone, Heard, Instant, Lease, Received, Release, Remove, Send,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference.arp import (
+from holdover.reference.wire.arp import (
     Arp,
     ArpOperation,
     announcement,
@@ -15,7 +15,7 @@ from holdover.reference.arp import (
     probe,
     reply,
 )
-from holdover.reference.values import NO_ADDRESS, WireError
+from holdover.reference.wire.option_values import NO_ADDRESS, WireError
 
 MAC, PEER = b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"
 A, B = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")

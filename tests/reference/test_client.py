@@ -19,12 +19,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdover.reference.arp import Arp, ArpOperation
 from holdover.reference.client import COLUMNS, TABLE, Client, deadline, ignore, step, trim
 from holdover.reference.config import ClientConfig
-from holdover.reference.options import INFINITE, Options
 from holdover.reference.state import Effects
-from holdover.reference.values import NO_ADDRESS, MessageType
+from holdover.reference.wire.arp import Arp, ArpOperation
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.options import INFINITE, Options
 from tests.reference.clients import (
     ACK,
     CONFIG,

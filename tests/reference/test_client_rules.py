@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference.arp import Arp, announcement, probe
 from holdover.reference.client import deadline
-from holdover.reference.messages import NO_OPTIONS, BootRequest
-from holdover.reference.options import INFINITE, IPV6_ONLY_PREFERRED, PARAMETER_REQUEST_LIST
 from holdover.reference.state import Effects
-from holdover.reference.values import NO_ADDRESS, MessageType
+from holdover.reference.wire.arp import Arp, announcement, probe
+from holdover.reference.wire.messages import NO_OPTIONS, BootRequest
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.options import INFINITE, IPV6_ONLY_PREFERRED, PARAMETER_REQUEST_LIST
 from tests.reference.clients import (
     ACK,
     ASKED,

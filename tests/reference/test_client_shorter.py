@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from holdover.reference.arp import announcement
-from holdover.reference.options import INFINITE
 from holdover.reference.state import Effects, abstract
+from holdover.reference.wire.arp import announcement
+from holdover.reference.wire.options import INFINITE
 from tests.reference.clients import (
     ACK,
     HOUR,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference.arp import Arp, ArpOperation, encode_arp, probe
-from holdover.reference.datagram import (
+from holdover.reference.wire.arp import Arp, ArpOperation, encode_arp, probe
+from holdover.reference.wire.frames import (
     ALL_HOSTS,
     CLIENT_PORT,
     EVERYONE,
@@ -28,7 +28,7 @@ from holdover.reference.datagram import (
     sum16,
     untagged,
 )
-from holdover.reference.values import NO_ADDRESS, WireError
+from holdover.reference.wire.option_values import NO_ADDRESS, WireError
 
 MAC = b"\2\0\0\0\0\1"
 A, B = IPv4Address("192.168.0.1"), IPv4Address("192.168.0.199")

@@ -5,19 +5,17 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
-from holdover.reference.arp import Arp, ArpOperation, announcement
 from holdover.reference.events import SECOND
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.faults import FAULTS, TABLE
 from holdover.reference.lab.record import Captured, Change, Look, Mark, Record
-from holdover.reference.messages import BootReply, reply_to_wire
-from holdover.reference.options import INFINITE
-from holdover.reference.values import MessageType
-from holdover.reference.wire import encode
+from holdover.reference.wire.arp import Arp, ArpOperation, announcement
+from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, encode_frame
+from holdover.reference.wire.messages import BootReply, reply_to_wire
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.options import INFINITE
+from holdover.reference.wire.packet import encode
 
-from holdover.reference.datagram import (  # isort: skip
-    ALL_HOSTS, EVERYONE, Datagram, encode_frame,
-)  # fmt: skip
 from holdover.reference.lab.measure import (  # isort: skip
     DEAD, FOREVER, LOCKED, RUNNING, STOPPED, UNLOCKED, Measurement, Unknown, measure,
 )  # fmt: skip

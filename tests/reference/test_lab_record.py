@@ -19,14 +19,12 @@ from holdover.reference.lab.process import Process, Unheard
 from holdover.reference.lab.refuser import GRANTED, WAYS, refusal
 from holdover.reference.lab.wall import COMPILER, Wall
 from holdover.reference.lab.watched import DELETE_ADDRESS, NEW_ADDRESS, parse
-from holdover.reference.messages import BootRequest, reply_from_wire, request_to_wire
-from holdover.reference.values import MessageType
-from holdover.reference.wire import decode, encode
+from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
+from holdover.reference.wire.messages import BootRequest, reply_from_wire, request_to_wire
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.packet import decode, encode
 from tests.reference.test_lab_measure import LEASED, OTHER, SERVER, A, B, answer, said
 
-from holdover.reference.datagram import (  # isort: skip
-    ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame,
-)  # fmt: skip
 from holdover.reference.lab.record import (  # isort: skip
     FRAMES, LINK, MARKS, Change, Look, Mark, pcap_frame, pcap_head, read,
 )  # fmt: skip

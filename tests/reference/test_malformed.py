@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdover.reference.config import ServerConfig
-from holdover.reference.layout import Dropped
-from holdover.reference.messages import (
+from holdover.reference.server import step
+from holdover.reference.server_state import Arrived, SendReply, Server, StoreBinding
+from holdover.reference.wire.messages import (
     BootReply,
     BootRequest,
     reply_from,
     request_from,
     request_to_wire,
 )
-from holdover.reference.options import HOST_NAME, known
-from holdover.reference.server import step
-from holdover.reference.server_state import Arrived, SendReply, Server, StoreBinding
-from holdover.reference.values import MessageType, WireError
-from holdover.reference.wire import decode, encode, read
+from holdover.reference.wire.option_layout import Dropped
+from holdover.reference.wire.option_values import MessageType, WireError
+from holdover.reference.wire.options import HOST_NAME, known
+from holdover.reference.wire.packet import decode, encode, read
 from tests.net import odd
 from tests.net.malformed import CASES, GOOD, LEASE, MASK, SERVER, TYPE, ended
 from tests.reference.clients import MAC, Driver

@@ -7,17 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference.values import NO_ADDRESS, MessageType, Value
-from holdover.reference.wire import Message, Op, decode, encode
-
-from holdover.reference.messages import (  # isort: skip
-    BootReply, BootRequest, reply_from_wire, reply_to_wire, request_from_wire, request_to_wire,
-)  # fmt: skip
-
-from holdover.reference.options import (  # isort: skip
-    CLIENT_IDENTIFIER, NAME_SERVERS, DOMAIN_NAME, HOST_NAME, LEASE_TIME, MESSAGE_TYPE,
-    PARAMETER_REQUEST_LIST, REBINDING_TIME, RENEWAL_TIME, REQUESTED_ADDRESS, SERVER_ID, Options,
-)  # fmt: skip
+from holdover.reference.wire.messages import (
+    BootReply,
+    BootRequest,
+    reply_from_wire,
+    reply_to_wire,
+    request_from_wire,
+    request_to_wire,
+)
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, Value
+from holdover.reference.wire.options import (
+    CLIENT_IDENTIFIER,
+    DOMAIN_NAME,
+    HOST_NAME,
+    LEASE_TIME,
+    MESSAGE_TYPE,
+    NAME_SERVERS,
+    PARAMETER_REQUEST_LIST,
+    REBINDING_TIME,
+    RENEWAL_TIME,
+    REQUESTED_ADDRESS,
+    SERVER_ID,
+    Options,
+)
+from holdover.reference.wire.packet import Message, Op, decode, encode
 
 MAC = b"\2\0\0\0\0\1"
 A, SERVER, RELAY = (IPv4Address(f"10.0.0.{i}") for i in (101, 1, 254))

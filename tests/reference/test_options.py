@@ -4,8 +4,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from holdover.reference import options, values
-from holdover.reference.options import (
+from holdover.reference.wire import option_values, options
+from holdover.reference.wire.option_values import Kind, Value
+from holdover.reference.wire.options import (
     CLIENT_IDENTIFIER,
     LEASE_TIME,
     ROUTERS,
@@ -14,7 +15,6 @@ from holdover.reference.options import (
     Options,
     known,
 )
-from holdover.reference.values import Kind, Value
 
 A = IPv4Address("10.0.0.1")
 
@@ -48,7 +48,7 @@ def accepts(kind: Kind[object], length: int) -> bool:
     """Whether a value of so many bytes, each 1, can be read."""
     try:
         kind.read(bytes([1] * length))
-    except values.WireError:
+    except option_values.WireError:
         return False
     return True
 
@@ -64,7 +64,7 @@ def test_every_row_names_its_source_and_has_a_name_of_its_own() -> None:
 
 
 def test_a_code_that_is_not_in_the_table_has_bytes() -> None:
-    assert known(224).kind is values.BYTES
+    assert known(224).kind is option_values.BYTES
     assert str(known(224)) == "option 224 (unknown)"
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference import values
-from holdover.reference.values import Kind, MessageType, Route, SubOption, WireError
+from holdover.reference.wire import option_values
+from holdover.reference.wire.option_values import Kind, MessageType, Route, SubOption, WireError
 
-KINDS = {kind.name: kind for kind in vars(values).values() if isinstance(kind, Kind)}
+KINDS = {kind.name: kind for kind in vars(option_values).values() if isinstance(kind, Kind)}
 A, B = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
 AB = A.packed + B.packed
 
@@ -28,46 +28,46 @@ RFC3442 = [
 @pytest.mark.parametrize(("network", "descriptor"), RFC3442)
 def test_rfc3442_destination_descriptors(network: str, descriptor: str) -> None:
     routes = (Route(IPv4Network(network), A),)
-    assert values.ROUTES.write(routes) == bytes.fromhex(descriptor) + A.packed
-    assert values.ROUTES.read(bytes.fromhex(descriptor) + A.packed) == routes
+    assert option_values.ROUTES.write(routes) == bytes.fromhex(descriptor) + A.packed
+    assert option_values.ROUTES.read(bytes.fromhex(descriptor) + A.packed) == routes
 
 
 def test_rfc3442_bits_beyond_the_mask_are_cleared() -> None:
     """RFC 3442: 129.210.177.132 with mask 255.255.255.128 installs 129.210.177.128."""
     data = b"\x19" + IPv4Address("129.210.177.132").packed + A.packed
-    assert values.ROUTES.read(data) == (Route(IPv4Network("129.210.177.128/25"), A),)
+    assert option_values.ROUTES.read(data) == (Route(IPv4Network("129.210.177.128/25"), A),)
 
 
 def test_rfc3442_several_routes_in_one_option() -> None:
     routes = tuple(Route(IPv4Network(network), B) for network, _ in RFC3442)
     data = b"".join(bytes.fromhex(descriptor) + B.packed for _, descriptor in RFC3442)
-    assert values.ROUTES.read(data) == routes
-    assert values.ROUTES.write(routes) == data
+    assert option_values.ROUTES.read(data) == routes
+    assert option_values.ROUTES.write(routes) == data
 
 
 @pytest.mark.parametrize(
     ("kind", "data", "value"),
     [
-        (values.U8, b"\xff", 255),
-        (values.U16, b"\x02\x40", 576),
-        (values.U32, b"\xff\xff\xff\xff", 2**32 - 1),
-        (values.I32, b"\xff\xff\xff\xff", -1),
-        (values.SECONDS, b"\0\x01\x51\x80", 86400),
-        (values.FLAG, b"\0", False),
-        (values.FLAG, b"\1", True),
-        (values.TEXT, b"host", "host"),
-        (values.TEXT, b"\0", ""),
-        (values.TEXT, b"caf\xe9", "caf\xe9"),
-        (values.ADDRESS, A.packed, A),
-        (values.ADDRESSES, AB, (A, B)),
-        (values.ADDRESSES_OR_NONE, b"", ()),
-        (values.PAIRS, AB, ((A, B),)),
-        (values.U16S, b"\0\1\0\2", (1, 2)),
-        (values.CODES, b"\x01\x79\x03", (1, 121, 3)),
-        (values.BYTES, b"", b""),
-        (values.CLIENT_ID, b"\1\2", b"\1\2"),
-        (values.TYPE, b"\5", MessageType.ACK),
-        (values.RELAY, b"\1\2ab\2\0", (SubOption(1, b"ab"), SubOption(2, b""))),
+        (option_values.U8, b"\xff", 255),
+        (option_values.U16, b"\x02\x40", 576),
+        (option_values.U32, b"\xff\xff\xff\xff", 2**32 - 1),
+        (option_values.I32, b"\xff\xff\xff\xff", -1),
+        (option_values.SECONDS, b"\0\x01\x51\x80", 86400),
+        (option_values.FLAG, b"\0", False),
+        (option_values.FLAG, b"\1", True),
+        (option_values.TEXT, b"host", "host"),
+        (option_values.TEXT, b"\0", ""),
+        (option_values.TEXT, b"caf\xe9", "caf\xe9"),
+        (option_values.ADDRESS, A.packed, A),
+        (option_values.ADDRESSES, AB, (A, B)),
+        (option_values.ADDRESSES_OR_NONE, b"", ()),
+        (option_values.PAIRS, AB, ((A, B),)),
+        (option_values.U16S, b"\0\1\0\2", (1, 2)),
+        (option_values.CODES, b"\x01\x79\x03", (1, 121, 3)),
+        (option_values.BYTES, b"", b""),
+        (option_values.CLIENT_ID, b"\1\2", b"\1\2"),
+        (option_values.TYPE, b"\5", MessageType.ACK),
+        (option_values.RELAY, b"\1\2ab\2\0", (SubOption(1, b"ab"), SubOption(2, b""))),
     ],
 )
 def test_a_value_and_its_bytes(kind: Kind[object], data: bytes, value: object) -> None:
@@ -79,35 +79,35 @@ def test_a_value_and_its_bytes(kind: Kind[object], data: bytes, value: object) -
 @pytest.mark.parametrize("data", [b"", b"\0\0", b"a\0\0"])
 def test_trailing_nuls_of_text_are_deleted(data: bytes) -> None:
     """RFC 2132 §2: the receiver MUST be prepared to delete trailing nulls."""
-    assert values.TEXT.read(data) == data.decode().rstrip("\0")
+    assert option_values.TEXT.read(data) == data.decode().rstrip("\0")
 
 
 @pytest.mark.parametrize(
     ("kind", "data", "offset"),
     [
-        (values.U8, b"", 0),
-        (values.U8, b"ab", 1),
-        (values.U16, b"a", 1),
-        (values.SECONDS, b"abc", 3),
-        (values.SECONDS, b"abcde", 4),
-        (values.FLAG, b"", 0),
-        (values.FLAG, b"\0\0", 1),
-        (values.FLAG, b"\2", 0),
-        (values.ADDRESS, b"abcde", 4),
-        (values.ADDRESSES, b"", 0),
-        (values.ADDRESSES, b"abcdef", 4),
-        (values.PAIRS, b"abcdefghabcd", 8),
-        (values.CLIENT_ID, b"a", 1),
-        (values.TYPE, b"\0", 0),
-        (values.TYPE, b"\x0e", 0),
-        (values.TYPE, b"\1\1", 1),
-        (values.ROUTES, b"", 0),
-        (values.ROUTES, b"\x21abcdefgh", 0),
-        (values.ROUTES, b"\0abcd\x08", 6),
-        (values.ROUTES, b"\x18abcdef", 7),
-        (values.RELAY, b"", 0),
-        (values.RELAY, b"\1\0\2", 3),
-        (values.RELAY, b"\1\3ab", 1),
+        (option_values.U8, b"", 0),
+        (option_values.U8, b"ab", 1),
+        (option_values.U16, b"a", 1),
+        (option_values.SECONDS, b"abc", 3),
+        (option_values.SECONDS, b"abcde", 4),
+        (option_values.FLAG, b"", 0),
+        (option_values.FLAG, b"\0\0", 1),
+        (option_values.FLAG, b"\2", 0),
+        (option_values.ADDRESS, b"abcde", 4),
+        (option_values.ADDRESSES, b"", 0),
+        (option_values.ADDRESSES, b"abcdef", 4),
+        (option_values.PAIRS, b"abcdefghabcd", 8),
+        (option_values.CLIENT_ID, b"a", 1),
+        (option_values.TYPE, b"\0", 0),
+        (option_values.TYPE, b"\x0e", 0),
+        (option_values.TYPE, b"\1\1", 1),
+        (option_values.ROUTES, b"", 0),
+        (option_values.ROUTES, b"\x21abcdefgh", 0),
+        (option_values.ROUTES, b"\0abcd\x08", 6),
+        (option_values.ROUTES, b"\x18abcdef", 7),
+        (option_values.RELAY, b"", 0),
+        (option_values.RELAY, b"\1\0\2", 3),
+        (option_values.RELAY, b"\1\3ab", 1),
     ],
 )
 def test_a_misfit_is_found_where_it_is(kind: Kind[object], data: bytes, offset: int) -> None:
@@ -120,29 +120,29 @@ def test_a_misfit_is_found_where_it_is(kind: Kind[object], data: bytes, offset: 
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        (values.U8, 256),
-        (values.U8, True),
-        (values.U16, -1),
-        (values.U32, "1"),
-        (values.FLAG, 1),
-        (values.TEXT, "a\0"),
-        (values.TEXT, "\u20ac"),
-        (values.TEXT, b"a"),
-        (values.BYTES, "a"),
-        (values.SOME_BYTES, b""),
-        (values.ADDRESS, "10.0.0.1"),
-        (values.ADDRESSES, ()),
-        (values.ADDRESSES, [A]),
-        (values.PAIRS, ((A,),)),
-        (values.PAIRS, ((A, 1),)),
-        (values.CODES, (256,)),
-        (values.TYPE, 5),
-        (values.ROUTES, ()),
-        (values.ROUTES, (A,)),
-        (values.RELAY, ()),
-        (values.RELAY, (b"",)),
-        (values.RELAY, (SubOption(1, bytes(256)),)),
-        (values.RELAY, (SubOption(256, b""),)),
+        (option_values.U8, 256),
+        (option_values.U8, True),
+        (option_values.U16, -1),
+        (option_values.U32, "1"),
+        (option_values.FLAG, 1),
+        (option_values.TEXT, "a\0"),
+        (option_values.TEXT, "\u20ac"),
+        (option_values.TEXT, b"a"),
+        (option_values.BYTES, "a"),
+        (option_values.SOME_BYTES, b""),
+        (option_values.ADDRESS, "10.0.0.1"),
+        (option_values.ADDRESSES, ()),
+        (option_values.ADDRESSES, [A]),
+        (option_values.PAIRS, ((A,),)),
+        (option_values.PAIRS, ((A, 1),)),
+        (option_values.CODES, (256,)),
+        (option_values.TYPE, 5),
+        (option_values.ROUTES, ()),
+        (option_values.ROUTES, (A,)),
+        (option_values.RELAY, ()),
+        (option_values.RELAY, (b"",)),
+        (option_values.RELAY, (SubOption(1, bytes(256)),)),
+        (option_values.RELAY, (SubOption(256, b""),)),
     ],
 )
 def test_what_is_no_value_of_a_kind_is_not_written(kind: Kind[object], value: object) -> None:

@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference import values as kinds
-from holdover.reference.layout import Overload, TooLargeError
-from holdover.reference.options import (
+from holdover.reference.wire import option_values as kinds
+from holdover.reference.wire.option_layout import Overload, TooLargeError
+from holdover.reference.wire.option_values import (
+    Kind,
+    MessageType,
+    Route,
+    SubOption,
+    Value,
+    WireError,
+)
+from holdover.reference.wire.options import (
     BOOTFILE_NAME,
     HOST_NAME,
     LEASE_TIME,
@@ -26,8 +34,7 @@ from holdover.reference.options import (
     TABLE,
     Options,
 )
-from holdover.reference.values import Kind, MessageType, Route, SubOption, Value, WireError
-from holdover.reference.wire import (
+from holdover.reference.wire.packet import (
     BOOTP_SIZE,
     COOKIE,
     LARGEST_SIZE,

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference import values as kinds
-from holdover.reference.arp import Arp, ArpOperation
-from holdover.reference.datagram import Datagram, Frame, decode_frame, encode_frame
-from holdover.reference.options import TABLE, Options, known
-from holdover.reference.values import Kind, MessageType, Route, SubOption
-from holdover.reference.wire import LARGEST_SIZE, Message, Op, decode, encode
+from holdover.reference.wire import option_values as kinds
+from holdover.reference.wire.arp import Arp, ArpOperation
+from holdover.reference.wire.frames import Datagram, Frame, decode_frame, encode_frame
+from holdover.reference.wire.option_values import Kind, MessageType, Route, SubOption
+from holdover.reference.wire.options import TABLE, Options, known
+from holdover.reference.wire.packet import LARGEST_SIZE, Message, Op, decode, encode
 
 WHY = "scapy is not installed (extra: dev); it referees what is built and read"
 dhcp: Any = pytest.importorskip("scapy.layers.dhcp", reason=WHY)

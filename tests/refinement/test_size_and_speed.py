@@ -9,8 +9,8 @@ import pytest
 from holdover.reference.client import Client, deadline, step
 from holdover.reference.config import ClientConfig
 from holdover.reference.events import Chance, Event, Phase, Received, Release, Start, Timer
-from holdover.reference.messages import BootReply
-from holdover.reference.values import MessageType
+from holdover.reference.wire.messages import BootReply
+from holdover.reference.wire.option_values import MessageType
 
 HARDWARE = bytes((2, 0, 0, 0, 0, 1))
 SERVER, ADDRESS = IPv4Address("10.0.0.254"), IPv4Address("10.0.0.1")

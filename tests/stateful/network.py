@@ -44,24 +44,31 @@ from holdover.model.table.properties import ALWAYS
 from holdover.model.table.server import SERVER_ACTIONS
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import KIND, MESSAGE, PHASE, PROCESS, VARIABLES
-from holdover.reference import arp, server
-from holdover.reference.arp import Arp
+from holdover.reference import server
 from holdover.reference.config import ClientConfig, ServerConfig
-from holdover.reference.datagram import Datagram, decode_frame, encode_frame
 from holdover.reference.refinement.cores import Core, Defect
 from holdover.reference.refinement.rows import Rows, Situation
 from holdover.reference.refinement.setting import Setting
 from holdover.reference.state import Client
-from holdover.reference.values import NO_ADDRESS, MessageType
-from holdover.reference.wire import decode, encode
+from holdover.reference.wire import arp
+from holdover.reference.wire.arp import Arp
+from holdover.reference.wire.frames import Datagram, decode_frame, encode_frame
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.packet import decode, encode
 
 from holdover.reference.events import (  # isort: skip
     SECOND, Chance, Configure, Duration, Effect, Event, Gone, Heard, Instant, Lease, Notice, Notify,
     Received, Release, Remove, Send, SendArp, Start, Stop, Store, Timer,
 )  # fmt: skip
-from holdover.reference.messages import (  # isort: skip
-    BootReply, BootRequest, reply_from_wire, reply_to_wire, request_from_wire, request_to_wire,
-)  # fmt: skip
+from holdover.reference.wire.messages import (
+    BootReply,
+    BootRequest,
+    reply_from_wire,
+    reply_to_wire,
+    request_from_wire,
+    request_to_wire,
+)
+
 from holdover.reference.server_state import (  # isort: skip
     Arrived, ClientKey, Overheard, Restarted, SendReply, Server, ServerEvent, Tick,
 )  # fmt: skip

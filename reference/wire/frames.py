@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address
 
-from holdover.reference.arp import (
+from holdover.reference.wire.arp import (
     ARP_TYPE,
     IPV4_TYPE,
     Arp,
@@ -41,7 +41,7 @@ from holdover.reference.arp import (
     decode_arp,
     encode_arp,
 )
-from holdover.reference.values import WireError, expect
+from holdover.reference.wire.option_values import WireError, expect
 
 SERVER_PORT, CLIENT_PORT = 67, 68
 """RFC 2131 §4.1."""

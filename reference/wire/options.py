@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from holdover.reference.values import (
+from holdover.reference.wire.option_values import (
     ADDRESS,
     ADDRESSES,
     ADDRESSES_OR_NONE,

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Address
 
-from holdover.reference.values import NO_ADDRESS, WireError, expect
+from holdover.reference.wire.option_values import NO_ADDRESS, WireError, expect
 
 IPV4_TYPE, ARP_TYPE = 0x0800, 0x0806
 """EtherTypes (RFC 894, RFC 826)."""

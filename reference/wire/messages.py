@@ -34,8 +34,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.reference.layout import OPTIONS_AT
-from holdover.reference.options import (
+from holdover.reference.wire.option_layout import OPTIONS_AT
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, Value, WireError
+from holdover.reference.wire.options import (
     CLIENT_IDENTIFIER,
     LEASE_TIME,
     MESSAGE_TYPE,
@@ -46,8 +47,7 @@ from holdover.reference.options import (
     Option,
     Options,
 )
-from holdover.reference.values import NO_ADDRESS, MessageType, Value, WireError
-from holdover.reference.wire import OP_AT, Message, Op, Reading
+from holdover.reference.wire.packet import OP_AT, Message, Op, Reading
 
 NO_OPTIONS = Options()
 

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Address
 
-from holdover.reference.layout import (
+from holdover.reference.wire.option_layout import (
     COOKIE_AT,
     OPTIONS_AT,
     Dropped,
@@ -39,8 +39,8 @@ from holdover.reference.layout import (
     lay_out,
     read_options,
 )
-from holdover.reference.options import MAXIMUM_MESSAGE_SIZE, MESSAGE_TYPE, PAD, Option, Options
-from holdover.reference.values import NO_ADDRESS, MessageType, V, WireError
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, V, WireError
+from holdover.reference.wire.options import MAXIMUM_MESSAGE_SIZE, MESSAGE_TYPE, PAD, Option, Options
 
 COOKIE = bytes((99, 130, 83, 99))
 """RFC 2131 §3, RFC 2132 §2."""

@@ -30,8 +30,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 
-from holdover.reference.options import END, OVERLOAD, PAD, RELAY_INFORMATION, Options, known
-from holdover.reference.values import U8, T, Value, WireError
+from holdover.reference.wire.option_values import U8, T, Value, WireError
+from holdover.reference.wire.options import END, OVERLOAD, PAD, RELAY_INFORMATION, Options, known
 
 SNAME_AT, FILE_AT, COOKIE_AT, OPTIONS_AT = 44, 108, 236, 240
 """Where the fields begin (RFC 2131 Figure 1); each ends where the next begins."""

@@ -1,0 +1,1 @@
+"""Bytes to messages and back: options, packets, ARP, frames; no socket and no decision."""
