@@ -18,17 +18,27 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.config import ClientConfig
+from holdover.reference.core.config import ClientConfig
 
 from holdover.reference.linux.journal import (  # isort: skip
     Began, DryRun, Line, Lost, Seen, Unstored, Waited,
 )  # fmt: skip
+from holdover.reference.core.events import (
+    SECOND,
+    Configure,
+    Duration,
+    Effect,
+    Event,
+    Instant,
+    Notice,
+    Notify,
+    Remove,
+    Send,
+    Start,
+    Store,
+)
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.wire.option_values import NO_ADDRESS
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Duration, Effect, Event, Instant, Notice, Notify, Remove, Send, Start, Store,
-)  # fmt: skip
 
 
 @dataclass

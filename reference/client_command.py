@@ -36,8 +36,8 @@ import click
 
 from holdover.model.clients.profile import BadInput, nearest
 from holdover.reference.cli import DURATION
-from holdover.reference.config import ClientConfig
-from holdover.reference.events import SECOND, Notice, Notify
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import SECOND, Notice, Notify
 from holdover.reference.interrupt import interruptible
 from holdover.reference.units import print_unit
 from holdover.reference.wire.frames import CLIENT_PORT

@@ -14,8 +14,8 @@ from functools import cache
 from importlib import resources
 
 from holdover.model.table.table import LEASE_TABLE
-from holdover.reference.client import COLUMNS, TABLE, Handler, ignore
-from holdover.reference.events import Phase
+from holdover.reference.core.client import COLUMNS, TABLE, Handler, ignore
+from holdover.reference.core.events import Phase
 from holdover.reference.markdown import code, table
 from holdover.reference.refinement.coverage import excuse
 from holdover.reference.refinement.defects import recorded, seeded_in

@@ -37,15 +37,27 @@ from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, h
 from holdover.proofs.result import Outcome
 from holdover.reference.calls import Break, Call, Declared, Expired, Noted, Part, Undone
-from holdover.reference.client import is_usable
-from holdover.reference.config import ClientConfig
+from holdover.reference.core.client import is_usable
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    SECOND,
+    Configure,
+    Gone,
+    Heard,
+    Inform,
+    Lease,
+    Notice,
+    Notify,
+    Received,
+    Remove,
+    Send,
+    SendArp,
+    Start,
+    Store,
+)
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import INFINITE
 
-from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Gone, Heard, Inform, Lease, Notice, Notify, Received, Remove, Send,
-    SendArp, Start, Store,
-)  # fmt: skip
 from holdover.reference.steps import (  # isort: skip
     CLIENT, INCOMING, OTHERS, OUTGOING, WITNESS, Blocked, Steps, ends,
 )  # fmt: skip

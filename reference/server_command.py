@@ -26,8 +26,8 @@ import click
 
 from holdover.model.clients.profile import BadInput, nearest
 from holdover.reference.cli import DURATION, INTERRUPTED
-from holdover.reference.config import Misbehaviour, ServerConfig
-from holdover.reference.events import SECOND, Instant
+from holdover.reference.core.config import Misbehaviour, ServerConfig
+from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.netlink import Interface

@@ -29,7 +29,7 @@ from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import kind, m
 from holdover.reference.calls import Call
-from holdover.reference.events import Notice, Received, Release, Start, Stop
+from holdover.reference.core.events import Notice, Received, Release, Start, Stop
 from holdover.reference.wire.messages import BootRequest
 from holdover.reference.wire.option_values import MessageType
 

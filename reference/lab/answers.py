@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdover.reference.events import SECOND, Instant
+from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.lab.cell import Outcome
 from holdover.reference.lab.measure import (
     FOREVER,

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab import record
 from holdover.reference.lab.clients import ClientProgram
 from holdover.reference.lab.faults import Fault, whole

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from holdover.model.clients.profile import BadInput, Environment, Profile
 from holdover.proofs.result import Outcome
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab import record
 from holdover.reference.lab.course import Otherwise, Plan
 from holdover.reference.lab.plan import SURROUNDINGS, planned

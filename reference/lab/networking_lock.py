@@ -31,7 +31,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from holdover.reference.events import Instant
+from holdover.reference.core.events import Instant
 from holdover.reference.lab.process import Unheard
 from holdover.reference.linux.clock import LIBC, now
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from holdover.reference.events import Instant
+from holdover.reference.core.events import Instant
 from holdover.reference.linux.clock import now
 
 Line = tuple[Instant, str]

@@ -25,7 +25,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from holdover.reference.events import SECOND, Instant
+from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.lab import networking_lock
 from holdover.reference.lab.clients import ClientProgram, processes
 from holdover.reference.lab.measure import DEAD, LOCKED, RUNNING, STOPPED, UNLOCKED

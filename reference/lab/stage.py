@@ -32,7 +32,7 @@ from pathlib import Path
 from holdover.model.readings.finite import name_of
 from holdover.model.readings.interpreter import State
 from holdover.model.table.vocabulary import HOST
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab.course import KERNEL_ROW, Course, Otherwise, Plan
 from holdover.reference.lab.puppet import Puppet
 from holdover.reference.lab.scene import LEASED, OWN, Interrupted, Scene

@@ -44,8 +44,27 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.client import Client, deadline, step
-from holdover.reference.config import ClientConfig
+from holdover.reference.core.client import Client, deadline, step
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    JITTER,
+    SECOND,
+    Chance,
+    Duration,
+    Effect,
+    Event,
+    Gone,
+    Heard,
+    Instant,
+    Notify,
+    Phase,
+    Received,
+    Release,
+    Send,
+    Start,
+    Stop,
+    Timer,
+)
 from holdover.reference.interrupt import interruptible
 from holdover.reference.linux import clock
 from holdover.reference.linux.effects import Hands
@@ -60,12 +79,6 @@ from holdover.reference.wire.frames import Datagram, Frame
 from holdover.reference.wire.messages import reply_from
 from holdover.reference.wire.option_values import WireError
 from holdover.reference.wire.packet import read
-
-from holdover.reference.events import (  # isort: skip
-    JITTER, SECOND, Chance, Duration, Effect, Event, Gone, Heard, Instant, Notify, Phase, Received,
-    Release, Send, Start, Stop, Timer,
-)  # fmt: skip
-
 
 RENEW, GIVE_BACK = signal.SIGUSR1, signal.SIGUSR2
 

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.events import Lease, Notice
+from holdover.reference.core.events import Lease, Notice
 from holdover.reference.linux.environment import GRANTS, name
 from holdover.reference.linux.hooks import Commands, words
 from holdover.reference.linux.journal import LOG

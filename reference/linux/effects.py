@@ -30,6 +30,18 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from holdover.reference.core.events import (
+    SECOND,
+    Configure,
+    Duration,
+    Effect,
+    Instant,
+    Notify,
+    Remove,
+    Send,
+    SendArp,
+    Store,
+)
 from holdover.reference.linux import clock
 from holdover.reference.linux.hooks import Hook
 from holdover.reference.linux.journal import Journal
@@ -50,10 +62,6 @@ from holdover.reference.wire.frames import (
 from holdover.reference.wire.messages import request_to_wire
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.packet import encode
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Duration, Effect, Instant, Notify, Remove, Send, SendArp, Store,
-)  # fmt: skip
 
 PATIENCE: Duration = SECOND // 10
 """For so long the loop waits for the kernel before it goes on without."""

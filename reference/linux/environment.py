@@ -50,7 +50,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.reference.events import SECOND, Instant, Lease, Notice
+from holdover.reference.core.events import SECOND, Instant, Lease, Notice
 from holdover.reference.linux.parameters import parameters
 from holdover.reference.wire.option_values import Route
 from holdover.reference.wire.options import (

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.events import Duration, Lease, Notice
+from holdover.reference.core.events import Duration, Lease, Notice
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.environment import GRANTS, environment
 from holdover.reference.linux.journal import LOG

@@ -32,12 +32,12 @@ from pathlib import Path
 from typing import get_args
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.config import ClientConfig
-from holdover.reference.events import Duration, Effect, Event, Instant
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import Duration, Effect, Event, Instant
+from holdover.reference.core.server_state import ServerEffect, ServerEvent
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.plain import built, of, plain
-from holdover.reference.server_state import ServerEffect, ServerEvent
 
 LOG = logging.getLogger("holdover")
 

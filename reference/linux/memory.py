@@ -26,7 +26,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from holdover.reference.events import SECOND, Instant, Lease
+from holdover.reference.core.events import SECOND, Instant, Lease
 from holdover.reference.linux import clock, storage
 from holdover.reference.linux.storage import NotStored
 

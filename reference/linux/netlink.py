@@ -38,7 +38,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.events import SECOND, Instant
+from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.linux import clock
 from holdover.reference.linux.heartbeat import Heartbeat
 from holdover.reference.linux.parameters import Parameters

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from holdover.reference.events import Lease
+from holdover.reference.core.events import Lease
 from holdover.reference.wire.option_values import NO_ADDRESS, Route, V
 from holdover.reference.wire.options import (
     BROADCAST_ADDRESS,

@@ -22,9 +22,9 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.reference.config import ClientConfig
-from holdover.reference.events import SECOND, Duration, Instant, Send
-from holdover.reference.state import Client
+from holdover.reference.core.client_state import Client
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import SECOND, Duration, Instant, Send
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 

@@ -42,9 +42,22 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.config import ServerConfig
-from holdover.reference.entries import earliest
-from holdover.reference.events import SECOND, Instant, SendArp
+from holdover.reference.core.config import ServerConfig
+from holdover.reference.core.events import SECOND, Instant, SendArp
+from holdover.reference.core.pool import earliest
+from holdover.reference.core.server import Server, deadline, step
+from holdover.reference.core.server_state import (
+    Arrived,
+    Overheard,
+    Recording,
+    Reinstate,
+    Restarted,
+    SendReply,
+    ServerEffect,
+    ServerEvent,
+    StoreBinding,
+    Tick,
+)
 from holdover.reference.interrupt import SIGNALS, interruptible
 from holdover.reference.linux.clock import Alarm
 from holdover.reference.linux.clock import now as boottime
@@ -53,7 +66,6 @@ from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.server_storage import LeaseFile, NotStored
 from holdover.reference.linux.sockets import IP_AT, TYPE_AT, LinkSocket, UdpPort
 from holdover.reference.linux.watch import Watch
-from holdover.reference.server import Server, deadline, step
 from holdover.reference.wire.arp import ARP_TYPE, Arp
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
@@ -67,11 +79,6 @@ from holdover.reference.wire.frames import (
 from holdover.reference.wire.messages import BootRequest, reply_to_wire, request_from
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
 from holdover.reference.wire.packet import Reading, encode, read
-
-from holdover.reference.server_state import (  # isort: skip
-    Arrived, Overheard, Recording, Reinstate, Restarted, SendReply, ServerEffect, ServerEvent,
-    StoreBinding, Tick,
-)  # fmt: skip
 
 ETHERNET, HARDWARE_SIZE = 1, 6
 """`htype` and `hlen` of a client on this link (RFC 2131 Table 1)."""

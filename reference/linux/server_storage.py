@@ -50,12 +50,12 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.events import Instant
+from holdover.reference.core.events import Instant
+from holdover.reference.core.server_state import Binding, StoreBinding
 from holdover.reference.linux.journal import this_clock
 from holdover.reference.linux.plain import built, of, plain
 from holdover.reference.linux.privilege import check_safe
 from holdover.reference.linux.storage import Refused, set_aside, sync, write
-from holdover.reference.server_state import Binding, StoreBinding
 
 FORMAT = "holdover server leases 1"
 

@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.events import SECOND, Instant, Lease
+from holdover.reference.core.events import SECOND, Instant, Lease
 from holdover.reference.linux.clock import now as boottime
 from holdover.reference.linux.journal import LOG, this_clock
 from holdover.reference.linux.plain import built, of, plain

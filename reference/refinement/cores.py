@@ -19,17 +19,32 @@ from typing import Any, Protocol
 
 from holdover.model.readings.finite import NONE
 from holdover.model.table.vocabulary import KIND, PHASE
-from holdover.reference.config import ClientConfig
+from holdover.reference.core.client_state import Abstract, Client
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    Chance,
+    Configure,
+    Effect,
+    Event,
+    Gone,
+    Heard,
+    Lease,
+    Notice,
+    Notify,
+    Phase,
+    Received,
+    Release,
+    Send,
+    SendArp,
+    Start,
+    Stop,
+    Store,
+    Timer,
+)
 from holdover.reference.refinement.setting import ADDRESSES, HARDWARE, SERVER, UNUSABLE
-from holdover.reference.state import Abstract, Client
 from holdover.reference.wire.arp import announcement, probe
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import MessageType
-
-from holdover.reference.events import (  # isort: skip
-    Chance, Configure, Effect, Event, Gone, Heard, Lease, Notice, Notify, Phase, Received, Release,
-    Send, SendArp, Start, Stop, Store, Timer,
-)  # fmt: skip
 
 OTHER = bytes((2, 0, 0, 0, 0, 2))
 """The hardware address in ARP packets of any other host."""

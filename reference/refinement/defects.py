@@ -32,8 +32,8 @@ from rich.progress import Progress
 from rich.table import Table as Listing
 
 from holdover.model.clients.profile import nearest
-from holdover.reference import client as reference_client
-from holdover.reference import server as reference_server
+from holdover.reference.core import client as reference_client
+from holdover.reference.core import server as reference_server
 from holdover.reference.refinement.search import Refined, refine, refine_server
 from holdover.reference.refinement.setting import (
     ServerSetting,

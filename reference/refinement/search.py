@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from holdover.model.table.properties import ALWAYS, Property
-from holdover.reference import client as reference_client
-from holdover.reference import server as reference_server
+from holdover.reference.core import client as reference_client
+from holdover.reference.core import server as reference_server
 from holdover.reference.refinement.cores import Core, Defect
 from holdover.reference.refinement.rows import Rows, Situation
 from holdover.reference.refinement.server_world import ServerCore, ServerWorld

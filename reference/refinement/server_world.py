@@ -27,7 +27,20 @@ from holdover.model.table.properties import STEPS
 from holdover.model.table.server import SERVER_ACTIONS
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import KIND, PHASE, VARIABLES
-from holdover.reference.events import SendArp
+from holdover.reference.core.events import SendArp
+from holdover.reference.core.server_state import (
+    Arrived,
+    Binding,
+    Overheard,
+    Recording,
+    Restarted,
+    SendReply,
+    Server,
+    ServerEffects,
+    ServerEvent,
+    StoreBinding,
+    Tick,
+)
 from holdover.reference.refinement.cores import NUMBER, Defect, shifted
 from holdover.reference.refinement.rows import ANYBODY, Rows, kinds
 from holdover.reference.refinement.setting import ADDRESSES, SERVER, ServerSetting
@@ -35,11 +48,6 @@ from holdover.reference.refinement.world import FREE, SPARE, Node, Step
 from holdover.reference.wire.arp import announcement
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import MessageType
-
-from holdover.reference.server_state import (  # isort: skip
-    Arrived, Binding, Overheard, Recording, Restarted, SendReply, Server, ServerEffects,
-    ServerEvent, StoreBinding, Tick,
-)  # fmt: skip
 
 Stored = tuple[tuple[Any, Binding], ...]
 

@@ -18,7 +18,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from holdover.model.clients.profile import Environment, in_ticks, load
-from holdover.reference.config import ClientConfig, Misbehaviour, ServerConfig
+from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerConfig
 
 HARDWARE = bytes((2, 0, 0, 0, 0, 1))
 """Every host's where clients are explored: hosts differ by nothing that a core could see."""

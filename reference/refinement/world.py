@@ -25,8 +25,8 @@ from holdover.model.table.properties import Property
 from holdover.model.table.server import SERVER_ACTIONS
 from holdover.model.table.table import LEASE_TABLE, Table, tick
 from holdover.model.table.vocabulary import HOST, KIND, MESSAGE, PHASE, PROCESS, VARIABLES
-from holdover.reference.events import Configure, Notice, Notify, Remove, Send, SendArp, Store
-from holdover.reference.state import Client
+from holdover.reference.core.client_state import Client
+from holdover.reference.core.events import Configure, Notice, Notify, Remove, Send, SendArp, Store
 
 from holdover.reference.refinement.cores import (  # isort: skip
     EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, STOP, Call, Core, Cores, Defect, Local, lapses,

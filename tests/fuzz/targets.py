@@ -24,9 +24,23 @@ from ipaddress import IPv4Address
 from random import Random
 from typing import Any, TypeVar
 
-from holdover.reference import client, server
-from holdover.reference.config import ClientConfig, ServerConfig
-from holdover.reference.server_state import Arrived, Overheard, SendReply, StoreBinding, Tick
+from holdover.reference.core import client, server
+from holdover.reference.core.config import ClientConfig, ServerConfig
+from holdover.reference.core.events import (
+    JITTER,
+    SECOND,
+    Chance,
+    Configure,
+    Phase,
+    Received,
+    Release,
+    Send,
+    Start,
+    Store,
+    Timer,
+)
+from holdover.reference.core.events import Heard as HeardArp
+from holdover.reference.core.server_state import Arrived, Overheard, SendReply, StoreBinding, Tick
 from holdover.reference.wire.arp import Arp, ArpOperation, probe
 from holdover.reference.wire.frames import Datagram, Frame, decode_frame, encode_frame
 from holdover.reference.wire.messages import (
@@ -42,11 +56,6 @@ from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireE
 from holdover.reference.wire.packet import Reading, decode, encode, read
 from tests.fuzz import mutate
 from tests.fuzz.oracle import Heard
-
-from holdover.reference.events import (  # isort: skip
-    JITTER, SECOND, Chance, Configure, Heard as HeardArp, Phase, Received, Release, Send,
-    Start, Store, Timer,
-)  # fmt: skip
 
 OWN, RIVAL = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.2")
 POOL = tuple(IPv4Address("10.77.0.50") + number for number in range(16))

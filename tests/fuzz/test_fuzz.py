@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from holdover.reference import client, server
-from holdover.reference.events import SECOND
+from holdover.reference.core import client, server
+from holdover.reference.core.events import SECOND
 from holdover.reference.wire import messages, option_layout, options
 from holdover.reference.wire.option_values import BYTES, Kind
 from tests.fuzz.__main__ import Run, fuzz, main

@@ -22,7 +22,7 @@ import pytest
 import holdover.reference.cli
 from holdover.model.clients.profile import BadInput
 from holdover.reference import units
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.lab.topology import COMMANDS, Host
 from holdover.reference.linux.lines import WAITING, Lines

@@ -23,7 +23,7 @@ DAY = 86_400
 ALARM = """
 import select, time
 from contextlib import closing
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.linux import clock
 ahead = (clock.now() - time.monotonic_ns()) // SECOND
 with closing(clock.Alarm()) as alarm:

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.events import SECOND, Lease, Notice
+from holdover.reference.core.events import SECOND, Lease, Notice
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.lab.topology import COMMANDS, Host
 from holdover.reference.linux.dns import File, Resolvconf, Resolver, lines, resolver

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.linux import clock
 from holdover.reference.linux.heartbeat import MISSED, REMEMBERED, Heartbeat
 from holdover.reference.linux.rtnetlink import Refused

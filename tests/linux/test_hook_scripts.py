@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.events import SECOND, Instant
+from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.lab.process import PATIENCE, Process, eventually
 from holdover.reference.lab.topology import COMMANDS, PREPARED
 from tests.net.scenes import CannotTell, played, slower

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.events import SECOND, Lease, Notice
+from holdover.reference.core.events import SECOND, Lease, Notice
 from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux import hooks, later
 from holdover.reference.linux.environment import OPTIONS, environment

@@ -14,7 +14,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.config import ClientConfig
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    Chance,
+    Configure,
+    Effect,
+    Event,
+    Gone,
+    Heard,
+    Inform,
+    Lease,
+    Notice,
+    Notify,
+    Received,
+    Release,
+    Remove,
+    Send,
+    SendArp,
+    Start,
+    Stop,
+    Store,
+    Timer,
+)
 from holdover.reference.linux import journal as journals
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.plain import built, plain
@@ -25,17 +46,23 @@ from holdover.reference.wire.options import LEASE_TIME, Options
 from tests.reference.test_messages import replies, requests
 from tests.reference.test_wire import options
 
-from holdover.reference.events import (  # isort: skip
-    Chance, Configure, Effect, Event, Gone, Heard, Inform, Lease, Notice, Notify, Received, Release,
-    Remove, Send, SendArp, Start, Stop, Store, Timer,
-)  # fmt: skip
 from holdover.reference.linux.journal import (  # isort: skip
     KINDS, Began, DryRun, Entry, Journal, Line, Lost, Seen, Unstored, Waited, read,
 )  # fmt: skip
-from holdover.reference.server_state import (  # isort: skip
-    Arrived, Binding, ClientKey, Overheard, Recording, Reinstate, Restarted, SendReply,
-    ServerEffect, ServerEvent, StoreBinding, Tick,
-)  # fmt: skip
+from holdover.reference.core.server_state import (
+    Arrived,
+    Binding,
+    ClientKey,
+    Overheard,
+    Recording,
+    Reinstate,
+    Restarted,
+    SendReply,
+    ServerEffect,
+    ServerEvent,
+    StoreBinding,
+    Tick,
+)
 
 MAC = b"\2\0\0\0\0\1"
 A = IPv4Address("10.0.0.101")

@@ -14,16 +14,13 @@ from typing import Any, cast
 
 import pytest
 
+from holdover.reference.core.events import SECOND, Configure, Duration, Instant, Lease, Remove
 from holdover.reference.linux import clock
 from holdover.reference.linux.effects import Hands, spared
 from holdover.reference.linux.netlink import FOREVER, Interface, TooLate, lifetime
 from holdover.reference.linux.parameters import Parameters
 from holdover.reference.linux.rtnetlink import NEW_ADDRESS
 from holdover.reference.wire.options import Options
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Duration, Instant, Lease, Remove,
-)  # fmt: skip
 
 LEASED, SERVER = IPv4Address("10.77.0.50"), IPv4Address("10.77.0.1")
 WANTED = Parameters(IPv4Interface("10.77.0.50/24"), None, (), None)

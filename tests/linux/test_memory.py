@@ -10,7 +10,22 @@ from typing import Any, cast
 import pytest
 
 from holdover.reference.calls import Break, Call, Noted, calls
-from holdover.reference.config import ClientConfig
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    SECOND,
+    Chance,
+    Configure,
+    Effect,
+    Instant,
+    Lease,
+    Notice,
+    Notify,
+    Phase,
+    Remove,
+    Send,
+    Store,
+    Timer,
+)
 from holdover.reference.linux import clock, storage
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.journal import Entry, Line, Unstored
@@ -22,11 +37,6 @@ from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wi
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import Options
 from holdover.reference.wire.packet import encode
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Chance, Configure, Effect, Instant, Lease, Notice, Notify, Phase, Remove, Send, Store,
-    Timer,
-)  # fmt: skip
 
 SERVER, LEASED, OTHER = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51))
 BEGUN = 1000 * SECOND

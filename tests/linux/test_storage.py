@@ -18,8 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.client import Client, step
-from holdover.reference.events import SECOND, Chance, Instant, Lease, Phase, Remove, Start, Store
+from holdover.reference.core.client import Client, step
+from holdover.reference.core.events import (
+    SECOND,
+    Chance,
+    Instant,
+    Lease,
+    Phase,
+    Remove,
+    Start,
+    Store,
+)
 from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux import storage
 from holdover.reference.linux.storage import NotStored, load, save

@@ -34,7 +34,7 @@ from typing import Any
 
 import click
 
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab.process import Process, Unheard
 from holdover.reference.lab.topology import Host, Links
 from holdover.reference.linux.clock import now

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import click
 
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab.process import Process, Unheard, eventually
 from holdover.reference.lab.topology import Host, Links
 from holdover.reference.linux.clock import now

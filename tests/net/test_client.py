@@ -22,7 +22,19 @@ import pytest
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.client_command import by_hardware, client_id, code, wishes
-from holdover.reference.config import ClientConfig
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    SECOND,
+    Configure,
+    Effect,
+    Event,
+    Gone,
+    Lease,
+    Received,
+    Send,
+    Start,
+    Timer,
+)
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux.client import ClientShell, Orders, chance
 from holdover.reference.linux.clock import now
@@ -31,13 +43,6 @@ from holdover.reference.linux.parameters import left_out, parameters, prefix_len
 from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wire
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, Route
-from holdover.reference.wire.packet import encode
-from tests.net.scenes import played, scene
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Effect, Event, Gone, Lease, Received, Send, Start, Timer,
-)  # fmt: skip
-
 from holdover.reference.wire.options import (
     CLASSLESS_ROUTES,
     HOST_NAME,
@@ -47,6 +52,8 @@ from holdover.reference.wire.options import (
     SUBNET_MASK,
     Options,
 )
+from holdover.reference.wire.packet import encode
+from tests.net.scenes import played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 OURS = IPv4Interface("10.77.0.50/24")

@@ -14,17 +14,26 @@ from typing import Any, cast
 import pytest
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.config import ClientConfig
+from holdover.reference.core.client_state import Client
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    SECOND,
+    Effect,
+    Event,
+    Lease,
+    Notice,
+    Notify,
+    Phase,
+    Remove,
+    Start,
+    Stop,
+    Store,
+)
 from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.netlink import Link
-from holdover.reference.state import Client
 from holdover.reference.wire.options import Options
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Effect, Event, Lease, Notice, Notify, Phase, Remove, Start, Stop, Store,
-)  # fmt: skip
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 HOOK = "sh -c 'echo told $reason; ip -o -4 addr show dev eth0'"

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux.clock import now
 from tests.net.scenes import errors_of, played, scene

@@ -25,7 +25,8 @@ import pytest
 from holdover.model.clients.measurements import predict
 from holdover.model.clients.profile import BadInput, load
 from holdover.reference.client_command import by_hardware
-from holdover.reference.events import SECOND, Instant
+from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.server_state import Arrived, Binding, ClientKey
 from holdover.reference.lab.clients import CLIENTS, ClientProgram, processes, templated
 from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
 from holdover.reference.lab.topology import Host, Links
@@ -33,7 +34,6 @@ from holdover.reference.lab.verdict import OBEYED
 from holdover.reference.linux.clock import now
 from holdover.reference.linux.journal import read
 from holdover.reference.linux.server_storage import LeaseFile
-from holdover.reference.server_state import Arrived, Binding, ClientKey
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_from_wire
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.packet import decode

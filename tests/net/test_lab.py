@@ -50,7 +50,7 @@ def ours(lease: int, *names: str) -> dict[str, Cell]:
 OURS = {**ours(LEASE, *IN_TIME), **ours(ENOUGH, *SHORTENED)}
 LATE_AS_IT_MUST = ours(ENOUGH, *UNREAD)
 
-PLANTED = "from holdover.reference.config import ClientConfig as c; c.__init__.__kwdefaults__"
+PLANTED = "from holdover.reference.core.config import ClientConfig as c; c.__init__.__kwdefaults__"
 LATE_MARGIN = CLIENTS["reference"].command.replace(
     COMMANDS, f'{PLANTED}["margin"] = -5 * 10**9; {COMMANDS}'
 )

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import pytest
 
 from holdover.reference.cli import EXIT
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab import alone, record
 from holdover.reference.lab.clients import CLIENTS, ClientProgram
 from holdover.reference.lab.measure import Measurement, measure

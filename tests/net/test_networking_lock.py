@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from holdover.reference.calls import calls
-from holdover.reference.events import SECOND, Configure
+from holdover.reference.core.events import SECOND, Configure
 from holdover.reference.lab import networking_lock
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux.clock import now

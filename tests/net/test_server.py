@@ -19,8 +19,9 @@ import pytest
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.cli import main
-from holdover.reference.config import Misbehaviour, ServerConfig
-from holdover.reference.events import SECOND
+from holdover.reference.core.config import Misbehaviour, ServerConfig
+from holdover.reference.core.events import SECOND
+from holdover.reference.core.server_state import Binding, ClientKey
 from holdover.reference.lab.clients import CLIENTS, processes
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux import server as service_module
@@ -29,7 +30,6 @@ from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.server import LOOK, RETRY, Service
 from holdover.reference.linux.server_storage import LeaseFile, NotStored
 from holdover.reference.server_command import chosen, misbehaviour
-from holdover.reference.server_state import Binding, ClientKey
 from holdover.reference.wire.arp import reply
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
 from holdover.reference.wire.messages import (

@@ -18,7 +18,7 @@ from typing import Any, cast
 import pytest
 
 from holdover.reference.calls import calls
-from holdover.reference.events import Heard, Received, Send
+from holdover.reference.core.events import Heard, Received, Send
 from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
 from holdover.reference.lab.servers import SERVERS, Order, ServerProgram
 from holdover.reference.lab.topology import Host, Links, run

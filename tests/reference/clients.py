@@ -15,9 +15,28 @@ from ipaddress import IPv4Address
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from holdover.reference.client import Client, deadline, step
-from holdover.reference.config import ClientConfig
-from holdover.reference.state import Effects
+from holdover.reference.core.client import Client, deadline, step
+from holdover.reference.core.client_state import Effects
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    SECOND,
+    Chance,
+    Duration,
+    Event,
+    Gone,
+    Heard,
+    Inform,
+    Instant,
+    Lease,
+    Notify,
+    Phase,
+    Received,
+    Release,
+    Send,
+    SendArp,
+    Start,
+    Timer,
+)
 from holdover.reference.wire.arp import Arp, announcement, probe
 from holdover.reference.wire.messages import (
     BootReply,
@@ -34,11 +53,6 @@ from holdover.reference.wire.options import (
     Options,
 )
 from holdover.reference.wire.packet import decode, encode
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Chance, Duration, Event, Gone, Heard, Inform, Instant, Lease, Notify, Phase, Received,
-    Release, Send, SendArp, Start, Timer,
-)  # fmt: skip
 
 MAC, PEER = b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"
 IDENTIFIER = b"\xff\0\0\0\1\0\3\0\1" + MAC

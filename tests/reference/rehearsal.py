@@ -16,12 +16,30 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from holdover.reference import client, server
 from holdover.reference.calls import Part, calls
-from holdover.reference.config import ClientConfig, Misbehaviour, ServerConfig
+from holdover.reference.core import client, server
+from holdover.reference.core.client_state import Client
+from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerConfig
+from holdover.reference.core.events import (
+    SECOND,
+    Chance,
+    Configure,
+    Event,
+    Gone,
+    Heard,
+    Instant,
+    Lease,
+    Received,
+    Release,
+    Remove,
+    Send,
+    Start,
+    Stop,
+    Store,
+    Timer,
+)
+from holdover.reference.core.server_state import Arrived, Restarted, SendReply, Server, Tick
 from holdover.reference.linux.journal import Began, Entry, Line, Seen, written
-from holdover.reference.server_state import Arrived, Restarted, SendReply, Server, Tick
-from holdover.reference.state import Client
 from holdover.reference.wire.arp import Arp, announcement
 from holdover.reference.wire.messages import (
     BootReply,
@@ -30,11 +48,6 @@ from holdover.reference.wire.messages import (
     request_from_wire,
     request_to_wire,
 )
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Chance, Configure, Event, Gone, Heard, Instant, Lease, Received, Release, Remove, Send,
-    Start, Stop, Store, Timer,
-)  # fmt: skip
 
 WALL = datetime(2026, 1, 1, tzinfo=UTC)
 ADDRESS, SERVER, OTHER = (IPv4Address(f"192.0.2.{n}") for n in (50, 1, 2))

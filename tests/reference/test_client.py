@@ -19,9 +19,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdover.reference.client import COLUMNS, TABLE, Client, deadline, ignore, step, trim
-from holdover.reference.config import ClientConfig
-from holdover.reference.state import Effects
+from holdover.reference.core.client import COLUMNS, TABLE, Client, deadline, ignore, step, trim
+from holdover.reference.core.client_state import Effects
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    SECOND,
+    Configure,
+    Duration,
+    Event,
+    Gone,
+    Heard,
+    Inform,
+    Instant,
+    Lease,
+    Notice,
+    Notify,
+    Phase,
+    Release,
+    Remove,
+    Send,
+    SendArp,
+    Start,
+    Stop,
+    Store,
+    Timer,
+)
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.options import INFINITE, Options
@@ -45,11 +67,6 @@ from tests.reference.clients import (
     packets,
     used_by_other,
 )
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Duration, Event, Gone, Heard, Inform, Instant, Lease, Notice, Notify,
-    Phase, Release, Remove, Send, SendArp, Start, Stop, Store, Timer,
-)  # fmt: skip
 
 # Each cell ---------------------------------------------------------------------------------------
 

@@ -12,8 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference.client import deadline
-from holdover.reference.state import Effects
+from holdover.reference.core.client import deadline
+from holdover.reference.core.client_state import Effects
+from holdover.reference.core.events import (
+    SECOND,
+    Configure,
+    Instant,
+    Lease,
+    Notice,
+    Notify,
+    Phase,
+    Remove,
+    Send,
+    SendArp,
+    Store,
+)
 from holdover.reference.wire.arp import Arp, announcement, probe
 from holdover.reference.wire.messages import NO_OPTIONS, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
@@ -47,10 +60,6 @@ from tests.reference.clients import (
     requests,
     used_by_other,
 )
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Instant, Lease, Notice, Notify, Phase, Remove, Send, SendArp, Store,
-)  # fmt: skip
 
 JITTERS = (0, 500, 1000)
 jitters = pytest.mark.parametrize("jitter", JITTERS)

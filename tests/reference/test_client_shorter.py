@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import pytest
 
-from holdover.reference.state import Effects, abstract
+from holdover.reference.core.client_state import Effects, abstract
+from holdover.reference.core.events import (
+    SECOND,
+    Configure,
+    Notice,
+    Notify,
+    Phase,
+    Remove,
+    SendArp,
+    Store,
+)
 from holdover.reference.wire.arp import announcement
 from holdover.reference.wire.options import INFINITE
 from tests.reference.clients import (
@@ -22,10 +32,6 @@ from tests.reference.clients import (
     driven,
     of,
 )
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Configure, Notice, Notify, Phase, Remove, SendArp, Store,
-)  # fmt: skip
 
 ASKING = (Phase.RENEWING, Phase.REBINDING, Phase.REBOOTING)
 ANSWERED = (Phase.PROBING, Phase.BOUND)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference import entries as module
-from holdover.reference.config import ServerConfig
-from holdover.reference.entries import (
+from holdover.reference.core import pool as module
+from holdover.reference.core.config import ServerConfig
+from holdover.reference.core.pool import (
     NOTHING,
     Binding,
     ClientKey,
@@ -20,7 +20,7 @@ from holdover.reference.entries import (
     Reservation,
     Withheld,
 )
-from holdover.reference.server_state import Server
+from holdover.reference.core.server_state import Server
 
 POOL = tuple(IPv4Address("10.0.0.2") + n for n in (4, 0, 7, 1, 2, 3, 5, 6, 8))
 KEYS = [ClientKey(name, given) for name in (b"a", b"b", b"c") for given in (True, False)]

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.events import SECOND, Instant
+from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.lab import cell, scene
 from holdover.reference.lab.cell import Cell, Outcome, Run
 from holdover.reference.lab.clients import CLIENTS

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.faults import FAULTS, TABLE
 from holdover.reference.lab.record import Captured, Change, Look, Mark, Record

@@ -14,7 +14,7 @@ import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.events import SECOND
+from holdover.reference.core.events import SECOND
 from holdover.reference.lab.process import Process, Unheard
 from holdover.reference.lab.refuser import GRANTED, WAYS, refusal
 from holdover.reference.lab.wall import COMPILER, Wall

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.reference.config import ServerConfig
-from holdover.reference.server import step
-from holdover.reference.server_state import Arrived, SendReply, Server, StoreBinding
+from holdover.reference.core.config import ServerConfig
+from holdover.reference.core.events import SECOND, Phase, Received
+from holdover.reference.core.server import step
+from holdover.reference.core.server_state import Arrived, SendReply, Server, StoreBinding
 from holdover.reference.wire.messages import (
     BootReply,
     BootRequest,
@@ -24,8 +25,6 @@ from tests.net import odd
 from tests.net.malformed import CASES, GOOD, LEASE, MASK, SERVER, TYPE, ended
 from tests.reference.clients import MAC, Driver
 from tests.reference.test_wire import raw
-
-from holdover.reference.events import SECOND, Phase, Received  # isort: skip
 
 ADDRESS = IPv4Address("10.77.0.50")
 OPTIONAL = [name for name, case in CASES.items() if not case.rests]

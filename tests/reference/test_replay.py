@@ -12,12 +12,12 @@ import pytest
 from holdover.model.clients.profile import BadInput
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.reference.calls import calls
-from holdover.reference.events import SECOND, Configure
+from holdover.reference.core.events import SECOND, Configure
+from holdover.reference.core.server_state import Tick
 from holdover.reference.linux.journal import Line, Lost, Unstored
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
 from holdover.reference.replay import Replayed, replay
-from holdover.reference.server_state import Tick
 from tests.reference.rehearsal import SCENES, Rehearsal, frozen, other_address, rehearsed, renewed
 
 NEVER = {

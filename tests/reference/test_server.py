@@ -12,22 +12,32 @@ from hypothesis import Phase as Part
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdover.reference.client import Client
-from holdover.reference.client import step as client_step
-from holdover.reference.config import ClientConfig, Misbehaviour, ServerConfig
-from holdover.reference.events import Chance, Phase, Received, Send, SendArp, Start, Timer
+from holdover.reference.core.client import Client
+from holdover.reference.core.client import step as client_step
+from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerConfig
+from holdover.reference.core.events import Chance, Phase, Received, Send, SendArp, Start, Timer
+from holdover.reference.core.server import FLAVOURS, TABLE, Server, abstract, deadline, step
+from holdover.reference.core.server_state import (
+    Arrived,
+    Binding,
+    ClientKey,
+    Overheard,
+    Record,
+    Recording,
+    Reinstate,
+    Restarted,
+    SendReply,
+    ServerEffects,
+    ServerEvent,
+    StoreBinding,
+    Tick,
+)
 from holdover.reference.refinement.defects import mutant, seeded_in
-from holdover.reference.server import FLAVOURS, TABLE, Server, abstract, deadline, step
 from holdover.reference.wire.arp import Arp, ArpOperation, announcement, probe
 from holdover.reference.wire.arp import reply as arp_reply
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_from_wire, reply_to_wire
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.options import INFINITE, ROUTERS, SUBNET_MASK, Options
-
-from holdover.reference.server_state import (  # isort: skip
-    Arrived, Binding, ClientKey, Overheard, Record, Recording, Reinstate, Restarted, SendReply,
-    ServerEffects, ServerEvent, StoreBinding, Tick,
-)  # fmt: skip
 
 Discover, Offer, Request = MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST
 Decline, Ack, Nak = MessageType.DECLINE, MessageType.ACK, MessageType.NAK

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 from click.testing import CliRunner
 
-from holdover.reference import client as reference_client
+from holdover.reference.core import client as reference_client
 from holdover.reference.refinement import defects as spec
 from holdover.reference.refinement.search import refine, refine_server
 from holdover.reference.refinement.setting import (

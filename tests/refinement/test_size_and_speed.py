@@ -6,9 +6,9 @@ from time import process_time
 
 import pytest
 
-from holdover.reference.client import Client, deadline, step
-from holdover.reference.config import ClientConfig
-from holdover.reference.events import Chance, Event, Phase, Received, Release, Start, Timer
+from holdover.reference.core.client import Client, deadline, step
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import Chance, Event, Phase, Received, Release, Start, Timer
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import MessageType
 
@@ -22,7 +22,7 @@ ACK = BootReply(MessageType.ACK, 7, HARDWARE, address=ADDRESS, server=SERVER, le
 @pytest.mark.parametrize(("name", "most"), [("client.py", 660), ("server.py", 500)])
 def test_a_core_is_small(name: str, most: int) -> None:
     """All lines count, comments and blank ones too."""
-    text = (resources.files("holdover.reference") / name).read_text("utf-8")
+    text = (resources.files("holdover.reference.core") / name).read_text("utf-8")
     assert len(text.splitlines()) <= most
 
 

@@ -31,8 +31,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from holdover.reference import client
-from holdover.reference.events import JITTER, SECOND
+from holdover.reference.core import client
+from holdover.reference.core.events import JITTER, SECOND
 from holdover.reference.refinement.cores import Core, Defect
 from holdover.reference.refinement.coverage import Edge, excuse, table_edges
 from holdover.reference.refinement.rows import OVER

@@ -44,22 +44,48 @@ from holdover.model.table.properties import ALWAYS
 from holdover.model.table.server import SERVER_ACTIONS
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import KIND, MESSAGE, PHASE, PROCESS, VARIABLES
-from holdover.reference import server
-from holdover.reference.config import ClientConfig, ServerConfig
+from holdover.reference.core import server
+from holdover.reference.core.client_state import Client
+from holdover.reference.core.config import ClientConfig, ServerConfig
+from holdover.reference.core.events import (
+    SECOND,
+    Chance,
+    Configure,
+    Duration,
+    Effect,
+    Event,
+    Gone,
+    Heard,
+    Instant,
+    Lease,
+    Notice,
+    Notify,
+    Received,
+    Release,
+    Remove,
+    Send,
+    SendArp,
+    Start,
+    Stop,
+    Store,
+    Timer,
+)
+from holdover.reference.core.server_state import (
+    Arrived,
+    ClientKey,
+    Overheard,
+    Restarted,
+    SendReply,
+    Server,
+    ServerEvent,
+    Tick,
+)
 from holdover.reference.refinement.cores import Core, Defect
 from holdover.reference.refinement.rows import Rows, Situation
 from holdover.reference.refinement.setting import Setting
-from holdover.reference.state import Client
 from holdover.reference.wire import arp
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.frames import Datagram, decode_frame, encode_frame
-from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
-from holdover.reference.wire.packet import decode, encode
-
-from holdover.reference.events import (  # isort: skip
-    SECOND, Chance, Configure, Duration, Effect, Event, Gone, Heard, Instant, Lease, Notice, Notify,
-    Received, Release, Remove, Send, SendArp, Start, Stop, Store, Timer,
-)  # fmt: skip
 from holdover.reference.wire.messages import (
     BootReply,
     BootRequest,
@@ -68,10 +94,8 @@ from holdover.reference.wire.messages import (
     request_from_wire,
     request_to_wire,
 )
-
-from holdover.reference.server_state import (  # isort: skip
-    Arrived, ClientKey, Overheard, Restarted, SendReply, Server, ServerEvent, Tick,
-)  # fmt: skip
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.packet import decode, encode
 
 Step = tuple[Any, ...]
 """("pass", length), ("timer", host), ("deliver", slot), ..., or (row of the table, binding)."""

@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from holdover.reference import client
+from holdover.reference.core import client
 from holdover.reference.refinement.defects import mutant, seeded_in
 from tests.stateful.machine import hunt
 

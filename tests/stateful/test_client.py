@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
-from holdover.reference import client
+from holdover.reference.core import client
 from tests.stateful.machine import ROUND, SCENES, allowed, compiled, expected, hunt, play, taken
 from tests.stateful.network import Compiled
 

@@ -15,8 +15,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
-from holdover.reference.config import ServerConfig
-from holdover.reference.entries import (
+from holdover.reference.core.config import ServerConfig
+from holdover.reference.core.events import Instant, SendArp
+from holdover.reference.core.pool import (
     NOTHING,
     Binding,
     ClientKey,
@@ -29,7 +30,6 @@ from holdover.reference.entries import (
     Withheld,
     key_of,
 )
-from holdover.reference.events import Instant, SendArp
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.messages import NO_OPTIONS, BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType

@@ -30,17 +30,42 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.reference.config import ClientConfig
-from holdover.reference.state import Answered, Client, Effects, Exchange, Stepped, abstract
+from holdover.reference.core.client_state import (
+    Answered,
+    Client,
+    Effects,
+    Exchange,
+    Stepped,
+    abstract,
+)
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import (
+    Chance,
+    Configure,
+    Duration,
+    Event,
+    Gone,
+    Heard,
+    Inform,
+    Instant,
+    Lease,
+    Notice,
+    Notify,
+    Phase,
+    Received,
+    Release,
+    Remove,
+    Send,
+    SendArp,
+    Start,
+    Stop,
+    Store,
+    Timer,
+)
 from holdover.reference.wire.arp import announcement, probe
 from holdover.reference.wire.messages import NO_OPTIONS, BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.options import INFINITE
-
-from holdover.reference.events import (  # isort: skip
-    Chance, Configure, Duration, Event, Gone, Heard, Inform, Instant, Lease, Notice, Notify, Phase,
-    Received, Release, Remove, Send, SendArp, Start, Stop, Store, Timer,
-)  # fmt: skip
 
 __all__ = ["COLUMNS", "TABLE", "Client", "abstract", "deadline", "step"]
 

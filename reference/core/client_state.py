@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from holdover.reference.config import ClientConfig
-from holdover.reference.events import Duration, Effect, Instant, Lease, Phase
+from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.events import Duration, Effect, Instant, Lease, Phase
 from holdover.reference.wire.messages import BootReply
 
 

@@ -41,19 +41,35 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.reference.config import ServerConfig
-from holdover.reference.entries import earliest
-from holdover.reference.events import Instant, SendArp
+from holdover.reference.core.config import ServerConfig
+from holdover.reference.core.events import Instant, SendArp
+from holdover.reference.core.pool import earliest
+from holdover.reference.core.server_state import (
+    Arrived,
+    Binding,
+    ClientKey,
+    Entry,
+    Late,
+    Overheard,
+    Recording,
+    Reinstate,
+    Reservation,
+    Restarted,
+    Server,
+    ServerEffects,
+    ServerEvent,
+    ServerStepped,
+    StoreBinding,
+    Tick,
+    Withheld,
+    abstract,
+    key_of,
+    reply,
+)
 from holdover.reference.wire.arp import probe
 from holdover.reference.wire.messages import BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.options import INFINITE
-
-from holdover.reference.server_state import (  # isort: skip
-    Arrived, Binding, ClientKey, Entry, Late, Overheard, Recording, Reinstate, Reservation,
-    Restarted, Server, ServerEffects, ServerEvent, ServerStepped, StoreBinding, Tick, Withheld,
-    abstract, key_of, reply,
-)  # fmt: skip
 
 __all__ = ["FLAVOURS", "TABLE", "Server", "abstract", "deadline", "step"]
 

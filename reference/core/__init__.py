@@ -1,0 +1,1 @@
+"""Client and server as pure functions on values; the standard library alone, no Linux."""
