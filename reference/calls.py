@@ -19,10 +19,6 @@ from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.config import ClientConfig
-
-from holdover.reference.linux.journal import (  # isort: skip
-    Began, DryRun, Line, Lost, Seen, Unstored, Waited,
-)  # fmt: skip
 from holdover.reference.core.events import (
     SECOND,
     Configure,
@@ -38,6 +34,15 @@ from holdover.reference.core.events import (
     Store,
 )
 from holdover.reference.linux.malformed import Malformed
+from holdover.reference.linux.storage.journal import (
+    Began,
+    DryRun,
+    Line,
+    Lost,
+    Seen,
+    Unstored,
+    Waited,
+)
 from holdover.reference.wire.option_values import NO_ADDRESS
 
 

@@ -59,7 +59,7 @@ from holdover.reference.wire.options import (
 )
 
 if TYPE_CHECKING:
-    from holdover.reference.linux.later import Later
+    from holdover.reference.linux.hooks.background import Later
 
 STATE = Path("/var/lib/holdover")
 
@@ -143,16 +143,16 @@ def client(interface: str, **given: Any) -> int:
     left out, and their number is a line.
     """
     from holdover.reference.linux.client import ClientShell, Orders, dry
-    from holdover.reference.linux.dns import resolver
-    from holdover.reference.linux.effects import Hands
-    from holdover.reference.linux.hooks import Hook
-    from holdover.reference.linux.journal import Journal
-    from holdover.reference.linux.lines import Lines
-    from holdover.reference.linux.neighbours import neighbours_stay
-    from holdover.reference.linux.netlink import Interface
-    from holdover.reference.linux.privilege import drop
-    from holdover.reference.linux.sockets import LinkSocket, UdpPort
-    from holdover.reference.linux.storage import path_of
+    from holdover.reference.linux.executor import Hands
+    from holdover.reference.linux.hooks.dns import resolver
+    from holdover.reference.linux.hooks.hook import Hook
+    from holdover.reference.linux.hooks.line_writer import Lines
+    from holdover.reference.linux.kernel.interface import Interface
+    from holdover.reference.linux.kernel.privilege import drop
+    from holdover.reference.linux.kernel.secondaries import neighbours_stay
+    from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
+    from holdover.reference.linux.storage.journal import Journal
+    from holdover.reference.linux.storage.lease_file import path_of
     from holdover.reference.linux.supervisor import Supervisor
 
     dry_run, directory = given["dry_run"], None if given["dry_run"] else given["state_dir"]
@@ -325,7 +325,7 @@ def the_only_one(directory: Path, interface: str) -> Iterator[None]:
 
     The kernel gives the lock back when the process ends, however it does.
     """
-    from holdover.reference.linux.storage import path_of
+    from holdover.reference.linux.storage.lease_file import path_of
 
     path = path_of(directory, interface).with_suffix(".lock")
     # Not to be written to: who has a file open for that keeps its disk from becoming read-only.
@@ -356,9 +356,9 @@ def let_finish(told: Later[Any]) -> None:
 
 def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
     """One notice, its words and its fields; in a dry run nothing of what it says was done."""
-    from holdover.reference.linux.clock import now
-    from holdover.reference.linux.parameters import parameters
-    from holdover.reference.linux.plain import plain
+    from holdover.reference.linux.kernel.clock import now
+    from holdover.reference.linux.kernel.parameters import parameters
+    from holdover.reference.linux.storage.json_values import plain
 
     notice, lease = notify.notice, notify.lease
     granted = dry_run and notice is Notice.BOUND
@@ -374,7 +374,7 @@ def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
 
 def told(notify: Notify, words: str) -> tuple[str, ...]:
     """What a supervisor is told of a notice."""
-    from holdover.reference.linux.parameters import parameters
+    from holdover.reference.linux.kernel.parameters import parameters
 
     if notify.notice in (Notice.BOUND, Notice.EXTENDED) and notify.lease is not None:
         return f"{parameters(notify.lease).address}, leased by {notify.lease.server}", "READY=1"
@@ -385,7 +385,7 @@ def written(
     interface: str, as_json: bool, dry_run: bool, event: str, words: str, more: dict[str, Any]
 ) -> str:
     """What has happened, as a JSON object or for people."""
-    from holdover.reference.linux.clock import now
+    from holdover.reference.linux.kernel.clock import now
 
     if as_json:
         head = {"at": now(), "event": event, "interface": interface, "dry_run": dry_run}

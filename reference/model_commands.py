@@ -36,7 +36,7 @@ from holdover.reference import show, show_journal, show_network
 from holdover.reference.calls import calls
 from holdover.reference.cli import DURATION, EXIT
 from holdover.reference.conformance import conformance
-from holdover.reference.linux.journal import read
+from holdover.reference.linux.storage.journal import read
 from holdover.reference.progress import Progress
 from holdover.reference.replay import replay
 from holdover.reference.search import (

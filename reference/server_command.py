@@ -28,13 +28,13 @@ from holdover.model.clients.profile import BadInput, nearest
 from holdover.reference.cli import DURATION, INTERRUPTED
 from holdover.reference.core.config import Misbehaviour, ServerConfig
 from holdover.reference.core.events import SECOND, Instant
-from holdover.reference.linux.clock import now as boottime
-from holdover.reference.linux.journal import Journal
-from holdover.reference.linux.netlink import Interface
-from holdover.reference.linux.privilege import drop
+from holdover.reference.linux.kernel.clock import now as boottime
+from holdover.reference.linux.kernel.interface import Interface
+from holdover.reference.linux.kernel.privilege import drop
+from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.server import Service, Told, check_port, ending
-from holdover.reference.linux.server_storage import LeaseFile
-from holdover.reference.linux.sockets import LinkSocket, UdpPort
+from holdover.reference.linux.storage.journal import Journal
+from holdover.reference.linux.storage.lease_database import LeaseFile
 from holdover.reference.linux.supervisor import Supervisor
 from holdover.reference.units import print_unit
 from holdover.reference.wire.frames import SERVER_PORT

@@ -30,7 +30,7 @@ from holdover.reference.lab.process import Unheard
 from holdover.reference.lab.scene import LEASED, Interrupted, Scene
 from holdover.reference.lab.servers import ServerProgram
 from holdover.reference.lab.topology import Links
-from holdover.reference.linux.clock import now
+from holdover.reference.linux.kernel.clock import now
 
 SETTLED = SECOND
 """How long after the lease end a host that has let go is still watched."""

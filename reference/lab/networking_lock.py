@@ -33,7 +33,7 @@ from contextlib import ExitStack, contextmanager
 
 from holdover.reference.core.events import Instant
 from holdover.reference.lab.process import Unheard
-from holdover.reference.linux.clock import LIBC, now
+from holdover.reference.linux.kernel.clock import LIBC, now
 
 USERFAULTFD = {"x86_64": 323, "aarch64": 282}
 """The number of the system call."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from holdover.reference.core.events import Instant
-from holdover.reference.linux.clock import now
+from holdover.reference.linux.kernel.clock import now
 
 Line = tuple[Instant, str]
 

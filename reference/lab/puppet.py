@@ -22,7 +22,7 @@ from types import MappingProxyType
 from holdover.reference.lab.process import Unheard
 from holdover.reference.lab.topology import Host
 from holdover.reference.lab.watched import PORT, inside
-from holdover.reference.linux.sockets import LinkSocket, UdpPort
+from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
     CLIENT_PORT,

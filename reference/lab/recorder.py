@@ -45,7 +45,7 @@ from holdover.reference.lab.record import (
     pcap_head,
 )
 from holdover.reference.lab.watched import MOST_BYTES, NEW_ADDRESS, Watched
-from holdover.reference.linux.clock import now
+from holdover.reference.linux.kernel.clock import now
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import EVERYONE, Datagram, decode_frame, encode_frame
 from holdover.reference.wire.messages import reply_from, request_from

@@ -22,7 +22,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.linux.sockets import LinkSocket, UdpPort
+from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
     CLIENT_PORT,

@@ -35,7 +35,7 @@ from holdover.reference.lab.refuser import BESIDE
 from holdover.reference.lab.servers import PREPARED, Order, ServerProgram, holdover
 from holdover.reference.lab.topology import Links
 from holdover.reference.lab.wall import Wall
-from holdover.reference.linux.clock import now
+from holdover.reference.linux.kernel.clock import now
 
 OWN = IPv4Interface("10.77.0.1/24")
 LEASED = IPv4Address("10.77.0.50")

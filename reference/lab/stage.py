@@ -39,8 +39,8 @@ from holdover.reference.lab.scene import LEASED, OWN, Interrupted, Scene
 from holdover.reference.lab.servers import SERVERS, Order, holdover
 from holdover.reference.lab.topology import Links
 from holdover.reference.lab.watched import PORT, inside
-from holdover.reference.linux.clock import now
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import EVERYONE, SERVER_PORT, encode_frame
 from holdover.reference.wire.option_values import NO_ADDRESS

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from ipaddress import IPv4Interface
 
 from holdover.reference.lab.record import Addresses
-from holdover.reference.linux.clock import LIBC, now
+from holdover.reference.linux.kernel.clock import LIBC, now
 
 PORT = "eth0"
 NETWORK = 0x40000000

@@ -66,14 +66,14 @@ from holdover.reference.core.events import (
     Timer,
 )
 from holdover.reference.interrupt import interruptible
-from holdover.reference.linux import clock
-from holdover.reference.linux.effects import Hands
-from holdover.reference.linux.heartbeat import EVERY
+from holdover.reference.linux.executor import Hands
+from holdover.reference.linux.kernel import clock
+from holdover.reference.linux.kernel.heartbeat import EVERY
+from holdover.reference.linux.kernel.interface import Changes
 from holdover.reference.linux.malformed import Sparing, malformed
-from holdover.reference.linux.memory import RETRY
-from holdover.reference.linux.netlink import Changes
 from holdover.reference.linux.remarks import Remarks, Say
-from holdover.reference.linux.storage import NotStored
+from holdover.reference.linux.storage.lease_file import NotStored
+from holdover.reference.linux.storage.memory import RETRY
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.frames import Datagram, Frame
 from holdover.reference.wire.messages import reply_from

@@ -59,13 +59,13 @@ from holdover.reference.core.server_state import (
     Tick,
 )
 from holdover.reference.interrupt import SIGNALS, interruptible
-from holdover.reference.linux.clock import Alarm
-from holdover.reference.linux.clock import now as boottime
-from holdover.reference.linux.journal import Journal
+from holdover.reference.linux.kernel.clock import Alarm
+from holdover.reference.linux.kernel.clock import now as boottime
+from holdover.reference.linux.kernel.directory_watch import Watch
+from holdover.reference.linux.kernel.sockets import IP_AT, TYPE_AT, LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Sparing, malformed
-from holdover.reference.linux.server_storage import LeaseFile, NotStored
-from holdover.reference.linux.sockets import IP_AT, TYPE_AT, LinkSocket, UdpPort
-from holdover.reference.linux.watch import Watch
+from holdover.reference.linux.storage.journal import Journal
+from holdover.reference.linux.storage.lease_database import LeaseFile, NotStored
 from holdover.reference.wire.arp import ARP_TYPE, Arp
 from holdover.reference.wire.frames import (
     ALL_HOSTS,

@@ -25,7 +25,7 @@ from holdover.reference import units
 from holdover.reference.core.events import SECOND
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.lab.topology import COMMANDS, Host
-from holdover.reference.linux.lines import WAITING, Lines
+from holdover.reference.linux.hooks.line_writer import WAITING, Lines
 from tests.net.scenes import played
 
 LEASED = IPv4Address("10.77.0.50")

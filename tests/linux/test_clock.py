@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.reference.linux import clock
+from holdover.reference.linux.kernel import clock
 
 DAY = 86_400
 

@@ -10,9 +10,9 @@ from contextlib import closing
 import pytest
 
 from holdover.reference.core.events import SECOND
-from holdover.reference.linux import clock
-from holdover.reference.linux.heartbeat import MISSED, REMEMBERED, Heartbeat
-from holdover.reference.linux.rtnetlink import Refused
+from holdover.reference.linux.kernel import clock
+from holdover.reference.linux.kernel.heartbeat import MISSED, REMEMBERED, Heartbeat
+from holdover.reference.linux.kernel.rtnetlink import Refused
 
 LONG = 60 * SECOND
 SHORT = SECOND // 100

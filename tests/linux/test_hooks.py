@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import SECOND, Lease, Notice
 from holdover.reference.lab.process import PATIENCE
-from holdover.reference.linux import hooks, later
-from holdover.reference.linux.environment import OPTIONS, environment
-from holdover.reference.linux.hooks import WAITING, Hook
+from holdover.reference.linux.hooks import background
+from holdover.reference.linux.hooks import hook as hooks
+from holdover.reference.linux.hooks.hook import WAITING, Hook
+from holdover.reference.linux.hooks.hook_variables import OPTIONS, environment
 from holdover.reference.wire.option_values import Route
 from holdover.reference.wire.options import (
     BOOTFILE_NAME,
@@ -305,7 +306,7 @@ def test_tell_does_not_wait_and_close_ends_what_runs_within_a_second(tmp_path: P
     assert os.read(pipe, 1) == b"\n", "it runs"
     before = time.monotonic()
     hook.close()
-    assert time.monotonic() - before < min(later.CLOSING + stretched(), 50)
+    assert time.monotonic() - before < min(background.CLOSING + stretched(), 50)
     readable(pipe)
     assert os.read(pipe, 1) == b"", "nobody has it open any more"
     os.close(pipe)
@@ -473,4 +474,4 @@ def test_what_others_could_replace_is_refused(tmp_path: Path, command: str, chan
 
 
 def test_the_windows_of_mercy_and_closing_fit() -> None:
-    assert 2 * hooks.MERCY < later.CLOSING <= 1
+    assert 2 * hooks.MERCY < background.CLOSING <= 1

@@ -36,19 +36,6 @@ from holdover.reference.core.events import (
     Store,
     Timer,
 )
-from holdover.reference.linux import journal as journals
-from holdover.reference.linux.malformed import Malformed
-from holdover.reference.linux.plain import built, plain
-from holdover.reference.wire.arp import Arp, ArpOperation
-from holdover.reference.wire.messages import BootReply
-from holdover.reference.wire.option_values import MessageType
-from holdover.reference.wire.options import LEASE_TIME, Options
-from tests.reference.test_messages import replies, requests
-from tests.reference.test_wire import options
-
-from holdover.reference.linux.journal import (  # isort: skip
-    KINDS, Began, DryRun, Entry, Journal, Line, Lost, Seen, Unstored, Waited, read,
-)  # fmt: skip
 from holdover.reference.core.server_state import (
     Arrived,
     Binding,
@@ -63,6 +50,28 @@ from holdover.reference.core.server_state import (
     StoreBinding,
     Tick,
 )
+from holdover.reference.linux.malformed import Malformed
+from holdover.reference.linux.storage import journal as journals
+from holdover.reference.linux.storage.journal import (
+    KINDS,
+    Began,
+    DryRun,
+    Entry,
+    Journal,
+    Line,
+    Lost,
+    Seen,
+    Unstored,
+    Waited,
+    read,
+)
+from holdover.reference.linux.storage.json_values import built, plain
+from holdover.reference.wire.arp import Arp, ArpOperation
+from holdover.reference.wire.messages import BootReply
+from holdover.reference.wire.option_values import MessageType
+from holdover.reference.wire.options import LEASE_TIME, Options
+from tests.reference.test_messages import replies, requests
+from tests.reference.test_wire import options
 
 MAC = b"\2\0\0\0\0\1"
 A = IPv4Address("10.0.0.101")

@@ -15,11 +15,11 @@ from typing import Any, cast
 import pytest
 
 from holdover.reference.core.events import SECOND, Configure, Duration, Instant, Lease, Remove
-from holdover.reference.linux import clock
-from holdover.reference.linux.effects import Hands, spared
-from holdover.reference.linux.netlink import FOREVER, Interface, TooLate, lifetime
-from holdover.reference.linux.parameters import Parameters
-from holdover.reference.linux.rtnetlink import NEW_ADDRESS
+from holdover.reference.linux.executor import Hands, spared
+from holdover.reference.linux.kernel import clock
+from holdover.reference.linux.kernel.interface import FOREVER, Interface, TooLate, lifetime
+from holdover.reference.linux.kernel.parameters import Parameters
+from holdover.reference.linux.kernel.rtnetlink import NEW_ADDRESS
 from holdover.reference.wire.options import Options
 
 LEASED, SERVER = IPv4Address("10.77.0.50"), IPv4Address("10.77.0.1")

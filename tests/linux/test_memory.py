@@ -26,12 +26,13 @@ from holdover.reference.core.events import (
     Store,
     Timer,
 )
-from holdover.reference.linux import clock, storage
 from holdover.reference.linux.client import ClientShell, Orders
-from holdover.reference.linux.journal import Entry, Line, Unstored
-from holdover.reference.linux.memory import REMINDED, RETRY, Memory
-from holdover.reference.linux.netlink import Changes, Link
-from holdover.reference.linux.storage import NotStored
+from holdover.reference.linux.kernel import clock
+from holdover.reference.linux.kernel.interface import Changes, Link
+from holdover.reference.linux.storage import lease_file
+from holdover.reference.linux.storage.journal import Entry, Line, Unstored
+from holdover.reference.linux.storage.lease_file import NotStored
+from holdover.reference.linux.storage.memory import REMINDED, RETRY, Memory
 from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wire
 from holdover.reference.wire.option_values import MessageType
@@ -49,8 +50,8 @@ class Disk:
         self.there: Lease | None = None
         self.full = self.read_only = False
         self.at = BEGUN
-        monkeypatch.setattr(storage, "save", self.save)
-        monkeypatch.setattr(storage, "load", lambda *_, **__: self.there)
+        monkeypatch.setattr(lease_file, "save", self.save)
+        monkeypatch.setattr(lease_file, "load", lambda *_, **__: self.there)
         monkeypatch.setattr(clock, "now", lambda: self.at)
 
     def save(self, _: Path, __: str, lease: Lease | None, **___: Any) -> None:
@@ -347,7 +348,7 @@ def test_a_journal_leaves_out_what_was_put_back_unless_half_of_it_was_done(
 
 
 def test_what_is_not_forgotten_is_not_given_back(disk: Disk) -> None:
-    from holdover.reference.linux.effects import Hands
+    from holdover.reference.linux.executor import Hands
 
     sent: list[bytes] = []
     hands = Hands.__new__(Hands)

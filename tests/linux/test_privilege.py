@@ -9,7 +9,7 @@ import pytest
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.lab.process import PATIENCE
-from holdover.reference.linux.privilege import check_safe
+from holdover.reference.linux.kernel.privilege import check_safe
 
 BOTH = f"{1 << 12 | 1 << 13:016x}"
 """CAP_NET_ADMIN and CAP_NET_RAW, as /proc/self/status has them."""

@@ -9,7 +9,7 @@ import pytest
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import SECOND, Lease, Phase, Send
-from holdover.reference.linux.neighbours import neighbours_stay
+from holdover.reference.linux.kernel.secondaries import neighbours_stay
 from holdover.reference.linux.remarks import MOST, Remarks
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import MessageType

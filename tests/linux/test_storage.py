@@ -30,8 +30,8 @@ from holdover.reference.core.events import (
     Store,
 )
 from holdover.reference.lab.process import PATIENCE
-from holdover.reference.linux import storage
-from holdover.reference.linux.storage import NotStored, load, save
+from holdover.reference.linux.storage import lease_file
+from holdover.reference.linux.storage.lease_file import NotStored, load, save
 from holdover.reference.wire.options import INFINITE
 from tests.reference.clients import CONFIG, MAC, PEER, SERVER, TOLD, A
 from tests.reference.test_wire import options
@@ -77,7 +77,7 @@ def rewrite(directory: Path, **changes: Any) -> None:
     """Change what the file says, with the checksum of that."""
     path = directory / "eth0.json"
     said = json.loads(path.read_text()) | changes
-    said["sum"] = storage.checksum(said)
+    said["sum"] = lease_file.checksum(said)
     path.write_text(json.dumps(said))
 
 
@@ -484,5 +484,5 @@ def test_a_file_of_somebody_else_is_refused(place: Path, monkeypatch: pytest.Mon
     path = place / "eth0.json"
     seen = os.stat_result((0o100600, 1, 1, 1, 4711, 0, 10, 0, 0, 0))
     monkeypatch.setattr(Path, "lstat", lambda self: seen)
-    with pytest.raises(storage.Refused, match="belongs to user 4711"):
-        storage.text_of(path)
+    with pytest.raises(lease_file.Refused, match="belongs to user 4711"):
+        lease_file.text_of(path)

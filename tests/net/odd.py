@@ -14,7 +14,7 @@ import sys
 import time
 from ipaddress import IPv4Address
 
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.frames import (
     ALL_HOSTS,

@@ -33,7 +33,7 @@ import click
 from holdover.reference.core.events import SECOND
 from holdover.reference.lab.process import Process, Unheard, eventually
 from holdover.reference.lab.topology import Host, Links
-from holdover.reference.linux.clock import now
+from holdover.reference.linux.kernel.clock import now
 from tests.net.speed import terminated, versions
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "soak.md"

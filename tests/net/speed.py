@@ -47,7 +47,7 @@ from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
 from holdover.reference.lab.process import Process, Unheard, eventually
 from holdover.reference.lab.topology import COMMANDS, Host, Links
-from holdover.reference.linux.rtnetlink import NEW_ADDRESS
+from holdover.reference.linux.kernel.rtnetlink import NEW_ADDRESS
 from holdover.reference.wire.frames import SERVER_PORT, Datagram, decode_frame
 from holdover.reference.wire.option_values import MessageType, WireError
 from holdover.reference.wire.packet import decode

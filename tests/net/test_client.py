@@ -37,9 +37,9 @@ from holdover.reference.core.events import (
 )
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux.client import ClientShell, Orders, chance
-from holdover.reference.linux.clock import now
-from holdover.reference.linux.netlink import Changes, Link
-from holdover.reference.linux.parameters import left_out, parameters, prefix_length
+from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.kernel.interface import Changes, Link
+from holdover.reference.linux.kernel.parameters import left_out, parameters, prefix_length
 from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wire
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, Route

@@ -31,8 +31,8 @@ from holdover.reference.core.events import (
 )
 from holdover.reference.lab.process import PATIENCE
 from holdover.reference.linux.client import ClientShell, Orders
-from holdover.reference.linux.clock import now
-from holdover.reference.linux.netlink import Link
+from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.kernel.interface import Link
 from holdover.reference.wire.options import Options
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")

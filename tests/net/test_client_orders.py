@@ -21,8 +21,8 @@ import pytest
 
 from holdover.reference.core.events import SECOND
 from holdover.reference.lab.process import PATIENCE, eventually
-from holdover.reference.linux.clock import now
-from tests.net.scenes import errors_of, played, scene
+from holdover.reference.linux.kernel.clock import now
+from tests.net.scenes import played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 ADMINISTRATORS = IPv4Interface("10.77.0.200/24")

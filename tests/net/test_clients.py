@@ -31,9 +31,9 @@ from holdover.reference.lab.clients import CLIENTS, ClientProgram, processes, te
 from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
 from holdover.reference.lab.topology import Host, Links
 from holdover.reference.lab.verdict import OBEYED
-from holdover.reference.linux.clock import now
-from holdover.reference.linux.journal import read
-from holdover.reference.linux.server_storage import LeaseFile
+from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.storage.journal import read
+from holdover.reference.linux.storage.lease_database import LeaseFile
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_from_wire
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.packet import decode

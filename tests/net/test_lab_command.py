@@ -29,7 +29,7 @@ from holdover.reference.lab.scene import LEASED
 from holdover.reference.lab.servers import ServerProgram
 from holdover.reference.lab.topology import COMMANDS
 from holdover.reference.lab_command import USUAL, cells
-from holdover.reference.linux.clock import now
+from holdover.reference.linux.kernel.clock import now
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import decode_frame
 from tests.net.conftest import machine

@@ -251,7 +251,7 @@ ASKING = """
 import time
 from ipaddress import IPv4Address
 from holdover.reference.wire.frames import *
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.messages import *
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.packet import decode, encode
@@ -315,7 +315,7 @@ GARBAGE = """
 import select
 from ipaddress import IPv4Address
 from holdover.reference.wire.frames import *
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.packet import decode
 SERVER, GOOD, LEASE = b"\\x0a\\x4d\\0\\1", b"\\x0a\\x4d\\0\\x32", b"\\x33\\4\\0\\0\\0\\x3c"
@@ -393,7 +393,7 @@ def garbage(stage: Stage) -> dict[str, Any]:
 HEARING = """
 import select
 from holdover.reference.wire.frames import *
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.packet import decode
 link = LinkSocket("eth0", CLIENT_PORT)
 for link.awaits in (7, 8, None):
@@ -410,7 +410,7 @@ import sys
 from ipaddress import IPv4Address
 from holdover.reference.wire.arp import probe
 from holdover.reference.wire.frames import *
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.messages import *
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.packet import encode

@@ -20,8 +20,8 @@ from holdover.reference.calls import calls
 from holdover.reference.core.events import SECOND, Configure
 from holdover.reference.lab import networking_lock
 from holdover.reference.lab.process import PATIENCE, eventually
-from holdover.reference.linux.clock import now
-from holdover.reference.linux.journal import Waited, read
+from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.storage.journal import Waited, read
 from holdover.reference.replay import replay
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")

@@ -20,8 +20,8 @@ import pytest
 from holdover.reference.lab.clients import CLIENTS
 from holdover.reference.lab.process import PATIENCE, Process, eventually
 from holdover.reference.lab.topology import Host, Links, run
-from holdover.reference.linux.journal import read
 from holdover.reference.linux.malformed import Malformed
+from holdover.reference.linux.storage.journal import read
 from tests.net import malformed, odd, vlan
 from tests.net.malformed import CASES, GOOD, SERVER, has_lease, serve
 from tests.net.scenes import errors_of, played, scene
@@ -132,7 +132,7 @@ def asked(links: Links) -> dict[str, Any]:
 HEARING = """
 import select, sys
 from holdover.reference.wire.frames import Datagram
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.sockets import LinkSocket
 link = LinkSocket(sys.argv[1], 68)
 print("hears", flush=True)
 while select.select([link], [], []):
@@ -147,7 +147,7 @@ import sys
 from ipaddress import IPv4Address
 from holdover.reference.wire.arp import probe
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, encode_frame
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.sockets import LinkSocket
 link, own = LinkSocket("eth0", 67), IPv4Address("10.77.0.1")
 for number, tag in enumerate((*sys.argv[1:], "")):
     said = Datagram(own, ALL_HOSTS, 67, 68, bytes((number,)))

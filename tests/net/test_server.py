@@ -25,10 +25,10 @@ from holdover.reference.core.server_state import Binding, ClientKey
 from holdover.reference.lab.clients import CLIENTS, processes
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux import server as service_module
-from holdover.reference.linux import server_storage
-from holdover.reference.linux.journal import Journal
 from holdover.reference.linux.server import LOOK, RETRY, Service
-from holdover.reference.linux.server_storage import LeaseFile, NotStored
+from holdover.reference.linux.storage import lease_database
+from holdover.reference.linux.storage.journal import Journal
+from holdover.reference.linux.storage.lease_database import LeaseFile, NotStored
 from holdover.reference.server_command import chosen, misbehaviour
 from holdover.reference.wire.arp import reply
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
@@ -538,7 +538,7 @@ def test_by_another_clock_a_lease_runs_as_long_as_it_had_left(
 ) -> None:
     now = 3 * SECOND  # earlier than it was stored, so even the same boot's clock is another
     if rebooted:
-        monkeypatch.setattr(server_storage, "this_clock", lambda: "another boot")
+        monkeypatch.setattr(lease_database, "this_clock", lambda: "another boot")
         now = 5000 * SECOND
     with leases(stored, now) as file:
         ends = {address: binding.end for address, binding in file.bindings}
@@ -703,7 +703,7 @@ def test_a_disk_that_is_full_at_the_start_leaves_what_is_on_record(stored: Path)
 def test_the_log_is_rewritten_before_it_gets_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_storage, "SPARE", 10)
+    monkeypatch.setattr(lease_database, "SPARE", 10)
     with leases(path := tmp_path / "leases") as file:
         for number in range(100):
             file.put(FIRST, Binding(KEY, NOW + number), NOW)

@@ -22,8 +22,8 @@ from holdover.reference.core.events import Heard, Received, Send
 from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
 from holdover.reference.lab.servers import SERVERS, Order, ServerProgram
 from holdover.reference.lab.topology import Host, Links, run
-from holdover.reference.linux.clock import now
-from holdover.reference.linux.journal import Line, Seen, read
+from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.storage.journal import Line, Seen, read
 from holdover.reference.replay import replay
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
@@ -322,7 +322,7 @@ def usurped(stage: Stage) -> dict[str, Any]:
 SPY = """
 import select
 from holdover.reference.wire.frames import CLIENT_PORT, Datagram
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.packet import decode
 link = LinkSocket("eth0", CLIENT_PORT)
 print("listens", flush=True)
@@ -411,7 +411,7 @@ import select, socket, sys
 from dataclasses import replace
 from ipaddress import IPv4Address
 from holdover.reference.wire.frames import *
-from holdover.reference.linux.sockets import LinkSocket
+from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.options import RELAY_INFORMATION, Options
 from holdover.reference.wire.option_values import SubOption
 from holdover.reference.wire.packet import decode, encode

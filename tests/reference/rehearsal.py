@@ -39,7 +39,7 @@ from holdover.reference.core.events import (
     Timer,
 )
 from holdover.reference.core.server_state import Arrived, Restarted, SendReply, Server, Tick
-from holdover.reference.linux.journal import Began, Entry, Line, Seen, written
+from holdover.reference.linux.storage.journal import Began, Entry, Line, Seen, written
 from holdover.reference.wire.arp import Arp, announcement
 from holdover.reference.wire.messages import (
     BootReply,

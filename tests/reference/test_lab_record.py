@@ -200,7 +200,7 @@ def test_nothing_else_is_refused(frame: Frame) -> None:
 
 CLOCKS = """
 import datetime, select, sys, time
-from holdover.reference.linux.clock import Alarm, now
+from holdover.reference.linux.kernel.clock import Alarm, now
 alarm = Alarm()
 for _ in sys.stdin:
     alarm.set(now() + 10_000_000)

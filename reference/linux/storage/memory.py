@@ -27,8 +27,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from holdover.reference.core.events import SECOND, Instant, Lease
-from holdover.reference.linux import clock, storage
-from holdover.reference.linux.storage import NotStored
+from holdover.reference.linux.kernel import clock
+from holdover.reference.linux.storage import lease_file
+from holdover.reference.linux.storage.lease_file import NotStored
 
 RETRY = 5 * SECOND
 """Between two attempts to write."""
@@ -57,7 +58,7 @@ class Memory:
     def recall(self) -> None:
         """What was stored by a predecessor."""
         if self._directory is not None:
-            self.stored = self.durable = storage.load(
+            self.stored = self.durable = lease_file.load(
                 self._directory, self._interface, hardware=self._hardware, note=self._warn
             )
 
@@ -96,7 +97,7 @@ class Memory:
 
     def _save(self, lease: Lease | None) -> None:
         if self._directory is not None:
-            storage.save(self._directory, self._interface, lease, hardware=self._hardware)
+            lease_file.save(self._directory, self._interface, lease, hardware=self._hardware)
         self.durable = lease
 
     def _covers(self, lease: Lease | None) -> bool:

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from holdover.reference.core.events import SECOND, Duration, Instant
-from holdover.reference.linux import clock
+from holdover.reference.linux.kernel import clock
 
 EVERY: Duration = SECOND
 """From one beat to the next, while an address is held."""

@@ -35,9 +35,9 @@ from holdover.model.clients.profile import BadInput
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import Duration, Effect, Event, Instant
 from holdover.reference.core.server_state import ServerEffect, ServerEvent
-from holdover.reference.linux.clock import now as boottime
+from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.malformed import Malformed
-from holdover.reference.linux.plain import built, of, plain
+from holdover.reference.linux.storage.json_values import built, of, plain
 
 LOG = logging.getLogger("holdover")
 

@@ -35,11 +35,11 @@ from typing import Any
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import Lease, Notice
-from holdover.reference.linux.environment import GRANTS, name
-from holdover.reference.linux.hooks import Commands, words
-from holdover.reference.linux.journal import LOG
-from holdover.reference.linux.privilege import check_safe
-from holdover.reference.linux.storage import sync, write
+from holdover.reference.linux.hooks.hook import Commands, words
+from holdover.reference.linux.hooks.hook_variables import GRANTS, name
+from holdover.reference.linux.kernel.privilege import check_safe
+from holdover.reference.linux.storage.journal import LOG
+from holdover.reference.linux.storage.lease_file import sync, write
 from holdover.reference.wire.options import DOMAIN_NAME, NAME_SERVERS
 
 MANAGERS = {

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from holdover.reference.linux.later import Later
+from holdover.reference.linux.hooks.background import Later
 
 WAITING = 256
 """So many lines may wait."""

@@ -52,10 +52,10 @@ from typing import Any
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import Instant
 from holdover.reference.core.server_state import Binding, StoreBinding
-from holdover.reference.linux.journal import this_clock
-from holdover.reference.linux.plain import built, of, plain
-from holdover.reference.linux.privilege import check_safe
-from holdover.reference.linux.storage import Refused, set_aside, sync, write
+from holdover.reference.linux.kernel.privilege import check_safe
+from holdover.reference.linux.storage.journal import this_clock
+from holdover.reference.linux.storage.json_values import built, of, plain
+from holdover.reference.linux.storage.lease_file import Refused, set_aside, sync, write
 
 FORMAT = "holdover server leases 1"
 

@@ -35,11 +35,11 @@ from typing import TypeVar
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import Duration, Lease, Notice
-from holdover.reference.linux.clock import now
-from holdover.reference.linux.environment import GRANTS, environment
-from holdover.reference.linux.journal import LOG
-from holdover.reference.linux.later import Later
-from holdover.reference.linux.privilege import check_safe
+from holdover.reference.linux.hooks.background import Later
+from holdover.reference.linux.hooks.hook_variables import GRANTS, environment
+from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.kernel.privilege import check_safe
+from holdover.reference.linux.storage.journal import LOG
 from holdover.reference.wire.options import Options
 
 WAITING = 16

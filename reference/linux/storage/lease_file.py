@@ -40,10 +40,10 @@ from typing import Any
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import SECOND, Instant, Lease
-from holdover.reference.linux.clock import now as boottime
-from holdover.reference.linux.journal import LOG, this_clock
-from holdover.reference.linux.plain import built, of, plain
-from holdover.reference.linux.privilege import own_directory
+from holdover.reference.linux.kernel.clock import now as boottime
+from holdover.reference.linux.kernel.privilege import own_directory
+from holdover.reference.linux.storage.journal import LOG, this_clock
+from holdover.reference.linux.storage.json_values import built, of, plain
 from holdover.reference.wire.options import INFINITE
 
 FORMAT = "holdover client lease 1"

@@ -39,17 +39,31 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import SECOND, Instant
-from holdover.reference.linux import clock
-from holdover.reference.linux.heartbeat import Heartbeat
-from holdover.reference.linux.parameters import Parameters
-from holdover.reference.linux.sockets import interface_index, needs
+from holdover.reference.linux.kernel import clock
+from holdover.reference.linux.kernel.heartbeat import Heartbeat
+from holdover.reference.linux.kernel.parameters import Parameters
+from holdover.reference.linux.kernel.rtnetlink import (
+    ACKNOWLEDGE,
+    CREATE,
+    DELETE_ADDRESS,
+    DELETE_LINK,
+    DELETE_ROUTE,
+    DUMP,
+    EXCLUSIVE,
+    GET_ADDRESS,
+    GET_LINK,
+    GET_ROUTE,
+    NEW_ADDRESS,
+    NEW_LINK,
+    NEW_ROUTE,
+    REPLACE,
+    Asking,
+    Hearing,
+    Refused,
+    fields,
+)
+from holdover.reference.linux.kernel.sockets import interface_index, needs
 from holdover.reference.wire.option_values import NO_ADDRESS, Route
-
-from holdover.reference.linux.rtnetlink import (  # isort: skip
-    ACKNOWLEDGE, CREATE, DELETE_ADDRESS, DELETE_LINK, DELETE_ROUTE, DUMP, EXCLUSIVE, GET_ADDRESS,
-    GET_LINK, GET_ROUTE, NEW_ADDRESS, NEW_LINK, NEW_ROUTE, REPLACE,
-    Asking, Hearing, Refused, fields,
-)  # fmt: skip
 
 FOREVER = 0xFFFF_FFFF
 """A lifetime without end (INFINITY_LIFE_TIME)."""

@@ -51,7 +51,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from holdover.reference.core.events import SECOND, Instant, Lease, Notice
-from holdover.reference.linux.parameters import parameters
+from holdover.reference.linux.kernel.parameters import parameters
 from holdover.reference.wire.option_values import Route
 from holdover.reference.wire.options import (
     BOOTFILE_NAME,

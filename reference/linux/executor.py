@@ -42,15 +42,15 @@ from holdover.reference.core.events import (
     SendArp,
     Store,
 )
-from holdover.reference.linux import clock
-from holdover.reference.linux.hooks import Hook
-from holdover.reference.linux.journal import Journal
+from holdover.reference.linux.hooks.hook import Hook
+from holdover.reference.linux.kernel import clock
+from holdover.reference.linux.kernel.interface import Interface, TooLate
+from holdover.reference.linux.kernel.parameters import SMALLEST_MTU, left_out, parameters
+from holdover.reference.linux.kernel.rtnetlink import Refused
+from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Malformed, Sparing
-from holdover.reference.linux.memory import Memory
-from holdover.reference.linux.netlink import Interface, TooLate
-from holdover.reference.linux.parameters import SMALLEST_MTU, left_out, parameters
-from holdover.reference.linux.rtnetlink import Refused
-from holdover.reference.linux.sockets import LinkSocket, UdpPort
+from holdover.reference.linux.storage.journal import Journal
+from holdover.reference.linux.storage.memory import Memory
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
     CLIENT_PORT,

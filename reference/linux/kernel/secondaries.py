@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pyroute2.netlink import nla, nlmsg
 
-from holdover.reference.linux.rtnetlink import ACKNOWLEDGE, NEW_LINK, Asking, Refused, fields
+from holdover.reference.linux.kernel.rtnetlink import ACKNOWLEDGE, NEW_LINK, Asking, Refused, fields
 
 AF_SPEC, AF_INET, INET_CONF, PROMOTE_SECONDARIES = 26, 2, 1, 20
 """IFLA_AF_SPEC, AF_INET, IFLA_INET_CONF, IPV4_DEVCONF_PROMOTE_SECONDARIES (linux/*.h)."""

@@ -1,0 +1,1 @@
+"""What the Linux kernel gives: clock, sockets, addresses, privileges; no DHCP."""

@@ -1,0 +1,1 @@
+"""What outlives a process: leases, journals, values as JSON; nothing that is sent."""
