@@ -33,12 +33,10 @@ from holdover.proofs.verdicts import matrix as matrix_
 from holdover.proofs.verdicts.judge import STANDARD, Size, judge, judge_network
 from holdover.reference import export as export_
 from holdover.reference import show, show_journal, show_network
-from holdover.reference.calls import calls
 from holdover.reference.cli import DURATION, EXIT
 from holdover.reference.conformance import conformance
 from holdover.reference.linux.storage.journal import read
 from holdover.reference.progress import Progress
-from holdover.reference.replay import replay
 from holdover.reference.search import (
     HERE,
     Search,
@@ -48,6 +46,8 @@ from holdover.reference.search import (
     write_graph,
 )
 from holdover.reference.show_graph import EXPLAINED, agreement, of_judgement, of_search
+from holdover.reference.validation.calls import calls
+from holdover.reference.validation.follower import replay
 
 Command = Callable[..., Any]
 

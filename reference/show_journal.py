@@ -12,7 +12,7 @@ from rich.text import Text
 
 from holdover.model.inputs import printable
 from holdover.reference import show
-from holdover.reference.replay import Finding, Replayed
+from holdover.reference.validation.follower import Finding, Replayed
 
 
 def journal(path: Path, seen: Replayed, as_json: bool) -> None:

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import pytest
 
-from holdover.reference.calls import Break, Call, Noted, calls
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
     SECOND,
@@ -33,6 +32,7 @@ from holdover.reference.linux.storage import lease_file
 from holdover.reference.linux.storage.journal import Entry, Line, Unstored
 from holdover.reference.linux.storage.lease_file import NotStored
 from holdover.reference.linux.storage.memory import REMINDED, RETRY, Memory
+from holdover.reference.validation.calls import Break, Call, Noted, calls
 from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wire
 from holdover.reference.wire.option_values import MessageType

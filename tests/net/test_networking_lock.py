@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.calls import calls
 from holdover.reference.core.events import SECOND, Configure
 from holdover.reference.lab import networking_lock
 from holdover.reference.lab.process import PATIENCE, eventually
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.storage.journal import Waited, read
-from holdover.reference.replay import replay
+from holdover.reference.validation.calls import calls
+from holdover.reference.validation.follower import replay
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 LEASES = {"renewing": 8, "extended": 20, "added": 12}

@@ -17,14 +17,14 @@ from typing import Any, cast
 
 import pytest
 
-from holdover.reference.calls import calls
 from holdover.reference.core.events import Heard, Received, Send
 from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
 from holdover.reference.lab.servers import SERVERS, Order, ServerProgram
 from holdover.reference.lab.topology import Host, Links, run
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.storage.journal import Line, Seen, read
-from holdover.reference.replay import replay
+from holdover.reference.validation.calls import calls
+from holdover.reference.validation.follower import replay
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from tests.net.scenes import CannotTell, slower

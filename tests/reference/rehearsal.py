@@ -16,7 +16,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from holdover.reference.calls import Part, calls
 from holdover.reference.core import client, server
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerConfig
@@ -40,6 +39,7 @@ from holdover.reference.core.events import (
 )
 from holdover.reference.core.server_state import Arrived, Restarted, SendReply, Server, Tick
 from holdover.reference.linux.storage.journal import Began, Entry, Line, Seen, written
+from holdover.reference.validation.calls import Part, calls
 from holdover.reference.wire.arp import Arp, announcement
 from holdover.reference.wire.messages import (
     BootReply,

@@ -36,7 +36,6 @@ from holdover.model.table.properties import RELEASED_FIRST, WITHIN_LEASE, Proper
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, h
 from holdover.proofs.result import Outcome
-from holdover.reference.calls import Break, Call, Declared, Expired, Noted, Part, Undone
 from holdover.reference.core.client import is_usable
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
@@ -55,12 +54,19 @@ from holdover.reference.core.events import (
     Start,
     Store,
 )
+from holdover.reference.validation.calls import Break, Call, Declared, Expired, Noted, Part, Undone
+from holdover.reference.validation.explain import (
+    CLIENT,
+    INCOMING,
+    OTHERS,
+    OUTGOING,
+    WITNESS,
+    Blocked,
+    Steps,
+    ends,
+)
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import INFINITE
-
-from holdover.reference.steps import (  # isort: skip
-    CLIENT, INCOMING, OTHERS, OUTGOING, WITNESS, Blocked, Steps, ends,
-)  # fmt: skip
 
 LATE = 1
 """Seconds that a process may be late on a machine with other work; more is not decided."""

@@ -28,8 +28,8 @@ from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import kind, m
-from holdover.reference.calls import Call
 from holdover.reference.core.events import Notice, Received, Release, Start, Stop
+from holdover.reference.validation.calls import Call
 from holdover.reference.wire.messages import BootRequest
 from holdover.reference.wire.option_values import MessageType
 
