@@ -30,18 +30,21 @@ from click.core import ParameterSource
 from holdover.model.clients.profile import BadInput, load, nearest
 from holdover.reference import show
 from holdover.reference.cli import EXIT
-from holdover.reference.lab import alone, collide, page, record, report
-from holdover.reference.lab.answers import answer
-from holdover.reference.lab.cell import Cell, Outcome, play_all
-from holdover.reference.lab.clients import CLIENTS, ClientProgram, templated
-from holdover.reference.lab.faults import FAULTS, Fault, fault_named
-from holdover.reference.lab.learn import learned, toml
-from holdover.reference.lab.process import Unheard
-from holdover.reference.lab.questions import questions
-from holdover.reference.lab.scene import LEASED
-from holdover.reference.lab.servers import SERVERS, ServerProgram
-from holdover.reference.lab.timeline import timeline
-from holdover.reference.lab.verdict import Verdict, combined, verdict
+from holdover.reference.lab.collision import collision
+from holdover.reference.lab.experiments.experiment import Cell, Outcome, play_all
+from holdover.reference.lab.experiments.faults import FAULTS, Fault, fault_named
+from holdover.reference.lab.experiments.verdict import Verdict, combined, verdict
+from holdover.reference.lab.learn.experiments import questions
+from holdover.reference.lab.learn.observations import answer
+from holdover.reference.lab.learn.profile import learned, toml
+from holdover.reference.lab.record import record
+from holdover.reference.lab.record.timeline import timeline
+from holdover.reference.lab.report import page, report
+from holdover.reference.lab.testbed import sandbox
+from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram, templated
+from holdover.reference.lab.testbed.process import Unheard
+from holdover.reference.lab.testbed.scene import LEASED
+from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 from holdover.reference.progress import Progress
 
 USUAL = (
@@ -170,10 +173,10 @@ def measured(
     wanted = cells(clients, servers, faults, lease, repeat, watch)
     if out is not None:
         ready(out)
-    if (place := alone.inside()) is None:
-        return alone.alone(sys.argv[1:])
+    if (place := sandbox.inside()) is None:
+        return sandbox.alone(sys.argv[1:])
     began = time.perf_counter()
-    with alone.tied(), Progress("lab") as progress:
+    with sandbox.tied(), Progress("lab") as progress:
         progress.say(f"{len(wanted)} cells: the first leases are asked for")
         done = 0
 
@@ -348,12 +351,12 @@ def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
     client = load(profile)
     if out is not None and out.exists():
         raise BadInput(f"--out {out}: it is there; name another directory")
-    if (place := alone.inside()) is None:
-        return alone.alone(sys.argv[1:])
+    if (place := sandbox.inside()) is None:
+        return sandbox.alone(sys.argv[1:])
     if out is not None:
         made(out)
-    with alone.tied(), Progress(profile) as progress:
-        played = collide.replay(client, place / "replay", progress.say)
+    with sandbox.tied(), Progress(profile) as progress:
+        played = collision.replay(client, place / "replay", progress.say)
         if out is not None and played.record.is_dir():
             shutil.copytree(played.record, out, dirs_exist_ok=True)
     report.replayed(played, as_json)
@@ -385,10 +388,10 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
         raise BadInput(f"{client.name}: not here: {missing}")
     if out is not None and not out.parent.is_dir():
         raise BadInput(f"--out {out}: there is no directory {out.parent}")
-    if (place := alone.inside()) is None:
-        return alone.alone(sys.argv[1:])
+    if (place := sandbox.inside()) is None:
+        return sandbox.alone(sys.argv[1:])
     wanted = questions(client)
-    with alone.tied(), Progress("learn") as progress:
+    with sandbox.tied(), Progress("learn") as progress:
         done = 0
 
         def told(outcome: Outcome) -> None:

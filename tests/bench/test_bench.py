@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from holdover.model.export.promela import promela
-from holdover.reference.lab.process import PATIENCE
+from holdover.reference.lab.testbed.process import PATIENCE
 from tests.bench import __main__ as bench
 from tests.bench import cases, referees, report
 from tests.bench.measure import Row, measured

@@ -23,8 +23,8 @@ import holdover.reference.cli
 from holdover.model.clients.profile import BadInput
 from holdover.reference import units
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab.process import PATIENCE, eventually
-from holdover.reference.lab.topology import COMMANDS, Host
+from holdover.reference.lab.testbed.netns import COMMANDS, Host
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.hooks.line_writer import WAITING, Lines
 from tests.net.scenes import played
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import SECOND, Lease, Notice
-from holdover.reference.lab.process import PATIENCE, eventually
-from holdover.reference.lab.topology import COMMANDS, Host
+from holdover.reference.lab.testbed.netns import COMMANDS, Host
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.hooks.dns import File, Resolvconf, Resolver, lines, resolver
 from holdover.reference.wire.options import DOMAIN_NAME, NAME_SERVERS, Options
 from tests.net.scenes import played

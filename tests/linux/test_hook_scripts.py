@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from holdover.reference.core.events import SECOND, Instant
-from holdover.reference.lab.process import PATIENCE, Process, eventually
-from holdover.reference.lab.topology import COMMANDS, PREPARED
+from holdover.reference.lab.testbed.netns import COMMANDS, PREPARED
+from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from tests.net.scenes import CannotTell, played, slower
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")

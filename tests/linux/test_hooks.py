@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import SECOND, Lease, Notice
-from holdover.reference.lab.process import PATIENCE
+from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.hooks import background
 from holdover.reference.linux.hooks import hook as hooks
 from holdover.reference.linux.hooks.hook import WAITING, Hook

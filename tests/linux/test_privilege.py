@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.lab.process import PATIENCE
+from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.kernel.privilege import check_safe
 
 BOTH = f"{1 << 12 | 1 << 13:016x}"

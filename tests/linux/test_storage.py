@@ -29,7 +29,7 @@ from holdover.reference.core.events import (
     Start,
     Store,
 )
-from holdover.reference.lab.process import PATIENCE
+from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.storage import lease_file
 from holdover.reference.linux.storage.lease_file import NotStored, load, save
 from holdover.reference.wire.options import INFINITE

@@ -23,7 +23,7 @@ from holdover.model.explorer.configurations import configurations  # noqa: E402
 from holdover.model.explorer.explore import Found, Progress  # noqa: E402
 from holdover.model.packed.tabulated import Tabulated  # noqa: E402
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS  # noqa: E402
-from holdover.reference.lab.process import PATIENCE  # noqa: E402
+from holdover.reference.lab.testbed.process import PATIENCE  # noqa: E402
 
 PINNED = {c.name: c for c in configurations()}
 ASKED = (ALWAYS, STEPS, SOMETIMES)

@@ -1,4 +1,4 @@
-"""Links for a module of tests (reference/lab/topology.py); as root only.
+"""Links for a module of tests (reference/lab/testbed/netns.py); as root only.
 
 Theory of operation.  The process that runs the tests takes network, mount and UTS namespaces of its
 own before the first link is made.  So links, names of namespaces, mounts and the host's name are
@@ -28,8 +28,8 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.lab.process import PATIENCE
-from holdover.reference.lab.topology import Links, run
+from holdover.reference.lab.testbed.netns import Links, run
+from holdover.reference.lab.testbed.process import PATIENCE
 
 
 @pytest.fixture(scope="session")

@@ -35,8 +35,8 @@ from typing import Any
 import click
 
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab.process import Process, Unheard
-from holdover.reference.lab.topology import Host, Links
+from holdover.reference.lab.testbed.netns import Host, Links
+from holdover.reference.lab.testbed.process import Process, Unheard
 from holdover.reference.linux.kernel.clock import now
 from tests.net.speed import terminated, versions
 

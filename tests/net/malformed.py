@@ -1,7 +1,7 @@
 """`python -m tests.net.malformed [CLIENT ...]`: who is bound by a reply with a malformed option.
 
 Each row is a link in network namespaces of its own, with a server (`odd.py`) all of whose replies
-have one option that is not as its RFC has it, and with every client (reference/lab/clients.py).  A
+have one option that is not as its RFC has it, and with every client (reference/lab/testbed/clients.py).  A
 cell says whether the kernel had the address that was granted.  Exit status 1: the reference client
 was not bound where the lease does not rest on the option, or was where it does.
 """
@@ -20,9 +20,9 @@ from pathlib import Path
 import click
 
 from holdover.reference.cli import EXIT
-from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.process import PAUSE, Process
-from holdover.reference.lab.topology import Host, Links
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.netns import Host, Links
+from holdover.reference.lab.testbed.process import PAUSE, Process
 from holdover.reference.markdown import table
 
 NET, LEASED = "10.77.0.0", "10.77.0."

@@ -21,8 +21,8 @@ from textwrap import wrap
 from typing import Any
 
 from holdover.reference.cli import EXIT
-from holdover.reference.lab.faults import Fault, fault_named
-from holdover.reference.lab.verdict import OBEYED
+from holdover.reference.lab.experiments.faults import Fault, fault_named
+from holdover.reference.lab.experiments.verdict import OBEYED
 from holdover.reference.markdown import table
 from tests.net.refusals import Cell, number
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from holdover.reference.lab.process import Process, Unheard
-from holdover.reference.lab.topology import Links
+from holdover.reference.lab.testbed.netns import Links
+from holdover.reference.lab.testbed.process import Unheard
 
 Seen = TypeVar("Seen")
 

@@ -31,8 +31,8 @@ from pathlib import Path
 import click
 
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab.process import Process, Unheard, eventually
-from holdover.reference.lab.topology import Host, Links
+from holdover.reference.lab.testbed.netns import Host, Links
+from holdover.reference.lab.testbed.process import Process, Unheard, eventually
 from holdover.reference.linux.kernel.clock import now
 from tests.net.speed import terminated, versions
 

@@ -45,8 +45,8 @@ from types import FrameType
 import click
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
-from holdover.reference.lab.process import Process, Unheard, eventually
-from holdover.reference.lab.topology import COMMANDS, Host, Links
+from holdover.reference.lab.testbed.netns import COMMANDS, Host, Links
+from holdover.reference.lab.testbed.process import Process, Unheard, eventually
 from holdover.reference.linux.kernel.rtnetlink import NEW_ADDRESS
 from holdover.reference.wire.frames import SERVER_PORT, Datagram, decode_frame
 from holdover.reference.wire.option_values import MessageType, WireError

@@ -35,7 +35,7 @@ from holdover.reference.core.events import (
     Start,
     Timer,
 )
-from holdover.reference.lab.process import PATIENCE, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.client import ClientShell, Orders, chance
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.kernel.interface import Changes, Link

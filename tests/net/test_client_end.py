@@ -29,7 +29,7 @@ from holdover.reference.core.events import (
     Stop,
     Store,
 )
-from holdover.reference.lab.process import PATIENCE
+from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.kernel.interface import Link

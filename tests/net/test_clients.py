@@ -1,4 +1,4 @@
-"""Real clients (reference/lab/clients.py) against `holdover server`, and ours against its errors.
+"""Real clients (reference/lab/testbed/clients.py) against `holdover server`, and ours against its errors.
 
 Real clients share a link and a server, in one line of events: each is granted an address and renews
 it; then the server refuses everybody; then it is good again, and those that give their lease back
@@ -27,10 +27,10 @@ from holdover.model.clients.profile import BadInput, load
 from holdover.reference.client_command import by_hardware
 from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.core.server_state import Arrived, Binding, ClientKey
-from holdover.reference.lab.clients import CLIENTS, ClientProgram, processes, templated
-from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
-from holdover.reference.lab.topology import Host, Links
-from holdover.reference.lab.verdict import OBEYED
+from holdover.reference.lab.experiments.verdict import OBEYED
+from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram, processes, templated
+from holdover.reference.lab.testbed.netns import Host, Links
+from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard, eventually
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.storage.journal import read
 from holdover.reference.linux.storage.lease_database import LeaseFile

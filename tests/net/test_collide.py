@@ -20,16 +20,16 @@ import pytest
 
 from holdover.model.clients.profile import Profile, load
 from holdover.proofs.result import silent
-from holdover.reference.lab import record
-from holdover.reference.lab.collide import Replayed, play
-from holdover.reference.lab.measure import measure
-from holdover.reference.lab.plan import SURROUNDINGS, planned
-from holdover.reference.lab.process import PATIENCE, Unheard, eventually
-from holdover.reference.lab.puppet import Puppet
-from holdover.reference.lab.scene import LEASED, OWN, Interrupted
-from holdover.reference.lab.servers import SERVERS, Order
-from holdover.reference.lab.stage import ADDRESS
-from holdover.reference.lab.topology import Links
+from holdover.reference.lab.collision.collision import Replayed, play
+from holdover.reference.lab.collision.plan import SURROUNDINGS, planned
+from holdover.reference.lab.collision.player import ADDRESS
+from holdover.reference.lab.collision.puppet import Puppet
+from holdover.reference.lab.record import record
+from holdover.reference.lab.record.measure import measure
+from holdover.reference.lab.testbed.netns import Links
+from holdover.reference.lab.testbed.process import PATIENCE, Unheard, eventually
+from holdover.reference.lab.testbed.scene import LEASED, OWN, Interrupted
+from holdover.reference.lab.testbed.servers import SERVERS, Order
 
 AT_ONCE = 4
 """Plays that two cores can begin at the same time without being late."""
@@ -251,7 +251,7 @@ ONE = """
 import sys
 from pathlib import Path
 from holdover.model.clients.profile import load
-from holdover.reference.lab.collide import replay
+from holdover.reference.lab.collision.collision import replay
 replay(load("wfwg311"), Path(sys.argv[1]) / "place", lambda said: print(said, flush=True))
 """
 

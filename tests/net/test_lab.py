@@ -16,17 +16,17 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.lab import record
-from holdover.reference.lab.cell import Cell, Outcome, Run, play, play_all
-from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.faults import FAULTS, Fault
-from holdover.reference.lab.measure import FOREVER, Measurement, Unknown
-from holdover.reference.lab.process import PATIENCE, eventually
-from holdover.reference.lab.report import cell_data
-from holdover.reference.lab.scene import ANOTHER, LEASED, Scene
-from holdover.reference.lab.servers import SERVERS
-from holdover.reference.lab.topology import COMMANDS
-from holdover.reference.lab.verdict import OBEYED, allowed, verdict
+from holdover.reference.lab.experiments.experiment import Cell, Outcome, Run, play, play_all
+from holdover.reference.lab.experiments.faults import FAULTS, Fault
+from holdover.reference.lab.experiments.verdict import OBEYED, allowed, verdict
+from holdover.reference.lab.record import record
+from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
+from holdover.reference.lab.report.report import cell_data
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.netns import COMMANDS
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
+from holdover.reference.lab.testbed.scene import ANOTHER, LEASED, Scene
+from holdover.reference.lab.testbed.servers import SERVERS
 from tests.net.never_late import QUICK, cells, each_fault
 from tests.net.never_late_page import LATE, UNKNOWN, late, status, tables
 

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.lab import faults, networking_lock
-from holdover.reference.lab.cell import Cell, play_all
-from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.faults import FAULTS
-from holdover.reference.lab.measure import Measurement
-from holdover.reference.lab.report import cell_data
-from holdover.reference.lab.servers import SERVERS
-from holdover.reference.lab.verdict import verdict
+from holdover.reference.lab.experiments import faults
+from holdover.reference.lab.experiments.experiment import Cell, play_all
+from holdover.reference.lab.experiments.faults import FAULTS
+from holdover.reference.lab.experiments.verdict import verdict
+from holdover.reference.lab.record.measure import Measurement
+from holdover.reference.lab.report.report import cell_data
+from holdover.reference.lab.testbed import networking_lock
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.servers import SERVERS
 from tests.net.never_late_page import late, status
 
 BEFORE, AFTER = 4, 2

@@ -21,13 +21,14 @@ import pytest
 
 from holdover.reference.cli import EXIT
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab import alone, record
-from holdover.reference.lab.clients import CLIENTS, ClientProgram
-from holdover.reference.lab.measure import Measurement, measure
-from holdover.reference.lab.process import PATIENCE, eventually
-from holdover.reference.lab.scene import LEASED
-from holdover.reference.lab.servers import ServerProgram
-from holdover.reference.lab.topology import COMMANDS
+from holdover.reference.lab.record import record
+from holdover.reference.lab.record.measure import Measurement, measure
+from holdover.reference.lab.testbed import sandbox
+from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram
+from holdover.reference.lab.testbed.netns import COMMANDS
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
+from holdover.reference.lab.testbed.scene import LEASED
+from holdover.reference.lab.testbed.servers import ServerProgram
 from holdover.reference.lab_command import USUAL, cells
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.wire.arp import Arp, ArpOperation
@@ -118,7 +119,7 @@ def interrupted(number: int, place: Path) -> tuple[int, str, list[Path]]:
         finally:
             process.kill()
     eventually(lambda: not any(map(alive, processes)), PATIENCE, "programs of the lab have ended")
-    most = alone.PATIENCE * stretched() * SECOND
+    most = sandbox.PATIENCE * stretched() * SECOND
     assert now() - sent < most, "not when it was told to"
     return process.returncode, errors, list(place.iterdir())
 
@@ -377,7 +378,7 @@ def test_killed_it_leaves_an_empty_directory_which_the_next_run_clears(
     (place,) = left
     assert not list(place.iterdir())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    alone.clear()
+    sandbox.clear()
     assert not list(tmp_path.iterdir())
 
 
@@ -391,17 +392,17 @@ def test_a_directory_that_is_cleared_before_it_is_in_use_is_made_anew(
     def make_and_clear(**more: str) -> str:
         made.append(make(**more))
         if len(made) == 1:
-            alone.clear()
+            sandbox.clear()
         return made[-1]
 
     monkeypatch.setattr(tempfile, "mkdtemp", make_and_clear)
-    with alone.made() as place:
+    with sandbox.made() as place:
         assert Path(place).is_dir()
     assert len(made) == 2
 
 
 def test_a_directory_in_use_is_not_cleared() -> None:
-    with alone.made() as place:
-        alone.clear()
+    with sandbox.made() as place:
+        sandbox.clear()
         assert Path(place).is_dir()
     assert not Path(place).exists()

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from holdover.model.clients.profile import load
-from holdover.reference.lab.cell import Cell, Run, play
-from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.learn import Learned, answer, learned, questions, toml
-from holdover.reference.lab.process import PATIENCE
-from holdover.reference.lab.topology import COMMANDS
+from holdover.reference.lab.experiments.experiment import Cell, Run, play
+from holdover.reference.lab.learn.profile import Learned, answer, learned, questions, toml
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.netns import COMMANDS
+from holdover.reference.lab.testbed.process import PATIENCE
 
 WANTED = {
     "reference": CLIENTS["reference"],

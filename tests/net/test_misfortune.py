@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab.process import PATIENCE, Process, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from holdover.reference.linux.malformed import BURST
 from holdover.reference.linux.server import alike
 from holdover.reference.wire.arp import probe
@@ -547,7 +547,7 @@ def flooded_server(stage: Stage) -> dict[str, Any]:
 
 ROOTLESS = """
 import json, re, signal, subprocess, sys
-from holdover.reference.lab.process import PATIENCE, Process, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 def ip(*words):
     return subprocess.run(("nsenter", "-t", pid, "-n", "ip", *words), check=True,
                           capture_output=True, text=True).stdout

@@ -1,7 +1,7 @@
 """`holdover client` while another program holds the kernel's networking lock; as root only.
 
 The lock is the machine's, so it is taken only twice, for three clients on links of their own
-(reference/lab/networking_lock.py).  Before clients looked at whether the kernel answers, each was
+(reference/lab/testbed/networking_lock.py).  Before clients looked at whether the kernel answers, each was
 late: `renewing` was stuck in a request when its lease ended, and what `extended` and `added` had
 asked for began, with its whole lifetime, when they were dead; in the end even with a lease over.
 """
@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from holdover.reference.core.events import SECOND, Configure
-from holdover.reference.lab import networking_lock
-from holdover.reference.lab.process import PATIENCE, eventually
+from holdover.reference.lab.testbed import networking_lock
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.storage.journal import Waited, read
 from holdover.reference.validation.calls import calls

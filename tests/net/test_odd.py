@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.process import PATIENCE, Process, eventually
-from holdover.reference.lab.topology import Host, Links, run
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.netns import Host, Links, run
+from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import read
 from tests.net import malformed, odd, vlan

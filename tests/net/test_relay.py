@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.lab.process import PATIENCE, eventually
-from holdover.reference.lab.topology import run
+from holdover.reference.lab.testbed.netns import run
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
 
 SERVER, FIRST = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 LONG = PATIENCE

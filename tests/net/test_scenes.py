@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from holdover.reference.lab.process import PATIENCE, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from tests.net.conftest import in_turn
 from tests.net.scenes import CannotTell, slower
 

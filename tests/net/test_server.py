@@ -22,8 +22,8 @@ from holdover.reference.cli import main
 from holdover.reference.core.config import Misbehaviour, ServerConfig
 from holdover.reference.core.events import SECOND
 from holdover.reference.core.server_state import Binding, ClientKey
-from holdover.reference.lab.clients import CLIENTS, processes
-from holdover.reference.lab.process import PATIENCE, eventually
+from holdover.reference.lab.testbed.clients import CLIENTS, processes
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux import server as service_module
 from holdover.reference.linux.server import LOOK, RETRY, Service
 from holdover.reference.linux.storage import lease_database

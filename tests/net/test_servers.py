@@ -1,4 +1,4 @@
-"""`holdover client` and each server of the lab (reference/lab/servers.py); as root only.
+"""`holdover client` and each server of the lab (reference/lab/testbed/servers.py); as root only.
 
 Each scene is played with each server, all at once; each check looks at what a scene with a server
 has seen.  The client's journal says what was sent and received.  Where servers differ, a table says
@@ -18,9 +18,9 @@ from typing import Any, cast
 import pytest
 
 from holdover.reference.core.events import Heard, Received, Send
-from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
-from holdover.reference.lab.servers import SERVERS, Order, ServerProgram
-from holdover.reference.lab.topology import Host, Links, run
+from holdover.reference.lab.testbed.netns import Host, Links, run
+from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard, eventually
+from holdover.reference.lab.testbed.servers import SERVERS, Order, ServerProgram
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.storage.journal import Line, Seen, read
 from holdover.reference.validation.calls import calls

@@ -18,8 +18,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from holdover.reference.lab.process import Process, Unheard
-from holdover.reference.lab.topology import Host, Links
+from holdover.reference.lab.testbed.netns import Host, Links
+from holdover.reference.lab.testbed.process import Process, Unheard
 from tests.net.malformed import GOOD, serve
 
 LONG = 120

@@ -31,7 +31,7 @@ from holdover.reference import conformance, model_commands
 from holdover.reference import search as search_
 from holdover.reference.cli import UNREAD, main
 from holdover.reference.conformance import digest
-from holdover.reference.lab.process import PATIENCE, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.refinement import search
 from holdover.reference.refinement.defects import mutant, seeded
 from holdover.reference.refinement.search import refine

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from holdover.model.clients.profile import BadInput, load
-from holdover.reference.lab.collide import Replayed, Seen, play, told_by
-from holdover.reference.lab.course import Plan
-from holdover.reference.lab.plan import SURROUNDINGS
-from holdover.reference.lab.record import Captured, Change
+from holdover.reference.lab.collision.collision import Replayed, Seen, play, told_by
+from holdover.reference.lab.collision.plan import SURROUNDINGS
+from holdover.reference.lab.collision.schedule import Plan
+from holdover.reference.lab.record.record import Captured, Change
 from tests.reference.test_lab_measure import (
     LEASED,
     A,

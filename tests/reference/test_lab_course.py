@@ -12,8 +12,7 @@ from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import HOST
 from holdover.proofs.result import silent
-from holdover.reference.lab.course import KERNEL_ROW, Course, Otherwise, Plan, Step
-from holdover.reference.lab.plan import (
+from holdover.reference.lab.collision.plan import (
     PLAYED,
     SURROUNDINGS,
     UNPLAYED,
@@ -21,6 +20,7 @@ from holdover.reference.lab.plan import (
     settled,
     staying,
 )
+from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Otherwise, Plan, Step
 
 OLD, FIXED = load("wfwg311"), load("wfwg311-fixed")
 H1, H2 = 0, 1

@@ -18,16 +18,22 @@ from typing import Any
 import pytest
 
 from holdover.reference.core.events import SECOND, Instant
-from holdover.reference.lab import cell, scene
-from holdover.reference.lab.cell import Cell, Outcome, Run
-from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.measure import Unknown
-from holdover.reference.lab.scene import LEASED, PAUSE, Scene
-from holdover.reference.lab.servers import SERVERS
-
-from holdover.reference.lab.faults import (  # isort: skip
-    BUSY_AFTER, BUSY_BEFORE, FAULTS, READERS, SHORTENED, TABLE, fault_named,
-)  # fmt: skip
+from holdover.reference.lab.experiments import experiment
+from holdover.reference.lab.experiments.experiment import Cell, Outcome, Run
+from holdover.reference.lab.experiments.faults import (
+    BUSY_AFTER,
+    BUSY_BEFORE,
+    FAULTS,
+    READERS,
+    SHORTENED,
+    TABLE,
+    fault_named,
+)
+from holdover.reference.lab.record.measure import Unknown
+from holdover.reference.lab.testbed import scene
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.scene import LEASED, PAUSE, Scene
+from holdover.reference.lab.testbed.servers import SERVERS
 
 A = "02:00:00:00:00:01"
 LEASE = 40
@@ -235,12 +241,12 @@ def test_what_befalls_the_machine_is_played_last_and_alone(
             running -= 1
         return Outcome(wanted, Unknown(name), place)
 
-    monkeypatch.setattr(cell, "play", play)
+    monkeypatch.setattr(experiment, "play", play)
     usual = Cell(client=CLIENTS["reference"], server=SERVERS["holdover"], fault=FAULTS["hook"],
                  lease=LEASE)  # fmt: skip
     alone = replace(usual, fault=FAULTS["kernel busy"], lease=2 * LEASE)
     wanted = [alone, usual, usual, alone, usual]
-    outcomes = cell.play_all(wanted, tmp_path, 3, lambda outcome: None)
+    outcomes = experiment.play_all(wanted, tmp_path, 3, lambda outcome: None)
     assert [outcome.cell for outcome in outcomes] == wanted
     assert order == ["hook"] * 3 + ["kernel busy"] * 2
     assert most == {"hook": 3, "kernel busy": 1}

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from holdover.model.clients.profile import FACTS, parse
-from holdover.reference.lab.answers import Answer, answer, lifetime, probed
-from holdover.reference.lab.cell import Outcome
-from holdover.reference.lab.clients import CLIENTS, templated
-from holdover.reference.lab.faults import BLOCKED
-from holdover.reference.lab.learn import Learned, learned, questions, toml
-from holdover.reference.lab.measure import FOREVER, Measurement, Unknown, decoded, terms_of
-from holdover.reference.lab.record import Captured, Change, Look, Record
+from holdover.reference.lab.experiments.experiment import Outcome
+from holdover.reference.lab.experiments.faults import BLOCKED
+from holdover.reference.lab.learn.observations import Answer, answer, lifetime, probed
+from holdover.reference.lab.learn.profile import Learned, learned, questions, toml
+from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown, decoded, terms_of
+from holdover.reference.lab.record.record import Captured, Change, Look, Record
+from holdover.reference.lab.testbed.clients import CLIENTS, templated
 from holdover.reference.wire.arp import probe
 from holdover.reference.wire.frames import EVERYONE, encode_frame
 from tests.reference.test_lab_measure import HELD, LEASED, A, B, added, at, record, removed, said

@@ -6,19 +6,26 @@ from ipaddress import IPv4Address, IPv4Interface
 import pytest
 
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.faults import FAULTS, TABLE
-from holdover.reference.lab.record import Captured, Change, Look, Mark, Record
+from holdover.reference.lab.experiments.faults import FAULTS, TABLE
+from holdover.reference.lab.record.measure import (
+    DEAD,
+    FOREVER,
+    LOCKED,
+    RUNNING,
+    STOPPED,
+    UNLOCKED,
+    Measurement,
+    Unknown,
+    measure,
+)
+from holdover.reference.lab.record.record import Captured, Change, Look, Mark, Record
+from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.wire.arp import Arp, ArpOperation, announcement
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, encode_frame
 from holdover.reference.wire.messages import BootReply, reply_to_wire
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import INFINITE
 from holdover.reference.wire.packet import encode
-
-from holdover.reference.lab.measure import (  # isort: skip
-    DEAD, FOREVER, LOCKED, RUNNING, STOPPED, UNLOCKED, Measurement, Unknown, measure,
-)  # fmt: skip
 
 SERVER, LEASED, OTHER = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51))
 HELD, MOVED = (IPv4Interface(f"10.77.0.{n}/24") for n in (50, 51))

@@ -10,13 +10,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from holdover.reference.lab.drawing import Drawing
-from holdover.reference.lab.look import escaped, plain, signed
-from holdover.reference.lab.measure import Measurement, Unknown, measure
-from holdover.reference.lab.page import FEW, MANY, VERDICTS, Shown, page
-from holdover.reference.lab.record import Look, Mark
-from holdover.reference.lab.story import events, told
-from holdover.reference.lab.timeline import Granted, Held, Timeline, timeline
+from holdover.reference.lab.record.measure import Measurement, Unknown, measure
+from holdover.reference.lab.record.record import Look, Mark
+from holdover.reference.lab.record.timeline import Granted, Held, Timeline, timeline
+from holdover.reference.lab.report.event_list import events, told
+from holdover.reference.lab.report.page import FEW, MANY, VERDICTS, Shown, page
+from holdover.reference.lab.report.style import escaped, plain, signed
+from holdover.reference.lab.report.svg import Drawing
 from tests.reference.test_lab_measure import (
     LEASED,
     OTHER,

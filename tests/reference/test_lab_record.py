@@ -15,19 +15,26 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab.process import Process, Unheard
-from holdover.reference.lab.refuser import GRANTED, WAYS, refusal
-from holdover.reference.lab.wall import COMPILER, Wall
-from holdover.reference.lab.watched import DELETE_ADDRESS, NEW_ADDRESS, parse
+from holdover.reference.lab.record.record import (
+    FRAMES,
+    LINK,
+    MARKS,
+    Change,
+    Look,
+    Mark,
+    pcap_frame,
+    pcap_head,
+    read,
+)
+from holdover.reference.lab.testbed.address_monitor import DELETE_ADDRESS, NEW_ADDRESS, parse
+from holdover.reference.lab.testbed.nak_server import GRANTED, WAYS, refusal
+from holdover.reference.lab.testbed.process import Process, Unheard
+from holdover.reference.lab.testbed.wall_clock import COMPILER, Wall
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
 from holdover.reference.wire.messages import BootRequest, reply_from_wire, request_to_wire
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.packet import decode, encode
 from tests.reference.test_lab_measure import LEASED, OTHER, SERVER, A, B, answer, said
-
-from holdover.reference.lab.record import (  # isort: skip
-    FRAMES, LINK, MARKS, Change, Look, Mark, pcap_frame, pcap_head, read,
-)  # fmt: skip
 
 HELD = IPv4Interface("10.77.0.50/24")
 LINES: tuple[dict[str, Any], ...] = (

@@ -12,15 +12,21 @@ import pytest
 
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import load
-from holdover.reference.lab.cell import Cell, Outcome
-from holdover.reference.lab.clients import CLIENTS
-from holdover.reference.lab.faults import FAULTS, TABLE, Fault, fault_named
-from holdover.reference.lab.measure import FOREVER, Measurement, Unknown
-from holdover.reference.lab.servers import SERVERS
-
-from holdover.reference.lab.verdict import (  # isort: skip
-    OBEYED, Verdict, combined, heeds, is_refusal, predicted, spread, verdict,
-)  # fmt: skip
+from holdover.reference.lab.experiments.experiment import Cell, Outcome
+from holdover.reference.lab.experiments.faults import FAULTS, TABLE, Fault, fault_named
+from holdover.reference.lab.experiments.verdict import (
+    OBEYED,
+    Verdict,
+    combined,
+    heeds,
+    is_refusal,
+    predicted,
+    spread,
+    verdict,
+)
+from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.servers import SERVERS
 
 IN_TIME = Measurement(
     address=IPv4Address("10.77.0.50"), lease=10, holdover=-0.5, at_least=-0.5, uncertainty=0.05,

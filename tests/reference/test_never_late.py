@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.lab.faults import FAULTS, Fault, fault_named
+from holdover.reference.lab.experiments.faults import FAULTS, Fault, fault_named
 from tests.net import never_late
 from tests.net import never_late_page as page
 

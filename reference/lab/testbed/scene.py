@@ -26,15 +26,15 @@ from pathlib import Path
 from typing import Any
 
 from holdover.reference.core.events import SECOND, Instant
-from holdover.reference.lab import networking_lock
-from holdover.reference.lab.clients import ClientProgram, processes
-from holdover.reference.lab.measure import DEAD, LOCKED, RUNNING, STOPPED, UNLOCKED
-from holdover.reference.lab.process import Process, Unheard
-from holdover.reference.lab.record import MARKS
-from holdover.reference.lab.refuser import BESIDE
-from holdover.reference.lab.servers import PREPARED, Order, ServerProgram, holdover
-from holdover.reference.lab.topology import Links
-from holdover.reference.lab.wall import Wall
+from holdover.reference.lab.record.measure import DEAD, LOCKED, RUNNING, STOPPED, UNLOCKED
+from holdover.reference.lab.record.record import MARKS
+from holdover.reference.lab.testbed import networking_lock
+from holdover.reference.lab.testbed.clients import ClientProgram, processes
+from holdover.reference.lab.testbed.nak_server import BESIDE
+from holdover.reference.lab.testbed.netns import Links
+from holdover.reference.lab.testbed.process import Process, Unheard
+from holdover.reference.lab.testbed.servers import PREPARED, Order, ServerProgram, holdover
+from holdover.reference.lab.testbed.wall_clock import Wall
 from holdover.reference.linux.kernel.clock import now
 
 OWN = IPv4Interface("10.77.0.1/24")
@@ -79,7 +79,7 @@ class Scene:
         self._marks.touch()
         watched = [f"{name}={host.space}" for name, host in hosts.items() if host is not self.srv]
         self._recorder = self.srv.start_at_switch(
-            sys.executable, "-m", "holdover.reference.lab.recorder", self.record, str(ASKER),
+            sys.executable, "-m", "holdover.reference.lab.testbed.recorder", self.record, str(ASKER),
             *watched,
         )  # fmt: skip
         self._recorder.says('"recording"', START)
@@ -152,7 +152,7 @@ class Scene:
         `offers`: our own server is beside it, without leases, and offers another address.
         """
         refuser = self.srv.start(
-            sys.executable, "-m", "holdover.reference.lab.refuser", way, str(OWN.ip), str(LEASED),
+            sys.executable, "-m", "holdover.reference.lab.testbed.nak_server", way, str(OWN.ip), str(LEASED),
             *((BESIDE,) if offers else ()),
         )  # fmt: skip
         refuser.says("ready", START)

@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdover.reference.core.events import SECOND, Instant
-from holdover.reference.lab.cell import Outcome
-from holdover.reference.lab.measure import (
+from holdover.reference.lab.experiments.experiment import Outcome
+from holdover.reference.lab.learn.experiments import LONG
+from holdover.reference.lab.record.measure import (
     FOREVER,
     Measurement,
     Term,
@@ -27,8 +28,7 @@ from holdover.reference.lab.measure import (
     spans_of,
     terms_of,
 )
-from holdover.reference.lab.questions import LONG
-from holdover.reference.lab.record import Change, Record, read
+from holdover.reference.lab.record.record import Change, Record, read
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.messages import BootReply
 

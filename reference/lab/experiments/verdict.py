@@ -32,9 +32,9 @@ from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome as Proved
-from holdover.reference.lab.cell import Cell, Outcome
-from holdover.reference.lab.faults import Fault, whole
-from holdover.reference.lab.measure import Measurement, Unknown
+from holdover.reference.lab.experiments.experiment import Cell, Outcome
+from holdover.reference.lab.experiments.faults import Fault, whole
+from holdover.reference.lab.record.measure import Measurement, Unknown
 
 OBEYED = 1.0
 """Seconds in which a host that heeds a DHCPNAK has removed the address."""

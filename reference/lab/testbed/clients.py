@@ -35,8 +35,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from holdover.model.clients.profile import BadInput
-from holdover.reference.lab.process import PATIENCE, Process, Unheard
-from holdover.reference.lab.topology import COMMANDS, Host
+from holdover.reference.lab.testbed.netns import COMMANDS, Host
+from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard
 
 INTERFACE = "eth0"
 """Every host's (topology.py)."""

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil, inf, isfinite
 
-from holdover.reference.lab.look import escaped, plain, signed
-from holdover.reference.lab.story import Event, acked, events, grouped, name, told
-from holdover.reference.lab.timeline import Held, Timeline
+from holdover.reference.lab.record.timeline import Held, Timeline
+from holdover.reference.lab.report.event_list import Event, acked, events, grouped, name, told
+from holdover.reference.lab.report.style import escaped, plain, signed
 
 TOP, ROW, BAR, LABEL = 20, 38, 16, 15
 """Pixels: what is above the rows; a host's row, and its bar below the name of the row."""

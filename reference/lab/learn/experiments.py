@@ -26,11 +26,11 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from holdover.reference.lab.cell import Cell
-from holdover.reference.lab.clients import ClientProgram
-from holdover.reference.lab.faults import BLOCKED, FAULTS, Fault
-from holdover.reference.lab.scene import Scene
-from holdover.reference.lab.servers import SERVERS
+from holdover.reference.lab.experiments.experiment import Cell
+from holdover.reference.lab.experiments.faults import BLOCKED, FAULTS, Fault
+from holdover.reference.lab.testbed.clients import ClientProgram
+from holdover.reference.lab.testbed.scene import Scene
+from holdover.reference.lab.testbed.servers import SERVERS
 
 SHORT, LONG = 10, 30
 """Seconds: shorter than what real clients stretch (20 and 27.5 were seen), and longer."""

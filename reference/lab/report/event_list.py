@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from holdover.reference.lab.look import escaped, plain, signed
-from holdover.reference.lab.timeline import Granted, Timeline
+from holdover.reference.lab.record.timeline import Granted, Timeline
+from holdover.reference.lab.report.style import escaped, plain, signed
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from typing import Literal
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab.scene import LEASED, Scene
+from holdover.reference.lab.testbed.scene import LEASED, Scene
 
 BLOCKED = 60.0
 """Seconds that a hook blocks."""

@@ -24,7 +24,7 @@ from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, Event
 from holdover.model.readings.interpreter import Value
 from holdover.proofs.result import Progress
 from holdover.proofs.verdicts.judge import STANDARD, judge
-from holdover.reference.lab.course import KERNEL_ROW, Course, Otherwise, Plan, Step
+from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Otherwise, Plan, Step
 
 SURROUNDINGS = replace(STANDARD, lease=Fraction(10))
 """What every client meets, but for a lease that one can wait for."""

@@ -22,14 +22,14 @@ from pathlib import Path
 
 from holdover.model.clients.profile import BadInput
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab import record
-from holdover.reference.lab.clients import ClientProgram
-from holdover.reference.lab.faults import Fault, whole
-from holdover.reference.lab.measure import Measurement, Unknown, measure
-from holdover.reference.lab.process import Unheard
-from holdover.reference.lab.scene import LEASED, Interrupted, Scene
-from holdover.reference.lab.servers import ServerProgram
-from holdover.reference.lab.topology import Links
+from holdover.reference.lab.experiments.faults import Fault, whole
+from holdover.reference.lab.record import record
+from holdover.reference.lab.record.measure import Measurement, Unknown, measure
+from holdover.reference.lab.testbed.clients import ClientProgram
+from holdover.reference.lab.testbed.netns import Links
+from holdover.reference.lab.testbed.process import Unheard
+from holdover.reference.lab.testbed.scene import LEASED, Interrupted, Scene
+from holdover.reference.lab.testbed.servers import ServerProgram
 from holdover.reference.linux.kernel.clock import now
 
 SETTLED = SECOND

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from holdover.reference.core.events import Instant
-from holdover.reference.lab.process import Unheard
+from holdover.reference.lab.testbed.process import Unheard
 from holdover.reference.linux.kernel.clock import LIBC, now
 
 USERFAULTFD = {"x86_64": 323, "aarch64": 282}

@@ -23,12 +23,12 @@ from fractions import Fraction
 from typing import Any
 
 from holdover.model.clients.profile import FACTS, Profile, Seconds, quoted, reasons, toml_value
-from holdover.reference.lab import inference
-from holdover.reference.lab.answers import Answer, Answers, NoAnswer, answer, seconds
-from holdover.reference.lab.inference import Found
-from holdover.reference.lab.measure import Measurement
-from holdover.reference.lab.questions import LONG, questions
-from holdover.reference.lab.verdict import predicted
+from holdover.reference.lab.experiments.verdict import predicted
+from holdover.reference.lab.learn import inference
+from holdover.reference.lab.learn.experiments import LONG, questions
+from holdover.reference.lab.learn.inference import Found
+from holdover.reference.lab.learn.observations import Answer, Answers, NoAnswer, answer, seconds
+from holdover.reference.lab.record.measure import Measurement
 
 __all__ = ["Found", "Learned", "answer", "learned", "questions", "toml"]
 

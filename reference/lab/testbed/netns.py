@@ -23,7 +23,7 @@ import threading
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard, eventually
 
 COMMANDS = "from holdover.reference.cli import main; main()"
 NUMBERS = itertools.count(1)

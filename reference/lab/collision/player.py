@@ -33,12 +33,12 @@ from holdover.model.readings.finite import name_of
 from holdover.model.readings.interpreter import State
 from holdover.model.table.vocabulary import HOST
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab.course import KERNEL_ROW, Course, Otherwise, Plan
-from holdover.reference.lab.puppet import Puppet
-from holdover.reference.lab.scene import LEASED, OWN, Interrupted, Scene
-from holdover.reference.lab.servers import SERVERS, Order, holdover
-from holdover.reference.lab.topology import Links
-from holdover.reference.lab.watched import PORT, inside
+from holdover.reference.lab.collision.puppet import Puppet
+from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Otherwise, Plan
+from holdover.reference.lab.testbed.address_monitor import PORT, inside
+from holdover.reference.lab.testbed.netns import Links
+from holdover.reference.lab.testbed.scene import LEASED, OWN, Interrupted, Scene
+from holdover.reference.lab.testbed.servers import SERVERS, Order, holdover
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.arp import Arp, ArpOperation

@@ -19,10 +19,10 @@ from xml.etree import ElementTree as Xml
 from rich.text import Text
 
 from holdover.reference import show
-from holdover.reference.lab.collide import Replayed
-from holdover.reference.lab.look import signed
-from holdover.reference.lab.page import VERDICTS
-from holdover.reference.lab.verdict import Verdict, combined, is_refusal, spread
+from holdover.reference.lab.collision.collision import Replayed
+from holdover.reference.lab.experiments.verdict import Verdict, combined, is_refusal, spread
+from holdover.reference.lab.report.page import VERDICTS
+from holdover.reference.lab.report.style import signed
 
 COLOUR = {"holds": "green", "late": "red", "wrong": "bold magenta", "unknown": "yellow"}
 

@@ -19,10 +19,10 @@ from math import ceil, floor
 from typing import Literal
 
 from holdover.model.clients.profile import load
-from holdover.reference.lab.answers import SLACK, Answers, NoAnswer, seconds
-from holdover.reference.lab.faults import BLOCKED, FAULTS
-from holdover.reference.lab.measure import FOREVER
-from holdover.reference.lab.questions import DELAYED_LESS, LONG, SHORT
+from holdover.reference.lab.experiments.faults import BLOCKED, FAULTS
+from holdover.reference.lab.learn.experiments import DELAYED_LESS, LONG, SHORT
+from holdover.reference.lab.learn.observations import SLACK, Answers, NoAnswer, seconds
+from holdover.reference.lab.record.measure import FOREVER
 
 HEEDED = 5.0
 """Seconds in which a DHCPNAK is heeded: a client may lose the first (udhcpc) and heed the next."""

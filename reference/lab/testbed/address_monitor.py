@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Interface
 
-from holdover.reference.lab.record import Addresses
+from holdover.reference.lab.record.record import Addresses
 from holdover.reference.linux.kernel.clock import LIBC, now
 
 PORT = "eth0"

@@ -26,8 +26,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from types import MappingProxyType
 
-from holdover.reference.lab.process import PATIENCE, Process, Unheard, eventually
-from holdover.reference.lab.topology import COMMANDS, Host
+from holdover.reference.lab.testbed.netns import COMMANDS, Host
+from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard, eventually
 
 KEA_FILES = "mkdir /run/kea; export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=/run/kea; exec 2>&1"
 

@@ -1,4 +1,4 @@
-"""`python -m holdover.reference.lab.recorder`: writes down what happens on a link, as it happens.
+"""`python -m holdover.reference.lab.testbed.recorder`: writes down what happens on a link, as it happens.
 
 Theory of operation.  A process of its own in the namespace of a link's switch.  One packet socket
 hears every port; a frame is taken where it comes in, and not where it goes out or at the bridge
@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from holdover.reference.core.events import SECOND, Instant
-from holdover.reference.lab.record import (
+from holdover.reference.lab.record.record import (
     FRAMES,
     LINK,
     VERSION,
@@ -44,7 +44,7 @@ from holdover.reference.lab.record import (
     pcap_frame,
     pcap_head,
 )
-from holdover.reference.lab.watched import MOST_BYTES, NEW_ADDRESS, Watched
+from holdover.reference.lab.testbed.address_monitor import MOST_BYTES, NEW_ADDRESS, Watched
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import EVERYONE, Datagram, decode_frame, encode_frame

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from holdover.reference.lab.process import PATIENCE, Unheard
+from holdover.reference.lab.testbed.process import PATIENCE, Unheard
 
 COMPILER = "cc"
 

@@ -25,18 +25,15 @@ from pathlib import Path
 from holdover.model.clients.profile import BadInput, Environment, Profile
 from holdover.proofs.result import Outcome
 from holdover.reference.core.events import SECOND
-from holdover.reference.lab import record
-from holdover.reference.lab.course import Otherwise, Plan
-from holdover.reference.lab.plan import SURROUNDINGS, planned
-from holdover.reference.lab.process import Unheard
-from holdover.reference.lab.puppet import Puppet
-from holdover.reference.lab.scene import LEASED, Interrupted
-from holdover.reference.lab.stage import played
-from holdover.reference.lab.topology import Links
-
-from holdover.reference.lab.measure import (  # isort: skip
-    answerers, decoded, shared, spans_of, terms_of,
-)  # fmt: skip
+from holdover.reference.lab.collision.plan import SURROUNDINGS, planned
+from holdover.reference.lab.collision.player import played
+from holdover.reference.lab.collision.puppet import Puppet
+from holdover.reference.lab.collision.schedule import Otherwise, Plan
+from holdover.reference.lab.record import record
+from holdover.reference.lab.record.measure import answerers, decoded, shared, spans_of, terms_of
+from holdover.reference.lab.testbed.netns import Links
+from holdover.reference.lab.testbed.process import Unheard
+from holdover.reference.lab.testbed.scene import LEASED, Interrupted
 
 FIRST, NEXT = "a", "b"
 """The hosts of a scene: the model's h1 and h2."""

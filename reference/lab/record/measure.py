@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from holdover.reference.core.events import SECOND, Instant
-from holdover.reference.lab.record import Change, Mark, Record
+from holdover.reference.lab.record.record import Change, Mark, Record
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import Datagram, decode_frame
 from holdover.reference.wire.messages import BootReply, reply_from

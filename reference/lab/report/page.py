@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import TypeVar
 
-from holdover.reference.lab.drawing import Drawing
-from holdover.reference.lab.look import HATCHES, STYLE, escaped, plain, signed
-from holdover.reference.lab.story import listed
-from holdover.reference.lab.timeline import Timeline
+from holdover.reference.lab.record.timeline import Timeline
+from holdover.reference.lab.report.event_list import listed
+from holdover.reference.lab.report.style import HATCHES, STYLE, escaped, plain, signed
+from holdover.reference.lab.report.svg import Drawing
 
 VERDICTS: Mapping[str, str] = {
     "wrong": "the measurement exceeds its prediction: the model or the profile is wrong",

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from holdover.reference.core.events import SECOND, Instant
-from holdover.reference.lab.measure import (
+from holdover.reference.lab.record.measure import (
     Term,
     decoded,
     judged,
@@ -30,7 +30,7 @@ from holdover.reference.lab.measure import (
     spans_of,
     terms_of,
 )
-from holdover.reference.lab.record import Change, Record
+from holdover.reference.lab.record.record import Change, Record
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import MessageType

@@ -1,0 +1,1 @@
+"""The profile of a client by measurement; what profiles are is in model/clients/."""

@@ -1,0 +1,1 @@
+"""Links of network namespaces with real programs on them; no verdict."""
