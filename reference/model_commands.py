@@ -34,9 +34,9 @@ from holdover.proofs.verdicts.judge import STANDARD, Size, judge, judge_network
 from holdover.reference import export as export_
 from holdover.reference import show, show_journal, show_network
 from holdover.reference.cli import DURATION, EXIT
-from holdover.reference.conformance import conformance
 from holdover.reference.linux.storage.journal import read
 from holdover.reference.progress import Progress
+from holdover.reference.refinement.conformance import conformance
 from holdover.reference.search import (
     HERE,
     Search,

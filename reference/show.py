@@ -34,7 +34,7 @@ from holdover.proofs.theorems import t0_time_passes, t2_safety
 from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient, ways
 from holdover.proofs.verdicts import matrix as matrix_
 from holdover.proofs.verdicts.judge import STANDARD, Judgement, exact_case
-from holdover.reference.conformance import CODE, Conformance
+from holdover.reference.refinement.conformance import CODE, Conformance
 from holdover.reference.refinement.search import as_pinned
 from holdover.reference.search import Search, counted, outcome
 from holdover.reference.show_graph import (

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from holdover.model.readings.finite import State
-from holdover.reference.refinement.rows import CLIENT, DROPS, OVER, Rows, Situation
+from holdover.reference.refinement.justify import CLIENT, DROPS, OVER, Rows, Situation
 from holdover.reference.refinement.setting import Setting
 
 Edge = tuple[Situation, str]

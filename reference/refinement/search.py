@@ -14,11 +14,11 @@ from typing import Protocol
 from holdover.model.table.properties import ALWAYS, Property
 from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
+from holdover.reference.refinement.client_world import Node, Step, World, told
 from holdover.reference.refinement.cores import Core, Defect
-from holdover.reference.refinement.rows import Rows, Situation
+from holdover.reference.refinement.justify import Rows, Situation
 from holdover.reference.refinement.server_world import ServerCore, ServerWorld
 from holdover.reference.refinement.setting import ServerSetting, Setting
-from holdover.reference.refinement.world import Node, Step, World, told
 
 Progress = Callable[[int, int, int], None]
 """Called with depth, states so far, and states still to be expanded."""

@@ -41,10 +41,10 @@ from holdover.reference.core.server_state import (
     StoreBinding,
     Tick,
 )
+from holdover.reference.refinement.client_world import FREE, SPARE, Node, Step
 from holdover.reference.refinement.cores import NUMBER, Defect, shifted
-from holdover.reference.refinement.rows import ANYBODY, Rows, kinds
+from holdover.reference.refinement.justify import ANYBODY, Rows, kinds
 from holdover.reference.refinement.setting import ADDRESSES, SERVER, ServerSetting
-from holdover.reference.refinement.world import FREE, SPARE, Node, Step
 from holdover.reference.wire.arp import announcement
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import MessageType

@@ -27,12 +27,12 @@ from holdover.model.explorer.configurations import configurations
 from holdover.proofs import claims
 from holdover.proofs.claims import Claim
 from holdover.proofs.verdicts.matrix import ROWS
-from holdover.reference import conformance, model_commands
+from holdover.reference import model_commands
 from holdover.reference import search as search_
 from holdover.reference.cli import UNREAD, main
-from holdover.reference.conformance import digest
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
-from holdover.reference.refinement import search
+from holdover.reference.refinement import conformance, search
+from holdover.reference.refinement.conformance import digest
 from holdover.reference.refinement.defects import mutant, seeded
 from holdover.reference.refinement.search import refine
 from holdover.reference.refinement.setting import settings

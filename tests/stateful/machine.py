@@ -35,7 +35,7 @@ from holdover.reference.core import client
 from holdover.reference.core.events import JITTER, SECOND
 from holdover.reference.refinement.cores import Core, Defect
 from holdover.reference.refinement.coverage import Edge, excuse, table_edges
-from holdover.reference.refinement.rows import OVER
+from holdover.reference.refinement.justify import OVER
 from holdover.reference.refinement.setting import settings as tiny_settings
 from tests.stateful.network import Compiled, Network, Scene, Step
 

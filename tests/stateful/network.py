@@ -81,7 +81,7 @@ from holdover.reference.core.server_state import (
     Tick,
 )
 from holdover.reference.refinement.cores import Core, Defect
-from holdover.reference.refinement.rows import Rows, Situation
+from holdover.reference.refinement.justify import Rows, Situation
 from holdover.reference.refinement.setting import Setting
 from holdover.reference.wire import arp
 from holdover.reference.wire.arp import Arp

@@ -32,7 +32,7 @@ from holdover.reference.refinement.cores import (  # isort: skip
     EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, STOP, Call, Core, Cores, Defect, Local, lapses,
     name_of,
 )  # fmt: skip
-from holdover.reference.refinement.rows import Rows, kinds
+from holdover.reference.refinement.justify import Rows, kinds
 from holdover.reference.refinement.setting import ADDRESSES, Setting
 from holdover.reference.wire.option_values import MessageType
 
