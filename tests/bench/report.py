@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.explorer.configurations import Configuration
-from holdover.reference.markdown import codes, table
+from holdover.reference.docs.markdown import codes, table
 from holdover.reference.search import counted
 from tests.bench import referees
 from tests.bench.cases import BASE, GIB, Series

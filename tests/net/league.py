@@ -34,12 +34,12 @@ from typing import Any
 import click
 
 from holdover.model.clients import measurements
+from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import BLOCKED
 from holdover.reference.lab.learn.inference import KERNEL_LATE
 from holdover.reference.lab.report.style import signed
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS
-from holdover.reference.markdown import table
 from tests.net.refusals import REFUSALS, Cell, after_refusal, cells_of, kept_for, number
 
 PAGE = Path("docs/league.md")

@@ -20,10 +20,10 @@ from pathlib import Path
 import click
 
 from holdover.reference.cli import EXIT
+from holdover.reference.docs.markdown import table
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import PAUSE, Process
-from holdover.reference.markdown import table
 
 NET, LEASED = "10.77.0.0", "10.77.0."
 LONG = 60

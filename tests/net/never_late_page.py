@@ -21,9 +21,9 @@ from textwrap import wrap
 from typing import Any
 
 from holdover.reference.cli import EXIT
+from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import Fault, fault_named
 from holdover.reference.lab.experiments.verdict import OBEYED
-from holdover.reference.markdown import table
 from tests.net.refusals import Cell, number
 
 PAGE, README = Path("docs/never-late.md"), Path("README.md")

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from holdover.proofs.verdicts.matrix import ROWS, SAFEGUARDS
-from holdover.reference.docs import GENERATORS, RegionError, drifted, filled, main, sources
-from holdover.reference.proof_pages import HEAVY
+from holdover.reference.docs.__main__ import GENERATORS, RegionError, drifted, filled, main, sources
+from holdover.reference.docs.proof_pages import HEAVY
 
 ROOT = Path(__file__).parents[2]
 GIVEN = {"one": lambda: "| 1 |\n", "two": lambda: "II"}

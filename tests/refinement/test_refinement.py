@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from holdover.model.table.server import SERVER_ACTIONS
-from holdover.reference.client_pages import column_name
-from holdover.reference.client_pages import explored as pinned
 from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
 from holdover.reference.core.client import TABLE, ignore
 from holdover.reference.core.events import Phase
+from holdover.reference.docs.core_pages import column_name
+from holdover.reference.docs.core_pages import explored as pinned
 from holdover.reference.refinement.__main__ import summary
 from holdover.reference.refinement.coverage import excuse, gaps, table_edges
 from holdover.reference.refinement.search import Refined, as_pinned, refine, refine_server

@@ -37,7 +37,7 @@ from holdover.model.table.vocabulary import (
     least,
     phase,
 )
-from holdover.reference.markdown import block, code, codes, table
+from holdover.reference.docs.markdown import block, code, codes, table
 
 WORDS = in_words()
 

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import click
 
-from holdover.reference import client_pages, pages, proof_pages
+from holdover.reference.docs import core_pages, model_pages, proof_pages
 
 GENERATORS = {
-    **pages.GENERATORS,
-    **client_pages.GENERATORS,
+    **model_pages.GENERATORS,
+    **core_pages.GENERATORS,
     **proof_pages.LIGHT,
     **proof_pages.HEAVY,
 }

@@ -45,7 +45,7 @@ from holdover.proofs.theorems import (
 from holdover.proofs.theorems import t3_grace as t3
 from holdover.proofs.verdicts import matrix
 from holdover.proofs.verdicts.judge import judge
-from holdover.reference.markdown import block, code, codes, table
+from holdover.reference.docs.markdown import block, code, codes, table
 
 T = TypeVar("T")
 

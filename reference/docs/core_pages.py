@@ -16,7 +16,7 @@ from importlib import resources
 from holdover.model.table.table import LEASE_TABLE
 from holdover.reference.core.client import COLUMNS, TABLE, Handler, ignore
 from holdover.reference.core.events import Phase
-from holdover.reference.markdown import code, table
+from holdover.reference.docs.markdown import code, table
 from holdover.reference.refinement.coverage import excuse
 from holdover.reference.refinement.defects import recorded, seeded_in
 from holdover.reference.refinement.setting import ServerSetting, Setting, every_setting

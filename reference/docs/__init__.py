@@ -1,0 +1,1 @@
+"""The generated parts of docs/; no text that is written by hand."""
