@@ -1,7 +1,7 @@
 """The command line of `holdover`: which commands there are, and how each of them ends.
 
-A command is in the module of its kind (COMMANDS), imported when it is asked for: `client` needs no
-solver, and `verify` no netlink.
+A command is a module of `commands/`, imported when it is asked for: `client` needs no solver, and
+`verify` no netlink.
 
 Exit status: 0 holds, 1 violated, 2 usage or bad input, 3 unknown; 130 when interrupted, 141 when
 nobody reads on.  Results go to standard output (`--json` as one JSON document), progress to
@@ -13,32 +13,24 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 import click
 
-from holdover.model.clients.profile import BadInput, Unfinished, nearest
+from holdover.model.errors import BadInput, Unfinished, nearest
 from holdover.model.inputs import printable
-from holdover.proofs.result import Outcome
-from holdover.reference import interrupt
+from holdover.reference.console import signals
+from holdover.reference.console.exit import EXIT, INTERRUPTED, UNREAD
 
-EXIT: dict[Outcome, int] = {"holds": 0, "violated": 1, "unknown": 3}
-INTERRUPTED = 130
 LONGEST = 2000
 """Characters of an error that are shown: it may repeat what the user gave."""
 
-UNREAD = 141
-"""As a shell reports a program that wrote into a closed pipe; 0 or 1 would be a verdict."""
 
-COMMANDS: Mapping[str, str] = {
-    "verify": "model_commands", "explore": "model_commands", "export": "model_commands",
-    "prove": "model_commands", "explain": "model_commands", "grace": "model_commands",
-    "matrix": "model_commands", "profiles": "model_commands",
-    "client": "client_command", "server": "server_command", "lab": "lab_command",
-}  # fmt: skip
-"""Each command's module, in the order in which a reader meets them."""
+COMMANDS = (
+    "verify", "explore", "export", "prove", "explain", "grace", "matrix", "profiles",
+    "client", "server", "lab",
+)  # fmt: skip
+"""In the order in which a reader meets them; each is a module of `commands/`."""
 
 ON_A_NETWORK = ("client", "server", "lab")
 """They end in an order of their own, and drop privileges, which each thread has."""
@@ -55,7 +47,7 @@ class Main(click.Group):
         """The command of this name."""
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"holdover.reference.{COMMANDS[name]}")
+        module = importlib.import_module(f"holdover.reference.commands.{name}")
         command: click.Command = getattr(module, name)
         return command
 
@@ -71,7 +63,7 @@ class Main(click.Group):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run as a program: Ctrl-C ends it at once, and no encoding makes it fail."""
         if sys.argv[1:2] not in [[name] for name in ON_A_NETWORK]:
-            interrupt.watch()
+            signals.watch()
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
         return self.main(*args, **kwargs)
@@ -123,31 +115,3 @@ def main() -> None:
 
     Exit status: 0 holds, 1 violated, 2 bad input, 3 unknown.
     """
-
-
-class Duration(click.ParamType[Fraction]):
-    """Seconds, or with a unit: 90, 1.5, 10m, 1h, 1d."""
-
-    name = "seconds"
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # noqa: RUF012  (never changed)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Fraction:
-        """The length in seconds, exactly."""
-        if isinstance(value, Fraction):
-            return value
-        text = str(value).strip().lower()
-        unit = self.units.get(text[-1:], None)
-        try:
-            seconds = Fraction(text[:-1] if unit else text) * (unit or 1)
-        except (ValueError, ZeroDivisionError):
-            self.fail(f"{value!r} is no length of time: write 90, 1.5, 10m, 1h or 1d", param, ctx)
-        if seconds < 0:
-            self.fail(f"{value!r} is negative", param, ctx)
-        if seconds > 10**9:
-            self.fail(f"{value!r} is longer than thirty years", param, ctx)
-        return seconds
-
-
-DURATION = Duration()

@@ -29,7 +29,6 @@ from pathlib import Path
 
 from holdover.model.clients.profile import (
     FAULTS,
-    BadInput,
     Environment,
     Profile,
     exactly,
@@ -38,9 +37,9 @@ from holdover.model.clients.profile import (
     in_ticks,
     load,
     mixed,
-    nearest,
     text_file,
 )
+from holdover.model.errors import BadInput, nearest
 from holdover.model.inputs import printable, shown
 from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS

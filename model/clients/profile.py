@@ -8,7 +8,6 @@ table `why` says of each constant how it is known, and from where.  An
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -20,19 +19,12 @@ from importlib import resources
 from math import ceil
 from pathlib import Path
 
+from holdover.model.errors import BadInput, nearest
 from holdover.model.inputs import harmful, printable, shown, text_of
 from holdover.model.table.expr import BOOL, DURATION, Constant, Expr
 from holdover.model.table.vocabulary import CONSTANTS, MEANINGS
 
 Seconds = Fraction
-
-
-class BadInput(ValueError):  # noqa: N818 -- the input is bad, not the program
-    """Something the user gave cannot be used; the message says what, where and what to do."""
-
-
-class Unfinished(RuntimeError):  # noqa: N818 -- what it was about is unknown
-    """A search broke off, and has nothing to report; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -217,12 +209,6 @@ def text_file(path: Path, what: str) -> str:
         raise BadInput(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
         raise BadInput(f"{path}: {error}") from error
-
-
-def nearest(word: str, known: tuple[str, ...]) -> str:
-    """A hint: the closest names, or all of them."""
-    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
-    return "nearest: " + ", ".join(close) if close else "there are: " + ", ".join(known)
 
 
 def parse(text: str, where: str, default_name: str) -> Profile:

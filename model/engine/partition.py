@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from holdover.model.clients.profile import BadInput
 from holdover.model.engine.kernel import insert, move
+from holdover.model.errors import BadInput
 from holdover.model.readings.ground import Array
 
 FULL = 0.8

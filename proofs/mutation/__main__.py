@@ -48,7 +48,8 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table as Listing
 
-from holdover.model.clients.profile import Environment, Profile, in_ticks, load, nearest
+from holdover.model.clients.profile import Environment, Profile, in_ticks, load
+from holdover.model.errors import nearest
 from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
 from holdover.model.readings.definitions import in_words
 from holdover.model.readings.finite import Instance, State, Successors, bounds_for

@@ -43,7 +43,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
+from holdover.reference.console.signals import interruptible
 from holdover.reference.core.client import Client, deadline, step
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
@@ -65,7 +66,6 @@ from holdover.reference.core.events import (
     Stop,
     Timer,
 )
-from holdover.reference.interrupt import interruptible
 from holdover.reference.linux.executor import Hands
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import EVERY

@@ -41,7 +41,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
+from holdover.reference.console.signals import SIGNALS, interruptible
 from holdover.reference.core.config import ServerConfig
 from holdover.reference.core.events import SECOND, Instant, SendArp
 from holdover.reference.core.pool import earliest
@@ -58,7 +59,6 @@ from holdover.reference.core.server_state import (
     StoreBinding,
     Tick,
 )
-from holdover.reference.interrupt import SIGNALS, interruptible
 from holdover.reference.linux.kernel.clock import Alarm
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.directory_watch import Watch

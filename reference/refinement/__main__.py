@@ -18,7 +18,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from holdover.reference.progress import Progress
+from holdover.reference.console.progress import Progress
 from holdover.reference.refinement.coverage import edges_of, gaps
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
 from holdover.reference.refinement.setting import Setting, every_setting, settings

@@ -31,7 +31,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table as Listing
 
-from holdover.model.clients.profile import nearest
+from holdover.model.errors import nearest
 from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
 from holdover.reference.refinement.search import Refined, refine, refine_server

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
     SECOND,

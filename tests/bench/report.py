@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.explorer.configurations import Configuration
+from holdover.reference.commands.search import counted
 from holdover.reference.docs.markdown import codes, table
-from holdover.reference.search import counted
 from tests.bench import referees
 from tests.bench.cases import BASE, GIB, Series
 from tests.bench.measure import Row

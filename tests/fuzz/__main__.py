@@ -19,8 +19,8 @@ from random import Random
 
 import click
 
-from holdover.reference.cli import EXIT, INTERRUPTED
-from holdover.reference.progress import Progress
+from holdover.reference.console.exit import EXIT, INTERRUPTED
+from holdover.reference.console.progress import Progress
 from tests.fuzz.targets import ClientTarget, ServerTarget
 
 USUAL = 700_000

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 import holdover.reference.cli
-from holdover.model.clients.profile import BadInput
-from holdover.reference import units
+from holdover.model.errors import BadInput
+from holdover.reference.commands import units
 from holdover.reference.core.events import SECOND
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, eventually

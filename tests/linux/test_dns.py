@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.events import SECOND, Lease, Notice
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, eventually

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.kernel.privilege import check_safe
 

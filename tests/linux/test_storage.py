@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.client import Client, step
 from holdover.reference.core.events import (
     SECOND,

@@ -25,13 +25,13 @@ from unittest.mock import patch
 
 import numpy as np
 
-from holdover.model.clients.profile import BadInput
 from holdover.model.engine import engine, kernel, partition
 from holdover.model.engine.checkpoint import NAME as JOURNAL
 from holdover.model.engine.checkpoint import Journal, NotThisSearch
 from holdover.model.engine.engine import search
 from holdover.model.engine.partition import BYTES, LEAST, NoRoom, Partition, WordFile
 from holdover.model.engine.workers import Task, Threads
+from holdover.model.errors import BadInput
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Exploration, Found, Trace, explore
 from holdover.model.packed.symmetry import NotSymmetric, renamings

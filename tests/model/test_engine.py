@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from holdover.model.clients.profile import BadInput
 from holdover.model.engine import checkpoint, engine, kernel, partition
 from holdover.model.engine.checkpoint import Journal, NotThisSearch
 from holdover.model.engine.engine import search
 from holdover.model.engine.partition import Partition
 from holdover.model.engine.workers import Task, Threads
+from holdover.model.errors import BadInput
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Found, explore
 from holdover.model.packed.symmetry import NotSymmetric, renamings

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.clients.profile import LARGEST, BadInput, load, parse
+from holdover.model.clients.profile import LARGEST, load, parse
+from holdover.model.errors import BadInput
 from holdover.model.inputs import SHOWN, harmful, printable, shown
 
 ESCAPE = "\x1b[2J"

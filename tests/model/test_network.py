@@ -17,13 +17,13 @@ from holdover.model.clients.network import (
 from holdover.model.clients.profile import (
     FACTS,
     FAULTS,
-    BadInput,
     Environment,
     Profile,
     in_seconds,
     load,
     mixed,
 )
+from holdover.model.errors import BadInput
 from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS
 

@@ -11,7 +11,6 @@ import pytest
 from holdover.model.clients.profile import (
     FACTS,
     FAULTS,
-    BadInput,
     Environment,
     Profile,
     builtin_names,
@@ -20,6 +19,7 @@ from holdover.model.clients.profile import (
     load,
     parse,
 )
+from holdover.model.errors import BadInput
 from holdover.model.table.vocabulary import CONSTANTS
 
 FILE = "clients/mine.toml"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from holdover.reference.cli import EXIT
+from holdover.reference.console.exit import EXIT
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import Host, Links

@@ -27,14 +27,14 @@ from typing import Any
 
 import click
 
-from holdover.reference.cli import INTERRUPTED
+from holdover.reference.console.exit import INTERRUPTED
+from holdover.reference.console.progress import Progress
 from holdover.reference.lab.experiments.experiment import WINDOW, Cell, Outcome, play_all
 from holdover.reference.lab.experiments.faults import FAULTS, Fault, fault_named, whole
 from holdover.reference.lab.experiments.verdict import verdict
 from holdover.reference.lab.report.report import cell_data, named
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS
-from holdover.reference.progress import Progress
 
 from tests.net.never_late_page import (  # isort: skip
     PAGE, RAW, README, REGION, kept, page, sentence, status, tables,

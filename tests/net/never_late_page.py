@@ -20,7 +20,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from holdover.reference.cli import EXIT
+from holdover.reference.console.exit import EXIT
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import Fault, fault_named
 from holdover.reference.lab.experiments.verdict import OBEYED

@@ -13,10 +13,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from holdover.reference.commands.lab import USUAL
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import OBEYED
 from holdover.reference.lab.report.style import signed
-from holdover.reference.lab_command import USUAL
 
 REFUSALS = tuple(name for name in USUAL if FAULTS[name].refuses)
 """The faults that are played with both leases."""

@@ -20,8 +20,8 @@ from typing import Any, cast
 
 import pytest
 
-from holdover.model.clients.profile import BadInput
-from holdover.reference.client_command import by_hardware, client_id, code, wishes
+from holdover.model.errors import BadInput
+from holdover.reference.commands.client import by_hardware, client_id, code, wishes
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
     SECOND,

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (

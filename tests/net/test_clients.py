@@ -23,8 +23,9 @@ from typing import Any
 import pytest
 
 from holdover.model.clients.measurements import predict
-from holdover.model.clients.profile import BadInput, load
-from holdover.reference.client_command import by_hardware
+from holdover.model.clients.profile import load
+from holdover.model.errors import BadInput
+from holdover.reference.commands.client import by_hardware
 from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.core.server_state import Arrived, Binding, ClientKey
 from holdover.reference.lab.experiments.verdict import OBEYED

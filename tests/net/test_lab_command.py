@@ -19,7 +19,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from holdover.reference.cli import EXIT
+from holdover.reference.commands.lab import USUAL, cells
+from holdover.reference.console.exit import EXIT
 from holdover.reference.core.events import SECOND
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, measure
@@ -29,7 +30,6 @@ from holdover.reference.lab.testbed.netns import COMMANDS
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.lab.testbed.scene import LEASED
 from holdover.reference.lab.testbed.servers import ServerProgram
-from holdover.reference.lab_command import USUAL, cells
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import decode_frame

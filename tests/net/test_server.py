@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.cli import main
+from holdover.reference.commands.server import chosen, misbehaviour
 from holdover.reference.core.config import Misbehaviour, ServerConfig
 from holdover.reference.core.events import SECOND
 from holdover.reference.core.server_state import Binding, ClientKey
@@ -29,7 +30,6 @@ from holdover.reference.linux.server import LOOK, RETRY, Service
 from holdover.reference.linux.storage import lease_database
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import LeaseFile, NotStored
-from holdover.reference.server_command import chosen, misbehaviour
 from holdover.reference.wire.arp import reply
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
 from holdover.reference.wire.messages import (

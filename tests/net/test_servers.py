@@ -40,7 +40,7 @@ MOVED, ELSEWHERE = IPv4Interface("10.78.0.1/24"), IPv4Address("10.78.0.50")
 RELAY, NEAR = IPv4Address("10.88.0.1"), IPv4Address("10.88.0.50")
 RELAY_LATER, FAR = IPv4Address("10.89.0.1"), IPv4Address("10.89.0.50")
 
-CLIENT = "from holdover.reference.client_command import client; client()"
+CLIENT = "from holdover.reference.commands.client import client; client()"
 
 # What servers do differently ---------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ import z3
 from holdover.model.clients.profile import load
 from holdover.proofs.logic.obligations import obligations
 from holdover.proofs.theorems.t2_safety import BROKEN_BY
-from holdover.reference.show import case_of, write_smtlib
+from holdover.reference.commands.prove import case_of, write_smtlib
 from tests.proofs import referees
 from tests.proofs.referees import OPTIONS, PROGRAMS, all_asked, asked, below, main, status
 

@@ -27,16 +27,17 @@ from holdover.model.explorer.configurations import configurations
 from holdover.proofs import claims
 from holdover.proofs.claims import Claim
 from holdover.proofs.verdicts.matrix import ROWS
-from holdover.reference import model_commands
-from holdover.reference import search as search_
-from holdover.reference.cli import UNREAD, main
+from holdover.reference.cli import main
+from holdover.reference.commands import explain as explain_command
+from holdover.reference.commands import search as search_
+from holdover.reference.commands.prove import write_smtlib
+from holdover.reference.console.exit import UNREAD
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.refinement import conformance, search
 from holdover.reference.refinement.conformance import digest
 from holdover.reference.refinement.defects import mutant, seeded
 from holdover.reference.refinement.search import refine
 from holdover.reference.refinement.setting import settings
-from holdover.reference.show import write_smtlib
 from tests.reference.rehearsal import frozen, late_lease, rehearsed, renewed
 from tests.slow import stretched
 
@@ -813,7 +814,7 @@ def test_explain_of_a_client_that_probes_is_of_giving_away() -> None:
 
 
 def test_a_graph_too_large_for_explain_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_commands, "EXPLAINED", 1000)
+    monkeypatch.setattr(explain_command, "EXPLAINED", 1000)
     said = "what every collision has in common was not asked: more than 1,000 states"
     assert said in told(run("explain", "connman"), 1)
     found = as_json(run("explain", "connman", "--json"), 1)["every_run"]

@@ -8,10 +8,10 @@ from click.testing import CliRunner, Result
 
 from holdover.model.clients.profile import load
 from holdover.model.explorer.explore import explore
+from holdover.model.export.itf import itf
 from holdover.model.table.properties import ALWAYS
 from holdover.reference.cli import main
-from holdover.reference.export import itf
-from holdover.reference.search import Search
+from holdover.reference.commands.search import Search
 
 
 def run(*args: object) -> Result:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.clients.profile import BadInput, load
+from holdover.model.clients.profile import load
+from holdover.model.errors import BadInput
 from holdover.reference.lab.collision.collision import Replayed, Seen, play, told_by
 from holdover.reference.lab.collision.plan import SURROUNDINGS
 from holdover.reference.lab.collision.schedule import Plan

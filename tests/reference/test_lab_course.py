@@ -7,7 +7,8 @@ from functools import cache
 
 import pytest
 
-from holdover.model.clients.profile import BadInput, Profile, load
+from holdover.model.clients.profile import Profile, load
+from holdover.model.errors import BadInput
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import HOST

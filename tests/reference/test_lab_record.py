@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.events import SECOND
 from holdover.reference.lab.record.record import (
     FRAMES,

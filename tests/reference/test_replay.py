@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.reference.core.events import SECOND, Configure
 from holdover.reference.core.server_state import Tick

@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from holdover.model.clients.profile import BadInput, Environment, Profile
+from holdover.model.clients.profile import Environment, Profile
+from holdover.model.errors import BadInput
 from holdover.proofs.result import Outcome
 from holdover.reference.core.events import SECOND
 from holdover.reference.lab.collision.plan import SURROUNDINGS, planned

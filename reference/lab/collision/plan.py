@@ -19,7 +19,8 @@ from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
-from holdover.model.clients.profile import BadInput, Environment, Profile
+from holdover.model.clients.profile import Environment, Profile
+from holdover.model.errors import BadInput
 from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, Event
 from holdover.model.readings.interpreter import Value
 from holdover.proofs.result import Progress

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.events import SECOND
 from holdover.reference.lab.experiments.faults import Fault, whole
 from holdover.reference.lab.record import record

@@ -22,7 +22,7 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.events import SECOND, Instant
 
 FRAMES, LINK, MARKS = "frames.pcap", "link.ndjson", "marks.ndjson"

@@ -18,7 +18,7 @@ from xml.etree import ElementTree as Xml
 
 from rich.text import Text
 
-from holdover.reference import show
+from holdover.reference.console.output import Output, coloured, document, grid
 from holdover.reference.lab.collision.collision import Replayed
 from holdover.reference.lab.experiments.verdict import Verdict, combined, is_refusal, spread
 from holdover.reference.lab.report.page import VERDICTS
@@ -49,21 +49,21 @@ def grouped(verdicts: Sequence[Verdict]) -> dict[Key, dict[str, list[Verdict]]]:
 
 def table(verdicts: Sequence[Verdict]) -> None:
     """The league table, and below it what is to be said of single cells."""
-    out = show.Output()
+    out = Output()
     faults = list(dict.fromkeys(each.cell.fault.name for each in verdicts))
-    grid = show.grid("client", "server", "lease", *faults)
+    cells = grid("client", "server", "lease", *faults)
     for (client, server), row in grouped(verdicts).items():
         leases = sorted({each.cell.lease for cells in row.values() for each in cells})
         said = [shown(row[fault]) if fault in row else Text("-") for fault in faults]
-        grid.add_row(client, server, "/".join(f"{lease} s" for lease in leases), *said)
-    out.print(grid)
+        cells.add_row(client, server, "/".join(f"{lease} s" for lease in leases), *said)
+    out.print(cells)
     out.say("\nSeconds that the address was held after the server's lease end; negative: early; "
             "forever: as long as it was watched.  NAK: seconds after a DHCPNAK.")  # fmt: skip
     for line in remarks(verdicts):
         out.say(line)
     for client in dict.fromkeys(each.cell.client.name for each in verdicts):
         mine = [each for each in verdicts if each.cell.client.name == client]
-        out.say(Text(f"{client}: ") + show.coloured(combined(mine)))
+        out.say(Text(f"{client}: ") + coloured(combined(mine)))
 
 
 def shown(cells: Sequence[Verdict]) -> Text:
@@ -109,10 +109,10 @@ def slug(each: Verdict) -> str:
 
 def programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """What `holdover lab list` has."""
-    out = show.Output()
+    out = Output()
     of_clients = ("client", "usual", "profile", "lease")
     for what, heads in (("clients", of_clients), ("servers", ("server",))):
-        grid = show.grid(*heads, "version", "what it is")
+        cells = grid(*heads, "version", "what it is")
         for each in found[what]:
             here = each["version"] if each["missing"] is None else Text("not here", style="yellow")
             get = "" if each["missing"] is None else f"; package {each['package']}"
@@ -120,29 +120,29 @@ def programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             if what == "clients":
                 usual = "yes" if each["usual"] else ""
                 more = [usual, str(each["profile"]), f"{each['lease']} s"]
-            grid.add_row(each["name"], *more, here, f"{each['title']}{get}")
-        out.print(grid)
+            cells.add_row(each["name"], *more, here, f"{each['title']}{get}")
+        out.print(cells)
         out.say()
-    grid = show.grid("fault", "usual", "what happens")
+    cells = grid("fault", "usual", "what happens")
     for each in found["faults"]:
         ours = " (with our own server only)" if each["ours"] else ""
-        grid.add_row(each["name"], "yes" if each["usual"] else "", each["sentence"] + ours)
-    out.print(grid)
+        cells.add_row(each["name"], "yes" if each["usual"] else "", each["sentence"] + ours)
+    out.print(cells)
 
 
 def replayed(played: Replayed, as_json: bool) -> None:
     """What became of the model's collision on a real kernel."""
     plan, seen = played.plan, played.seen
     if as_json:
-        show.document({
+        document({
             "profile": plan.profile.name, "model": plan.outcome, "outcome": seen.outcome,
             "reason": seen.reason, "answered": list(seen.answered), "duplicate": seen.duplicate,
             "steps": len(plan.steps), "as predicted": played.as_predicted,
         })  # fmt: skip
         return
-    out = show.Output()
+    out = Output()
     name = Text(f"{plan.profile.name}, on a real kernel: ", style="bold")
-    out.say(name + show.coloured(seen.outcome))
+    out.say(name + coloured(seen.outcome))
     out.say(f"  {seen.reason}")
     if plan.made_to_stay:
         out.say("  played: what server and second host do where the client stays")

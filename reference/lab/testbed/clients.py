@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard
 

@@ -21,7 +21,7 @@ import time
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.wire.frames import (
     ALL_HOSTS,

@@ -28,7 +28,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 
 PLACE, PIPE = "HOLDOVER_LAB_PLACE", "HOLDOVER_LAB_PIPE"
 """What tells the inner process that it is the inner one."""

@@ -143,7 +143,7 @@ def listens(process: Process) -> bool:
 PREPARED = """
 import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-import holdover.reference.server_command
+import holdover.reference.commands.server
 from holdover.reference.cli import main
 print("prepared")
 signal.sigwait({signal.SIGUSR1})

@@ -33,7 +33,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.events import Lease, Notice
 from holdover.reference.linux.hooks.hook import Commands, words
 from holdover.reference.linux.hooks.hook_variables import GRANTS, name

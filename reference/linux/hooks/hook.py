@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.events import Duration, Lease, Notice
 from holdover.reference.linux.hooks.background import Later
 from holdover.reference.linux.hooks.hook_variables import GRANTS, environment

@@ -37,7 +37,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import Heartbeat

@@ -29,7 +29,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 
 CAP_NET_ADMIN, CAP_NET_RAW = 12, 13
 """Their numbers (linux/capability.h), as the next ones are (linux/prctl.h)."""

@@ -36,7 +36,7 @@ import struct
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.wire.arp import ARP_TYPE, IPV4_TYPE
 from holdover.reference.wire.frames import (
     FRAGMENT,

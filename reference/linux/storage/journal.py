@@ -31,7 +31,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import get_args
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import Duration, Effect, Event, Instant
 from holdover.reference.core.server_state import ServerEffect, ServerEvent

@@ -49,7 +49,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.events import Instant
 from holdover.reference.core.server_state import Binding, StoreBinding
 from holdover.reference.linux.kernel.privilege import check_safe

@@ -38,7 +38,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 from holdover.reference.core.events import SECOND, Instant, Lease
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.privilege import own_directory

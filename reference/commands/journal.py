@@ -11,17 +11,17 @@ from pathlib import Path
 from rich.text import Text
 
 from holdover.model.inputs import printable
-from holdover.reference import show
+from holdover.reference.console.output import Output, coloured, document
 from holdover.reference.validation.follower import Finding, Replayed
 
 
-def journal(path: Path, seen: Replayed, as_json: bool) -> None:
+def print_journal(path: Path, seen: Replayed, as_json: bool) -> None:
     """Whether each call in a client's journal is a step of the lease table."""
     if as_json:
-        show.document(data(path, seen))
+        document(data(path, seen))
         return
-    out = show.Output()
-    out.say(Text(f"{printable(str(path))}: ", style="bold") + show.coloured(seen.outcome))
+    out = Output()
+    out.say(Text(f"{printable(str(path))}: ", style="bold") + coloured(seen.outcome))
     for line in sentences(seen):
         out.say(line)
 

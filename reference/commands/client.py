@@ -34,12 +34,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from holdover.model.clients.profile import BadInput, nearest
-from holdover.reference.cli import DURATION
+from holdover.model.errors import BadInput, nearest
+from holdover.reference.commands.units import print_unit
+from holdover.reference.console.options import DURATION
+from holdover.reference.console.signals import interruptible
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import SECOND, Notice, Notify
-from holdover.reference.interrupt import interruptible
-from holdover.reference.units import print_unit
 from holdover.reference.wire.frames import CLIENT_PORT
 from holdover.reference.wire.options import (
     BROADCAST_ADDRESS,

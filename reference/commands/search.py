@@ -20,7 +20,8 @@ import graphviz
 import networkx as nx
 
 from holdover.model.clients.network import Clients, in_turn, of_hosts_in_ticks
-from holdover.model.clients.profile import BadInput, Environment, Profile
+from holdover.model.clients.profile import Environment, Profile
+from holdover.model.errors import BadInput
 from holdover.model.explorer.explore import (
     Exploration,
     Found,
@@ -33,7 +34,7 @@ from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.result import Outcome
-from holdover.reference.interrupt import interruptible
+from holdover.reference.console.signals import interruptible
 
 HOUR = Fraction(3600)
 DRAWABLE = 500

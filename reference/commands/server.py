@@ -24,8 +24,10 @@ from typing import Any
 
 import click
 
-from holdover.model.clients.profile import BadInput, nearest
-from holdover.reference.cli import DURATION, INTERRUPTED
+from holdover.model.errors import BadInput, nearest
+from holdover.reference.commands.units import print_unit
+from holdover.reference.console.exit import INTERRUPTED
+from holdover.reference.console.options import DURATION
 from holdover.reference.core.config import Misbehaviour, ServerConfig
 from holdover.reference.core.events import SECOND, Instant
 from holdover.reference.linux.kernel.clock import now as boottime
@@ -36,7 +38,6 @@ from holdover.reference.linux.server import Service, Told, check_port, ending
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import LeaseFile
 from holdover.reference.linux.supervisor import Supervisor
-from holdover.reference.units import print_unit
 from holdover.reference.wire.frames import SERVER_PORT
 from holdover.reference.wire.messages import BootReply, reply_to_wire
 from holdover.reference.wire.option_layout import TooLargeError

@@ -18,7 +18,7 @@ from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.verdicts.judge import Judgement
-from holdover.reference.search import counted
+from holdover.reference.commands.search import counted
 
 if TYPE_CHECKING:
     from holdover.model.explorer.situations import Passages

@@ -12,20 +12,20 @@ from holdover.model.explorer.sequence_chart import as_data, sentences
 from holdover.model.readings.finite import name_of
 from holdover.model.table.vocabulary import HOST
 from holdover.proofs.result import Outcome
+from holdover.proofs.verdicts.advice import no_bound
 from holdover.proofs.verdicts.judge import Need, NetworkJudgement, needed
-from holdover.reference.show import (
+from holdover.reference.console.output import (
     Output,
     at_most,
     coloured,
     document,
     grid,
-    no_bound,
     number,
     plain,
 )
 
 
-def verdict(found: NetworkJudgement, as_json: bool) -> None:
+def print_verdict(found: NetworkJudgement, as_json: bool) -> None:
     """The verdict, what each kind of client needs, and a collision told."""
     grace = found.environment.grace
     if as_json:
@@ -53,7 +53,9 @@ def verdict(found: NetworkJudgement, as_json: bool) -> None:
             out.say(f"  {line}")
 
 
-def graces(network: Network, world: Environment, said: bool, as_json: bool) -> Outcome:
+def print_network_graces(
+    network: Network, world: Environment, said: bool, as_json: bool
+) -> Outcome:
     """The grace that each kind of client needs, and the one that is enough for all.
 
     `said`: whether the server's grace was given, so that it is compared with these.

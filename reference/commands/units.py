@@ -23,7 +23,7 @@ from stat import S_IXOTH
 
 import click
 
-from holdover.model.clients.profile import BadInput
+from holdover.model.errors import BadInput
 
 WRITTEN_FOR = "/usr/local/bin/holdover"
 HOMES = ("/home", "/root", "/run/user")

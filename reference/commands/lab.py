@@ -27,9 +27,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from holdover.model.clients.profile import BadInput, load, nearest
-from holdover.reference import show
-from holdover.reference.cli import EXIT
+from holdover.model.clients.profile import load
+from holdover.model.errors import BadInput, nearest
+from holdover.reference.console.exit import EXIT
+from holdover.reference.console.output import document
+from holdover.reference.console.progress import Progress
 from holdover.reference.lab.collision import collision
 from holdover.reference.lab.experiments.experiment import Cell, Outcome, play_all
 from holdover.reference.lab.experiments.faults import FAULTS, Fault, fault_named
@@ -45,7 +47,6 @@ from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram, templ
 from holdover.reference.lab.testbed.process import Unheard
 from holdover.reference.lab.testbed.scene import LEASED
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
-from holdover.reference.progress import Progress
 
 USUAL = (
     "server killed", "frozen", "kill -9", "hook", "NAK", "NAK and offer", "NAK unicast",
@@ -192,7 +193,7 @@ def measured(
             progress.say("writing")
             write(out, verdicts, conditions)
     if as_json:
-        show.document(report.data(verdicts, conditions))
+        document(report.data(verdicts, conditions))
     else:
         report.table(verdicts)
         if out is not None:
@@ -326,7 +327,7 @@ def listed(*, as_json: bool) -> None:
         ],
     }  # fmt: skip
     if as_json:
-        show.document(found)
+        document(found)
         return
     report.programs(found)
 

@@ -1,0 +1,62 @@
+"""What one more fault would do, which lease would do, and why there is no bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from holdover.model.clients.measurements import unbounded_because
+from holdover.model.clients.profile import Environment, Profile, in_seconds
+from holdover.model.readings.constants import holds, seconds
+from holdover.model.table import bound
+from holdover.model.table.client import fastest
+from holdover.model.table.vocabulary import full, grace, h
+from holdover.proofs.verdicts.judge import Judgement
+
+FURTHER: Sequence[tuple[str, tuple[str, ...]]] = (
+    ("process frozen", ("freezes",)),
+    ("process frozen, then runs on", ("freezes", "thaws")),
+    ("process killed", ("crashes",)),
+    ("host suspended", ("suspends",)),
+    ("wall clock set back an hour", ("steps",)),
+)
+
+
+def further(judgement: Judgement) -> list[tuple[str, Fraction | None]]:
+    """The worst holdover with one more fault, by the bound of T3; None where there is none."""
+    found = []
+    for name, faults in FURTHER:
+        if set(faults) <= judgement.environment.faults:
+            continue
+        world = replace(judgement.environment.and_faults(*faults), step=Fraction(3600))
+        constants = in_seconds(judgement.profile, world)
+        limited = holds(bound.bounded(h) & bound.server_keeps, constants)
+        found.append((name, seconds(bound.worst_holdover(h), constants) if limited else None))
+    return found
+
+
+def shorter_lease(profile: Profile, world: Environment) -> Fraction | None:
+    """The longest lease to hand out for a record of `world.lease`, or None (RFC 2131 §3.3).
+
+    A record longer than the lease handed out is a grace of the difference: T3 covers it.
+    """
+    constants = in_seconds(profile, world)
+    if not holds(bound.bounded(h) & bound.server_keeps, constants):
+        return None
+    recorded = seconds(fastest(full) + fastest(grace), constants)
+    spare = recorded - seconds(bound.anchor_delay(h) + bound.overhang(h), constants)
+    handed = min(spare * (1 - world.drift), world.lease)
+    if handed <= 0 or handed < profile.floor:
+        return None
+    shorter = replace(world, lease=handed, shortest=None, faults=world.faults - {"shortens"})
+    enough = seconds(bound.safe_grace(h), in_seconds(profile, shorter))
+    return handed if enough <= world.lease + world.grace - handed else None
+
+
+def no_bound(constants: dict[str, object]) -> Sequence[str]:
+    """Why there is no bound: the client's reasons, or the server's."""
+    reasons = list(unbounded_because(constants)) if not holds(bound.bounded(h), constants) else []
+    if not holds(bound.server_keeps, constants):
+        reasons.append("the server does not stand by its leases")
+    return reasons

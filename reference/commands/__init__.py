@@ -1,0 +1,1 @@
+"""A module a command: its options, and what it prints; nothing is decided here."""

@@ -1,0 +1,221 @@
+"""`holdover explore`: every state of a small network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from holdover.model.clients.profile import (
+    FAULTS,
+    load,
+)
+from holdover.model.explorer.explore import Found
+from holdover.model.explorer.sequence_chart import as_data, events, sentences
+from holdover.model.table.properties import ALWAYS, STEPS
+from holdover.proofs.result import Outcome
+from holdover.reference.commands.search import (
+    HERE,
+    Search,
+    check_graph_file,
+    counted,
+    found_by,
+    outcome,
+    write_graph,
+)
+from holdover.reference.commands.state_graph import (
+    Agreement,
+    Common,
+    agreement,
+    agreement_data,
+    agreement_lines,
+    common_data,
+    common_lines,
+    of_search,
+)
+from holdover.reference.console.exit import EXIT
+from holdover.reference.console.options import (
+    Command,
+    json_option,
+    known_faults,
+    memory_option,
+)
+from holdover.reference.console.output import (
+    Output,
+    coloured,
+    document,
+)
+from holdover.reference.console.progress import Progress
+
+STOPPED = {
+    "memory": "what was not seen is unknown: give more --memory, or take a smaller instance",
+    "disk": "what was not seen is unknown: the disk is full; TMPDIR or --checkpoint names another",
+}
+
+
+def print_exploration(
+    search: Search,
+    seen: Found,
+    as_json: bool,
+    graph: Agreement | None = None,
+    common: Common | None = None,
+) -> None:
+    """What a search saw; for each property whether it held, with a shortest run that breaks it.
+
+    `graph` is what networkx says of the same, `common` what every collision has in common.
+    """
+    unbounded = seen.worst is not None and seen.worst >= seen.instance.bounds.past
+    worst = None if unbounded else seen.worst
+    if as_json:
+        document(
+            {
+                "profile": search.name,
+                "outcome": outcome(seen),
+                "complete": seen.complete,
+                "stopped_by": seen.stopped_by or None,
+                "states": seen.states,
+                "stored": seen.stored,
+                "steps": seen.steps,
+                "depth": seen.depth,
+                "worst_holdover_ticks": worst,
+                "unbounded": unbounded,
+                "properties": {name: said for name, _, said in asked(seen)},
+                "broken": {
+                    name: list(as_data(events(trace), "ticks"))
+                    for name, trace in seen.violations.items()
+                },
+                "fired": dict(sorted(seen.fired.items())),
+                "networkx": None if graph is None else agreement_data(graph),
+                "every_run": common_data(common),
+            }
+        )
+        return
+    out = Output()
+    head = Text(f"{search.name}, {search.size}: ", style="bold")
+    out.say(head + Text("exclusive: ") + coloured(outcome(seen)))
+    verb = "explored" if seen.complete else "cut off: saw"
+    out.say(f"{verb} {seen.states} states, {seen.steps} steps, depth {seen.depth}")
+    if seen.stored != seen.states:
+        out.say(f"stored {seen.stored} of them: the others differ from these in names only")
+    if not seen.complete:
+        out.say(STOPPED[seen.stopped_by])
+    seen_so_far = "" if seen.complete else " so far"
+    if unbounded:
+        out.say(f"worst holdover{seen_so_far}: no end within the ticks looked at")
+    elif worst is not None:
+        early = " (negative: released early)" if worst < 0 else ""
+        out.say(f"worst holdover{seen_so_far}: {counted(worst, 'tick')}{early}")
+    for name, says, said in asked(seen):
+        out.say(Text("  ") + coloured(said) + Text(f"{'':{10 - len(said)}}{name}: {says}"))
+    for name, trace in seen.violations.items():
+        told = events(trace)
+        steps = sum(event.action != "tick" for event in told)
+        out.say(f"\n{name} is broken after {counted(steps, 'step')}:")
+        for line in sentences(told, "ticks"):
+            out.say(f"  {line}")
+    if graph is not None:
+        out.say()
+        for line in agreement_lines(graph):
+            out.say(line)
+    if common is not None:
+        for line in common_lines(common):
+            out.say(line)
+
+
+def asked(seen: Found) -> list[tuple[str, str, Outcome]]:
+    """Each property with its sentence, and what the search says of it."""
+    unbroken: Outcome = "holds" if seen.complete else "unknown"
+    return [
+        (p.name, p.says, "violated" if p.name in seen.violations else unbroken)
+        for p in (*ALWAYS, *STEPS)
+    ]
+
+
+def instance_options(command: Command) -> Command:
+    """A small network: its size, a lease in ticks, its faults."""
+    options = [
+        click.option("--beside", multiple=True, metavar="PROFILE", help="Another client: the hosts "
+                     "have PROFILE and these in turn.  May be given several times."),
+        click.option("--hosts", type=click.IntRange(1, 12), default=2, show_default=True,
+                     help="Clients."),
+        click.option("--addresses", type=click.IntRange(1, 12), default=1, show_default=True,
+                     help="Addresses in the server's pool."),
+        click.option("--messages", type=click.IntRange(1, 12), default=1, show_default=True,
+                     help="Datagrams in flight at once."),
+        click.option("--lease", "ticks", type=click.IntRange(2, 64), default=3, show_default=True,
+                     help="How many ticks a lease of one hour has."),
+        click.option("--delay", type=click.IntRange(0, 64), default=0, show_default=True,
+                     help="Ticks that a datagram may be in flight."),
+        click.option("--fault", "faults", multiple=True, metavar="FAULT", default=("mutes",),
+                     show_default=True, help="Only these faults: none, or of "
+                     + ", ".join(FAULTS) + ".  May be given several times."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def small_network(profile: str, given: dict[str, Any]) -> Search:
+    """The instance that the options describe; hosts with different clients have names."""
+    given["faults"] = () if given["faults"] == ("none",) else known_faults(given["faults"])
+    given["beside"] = tuple(load(name) for name in given["beside"])
+    if given["beside"]:
+        given["symmetry"] = False
+    return Search(load(profile), **given)
+
+
+@click.command(epilog="Example: holdover explore wfwg311 --hosts 2 --addresses 2 --lease 3")
+@click.argument("profile")
+@instance_options
+@memory_option
+@click.option("--graph", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the state graph: .graphml, .dot or .svg.  Implies --plain.")  # fmt: skip
+@click.option("--plain", is_flag=True, help="Search with the explorer: slower, and shares nothing "
+              "with the engine but the lease table.")  # fmt: skip
+@click.option("--symmetry/--no-symmetry", default=True, show_default=True,
+              help="Store one state of those that differ in the names of hosts, addresses and "
+              "datagrams only; all are counted.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1, 256), help="[default: as many as processors]")
+@click.option("--checkpoint", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Keep the search there, and go on with it if it is there.")  # fmt: skip
+@click.option("--cluster", is_flag=False, flag_value=HERE, metavar="[ADDRESS]",
+              help="Search by the workers of a Dask cluster, each with --memory: that of the "
+              "scheduler at ADDRESS, or one of processes of this machine.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 16), help="[default: as many as processors]")
+@json_option
+def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> int:
+    """Search every state of a small network.
+
+    Breadth first, so each run shown is a shortest one.  What does not fit into --memory goes to
+    disk; what was not seen in the end is called unknown.  The exit status tells whether two hosts
+    were seen to hold one address.
+    """
+    search = small_network(profile, given)
+    if graph is not None:
+        search = replace(search, plain=True)
+        check_graph_file(graph)
+    if search.plain:
+        search = replace(search, symmetry=False)
+    search.check_options()
+    read_off, every = None, None
+    with Progress(search.name) as progress:
+        progress.say(f"{search.name}: estimating")
+        estimate = search.estimate()
+        search.refuse_hopeless(estimate)
+        progress.expect(estimate, estimate * search.bytes_each)
+        if graph is not None:
+            explored = search.explored(progress.search, keep_steps=True)
+            seen = found_by(explored)
+            progress.say(f"{search.name}: networkx reads the graph")
+            read_off = agreement(explored, search.memory)
+            every = of_search(explored, search.memory)
+        else:
+            seen = search.run(progress.search, lambda text: click.echo(text, err=True))
+    print_exploration(search, seen, as_json, read_off, every)
+    if graph is not None:
+        write_graph(explored, graph, search.memory)
+    disagrees = read_off is not None and read_off.differences
+    return EXIT["unknown" if disagrees else outcome(seen)]

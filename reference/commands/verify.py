@@ -1,0 +1,303 @@
+"""`holdover verify`: clients judged, or every claim checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from holdover.model.clients.network import Network, load_network
+from holdover.model.clients.profile import Environment, in_seconds, load
+from holdover.model.errors import BadInput
+from holdover.model.explorer.sequence_chart import as_data, sentences
+from holdover.model.table.properties import ALWAYS
+from holdover.proofs import claims as claims_
+from holdover.proofs.claims import Result
+from holdover.proofs.result import combined
+from holdover.proofs.theorems.t5_state_graph import FITS
+from holdover.proofs.verdicts.advice import further, no_bound
+from holdover.proofs.verdicts.judge import (
+    STANDARD,
+    Judgement,
+    Size,
+    judge,
+    judge_network,
+)
+from holdover.reference.commands.network import print_verdict
+from holdover.reference.commands.search import (
+    counted,
+)
+from holdover.reference.commands.state_graph import (
+    Common,
+    common_data,
+    common_lines,
+    of_judgement,
+)
+from holdover.reference.console.exit import EXIT
+from holdover.reference.console.options import (
+    jobs_option,
+    json_option,
+    memory_option,
+    network_option,
+    solver_option,
+    solvers,
+    surroundings,
+    world_options,
+)
+from holdover.reference.console.output import (
+    Output,
+    at_most,
+    coloured,
+    document,
+    grid,
+    number,
+    plain,
+)
+from holdover.reference.console.progress import Progress
+from holdover.reference.refinement.conformance import CODE, Conformance, conformance
+from holdover.reference.refinement.search import as_pinned
+
+
+def print_judgements(
+    found: Sequence[Judgement],
+    commons: Sequence[Common | None],
+    code: Conformance | None,
+    as_json: bool,
+) -> None:
+    """The verdicts on clients, each with its reason and a collision told; and one on code."""
+    if as_json:
+        data = [judgement_data(*pair) for pair in zip(found, commons, strict=True)]
+        for entry in data:
+            if code is not None and entry["profile"] == "reference":
+                entry["code"] = code_data(code)
+        document(data)
+        return
+    out = Output()
+    for judgement, common in zip(found, commons, strict=True):
+        name = judgement.profile.name
+        verdict = Text(f"{name}: ", style="bold") + coloured(judgement.outcome)
+        out.say(verdict + Text(f" - {judgement.reason}"))
+        out.say(f"  worst holdover: {holdover_of(judgement)}; {grace_of(judgement)}")
+        if judgement.run:
+            for line in sentences(judgement.run, judgement.unit):
+                out.say(f"  {line}")
+        for line in common_lines(common) if common is not None else ():
+            out.say(f"  {line}")
+        for line in elsewhere(judgement):
+            out.say(f"  {line}")
+        if code is not None and name == "reference":
+            print_code_verdict(code, out)
+
+
+def print_code_verdict(code: Conformance, out: Output) -> None:
+    """The verdict on the reference client's code: by which exploration of which code."""
+    verdict = Text("  the code: ", style="bold") + coloured(code.outcome)
+    settings = f"{len(code.explored)} settings, {code.states:,} states, {code.steps:,} steps"
+    out.say(verdict + Text(f" - explored in {settings}"))
+    out.say(f"    {', '.join(CODE)}: sha256 {code.digest[:16]}")
+    if code.outcome == "holds":
+        out.say("    each step is a step of the lease table, each edge of it is taken or excused,")
+        out.say("    and no state breaks " + ", ".join(p.name for p in ALWAYS))
+    for seen in code.explored:
+        if seen.kind:
+            out.say(f"    {seen.setting.name}: {seen.kind}: {seen.defect}")
+            out.say("      after " + ", ".join(seen.run))
+        elif not as_pinned(seen):
+            found = seen.failed or f"{seen.states:,} states, not as pinned"
+            out.say(f"    {seen.setting.name}: {found}")
+    for gap in code.gaps:
+        out.say(f"    never taken: {gap}")
+
+
+def code_data(code: Conformance) -> dict[str, object]:
+    """The verdict on code, for programs."""
+    return {
+        "outcome": code.outcome,
+        "files": list(CODE),
+        "sha256": code.digest,
+        "settings": [
+            {
+                "name": seen.setting.name, "size": seen.setting.size, "states": seen.states,
+                "steps": seen.steps, "depth": seen.depth, "as_pinned": as_pinned(seen),
+                "failed": seen.failed,
+                "defect": seen.defect and {"kind": seen.kind, "says": seen.defect,
+                                           "run": list(seen.run)},
+            }
+            for seen in code.explored
+        ],
+        "never_taken": list(code.gaps),
+    }  # fmt: skip
+
+
+def holdover_of(judgement: Judgement) -> str:
+    """The worst holdover in words."""
+    if judgement.worst is not None:
+        return f"{plain(at_most(judgement.worst))} s"
+    reasons = no_bound(in_seconds(judgement.profile, judgement.environment))
+    return "no bound" + (f" ({'; '.join(reasons)})" if reasons else "")
+
+
+def grace_of(judgement: Judgement) -> str:
+    """The safe grace in words."""
+    if judgement.grace is None:
+        return "no grace is enough"
+    return f"a grace of {plain(at_most(judgement.grace))} s is enough"
+
+
+def elsewhere(judgement: Judgement) -> list[str]:
+    """What one more fault would do."""
+    told = [
+        f"{'no bound' if worst is None else plain(at_most(worst)) + ' s':>10}  {name}"
+        for name, worst in further(judgement)
+    ]
+    return ["worst holdover with one more fault:", *told] if told else []
+
+
+def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, object]:
+    """A verdict for programs."""
+    return {
+        "profile": judgement.profile.name,
+        "outcome": judgement.outcome,
+        "reason": judgement.reason,
+        "worst_holdover": number(at_most, judgement.worst),
+        "safe_grace": number(at_most, judgement.grace),
+        "with_one_more_fault": {name: number(at_most, worst) for name, worst in further(judgement)},
+        "states": judgement.states,
+        "run": list(as_data(judgement.run, judgement.unit)),
+        "every_run": common_data(common),
+    }
+
+
+def print_claims(found: Sequence[Result], as_json: bool) -> None:
+    """The claims of the specification, and whether they came out as stated."""
+    if as_json:
+        document(
+            {
+                "outcome": combined(result.outcome for result in found),
+                "claims": [
+                    {
+                        "group": result.claim.group,
+                        "name": check.name,
+                        "says": check.says,
+                        "outcome": check.outcome,
+                        "detail": check.detail,
+                        "seconds": round(check.seconds, 3),
+                        "facts": dict(check.data),
+                    }
+                    for result in found
+                    for check in result.checks
+                ],
+            }
+        )
+        return
+    table = grid("claim", "as stated", "what was found")
+    group = ""
+    for result in found:
+        if result.claim.group != group:
+            group = result.claim.group
+            table.add_section()
+        for check in result.checks:
+            says = Text(f"{group}  {check.says}")
+            table.add_row(says, coloured(check.outcome), Text(check.detail))
+    out = Output()
+    out.print(table)
+    checks = [check for result in found for check in result.checks]
+    counts = ", ".join(
+        f"{sum(check.outcome == outcome for check in checks)} {word}"
+        for outcome, word in (("holds", "as stated"), ("violated", "not as stated"),
+                              ("unknown", "unknown"))
+    )  # fmt: skip
+    out.say(f"\n{counted(len(checks), 'claim')}: {counts}")
+
+
+@click.command(epilog="Example: holdover verify wfwg311 my.toml --lease 1d --fault freezes")
+@click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...")
+@network_option
+@world_options
+@memory_option
+@solver_option("z3")
+@jobs_option
+@json_option
+def verify(
+    names: tuple[str, ...], network: Path | None, memory: int, solver: str, jobs: int,
+    as_json: bool, **given: Any,
+) -> int:  # fmt: skip
+    """Judge clients, or, with no name, check every claim.
+
+    A client is a built-in profile (see `holdover profiles`) or a TOML file.  It is judged among
+    clients of its kind, a server that may fall silent, a network that loses, duplicates and delays,
+    and a user who may never answer; options change that.  Of several clients the worst verdict
+    decides the exit status.
+
+    With `reference`, and no other option of the surroundings, the code of the reference client is
+    explored as well: its steps are steps of the lease table, in every state of every setting.
+
+    With --network, hosts of several kinds are judged together, around one server: whether any two
+    of them can hold an address at once, and the grace that each kind needs.
+
+    The claims are those of the specification: theorems T0 to T5, the verdict on each built-in
+    profile, and the pinned searches.  Exit status 0 if each comes out as stated.
+    """
+    if network is not None:
+        if names:
+            raise BadInput("--network names the clients: leave PROFILE")
+        return verify_network(load_network(network), Size(memory=memory), solver, as_json, given)
+    world = surroundings(given)
+    if not names:
+        if world != STANDARD:
+            raise BadInput("options of the surroundings need a profile to judge: name one")
+        return check_claims(list(claims_.claims(solvers(solver))), solver, jobs, as_json)
+    profiles = [load(name) for name in names]
+    found, commons = [], []
+    for profile in profiles:
+        with Progress(profile.name) as progress:
+            found.append(
+                judge(profile, world, Size(memory=memory), solvers(solver), progress.say,
+                      progress.search)
+            )  # fmt: skip
+            commons.append(of_judgement(found[-1], FITS))
+    code = None
+    if "reference" in names and world == STANDARD:
+        with Progress("reference") as progress:
+            code = conformance(jobs, progress.count)
+    print_judgements(found, commons, code, as_json)
+    outcomes = [judgement.outcome for judgement in found]
+    return EXIT[combined(outcomes if code is None else [*outcomes, code.outcome])]
+
+
+def verify_network(
+    network: Network, size: Size, solver: str, as_json: bool, given: dict[str, Any]
+) -> int:
+    """The verdict on a network of several kinds of client."""
+    world = around(network, given)
+    with Progress(network.title) as progress:
+        found = judge_network(network, world, size, solvers(solver), progress.say, progress.search)
+    print_verdict(found, as_json)
+    return EXIT[found.outcome]
+
+
+def around(network: Network, given: dict[str, Any]) -> Environment:
+    """The surroundings of a network: what no option says is as its file has it."""
+    said = dict(network.surroundings)
+    if "drift_ppm" in said:
+        said["drift"] = Fraction(str(said.pop("drift_ppm"))) / 1_000_000
+    options = {
+        name: said.get(name, value) if value is None or value is False or value == () else value
+        for name, value in given.items()
+    }
+    try:
+        return surroundings(options, [f for client in network.clients for f in client.faults])
+    except BadInput as error:
+        raise BadInput(f"{error} (on the command line, or in [surroundings] of the file)") from None
+
+
+def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:
+    """Check claims and report."""
+    with Progress("claims") as progress:
+        results = claims_.check_all(todo, jobs, solvers(solver), progress.count)
+    print_claims(results, as_json)
+    return EXIT[combined(result.outcome for result in results)]

@@ -1,0 +1,206 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from holdover.model.clients.profile import FAULTS, Environment
+from holdover.model.errors import BadInput, nearest
+from holdover.proofs.verdicts.judge import STANDARD
+from holdover.reference.console.output import plain
+
+
+class Duration(click.ParamType[Fraction]):
+    """Seconds, or with a unit: 90, 1.5, 10m, 1h, 1d."""
+
+    name = "seconds"
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # noqa: RUF012  (never changed)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """The length in seconds, exactly."""
+        if isinstance(value, Fraction):
+            return value
+        text = str(value).strip().lower()
+        unit = self.units.get(text[-1:], None)
+        try:
+            seconds = Fraction(text[:-1] if unit else text) * (unit or 1)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is no length of time: write 90, 1.5, 10m, 1h or 1d", param, ctx)
+        if seconds < 0:
+            self.fail(f"{value!r} is negative", param, ctx)
+        if seconds > 10**9:
+            self.fail(f"{value!r} is longer than thirty years", param, ctx)
+        return seconds
+
+
+DURATION = Duration()
+
+
+Command = Callable[..., Any]
+
+
+class Drift(click.ParamType[Fraction]):
+    """Parts per million."""
+
+    name = "ppm"
+    most = 500_000
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """The rate, exactly."""
+        if isinstance(value, Fraction):
+            return value
+        try:
+            rate = Fraction(str(value))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is no number of parts per million: write 100 or 0.5", param, ctx)
+        if not 0 <= rate <= self.most:
+            self.fail(f"{value!r} is not between 0 and {self.most} parts per million", param, ctx)
+        return rate / 1_000_000
+
+
+class Memory(click.ParamType[int]):
+    """MiB, as much as there is."""
+
+    name = "MiB"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes."""
+        try:
+            size = int(value) << 20
+        except ValueError:
+            self.fail(f"{value!r} is no whole number of MiB", param, ctx)
+        if size <= 0:
+            self.fail(f"{value!r}: at least 1 MiB is needed", param, ctx)
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if size > max(there, 1 << 30):
+            self.fail(f"{value} MiB: this machine has {there >> 20}", param, ctx)
+        return size
+
+
+def memory_option(command: Command) -> Command:
+    """`--memory`."""
+    return click.option(
+        "--memory", type=Memory(), default="1024", show_default=True,
+        help="What a search may use; what it did not see by then is unknown.",
+    )(command)  # fmt: skip
+
+
+def json_option(command: Command) -> Command:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def jobs_option(command: Command) -> Command:
+    """`--jobs`."""
+    return click.option(
+        "--jobs", type=click.IntRange(1, 64), default=2, show_default=True,
+        help="Processes to use.",
+    )(command)  # fmt: skip
+
+
+def network_option(command: Command) -> Command:
+    """`--network`."""
+    return click.option(
+        "--network", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.toml",
+        help="A network of several kinds of client, each as [[client]] with its profile, and "
+        "faults of its hosts alone; [surroundings] has these options, written with _, and a list "
+        "of faults.",
+    )(command)  # fmt: skip
+
+
+def solver_option(default: str) -> Callable[[Command], Command]:
+    """`--solver`."""
+    return click.option(
+        "--solver", type=click.Choice(["z3", "cvc5", "both"]), default=default, show_default=True,
+        help="Who decides the obligations.",
+    )  # fmt: skip
+
+
+def solvers(name: str) -> tuple[str, ...]:
+    """The solvers asked for."""
+    return ("z3", "cvc5") if name == "both" else (name,)
+
+
+def world_options(command: Command) -> Command:
+    """The surroundings: lease, grace, drift, delay, and faults."""
+    options = [
+        click.option("--lease", type=DURATION, help="Lease the server grants.  [default: 1h]"),
+        click.option("--grace", type=DURATION, help="How long the server waits after its lease "
+                     "end before it reuses.  [default: 0]"),
+        click.option("--drift-ppm", "drift", type=Drift(), help="Every clock runs within ± this "
+                     "many parts per million.  [default: 0]"),
+        click.option("--ack-delay", type=DURATION, help="How long a datagram is in flight at "
+                     "most.  [default: 1 s]"),
+        click.option("--acknowledge-within", type=DURATION, help="How late the user or a hook "
+                     "answers a notice at most.  [default: perhaps never]"),
+        click.option("--step", type=DURATION, help="How far a wall clock may be set back (with "
+                     "--fault steps).  [default: 1h]"),
+        click.option("--shortest", type=DURATION, help="Shortest lease a renewal may grant (with "
+                     "--fault shortens)."),
+        click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Add a fault to "
+                     "the usual ones, " + ", ".join(sorted(STANDARD.faults)) + ": " + ", ".join(
+                         fault for fault in FAULTS if fault not in STANDARD.faults)
+                     + ".  May be given several times."),
+        click.option("--answers-arrive", is_flag=True, help="No datagram is lost, and no client "
+                     "asks anew while one of its last exchange is in flight: it hears of a lease "
+                     "that was shortened."),
+        click.option("--server-probes", is_flag=True, help="The server probes before it offers."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environment:
+    """The environment that the options describe; STANDARD where they are silent.
+
+    `of_hosts`: faults that befall some hosts of a network alone.
+    """
+    world = STANDARD
+    changes: dict[str, Any] = {}
+    for option, name in (("lease", "lease"), ("grace", "grace"), ("ack_delay", "delay"),
+                         ("acknowledge_within", "acknowledge_within"), ("step", "step"),
+                         ("shortest", "shortest"), ("drift", "drift")):  # fmt: skip
+        if given[option] is not None:
+            changes[name] = given[option]
+    faults = world.faults | set(known_faults(given["faults"]))
+    changes["faults"] = faults
+    stepped = "steps" in faults | set(of_hosts)
+    if "step" in changes and not stepped:
+        raise BadInput("--step: clocks are set back only with --fault steps")
+    if stepped:
+        changes.setdefault("step", Fraction(3600))
+    if given["answers_arrive"]:
+        if "loses" in given["faults"]:
+            raise BadInput("--answers-arrive: with --fault loses they do not")
+        changes |= {"faults": faults - {"loses"}, "patient": True}
+    world = replace(world, server_probes=given["server_probes"], **changes)
+    if world.lease <= 0:
+        raise BadInput("--lease: a lease of no length; give seconds above 0")
+    if "shortens" in faults and world.shortest is None:
+        world = replace(world, shortest=world.lease / 3)
+    if world.shortest is not None and not 0 < world.shortest <= world.lease:
+        lease = plain(world.lease)
+        raise BadInput(f"--shortest: must be above 0 and at most the lease, {lease} s")
+    if world.shortest is not None and "shortens" not in faults:
+        raise BadInput("--shortest: renewals shorten only with --fault shortens")
+    return world
+
+
+def known_faults(names: Sequence[str]) -> Sequence[str]:
+    """The faults, if there are such; BadInput otherwise."""
+    for name in names:
+        if name not in FAULTS:
+            raise BadInput(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
+    return names
