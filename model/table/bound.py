@@ -168,7 +168,7 @@ def safe_grace(h: Expr) -> Expr:
 
 
 def consistent(h: Expr) -> Expr:
-    """What `contradiction` (model/clients/profile.py) asks of a profile, as far as the bound needs it."""
+    """What a profile must not contradict (model/clients/profile.py), as far as the bound needs it."""
     return (trigger[h] == "ACKNOWLEDGE").implies(dialog[h]) & heeds_shorter[h].implies(
         (trigger[h] == "LAPSE") & (clock[h] != "WALL")
     )

@@ -1,8 +1,8 @@
 """T5, the state graph: what networkx reads off it is what explorer, engine and proofs say.
 
 For each pinned configuration that fits (`FITS` states; larger ones are not compared), networkx's
-graph of all states is grown without the explorer's bookkeeping (`model/explorer/stategraph.py`).  Its
-answers are held against the explorer's:
+graph of all states is grown without the explorer's bookkeeping (`model/explorer/stategraph.py`).
+Its answers are held against the explorer's:
 
 * the states within reach, one by one; steps; the depth;
 * for each property the length of a shortest run that breaks it;

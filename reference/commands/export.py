@@ -1,8 +1,8 @@
 """`holdover export`: the model for other tools, so that nobody has to take our word.
 
-TLA+ and Promela are readings of the lease table (`model/export/tla.py`, `model/export/promela.py`); TLC and SPIN
-find the states that `holdover explore` finds (tests/model).  ITF is the format in which Apalache
-and others exchange runs: here a shortest run that breaks a property.  Graphs are of all states.
+TLA+ and Promela are written by `model/export/`; TLC and SPIN find the states that `holdover
+explore` finds (tests/model).  ITF is the format in which Apalache and others exchange runs: here a
+shortest run that breaks a property.  Graphs are of all states.
 """
 
 from __future__ import annotations

@@ -258,7 +258,8 @@ def test_who_cannot_be_or_could_be_replaced_by_anybody_is_refused(place: Place) 
 def test_a_file_that_is_mounted_by_itself_is_refused(privileged: None, place: Place) -> None:
     """As in containers: nothing can be renamed to it."""
     code = (
-        "import sys; from pathlib import Path; from holdover.reference.linux.hooks.dns import File\n"
+        "import sys; from pathlib import Path\n"
+        "from holdover.reference.linux.hooks.dns import File\n"
         "File(Path(sys.argv[1]), 'eth0')"
     )
     mounted = 'mount --bind "$1" "$1"; shift; exec "$@"'

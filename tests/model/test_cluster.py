@@ -14,7 +14,7 @@ import pytest
 
 distributed = pytest.importorskip("distributed", reason="needs holdover[cluster]")
 
-from holdover.model.engine import cluster, engine
+from holdover.model.engine import cluster, engine  # noqa: E402
 from holdover.model.engine.cluster import search_on_cluster  # noqa: E402
 from holdover.model.engine.kernel import PARTITIONS, Program, program  # noqa: E402
 from holdover.model.engine.shard import NoCluster, Order, WorkersLost  # noqa: E402

@@ -2,9 +2,9 @@
 
 It runs `holdover lab` with every client that is here, against our server and Kea, three times, with
 leases of ten seconds.  What the page needs of what the lab writes (lab.json) is kept beside it, in
-docs/league.json, and a summary of it stands in the README.  Beside it stand the
-measurements of model/clients/measurements.toml that are of the same profile, fault and lease: these were made
-by hand and mostly once.  They agree if the two ranges are no further apart than kernels (2.5 s) or
+docs/league.json, and a summary of it stands in the README.  Beside it stand the measurements of
+model/clients/measurements.toml that are of the same profile, fault and lease: these were made by
+hand and mostly once.  They agree if the two ranges are no further apart than kernels (2.5 s) or
 a process's timers in whole seconds (1 s) account for.
 
 The DHCPNAKs are played with two leases (`refusals.py`).

@@ -1,8 +1,8 @@
 """`python -m tests.net.malformed [CLIENT ...]`: who is bound by a reply with a malformed option.
 
 Each row is a link in network namespaces of its own, with a server (`odd.py`) all of whose replies
-have one option that is not as its RFC has it, and with every client (reference/lab/testbed/clients.py).  A
-cell says whether the kernel had the address that was granted.  Exit status 1: the reference client
+have one option that is not as its RFC has it, and with every client
+(reference/lab/testbed/clients.py).  A cell says whether the kernel had the address that was granted.  Exit status 1: the reference client
 was not bound where the lease does not rest on the option, or was where it does.
 """
 

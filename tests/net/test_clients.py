@@ -1,4 +1,4 @@
-"""Real clients (reference/lab/testbed/clients.py) against `holdover server`, and ours against its errors.
+"""Real clients against `holdover server`, and our client against its errors.
 
 Real clients share a link and a server, in one line of events: each is granted an address and renews
 it; then the server refuses everybody; then it is good again, and those that give their lease back

@@ -1,4 +1,4 @@
-"""The rules of the RFCs that a client is asked about, each by its number (model/clients/requirements.toml).
+"""The rules of the RFCs that a client is asked about, each by its number in requirements.toml.
 
 A test feeds events at their instants and expects effects.  Its docstring has the wording of the
 rule's source; tests/model/test_rules.py compares it.  § alone is a section of RFC 2131.
@@ -985,7 +985,7 @@ def test_r43_dhcpforcerenew_is_dropped(phase: Phase) -> None:
 
 
 def test_option_108_is_not_asked_for_and_not_heeded() -> None:
-    """RFC 8925 §3.2, from memory: why R42 does not concern this client (model/clients/requirements.toml)."""
+    """RFC 8925 §3.2, from memory: why R42 does not concern this client."""
     driver = driven(Phase.REBOOTING)
     driver.receive(ACK, options=type(TOLD)([*TOLD.items(), IPV6_ONLY_PREFERRED(300)]))
     assert driver.client.phase is Phase.BOUND

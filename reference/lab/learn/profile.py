@@ -104,7 +104,7 @@ def learned(answers: Sequence[Answer]) -> Learned:
 
 
 def consistent(found: dict[str, Found]) -> list[Found]:
-    """What a field has to be, for a profile does not contradict itself (model/clients/profile.py)."""
+    """What a field has to be: a profile does not contradict itself (model/clients/profile.py)."""
     waits, kernel = found["trigger"], found["enforcer"].value == "KERNEL"
     changed = [Found("dialog", waits.value == "ACKNOWLEDGE", waits.how, "as the trigger is")]
     if not kernel:

@@ -1,4 +1,4 @@
-"""`python -m holdover.reference.lab.testbed.nak_server`: answers every renewal with DHCPNAK, from a signal on.
+"""A program of its own: answers every renewal with DHCPNAK, from a signal on.
 
 Theory of operation.  RFC 2131 §4.1 has a server broadcast its DHCPNAK; servers that send it to the
 client alone exist, and clients that heed only the one or the other.  This program does as it is

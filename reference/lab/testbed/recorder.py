@@ -1,4 +1,4 @@
-"""`python -m holdover.reference.lab.testbed.recorder`: writes down what happens on a link, as it happens.
+"""A program of its own: writes down what happens on a link, as it happens.
 
 Theory of operation.  A process of its own in the namespace of a link's switch.  One packet socket
 hears every port; a frame is taken where it comes in, and not where it goes out or at the bridge

@@ -79,8 +79,8 @@ class Scene:
         self._marks.touch()
         watched = [f"{name}={host.space}" for name, host in hosts.items() if host is not self.srv]
         self._recorder = self.srv.start_at_switch(
-            sys.executable, "-m", "holdover.reference.lab.testbed.recorder", self.record, str(ASKER),
-            *watched,
+            sys.executable, "-m", "holdover.reference.lab.testbed.recorder", self.record,
+            str(ASKER), *watched,
         )  # fmt: skip
         self._recorder.says('"recording"', START)
 
@@ -152,8 +152,8 @@ class Scene:
         `offers`: our own server is beside it, without leases, and offers another address.
         """
         refuser = self.srv.start(
-            sys.executable, "-m", "holdover.reference.lab.testbed.nak_server", way, str(OWN.ip), str(LEASED),
-            *((BESIDE,) if offers else ()),
+            sys.executable, "-m", "holdover.reference.lab.testbed.nak_server", way, str(OWN.ip),
+            str(LEASED), *((BESIDE,) if offers else ()),
         )  # fmt: skip
         refuser.says("ready", START)
         another = replace(self.order, first=ANOTHER, last=ANOTHER)
