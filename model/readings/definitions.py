@@ -86,7 +86,7 @@ DEFINITIONS = (
     _of(environment.wakes_expired, h),
     _plain("remembers", environment.remembers, "A restarted process goes on with the remainder."),
     _plain("left", environment.left, "A restarted process leaves the address that it finds."),
-    _plain("dated", environment.dated, "The ends of the lease are set: it runs, or its address is held."),
+    _plain("dated", environment.dated, "The lease has its ends: it runs, or its address is held."),
     _plain("stored", environment.stored, "The lease is in the client's lease file."),
 )  # fmt: skip
 

@@ -168,7 +168,7 @@ def safe_grace(h: Expr) -> Expr:
 
 
 def consistent(h: Expr) -> Expr:
-    """What a profile must not contradict (model/clients/profile.py), as far as the bound needs it."""
+    """What the bound needs of a profile that does not contradict itself (clients/profile.py)."""
     return (trigger[h] == "ACKNOWLEDGE").implies(dialog[h]) & heeds_shorter[h].implies(
         (trigger[h] == "LAPSE") & (clock[h] != "WALL")
     )

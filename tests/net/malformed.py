@@ -2,8 +2,9 @@
 
 Each row is a link in network namespaces of its own, with a server (`odd.py`) all of whose replies
 have one option that is not as its RFC has it, and with every client
-(reference/lab/testbed/clients.py).  A cell says whether the kernel had the address that was granted.  Exit status 1: the reference client
-was not bound where the lease does not rest on the option, or was where it does.
+(reference/lab/testbed/clients.py).  A cell says whether the kernel had the address that was
+granted.  Exit status 1: the reference client was not bound where the lease does not rest on the
+option, or was where it does.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 The lock is the machine's, so it is taken only twice, for three clients on links of their own
 (reference/lab/testbed/networking_lock.py).  Before clients looked at whether the kernel answers,
-each was late: `renewing` was stuck in a request when its lease ended, and what `extended` and `added` had
-asked for began, with its whole lifetime, when they were dead; in the end even with a lease over.
+each was late: `renewing` was stuck in a request when its lease ended, and what `extended` and
+`added` had asked for began, with its whole lifetime, when they were dead; in the end even with a
+lease over.
 """
 
 import signal
