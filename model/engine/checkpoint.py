@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from holdover.model.engine.kernel import LEAST_VALUE, NOTHING, Tally, empty_tally
 from holdover.model.errors import BadInput
+from holdover.model.packed.program import LEAST_VALUE, NOTHING, Tally, empty_tally
 
 NAME = "journal.jsonl"
 

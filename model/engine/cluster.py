@@ -37,11 +37,11 @@ import numpy as np
 
 from holdover.model.engine.checkpoint import Journal
 from holdover.model.engine.engine import Search
-from holdover.model.engine.kernel import PARTITIONS, Tally, added, program
 from holdover.model.engine.partition import NoRoom, WordFile
 from holdover.model.engine.shard import Gone, NoCluster, Order, WorkersLost, call, close
 from holdover.model.engine.workers import Task
 from holdover.model.explorer.explore import Found, Progress
+from holdover.model.packed.program import PARTITIONS, Tally, added, program
 from holdover.model.packed.symmetry import renamings
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance

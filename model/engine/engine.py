@@ -26,20 +26,14 @@ from pathlib import Path
 import numpy as np
 
 from holdover.model.engine.checkpoint import Journal
-from holdover.model.engine.kernel import (
-    LEAST_VALUE,
-    NOTHING,
-    Tally,
-    canonical,
-    empty_tally,
-    program,
-    scratch_for,
-)
+from holdover.model.engine.kernel import canonical, scratch_for
 from holdover.model.engine.partition import NoRoom
 from holdover.model.engine.workers import Crew, Task, Threads
 from holdover.model.explorer.explore import Found, Progress, Trace
+from holdover.model.packed.components import MEASURE, STEP, WATCH
+from holdover.model.packed.program import LEAST_VALUE, NOTHING, Tally, empty_tally, program
 from holdover.model.packed.symmetry import renamings
-from holdover.model.packed.tabulated import MEASURE, STEP, WATCH, Tabulated
+from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance, Label, State
 from holdover.model.readings.ground import Array
 from holdover.model.table.properties import Property

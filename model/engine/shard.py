@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 
 from holdover.model.engine.checkpoint import Journal
-from holdover.model.engine.kernel import PARTITIONS, Tally, added
 from holdover.model.engine.partition import Partition, pieces
 from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import BadInput, Unfinished
+from holdover.model.packed.program import PARTITIONS, Tally, added
 from holdover.model.readings.ground import Array
 
 

@@ -22,19 +22,10 @@ from typing import Protocol
 import numpy as np
 
 from holdover.model.engine.checkpoint import Journal
-from holdover.model.engine.kernel import (
-    NOTHING,
-    PARTITIONS,
-    Program,
-    Tally,
-    added,
-    empty_tally,
-    expand,
-    lead_to,
-    mixed,
-)
+from holdover.model.engine.kernel import expand, lead_to, mixed
 from holdover.model.engine.partition import BYTES, NoRoom, Partition, WordFile, pieces
 from holdover.model.explorer.explore import Progress
+from holdover.model.packed.program import NOTHING, PARTITIONS, Program, Tally, added, empty_tally
 from holdover.model.packed.symmetry import Symmetry
 from holdover.model.readings.ground import Array
 

@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from holdover.model.packed.tabulated import WORD, Kind, Tabulated
+from holdover.model.packed.components import WORD, Kind
+from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import NONE
 from holdover.model.readings.ground import Array
 from holdover.model.table.expr import Expr

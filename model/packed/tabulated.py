@@ -29,14 +29,27 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from holdover.model.packed.components import (
+    LARGEST,
+    MEASURE,
+    STEP,
+    WATCH,
+    WORD,
+    Axis,
+    Component,
+    Joint,
+    Kind,
+    Rule,
+    TooLarge,
+    read,
+    shifted,
+)
 from holdover.model.readings.finite import Instance, State
 from holdover.model.readings.ground import (
-    MISREAD,
     NO,
     UNSET,
     Array,
@@ -57,89 +70,6 @@ from holdover.model.readings.ground import (
 from holdover.model.table.expr import INSTANT, Expr, Sort, Variable
 from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
-
-WORD = 63
-"""Bits of a state: a word less one bit, so that no state is the mark of a free place."""
-
-LARGEST = 1 << 22
-"""Entries of one table at most."""
-
-STEP, WATCH, MEASURE = 0, 1, 2
-
-
-class TooLarge(ValueError):  # noqa: N818 -- the instance is, not the program
-    """The instance has no tables within the bounds of this reading; the message says why."""
-
-
-class Kind:
-    """The values that the components of one sort take, numbered."""
-
-    def __init__(self, sort: Sort | None, variables: Sequence[Variable], initial: Sequence[int]):
-        self.sort, self.variables = sort, tuple(variables)
-        self.matrix: Array = np.array([initial], dtype=np.int64)
-        self.numbers: dict[bytes, int] = {self.matrix[0].tobytes(): 0}
-
-    def __len__(self) -> int:
-        return len(self.matrix)
-
-    @property
-    def bits(self) -> int:
-        """How many bits number a value."""
-        return max(1, (len(self) - 1).bit_length())
-
-    def add(self, rows: Array) -> bool:
-        """Number the values that are new; whether there were any."""
-        fresh = [row for row in np.unique(rows, axis=0) if row.tobytes() not in self.numbers]
-        for row in fresh:
-            self.numbers[row.tobytes()] = len(self.numbers)
-        if fresh:
-            self.matrix = np.concatenate([self.matrix, np.array(fresh, dtype=np.int64)])
-        return bool(fresh)
-
-    def lookup(self, rows: Array) -> Array:
-        """The numbers of these values; KeyError where one is not known."""
-        different, where = np.unique(rows, axis=0, return_inverse=True)
-        found = np.array([self.numbers[row.tobytes()] for row in different], dtype=np.int64)
-        return found[where.ravel()]
-
-
-@dataclass(frozen=True)
-class Component:
-    """A part of the state: its kind, which member, its items, where it lies in the word."""
-
-    number: int
-    kind: Kind
-    member: int
-    slots: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A row with its binding, or a property: guards, and the items that change."""
-
-    form: int
-    name: str
-    label: int
-    guards: tuple[Ground, ...]
-    after: Mapping[int, Ground]
-    measured: Ground | None = None
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A component as a condition or an update sees it: a view for each of its values."""
-
-    component: int
-    views: Array
-    size: int
-
-
-@dataclass(frozen=True)
-class Joint:
-    """A table over the views of some components; `values` has one dimension for each axis."""
-
-    axes: tuple[Axis, ...]
-    values: Array
 
 
 class Tabulated:
@@ -511,19 +441,3 @@ class Tabulated:
                 kept = self.instance.initial[slot]
                 state[slot] = None if v == UNSET else bool(v) if isinstance(kept, bool) else int(v)
         return tuple(state)
-
-
-def read(values: Array, rule: Rule) -> Array:
-    """The values; TypeError where the rule reads an instant that is not set."""
-    if (values == MISREAD).any():
-        raise TypeError(f"{rule.name}: an instant that is not set is compared or moved")
-    return values
-
-
-def shifted(term: Ground, passed: int, past: int) -> Ground:
-    """An instant after `passed` ticks; one that lies more than `past` back stays there."""
-    if term == value(UNSET):
-        return term
-    moved = compound("sub", (term, value(passed)))
-    clipped = compound("ite", (compound("lt", (moved, value(-past))), value(-past), moved))
-    return compound("ite", (compound("eq", (term, value(UNSET))), value(UNSET), clipped))

@@ -24,38 +24,33 @@ Checks end at their time limit; Ctrl-C ends the program, see `holdover.reference
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
-from math import ceil, floor, inf, lcm
-from typing import Any
+from math import ceil, floor
 
 import z3
 
-from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import NONE, Instance, Label, State, Value
 from holdover.model.readings.ground import UNSET, Ground, Grounded, choice, joined, place, value
 from holdover.model.table.expr import BOOL, DURATION, INSTANT, Effect, Expr, Variable
 from holdover.model.table.properties import Property
 from holdover.model.table.vocabulary import NOW
-from holdover.proofs.logic.concretise import replay
-from holdover.proofs.result import Outcome
-
-Term = Any  # z3's own types say too little to help
-Interval = tuple[Fraction, Fraction] | None  # of the values that are set; None: there are none
+from holdover.proofs.logic.intervals import (
+    Interval,
+    Number,
+    Range,
+    Term,
+    Unlimited,
+    alike,
+    extent,
+    hull,
+    signed_width,
+    widened,
+)
 
 ROUNDS = 64
 """How often every row is applied to intervals that still grow."""
-
-
-class Unlimited(ValueError):  # noqa: N818 -- the instant is unlimited; the message says which
-    """Interval arithmetic gives no bound for an instant or a duration."""
-
-
-class Disagreement(RuntimeError):  # noqa: N818 -- of the two readings
-    """A run of the symbolic reading that the finite reading does not have."""
 
 
 @dataclass(frozen=True)
@@ -65,87 +60,6 @@ class Row:
     guard: Ground
     after: Mapping[int, Ground]
     passed: int
-
-
-@dataclass(frozen=True)
-class Range:
-    """Whole numbers from `low` to `high`, and where `optional` a code for unset."""
-
-    low: int
-    high: int
-    optional: bool = False
-
-    @property
-    def unset(self) -> int:
-        """The code for unset: next to the values, on the side where it costs least."""
-        return self.low - 1 if self.low < 0 else self.high + 1
-
-    @property
-    def width(self) -> int:
-        """Bits of a code; two's complement where there are negative ones."""
-        codes = [self.low, self.high, *([self.unset] if self.optional else [])]
-        if min(codes) < 0:
-            return max(signed_width(code) for code in codes)
-        return max(1, max(codes).bit_length())
-
-
-@dataclass(frozen=True)
-class Number:
-    """A term: the two's complement `bits` over the denominator `over`, unless `unset` holds."""
-
-    bits: Term
-    over: int
-    unset: Term
-
-    def times(self, factor: int, over: int) -> Number:
-        """The numerator times `factor`, over another denominator."""
-        width = self.bits.size() + signed_width(factor)
-        return Number(widened(self.bits, width) * factor, over, self.unset)
-
-
-def signed_width(number: int) -> int:
-    """Bits of a whole number in two's complement."""
-    return (number if number >= 0 else ~number).bit_length() + 1
-
-
-def widened(bits: Term, width: int) -> Term:
-    """The same number in `width` bits."""
-    return z3.SignExt(width - bits.size(), bits) if width > bits.size() else bits
-
-
-def alike(numbers: Sequence[Number]) -> list[Number]:
-    """The same numbers over one denominator and in one width."""
-    over = reduce(lcm, (n.over for n in numbers))
-    numbers = [n if n.over == over else n.times(over // n.over, over) for n in numbers]
-    width = max(n.bits.size() for n in numbers)
-    return [Number(widened(n.bits, width), over, n.unset) for n in numbers]
-
-
-def hull(first: Interval, second: Interval) -> Interval:
-    """The smallest interval that contains both."""
-    if first is None or second is None:
-        return first or second
-    return min(first[0], second[0]), max(first[1], second[1])
-
-
-def extent(term: Ground, places: Sequence[Interval]) -> Interval:
-    """The interval of an instant or a duration, from the intervals of the state's items."""
-    if term.op == "value":
-        number = Fraction(term.args[0])
-        return None if number == UNSET else (number, number)
-    if term.op == "place":
-        (number,) = term.args
-        return places[int(number)]
-    left, right = (extent(arg, places) for arg in term.args[-2:])  # of `ite`, its branches
-    if term.op == "ite":
-        return hull(left, right)
-    if left is None or right is None:
-        return None
-    if term.op in ("mul", "div"):
-        ratio = right[0] if term.op == "mul" else 1 / right[0]
-        return min(x * ratio for x in left), max(x * ratio for x in left)
-    low, high = right if term.op == "add" else (-right[1], -right[0])
-    return left[0] + low, left[1] + high
 
 
 class Symbolic:
@@ -367,128 +281,3 @@ class Symbolic:
 
 
 # Questions ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a search came to, in seconds.
-
-    `depth` is in steps, and None where the outcome is for runs of any length: the length of
-    `trace`, a shortest run that breaks the property, or the length up to which no run does (-1: not
-    even the initial state was decided).
-    """
-
-    outcome: Outcome
-    seconds: float
-    depth: int | None = None
-    trace: Trace | None = None
-
-
-def bounded(
-    instance: Instance,
-    prop: Property,
-    depth: int,
-    *,
-    timeout: float = inf,
-    logic: str | None = "QF_BV",
-) -> Result:
-    """Whether a run of at most `depth` steps breaks a property of states or of steps.
-
-    `timeout` is in seconds, for all of it; `logic` chooses the solver, None is Z3's default one.
-    Unlimited, if the instance cannot be read; Disagreement, if the finite reading has no such run.
-    """
-    start = time.perf_counter()
-    reading = Symbolic(instance)
-    good, of_steps = reading.property(prop)
-    solver = z3.SolverFor(logic) if logic else z3.Solver()
-    states, rows = [reading.start], [reading.row]
-    for k in range(depth + 1):
-        if k:
-            states.append(reading.state(f"s{k}"))
-            rows.append(reading.choice(f"row{k}"))
-            solver.add(reading.at(reading.relation, states[-2], rows[-1], states[-1]))
-        elif of_steps:
-            continue
-        last = states[-2] if of_steps else states[-1]
-        here = z3.simplify(reading.at(good, last, rows[-1], states[-1]))
-        solver.push()
-        solver.add(z3.Not(here))
-        answer = checked(solver, timeout - (time.perf_counter() - start))
-        if answer == z3.sat:
-            trace = _confirmed(reading, solver.model(), states, rows[1:], prop, of_steps)
-            return Result("violated", time.perf_counter() - start, k, trace)
-        if answer == z3.unknown:
-            return Result("unknown", time.perf_counter() - start, k - 1)
-        solver.pop()
-        solver.add(here)  # it is so of every run that goes on
-    return Result("holds", time.perf_counter() - start, depth)
-
-
-def checked(solver: Any, left: float) -> Any:
-    """The solver's answer within `left` seconds; unknown after that, or if there are none."""
-    if left <= 0:
-        return z3.unknown
-    if left < inf:
-        solver.set("timeout", ceil(left * 1000))
-    return solver.check()
-
-
-def _confirmed(
-    reading: Symbolic, model: Any, states: Sequence[Sequence[Term]], rows: Sequence[Term],
-    prop: Property, of_steps: bool,
-) -> Trace:  # fmt: skip
-    """The run that a model is; Disagreement unless the finite reading has it and sees it break."""
-    found = tuple(reading.decoded([model.eval(x, True) for x in state]) for state in states)
-    instance = reading.instance
-    labels = [instance.labels[model.eval(row, True).as_long()] for row in rows]
-    trace = replay(instance, labels)
-    if trace is None or trace.states != found:
-        raise Disagreement(f"no run of the finite reading: {', '.join(map(str, labels))}")
-    if of_steps:
-        kept = instance.step_predicate(prop.term)(found[-2], found[-1])
-    else:
-        kept = instance.predicate(prop.term)(found[-1])
-    if kept:
-        raise Disagreement(f"in the finite reading, {prop.name} holds after {len(rows)} steps")
-    return trace
-
-
-def spacer(instance: Instance, prop: Property, timeout: float) -> Result:
-    """Whether any run breaks a property of states or of steps; unknown after `timeout` seconds.
-
-    Unlimited, if the instance cannot be read.
-    """
-    start = time.perf_counter()
-    reading = Symbolic(instance)
-    good, of_steps = reading.property(prop)
-    engine = z3.Fixedpoint()
-    engine.set(engine="spacer")
-    reached = z3.Function("reached", *(item.sort() for item in reading.before), z3.BoolSort())
-    broken = z3.Function("broken", z3.BoolSort())
-    engine.register_relation(reached, broken)
-    engine.declare_var(*reading.before)
-    engine.rule(reached(*reading.start))
-    here = reached(*reading.before)
-    for guard, changes in zip(reading.guards, reading.changes, strict=True):
-        after = [changes.get(slot, item) for slot, item in enumerate(reading.before)]
-        engine.rule(reached(*after), [here, guard])
-        if of_steps:
-            bad = z3.Not(reading.at(good, reading.before, reading.row, after))
-            engine.rule(broken(), [here, guard, bad])
-    if not of_steps:
-        engine.rule(broken(), [here, z3.Not(good)])
-    left = timeout - (time.perf_counter() - start)
-    answer = z3.unknown
-    if left > 0:
-        engine.set(timeout=ceil(left * 1000))
-        try:
-            answer = engine.query(broken())
-        except z3.Z3Exception as error:
-            if str(error) not in OUT_OF_TIME:
-                raise
-    outcomes: dict[str, Outcome] = {"sat": "violated", "unsat": "holds"}
-    return Result(outcomes.get(str(answer), "unknown"), time.perf_counter() - start)
-
-
-OUT_OF_TIME = ("canceled", "b'canceled'", "timeout", "b'timeout'")
-"""What the engine raises when its time is over, instead of answering; z3py hands on the bytes."""

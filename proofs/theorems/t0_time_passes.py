@@ -69,15 +69,9 @@ from holdover.proofs.logic.first_order import (
     literal,
     parameters,
 )
-from holdover.proofs.logic.obligations import (
-    SOLVERS,
-    Case,
-    Obligation,
-    Verdict,
-    decide,
-    whether_fires,
-)
+from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.obligations import obligations as of_case
+from holdover.proofs.logic.solvers import SOLVERS, Verdict, decide, whether_fires
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
 from holdover.proofs.theorems.t3_grace import OUTCOME

@@ -30,7 +30,8 @@ from holdover.model.table.vocabulary import (
     margin,
 )
 from holdover.proofs.logic.invariants import LEASED
-from holdover.proofs.logic.obligations import Case, Obligation, Verdict, decide
+from holdover.proofs.logic.obligations import Case, Obligation
+from holdover.proofs.logic.solvers import Verdict, decide
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 
 TITLE = "any number of hosts: no two hold an address"

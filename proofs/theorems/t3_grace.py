@@ -79,7 +79,8 @@ from holdover.proofs.logic.first_order import (
     right_within,
 )
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, limit
-from holdover.proofs.logic.obligations import SOLVERS, Case, Obligation, by_z3, decide
+from holdover.proofs.logic.obligations import Case, Obligation
+from holdover.proofs.logic.solvers import SOLVERS, by_z3, decide
 from holdover.proofs.logic.unrolled import Path, Unrolled, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers

@@ -32,7 +32,8 @@ from holdover.model.table.expr import DURATION, INSTANT, RATIO, Expr, Sort
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import CONSTANTS, HOST, h
 from holdover.proofs.logic.invariants import LEASED
-from holdover.proofs.logic.obligations import firing, whether_fires
+from holdover.proofs.logic.obligations import firing
+from holdover.proofs.logic.solvers import whether_fires
 from holdover.proofs.logic.unrolled import Path, Unrolled, sizes_of
 from holdover.proofs.result import Check, Progress, Theorem, silent
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers

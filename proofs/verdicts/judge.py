@@ -36,7 +36,8 @@ from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import h, shortens
 from holdover.proofs.logic.concretise import hurried, realise
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
-from holdover.proofs.logic.obligations import Case, Verdict, decide
+from holdover.proofs.logic.obligations import Case
+from holdover.proofs.logic.solvers import Verdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
 from holdover.proofs.verdicts.witness import witness
 

@@ -24,7 +24,8 @@ from holdover.model.readings.constants import holds, seconds
 from holdover.model.table.bound import bounded, safe_grace, server_keeps
 from holdover.model.table.vocabulary import h
 from holdover.proofs.logic.invariants import PROBED
-from holdover.proofs.logic.obligations import Case, decide
+from holdover.proofs.logic.obligations import Case
+from holdover.proofs.logic.solvers import decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems.t2_safety import numbers
 from holdover.proofs.verdicts.judge import Judgement, Size, collision

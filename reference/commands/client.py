@@ -39,7 +39,8 @@ from holdover.reference.commands.units import print_unit
 from holdover.reference.console.options import DURATION
 from holdover.reference.console.signals import interruptible
 from holdover.reference.core.config import ClientConfig
-from holdover.reference.core.events import SECOND, Notice, Notify
+from holdover.reference.core.events import Notice, Notify
+from holdover.reference.core.instants import SECOND
 from holdover.reference.wire.frames import CLIENT_PORT
 from holdover.reference.wire.options import (
     BROADCAST_ADDRESS,

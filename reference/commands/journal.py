@@ -12,7 +12,7 @@ from rich.text import Text
 
 from holdover.model.inputs import printable
 from holdover.reference.console.output import Output, coloured, document
-from holdover.reference.validation.follower import Finding, Replayed
+from holdover.reference.validation.findings import Finding, Replayed
 
 
 def print_journal(path: Path, seen: Replayed, as_json: bool) -> None:

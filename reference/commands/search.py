@@ -203,7 +203,7 @@ class Search:
     ) -> Found:
         """The search, to its end or to the limit of memory; `note` is told what is unexpected."""
         if not self.plain:
-            from holdover.model.packed.tabulated import TooLarge
+            from holdover.model.packed.components import TooLarge
 
             try:
                 return self._searched(progress)

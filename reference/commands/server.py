@@ -29,7 +29,7 @@ from holdover.reference.commands.units import print_unit
 from holdover.reference.console.exit import INTERRUPTED
 from holdover.reference.console.options import DURATION
 from holdover.reference.core.config import Misbehaviour, ServerConfig
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.interface import Interface
 from holdover.reference.linux.kernel.privilege import drop

@@ -42,12 +42,10 @@ from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
     Chance,
     Configure,
-    Duration,
     Event,
     Gone,
     Heard,
     Inform,
-    Instant,
     Lease,
     Notice,
     Notify,
@@ -62,6 +60,7 @@ from holdover.reference.core.events import (
     Store,
     Timer,
 )
+from holdover.reference.core.instants import Duration, Instant
 from holdover.reference.wire.arp import announcement, probe
 from holdover.reference.wire.messages import NO_OPTIONS, BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from holdover.reference.core.config import ClientConfig
-from holdover.reference.core.events import Duration, Effect, Instant, Lease, Phase
+from holdover.reference.core.events import Effect, Lease, Phase
+from holdover.reference.core.instants import Duration, Instant
 from holdover.reference.wire.messages import BootReply
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
-from holdover.reference.core.events import SECOND, Duration, Instant
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.messages import NO_OPTIONS
 from holdover.reference.wire.options import Options
 

@@ -18,15 +18,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from ipaddress import IPv4Address
 
+from holdover.reference.core.instants import Duration, Instant
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.options import Options
-
-Instant = int
-Duration = int
-
-SECOND: Duration = 1_000_000_000
-"""Units of time in a second where the clock counts nanoseconds."""
 
 JITTER = 1000
 """The largest jitter; 0 is the least."""

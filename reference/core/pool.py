@@ -16,7 +16,7 @@ from functools import cached_property
 from ipaddress import IPv4Address
 from operator import itemgetter
 
-from holdover.reference.core.events import Instant
+from holdover.reference.core.instants import Instant
 from holdover.reference.wire.messages import BootReply, BootRequest
 
 # One address -------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from holdover.reference.core.config import ServerConfig
-from holdover.reference.core.events import Instant, SendArp
+from holdover.reference.core.events import SendArp
+from holdover.reference.core.instants import Instant
 from holdover.reference.core.pool import earliest
 from holdover.reference.core.server_state import (
     Arrived,

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from holdover.reference.core.config import ServerConfig
-from holdover.reference.core.events import Instant, SendArp
+from holdover.reference.core.events import SendArp
+from holdover.reference.core.instants import Instant
 from holdover.reference.core.pool import (
     NOTHING,
     Binding,

@@ -49,14 +49,11 @@ from holdover.reference.core.client import Client, deadline, step
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
     JITTER,
-    SECOND,
     Chance,
-    Duration,
     Effect,
     Event,
     Gone,
     Heard,
-    Instant,
     Notify,
     Phase,
     Received,
@@ -66,6 +63,7 @@ from holdover.reference.core.events import (
     Stop,
     Timer,
 )
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.executor import Hands
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import EVERY

@@ -30,18 +30,8 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from holdover.reference.core.events import (
-    SECOND,
-    Configure,
-    Duration,
-    Effect,
-    Instant,
-    Notify,
-    Remove,
-    Send,
-    SendArp,
-    Store,
-)
+from holdover.reference.core.events import Configure, Effect, Notify, Remove, Send, SendArp, Store
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.hooks.hook import Hook
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.interface import Interface, TooLate

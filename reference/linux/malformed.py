@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdover.reference.core.events import SECOND, Duration, Instant
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.option_layout import Dropped
 
 SPELL: Duration = 60 * SECOND

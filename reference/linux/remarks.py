@@ -24,7 +24,8 @@ from typing import Any
 
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig
-from holdover.reference.core.events import SECOND, Duration, Instant, Send
+from holdover.reference.core.events import Send
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 

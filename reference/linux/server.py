@@ -44,7 +44,8 @@ from ipaddress import IPv4Address, IPv4Interface
 from holdover.model.errors import BadInput
 from holdover.reference.console.signals import SIGNALS, interruptible
 from holdover.reference.core.config import ServerConfig
-from holdover.reference.core.events import SECOND, Instant, SendArp
+from holdover.reference.core.events import SendArp
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.core.pool import earliest
 from holdover.reference.core.server import Server, deadline, step
 from holdover.reference.core.server_state import (
@@ -62,7 +63,8 @@ from holdover.reference.core.server_state import (
 from holdover.reference.linux.kernel.clock import Alarm
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.directory_watch import Watch
-from holdover.reference.linux.kernel.sockets import IP_AT, TYPE_AT, LinkSocket, UdpPort
+from holdover.reference.linux.kernel.packet_filter import IP_AT, TYPE_AT
+from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import LeaseFile, NotStored

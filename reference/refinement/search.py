@@ -17,7 +17,8 @@ from holdover.reference.core import server as reference_server
 from holdover.reference.refinement.client_world import Node, Step, World, told
 from holdover.reference.refinement.cores import Core, Defect
 from holdover.reference.refinement.justify import Rows, Situation
-from holdover.reference.refinement.server_world import ServerCore, ServerWorld
+from holdover.reference.refinement.server_cores import ServerCore
+from holdover.reference.refinement.server_world import ServerWorld
 from holdover.reference.refinement.setting import ServerSetting, Setting
 
 Progress = Callable[[int, int, int], None]

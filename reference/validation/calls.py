@@ -20,12 +20,9 @@ from ipaddress import IPv4Address
 from holdover.model.errors import BadInput
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
-    SECOND,
     Configure,
-    Duration,
     Effect,
     Event,
-    Instant,
     Notice,
     Notify,
     Remove,
@@ -33,6 +30,7 @@ from holdover.reference.core.events import (
     Start,
     Store,
 )
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import (
     Began,

@@ -20,10 +20,8 @@ clients on one interface; whether the journal is true.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from fractions import Fraction
 from ipaddress import IPv4Address
 
@@ -35,11 +33,9 @@ from holdover.model.table.expr import Action, Expr
 from holdover.model.table.properties import RELEASED_FIRST, WITHIN_LEASE, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, h
-from holdover.proofs.result import Outcome
 from holdover.reference.core.client import is_usable
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
-    SECOND,
     Configure,
     Gone,
     Heard,
@@ -54,6 +50,7 @@ from holdover.reference.core.events import (
     Start,
     Store,
 )
+from holdover.reference.core.instants import SECOND
 from holdover.reference.validation.calls import Break, Call, Declared, Expired, Noted, Part, Undone
 from holdover.reference.validation.explain import (
     CLIENT,
@@ -65,6 +62,7 @@ from holdover.reference.validation.explain import (
     Steps,
     ends,
 )
+from holdover.reference.validation.findings import Finding, Replayed
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import INFINITE
 
@@ -76,39 +74,6 @@ FAREWELLS = (
 )  # fmt: skip
 KERNEL_REMOVES = LEASE_TABLE.action("kernel_removes")
 STANDS_STILL = (LEASE_TABLE.action("freeze"), LEASE_TABLE.action("thaw"))
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something to say about a line; `did`: what the client did there."""
-
-    number: int
-    wall: datetime
-    did: str
-    why: Blocked
-
-
-@dataclass
-class Replayed:
-    """What became of a journal.
-
-    `conforming`: up to which line no call is against the table; `taken`: how often each row was;
-    `unknown`: what could not be decided; `remarks`: what the surroundings did.
-    """
-
-    calls: int = 0
-    conforming: int = 0
-    taken: Counter[str] = field(default_factory=Counter)
-    violation: Finding | None = None
-    unknown: list[Finding] = field(default_factory=list)
-    remarks: list[Finding] = field(default_factory=list)
-
-    @property
-    def outcome(self) -> Outcome:
-        """A journal without a call has shown nothing."""
-        if self.violation is not None:
-            return "violated"
-        return "unknown" if self.unknown or not self.calls else "holds"
 
 
 def replay(parts: Sequence[Part], progress: Callable[[int, int], None] | None = None) -> Replayed:

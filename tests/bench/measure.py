@@ -147,7 +147,7 @@ def by_explorer(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object
 def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     """The compiled engine.  Its import counts as preparation, its compilation as search."""
     from holdover.model.engine.engine import search
-    from holdover.model.packed.tabulated import TooLarge
+    from holdover.model.packed.components import TooLarge
 
     instance = case.instance()
     start = time.perf_counter()
@@ -168,7 +168,8 @@ def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
 
 def by_solver(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     """Bounded model checking, or Spacer (`ask["depth"]` is None), on one property."""
-    from holdover.proofs.logic.bitvectors import Unlimited, bounded, spacer
+    from holdover.proofs.logic.intervals import Unlimited
+    from holdover.proofs.logic.model_checking import bounded, spacer
 
     prop = property_of(ask["property"])
     instance = case.instance()

@@ -27,7 +27,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from holdover.model.export.tla import camel, tla, tlc_config
+from holdover.model.export.tla import tla, tlc_config
+from holdover.model.export.tla_terms import camel
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, STEPS
 

@@ -28,7 +28,6 @@ from holdover.reference.core import client, server
 from holdover.reference.core.config import ClientConfig, ServerConfig
 from holdover.reference.core.events import (
     JITTER,
-    SECOND,
     Chance,
     Configure,
     Phase,
@@ -40,6 +39,7 @@ from holdover.reference.core.events import (
     Timer,
 )
 from holdover.reference.core.events import Heard as HeardArp
+from holdover.reference.core.instants import SECOND
 from holdover.reference.core.server_state import Arrived, Overheard, SendReply, StoreBinding, Tick
 from holdover.reference.wire.arp import Arp, ArpOperation, probe
 from holdover.reference.wire.frames import Datagram, Frame, decode_frame, encode_frame

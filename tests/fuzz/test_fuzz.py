@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from holdover.reference.core import client, server
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.wire import messages, option_layout, options
 from holdover.reference.wire.option_values import BYTES, Kind
 from tests.fuzz.__main__ import Run, fuzz, main

@@ -22,7 +22,7 @@ import pytest
 import holdover.reference.cli
 from holdover.model.errors import BadInput
 from holdover.reference.commands import units
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.hooks.line_writer import WAITING, Lines

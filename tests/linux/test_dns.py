@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdover.model.errors import BadInput
-from holdover.reference.core.events import SECOND, Lease, Notice
+from holdover.reference.core.events import Lease, Notice
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.hooks.dns import File, Resolvconf, Resolver, lines, resolver

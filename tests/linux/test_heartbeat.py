@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import MISSED, REMEMBERED, Heartbeat
 from holdover.reference.linux.kernel.rtnetlink import Refused

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.testbed.netns import COMMANDS, PREPARED
 from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from tests.net.scenes import CannotTell, played, slower

@@ -14,7 +14,8 @@ from typing import Any, cast
 
 import pytest
 
-from holdover.reference.core.events import SECOND, Configure, Duration, Instant, Lease, Remove
+from holdover.reference.core.events import Configure, Lease, Remove
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.executor import Hands, spared
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.interface import FOREVER, Interface, TooLate, lifetime

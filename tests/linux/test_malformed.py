@@ -1,6 +1,6 @@
 """What is said of malformed messages: each once, few in a while, and the rest counted."""
 
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.linux.malformed import BURST, REMEMBERED, SPELL, Sparing, malformed
 from holdover.reference.wire.option_layout import Dropped
 

@@ -11,11 +11,9 @@ import pytest
 
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
-    SECOND,
     Chance,
     Configure,
     Effect,
-    Instant,
     Lease,
     Notice,
     Notify,
@@ -25,6 +23,7 @@ from holdover.reference.core.events import (
     Store,
     Timer,
 )
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.interface import Changes, Link

@@ -8,7 +8,8 @@ import pytest
 
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig
-from holdover.reference.core.events import SECOND, Lease, Phase, Send
+from holdover.reference.core.events import Lease, Phase, Send
+from holdover.reference.core.instants import SECOND
 from holdover.reference.linux.kernel.secondaries import neighbours_stay
 from holdover.reference.linux.remarks import MOST, Remarks
 from holdover.reference.wire.messages import BootReply, BootRequest

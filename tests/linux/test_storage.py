@@ -19,16 +19,8 @@ from hypothesis import strategies as st
 
 from holdover.model.errors import BadInput
 from holdover.reference.core.client import Client, step
-from holdover.reference.core.events import (
-    SECOND,
-    Chance,
-    Instant,
-    Lease,
-    Phase,
-    Remove,
-    Start,
-    Store,
-)
+from holdover.reference.core.events import Chance, Lease, Phase, Remove, Start, Store
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.storage import lease_file
 from holdover.reference.linux.storage.lease_file import NotStored, load, save

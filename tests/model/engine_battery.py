@@ -34,6 +34,7 @@ from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import BadInput
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Exploration, Found, Trace, explore
+from holdover.model.packed.program import program
 from holdover.model.packed.symmetry import NotSymmetric, renamings
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance, State
@@ -545,7 +546,7 @@ def committed(where: Path) -> Counter[str]:
 def refused() -> None:
     """A directory with a search of something else is refused, or where another one is writing."""
     tabulated = tables(instance_of(SMALLEST), ALWAYS, STEPS, SOMETIMES)
-    plain = Task(kernel.program(tabulated), None)
+    plain = Task(program(tabulated), None)
     reduced = Task(plain.program, renamings(tabulated))
     with directory() as where, closing(Journal(where, reduced.key, plain.rules)):
         same("a second one is refused", refuses(where, reduced), True)
@@ -554,7 +555,7 @@ def refused() -> None:
         same("its own directory is refused", refuses(where, reduced), False)
         same("that of a search up to symmetry is refused", refuses(where, plain), True)
         other = Tabulated(instance_of(LATE), ALWAYS, STEPS, SOMETIMES)
-        another = Task(kernel.program(other), renamings(other))
+        another = Task(program(other), renamings(other))
         same("that of another instance is refused", refuses(where, another), True)
 
 

@@ -16,11 +16,11 @@ distributed = pytest.importorskip("distributed", reason="needs holdover[cluster]
 
 from holdover.model.engine import cluster, engine  # noqa: E402
 from holdover.model.engine.cluster import search_on_cluster  # noqa: E402
-from holdover.model.engine.kernel import PARTITIONS, Program, program  # noqa: E402
 from holdover.model.engine.shard import NoCluster, Order, WorkersLost  # noqa: E402
 from holdover.model.engine.workers import Task  # noqa: E402
 from holdover.model.explorer.configurations import configurations  # noqa: E402
 from holdover.model.explorer.explore import Found, Progress  # noqa: E402
+from holdover.model.packed.program import PARTITIONS, Program, program  # noqa: E402
 from holdover.model.packed.tabulated import Tabulated  # noqa: E402
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS  # noqa: E402
 from holdover.reference.lab.testbed.process import PATIENCE  # noqa: E402

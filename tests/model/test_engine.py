@@ -22,8 +22,10 @@ from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import BadInput
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Found, explore
+from holdover.model.packed.components import TooLarge
+from holdover.model.packed.program import program
 from holdover.model.packed.symmetry import NotSymmetric, renamings
-from holdover.model.packed.tabulated import Tabulated, TooLarge
+from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import Expr, exists, following, forall
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
@@ -375,7 +377,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_two_searches_do_not_write_in_one_directory(tmp_path: Path) -> None:
     tabulated = Tabulated(SMALL)
-    task = Task(kernel.program(tabulated), None)
+    task = Task(program(tabulated), None)
     holder = Journal(tmp_path, task.key, task.rules)
     try:
         with pytest.raises(NotThisSearch, match="another search"):

@@ -10,16 +10,10 @@ import pytest
 
 from holdover.model.table.laws import ACTS, STATES, TIME
 from holdover.model.table.properties import Property
-from holdover.proofs.mutation import __main__
-from holdover.proofs.mutation.__main__ import (
-    FACTS,
-    Sample,
-    Setting,
-    by_name,
-    recorded,
-    sample,
-    settings,
-)
+from holdover.proofs.mutation.__main__ import recorded
+from holdover.proofs.mutation.facts import FACTS
+from holdover.proofs.mutation.fates import by_name, lawless
+from holdover.proofs.mutation.samples import Sample, Setting, sample, settings
 
 OTHERS = {
     "two hosts",
@@ -70,4 +64,4 @@ def test_each_law_convicts_a_mutant(law: Property) -> None:
     victim = min(victims, key=lambda fate: len(seen(fate.detail.split(": ")[0]).seen.states))
     where, _, _ = victim.detail.partition(": ")
     changed = by_name()[f"{victim.row}/{victim.part} {victim.place}".rstrip()]
-    assert __main__.lawless(changed, [seen(where)]) == victim.detail
+    assert lawless(changed, [seen(where)]) == victim.detail

@@ -22,7 +22,7 @@ from holdover.model.explorer.configurations import (
     run,
 )
 from holdover.model.table.table import LEASE_TABLE
-from holdover.proofs.mutation import __main__
+from holdover.proofs.mutation.samples import Setting
 from holdover.proofs.theorems import t1_refutation, t4_regression
 
 CHEAP = tuple(c for c in configurations() if c.states < 20_000)
@@ -157,6 +157,6 @@ def test_so_does_that_of_the_theorems_and_of_the_mutants() -> None:
     instances = [
         t1_refutation.instance(),
         *(t4_regression.instance("wfwg311-fixed", sizes) for sizes in t4_regression.SIZES),
-        __main__.Setting("as it comes", load("rfc2131")).instance(LEASE_TABLE),
+        Setting("as it comes", load("rfc2131")).instance(LEASE_TABLE),
     ]
     assert all(told_apart(instance.constants) for instance in instances)

@@ -13,8 +13,9 @@ import pytest
 from holdover.model.clients.profile import builtin_names
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Exploration, explore
-from holdover.model.export.tla import TYPE_OK, Names, Terms, camel, matches, parameters, text, tla
+from holdover.model.export.tla import TYPE_OK, tla
 from holdover.model.export.tla import tlc_config as configured
+from holdover.model.export.tla_terms import Names, Terms, camel, matches, parameters, text
 from holdover.model.readings.finite import Instance
 from holdover.model.readings.prose import shape
 from holdover.model.table.client import leased, runs

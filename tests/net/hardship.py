@@ -34,7 +34,7 @@ from typing import Any
 
 import click
 
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, Unheard
 from holdover.reference.linux.kernel.clock import now

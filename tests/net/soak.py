@@ -30,7 +30,7 @@ from pathlib import Path
 
 import click
 
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, Unheard, eventually
 from holdover.reference.linux.kernel.clock import now

@@ -24,7 +24,6 @@ from holdover.model.errors import BadInput
 from holdover.reference.commands.client import by_hardware, client_id, code, wishes
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
-    SECOND,
     Configure,
     Effect,
     Event,
@@ -35,6 +34,7 @@ from holdover.reference.core.events import (
     Start,
     Timer,
 )
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.client import ClientShell, Orders, chance
 from holdover.reference.linux.kernel.clock import now

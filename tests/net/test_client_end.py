@@ -17,7 +17,6 @@ from holdover.model.errors import BadInput
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
-    SECOND,
     Effect,
     Event,
     Lease,
@@ -29,6 +28,7 @@ from holdover.reference.core.events import (
     Stop,
     Store,
 )
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.client import ClientShell, Orders
 from holdover.reference.linux.kernel.clock import now

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.kernel.clock import now
 from tests.net.scenes import played, scene

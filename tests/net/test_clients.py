@@ -26,7 +26,7 @@ from holdover.model.clients.measurements import predict
 from holdover.model.clients.profile import load
 from holdover.model.errors import BadInput
 from holdover.reference.commands.client import by_hardware
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.core.server_state import Arrived, Binding, ClientKey
 from holdover.reference.lab.experiments.verdict import OBEYED
 from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram, processes, templated

@@ -21,7 +21,7 @@ import pytest
 
 from holdover.reference.commands.lab import USUAL, cells
 from holdover.reference.console.exit import EXIT
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, measure
 from holdover.reference.lab.testbed import sandbox

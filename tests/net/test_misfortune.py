@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from holdover.reference.linux.malformed import BURST
 from holdover.reference.linux.server import alike

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.core.events import SECOND, Configure
+from holdover.reference.core.events import Configure
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed import networking_lock
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.kernel.clock import now

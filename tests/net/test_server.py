@@ -21,7 +21,7 @@ from holdover.model.errors import BadInput
 from holdover.reference.cli import main
 from holdover.reference.commands.server import chosen, misbehaviour
 from holdover.reference.core.config import Misbehaviour, ServerConfig
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.core.server_state import Binding, ClientKey
 from holdover.reference.lab.testbed.clients import CLIENTS, processes
 from holdover.reference.lab.testbed.process import PATIENCE, eventually

@@ -42,7 +42,8 @@ from holdover.model.table.vocabulary import (
 )
 from holdover.proofs.logic import obligations as module_of_obligations
 from holdover.proofs.logic.first_order import ALIKE, FASTEST, SLOWEST, any_clock
-from holdover.proofs.logic.obligations import Answer, Case, Obligation, by_cvc5, by_z3, obligations
+from holdover.proofs.logic.obligations import Case, Obligation, obligations
+from holdover.proofs.logic.solvers import Answer, by_cvc5, by_z3
 from holdover.proofs.result import Theorem
 from holdover.proofs.theorems import t3_grace as module
 from holdover.proofs.theorems.t3_grace import (

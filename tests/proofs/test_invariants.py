@@ -24,16 +24,8 @@ from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import h, holds
 from holdover.proofs.logic.first_order import Logic
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, PROBED
-from holdover.proofs.logic.obligations import (
-    Answer,
-    Case,
-    Obligation,
-    by_cvc5,
-    by_z3,
-    decide,
-    obligations,
-    premises,
-)
+from holdover.proofs.logic.obligations import Case, Obligation, obligations, premises
+from holdover.proofs.logic.solvers import Answer, by_cvc5, by_z3, decide
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
 from holdover.proofs.theorems.t3_grace import EACH_BOUNDED, hearing, missing
 

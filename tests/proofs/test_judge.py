@@ -17,9 +17,10 @@ from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import h
 from holdover.proofs.claims import SAFE
-from holdover.proofs.logic import obligations
+from holdover.proofs.logic import solvers
 from holdover.proofs.logic.invariants import OWNED
-from holdover.proofs.logic.obligations import Answer, Obligation, decide
+from holdover.proofs.logic.obligations import Obligation
+from holdover.proofs.logic.solvers import Answer, decide
 from holdover.proofs.logic.unrolled import sizes_of
 from holdover.proofs.verdicts import judge as module
 from holdover.proofs.verdicts.judge import (
@@ -193,7 +194,7 @@ def silent_solver(monkeypatch: pytest.MonkeyPatch) -> str:
     def shrug(asked: Sequence[Obligation]) -> list[Answer]:
         return [Answer(obligation, "shrug", "unknown", 0.0) for obligation in asked]
 
-    monkeypatch.setitem(obligations.SOLVERS, "shrug", shrug)
+    monkeypatch.setitem(solvers.SOLVERS, "shrug", shrug)
     return "shrug"
 
 

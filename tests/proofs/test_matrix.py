@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from holdover.model.clients.profile import in_seconds
-from holdover.proofs.logic.obligations import decide
+from holdover.proofs.logic.solvers import decide
 from holdover.proofs.verdicts.judge import exact_case
 from holdover.proofs.verdicts.matrix import (
     BARE,

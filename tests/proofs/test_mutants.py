@@ -13,13 +13,12 @@ from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import asleep, h, kind, m, stepped
 from holdover.proofs.mutation import __main__ as spec
-from holdover.proofs.mutation.__main__ import (
-    FACTS,
+from holdover.proofs.mutation.__main__ import main, page, recorded, summary
+from holdover.proofs.mutation.facts import FACTS, OPEN, proved
+from holdover.proofs.mutation.fates import (
     KILLERS,
-    OPEN,
     Bench,
     Fate,
-    Mutant,
     alike,
     bench,
     by_name,
@@ -28,15 +27,10 @@ from holdover.proofs.mutation.__main__ import (
     explored,
     in_step,
     judge,
-    main,
-    mutants,
-    page,
-    proved,
-    recorded,
     refuted,
     run,
-    summary,
 )
+from holdover.proofs.mutation.mutants import Mutant, mutants
 
 RECORDED = {f"{f.row}/{f.part} {f.place}".rstrip(): f for f in recorded()}
 QUICK = ("give_up", "notify", "reinstate", "mute", "unmute", "lose")

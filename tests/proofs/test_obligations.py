@@ -31,22 +31,19 @@ from holdover.model.table.vocabulary import (
     server_end,
     skew,
 )
-from holdover.proofs.logic import obligations as module
+from holdover.proofs.logic import solvers as module
 from holdover.proofs.logic.first_order import After, parameters
 from holdover.proofs.logic.obligations import (
-    SOLVERS,
-    Answer,
     Case,
     Obligation,
-    by_cvc5,
-    by_z3,
-    decide,
     firing,
     guards,
     obligations,
     premises,
+    script,
     variables_of,
 )
+from holdover.proofs.logic.solvers import SOLVERS, Answer, by_cvc5, by_z3, decide
 from holdover.proofs.result import combined
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, judged
 from holdover.proofs.theorems.t3_grace import OUTCOME
@@ -368,7 +365,7 @@ def test_cvc5_finds_the_bug_of_the_article_by_itself() -> None:
 
 def test_two_answers_are_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text that makes the solver say more than it was asked decides nothing."""
-    original = module.script
+    original = script
 
     def garbled(parts: Sequence[Sequence[object]], *, rounds: bool) -> str:
         return original(parts, rounds=rounds).replace("(check-sat)", "(check-sat)(check-sat)")

@@ -10,7 +10,8 @@ import pytest
 from holdover.model.clients.profile import FAULTS, load
 from holdover.model.table.expr import DURATION
 from holdover.model.table.vocabulary import CONSTANTS
-from holdover.proofs.logic.obligations import Verdict, decide, firing
+from holdover.proofs.logic.obligations import firing
+from holdover.proofs.logic.solvers import Verdict, decide
 from holdover.proofs.theorems.t2_safety import (
     BROKEN_BY,
     NETWORK,

@@ -23,16 +23,9 @@ from holdover.model.table.expr import Action, becomes, everywhere
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, WITHIN_LEASE, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import g, h, lease_end, notice, now, phase, renew_at
-from holdover.proofs.logic.bitvectors import (
-    Disagreement,
-    Range,
-    Symbolic,
-    Unlimited,
-    bounded,
-    checked,
-    extent,
-    spacer,
-)
+from holdover.proofs.logic.bitvectors import Symbolic
+from holdover.proofs.logic.intervals import Range, Unlimited, extent
+from holdover.proofs.logic.model_checking import Disagreement, bounded, checked, spacer
 from tests.slow import stretched
 
 PINNED: Mapping[str, Configuration] = {c.name: c for c in configurations()}

@@ -15,7 +15,8 @@ from holdover.model.table.expr import DURATION, Action, Due, Expr, becomes, lift
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, ROWS, Table, tick
 from holdover.model.table.vocabulary import CONSTANTS, h, kind, lease_end, m, now, process
-from holdover.proofs.logic.obligations import SOLVERS, Answer, Obligation, by_cvc5
+from holdover.proofs.logic.obligations import Obligation
+from holdover.proofs.logic.solvers import SOLVERS, Answer, by_cvc5
 from holdover.proofs.result import Check
 from holdover.proofs.theorems import t0_time_passes
 from holdover.proofs.theorems.t0_time_passes import (

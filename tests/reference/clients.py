@@ -19,14 +19,11 @@ from holdover.reference.core.client import Client, deadline, step
 from holdover.reference.core.client_state import Effects
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
-    SECOND,
     Chance,
-    Duration,
     Event,
     Gone,
     Heard,
     Inform,
-    Instant,
     Lease,
     Notify,
     Phase,
@@ -37,6 +34,7 @@ from holdover.reference.core.events import (
     Start,
     Timer,
 )
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.arp import Arp, announcement, probe
 from holdover.reference.wire.messages import (
     BootReply,

@@ -20,13 +20,11 @@ from holdover.reference.core import client, server
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerConfig
 from holdover.reference.core.events import (
-    SECOND,
     Chance,
     Configure,
     Event,
     Gone,
     Heard,
-    Instant,
     Lease,
     Received,
     Release,
@@ -37,6 +35,7 @@ from holdover.reference.core.events import (
     Store,
     Timer,
 )
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.core.server_state import Arrived, Restarted, SendReply, Server, Tick
 from holdover.reference.linux.storage.journal import Began, Entry, Line, Seen, written
 from holdover.reference.validation.calls import Part, calls

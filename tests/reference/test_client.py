@@ -23,14 +23,11 @@ from holdover.reference.core.client import COLUMNS, TABLE, Client, deadline, ign
 from holdover.reference.core.client_state import Effects
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
-    SECOND,
     Configure,
-    Duration,
     Event,
     Gone,
     Heard,
     Inform,
-    Instant,
     Lease,
     Notice,
     Notify,
@@ -44,6 +41,7 @@ from holdover.reference.core.events import (
     Store,
     Timer,
 )
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.options import INFINITE, Options

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from holdover.reference.core.client import deadline
 from holdover.reference.core.client_state import Effects
 from holdover.reference.core.events import (
-    SECOND,
     Configure,
-    Instant,
     Lease,
     Notice,
     Notify,
@@ -27,6 +25,7 @@ from holdover.reference.core.events import (
     SendArp,
     Store,
 )
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.wire.arp import Arp, announcement, probe
 from holdover.reference.wire.messages import NO_OPTIONS, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType

@@ -9,16 +9,8 @@ from __future__ import annotations
 import pytest
 
 from holdover.reference.core.client_state import Effects, abstract
-from holdover.reference.core.events import (
-    SECOND,
-    Configure,
-    Notice,
-    Notify,
-    Phase,
-    Remove,
-    SendArp,
-    Store,
-)
+from holdover.reference.core.events import Configure, Notice, Notify, Phase, Remove, SendArp, Store
+from holdover.reference.core.instants import SECOND
 from holdover.reference.wire.arp import announcement
 from holdover.reference.wire.options import INFINITE
 from tests.reference.clients import (

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.experiments import experiment
 from holdover.reference.lab.experiments.experiment import Cell, Outcome, Run
 from holdover.reference.lab.experiments.faults import (

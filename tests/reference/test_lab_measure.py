@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments.faults import FAULTS, TABLE
 from holdover.reference.lab.record.measure import (
     DEAD,

@@ -14,7 +14,7 @@ import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
 from holdover.model.errors import BadInput
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.record.record import (
     FRAMES,
     LINK,

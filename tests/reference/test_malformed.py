@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdover.reference.core.config import ServerConfig
-from holdover.reference.core.events import SECOND, Phase, Received
+from holdover.reference.core.events import Phase, Received
+from holdover.reference.core.instants import SECOND
 from holdover.reference.core.server import step
 from holdover.reference.core.server_state import Arrived, SendReply, Server, StoreBinding
 from holdover.reference.wire.messages import (

@@ -11,13 +11,15 @@ import pytest
 
 from holdover.model.errors import BadInput
 from holdover.model.table.client import CLIENT_ACTIONS
-from holdover.reference.core.events import SECOND, Configure
+from holdover.reference.core.events import Configure
+from holdover.reference.core.instants import SECOND
 from holdover.reference.core.server_state import Tick
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import Line, Lost, Unstored
 from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
 from holdover.reference.validation.calls import calls
-from holdover.reference.validation.follower import Replayed, replay
+from holdover.reference.validation.findings import Replayed
+from holdover.reference.validation.follower import replay
 from tests.reference.rehearsal import SCENES, Rehearsal, frozen, other_address, rehearsed, renewed
 
 NEVER = {

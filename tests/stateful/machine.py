@@ -32,7 +32,8 @@ from hypothesis.stateful import (
 )
 
 from holdover.reference.core import client
-from holdover.reference.core.events import JITTER, SECOND
+from holdover.reference.core.events import JITTER
+from holdover.reference.core.instants import SECOND
 from holdover.reference.refinement.cores import Core, Defect
 from holdover.reference.refinement.coverage import Edge, excuse, table_edges
 from holdover.reference.refinement.justify import OVER

@@ -48,15 +48,12 @@ from holdover.reference.core import server
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig, ServerConfig
 from holdover.reference.core.events import (
-    SECOND,
     Chance,
     Configure,
-    Duration,
     Effect,
     Event,
     Gone,
     Heard,
-    Instant,
     Lease,
     Notice,
     Notify,
@@ -70,6 +67,7 @@ from holdover.reference.core.events import (
     Store,
     Timer,
 )
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.core.server_state import (
     Arrived,
     ClientKey,

@@ -25,7 +25,7 @@ from pathlib import Path
 from holdover.model.clients.profile import Environment, Profile
 from holdover.model.errors import BadInput
 from holdover.proofs.result import Outcome
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.collision.plan import SURROUNDINGS, planned
 from holdover.reference.lab.collision.player import played
 from holdover.reference.lab.collision.puppet import Puppet

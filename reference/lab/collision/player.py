@@ -32,7 +32,7 @@ from pathlib import Path
 from holdover.model.readings.finite import name_of
 from holdover.model.readings.interpreter import State
 from holdover.model.table.vocabulary import HOST
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.collision.puppet import Puppet
 from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Otherwise, Plan
 from holdover.reference.lab.testbed.address_monitor import PORT, inside

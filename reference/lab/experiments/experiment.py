@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdover.model.errors import BadInput
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments.faults import Fault, whole
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure

@@ -33,7 +33,7 @@ from typing import Literal
 
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
-from holdover.reference.core.events import SECOND
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.scene import LEASED, Scene
 
 BLOCKED = 60.0

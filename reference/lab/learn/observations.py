@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.experiments.experiment import Outcome
 from holdover.reference.lab.learn.experiments import LONG
 from holdover.reference.lab.record.measure import (

@@ -30,7 +30,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.record import Change, Mark, Record
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import Datagram, decode_frame

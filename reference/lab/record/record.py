@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.errors import BadInput
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 
 FRAMES, LINK, MARKS = "frames.pcap", "link.ndjson", "marks.ndjson"
 """The files of a record."""

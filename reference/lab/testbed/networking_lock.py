@@ -31,7 +31,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from holdover.reference.core.events import Instant
+from holdover.reference.core.instants import Instant
 from holdover.reference.lab.testbed.process import Unheard
 from holdover.reference.linux.kernel.clock import LIBC, now
 

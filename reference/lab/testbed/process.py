@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from holdover.reference.core.events import Instant
+from holdover.reference.core.instants import Instant
 from holdover.reference.linux.kernel.clock import now
 
 Line = tuple[Instant, str]

@@ -35,7 +35,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.record import (
     FRAMES,
     LINK,

@@ -25,7 +25,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.measure import DEAD, LOCKED, RUNNING, STOPPED, UNLOCKED
 from holdover.reference.lab.record.record import MARKS
 from holdover.reference.lab.testbed import networking_lock

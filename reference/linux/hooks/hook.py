@@ -34,7 +34,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from holdover.model.errors import BadInput
-from holdover.reference.core.events import Duration, Lease, Notice
+from holdover.reference.core.events import Lease, Notice
+from holdover.reference.core.instants import Duration
 from holdover.reference.linux.hooks.background import Later
 from holdover.reference.linux.hooks.hook_variables import GRANTS, environment
 from holdover.reference.linux.kernel.clock import now

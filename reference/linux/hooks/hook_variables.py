@@ -50,7 +50,8 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.reference.core.events import SECOND, Instant, Lease, Notice
+from holdover.reference.core.events import Lease, Notice
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel.parameters import parameters
 from holdover.reference.wire.option_values import Route
 from holdover.reference.wire.options import (

@@ -17,7 +17,7 @@ import ctypes
 import os
 import time
 
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 
 BOOTTIME = time.CLOCK_BOOTTIME
 ABSOLUTE = 1

@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from holdover.reference.core.events import SECOND, Duration, Instant
+from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.kernel import clock
 
 EVERY: Duration = SECOND

@@ -38,7 +38,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from holdover.model.errors import BadInput
-from holdover.reference.core.events import SECOND, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import Heartbeat
 from holdover.reference.linux.kernel.parameters import Parameters

@@ -33,7 +33,8 @@ from typing import get_args
 
 from holdover.model.errors import BadInput
 from holdover.reference.core.config import ClientConfig
-from holdover.reference.core.events import Duration, Effect, Event, Instant
+from holdover.reference.core.events import Effect, Event
+from holdover.reference.core.instants import Duration, Instant
 from holdover.reference.core.server_state import ServerEffect, ServerEvent
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.malformed import Malformed

@@ -50,7 +50,7 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.errors import BadInput
-from holdover.reference.core.events import Instant
+from holdover.reference.core.instants import Instant
 from holdover.reference.core.server_state import Binding, StoreBinding
 from holdover.reference.linux.kernel.privilege import check_safe
 from holdover.reference.linux.storage.journal import this_clock

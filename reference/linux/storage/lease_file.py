@@ -39,7 +39,8 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.errors import BadInput
-from holdover.reference.core.events import SECOND, Instant, Lease
+from holdover.reference.core.events import Lease
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.privilege import own_directory
 from holdover.reference.linux.storage.journal import LOG, this_clock

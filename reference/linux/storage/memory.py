@@ -26,7 +26,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from holdover.reference.core.events import SECOND, Instant, Lease
+from holdover.reference.core.events import Lease
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.storage import lease_file
 from holdover.reference.linux.storage.lease_file import NotStored

@@ -1,0 +1,227 @@
+"""Small configurations in which mutants are tried, and how the lease table behaves in each."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, TypeAlias, TypeVar
+
+from holdover.model.clients.profile import Environment, Profile, in_ticks, load
+from holdover.model.explorer.explore import Exploration, explore
+from holdover.model.readings.finite import Instance, State, Successors, bounds_for
+from holdover.model.table.laws import ACTS, STATES, TIME
+from holdover.model.table.properties import ALWAYS, STEPS, Property
+from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.proofs.mutation.facts import FACTS
+from holdover.proofs.mutation.mutants import Mutant
+
+TICK = Fraction(1000)
+"""Seconds: so long that each of a profile's own durations is one tick, and instances are small."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A small configuration: a client, its surroundings in ticks, and how many there are."""
+
+    name: str
+    client: Profile
+    faults: tuple[str, ...] = ()
+    hosts: int = 1
+    addresses: int = 1
+    messages: int = 1
+    lease: int = 3
+    shortest: int | None = None
+    step: int = 0
+    grace: int = 0
+    delay: int = 0
+    acknowledge_within: int | None = None
+    drift: Fraction = Fraction(0)
+    server_probes: bool = False
+    durable: bool = False
+    patient: bool = False
+
+    def instance(self, table: Table) -> Instance:
+        """A table in this configuration."""
+        durations = ("lease", "shortest", "step", "grace", "delay", "acknowledge_within")
+        ticks = {name: getattr(self, name) for name in durations}
+        scaled: dict[str, Any] = {n: None if t is None else t * TICK for n, t in ticks.items()}
+        environment = Environment(
+            **scaled, drift=self.drift, server_probes=self.server_probes, durable=self.durable,
+            patient=self.patient, faults=frozenset(self.faults),
+        )  # fmt: skip
+        constants = in_ticks(self.client, environment, TICK)
+        bounds = bounds_for(constants, self.hosts, self.addresses, self.messages)
+        return Instance(table, constants, bounds)
+
+
+def settings() -> tuple[Setting, ...]:
+    """Together they let every row fire, and every part of it matter; first where most shows."""
+    rfc, reference = load("rfc2131"), load("reference")
+    dialog, thereafter, keeps = load("wfwg311"), load("wfwg311-thereafter"), load("networkd-keep")
+    networkd, dhclient = load("networkd"), load("dhclient")
+    probing = replace(rfc, probes=True, probe_time=TICK)
+    remembering = replace(rfc, restart="REMAINDER")
+    wall, never = replace(remembering, clock="WALL"), replace(probing, trigger="NEVER")
+    heeding = replace(remembering, heeds_shorter=True)
+    heeding_probing = replace(heeding, probes=True, probe_time=TICK)
+    ends = ("freezes", "thaws", "crashes", "stops", "restarts", "suspends")
+    half, two = Fraction(1, 2), 2
+    return (
+        Setting("one lease", rfc, ("mutes", "loses"), lease=3),
+        Setting("the clock set back", wall, ("steps", "forgets", "crashes", "restarts"), step=1),
+        Setting("two hosts", rfc, ("mutes",), hosts=two, grace=1),
+        Setting("the reference client", reference, ("mutes",), lease=3),
+        Setting("killed, probing", reference, ("crashes", "restarts"), lease=3),
+        Setting("suspended", rfc, ("suspends",)),
+        Setting("suspended, its clock stops", replace(networkd, clock="MONOTONIC"), ("suspends",)),
+        Setting("forgotten, probed", probing, ("forgets",), hosts=two),
+        Setting("two addresses", rfc, ("mutes",), addresses=two),
+        Setting("released", replace(rfc, releases=True), ("mutes",)),
+        Setting("two datagrams", replace(rfc, releases=True), ("mutes",), messages=two),
+        Setting("duplicates", rfc, ("duplicates",), messages=two),
+        Setting("frozen, probing", reference, ("freezes", "thaws")),
+        Setting("a dialog", dialog, ("mutes",)),
+        Setting("tries again", thereafter, ("mutes",)),
+        Setting("answered in time", dialog, ("mutes",), acknowledge_within=1),
+        Setting("killed", remembering, ("crashes", "restarts")),
+        Setting("ended in order", remembering, ("stops", "restarts")),
+        Setting("ended in order, probing", reference, ("mutes", "stops", "restarts"), lease=3),
+        Setting("delays", rfc, ("mutes",), delay=1),
+        Setting("delays, frozen", rfc, ("freezes", "thaws"), delay=1),
+        Setting("late", replace(rfc, late=TICK), ("mutes",)),
+        Setting("no xid", replace(rfc, checks_xid=False), ("duplicates",), messages=two),
+        Setting("deaf to NAK", replace(rfc, heeds_nak="NEVER"), ("forgets",)),
+        Setting("unicast NAK", replace(rfc, heeds_nak="UNICAST"), ("forgets",)),
+        Setting("never releases", keeps, ("mutes", "crashes", "restarts")),
+        Setting("never releases, suspended", keeps, ("suspends",)),
+        Setting("drift", rfc, ("shortens",), lease=4, shortest=2, drift=half),
+        Setting("drift, reuse early", rfc, ("shortens", "reuses_early"), hosts=two, shortest=1,
+                drift=half),
+        Setting("shorter", rfc, ("shortens",), lease=3, shortest=1),
+        Setting("shorter, heeded", heeding, ("shortens", "mutes"), lease=3, shortest=1, delay=1,
+                messages=two),
+        Setting("shorter, heeded, probing", heeding_probing, ("shortens",), lease=4,
+                shortest=2, messages=two),
+        Setting("shorter, heeded, drift", heeding, ("shortens",), lease=4, shortest=2, drift=half,
+                messages=two),
+        Setting("shorter, heeded by the patient", heeding, ("shortens", "crashes", "restarts"),
+                shortest=1, delay=1, messages=two, patient=True),
+        Setting("shorter, heeded, frozen", heeding, ("shortens", "freezes"), shortest=1, delay=1,
+                messages=two),
+        Setting("shorter, heeded, suspended", heeding, ("shortens", "suspends"), shortest=1,
+                delay=1, messages=two),
+        Setting("shorter, heeded, two hosts", heeding, ("shortens",), hosts=two, shortest=1,
+                delay=1, messages=two),
+        Setting("shorter, heeded, two addresses", heeding, ("shortens",), addresses=two,
+                shortest=1, delay=1, messages=two),
+        Setting("shorter, heeded, without xid", replace(heeding, checks_xid=False), ("shortens",),
+                addresses=two, shortest=1, delay=1, messages=two),
+        Setting("shorter, heeded, set back", replace(heeding, clock="WALL"),
+                ("shortens", "steps"), shortest=1, delay=1, step=1, messages=two),
+        Setting("a floor", replace(rfc, floor=3 * TICK)),
+        Setting("reuse early", rfc, ("reuses_early",), hosts=two),
+        Setting("reuse early, delays", rfc, ("reuses_early",), hosts=two, delay=1),
+        Setting("forged", rfc, ("forges",), hosts=two),
+        Setting("a rival", rfc, ("rival",), hosts=two),
+        Setting("a rival, probed by the server", rfc, ("rival",), hosts=two, server_probes=True),
+        Setting("a rival, two addresses", rfc, ("rival",), addresses=two),
+        Setting("a rival, delays", rfc, ("rival", "forgets"), delay=1),
+        Setting("forgotten", rfc, ("forgets",), hosts=two),
+        Setting("forgotten, durable", rfc, ("forgets",), durable=True),
+        Setting("probed by the server", keeps, ("forgets",), hosts=two, server_probes=True),
+        Setting("probed by the server, tries again", thereafter, ("mutes",), hosts=two,
+                server_probes=True),
+        Setting("lost", rfc, ("loses",), hosts=two),
+        Setting("suspended, probing", reference, ("suspends",)),
+        Setting("a dialog, forgotten", dialog, ("mutes", "forgets")),
+        Setting("a dialog, set back", replace(wall, trigger="ACKNOWLEDGE", dialog=True),
+                ("steps", "mutes"), step=1),
+        Setting("tries again, frozen", thereafter, ("mutes", "freezes")),
+        Setting("tries again, suspended", thereafter, ("mutes", "suspends")),
+        Setting("whatever stops a client", remembering, ends, lease=3),
+        Setting("suspended with a dialog", dialog, ("mutes", "freezes", "suspends")),
+        Setting("set back, with a kernel lifetime", dhclient, ("steps", "mutes"), step=1),
+        Setting("set back, tries again", replace(wall, trigger="RETRY", retries_for=TICK),
+                ("steps", "mutes"), step=1),
+        Setting("restarted, two addresses", remembering, ("crashes", "restarts"), addresses=two),
+        Setting("renewed, two addresses", rfc, (), addresses=two, lease=3),
+        Setting("declined", replace(probing, clock="WALL"), ("reuses_early", "steps", "mutes"),
+                hosts=two, lease=1, step=1),
+        Setting("declined while frozen", probing, ("reuses_early", "freezes"), hosts=two, lease=1),
+        Setting("duplicates, two hosts", rfc, ("duplicates",), hosts=two, messages=two, lease=1),
+        Setting("no xid, two addresses", replace(rfc, checks_xid=False), addresses=two,
+                messages=two, lease=1),
+        Setting("declined while suspended", never, ("reuses_early", "suspends"), hosts=two,
+                lease=1),
+        Setting("declined, two addresses", never, ("forgets",), hosts=two, addresses=two, lease=1),
+    )  # fmt: skip
+
+
+T = TypeVar("T")
+
+
+Named: TypeAlias = list[tuple[str, T]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A configuration as the lease table itself behaves in it."""
+
+    setting: Setting
+    seen: Exploration
+    always: tuple[Property, ...]
+    steps: tuple[Property, ...]
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """What the lease table's counts are."""
+        return counts(self.seen)
+
+    @functools.cached_property
+    def kept(self) -> Named[Callable[[State], bool]]:
+        """The laws of states."""
+        return [(law.name, self.seen.instance.predicate(law.term)) for law in (*STATES, *FACTS)]
+
+    @functools.cached_property
+    def acts(self) -> Named[Callable[[State, State], bool]]:
+        """The laws of acts."""
+        return [(law.name, self.seen.instance.step_predicate(law.term)) for law in ACTS]
+
+    @functools.cached_property
+    def time(self) -> Named[Callable[[State, State], bool]]:
+        """The laws of time."""
+        return [(law.name, self.seen.instance.step_predicate(law.term)) for law in TIME]
+
+    def rows(self, changed: Mutant) -> tuple[Successors, Successors]:
+        """What the row itself does in a state, and what the changed one does."""
+        before, after = (
+            self.setting.instance(Table(LEASE_TABLE.variables, (row,))).successors
+            for row in (changed.original, changed.changed)
+        )
+        return before, after
+
+    def shows(self, changed: Mutant) -> bool:
+        """Whether the changed row does something else in a state that the table reaches."""
+        before, after = self.rows(changed)
+        try:
+            return any(
+                [t for _, t in before(s)] != [t for _, t in after(s)] for s in self.seen.states
+            )
+        except TypeError:
+            return True
+
+
+def counts(seen: Exploration) -> tuple[int, int, int]:
+    """Distinct states, steps, depth: what is pinned."""
+    return len(seen.states), seen.steps, seen.depth
+
+
+def sample(setting: Setting) -> Sample:
+    """Explore a configuration; the properties that hold there are those a mutant must keep."""
+    instance = setting.instance(LEASE_TABLE)
+    seen = explore(instance, ALWAYS, STEPS)
+    assert seen.complete
+    kept = [tuple(p for p in group if p.name not in seen.violations) for group in (ALWAYS, STEPS)]
+    return Sample(setting, seen, *kept)
