@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.checkout import ROOT
 
 
 @dataclass(frozen=True, kw_only=True)

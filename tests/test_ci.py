@@ -11,9 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.checkout import ROOT
 from tests.slow import stretched
-
-ROOT = Path(__file__).parent.parent
 
 # One skips in its body, two before it (pytest: an error), two while they are collected (likewise).
 SKIPS = {

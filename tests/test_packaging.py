@@ -12,14 +12,15 @@ from zipfile import ZipFile
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.checkout import ROOT
+
 PARTS = ("model", "proofs", "reference")
 SOURCES = {file.relative_to(ROOT) for part in PARTS for file in (ROOT / part).rglob("*.py")}
 DATA = {Path(part, "py.typed") for part in PARTS} | {
     file.relative_to(ROOT)
     for file in [
         *(ROOT / "model").rglob("*.toml"),
-        *(ROOT / "proofs").glob("*.json"),
+        *(ROOT / "proofs").rglob("*.json"),
         *(ROOT / "reference" / "systemd").glob("*.service"),
         *(ROOT / "reference" / "refinement").glob("*.toml"),
         *(ROOT / "reference" / "refinement").glob("*.json"),
@@ -161,7 +162,7 @@ def test_mypy_sees_every_source_and_test() -> None:
 
 
 def test_lock_names_versions_and_hashes_only() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+    lock = (ROOT / ".ci/requirements.lock").read_text()
     assert not re.search(r"://|--(index-url|extra-index-url|find-links)\b", lock)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]

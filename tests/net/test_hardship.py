@@ -1,4 +1,4 @@
-"""`holdover server` in hardship, in short; in full by `python -m tests.net.hardship`.
+"""`holdover server` in hardship, in short; in full by `python -m tests.measure.hardship`.
 
 As root only.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.net.hardship import LONG, NEEDED, POOL, SERVER, Stage, look
+from tests.measure.hardship import LONG, NEEDED, POOL, SERVER, Stage, look
 
 KILLS = 3
 

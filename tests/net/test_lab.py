@@ -27,8 +27,9 @@ from holdover.reference.lab.testbed.netns import COMMANDS
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.lab.testbed.scene import ANOTHER, LEASED, Scene
 from holdover.reference.lab.testbed.servers import SERVERS
-from tests.net.never_late import QUICK, cells, each_fault
-from tests.net.never_late_page import LATE, UNKNOWN, late, status, tables
+from tests.checkout import ROOT
+from tests.measure.never_late import QUICK, cells, each_fault
+from tests.measure.never_late_page import LATE, UNKNOWN, late, status, tables
 
 LEASE = QUICK[0]
 IN_TIME = (
@@ -271,9 +272,9 @@ def test_a_nak_that_never_came_is_unknown_and_no_pass() -> None:
 
 def interrupted(place: Path) -> dict[str, Any]:
     """Ctrl-C in the middle of everything: some cells have begun, others wait for their turn."""
-    words = (sys.executable, "-m", "tests.net.never_late", "--quick", "--at-once", "6")
+    words = (sys.executable, "-m", "tests.measure.never_late", "--quick", "--at-once", "6")
     running = subprocess.Popen(
-        words, cwd=Path(__file__).parents[2], env=os.environ | {"TMPDIR": str(place)},
+        words, cwd=ROOT, env=os.environ | {"TMPDIR": str(place)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     mine = f"ho-{running.pid}-"

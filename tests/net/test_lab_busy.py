@@ -18,7 +18,7 @@ from holdover.reference.lab.report.report import cell_data
 from holdover.reference.lab.testbed import networking_lock
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS
-from tests.net.never_late_page import late, status
+from tests.measure.never_late_page import late, status
 
 BEFORE, AFTER = 4, 2
 LEASE = 10

@@ -22,9 +22,10 @@ from holdover.reference.lab.testbed.netns import Host, Links, run
 from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import read
-from tests.net import malformed, odd, vlan
-from tests.net.malformed import CASES, GOOD, SERVER, has_lease, serve
-from tests.net.scenes import errors_of, played, scene
+from tests.measure import malformed
+from tests.measure.malformed import CASES, GOOD, SERVER, has_lease, serve
+from tests.net import odd, vlan
+from tests.net.scenes import played, scene
 
 LONG = PATIENCE
 """Seconds, for what takes up to ten of RFC 2131's own wait; thirty clients begin at once."""

@@ -20,7 +20,8 @@ from typing import Any
 
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, Unheard
-from tests.net.malformed import GOOD, serve
+from tests.checkout import ROOT
+from tests.measure.malformed import GOOD, serve
 
 LONG = 120
 """Seconds, for what takes twenty; a kernel in a process is slow."""
@@ -84,7 +85,7 @@ def elsewhere(place: Path) -> dict[str, Any]:
     init = place / "init"
     init.write_text(INIT.format(
         modules=" ".join(str(modules / "kernel" / f"{each}.ko") for each in NEEDED),
-        root=Path(__file__).parents[2], python=sys.executable,
+        root=ROOT, python=sys.executable,
     ))  # fmt: skip
     init.chmod(0o755)
     machine = Process((

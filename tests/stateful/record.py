@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
-from holdover.reference.core import client
 from holdover.reference.refinement.defects import mutant, seeded_in
+from tests.checkout import ROOT
 from tests.stateful.machine import hunt
 
-RECORD = Path(client.__file__).parent / "refinement" / "random.json"
+RECORD = ROOT / "reference" / "refinement" / "random.json"
 SECONDS = 60.0
 
 

@@ -29,11 +29,11 @@ names are prefixed by `new_` or `old_`, udhcpc's stand alone:
 | the rows of `OPTIONS` | the rows of `OPTIONS` | the option, if it was given |
 
 Names and values are those that dhclient 4.4.3-P1 and udhcpc 1.35.0 were seen to give their scripts
-for one server's options (tests/linux/test_hook_scripts.py), with these differences.  The time is
-what is left when the hook starts, less the margin before the lease's end, rounded down: a script
-that hands it to the kernel, as Debian's dhclient-script does, gives the address no more time than
-it has.  A time offset west of Greenwich is negative; udhcpc's is that plus 2^32.  Absent are what
-dhclient says of itself and its wishes (`pid`, `requested_*`, `dad_wait_time`), of the message
+for one server's options (tests/reference/linux/test_hook_scripts.py), with these differences.  The
+time is what is left when the hook starts, less the margin before the lease's end, rounded down: a
+script that hands it to the kernel, as Debian's dhclient-script does, gives the address no more time
+than it has.  A time offset west of Greenwich is negative; udhcpc's is that plus 2^32.  Absent are
+what dhclient says of itself and its wishes (`pid`, `requested_*`, `dad_wait_time`), of the message
 (`dhcp_message_type`, `dhcp_renewal_time`, `dhcp_rebinding_time`, `next_server`) and of the wall
 clock (`expiry`), and udhcpc's `siaddr`, `optN` and fields of boot files.
 

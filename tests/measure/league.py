@@ -1,0 +1,390 @@
+"""`python -m tests.measure.league`: the league table of real clients, docs/league.md.
+
+It runs `holdover lab` with every client that is here, against our server and Kea, three times, with
+leases of ten seconds.  What the page needs of what the lab writes (lab.json) is kept beside it, in
+docs/league.json, and a summary of it stands in the README.  Beside it stand the measurements of
+model/clients/measurements.toml that are of the same profile, fault and lease: these were made by
+hand and mostly once.  They agree if the two ranges are no further apart than kernels (2.5 s) or
+a process's timers in whole seconds (1 s) account for.
+
+The DHCPNAKs are played with two leases (`refusals.py`).
+
+Exit status 1: some cell is above what the model allows, and not in KNOWN.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from holdover.model.clients import measurements
+from holdover.reference.docs.markdown import table
+from holdover.reference.lab.experiments.faults import BLOCKED
+from holdover.reference.lab.learn.inference import KERNEL_LATE
+from holdover.reference.lab.report.style import signed
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.netns import COMMANDS
+from tests.measure.refusals import REFUSALS, Cell, after_refusal, cells_of, kept_for, number
+
+PAGE = Path("docs/league.md")
+RAW = PAGE.with_suffix(".json")
+README = Path("README.md")
+EACH = ("--repeat", "3", "--watch", "30", "--jobs", "60")
+RUNS = (
+    ("lab", "run", "--lease", "10", *EACH),
+    ("lab", "run", "--lease", "40", *EACH, *(f"--fault={name}" for name in REFUSALS)),
+)
+"""And each client that is here, by its name."""
+
+LONG = 1.0
+"""Seconds of holdover that the README's summary has in bold: for the eye, no verdict."""
+
+KERNEL, PROCESS = float(KERNEL_LATE), 1.0
+"""Seconds by which two measurements of the same may differ, by who removed the address."""
+
+KNOWN = {("connman", fault) for fault in REFUSALS}
+"""Cells that no profile describes: connman holds its address until it gives up or has another."""
+
+KEPT = ("client", "server", "fault", "lease", "repeat", "says", "reason", "predicted", "holdover",
+        "removed by", "after NAK", "duplicate")  # fmt: skip
+"""What the pages need of a cell of lab.json."""
+
+SUMMARY = {
+    "server killed": "server gone", "frozen": "process frozen", "kill -9": "process killed",
+    "hook": f"hook blocks {BLOCKED:g} s", "NAK": "after DHCPNAK, and no offer",
+    "NAK and offer": "after DHCPNAK, and an offer",
+}  # fmt: skip
+"""The README's columns."""
+
+REGION = re.compile(r"(?<=<!-- measured: league -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
+"""The README's summary."""
+
+
+def shown(cells: Sequence[Cell]) -> str:
+    """The repeats of a cell: least, median, greatest; who removed it; how many."""
+    known = [cell for cell in cells if "holdover" in cell]
+    if not cells:
+        return ""
+    if not known:
+        return f"unknown: {cells[0]['reason']}"
+    if cells[0]["fault"] in REFUSALS:
+        after = after_refusal(known)
+        text = spread(after) if after else "none came"
+    else:
+        text = spread([number(cell["holdover"]) for cell in known])
+    by = sorted({cell["removed by"] for cell in known} - {""})
+    both = max(cell["duplicate"] for cell in known)
+    count = "" if len(known) == len(cells) else f" (n = {len(known)})"
+    return f"{text} {'/'.join(by)}".rstrip() + (f"; two hosts {both:.1f} s" if both else "") + count
+
+
+def spread(values: Sequence[float]) -> str:
+    """Least / median / greatest, or one of them where all are the same."""
+    three = (min(values), statistics.median_low(values), max(values))
+    return " / ".join(dict.fromkeys(map(signed, three)))
+
+
+def refusals(data: Any) -> str:
+    """The table of DHCPNAKs: a line a client, of all servers; a column for each fault and lease."""
+    faults = [name for name in REFUSALS if cells_of(data, fault=name)]
+    leases = sorted({cell["lease"] for cell in data["cells"] if cell["fault"] in REFUSALS})
+    rows = []
+    for client in dict.fromkeys(cell["client"] for cell in data["cells"]):
+        row = [client]
+        for fault in faults:
+            cells = cells_of(data, client=client, fault=fault)
+            row += [shown(cells_of({"cells": cells}, lease=lease)) for lease in leases]
+            row.append(kept_for(cells))
+        rows.append(row)
+    heads = [[*(f"{fault}, {lease} s" for lease in leases), "so"] for fault in faults]
+    return table(["client", *chain(*heads)], rows)
+
+
+def leagues(data: Any) -> Iterator[str]:
+    """A table for each server."""
+    faults = list(dict.fromkeys(cell["fault"] for cell in data["cells"]
+                                if cell["fault"] not in REFUSALS))  # fmt: skip
+    clients = list(dict.fromkeys(cell["client"] for cell in data["cells"]))
+    for server in dict.fromkeys(cell["server"] for cell in data["cells"]):
+        rows = [
+            [client, *(shown(cells_of(data, client=client, server=server, fault=fault))
+                       for fault in faults)]
+            for client in clients
+        ]  # fmt: skip
+        yield f"## Server: {server}\n\n{table(['client', *faults], rows)}"
+
+
+def summary(data: Any) -> str:
+    """The README's table: a line a client, of all servers and repeats."""
+    versions = dict(each.rsplit(" ", 1) for each in data["conditions"]["versions"].split(", "))
+    rows = []
+    for client in dict.fromkeys(cell["client"] for cell in data["cells"]):
+        cells = [cells_of(data, client=client, fault=fault) for fault in SUMMARY]
+        rows.append([f"{CLIENTS[client].title} ({versions[client]})", *map(brief, cells)])
+    repeats = max(cell["repeat"] for cell in data["cells"])
+    servers = len({cell["server"] for cell in data["cells"]})
+    return f"""{table(["client", *SUMMARY.values()], rows)}
+Seconds that the address stayed after the server's lease end, or after a broadcast DHCPNAK from a
+server that then offers nothing, or another address; negative: early. Least to greatest of
+{repeats * servers} runs with leases of {leases_of(data, refused=False)} s, {repeats} with each of
+{servers} servers, or of n; in brackets the worst that [the model](docs/profiles.md) allows. After
+DHCPNAK: with leases of {leases_of(data, refused=True)} s, {repeats * servers} runs with each, and
+as a share of the lease where it is that which stays the same. *Forever*: to the end of the watch.
+Bold: more than {LONG:g} s. Empty: no hook was played. All cells:
+[the league table](docs/league.md). Written by `python -m tests.measure.league --write` on
+{data["conditions"]["date"]}."""
+
+
+def leases_of(data: Any, *, refused: bool) -> str:
+    """The leases with which the DHCPNAKs were played, or all else."""
+    cells = data["cells"]
+    found = {cell["lease"] for cell in cells if (cell["fault"] in REFUSALS) is refused}
+    return " and ".join(map(str, sorted(found)))
+
+
+def brief(cells: Sequence[Cell]) -> str:
+    """A cell of the README: least to greatest, and the worst that is predicted."""
+    known = [cell for cell in cells if "holdover" in cell]
+    if not known:
+        return "unknown" if cells else ""
+    if cells[0]["fault"] in REFUSALS:
+        values, text, worst = after_refusal(known), kept_for(known), ""
+    else:
+        values = [number(cell["holdover"]) for cell in known]
+        most = max(number(cell["predicted"]) for cell in known)
+        worst = " (no bound)" if most == math.inf else f" (≤ {signed(most)})"
+        text = " to ".join(dict.fromkeys(map(signed, (min(values), max(values)))))
+    if not values:
+        return text
+    count = "" if len(values) == len(cells) else f", n = {len(values)}"
+    return f"{f'**{text}**' if max(values) > LONG else text}{worst}{count}"
+
+
+def above(data: Any) -> list[Cell]:
+    """Cells that are above what the model allows for their profile."""
+    return [cell for cell in data["cells"] if cell["says"] == "wrong"]
+
+
+def slack(data: Any) -> Iterator[list[str]]:
+    """For each client and lease by how much its cells stay below what the model allowed."""
+    kept: dict[tuple[str, int], list[float]] = {}
+    for cell in data["cells"]:
+        worst, seen = cell.get("predicted"), cell.get("holdover")
+        if isinstance(worst, float) and isinstance(seen, float) and cell["says"] != "unknown":
+            kept.setdefault((cell["client"], cell["lease"]), []).append(worst - seen)
+    for (client, lease), values in kept.items():
+        yield [client, f"{lease:g} s", str(len(values)), spread(values)]
+
+
+def compared(data: Any) -> Iterator[list[str]]:
+    """Each measurement that was made by hand, and whether the lab agrees."""
+    names = {client.profile: client.name for client in CLIENTS.values()}
+    for row in measurements.data()[1]:
+        seen = [
+            cell for cell in cells_of(data, client=names.get(row.profile, ""), fault=row.fault)
+            if "holdover" in cell and Fraction(cell["lease"]) == row.lease
+        ]  # fmt: skip
+        if seen and row.fault != "hook":  # by hand it blocked for 20 s, in the lab for 60
+            values = spread([number(cell["holdover"]) for cell in seen])
+            yield [row.profile, row.fault, row.seen, values, agreement(row, seen)]
+
+
+def agreement(row: measurements.Measurement, seen: Sequence[Cell]) -> str:
+    """Whether two measurements are of the same thing."""
+    values = [number(cell["holdover"]) for cell in seen]
+    if row.high is None or math.inf in values:
+        same = row.high is None and all(value == math.inf for value in values)
+        return "yes" if same else "NO"
+    kernel = any(cell["removed by"] == "kernel" for cell in seen)
+    slack = KERNEL if kernel else PROCESS
+    apart = max(min(values) - float(row.high), float(row.low) - max(values), 0)
+    return "yes" if apart <= slack else f"NO: {apart:.1f} s apart"
+
+
+def counted(cells: Sequence[Cell]) -> str:
+    """A line for each client, fault and reason, and of how many cells."""
+    lines = Counter(
+        f"{c['client']}, {c['fault']}: {re.sub(' of [0-9.]+ s$', '', c['reason'])}" for c in cells
+    )
+    return "\n".join(f"- {line} ({times})" for line, times in lines.items()) or "None."
+
+
+def page(data: Any) -> str:
+    """docs/league.md."""
+    conditions = [[key, value] for key, value in data["conditions"].items() if key != "command"]
+    unknown = [cell for cell in data["cells"] if cell["says"] == "unknown"]
+    head = ["profile", "fault", "by hand", "the lab", "agree"]
+    return f"""# The league table
+
+How long real clients held an address after the server's lease end, in seconds: least / median /
+greatest of three runs, with leases of ten seconds; negative is early.  *Forever*: to the end of the
+watch, 30 s after the lease end.  Then who removed the address, and for how long two hosts had it.
+Written by
+
+```sh
+python -m tests.measure.league --write
+```
+
+which runs, with each client that is on the machine, by its name:
+
+```sh
+{chr(10).join(shlex.join(("holdover", *words)) for words in RUNS)}
+```
+
+[What the faults do](lab.md).
+
+{"".join(f"{each}{chr(10)}" for each in leagues(data))}
+## After a DHCPNAK
+
+Seconds that an address was kept after the server refused to renew it, and who removed it, with both
+servers; the server then offers nothing, or another address.  Clients that do not obey wait for
+something else: their T2, the end of the lease, the kernel's lifetime, the end of their own attempt.
+So the figure hangs on the lease, or on the offer: *so* has it as a share of the lease where two
+leases agree in that better than in seconds.  *None came*: the client asked for no renewal.
+
+{refusals(data)}
+## Beside the measurements by hand
+
+Those of [profiles](profiles.md), mostly single runs.  They agree if they are no further apart than
+{KERNEL} s where the kernel removes the address, {PROCESS:g} s where a process does.
+
+{table(head, compared(data))}
+## Below what the model allows
+
+By how many seconds a cell stayed below the worst that the model allowed, of the profile as it was
+when the cell was played: least / median / greatest.
+
+{table(["client", "lease", "cells", "slack"], slack(data))}
+## Above what the model allows
+
+{counted(above(data))}
+
+connman is in the list because no profile describes it: after a DHCPNAK it keeps its address until
+its own attempt to get another one ends, whatever was left of the lease{connman(data)}.
+
+## Unknown
+
+{len(unknown)} of {len(data["cells"])} cells.
+
+{counted(unknown)}
+
+| condition | |
+| --- | --- |
+{"".join(f"| {key} | {value} |{chr(10)}" for key, value in conditions)}"""
+
+
+def connman(data: Any) -> str:
+    """How long that is, where nothing is offered and where something is."""
+    said = [
+        f"{kept_for(cells)} where {what}"
+        for fault, what in (("NAK", "nothing is offered"), ("NAK and offer", "something is"))
+        if (cells := cells_of(data, client="connman", fault=fault))
+    ]
+    return f": {', '.join(said)}" if said else ""
+
+
+def kept(data: Any) -> str:
+    """docs/league.json: conditions, and a line a cell."""
+    cells = [{key: cell[key] for key in KEPT if key in cell} for cell in data["cells"]]
+    lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
+    known = {key: value for key, value in data["conditions"].items() if key != "command"}
+    conditions = json.dumps(known, ensure_ascii=False)
+    return f'{{"conditions": {conditions},\n"cells": [\n{lines}\n]}}\n'
+
+
+def made(place: Path, clients: Sequence[str]) -> Any:
+    """Run the lab with these clients, and what it has written."""
+    names = [f"--client={name}" for name in clients]
+    found: list[Any] = []
+    for run in RUNS:
+        out = place / str(len(found))
+        words = [sys.executable, "-c", COMMANDS, *run, *names, "--out", str(out)]
+        lab = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        try:
+            lab.wait()
+        except BaseException:  # the lab takes away what it has made, if it is asked to
+            lab.terminate()
+            lab.wait()
+            raise
+        found.append(json.loads((out / "lab.json").read_text(encoding="utf-8")))
+    return together(found)
+
+
+def together(found: Sequence[Any]) -> Any:
+    """Several runs as one: what they say of their cells and their time is told one by one."""
+    conditions = dict(found[0]["conditions"])
+    for key in ("cells", "took"):
+        conditions[key] = " + ".join(each["conditions"][key] for each in found)
+    return {"conditions": conditions, "cells": [cell for each in found for cell in each["cells"]]}
+
+
+def mended(data: Any, again: Any) -> Any:
+    """What was measured before, with the cells of clients that were played again in their place."""
+    anew = {cell["client"] for cell in again["cells"]}
+    cells = [cell for cell in data["cells"] if cell["client"] not in anew] + again["cells"]
+    conditions = dict(data["conditions"])
+    told = f"{', '.join(sorted(anew))}: {again['conditions']['cells']}"
+    versions = dict(each.rsplit(" ", 1) for each in conditions["versions"].split(", "))
+    versions |= dict(each.rsplit(" ", 1) for each in again["conditions"]["versions"].split(", "))
+    conditions["versions"] = ", ".join(map(" ".join, versions.items()))
+    told = f"{told}, on {again['conditions']['date']}"
+    before = conditions.get("played again", "")
+    conditions["played again"] = f"{before}; {told}" if before else told
+    return {"conditions": conditions, "cells": cells}
+
+
+def terminated(number: int, frame: FrameType | None) -> None:
+    """SIGTERM as an exit, so that the lab is ended."""
+    raise SystemExit(128 + number)
+
+
+@click.command()
+@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help=f"A lab.json of an earlier run, or {RAW}; nothing is played.")  # fmt: skip
+@click.option("--client", "clients", type=click.Choice(tuple(CLIENTS)), multiple=True,
+              help=f"Play only this one again; the others' cells are those of {RAW}.")  # fmt: skip
+@click.option("--write", is_flag=True, help=f"Write {PAGE}, {RAW}, and the summary in {README}.")
+def main(source: Path | None, clients: tuple[str, ...], write: bool) -> None:
+    """Measure every client that is here, and print the league table; some ten minutes.
+
+    Example: python -m tests.measure.league --write
+    """
+    if source is not None and clients:
+        raise click.UsageError("--from plays nothing, so there is no --client to play again")
+    signal.signal(signal.SIGTERM, terminated)
+    if source is not None:
+        data = json.loads(source.read_text(encoding="utf-8"))
+    else:
+        with tempfile.TemporaryDirectory(prefix="league-") as folder:
+            here = [each.name for each in CLIENTS.values() if each.missing() is None]
+            data = made(Path(folder) / "lab", clients or here)
+        if clients:
+            data = mended(json.loads(RAW.read_text(encoding="utf-8")), data)
+    text = page(data)
+    if write:
+        PAGE.write_text(text, encoding="utf-8")
+        RAW.write_text(kept(data), encoding="utf-8")
+        readme = README.read_text(encoding="utf-8")
+        README.write_text(REGION.sub(lambda _: summary(data), readme), encoding="utf-8")
+    click.echo(text)
+    sys.exit(any((cell["client"], cell["fault"]) not in KNOWN for cell in above(data)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Solvers of other makers and other years are asked the exported obligations, file by file.
+
+`holdover prove` asks Z3 and cvc5 as libraries.  Debian's `cvc4` (1.8) and `z3` (4.8.12) are other
+programs: they read the SMT-LIB text that `holdover prove --smtlib DIR` writes, and share nothing
+with the project.  Each file is a process of its own; what is no plain `sat` or `unsat` in time -
+`unknown`, an error, a timeout - is *unknown*.
+
+`python -m tests.proofs.logic.referees DIR` asks all files below a directory and prints the counts;
+exit status 0 if each is answered as its `:status` says, 1 if one is answered otherwise, 3 if one is
+not answered.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS = 60
+"""For one file; they take less than a tenth of a second each."""
+
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "cvc4": ("--lang", "smt2", "--full-saturate-quant"),
+    "z3": ("-smt2",),
+}
+
+
+def programs() -> dict[str, tuple[str, ...]]:
+    """The programs that are installed: not those of this environment, where z3-solver has its own.
+
+    That one is the solver that proved the obligations in the first place.
+    """
+    own = Path(sys.prefix, "bin").resolve()
+    places = [place for place in os.get_exec_path() if place and Path(place).resolve() != own]
+    found = {name: shutil.which(name, path=os.pathsep.join(places)) for name in OPTIONS}
+    return {name: (path, *OPTIONS[name]) for name, path in found.items() if path is not None}
+
+
+PROGRAMS: Mapping[str, tuple[str, ...]] = programs()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a program said of a file: sat, unsat or unknown; `expected` is the file's status."""
+
+    program: str
+    file: Path
+    answer: str
+    expected: str
+
+    @property
+    def outcome(self) -> str:
+        """Whether the answer is the expected one: holds, violated or unknown."""
+        if self.answer == "unknown":
+            return "unknown"
+        return "holds" if self.answer == self.expected else "violated"
+
+
+def status(file: Path) -> str:
+    """What the file says that the answer should be."""
+    (found,) = re.findall(r"^\(set-info :status (sat|unsat)\)$", file.read_text("utf-8"), re.M)
+    return str(found)
+
+
+def asked(program: str, file: Path, seconds: float = SECONDS) -> Said:
+    """One program's answer to one file."""
+    try:
+        done = subprocess.run(
+            [*PROGRAMS[program], str(file)], capture_output=True, text=True, timeout=seconds,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        answer = done.stdout.strip()
+    except subprocess.TimeoutExpired:
+        answer = ""
+    return Said(program, file, answer if answer in ("sat", "unsat") else "unknown", status(file))
+
+
+def all_asked(files: Iterable[Path], programs: Iterable[str] = tuple(PROGRAMS)) -> Iterator[Said]:
+    """Every program's answer to every file, as many at a time as there are processors."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        pairs = [(program, file) for program in programs for file in files]
+        yield from pool.map(lambda pair: asked(*pair), pairs)
+
+
+def below(folder: Path) -> list[Path]:
+    """The obligations in a directory."""
+    return sorted(folder.rglob("*.smt2"))
+
+
+def main(folder: Path) -> int:
+    """Ask all, print the counts and what is not as expected."""
+    files, start = below(folder), time.monotonic()
+    said = list(all_asked(files))
+    for each in said:
+        if each.outcome != "holds":
+            print(f"{each.outcome}: {each.program} says {each.answer}, {each.expected} expected: "
+                  f"{each.file}")  # fmt: skip
+    for program in PROGRAMS:
+        counts = Counter(each.outcome for each in said if each.program == program)
+        told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        print(f"{program}: {len(files)} files: {told}")
+    print(f"{time.monotonic() - start:.0f} s")
+    outcomes = {each.outcome for each in said}
+    return 1 if "violated" in outcomes else 0 if outcomes == {"holds"} else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

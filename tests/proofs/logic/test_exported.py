@@ -1,0 +1,132 @@
+"""The exported obligations, asked of Debian's `cvc4` and `z3`: a third and a fourth solver.
+
+In CI all of them are asked; elsewhere a tenth of one profile's, since all take minutes.  All of
+them by a command: `holdover prove --smtlib DIR`, then `python -m tests.proofs.logic.referees DIR`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import z3
+
+from holdover.model.clients.profile import load
+from holdover.proofs.logic.obligations import obligations
+from holdover.proofs.theorems.t2_safety import BROKEN_BY
+from holdover.reference.commands.prove import case_of, write_smtlib
+from tests.proofs.logic import referees
+from tests.proofs.logic.referees import OPTIONS, PROGRAMS, all_asked, asked, below, main, status
+
+ALL = os.environ.get("CI") == "true"
+
+missing = [program for program in OPTIONS if program not in PROGRAMS]
+referee = pytest.mark.skipif(
+    bool(missing), reason=f"not installed: {', '.join(missing)} (Debian's packages of that name)"
+)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("obligations")
+    write_smtlib(None if ALL else load("rfc2131"), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The obligation of `wfwg311` that must fail."""
+    folder = tmp_path_factory.mktemp("broken")
+    write_smtlib(load("wfwg311"), folder)
+    ((row, conjunct),) = BROKEN_BY["wfwg311"]
+    return folder / "T2-wfwg311" / row / f"{conjunct}.smt2"
+
+
+def test_a_file_asserts_what_was_decided_and_nothing_less() -> None:
+    """Each premise and the goal, in their order, as Z3 reads them back."""
+    for obligation in list(obligations(case_of(load("rfc2131"))))[::20]:
+        read = z3.parse_smt2_string(obligation.smtlib())
+        assert [term.sexpr() for term in read] == [t.sexpr() for t in obligation.assertions]
+
+
+@referee
+def test_other_solvers_say_the_same(exported: Path, record_property: Callable[..., None]) -> None:
+    files = below(exported)
+    said = list(all_asked(files if ALL else files[::10]))
+    counts = Counter((each.program, each.outcome) for each in said)
+    for (program, outcome), count in sorted(counts.items()):
+        record_property("exported obligations", f"{program}: {count} {outcome}")
+    wrong = [each for each in said if each.outcome != "holds"]
+    if ALL:  # the one that must fail: it is no proof, and cvc4 does not find the model
+        undecided = [each for each in wrong if each.expected == "sat" and each.answer == "unknown"]
+        assert {each.program for each in undecided} <= {"cvc4"}
+        wrong = [each for each in wrong if each not in undecided]
+    assert wrong == []
+    assert {each.program for each in said} == set(OPTIONS)
+
+
+@referee
+def test_the_solver_of_this_environment_is_no_referee() -> None:
+    assert not any(path.startswith(sys.prefix) for path, *_ in PROGRAMS.values())
+
+
+@referee
+def test_the_step_of_the_article_is_refuted(broken: Path) -> None:
+    assert status(broken) == "sat"
+    assert asked("z3", broken).outcome == "holds"
+    assert asked("cvc4", broken).answer != "unsat"
+
+
+@referee
+@pytest.mark.parametrize("program", OPTIONS)
+def test_an_obligation_without_its_goal_is_not_proved(
+    program: str, exported: Path, tmp_path: Path
+) -> None:
+    """What is asserted last is the goal; the premises alone contradict nothing."""
+    file = next(file for file in below(exported) if file.match("lapse/held_under_lease.smt2"))
+    assert asked(program, file).answer == "unsat"
+    text = file.read_text("utf-8")
+    shorter = tmp_path / "shorter.smt2"
+    shorter.write_text(text[: text.rindex("(assert ")] + "(check-sat)\n", "utf-8")
+    assert asked(program, shorter, 5).answer != "unsat"
+
+
+@referee
+@pytest.mark.parametrize("program", OPTIONS)
+def test_what_is_not_read_is_unknown(program: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.smt2"
+    file.write_text("(set-info :status unsat)\n(assert (= 1 nobody))\n(check-sat)\n", "utf-8")
+    assert (asked(program, file).answer, asked(program, file).outcome) == ("unknown", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [("echo unsat", "holds"), ("echo sat", "violated"), ("echo unknown", "unknown"),
+     ("sleep 60", "unknown"), ("echo unsat; echo unsat", "unknown"), ("exit 1", "unknown")],
+)  # fmt: skip
+def test_only_a_plain_answer_counts(
+    script: str, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "any.smt2"
+    file.write_text("(set-info :status unsat)\n", "utf-8")
+    monkeypatch.setattr(referees, "PROGRAMS", {"fake": ("sh", "-c", script)})
+    assert asked("fake", file, 0.5).outcome == outcome
+
+
+@pytest.mark.parametrize(("answer", "code"), [("unsat", 0), ("sat", 1), ("unknown", 3)])
+def test_the_command_tells_what_it_was_told(
+    answer: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "any.smt2").write_text("(set-info :status unsat)\n", "utf-8")
+    fake = dict.fromkeys(PROGRAMS, ("sh", "-c", f"echo {answer}"))
+    monkeypatch.setattr(referees, "PROGRAMS", fake)
+    assert main(tmp_path) == code
+    told = capsys.readouterr().out
+    assert re.search(r"^z3: 1 files: 1 (holds|violated|unknown)$", told, re.M)
+    assert main(tmp_path / "none") == 3

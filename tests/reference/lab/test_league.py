@@ -1,0 +1,189 @@
+"""The league page: what it makes of a lab's figures, and of measurements made by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from holdover.model.clients.measurements import Measurement
+from tests.checkout import ROOT
+from tests.measure import league, refusals
+
+
+def cell(holdover: float | str, **more: Any) -> dict[str, Any]:
+    return {
+        "client": "udhcpc", "server": "kea", "fault": "server killed", "lease": 10, "repeat": 1,
+        "says": "late", "reason": "", "holdover": holdover, "after NAK": None, "duplicate": 0.0,
+        "removed by": "process" if holdover != "forever" else "",
+    } | more  # fmt: skip
+
+
+def by_hand(low: float, high: float | None) -> Measurement:
+    there = None if high is None else Fraction(high)
+    return Measurement("udhcpc", "server killed", Fraction(10), Fraction(low), there, Fraction(0))
+
+
+@pytest.mark.parametrize(
+    ("row", "seen", "agree"),
+    [
+        (by_hand(17, 17.5), [cell(17.2)], "yes"),
+        (by_hand(17, 17.5), [cell(18.4), cell(20)], "yes"),
+        (by_hand(17, 17.5), [cell(19), cell(20)], "NO: 1.5 s apart"),
+        (by_hand(17, 17.5), [cell(15)], "NO: 2.0 s apart"),
+        (by_hand(17, 17.5), [cell(19.9, **{"removed by": "kernel"})], "yes"),
+        (by_hand(17, 17.5), [cell(17.2), cell("forever")], "NO"),
+        (by_hand(30, None), [cell("forever")], "yes"),
+        (by_hand(30, None), [cell("forever"), cell(17)], "NO"),
+    ],
+)
+def test_two_measurements_agree_or_not(
+    row: Measurement, seen: list[dict[str, Any]], agree: str
+) -> None:
+    assert league.agreement(row, seen) == agree
+
+
+def test_repeats_are_least_median_and_greatest() -> None:
+    assert league.shown([cell(17.25), cell(16.5), cell(17.75)]) == (
+        "+16.50 / +17.25 / +17.75 process"
+    )
+    assert league.shown([cell("forever", duplicate=12.3)]) == "forever; two hosts 12.3 s"
+    refused = {"fault": "NAK", "removed by": "process"}
+    assert league.shown([cell(-5, **refused, **{"after NAK": 0.25})]) == "+0.25 process"
+    assert league.shown([cell(-5, **refused)]) == "none came process"
+    lost = {key: value for key, value in cell(0, reason="no frames").items() if key != "holdover"}
+    assert league.shown([lost]) == "unknown: no frames"
+    assert league.shown([lost, cell(17.25)]) == "+17.25 process (n = 1)"
+
+
+def test_the_page_counts_what_is_wrong_and_unknown() -> None:
+    cells = [
+        cell(17.25, says="wrong", reason="too much"), cell(17.5, says="wrong", reason="too much"),
+        cell(0.004, says="unknown", reason="within the uncertainty of 0.05 s"),
+        cell(0.002, says="unknown", reason="within the uncertainty of 0.03 s"),
+    ]  # fmt: skip
+    text = league.page({"cells": cells, "conditions": {"date": "2026-11-26"}})
+    assert "- udhcpc, server killed: too much (2)\n" in text
+    assert "2 of 4 cells.\n\n- udhcpc, server killed: within the uncertainty (2)\n" in text
+    assert "| udhcpc | server killed | +17.2 |" in text
+
+
+def test_a_client_that_is_played_again_takes_the_place_of_its_cells() -> None:
+    conditions = {"date": "2026-11-26", "versions": "kea 2.2.0, udhcpc 1.35.0", "cells": "2"}
+    before = {"cells": [cell(17.25), cell(1, client="dhcpcd")], "conditions": conditions}
+    anew = {"date": "2026-11-27", "versions": "kea 2.2.0, udhcpc 1.36.1", "cells": "1"}
+    once = league.mended(before, {"cells": [cell(18.5)], "conditions": anew})
+    assert [c["holdover"] for c in once["cells"]] == [1, 18.5]
+    assert once["conditions"]["versions"] == "kea 2.2.0, udhcpc 1.36.1"
+    assert once["conditions"]["played again"] == "udhcpc: 1, on 2026-11-27"
+    other = {**anew, "versions": "klibc-ipconfig 2.0.12"}
+    ended = {"cells": [cell("forever", client="klibc-ipconfig")], "conditions": other}
+    twice = league.mended(once, ended)["conditions"]
+    assert twice["versions"] == "kea 2.2.0, udhcpc 1.36.1, klibc-ipconfig 2.0.12"
+    assert twice["played again"] == "udhcpc: 1, on 2026-11-27; klibc-ipconfig: 1, on 2026-11-27"
+
+
+def test_slack_is_of_cells_with_a_bound_and_an_end() -> None:
+    cells = [
+        cell(17.25, predicted=18.5), cell(16.5, predicted=18.5), cell("forever", predicted=18.5),
+        cell(1.5, predicted="unbounded"), cell(1.5, predicted=18.5, says="unknown"),
+    ]  # fmt: skip
+    assert [*league.slack({"cells": cells})] == [["udhcpc", "10 s", "2", "+1.25 / +2.00"]]
+
+
+# After a DHCPNAK ---------------------------------------------------------------------------------
+
+AFTER_21 = {"after NAK": 21.0}
+
+
+def refused(**seconds: Sequence[float | str | None]) -> list[dict[str, Any]]:
+    """Cells of a DHCPNAK, by lease: `at_10=(4.5, None)`."""
+    return [
+        cell(-5, fault="NAK", lease=int(name.removeprefix("at_")), **{"after NAK": each})
+        for name, values in seconds.items() for each in values
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "what", "text"),
+    [
+        (refused(at_10=(0.003, 0.02), at_40=(0.004, 0.9)), "obeyed", "+0.003 to +0.90"),
+        (refused(at_10=(0.003, 0.02), at_40=(0.004, 21)), "lease", "0.00 to 0.53 of the lease"),
+        (refused(at_10=(5.1, 5.3), at_40=(21, 20.8)), "lease", "0.51 to 0.53 of the lease"),
+        # It stretches short leases: twice as long for four times the lease.
+        (refused(at_10=(7, 7), at_40=(15, 15)), "lease", "0.38 to 0.70 of the lease"),
+        (refused(at_10=(28, 28), at_40=(28, 28.01)), "time", "+28.00 to +28.01 s"),
+        (refused(at_10=(6, 3), at_40=(4, 8.5)), "time", "+3.00 to +8.50 s"),
+        (refused(at_10=(28, None), at_40=(None, 28)), "time", "+28.00 s"),
+        (refused(at_10=(28, 5)), "one lease", "+5.00 to +28.00 (lease 10 s)"),
+        (refused(at_10=(5, None), at_40=(None,)), "one lease", "+5.00 (lease 10 s)"),
+        (refused(at_10=(5, "forever"), at_40=(21,)), "forever", "+5.00 to forever"),
+        (refused(at_10=(None,), at_40=(None,)), "no NAK", "none came"),
+    ],
+)
+def test_after_a_nak_a_figure_is_said_as_what_stays_the_same(
+    cells: list[dict[str, Any]], what: str, text: str
+) -> None:
+    assert (refusals.hangs_on(cells), refusals.kept_for(cells)) == (what, text)
+
+
+def test_naks_are_played_with_two_leases_and_with_an_offer_and_without() -> None:
+    assert set(refusals.REFUSALS) == {"NAK", "NAK and offer", "NAK unicast"}
+    leases = [int(run[run.index("--lease") + 1]) for run in league.RUNS]
+    assert leases == [10, 40]
+    assert [f"--fault={name}" for name in refusals.REFUSALS] == list(league.RUNS[1][-3:])
+
+
+def test_the_pages_table_of_naks_has_each_lease_and_what_it_comes_to() -> None:
+    offers = [each | {"fault": "NAK and offer"} for each in refused(at_10=(3,), at_40=(8.5,))]
+    data = {"cells": refused(at_10=(5, 5.25), at_40=(21,)) + offers}
+    *_, row = league.refusals(data).strip().splitlines()
+    assert row == (
+        "| udhcpc | +5.00 / +5.25 process | +21.00 process | 0.50 to 0.53 of the lease "
+        "| +3.00 process | +8.50 process | 0.21 to 0.30 of the lease |"
+    )
+
+
+def test_runs_come_together_as_one() -> None:
+    def ran(cells: str, took: str, fault: str) -> dict[str, Any]:
+        about = {"date": "2026-11-26", "cells": cells, "took": took}
+        return {"conditions": about, "cells": [cell(1, fault=fault)]}
+
+    data = league.together([ran("9, 3 at once", "2 s", "hook"), ran("4, 2 at once", "5 s", "NAK")])
+    assert data["conditions"]["cells"] == "9, 3 at once + 4, 2 at once"
+    assert data["conditions"]["took"] == "2 s + 5 s"
+    assert [each["fault"] for each in data["cells"]] == ["hook", "NAK"]
+
+
+# The pages ---------------------------------------------------------------------------------------
+
+
+def test_page_and_readme_are_of_the_figures_that_are_kept() -> None:
+    raw = (ROOT / league.RAW).read_text(encoding="utf-8")
+    data = json.loads(raw)
+    text = (ROOT / league.PAGE).read_text(encoding="utf-8")
+    assert text == league.page(data)
+    assert "| NO" not in text, "the lab and a measurement by hand do not agree: say why"
+    found = league.REGION.findall((ROOT / league.README).read_text(encoding="utf-8"))
+    assert found == [league.summary(data)]
+    assert raw == league.kept(data)
+
+
+def test_the_readme_has_the_extremes_and_the_worst_that_is_predicted() -> None:
+    known = {"predicted": 18.6}
+    assert league.brief([cell(0.25, **known), cell(0.5, **known)]) == "+0.25 to +0.50 (≤ +18.60)"
+    assert league.brief([cell(17.25, **known)]) == "**+17.25** (≤ +18.60)"
+    assert league.brief([cell("forever", predicted="unbounded")]) == "**forever** (no bound)"
+    refused = {"fault": "NAK", "predicted": 1.1}
+    assert league.brief([cell(-5, **refused, **{"after NAK": 0.25})]) == "+0.25"
+    assert league.brief([cell(-5, **refused)]) == "none came"
+    lost = {key: value for key, value in cell(0).items() if key != "holdover"}
+    assert (league.brief([lost]), league.brief([])) == ("unknown", "")
+    assert league.brief([lost, cell(17.25, **known)]) == "**+17.25** (≤ +18.60), n = 1"
+    kept = [cell(-5, **refused, **{"after NAK": 5.25}), cell(-20, **refused, **AFTER_21, lease=40)]
+    assert league.brief(kept) == "**0.53 of the lease**"
+    heeded = cell(-5, **refused, **{"after NAK": 0.25})
+    assert league.brief([heeded, cell(-5, **refused)]) == "+0.25, n = 1", "in one none came"

@@ -1,0 +1,180 @@
+"""Journals against the lease table: what clients may do holds, what defective ones do does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from holdover.model.errors import BadInput
+from holdover.model.table.client import CLIENT_ACTIONS
+from holdover.reference.core.events import Configure
+from holdover.reference.core.instants import SECOND
+from holdover.reference.core.server_state import Tick
+from holdover.reference.linux.malformed import Malformed
+from holdover.reference.linux.storage.journal import Line, Lost, Unstored
+from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
+from holdover.reference.validation.calls import calls
+from holdover.reference.validation.findings import Replayed
+from holdover.reference.validation.follower import replay
+from tests.reference.validation.rehearsal import (
+    SCENES,
+    Rehearsal,
+    frozen,
+    other_address,
+    rehearsed,
+    renewed,
+)
+
+NEVER = {
+    "acknowledge": "the notice of this client waits for nobody",
+    "relinquish": "this client holds no lapsed address",
+}
+
+
+@cache
+def replayed(scene: Callable[[Rehearsal], float]) -> Replayed:
+    return replay(rehearsed(scene).parts)
+
+
+# What holds --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scene", [each for each in SCENES if each is not frozen])
+def test_each_call_of_the_reference_client_is_a_step(scene: Callable[[Rehearsal], float]) -> None:
+    seen = replayed(scene)
+    assert seen.violation is None
+    assert seen.outcome == "holds", seen.unknown
+    assert seen.calls > 5
+    assert seen.conforming == rehearsed(scene).lines[-1].number
+
+
+def test_the_scenes_take_every_row_of_the_client() -> None:
+    taken = sum((replayed(scene).taken for scene in SCENES), Counter())
+    assert {row.name for row in CLIENT_ACTIONS} - taken.keys() == NEVER.keys()
+    assert {"ignore", "restart", "stop", "kernel_removes"} <= taken.keys()
+
+
+def unstored(apart: Sequence[int]) -> list[Line]:
+    """A client that has probed and cannot store its lease, tries again, and then can.
+
+    `apart`: the seconds from one attempt to the next.
+    """
+    lines = rehearsed(renewed).lines
+    used = next(i for i, line in enumerate(lines) if isinstance(line.value, Configure))
+    called = max(i for i in range(used) if lines[i].kind == "Timer")
+    calls_until_stored = lines[called:used]
+    assert [line.kind for line in calls_until_stored] == ["Timer", "Store"]
+    late, made = 0, lines[:called]
+    for wait in apart:
+        failed = [*calls_until_stored, replace(calls_until_stored[-1], value=Unstored())]
+        made += [later(line, late) for line in failed]
+        late += wait
+    done = next(i for i in range(used, len(lines)) if lines[i].kind == "Timer")
+    return made + [later(line, late) for line in lines[called:done]]
+
+
+def later(line: Line, seconds: int) -> Line:
+    by = seconds * SECOND
+    return replace(line, now=line.now + by, boot=line.boot + by, monotonic=line.monotonic + by)
+
+
+def test_a_client_that_waits_for_room_on_its_disk_stands_still() -> None:
+    seen = replay(list(calls(unstored([5] * 10))))
+    assert (seen.outcome, seen.violation, seen.taken["use"]) == ("holds", None, 1), seen.unknown
+    assert len(seen.remarks) == 10
+
+
+def test_one_that_does_not_try_again_was_frozen_or_late() -> None:
+    seen = replay(list(calls(unstored([5, 30]))))
+    assert (seen.outcome, seen.violation) == ("unknown", None)
+    (finding,) = seen.unknown
+    assert finding.why.row == "use"
+
+
+# What the journal cannot tell --------------------------------------------------------------------
+
+
+def test_whether_a_process_was_frozen_or_late_is_unknown() -> None:
+    seen = replayed(frozen)
+    assert (seen.outcome, seen.violation) == ("unknown", None)
+    (finding,) = seen.unknown
+    assert finding.why.row == "lapse"
+    assert "the process was frozen, or late" in finding.why.says
+
+
+def test_lines_that_were_lost_are_unknown_and_what_follows_the_next_start_is_judged() -> None:
+    made = rehearsed(renewed)
+    lines = made.lines
+    lost = [*lines[:20], replace(lines[20], value=Lost(3)), *lines[24:]]
+    seen = replay(list(calls(lost)))
+    assert (seen.outcome, seen.violation) == ("unknown", None)
+    assert seen.taken["restart"] == 1
+    assert seen.taken["renew"] == 0, "without a start nothing is known"
+
+
+def test_a_malformed_message_is_no_call() -> None:
+    lines = rehearsed(renewed).lines
+    said = replace(lines[10], value=Malformed("DHCPACK from 10.0.0.1", ("option 6",), True))
+    seen = replay(list(calls([*lines[:10], said, *lines[10:]])))
+    assert (seen.outcome, seen.calls) == ("holds", replayed(renewed).calls)
+
+
+def test_a_journal_without_a_call_has_shown_nothing() -> None:
+    assert replay([]).outcome == "unknown"
+
+
+def test_a_servers_journal_is_refused() -> None:
+    line = replace(rehearsed(renewed).lines[1], value=Tick())
+    with pytest.raises(BadInput, match="line 2: Tick is a server's"):
+        list(calls([line]))
+
+
+# What is violated --------------------------------------------------------------------------------
+
+UNSEEN = {
+    "lapse-a-unit-late": "a nanosecond is within what a process may be late",
+    "coarse-timer": "likewise",
+    "due-and-idle": "called again a turn later, it renews",
+    "lapse-by-timer-only": "the shell looks at the deadline before it hands in anything else",
+    "no-wait-after-decline": "of waiting the table has no more than that nothing overtakes",
+    "no-rest-after-release": "likewise",
+}
+"""What a journal does not show, and why."""
+
+
+@pytest.mark.parametrize("defect", seeded_in("client"), ids=lambda defect: defect.name)
+def test_a_defective_client_is_found_out(
+    defect: Seeded, record_property: Callable[[str, object], None]
+) -> None:
+    """Each defect of `refinement/defects.toml`, by what it writes into its journal."""
+    core = mutant(defect)
+    seen = {scene: replay(rehearsed(scene, core).parts) for scene in SCENES}
+    violations = [each.violation for each in seen.values() if each.violation is not None]
+    if violations:
+        found = violations[0]
+        verdict = f"violated: {found.why.says} ({found.why.source})"
+    else:
+        unknown = any(seen[scene].outcome == "unknown" for scene in SCENES if scene is not frozen)
+        verdict = "unknown" if unknown else "not seen"
+    record_property("seeded defects, by their journals", f"{defect.name:30} {verdict}")
+    assert bool(violations) == (defect.name not in UNSEEN), verdict
+
+
+def test_the_longest_conforming_prefix_and_the_guard_are_named() -> None:
+    """A DHCPREQUEST for more time before T1."""
+    made = rehearsed(other_address)
+    begun = next(i for i, line in enumerate(made.lines) if line.kind == "Configure")
+    later = next(i for i in range(begun, len(made.lines)) if made.lines[i].kind == "Timer"
+                 and made.lines[i + 1].kind == "Send")  # fmt: skip
+    early = [replace(line, now=made.lines[begun].now + 1) for line in made.lines[later : later + 2]]
+    seen = replay(list(calls([*made.lines[:later], *early])))
+    assert seen.outcome == "violated"
+    assert seen.violation is not None
+    assert seen.conforming < seen.violation.number == made.lines[later].number
+    assert seen.violation.why.row == "renew"
+    assert "now ≥ renew_at[h]" in seen.violation.why.guard
+    assert seen.violation.why.source == "RFC 2131 §4.4.5 RENEWING, §4.3.2"
