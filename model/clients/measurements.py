@@ -1,6 +1,6 @@
 """What real clients were seen to do, beside what their profiles predict.
 
-Theory of operation.  `measured.toml` has the measurements; each names a profile, a fault and a
+Theory of operation.  `measurements.toml` has the measurements; each names a profile, a fault and a
 lease.  A fault is an `Environment`, in which the bound of T3 is evaluated exactly.  The bound is a
 sum: `parts` splits it, term by term, into what is certain to come (the floor, the hook's 20 s) and
 what is an allowance of which a run uses some (kernel lateness, probing).  Hence each difference
@@ -260,7 +260,7 @@ def unbounded_because(constants: Mapping[str, object]) -> list[str]:
 
 @cache
 def data() -> tuple[Conditions, tuple[Measurement, ...]]:
-    """The measurements and their conditions, as `measured.toml` has them."""
+    """The measurements and their conditions, as `measurements.toml` has them."""
     text = Path(__file__).with_name("measurements.toml").read_text(encoding="utf-8")
     content = tomllib.loads(text, parse_float=Decimal)
     head = content["conditions"]

@@ -1,6 +1,6 @@
 """Clients and their surroundings as data: what a run of the lease table holds fixed.
 
-A `Profile` is one client, read from TOML; its keys are the constants of `words.py`.  Its
+A `Profile` is one client, read from TOML; its keys are the constants of `vocabulary.py`.  Its
 table `why` says of each constant how it is known, and from where.  An
 `Environment` is the lease, the server, the network, and which faults happen.  Times are seconds
 (exact fractions); `constants` turns both into the numbers of a reading, in seconds or in ticks.

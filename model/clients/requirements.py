@@ -1,10 +1,10 @@
 """What the article and the RFCs ask, as data: each sentence with what answers for it here.
 
-`rules.toml` has K1 to K7, the sentences of Q151387, and R1 to R43, the rules of the RFCs.  A rule
-names the rows of the lease table, the theorems and properties, and the tests that cover it; an
+`requirements.toml` has K1 to K7, the sentences of Q151387, and R1 to R43, the rules of the RFCs.  A
+rule names the rows of the lease table, the theorems and properties, and the tests that cover it; an
 empty field says that nothing does.  A rule of the RFCs after which no test is named has a `reason`.
-`source` is *read* where section, strength and quotation were
-checked against the text of the RFC, and *unverified* where that text was not at hand.
+`source` is *read* where section, strength and quotation were checked against the text of the RFC,
+and *unverified* where that text was not at hand.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The engine beyond one process: a crew whose workers are those of a Dask cluster.
 
 Theory of operation.  The partitions are dealt out to the workers; what a worker does is in
-`share.py`.  Words go from worker to worker, and none by this process, which says when.  Its calls
+`shard.py`.  Words go from worker to worker, and none by this process, which says when.  Its calls
 go to all workers at once and return when all have answered, so between calls nobody is at work.
 
 A level is a transaction.  The logs lie where every worker reaches them.  If a worker is lost, all

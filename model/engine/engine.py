@@ -1,6 +1,6 @@
 """The engine: the search of the explorer over the tabulated reading, for millions of states.
 
-Theory of operation.  Breadth first, a level at a time; the work is a crew's (`crew.py`).  The
+Theory of operation.  Breadth first, a level at a time; the work is a crew's (`workers.py`).  The
 search decides what to look for and when to end, keeps the journal, and finds shortest runs
 afterwards: from a state that breaks a property, back through the levels in the logs to a
 predecessor at a time, then forward again through the finite reading, which so checks every step of

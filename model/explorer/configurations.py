@@ -1,8 +1,8 @@
 """The pinned configurations: bounds apart from meaning, and what their exploration must come to.
 
-`manifest.toml` lists instances of the table - a profile, sizes, a lease in ticks, and only the
-faults that the configuration is about, so that its states can be seen to the last one.  Each has
-its distinct states, steps and depth, and for each property the length of the shortest run that
+`configurations.toml` lists instances of the table - a profile, sizes, a lease in ticks, and only
+the faults that the configuration is about, so that its states can be seen to the last one.  Each
+has its distinct states, steps and depth, and for each property the length of the shortest run that
 breaks it.  A changed number is a changed model: it is explained in the commit that changes it.
 
 `python -m holdover.model.explorer.configurations` prints the file as today's model would have it.
@@ -85,7 +85,7 @@ class Configuration:
 
 
 def configurations() -> tuple[Configuration, ...]:
-    """All of `manifest.toml`."""
+    """All of `configurations.toml`."""
     text = (resources.files("holdover.model.explorer") / "configurations.toml").read_text("utf-8")
     return tuple(
         Configuration(**{**entry, "faults": tuple(entry["faults"]),
@@ -171,7 +171,7 @@ eventually = {listed(seen.eventually)}
 """
 
 
-HEADER = """# What explorations of pinned configurations come to: see manifest.py.
+HEADER = """# What explorations of pinned configurations come to: see configurations.py.
 # A lease is an hour, in `ticks` ticks; `delay` is in ticks; the user may never answer.
 # `broken` has the length of the shortest run that breaks a property; what is not named holds.
 """

@@ -3,7 +3,7 @@
 A row reads: name, source, the sentence that tells it, parameters, guards, effects; what is not
 named keeps its value.  All right sides read the state before the step.  A client acts only while
 its process runs on a host that is awake (`runs`); what happens to it from outside, and what the
-kernel does without it, is in `world.py`.
+kernel does without it, is in `environment.py`.
 
 A fresh exchange has an xid that no datagram in flight carries (RFC 2131 §4.4.1 "random"), so an
 xid is modelled by what it decides: `current[m]`, whether `m` belongs to its client's present

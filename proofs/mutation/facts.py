@@ -121,7 +121,7 @@ class Unset(Initially):
     """The initial state, what is unset being just that: facts may say that something is unset."""
 
     def state(self, variable: Variable, at: Sequence[Any]) -> Any:
-        """What `words.py` says."""
+        """What `vocabulary.py` says."""
         if variable.initial == "unset":
             return self.leaf(none(variable.sort))
         return super().state(variable, at)

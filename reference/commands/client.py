@@ -5,8 +5,9 @@ Theory of operation.  Options become a `ClientConfig` and `Orders`; a `ClientShe
 that is not there, a missing capability, a second client for the interface.  Each notice is a line
 on standard output: words for people, or JSON.
 
-No reader delays anything.  A thread writes the lines (linux/lines.py); where nobody reads them, or
-nobody is there any more, they are counted and left out.  Whoever reads again is told how many.
+No reader delays anything.  A thread writes the lines (linux/hooks/line_writer.py); where nobody
+reads them, or nobody is there any more, they are counted and left out.  Whoever reads again is told
+how many.
 
 What is imported from `linux/` is imported when the command runs: the other commands need no Linux.
 

@@ -1,8 +1,9 @@
 """`holdover lab`: how long real clients keep an address that is no longer theirs.
 
-Theory of operation.  Options become cells (lab/cell.py).  The command then runs itself again in
-namespaces of its own (lab/alone.py), plays the cells there, many at once, holds each to the lease
-and to its client's profile (lab/verdict.py), and reports (lab/report.py, lab/page.py).
+Theory of operation.  Options become cells (lab/experiments/experiment.py).  The command then runs
+itself again in namespaces of its own (lab/testbed/sandbox.py), plays the cells there, many at once,
+holds each to the lease and to its client's profile (lab/experiments/verdict.py), and reports
+(lab/report/report.py, lab/report/page.py).
 
 Exit status: 0 each cell holds, 1 a client was late, or the model was wrong, 3 a cell is unknown.
 

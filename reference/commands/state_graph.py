@@ -1,7 +1,7 @@
 """What networkx reads off a state graph, for people and for programs.
 
 Two things: whether it sees what the explorer saw (`agreement`), and what every run to a collision
-has in common (`common`).  networkx and numpy are imported when they are needed: interrupt.py.
+has in common (`common`).  networkx and numpy are imported when they are needed: signals.py.
 """
 
 from __future__ import annotations

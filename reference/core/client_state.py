@@ -2,7 +2,7 @@
 
 Theory of operation.  A `Client` is a frozen value with exactly what `client.py` needs to go on; it
 is equal to another one that would behave the same.  `abstract` gives its part of the lease table's
-state, by which the two are compared (`refinement.py`).
+state, by which the two are compared (`refinement/`).
 
 What it does not know: how it changes.  § alone is a section of RFC 2131.
 """

@@ -146,7 +146,7 @@ Known = tuple[IPv4Address, Entry]
 # The pool ----------------------------------------------------------------------------------------
 
 BLOCK = 256
-"""Places in a block: the root of the largest pool (server_command.py)."""
+"""Places in a block: the root of the largest pool (server.py)."""
 
 
 def earliest(instants: Iterable[Instant | None]) -> Instant | None:

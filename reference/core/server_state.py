@@ -1,7 +1,7 @@
 """What a server is between two events, what it is told and asks for, and what its replies have.
 
 Theory of operation.  A `Server` is a frozen value: an `Entry` for each address of its pool of which
-it knows anything (`entries.py`), and nothing else that grows.  No flood makes it larger than that.
+it knows anything (`pool.py`), and nothing else that grows.  No flood makes it larger than that.
 Servers that behave alike are equal.  `reply` is Table 3; `abstract` gives the server's part of the
 lease table's state.
 

@@ -1,7 +1,7 @@
 """What the documentation shows of the model: one function a region, each returning Markdown.
 
-`GENERATORS` names them; `docs.py` puts them into the files.  Nothing here knows a rule: the table
-is read by `prose`, the diagram by `phases`, predictions by `measured`.
+`GENERATORS` names them;  `__main__.py` puts them into the files.  Nothing here knows a rule: the
+table is read by `prose`, the diagram by `phases`, predictions by `measured`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ the message was refused for it.  The journal has a line for each.  Who reads the
 sparingly, since anybody on the link can send such messages: what was said lately is not said again,
 and of the rest BURST lines in SPELL; more are counted, and the next line has their number.
 
-What it does not know: bytes (`layout.py`), and on what a message rests (`messages.py`).
+What it does not know: bytes (`option_layout.py`), and on what a message rests (`messages.py`).
 """
 
 from __future__ import annotations

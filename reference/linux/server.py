@@ -409,7 +409,7 @@ class Ended:
 def ending() -> Iterator[Ended]:
     """Meanwhile SIGINT and SIGTERM, and orders, interrupt nothing, and end a wait.
 
-    A second one, when this is over, ends the program at once (`interrupt.py`).
+    A second one, when this is over, ends the program at once (`signals.py`).
     """
     wakeup, noticed = socket.socketpair()
     ended = Ended(wakeup)

@@ -4,7 +4,7 @@ Theory of operation.  A `Node` is a state of the lease table, a local state for 
 datagrams a core has taken without having acted on them (offers that it collects; to the table they
 are still on their way).  What the server, the network, the kernels and fate do is a row of the
 table.  What a client does is a call of its core; the effects are carried out here as a shell would,
-and the rows of the table are asked about the result (`rows.py`).  The order of the effects is no
+and the rows of the table are asked about the result (`justify.py`).  The order of the effects is no
 matter of the table, and is checked on the way: an address is probed and written down before it is
 used, removed before anybody is told, and forgotten before it is given up.  Time passes when no core
 wants to be called; if the table does not let it pass then, a client is late.

@@ -1,10 +1,10 @@
 """The world around a server core: the table's clients, network and kernels, and the core's calls.
 
-Theory of operation.  As in `world.py`, with the parts exchanged: what clients, kernels, network and
-fate do is a row of the table; what the server does is a call of `server.py`, and rows of the
-table's server must lead from the state before to the one after, in which `owner`, `server_end` and
-`withheld` are what `abstract` says.  A reply takes the slot of the request it answers.  A server
-whose disk is full is mute to whom it cannot serve (`mute`, `miss`, `unmute`).
+Theory of operation.  As in `client_world.py`, with the parts exchanged: what clients, kernels,
+network and fate do is a row of the table; what the server does is a call of `server.py`, and rows
+of the table's server must lead from the state before to the one after, in which `owner`,
+`server_end` and `withheld` are what `abstract` says.  A reply takes the slot of the request it
+answers.  A server whose disk is full is mute to whom it cannot serve (`mute`, `miss`, `unmute`).
 
 The table's DHCPREQUEST does not say which of its four flavours it is; the row that sent it does,
 and a node keeps it beside the slot.  A DHCPDISCOVER that waits for a probe is taken, and to the
@@ -64,7 +64,8 @@ BREAK_COMMITMENTS = {"forgets", "reuses_early"}
 class ServerWorld:
     """One setting and one server core: nodes and what leads from one to the next.
 
-    A node's `locals` are the server's number and each slot's flavour; `taken` as in `world.py`.
+    A node's `locals` are the server's number and each slot's flavour; `taken` as in
+    `client_world.py`.
     """
 
     def __init__(self, setting: ServerSetting, core: ServerCore):

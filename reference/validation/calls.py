@@ -6,7 +6,7 @@ next one.  `Break` stands where what was known before does not carry over: the f
 reboot, lines that could not be written.
 
 Which of the table's words a call has (datagrams sent, address held afterwards, notices) is said
-here, so that `replay.py` can compare it with rows.
+here, so that `follower.py` can compare it with rows.
 
 What it does not know: whether any of it is right.
 """

@@ -9,7 +9,7 @@ what was not sent, or stands for a notice that was not given (`TOLD`).
 Where none fit, `blocked` names the row that would do it and the first guard that forbids it, or in
 what a possible row differs from the journal.
 
-What it does not know: how a state came about (`replay.py`).
+What it does not know: how a state came about (`follower.py`).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Theory of operation.  The table's concrete reading is followed in units of the client's clock: one
 host is the client, the other one is whoever else is on the link.  Server and network may do
 anything, so before a call the datagram or the conflict that it speaks of is put where the table
-looks for it; then rows of the client must do what the journal says (`steps.py`).  Where several
+looks for it; then rows of the client must do what the journal says (`explain.py`).  Where several
 states fit, all are followed.
 
 What no row does is *violated*.  What the journal cannot tell is *unknown*: lines that were lost, a

@@ -2,7 +2,7 @@
 
 Theory of operation.  A core acts on a few fields of a message; the rest it hands on.  `BootRequest`
 and `BootReply` have these fields by name and everything else in `options`.  None is an absent
-option.  `wire.py` knows bytes, this module knows which field stands where, the cores know what it
+option.  `packet.py` knows bytes, this module knows which field stands where, the cores know what it
 means (RFC 2131 Table 3 and 5).
 
 What cannot be read.  One malformed option is not to discard a message (RFC 1122 §1.2.2: be liberal
@@ -19,9 +19,9 @@ refuse the message; it is without any other one that was dropped, as if the send
   client takes what comes before, and the server nothing (common/options.c, `parse_options`).
 
 So where 58 or 59 is malformed, T1 or T2 is computed (§4.4.5); where option 1 is, the mask is of the
-address's class, as where it is absent (linux/parameters.py); where 121 is, option 3 says the router
-(RFC 3442 has it ignored only beside a 121 that is there); where 51 is in a request, the server
-grants its usual lease (§4.3.1).
+address's class, as where it is absent (linux/kernel/parameters.py); where 121 is, option 3 says the
+router (RFC 3442 has it ignored only beside a 121 that is there); where 51 is in a request, the
+server grants its usual lease (§4.3.1).
 
 What it does not know: htype other than Ethernet, `sname`, `file`, `siaddr` (boot files are no
 business of a lease).

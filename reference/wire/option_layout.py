@@ -4,7 +4,7 @@ Theory of operation.  Options stand in up to three fields, read in the order opt
 (RFC 2131 §4.1); what has the same code is one value cut into pieces (RFC 3396 §7), so that a value
 can be read only when all fields are.  `read_options` notes where each piece stands, joins the
 pieces and maps an error inside a value back to the byte it came from.  What cannot be read is no
-exception there: it is `Dropped`, a value beside the options, and who reads decides (`wire.py`).
+exception there: it is `Dropped`, a value beside the options, and who reads decides (`packet.py`).
 `lay_out` goes the other way: it takes the first of these layouts that has room: options alone, with
 file, with sname, with both; only when none has room for uncut values it cuts them at the end of a
 field (RFC 3396 §4: SHOULD NOT unless there is no choice).  The order of options is kept, so a field
@@ -20,7 +20,7 @@ What is dropped, and with how much of what stands around it:
   nothing says that one holds options (RFC 2131 §4.1);
 - option 52 in `file` or `sname` (RFC 2132 §9.3 is about the options field only): it alone.
 
-What it does not know: the other fields of a message (`wire.py`), and on which options it rests
+What it does not know: the other fields of a message (`packet.py`), and on which options it rests
 (`messages.py`).
 """
 

@@ -7,7 +7,7 @@ again.
 
 What is refused.  A value that cannot be read as its kind: a length that does not fit, a flag that
 is neither 0 nor 1, an unassigned message type.  What becomes of the message that it stands in, its
-readers decide (`wire.py`, `messages.py`).
+readers decide (`packet.py`, `messages.py`).
 
 What is tolerated.  Values that can be read but are unwise (MTU 0, T1 after T2, a maximum message
 size below 576): judging them is the core's business, not the wire's.  Text without characters

@@ -7,7 +7,7 @@ it is.  `Options` is an ordered, hashable mapping from code to value that holds 
 right kind, so that whatever has been built can be written.
 
 What it does not know: what options mean to one another, and where in a message they stand
-(`layout.py`).  RFC 2132, 3046, 3442 and 4388 were read for the table; RFC 8925 is cited from
+(`option_layout.py`).  RFC 2132, 3046, 3442 and 4388 were read for the table; RFC 8925 is cited from
 memory.
 """
 

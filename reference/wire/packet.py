@@ -1,19 +1,19 @@
 """DHCP messages on the wire: bytes to `Message` and back (RFC 2131 §2, §4.1).
 
 Theory of operation.  A message is a fixed part of 236 bytes, the magic cookie, and options.  The
-fixed part is one `struct`; options are laid out by `layout.py`, typed by `options.py` and
-`values.py`.  `decode(encode(m)) == m` for every message that fits; `encode(decode(b))` is a normal
-form of b: it need not be b, but decodes to the same message and encodes to itself.
+fixed part is one `struct`; options are laid out by `option_layout.py`, typed by `options.py` and
+`option_values.py`.  `decode(encode(m)) == m` for every message that fits;  `encode(decode(b))` is a
+normal form of b: it need not be b, but decodes to the same message and encodes to itself.
 
 What no message is, always a WireError: fewer than 240 bytes or no cookie (BOOTP without options is
 no DHCP), more bytes than a datagram has, `op` other than 1 or 2, `hlen` above 16.
 
 What is dropped: an option cut off by the end of its field, option 52 other than 1, 2, 3 or outside
-the options field, and values that their kind refuses (`layout.py`).  RFC 2131 and 2132 do not say
-what a receiver does with it.  `read` gives the message without it, and what was dropped and why:
-that is for who has to live with what there is on a network, and who must then look whether the
-message rests on it (`messages.py`).  `decode` refuses such a message, with the first error: that
-is for who judges messages, and for tests.  Both read alike, and differ in nothing else.
+the options field, and values that their kind refuses (`option_layout.py`).  RFC 2131 and 2132 do
+not say what a receiver does with it.  `read` gives the message without it, and what was dropped and
+why: that is for who has to live with what there is on a network, and who must then look whether the
+message rests on it (`messages.py`).  `decode` refuses such a message, with the first error: that is
+for who judges messages, and for tests.  Both read alike, and differ in nothing else.
 
 What is tolerated, since it cannot be misunderstood: messages shorter than BOOTP's 300 bytes; a
 field that is not closed by the end option (it ends where it ends); anything after the end option;

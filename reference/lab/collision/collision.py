@@ -3,14 +3,14 @@
 Theory of operation.  `planned` (`plan.py`) gives the steps, in seconds: those of the shortest
 collision of a client, or, of a client that does not collide, those that would be the undoing of one
 that stays.  There is no Windows for Workgroups to run, so two puppets and our own server play them
-on a link (`stage.py`), while a recorder writes down what happens there.
+on a link (`player.py`), while a recorder writes down what happens there.
 
 The verdict is read off the record alone (`told_by`): violated where both hosts answer while the
 second one has the address; holds where the second one answers, alone, and the first one had it on a
 lease before; else unknown.  What a kernel or a server does otherwise than the run is no pass
 either.
 
-What it does not know: real clients (`cell.py`); why a client stays.
+What it does not know: real clients (`experiment.py`); why a client stays.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Two puppets and a server on a link, and a course of the lease table that they follow.
 
-Theory of operation.  A `Stage` waits for the instant of each step (`course.py`) and does on the
+Theory of operation.  A `Stage` waits for the instant of each step (`schedule.py`) and does on the
 link what the step has changed in the table, and nothing else: a datagram that is new in its slot is
 sent, or waited for where it is the server's; an address that `holds` gains or loses is given to the
 kernel or taken from it, with the lifetime that `kernel_end` says where the kernel is an enforcer.
@@ -14,7 +14,7 @@ gone.  When the last step is taken somebody asks by ARP who has the address, unt
 What a kernel or a server does, and the run does not, raises Unheard or Otherwise.  One case does
 not: a kernel that removes an address when it may, before the run has it so.  `otherwise` says it.
 
-What it does not know: what comes of it (`collide.py`); how late it is itself on a machine that is
+What it does not know: what comes of it (`collision.py`); how late it is itself on a machine that is
 busy: it does each step when the one before is done.
 """
 

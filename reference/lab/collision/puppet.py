@@ -6,7 +6,7 @@ so that it is on the wire also where nobody hears it.  It remembers of replies w
 for its next message.  The address is the kernel's: it answers ARP for it, and takes it away when
 the lifetime that it was given is over.
 
-What it does not know: when to do any of it, and why (`course.py`, `stage.py`).
+What it does not know: when to do any of it, and why (`schedule.py`, `player.py`).
 """
 
 from __future__ import annotations

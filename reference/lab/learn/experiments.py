@@ -18,7 +18,7 @@ server, at the same time (`cell.play_all`), and last two minutes at most.
                                     are known.  The second, because a kernel that removes the
                                     address at its end leaves nothing to be seen then
 
-What it does not know: what the answers mean (`answers.py`, `inference.py`).
+What it does not know: what the answers mean (`observations.py`, `inference.py`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the answers of a client say of each field of its profile: the inference of `learn.py`.
+"""What the answers of a client say of each field of its profile: the inference of `profile.py`.
 
 Theory of operation.  Two ends of a lease differ if they do by more than SLACK.  A difference that
 is neither nothing nor what was looked for is no answer.
@@ -8,7 +8,7 @@ played or contradicts the others: the field is then unknown.  Where nothing can 
 address never goes or nobody was asked, it is assumed.  Both take the worst value that there is: a
 profile says the worst a client does, so that what holds for it holds for the client.
 
-What it does not know: whether all fields together explain what was measured (`learn.py` asks).
+What it does not know: whether all fields together explain what was measured (`profile.py` asks).
 """
 
 from __future__ import annotations

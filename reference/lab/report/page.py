@@ -3,7 +3,7 @@
 Theory of operation.  A `Shown` is a cell as the page shows it: plain values, and a timeline where
 it was played.  `page` puts a table for each server at the top, clients by faults, with the least,
 median and greatest of the repeats; each field leads to its first cell.  Below, folded where there
-are many, each cell has its figures, its picture and the list of what happened (`drawing.py`).  A
+are many, each cell has its figures, its picture and the list of what happened (`svg.py`).  A
 field of the table is as good as its worst cell: wrong, late, unknown, holds.
 
 The file needs nothing but itself: no script, no font, no picture from elsewhere, and it tells the

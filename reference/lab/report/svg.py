@@ -6,9 +6,9 @@ letters are not scaled: so the same picture is readable on a telephone.  Where a
 host is not covered by a lease it is `over`; where two hosts have the address, `both`.
 
 What happened is numbered below the rows.  Events that would stand on top of each other have one
-number; the list that tells of them (`story.py`) says all that the picture shows.
+number; the list that tells of them (`event_list.py`) says all that the picture shows.
 
-What it does not know: verdicts; how the classes look (`look.py`).
+What it does not know: verdicts; how the classes look (`style.py`).
 """
 
 from __future__ import annotations

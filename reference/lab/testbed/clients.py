@@ -39,7 +39,7 @@ from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard
 
 INTERFACE = "eth0"
-"""Every host's (topology.py)."""
+"""Every host's (netns.py)."""
 
 BUS = "dbus-daemon"
 """A helper that is started for some clients, and is none of their processes."""

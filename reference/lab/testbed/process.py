@@ -7,7 +7,7 @@ waits for a line, and fails with all that was said when the program has ended or
 What is started here is ended here, by pid: `end` kills the whole tree below it, whatever state it
 is in, and waits.
 
-What it does not know: where it runs (`topology.py`), and what its words mean.
+What it does not know: where it runs (`netns.py`), and what its words mean.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ hears every port; a frame is taken where it comes in, and not where it goes out 
 itself, so that it is there once.  The kernel stamps it with the wall clock; that is carried over to
 CLOCK_BOOTTIME by the difference of the two at this moment.
 
-Of each host's addresses (`watched.py`) it hears what the kernel says, and looks for itself, LOOKS
-times a second.  The kernel's word has no time of its own and is as old as its reading; the looks
-say how old that may be at most.  Both are written where something has changed, with the instant up
-to which the former was known to be true.
+Of each host's addresses (`address_monitor.py`) it hears what the kernel says, and looks for itself,
+LOOKS times a second.  The kernel's word has no time of its own and is as old as its reading; the
+looks say how old that may be at most.  Both are written where something has changed, with the
+instant up to which the former was known to be true.
 
 While two hosts have one address it is asked for by ARP, in the name of `asker`, so that whoever
 answers for it is on record.

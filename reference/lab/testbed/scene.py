@@ -2,8 +2,8 @@
 
 Theory of operation.  A scene begins with the recorder, then the server, then the client, and is
 BOUND when a DHCPACK was on the wire and the client's host has the address.  From then on a fault
-acts on it (`faults.py`), in the thread that plays it (`cell.py`).  Whoever waits here also looks at
-what the client's processes are (running, stopped, dead), and marks it when that changes.
+acts on it (`faults.py`), in the thread that plays it (`experiment.py`).  Whoever waits here also
+looks at what the client's processes are (running, stopped, dead), and marks it when that changes.
 
 All that is waited for, the recorder says; nobody asks the client or the server.
 

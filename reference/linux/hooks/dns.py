@@ -1,9 +1,9 @@
 """Name servers and search domains of a lease, given to resolvconf or written to a file; if asked.
 
 Theory of operation.  A `Resolver` is told each notice after the fact, and returns at once: a thread
-of its own (`later.py`) does what follows from the latest one.  While an address is in use, what its
-lease says is there, if it names a server; otherwise it is withdrawn.  What has not changed is not
-done again; what has failed is, at the next notice.
+of its own (`background.py`) does what follows from the latest one.  While an address is in use,
+what its lease says is there, if it names a server; otherwise it is withdrawn.  What has not changed
+is not done again; what has failed is, at the next notice.
 
 `Resolvconf` hands lines to `resolvconf -a INTERFACE.holdover` and takes them back by `-d`, with a
 time limit.  `File` puts a file in the place of another: written aside, synced, renamed, and the

@@ -1,11 +1,12 @@
 """A command that is told what has happened, in a process of its own, and that nobody waits for.
 
-Theory of operation.  `Hook.tell` puts a notice in a queue (`later.py`) and returns.  The command is
-run once for each, in their order, in a session and process group of its own, without standard
-input; what it prints goes to standard error.  A command that is still running after `limit` seconds
-is ended with its group: SIGTERM, shortly after SIGKILL.  When more than WAITING notices wait, the
-oldest EXTENDED is left out, since a later one has all that it had, or else the oldest; `note` is
-told, as it is of a command that fails.  `note` is called in whichever thread it comes from.
+Theory of operation.  `Hook.tell` puts a notice in a queue (`background.py`) and returns.  The
+command is run once for each, in their order, in a session and process group of its own, without
+standard input; what it prints goes to standard error.  A command that is still running after
+`limit` seconds is ended with its group:  SIGTERM, shortly after SIGKILL.  When more than WAITING
+notices wait, the oldest EXTENDED is left out, since a later one has all that it had, or else the
+oldest;  `note` is told, as it is of a command that fails.  `note` is called in whichever thread it
+comes from.
 
 The command is split as a shell does it (shlex) and run without one.  Its one further argument and
 its variables are those of scripts for dhclient and udhcpc (`environment.py`).  They come from the

@@ -1,6 +1,6 @@
 """Lines for a reader who may be slow, stuck or gone, and who delays nobody.
 
-Theory of operation.  `Lines.put` returns at once; a thread (`later.py`) writes one line after
+Theory of operation.  `Lines.put` returns at once; a thread (`background.py`) writes one line after
 another to a file descriptor.  While it waits for the reader, at most WAITING lines wait for it; of
 more the oldest are left out and counted, as is what could not be written.  The number stands, in
 words of `lost`, where they would have been.  The file is not made non-blocking: it is often that of

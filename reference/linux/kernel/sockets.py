@@ -23,7 +23,7 @@ an address that the interface has, which is how a client renews (RFC 2131 §4.4.
 What is lost is lost: a frame that cannot be decoded is counted in `refused`; one that a link which
 is down, or a full queue, does not take, in `lost`.  DHCP and ARP send again.
 
-What it does not know: whether the link is up (`netlink.py`), a hardware address that is changed
+What it does not know: whether the link is up (`interface.py`), a hardware address that is changed
 while it is open, links other than Ethernet.
 """
 

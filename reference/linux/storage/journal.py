@@ -3,7 +3,8 @@
 Theory of operation.  A journal is NDJSON: a `Line` is a JSON object with four clocks, the name of a
 class and the fields of a value of it.  `now` is the instant that the core was told, `boot` and
 `monotonic` are CLOCK_BOOTTIME and CLOCK_MONOTONIC when the line was written, all in nanoseconds;
-`wall` is the wall clock in UTC, for people.  What is read equals what was written (`plain.py`).
+`wall` is the wall clock in UTC, for people.  What is read equals what was written
+(`json_values.py`).
 
 Each line is one write(2) to a file opened for appending, before anything that follows is done.  A
 process that is killed leaves at most its last line torn.  The next one begins with a line break and

@@ -5,7 +5,7 @@ second half feeds random events, in and out of order, to clients with random con
 a `Watched` client has an interface and a lease file, carries out the effects on them one by one,
 and checks after each what must hold then.
 
-What it does not know: the lease table; that the two agree is checked by `refinement.py`.
+What it does not know: the lease table; that the two agree is checked by `refinement/`.
 """
 
 from __future__ import annotations

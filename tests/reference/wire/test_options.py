@@ -30,7 +30,7 @@ LENGTHS = {
     "1, 2, ...": (43, 47, 55, 60),
     "2, 3, ...": (61,),
 }
-"""Legal lengths as the RFCs give them, but for text, which may be empty (`values.py`)."""
+"""Legal lengths as the RFCs give them, but for text, which may be empty (`option_values.py`)."""
 
 
 def test_every_option_of_the_table_has_the_length_of_its_rfc() -> None:

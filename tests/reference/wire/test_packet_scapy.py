@@ -1,6 +1,6 @@
 """Scapy as the referee: what we build it reads the same way, what it builds we do.
 
-Scapy joins no pieces and reads no overloaded field, so values are short here; `test_wire.py` has
+Scapy joins no pieces and reads no overloaded field, so values are short here; `test_packet.py` has
 the long ones.  It is GPL: a test may import it, the package may not.
 """
 

@@ -1,0 +1,51 @@
+"""A file that prose speaks of is there: in docstrings, comments and docs."""
+
+import re
+import subprocess
+from pathlib import PurePath
+
+import pytest
+
+from tests.checkout import ROOT
+
+NAMED = re.compile(r"`([\w./-]*\w\.(?:py|toml|json))`|\(([\w/-]*\w\.(?:py|toml))[:)]")
+"""In backticks, or alone in brackets."""
+
+ELSEWHERE = frozenset(
+    "eth0.json lab.json my.toml site.toml bench.json dhcp/client.py dhcp/leases.py "
+    "dhcp/timers.py run.itf.json".split()
+)
+"""A user's, what a command writes, and other projects'."""
+
+
+NOT_PROSE = ("CHANGELOG.md", "tests/test_names.py")
+"""History, and this file: its examples are of nothing."""
+
+
+def tracked() -> list[str]:
+    """The files of the checkout; none where git is not there to ask."""
+    asked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return asked.stdout.split()
+
+
+def missing(text: str, files: frozenset[str]) -> list[str]:
+    """What the text names and nobody has."""
+    ends = {"/".join(PurePath(file).parts[-n:]) for file in files for n in range(1, 7)}
+    names = (first or second for first, second in NAMED.findall(text))
+    return [n for n in names if n.removeprefix("../../") not in ends | ELSEWHERE]
+
+
+@pytest.mark.skipif(not tracked(), reason="git does not know this checkout")
+def test_each_file_that_is_named_is_there() -> None:
+    files = frozenset(tracked())
+    prose = [f for f in files if f.endswith((".py", ".md")) and f not in NOT_PROSE]
+    found = {file: missing((ROOT / file).read_text("utf-8"), files) for file in prose}
+    assert {file: names for file, names in found.items() if names} == {}
+
+
+def test_one_that_is_not_there_is_found() -> None:
+    assert missing("see `gone.py` and `there.py`, (old.toml)", frozenset({"a/there.py"})) == [
+        "gone.py", "old.toml",
+    ]  # fmt: skip
