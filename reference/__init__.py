@@ -1,1 +1,1 @@
-"""What runs: the command line."""
+"""What runs: the cores, the command line, and what holds both to the model."""

@@ -19,7 +19,7 @@ import click
 
 from holdover.model.errors import BadInput, Unfinished, nearest
 from holdover.model.inputs import printable
-from holdover.reference.console import signals
+from holdover.reference import signals
 from holdover.reference.console.exit import EXIT, INTERRUPTED, UNREAD
 
 LONGEST = 2000

@@ -19,7 +19,7 @@ for an inductive invariant of the same rows as Horn clauses (Komuravelli et al.,
 What it does not know: instants that only guards keep from being pushed ever further (a wall clock
 set back once in each lease) are refused (`Unlimited`).  A term that compares an unset instant has
 some value here, where the finite reading raises; if that is in a run found, taking it again raises.
-Checks end at their time limit; Ctrl-C ends the program, see `holdover.reference.console.signals`.
+Checks end at their time limit; Ctrl-C ends the program, see `holdover.reference.signals`.
 """
 
 from __future__ import annotations

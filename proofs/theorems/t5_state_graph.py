@@ -35,7 +35,7 @@ from holdover.proofs.result import Check, Outcome
 from holdover.proofs.theorems import t1_refutation
 from holdover.proofs.theorems.t2_safety import BROKEN_BY, TOLERATED
 
-if TYPE_CHECKING:  # numpy: see reference/console/signals.py
+if TYPE_CHECKING:  # numpy: see reference/signals.py
     from holdover.model.explorer.stategraph import Reading
 
 FITS = 20_000

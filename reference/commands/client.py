@@ -36,12 +36,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from holdover.model.errors import BadInput, nearest
-from holdover.reference.commands.units import print_unit
 from holdover.reference.console.options import DURATION
-from holdover.reference.console.signals import interruptible
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import Notice, Notify
 from holdover.reference.core.instants import SECOND
+from holdover.reference.linux.units import print_unit
+from holdover.reference.signals import interruptible
 from holdover.reference.wire.frames import CLIENT_PORT
 from holdover.reference.wire.options import (
     BROADCAST_ADDRESS,

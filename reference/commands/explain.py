@@ -16,7 +16,6 @@ from holdover.proofs.verdicts.judge import (
     Judgement,
     judge,
 )
-from holdover.reference.commands.journal import print_journal
 from holdover.reference.commands.state_graph import (
     EXPLAINED,
     Common,
@@ -41,6 +40,7 @@ from holdover.reference.console.progress import Progress
 from holdover.reference.linux.storage.journal import read
 from holdover.reference.validation.calls import calls
 from holdover.reference.validation.follower import replay
+from holdover.reference.validation.report import print_journal
 
 
 def print_explanation(found: Judgement, common: Common | None, as_json: bool) -> None:

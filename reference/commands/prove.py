@@ -12,12 +12,12 @@ from rich.text import Text
 
 from holdover.model.clients.profile import Profile, in_seconds, load
 from holdover.model.errors import BadInput
-from holdover.proofs import claims as claims_
 from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import Verdict, decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t0_time_passes, t2_safety
 from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient, ways
+from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import (
     STANDARD,
     exact_case,

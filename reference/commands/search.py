@@ -34,7 +34,7 @@ from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.result import Outcome
-from holdover.reference.console.signals import interruptible
+from holdover.reference.signals import interruptible
 
 HOUR = Fraction(3600)
 DRAWABLE = 500

@@ -25,7 +25,6 @@ from typing import Any
 import click
 
 from holdover.model.errors import BadInput, nearest
-from holdover.reference.commands.units import print_unit
 from holdover.reference.console.exit import INTERRUPTED
 from holdover.reference.console.options import DURATION
 from holdover.reference.core.config import Misbehaviour, ServerConfig
@@ -38,6 +37,7 @@ from holdover.reference.linux.server import Service, Told, check_port, ending
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import LeaseFile
 from holdover.reference.linux.supervisor import Supervisor
+from holdover.reference.linux.units import print_unit
 from holdover.reference.wire.frames import SERVER_PORT
 from holdover.reference.wire.messages import BootReply, reply_to_wire
 from holdover.reference.wire.option_layout import TooLargeError

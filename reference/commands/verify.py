@@ -15,11 +15,11 @@ from holdover.model.clients.profile import Environment, in_seconds, load
 from holdover.model.errors import BadInput
 from holdover.model.explorer.sequence_chart import as_data, sentences
 from holdover.model.table.properties import ALWAYS
-from holdover.proofs import claims as claims_
-from holdover.proofs.claims import Result
 from holdover.proofs.result import combined
 from holdover.proofs.theorems.t5_state_graph import FITS
+from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.advice import further, no_bound
+from holdover.proofs.verdicts.claims import Result
 from holdover.proofs.verdicts.judge import (
     STANDARD,
     Judgement,

@@ -44,7 +44,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdover.model.errors import BadInput
-from holdover.reference.console.signals import interruptible
 from holdover.reference.core.client import Client, deadline, step
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
@@ -72,6 +71,7 @@ from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.remarks import Remarks, Say
 from holdover.reference.linux.storage.lease_file import NotStored
 from holdover.reference.linux.storage.memory import RETRY
+from holdover.reference.signals import interruptible
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.frames import Datagram, Frame
 from holdover.reference.wire.messages import reply_from

@@ -42,7 +42,6 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
 from holdover.model.errors import BadInput
-from holdover.reference.console.signals import SIGNALS, interruptible
 from holdover.reference.core.config import ServerConfig
 from holdover.reference.core.events import SendArp
 from holdover.reference.core.instants import SECOND, Instant
@@ -68,6 +67,7 @@ from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import LeaseFile, NotStored
+from holdover.reference.signals import SIGNALS, interruptible
 from holdover.reference.wire.arp import ARP_TYPE, Arp
 from holdover.reference.wire.frames import (
     ALL_HOSTS,

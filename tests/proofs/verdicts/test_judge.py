@@ -16,13 +16,13 @@ from holdover.model.table.bound import safe_grace
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import h
-from holdover.proofs.claims import SAFE
 from holdover.proofs.logic import solvers
 from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.logic.obligations import Obligation
 from holdover.proofs.logic.solvers import Answer, decide
 from holdover.proofs.logic.unrolled import sizes_of
 from holdover.proofs.verdicts import judge as module
+from holdover.proofs.verdicts.claims import SAFE
 from holdover.proofs.verdicts.judge import (
     STANDARD,
     Judgement,

@@ -24,8 +24,8 @@ from click.testing import CliRunner, Result
 from holdover.model.clients.profile import builtin_names, load
 from holdover.model.explorer import explore as explorer
 from holdover.model.explorer.configurations import configurations
-from holdover.proofs import claims
-from holdover.proofs.claims import Claim
+from holdover.proofs.verdicts import claims
+from holdover.proofs.verdicts.claims import Claim
 from holdover.proofs.verdicts.matrix import ROWS
 from holdover.reference.cli import main
 from holdover.reference.commands import explain as explain_command

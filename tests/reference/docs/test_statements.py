@@ -19,7 +19,6 @@ from holdover.model.readings.prose import text
 from holdover.model.table.bound import consistent, server_keeps
 from holdover.model.table.expr import Expr, forall
 from holdover.model.table.vocabulary import h
-from holdover.proofs.claims import claims
 from holdover.proofs.logic.obligations import Case
 from holdover.proofs.theorems import (
     t0_time_passes,
@@ -30,6 +29,7 @@ from holdover.proofs.theorems import (
     t5_agreement,
     t5_state_graph,
 )
+from holdover.proofs.verdicts.claims import claims
 from tests.checkout import ROOT
 
 CONSISTENT = text(forall(h, consistent(h)))

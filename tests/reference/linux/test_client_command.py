@@ -21,10 +21,10 @@ import pytest
 
 import holdover.reference.cli
 from holdover.model.errors import BadInput
-from holdover.reference.commands import units
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
+from holdover.reference.linux import units
 from holdover.reference.linux.hooks.line_writer import WAITING, Lines
 from tests.checkout import ROOT
 from tests.net.scenes import played

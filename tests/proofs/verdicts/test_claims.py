@@ -8,9 +8,9 @@ import pytest
 
 from holdover.model.clients.profile import builtin_names
 from holdover.model.explorer.configurations import configurations
-from holdover.proofs import claims
-from holdover.proofs.claims import Claim, Result, check, check_all, pinned, stated
 from holdover.proofs.result import Check, Outcome
+from holdover.proofs.verdicts import claims
+from holdover.proofs.verdicts.claims import Claim, Result, check, check_all, pinned, stated
 
 SERVER_FORGETS = Claim("pinned", "server forgets", "pinned", 1)
 WFWG311 = Claim("profile", "wfwg311", "profile", 1)
