@@ -26,7 +26,8 @@ from holdover.model.table.server import SERVER_ACTIONS
 from holdover.model.table.table import LEASE_TABLE, Table, tick
 from holdover.model.table.vocabulary import HOST, KIND, MESSAGE, PHASE, PROCESS, VARIABLES
 from holdover.reference.core.client_state import Client
-from holdover.reference.core.events import Configure, Notice, Notify, Remove, Send, SendArp, Store
+from holdover.reference.core.discipline import Discipline, OrderError
+from holdover.reference.core.events import Configure, Notice, Notify, Remove, Send, SendArp
 
 from holdover.reference.refinement.cores import (  # isort: skip
     EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, STOP, Call, Core, Cores, Defect, Local, lapses,
@@ -34,7 +35,6 @@ from holdover.reference.refinement.cores import (  # isort: skip
 )  # fmt: skip
 from holdover.reference.refinement.justify import Rows, kinds
 from holdover.reference.refinement.setting import ADDRESSES, Setting
-from holdover.reference.wire.option_values import MessageType
 
 Node = tuple[State, tuple[int, ...], tuple[bool, ...]]
 """The table's state, each host's number in `Cores`, and which datagrams a core has taken."""
@@ -49,10 +49,6 @@ PROBING = PHASE.values.index("PROBING")
 RUNS, FROZEN, DEAD = (PROCESS.values.index(name) for name in ("RUNS", "FROZEN", "DEAD"))
 SILENT, DUE = 0, 1
 FOR_CLIENT = kinds(for_client)
-FAREWELLS = (
-    Notice.LAPSED, Notice.TOO_SHORT, Notice.REFUSED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED,
-)  # fmt: skip
-GIVES_UP = (MessageType.RELEASE, MessageType.DECLINE)
 FREE = (0, NONE, NONE, None, None, False)
 SPARE = 0
 """Free slots come first in order; this one is free between any two steps."""
@@ -279,30 +275,22 @@ class World:
         if lapses(core, after):
             s[self.notice[h]] = DUE
         packets = []
-        written = self.cores[locals_[h]].stored
-        probed = core.phase.name == "PROBING" and core.sent == self.config.probes
+        there = s[self.holds[h]]
+        assert isinstance(there, int)
+        discipline = Discipline(
+            None if there == NONE else ADDRESSES[there],
+            self.cores[locals_[h]].stored,
+            probed=core.phase.name == "PROBING" and core.sent == self.config.probes,
+        )
         for effect in effects:
+            try:
+                discipline.follow(effect)
+            except OrderError as early:
+                raise Defect(early.kind, early.says) from early
             match effect:
-                case Store(lease):
-                    written = lease
-                case Notify(notice) if notice in FAREWELLS and s[self.holds[h]] != NONE:
-                    raise Defect("released_first", "the notice comes while the address is held")
-                case Send(request) if request.type in GIVES_UP and (
-                    s[self.holds[h]] != NONE or written is not None
-                ):
-                    raise Defect("released_first", "given up while it is held, or written down")
-                case Configure() if s[self.holds[h]] == NONE and not probed:
-                    raise Defect("unprobed", "an address is used without all its probes")
-                case Configure(lease, _) if written != lease:
-                    raise Defect("order", "an address is used before its lease is written down")
-                case Remove(address):
-                    # The kernel may have been faster by a moment: removing twice does no harm.
-                    if s[self.holds[h]] not in (NONE, NUMBER[address]):
-                        raise Defect("belief", "another address is removed than is held")
+                case Remove():
                     s[self.holds[h]], s[self.kernel_end[h]] = NONE, None
                 case Configure(lease, until):
-                    if s[self.holds[h]] not in (NONE, NUMBER[lease.address]):
-                        raise Defect("belief", "a second address is configured beside the first")
                     s[self.holds[h]], s[self.kernel_end[h]] = NUMBER[lease.address], until
                 case Notify(Notice.LAPSED):
                     s[self.notice[h]] = SILENT

@@ -35,16 +35,14 @@ from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, h
 from holdover.reference.core.client import is_usable
 from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.discipline import Discipline, OrderError
 from holdover.reference.core.events import (
-    Configure,
     Gone,
     Heard,
     Inform,
     Lease,
     Notice,
-    Notify,
     Received,
-    Remove,
     Send,
     SendArp,
     Start,
@@ -69,9 +67,6 @@ from holdover.reference.wire.options import INFINITE
 LATE = 1
 """Seconds that a process may be late on a machine with other work; more is not decided."""
 
-FAREWELLS = (
-    Notice.LAPSED, Notice.TOO_SHORT, Notice.REFUSED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED,
-)  # fmt: skip
 KERNEL_REMOVES = LEASE_TABLE.action("kernel_removes")
 STANDS_STILL = (LEASE_TABLE.action("freeze"), LEASE_TABLE.action("thaw"))
 
@@ -368,35 +363,26 @@ class Follower:
         self._check(call, WITHIN_LEASE, [s.but({("now", 0): call.now}) for s in self.states])
 
     def _check_order(self, call: Call) -> None:
-        """Within a call: written down before it is used, removed before anybody is told."""
-        held = {state["holds", CLIENT] for state in self.states} - {None}
-        written = self._stored
-        for effect in call.effects:
-            match effect:
-                case Store(lease):
-                    written = lease
-                case Remove(address):
-                    held.discard(self._number(address))
-                case Configure(lease, _):
-                    if self._number(lease.address) not in held and (
-                        self._probed.count(lease.address) < self._probes
-                    ):
-                        self._violated(call, "an address is used without all its probes",
-                                       "RFC 5227 §2.1.1")  # fmt: skip
-                    held.add(self._number(lease.address))
-                    if written != lease:
-                        self._violated(call, "an address is used before its lease is stored",
-                                       "RFC 2131 §3.2")  # fmt: skip
-                    if not in_order(lease):
-                        self._violated(call, "not so: T1 < T2 < lease end", "RFC 2131 §4.4.5")
-                case Send(request) if request.type is MessageType.RELEASE and held:
-                    self._violated(call, "DHCPRELEASE leaves while the address is held",
-                                   RELEASE.source)  # fmt: skip
-                case Notify(notice) if notice in FAREWELLS and held:
-                    self._violated(call, "the notice comes while the address is held",
-                                   RELEASED_FIRST.source)  # fmt: skip
+        """Within a call, effects come in their order: in one of the states at least."""
+        there = {state["holds", CLIENT] for state in self.states}
+        early = [found for found in (self._too_early(call, held) for held in there) if found]
+        if len(early) == len(there):
+            self._violated(call, early[0].says, early[0].source)
         if ends(call) and self._stored is not None and Notice.STOPPED not in call.notices:
             self._violated(call, "the process ends, and nobody is told", STOP.source)
+
+    def _too_early(self, call: Call, held: Value) -> OrderError | None:
+        """The first effect that comes too early, where this address is held."""
+        used = call.configured
+        probes = 0 if used is None else self._probed.count(used.lease.address)
+        there = next((a for a, number in self._numbers.items() if number == held), None)
+        discipline = Discipline(there, self._stored, probed=probes >= self._probes)
+        try:
+            for effect in call.effects:
+                discipline.follow(effect)
+        except OrderError as early:
+            return early
+        return None
 
     def _check_stored(self, call: Call) -> None:
         """What a crash would leave is what the table says: a lease in use, and no other."""
@@ -450,9 +436,3 @@ def is_probing(state: State) -> bool:
 
 RELEASE, STOP = LEASE_TABLE.action("release"), LEASE_TABLE.action("stop")
 PROMPT = tuple(row for row in CLIENT_ACTIONS if row.due is not None)
-
-
-def in_order(lease: Lease) -> bool:
-    """T1 before T2 before the end, where there is one."""
-    t1, t2, end = lease.renew_at, lease.rebind_at, lease.end
-    return t1 is None or t2 is None or end is None or t1 < t2 < end

@@ -47,6 +47,7 @@ from holdover.model.table.vocabulary import KIND, MESSAGE, PHASE, PROCESS, VARIA
 from holdover.reference.core import server
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig, ServerConfig
+from holdover.reference.core.discipline import GIVES_UP, Discipline, OrderError
 from holdover.reference.core.events import (
     Chance,
     Configure,
@@ -64,7 +65,6 @@ from holdover.reference.core.events import (
     SendArp,
     Start,
     Stop,
-    Store,
     Timer,
 )
 from holdover.reference.core.instants import SECOND, Duration, Instant
@@ -108,7 +108,6 @@ NUMBER = {address: number for number, address in enumerate(ADDRESSES)}
 SERVER_PORT, CLIENT_PORT = 67, 68
 
 FOR_CLIENT = ("OFFER", "ACK", "NAK")
-FAREWELLS = (MessageType.DECLINE, MessageType.RELEASE)
 WITH_A_CORE = ("tick", "ignore", "stop", "wake_expired")
 """Rows of the world that are not taken by themselves: a core has its part in them."""
 
@@ -718,27 +717,21 @@ class Network:
     def carry_out(self, h: int, effects: Iterable[Effect]) -> tuple[list[Arp], int]:
         """What the effects do, in their order; ARP packets, and how many datagrams are lost."""
         host, packets, lost = self.hosts[h], [], 0
+        order = Discipline(host.address, host.stored, probed=self.is_probed(host))
         for effect in effects:
+            try:
+                order.follow(effect)
+            except OrderError as early:
+                raise Defect(early.kind, early.says) from early
+            host.address, host.stored = order.held, order.stored
             match effect:
-                case Remove(address):
-                    if host.address not in (None, address):
-                        raise Defect("belief", "another address is removed than is held")
-                    host.address = host.until = None
-                case Configure(lease, until):
-                    if host.address not in (None, lease.address):
-                        raise Defect("belief", "a second address is configured beside the first")
-                    if host.stored != lease:
-                        raise Defect("order", "an address is used before its lease is stored")
-                    if host.address is None and not self.is_probed(host):
-                        raise Defect("unprobed", "an address is used without all its probes")
-                    host.address, host.until = lease.address, until
-                case Store(kept):
-                    host.stored = kept
+                case Remove():
+                    host.until = None
+                case Configure(_, until):
+                    host.until = until
                 case Notify(notice, about):
                     self.notify(host, notice, about)
                 case Send(request, to):
-                    if request.type in FAREWELLS and (host.address or host.stored):
-                        raise Defect("order", "an address is given up before it is removed")
                     lost += not self.send(host, request, to)
                 case SendArp(packet):
                     packets.append(over_the_air(packet))
@@ -761,8 +754,6 @@ class Network:
     def notify(self, host: Host, notice: Notice, about: Lease | None) -> None:
         """The user is told."""
         if notice is Notice.LAPSED:
-            if host.address is not None:
-                raise Defect("released_first", "the notice comes while the address is held")
             if not host.due_notice:
                 raise Defect("told", "a lapse is told and there was none")
             host.due_notice = False
@@ -776,7 +767,7 @@ class Network:
             flight = of_request(request, to, self.now)
         except ValueError as error:
             raise Defect("wire", str(error)) from error
-        if request.type in FAREWELLS:
+        if request.type in GIVES_UP:
             host.xids.add(flight.xid)
         elif flight.xid not in host.xids:
             host.xids = {flight.xid}

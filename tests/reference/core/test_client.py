@@ -22,8 +22,10 @@ from hypothesis import strategies as st
 from holdover.reference.core.client import COLUMNS, TABLE, Client, deadline, ignore, step, trim
 from holdover.reference.core.client_state import Effects
 from holdover.reference.core.config import ClientConfig
+from holdover.reference.core.discipline import Discipline
 from holdover.reference.core.events import (
     Configure,
+    Effect,
     Event,
     Gone,
     Heard,
@@ -410,9 +412,8 @@ class Watched(Driver):
 
     def __init__(self, config: ClientConfig):
         super().__init__(config)
-        self.interface: IPv4Address | None = None
+        self.order = Discipline(None, None, probed=True)
         self.left: IPv4Address | None = None
-        self.file: Lease | None = None
         self.phases: set[Phase] = set()
 
     def feed(self, event: Event) -> Effects:
@@ -420,64 +421,60 @@ class Watched(Driver):
         idle = before.phase is Phase.INIT and before.due is None
         match event:
             case Start(_, remembered, found) if idle:
-                self.interface, self.file = found, remembered
-            case Gone(_, address) if address == self.interface:
-                self.interface, self.left = None, address
+                self.order.held, self.order.stored = found, remembered
+            case Gone(_, address) if address == self.order.held:
+                self.order.held, self.left = None, address
+        probes = before.config.probes
+        self.order.probed = not probes or (before.phase is Phase.PROBING and before.sent == probes)
         effects = super().feed(event)
         for at, effect in enumerate(effects):
             self.carry_out(effect, effects[:at])
         if isinstance(event, Stop):
-            self.file = None  # the next process's
+            self.order.stored = None  # the next process's
         self.check()
         self.phases.add(self.client.phase)
         later = step(shifted(before, SHIFT), shifted(event, SHIFT), self.now + SHIFT)
         assert later == shifted((self.client, effects), SHIFT)
         return effects
 
-    def carry_out(self, effect: object, before: Effects) -> None:
-        """The effect, after those before it in the same step."""
+    def carry_out(self, effect: Effect, before: Effects) -> None:
+        """The effect, after those before it in the same step; OrderError where it is too early."""
+        held = self.order.held
+        self.order.follow(effect)
         match effect:
             case Remove(address):
                 # The lease lapses before its `Gone` is looked at: then it is gone already.
-                assert address in (self.interface, self.left)
-                self.interface = None
+                assert address in (held, self.left)
             case Store(lease):
-                assert self.interface is None or lease is not None
-                self.file = lease
+                assert held is None or lease is not None
             case Configure(lease, until):
                 assert Store(lease) in before
-                assert self.file == lease
-                assert self.interface in (None, lease.address)
-                self.interface = lease.address
                 assert (until is None) is (lease.end is None)
                 if until is not None and lease.end is not None:
                     assert self.now < until == lease.end - self.client.config.margin
-            case Send(request, _) if request.type in (MessageType.RELEASE, MessageType.DECLINE):
-                assert (self.interface, self.file) == (None, None)
             case Notify(Notice.STOPPED, lease):
                 assert lease is not None
-                assert self.interface is None
-                assert self.file in (None, lease)
+                assert self.order.stored in (None, lease)
             case Notify(Notice.LAPSED, lease):
                 assert lease is not None
                 assert lease.end is not None
                 assert lease.end <= self.now
-                assert (self.interface, self.file) == (None, None)
+                assert self.order.stored is None
             case Notify(Notice.BOUND | Notice.EXTENDED, lease):
                 assert lease is not None
-                assert (self.interface, self.file) == (lease.address, lease)
+                assert (held, self.order.stored) == (lease.address, lease)
 
     def check(self) -> None:
         """What holds between two events."""
         client = self.client
-        assert client.holds == self.interface
+        assert client.holds == self.order.held
         if client.lease is not None and client.lease.end is not None:
             assert self.now < client.lease.end
-        if self.interface is not None:
+        if self.order.held is not None:
             assert client.lease is not None
-            assert client.lease.address == self.interface
-            assert client.lease == self.file
-        assert self.file in (None, client.lease)
+            assert client.lease.address == self.order.held
+            assert client.lease == self.order.stored
+        assert self.order.stored in (None, client.lease)
         due = deadline(client)
         if due is not None and due > self.now:
             for early in {self.now, due - 1}:
@@ -572,7 +569,7 @@ def started(driver: Watched, lease: Callable[[Instant], Lease] | None, found: ob
 
 def leaves(driver: Watched, address: IPv4Address | None) -> None:
     """The kernel's lifetime is over; or some other address has left."""
-    driver.gone(address or driver.interface or A)
+    driver.gone(address or driver.order.held or A)
 
 
 def insists(driver: Watched, times: int) -> None:
