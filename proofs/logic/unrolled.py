@@ -2,8 +2,8 @@
 
 It serves two purposes.  A *path* (`Path`) applies given rows one after the other to a symbolic
 state: T3 asks whether a run exists for all values of the constants, and `realise` whether a run
-that the explorer found in ticks exists in exact seconds.  *Bounded model checking* (T1) leaves the
-choice of the rows to the solver and works on machine words (`Words`).
+that the explorer found in ticks exists in exact seconds.  Where the choice of the rows is the
+solver's as well (T1), indices are machine words (`Timed`).
 
 References are indices with -1 for none, enumerations are indices into their sort.  An unset instant
 is an unconstrained number: a guard that reads it is not protected by luck.
@@ -160,8 +160,11 @@ class Unrolled(Reading[Term]):
         }[start]()  # fmt: skip
 
 
-class Words(Unrolled):
-    """The same on machine words of `BITS` bits, for bit-blasting; durations are whole ticks."""
+class Timed(Unrolled):
+    """Indices on machine words of `BITS` bits, for bit-blasting, and times in reals.
+
+    A client as its profile has it, in seconds; clocks are exact, and leases full ones.
+    """
 
     BITS = 6
 
@@ -171,17 +174,11 @@ class Words(Unrolled):
             raise ValueError(f"{value} does not fit into {self.BITS} bits")
         return z3.BitVecVal(value, self.BITS)
 
-    def time(self, value: object) -> Term:
-        """A literal in whole ticks."""
-        return self.whole(int(str(value)))
-
-    def unset(self) -> Term:
-        """One number for all: the solver must not choose it."""
-        return self.whole(0)
-
     def variable(self, name: str, sort: Sort) -> Term:
         """A symbol of a sort."""
-        return z3.Bool(name) if sort is BOOL else z3.BitVec(name, self.BITS)
+        if sort is BOOL or sort in (INSTANT, DURATION, RATIO):
+            return super().variable(name, sort)
+        return z3.BitVec(name, self.BITS)
 
     def index(self, term: Term) -> int:
         """The number that an index term is."""
@@ -192,25 +189,8 @@ class Words(Unrolled):
         if term.op != "div":
             return super().node(term, args)
         if self.fixed["drift"] != 0:
-            raise ValueError("no drift on machine words")
+            raise ValueError("clocks are exact here: no drift")
         return args[0]()
-
-
-class Timed(Words):
-    """Indices on machine words, and times in reals: a lease in seconds, as a profile has it."""
-
-    def time(self, value: object) -> Term:
-        """A literal instant, duration or ratio."""
-        return real(value)
-
-    def unset(self) -> Term:
-        """Any instant: nothing may depend on it."""
-        return z3.FreshReal("unset")
-
-    def variable(self, name: str, sort: Sort) -> Term:
-        """A symbol of a sort."""
-        timed = sort in (INSTANT, DURATION, RATIO)
-        return z3.Real(name) if timed else super().variable(name, sort)
 
     def bind(self, action: Action, binding: Sequence[int]) -> dict[Expr, Term]:
         """Parameters of a label, whose one lease length is a full lease; clocks are exact."""

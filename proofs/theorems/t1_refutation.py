@@ -1,11 +1,11 @@
 """T1, refutation: wfwg311 collides, and the shortest collision has the explorer's length.
 
-Bounded model checking: the choice of the row at each step is the solver's.  Two queries: no run of
-fewer steps collides (unsat), one of that length does (sat).  The run found is replayed by the
-explorer's own successor function, step by step.
+Bounded model checking (`bounded`) in ticks: no run of fewer steps collides, one of that length
+does, and the explorer's own successor function takes its steps.
 
-Ticks are not time.  So the explorer's run is taken again in seconds (`realise`), and a third query
-leaves to the solver how long time passes before each row: no run of fewer rows collides.
+Ticks are not time.  So the explorer's run is taken again in seconds (`realise`), and a query in
+real time leaves to the solver which row comes at each step, and how long time passes before it: no
+run of fewer rows collides.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from holdover.model.explorer.explore import Trace, explore
 from holdover.model.readings.finite import Instance, Label, bounds_for
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
-from holdover.proofs.logic.concretise import realise, replay
-from holdover.proofs.logic.unrolled import Slot, State, Timed, Words, sizes_of
+from holdover.proofs.logic.concretise import realise
+from holdover.proofs.logic.model_checking import Result, bounded
+from holdover.proofs.logic.unrolled import Slot, State, Timed, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 
 TITLE = "wfwg311 collides: the shortest run, found twice"
@@ -44,14 +45,14 @@ def instance(profile: str = PROFILE) -> Instance:
 
 @dataclass
 class Unfolding:
-    """All runs of `depth` rows as one formula: `choices[i]` is the label taken at step i."""
+    """All runs of some rows in real time as one formula: `choices[i]` is the label at step i."""
 
     model: Instance
-    states: list[Words]
+    states: list[Timed]
     choices: list[Any] = field(default_factory=list)
     formula: list[Any] = field(default_factory=list)
 
-    def take(self, here: Words, labels: Iterable[int]) -> None:
+    def take(self, here: Timed, labels: Iterable[int]) -> None:
         """One more row, which the solver chooses among these labels, from the state `here`."""
         step = len(self.choices) + 1
         choice = z3.BitVec(f"choice_{step}", 8)
@@ -80,16 +81,8 @@ class Unfolding:
         self.states.append(here.where(following))
 
 
-def unfold(model: Instance, depth: int) -> Unfolding:
-    """The transition relation of the instance's own labels, `depth` times, in whole ticks."""
-    runs = Unfolding(model, [Words.initially(model.table, sizes_of(*SIZES), model.constants)])
-    for _ in range(depth):
-        runs.take(runs.states[-1], range(len(model.labels)))
-    return runs
-
-
 def unfold_in_seconds(model: Instance, depth: int) -> Unfolding:
-    """The same in real time: before each row, time passes for as long as the solver likes, or not.
+    """Runs of so many rows: before each, time passes for as long as the solver likes, or not.
 
     So `tick` is no row here, and ticks of whatever length are all among these runs.
     """
@@ -106,15 +99,9 @@ def unfold_in_seconds(model: Instance, depth: int) -> Unfolding:
     return runs
 
 
-def collides(state: Words) -> Any:
+def collides(state: Timed) -> Any:
     """Two hosts hold an address."""
     return z3.Not(state.read(EXCLUSIVE.term, {}))
-
-
-def bit_blaster() -> Any:
-    """The strategy that decides these formulas in seconds, where all is machine words."""
-    steps = ("simplify", "propagate-values", "solve-eqs", "bit-blast", "sat")
-    return z3.Then(*steps).solver()
 
 
 def bit_and_real() -> Any:
@@ -145,28 +132,33 @@ NONE_FOUND: Mapping[str, Outcome] = {"unsat": "holds", "sat": "violated"}
 """What a solver's answer says of the claim that no run collides."""
 
 
-def none_within(name: str, says: str, runs: Unfolding, solver: Any) -> Check:
-    """That none of these runs collides."""
-    start = time.perf_counter()
-    answer, _ = collision_within(runs, solver)
-    outcome = NONE_FOUND.get(answer, "unknown")
-    return Check(name, says, outcome, f"z3: {answer}", time.perf_counter() - start)
+def shortest(found: Result, depth: int) -> tuple[Check, Check]:
+    """What bounded model checking says of that length: no collision is shorter, one is as long."""
+    none: Outcome = "holds"
+    one: Outcome = "violated"
+    if found.outcome == "unknown":
+        none = "holds" if found.depth == depth - 1 else "unknown"
+        one = "unknown"
+    elif found.outcome == "violated":
+        none = "holds" if found.depth == depth else "violated"
+        one = "holds" if found.depth == depth else "violated"
+    said = f"z3: {found.outcome}" + ("" if found.depth is None else f" at {found.depth} steps")
+    return (
+        Check("none shorter", f"no run of fewer than {depth} steps collides", none, said,
+              found.seconds),
+        Check("one of that length", "a run of that length collides, and the explorer can take its "
+              "steps", one, said),
+    )  # fmt: skip
 
 
-def one_within(model: Instance, depth: int) -> Check:
-    """That a run of that length collides, and that the explorer can take its steps."""
+def none_in_seconds(model: Instance, rows: int) -> Check:
+    """That no run of fewer rows collides in real time."""
     start = time.perf_counter()
-    answer, run = collision_within(unfold(model, depth), bit_blaster())
-    replayed = replay(model, run) if run is not None else None
-    confirmed = (
-        replayed is not None
-        and len(replayed) == depth
-        and not model.predicate(EXCLUSIVE.term)(replayed.states[-1])
-    )
-    outcome: Outcome = "holds" if confirmed else "unknown" if answer == "unknown" else "violated"
+    answer, _ = collision_within(unfold_in_seconds(model, rows - 1), bit_and_real())
     return Check(
-        "one of that length", "a run of that length collides, and the explorer can take its steps",
-        outcome, f"z3: {answer}", time.perf_counter() - start,
+        "none shorter in seconds",
+        f"in real time no run of fewer than {rows} rows collides, `tick` not counted",
+        NONE_FOUND.get(answer, "unknown"), f"z3: {answer}", time.perf_counter() - start,
     )  # fmt: skip
 
 
@@ -199,13 +191,8 @@ def prove(progress: Progress = silent) -> Theorem:
         Check("explorer", "the explorer finds a collision", "holds", f"{depth} steps"),
         in_real_time(found),
     ]
-    progress(f"T1: no collision within {depth - 1} steps")
-    says = f"no run of fewer than {depth} steps collides"
-    checks.append(none_within("none shorter", says, unfold(model, depth - 1), bit_blaster()))
-    progress(f"T1: a collision of {depth} steps")
-    checks.append(one_within(model, depth))
+    progress(f"T1: collisions of up to {depth} steps")
+    checks += shortest(bounded(model, EXCLUSIVE, depth), depth)
     progress(f"T1: no collision of {rows - 1} rows in real time")
-    says = f"in real time no run of fewer than {rows} rows collides, `tick` not counted"
-    runs = unfold_in_seconds(model, rows - 1)
-    checks.append(none_within("none shorter in seconds", says, runs, bit_and_real()))
+    checks.append(none_in_seconds(model, rows))
     return Theorem("T1", TITLE, tuple(checks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -14,11 +14,11 @@ from holdover.model.table.expr import DURATION, lift
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ONE, drift
 from holdover.proofs.logic.concretise import replay
-from holdover.proofs.logic.unrolled import Timed, Words, sizes_of
+from holdover.proofs.logic.model_checking import Result
+from holdover.proofs.logic.unrolled import Timed, sizes_of
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t1_refutation
 from holdover.proofs.theorems.t1_refutation import (
-    Unfolding,
     bit_and_real,
     collision_within,
     instance,
@@ -27,7 +27,6 @@ from holdover.proofs.theorems.t1_refutation import (
 )
 
 MODEL = instance()
-Found = tuple[str, list[Label] | None]
 
 
 @pytest.fixture(scope="module")
@@ -105,16 +104,10 @@ def claim(monkeypatch: pytest.MonkeyPatch, labels: Sequence[Label]) -> None:
     monkeypatch.setattr(t1_refutation, "explore", lambda *given, **how: seen)
 
 
-def answer(
-    monkeypatch: pytest.MonkeyPatch, answers: Mapping[int, Found], in_seconds: str = "unsat"
-) -> None:
-    """Have the solver say this of runs of at most so many steps, and that of real time."""
-
-    def said(runs: Unfolding, solver: object) -> Found:
-        real = isinstance(runs.states[0], Timed)
-        return (in_seconds, None) if real else answers[len(runs.choices)]
-
-    monkeypatch.setattr(t1_refutation, "collision_within", said)
+def answer(monkeypatch: pytest.MonkeyPatch, found: Result, in_seconds: str = "unsat") -> None:
+    """Have bounded model checking say this, and the solver that of real time."""
+    monkeypatch.setattr(t1_refutation, "bounded", lambda *given: found)
+    monkeypatch.setattr(t1_refutation, "collision_within", lambda *given: (in_seconds, None))
 
 
 def test_a_depth_that_is_too_small_is_caught(
@@ -132,7 +125,7 @@ def test_a_depth_that_is_too_great_is_caught(
 ) -> None:
     depth, run = len(collision), list(collision.labels)
     claim(monkeypatch, [*run[:7], *run[6:]])
-    answer(monkeypatch, {depth: ("sat", run), depth + 1: ("sat", run)}, "sat")
+    answer(monkeypatch, Result("violated", 0.0, depth, collision), "sat")
     assert outcomes() == {
         "explorer": "holds", "in seconds": "holds", "none shorter": "violated",
         "one of that length": "violated", "none shorter in seconds": "violated",
@@ -157,29 +150,22 @@ def test_a_collision_that_is_none_in_seconds_is_caught(monkeypatch: pytest.Monke
     assert t1_refutation.in_real_time(found).outcome == "violated"
 
 
-def test_a_run_that_the_explorer_cannot_take_is_caught(
-    monkeypatch: pytest.MonkeyPatch, collision: Trace
+@pytest.mark.parametrize(("decided", "none"), [(-1, "holds"), (-2, "unknown")])
+def test_unknown_is_neither(
+    monkeypatch: pytest.MonkeyPatch, collision: Trace, decided: int, none: Outcome
 ) -> None:
-    depth, run = len(collision), list(collision.labels)
-    answer(monkeypatch, {depth - 1: ("unsat", None), depth: ("sat", run[1:] + run[:1])})
-    assert outcomes()["one of that length"] == "violated"
-
-
-def test_a_run_that_does_not_collide_is_caught(
-    monkeypatch: pytest.MonkeyPatch, collision: Trace
-) -> None:
-    claim(monkeypatch, collision.labels[:3])
-    answer(monkeypatch, {2: ("unsat", None), 3: ("sat", list(collision.labels[:3]))})
-    assert outcomes()["one of that length"] == "violated"
-
-
-def test_unknown_is_neither(monkeypatch: pytest.MonkeyPatch, collision: Trace) -> None:
-    depth = len(collision)
-    answer(monkeypatch, {depth - 1: ("unknown", None), depth: ("unknown", None)}, "unknown")
+    answer(monkeypatch, Result("unknown", 0.0, len(collision) + decided), "unknown")
     assert outcomes() == {
-        "explorer": "holds", "in seconds": "holds", "none shorter": "unknown",
+        "explorer": "holds", "in seconds": "holds", "none shorter": none,
         "one of that length": "unknown", "none shorter in seconds": "unknown",
     }  # fmt: skip
+
+
+def test_a_solver_that_finds_no_collision_refutes_one_of_that_length(
+    monkeypatch: pytest.MonkeyPatch, collision: Trace
+) -> None:
+    answer(monkeypatch, Result("holds", 0.0, len(collision)))
+    assert outcomes()["one of that length"] == "violated"
 
 
 def test_an_explorer_that_finds_nothing_refutes_t1(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,19 +177,19 @@ def test_an_explorer_that_finds_nothing_refutes_t1(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_number_that_does_not_fit_raises() -> None:
-    """Else it would wrap around, and a deadline lie in the past."""
-    words = Words(sizes_of(1, 1, 1), {"drift": 0}, {})
-    most = 1 << (Words.BITS - 1)
-    assert words.index(words.time(most - 1)) == most - 1
-    assert words.index(words.time(-most)) == -most
+    """Else it would wrap around, and one host be taken for another."""
+    timed = Timed(sizes_of(1, 1, 1), {"drift": 0}, {})
+    most = 1 << (Timed.BITS - 1)
+    assert timed.index(timed.whole(most - 1)) == most - 1
+    assert timed.index(timed.whole(-most)) == -most
     for number in (most, -most - 1):
         with pytest.raises(ValueError, match="does not fit"):
-            words.time(number)
+            timed.whole(number)
 
 
-def test_words_know_no_drift() -> None:
+def test_clocks_are_exact_in_real_time() -> None:
     term = lift(4, DURATION) / (ONE - drift)
     sizes = sizes_of(1, 1, 1)
-    assert Words(sizes, {"drift": 0}, {}).index(Words(sizes, {"drift": 0}, {}).read(term, {})) == 4
+    assert str(Timed(sizes, {"drift": 0}, {}).read(term, {})) == "4"
     with pytest.raises(ValueError, match="no drift"):
-        Words(sizes, {"drift": 1}, {}).read(term, {})
+        Timed(sizes, {"drift": 1}, {}).read(term, {})
