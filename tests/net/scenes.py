@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from holdover.reference.lab.testbed.netns import Links
-from holdover.reference.lab.testbed.process import Unheard
+from holdover.reference.lab.testbed.process import Process, Unheard
 
 Seen = TypeVar("Seen")
 

@@ -53,7 +53,7 @@ from holdover.reference.wire.options import (
     Options,
 )
 from holdover.reference.wire.packet import encode
-from tests.net.scenes import played, scene
+from tests.net.scenes import errors_of, played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 OURS = IPv4Interface("10.77.0.50/24")

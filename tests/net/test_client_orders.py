@@ -22,7 +22,7 @@ import pytest
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux.kernel.clock import now
-from tests.net.scenes import played, scene
+from tests.net.scenes import errors_of, played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 ADMINISTRATORS = IPv4Interface("10.77.0.200/24")

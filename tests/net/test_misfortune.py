@@ -29,7 +29,7 @@ from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, encode
 from holdover.reference.wire.messages import BootRequest, request_to_wire
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.packet import encode
-from tests.net.scenes import played, scene
+from tests.net.scenes import LOCK, errors_of, played, scene
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 FLOODED, RATE = 15, 10_000

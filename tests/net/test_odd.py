@@ -25,7 +25,7 @@ from holdover.reference.linux.storage.journal import read
 from tests.measure import malformed
 from tests.measure.malformed import CASES, GOOD, SERVER, has_lease, serve
 from tests.net import odd, vlan
-from tests.net.scenes import played, scene
+from tests.net.scenes import errors_of, played, scene
 
 LONG = PATIENCE
 """Seconds, for what takes up to ten of RFC 2131's own wait; thirty clients begin at once."""

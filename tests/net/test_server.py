@@ -40,6 +40,7 @@ from holdover.reference.wire.messages import (
 )
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.packet import decode, encode
+from tests.net.scenes import errors_of
 
 SERVER, FIRST, SECOND_ONE, THIRD = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51, 52))
 KEY = ClientKey(b"\1\2\0\0\0\0\1", given=True)
@@ -194,6 +195,7 @@ from ipaddress import IPv4Address
 from holdover.reference.wire.messages import *
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.packet import decode, encode
+from tests.net.scenes import errors_of
 own = IPv4Address("10.77.0.60")
 def answer(port, *asked):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
