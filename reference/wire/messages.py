@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
+from holdover.reference.wire.frames import Datagram
 from holdover.reference.wire.option_layout import OPTIONS_AT
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, Value, WireError
 from holdover.reference.wire.options import (
@@ -47,7 +48,7 @@ from holdover.reference.wire.options import (
     Option,
     Options,
 )
-from holdover.reference.wire.packet import OP_AT, Message, Op, Reading
+from holdover.reference.wire.packet import OP_AT, Message, Op, Reading, read
 
 NO_OPTIONS = Options()
 
@@ -193,6 +194,19 @@ def reply_from(reading: Reading) -> BootReply:
     if reply is None:
         raise _no_message(reading.message, Op.BOOTREPLY)
     return reply
+
+
+def message_in(content: object) -> BootRequest | BootReply | None:
+    """The message of DHCP that a frame's content has; None where there is none to rely on."""
+    if not isinstance(content, Datagram):
+        return None
+    try:
+        reading = read(content.payload)
+        return (
+            request_from(reading) if reading.message.op is Op.BOOTREQUEST else reply_from(reading)
+        )
+    except WireError:
+        return None
 
 
 def _no_message(message: Message, op: Op) -> WireError:

@@ -34,11 +34,11 @@ from holdover.reference.wire.frames import (
 from holdover.reference.wire.messages import (
     BootReply,
     BootRequest,
-    reply_from_wire,
+    message_in,
     request_to_wire,
 )
-from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire.packet import decode, encode
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.packet import encode
 
 ANSWER = 5.0
 """Seconds in which a server answers; it needs some milliseconds where nothing else runs."""
@@ -135,13 +135,10 @@ class Puppet:
 
     def _receive(self) -> None:
         for frame in self._link.receive():
-            if not isinstance(frame.content, Datagram):
-                continue
-            with suppress(WireError):
-                reply = reply_from_wire(decode(frame.content.payload))
-                if reply is not None and reply.xid == self._xid:
-                    self._replies.append(reply)
-                    self._server_hardware = frame.source
+            reply = message_in(frame.content)
+            if isinstance(reply, BootReply) and reply.xid == self._xid:
+                self._replies.append(reply)
+                self._server_hardware = frame.source
 
     # The kernel ----------------------------------------------------------------------------------
 

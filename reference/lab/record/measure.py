@@ -27,17 +27,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.record import Change, Mark, Record
 from holdover.reference.wire.arp import Arp, ArpOperation
-from holdover.reference.wire.frames import Datagram, decode_frame
-from holdover.reference.wire.messages import BootReply, reply_from
+from holdover.reference.wire.frames import decode_frame
+from holdover.reference.wire.messages import BootReply, message_in
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
 from holdover.reference.wire.options import INFINITE
-from holdover.reference.wire.packet import read
 
 FOREVER = math.inf
 """Seconds: to the end of the record."""
@@ -221,14 +221,11 @@ def enforcer(record: Record, span: Span) -> str:
 def decoded(record: Record) -> Iterator[tuple[Instant, BootReply | Arp]]:
     """Messages of servers, and ARP packets; what cannot be read is no message."""
     for frame in record.frames:
-        try:
+        with suppress(WireError):
             content = decode_frame(frame.data).content
-            if isinstance(content, Datagram):
-                yield frame.at, reply_from(read(content.payload))
-            elif isinstance(content, Arp):
-                yield frame.at, content
-        except WireError:
-            continue
+            said = content if isinstance(content, Arp) else message_in(content)
+            if isinstance(said, BootReply | Arp):
+                yield frame.at, said
 
 
 def terms_of(

@@ -32,10 +32,10 @@ from holdover.reference.wire.frames import (
     Frame,
     encode_frame,
 )
-from holdover.reference.wire.messages import BootReply, reply_to_wire, request_from_wire
-from holdover.reference.wire.option_values import MessageType, WireError
+from holdover.reference.wire.messages import BootReply, BootRequest, message_in, reply_to_wire
+from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import SUBNET_MASK, Options
-from holdover.reference.wire.packet import decode, encode
+from holdover.reference.wire.packet import encode
 
 WAYS = ("broadcast", "unicast", "foreign xid")
 BESIDE = "beside"
@@ -54,13 +54,10 @@ def refusal(
     frame: Frame, way: str, own: IPv4Address, address: IPv4Address, hardware: bytes
 ) -> bytes | None:
     """The frame that answers the DHCPREQUEST of a client with that address; None for others."""
-    if not isinstance(frame.content, Datagram):
-        return None
-    try:
-        request = request_from_wire(decode(frame.content.payload))
-    except WireError:
-        return None
-    if request is None or request.type is not MessageType.REQUEST or request.ciaddr != address:
+    request = message_in(frame.content)
+    if not isinstance(request, BootRequest) or (
+        request.type is not MessageType.REQUEST or request.ciaddr != address
+    ):
         return None
     reply = BootReply(
         MessageType.NAK, request.xid, request.chaddr, client_id=request.client_id, server=own

@@ -47,10 +47,9 @@ from holdover.reference.lab.record.record import (
 from holdover.reference.lab.testbed.address_monitor import MOST_BYTES, NEW_ADDRESS, Watched
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.wire.arp import Arp, ArpOperation
-from holdover.reference.wire.frames import EVERYONE, Datagram, decode_frame, encode_frame
-from holdover.reference.wire.messages import reply_from, request_from
+from holdover.reference.wire.frames import EVERYONE, decode_frame, encode_frame
+from holdover.reference.wire.messages import BootReply, BootRequest, message_in
 from holdover.reference.wire.option_values import WireError
-from holdover.reference.wire.packet import Op, read
 
 LOOKS = 20
 """Times a second."""
@@ -196,20 +195,13 @@ class Recorder:
 
 def tell(at: Instant, data: bytes) -> None:
     """A line for a message of DHCP; `address` and `lease` as a server's assigns them."""
-    try:
-        content = decode_frame(data).content
-        if not isinstance(content, Datagram):
-            return
-        reading = read(content.payload)
-        if reading.message.op is Op.BOOTREPLY:
-            reply = reply_from(reading)
-            say(f"DHCP{reply.type.name}", when=at, hardware=reply.chaddr.hex(),
-                address=str(reply.address), lease=reply.lease)  # fmt: skip
-        else:
-            request = request_from(reading)
-            say(f"DHCP{request.type.name}", when=at, hardware=request.chaddr.hex())
-    except WireError:
-        return
+    with suppress(WireError):
+        match message_in(decode_frame(data).content):
+            case BootReply(type=kind, chaddr=hardware, address=address, lease=lease):
+                say(f"DHCP{kind.name}", when=at, hardware=hardware.hex(), address=str(address),
+                    lease=lease)  # fmt: skip
+            case BootRequest(type=kind, chaddr=hardware):
+                say(f"DHCP{kind.name}", when=at, hardware=hardware.hex())
 
 
 def say(event: str, **said: Any) -> None:
