@@ -14,17 +14,16 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from importlib import resources
 
-from holdover.model.clients.network import in_turn, of_hosts_in_ticks
-from holdover.model.clients.profile import Environment, load
+from holdover.model.clients.network import in_turn
+from holdover.model.clients.profile import load
 from holdover.model.explorer.explore import Exploration, Progress, explore
-from holdover.model.readings.finite import Instance, bounds_for
+from holdover.model.explorer.instances import small_instance
+from holdover.model.readings.finite import Instance
 from holdover.model.table.client import runs
 from holdover.model.table.expr import Expr, exists, forall
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
-from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import h, notice, phase, process
 
 FAULT_ROWS = (
@@ -64,19 +63,9 @@ class Configuration:
 
     def instance(self) -> Instance:
         """The table with these bounds; a lease of an hour in `ticks` ticks."""
-        tick = Fraction(3600, self.ticks)
-        environment = Environment(
-            delay=self.delay * tick,
-            acknowledge_within=None,
-            step=tick,
-            shortest=tick if "shortens" in self.faults else None,
-            faults=frozenset(self.faults),
-        )
         clients = in_turn([load(name) for name in (self.profile, *self.beside)], self.hosts)
-        constants = of_hosts_in_ticks(clients, environment, tick)
-        constants["margin"] = 0  # less than a tick; rounded up it would eat the lease
-        bounds = bounds_for(constants, self.hosts, self.addresses, self.messages)
-        return Instance(LEASE_TABLE, constants, bounds)
+        environment = environment_of(self.ticks, self.delay, self.faults)
+        return small_instance(clients, environment, self.ticks, self.addresses, self.messages)
 
     @property
     def size(self) -> str:

@@ -23,16 +23,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from holdover.model.clients.network import Client, Clients, Network, of_hosts, of_hosts_in_ticks
+from holdover.model.clients.network import Client, Clients, Network, of_hosts
 from holdover.model.clients.profile import Environment, Profile
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.explorer.explore import Progress as SearchProgress
+from holdover.model.explorer.instances import small_instance
 from holdover.model.explorer.sequence_chart import Event, events
 from holdover.model.readings.constants import holds, seconds
-from holdover.model.readings.finite import Bounds, Constants, Instance, bounds_for
+from holdover.model.readings.finite import Bounds, Constants
 from holdover.model.table.bound import ack_missed, bounded, safe_grace, server_keeps, worst_holdover
 from holdover.model.table.properties import EXCLUSIVE, Property
-from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import h, shortens
 from holdover.proofs.logic.concretise import hurried, realise
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
@@ -228,11 +228,7 @@ def search(
     """The exploration in ticks; durations are rounded up, and so is a drift."""
     if environment.drift:
         environment = replace(environment, drift=max(environment.drift, COARSE_DRIFT))
-    constants = of_hosts_in_ticks(hosts, environment, environment.lease / size.ticks)
-    # Both of the kernel's allowances are less than a tick; rounded up they would eat the lease.
-    constants["margin"] = 0
-    bounds = bounds_for(constants, len(hosts), size.addresses, size.messages)
-    model = Instance(LEASE_TABLE, constants, bounds)
+    model = small_instance(hosts, environment, size.ticks, size.addresses, size.messages)
     return explore(model, (wanted_of(hosts),), stop=True, memory=size.memory, progress=progress)
 
 

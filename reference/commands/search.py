@@ -12,15 +12,14 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
 import graphviz
 import networkx as nx
 
-from holdover.model.clients.network import Clients, in_turn, of_hosts_in_ticks
-from holdover.model.clients.profile import Environment, Profile
+from holdover.model.clients.network import Clients, in_turn
+from holdover.model.clients.profile import Profile
 from holdover.model.errors import BadInput
 from holdover.model.explorer.explore import (
     Exploration,
@@ -30,13 +29,12 @@ from holdover.model.explorer.explore import (
     bytes_per_state,
     explore,
 )
-from holdover.model.readings.finite import Instance, bounds_for
+from holdover.model.explorer.instances import small_instance
+from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
-from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.result import Outcome
 from holdover.reference.signals import interruptible
 
-HOUR = Fraction(3600)
 DRAWABLE = 500
 """More nodes than this make a picture that nobody can read."""
 
@@ -86,17 +84,8 @@ class Search:
 
     def instance(self, hosts: int, addresses: int, messages: int) -> Instance:
         """The table at this size."""
-        tick = HOUR / self.ticks
-        environment = Environment(
-            delay=self.delay * tick,
-            acknowledge_within=None,
-            step=tick,
-            shortest=tick if "shortens" in self.faults else None,
-            faults=frozenset(self.faults),
-        )
-        constants = of_hosts_in_ticks(self.clients(hosts), environment, tick)
-        constants["margin"] = 0  # less than a tick; rounded up it would eat the lease
-        return Instance(LEASE_TABLE, constants, bounds_for(constants, hosts, addresses, messages))
+        environment = environment_of(self.ticks, self.delay, self.faults)
+        return small_instance(self.clients(hosts), environment, self.ticks, addresses, messages)
 
     def clients(self, hosts: int) -> Clients:
         """Those of the hosts: the profile, then those beside it, in turn."""
