@@ -19,7 +19,7 @@ from importlib import resources
 from holdover.model.clients.network import in_turn
 from holdover.model.clients.profile import load
 from holdover.model.explorer.explore import Exploration, Progress, explore
-from holdover.model.explorer.instances import small_instance
+from holdover.model.explorer.instances import environment_of, small_instance
 from holdover.model.readings.finite import Instance
 from holdover.model.table.client import runs
 from holdover.model.table.expr import Expr, exists, forall

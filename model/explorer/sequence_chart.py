@@ -13,17 +13,16 @@ from fractions import Fraction
 
 from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import NONE, Label, State, name_of
+from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import HOST, MESSAGE
 
-SENT_BY_CLIENT = {
-    "discover": "DISCOVER", "select": "REQUEST", "ask_again": "REQUEST", "renew": "REQUEST",
-    "rebind": "REQUEST", "reboot": "REQUEST", "decline": "DECLINE", "release": "RELEASE",
-    "forge": "forged RELEASE",
-}  # fmt: skip
-SENT_BY_SERVER = {
-    "offer": "OFFER", "commit": "ACK", "prolong": "ACK", "reuse": "ACK", "refuse": "NAK",
-    "rival_offer": "rival OFFER", "rival_ack": "rival ACK",
-}  # fmt: skip
+OF_A_CLIENT = frozenset(("DISCOVER", "REQUEST", "DECLINE", "RELEASE"))
+FOREIGN = {"forge": "forged ", "rival_offer": "rival ", "rival_ack": "rival "}
+"""What is sent by neither the hosts nor the server."""
+
+SENT = {row.name: FOREIGN.get(row.name, "") + k for row in LEASE_TABLE.actions for k in sends(row)}
+SENT_BY_CLIENT = {name: said for name, said in SENT.items() if said.split()[-1] in OF_A_CLIENT}
+SENT_BY_SERVER = {name: said for name, said in SENT.items() if name not in SENT_BY_CLIENT}
 
 LANE = 24
 

@@ -6,6 +6,7 @@ fall behind: their deadlines move away as fast as time passes.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from holdover.model.table.client import CLIENT_ACTIONS, NO_ADDRESS, counts, leased
 from holdover.model.table.environment import WORLD_ACTIONS, in_flight
@@ -32,6 +33,7 @@ from holdover.model.table.vocabulary import (
     h,
     holds,
     kernel_end,
+    kind,
     lease_end,
     m,
     now,
@@ -84,6 +86,13 @@ def mentions(due: Due, name: Expr) -> bool:
         return term is name or (isinstance(term, Expr) and any(occurs(a) for a in term.args))
 
     return occurs(due.condition) or occurs(due.instant)
+
+
+@cache
+def sends(row: Action) -> frozenset[str]:
+    """The kinds of datagram that the row puts on its way."""
+    put = (e.value for e in row.then if e.variable is kind and not e.every)
+    return frozenset(str(value.args[0]) for value in put if value.op == "literal") - {"FREE"}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import z3
 from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import Instance, Label
 from holdover.model.table.properties import Property
+from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import NOW
 from holdover.proofs.logic.unrolled import Path, sizes_of
 
@@ -51,9 +52,10 @@ def realise(
     return [Fraction(v.numerator_as_long(), v.denominator_as_long()) for v in values]
 
 
-LATE = frozenset({
-    "discover", "select", "ask_again", "renew", "rebind", "reboot", "duplicate", "mute", "unmute",
-})  # fmt: skip
+LATE = frozenset(
+    row.name for row in LEASE_TABLE.actions
+    if sends(row) & {"DISCOVER", "REQUEST"} or row.name in ("duplicate", "mute", "unmute")
+)  # fmt: skip
 """Rows that a run told well takes as late as it can: what is sent, and the server's comings."""
 
 

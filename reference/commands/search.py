@@ -29,7 +29,7 @@ from holdover.model.explorer.explore import (
     bytes_per_state,
     explore,
 )
-from holdover.model.explorer.instances import small_instance
+from holdover.model.explorer.instances import environment_of, small_instance
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.proofs.result import Outcome

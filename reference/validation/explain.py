@@ -26,7 +26,7 @@ from holdover.model.readings.interpreter import State, UnsetError, Value, World
 from holdover.model.readings.prose import shape, text
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.expr import Action
-from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import kind, m
 from holdover.reference.core.events import Notice, Received, Release, Start, Stop
 from holdover.reference.validation.calls import Call
@@ -274,13 +274,6 @@ def candidates(call: Call) -> list[Action]:
         return [row for row in ROWS if row.name in USES]
     told = [row for row in ROWS if not TOLD.get(row.name, frozenset()).isdisjoint(call.notices)]
     return told or ([IGNORE] if isinstance(call.event, Received) else [])
-
-
-@cache
-def sends(row: Action) -> frozenset[str]:
-    """The kinds of datagram that the row sends."""
-    put = (e.value for e in row.then if e.variable is kind and not e.every)
-    return frozenset(str(value.args[0]) for value in put if value.op == "literal") - {"FREE"}
 
 
 @cache
