@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import NONE, Label, State, name_of
+from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import HOST, MESSAGE
 
@@ -54,26 +55,33 @@ def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[Event]
         clock += 1 if label.action.name == "tick" else 0
         time = clock if times is None else times[number]
         said, datagram = sentence(trace, label, before)
-        told.append(Event(time, label, said, host_of(label), holding(trace, after), datagram))
+        told.append(Event(time, label, said, label.host, holding(trace, after), datagram))
     return told
 
 
 def sentence(trace: Trace, label: Label, before: State) -> tuple[str, str]:
     """What the row says, with names for its parameters; and which datagram, if it says so."""
     kind, place = trace.instance.variable("kind").sort, trace.instance.place
-    return worded(label, lambda slot: str(trace.instance.show(kind, before[place["kind", slot]])))
+
+    def kind_in(slot: object) -> str:
+        assert isinstance(slot, int)
+        return str(trace.instance.show(kind, before[place["kind", slot]]))
+
+    return worded(label.action, label.binding, kind_in)
 
 
-def worded(label: Label, kind: Callable[[int], str]) -> tuple[str, str]:
-    """The same; `kind` says what is in a slot before the step."""
+def worded(
+    row: Action, binding: Sequence[object], kind: Callable[[object], str]
+) -> tuple[str, str]:
+    """The same of a row and a binding; `kind` says what is in a slot before the step."""
     given = {
         str(p.args[0]): (p.sort, v)
-        for p, v in zip(label.action.given, label.binding, strict=True)
+        for p, v in zip(row.given, binding, strict=True)
         if p.sort.indexes
     }
     words = {name: name_of(sort, v) for name, (sort, v) in given.items()}
     kinds = {name: kind(v) for name, (sort, v) in given.items() if sort is MESSAGE}
-    says = label.action.says
+    says = row.says
     return says.format(**words, kind=kinds), kinds["m"] if "{kind[m]}" in says else ""
 
 
@@ -85,14 +93,6 @@ def holding(trace: Trace, state: State) -> tuple[str | None, ...]:
         for host in range(trace.instance.bounds.size(HOST))
     ]
     return tuple(None if value == NONE else name_of(sort, value) for value in values)
-
-
-def host_of(label: Label) -> int | None:
-    """The host that the step is about."""
-    for p, value in zip(label.action.given, label.binding, strict=True):
-        if p.args[0] == "h":
-            return value
-    return None
 
 
 def sentences(told: Sequence[Event], unit: str) -> list[str]:

@@ -76,10 +76,25 @@ class Label:
     binding: tuple[int, ...]
 
     def __str__(self) -> str:
-        given = ", ".join(
-            f"{p.args[0]}={v}" for p, v in zip(self.action.given, self.binding, strict=True)
-        )
+        given = ", ".join(f"{name}={value}" for name, value in self.given.items())
         return f"{self.action.name}({given})"
+
+    @property
+    def given(self) -> dict[str, int]:
+        """The row's parameters, by name."""
+        names = (str(p.args[0]) for p in self.action.given)
+        return dict(zip(names, self.binding, strict=True))
+
+    @property
+    def host(self) -> int | None:
+        """The host that the step is about."""
+        return self.given.get("h")
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The datagrams that it is about."""
+        pairs = zip(self.action.given, self.binding, strict=True)
+        return tuple(value for p, value in pairs if p.sort is MESSAGE)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import z3
 
 from holdover.model.clients.network import Clients, of_hosts
 from holdover.model.clients.profile import Environment
-from holdover.model.explorer.sequence_chart import Event, host_of, worded
+from holdover.model.explorer.sequence_chart import Event, worded
 from holdover.model.readings.finite import NONE, Label, name_of
 from holdover.model.table.expr import Action, Expr, of_member
 from holdover.model.table.properties import EXCLUSIVE
@@ -78,8 +78,11 @@ def event(
             return Fraction(value.as_long())
         return Fraction(value.numerator_as_long(), value.denominator_as_long())
 
+    def kind_in(slot: object) -> str:
+        return KIND.values[int(number(before["kind", int(str(slot))]))]
+
     label = Label(action, tuple(ceil(number(value)) for value in bound.values()))
-    said, datagram = worded(label, lambda slot: KIND.values[int(number(before["kind", slot]))])
+    said, datagram = worded(action, label.binding, kind_in)
     held = [int(number(after["holds", host])) for host in range(path.sizes[HOST])]
     holding = tuple(None if place == NONE else name_of(ADDRESS, place) for place in held)
-    return Event(number(after[NOW.name, 0]), label, said, host_of(label), holding, datagram)
+    return Event(number(after[NOW.name, 0]), label, said, label.host, holding, datagram)

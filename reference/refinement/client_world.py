@@ -24,7 +24,7 @@ from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.properties import Property
 from holdover.model.table.server import SERVER_ACTIONS
 from holdover.model.table.table import LEASE_TABLE, Table, tick
-from holdover.model.table.vocabulary import HOST, KIND, MESSAGE, PHASE, PROCESS, VARIABLES
+from holdover.model.table.vocabulary import HOST, KIND, PHASE, PROCESS, VARIABLES
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.discipline import Discipline, OrderError
 from holdover.reference.core.events import Configure, Notice, Notify, Remove, Send, SendArp
@@ -70,7 +70,10 @@ class World:
         self.outside = Instance(
             Table(VARIABLES, SERVER_ACTIONS + outside), table.constants, table.bounds
         )
-        self.outside_labels = [(l, _host(l), _datagrams(l)) for l in self.outside.labels]  # noqa: E741
+        self.outside_labels = [
+            (label, -1 if label.host is None else label.host, label.slots)
+            for label in self.outside.labels
+        ]
         self.tick = table.row(Label(LEASE_TABLE.action("tick"), (1,)))
         self.outside_tick = table.row(Label(tick(WORLD_ACTIONS), (1,)))
         self.hosts = range(setting.hosts)
@@ -396,13 +399,3 @@ def told(step: Step, names: tuple[int, ...]) -> str:
     if isinstance(what, Label):
         return f"{what.action.name}{host}"
     return f"{KIND.values[more[0]]} to{host}" if what == "R" else f"{EVENTS.get(what, what)}{host}"
-
-
-def _host(label: Label) -> int:
-    names = [str(p.args[0]) for p in label.action.given]
-    return label.binding[names.index("h")] if "h" in names else -1
-
-
-def _datagrams(label: Label) -> tuple[int, ...]:
-    pairs = zip(label.action.given, label.binding, strict=True)
-    return tuple(value for name, value in pairs if name.sort is MESSAGE)

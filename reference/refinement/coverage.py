@@ -24,7 +24,7 @@ def table_edges(setting: Setting) -> frozenset[Edge]:
     rows = Rows(replace(setting, messages=setting.messages - 1))  # which has one datagram more
     names = {action.name for action in CLIENT if action.name not in DROPS}
     host = {
-        number: label.binding[[str(p.args[0]) for p in label.action.given].index("h")]
+        number: label.given["h"]
         for number, label in enumerate(rows.table.labels)
         if label.action.name in names
     }

@@ -118,9 +118,7 @@ class ServerWorld:
         state, locals_, taken = node
         for edge, following in self.outside.successors(state):
             label = self.outside.labels[edge]
-            values = dict(
-                zip((str(p.args[0]) for p in label.action.given), label.binding, strict=True)
-            )
+            values = label.given
             if any(taken[values[name]] for name in ("m", "n") if name in values):
                 continue
             if SPARE in (values.get("m"), values.get("n")):  # sent into a full network: lost

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from holdover.model.clients.profile import Environment, Profile, in_seconds
+from holdover.model.explorer.sequence_chart import worded
 from holdover.model.readings.finite import name_of
 from holdover.model.readings.interpreter import NotEnabledError, State, Time, Value, World
 from holdover.model.table.client import CLIENT_ACTIONS
@@ -125,15 +126,12 @@ class Course:
 
     def said(self, step: Step, before: State) -> str:
         """A step in a sentence."""
-        named = dict(zip((str(p.args[0]) for p in step.action.given), step.binding, strict=True))
-        words = {
-            str(p.args[0]): name_of(p.sort, named[str(p.args[0])])
-            for p in step.action.given
-            if p.sort.indexes
-        }
-        kinds = {name: before["kind", slot] for name, slot in named.items() if name in ("m", "n")
-                 and isinstance(slot, int)}  # fmt: skip
-        return step.action.says.format(**words, kind=kinds)
+
+        def kind_in(slot: object) -> str:
+            assert isinstance(slot, int)
+            return str(before["kind", slot])
+
+        return worded(step.action, step.binding, kind_in)[0]
 
     def _of_tenant(self, step: Step) -> bool:
         """Whether it is the tenant's to do or not, and the plan that of another tenant."""
