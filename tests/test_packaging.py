@@ -8,6 +8,7 @@ import sysconfig
 import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -78,6 +79,12 @@ def test_wheel_has_licence_and_command(wheel: Path) -> None:
         assert archive.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
         commands = archive.read(f"{info}/entry_points.txt").decode()
     assert "holdover = holdover.reference.cli:main" in commands.splitlines()
+
+
+def project() -> dict[str, Any]:
+    """What pyproject.toml says of the project."""
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return found
 
 
 class Installation:
@@ -164,9 +171,16 @@ def test_mypy_sees_every_source_and_test() -> None:
 def test_lock_names_versions_and_hashes_only() -> None:
     lock = (ROOT / ".ci/requirements.lock").read_text()
     assert not re.search(r"://|--(index-url|extra-index-url|find-links)\b", lock)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    assert extras["dev"].pop(0) == f"{project['name']}[cluster]"  # itself, for the other extra
-    for requirement in project["dependencies"] + extras["cluster"] + extras["dev"]:
+    said = project()
+    extras = said["optional-dependencies"]
+    assert extras["dev"].pop(0) == f"{said['name']}[cluster]"  # itself, for the other extra
+    for requirement in said["dependencies"] + extras["cluster"] + extras["dev"]:
         name = re.split(r"[^\w.-]", requirement)[0]
         assert re.search(rf"^{name}==\S+( ; .*)? \\\n    --hash=sha256:", lock, re.MULTILINE), name
+
+
+def test_the_version_and_the_command_line_are_found_without_a_script() -> None:
+    words = (sys.executable, "-m", "holdover.reference", "--version")
+    code = "import holdover.reference as r; print(r.__version__)"
+    version = output(sys.executable, "-c", code).strip()
+    assert output(*words).split()[-1] == version == project()["version"]

@@ -1,1 +1,70 @@
-"""Client and server as pure functions on values; the standard library alone, no Linux."""
+"""Client and server as pure functions on values; the standard library alone, no Linux.
+
+This is the face for whoever embeds them (docs/embedding.md): `client.step` and `server.step` take a
+state, an event and the present instant, and return the state after it and the effects that the
+surroundings are to carry out in their order; `client.deadline` and `server.deadline` say when they
+want to be called again.
+"""
+
+from holdover.reference.core import client, server
+from holdover.reference.core.client_state import Client
+from holdover.reference.core.config import ClientConfig, ServerConfig
+from holdover.reference.core.events import (
+    Chance,
+    Configure,
+    Effect,
+    Event,
+    Gone,
+    Heard,
+    Inform,
+    Lease,
+    Notice,
+    Notify,
+    Phase,
+    Received,
+    Release,
+    Remove,
+    Send,
+    SendArp,
+    Start,
+    Stop,
+    Store,
+    Timer,
+)
+from holdover.reference.core.instants import SECOND, Duration, Instant
+from holdover.reference.core.server_state import (
+    Arrived,
+    Binding,
+    Overheard,
+    Recording,
+    Restarted,
+    SendReply,
+    Server,
+    ServerEffect,
+    ServerEvent,
+    StoreBinding,
+    Tick,
+)
+from holdover.reference.wire.arp import Arp, decode_arp, encode_arp
+from holdover.reference.wire.messages import (
+    BootReply,
+    BootRequest,
+    reply_from,
+    reply_to_wire,
+    request_from,
+    request_to_wire,
+)
+from holdover.reference.wire.option_values import MessageType, WireError
+from holdover.reference.wire.options import Options
+from holdover.reference.wire.packet import encode, read
+
+__all__ = [
+    "SECOND", "Arp", "Arrived", "Binding", "BootReply", "BootRequest", "Chance", "Client",
+    "ClientConfig", "Configure", "Duration", "Effect", "Event", "Gone", "Heard", "Inform",
+    "Instant", "Lease", "MessageType", "Notice", "Notify", "Options", "Overheard", "Phase",
+    "Received", "Recording", "Release", "Remove", "Restarted", "Send", "SendArp", "SendReply",
+    "Server", "ServerConfig", "ServerEffect", "ServerEvent", "Start", "Stop", "Store",
+    "StoreBinding", "Tick", "Timer", "WireError", "client", "decode_arp", "encode",
+    "encode_arp", "read", "reply_from", "reply_to_wire", "request_from", "request_to_wire",
+    "server",
+]  # fmt: skip
