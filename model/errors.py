@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 
 
-class BadInput(ValueError):  # noqa: N818 -- the input is bad, not the program
+class InputError(ValueError):
     """Something the user gave cannot be used; the message says what, where and what to do."""
 
 
-class Unfinished(RuntimeError):  # noqa: N818 -- what it was about is unknown
+class UnfinishedError(RuntimeError):
     """A search broke off, and has nothing to report; the message says why."""
 
 

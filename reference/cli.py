@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from holdover.model.errors import BadInput, Unfinished, nearest
+from holdover.model.errors import InputError, UnfinishedError, nearest
 from holdover.model.inputs import printable
 from holdover.reference import signals
 from holdover.reference.console.exit import EXIT, INTERRUPTED, UNREAD
@@ -81,7 +81,7 @@ class Main(click.Group):
         kwargs["standalone_mode"] = False
         try:
             result = super().main(*args, **kwargs)
-        except BadInput as error:
+        except InputError as error:
             click.echo(f"error: {told(error)}", err=True)
             sys.exit(2)
         except click.ClickException as error:
@@ -90,7 +90,7 @@ class Main(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted", err=True)
             sys.exit(INTERRUPTED)
-        except Unfinished as error:
+        except UnfinishedError as error:
             click.echo(f"unknown: {told(error)}", err=True)
             sys.exit(EXIT["unknown"])
         except OSError as error:

@@ -39,7 +39,7 @@ from holdover.model.clients.profile import (
     mixed,
     text_file,
 )
-from holdover.model.errors import BadInput, nearest
+from holdover.model.errors import InputError, nearest
 from holdover.model.inputs import printable, shown
 from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS
@@ -111,27 +111,29 @@ class Network:
 
 
 def load_network(path: Path) -> Network:
-    """A network from its file; BadInput names the file and the key."""
+    """A network from its file; InputError names the file and the key."""
     text = text_file(path, "a network")
     try:
         data = tomllib.loads(text, parse_float=exactly)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}") from error
     for key in data:
         if key not in ("title", "surroundings", "client"):
             known = nearest(key, ("title", "surroundings", "client"))
-            raise BadInput(f"{path}: {shown(key)}: no such key; {known}")
+            raise InputError(f"{path}: {shown(key)}: no such key; {known}")
     title = data.get("title", printable(path.stem))
     if not isinstance(title, str):
-        raise BadInput(f"{path}: title: a text is needed, not {shown(title)}")
+        raise InputError(f"{path}: title: a text is needed, not {shown(title)}")
     clients = data.get("client", [])
     if not isinstance(clients, list) or not 0 < len(clients) <= MOST:
-        raise BadInput(f"{path}: 1 to {MOST} kinds of client are needed, each as [[client]]")
+        raise InputError(f"{path}: 1 to {MOST} kinds of client are needed, each as [[client]]")
     given = tuple(_client(client, n, path) for n, client in enumerate(clients, 1))
     names = [client.name for client in given]
     for name in names:
         if names.count(name) > 1:
-            raise BadInput(f"{path}: client {name} is there twice; once is for any number of hosts")
+            raise InputError(
+                f"{path}: client {name} is there twice; once is for any number of hosts"
+            )
     return Network(
         harmless(title, "title", f"{path}: title"), given,
         _surroundings(data.get("surroundings", {}), path),
@@ -141,19 +143,19 @@ def load_network(path: Path) -> Network:
 def _client(said: object, number: int, path: Path) -> Client:
     at = f"{path}: client {number}"
     if not isinstance(said, dict):
-        raise BadInput(f"{at}: write it as [[client]]")
+        raise InputError(f"{at}: write it as [[client]]")
     for key in said:
         if key not in ("profile", "faults"):
-            raise BadInput(f"{at}: {shown(key)}: no such key; there are: profile, faults")
+            raise InputError(f"{at}: {shown(key)}: no such key; there are: profile, faults")
     profile = said.get("profile")
     if not isinstance(profile, str):
-        raise BadInput(f'{at}: profile = "NAME" or "FILE.toml" is needed')
+        raise InputError(f'{at}: profile = "NAME" or "FILE.toml" is needed')
     is_file = profile.endswith(".toml") or "/" in profile
     loaded = load(str(path.parent / profile) if is_file else profile)
     faults = _faults(said.get("faults", []), at)
     for fault in faults:
         if fault not in OF_HOSTS:
-            raise BadInput(
+            raise InputError(
                 f"{at}: {fault} befalls no host alone: put it under [surroundings]; "
                 f"those that do: {', '.join(OF_HOSTS)}"
             )
@@ -162,32 +164,32 @@ def _client(said: object, number: int, path: Path) -> Client:
 
 def _faults(said: object, at: str) -> tuple[str, ...]:
     if not isinstance(said, list) or not all(isinstance(fault, str) for fault in said):
-        raise BadInput(f"{at}: faults: a list of texts is needed, not {shown(said)}")
+        raise InputError(f"{at}: faults: a list of texts is needed, not {shown(said)}")
     for fault in said:
         if fault not in FAULTS:
-            raise BadInput(f"{at}: no fault {shown(fault)}; {nearest(fault, FAULTS)}")
+            raise InputError(f"{at}: no fault {shown(fault)}; {nearest(fault, FAULTS)}")
     return tuple(dict.fromkeys(said))
 
 
 def _surroundings(said: object, path: Path) -> Mapping[str, object]:
     at = f"{path}: surroundings"
     if not isinstance(said, dict):
-        raise BadInput(f"{at}: write it as [surroundings]")
+        raise InputError(f"{at}: write it as [surroundings]")
     found: dict[str, object] = {}
     for key, value in said.items():
         if key not in SURROUNDINGS:
-            raise BadInput(f"{at}: {shown(key)}: no such key; {nearest(key, SURROUNDINGS)}")
+            raise InputError(f"{at}: {shown(key)}: no such key; {nearest(key, SURROUNDINGS)}")
         if key == "faults":
             found[key] = _faults(value, at)
         elif key in SWITCHES:
             if not isinstance(value, bool):
-                raise BadInput(f"{at}: {key}: true or false is needed, not {shown(value)}")
+                raise InputError(f"{at}: {key}: true or false is needed, not {shown(value)}")
             found[key] = value
         else:
             if isinstance(value, bool) or not isinstance(value, int | Fraction) or value < 0:
                 unit = "parts per million" if key == "drift_ppm" else "seconds"
-                raise BadInput(f"{at}: {key}: a number of {unit} is needed, not {shown(value)}")
+                raise InputError(f"{at}: {key}: a number of {unit} is needed, not {shown(value)}")
             found[key] = Fraction(value)
     if Fraction(str(found.get("drift_ppm", 0))) > 500_000:
-        raise BadInput(f"{at}: drift_ppm: at most 500000")
+        raise InputError(f"{at}: drift_ppm: at most 500000")
     return found

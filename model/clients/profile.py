@@ -19,7 +19,7 @@ from importlib import resources
 from math import ceil
 from pathlib import Path
 
-from holdover.model.errors import BadInput, nearest
+from holdover.model.errors import InputError, nearest
 from holdover.model.inputs import harmful, printable, shown, text_of
 from holdover.model.table.expr import BOOL, DURATION, Constant, Expr
 from holdover.model.table.vocabulary import CONSTANTS, MEANINGS
@@ -189,12 +189,12 @@ def builtin_names() -> tuple[str, ...]:
 
 
 def load(name: str) -> Profile:
-    """A profile by its name, or from a file if `name` looks like a path; BadInput if neither."""
+    """A profile by its name, or from a file if `name` looks like a path; InputError if neither."""
     if name.endswith(".toml") or "/" in name:
         path = Path(name)
         return parse(text_file(path, "a profile"), name, printable(path.stem))
     if name not in builtin_names():
-        raise BadInput(f"no profile {shown(name)}; {nearest(name, builtin_names())}")
+        raise InputError(f"no profile {shown(name)}; {nearest(name, builtin_names())}")
     text = (resources.files("holdover.model.clients") / "profiles" / f"{name}.toml").read_text(
         "utf-8"
     )
@@ -202,23 +202,23 @@ def load(name: str) -> Profile:
 
 
 def text_file(path: Path, what: str) -> str:
-    """The text of a user's file; BadInput if it is none."""
+    """The text of a user's file; InputError if it is none."""
     try:
         return text_of(path, LARGEST, what)
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror or error}") from error
+        raise InputError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise BadInput(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}") from error
 
 
 def parse(text: str, where: str, default_name: str) -> Profile:
-    """A profile from TOML text.  BadInput names the file, the line and the key."""
+    """A profile from TOML text.  InputError names the file, the line and the key."""
     try:
         data = tomllib.loads(text, parse_float=exactly)
     except ValueError as error:  # TOMLDecodeError is one, and so is what `exactly` raises
-        raise BadInput(f"{where}: {error}") from error
+        raise InputError(f"{where}: {error}") from error
     except RecursionError as error:
-        raise BadInput(
+        raise InputError(
             f"{where}: nested too deeply; a profile is a list of `key = value`"
         ) from error
     values: dict[str, object] = {"name": default_name}
@@ -231,12 +231,12 @@ def parse(text: str, where: str, default_name: str) -> Profile:
         elif key in FACTS:
             values[key] = fact(value, CONSTANTS[key], at)
         else:
-            raise BadInput(f"{at}: no such key; {nearest(key, TEXTS + FACTS)}")
+            raise InputError(f"{at}: no such key; {nearest(key, TEXTS + FACTS)}")
     profile = Profile(**values)  # type: ignore[arg-type]
     problem = contradiction(profile)
     if problem:
         key, message = problem
-        raise BadInput(f"{where}: line {line_of(text, key)}: {key}: {message}")
+        raise InputError(f"{where}: line {line_of(text, key)}: {key}: {message}")
     return profile
 
 
@@ -245,10 +245,10 @@ def text_value(value: object, key: str, at: str) -> object:
     if key == "sources":
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
             return tuple(harmless(v, key, at) for v in value)
-        raise BadInput(f"{at}: a list of texts is needed, not {shown(value)}")
+        raise InputError(f"{at}: a list of texts is needed, not {shown(value)}")
     if isinstance(value, str):
         return harmless(value, key, at)
-    raise BadInput(f"{at}: a text is needed, not {shown(value)}")
+    raise InputError(f"{at}: a text is needed, not {shown(value)}")
 
 
 def why_value(value: object, text: str, where: str) -> tuple[tuple[str, str], ...]:
@@ -256,17 +256,17 @@ def why_value(value: object, text: str, where: str) -> tuple[tuple[str, str], ..
     begins = line_of_table(text, "why")
     at = f"{where}: line {begins}: why"
     if not isinstance(value, dict):
-        raise BadInput(f"{at}: a table is needed, [why], not {shown(value)}")
+        raise InputError(f"{at}: a table is needed, [why], not {shown(value)}")
     after = "\n" * begins + "\n".join(text.splitlines()[begins:])
     for key, reason in value.items():
         at = (
             f"{where}: line {line_of(after, key)}: why: {key if key.isidentifier() else shown(key)}"
         )
         if key not in FACTS:
-            raise BadInput(f"{at}: no such constant; {nearest(key, FACTS)}")
+            raise InputError(f"{at}: no such constant; {nearest(key, FACTS)}")
         known, _, source = str(text_value(reason, key, at)).partition(": ")
         if known not in KNOWN or not source.strip():
-            raise BadInput(
+            raise InputError(
                 f"{at}: {shown(reason)} does not say how it is known; "
                 f'write "{" | ".join(KNOWN)}", a colon, and from where'
             )
@@ -287,10 +287,10 @@ def reasons(why: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def harmless(text: str, key: str, at: str) -> str:
-    """The text; BadInput where it has what a terminal obeys.  Notes may have several lines."""
+    """The text; InputError where it has what a terminal obeys.  Notes may have several lines."""
     found = harmful(text, "\n\t" if key == "notes" else "")
     if found is not None:
-        raise BadInput(f"{at}: the control character {found}; write it without")
+        raise InputError(f"{at}: the control character {found}; write it without")
     return text
 
 
@@ -299,18 +299,18 @@ def fact(value: object, word: Expr | Constant, at: str) -> object:
     if word.sort is BOOL:
         if isinstance(value, bool):
             return value
-        raise BadInput(f"{at}: true or false is needed, not {shown(value)}")
+        raise InputError(f"{at}: true or false is needed, not {shown(value)}")
     if word.sort is DURATION:
         if isinstance(value, bool) or not isinstance(value, int | Fraction):
-            raise BadInput(f"{at}: a number of seconds is needed, not {shown(value)}")
+            raise InputError(f"{at}: a number of seconds is needed, not {shown(value)}")
         if value < 0:
-            raise BadInput(f"{at}: {value} is negative; a duration in seconds is needed")
+            raise InputError(f"{at}: {value} is negative; a duration in seconds is needed")
         return Fraction(value)
     choices = word.sort.values
     if isinstance(value, str) and value.upper() in choices:
         return value.upper()
     hint = nearest(shown(value).strip("'").lower(), tuple(choice.lower() for choice in choices))
-    raise BadInput(f"{at}: {shown(value)} is no choice; {hint}")
+    raise InputError(f"{at}: {shown(value)} is no choice; {hint}")
 
 
 def contradiction(profile: Profile) -> tuple[str, str] | None:

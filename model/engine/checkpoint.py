@@ -17,18 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.packed.program import LEAST_VALUE, NOTHING, Tally, empty_tally
 
 NAME = "journal.jsonl"
 
 
-class NotThisSearch(BadInput):
+class NotThisSearchError(InputError):
     """The directory cannot be used for this search; the message says why."""
 
 
 class Journal:
-    """The journal in a directory, which is made if need be.  NotThisSearch if it is another's.
+    """The journal in a directory, which is made if need be.  NotThisSearchError if it is another's.
 
     `levels` has for each level that was committed the partitions' counts and its tally.
     """
@@ -38,7 +38,7 @@ class Journal:
             directory.mkdir(exist_ok=True)
             self._file = (directory / NAME).open("a+b")
         except OSError as error:
-            raise NotThisSearch(f"{directory}: {error.strerror}") from error
+            raise NotThisSearchError(f"{directory}: {error.strerror}") from error
         self.directory, self.rules = directory, rules
         self.levels: list[tuple[list[int], Tally]] = []
         try:
@@ -51,7 +51,7 @@ class Journal:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise NotThisSearch(f"{directory}: another search is writing there") from None
+            raise NotThisSearchError(f"{directory}: another search is writing there") from None
         self._file.seek(0)
         whole = 0
         lines = self._file.read().splitlines(keepends=True)
@@ -69,16 +69,16 @@ class Journal:
             entry = json.loads(line)
             if number == 0:
                 if entry["search"] != key:
-                    raise NotThisSearch(
+                    raise NotThisSearchError(
                         f"{directory}: has a search of something else, or by another version of "
                         "holdover. Take another directory"
                     )
                 return
             self.levels.append((entry["counts"], self._tally(entry)))
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            if isinstance(error, NotThisSearch):
+            if isinstance(error, NotThisSearchError):
                 raise
-            raise NotThisSearch(
+            raise NotThisSearchError(
                 f"{directory / NAME}, line {number + 1}: damaged. Take another directory"
             ) from error
 

@@ -37,8 +37,15 @@ import numpy as np
 
 from holdover.model.engine.checkpoint import Journal
 from holdover.model.engine.engine import Search
-from holdover.model.engine.partition import NoRoom, WordFile
-from holdover.model.engine.shard import Gone, NoCluster, Order, WorkersLost, call, close
+from holdover.model.engine.partition import NoRoomError, WordFile
+from holdover.model.engine.shard import (
+    NoClusterError,
+    Order,
+    WorkerGoneError,
+    WorkersLostError,
+    call,
+    close,
+)
 from holdover.model.engine.workers import Task
 from holdover.model.explorer.explore import Found, Progress
 from holdover.model.packed.program import PARTITIONS, Tally, added, program
@@ -93,7 +100,7 @@ class Workers:
 
         def work() -> list[int]:
             if self.filled != self.key:  # a worker was lost since, and the level with it
-                with suppress(NoRoom):
+                with suppress(NoRoomError):
                     self.fill()
             return [sum(counts) for counts in zip(*self._all("close_level"), strict=True)]
 
@@ -147,13 +154,13 @@ class Workers:
             answer = answers.get(address)
             if not isinstance(answer, tuple):
                 lost.add(address)
-            elif isinstance(answer[1], Gone):
+            elif isinstance(answer[1], WorkerGoneError):
                 lost.update(answer[1].args)
             else:
                 values.append(answer[0])
                 errors += [answer[1]] if answer[1] is not None else []
         if lost:
-            raise Gone(*lost)
+            raise WorkerGoneError(*lost)
         if errors:
             raise errors[0]
         return values
@@ -166,12 +173,12 @@ class Workers:
                 if not self.addresses:
                     self._open(lost)
                 return work()
-            except Gone as gone:
+            except WorkerGoneError as gone:
                 self.addresses = []
                 lost |= set(gone.args)
                 self.losses += 1
                 if self.losses > LOSSES:
-                    raise WorkersLost(
+                    raise WorkersLostError(
                         f"workers were lost {self.losses} times at depth {len(self.levels) - 2}, "
                         f"at last {', '.join(gone.args)}: killed for their memory?"
                     ) from gone
@@ -185,7 +192,7 @@ class Workers:
                 break
             time.sleep(0.05)
         if not here:
-            raise (WorkersLost if lost else NoCluster)("the cluster has no workers")
+            raise (WorkersLostError if lost else NoClusterError)("the cluster has no workers")
         self.wanted = min(self.wanted, len(here))
         self.client.run(close, self.search, on_error="ignore")
         self.key = f"{self.search} {uuid.uuid4().hex}"
@@ -213,11 +220,13 @@ def search_on_cluster(
     each.  With the address of a Dask scheduler they are those it has, so many at least, with their
     threads; then `directory` is one that all machines reach.
 
-    Raises what `engine.search` does, NoCluster, and WorkersLost where that goes on.
+    Raises what `engine.search` does, NoClusterError, and WorkersLostError where that goes on.
     """
     distributed = _distributed()
     if address is not None and directory is None:
-        raise NoCluster("a cluster of several machines needs a directory that all of them reach")
+        raise NoClusterError(
+            "a cluster of several machines needs a directory that all of them reach"
+        )
     tabulated = Tabulated(instance, always, steps, sometimes)
     task = Task(program(tabulated), renamings(tabulated) if symmetry else None)
     with ExitStack() as stack:
@@ -231,12 +240,12 @@ def search_on_cluster(
             try:
                 client = stack.enter_context(distributed.Client(address))
             except OSError as error:
-                raise NoCluster(f"{address}: no Dask scheduler answers there") from error
+                raise NoClusterError(f"{address}: no Dask scheduler answers there") from error
         crew = Workers(client, min(workers, PARTITIONS), task, memory, journal)
         stack.callback(crew.close)
         try:
             return Search(tabulated, task, crew, journal, progress).run()
-        except NoRoom:  # not even for empty tables
+        except NoRoomError:  # not even for empty tables
             return Found(instance, stopped_by="memory")
 
 
@@ -244,7 +253,7 @@ def _distributed() -> Any:
     try:
         return importlib.import_module("distributed")
     except ImportError as error:
-        raise NoCluster(
+        raise NoClusterError(
             "a search on several machines takes Dask: pip install 'holdover[cluster]'"
         ) from error
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from holdover.model.engine.checkpoint import Journal
 from holdover.model.engine.kernel import canonical, scratch_for
-from holdover.model.engine.partition import NoRoom
+from holdover.model.engine.partition import NoRoomError
 from holdover.model.engine.workers import Crew, Task, Threads
 from holdover.model.explorer.explore import Found, Progress, Trace
 from holdover.model.packed.components import MEASURE, STEP, WATCH
@@ -56,8 +56,8 @@ def search(
     `memory` in bytes bounds tables and buffers; the process takes some 250 MB beside.  `directory`
     is where the search is kept, and resumed from if it is there already.
 
-    TooLarge if the instance has no tables; NotSymmetric, where symmetry is asked for, if it has
-    none; NotThisSearch if the directory has another search.
+    TooLarge if the instance has no tables; NotSymmetricError, where symmetry is asked for, if it
+    has none; NotThisSearchError if the directory has another search.
     """
     tabulated = Tabulated(instance, always, steps, sometimes)
     task = Task(program(tabulated), renamings(tabulated) if symmetry else None)
@@ -66,7 +66,7 @@ def search(
         crew = Threads(task, threads or len(os.sched_getaffinity(0)), memory, journal)
         with closing(crew):
             return Search(tabulated, task, crew, journal, progress).run()
-    except NoRoom:  # not even for empty tables
+    except NoRoomError:  # not even for empty tables
         return Found(instance, stopped_by="memory")
     finally:
         if journal is not None:
@@ -147,7 +147,7 @@ class Search:
         """What ends in want of memory or disk ends the search."""
         try:
             yield
-        except NoRoom:
+        except NoRoomError:
             self.found.stopped_by = "memory"
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from holdover.model.engine.kernel import insert, move
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.readings.ground import Array
 
 FULL = 0.8
@@ -40,7 +40,7 @@ ON_DISK = Path("/var/tmp")
 """Where nameless files lie unless TMPDIR says otherwise: /tmp is memory on many systems."""
 
 
-class NoRoom(MemoryError):  # noqa: N818 -- a limit that was asked for
+class NoRoomError(MemoryError):
     """Even a single partition does not fit into the memory allowed."""
 
 
@@ -106,7 +106,7 @@ class Partition:
         self.log = WordFile(log)
         if self.log.count < levels[-1]:
             self.log.close()
-            raise BadInput(f"{log}: has {self.log.count} states; the journal says {levels[-1]}. "
+            raise InputError(f"{log}: has {self.log.count} states; the journal says {levels[-1]}. "
                            "Take another directory")  # fmt: skip
         self.log.truncate(levels[-1])
         self.levels = list(levels)
@@ -184,7 +184,7 @@ class Partition:
         """Put in what waits, with the table in memory meanwhile.
 
         `make_room` is called with the bytes that this partition is about to take, and raises
-        NoRoom if they are not to be had.
+        NoRoomError if they are not to be had.
         """
         if self._spilled is None or self._waiting is None or not self._waiting.count:
             return

@@ -29,20 +29,20 @@ import numpy as np
 from holdover.model.engine.checkpoint import Journal
 from holdover.model.engine.partition import Partition, pieces
 from holdover.model.engine.workers import Task, Threads
-from holdover.model.errors import BadInput, Unfinished
+from holdover.model.errors import InputError, UnfinishedError
 from holdover.model.packed.program import PARTITIONS, Tally, added
 from holdover.model.readings.ground import Array
 
 
-class NoCluster(BadInput):
+class NoClusterError(InputError):
     """There is no cluster to search on; the message says why."""
 
 
-class WorkersLost(Unfinished):
+class WorkersLostError(UnfinishedError):
     """Workers were lost again and again; the message says where."""
 
 
-class Gone(ConnectionError):  # noqa: N818 -- handled, not shown
+class WorkerGoneError(ConnectionError):
     """Workers that do not answer, by their addresses; the search goes on without them."""
 
 
@@ -97,7 +97,9 @@ class Share(Threads):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise WorkersLost(f"{path}: a worker that was given up still writes there") from None
+            raise WorkersLostError(
+                f"{path}: a worker that was given up still writes there"
+            ) from None
 
     def start(self, word: int) -> None:
         """Put the initial state in, if it belongs here."""
@@ -143,12 +145,12 @@ class Share(Threads):
         except OSError:
             found = None
         if found is None:
-            raise Gone(other)
+            raise WorkerGoneError(other)
         states: list[Array] = found
         return states
 
     def finish(self) -> Tally:
-        """All successors are in; NoRoom if what waits for a spilled table cannot be put in."""
+        """All successors are in; NoRoomError if what waits for a spilled table cannot be put in."""
         self._settle()
         if self.order.durable:
             self.sync()
@@ -175,7 +177,7 @@ async def call(key: str, what: str, *args: Any, dask_worker: Any) -> tuple[Any, 
             SHARES[key] = await asyncio.to_thread(Share, dask_worker, *args)
             return None, None
         if key not in SHARES:
-            raise Gone(dask_worker.address)
+            raise WorkerGoneError(dask_worker.address)
         work = getattr(SHARES[key], what)
         if asyncio.iscoroutinefunction(work):
             return await work(*args), None

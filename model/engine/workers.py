@@ -23,7 +23,7 @@ import numpy as np
 
 from holdover.model.engine.checkpoint import Journal
 from holdover.model.engine.kernel import expand, lead_to, mixed
-from holdover.model.engine.partition import BYTES, NoRoom, Partition, WordFile, pieces
+from holdover.model.engine.partition import BYTES, NoRoomError, Partition, WordFile, pieces
 from holdover.model.explorer.explore import Progress
 from holdover.model.packed.program import NOTHING, PARTITIONS, Program, Tally, added, empty_tally
 from holdover.model.packed.symmetry import Symmetry
@@ -72,7 +72,7 @@ class Crew(Protocol):
         """Put the initial state in."""
 
     def level(self, active: Array, progress: Progress | None) -> Tally:
-        """Expand the states of the greatest depth; NoRoom if what they lead to cannot be kept."""
+        """Expand the states of the greatest depth; NoRoomError if their successors cannot be kept."""
 
     def close_level(self) -> list[int]:
         """The level has ended: how many states each partition has."""
@@ -289,10 +289,10 @@ class Threads:
             partition.settle(partial(self._make_room, partition), self.workers[0].fresh)
 
     def _make_room(self, partition: Partition, size: int) -> None:
-        """Have `size` bytes for a partition, spilling others; NoRoom where that does not do."""
+        """Make room of `size` bytes for a partition, spilling others; NoRoomError where there is none."""
         others = [p for p in self.partitions if p is not partition]
         while sum(p.held for p in others) + size > self.memory:
             largest = max(others, key=lambda p: p.held, default=partition)
             if not largest.held or largest is partition:
-                raise NoRoom
+                raise NoRoomError
             largest.spill()

@@ -126,7 +126,7 @@ class Passages:
 
 
 def passages(instance: Instance, broken: Property, most: int) -> Passages:
-    """What every run that breaks a property has in common; TooManyStates if they are more."""
+    """What every run that breaks a property has in common; TooManyStatesError if they are more."""
     holds = instance.predicate(broken.term)
     found = grown(instance, most=most, end=lambda state: not holds(state))
     if not found.ends:

@@ -8,7 +8,8 @@ end.  That last is read off components: a run that never ends stays, in the end,
 a component of which it takes every fair step; so something comes about from everywhere if and only
 if it is in each component that cannot be left (`condensation`).
 
-A graph of every state costs 1.2 kB a state, at five steps a state; larger ones are `TooManyStates`.
+A graph of every state costs 1.2 kB a state, at five steps a state; larger ones are
+`TooManyStatesError`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ BYTES_PER_STATE = 1200
 """Memory of a state with its steps in networkx; measured."""
 
 
-class TooManyStates(Exception):  # noqa: N818 -- it is no fault of anybody's
+class TooManyStatesError(Exception):
     """The graph would be larger than allowed: nothing was read off it."""
 
     def __init__(self, most: int):
@@ -81,7 +82,7 @@ def grown(
                     waiting.append(there)
                 taken.extend((here, there, edge))
             if len(states) > most:
-                raise TooManyStates(most)
+                raise TooManyStatesError(most)
     steps = numbered(instance, np.asarray(taken, dtype=np.int64))
     graph = digraph(steps, range(len(states)), loops=True)
     return StateGraph(instance, states, steps, graph, frozenset(ends))

@@ -28,7 +28,7 @@ LARGEST = 1 << 22
 STEP, WATCH, MEASURE = 0, 1, 2
 
 
-class TooLarge(ValueError):  # noqa: N818 -- the instance is, not the program
+class TooManyValuesError(ValueError):
     """The instance has no tables within the bounds of this reading; the message says why."""
 
 

@@ -11,7 +11,7 @@ the states and steps of the whole, and the tests compare them with the unreduced
 What it rests on is looked at here, not believed: all hosts must have the same client, the initial
 state must have no names in it, no term of the table or of a property may name a member, no value of
 a host may refer to a host, no value of anything to a datagram, and an address or a datagram may
-refer to one host at most.  `NotSymmetric` says which is not so.
+refer to one host at most.  `NotSymmetricError` says which is not so.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from holdover.model.table.properties import HOLDOVER_CASES, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE
 
 
-class NotSymmetric(ValueError):  # noqa: N818 -- the instance is not
+class NotSymmetricError(ValueError):
     """Members have names that matter; the message says where."""
 
 
@@ -65,7 +65,7 @@ class Symmetry(NamedTuple):
 
 
 def renamings(tabulated: Tabulated) -> Symmetry:
-    """Every renaming of hosts, addresses and datagrams; NotSymmetric where names matter."""
+    """Every renaming of hosts, addresses and datagrams; NotSymmetricError where names matter."""
     _check(tabulated)
     bounds = tabulated.instance.bounds
     hosts, addresses, messages = (tabulated.kinds[sort] for sort in (HOST, ADDRESS, MESSAGE))
@@ -77,7 +77,7 @@ def renamings(tabulated: Tabulated) -> Symmetry:
     bare_bits = int(bare.max() + 1).bit_length()
     key_shift = bounds.addresses + bare_bits * bounds.messages
     if hosts.bits + key_shift > 64:
-        raise NotSymmetric("too much tells hosts apart: their order takes more than 64 bits")
+        raise NotSymmetricError("too much tells hosts apart: their order takes more than 64 bits")
     members = bounds.hosts + bounds.addresses + bounds.messages
     shifts = tabulated.shifts[:members]
     low = [(1 << c.kind.bits) - 1 for c in tabulated.components[:members]]
@@ -104,19 +104,19 @@ def _check(tabulated: Tabulated) -> None:
             first = part.args[0] if part.args else None
             ordered = part.op in ("lt", "le") and isinstance(first, Expr) and first.sort.indexes
             if named or ordered:
-                raise NotSymmetric(f"a term tells members apart: {part}")
+                raise NotSymmetricError(f"a term tells members apart: {part}")
     each_its_own = [n for n, v in tabulated.instance.constants.items() if isinstance(v, tuple)]
     if each_its_own:
-        raise NotSymmetric(f"hosts have clients of their own: {', '.join(each_its_own)}")
+        raise NotSymmetricError(f"hosts have clients of their own: {', '.join(each_its_own)}")
     for sort, most in ((HOST, 0), (ADDRESS, 1), (MESSAGE, 1)):
         kind = tabulated.kinds[sort]
         if len(_referring(kind, HOST)) > most or _referring(kind, MESSAGE):
-            raise NotSymmetric(f"{sort.name}: refers to more than symmetry knows about")
+            raise NotSymmetricError(f"{sort.name}: refers to more than symmetry knows about")
         if any(kind.matrix[0, column] != NONE
                for to in (HOST, ADDRESS) for column in _referring(kind, to)):  # fmt: skip
-            raise NotSymmetric(f"{sort.name}: the initial state names a member")
+            raise NotSymmetricError(f"{sort.name}: the initial state names a member")
     if any(v.sort.indexes for v in tabulated.kinds[None].variables):
-        raise NotSymmetric("what belongs to no member refers to one")
+        raise NotSymmetricError("what belongs to no member refers to one")
 
 
 def _terms(tabulated: Tabulated) -> Iterable[Expr]:

@@ -44,7 +44,7 @@ from holdover.model.packed.components import (
     Joint,
     Kind,
     Rule,
-    TooLarge,
+    TooManyValuesError,
     read,
     shifted,
 )
@@ -277,7 +277,9 @@ class Tabulated:
             columns[number] = (position, values)
         shape = tuple(axis.size for axis in axes)
         if np.prod([float(n) for n in shape]) > LARGEST:
-            raise TooLarge("a guard of the table depends on too many parts of the state at once")
+            raise TooManyValuesError(
+                "a guard of the table depends on too many parts of the state at once"
+            )
 
         def column(leaf: Ground) -> Array:
             if leaf.op == "view":
@@ -421,7 +423,7 @@ class Tabulated:
         """Where each component begins in the word."""
         widths = [component.kind.bits for component in self.components]
         if sum(widths) > WORD:
-            raise TooLarge(f"a state takes {sum(widths)} bits, more than {WORD}")
+            raise TooManyValuesError(f"a state takes {sum(widths)} bits, more than {WORD}")
         return [sum(widths[:i]) for i in range(len(widths))]
 
     def pack(self, state: State) -> int:

@@ -17,9 +17,9 @@ run (Biere et al., TACAS 1999); that run is then taken again in the finite readi
 for an inductive invariant of the same rows as Horn clauses (Komuravelli et al., CAV 2014).
 
 What it does not know: instants that only guards keep from being pushed ever further (a wall clock
-set back once in each lease) are refused (`Unlimited`).  A term that compares an unset instant has
-some value here, where the finite reading raises; if that is in a run found, taking it again raises.
-Checks end at their time limit; Ctrl-C ends the program, see `holdover.reference.signals`.
+set back once in each lease) are refused (`UnlimitedError`).  A term that compares an unset instant
+has some value here, where the finite reading raises; if that is in a run found, taking it again
+raises.  Checks end at their time limit; Ctrl-C ends the program, see `holdover.reference.signals`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from holdover.proofs.logic.intervals import (
     Number,
     Range,
     Term,
-    Unlimited,
+    UnlimitedError,
     alike,
     extent,
     hull,
@@ -67,7 +67,7 @@ class Symbolic:
 
     `relation` holds where the row leads from the one to the other; `guards` and `changes` have for
     each row its guard and what it makes of the items that it sets, over `before`; `start` is the
-    initial state.  Unlimited, if an instant has no bound.
+    initial state.  UnlimitedError, if an instant has no bound.
     """
 
     def __init__(self, instance: Instance):
@@ -138,7 +138,7 @@ class Symbolic:
             if found == before:
                 return [self._range(variable, found[variable]) for variable, _ in slots]
         growing = ", ".join(v.name for v in found if found[v] != before[v])
-        raise Unlimited(f"no bound on {growing} after {ROUNDS} rounds of every row")
+        raise UnlimitedError(f"no bound on {growing} after {ROUNDS} rounds of every row")
 
     def _range(self, variable: Variable, found: Interval) -> Range:
         if variable.sort.values:

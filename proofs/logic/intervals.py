@@ -19,7 +19,7 @@ Term = Any  # z3's own types say too little to help
 Interval = tuple[Fraction, Fraction] | None  # of the values that are set; None: there are none
 
 
-class Unlimited(ValueError):  # noqa: N818 -- the instant is unlimited; the message says which
+class UnlimitedError(ValueError):
     """Interval arithmetic gives no bound for an instant or a duration."""
 
 

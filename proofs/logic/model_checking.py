@@ -21,7 +21,7 @@ from holdover.proofs.logic.intervals import (
 from holdover.proofs.result import Outcome
 
 
-class Disagreement(RuntimeError):  # noqa: N818 -- of the two readings
+class DisagreementError(RuntimeError):
     """A run of the symbolic reading that the finite reading does not have."""
 
 
@@ -51,7 +51,8 @@ def bounded(
     """Whether a run of at most `depth` steps breaks a property of states or of steps.
 
     `timeout` is in seconds, for all of it; `logic` chooses the solver, None is Z3's default one.
-    Unlimited, if the instance cannot be read; Disagreement, if the finite reading has no such run.
+    UnlimitedError, if the instance cannot be read; DisagreementError, if the finite reading has no
+    such run.
     """
     start = time.perf_counter()
     reading = Symbolic(instance)
@@ -93,26 +94,26 @@ def _confirmed(
     reading: Symbolic, model: Any, states: Sequence[Sequence[Term]], rows: Sequence[Term],
     prop: Property, of_steps: bool,
 ) -> Trace:  # fmt: skip
-    """The run that a model is; Disagreement unless the finite reading has it and sees it break."""
+    """The run that a model is; DisagreementError unless the finite reading sees it break too."""
     found = tuple(reading.decoded([model.eval(x, True) for x in state]) for state in states)
     instance = reading.instance
     labels = [instance.labels[model.eval(row, True).as_long()] for row in rows]
     trace = replay(instance, labels)
     if trace is None or trace.states != found:
-        raise Disagreement(f"no run of the finite reading: {', '.join(map(str, labels))}")
+        raise DisagreementError(f"no run of the finite reading: {', '.join(map(str, labels))}")
     if of_steps:
         kept = instance.step_predicate(prop.term)(found[-2], found[-1])
     else:
         kept = instance.predicate(prop.term)(found[-1])
     if kept:
-        raise Disagreement(f"in the finite reading, {prop.name} holds after {len(rows)} steps")
+        raise DisagreementError(f"in the finite reading, {prop.name} holds after {len(rows)} steps")
     return trace
 
 
 def spacer(instance: Instance, prop: Property, timeout: float) -> Result:
     """Whether any run breaks a property of states or of steps; unknown after `timeout` seconds.
 
-    Unlimited, if the instance cannot be read.
+    UnlimitedError, if the instance cannot be read.
     """
     start = time.perf_counter()
     reading = Symbolic(instance)

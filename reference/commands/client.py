@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from holdover.model.errors import BadInput, nearest
+from holdover.model.errors import InputError, nearest
 from holdover.reference.console.options import DURATION
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import Notice, Notify
@@ -239,11 +239,11 @@ def client(interface: str, **given: Any) -> int:
 
 
 def wishes(hostname: str | None, request: str | None) -> Options:
-    """What each request carries; BadInput where it cannot."""
+    """What each request carries; InputError where it cannot."""
     said: list[tuple[int, Any]] = []
     if hostname is not None:
         if len(hostname) > 253 or not re.fullmatch(rf"{LABEL}(\.{LABEL})*", hostname):
-            raise BadInput(f"--hostname {hostname!r}: no host name")
+            raise InputError(f"--hostname {hostname!r}: no host name")
         said.append(HOST_NAME(hostname))
     codes = tuple(option.code for option in USUAL)
     if request is not None:
@@ -253,15 +253,15 @@ def wishes(hostname: str | None, request: str | None) -> Options:
 
 
 def code(text: str) -> int:
-    """The number of an option; BadInput names what is meant instead."""
+    """The number of an option; InputError names what is meant instead."""
     if text.isdecimal():
         if not 0 < int(text) < 255:
-            raise BadInput(f"--request {text}: options have numbers from 1 to 254")
+            raise InputError(f"--request {text}: options have numbers from 1 to 254")
         return int(text)
     names = {option.name.lower().replace(" ", "-"): number for number, option in TABLE.items()}
     name = text.lower().replace(" ", "-").replace("_", "-")
     if name not in names:
-        raise BadInput(f"--request: no option {text!r}; {nearest(name, tuple(names))}")
+        raise InputError(f"--request: no option {text!r}; {nearest(name, tuple(names))}")
     return names[name]
 
 
@@ -272,7 +272,7 @@ def client_id(text: str) -> bytes:
     else:
         identifier = b"\0" + text.encode()
     if not 2 <= len(identifier) <= LONGEST_ID:
-        raise BadInput(f"--client-id {text!r}: 2 to {LONGEST_ID} bytes are needed")
+        raise InputError(f"--client-id {text!r}: 2 to {LONGEST_ID} bytes are needed")
     return identifier
 
 
@@ -287,7 +287,7 @@ def by_hardware(hardware: bytes) -> bytes:
 
 @contextmanager
 def alone_on(interface: str, index: int) -> Iterator[None]:
-    """Meanwhile no other client may use the interface; BadInput where one does.
+    """Meanwhile no other client may use the interface; InputError where one does.
 
     The lock is an abstract Unix socket, named by the interface's number: such names are a network
     namespace's own, as interfaces are, and the kernel frees one when its process ends, however it
@@ -300,7 +300,7 @@ def alone_on(interface: str, index: int) -> Iterator[None]:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            raise BadInput(
+            raise InputError(
                 f"another holdover client serves {interface}{holder(name)}; end it first"
             ) from None
         lock.listen(128)  # so many may ask who it is
@@ -336,7 +336,7 @@ def the_only_one(directory: Path, interface: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BadInput(
+            raise InputError(
                 f"another holdover client serves {interface} (it holds {path}); end it first"
             ) from None
         yield

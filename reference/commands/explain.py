@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from rich.text import Text
 
 from holdover.model.clients.profile import builtin_names, load
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import chart, sentences
 from holdover.proofs.verdicts.judge import (
     Judgement,
@@ -103,4 +103,6 @@ def no_world_given(subject: str) -> None:
     for param in context.command.params:
         given = context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
         if given and param.name not in ("subject", "as_json"):
-            raise BadInput(f"{param.opts[0]} is of a profile, and {subject} is a journal: leave it")
+            raise InputError(
+                f"{param.opts[0]} is of a profile, and {subject} is a journal: leave it"
+            )

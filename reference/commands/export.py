@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.explorer.explore import Progress as Report
 from holdover.model.export.itf import itf
 from holdover.model.export.promela import promela
@@ -44,11 +44,11 @@ def title(search: Search) -> str:
 
 
 def checked(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Properties by name, all where none is given; BadInput for one that is not there."""
+    """Properties by name, all where none is given; InputError for one that is not there."""
     known = [p.name for p in ALWAYS]
     for name in names:
         if name not in known:
-            raise BadInput(f"--check: no property {name!r}; there are: {', '.join(known)}")
+            raise InputError(f"--check: no property {name!r}; there are: {', '.join(known)}")
     return names or tuple(known)
 
 
@@ -79,7 +79,9 @@ def as_itf(search: Search, check: tuple[str, ...], progress: Report) -> Mapping[
     broken = next((name for name in names if name in seen.violations), None)
     if broken is None:
         cut_off = " before the search was cut off; give more --memory"
-        raise BadInput(f"itf: no run breaks {' or '.join(names)}{'' if seen.complete else cut_off}")
+        raise InputError(
+            f"itf: no run breaks {' or '.join(names)}{'' if seen.complete else cut_off}"
+        )
     return {"": itf(seen.violations[broken], f"{title(search)}; breaks {broken}")}
 
 
@@ -95,14 +97,14 @@ def _instance(search: Search) -> Instance:
 
 
 def write(files: Mapping[str, str], path: Path) -> list[Path]:
-    """Write each to the path, with its suffix for a second one; BadInput where it cannot be."""
+    """Write each to the path, with its suffix for a second one; InputError where it cannot be."""
     written = []
     for suffix, text in files.items():
         target = path.with_suffix(suffix) if suffix else path
         try:
             target.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise BadInput(f"--output {target}: {error.strerror or error}") from error
+            raise InputError(f"--output {target}: {error.strerror or error}") from error
         written.append(target)
     return written
 
@@ -147,13 +149,13 @@ def export(
         search = replace(search, plain=True, symmetry=False)
         path = output_for(form, output)
         if path.suffix != f".{form}":
-            raise BadInput(f"--output {path}: the name must end in .{form}")
+            raise InputError(f"--output {path}: the name must end in .{form}")
         search.refuse_hopeless(search.estimate())
         with Progress(search.name) as progress:
             export_.graph(search, path, progress.search)
         return
     if form == "tla" and output is not None and output.name != f"{export_.NAME}.tla":
-        raise BadInput(f"--output {output}: TLA+ wants the file to be named {export_.NAME}.tla")
+        raise InputError(f"--output {output}: TLA+ wants the file to be named {export_.NAME}.tla")
     if form == "itf":
         search.refuse_hopeless(search.estimate())
     with Progress(search.name) as progress:
@@ -166,7 +168,7 @@ def export(
 
 
 def output_for(form: str, output: Path | None) -> Path:
-    """The path given; BadInput if there is none."""
+    """The path given; InputError if there is none."""
     if output is None:
-        raise BadInput(f"{form}: -o PATH is needed")
+        raise InputError(f"{form}: -o PATH is needed")
     return output

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from holdover.model.clients.measurements import parts
 from holdover.model.clients.network import load_network
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
@@ -97,7 +97,7 @@ def grace(profile: str, network: Path | None, as_json: bool, **given: Any) -> in
     if network is not None:
         source = click.get_current_context().get_parameter_source("profile")
         if source is not ParameterSource.DEFAULT:
-            raise BadInput("--network names the clients: leave --profile")
+            raise InputError("--network names the clients: leave --profile")
         site = load_network(network)
         said = given["grace"] is not None or "grace" in site.surroundings
         return EXIT[print_network_graces(site, around(site, given), said, as_json)]

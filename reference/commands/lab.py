@@ -29,7 +29,7 @@ import click
 from click.core import ParameterSource
 
 from holdover.model.clients.profile import load
-from holdover.model.errors import BadInput, nearest
+from holdover.model.errors import InputError, nearest
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.output import document
 from holdover.reference.console.progress import Progress
@@ -45,7 +45,7 @@ from holdover.reference.lab.record.timeline import timeline
 from holdover.reference.lab.report import page, report
 from holdover.reference.lab.testbed import sandbox
 from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram, templated
-from holdover.reference.lab.testbed.process import Unheard
+from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 
@@ -246,7 +246,7 @@ def version(program: ClientProgram | ServerProgram) -> str:
     """What a program says of itself; "": nothing, or it is not here."""
     try:
         return "" if program.missing() else program.version()
-    except (Unheard, OSError):
+    except (UnheardError, OSError):
         return ""
 
 
@@ -254,18 +254,18 @@ def version(program: ClientProgram | ServerProgram) -> str:
 
 
 def ready(out: Path) -> None:
-    """BadInput where the directory has what the lab has not written."""
+    """InputError where the directory has what the lab has not written."""
     if out.is_dir() and any(out.iterdir()) and not (out / "lab.json").exists():
-        raise BadInput(f"--out {out}: it has other files; name another directory")
+        raise InputError(f"--out {out}: it has other files; name another directory")
     made(out)
 
 
 def made(out: Path) -> None:
-    """Before anything is played, so that nothing that was is lost; BadInput with the path."""
+    """Before anything is played, so that nothing that was is lost; InputError with the path."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadInput(f"--out {out}: {error.strerror}; name another directory") from error
+        raise InputError(f"--out {out}: {error.strerror}; name another directory") from error
 
 
 def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) -> None:
@@ -287,7 +287,7 @@ def shown(each: Verdict) -> page.Shown:
     """A cell as the page has it; a record that cannot be read has no timeline."""
     cell, seen, line = each.cell, each.measured, None
     if each.outcome.record.is_dir():
-        with suppress(BadInput):
+        with suppress(InputError):
             line = timeline(record.read(each.outcome.record), "a", LEASED)
     return page.Shown(
         client=cell.client.title, server=cell.server.title, fault=cell.fault.name,
@@ -352,7 +352,7 @@ def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
     """
     client = load(profile)
     if out is not None and out.exists():
-        raise BadInput(f"--out {out}: it is there; name another directory")
+        raise InputError(f"--out {out}: it is there; name another directory")
     if (place := sandbox.inside()) is None:
         return sandbox.alone(sys.argv[1:])
     if out is not None:
@@ -387,9 +387,9 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
     Exit status: 0, or 3 if something is unknown that was to be measured.
     """
     if (missing := client.missing()) is not None:
-        raise BadInput(f"{client.name}: not here: {missing}")
+        raise InputError(f"{client.name}: not here: {missing}")
     if out is not None and not out.parent.is_dir():
-        raise BadInput(f"--out {out}: there is no directory {out.parent}")
+        raise InputError(f"--out {out}: there is no directory {out.parent}")
     if (place := sandbox.inside()) is None:
         return sandbox.alone(sys.argv[1:])
     wanted = questions(client)
@@ -412,7 +412,7 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
             out.write_text(text, encoding="utf-8")
         except OSError as error:  # minutes went into it
             click.echo(text, nl=False)
-            raise BadInput(f"--out {out}: {error.strerror}; it is printed instead") from error
+            raise InputError(f"--out {out}: {error.strerror}; it is printed instead") from error
         click.echo(f"written: {out}; now: holdover verify {out}", err=True)
     for each in found.unknown:
         click.echo(f"unknown: {each.key}: {each.why}", err=True)

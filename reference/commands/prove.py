@@ -11,7 +11,7 @@ import click
 from rich.text import Text
 
 from holdover.model.clients.profile import Profile, in_seconds, load
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import Verdict, decide
 from holdover.proofs.result import Outcome
@@ -115,7 +115,7 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
             path.write_text(obligation.smtlib(t2_safety.expected(obligation)), encoding="utf-8")
             count += 1
     except OSError as error:
-        raise BadInput(f"{option} {folder}: {error.strerror or error}") from error
+        raise InputError(f"{option} {folder}: {error.strerror or error}") from error
     return count
 
 

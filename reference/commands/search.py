@@ -20,7 +20,7 @@ import networkx as nx
 
 from holdover.model.clients.network import Clients, in_turn
 from holdover.model.clients.profile import Profile
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.explorer.explore import (
     Exploration,
     Found,
@@ -134,22 +134,22 @@ class Search:
         return stored
 
     def check_options(self) -> None:
-        """BadInput where two options do not go together."""
+        """InputError where two options do not go together."""
         engines = {"--checkpoint": self.checkpoint, "--threads": self.threads,
                    "--cluster": self.cluster, "--workers": self.workers}  # fmt: skip
         given = [name for name, value in engines.items() if value is not None]
         if self.beside and self.hosts <= len(self.beside):
-            raise BadInput(
+            raise InputError(
                 f"--beside: {len(self.beside) + 1} clients need as many --hosts, not {self.hosts}"
             )
         if self.plain and given:
-            raise BadInput(f"{given[0]} is the engine's: not with --plain or --graph")
+            raise InputError(f"{given[0]} is the engine's: not with --plain or --graph")
         if self.workers is not None and self.cluster is None:
-            raise BadInput("--workers are those of --cluster; without, it is --threads")
+            raise InputError("--workers are those of --cluster; without, it is --threads")
         if self.threads is not None and self.cluster is not None:
-            raise BadInput("a --cluster has --workers; their --threads are the cluster's matter")
+            raise InputError("a --cluster has --workers; their --threads are the cluster's matter")
         if self.cluster not in (None, HERE) and self.checkpoint is None:
-            raise BadInput("--cluster ADDRESS: its machines need a --checkpoint that all reach")
+            raise InputError("--cluster ADDRESS: its machines need a --checkpoint that all reach")
 
     @property
     def bytes_each(self) -> int:
@@ -164,10 +164,10 @@ class Search:
         return whole
 
     def refuse_hopeless(self, estimate: float) -> None:
-        """BadInput where so many states would not fit by far."""
+        """InputError where so many states would not fit by far."""
         needed = estimate * self.bytes_each
         if needed > HOPELESS * self.memory:
-            raise BadInput(
+            raise InputError(
                 f"{self.size}: about {estimate:.0e} states of {self.bytes_each} bytes, "
                 f"{needed / 2**30:.0e} GiB; --memory allows {self.memory / 2**30:.3g} GiB. "
                 "Take fewer of something"
@@ -192,11 +192,11 @@ class Search:
     ) -> Found:
         """The search, to its end or to the limit of memory; `note` is told what is unexpected."""
         if not self.plain:
-            from holdover.model.packed.components import TooLarge
+            from holdover.model.packed.components import TooManyValuesError
 
             try:
                 return self._searched(progress)
-            except TooLarge as error:
+            except TooManyValuesError as error:
                 note(f"{error}: searching with the explorer")
         return found_by(self.explored(progress))
 
@@ -233,24 +233,24 @@ def outcome(found: Found) -> Outcome:
 
 
 def check_graph_file(path: Path, option: str = "--graph") -> None:
-    """BadInput if the graph could not be written there, before the search is paid for."""
+    """InputError if the graph could not be written there, before the search is paid for."""
     if path.suffix not in (".graphml", ".dot", ".svg"):
-        raise BadInput(f"{option} {path}: the name must end in .graphml, .dot or .svg")
+        raise InputError(f"{option} {path}: the name must end in .graphml, .dot or .svg")
     if path.suffix == ".svg" and shutil.which("dot") is None:
-        raise BadInput(
+        raise InputError(
             f"{option} {path}: no Graphviz `dot` found; install graphviz or write a .dot"
         )
     if not path.parent.is_dir():
-        raise BadInput(f"{option} {path}: there is no directory {path.parent}")
+        raise InputError(f"{option} {path}: there is no directory {path.parent}")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise BadInput(f"{option} {path}: not writable")
+        raise InputError(f"{option} {path}: not writable")
 
 
 def write_graph(seen: Exploration, path: Path, memory: int, option: str = "--graph") -> None:
-    """The graph of all states seen; BadInput if it is too large, or cannot be written."""
+    """The graph of all states seen; InputError if it is too large, or cannot be written."""
     needed = len(seen.states) * len(seen.instance.slots) * GRAPH_BYTES
     if path.suffix == ".graphml" and needed > memory:
-        raise BadInput(
+        raise InputError(
             f"{option} {path}: the graph of {len(seen.states)} states takes about {needed >> 20} "
             "MiB to write. Give more --memory, or take a smaller instance"
         )
@@ -258,9 +258,9 @@ def write_graph(seen: Exploration, path: Path, memory: int, option: str = "--gra
         with interruptible():
             _write_graph(seen, path, option)
     except OSError as error:
-        raise BadInput(f"{option} {path}: {error.strerror or error}") from error
+        raise InputError(f"{option} {path}: {error.strerror or error}") from error
     except subprocess.CalledProcessError as error:
-        raise BadInput(f"{option} {path}: `dot` failed with status {error.returncode}") from error
+        raise InputError(f"{option} {path}: `dot` failed with status {error.returncode}") from error
 
 
 def _write_graph(seen: Exploration, path: Path, option: str) -> None:
@@ -268,7 +268,7 @@ def _write_graph(seen: Exploration, path: Path, option: str) -> None:
 
     count = len(seen.states)
     if path.suffix != ".graphml" and count > DRAWABLE:
-        raise BadInput(
+        raise InputError(
             f"{option} {path}: {count} states; a picture of more than {DRAWABLE} cannot be read. "
             "Write .graphml, or take a smaller instance"
         )

@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 
-from holdover.model.errors import BadInput, nearest
+from holdover.model.errors import InputError, nearest
 from holdover.reference.console.exit import INTERRUPTED
 from holdover.reference.console.options import DURATION
 from holdover.reference.core.config import Misbehaviour, ServerConfig
@@ -178,27 +178,27 @@ def server(
 def chosen(
     interface: str, pool: Sequence[IPv4Address], there: Sequence[IPv4Interface]
 ) -> IPv4Interface:
-    """The interface's address in whose subnet the pool is; BadInput where there is none."""
+    """The interface's address in whose subnet the pool is; InputError where there is none."""
     if not there:
-        raise BadInput(f"{interface} has no IPv4 address: give it one, as clients are to see it")
+        raise InputError(f"{interface} has no IPv4 address: give it one, as clients are to see it")
     own = next((a for a in there if pool[0] in a.network and pool[-1] in a.network), None)
     shown = f"{pool[0]}-{pool[-1]}"
     if own is None:
         nets = ", ".join(str(address.network) for address in there)
-        raise BadInput(f"--pool {shown}: not in a subnet of {interface}: {nets}")
+        raise InputError(f"--pool {shown}: not in a subnet of {interface}: {nets}")
     for address in there:
         if pool[0] <= address.ip <= pool[-1]:
-            raise BadInput(f"--pool {shown}: it has {address.ip}, which is {interface}'s own")
+            raise InputError(f"--pool {shown}: it has {address.ip}, which is {interface}'s own")
     net = own.network
     if net.prefixlen < 31 and {net.network_address, net.broadcast_address} & {pool[0], pool[-1]}:
-        raise BadInput(f"--pool {shown}: the first and last of {net} are no host's addresses")
+        raise InputError(f"--pool {shown}: the first and last of {net} are no host's addresses")
     return own
 
 
 def parameters(
     own: IPv4Interface, router: str | None, dns: str | None, domain: str | None
 ) -> Options:
-    """What clients are told besides their lease; BadInput where it is no such thing."""
+    """What clients are told besides their lease; InputError where it is no such thing."""
     said: list[tuple[int, Any]] = [
         SUBNET_MASK(own.network.netmask),
         BROADCAST_ADDRESS(own.network.broadcast_address),
@@ -206,27 +206,27 @@ def parameters(
     if router is not None:
         routers = addresses("--router", router)
         if not all(each in own.network for each in routers):
-            raise BadInput(f"--router {router}: clients in {own.network} cannot reach it")
+            raise InputError(f"--router {router}: clients in {own.network} cannot reach it")
         said.append(ROUTERS(routers))
     if dns is not None:
         said.append(NAME_SERVERS(addresses("--dns", dns)))
     if domain is not None:
         if len(domain) > 253 or not re.fullmatch(rf"{LABEL}(\.{LABEL})*", domain):
-            raise BadInput(f"--domain {domain!r}: no domain name")
+            raise InputError(f"--domain {domain!r}: no domain name")
         said.append(DOMAIN_NAME(domain))
     return Options(said)
 
 
 def addresses(option: str, text: str) -> tuple[IPv4Address, ...]:
-    """Addresses with commas between them; BadInput for anything else."""
+    """Addresses with commas between them; InputError for anything else."""
     try:
         return tuple(IPv4Address(each.strip()) for each in text.split(","))
     except ValueError as error:
-        raise BadInput(f"{option} {text}: {error}") from None
+        raise InputError(f"{option} {text}: {error}") from None
 
 
 def check_room(config: ServerConfig) -> None:
-    """BadInput where the options leave a client's identifier no room."""
+    """InputError where the options leave a client's identifier no room."""
     usual = BootReply(
         MessageType.ACK, 0, config.hardware, bytes(255), server=config.identifier, lease=1,
         options=config.options,
@@ -234,44 +234,44 @@ def check_room(config: ServerConfig) -> None:
     try:
         encode(reply_to_wire(usual))
     except TooLargeError as error:
-        raise BadInput(f"--dns, --domain: too much for one message: {error}") from None
+        raise InputError(f"--dns, --domain: too much for one message: {error}") from None
 
 
 def whole(length: Fraction, option: str, least: int = 1) -> int:
-    """A length in whole seconds, as DHCP has it; BadInput for another, or a shorter one."""
+    """A length in whole seconds, as DHCP has it; InputError for another, or a shorter one."""
     if length.denominator != 1 or not least <= length < INFINITE:
         at_least = ", and at least one" if least else ""
-        raise BadInput(f"{option}: whole seconds are needed{at_least}")
+        raise InputError(f"{option}: whole seconds are needed{at_least}")
     return int(length)
 
 
 def misbehaviour(given: Sequence[str], start: Instant) -> Misbehaviour:
-    """What is to be done wrong; BadInput names what is meant instead."""
+    """What is to be done wrong; InputError names what is meant instead."""
     names = {field.name.replace("_", "-"): field.name for field in fields(Misbehaviour)}
     found: dict[str, Any] = {}
     for text in given:
         word, has_value, value = text.partition("=")
         if (name := names.get(word)) is None:
-            raise BadInput(f"--misbehave: no {word!r}; {nearest(word, tuple(names))}")
+            raise InputError(f"--misbehave: no {word!r}; {nearest(word, tuple(names))}")
         if name in found:
-            raise BadInput(f"--misbehave {word}: given twice")
+            raise InputError(f"--misbehave {word}: given twice")
         if name in FLAGS:
             if has_value:
-                raise BadInput(f"--misbehave {text}: {word} takes no value")
+                raise InputError(f"--misbehave {text}: {word} takes no value")
             found[name] = True
             continue
         if not has_value:
-            raise BadInput(f"--misbehave {word}: say how long, as {word}=10s")
+            raise InputError(f"--misbehave {word}: say how long, as {word}=10s")
         try:
             length = DURATION.convert(value, None, None)
         except click.BadParameter as error:
-            raise BadInput(f"--misbehave {text}: {error.message}") from None
+            raise InputError(f"--misbehave {text}: {error.message}") from None
         if name in SECONDS:
             found[name] = whole(length, f"--misbehave {text}", least=0)
         else:
             found[name] = int(length * SECOND) + (start if name in INSTANTS else 0)
     if "mute_until" in found and found["mute_until"] <= found.setdefault("mute_from", start):
-        raise BadInput("--misbehave mute-until: it is not after mute-from")
+        raise InputError("--misbehave mute-until: it is not after mute-from")
     return Misbehaviour(**found)
 
 

@@ -42,11 +42,11 @@ class Common:
 def common(instance: Instance, broken: Property, most: int) -> Common:
     """What every run that breaks the property has in common, if the graph fits."""
     from holdover.model.explorer.situations import passages
-    from holdover.model.explorer.stategraph import TooManyStates
+    from holdover.model.explorer.stategraph import TooManyStatesError
 
     try:
         return Common(instance, passages(instance, broken, most))
-    except TooManyStates as error:
+    except TooManyStatesError as error:
         return Common(instance, None, str(error))
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from holdover.model.clients.network import Network, load_network
 from holdover.model.clients.profile import Environment, in_seconds, load
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import as_data, sentences
 from holdover.model.table.properties import ALWAYS
 from holdover.proofs.result import combined
@@ -244,12 +244,12 @@ def verify(
     """
     if network is not None:
         if names:
-            raise BadInput("--network names the clients: leave PROFILE")
+            raise InputError("--network names the clients: leave PROFILE")
         return verify_network(load_network(network), Size(memory=memory), solver, as_json, given)
     world = surroundings(given)
     if not names:
         if world != STANDARD:
-            raise BadInput("options of the surroundings need a profile to judge: name one")
+            raise InputError("options of the surroundings need a profile to judge: name one")
         return check_claims(list(claims_.claims(solvers(solver))), solver, jobs, as_json)
     profiles = [load(name) for name in names]
     found, commons = [], []
@@ -291,8 +291,10 @@ def around(network: Network, given: dict[str, Any]) -> Environment:
     }
     try:
         return surroundings(options, [f for client in network.clients for f in client.faults])
-    except BadInput as error:
-        raise BadInput(f"{error} (on the command line, or in [surroundings] of the file)") from None
+    except InputError as error:
+        raise InputError(
+            f"{error} (on the command line, or in [surroundings] of the file)"
+        ) from None
 
 
 def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from holdover.model.clients.profile import FAULTS, Environment
-from holdover.model.errors import BadInput, nearest
+from holdover.model.errors import InputError, nearest
 from holdover.proofs.verdicts.judge import STANDARD
 from holdover.reference.console.output import plain
 
@@ -178,29 +178,29 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
     changes["faults"] = faults
     stepped = "steps" in faults | set(of_hosts)
     if "step" in changes and not stepped:
-        raise BadInput("--step: clocks are set back only with --fault steps")
+        raise InputError("--step: clocks are set back only with --fault steps")
     if stepped:
         changes.setdefault("step", Fraction(3600))
     if given["answers_arrive"]:
         if "loses" in given["faults"]:
-            raise BadInput("--answers-arrive: with --fault loses they do not")
+            raise InputError("--answers-arrive: with --fault loses they do not")
         changes |= {"faults": faults - {"loses"}, "patient": True}
     world = replace(world, server_probes=given["server_probes"], **changes)
     if world.lease <= 0:
-        raise BadInput("--lease: a lease of no length; give seconds above 0")
+        raise InputError("--lease: a lease of no length; give seconds above 0")
     if "shortens" in faults and world.shortest is None:
         world = replace(world, shortest=world.lease / 3)
     if world.shortest is not None and not 0 < world.shortest <= world.lease:
         lease = plain(world.lease)
-        raise BadInput(f"--shortest: must be above 0 and at most the lease, {lease} s")
+        raise InputError(f"--shortest: must be above 0 and at most the lease, {lease} s")
     if world.shortest is not None and "shortens" not in faults:
-        raise BadInput("--shortest: renewals shorten only with --fault shortens")
+        raise InputError("--shortest: renewals shorten only with --fault shortens")
     return world
 
 
 def known_faults(names: Sequence[str]) -> Sequence[str]:
-    """The faults, if there are such; BadInput otherwise."""
+    """The faults, if there are such; InputError otherwise."""
     for name in names:
         if name not in FAULTS:
-            raise BadInput(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
+            raise InputError(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
     return names

@@ -43,7 +43,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.client import Client, deadline, step
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
@@ -69,7 +69,7 @@ from holdover.reference.linux.kernel.heartbeat import EVERY
 from holdover.reference.linux.kernel.interface import Changes
 from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.remarks import Remarks, Say
-from holdover.reference.linux.storage.lease_file import NotStored
+from holdover.reference.linux.storage.lease_file import NotStoredError
 from holdover.reference.linux.storage.memory import RETRY
 from holdover.reference.signals import interruptible
 from holdover.reference.wire.arp import Arp
@@ -219,7 +219,7 @@ class ClientShell:
         name, up = self._interface.name, self._interface.link().up
         if self._orders.dry:
             if not up:
-                raise BadInput(f"{name} is down; set it up first: ip link set {name} up")
+                raise InputError(f"{name} is down; set it up first: ip link set {name} up")
         else:
             self._hands.find()
             if not up:
@@ -266,7 +266,7 @@ class ClientShell:
             return
         changes, self._news = self._news, Changes()
         if changes.vanished:
-            raise BadInput(f"the interface {self._interface.name} is gone")
+            raise InputError(f"the interface {self._interface.name} is gone")
         held = self._hands.held
         if held is not None and not self._interface.has(held):
             until = self._hands.until
@@ -369,7 +369,7 @@ class ClientShell:
         try:
             for effect in self._effects(event, now):
                 self._hands.carry_out(effect)
-        except NotStored:
+        except NotStoredError:
             self._put_back(before, now)
             return
         if self.client.exchange is None:
@@ -425,14 +425,14 @@ class ClientShell:
             self._try(Start(chance(), self._hands.memory.stored, found), now)
         self._try(Stop(chance()), now)
         if self._brought_up:
-            with suppress(BadInput):  # the interface is gone
+            with suppress(InputError):  # the interface is gone
                 self._interface.link()
                 self._interface.set_up(False)
 
     def _try(self, event: Event, now: Instant) -> None:
         """No effect is left out because another one fails: the interface is gone, the disk full."""
         for effect in self._effects(event, now):
-            with suppress(BadInput):
+            with suppress(InputError):
                 self._hands.carry_out(effect)
 
 

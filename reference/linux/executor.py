@@ -1,8 +1,8 @@
 """What a client core asks for, carried out on an interface, in order.
 
 Theory of operation.  `Hands.carry_out` has done an effect when it returns; only the hook, which is
-told and not waited for, may be behind.  NotStored where the lease cannot be stored: nothing that
-comes after may then happen (`memory.py`).
+told and not waited for, may be behind.  NotStoredError where the lease cannot be stored: nothing
+that comes after may then happen (`memory.py`).
 
 A frame is sent by the packet socket, for the kernel would choose another source, or would have none
 yet; a renewal from the configured address by the kernel's UDP, which knows the way (RFC 2131
@@ -34,9 +34,9 @@ from holdover.reference.core.events import Configure, Effect, Notify, Remove, Se
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.hooks.hook import Hook
 from holdover.reference.linux.kernel import clock
-from holdover.reference.linux.kernel.interface import Interface, TooLate
+from holdover.reference.linux.kernel.interface import Interface, TooLateError
 from holdover.reference.linux.kernel.parameters import SMALLEST_MTU, left_out, parameters
-from holdover.reference.linux.kernel.rtnetlink import Refused
+from holdover.reference.linux.kernel.rtnetlink import KernelRefusedError
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Malformed, Sparing
 from holdover.reference.linux.storage.journal import Journal
@@ -205,9 +205,11 @@ class Hands:
         self.held, self.until, self._end = address, until, lease.end
         try:
             failed = self.interface.configure(parameters(lease), until)
-        except (Refused, TooLate) as error:
+        except (KernelRefusedError, TooLateError) as error:
             # An address of no host, from a broken server; or its time was over when it was set.
-            failed = [f"{address}: {error.strerror}"] if isinstance(error, Refused) else []
+            failed = (
+                [f"{address}: {error.strerror}"] if isinstance(error, KernelRefusedError) else []
+            )
             self.take_away(address)
             self.expired = address
         else:

@@ -41,7 +41,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.config import ServerConfig
 from holdover.reference.core.events import SendArp
 from holdover.reference.core.instants import SECOND, Instant
@@ -66,7 +66,7 @@ from holdover.reference.linux.kernel.packet_filter import IP_AT, TYPE_AT
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.storage.journal import Journal
-from holdover.reference.linux.storage.lease_database import LeaseFile, NotStored
+from holdover.reference.linux.storage.lease_database import LeaseFile, NotStoredError
 from holdover.reference.signals import SIGNALS, interruptible
 from holdover.reference.wire.arp import ARP_TYPE, Arp
 from holdover.reference.wire.frames import (
@@ -135,7 +135,7 @@ class Service:
         self._look_at: Instant | None = None
 
     def run(self, ended: Ended) -> int:
-        """Serve until a signal says to end, and which; BadInput where the link is gone."""
+        """Serve until a signal says to end, and which; InputError where the link is gone."""
         alarm, poll = Alarm(), select.poll()
         names = None if self._leases is None else Watch(self._leases.path.parent)
         try:
@@ -173,7 +173,7 @@ class Service:
                 self._say(now, "stored again", note=f"--leases {self._leases.path}")
             else:
                 self._leases.look(now)
-        except NotStored:
+        except NotStoredError:
             pass
         self._see_to_recording(now)
         self._look_at = now + (LOOK if self.server.recording else RETRY)
@@ -252,7 +252,7 @@ class Service:
             for effect in effects:
                 self._journal.effect(effect, now)
                 self.carry_out(effect, now)
-        except NotStored:
+        except NotStoredError:
             self.server = before
             self._see_to_recording(now)
             self.happened(event)
@@ -260,7 +260,7 @@ class Service:
             self._see_to_recording(now)
 
     def carry_out(self, effect: ServerEffect, now: Instant) -> None:
-        """Do what the core wants done; NotStored where what follows would rest on it."""
+        """Do what the core wants done; NotStoredError where what follows would rest on it."""
         match effect:
             case StoreBinding(address, binding):
                 if binding is None:
@@ -269,7 +269,7 @@ class Service:
                     return
                 try:
                     self._leases.put(address, binding, now)
-                except NotStored:
+                except NotStoredError:
                     if binding is not None:
                         raise
             case SendReply():
@@ -340,7 +340,7 @@ class Service:
         try:
             socket.if_indextoname(self._link.index)
         except OSError:
-            raise BadInput(f"{self._link.name}: the interface is gone") from None
+            raise InputError(f"{self._link.name}: the interface is gone") from None
 
     def _report(self, event: ServerEvent, before: Server, now: Instant) -> None:
         """Tell what is given up, withheld, and given back, which no reply tells."""
@@ -439,7 +439,7 @@ def ending() -> Iterator[Ended]:
 
 
 def check_port(interface: str, port: int) -> None:
-    """BadInput where another program has the UDP port, even if it would share it."""
+    """InputError where another program has the UDP port, even if it would share it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as alone:
         alone.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
         try:
@@ -447,7 +447,7 @@ def check_port(interface: str, port: int) -> None:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            raise BadInput(
+            raise InputError(
                 f"UDP port {port} of {interface} is in use; stop the other DHCP server (ss -ulpn "
                 "shows it)"
             ) from None

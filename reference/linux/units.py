@@ -23,7 +23,7 @@ from stat import S_IXOTH
 
 import click
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 
 WRITTEN_FOR = "/usr/local/bin/holdover"
 HOMES = ("/home", "/root", "/run/user")
@@ -42,19 +42,19 @@ def print_unit(name: str) -> Callable[[click.Context, click.Parameter, bool], No
 
 
 def command() -> Path:
-    """How this program was called; BadInput where it is not installed as a command."""
+    """How this program was called; InputError where it is not installed as a command."""
     called = Path(sys.argv[0]).absolute()
     installed = Path(sysconfig.get_path("scripts"), "holdover")
     for path in (called, installed):
         if path.name == "holdover" and os.access(path, os.X_OK) and path.is_file():
             return path
-    raise BadInput(f"--print-unit: no command {installed}; install holdover, with pip or pipx")
+    raise InputError(f"--print-unit: no command {installed}; install holdover, with pip or pipx")
 
 
 def unit(name: str, program: Path) -> str:
-    """The text of a unit that runs the program; BadInput where no unit could."""
+    """The text of a unit that runs the program; InputError where no unit could."""
     if not re.fullmatch(r"[\w./+@:~-]+", str(program)):
-        raise BadInput(f"--print-unit: systemd would read {str(program)!r} as something else; "
+        raise InputError(f"--print-unit: systemd would read {str(program)!r} as something else; "
                        "install holdover in a directory with a plainer name")  # fmt: skip
     text = (resources.files("holdover.reference") / "systemd" / name).read_text("utf-8")
     files = [program, program.resolve(), Path(sys.executable), Path(sys.executable).resolve()]
@@ -80,16 +80,16 @@ def below(places: tuple[str, ...], files: list[Path]) -> bool:
 
 
 def only(files: list[Path]) -> str | None:
-    """Who alone can reach the files, by name; None: everybody can.  BadInput where nobody can."""
+    """Who alone can reach the files, by name; None: everybody can.  InputError where nobody can."""
     seen = {place: place.stat() for file in files for place in file.parents}
     closed = {place: one.st_uid for place, one in seen.items() if not one.st_mode & S_IXOTH}
     owners = set(closed.values())
     if len(owners) > 1:
-        raise BadInput(f"--print-unit: {' and '.join(map(str, closed))} belong to several users, "
+        raise InputError(f"--print-unit: {' and '.join(map(str, closed))} belong to several users, "
                        "and nobody else may enter; install holdover in /opt")  # fmt: skip
     try:
         return pwd.getpwuid(owners.pop()).pw_name if owners else None
     except KeyError:
-        raise BadInput(
+        raise InputError(
             "--print-unit: installed where only a user without a name may enter"
         ) from None

@@ -30,7 +30,7 @@ from holdover.reference.core.discipline import Discipline, OrderError
 from holdover.reference.core.events import Configure, Notice, Notify, Remove, Send, SendArp
 
 from holdover.reference.refinement.cores import (  # isort: skip
-    EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, STOP, Call, Core, Cores, Defect, Local, lapses,
+    EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, STOP, Call, Core, Cores, DefectError, Local, lapses,
     name_of,
 )  # fmt: skip
 from holdover.reference.refinement.justify import Rows, kinds
@@ -140,7 +140,7 @@ class World:
         if self._may_pass(node):
             following_tick = self.tick(state)
             if following_tick is None:
-                raise Defect("late", "the table lets no time pass before a client has acted")
+                raise DefectError("late", "the table lets no time pass before a client has acted")
             older = tuple(self.cores.older(number) for number in locals_)
             yield ("tick", -1), (following_tick, older, taken)
 
@@ -154,7 +154,7 @@ class World:
             for jitter in jitters:
                 then = self.perform(node, h, ("T", jitter))
                 if then == node:
-                    raise Defect("stuck", "the core wants to be called now, and does nothing")
+                    raise DefectError("stuck", "the core wants to be called now, and does nothing")
                 yield ("T", h), then
         seen = set()
         for m in self.network:
@@ -248,7 +248,7 @@ class World:
         self._write_own(s, h, number)
         if tuple(s) != table:
             different = self.rows.difference(tuple(s), table)
-            raise Defect("refinement", f"after `{name}`, {different}")
+            raise DefectError("refinement", f"after `{name}`, {different}")
         return table, (*locals_[:h], number, *locals_[h + 1 :]), taken
 
     def _catch_up(self, node: Node, h: int) -> Node:
@@ -289,7 +289,7 @@ class World:
             try:
                 discipline.follow(effect)
             except OrderError as early:
-                raise Defect(early.kind, early.says) from early
+                raise DefectError(early.kind, early.says) from early
             match effect:
                 case Remove():
                     s[self.holds[h]], s[self.kernel_end[h]] = NONE, None
@@ -305,7 +305,7 @@ class World:
         if call == STOP:
             s[self.process[h]] = DEAD
             if core.lease is not None and not any(isinstance(e, Notify) for e in effects):
-                raise Defect("told", "the client ends and nobody is told")
+                raise DefectError("told", "the client ends and nobody is told")
         self._write_own(s, h, number)
         state = tuple(s)
         said = f"{core.phase.name}, {name_of(call)}: to {after.phase.name}"
@@ -363,7 +363,7 @@ class World:
         """The client's variables as `abstract` has them; what it believes to hold, it must hold."""
         *seen, holds = self.cores.view(number)
         if self.cores[number].core is not None and holds != s[self.holds[h]]:
-            raise Defect("belief", "the client is wrong about the address on its interface")
+            raise DefectError("belief", "the client is wrong about the address on its interface")
         kernel_end = s[self.kernel_end[h]] if s[self.holds[h]] != NONE else None
         since = None
         if seen[0] == PROBING:

@@ -87,7 +87,7 @@ class Local:
     stored: Lease | None
 
 
-class Defect(Exception):  # noqa: N818 -- the implementation has it, not this program
+class DefectError(Exception):
     """The implementation does what no row of the table does, or breaks a property."""
 
     def __init__(self, kind: str, says: str):
@@ -148,7 +148,7 @@ class Cores:
             try:
                 after, effects = self.core.step(core, event_of(call, self.before_end), 0)
             except Exception as error:  # a mutant may do anything
-                raise Defect("crash", f"{type(error).__name__}: {error}") from error
+                raise DefectError("crash", f"{type(error).__name__}: {error}") from error
             stored = before.stored
             for effect in effects:
                 if isinstance(effect, Store):
@@ -159,7 +159,7 @@ class Cores:
                 after = replace(after, exchange=replace(after.exchange, xid=PRESENT))
             names = hints(core, call, after, effects)
             if call == STOP and (after.phase is not Phase.INIT or after.due is not None):
-                raise Defect("stop", "told to end, the client goes on")
+                raise DefectError("stop", "told to end, the client goes on")
             goes_on = None if call == STOP else after
             found = self._calls[key] = self.number(Local(goes_on, stored)), effects, fresh, names
             self.observe(core, call, after, effects)
@@ -215,7 +215,7 @@ def name_of(call: Call) -> str:
 def number_of(address: IPv4Address | None) -> int:
     """An address as the table numbers it."""
     if address == UNUSABLE:
-        raise Defect("unusable", f"the client wants {address}, which no host can have")
+        raise DefectError("unusable", f"the client wants {address}, which no host can have")
     return NONE if address is None else NUMBER[address]
 
 

@@ -22,7 +22,7 @@ from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.expr import Action, Expr
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, MESSAGE, PHASE, m
-from holdover.reference.refinement.cores import Defect
+from holdover.reference.refinement.cores import DefectError
 
 Row = Callable[[State], State | None]
 Path = list[tuple[State, str]]
@@ -145,7 +145,7 @@ class Rows:
         goal = self.canonical(after)
         path = self.path(before, goal, h, names)
         if path is None:
-            raise Defect(
+            raise DefectError(
                 "refinement", f"{said}: no row does this{self._nearest(before, goal, h, names)}"
             )
         for state, name in path:

@@ -15,7 +15,7 @@ from holdover.model.table.properties import ALWAYS, Property
 from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
 from holdover.reference.refinement.client_world import Node, Step, World, told
-from holdover.reference.refinement.cores import Core, Defect
+from holdover.reference.refinement.cores import Core, DefectError
 from holdover.reference.refinement.justify import Rows, Situation
 from holdover.reference.refinement.server_cores import ServerCore
 from holdover.reference.refinement.server_world import ServerWorld
@@ -124,7 +124,7 @@ def explore(
         orders.append(order)
         for wanted, check in checks:
             if not check(node[0]):
-                raise Defect(wanted.name, f"not so: {wanted.says}")
+                raise DefectError(wanted.name, f"not so: {wanted.says}")
 
     number = -1
     try:
@@ -138,16 +138,16 @@ def explore(
                     seen.steps += 1
                     for wanted, step_check in step_checks:
                         if not step_check(nodes[number][0], node[0]):
-                            raise Defect(wanted.name, f"not so: {wanted.says}")
+                            raise DefectError(wanted.name, f"not so: {wanted.says}")
                     found(node, number, step)
                 if seen.steps == before:
-                    raise Defect("stuck", "nothing can happen any more, not even time")
+                    raise DefectError("stuck", "nothing can happen any more, not even time")
             layer = end
             seen.depth += len(nodes) > end
             if progress is not None:
                 progress(seen.depth, len(nodes), len(nodes) - end)
         seen.complete = layer == len(nodes)
-    except Defect as defect:
+    except DefectError as defect:
         seen.kind, seen.defect = defect.kind, defect.says
         seen.run = _run(number, parents, steps, orders)
     seen.states, seen.taken, seen.searched = len(nodes), world.rows.taken, world.rows.searched

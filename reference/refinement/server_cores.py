@@ -14,7 +14,7 @@ from holdover.reference.core.server_state import (
     ServerEvent,
     StoreBinding,
 )
-from holdover.reference.refinement.cores import Defect, shifted
+from holdover.reference.refinement.cores import DefectError, shifted
 
 Stored = tuple[tuple[Any, Binding], ...]
 
@@ -68,7 +68,7 @@ class ServerCores:
             try:
                 server, effects = self.core.step(before.server, event, 0)
             except Exception as error:  # a mutant may do anything
-                raise Defect("crash", f"{type(error).__name__}: {error}") from error
+                raise DefectError("crash", f"{type(error).__name__}: {error}") from error
             kept = dict(before.stored)
             bound = {a: e.binding for a, e in server.entries if e.binding is not None}
             for effect in effects:
@@ -81,7 +81,7 @@ class ServerCores:
             stored = tuple(sorted(kept.items(), key=lambda item: item[0]))
             given_up = () if server.recording else kept.keys() - bound.keys()
             if bound != {a: binding for a, binding in kept.items() if a not in given_up}:
-                raise Defect("durable", "what is stored is not what is bound")
+                raise DefectError("durable", "what is stored is not what is bound")
             found = self.number(ServerLocal(server, stored)), effects
             self._calls[number, event] = found
         return found

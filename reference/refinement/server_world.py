@@ -39,7 +39,7 @@ from holdover.reference.core.server_state import (
     Tick,
 )
 from holdover.reference.refinement.client_world import FREE, SPARE, Node, Step
-from holdover.reference.refinement.cores import NUMBER, Defect
+from holdover.reference.refinement.cores import NUMBER, DefectError
 from holdover.reference.refinement.justify import ANYBODY, Rows, kinds
 from holdover.reference.refinement.server_cores import ServerCore, ServerCores, ServerLocal
 from holdover.reference.refinement.setting import ADDRESSES, SERVER, ServerSetting
@@ -238,9 +238,11 @@ class ServerWorld:
         client = host_of(reply.chaddr)
         asked = [m for m in self.network if kept[m] and self._is(s, m, asks, client)]
         if not asked:
-            raise Defect("reply", "a reply to nothing that was asked")
+            raise DefectError("reply", "a reply to nothing that was asked")
         if (reply.xid, reply.server, reply.client_id) != (client + 1, SERVER, None):
-            raise Defect("reply", "under another xid, server or client identifier than was asked")
+            raise DefectError(
+                "reply", "under another xid, server or client identifier than was asked"
+            )
         m = min(asked, key=lambda m: m == slot)  # the earliest is answered first
         _, _, address, _, _, current = (s[place] for place in self.columns[m])
         kind = KIND.values.index(reply.type.name)
@@ -320,7 +322,7 @@ class ServerWorld:
             if isinstance(event, Arrived):
                 said = f"{event.request.type.name} of h{host_of(event.request.chaddr) + 1}"
             there = self.rows.difference(self.rows.canonical(after), self.rows.canonical(before))
-            raise Defect("refinement", f"{said}, replies {replies}: no rows do this: {there}")
+            raise DefectError("refinement", f"{said}, replies {replies}: no rows do this: {there}")
         for _, name in path:
             self.rows.taken[("server", "", ""), name] += 1
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
     Configure,
@@ -193,7 +193,7 @@ def undone(line: Line, call: Call | None) -> Iterator[Part]:
 
 
 def calls(lines: Iterable[Line]) -> Iterator[Part]:
-    """The calls in a journal, in order; BadInput where it is no client's."""
+    """The calls in a journal, in order; InputError where it is no client's."""
     clock, before, lost = "", None, False
     call: Call | None = None
     for line in lines:
@@ -247,10 +247,12 @@ def calls(lines: Iterable[Line]) -> Iterator[Part]:
                 if lost:
                     continue  # its event is among the lost ones
                 if call is None:
-                    raise BadInput(f"line {number}: an effect without an event before it")
+                    raise InputError(f"line {number}: an effect without an event before it")
                 call.effects.append(value)
                 call.end = number
             case _:
-                raise BadInput(f"line {number}: {line.kind} is a server's; name a client's journal")
+                raise InputError(
+                    f"line {number}: {line.kind} is a server's; name a client's journal"
+                )
     if call is not None:
         yield call

@@ -69,14 +69,14 @@ ANEW = 1 / 400
 """How often a target is begun anew."""
 
 
-class Violation(AssertionError):  # noqa: N818 -- it says what was found, not that the fuzzer erred
+class ViolationError(AssertionError):
     """What must not be."""
 
 
 def check(holds: bool, what: str) -> None:
     """Violation where it does not hold."""
     if not holds:
-        raise Violation(what)
+        raise ViolationError(what)
 
 
 class Target:

@@ -36,7 +36,7 @@ import click
 
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import Host, Links
-from holdover.reference.lab.testbed.process import Process, Unheard
+from holdover.reference.lab.testbed.process import Process, UnheardError
 from holdover.reference.linux.kernel.clock import now
 from tests.checkout import ROOT
 from tests.measure.speed import terminated, versions
@@ -151,7 +151,7 @@ class Stage:
         begun, client = time.monotonic(), self.hosts[host].apart(*words.split())
         try:
             return time.monotonic() - begun if client.ended(seconds) == 0 else None
-        except Unheard:
+        except UnheardError:
             client.end()
             return None
 
@@ -159,7 +159,7 @@ class Stage:
 def result(load: Process) -> dict[str, Any]:
     """What the load has said at its end."""
     if load.ended(LONG) != 0:
-        raise Unheard(f"{load.errors}")
+        raise UnheardError(f"{load.errors}")
     return dict(json.loads(load.lines[-1][1]))
 
 
@@ -230,7 +230,7 @@ def page(seen: Seen, command: str) -> str:
 
 
 def look(kills: int, seconds: int) -> Seen:
-    """Make the link, and play; Unheard where it cannot be seen."""
+    """Make the link, and play; UnheardError where it cannot be seen."""
     with tempfile.TemporaryDirectory() as place, contextlib.closing(Links(Path(place))) as links:
         names = dict.fromkeys(("foe", "known", "first", "second", "third"))
         hosts = links(srv=f"{SERVER}/24", **names)
@@ -256,7 +256,7 @@ def main(kills: int, seconds: int, as_json: bool, write: bool) -> int:
     signal.signal(signal.SIGTERM, terminated)
     try:
         seen = look(kills, seconds)
-    except Unheard as error:
+    except UnheardError as error:
         click.echo(f"error: {error}", err=True)
         return 2
     if write:

@@ -32,7 +32,7 @@ import click
 
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import Host, Links
-from holdover.reference.lab.testbed.process import Process, Unheard, eventually
+from holdover.reference.lab.testbed.process import Process, UnheardError, eventually
 from holdover.reference.linux.kernel.clock import now
 from tests.checkout import ROOT
 from tests.measure.speed import terminated, versions
@@ -107,9 +107,9 @@ def serve(name: str, host: Host, place: Path, lease: int) -> None:
 
 
 def memory(process: Process) -> int:
-    """Resident, in kB; where it has ended, Unheard with its last words."""
+    """Resident, in kB; where it has ended, UnheardError with its last words."""
     if process.running.poll() is not None:
-        raise Unheard(f"the client has ended: {process.errors}")
+        raise UnheardError(f"the client has ended: {process.errors}")
     status = Path(f"/proc/{process.running.pid}/status").read_text()
     return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
 
@@ -177,7 +177,7 @@ def main(minutes: float, lease: int, server: str, as_json: bool, write: bool) ->
     with tempfile.TemporaryDirectory() as place, contextlib.closing(Links(Path(place))) as links:
         try:
             seen = soaked(server, minutes, lease, links, Path(place))
-        except Unheard as error:
+        except UnheardError as error:
             click.echo(f"error: {error}", err=True)
             return 2
     if write:

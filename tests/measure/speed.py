@@ -46,7 +46,7 @@ import click
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
 from holdover.reference.lab.testbed.netns import COMMANDS, Host, Links
-from holdover.reference.lab.testbed.process import Process, Unheard, eventually
+from holdover.reference.lab.testbed.process import Process, UnheardError, eventually
 from holdover.reference.linux.kernel.rtnetlink import NEW_ADDRESS
 from holdover.reference.wire.frames import SERVER_PORT, Datagram, decode_frame
 from holdover.reference.wire.option_values import MessageType, WireError
@@ -223,12 +223,12 @@ def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> fl
     watch.start()
     try:
         if not watch.listens.wait(LONG):
-            raise Unheard("the stopwatch does not listen")
+            raise UnheardError("the stopwatch does not listen")
         client = begin(host, place)
         try:
             eventually(lambda: watch.seconds or client.running.poll() is not None, LONG, "address")
-        except Unheard as error:
-            raise Unheard(
+        except UnheardError as error:
+            raise UnheardError(
                 f"{error}\n{client.running.args!r}\n{client.lines}\n{client.errors}"
             ) from None
         finally:
@@ -239,7 +239,7 @@ def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> fl
     host.ip("addr", "flush", "dev", "eth0")
     host.ip("route", "flush", "dev", "eth0")
     if watch.seconds is None:
-        raise Unheard(f"it has ended\n{client.running.args!r}\n{client.errors}")
+        raise UnheardError(f"it has ended\n{client.running.args!r}\n{client.errors}")
     return watch.seconds
 
 
@@ -354,7 +354,7 @@ def main(repeat: int, servers: tuple[str, ...], as_json: bool, write: bool) -> i
                     last = ", ".join(f"{c} {1000 * s[-1]:.0f} ms" for c, s in found.seconds.items())
                     if sys.stderr.isatty():
                         click.echo(f"{name}: {last}", err=True)
-            except Unheard as error:
+            except UnheardError as error:
                 click.echo(f"error: {error}", err=True)
                 return 2
             all_found.append(found)

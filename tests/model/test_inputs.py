@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from holdover.model.clients.profile import LARGEST, load, parse
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.inputs import SHOWN, harmful, printable, shown
 
 ESCAPE = "\x1b[2J"
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         load(str(path))
     said = str(caught.value)
     assert said.startswith(f"{path}: ")
@@ -84,25 +84,25 @@ def test_another_encoding_is_named(data: bytes, said: str, tmp_path: Path) -> No
     ids=["ESC", "CSI", "return", "right to left", "NUL", "line separator"],
 )  # fmt: skip
 def test_what_commands_a_terminal_is_refused(key: str, written: str, found: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         parse(f'probes = true\n{key} = "mine{written}"\n', "mine.toml", "mine")
     said = str(caught.value)
     assert said == f"mine.toml: line 2: {key}: the control character {found}; write it without"
 
 
 def test_sources_command_no_terminal_either() -> None:
-    with pytest.raises(BadInput, match=r"line 1: sources: the control character U\+0007"):
+    with pytest.raises(InputError, match=r"line 1: sources: the control character U\+0007"):
         parse('sources = ["RFC 2131", "a\\u0007"]\n', "mine.toml", "mine")
 
 
 def test_notes_may_have_lines_and_a_name_none() -> None:
     assert parse('notes = "one\\n\\ttwo"\n', "mine.toml", "mine").notes == "one\n\ttwo"
-    with pytest.raises(BadInput, match=r"name: the control character U\+000A"):
+    with pytest.raises(InputError, match=r"name: the control character U\+000A"):
         parse('name = "one\\ntwo"\n', "mine.toml", "mine")
 
 
 def test_a_key_that_would_command_a_terminal_is_escaped() -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         parse('"\\u001b[2J" = 1\n', "mine.toml", "mine")
     assert str(caught.value).isprintable()
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from holdover.reference.lab.testbed.netns import Links
-from holdover.reference.lab.testbed.process import Process, Unheard
+from holdover.reference.lab.testbed.process import Process, UnheardError
 
 Seen = TypeVar("Seen")
 
@@ -24,7 +24,7 @@ def errors_of(program: Process) -> list[str]:
     return [line for line in program.errors if LOCK not in line]
 
 
-class CannotTell(Unheard):
+class CannotTellError(UnheardError):
     """The machine was too slow: what a scene is about did not come in the order that it needs."""
 
 
@@ -36,7 +36,7 @@ def slower(scene: Callable[[int], Seen]) -> Seen:
     for factor in (1, 2):
         try:
             return scene(factor)
-        except CannotTell:
+        except CannotTellError:
             pass
     return scene(4)
 

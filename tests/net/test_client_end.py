@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
@@ -134,7 +134,7 @@ class Pretended:
 
     def carry_out(self, effect: Effect) -> None:
         if isinstance(effect, self.fails):
-            raise BadInput("it fails")
+            raise InputError("it fails")
         self.done.append(effect)
 
 

@@ -24,14 +24,14 @@ import pytest
 
 from holdover.model.clients.measurements import predict
 from holdover.model.clients.profile import load
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.commands.client import by_hardware
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.core.server_state import Arrived, Binding, ClientKey
 from holdover.reference.lab.experiments.verdict import OBEYED
 from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram, processes, templated
 from holdover.reference.lab.testbed.netns import Host, Links
-from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.storage.journal import read
 from holdover.reference.linux.storage.lease_database import LeaseFile
@@ -199,7 +199,7 @@ def tenancies(links: Links, place: Path, names: Sequence[str], lease: int) -> di
         tenants[name] = Tenant(program, host, host.hardware, watch, process)
 
     for each in tenants.values():
-        with suppress(Unheard):  # the test will tell of it
+        with suppress(UnheardError):  # the test will tell of it
             good.says(f'"DHCPACK".*{each.hardware}', PATIENCE, times=2)
     asked = [request for _, request in requests(place / "good")]
     for each in tenants.values():
@@ -211,20 +211,20 @@ def tenancies(links: Links, place: Path, names: Sequence[str], lease: int) -> di
     for name in RELEASED_BY.keys() & clients:
         tenants[name].signal(RELEASED_BY[name])
     for name in RELEASED_BY.keys() & clients:
-        with suppress(Unheard):
+        with suppress(UnheardError):
             good.says(f'"DHCPRELEASE".*{tenants[name].hardware}', PATIENCE)
         tenants[name].given_back = about(good, "DHCPRELEASE", tenants[name].hardware)
 
     swap(hosts)
     for name in clients.keys() - RELEASED_BY:
-        with suppress(Unheard):
+        with suppress(UnheardError):
             bad.says(f'"DHCPNAK".*{tenants[name].hardware}', PATIENCE)
     time.sleep(LET_GO)  # that an address stays is not seen but by watching it for as long
     slow = stretched()
     for name in clients.keys() - RELEASED_BY:
         tenants[name].slow = slow
         if heeds(tenants[name]):
-            with suppress(Unheard):
+            with suppress(UnheardError):
                 tenants[name].watch.says("^Deleted", slow * LET_GO)
     for each in tenants.values():
         each.granted = about(good, "DHCPACK", each.hardware)
@@ -659,7 +659,7 @@ def test_a_client_knows_its_version_and_has_a_profile(name: str) -> None:
 def test_a_command_line_is_a_client() -> None:
     program = templated("nosuch-client -i {iface}")
     assert (program.name, program.missing()) == ("nosuch-client -i {iface}", "nosuch-client")
-    with pytest.raises(Unheard, match="says no version"):
+    with pytest.raises(UnheardError, match="says no version"):
         program.version()
 
 
@@ -668,10 +668,10 @@ def test_a_command_line_is_a_client() -> None:
     [("", "a command line"), ("udhcpc 'x", "No closing quotation"), ("udhcpc {face}", "{face}")],
 )
 def test_what_is_no_command_line_is_refused(command: str, reason: str) -> None:
-    with pytest.raises(BadInput, match=reason):
+    with pytest.raises(InputError, match=reason):
         templated(command)
 
 
 def test_a_client_without_hooks_cannot_have_one_that_blocks(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="networkd has no hook"):
+    with pytest.raises(InputError, match="networkd has no hook"):
         CLIENTS["networkd"].start(None, tmp_path, hook_blocks=1)  # type: ignore[arg-type]

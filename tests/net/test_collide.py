@@ -27,8 +27,8 @@ from holdover.reference.lab.collision.puppet import Puppet
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import measure
 from holdover.reference.lab.testbed.netns import Links
-from holdover.reference.lab.testbed.process import PATIENCE, Unheard, eventually
-from holdover.reference.lab.testbed.scene import LEASED, OWN, Interrupted
+from holdover.reference.lab.testbed.process import PATIENCE, UnheardError, eventually
+from holdover.reference.lab.testbed.scene import LEASED, OWN, SceneEndedError
 from holdover.reference.lab.testbed.servers import SERVERS, Order
 
 AT_ONCE = 4
@@ -240,7 +240,7 @@ def test_a_puppet_speaks_the_forms_that_a_server_knows(links: Links, tmp_path: P
         asks(h2, "DISCOVER", "SELECTING", "OFFER")
         asks(h2, "REQUEST", "REQUESTING", "ACK")
         asks(h1, "REQUEST", "REQUESTING", "NAK")
-        with pytest.raises(Unheard, match=r"a DHCPNAK of .* for h1, where a DHCPACK"):
+        with pytest.raises(UnheardError, match=r"a DHCPNAK of .* for h1, where a DHCPACK"):
             asks(h1, "REQUEST", "REQUESTING", "ACK")
         h1.let_go(ADDRESS)  # it has none, and that is no failure
 
@@ -289,4 +289,4 @@ def test_who_stops_a_play_interrupts_it(privileged: None, tmp_path: Path) -> Non
             eventually(lambda: any("takes a1" in line for line in told), PATIENCE, "it is bound")
         finally:
             stop.set()
-        assert isinstance(playing.exception(PATIENCE), Interrupted)
+        assert isinstance(playing.exception(PATIENCE), SceneEndedError)

@@ -11,7 +11,7 @@ import pytest
 
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from tests.net.conftest import in_turn
-from tests.net.scenes import CannotTell, slower
+from tests.net.scenes import CannotTellError, slower
 
 
 def test_this_process_has_namespaces_of_its_own(privileged: None) -> None:
@@ -26,7 +26,7 @@ def test_a_scene_that_cannot_tell_is_played_again_with_twice_the_time() -> None:
     def scene(factor: int) -> str:
         factors.append(factor)
         if factor < 4:
-            raise CannotTell("too slow")
+            raise CannotTellError("too slow")
         return "seen"
 
     assert slower(scene) == "seen"
@@ -35,9 +35,9 @@ def test_a_scene_that_cannot_tell_is_played_again_with_twice_the_time() -> None:
 
 def test_a_scene_that_never_can_tell_is_no_pass() -> None:
     def scene(factor: int) -> None:
-        raise CannotTell(f"too slow {factor}")
+        raise CannotTellError(f"too slow {factor}")
 
-    with pytest.raises(CannotTell, match="too slow 4"):
+    with pytest.raises(CannotTellError, match="too slow 4"):
         slower(scene)
 
 

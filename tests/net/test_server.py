@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.cli import main
 from holdover.reference.commands.server import chosen, misbehaviour
 from holdover.reference.core.config import Misbehaviour, ServerConfig
@@ -29,7 +29,7 @@ from holdover.reference.linux import server as service_module
 from holdover.reference.linux.server import LOOK, RETRY, Service
 from holdover.reference.linux.storage import lease_database
 from holdover.reference.linux.storage.journal import Journal
-from holdover.reference.linux.storage.lease_database import LeaseFile, NotStored
+from holdover.reference.linux.storage.lease_database import LeaseFile, NotStoredError
 from holdover.reference.wire.arp import reply
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
 from holdover.reference.wire.messages import (
@@ -447,11 +447,11 @@ def test_every_misbehaviour_has_its_option() -> None:
     ],
 )
 def test_a_misbehaviour_that_cannot_be_is_refused(given: str, reason: str) -> None:
-    with pytest.raises(BadInput, match=reason):
+    with pytest.raises(InputError, match=reason):
         misbehaviour([given], NOW)
-    with pytest.raises(BadInput, match="given twice"):
+    with pytest.raises(InputError, match="given twice"):
         misbehaviour(["nak", "nak"], NOW)
-    with pytest.raises(BadInput, match="not after mute-from"):
+    with pytest.raises(InputError, match="not after mute-from"):
         misbehaviour(["mute-until=1s", "mute-from=1s"], NOW)
 
 
@@ -466,14 +466,14 @@ def test_a_misbehaviour_that_cannot_be_is_refused(given: str, reason: str) -> No
     ],
 )
 def test_a_pool_that_the_interface_cannot_serve_is_refused(there: list[str], reason: str) -> None:
-    with pytest.raises(BadInput, match=reason):
+    with pytest.raises(InputError, match=reason):
         chosen("eth0", (FIRST, SECOND_ONE), [IPv4Interface(each) for each in there])
 
 
 def test_the_server_is_the_address_in_the_subnet_of_the_pool() -> None:
     there = [IPv4Interface("192.0.2.1/24"), IPv4Interface("10.77.0.1/24")]
     assert chosen("eth0", (FIRST, SECOND_ONE), there) == there[1]
-    with pytest.raises(BadInput, match="no host"):
+    with pytest.raises(InputError, match="no host"):
         chosen("eth0", (IPv4Address("10.77.0.200"), IPv4Address("10.77.0.255")), there)
 
 
@@ -587,14 +587,14 @@ def test_a_damaged_or_foreign_file_is_refused_again_and_again(stored: Path, dama
     text = change(stored.read_bytes())
     stored.write_bytes(text)
     for _ in range(2):  # as often as a supervisor starts it again
-        with pytest.raises(BadInput, match=f"{reason}.*move it away"):
+        with pytest.raises(InputError, match=f"{reason}.*move it away"):
             LeaseFile(stored, SERVER, NOW + 20 * SECOND)
         assert [each.name for each in stored.parent.iterdir()] == ["leases"]
         assert stored.read_bytes() == text
 
 
 def test_another_servers_leases_are_refused(stored: Path) -> None:
-    with pytest.raises(BadInput, match=r"leases of '10\.77\.0\.1', not of 10\.77\.0\.50"):
+    with pytest.raises(InputError, match=r"leases of '10\.77\.0\.1', not of 10\.77\.0\.50"):
         LeaseFile(stored, FIRST, NOW)
     assert stored.exists()
 
@@ -650,23 +650,23 @@ def test_what_becomes_of_the_file_is_noticed_and_made_good(
 def test_what_another_server_has_put_there_is_not_touched(stored: Path) -> None:
     with leases(stored, LATER) as file:
         stored.rename(stored.with_name("old"))
-        with leases(stored, LATER), pytest.raises(BadInput, match="another server is using it"):
+        with leases(stored, LATER), pytest.raises(InputError, match="another server is using it"):
             file.look(LATER)
 
 
 def test_two_servers_cannot_have_one_file(stored: Path) -> None:
-    with leases(stored), pytest.raises(BadInput, match="another server is using it"):
+    with leases(stored), pytest.raises(InputError, match="another server is using it"):
         LeaseFile(stored, SERVER, NOW)
 
 
 def test_what_cannot_be_a_file_of_leases_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="not a regular file"):
+    with pytest.raises(InputError, match="not a regular file"):
         LeaseFile(Path("/dev/null"), SERVER, NOW)
-    with pytest.raises(BadInput, match="No such file"):
+    with pytest.raises(InputError, match="No such file"):
         LeaseFile(tmp_path / "nowhere" / "leases", SERVER, NOW)
     (tmp_path / "leases").touch()
     (tmp_path / "leases").chmod(0o666)
-    with pytest.raises(BadInput, match="everybody may write"):
+    with pytest.raises(InputError, match="everybody may write"):
         LeaseFile(tmp_path / "leases", SERVER, NOW)
 
 
@@ -676,11 +676,11 @@ def test_a_record_that_does_not_fit_is_left_out_until_there_is_room(stored: Path
         before, text = file.bindings, stored.read_bytes()
         with full(stored, 10):
             for _ in range(2):
-                with pytest.raises(NotStored, match="File too large"):
+                with pytest.raises(NotStoredError, match="File too large"):
                     file.put(fourth, Binding(KEY, LATER), LATER)
                 assert file.bindings == before
                 assert stored.read_bytes() == text
-            with pytest.raises(NotStored):
+            with pytest.raises(NotStoredError):
                 file.put(THIRD, None, LATER)
         assert file.failure
         assert stored.read_bytes() == text

@@ -19,7 +19,7 @@ import pytest
 
 from holdover.reference.core.events import Heard, Received, Send
 from holdover.reference.lab.testbed.netns import Host, Links, run
-from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 from holdover.reference.lab.testbed.servers import SERVERS, Order, ServerProgram
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.storage.journal import Line, Seen, read
@@ -27,7 +27,7 @@ from holdover.reference.validation.calls import calls
 from holdover.reference.validation.follower import replay
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
-from tests.net.scenes import CannotTell, slower
+from tests.net.scenes import CannotTellError, slower
 
 DISCOVER, OFFER, REQUEST = MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST
 DECLINE, ACK, NAK, RELEASE = (
@@ -148,7 +148,9 @@ class Tenant:
         def found() -> Any:
             ended = self.process.running.poll() is not None
             if not (seen := wanted(self)) and ended:
-                raise Unheard(f"{what}: it has ended\n{self.process.lines}\n{self.process.errors}")
+                raise UnheardError(
+                    f"{what}: it has ended\n{self.process.lines}\n{self.process.errors}"
+                )
             return seen
 
         return eventually(found, PATIENCE, what)
@@ -180,7 +182,7 @@ def rebindings(tenant: Tenant) -> list[Send]:
 def came_back(before: Tenant, again: Tenant) -> Tenant:
     """The client that was started again; it is to have come while its lease ran."""
     if again.lines()[0].now > before.end():
-        raise CannotTell("its lease was over when it came back")
+        raise CannotTellError("its lease was over when it came back")
     return again
 
 
@@ -272,11 +274,11 @@ def rebound(stage: Stage) -> dict[str, Any]:
         lambda tenant: tenant.at(REQUEST)[-1] > away or "LAPSED" in tenant.told(),
     )
     if rebindings(client) or "LAPSED" in client.told():
-        raise CannotTell("the server had not ended before the client was to renew")
+        raise CannotTellError("the server had not ended before the client was to renew")
     stage.serve(order)
     client.says("EXTENDED|LAPSED", times=extended + 1)
     if now() > client.end() or client.told().count("EXTENDED") > extended + 1:
-        raise CannotTell("the server was not back while the lease ran, or it had not ended")
+        raise CannotTellError("the server was not back while the lease ran, or it had not ended")
     return {"client": client, "deleted": watch.said("Deleted")}
 
 
@@ -290,7 +292,7 @@ def forgotten(stage: Stage) -> dict[str, Any]:
     told = len(client.told())
     stage.serve(order)
     if now() > client.end():
-        raise CannotTell("the lease was over before the server was back")
+        raise CannotTellError("the lease was over before the server was back")
     client.says("BOUND|EXTENDED", times=told + 1)
     return {"told": client.told()[told:]}
 
@@ -312,7 +314,7 @@ def usurped(stage: Stage) -> dict[str, Any]:
         lambda tenant: tenant.process.running.poll() is not None or len(client.told()) > 1,
     )
     if (before := len(client.told())) != 1:
-        raise CannotTell("it has asked for its lease before another had the address")
+        raise CannotTellError("it has asked for its lease before another had the address")
     client.until(
         "refused, or rebinding", lambda tenant: "REFUSED" in tenant.told() or rebindings(tenant)
     )
@@ -485,7 +487,7 @@ def played_once(
     stage = Stage(program, links, places.mktemp(f"{scene}-{program.name}"), factor)
     try:
         return play(scene, stage)
-    except CannotTell:
+    except CannotTellError:
         for host in stage.hosts.values():
             host.end()
         raise

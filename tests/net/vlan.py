@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from holdover.reference.lab.testbed.netns import Host, Links
-from holdover.reference.lab.testbed.process import Process, Unheard
+from holdover.reference.lab.testbed.process import Process, UnheardError
 from tests.checkout import ROOT
 from tests.measure.malformed import GOOD, serve
 
@@ -71,7 +71,7 @@ def played(links: Links, place: Path) -> dict[str, Any]:
     """What was seen; or why it cannot be told here."""
     try:
         return scene(links(srv=None, cli=None, other="10.77.0.1/24"), place)
-    except Unheard as error:
+    except UnheardError as error:
         if "Unknown device type" not in str(error):
             raise
     if shutil.which(KERNEL) is None or not MODULES.is_dir():
@@ -80,7 +80,7 @@ def played(links: Links, place: Path) -> dict[str, Any]:
 
 
 def elsewhere(place: Path) -> dict[str, Any]:
-    """What was seen in a kernel of its own; Unheard where that says nothing."""
+    """What was seen in a kernel of its own; UnheardError where that says nothing."""
     (modules,) = MODULES.iterdir()
     init = place / "init"
     init.write_text(INIT.format(

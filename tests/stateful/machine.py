@@ -34,7 +34,7 @@ from hypothesis.stateful import (
 from holdover.reference.core import client
 from holdover.reference.core.events import JITTER
 from holdover.reference.core.instants import SECOND
-from holdover.reference.refinement.cores import Core, Defect
+from holdover.reference.refinement.cores import Core, DefectError
 from holdover.reference.refinement.coverage import Edge, excuse, table_edges
 from holdover.reference.refinement.justify import OVER
 from holdover.reference.refinement.setting import settings as tiny_settings
@@ -271,7 +271,7 @@ def play(
         seed(number)(machine)
     try:
         run_state_machine_as_test(machine, settings=how)
-    except Defect as defect:
+    except DefectError as defect:
         defect.add_note(f"scene {table.scene.name!r}, seed {number}, {len(aims)} aims")
         raise
 
@@ -286,7 +286,7 @@ def hunt(core: Core, seconds: float) -> Kill | None:
         missing = expected() - taken(compiled()).keys()
         try:
             play(table, number, sorted(missing) or aims, core, QUIET)
-        except Defect as defect:
+        except DefectError as defect:
             name, took = table.scene.name, process_time() - begun
             return Kill(name, number, defect.kind, defect.says, took)
         number += 1

@@ -78,7 +78,7 @@ from holdover.reference.core.server_state import (
     ServerEvent,
     Tick,
 )
-from holdover.reference.refinement.cores import Core, Defect
+from holdover.reference.refinement.cores import Core, DefectError
 from holdover.reference.refinement.justify import Rows, Situation
 from holdover.reference.refinement.setting import Setting
 from holdover.reference.wire import arp
@@ -214,7 +214,7 @@ def answering() -> Iterator[None]:
         yield
     except TypeError as error:
         says = f"the table needs an instant that is not set: {error}"
-        raise Defect("refinement", says) from error
+        raise DefectError("refinement", says) from error
 
 
 def passing_guard(table: Instance) -> Callable[[State, Duration], bool]:
@@ -535,7 +535,7 @@ class Network:
         with answering():
             passes = self.table.may_pass(self.state, length)
         if not passes:
-            raise Defect("late", "the table lets no time pass before a client has acted")
+            raise DefectError("late", "the table lets no time pass before a client has acted")
         s = list(self.state)
         for place in self.table.instants:
             instant = s[place]
@@ -637,7 +637,7 @@ class Network:
         self.call(h, Timer(self.fresh()))
         due = None if host.core is None else self.core.deadline(host.core)
         if due is not None and due <= self.now and host.timers > TIMERS_MOST:
-            raise Defect("late", "the client wants to be called again and does nothing")
+            raise DefectError("late", "the client wants to be called again and does nothing")
 
     def deliver(self, m: int) -> None:
         """A datagram reaches its client.
@@ -665,7 +665,7 @@ class Network:
         try:
             return self.core.step(core, event, self.now)
         except Exception as error:  # a mutant may do anything
-            raise Defect("crash", f"{type(error).__name__}: {error}") from error
+            raise DefectError("crash", f"{type(error).__name__}: {error}") from error
 
     def call(self, h: int, event: Event, slot: int | None = None) -> None:
         """A call of a core, justified by the client's rows of the table."""
@@ -695,7 +695,7 @@ class Network:
         if after.phase.name != "PROBING":
             host.probed = []
         if host.due_notice:
-            raise Defect("told", "the lease lapses and nobody is told")
+            raise DefectError("told", "the lease lapses and nobody is told")
         self.state = self.seen()
         self.check()
         names = (*guessed(core, after, effects, kind, lapsed=lapsed), *("lose",) * lost)
@@ -708,9 +708,9 @@ class Network:
     def stopped(self, host: Host, core: Client, after: Client, effects: Iterable[Effect]) -> str:
         """The process is gone, and its user told."""
         if after.phase.name != "INIT" or after.due is not None:
-            raise Defect("stop", "told to end, the client goes on")
+            raise DefectError("stop", "told to end, the client goes on")
         if core.lease is not None and not any(isinstance(effect, Notify) for effect in effects):
-            raise Defect("told", "the client ends and nobody is told")
+            raise DefectError("told", "the client ends and nobody is told")
         host.core = None
         return "STOP"
 
@@ -722,7 +722,7 @@ class Network:
             try:
                 order.follow(effect)
             except OrderError as early:
-                raise Defect(early.kind, early.says) from early
+                raise DefectError(early.kind, early.says) from early
             host.address, host.stored = order.held, order.stored
             match effect:
                 case Remove():
@@ -755,18 +755,18 @@ class Network:
         """The user is told."""
         if notice is Notice.LAPSED:
             if not host.due_notice:
-                raise Defect("told", "a lapse is told and there was none")
+                raise DefectError("told", "a lapse is told and there was none")
             host.due_notice = False
         held = about is not None and host.address == about.address
         if held is not (notice in (Notice.BOUND, Notice.EXTENDED)) and about is not None:
-            raise Defect("told", f"the notice {notice.name} is not true")
+            raise DefectError("told", f"the notice {notice.name} is not true")
 
     def send(self, host: Host, request: BootRequest, to: IPv4Address | None) -> bool:
         """A datagram takes a free slot; False: the network is full, and it is lost."""
         try:
             flight = of_request(request, to, self.now)
         except ValueError as error:
-            raise Defect("wire", str(error)) from error
+            raise DefectError("wire", str(error)) from error
         if request.type in GIVES_UP:
             host.xids.add(flight.xid)
         elif flight.xid not in host.xids:
@@ -878,7 +878,7 @@ class Network:
         self.state = self.seen()
         if self.state != following:
             different = self.table.rows.difference(self.state, following)
-            raise Defect("refinement", f"after `{name}`, {different}")
+            raise DefectError("refinement", f"after `{name}`, {different}")
         self.check()
 
     def check(self) -> None:
@@ -887,13 +887,15 @@ class Network:
             with answering():
                 good = holds(self.state)
             if not good:
-                raise Defect(wanted.name, f"not so: {wanted.says}")
+                raise DefectError(wanted.name, f"not so: {wanted.says}")
 
     def believe(self) -> None:
         """A running process knows what is on its interface."""
         for host in self.hosts:
             if host.running is not None and self.core.abstract(host.running).holds != host.address:
-                raise Defect("belief", "the client is wrong about the address on its interface")
+                raise DefectError(
+                    "belief", "the client is wrong about the address on its interface"
+                )
 
 
 def answer(
@@ -927,7 +929,7 @@ def key(config: ClientConfig) -> ClientKey:
 def number_of(address: IPv4Address | None) -> int:
     """An address as the table numbers it."""
     if address == UNUSABLE:
-        raise Defect("unusable", f"the client wants {address}, which no host can have")
+        raise DefectError("unusable", f"the client wants {address}, which no host can have")
     return NONE if address is None else NUMBER[address]
 
 

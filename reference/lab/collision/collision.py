@@ -23,23 +23,23 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from holdover.model.clients.profile import Environment, Profile
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.proofs.result import Outcome
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.collision.plan import SURROUNDINGS, planned
 from holdover.reference.lab.collision.player import played
 from holdover.reference.lab.collision.puppet import Puppet
-from holdover.reference.lab.collision.schedule import Otherwise, Plan
+from holdover.reference.lab.collision.schedule import Plan, PlanError
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import answerers, decoded, shared, spans_of, terms_of
 from holdover.reference.lab.testbed.netns import Links
-from holdover.reference.lab.testbed.process import Unheard
-from holdover.reference.lab.testbed.scene import LEASED, Interrupted
+from holdover.reference.lab.testbed.process import UnheardError
+from holdover.reference.lab.testbed.scene import LEASED, SceneEndedError
 
 FIRST, NEXT = "a", "b"
 """The hosts of a scene: the model's h1 and h2."""
 
-FAILURES = (Unheard, Otherwise, BadInput, OSError, ValueError, subprocess.SubprocessError)
+FAILURES = (UnheardError, PlanError, InputError, OSError, ValueError, subprocess.SubprocessError)
 """How it may fail to be played: a program, a file, the kernel, another answer."""
 
 
@@ -79,7 +79,7 @@ def replay(
 ) -> Replayed:  # fmt: skip
     """Play the collision of a client on a link of its own, with its files in `place`.
 
-    BadInput where its run cannot be played on a link, or `place` has a record.  Interrupted where
+    InputError where its run cannot be played on a link, or `place` has a record.  Interrupted where
     `stop` is set meanwhile.  Not in several threads at once, for the solver's sake: see `play`.
     """
     return play(planned(profile, environment, told), place, told, stop=stop)
@@ -92,7 +92,7 @@ def play(
     """Play a plan; the rest is as with `replay`."""
     over, where = stop or threading.Event(), place / "record"
     if where.exists():
-        raise BadInput(f"{where}: there is a record; name another folder")
+        raise InputError(f"{where}: there is a record; name another folder")
     if not plan.steps:
         reason = f"the model has no run to play: {plan.reason}"
         return Replayed(plan=plan, seen=Seen(outcome="unknown", reason=reason), record=where)
@@ -105,7 +105,7 @@ def play(
             seen = replace(seen, outcome="unknown", reason=otherwise)
     except FAILURES as error:
         if over.is_set():
-            raise Interrupted from error
+            raise SceneEndedError from error
         seen = Seen(outcome="unknown", reason=str(error).partition("\n")[0] or repr(error))
     finally:
         links.close()

@@ -20,12 +20,12 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from holdover.model.clients.profile import Environment, Profile
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, Event
 from holdover.model.readings.interpreter import Value
 from holdover.proofs.result import Progress
 from holdover.proofs.verdicts.judge import STANDARD, judge
-from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Otherwise, Plan, Step
+from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, PlanError, Step
 
 SURROUNDINGS = replace(STANDARD, lease=Fraction(10))
 """What every client meets, but for a lease that one can wait for."""
@@ -57,17 +57,17 @@ UNPLAYED = MappingProxyType({
 
 
 def planned(profile: Profile, environment: Environment, progress: Progress) -> Plan:
-    """The course for a client; BadInput where a link cannot play it.
+    """The course for a client; InputError where a link cannot play it.
 
     Without steps where the model has no verdict.  The run of a client that probes ends when the
     server has given its address away: a second host of its kind would find the first, and not use
     it.
     """
     if profile.probes:
-        raise BadInput(f"{profile.name}: its run cannot be played on a link: it needs hosts that "
+        raise InputError(f"{profile.name}: its run cannot be played on a link: it needs hosts that "
                        "probe, and one of them that does not")  # fmt: skip
     if environment.server_probes or environment.lease.denominator != 1:
-        raise BadInput("to play a run on a link, give a lease of whole seconds, and a server that "
+        raise InputError("to play a run on a link, give a lease of whole seconds, and a server that "
                        "does not probe")  # fmt: skip
     found = judge(profile, environment, progress=progress)
     run, stays = found.run, found.outcome == "holds"
@@ -77,8 +77,8 @@ def planned(profile: Profile, environment: Environment, progress: Progress) -> P
         steps = settled(steps_of(run, environment))
         plan = Plan(profile, environment, found.outcome, found.reason, steps, stays)
         rehearse(Course(plan))
-    except Otherwise as error:
-        raise BadInput(f"{profile.name}: its run cannot be played on a link: {error}") from None
+    except PlanError as error:
+        raise InputError(f"{profile.name}: its run cannot be played on a link: {error}") from None
     return plan
 
 
@@ -101,19 +101,19 @@ def steps_of(run: Sequence[Event], environment: Environment) -> tuple[Step, ...]
 
 
 def _bound(event: Event, environment: Environment) -> tuple[Value, ...]:
-    """What a row is taken for, in seconds; Otherwise where it needs a clock that errs."""
+    """What a row is taken for, in seconds; PlanError where it needs a clock that errs."""
     values: list[Value] = []
     for name, value in zip(event.label.action.given, event.label.binding, strict=True):
         if name.args[0] == "skew" and value:
-            raise Otherwise("it needs a clock that is fast or slow")
+            raise PlanError("it needs a clock that is fast or slow")
         if name.args[0] == "length" and environment.shortest is not None:
-            raise Otherwise("it needs leases of several lengths")
+            raise PlanError("it needs leases of several lengths")
         values.append(environment.lease if name.args[0] == "length" else value)
     return tuple(values)
 
 
 def settled(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The same steps, but that what a client sends is taken at once; Otherwise where it cannot be.
+    """The same steps, but that what a client sends is taken at once; PlanError where it cannot be.
 
     A reply may wait: a host reads it when it wants to.
     """
@@ -125,15 +125,15 @@ def settled(steps: Sequence[Step]) -> tuple[Step, ...]:
         if step.action.name not in SENT_BY_CLIENT or taker is None:
             continue
         if found[taker].at != step.at:
-            raise Otherwise(f"it needs a DHCP{SENT_BY_CLIENT[step.action.name]} that is on its way "
+            raise PlanError(f"it needs a DHCP{SENT_BY_CLIENT[step.action.name]} that is on its way "
                             f"for {float(found[taker].at - step.at):g} s")  # fmt: skip
         found.insert(taker - 1, found.pop(start))
     return tuple(found)
 
 
 def rehearse(course: Course) -> None:
-    """Follow a course without a link; Otherwise names what stands in the way."""
+    """Follow a course without a link; PlanError names what stands in the way."""
     while (step := course.next()) is not None:
         if step.action.name not in PLAYED:
-            raise Otherwise(f"it needs {UNPLAYED[step.action.name]}")
+            raise PlanError(f"it needs {UNPLAYED[step.action.name]}")
         course.take(step)

@@ -11,8 +11,9 @@ does not end later on the server than in the run.
 What a kernel removes is seen and not done: the table's row for it is taken when the address has
 gone.  When the last step is taken somebody asks by ARP who has the address, until the end.
 
-What a kernel or a server does, and the run does not, raises Unheard or Otherwise.  One case does
-not: a kernel that removes an address when it may, before the run has it so.  `otherwise` says it.
+What a kernel or a server does, and the run does not, raises UnheardError or PlanError.  One case
+does not: a kernel that removes an address when it may, before the run has it so.  `otherwise` says
+it.
 
 What it does not know: what comes of it (`collision.py`); how late it is itself on a machine that is
 busy: it does each step when the one before is done.
@@ -34,10 +35,10 @@ from holdover.model.readings.interpreter import State
 from holdover.model.table.vocabulary import HOST
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.collision.puppet import Puppet
-from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Otherwise, Plan
+from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, PlanError
 from holdover.reference.lab.testbed.address_monitor import PORT, inside
 from holdover.reference.lab.testbed.netns import Links
-from holdover.reference.lab.testbed.scene import LEASED, OWN, Interrupted, Scene
+from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene, SceneEndedError
 from holdover.reference.lab.testbed.servers import SERVERS, Order, holdover
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.kernel.sockets import LinkSocket
@@ -117,7 +118,7 @@ class Stage:
             if not self._wait(step.at):
                 continue  # what comes next may be another
             if step.action.name == KERNEL_ROW:
-                raise Otherwise(f"at {float(step.at):g} s a kernel still has an address that "
+                raise PlanError(f"at {float(step.at):g} s a kernel still has an address that "
                                 "the profile says is gone by then")  # fmt: skip
             self._carry_out(step.action.name, course.said(step, course.state), *course.take(step))
         while not self._wait(course.end):
@@ -135,7 +136,7 @@ class Stage:
             if left <= 0:
                 return True
             if self._stop.wait(min(left, LOOK)):
-                raise Interrupted
+                raise SceneEndedError
 
     def _removed(self, at: Fraction | int) -> bool:
         """Whether a kernel has removed an address; the table then knows it too."""
@@ -146,7 +147,7 @@ class Stage:
             end = course.state["kernel_end", number]
             assert isinstance(end, int | Fraction)
             if at < end - ROUNDED:
-                raise Otherwise(f"the kernel of {host.name} removed its address at {float(at):.2f} "
+                raise PlanError(f"the kernel of {host.name} removed its address at {float(at):.2f} "
                                 f"s, before its lifetime was over at {float(end):g} s")  # fmt: skip
             step = course.kernel_row(number, max(at, end))
             self._carry_out(KERNEL_ROW, course.said(step, course.state), *course.take(step))
@@ -213,7 +214,7 @@ class Stage:
             self._begin = max(self._begin, now() - int(after.now * SECOND) - PROMPT)
             return
         if host.heard_more():
-            raise Otherwise(f"{host.name} was answered where in the run it is not")
+            raise PlanError(f"{host.name} was answered where in the run it is not")
         phase = str(after["phase", number])
         fresh = phase in ("RENEWING", "REBINDING", "REBOOTING") or before["phase", number] == "INIT"
         asked = after["address", slot]

@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from holdover.reference.lab.testbed.address_monitor import PORT, inside
 from holdover.reference.lab.testbed.netns import Host
-from holdover.reference.lab.testbed.process import Unheard
+from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
@@ -113,17 +113,17 @@ class Puppet:
         self._link.send(encode_frame(hardware, self.hardware, datagram))
 
     def hear(self, message: str, address: IPv4Address) -> None:
-        """Wait for the server's answer; Unheard where another comes, or none."""
+        """Wait for the server's answer; UnheardError where another comes, or none."""
         end = time.monotonic() + ANSWER
         while not self._replies:
             left = end - time.monotonic()
             if left <= 0:
-                raise Unheard(f"no DHCP{message} for {self.name} within {ANSWER:g} s")
+                raise UnheardError(f"no DHCP{message} for {self.name} within {ANSWER:g} s")
             select.select([self._link], (), (), left)
             self._receive()
         reply = self._replies.pop(0)
         if reply.type.name != message or (message != "NAK" and reply.address != address):
-            raise Unheard(f"a DHCP{reply.type.name} of {reply.address} for {self.name}, where a "
+            raise UnheardError(f"a DHCP{reply.type.name} of {reply.address} for {self.name}, where a "
                           f"DHCP{message} of {address} was to come")  # fmt: skip
         if reply.server is not None:
             self._server = reply.server
@@ -151,10 +151,10 @@ class Puppet:
     def let_go(self, address: IPv4Interface) -> None:
         """Have it no more; the kernel may have been first."""
         if self.has(address.ip):
-            with suppress(Unheard):
+            with suppress(UnheardError):
                 self._host.ip("addr", "del", str(address), "dev", PORT)
             if self.has(address.ip):
-                raise Unheard(f"{self.name} cannot remove {address}")
+                raise UnheardError(f"{self.name} cannot remove {address}")
 
     def has(self, address: IPv4Address) -> bool:
         """Whether the kernel has it."""

@@ -34,7 +34,7 @@ KERNEL_ROW = "kernel_removes"
 """The row that the kernel takes and not the client: it is seen, never done."""
 
 
-class Otherwise(Exception):  # noqa: N818 -- nothing is wrong with the program
+class PlanError(Exception):
     """The link, or the table with other constants, does not what the run says."""
 
 
@@ -103,13 +103,13 @@ class Course:
             del self._left[0]
 
     def take(self, step: Step) -> tuple[State, State]:
-        """The state before the step and after it; Otherwise where a guard forbids it."""
+        """The state before the step and after it; PlanError where a guard forbids it."""
         try:
             self.pass_to(step.at)
             before = self.state
             self.state = self._world.step(before, step.action, step.binding)
         except NotEnabledError as error:
-            raise Otherwise(f"the table does not allow what comes next: {error}") from None
+            raise PlanError(f"the table does not allow what comes next: {error}") from None
         if self._left and step is self._left[0]:
             del self._left[0]
         return before, self.state
@@ -166,5 +166,5 @@ class Course:
         found = self._world.bindings(self._later(instant), action, {})
         binding = next((each for each in found if each[at] == host), None)
         if binding is None:
-            raise Otherwise(f"{action.name} of {name_of(HOST, host)} is due and not possible")
+            raise PlanError(f"{action.name} of {name_of(HOST, host)} is due and not possible")
         return binding

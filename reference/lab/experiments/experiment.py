@@ -20,15 +20,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments.faults import Fault, whole
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
 from holdover.reference.lab.testbed.clients import ClientProgram
 from holdover.reference.lab.testbed.netns import Links
-from holdover.reference.lab.testbed.process import Unheard
-from holdover.reference.lab.testbed.scene import LEASED, Interrupted, Scene
+from holdover.reference.lab.testbed.process import UnheardError
+from holdover.reference.lab.testbed.scene import LEASED, Scene, SceneEndedError
 from holdover.reference.lab.testbed.servers import ServerProgram
 from holdover.reference.linux.kernel.clock import now
 
@@ -40,7 +40,7 @@ WINDOW = 30.0
 
 STARTING = 4
 
-FAILURES = (Unheard, BadInput, OSError, ValueError, subprocess.SubprocessError)
+FAILURES = (UnheardError, InputError, OSError, ValueError, subprocess.SubprocessError)
 """How a cell may fail to be played: a program, a file, the kernel, a word that a program lacks."""
 
 
@@ -108,7 +108,7 @@ def play(cell: Cell, place: Path, run: Run) -> Outcome:
         return Outcome(cell, measure(record.read(where), "a", LEASED), where)
     except FAILURES as error:
         if run.stop.is_set():
-            raise Interrupted from error
+            raise SceneEndedError from error
         return Outcome(cell, Unknown(str(error).partition("\n")[0] or repr(error)), where)
     finally:
         links.close()
@@ -119,7 +119,7 @@ def watched(cell: Cell, links: Links, place: Path, run: Run) -> None:
     fault = cell.fault
     with run.starting:
         if run.stop.is_set():
-            raise Interrupted
+            raise SceneEndedError
         scene = Scene(
             links, place, run.stop, server=cell.server, lease=cell.lease, rival=fault.rival
         )

@@ -3,8 +3,8 @@
 Theory of operation.  Two ends of a lease differ if they do by more than SLACK.  A difference that
 is neither nothing nor what was looked for is no answer.
 
-Every function here gives a `Found` for one field.  It raises `NoAnswer` where a cell could not be
-played or contradicts the others: the field is then unknown.  Where nothing can be seen, for the
+Every function here gives a `Found` for one field.  It raises `NoAnswerError` where a cell could not
+be played or contradicts the others: the field is then unknown.  Where nothing can be seen, for the
 address never goes or nobody was asked, it is assumed.  Both take the worst value that there is: a
 profile says the worst a client does, so that what holds for it holds for the client.
 
@@ -21,7 +21,7 @@ from typing import Literal
 from holdover.model.clients.profile import load
 from holdover.reference.lab.experiments.faults import BLOCKED, FAULTS
 from holdover.reference.lab.learn.experiments import DELAYED_LESS, LONG, SHORT
-from holdover.reference.lab.learn.observations import SLACK, Answers, NoAnswer, seconds
+from holdover.reference.lab.learn.observations import SLACK, Answers, NoAnswerError, seconds
 from holdover.reference.lab.record.measure import FOREVER
 
 HEEDED = 5.0
@@ -71,7 +71,7 @@ def same(one: float, other: float, slack: float = SLACK) -> bool:
 def probes(answers: Answers) -> Found:
     """Whether ARP probes come before the use of an address."""
     if not answers.played:
-        raise NoAnswer("no cell was measured")
+        raise NoAnswerError("no cell was measured")
     count = sum(each.probed is not None for each in answers.played)
     why = f"ARP probes before the use of the address in {count} of {len(answers.played)} cells"
     return Found("probes", count > 0, "measured", why)
@@ -100,7 +100,7 @@ def anchor(answers: Answers) -> Found:
     slack = min(SLACK, late_by / 2)
     from_request = same(ended, usual - late_by, slack)
     if from_request == same(ended, usual, slack):
-        raise NoAnswer(f"{why}: counted neither from the DHCPREQUEST, {late_by:g} s before the "
+        raise NoAnswerError(f"{why}: counted neither from the DHCPREQUEST, {late_by:g} s before the "
                        "DHCPACK, nor from the latter")  # fmt: skip
     found, _ = answers.answer("server killed")
     if found.probed is not None:
@@ -109,7 +109,7 @@ def anchor(answers: Answers) -> Found:
         if same(first, usual + found.probed):
             return Found("anchor", "PROBE", "measured", why)
         if not same(first, usual):
-            raise NoAnswer(f"{why}: counted neither from before probing nor from its end")
+            raise NoAnswerError(f"{why}: counted neither from before probing nor from its end")
     return Found("anchor", "REQUEST" if from_request else "ACK", "measured", why)
 
 
@@ -142,7 +142,7 @@ def shortest(answers: Answers) -> Found:
                      f"{why}; shorter ones were not tried")  # fmt: skip
     if usual < short < usual + LONG - SHORT - SLACK:
         return Found("floor", half(SHORT + short - usual), "measured", why)
-    raise NoAnswer(f"{why}: no floor of at most {LONG} s explains it")
+    raise NoAnswerError(f"{why}: no floor of at most {LONG} s explains it")
 
 
 def late(answers: Answers) -> Found:
@@ -180,7 +180,7 @@ def enforcer(answers: Answers) -> Found:
     ends = [answers.answer(fault)[1].holdover for fault in ("frozen", "kill -9")]
     why = f"frozen: {seconds(ends[0])}, kill -9: {seconds(ends[1])}"
     if (ends[0] == FOREVER) != (ends[1] == FOREVER):
-        raise NoAnswer(f"{why}: the address stays in only one of them")
+        raise NoAnswerError(f"{why}: the address stays in only one of them")
     return Found("enforcer", "PROCESS" if ends[0] == FOREVER else "KERNEL", "measured", why)
 
 
@@ -190,7 +190,7 @@ def lifetimes(answers: Answers) -> list[float]:
     for fault in ("renewed", "server killed", "frozen", "kill -9"):
         answer, _ = answers.answer(fault)
         if answer.lifetime is None:
-            raise NoAnswer(f"{fault}: no lifetime was seen")
+            raise NoAnswerError(f"{fault}: no lifetime was seen")
         found.append(answer.lifetime - counted_late(answers, fault))
     return found
 
@@ -226,7 +226,7 @@ def clock(answers: Answers) -> Found:
     if back > usual + SLACK or forward < usual - SLACK:
         return Found("clock", "WALL", "measured", why)
     if not same(forward, usual) or not same(back, usual):
-        raise NoAnswer(f"{why}: no clock explains it")
+        raise NoAnswerError(f"{why}: no clock explains it")
     return Found("clock", "MONOTONIC", "measured",
                  f"{why}; whether it stands still in suspend was not measured")  # fmt: skip
 
@@ -249,10 +249,10 @@ def trigger(answers: Answers) -> Found:
         if same(hook, usual + BLOCKED) or same(hook, usual):
             waits = not same(hook, usual)
             return Found("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
-        raise NoAnswer(f"{why}: held neither as long as the hook blocks nor as without one")
+        raise NoAnswerError(f"{why}: held neither as long as the hook blocks nor as without one")
     # The kernel ends the lease in time whatever the hook does: only a DHCPNAK before it tells.
     if plain.after_nak is None or blocked.after_nak is None or plain.after_nak > HEEDED:
-        raise NoAnswer("the kernel removes it, and no DHCPNAK was heeded before")
+        raise NoAnswerError("the kernel removes it, and no DHCPNAK was heeded before")
     why = f"{why}; DHCPNAK: {seconds(plain.after_nak)}, with hook {seconds(blocked.after_nak)}"
     waits = not same(blocked.after_nak, plain.after_nak)
     return Found("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
@@ -264,11 +264,13 @@ def heeds_nak(answers: Answers) -> Found:
     for fault in ("NAK", "NAK unicast"):
         _, result = answers.answer(fault)
         if result.after_nak is None:
-            raise NoAnswer(f"{fault}: no DHCPNAK came while the address was held")
+            raise NoAnswerError(f"{fault}: no DHCPNAK came while the address was held")
         said.append(f"{fault}: {seconds(result.after_nak)} s after it")
         heeded.append(result.after_nak <= HEEDED)
     if heeded == [True, False]:
-        raise NoAnswer(f"{'; '.join(said)}: a profile has no word for who heeds the first only")
+        raise NoAnswerError(
+            f"{'; '.join(said)}: a profile has no word for who heeds the first only"
+        )
     value = "ALWAYS" if all(heeded) else "UNICAST" if heeded[1] else "NEVER"
     return Found("heeds_nak", value, "measured", "; ".join(said))
 
@@ -284,4 +286,4 @@ def checks_xid(answers: Answers) -> Found:
         return Found("checks_xid", True, "measured", why)
     if same(foreign, usual):
         return Found("checks_xid", False, "measured", why)
-    raise NoAnswer(f"{why}: neither taken nor discarded")
+    raise NoAnswerError(f"{why}: neither taken nor discarded")

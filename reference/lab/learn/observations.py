@@ -3,7 +3,7 @@
 Theory of operation.  `answer` takes from a record what a measurement does not have: how long the
 client probed before it used the address, and when the lifetime that it gave the kernel was to run
 out.  `Answers` are those of one client, by fault and lease; a question that has no answer raises
-NoAnswer with its reason.
+NoAnswerError with its reason.
 
 What is compared is when the client's lease was over (`over`): when the address went, or, where it
 was the kernel that removed it, when the kernel was to, for that is known without the kernel's
@@ -36,7 +36,7 @@ SLACK = 2.0
 """Seconds within which two ends are the same: a client's whole seconds, a busy machine."""
 
 
-class NoAnswer(Exception):  # noqa: N818 -- not knowing is no error
+class NoAnswerError(Exception):
     """What was to be learned cannot be, and why."""
 
 
@@ -132,12 +132,12 @@ class Answers:
         return any(each.outcome.cell.fault.name == fault for each in self.played)
 
     def answer(self, fault: str, lease: int = LONG) -> tuple[Answer, Measurement]:
-        """The answer of a cell; NoAnswer where it was not measured."""
+        """The answer of a cell; NoAnswerError where it was not measured."""
         found = self._all.get((fault, lease))
         if found is None:
-            raise NoAnswer(f"{fault}, {lease} s: not played")
+            raise NoAnswerError(f"{fault}, {lease} s: not played")
         if not isinstance(found.outcome.result, Measurement):
-            raise NoAnswer(f"{found.name}: {found.outcome.result.reason}")
+            raise NoAnswerError(f"{found.name}: {found.outcome.result.reason}")
         return found, found.outcome.result
 
     def over(self, fault: str, lease: int = LONG) -> float:

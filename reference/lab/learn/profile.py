@@ -27,7 +27,13 @@ from holdover.reference.lab.experiments.verdict import predicted
 from holdover.reference.lab.learn import inference
 from holdover.reference.lab.learn.experiments import LONG, questions
 from holdover.reference.lab.learn.inference import Found
-from holdover.reference.lab.learn.observations import Answer, Answers, NoAnswer, answer, seconds
+from holdover.reference.lab.learn.observations import (
+    Answer,
+    Answers,
+    NoAnswerError,
+    answer,
+    seconds,
+)
 from holdover.reference.lab.record.measure import Measurement
 
 __all__ = ["Found", "Learned", "answer", "learned", "questions", "toml"]
@@ -96,7 +102,7 @@ def learned(answers: Sequence[Answer]) -> Learned:
     for infer, key, worst in INFERENCES:
         try:
             found[key] = infer(of_one)
-        except NoAnswer as reason:
+        except NoAnswerError as reason:
             found[key] = Found(key, worst, "unknown", str(reason))
     found |= {each.key: each for each in consistent(found)}
     told = Learned(client.name, client.title, tuple(found[key] for key in FACTS))

@@ -22,7 +22,7 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND, Instant
 
 FRAMES, LINK, MARKS = "frames.pcap", "link.ndjson", "marks.ndjson"
@@ -120,12 +120,12 @@ def addresses_as_json(addresses: Addresses) -> dict[str, int | None]:
 
 
 def read(place: Path) -> Record:
-    """The record in a directory; BadInput where it is none, or damaged."""
+    """The record in a directory; InputError where it is none, or damaged."""
     frames, cut = _frames(place / FRAMES)
     lines, torn = _lines(place / LINK)
     marks, _ = _lines(place / MARKS)
     if not lines or lines[0].get("kind") != "head" or lines[0].get("version") != VERSION:
-        raise BadInput(f"{place / LINK}: line 1: expected a head of version {VERSION}")
+        raise InputError(f"{place / LINK}: line 1: expected a head of version {VERSION}")
     head, *rest = lines
     seen: list[Look | Change] = []
     lost, end = [], None
@@ -142,7 +142,7 @@ def read(place: Path) -> Record:
             case "end":
                 end = line["at"]
             case other:
-                raise BadInput(f"{place / LINK}: unknown kind {other!r}")
+                raise InputError(f"{place / LINK}: unknown kind {other!r}")
     if cut or torn or end is None:
         lost.append("the recorder did not come to its end")
     last = max([head["at"], *(each.at for each in seen), *(each.at for each in frames)])
@@ -161,7 +161,7 @@ def _frames(path: Path) -> tuple[tuple[Captured, ...], bool]:
     """The frames of a file that this module wrote, and whether the last one is cut off."""
     data = path.read_bytes()
     if data[: PCAP.size] != pcap_head():
-        raise BadInput(f"{path}: byte 0: no pcap file of this lab")
+        raise InputError(f"{path}: byte 0: no pcap file of this lab")
     found = list(_captured(data))
     whole = PCAP.size + sum(CAPTURED.size + len(frame.data) for frame in found)
     return tuple(found), whole != len(data)
@@ -187,5 +187,5 @@ def _lines(path: Path) -> tuple[list[dict[str, Any]], bool]:
         try:
             found.append(json.loads(line))
         except ValueError as error:
-            raise BadInput(f"{path}: line {number}: {error}") from None
+            raise InputError(f"{path}: line {number}: {error}") from None
     return found, bool(torn)

@@ -34,9 +34,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
-from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard
+from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError
 
 INTERFACE = "eth0"
 """Every host's (netns.py)."""
@@ -138,7 +138,7 @@ class ClientProgram:
         return ", ".join(gone) or None
 
     def version(self) -> str:
-        """Its version, as it says itself; Unheard where it says none."""
+        """Its version, as it says itself; UnheardError where it says none."""
         said = ""
         if self.asked:
             done = subprocess.run(
@@ -146,16 +146,16 @@ class ClientProgram:
             )
             said = done.stdout + done.stderr
         if (found := re.search(r"\d+(\.\d+)*(-P\d+)?", said)) is None:
-            raise Unheard(f"{self.name} says no version: {said}")
+            raise UnheardError(f"{self.name} says no version: {said}")
         return found[0]
 
     def start(self, host: Host, place: Path, *, hook_blocks: float | None = None) -> Process:
         """Start it on a host; `hook_blocks`: seconds that its hook takes before an address goes.
 
-        BadInput where it is to have a hook and knows none.
+        InputError where it is to have a hook and knows none.
         """
         if hook_blocks is not None and self.hook is None:
-            raise BadInput(f"{self.name} has no hook that could block")
+            raise InputError(f"{self.name} has no hook that could block")
         place = place.absolute()
         place.mkdir(parents=True, exist_ok=True)
         values = {"iface": INTERFACE, "place": str(place), "python": sys.executable, "hook": ""}
@@ -183,16 +183,16 @@ def _write(path: Path, text: str) -> None:
 
 
 def templated(command: str) -> ClientProgram:
-    """A client by its command line, as `udhcpc -f -i {iface}`; BadInput where it cannot be one."""
+    """A client by its command line, as `udhcpc -f -i {iface}`; InputError where it is none."""
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise BadInput(f"client {command!r}: {error}") from None
+        raise InputError(f"client {command!r}: {error}") from None
     if not words:
-        raise BadInput("client: a command line is needed, as 'udhcpc -f -i {iface}'")
+        raise InputError("client: a command line is needed, as 'udhcpc -f -i {iface}'")
     for word in re.findall(r"\{(\w+)\}", command):
         if word not in ("iface", "place", "python"):
-            raise BadInput(f"client {command!r}: no {{{word}}}; there are {{iface}}, {{place}}")
+            raise InputError(f"client {command!r}: no {{{word}}}; there are {{iface}}, {{place}}")
     program = "" if "{" in words[0] else words[0]
     needs = (program,) if program else ()
     return ClientProgram(name=command, title=command, command=command, needs=needs, lease=30)

@@ -21,7 +21,7 @@ import time
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
@@ -82,7 +82,7 @@ def server_port() -> UdpPort:
     while True:
         try:
             return UdpPort("eth0", SERVER_PORT)
-        except BadInput:
+        except InputError:
             if time.monotonic() > end:
                 raise
         time.sleep(PAUSE)

@@ -23,7 +23,7 @@ import threading
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 
 COMMANDS = "from holdover.reference.cli import main; main()"
 NUMBERS = itertools.count(1)
@@ -71,7 +71,7 @@ class Host:
 
     def _start(self, space: str, *command: str | Path) -> Process:
         if self._over.is_set():
-            raise Unheard(f"{space} is being taken away")
+            raise UnheardError(f"{space} is being taken away")
         process = Process(("ip", "netns", "exec", space, *command))
         self.processes.append(process)
         return process
@@ -87,10 +87,10 @@ class Host:
         return self.start(*under, sys.executable, "-u", "-c", COMMANDS, *arguments)
 
     def run(self, *command: str | Path, seconds: float = PATIENCE) -> str:
-        """What a program says on the host; Unheard with its words where it fails."""
+        """What a program says on the host; UnheardError with its words where it fails."""
         process = self.start(*command)
         if process.ended(seconds) != 0:
-            raise Unheard(f"{' '.join(map(str, command))}: {process.errors}")
+            raise UnheardError(f"{' '.join(map(str, command))}: {process.errors}")
         return "\n".join(line for _, line in process.lines)
 
     def ip(self, *arguments: str) -> str:
@@ -136,7 +136,7 @@ class Host:
     def end(self) -> None:
         """End whatever runs on it."""
         for process in list(self.processes):
-            with contextlib.suppress(Unheard):
+            with contextlib.suppress(UnheardError):
                 process.end()
 
 
@@ -195,10 +195,10 @@ class Links:
 
 
 def run(*command: str) -> str:
-    """What a command says; Unheard with its words where it fails."""
+    """What a command says; UnheardError with its words where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     if done.returncode != 0:
-        raise Unheard(f"{' '.join(command)}: {done.stderr}")
+        raise UnheardError(f"{' '.join(command)}: {done.stderr}")
     return done.stdout
 
 

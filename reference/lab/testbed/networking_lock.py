@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from holdover.reference.core.instants import Instant
-from holdover.reference.lab.testbed.process import Unheard
+from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.linux.kernel.clock import LIBC, now
 
 USERFAULTFD = {"x86_64": 323, "aarch64": 282}
@@ -90,7 +90,9 @@ class Held:
         self._asking.start()
         there, _, _ = select.select([self._faults], [], [], SOON)
         if not there:
-            raise Unheard(f"the networking lock was not to be had: {self._failure or 'no fault'}")
+            raise UnheardError(
+                f"the networking lock was not to be had: {self._failure or 'no fault'}"
+            )
         os.read(self._faults, 32)  # struct uffd_msg: the page is asked for, and so the lock is held
         self.since = now()
 
@@ -130,5 +132,5 @@ def why_not() -> str:
     try:
         with held():
             return ""
-    except (OSError, Unheard) as error:
+    except (OSError, UnheardError) as error:
         return str(error)

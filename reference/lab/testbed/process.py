@@ -36,7 +36,7 @@ PATIENCE = 240
 too.  Who waits goes on as soon as it is there; so nobody waits that long but for a failure."""
 
 
-class Unheard(AssertionError):  # noqa: N818 -- in a test it is a failed assertion
+class UnheardError(AssertionError):
     """A program has not said, or a host not done, what was waited for."""
 
 
@@ -70,7 +70,7 @@ class Process:
         return [(at, line) for at, line in list(self.lines) if re.search(pattern, line)]
 
     def says(self, pattern: str, seconds: float, *, times: int = 1) -> Line:
-        """When it has said it so often, and that line; Unheard if it does not in time."""
+        """When it has said it so often, and that line; UnheardError if it does not in time."""
         end = time.monotonic() + seconds
         while len(found := self.said(pattern)) < times:
             over = not any(reader.is_alive() for reader in self._readers)
@@ -78,7 +78,7 @@ class Process:
                 break
             if over or time.monotonic() >= end:
                 why = "it has ended" if over else f"not within {seconds} s"
-                raise Unheard(f"{pattern}: {why}\n{self.lines}\n{self.errors}")
+                raise UnheardError(f"{pattern}: {why}\n{self.lines}\n{self.errors}")
             time.sleep(PAUSE)
         return found[times - 1]
 
@@ -109,7 +109,9 @@ class Process:
         try:
             status = self.running.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise Unheard(f"still there after {seconds} s\n{self.lines}\n{self.errors}") from None
+            raise UnheardError(
+                f"still there after {seconds} s\n{self.lines}\n{self.errors}"
+            ) from None
         for reader in self._readers:
             reader.join(seconds)
         return status
@@ -138,10 +140,10 @@ def children(process: int) -> list[int]:
 
 
 def eventually(wanted: Callable[[], Any], seconds: float, what: str) -> Any:
-    """What `wanted` gives as soon as it is true; Unheard if it is not in time."""
+    """What `wanted` gives as soon as it is true; UnheardError if it is not in time."""
     end = time.monotonic() + seconds
     while not (found := wanted()):
         if time.monotonic() >= end:
-            raise Unheard(f"not within {seconds} s: {what}")
+            raise UnheardError(f"not within {seconds} s: {what}")
         time.sleep(PAUSE)
     return found

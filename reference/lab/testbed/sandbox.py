@@ -28,7 +28,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 
 PLACE, PIPE = "HOLDOVER_LAB_PLACE", "HOLDOVER_LAB_PIPE"
 """What tells the inner process that it is the inner one."""
@@ -54,7 +54,7 @@ def inside() -> Path | None:
 
 
 def alone(arguments: Sequence[str]) -> int:
-    """Run holdover with these arguments, and its exit status; BadInput where that is impossible."""
+    """Run holdover with these arguments, and return its exit status; InputError if it cannot be."""
     spaces = checked()
     clear()
     reads, writes = os.pipe()
@@ -78,17 +78,19 @@ def alone(arguments: Sequence[str]) -> int:
 
 
 def checked() -> tuple[str, ...]:
-    """The namespaces that are wanted; BadInput where a program or a right is missing."""
+    """The namespaces that are wanted; InputError where a program or a right is missing."""
     for program, package in NEEDS.items():
         if shutil.which(program) is None:
-            raise BadInput(f"the program {program} is not here; Debian's package {package} has it")
+            raise InputError(
+                f"the program {program} is not here; Debian's package {package} has it"
+            )
     spaces = SPACES if os.geteuid() == 0 else (*AS_ROOT, *SPACES)
     tried = subprocess.run(
         ["unshare", *spaces, "true"], capture_output=True, text=True, check=False
     )
     if tried.returncode != 0:
         said = tried.stderr.strip()
-        raise BadInput(f"{said}; run it as root, or where users may make namespaces")
+        raise InputError(f"{said}; run it as root, or where users may make namespaces")
     return spaces
 
 

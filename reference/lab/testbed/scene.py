@@ -32,7 +32,7 @@ from holdover.reference.lab.testbed import networking_lock
 from holdover.reference.lab.testbed.clients import ClientProgram, processes
 from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Links
-from holdover.reference.lab.testbed.process import Process, Unheard
+from holdover.reference.lab.testbed.process import Process, UnheardError
 from holdover.reference.lab.testbed.servers import PREPARED, Order, ServerProgram, holdover
 from holdover.reference.lab.testbed.wall_clock import Wall
 from holdover.reference.linux.kernel.clock import now
@@ -51,7 +51,7 @@ PAUSE = 0.25
 """Seconds between two looks."""
 
 
-class Interrupted(Exception):  # noqa: N818 -- nothing went wrong
+class SceneEndedError(Exception):
     """The scene is not played to its end."""
 
 
@@ -184,21 +184,21 @@ class Scene:
 
     @contextmanager
     def networking_locked(self) -> Iterator[None]:
-        """Meanwhile the kernel's networking lock is held; Unheard where that cannot be."""
+        """Meanwhile the kernel's networking lock is held; UnheardError where that cannot be."""
         if reason := networking_lock.why_not():
-            raise Unheard(f"the kernel's networking lock cannot be held here: {reason}")
+            raise UnheardError(f"the kernel's networking lock cannot be held here: {reason}")
         with networking_lock.held():
             self.mark(LOCKED)
             yield
         self.mark(UNLOCKED)
 
     def step(self, seconds: int) -> None:
-        """Step the client's wall clock; Unheard where it does not read it."""
+        """Step the client's wall clock; UnheardError where it does not read it."""
         assert self.wall is not None
         assert self._client is not None
         programs = [each for each in processes(self._client) if state(each) != "Z"]
         if not programs or not all(map(self.wall.loaded, programs)):
-            raise Unheard("the client does not read its wall clock by libc")
+            raise UnheardError("the client does not read its wall clock by libc")
         self.wall.step(seconds)
         self.mark(f"wall clock {seconds:+} s")
 
@@ -243,19 +243,19 @@ class Scene:
     def until(
         self, wanted: Callable[[], Any], seconds: float, what: str, *, by: Instant | None = None
     ) -> None:
-        """Wait for something; Unheard if it is not in time, Interrupted if it is to end.
+        """Wait for something; UnheardError if it is not in time, Interrupted if it is to end.
 
         `by`: an instant at which to look once more.
         """
         end = time.monotonic() + seconds
         while not wanted():
             if time.monotonic() >= end:
-                raise Unheard(f"not within {seconds:.0f} s: {what}")
+                raise UnheardError(f"not within {seconds:.0f} s: {what}")
             if self._recorder.running.poll() is not None:
-                raise Unheard(f"the recorder has ended: {self._recorder.errors[-1:]}")
+                raise UnheardError(f"the recorder has ended: {self._recorder.errors[-1:]}")
             left = PAUSE if by is None else max(by - now(), 0) / SECOND
             if self._stop.wait(min(PAUSE, left)):
-                raise Interrupted
+                raise SceneEndedError
             self._look()
 
     def next_ack(self) -> None:

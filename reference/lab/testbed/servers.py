@@ -27,7 +27,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
-from holdover.reference.lab.testbed.process import PATIENCE, Process, Unheard, eventually
+from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 
 KEA_FILES = "mkdir /run/kea; export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=/run/kea; exec 2>&1"
 
@@ -82,13 +82,13 @@ class ServerProgram:
         return next((need for need in self.needs if shutil.which(need) is None), None)
 
     def version(self) -> str:
-        """Its version, as it says itself; Unheard where it says none."""
+        """Its version, as it says itself; UnheardError where it says none."""
         done = subprocess.run(
             self.asked, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
         found = re.search(r"\d+\.\d+[\w.-]*", done.stdout + done.stderr)
         if found is None:
-            raise Unheard(f"{self.name} says no version: {done.stdout}{done.stderr}")
+            raise UnheardError(f"{self.name} says no version: {done.stdout}{done.stderr}")
         return found[0]
 
     def refuses(self, order: Order) -> str | None:
@@ -125,12 +125,14 @@ class ServerProgram:
 
 
 def listens(process: Process) -> bool:
-    """Whether UDP port 67 is in use where a process is that has said something; Unheard at its end.
+    """Whether UDP port 67 is in use where a process is that has spoken; UnheardError at its end.
 
     Before that it might not be in its host's namespace yet.
     """
     if process.running.poll() is not None:
-        raise Unheard(f"ended with status {process.ended()}\n{process.lines}\n{process.errors}")
+        raise UnheardError(
+            f"ended with status {process.ended()}\n{process.lines}\n{process.errors}"
+        )
     with suppress(OSError):  # it ends just now
         sockets = Path(f"/proc/{process.running.pid}/net/udp").read_text().splitlines()[1:]
         return any(int(line.split()[1].partition(":")[2], 16) == 67 for line in sockets)

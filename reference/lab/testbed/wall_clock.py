@@ -16,7 +16,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from holdover.reference.lab.testbed.process import PATIENCE, Unheard
+from holdover.reference.lab.testbed.process import PATIENCE, UnheardError
 
 COMPILER = "cc"
 
@@ -70,7 +70,7 @@ class Wall:
 
     def __init__(self, place: Path) -> None:
         if shutil.which(COMPILER) is None:
-            raise Unheard(f"a wall clock of its own needs the program {COMPILER}")
+            raise UnheardError(f"a wall clock of its own needs the program {COMPILER}")
         self._library, self._offset = place / "wall.so", place / "wall"
         self.step(0)
         source = self._library.with_suffix(".c")
@@ -78,7 +78,7 @@ class Wall:
         words = (COMPILER, "-shared", "-fPIC", "-O1", "-o", self._library, source)
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
         if done.returncode != 0:
-            raise Unheard(f"{COMPILER}: {done.stderr}")
+            raise UnheardError(f"{COMPILER}: {done.stderr}")
         self.under: tuple[str | Path, ...] = (
             "env",
             f"LD_PRELOAD={self._library}",

@@ -33,7 +33,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.events import Lease, Notice
 from holdover.reference.linux.hooks.hook import Commands, words
 from holdover.reference.linux.hooks.hook_variables import GRANTS, name
@@ -100,7 +100,7 @@ class Resolver(Commands[Lease | None]):
 
 
 class Resolvconf(Resolver):
-    """The program resolvconf; BadInput where it is missing, or others could change it."""
+    """The program resolvconf; InputError where it is missing, or others could change it."""
 
     def __init__(
         self, interface: str, limit: float = 10.0, note: Callable[[str], None] = LOG.warning
@@ -119,7 +119,7 @@ class Resolvconf(Resolver):
 
 
 class File(Resolver):
-    """A file as /etc/resolv.conf; BadInput where another cannot be put in its place."""
+    """A file as /etc/resolv.conf; InputError where another cannot be put in its place."""
 
     def __init__(
         self,
@@ -143,12 +143,12 @@ class File(Resolver):
             self._aside.chmod(0o644)
             self._aside.rename(self._path)
             sync(self._path.parent)
-        except (OSError, BadInput) as error:
+        except (OSError, InputError) as error:
             return self._failed("not written", error)
         return True
 
     def _keep(self) -> None:
-        """What is there before, beside it; BadInput where it is not to be replaced."""
+        """What is there before, beside it; InputError where it is not to be replaced."""
         check_own(self._path, self._interface)
         self._kept.unlink(missing_ok=True)
         with suppress(FileNotFoundError):  # then there was none
@@ -174,17 +174,17 @@ class File(Resolver):
         """Whether a client for the interface has written what is there."""
         return first_line(self._path) == mark(self._interface).encode() + b"\n"
 
-    def _failed(self, what: str, error: OSError | BadInput) -> bool:
+    def _failed(self, what: str, error: OSError | InputError) -> bool:
         self._say(f"{what}: {error.strerror if isinstance(error, OSError) else error}")
         return False
 
 
 def resolver(where: str, interface: str, limit: float, note: Callable[[str], None]) -> Resolver:
-    """What `--dns` names; BadInput where that cannot be."""
+    """What `--dns` names; InputError where that cannot be."""
     if where == "resolvconf":
         return Resolvconf(interface, limit, note)
     if "/" not in where:
-        raise BadInput(f"--dns {where}: expected `resolvconf`, or a path as /etc/resolv.conf")
+        raise InputError(f"--dns {where}: expected `resolvconf`, or a path as /etc/resolv.conf")
     return File(Path(where).absolute(), interface, limit, note)
 
 
@@ -220,7 +220,7 @@ def is_host(address: IPv4Address) -> bool:
 
 
 def check_replaceable(path: Path, aside: Path, interface: str) -> None:
-    """BadInput where no file of ours can be put in its place."""
+    """InputError where no file of ours can be put in its place."""
     check_safe(path.parent)
     check_own(path, interface)
     try:
@@ -231,28 +231,28 @@ def check_replaceable(path: Path, aside: Path, interface: str) -> None:
             aside.touch()
         aside.unlink()
     except OSError as error:
-        raise BadInput(
+        raise InputError(
             f"--dns {path}: no file can be put in its place: {error.strerror}.  Name another, or "
             "use --dns resolvconf, or a hook"
         ) from None
 
 
 def check_own(path: Path, interface: str) -> None:
-    """BadInput where it is a symbolic link, no file, or another client's."""
+    """InputError where it is a symbolic link, no file, or another client's."""
     if path.is_symlink():
         target = os.path.normpath(path.parent / path.readlink())
         plain = target.removeprefix("/var") if target.startswith("/var/run/") else target
         who = [who for where, who in MANAGERS.items() if plain.startswith(where)]
         whose = f", which {who[0]} writes" if who else ""
-        raise BadInput(
+        raise InputError(
             f"--dns {path}: it is a symbolic link to {target}{whose}.  Use --dns resolvconf, or a "
             "hook that tells whoever made the link"
         )
     if path.exists() and not path.is_file():
-        raise BadInput(f"--dns {path}: it is no file")
+        raise InputError(f"--dns {path}: it is no file")
     line = first_line(path).decode(errors="replace").strip()
     if line.startswith(MARK) and line != mark(interface):
-        raise BadInput(f"--dns {path}: it begins with {line!r}: name another for {interface}")
+        raise InputError(f"--dns {path}: it begins with {line!r}: name another for {interface}")
 
 
 def first_line(path: Path) -> bytes:

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.events import Lease, Notice
 from holdover.reference.core.instants import Duration
 from holdover.reference.linux.hooks.background import Later
@@ -82,7 +82,7 @@ class Commands(Later[T]):
         self, title: str, limit: float, note: Callable[[str], None], *, name: str, most: int
     ) -> None:
         if not 0 < limit <= LIMIT_MOST:
-            raise BadInput(
+            raise InputError(
                 f"{title}: a limit of {limit:g} s: expected more than 0 and at most {LIMIT_MOST}"
             )
         super().__init__(name, most)
@@ -141,7 +141,7 @@ class Commands(Later[T]):
 
 
 class Hook(Commands[Told]):
-    """A command that is told notices; BadInput where it cannot be run, or others could change it.
+    """A command that is told notices; InputError where it cannot be run, or others could change it.
 
     `margin`: how long before its lease ends the kernel takes the address away.
     """
@@ -210,22 +210,22 @@ def ended(process: int, seconds: float, end: int | None = None) -> bool:
 
 
 def words(command: str, title: str) -> list[str]:
-    """A command, split, its program an absolute path; BadInput where it is not to be run."""
+    """A command, split, its program an absolute path; InputError where it is not to be run."""
     try:
         split = shlex.split(command)
     except ValueError as error:
-        raise BadInput(f"{title}: not a command: {error}") from None
+        raise InputError(f"{title}: not a command: {error}") from None
     if not split or "\0" in command:
-        raise BadInput(f"{title}: not a command")
+        raise InputError(f"{title}: not a command")
     program, *others = split
     path = shutil.which(program)
     if path is None:
-        raise BadInput(f"{title}: {program}: no such program, or not executable")
+        raise InputError(f"{title}: {program}: no such program, or not executable")
     absolute = Path(path).absolute()
     for file in (absolute, *(Path(word) for word in others)):
         if file is absolute or file.is_file():
             try:
                 check_safe(file)
-            except BadInput as error:
-                raise BadInput(f"{title}: {error}") from None
+            except InputError as error:
+                raise InputError(f"{title}: {error}") from None
     return [str(absolute), *others]

@@ -9,9 +9,9 @@ about them.
 The lifetime counts from when the kernel gets to the request, and that may be long after it was made
 (heartbeat.py).  So it is computed when the kernel has just answered, and what it has led to is read
 off the clock when the request returns: it has begun by then.  If it ends too late, it is shortened
-at once; `TooLate` where no second is left.  What remains is a lock that is taken between the answer
-and the request: then an address is there that should not be, until the next request, or, where the
-process is killed meanwhile, for as long as its lifetime.
+at once; `TooLateError` where no second is left.  What remains is a lock that is taken between the
+answer and the request: then an address is there that should not be, until the next request, or,
+where the process is killed meanwhile, for as long as its lifetime.
 
 What is heard of addresses and links is a reason to look, never the truth: a message may be older
 than what has been done since, and messages are lost when there are too many.  Only that the link
@@ -37,7 +37,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import Heartbeat
@@ -59,7 +59,7 @@ from holdover.reference.linux.kernel.rtnetlink import (
     REPLACE,
     Asking,
     Hearing,
-    Refused,
+    KernelRefusedError,
     fields,
 )
 from holdover.reference.linux.kernel.sockets import interface_index, needs
@@ -81,7 +81,7 @@ MAIN_TABLE, BY_DHCP, UNICAST, ON_LINK_SCOPE, ON_LINK_FLAG = 254, 16, 1, 253, 4
 """Of routes: RT_TABLE_MAIN, RTPROT_DHCP, RTN_UNICAST, RT_SCOPE_LINK, RTNH_F_ONLINK."""
 
 
-class TooLate(Exception):  # noqa: N818 -- nothing went wrong, time went by
+class TooLateError(Exception):
     """The kernel got to it when nothing was left of the lifetime."""
 
 
@@ -155,11 +155,11 @@ class Interface:
         )
 
     def link(self) -> Link:
-        """The link's state; BadInput where the interface is no more."""
+        """The link's state; InputError where the interface is no more."""
         try:
             (found,) = self._ask(GET_LINK, 0, self._link())
-        except Refused:
-            raise BadInput(f"the interface {self.name} is gone") from None
+        except KernelRefusedError:
+            raise InputError(f"the interface {self.name} is gone") from None
         flags = found["flags"]
         return Link(
             bool(flags & UP),
@@ -184,10 +184,10 @@ class Interface:
     # What is done to it --------------------------------------------------------------------------
 
     def check_permission(self) -> None:
-        """BadInput where this process may not change the interface."""
+        """InputError where this process may not change the interface."""
         try:
             self._ask(NEW_LINK, ACKNOWLEDGE, self._link())  # that changes nothing
-        except Refused as error:
+        except KernelRefusedError as error:
             if error.errno != errno.EPERM:
                 raise
             raise needs("CAP_NET_ADMIN", f"to configure {self.name}") from None
@@ -199,8 +199,8 @@ class Interface:
     def configure(self, wanted: Parameters, until: Instant | None) -> list[str]:
         """Put the address there, or extend it, until then at most; what failed of the rest.
 
-        Waits until the kernel takes requests.  TooLate where less than a second is left by then;
-        the address may be there all the same.
+        Waits until the kernel takes requests.  TooLateError where less than a second is left by
+        then; the address may be there all the same.
         """
         self._have(wanted, until)
         for other in self.addresses():
@@ -216,7 +216,7 @@ class Interface:
             self.heartbeat.answers(None if until is None else until - clock.now())
             valid = lifetime(until, clock.now())
             if valid == 0:
-                raise TooLate
+                raise TooLateError
             times = ("IFA_CACHEINFO", {"ifa_preferred": valid, "ifa_valid": valid})
             message = self._address(wanted.address, *more, times, ("IFA_PROTO", MARK))
             self._ask(NEW_ADDRESS, ACKNOWLEDGE | CREATE | REPLACE, message)
@@ -246,7 +246,7 @@ class Interface:
             return []
         try:
             self._ask(NEW_LINK, ACKNOWLEDGE, self._link(("IFLA_MTU", mtu)))
-        except Refused as error:
+        except KernelRefusedError as error:
             return [f"MTU {mtu}: {error.strerror}"]
         if self._usual_mtu is None:
             self._usual_mtu = before
@@ -270,7 +270,7 @@ class Interface:
             message = self._route(route, wanted.address.ip, 0 if known else ON_LINK_FLAG)
             try:
                 self._ask(NEW_ROUTE, ACKNOWLEDGE | CREATE | EXCLUSIVE, message)
-            except Refused as error:
+            except KernelRefusedError as error:
                 failed.append(f"route to {route.network} by {route.router}: {error.strerror}")
         return failed
 
@@ -318,6 +318,6 @@ def the_kernel_may_be_first() -> Iterator[None]:
     """What is to be deleted may be gone by then, its lifetime over, or with the interface."""
     try:
         yield
-    except Refused as error:
+    except KernelRefusedError as error:
         if error.errno not in (errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH):
             raise

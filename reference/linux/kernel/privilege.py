@@ -29,7 +29,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 
 CAP_NET_ADMIN, CAP_NET_RAW = 12, 13
 """Their numbers (linux/capability.h), as the next ones are (linux/prctl.h)."""
@@ -67,14 +67,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def drop() -> None:
     """Keep CAP_NET_RAW and CAP_NET_ADMIN and no other capability, in this process and its children.
 
-    BadInput where one of the two is missing; then nothing has changed.
+    InputError where one of the two is missing; then nothing has changed.
     """
     if len([*Path("/proc/self/task").iterdir()]) > 1:
         raise RuntimeError("drop() after a second thread was started, which would keep everything")
     permitted = _permitted()
     names = [name for name, number in NAMES.items() if not permitted & 1 << number]
     if names:
-        raise BadInput(
+        raise InputError(
             f"missing {' and '.join(names)}, for packet sockets and addresses: run as root, under "
             "`unshare -Urn`, or as a user to whom systemd or `capsh` gives both"
         )
@@ -127,32 +127,32 @@ def _call(name: str, *arguments: object) -> int:
 
 
 def check_safe(path: Path) -> None:
-    """BadInput where somebody other than root and this user could replace or change the file."""
+    """InputError where somebody other than root and this user could replace or change the file."""
     try:
         steps = list(_steps(path))
         for step in steps:
             _check_step(path, step, step.lstat(), last=step is steps[-1])
     except OSError as error:
-        raise BadInput(f"{path}: {error.filename}: {error.strerror}") from error
+        raise InputError(f"{path}: {error.filename}: {error.strerror}") from error
 
 
 def own_directory(directory: Path) -> bool:
-    """Whether the directory had to be made; BadInput where not this user alone can write to it."""
+    """Whether the directory had to be made; InputError where others than this user can write to it."""
     user, made = os.geteuid(), True
     try:
         directory.mkdir(mode=0o700)
     except FileExistsError:
         made = False
     except OSError as error:
-        raise BadInput(
+        raise InputError(
             f"{directory}: missing, and cannot be made: {error.strerror}.  Make it, with user "
             f"{user} as its owner"
         ) from error
     check_safe(directory)
     if (owner := directory.stat().st_uid) != user:
-        raise BadInput(f"{directory}: belongs to user {owner}.  Name one of user {user}")
+        raise InputError(f"{directory}: belongs to user {owner}.  Name one of user {user}")
     if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
-        raise BadInput(f"{directory}: no directory that user {user} can write to.  Name one")
+        raise InputError(f"{directory}: no directory that user {user} can write to.  Name one")
     return made
 
 
@@ -160,14 +160,14 @@ def _check_step(path: Path, step: Path, seen: os.stat_result, *, last: bool) -> 
     """One name on the way: whose it is, and who may write to it."""
     where = f"{path}" if step == path else f"{path}: {step}"
     if not _trusted(seen.st_uid):
-        raise BadInput(
+        raise InputError(
             f"{where}: belongs to user {seen.st_uid}, not to root or to user {os.geteuid()}, who "
             "runs this; whoever owns it could change what is read or run.  Change its owner"
         )
     if stat.S_ISLNK(seen.st_mode) or not seen.st_mode & stat.S_IWOTH:
         return
     if last or not seen.st_mode & stat.S_ISVTX:
-        raise BadInput(
+        raise InputError(
             f"{where}: everybody may write there, and so change what is read or run.  "
             f"Take that away: chmod o-w {step}"
         )
@@ -199,7 +199,7 @@ def _steps(path: Path) -> Iterator[Path]:
             continue
         links += 1
         if links > LINKS_MOST:
-            raise BadInput(f"{path}: more than {LINKS_MOST} symbolic links")
+            raise InputError(f"{path}: more than {LINKS_MOST} symbolic links")
         target = step.readlink()
         if target.is_absolute():
             at = Path("/")

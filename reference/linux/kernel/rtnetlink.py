@@ -34,7 +34,7 @@ SOL_NETLINK, EXTENDED_ACK = 270, 11
 MOST_BYTES = 1 << 16
 
 
-class Refused(OSError):  # noqa: N818 -- the kernel says no, nothing went wrong
+class KernelRefusedError(OSError):
     """The kernel did not do what it was asked to; `strerror` says what and why."""
 
 
@@ -125,8 +125,8 @@ def fields(message: Any, *attributes: tuple[str, object], **values: int) -> Any:
     return message
 
 
-def refused(error: Any) -> Refused:
+def refused(error: Any) -> KernelRefusedError:
     """What pyroute2 read from the kernel's answer: a number, and perhaps words."""
     number, *words = error.args
     said = next((word for word in words if isinstance(word, str)), None)
-    return Refused(number, said or errno.errorcode.get(number, "error"))
+    return KernelRefusedError(number, said or errno.errorcode.get(number, "error"))

@@ -21,7 +21,13 @@ from pathlib import Path
 
 from pyroute2.netlink import nla, nlmsg
 
-from holdover.reference.linux.kernel.rtnetlink import ACKNOWLEDGE, NEW_LINK, Asking, Refused, fields
+from holdover.reference.linux.kernel.rtnetlink import (
+    ACKNOWLEDGE,
+    NEW_LINK,
+    Asking,
+    KernelRefusedError,
+    fields,
+)
 
 AF_SPEC, AF_INET, INET_CONF, PROMOTE_SECONDARIES = 26, 2, 1, 20
 """IFLA_AF_SPEC, AF_INET, IFLA_INET_CONF, IPV4_DEVCONF_PROMOTE_SECONDARIES (linux/*.h)."""
@@ -68,7 +74,7 @@ def neighbours_stay(name: str, index: int, left: Callable[[], bool]) -> Iterator
         yield
     finally:
         if not left():
-            with suppress(Refused):  # the interface is gone
+            with suppress(KernelRefusedError):  # the interface is gone
                 promote(index, False)
 
 

@@ -35,7 +35,7 @@ import struct
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.linux.kernel.packet_filter import (
     MOST_BYTES,
     attach,
@@ -74,7 +74,7 @@ UNREACHABLE = LOST | {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL, errno
 class LinkSocket:
     """Frames of one interface: ARP for IPv4, and UDP datagrams to `port`.
 
-    BadInput where there is no such interface, where it is no Ethernet, and without CAP_NET_RAW.
+    InputError where there is no such interface, where it is no Ethernet, and without CAP_NET_RAW.
     """
 
     def __init__(self, interface: str, port: int) -> None:
@@ -95,7 +95,7 @@ class LinkSocket:
             self._socket.bind((interface, ALL_TYPES))
             *_, kind, hardware = self._socket.getsockname()
             if kind != ETHERNET_LINK:
-                raise BadInput(f"{interface} is no Ethernet interface; choose one that is")
+                raise InputError(f"{interface} is no Ethernet interface; choose one that is")
         except BaseException:
             self.close()
             raise
@@ -168,7 +168,7 @@ class LinkSocket:
 class UdpPort:
     """A UDP port of one interface, to send from; what arrives is dropped.
 
-    BadInput where another program has it for itself, and without the right to it.
+    InputError where another program has it for itself, and without the right to it.
     """
 
     def __init__(self, interface: str, port: int) -> None:
@@ -192,7 +192,7 @@ class UdpPort:
             self.close()
             if error.errno != errno.EADDRINUSE:
                 raise
-            raise BadInput(
+            raise InputError(
                 f"UDP port {port} is in use; stop the other DHCP program (ss -ulpn shows it)"
             ) from None
 
@@ -213,17 +213,17 @@ class UdpPort:
 
 
 def interface_index(interface: str) -> int:
-    """The number of an interface; BadInput where there is none of the name."""
+    """The number of an interface; InputError where there is none of the name."""
     try:
         return socket.if_nametoindex(interface)
     except (OSError, ValueError):
         there = ", ".join(sorted(name for _, name in socket.if_nameindex()))
-        raise BadInput(f"no interface {interface!r}; there are: {there}") from None
+        raise InputError(f"no interface {interface!r}; there are: {there}") from None
 
 
-def needs(capability: str, purpose: str) -> BadInput:
+def needs(capability: str, purpose: str) -> InputError:
     """What to say where the kernel does not permit it."""
-    return BadInput(f"no permission {purpose}: run as root, or with {capability}")
+    return InputError(f"no permission {purpose}: run as root, or with {capability}")
 
 
 # The kernel's filter -----------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import get_args
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import Effect, Event
 from holdover.reference.core.instants import Duration, Instant
@@ -124,7 +124,7 @@ class Line:
 class Journal:
     """A journal that is appended to; with path None nothing is written anywhere.
 
-    BadInput where the file cannot be opened and written.  `note` is told of a failure later on.
+    InputError where the file cannot be opened and written.  `note` is told of a failure later on.
     """
 
     def __init__(self, path: Path | None, note: Callable[[str], None] = LOG.warning) -> None:
@@ -141,7 +141,7 @@ class Journal:
             self._write(Began(VERSION, this_clock(), os.getpid()), boottime())
         except OSError as error:
             self.close()
-            raise BadInput(
+            raise InputError(
                 f"{path}: {error.strerror}; the journal cannot be written.  Name another file"
             ) from error
 
@@ -242,32 +242,34 @@ def written(value: Entry, now: Instant) -> bytes:
 
 
 def read(path: Path) -> Iterator[Line]:
-    """The lines of a journal; BadInput with the line's number where one is damaged, not torn."""
-    damage: BadInput | None = None
+    """The lines of a journal; InputError with the line's number where one is damaged, not torn."""
+    damage: InputError | None = None
     text, size = b"\n", 0
     try:
         with path.open("rb") as file:
             for number, text in enumerate(iter(partial(file.readline, LONGEST + 1), b""), 1):
                 size += len(text)
                 if size > LARGEST:
-                    raise BadInput(f"{path}: larger than {LARGEST >> 20} MiB: take the part from a "
+                    raise InputError(f"{path}: larger than {LARGEST >> 20} MiB: take the part from a "
                                    "later line with `Began` on")  # fmt: skip
                 if len(text) > LONGEST:
-                    raise BadInput(f"{path}: line {number}: longer than {LONGEST >> 10} KiB{HINT}")
+                    raise InputError(
+                        f"{path}: line {number}: longer than {LONGEST >> 10} KiB{HINT}"
+                    )
                 try:
                     line = parsed(text)
                 except (ValueError, RecursionError) as error:
                     if damage is not None:
                         raise damage from None
                     why = "nested too deeply" if isinstance(error, RecursionError) else error
-                    damage = BadInput(f"{path}: line {number}: {why}{HINT}")
+                    damage = InputError(f"{path}: line {number}: {why}{HINT}")
                     continue
                 if damage is not None and not isinstance(line.value, Began | Lost):
                     raise damage
                 damage = None
                 yield replace(line, number=number)
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
+        raise InputError(f"{path}: {error.strerror}") from error
     if damage is not None and text.endswith(b"\n"):
         raise damage
 

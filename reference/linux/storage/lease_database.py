@@ -13,10 +13,11 @@ what is stored from then on.  So after each sync, and now and then (`look`), the
 name must be the one that is open, and as long as it was left.  If it is not, what has the name is
 set aside, and the whole is written anew from memory before the caller goes on.
 
-A disk that is full or read-only: `put` raises `NotStored`.  The file has what it had, and what it
-had still counts: nothing is appended to it any more until `write_anew` has succeeded.  A binding
-that could not be stored is forgotten here as well, as if `put` had not been called.  An address
-that was given up is not on record here any more, though it is in the file: nothing rests on that.
+A disk that is full or read-only:  `put` raises `NotStoredError`.  The file has what it had, and
+what it had still counts: nothing is appended to it any more until `write_anew` has succeeded.  A
+binding that could not be stored is forgotten here as well, as if `put` had not been called.  An
+address that was given up is not on record here any more, though it is in the file: nothing rests on
+that.
 
 Clocks.  An end is an instant of CLOCK_BOOTTIME, which means nothing after a reboot.  Each record
 says when it was made, and the file says by which clock.  By another clock, a lease is given as long
@@ -49,13 +50,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.instants import Instant
 from holdover.reference.core.server_state import Binding, StoreBinding
 from holdover.reference.linux.kernel.privilege import check_safe
 from holdover.reference.linux.storage.journal import this_clock
 from holdover.reference.linux.storage.json_values import built, of, plain
-from holdover.reference.linux.storage.lease_file import Refused, set_aside, sync, write
+from holdover.reference.linux.storage.lease_file import FileRefusedError, set_aside, sync, write
 
 FORMAT = "holdover server leases 1"
 
@@ -68,7 +69,7 @@ SPARE = 1000
 Bindings = tuple[tuple[IPv4Address, Binding], ...]
 
 
-class NotStored(Exception):  # noqa: N818 -- the file has not failed, the disk has
+class NotStoredError(Exception):
     """What was to be durable is not."""
 
 
@@ -77,7 +78,7 @@ class LeaseFile:
 
     `bindings` is what is on record, by this machine's clock of when it was opened; `notes` is what
     a person should know about the file.  `failure`: why nothing can be stored now; "": it can.
-    BadInput where it cannot be used.
+    InputError where it cannot be used.
     """
 
     def __init__(self, path: Path, server: IPv4Address, now: Instant) -> None:
@@ -94,11 +95,11 @@ class LeaseFile:
             self._read(now)
         except OSError as error:
             self.close()
-            raise BadInput(f"--leases {path}: {error.strerror or error}") from error
+            raise InputError(f"--leases {path}: {error.strerror or error}") from error
         except BaseException:
             self.close()
             raise
-        with suppress(NotStored):  # what it has is known, and counts
+        with suppress(NotStoredError):  # what it has is known, and counts
             self.write_anew(now)
 
     @property
@@ -107,27 +108,27 @@ class LeaseFile:
         return tuple(sorted(self._bound.items()))
 
     def put(self, address: IPv4Address, binding: Binding | None, now: Instant) -> None:
-        """What an address is bound to; durable when this returns, NotStored if it is not."""
+        """What an address is bound to; durable when this returns, NotStoredError if it is not."""
         before = self._bound.get(address)
         record = StoreBinding(address, binding)
         self._take(record)
         try:
             if self.failure:
-                raise NotStored(self.failure)
+                raise NotStoredError(self.failure)
             if self._records > 2 * len(self._bound) + SPARE:
                 self.write_anew(now)
             else:
                 self._append(line_of(now, record))
                 self.look(now)
-        except NotStored:
+        except NotStoredError:
             if binding is not None:
                 self._take(StoreBinding(address, before))
             raise
 
     def look(self, now: Instant) -> None:
-        """See that the file is still there, and write it anew if not; NotStored, `notes`.
+        """See that the file is still there, and write it anew if not; NotStoredError, `notes`.
 
-        BadInput where another server has put its own there.
+        InputError where another server has put its own there.
         """
         if self.failure or self._is_there():
             return
@@ -142,7 +143,7 @@ class LeaseFile:
         )
 
     def write_anew(self, now: Instant) -> None:
-        """The whole file anew, in the place of the old one at one instant; NotStored."""
+        """The whole file anew, in the place of the old one at one instant; NotStoredError."""
         head = {"format": FORMAT, "server": str(self._server), "clock": this_clock(), "at": now}
         rows = [line_of(now, StoreBinding(*bound)) for bound in self.bindings]
         text = b"".join([line(head), *rows])
@@ -174,8 +175,8 @@ class LeaseFile:
         with os.fdopen(os.dup(self._file), "rb") as text:
             try:
                 clock, latest = self._read_lines(iter(lambda: text.readline(LONGEST), b""))
-            except Refused as error:
-                raise BadInput(
+            except FileRefusedError as error:
+                raise InputError(
                     f"--leases {self.path}: {error}; no lease was taken from it.  Its leases may "
                     "still run: put the file right, or wait until they are over and move it away, "
                     "before you start again"
@@ -201,13 +202,13 @@ class LeaseFile:
                 raise ValueError
             clock, latest = of(str, head["clock"]), of(int, head["at"])
         except (ValueError, KeyError):
-            raise Refused(f"its first line is not that of a {FORMAT!r}") from None
+            raise FileRefusedError(f"its first line is not that of a {FORMAT!r}") from None
         if (of_server := head.get("server")) != str(self._server):
-            raise Refused(f"it has the leases of {of_server!r:.40}, not of {self._server}")
+            raise FileRefusedError(f"it has the leases of {of_server!r:.40}, not of {self._server}")
         bad: int | None = None
         for number, text in enumerate(lines, 2):
             if bad is not None:
-                raise Refused(f"line {bad} is damaged, and is not the last")
+                raise FileRefusedError(f"line {bad} is damaged, and is not the last")
             try:
                 at, record = of_line(text)
             except ValueError:
@@ -228,7 +229,7 @@ class LeaseFile:
             self._bound[record.address] = record.binding
 
     def _append(self, text: bytes) -> None:
-        """Write it behind the rest and sync it; NotStored, and then not a part of it stays."""
+        """Write it behind the rest and sync it; NotStoredError, and then not a part of it stays."""
         try:
             append(self._file, text)
         except OSError as error:
@@ -247,7 +248,7 @@ class LeaseFile:
         return os.path.samestat(os.fstat(self._file), there) and there.st_size == self._size
 
     def _put_aside(self) -> str:
-        """Make room for the file, and say what had become of it; BadInput where another has it."""
+        """Make room for the file, and say what became of it; InputError where another has it."""
         try:
             there = self.path.stat()
         except FileNotFoundError:
@@ -259,13 +260,13 @@ class LeaseFile:
         os.close(locked(self.path))
         return f"it was replaced; what was there is now {set_aside(self.path).name}"
 
-    def _fails(self, error: OSError) -> NotStored:
+    def _fails(self, error: OSError) -> NotStoredError:
         """Nothing can be stored from now on."""
         self.failure = (
             f"{error.strerror or error}; leases on record go on, new ones are refused until it can "
             "be written"
         )
-        return NotStored(self.failure)
+        return NotStoredError(self.failure)
 
 
 # Lines -------------------------------------------------------------------------------------------
@@ -302,7 +303,7 @@ def said(text: bytes) -> dict[str, Any]:
 
 
 def locked(path: Path) -> int:
-    """The file, created where there is none; BadInput where another process has it."""
+    """The file, created where there is none; InputError where another process has it."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600)
     except OSError as error:
@@ -311,14 +312,14 @@ def locked(path: Path) -> int:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # what it has can be kept to
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise BadInput(f"--leases {path}: not a regular file")
+            raise InputError(f"--leases {path}: not a regular file")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # It may have been replaced by the process that had it, between the two.
         if not os.path.samestat(os.fstat(file), path.stat()):
             raise BlockingIOError
     except BlockingIOError:
         os.close(file)
-        raise BadInput(f"--leases {path}: another server is using it") from None
+        raise InputError(f"--leases {path}: another server is using it") from None
     except BaseException:
         os.close(file)
         raise

@@ -38,7 +38,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.events import Lease
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel.clock import now as boottime
@@ -55,14 +55,14 @@ NAME_MOST = 15  # characters of the name of an interface: IFNAMSIZ less the NUL
 KEYS = {"format", "interface", "hardware", "clock", "stored", "wall", "lease", "sum"}
 
 
-class NotStored(BadInput):
+class NotStoredError(InputError):
     """The lease could not be durably written or removed.
 
     The file has what it had before; what was to be written, if only the last sync has failed.
     """
 
 
-class Refused(ValueError):  # noqa: N818 -- the file is refused, not the program
+class FileRefusedError(ValueError):
     """Why a file is not used."""
 
 
@@ -76,22 +76,22 @@ def load(
     """The lease that was stored last; after a reboot one that is over, if it has an end.
 
     None where there is none or it is refused; `note` is told why.  `hardware`: the address of the
-    network card; None does not compare it.  BadInput where the directory cannot be used.
+    network card; None does not compare it.  InputError where the directory cannot be used.
     """
     path = path_of(directory, interface)
     try:
         return at_present(path, parsed(text_of(path), interface, hardware), note)
     except FileNotFoundError:
         return None
-    except Refused as error:
+    except FileRefusedError as error:
         try:
             aside = set_aside(path)
         except OSError as failed:
-            raise BadInput(f"{path}: {error}.  {failed.strerror}: remove it") from failed
+            raise InputError(f"{path}: {error}.  {failed.strerror}: remove it") from failed
         note(f"{path}: {error}; it is not used, and was set aside as {aside.name}")
         return None
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}; it cannot be read") from error
+        raise InputError(f"{path}: {error.strerror}; it cannot be read") from error
 
 
 def save(
@@ -99,12 +99,12 @@ def save(
 ) -> None:
     """Write the lease down, durably when this returns; None: there is none from now on.
 
-    NotStored where the disk is full, read-only or broken, or the directory cannot be used.
+    NotStoredError where the disk is full, read-only or broken, or the directory cannot be used.
     """
     try:
         path = path_of(directory, interface)
-    except BadInput as error:  # it could be when the client started
-        raise NotStored(str(error)) from error
+    except InputError as error:  # it could be when the client started
+        raise NotStoredError(str(error)) from error
     aside = path.with_name(f"{path.name}.new")
     try:
         aside.unlink(missing_ok=True)
@@ -117,7 +117,7 @@ def save(
     except OSError as error:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
-        raise NotStored(
+        raise NotStoredError(
             f"{path}: {error.strerror}; the lease is not durably "
             f"{'removed' if lease is None else 'stored'}.  Make room on its disk, or name another "
             "directory"
@@ -162,22 +162,24 @@ def parsed(text: bytes, interface: str, hardware: bytes | None) -> Stored:
     try:
         said = of(dict, json.loads(text))
     except (ValueError, RecursionError) as error:
-        raise Refused(f"damaged ({error})") from None
+        raise FileRefusedError(f"damaged ({error})") from None
     if said.get("format") != FORMAT:
-        raise Refused(f"its format is {said.get('format')!r:.60}, not {FORMAT!r}")
+        raise FileRefusedError(f"its format is {said.get('format')!r:.60}, not {FORMAT!r}")
     if set(said) != KEYS or said["sum"] != checksum(said):
-        raise Refused("damaged (its checksum is another)")
+        raise FileRefusedError("damaged (its checksum is another)")
     if said["interface"] != interface:
-        raise Refused(f"it is of interface {said['interface']!r}")
+        raise FileRefusedError(f"it is of interface {said['interface']!r}")
     card = None if hardware is None else hardware.hex(":")
     if None not in (card, said["hardware"]) and card != said["hardware"]:
-        raise Refused(f"it is of a network card with address {said['hardware']}, this is {card}")
+        raise FileRefusedError(
+            f"it is of a network card with address {said['hardware']}, this is {card}"
+        )
     try:
         lease = built(Lease, said["lease"])
         wall = datetime.fromisoformat(of(str, said["wall"])).astimezone(UTC)
         return Stored(lease, of(str, said["clock"]), of(int, said["stored"]), wall)
     except ValueError as error:
-        raise Refused(f"what it says is no lease ({error})") from None
+        raise FileRefusedError(f"what it says is no lease ({error})") from None
 
 
 def at_present(path: Path, stored: Stored, note: Callable[[str], None]) -> Lease:
@@ -186,10 +188,10 @@ def at_present(path: Path, stored: Stored, note: Callable[[str], None]) -> Lease
     if lease.end is None or lease.renew_at is None or lease.rebind_at is None:
         return lease
     if not 0 < lease.renew_at <= lease.rebind_at <= lease.end <= at + LONGEST:
-        raise Refused("the instants of its lease cannot be")
+        raise FileRefusedError("the instants of its lease cannot be")
     if stored.clock == this_clock():
         if at > boottime():
-            raise Refused("it was stored later than now")
+            raise FileRefusedError("it was stored later than now")
         return lease
     left = (lease.end - at) // SECOND - int((datetime.now(UTC) - stored.wall).total_seconds())
     note(
@@ -205,7 +207,7 @@ def at_present(path: Path, stored: Stored, note: Callable[[str], None]) -> Lease
 def path_of(directory: Path, interface: str) -> Path:
     """The file of an interface; its directory is made if need be."""
     if not 0 < len(interface.encode()) <= NAME_MOST or "/" in interface or "\0" in interface:
-        raise BadInput(f"{interface!r} is no name of an interface")
+        raise InputError(f"{interface!r} is no name of an interface")
     directory = directory.absolute()
     if own_directory(directory):
         sync(directory.parent)
@@ -225,9 +227,9 @@ def text_of(path: Path) -> bytes:
     """What is in a file; Refused where it is none that `save` has made."""
     seen = path.lstat()  # nobody else can change it between the two: the directory was looked at
     if not stat.S_ISREG(seen.st_mode) or seen.st_size > SIZE_MOST:
-        raise Refused("not a regular file of a size that a lease may have")
+        raise FileRefusedError("not a regular file of a size that a lease may have")
     if seen.st_uid != os.geteuid():
-        raise Refused(f"it belongs to user {seen.st_uid}")
+        raise FileRefusedError(f"it belongs to user {seen.st_uid}")
     return path.read_bytes()
 
 

@@ -4,7 +4,8 @@ Theory of operation.  An address is in use no longer than what is *durable* says
 that a crash leaves behind outstays its lease.  `Memory.store` writes a lease down before it is
 used.  Where that fails:
 
-- A lease that ends after the durable one, or for another address, is not used: NotStored.  Whoever
+- A lease that ends after the durable one, or for another address, is not used:  NotStoredError.
+Whoever
   asked for it goes on as if the DHCPACK had been lost on its way (`client.py`): with what is
   durable until that ends, and asking again.
 - A lease for the durable one's address that ends no later is used: what is durable allows that.  It
@@ -30,7 +31,7 @@ from holdover.reference.core.events import Lease
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.storage import lease_file
-from holdover.reference.linux.storage.lease_file import NotStored
+from holdover.reference.linux.storage.lease_file import NotStoredError
 
 RETRY = 5 * SECOND
 """Between two attempts to write."""
@@ -69,10 +70,10 @@ class Memory:
         return self.stored is None and self.durable is not None
 
     def store(self, lease: Lease | None) -> None:
-        """Durably, before anything that follows; NotStored where it may not follow then."""
+        """Durably, before anything that follows; NotStoredError where it may not follow then."""
         try:
             self._save(lease)
-        except NotStored as error:
+        except NotStoredError as error:
             covered = self._covers(lease)
             if covered:
                 self.stored = lease
@@ -80,7 +81,7 @@ class Memory:
             if not covered:
                 raise
             if lease is not None and lease != self.durable:
-                with suppress(NotStored):
+                with suppress(NotStoredError):
                     self._save(None)
         else:
             self.stored = lease
@@ -90,7 +91,7 @@ class Memory:
         """Write what is owed, or see whether the disk takes anything; whether it does."""
         try:
             self._save(self.stored)
-        except NotStored as error:
+        except NotStoredError as error:
             self._failed(str(error))
             return False
         self._well(said=self.stored is not None)

@@ -146,7 +146,7 @@ def by_explorer(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object
 def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     """The compiled engine.  Its import counts as preparation, its compilation as search."""
     from holdover.model.engine.engine import search
-    from holdover.model.packed.components import TooLarge
+    from holdover.model.packed.components import TooManyValuesError
 
     instance = case.instance()
     start = time.perf_counter()
@@ -155,7 +155,7 @@ def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
             instance, ALWAYS, STEPS, SOMETIMES, threads=ask["threads"], memory=ask["memory"],
             symmetry=ask["symmetry"], progress=Levels(),
         )  # fmt: skip
-    except TooLarge:
+    except TooManyValuesError:
         return {"took": time.perf_counter() - start, "cut": "refused, too large"}
     return {
         "took": time.perf_counter() - start, "states": found.states, "steps": found.steps,
@@ -167,7 +167,7 @@ def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
 
 def by_solver(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     """Bounded model checking, or Spacer (`ask["depth"]` is None), on one property."""
-    from holdover.proofs.logic.intervals import Unlimited
+    from holdover.proofs.logic.intervals import UnlimitedError
     from holdover.proofs.logic.model_checking import bounded, spacer
 
     prop = property_of(ask["property"])
@@ -179,7 +179,7 @@ def by_solver(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
         else:
             answer = bounded(instance, prop, ask["depth"], timeout=ask["timeout"])
             outcome, depth = answer.outcome, answer.depth
-    except Unlimited:
+    except UnlimitedError:
         return {"took": time.perf_counter() - start, "verdict": "cannot be read", "cut": "reading"}
     return {
         "took": time.perf_counter() - start, "verdict": outcome, "depth": depth,

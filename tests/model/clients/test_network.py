@@ -23,7 +23,7 @@ from holdover.model.clients.profile import (
     load,
     mixed,
 )
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS
 
@@ -99,13 +99,13 @@ def test_without_a_title_it_is_called_like_its_file(place: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(place: Path, text: str, said: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         read(place, text)
     assert said in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_bad_input(place: Path) -> None:
-    with pytest.raises(BadInput, match="No such file"):
+    with pytest.raises(InputError, match="No such file"):
         load_network(place / "nowhere.toml")
 
 

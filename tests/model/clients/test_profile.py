@@ -19,7 +19,7 @@ from holdover.model.clients.profile import (
     load,
     parse,
 )
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.table.vocabulary import CONSTANTS
 
 FILE = "clients/mine.toml"
@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("mistake", WRONG)
 def test_a_mistake_is_named_with_its_place(mistake: str) -> None:
     text, message = WRONG[mistake]
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         parse(text, FILE, "mine")
     assert str(caught.value).startswith(f"{FILE}: ")
     assert message in str(caught.value)
@@ -127,34 +127,34 @@ def test_a_mistake_is_named_with_its_place(mistake: str) -> None:
 
 def test_no_value_is_infinite_or_no_number() -> None:
     for value in ("inf", "nan", "-inf"):
-        with pytest.raises(BadInput, match=r"mine\.toml: "):
+        with pytest.raises(InputError, match=r"mine\.toml: "):
             parse(f"late = {value}\n", FILE, "mine")
 
 
 def test_an_unknown_profile_is_answered_with_the_nearest() -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         load("wfwg31")
     assert str(caught.value).startswith("no profile 'wfwg31'; nearest: wfwg311")
-    with pytest.raises(BadInput, match="there are: connman, dhclient"):
+    with pytest.raises(InputError, match="there are: connman, dhclient"):
         load("qqqqqq")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         load(str(path))
     assert str(caught.value) == f"{path}: No such file or directory"
 
 
 def test_a_directory_is_no_profile(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="Is a directory"):
+    with pytest.raises(InputError, match="Is a directory"):
         load(f"{tmp_path}/")
 
 
 def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     path = tmp_path / "latin.toml"
     path.write_bytes(b'title = "caf\xe9"\n')
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         load(str(path))
     assert str(caught.value) == f"{path}: byte 12: not UTF-8; save the file as UTF-8"
 

@@ -27,15 +27,15 @@ import numpy as np
 
 from holdover.model.engine import engine, kernel, partition
 from holdover.model.engine.checkpoint import NAME as JOURNAL
-from holdover.model.engine.checkpoint import Journal, NotThisSearch
+from holdover.model.engine.checkpoint import Journal, NotThisSearchError
 from holdover.model.engine.engine import search
-from holdover.model.engine.partition import BYTES, LEAST, NoRoom, Partition, WordFile
+from holdover.model.engine.partition import BYTES, LEAST, NoRoomError, Partition, WordFile
 from holdover.model.engine.workers import Task, Threads
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Exploration, Found, Trace, explore
 from holdover.model.packed.program import program
-from holdover.model.packed.symmetry import NotSymmetric, renamings
+from holdover.model.packed.symmetry import NotSymmetricError, renamings
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import DURATION, Expr, exists, forall, lift
@@ -53,7 +53,7 @@ TWO_MESSAGES, TWO_ADDRESSES = "duplicates", "lifecycle, two addresses"
 THREE_HOSTS, WIDER = "lifecycle, three hosts", "wfwg311-thereafter"
 
 
-class Crashed(Exception):  # noqa: N818 -- the check did
+class CrashedError(Exception):
     """A check ended by an error that is none of its own; the message says which."""
 
 
@@ -309,7 +309,7 @@ def names_matter() -> None:
     named = Property("named", "-", "-", exists(h, (h == first) & (holds[h] == holds[h])))
     try:
         renamings(Tabulated(instance_of(SMALLEST), (named,)))
-    except NotSymmetric:
+    except NotSymmetricError:
         return
     raise AssertionError("a term that names a host was taken for symmetric")
 
@@ -382,7 +382,7 @@ def cramped(last: int) -> type[Threads]:
         def level(self, active: Any, progress: Any) -> Any:
             tally = super().level(active, progress)
             if len(self.partitions[0].levels) - 1 == last:
-                raise NoRoom
+                raise NoRoomError
             return tally
 
     return Cramped
@@ -530,7 +530,7 @@ def resumed() -> None:
             as_explored(LATE, searched(LATE, directory=where))
             with patch.object(Threads, "level", None):  # finished: read and not made again
                 as_explored(LATE, searched(LATE, directory=where))
-    except BadInput as error:
+    except InputError as error:
         raise AssertionError(f"its own directory is refused: {error}") from error
 
 
@@ -563,7 +563,7 @@ def refuses(where: Path, task: Task) -> bool:
     """Whether a search cannot be kept there."""
     try:
         Journal(where, task.key, task.rules).close()
-    except NotThisSearch:
+    except NotThisSearchError:
         return True
     return False
 
@@ -586,4 +586,4 @@ def battery(first: str = "") -> None:
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
         except Exception as error:
-            raise Crashed(f"{name}: {error!r}") from error
+            raise CrashedError(f"{name}: {error!r}") from error

@@ -16,7 +16,7 @@ distributed = pytest.importorskip("distributed", reason="needs holdover[cluster]
 
 from holdover.model.engine import cluster, engine  # noqa: E402
 from holdover.model.engine.cluster import search_on_cluster  # noqa: E402
-from holdover.model.engine.shard import NoCluster, Order, WorkersLost  # noqa: E402
+from holdover.model.engine.shard import NoClusterError, Order, WorkersLostError  # noqa: E402
 from holdover.model.engine.workers import Task  # noqa: E402
 from holdover.model.explorer.configurations import configurations  # noqa: E402
 from holdover.model.explorer.explore import Found, Progress  # noqa: E402
@@ -97,13 +97,13 @@ def test_a_killed_worker_costs_time_and_the_search_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-class Stop(Exception):  # noqa: N818
+class StopError(Exception):
     pass
 
 
 def stopping(depth: int, states: int, left: int) -> None:
     if depth == 12:
-        raise Stop
+        raise StopError
 
 
 def test_a_checkpoint_of_a_cluster_is_one_of_threads(scheduler: str, tmp_path: Path) -> None:
@@ -114,14 +114,14 @@ def test_a_checkpoint_of_a_cluster_is_one_of_threads(scheduler: str, tmp_path: P
         return search_on_cluster(instance, *ASKED, address=scheduler, workers=2,
                                  directory=directory, progress=progress)  # fmt: skip
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         on_cluster(tmp_path / "one", stopping)
     depths: list[int] = []
     found = engine.search(instance, *ASKED, directory=tmp_path / "one",
                           progress=lambda depth, *_: depths.append(depth))  # fmt: skip
     assert said(found) == whole
     assert min(depths) >= 11
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         engine.search(instance, *ASKED, directory=tmp_path / "two", progress=stopping)
     depths.clear()
     found = on_cluster(tmp_path / "two", lambda depth, *_: depths.append(depth))
@@ -155,19 +155,19 @@ def test_losses_without_progress_end_a_search(
     scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "LOSSES", 1)
-    with pytest.raises(WorkersLost, match="lost 2 times at depth 5"):
+    with pytest.raises(WorkersLostError, match="lost 2 times at depth 5"):
         search_on_cluster(PINNED["udhcpc"].instance(), *ASKED, address=scheduler, workers=2,
                           directory=tmp_path / "c", progress=Killer(5, times=9))  # fmt: skip
 
 
 def test_a_scheduler_that_is_not_there_or_has_no_directory_is_said() -> None:
-    with pytest.raises(NoCluster, match="directory"):
+    with pytest.raises(NoClusterError, match="directory"):
         search_on_cluster(PINNED["lwip"].instance(), address="tcp://127.0.0.1:1", workers=2)
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(NoCluster, match=r"pip install 'holdover\[cluster\]'"):
+    with pytest.raises(NoClusterError, match=r"pip install 'holdover\[cluster\]'"):
         search_on_cluster(PINNED["lwip"].instance(), workers=2)
 
 

@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 
 from holdover.model.engine import checkpoint, engine, kernel, partition
-from holdover.model.engine.checkpoint import Journal, NotThisSearch
+from holdover.model.engine.checkpoint import Journal, NotThisSearchError
 from holdover.model.engine.engine import search
 from holdover.model.engine.partition import Partition
 from holdover.model.engine.workers import Task, Threads
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import Found, explore
-from holdover.model.packed.components import TooLarge
+from holdover.model.packed.components import TooManyValuesError
 from holdover.model.packed.program import program
-from holdover.model.packed.symmetry import NotSymmetric, renamings
+from holdover.model.packed.symmetry import NotSymmetricError, renamings
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import Expr, exists, following, forall
@@ -53,7 +53,7 @@ def searched(instance: Instance, **how: Any) -> Found:
 @pytest.mark.parametrize("configuration", configurations(), ids=lambda c: str(c.name))
 def test_the_pinned_counts(configuration: Configuration, symmetry: bool) -> None:
     if configuration.beside and symmetry:
-        with pytest.raises(NotSymmetric, match="hosts have clients of their own"):
+        with pytest.raises(NotSymmetricError, match="hosts have clients of their own"):
             searched(configuration.instance(), symmetry=True)
         return
     found = searched(configuration.instance(), symmetry=symmetry)
@@ -120,7 +120,7 @@ def test_every_state_is_a_word_and_back(name: str) -> None:
 
 def test_a_state_wider_than_a_word_is_refused() -> None:
     wide = Configuration("", "rfc2131", 6, 3, 2, 3, 0, (), 0, 0, 0, {}, (), ())
-    with pytest.raises(TooLarge, match="bits"):
+    with pytest.raises(TooManyValuesError, match="bits"):
         searched(wide.instance())
 
 
@@ -152,7 +152,7 @@ def test_renaming_does_not_change_the_canonical_state_and_orbits_are_counted() -
 def test_a_term_that_names_a_member_has_no_symmetry() -> None:
     first = Expr("literal", (0,), HOST)
     named = Property("named", "-", "-", exists(h, (h == first) & (holds[h] == holds[h])))
-    with pytest.raises(NotSymmetric, match="tells members apart"):
+    with pytest.raises(NotSymmetricError, match="tells members apart"):
         renamings(Tabulated(SMALL, (named,)))
 
 
@@ -225,7 +225,7 @@ def test_what_was_found_last_is_looked_at_too() -> None:
             def level(self, active: Any, progress: Any, last: int = len(trace)) -> Any:
                 tally = super().level(active, progress)
                 if len(self.partitions[0].levels) - 1 == last:
-                    raise partition.NoRoom
+                    raise partition.NoRoomError
                 return tally
 
         with pytest.MonkeyPatch.context() as patch:
@@ -355,9 +355,9 @@ def test_a_finished_search_is_read_and_not_made_again(
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     searched(SMALL, directory=tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(NotThisSearch, match="something else"):
+    with pytest.raises(NotThisSearchError, match="something else"):
         searched(SMALL, directory=tmp_path, symmetry=False)
-    with pytest.raises(NotThisSearch, match="something else"):
+    with pytest.raises(NotThisSearchError, match="something else"):
         searched(PINNED["wfwg311"].instance(), directory=tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -367,11 +367,11 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     file = tmp_path / checkpoint.NAME
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join([*lines[:3], b"not a line\n", *lines[3:]]))
-    with pytest.raises(NotThisSearch, match="line 4: damaged"):
+    with pytest.raises(NotThisSearchError, match="line 4: damaged"):
         searched(SMALL, directory=tmp_path)
     file.write_bytes(b"".join(lines))
     (tmp_path / "03.states").write_bytes(b"")
-    with pytest.raises(BadInput, match=r"03\.states"):
+    with pytest.raises(InputError, match=r"03\.states"):
         searched(SMALL, directory=tmp_path)
 
 
@@ -380,7 +380,7 @@ def test_two_searches_do_not_write_in_one_directory(tmp_path: Path) -> None:
     task = Task(program(tabulated), None)
     holder = Journal(tmp_path, task.key, task.rules)
     try:
-        with pytest.raises(NotThisSearch, match="another search"):
+        with pytest.raises(NotThisSearchError, match="another search"):
             search(SMALL, symmetry=False, directory=tmp_path)
     finally:
         holder.close()

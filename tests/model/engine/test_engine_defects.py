@@ -59,7 +59,7 @@ def main() -> int:
     except AssertionError as error:
         print(error)
         return NOTICED
-    except engine_battery.Crashed as error:
+    except engine_battery.CrashedError as error:
         print(error)
         return CRASHED
     return NONE_FAILS

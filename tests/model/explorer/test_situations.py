@@ -9,7 +9,7 @@ import pytest
 
 from holdover.model.explorer.explore import explore
 from holdover.model.explorer.situations import FACTS, Situation, in_general, passages, view
-from holdover.model.explorer.stategraph import StateGraph, TooManyStates, grown
+from holdover.model.explorer.stategraph import StateGraph, TooManyStatesError, grown
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
@@ -96,7 +96,7 @@ def test_no_collision_has_nothing_in_common(build: Build) -> None:
 
 
 def test_a_graph_that_does_not_fit_is_not_asked(build: Build) -> None:
-    with pytest.raises(TooManyStates):
+    with pytest.raises(TooManyStatesError):
         passages(build("wfwg311", "mutes", lease=3), EXCLUSIVE, 100)
 
 

@@ -13,7 +13,7 @@ from holdover.model.explorer.explore import explore
 from holdover.model.explorer.stategraph import (
     BYTES_PER_STATE,
     StateGraph,
-    TooManyStates,
+    TooManyStatesError,
     comes,
     grown,
     read,
@@ -62,7 +62,7 @@ def test_too_many_states_are_too_many(build: Build) -> None:
     instance = build("rfc2131", hosts=1)
     count = len(grown(instance, most=100_000).states)
     assert len(grown(instance, most=count).states) == count
-    with pytest.raises(TooManyStates, match=f"more than {count - 1:,} states"):
+    with pytest.raises(TooManyStatesError, match=f"more than {count - 1:,} states"):
         grown(instance, most=count - 1)
 
 

@@ -24,8 +24,8 @@ from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, WITHIN_LEA
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import g, h, lease_end, notice, now, phase, renew_at
 from holdover.proofs.logic.bitvectors import Symbolic
-from holdover.proofs.logic.intervals import Range, Unlimited, extent
-from holdover.proofs.logic.model_checking import Disagreement, bounded, checked, spacer
+from holdover.proofs.logic.intervals import Range, UnlimitedError, extent
+from holdover.proofs.logic.model_checking import DisagreementError, bounded, checked, spacer
 from tests.slow import stretched
 
 PINNED: Mapping[str, Configuration] = {c.name: c for c in configurations()}
@@ -201,7 +201,7 @@ def test_intervals_contain_every_value() -> None:
 
 def test_instants_without_a_bound_are_refused() -> None:
     """The guard `not stepped`, which intervals do not see, is all that bounds them."""
-    with pytest.raises(Unlimited, match=r"no bound on .*lease_end"):
+    with pytest.raises(UnlimitedError, match=r"no bound on .*lease_end"):
         Symbolic(small("dhclient", "steps", step=HALF_AN_HOUR))
 
 
@@ -253,7 +253,7 @@ def test_a_run_that_the_finite_reading_does_not_have_is_no_violation() -> None:
     successors = instance.successors
     forget = [i for i, label in enumerate(instance.labels) if label.action.name == "forget"]
     instance.successors = lambda state: [e for e in successors(state) if e[0] not in forget]
-    with pytest.raises(Disagreement, match=r"no run of the finite reading: .*forget"):
+    with pytest.raises(DisagreementError, match=r"no run of the finite reading: .*forget"):
         bounded(instance, STEPS[0], 5)
 
 

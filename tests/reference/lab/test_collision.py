@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from holdover.model.clients.profile import load
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.lab.collision.collision import Replayed, Seen, play, told_by
 from holdover.reference.lab.collision.plan import SURROUNDINGS
 from holdover.reference.lab.collision.schedule import Plan
@@ -68,7 +68,7 @@ def test_without_a_verdict_of_the_model_nothing_is_played(tmp_path: Path) -> Non
 def test_a_record_is_not_written_over(tmp_path: Path) -> None:
     plan = Plan(load("wfwg311"), SURROUNDINGS, "violated", "", (), made_to_stay=False)
     (tmp_path / "record").mkdir()
-    with pytest.raises(BadInput, match="name another folder"):
+    with pytest.raises(InputError, match="name another folder"):
         play(plan, tmp_path, print)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.record.record import (
     FRAMES,
@@ -28,7 +28,7 @@ from holdover.reference.lab.record.record import (
 )
 from holdover.reference.lab.testbed.address_monitor import DELETE_ADDRESS, NEW_ADDRESS, parse
 from holdover.reference.lab.testbed.nak_server import GRANTED, WAYS, refusal
-from holdover.reference.lab.testbed.process import Process, Unheard
+from holdover.reference.lab.testbed.process import Process, UnheardError
 from holdover.reference.lab.testbed.wall_clock import COMPILER, Wall
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
 from holdover.reference.wire.messages import BootRequest, reply_from_wire, request_to_wire
@@ -97,7 +97,7 @@ def test_a_damaged_record_is_refused(
 ) -> None:  # fmt: skip
     written(tmp_path, *LINES)
     (tmp_path / file).write_bytes(content)
-    with pytest.raises(BadInput, match=words):
+    with pytest.raises(InputError, match=words):
         read(tmp_path)
 
 
@@ -258,5 +258,5 @@ def test_without_a_compiler_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(Unheard, match="needs the program cc"):
+    with pytest.raises(UnheardError, match="needs the program cc"):
         Wall(tmp_path)

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from holdover.model.clients.profile import Profile, load
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import HOST
@@ -21,7 +21,7 @@ from holdover.reference.lab.collision.plan import (
     settled,
     staying,
 )
-from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Otherwise, Plan, Step
+from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, PlanError, Step
 
 OLD, FIXED = load("wfwg311"), load("wfwg311-fixed")
 H1, H2 = 0, 1
@@ -85,7 +85,7 @@ def test_what_a_client_sends_is_taken_at_once() -> None:
     renew, mute, miss = step(5, "renew", H1, 0, 0), step(5, "mute"), step(5, "miss", 0, H1)
     assert settled([renew, mute, miss]) == (mute, renew, miss)
     assert settled([mute, renew]) == (mute, renew)
-    with pytest.raises(Otherwise, match="a DHCPREQUEST that is on its way for 1 s"):
+    with pytest.raises(PlanError, match="a DHCPREQUEST that is on its way for 1 s"):
         settled([renew, mute, replace(miss, at=6)])
 
 
@@ -103,7 +103,7 @@ def test_what_a_client_sends_is_taken_at_once() -> None:
     ],
 )
 def test_what_a_link_cannot_play_is_refused(profile, environment, words) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(BadInput, match=words):
+    with pytest.raises(InputError, match=words):
         planned(profile, environment, silent)
 
 
@@ -150,7 +150,7 @@ def test_what_the_kernel_removes_is_a_row() -> None:
     assert (due.at, due.binding) == (10, (H1,))
     while (step := course.next()) is not None and step.at < 7:
         course.take(step)
-    with pytest.raises(Otherwise, match=f"does not allow what comes next: {KERNEL_ROW}"):
+    with pytest.raises(PlanError, match=f"does not allow what comes next: {KERNEL_ROW}"):
         course.take(course.kernel_row(H1, 7))
     course.take(course.kernel_row(H1, Fraction(15, 2)))
     assert course.state["holds", H1] is None
@@ -159,7 +159,7 @@ def test_what_the_kernel_removes_is_a_row() -> None:
 def test_a_step_that_the_table_does_not_allow_is_otherwise() -> None:
     found = plan(OLD)
     course = Course(replace(found, steps=found.steps[1:]))
-    with pytest.raises(Otherwise, match="guard"):
+    with pytest.raises(PlanError, match="guard"):
         followed(course)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import holdover.reference.cli
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
@@ -319,7 +319,7 @@ def test_a_unit_runs_as_who_alone_can_enter_where_it_is_installed(tmp_path: Path
 
 
 def test_a_path_that_systemd_reads_as_something_else_is_refused() -> None:
-    with pytest.raises(BadInput, match="plainer name"):
+    with pytest.raises(InputError, match="plainer name"):
         units.unit(CLIENT.name, Path("/opt/100%/holdover"))
 
 

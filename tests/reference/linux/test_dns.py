@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.events import Lease, Notice
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
@@ -222,7 +222,9 @@ def test_a_symbolic_link_is_refused_and_whose_it_is_is_said(
 ) -> None:
     place.path.unlink()
     place.path.symlink_to(target)
-    with pytest.raises(BadInput, match=f"it is a symbolic link to [^,]*{who}\\.  Use --dns resol"):
+    with pytest.raises(
+        InputError, match=f"it is a symbolic link to [^,]*{who}\\.  Use --dns resol"
+    ):
         place.file()
     assert place.path.is_symlink()
 
@@ -244,15 +246,15 @@ def test_a_link_that_comes_later_is_not_replaced(place: Place) -> None:
 
 def test_the_file_of_another_client_is_refused(place: Place) -> None:
     place.after((Notice.BOUND, FULL))
-    with pytest.raises(BadInput, match=r"it begins with '# from .* eth0; .* for eth1"):
+    with pytest.raises(InputError, match=r"it begins with '# from .* eth0; .* for eth1"):
         place.file("eth1")
 
 
 def test_who_cannot_be_or_could_be_replaced_by_anybody_is_refused(place: Place) -> None:
-    with pytest.raises(BadInput, match="expected `resolvconf`, or a path"):
+    with pytest.raises(InputError, match="expected `resolvconf`, or a path"):
         resolver("resolv.conf", "eth0", 10, place.notes.append)
     place.path.parent.chmod(0o777)
-    with pytest.raises(BadInput, match="everybody may write there"):
+    with pytest.raises(InputError, match="everybody may write there"):
         place.file()
 
 
@@ -361,7 +363,7 @@ def test_a_slow_one_is_not_waited_for_is_ended_and_only_the_latest_counts(
 
 def test_without_the_program_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BadInput, match="--dns resolvconf: resolvconf: no such program"):
+    with pytest.raises(InputError, match="--dns resolvconf: resolvconf: no such program"):
         Resolvconf("eth0")
 
 

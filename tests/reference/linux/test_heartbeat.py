@@ -12,7 +12,7 @@ import pytest
 from holdover.reference.core.instants import SECOND
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import MISSED, REMEMBERED, Heartbeat
-from holdover.reference.linux.kernel.rtnetlink import Refused
+from holdover.reference.linux.kernel.rtnetlink import KernelRefusedError
 
 LONG = 60 * SECOND
 SHORT = SECOND // 100
@@ -31,7 +31,7 @@ class Kernel:
         self.asked += 1
         self.free.wait()
         if self.refuses:
-            raise Refused(1, "not permitted")
+            raise KernelRefusedError(1, "not permitted")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import pytest
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.testbed.netns import COMMANDS, PREPARED
 from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
-from tests.net.scenes import CannotTell, played, slower
+from tests.net.scenes import CannotTellError, played, slower
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 OURS = IPv4Interface(f"{LEASED}/24")
@@ -171,13 +171,15 @@ def script(hook: Path, setup: str = "") -> Callable[[Stage], dict[str, Any]]:
         seen |= {"extended": stage.cli.addresses(), "routes": stage.cli.ip("route")}
         seen["lease"] = stage.lease
         if ran_out(client, watch):
-            raise CannotTell("the lease was over before it was renewed")
+            raise CannotTellError("the lease was over before it was renewed")
         server.signal(signal.SIGKILL)
         client.says("LAPSED", PATIENCE)
         ends = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")]
         deleted = [at for at, _ in watch.said("Deleted")]
         if deleted[-1] > ends[-1] and max(granted(watch)) > ends[-1] - MARGIN * SECOND:
-            raise CannotTell("the script was so slow that what it was told was not true any more")
+            raise CannotTellError(
+                "the script was so slow that what it was told was not true any more"
+            )
         return seen | {
             "deleted": deleted, "early": (ends[-1] - deleted[-1]) / SECOND, "client": client,
             "left": stage.cli.ip("route"), "after": stage.cli.addresses(),

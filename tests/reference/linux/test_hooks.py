@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.events import Lease, Notice
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.process import PATIENCE
@@ -454,13 +454,13 @@ def test_words_of_the_command_are_not_a_shells(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_run_is_refused(command: str, says: str) -> None:
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(InputError, match=says):
         Hook(command)
 
 
 @pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf")])
 def test_a_limit_is_some_time(limit: float) -> None:
-    with pytest.raises(BadInput, match="expected more than 0 and at most"):
+    with pytest.raises(InputError, match="expected more than 0 and at most"):
         Hook("true", limit)
 
 
@@ -470,7 +470,9 @@ def test_what_others_could_replace_is_refused(tmp_path: Path, command: str, chan
     script = Script(tmp_path)
     Hook(command.format(script.file)).close()
     (tmp_path / changed).chmod(0o777)
-    with pytest.raises(BadInput, match=f"^hook .*{tmp_path / changed}: everybody may write there"):
+    with pytest.raises(
+        InputError, match=f"^hook .*{tmp_path / changed}: everybody may write there"
+    ):
         Hook(command.format(script.file))
 
 

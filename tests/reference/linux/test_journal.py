@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
     Chance,
@@ -269,7 +269,7 @@ def test_a_damaged_line_is_named(
     lines[2] = json.dumps(said)
     journal.write_text("\n".join([*lines, ""]))
     found: list[Line] = []
-    with pytest.raises(BadInput, match=rf"{journal}: line 3: .*{says}"):
+    with pytest.raises(InputError, match=rf"{journal}: line 3: .*{says}"):
         found.extend(read(journal))
 
 
@@ -277,13 +277,13 @@ def test_a_damaged_line_is_named(
 def test_what_is_no_line_is_refused_with_its_number(journal: Path, text: str) -> None:
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:2], text.encode("latin-1") + b"\n", *lines[2:]]))
-    with pytest.raises(BadInput, match="line 3: "):
+    with pytest.raises(InputError, match="line 3: "):
         xids(journal)
     journal.write_bytes(b"".join([*lines[:2], text.encode("latin-1") + b"\n"]))
-    with pytest.raises(BadInput, match="line 3: "):
+    with pytest.raises(InputError, match="line 3: "):
         xids(journal)
     journal.write_bytes(text.encode("latin-1") + b"\n" + text.encode("latin-1") + b"\n")
-    with pytest.raises(BadInput, match="line 1: "):
+    with pytest.raises(InputError, match="line 1: "):
         xids(journal)
 
 
@@ -314,7 +314,7 @@ def test_what_plain_does_not_write_built_does_not_read(kind: object, said: objec
 def test_a_line_without_end_is_refused_before_it_is_read(journal: Path) -> None:
     with journal.open("ab") as file:
         file.truncate(1 << 40)  # one line of zeros, with holes: to read it all would take hours
-    with pytest.raises(BadInput, match=r"line 5: longer than 1024 KiB; a journal is what `hold"):
+    with pytest.raises(InputError, match=r"line 5: longer than 1024 KiB; a journal is what `hold"):
         xids(journal)
 
 
@@ -324,13 +324,13 @@ def test_a_journal_that_is_too_large_is_refused(
     monkeypatch.setattr(journals, "LARGEST", journal.stat().st_size)
     assert xids(journal) == [0, 1, 2]
     monkeypatch.setattr(journals, "LARGEST", journal.stat().st_size - 1)
-    with pytest.raises(BadInput, match=r"larger than 0 MiB: take the part from a later line"):
+    with pytest.raises(InputError, match=r"larger than 0 MiB: take the part from a later line"):
         xids(journal)
 
 
 def test_nesting_is_refused_in_words(journal: Path) -> None:
     journal.write_bytes(b"[" * 100_000 + b"\n")
-    with pytest.raises(BadInput, match=r"line 1: nested too deeply; a journal is what `holdover"):
+    with pytest.raises(InputError, match=r"line 1: nested too deeply; a journal is what `holdover"):
         xids(journal)
 
 
@@ -341,9 +341,9 @@ def test_only_values_of_the_cores_are_written() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="nowhere: No such file"):
+    with pytest.raises(InputError, match="nowhere: No such file"):
         next(read(tmp_path / "nowhere"))
-    with pytest.raises(BadInput, match="Is a directory"):
+    with pytest.raises(InputError, match="Is a directory"):
         next(read(tmp_path))
 
 
@@ -356,7 +356,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_written_is_refused_before_anything_starts(path: str, why: str) -> None:
     files = len([*Path("/proc/self/fd").iterdir()])
-    with pytest.raises(BadInput, match=f"^{path}: {why}.*; the journal cannot be written"):
+    with pytest.raises(InputError, match=f"^{path}: {why}.*; the journal cannot be written"):
         Journal(Path(path))
     assert len([*Path("/proc/self/fd").iterdir()]) == files
 

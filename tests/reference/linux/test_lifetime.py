@@ -18,7 +18,7 @@ from holdover.reference.core.events import Configure, Lease, Remove
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.executor import Hands, spared
 from holdover.reference.linux.kernel import clock
-from holdover.reference.linux.kernel.interface import FOREVER, Interface, TooLate, lifetime
+from holdover.reference.linux.kernel.interface import FOREVER, Interface, TooLateError, lifetime
 from holdover.reference.linux.kernel.parameters import Parameters
 from holdover.reference.linux.kernel.rtnetlink import NEW_ADDRESS
 from holdover.reference.wire.options import Options
@@ -89,7 +89,7 @@ def test_however_long_the_kernel_takes_it_does_not_end_late(
     kernel.beats, kernel.calls, until = [beat], [call], BEGUN + 8 * SECOND
     try:
         configure(kernel, until)
-    except TooLate:
+    except TooLateError:
         assert until - kernel.now < SECOND
     else:
         assert kernel.end is not None
@@ -115,7 +115,7 @@ def test_a_call_that_took_long_is_mended_at_once(kernel: Kernel) -> None:
 
 def test_nothing_is_asked_of_a_kernel_that_answers_too_late(kernel: Kernel) -> None:
     kernel.beats = [20 * SECOND]
-    with pytest.raises(TooLate):
+    with pytest.raises(TooLateError):
         configure(kernel, BEGUN + 8 * SECOND)
     assert (kernel.asked, kernel.now) == (0, BEGUN + 8 * SECOND)
 
@@ -147,7 +147,7 @@ class There:
     def configure(self, wanted: Parameters, until: Instant | None) -> list[str]:
         self.done.append(until)
         if self.too_late:
-            raise TooLate
+            raise TooLateError
         return []
 
     def remove(self, address: IPv4Address) -> None:

@@ -29,7 +29,7 @@ from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.interface import Changes, Link
 from holdover.reference.linux.storage import lease_file
 from holdover.reference.linux.storage.journal import Entry, Line, Unstored
-from holdover.reference.linux.storage.lease_file import NotStored
+from holdover.reference.linux.storage.lease_file import NotStoredError
 from holdover.reference.linux.storage.memory import REMINDED, RETRY, Memory
 from holdover.reference.validation.calls import Break, Call, Noted, calls
 from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
@@ -55,7 +55,7 @@ class Disk:
 
     def save(self, _: Path, __: str, lease: Lease | None, **___: Any) -> None:
         if self.read_only or (self.full and lease is not None):
-            raise NotStored("eth0.json: it is not stored")
+            raise NotStoredError("eth0.json: it is not stored")
         self.there = lease
 
 
@@ -99,7 +99,7 @@ def test_what_is_not_stored_is_used_no_longer_than_what_is(
         remembers.store(lease(granted))
         assert remembers.stored == lease(granted)
     else:
-        with pytest.raises(NotStored):
+        with pytest.raises(NotStoredError):
             remembers.store(lease(granted))
         assert remembers.stored == disk.there == lease(durable)
 
@@ -116,7 +116,7 @@ def test_another_address_than_the_stored_one_is_not_used(disk: Disk) -> None:
     remembers = memory()
     remembers.store(lease(60))
     disk.full = True
-    with pytest.raises(NotStored):
+    with pytest.raises(NotStoredError):
         remembers.store(lease(10, OTHER))
 
 
@@ -138,7 +138,7 @@ def test_a_shortened_lease_on_a_read_only_disk_is_owed(disk: Disk) -> None:
     remembers.store(lease(10))
     assert remembers.durable == lease(60)
     assert remembers.retry_at == BEGUN + RETRY
-    with pytest.raises(NotStored):
+    with pytest.raises(NotStoredError):
         remembers.store(lease(61))
     remembers.store(lease(59))  # what the disk has allows it
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.kernel.privilege import check_safe
 
@@ -19,7 +19,7 @@ AS_ROOT: list[list[str]] = [[]] if os.geteuid() == 0 else []
 
 HEAD = """
 import os, socket, subprocess, threading
-from holdover.model.clients.profile import BadInput
+from holdover.model.clients.profile import InputError
 from holdover.reference.linux import privilege
 def status(text=None):
     lines = (text or open("/proc/self/status").read()).splitlines()
@@ -91,7 +91,7 @@ def test_missing_capabilities_are_named_and_nothing_changes(
     said = child(
         f"hold(*{held}); before = status()\n"
         "try: privilege.drop()\n"
-        "except BadInput as error: print(error)\n"
+        "except InputError as error: print(error)\n"
         "after = status()\n"
         "print(all(before[key] == after[key] for key in before if key.startswith(('Cap', 'NoN'))))",
         *NAMESPACE,
@@ -149,7 +149,7 @@ def test_what_everybody_can_change_is_not_on_whatever_way(
 ) -> None:
     changed = place / open_to_all
     changed.chmod(changed.stat().st_mode | 0o002)
-    with pytest.raises(BadInput, match=f"everybody may write there.*chmod o-w {changed}$"):
+    with pytest.raises(InputError, match=f"everybody may write there.*chmod o-w {changed}$"):
         check_safe(place / way)
 
 
@@ -157,7 +157,7 @@ def test_a_sticky_directory_may_be_on_the_way_and_not_the_end(place: Path) -> No
     """In /tmp a name can be replaced only by its owner."""
     (place / "inner").chmod(0o1777)
     check_safe(place / "inner/file")
-    with pytest.raises(BadInput, match="everybody may write there"):
+    with pytest.raises(InputError, match="everybody may write there"):
         check_safe(place / "inner")
 
 
@@ -171,7 +171,7 @@ def test_what_belongs_to_somebody_else_is_not_safe(
         os.chown(place / others, owner, -1, follow_symlinks=False)
     else:
         monkeypatch.setattr(os, "geteuid", lambda: 1)
-    with pytest.raises(BadInput, match=r"belongs to user \d+, not to root or to user"):
+    with pytest.raises(InputError, match=r"belongs to user \d+, not to root or to user"):
         check_safe(place / "absolute")
 
 
@@ -184,10 +184,10 @@ def test_an_owner_that_a_user_namespace_does_not_know_is_taken_for_root(place: P
 
 
 def test_a_missing_file_and_a_loop_of_links_are_named(place: Path) -> None:
-    with pytest.raises(BadInput, match="nowhere: No such file"):
+    with pytest.raises(InputError, match="nowhere: No such file"):
         check_safe(place / "nowhere/file")
-    with pytest.raises(BadInput, match="inner/file/x: Not a directory"):
+    with pytest.raises(InputError, match="inner/file/x: Not a directory"):
         check_safe(place / "inner/file/x")
     (place / "loop").symlink_to("loop")
-    with pytest.raises(BadInput, match="more than 40 symbolic links"):
+    with pytest.raises(InputError, match="more than 40 symbolic links"):
         check_safe(place / "loop")

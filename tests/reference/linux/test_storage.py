@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.reference.core.client import Client, step
 from holdover.reference.core.events import Chance, Lease, Phase, Remove, Start, Store
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.storage import lease_file
-from holdover.reference.linux.storage.lease_file import NotStored, load, save
+from holdover.reference.linux.storage.lease_file import NotStoredError, load, save
 from holdover.reference.wire.options import INFINITE
 from tests.checkout import ROOT
 from tests.reference.core.clients import CONFIG, MAC, PEER, SERVER, TOLD, A
@@ -111,9 +111,9 @@ def test_each_interface_has_a_lease_of_its_own(place: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "x" * 16, "a\0b"])
 def test_what_is_no_name_of_an_interface_is_refused(place: Path, name: str) -> None:
-    with pytest.raises(BadInput, match="no name of an interface"):
+    with pytest.raises(InputError, match="no name of an interface"):
         load(place, name)
-    with pytest.raises(BadInput, match="no name of an interface"):
+    with pytest.raises(InputError, match="no name of an interface"):
         save(place, name, FOREVER)
 
 
@@ -336,7 +336,7 @@ def test_a_failure_at_any_point_is_told_and_leaves_the_old_lease(
     save(place, "eth0", old)
     with monkeypatch.context() as patch:
         Calls(patch, fails)
-        with pytest.raises(NotStored, match=rf"{place}/eth0.json: No space left.*Make room"):
+        with pytest.raises(NotStoredError, match=rf"{place}/eth0.json: No space left.*Make room"):
             save(place, "eth0", new)
     named = fails > CALLS.index("rename") + 1
     assert load(place, "eth0", note=pytest.fail) == (new if named else old)
@@ -385,7 +385,7 @@ FULL = """
 import subprocess, sys
 from dataclasses import replace
 from pathlib import Path
-from holdover.model.clients.profile import BadInput
+from holdover.model.clients.profile import InputError
 from holdover.reference.linux import storage
 from holdover.reference.wire.options import Options
 from tests.reference.linux.test_storage import lease
@@ -395,14 +395,14 @@ try: (place / "filler").write_bytes(bytes(1 << 20))
 except OSError: pass
 new = replace(old, options=Options([(200, bytes(20000))]))
 try: storage.save(place, "eth0", new)
-except storage.NotStored as error: print(error)
+except storage.NotStoredError as error: print(error)
 print(storage.load(place, "eth0") == old)
 storage.save(place, "eth0", None)
 print(storage.load(place, "eth0"))
 subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
 for act in (lambda: storage.save(place, "eth0", old), lambda: storage.load(place, "eth0")):
     try: act()
-    except BadInput as error: print(error)
+    except InputError as error: print(error)
 """
 
 
@@ -431,16 +431,16 @@ def test_on_a_full_disk_the_old_file_is_intact_and_on_a_read_only_one_nothing_be
 def test_a_directory_that_everybody_can_write_to_is_refused(place: Path, mode: int) -> None:
     place.mkdir()
     place.chmod(mode)
-    with pytest.raises(BadInput, match=f"{place}: everybody may write there"):
+    with pytest.raises(InputError, match=f"{place}: everybody may write there"):
         load(place, "eth0")
-    with pytest.raises(BadInput, match=f"{place}: everybody may write there"):
+    with pytest.raises(InputError, match=f"{place}: everybody may write there"):
         save(place, "eth0", FOREVER)
     assert [*place.iterdir()] == []
 
 
 def test_a_directory_below_one_that_everybody_can_write_to_is_refused(place: Path) -> None:
     place.parent.chmod(0o777)
-    with pytest.raises(BadInput, match=f"{place.parent}: everybody may write there"):
+    with pytest.raises(InputError, match=f"{place.parent}: everybody may write there"):
         save(place, "eth0", FOREVER)
 
 
@@ -452,22 +452,22 @@ def test_a_directory_of_somebody_else_is_refused(
         os.chown(place, 1, -1)
     else:
         monkeypatch.setattr(os, "geteuid", lambda: 1)
-    with pytest.raises(BadInput, match=r"belongs to user \d"):
+    with pytest.raises(InputError, match=r"belongs to user \d"):
         save(place, "eth0", FOREVER)
 
 
 def test_even_root_has_to_own_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory of root's, as another user would see it."""
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    with pytest.raises(BadInput, match=r"/usr: belongs to user 0\.  Name one of user 4711"):
+    with pytest.raises(InputError, match=r"/usr: belongs to user 0\.  Name one of user 4711"):
         load(Path("/usr"), "eth0")
 
 
 def test_a_missing_directory_is_made_if_its_parent_is_there(place: Path) -> None:
     save(place, "eth0", FOREVER)
-    with pytest.raises(BadInput, match=f"{place}/a/b: missing, and cannot be made: No such file"):
+    with pytest.raises(InputError, match=f"{place}/a/b: missing, and cannot be made: No such file"):
         load(place / "a/b", "eth0")
-    with pytest.raises(BadInput, match="no directory that user"):
+    with pytest.raises(InputError, match="no directory that user"):
         load(place / "eth0.json", "eth0")
 
 
@@ -477,5 +477,5 @@ def test_a_file_of_somebody_else_is_refused(place: Path, monkeypatch: pytest.Mon
     path = place / "eth0.json"
     seen = os.stat_result((0o100600, 1, 1, 1, 4711, 0, 10, 0, 0, 0))
     monkeypatch.setattr(Path, "lstat", lambda self: seen)
-    with pytest.raises(lease_file.Refused, match="belongs to user 4711"):
+    with pytest.raises(lease_file.FileRefusedError, match="belongs to user 4711"):
         lease_file.text_of(path)

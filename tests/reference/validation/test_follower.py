@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from holdover.model.errors import BadInput
+from holdover.model.errors import InputError
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.reference.core.events import Configure
 from holdover.reference.core.instants import SECOND
@@ -129,7 +129,7 @@ def test_a_journal_without_a_call_has_shown_nothing() -> None:
 
 def test_a_servers_journal_is_refused() -> None:
     line = replace(rehearsed(renewed).lines[1], value=Tick())
-    with pytest.raises(BadInput, match="line 2: Tick is a server's"):
+    with pytest.raises(InputError, match="line 2: Tick is a server's"):
         list(calls([line]))
 
 
