@@ -27,9 +27,18 @@ LONGEST = 2000
 
 
 COMMANDS = (
-    "verify", "explore", "export", "prove", "explain", "grace", "matrix", "profiles",
-    "client", "server", "lab",
-)  # fmt: skip
+    "verify",
+    "explore",
+    "export",
+    "prove",
+    "explain",
+    "grace",
+    "matrix",
+    "profiles",
+    "client",
+    "server",
+    "lab",
+)
 """In the order in which a reader meets them; each is a module of `commands/`."""
 
 ON_A_NETWORK = ("client", "server", "lab")

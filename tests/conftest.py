@@ -26,12 +26,17 @@ settings.load_profile("ci" if IN_CI else "dev")
 # Where and how they run --------------------------------------------------------------------------
 
 LONGEST = (
-    "tests/net/test_networking_lock.py", "tests/net/test_lab_busy.py",
-    "tests/model/engine/test_engine_defects.py", "tests/net/test_servers.py",
-    "tests/reference/refinement/test_refinement.py", "tests/net/test_learn.py",
-    "tests/model/engine/test_engine.py", "tests/net/test_lab_command.py",
-    "tests/model/engine/test_cluster.py", "tests/net/test_clients.py",
-)  # fmt: skip
+    "tests/net/test_networking_lock.py",
+    "tests/net/test_lab_busy.py",
+    "tests/model/engine/test_engine_defects.py",
+    "tests/net/test_servers.py",
+    "tests/reference/refinement/test_refinement.py",
+    "tests/net/test_learn.py",
+    "tests/model/engine/test_engine.py",
+    "tests/net/test_lab_command.py",
+    "tests/model/engine/test_cluster.py",
+    "tests/net/test_clients.py",
+)
 """Files that take minutes, what computes beside what waits; in front those that hold the kernel's
 networking lock, for which no other of the network's may be played meanwhile."""
 

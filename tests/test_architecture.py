@@ -34,8 +34,9 @@ def test_a_floor_imports_nothing_of_one_above_it() -> None:
 
 def test_the_core_knows_the_wire_alone_and_the_wire_nothing() -> None:
     assert {architecture.room(b) for _, b in reaching(within("reference.core."), "")} == {
-        "reference/core", "reference/wire",
-    }  # fmt: skip
+        "reference/core",
+        "reference/wire",
+    }
     assert {architecture.room(b) for _, b in reaching(within("reference.wire."), "")} == {
         "reference/wire"
     }

@@ -93,10 +93,23 @@ def test_what_tests_record_is_in_a_report_for_ci_and_at_the_end(
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "test_it.py").write_text(RECORDS)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path,
-         f"--junitxml={tmp_path / 'report.xml'}", *more, tmp_path / "test_it.py"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            ROOT / "pyproject.toml",
+            "--rootdir",
+            tmp_path,
+            f"--junitxml={tmp_path / 'report.xml'}",
+            *more,
+            tmp_path / "test_it.py",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     assert "== a title ==" in done.stdout
     assert "\na line\n" in done.stdout

@@ -12,9 +12,15 @@ NAMED = re.compile(r"`([\w./-]*\w\.(?:py|toml|json))`|\(([\w/-]*\w\.(?:py|toml))
 """In backticks, or alone in brackets."""
 
 ELSEWHERE = {
-    "eth0.json", "lab.json", "my.toml", "site.toml", "run.itf.json",
-    "dhcp/client.py", "dhcp/leases.py", "dhcp/timers.py",
-}  # fmt: skip
+    "eth0.json",
+    "lab.json",
+    "my.toml",
+    "site.toml",
+    "run.itf.json",
+    "dhcp/client.py",
+    "dhcp/leases.py",
+    "dhcp/timers.py",
+}
 """A user's, what a command writes, and other projects'."""
 
 
@@ -47,5 +53,6 @@ def test_each_file_that_is_named_is_there() -> None:
 
 def test_one_that_is_not_there_is_found() -> None:
     assert missing("see `gone.py` and `there.py`, (old.toml)", frozenset({"a/there.py"})) == [
-        "gone.py", "old.toml",
-    ]  # fmt: skip
+        "gone.py",
+        "old.toml",
+    ]

@@ -135,9 +135,10 @@ def load_network(path: Path) -> Network:
                 f"{path}: client {name} is there twice; once is for any number of hosts"
             )
     return Network(
-        harmless(title, "title", f"{path}: title"), given,
+        harmless(title, "title", f"{path}: title"),
+        given,
         _surroundings(data.get("surroundings", {}), path),
-    )  # fmt: skip
+    )
 
 
 def _client(said: object, number: int, path: Path) -> Client:

@@ -139,9 +139,22 @@ KNOWN: Mapping[str, str] = {
 
 
 FAULTS = (
-    "mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "stops", "restarts", "suspends",
-    "steps", "forgets", "shortens", "reuses_early", "forges", "rival",
-)  # fmt: skip
+    "mutes",
+    "loses",
+    "duplicates",
+    "freezes",
+    "thaws",
+    "crashes",
+    "stops",
+    "restarts",
+    "suspends",
+    "steps",
+    "forgets",
+    "shortens",
+    "reuses_early",
+    "forges",
+    "rival",
+)
 
 
 def in_seconds(profile: Profile, environment: Environment) -> dict[str, object]:

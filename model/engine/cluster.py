@@ -197,8 +197,18 @@ class Workers:
         self.client.run(close, self.search, on_error="ignore")
         self.key = f"{self.search} {uuid.uuid4().hex}"
         self.addresses = sorted(here)[:PARTITIONS]
-        self._all("open", Order(self.key, self.addresses, self.task, self.memory, self.paths,
-                                self.levels, self.durable))  # fmt: skip
+        self._all(
+            "open",
+            Order(
+                self.key,
+                self.addresses,
+                self.task,
+                self.memory,
+                self.paths,
+                self.levels,
+                self.durable,
+            ),
+        )
 
 
 def search_on_cluster(
@@ -270,14 +280,21 @@ def _here(distributed: Any, workers: int, threads: int = 1) -> Iterator[Any]:
         settings[f"distributed.{what}.http.routes"] = []  # it serves no pages
     with (
         # Removes the directory at the end of the pipe: however this process comes to its own end.
-        subprocess.Popen(["sh", "-c", 'cat; rm -rf -- "$0"', scratch], stdin=subprocess.PIPE,
-                         start_new_session=True),
+        subprocess.Popen(
+            ["sh", "-c", 'cat; rm -rf -- "$0"', scratch],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        ),
         importlib.import_module("dask").config.set(settings),
         distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=threads, host="127.0.0.1", memory_limit=0,
-            dashboard_address=None, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            n_workers=workers,
+            threads_per_worker=threads,
+            host="127.0.0.1",
+            memory_limit=0,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             silence_logs=logging.CRITICAL,
         ) as cluster,
         distributed.Client(cluster) as client,
-    ):  # fmt: skip
+    ):
         yield client

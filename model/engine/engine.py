@@ -86,9 +86,13 @@ class Search:
     """A search by a crew that has whatever the journal has."""
 
     def __init__(
-        self, tabulated: Tabulated, task: Task, crew: Crew, journal: Journal | None,
+        self,
+        tabulated: Tabulated,
+        task: Task,
+        crew: Crew,
+        journal: Journal | None,
         progress: Progress | None = None,
-    ):  # fmt: skip
+    ):
         self.tabulated, self.task, self.crew, self.journal = tabulated, task, crew, journal
         self.progress = progress
         self.found = Found(tabulated.instance)

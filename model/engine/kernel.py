@@ -78,10 +78,13 @@ def scratch_for(s):
     """Memory that `canonical` works in."""
     hosts, addresses, messages = s.sizes
     return (
-        np.empty(hosts + addresses + messages, dtype=np.int64), np.empty(hosts, dtype=np.uint64),
-        np.empty(hosts, dtype=np.int64), np.empty(hosts, dtype=np.int64),
-        np.empty(addresses, dtype=np.int64), np.empty(messages, dtype=np.int64),
-    )  # fmt: skip
+        np.empty(hosts + addresses + messages, dtype=np.int64),
+        np.empty(hosts, dtype=np.uint64),
+        np.empty(hosts, dtype=np.int64),
+        np.empty(hosts, dtype=np.int64),
+        np.empty(addresses, dtype=np.int64),
+        np.empty(messages, dtype=np.int64),
+    )
 
 
 @jit
@@ -291,8 +294,10 @@ def fetch(typing, array, at):
         address = builder.bitcast(builder.gep(struct.data, [args[1]]), ir.IntType(8).as_pointer())
         number = ir.IntType(32)
         prefetch = builder.module.declare_intrinsic(
-            "llvm.prefetch", [address.type],
-            ir.FunctionType(ir.VoidType(), [address.type, number, number, number]))  # fmt: skip
+            "llvm.prefetch",
+            [address.type],
+            ir.FunctionType(ir.VoidType(), [address.type, number, number, number]),
+        )
         builder.call(prefetch, [address, number(0), number(3), number(1)])
         return context.get_dummy_value()
 

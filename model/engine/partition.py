@@ -106,8 +106,10 @@ class Partition:
         self.log = WordFile(log)
         if self.log.count < levels[-1]:
             self.log.close()
-            raise InputError(f"{log}: has {self.log.count} states; the journal says {levels[-1]}. "
-                           "Take another directory")  # fmt: skip
+            raise InputError(
+                f"{log}: has {self.log.count} states; the journal says {levels[-1]}. "
+                "Take another directory"
+            )
         self.log.truncate(levels[-1])
         self.levels = list(levels)
         self.table: Array = np.zeros(0, dtype=np.uint64)

@@ -132,8 +132,10 @@ class Share(Threads):
         arrived: list[list[Array]] = [[] for _ in self.partitions]
         for found in fetched:
             for number, states in zip(self.mine, found, strict=True):
-                arrived[number] += (states[at : at + count] for at, count in
-                                    pieces(0, len(states), len(self.workers[0].fresh)))  # fmt: skip
+                arrived[number] += (
+                    states[at : at + count]
+                    for at, count in pieces(0, len(states), len(self.workers[0].fresh))
+                )
         await asyncio.to_thread(self._spread, arrived)
         return sum(partition.count for partition in self.partitions)
 

@@ -72,7 +72,7 @@ class Crew(Protocol):
         """Put the initial state in."""
 
     def level(self, active: Array, progress: Progress | None) -> Tally:
-        """Expand the states of the greatest depth; NoRoomError if their successors cannot be kept."""
+        """Expand the deepest states; NoRoomError if their successors cannot be kept."""
 
     def close_level(self) -> list[int]:
         """The level has ended: how many states each partition has."""
@@ -121,8 +121,16 @@ class Worker:
                 if piece is None:
                     return
                 self.states, self.begin = piece.read(self.buffer), 0
-            self.begin = expand(self.task.program, self.task.symmetry, self.states, self.begin,
-                                self.out, self.counts, self.tally, active)  # fmt: skip
+            self.begin = expand(
+                self.task.program,
+                self.task.symmetry,
+                self.states,
+                self.begin,
+                self.out,
+                self.counts,
+                self.tally,
+                active,
+            )
             if not self.idle:
                 return
 
@@ -145,9 +153,10 @@ class Pieces:
 
     def __init__(self, partitions: Sequence[Partition], depth: int, size: int):
         self.left = deque(
-            Piece(partition.log, at, count) for partition in partitions
+            Piece(partition.log, at, count)
+            for partition in partitions
             for at, count in pieces(partition.levels[depth], partition.levels[depth + 1], size)
-        )  # fmt: skip
+        )
 
     def __iter__(self) -> Iterator[Piece]:
         return self
@@ -202,13 +211,20 @@ class Threads:
             worker.start()
         while True:
             self._together(lambda worker: worker.expand(waiting, active))
-            self._spread([[worker.out[p, : worker.counts[p]] for worker in self.workers]
-                          for p in range(PARTITIONS)])  # fmt: skip
+            self._spread(
+                [
+                    [worker.out[p, : worker.counts[p]] for worker in self.workers]
+                    for p in range(PARTITIONS)
+                ]
+            )
             if not waiting.left and all(worker.idle for worker in self.workers):
                 break
             if progress is not None:
-                progress(depth, sum(p.count for p in self.partitions),
-                         sum(piece.count for piece in waiting.left))  # fmt: skip
+                progress(
+                    depth,
+                    sum(p.count for p in self.partitions),
+                    sum(piece.count for piece in waiting.left),
+                )
         self._settle()
         return added(worker.tally for worker in self.workers)
 
@@ -239,8 +255,14 @@ class Threads:
 
         def look_back(worker: Worker) -> None:
             for piece in waiting:
-                lead_to(self.task.program, self.task.symmetry, piece.read(worker.buffer), goals,
-                        found[self.workers.index(worker)], active)  # fmt: skip
+                lead_to(
+                    self.task.program,
+                    self.task.symmetry,
+                    piece.read(worker.buffer),
+                    goals,
+                    found[self.workers.index(worker)],
+                    active,
+                )
 
         self._together(look_back)
         least: Array = np.min(found, axis=0)
@@ -265,8 +287,11 @@ class Threads:
         """Put into each partition what has arrived for it; none is touched by two threads."""
         sizes = [sum(map(len, states)) for states in arrived]
         while True:
-            here = [(p.needed(size), p) for p, size in zip(self.partitions, sizes, strict=True)
-                    if not p.spilled]  # fmt: skip
+            here = [
+                (p.needed(size), p)
+                for p, size in zip(self.partitions, sizes, strict=True)
+                if not p.spilled
+            ]
             moving = sorted(p.held for size, p in here if size > p.held)[-len(self.workers) :]
             if sum(size for size, _ in here) + sum(moving) <= self.memory or not here:
                 break
@@ -289,7 +314,7 @@ class Threads:
             partition.settle(partial(self._make_room, partition), self.workers[0].fresh)
 
     def _make_room(self, partition: Partition, size: int) -> None:
-        """Make room of `size` bytes for a partition, spilling others; NoRoomError where there is none."""
+        """Make `size` bytes of room for a partition, spilling others; NoRoomError if there is none."""
         others = [p for p in self.partitions if p is not partition]
         while sum(p.held for p in others) + size > self.memory:
             largest = max(others, key=lambda p: p.held, default=partition)

@@ -27,9 +27,20 @@ from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.vocabulary import h, notice, phase, process
 
 FAULT_ROWS = (
-    "mute", "lose", "duplicate", "freeze", "crash", "stop", "suspend", "set_back", "forget",
-    "forge", "release", "rival_offer", "rival_ack",
-)  # fmt: skip
+    "mute",
+    "lose",
+    "duplicate",
+    "freeze",
+    "crash",
+    "stop",
+    "suspend",
+    "set_back",
+    "forget",
+    "forge",
+    "release",
+    "rival_offer",
+    "rival_ack",
+)
 """What must stop for good before something is due *eventually*; everything else is fair."""
 
 EVENTUALLY: Mapping[str, Expr] = {
@@ -77,12 +88,17 @@ def configurations() -> tuple[Configuration, ...]:
     """All of `configurations.toml`."""
     text = (resources.files("holdover.model.explorer") / "configurations.toml").read_text("utf-8")
     return tuple(
-        Configuration(**{**entry, "faults": tuple(entry["faults"]),
-                         "sometimes": tuple(entry["sometimes"]),
-                         "eventually": tuple(entry["eventually"]),
-                         "beside": tuple(entry.get("beside", ()))})
+        Configuration(
+            **{
+                **entry,
+                "faults": tuple(entry["faults"]),
+                "sometimes": tuple(entry["sometimes"]),
+                "eventually": tuple(entry["eventually"]),
+                "beside": tuple(entry.get("beside", ())),
+            }
+        )
         for entry in tomllib.loads(text)["configuration"]
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -100,13 +116,23 @@ class Seen:
 
 def run(configuration: Configuration, progress: Progress | None = None) -> tuple[Seen, Exploration]:
     """Explore a configuration to its end, and ask what its pinned line asks."""
-    found = explore(configuration.instance(), ALWAYS, STEPS, SOMETIMES,
-                    keep_steps=bool(configuration.eventually), progress=progress)  # fmt: skip
+    found = explore(
+        configuration.instance(),
+        ALWAYS,
+        STEPS,
+        SOMETIMES,
+        keep_steps=bool(configuration.eventually),
+        progress=progress,
+    )
     seen = Seen(
-        len(found.states), found.steps, found.depth,
+        len(found.states),
+        found.steps,
+        found.depth,
         {name: len(trace) for name, trace in sorted(found.violations.items())},
-        tuple(sorted(found.witnessed)), lasting(found, configuration.eventually), found.complete,
-    )  # fmt: skip
+        tuple(sorted(found.witnessed)),
+        lasting(found, configuration.eventually),
+        found.complete,
+    )
     return seen, found
 
 

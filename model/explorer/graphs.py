@@ -191,10 +191,7 @@ def smallest_cut(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> set[V]:
 
 
 def never_reaches(
-    seen: Exploration,
-    taken: Steps,
-    goal: Callable[[State], bool],
-    without: Iterable[str],
+    seen: Exploration, taken: Steps, goal: Callable[[State], bool], without: Iterable[str]
 ) -> int | None:
     """A state from which `goal` never comes about, or None: *eventually goal*, from everywhere.
 

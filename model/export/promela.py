@@ -41,21 +41,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from holdover.model.export.promela_terms import INT, NOTHING, ROOM, SHORT, Place, Promela, Written
-from holdover.model.readings.finite import (
-    INITIAL,
-    Instance,
-    name_of,
-)
-from holdover.model.table.expr import (
-    BOOL,
-    DURATION,
-    INSTANT,
-    Action,
-    Effect,
-    Expr,
-    Sort,
-    Variable,
-)
+from holdover.model.readings.finite import INITIAL, Instance, name_of
+from holdover.model.table.expr import BOOL, DURATION, INSTANT, Action, Effect, Expr, Sort, Variable
 from holdover.model.table.properties import Property
 from holdover.model.table.vocabulary import INDEX_SORTS, MEANINGS, NOW
 
@@ -75,11 +62,15 @@ class Exporter:
         """The whole model."""
         options, silent = self.options()
         parts = [
-            self.heading(title), self.fixed(), self.words(), self.state(), self.properties(),
+            self.heading(title),
+            self.fixed(),
+            self.words(),
+            self.state(),
+            self.properties(),
             comment("Rows that cannot fire here, in no state:", ", ".join(silent) or "none"),
             "active proctype rows()\n{\nend_table: /* a state that no row leaves is no error */\n"
             "  do\n" + "\n".join(options) + "  od\n}\n",
-        ]  # fmt: skip
+        ]
         return "\n".join(part for part in parts if part)
 
     def heading(self, title: str) -> str:

@@ -7,22 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
-from holdover.model.readings.finite import (
-    BINARY,
-    NONE,
-    Bounds,
-    Constants,
-    name_of,
-)
-from holdover.model.table.expr import (
-    BOOL,
-    INSTANT,
-    Expr,
-    Reading,
-    Sort,
-    Variable,
-    of_member,
-)
+from holdover.model.readings.finite import BINARY, NONE, Bounds, Constants, name_of
+from holdover.model.table.expr import BOOL, INSTANT, Expr, Reading, Sort, Variable, of_member
 from holdover.model.table.vocabulary import NOW
 
 Place = tuple[Variable, int]
@@ -34,8 +20,12 @@ NOTHING = 255
 
 
 OPERATORS = {
-    "eq": ("==", "!="), "lt": ("<", ">="), "le": ("<=", ">"), "add": ("+", ""), "sub": ("-", ""),
-}  # fmt: skip
+    "eq": ("==", "!="),
+    "lt": ("<", ">="),
+    "le": ("<=", ">"),
+    "add": ("+", ""),
+    "sub": ("-", ""),
+}
 """What a binary operator is in Promela, and what its negation is."""
 
 

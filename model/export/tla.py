@@ -58,15 +58,7 @@ from holdover.model.export.tla_terms import (
 from holdover.model.readings.definitions import DEFINITIONS
 from holdover.model.readings.finite import Bounds, Constants
 from holdover.model.readings.prose import Phrase
-from holdover.model.table.expr import (
-    BOOL,
-    DURATION,
-    INSTANT,
-    RATIO,
-    Action,
-    Expr,
-    Sort,
-)
+from holdover.model.table.expr import BOOL, DURATION, INSTANT, RATIO, Action, Expr, Sort
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.table.table import Table
 from holdover.model.table.vocabulary import CONSTANTS, INDEX_SORTS, MEANINGS, NOW
@@ -103,8 +95,12 @@ def tlc_config(constants: Constants, bounds: Bounds, *, invariants: Sequence[str
     for asked in invariants:
         if asked not in known + steps:
             raise ValueError(f"no invariant {asked!r}; there are: {', '.join(known + steps)}")
-    lines = ["\\* Run TLC with -deadlock, which means that a state may be the last one.",
-             "SPECIFICATION Spec", "", "CONSTANTS"]  # fmt: skip
+    lines = [
+        "\\* Run TLC with -deadlock, which means that a state may be the last one.",
+        "SPECIFICATION Spec",
+        "",
+        "CONSTANTS",
+    ]
     given = {"None": "None", "Unset": "Unset", "Past": str(bounds.past)}
     given |= {SIZES[sort.name]: str(bounds.size(sort)) for sort in INDEX_SORTS}
     for constant, value in alike(constants).items():

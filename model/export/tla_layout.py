@@ -25,9 +25,13 @@ def broken(line: str, indent: str) -> list[str]:
     glued = re.sub(r"(?<!/\\)(?<!\\/)(?<!=>)(?<!==)(?<![:,]) (?!THEN|ELSE)", "\x00", line)
     glued = re.sub(r"^(\S\S) ", "\\1\x00", glued)  # a bullet and what follows it
     lines = textwrap.wrap(
-        glued, WIDTH, initial_indent=indent, subsequent_indent=indent + " " * 7,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        glued,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + " " * 7,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     return [part.replace("\x00", " ") for part in lines]
 
 

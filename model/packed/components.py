@@ -7,14 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holdover.model.readings.ground import (
-    MISREAD,
-    UNSET,
-    Array,
-    Ground,
-    compound,
-    value,
-)
+from holdover.model.readings.ground import MISREAD, UNSET, Array, Ground, compound, value
 from holdover.model.table.expr import Sort, Variable
 
 WORD = 63

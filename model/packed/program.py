@@ -67,18 +67,22 @@ LEAST_VALUE = np.iinfo(np.int64).min
 def empty_tally(rules: int) -> Tally:
     """What is seen before the first expansion."""
     return Tally(
-        np.zeros(1, dtype=np.int64), np.zeros(rules, dtype=np.int64),
-        np.full(rules, NOTHING, dtype=np.uint64), np.full(rules, LEAST_VALUE, dtype=np.int64),
-    )  # fmt: skip
+        np.zeros(1, dtype=np.int64),
+        np.zeros(rules, dtype=np.int64),
+        np.full(rules, NOTHING, dtype=np.uint64),
+        np.full(rules, LEAST_VALUE, dtype=np.int64),
+    )
 
 
 def added(tallies: Iterable[Tally]) -> Tally:
     """What several saw together."""
     covered, fired, example, largest = zip(*tallies, strict=True)
     return Tally(
-        np.sum(covered, axis=0), np.sum(fired, axis=0),
-        np.min(example, axis=0), np.max(largest, axis=0),
-    )  # fmt: skip
+        np.sum(covered, axis=0),
+        np.sum(fired, axis=0),
+        np.min(example, axis=0),
+        np.max(largest, axis=0),
+    )
 
 
 def program(tabulated: Tabulated) -> Program:
@@ -92,8 +96,9 @@ def program(tabulated: Tabulated) -> Program:
     views: list[Array] = []
     viewed = 0
     flat: dict[str, tuple[list[int], list[int], list[int], list[Array]]] = {
-        "condition": ([0], [0], [0], []), "update": ([0], [0], [0], []),
-    }  # fmt: skip
+        "condition": ([0], [0], [0], []),
+        "update": ([0], [0], [0], []),
+    }
 
     def store(what: str, joint: Joint, table: Array) -> None:
         nonlocal viewed
@@ -133,11 +138,18 @@ def program(tabulated: Tabulated) -> Program:
     return Program(
         np.array(tabulated.shifts, dtype=np.uint64),
         np.array([(1 << c.kind.bits) - 1 for c in components], dtype=np.uint64),
-        whole(list(first)), masks,
+        whole(list(first)),
+        masks,
         np.array([rule.form for rule in tabulated.rules], dtype=np.uint8),
-        whole(flat["condition"][0]), whole(flat["condition"][1]), whole(flat["condition"][2]),
+        whole(flat["condition"][0]),
+        whole(flat["condition"][1]),
+        whole(flat["condition"][2]),
         together(flat["condition"][3], np.uint8),
-        whole(flat["update"][0]), whole(flat["update"][1]), whole(flat["update"][2]),
+        whole(flat["update"][0]),
+        whole(flat["update"][1]),
+        whole(flat["update"][2]),
         np.concatenate([*flat["update"][3], np.zeros(1, dtype=np.int64)]).astype(np.uint64),
-        whole(axis), whole(view_at), together(views, np.int64),
-    )  # fmt: skip
+        whole(axis),
+        whole(view_at),
+        together(views, np.int64),
+    )

@@ -86,15 +86,22 @@ def renamings(tabulated: Tabulated) -> Symmetry:
     client, sent_by = _belonging(messages, bounds.hosts)
     return Symmetry(
         (bounds.hosts, bounds.addresses, bounds.messages),
-        np.array(shifts, dtype=np.uint64), np.array(low, dtype=np.uint64),
+        np.array(shifts, dtype=np.uint64),
+        np.array(low, dtype=np.uint64),
         np.uint64(((1 << WORD) - 1) & ~taken),
         np.array(orders, dtype=np.int64),
         np.array([_renamed(hosts, ADDRESS, n) for n in names], dtype=np.int64),
         np.array([_renamed(messages, ADDRESS, n) for n in names], dtype=np.int64),
-        owner, owned_by, client, sent_by, bare,
-        np.uint64(bare_bits), np.uint64(key_shift), np.uint64(1 << (bare_bits * bounds.messages)),
+        owner,
+        owned_by,
+        client,
+        sent_by,
+        bare,
+        np.uint64(bare_bits),
+        np.uint64(key_shift),
+        np.uint64(1 << (bare_bits * bounds.messages)),
         factorial(bounds.hosts) * factorial(bounds.addresses) * factorial(bounds.messages),
-    )  # fmt: skip
+    )
 
 
 def _check(tabulated: Tabulated) -> None:
@@ -112,8 +119,11 @@ def _check(tabulated: Tabulated) -> None:
         kind = tabulated.kinds[sort]
         if len(_referring(kind, HOST)) > most or _referring(kind, MESSAGE):
             raise NotSymmetricError(f"{sort.name}: refers to more than symmetry knows about")
-        if any(kind.matrix[0, column] != NONE
-               for to in (HOST, ADDRESS) for column in _referring(kind, to)):  # fmt: skip
+        if any(
+            kind.matrix[0, column] != NONE
+            for to in (HOST, ADDRESS)
+            for column in _referring(kind, to)
+        ):
             raise NotSymmetricError(f"{sort.name}: the initial state names a member")
     if any(v.sort.indexes for v in tabulated.kinds[None].variables):
         raise NotSymmetricError("what belongs to no member refers to one")

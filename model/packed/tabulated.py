@@ -107,8 +107,9 @@ class Tabulated:
         initial = [UNSET if v is None else int(v) for v in self.instance.initial]
         sorts: tuple[Sort | None, ...] = (HOST, ADDRESS, MESSAGE, None)
         for sort in sorts:
-            variables = [v for v in self.instance.table.variables
-                         if v.index is sort and v is not NOW]  # fmt: skip
+            variables = [
+                v for v in self.instance.table.variables if v.index is sort and v is not NOW
+            ]
             for member in range(self.instance.bounds.size(sort) if sort else 1):
                 slots = tuple(self.instance.place[v.name, member] for v in variables)
                 values = [initial[slot] for slot in slots]
@@ -143,22 +144,29 @@ class Tabulated:
             members = [bound]
             if effect.every:
                 assert effect.at is not None
-                members = [{**bound, effect.at: value(i)}
-                           for i in self.instance.bounds.domain(effect.at)]  # fmt: skip
+                members = [
+                    {**bound, effect.at: value(i)} for i in self.instance.bounds.domain(effect.at)
+                ]
             for at in members:
                 self._effect(effect.variable, effect.at, effect.where, effect.value, at, after)
         if passed:
             for slot, (variable, _) in enumerate(self.instance.slots):
                 if variable.sort is INSTANT:
-                    after[slot] = shifted(after.get(slot, place(slot)), passed,
-                                          self.instance.bounds.past)  # fmt: skip
+                    after[slot] = shifted(
+                        after.get(slot, place(slot)), passed, self.instance.bounds.past
+                    )
         changes = {slot: term for slot, term in after.items() if term != place(slot)}
         return Rule(STEP, label.action.name, number, self._live(guards), changes)
 
     def _effect(
-        self, variable: Variable, at: Expr | None, where: Expr, becomes: Expr,
-        bound: Mapping[Expr, Ground], after: dict[int, Ground],
-    ) -> None:  # fmt: skip
+        self,
+        variable: Variable,
+        at: Expr | None,
+        where: Expr,
+        becomes: Expr,
+        bound: Mapping[Expr, Ground],
+        after: dict[int, Ground],
+    ) -> None:
         member = self.reading.read(at, bound).args[0] if at is not None else 0
         slot = self.instance.place[variable.name, member]
         after[slot] = choice(
@@ -186,12 +194,18 @@ class Tabulated:
         for name, seen in of_steps:
             yield from self._step_watches(name, seen, rules)
         condition, measured = HOLDOVER_CASES
-        for i, j in itertools.product(range(self.instance.bounds.hosts),
-                                      range(self.instance.bounds.addresses)):  # fmt: skip
+        for i, j in itertools.product(
+            range(self.instance.bounds.hosts), range(self.instance.bounds.addresses)
+        ):
             bound = {h: value(i), a: value(j)}
-            yield Rule(MEASURE, "holdover", -1,
-                       self._live(conjuncts(self.reading.read(condition, bound))), {},
-                       self.reading.read(measured, bound))  # fmt: skip
+            yield Rule(
+                MEASURE,
+                "holdover",
+                -1,
+                self._live(conjuncts(self.reading.read(condition, bound))),
+                {},
+                self.reading.read(measured, bound),
+            )
 
     def _step_watches(self, name: str, seen: Ground, rules: Sequence[Rule]) -> Iterator[Rule]:
         """What is to be seen of a step, for each rule that may take it."""
@@ -268,8 +282,10 @@ class Tabulated:
                 values = component.kind.matrix[ids]
                 codes = np.arange(len(ids))
             else:
-                seen = [np.broadcast_to(evaluate(t, self._columns(number, ids)), ids.shape)
-                        for t in parts[number]]  # fmt: skip
+                seen = [
+                    np.broadcast_to(evaluate(t, self._columns(number, ids)), ids.shape)
+                    for t in parts[number]
+                ]
                 values, codes = np.unique(np.stack(seen, axis=1), axis=0, return_inverse=True)
             views = np.zeros(len(component.kind), dtype=np.int64)
             views[ids] = codes.ravel()

@@ -19,8 +19,14 @@ Number = Fraction | bool | str
 Constants = Mapping[str, object]
 
 OPERATORS: Mapping[str, Callable[[Any, Any], Number]] = {
-    "eq": eq, "lt": lt, "le": le, "add": add, "sub": sub, "mul": mul, "div": truediv,
-}  # fmt: skip
+    "eq": eq,
+    "lt": lt,
+    "le": le,
+    "add": add,
+    "sub": sub,
+    "mul": mul,
+    "div": truediv,
+}
 
 
 class Numeric(Reading[Number]):

@@ -203,8 +203,10 @@ Columns = Callable[[Ground], Array]
 """What a place (or another leaf) is, as an array."""
 
 COMPARES: Mapping[str, Callable[[Array, Array], Array]] = {
-    "eq": np.equal, "lt": np.less, "le": np.less_equal,
-}  # fmt: skip
+    "eq": np.equal,
+    "lt": np.less,
+    "le": np.less_equal,
+}
 
 
 def evaluate(term: Ground, columns: Columns) -> Array:
@@ -258,5 +260,8 @@ def _common(first: tuple[Array, int], second: tuple[Array, int]) -> tuple[Array,
     (left, over_left), (right, over_right) = first, second
     if over_left == over_right:
         return left, right, over_left
-    return (np.where(left <= UNSET, left, left * over_right),
-            np.where(right <= UNSET, right, right * over_left), over_left * over_right)  # fmt: skip
+    return (
+        np.where(left <= UNSET, left, left * over_right),
+        np.where(right <= UNSET, right, right * over_left),
+        over_left * over_right,
+    )

@@ -53,9 +53,10 @@ def realise(
 
 
 LATE = frozenset(
-    row.name for row in LEASE_TABLE.actions
+    row.name
+    for row in LEASE_TABLE.actions
     if sends(row) & {"DISCOVER", "REQUEST"} or row.name in ("duplicate", "mute", "unmute")
-)  # fmt: skip
+)
 """Rows that a run told well takes as late as it can: what is sent, and the server's comings."""
 
 

@@ -189,8 +189,10 @@ def any_clock() -> list[Term]:
     """
     x, y = z3.Reals("x y")
     more = (
-        FASTEST(x) <= FASTEST(y), SLOWEST(x) - x <= SLOWEST(y) - y, x - FASTEST(x) <= y - FASTEST(y)
-    )  # fmt: skip
+        FASTEST(x) <= FASTEST(y),
+        SLOWEST(x) - x <= SLOWEST(y) - y,
+        x - FASTEST(x) <= y - FASTEST(y),
+    )
     return [z3.ForAll([x, y], z3.Implies(x <= y, term)) for term in more]
 
 

@@ -149,9 +149,13 @@ def ack_to(m: Expr, h: Expr, a: Expr) -> Expr:
 
 
 word = Variable(
-    "word", MESSAGE, ADDRESS, "none", "the DHCPACK that told of the address's last commitment",
+    "word",
+    MESSAGE,
+    ADDRESS,
+    "none",
+    "the DHCPACK that told of the address's last commitment",
     "RFC 2131 §3.1(4)",
-)  # fmt: skip
+)
 """A history variable: no row reads it, and only proofs know it (`remembering`)."""
 
 
@@ -175,10 +179,11 @@ def coming(h: Expr, a: Expr) -> Expr:
 
 
 OWNED = Property(
-    "owned", "RFC 2131 §2.2",
+    "owned",
+    "RFC 2131 §2.2",
     "whoever answers for an address is the host to which the server last committed it",
     over(h, a, body=answers(h, a).implies(owner[a] == h)),
-)  # fmt: skip
+)
 
 
 def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]:
@@ -187,111 +192,192 @@ def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]
         EXCLUSIVE,
         OWNED,
         Property(
-            "held_under_lease", "RFC 2131 §4.4.5",
+            "held_under_lease",
+            "RFC 2131 §4.4.5",
             "an address is held under a lease, or until an event that must come",
-            forall(h, (holds[h] != NO_ADDRESS).implies(
-                leased(h)
-                | (kernel_acts(h) & ~process_acts(h))
-                | (trigger[h] == "RETRY")
-                | ((trigger[h] == "ACKNOWLEDGE") & acknowledges & (notice[h] != "SILENT")))),
+            forall(
+                h,
+                (holds[h] != NO_ADDRESS).implies(
+                    leased(h)
+                    | (kernel_acts(h) & ~process_acts(h))
+                    | (trigger[h] == "RETRY")
+                    | ((trigger[h] == "ACKNOWLEDGE") & acknowledges & (notice[h] != "SILENT"))
+                ),
+            ),
         ),
         Property(
-            "held_as_leased", "RFC 2131 §4.4.5 MUST NOT",
+            "held_as_leased",
+            "RFC 2131 §4.4.5 MUST NOT",
             "the address held is the one leased, and none is held while probing",
-            over(h, a, body=((holds[h] == a) & leased(h)).implies(
-                (wants[h] == a) & (phase[h] != "PROBING"))),
+            over(
+                h,
+                a,
+                body=((holds[h] == a) & leased(h)).implies(
+                    (wants[h] == a) & (phase[h] != "PROBING")
+                ),
+            ),
         ),
         Property(
-            "leaves_in_time", "RFC 2131 §4.4.5 MUST",
+            "leaves_in_time",
+            "RFC 2131 §4.4.5 MUST",
             "no awake host holds past its limit",
             forall(h, ((holds[h] != NO_ADDRESS) & ~asleep[h]).implies(now <= limit(h))),
         ),
         Property(
-            "covered", "RFC 2131 §3.3",
+            "covered",
+            "RFC 2131 §3.3",
             "while its limit is ahead, a claim is on the server's record and outlasted by it, or "
             "the client is about to hear of another limit",
-            over(h, a, body=(claims(h, a) & (now <= limit(h))).implies(
-                (owner[a] == h) & ((limit(h) <= reuse_from(a)) | hears(h, a)))),
+            over(
+                h,
+                a,
+                body=(claims(h, a) & (now <= limit(h))).implies(
+                    (owner[a] == h) & ((limit(h) <= reuse_from(a)) | hears(h, a))
+                ),
+            ),
         ),
         Property(
-            "asked_before", "RFC 2131 §4.4.1",
+            "asked_before",
+            "RFC 2131 §4.4.1",
             "the request of the present exchange lies in the past",
             forall(h, counts(h).implies(asked[h] <= now)),
         ),
         Property(
-            "ack_covered", "RFC 2131 §4.4.1",
+            "ack_covered",
+            "RFC 2131 §4.4.1",
             "a lease that an ACK in flight can still give is on the server's record, and covered",
-            over(m, h, a, body=(ack_to(m, h, a) & (gives(h, a) | ~checks_xid[h])).implies(
-                ((owner[a] == h)
-                 & ((ack_ends(h, m) + overhang(h) <= reuse_from(a)) | hears(h, a)))
-                | ~in_time(h, ack_ends(h, m)))),
+            over(
+                m,
+                h,
+                a,
+                body=(ack_to(m, h, a) & (gives(h, a) | ~checks_xid[h])).implies(
+                    (
+                        (owner[a] == h)
+                        & ((ack_ends(h, m) + overhang(h) <= reuse_from(a)) | hears(h, a))
+                    )
+                    | ~in_time(h, ack_ends(h, m))
+                ),
+            ),
         ),
         Property(
-            "granted", "RFC 2131 §4.3.1",
+            "granted",
+            "RFC 2131 §4.3.1",
             "an ACK carries a lease length that the server grants",
             forall(m, (kind[m] == "ACK").implies((least <= lease[m]) & (lease[m] <= full))),
         ),
         Property(
-            "not_too_far", "RFC 2131 §4.4.1",
+            "not_too_far",
+            "RFC 2131 §4.4.1",
             "no lease ends later than a full one that is counted from now",
-            forall(h, (leased(h) | (holds[h] != NO_ADDRESS)).implies(
-                true_end(h) <= now + ite(anchor[h] == "PROBE", probe_time[h], ZERO)
-                               + slowest(honoured(h, full)))),
+            forall(
+                h,
+                (leased(h) | (holds[h] != NO_ADDRESS)).implies(
+                    true_end(h)
+                    <= now
+                    + ite(anchor[h] == "PROBE", probe_time[h], ZERO)
+                    + slowest(honoured(h, full))
+                ),
+            ),
         ),
         Property(
-            "answers_follow", "RFC 2131 §4.4.1",
+            "answers_follow",
+            "RFC 2131 §4.4.1",
             "while selecting, nothing in flight answers a request of the present exchange",
-            over(m, h, body=((client[m] == h) & recognised(h, m) & checks_xid[h]
-                             & (phase[h] == "SELECTING")).implies(
-                is_in(kind[m], "FREE", "DISCOVER", "OFFER", "RELEASE", "DECLINE"))),
+            over(
+                m,
+                h,
+                body=(
+                    (client[m] == h) & recognised(h, m) & checks_xid[h] & (phase[h] == "SELECTING")
+                ).implies(is_in(kind[m], "FREE", "DISCOVER", "OFFER", "RELEASE", "DECLINE")),
+            ),
         ),
         Property(
-            "given_up", "RFC 2131 §3.1(5), §3.1(6)",
+            "given_up",
+            "RFC 2131 §3.1(5), §3.1(6)",
             "whose RELEASE or DECLINE is in flight has no lease and waits",
-            over(m, h, body=((client[m] == h) & is_in(kind[m], "RELEASE", "DECLINE")).implies(
-                (phase[h] == "INIT") & (holds[h] == NO_ADDRESS)
-                & ((kind[m] != "RELEASE") | releases[h]) & ((kind[m] != "DECLINE") | probes[h]))),
+            over(
+                m,
+                h,
+                body=((client[m] == h) & is_in(kind[m], "RELEASE", "DECLINE")).implies(
+                    (phase[h] == "INIT")
+                    & (holds[h] == NO_ADDRESS)
+                    & ((kind[m] != "RELEASE") | releases[h])
+                    & ((kind[m] != "DECLINE") | probes[h])
+                ),
+            ),
         ),
         Property(
-            "in_flight", "RFC 2131 §4.1",
+            "in_flight",
+            "RFC 2131 §4.1",
             "what a client may yet take is not delayed longer, unless a frozen process had it",
-            over(m, h, body=((kind[m] != "FREE") & (client[m] == h)).implies(
-                (sent[m] <= now) & (
-                    (now <= sent[m] + delay)
-                    | (freezes[h] & (thaws[h] | (process[h] != "RUNS")
-                                  | (restarts[h] & ~(exchanging(h) & current[m]))))))),
+            over(
+                m,
+                h,
+                body=((kind[m] != "FREE") & (client[m] == h)).implies(
+                    (sent[m] <= now)
+                    & (
+                        (now <= sent[m] + delay)
+                        | (
+                            freezes[h]
+                            & (
+                                thaws[h]
+                                | (process[h] != "RUNS")
+                                | (restarts[h] & ~(exchanging(h) & current[m]))
+                            )
+                        )
+                    )
+                ),
+            ),
         ),
         Property(
-            "kernel_set", "Linux valid_lft",
+            "kernel_set",
+            "Linux valid_lft",
             "the kernel lifetime is over by its margin before the lease end",
-            forall(h, ((enforcer[h] == "KERNEL") & kernel_acts(h)
-                       & ((holds[h] != NO_ADDRESS) | (phase[h] == "PROBING"))).implies(
-                kernel_end[h] <= true_end(h) - margin[h])),
+            forall(
+                h,
+                (
+                    (enforcer[h] == "KERNEL")
+                    & kernel_acts(h)
+                    & ((holds[h] != NO_ADDRESS) | (phase[h] == "PROBING"))
+                ).implies(kernel_end[h] <= true_end(h) - margin[h]),
+            ),
         ),
         Property(
-            "faults_only", "the environment's switches",
+            "faults_only",
+            "the environment's switches",
             "a process is frozen or dead, a host asleep, a clock stepped, only where that happens; "
             "who ends in order holds nothing",
-            forall(h, ((process[h] != "FROZEN") | freezes[h])
-                   & ((process[h] != "DEAD") | crashes[h] | (stops[h] & (holds[h] == NO_ADDRESS)))
-                   & ((process[h] != "DEAD") | is_in(phase[h], "INIT", "INIT_REBOOT"))
-                   & (suspends[h] | ~asleep[h]) & ((phase[h] != "PROBING") | probes[h])
-                   & (~is_in(phase[h], "INIT_REBOOT", "REBOOTING") | (process[h] == "DEAD")
-                      | (restarts[h] & (crashes[h] | stops[h])))
-                   & (~stepped[h] | (steps[h] & (clock[h] == "WALL")))),
+            forall(
+                h,
+                ((process[h] != "FROZEN") | freezes[h])
+                & ((process[h] != "DEAD") | crashes[h] | (stops[h] & (holds[h] == NO_ADDRESS)))
+                & ((process[h] != "DEAD") | is_in(phase[h], "INIT", "INIT_REBOOT"))
+                & (suspends[h] | ~asleep[h])
+                & ((phase[h] != "PROBING") | probes[h])
+                & (
+                    ~is_in(phase[h], "INIT_REBOOT", "REBOOTING")
+                    | (process[h] == "DEAD")
+                    | (restarts[h] & (crashes[h] | stops[h]))
+                )
+                & (~stepped[h] | (steps[h] & (clock[h] == "WALL"))),
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 LEASED = leased_argument(lambda h, a: FALSE)
 """Where the record never moves back, or no client is sure to hear of it (`ack_missed`)."""
 
 ONE_EXCHANGE = Property(
-    "one_exchange", "RFC 2131 §4.1",
+    "one_exchange",
+    "RFC 2131 §4.1",
     "where clients are patient, nothing of an older exchange is under way",
-    over(m, h, body=(patient & (client[m] == h) & is_in(kind[m], "REQUEST", "ACK")).implies(
-        current[m])),
-)  # fmt: skip
+    over(
+        m,
+        h,
+        body=(patient & (client[m] == h) & is_in(kind[m], "REQUEST", "ACK")).implies(current[m]),
+    ),
+)
 
 HEARING = (*leased_argument(coming), ONE_EXCHANGE)
 """The same where each client hears of it in time; for tables with the history variable."""
@@ -299,8 +385,9 @@ HEARING = (*leased_argument(coming), ONE_EXCHANGE)
 PROBED = (
     EXCLUSIVE,
     Property(
-        "awake", "the environment's switches",
+        "awake",
+        "the environment's switches",
         "hosts sleep only where that happens",
         over(g, body=suspends[g] | ~asleep[g]),
     ),
-)  # fmt: skip
+)

@@ -15,9 +15,7 @@ from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import Property
 from holdover.proofs.logic.bitvectors import Symbolic
 from holdover.proofs.logic.concretise import replay
-from holdover.proofs.logic.intervals import (
-    Term,
-)
+from holdover.proofs.logic.intervals import Term
 from holdover.proofs.result import Outcome
 
 
@@ -91,9 +89,13 @@ def checked(solver: Any, left: float) -> Any:
 
 
 def _confirmed(
-    reading: Symbolic, model: Any, states: Sequence[Sequence[Term]], rows: Sequence[Term],
-    prop: Property, of_steps: bool,
-) -> Trace:  # fmt: skip
+    reading: Symbolic,
+    model: Any,
+    states: Sequence[Sequence[Term]],
+    rows: Sequence[Term],
+    prop: Property,
+    of_steps: bool,
+) -> Trace:
     """The run that a model is; DisagreementError unless the finite reading sees it break too."""
     found = tuple(reading.decoded([model.eval(x, True) for x in state]) for state in states)
     instance = reading.instance

@@ -155,9 +155,9 @@ class Unrolled(Reading[Term]):
             return self.whole(variable.sort.values.index(start))
         if start in ("true", "false"):
             return z3.BoolVal(start == "true")
-        return {
-            "none": lambda: self.whole(NONE), "0": lambda: self.time(0), "unset": self.unset,
-        }[start]()  # fmt: skip
+        return {"none": lambda: self.whole(NONE), "0": lambda: self.time(0), "unset": self.unset}[
+            start
+        ]()
 
 
 class Timed(Unrolled):

@@ -9,13 +9,7 @@ import z3
 
 from holdover.model.table.client import NO_ADDRESS, UNSET
 from holdover.model.table.client import counts as asking_counts
-from holdover.model.table.expr import (
-    DURATION,
-    Variable,
-    forall,
-    is_in,
-    none,
-)
+from holdover.model.table.expr import DURATION, Variable, forall, is_in, none
 from holdover.model.table.properties import Property
 from holdover.model.table.server import NOBODY
 from holdover.model.table.vocabulary import (
@@ -38,66 +32,81 @@ from holdover.model.table.vocabulary import (
     stepped,
     wants,
 )
-from holdover.proofs.logic.first_order import (
-    Initially,
-)
+from holdover.proofs.logic.first_order import Initially
 from holdover.proofs.logic.obligations import Case, obligations
 from holdover.proofs.logic.solvers import read_back
 from holdover.proofs.theorems.t2_safety import numbers
 
 FACTS = (
     Property(
-        "a free slot is empty", "RFC 2131 §2",
+        "a free slot is empty",
+        "RFC 2131 §2",
         "a slot without a datagram has no client, address, time, lease or xid",
-        forall(m, (kind[m] == "FREE").implies(
-            (client[m] == NOBODY) & (address[m] == NO_ADDRESS) & (sent[m] == UNSET) & ~current[m])),
+        forall(
+            m,
+            (kind[m] == "FREE").implies(
+                (client[m] == NOBODY)
+                & (address[m] == NO_ADDRESS)
+                & (sent[m] == UNSET)
+                & ~current[m]
+            ),
+        ),
     ),
     Property(
-        "only an ACK has a lease", "RFC 2132 §9.2",
+        "only an ACK has a lease",
+        "RFC 2132 §9.2",
         "no other datagram carries option 51",
         forall(m, (kind[m] != "ACK").implies(lease[m] == none(DURATION))),
     ),
     Property(
-        "an ACK has a granted lease", "RFC 2131 §4.3.1",
+        "an ACK has a granted lease",
+        "RFC 2131 §4.3.1",
         "its length is between the shortest and the longest that is granted",
         forall(m, (kind[m] == "ACK").implies((least <= lease[m]) & (lease[m] <= full))),
     ),
     Property(
-        "a DISCOVER names no address", "RFC 2131 §3.1(1)",
+        "a DISCOVER names no address",
+        "RFC 2131 §3.1(1)",
         "the client does not suggest one",
         forall(m, (kind[m] == "DISCOVER").implies(address[m] == NO_ADDRESS)),
     ),
     Property(
-        "who probes does not hold", "RFC 5227 §2.1",
+        "who probes does not hold",
+        "RFC 5227 §2.1",
         "an address is probed before use",
         forall(h, (phase[h] == "PROBING").implies(holds[h] == NO_ADDRESS)),
     ),
     Property(
-        "only an exchange has a request time", "RFC 2131 §4.4.1",
+        "only an exchange has a request time",
+        "RFC 2131 §4.4.1",
         "only an exchange that an ACK may still say something in has a time of its request",
         forall(h, asking_counts(h) | (asked[h] == UNSET)),
     ),
     Property(
-        "who has selected nothing wants nothing", "RFC 2131 §4.3.2",
+        "who has selected nothing wants nothing",
+        "RFC 2131 §4.3.2",
         "a client wants no address before it has selected one",
         forall(h, is_in(phase[h], "INIT", "SELECTING").implies(wants[h] == NO_ADDRESS)),
     ),
     Property(
-        "a dead client has no exchange", "RFC 2131 §3.2",
+        "a dead client has no exchange",
+        "RFC 2131 §3.2",
         "a killed process leaves a lease to reboot with, or nothing",
         forall(h, (process[h] == "DEAD").implies(is_in(phase[h], "INIT", "INIT_REBOOT"))),
     ),
     Property(
-        "only who probes knows since when", "RFC 5227 §2.1.1",
+        "only who probes knows since when",
+        "RFC 5227 §2.1.1",
         "no other client has a time at which its probing began",
         forall(h, (phase[h] == "PROBING") | (probing_since[h] == UNSET)),
     ),
     Property(
-        "only a wall clock steps", "the environment's switches",
+        "only a wall clock steps",
+        "the environment's switches",
         "no other clock can be set back",
         forall(h, stepped[h].implies(clock[h] == "WALL")),
     ),
-)  # fmt: skip
+)
 """Invariants of every client in every environment."""
 
 

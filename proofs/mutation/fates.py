@@ -13,16 +13,10 @@ import z3
 
 from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
 from holdover.model.readings.finite import Instance
-from holdover.model.table.expr import (
-    Constant,
-    Effect,
-    Variable,
-)
+from holdover.model.table.expr import Constant, Effect, Variable
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, Table
-from holdover.model.table.vocabulary import (
-    CONSTANTS,
-)
+from holdover.model.table.vocabulary import CONSTANTS
 from holdover.proofs.logic.first_order import (
     ALIKE,
     After,
@@ -43,8 +37,15 @@ Killer = Literal["crash", "property", "proof", "law", "count", "equivalent", "al
 
 
 KILLERS: tuple[Killer, ...] = (
-    "crash", "property", "proof", "law", "count", "equivalent", "alike", "survives",
-)  # fmt: skip
+    "crash",
+    "property",
+    "proof",
+    "law",
+    "count",
+    "equivalent",
+    "alike",
+    "survives",
+)
 
 
 @dataclass(frozen=True)
@@ -240,9 +241,10 @@ def alike(changed: Mutant, samples: Iterable[Sample]) -> str:
 
 def doubled(changed: Mutant, samples: Iterable[Sample]) -> str:
     """Why no other states are reached where only names of steps differ, in all configurations."""
-    others = Table(LEASE_TABLE.variables, tuple(
-        row for row in LEASE_TABLE.actions if row.name != changed.changed.name
-    ))  # fmt: skip
+    others = Table(
+        LEASE_TABLE.variables,
+        tuple(row for row in LEASE_TABLE.actions if row.name != changed.changed.name),
+    )
     shown = [known for known in samples if known.shows(changed)]
     for known in shown:
         besides = known.setting.instance(others).successors

@@ -10,10 +10,7 @@ from holdover.model.readings.definitions import in_words
 from holdover.model.readings.prose import due as prose_of_due
 from holdover.model.readings.prose import effects as prose_of_effects
 from holdover.model.readings.prose import text as prose_of
-from holdover.model.table.expr import (
-    Action,
-    Expr,
-)
+from holdover.model.table.expr import Action, Expr
 from holdover.model.table.table import LEASE_TABLE, Table, tick
 
 Part = Literal["guard", "effect", "due"]

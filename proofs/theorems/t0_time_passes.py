@@ -80,27 +80,30 @@ TITLE = "time can pass: whatever holds it up may happen at once"
 
 FACTS = (
     Property(
-        "a datagram has a client", "RFC 2131 §2 chaddr",
+        "a datagram has a client",
+        "RFC 2131 §2 chaddr",
         "each datagram in flight comes from a client, or goes to one",
         forall(m, (kind[m] == "FREE") | (client[m] != NOBODY)),
     ),
     Property(
-        "all but a DISCOVER name an address", "RFC 2131 §3.1",
+        "all but a DISCOVER name an address",
+        "RFC 2131 §3.1",
         "each other datagram is about an address",
         forall(m, is_in(kind[m], "FREE", "DISCOVER") | (address[m] != NO_ADDRESS)),
     ),
     Property(
-        "who has selected wants an address", "RFC 2131 §4.3.2",
+        "who has selected wants an address",
+        "RFC 2131 §4.3.2",
         "past SELECTING a client has an address to ask for, or to use",
         forall(h, is_in(phase[h], "INIT", "SELECTING") | (wants[h] != NO_ADDRESS)),
     ),
     Property(
-        "no record reaches too far", "RFC 2131 §4.3.1",
+        "no record reaches too far",
+        "RFC 2131 §4.3.1",
         "a lease on record ends no later than a full one that is granted now",
-        forall(a, (owner[a] != NOBODY).implies(
-            server_end[a] <= now + slowest(full))),
+        forall(a, (owner[a] != NOBODY).implies(server_end[a] <= now + slowest(full))),
     ),
-)  # fmt: skip
+)
 """What a row that is due relies on; in the table each follows from how the state came about."""
 
 OPEN = Case("T0", "every client in every environment", FACTS, {}, numbers())
@@ -122,9 +125,12 @@ ARRIVES: Mapping[str, tuple[str, ...]] = {
 NO_ERROR = {skew: lift(0, DURATION)}
 LONGEST = {length: full, skew: slowest(full) - full}
 MEASURED: Mapping[str, Mapping[Expr, Expr]] = {
-    "bind": NO_ERROR, "extend": NO_ERROR, "cut_short": NO_ERROR, "prolong": LONGEST,
+    "bind": NO_ERROR,
+    "extend": NO_ERROR,
+    "cut_short": NO_ERROR,
+    "prolong": LONGEST,
     "commit": LONGEST,
-}  # fmt: skip
+}
 """A lease and a clock's error with which the row may happen, where it may."""
 
 STAGES = ("FREE", "ACK", "REQUEST", "OFFER", "DISCOVER")

@@ -144,11 +144,20 @@ def shortest(found: Result, depth: int) -> tuple[Check, Check]:
         one = "holds" if found.depth == depth else "violated"
     said = f"z3: {found.outcome}" + ("" if found.depth is None else f" at {found.depth} steps")
     return (
-        Check("none shorter", f"no run of fewer than {depth} steps collides", none, said,
-              found.seconds),
-        Check("one of that length", "a run of that length collides, and the explorer can take its "
-              "steps", one, said),
-    )  # fmt: skip
+        Check(
+            "none shorter",
+            f"no run of fewer than {depth} steps collides",
+            none,
+            said,
+            found.seconds,
+        ),
+        Check(
+            "one of that length",
+            "a run of that length collides, and the explorer can take its steps",
+            one,
+            said,
+        ),
+    )
 
 
 def none_in_seconds(model: Instance, rows: int) -> Check:
@@ -158,8 +167,10 @@ def none_in_seconds(model: Instance, rows: int) -> Check:
     return Check(
         "none shorter in seconds",
         f"in real time no run of fewer than {rows} rows collides, `tick` not counted",
-        NONE_FOUND.get(answer, "unknown"), f"z3: {answer}", time.perf_counter() - start,
-    )  # fmt: skip
+        NONE_FOUND.get(answer, "unknown"),
+        f"z3: {answer}",
+        time.perf_counter() - start,
+    )
 
 
 def instants(found: Trace) -> list[Fraction] | None:
@@ -173,9 +184,12 @@ def in_real_time(found: Trace) -> Check:
     taken = instants(found)
     detail = "no such run" if taken is None else f"a collision after {float(taken[-1]):g} s"
     return Check(
-        "in seconds", "the explorer's run exists in real time, with a lease of an hour",
-        "violated" if taken is None else "holds", detail, time.perf_counter() - start,
-    )  # fmt: skip
+        "in seconds",
+        "the explorer's run exists in real time, with a lease of an hour",
+        "violated" if taken is None else "holds",
+        detail,
+        time.perf_counter() - start,
+    )
 
 
 def prove(progress: Progress = silent) -> Theorem:

@@ -90,9 +90,12 @@ def case(name: str, faults: Sequence[str]) -> Case:
         "late": 0,
     }
     return Case(
-        f"T2-{name}", f"{name} among {', '.join(faults)}", LEASED, fixed,
+        f"T2-{name}",
+        f"{name} among {', '.join(faults)}",
+        LEASED,
+        fixed,
         (*numbers(), forall(h, kernel_late[h] <= margin[h])),
-    )  # fmt: skip
+    )
 
 
 def cases() -> Iterator[tuple[str, Case]]:

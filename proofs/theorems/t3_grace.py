@@ -129,8 +129,12 @@ def hearing() -> Case:
     """
     heard = ("heeds_shorter", "checks_xid", "patient", "shortens")
     missed = ("loses", "freezes", "crashes", "suspends", "steps")
-    fixed = {**OPEN, **dict.fromkeys(heard, True), **dict.fromkeys(missed, False),
-             "trigger": "LAPSE"}  # fmt: skip
+    fixed = {
+        **OPEN,
+        **dict.fromkeys(heard, True),
+        **dict.fromkeys(missed, False),
+        "trigger": "LAPSE",
+    }
     says = "every such client that hears of each shorter lease"
     return Case("T3-heard", says, HEARING, fixed, (forall(h, ~ack_missed(h)), *ENOUGH))
 
@@ -236,9 +240,7 @@ HOLDERS: tuple[tuple[str, Mapping[str, Any], tuple[str, ...], tuple[bool, ...]],
 """What can hold an address back, as facts and faults, and whether it may outlast the lapse."""
 
 
-ANCHORS = (
-    ("REQUEST", False), ("ACK", True), ("ACK", False), ("PROBE", True), ("PROBE", False),
-)  # fmt: skip
+ANCHORS = (("REQUEST", False), ("ACK", True), ("ACK", False), ("PROBE", True), ("PROBE", False))
 
 MISSED: tuple[tuple[str, Mapping[str, Any], tuple[str, ...], tuple[tuple[str, bool], ...]], ...]
 MISSED = (
@@ -269,9 +271,13 @@ def ways() -> Iterator[Way]:
                 words += ["no delay"] if anchor != "REQUEST" and not delayed else []
                 words += ["no wait"] if True in waiting and not waits else []
                 yield Way(
-                    ", ".join(words), client, ("mutes", *faults, *renewal), delayed, waits,
+                    ", ".join(words),
+                    client,
+                    ("mutes", *faults, *renewal),
+                    delayed,
+                    waits,
                     "discarded" if renewal else "none",
-                )  # fmt: skip
+                )
     yield from heeding_ways()
 
 
@@ -451,9 +457,13 @@ def settled(
             bad.append(f"{obligation.conjunct}: nothing satisfies its premises")
     text = f"{count - len(bad)} of {count} proved by {' and '.join(solvers)}"
     return Check(
-        name, says, combined(outcomes), "; ".join([text, *bad]), time.perf_counter() - start,
+        name,
+        says,
+        combined(outcomes),
+        "; ".join([text, *bad]),
+        time.perf_counter() - start,
         {"obligations": count},
-    )  # fmt: skip
+    )
 
 
 OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unknown": "unknown"}
@@ -474,25 +484,33 @@ def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
         outcome = "violated"
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
     return Check(
-        "sufficient", f"the invariant is inductive for {claim.says}", outcome, detail(verdict),
-        time.perf_counter() - start, data,
-    )  # fmt: skip
+        "sufficient",
+        f"the invariant is inductive for {claim.says}",
+        outcome,
+        detail(verdict),
+        time.perf_counter() - start,
+        data,
+    )
 
 
 def prove_lemma(solvers: Sequence[str] = ("z3",)) -> Check:
     """What the bound is for clocks within 1 ± drift."""
     return settled(
-        "lemma", "grace ≥ safe_grace iff the worst holdover fits into the grace's shortest time",
-        ((obligation, None) for obligation in lemma()), solvers,
-    )  # fmt: skip
+        "lemma",
+        "grace ≥ safe_grace iff the worst holdover fits into the grace's shortest time",
+        ((obligation, None) for obligation in lemma()),
+        solvers,
+    )
 
 
 def prove_necessary(solvers: Sequence[str] = ("z3",)) -> Check:
     """Below the bound there is a run that ends badly."""
     return settled(
-        "necessary", "for each way to hold back, any grace below the bound is too short",
-        (shown(), *(necessary(way) for way in ways())), solvers,
-    )  # fmt: skip
+        "necessary",
+        "for each way to hold back, any grace below the bound is too short",
+        (shown(), *(necessary(way) for way in ways())),
+        solvers,
+    )
 
 
 def prove(solvers: Sequence[str] = ("z3",), progress: Progress = silent) -> Theorem:

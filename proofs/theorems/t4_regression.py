@@ -137,10 +137,12 @@ def notice_kept(sizes: tuple[int, int, int]) -> Check:
     seen_all = seen.complete and lapses > 0
     outcome = "violated" if fault is not None else "holds" if seen_all else "unknown"
     return Check(
-        "told", "each lapse is followed by its notice, before time passes",
+        "told",
+        "each lapse is followed by its notice, before time passes",
         outcome,  # type: ignore[arg-type]
-        f"{lapses} lapses", time.perf_counter() - start,
-    )  # fmt: skip
+        f"{lapses} lapses",
+        time.perf_counter() - start,
+    )
 
 
 def prove(progress: Progress = silent) -> Theorem:

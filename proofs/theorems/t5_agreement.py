@@ -69,16 +69,19 @@ def invariant_holds(name: str, never_fire: frozenset[str]) -> Iterator[Check]:
     broken = sorted(seen.violations)
     outcome = "violated" if broken else "holds" if seen.complete else "unknown"
     yield Check(
-        f"invariant, {name}", f"every state reached of {name} satisfies the invariant",
+        f"invariant, {name}",
+        f"every state reached of {name} satisfies the invariant",
         outcome,  # type: ignore[arg-type]
-        ", ".join(broken) or f"{len(seen.states)} states", time.perf_counter() - start,
-    )  # fmt: skip
+        ", ".join(broken) or f"{len(seen.states)} states",
+        time.perf_counter() - start,
+    )
     fired = sorted(never_fire & set(seen.fired))
     yield Check(
-        f"never fire, {name}", f"no row of {name} fires that is proved not to",
+        f"never fire, {name}",
+        f"no row of {name} fires that is proved not to",
         "violated" if fired else "holds" if never_fire and seen.complete else "unknown",
         ", ".join(fired) or f"{len(never_fire)} rows, {len(seen.fired)} others seen",
-    )  # fmt: skip
+    )
 
 
 # The broken step, replayed -----------------------------------------------------------------------
@@ -157,9 +160,11 @@ def replayed_breach(row: str, conjunct: str) -> Check:
 def worlds() -> Iterator[tuple[str, Profile, Environment]]:
     """Every profile with a late ACK, a late answer and a short lease; and clocks that drift."""
     slow = Environment(
-        lease=Fraction(24), delay=Fraction(8), acknowledge_within=Fraction(16),
+        lease=Fraction(24),
+        delay=Fraction(8),
+        acknowledge_within=Fraction(16),
         faults=frozenset({"mutes"}),
-    )  # fmt: skip
+    )
     for name in builtin_names():
         yield name, load(name), slow
     for name in ("rfc2131", "networkd", "dhcpcd", "reference"):
@@ -196,9 +201,12 @@ def same_worst(name: str, profile: Profile, environment: Environment) -> Check:
         good = worst == expected.__floor__()
         detail = f"explorer {worst}, bound {expected} ticks"
     return Check(
-        f"worst holdover, {name}", says, "holds" if good else "violated", detail,
+        f"worst holdover, {name}",
+        says,
+        "holds" if good else "violated",
+        detail,
         time.perf_counter() - start,
-    )  # fmt: skip
+    )
 
 
 def prove(progress: Progress = silent) -> Theorem:

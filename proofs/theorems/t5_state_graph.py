@@ -118,10 +118,14 @@ def told(graph: Reading) -> str:
 def facts(graph: Reading) -> dict[str, object]:
     """The same for programs."""
     return {
-        "states": len(graph.states), "steps": graph.steps, "depth": graph.depth,
-        "shortest_runs": graph.broken, "time_passes": graph.time_passes,
-        "in_the_end": list(graph.eventually), "components": graph.components,
-    }  # fmt: skip
+        "states": len(graph.states),
+        "steps": graph.steps,
+        "depth": graph.depth,
+        "shortest_runs": graph.broken,
+        "time_passes": graph.time_passes,
+        "in_the_end": list(graph.eventually),
+        "components": graph.components,
+    }
 
 
 def same_as_solver() -> Check:

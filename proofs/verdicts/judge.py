@@ -42,9 +42,7 @@ from holdover.proofs.result import Outcome, Progress, silent
 from holdover.proofs.verdicts.witness import witness
 
 STANDARD = Environment(
-    delay=Fraction(1),
-    acknowledge_within=None,
-    faults=frozenset({"mutes", "loses", "duplicates"}),
+    delay=Fraction(1), acknowledge_within=None, faults=frozenset({"mutes", "loses", "duplicates"})
 )
 """What every client meets: a server that may fall silent, a network that loses, duplicates and
 delays by up to a second, a user who may never answer; an hour's lease, no grace, no drift."""
@@ -109,8 +107,9 @@ def judge(
     if run:
         instance = (seen.instance.constants, seen.instance.bounds)
         reason = _broken(profile, run)
-        return replace(found, outcome="violated", reason=reason, run=tuple(run), unit=unit,
-                       looked_at=instance)  # fmt: skip
+        return replace(
+            found, outcome="violated", reason=reason, run=tuple(run), unit=unit, looked_at=instance
+        )
     progress(f"{profile.name}: trying the runs of T3")
     if told := witness((client, client), environment):
         return replace(found, outcome="violated", reason=_broken(profile, told), run=tuple(told))
@@ -181,8 +180,13 @@ def judge_network(
         seen, run, _ = collision(pair, environment, size, searched)
         found = replace(found, states=found.states + len(seen.states))
         if run := run or witness(pair, environment) or []:
-            return replace(found, outcome="violated", reason=_broken(pair[1].profile, run),
-                           run=tuple(run), hosts=pair)  # fmt: skip
+            return replace(
+                found,
+                outcome="violated",
+                reason=_broken(pair[1].profile, run),
+                run=tuple(run),
+                hosts=pair,
+            )
     searched_in = f"no collision found in {found.states} states of two hosts" if pairs else ""
     return replace(found, reason="; ".join(filter(None, ("no proof", searched_in))))
 
@@ -220,10 +224,7 @@ def _undecided(seen: Exploration, size: Size) -> str:
 
 
 def search(
-    hosts: Clients,
-    environment: Environment,
-    size: Size,
-    progress: SearchProgress | None = None,
+    hosts: Clients, environment: Environment, size: Size, progress: SearchProgress | None = None
 ) -> Exploration:
     """The exploration in ticks; durations are rounded up, and so is a drift."""
     if environment.drift:
@@ -238,10 +239,7 @@ def wanted_of(hosts: Clients) -> Property:
 
 
 def collision(
-    hosts: Clients,
-    environment: Environment,
-    size: Size,
-    progress: SearchProgress | None = None,
+    hosts: Clients, environment: Environment, size: Size, progress: SearchProgress | None = None
 ) -> tuple[Exploration, list[Event], str]:
     """The search, and a shortest collision in seconds, or no events if it found none.
 

@@ -31,9 +31,14 @@ from holdover.proofs.theorems.t2_safety import numbers
 from holdover.proofs.verdicts.judge import Judgement, Size, collision
 
 BARE = Profile(
-    "bare", anchor="ACK", trigger="ACKNOWLEDGE", dialog=True, clock="MONOTONIC", checks_xid=False,
+    "bare",
+    anchor="ACK",
+    trigger="ACKNOWLEDGE",
+    dialog=True,
+    clock="MONOTONIC",
+    checks_xid=False,
     restart="LEAVE",
-)  # fmt: skip
+)
 """A client without any safeguard."""
 
 CALM = Environment()
@@ -69,17 +74,25 @@ ROWS = (
     Fault("host suspended", _with("suspends")),
     Fault("ACK lost", _with("loses")),
     Fault("ACK late by 1 s", _with("mutes", delay=SECOND)),
-    Fault("stale ACK, half an hour old", _with("duplicates", "loses", delay=1800 * SECOND),
-          replace(BARE, anchor="REQUEST"), 2, 4),
+    Fault(
+        "stale ACK, half an hour old",
+        _with("duplicates", "loses", delay=1800 * SECOND),
+        replace(BARE, anchor="REQUEST"),
+        2,
+        4,
+    ),
     Fault("clock drift of 100 ppm", _with("mutes", drift=Fraction(1, 10_000))),
-    Fault("clock set back an hour", _with("mutes", "steps", step=3600 * SECOND),
-          replace(BARE, clock="WALL")),
+    Fault(
+        "clock set back an hour",
+        _with("mutes", "steps", step=3600 * SECOND),
+        replace(BARE, clock="WALL"),
+    ),
     Fault("server forgets", _with("forgets")),
     Fault("lease shortened, its ACK lost", _with("shortens", "loses", shortest=1200 * SECOND)),
     Fault("reuse before the end", _with("reuses_early")),
     Fault("forged RELEASE", _with("forges")),
     Fault("two servers, one pool", _with("rival")),
-)  # fmt: skip
+)
 
 
 def _client(**facts: object) -> Callable[[Deployment], Deployment]:

@@ -82,9 +82,16 @@ LATE = 3
 """Whether there is a server is unknown."""
 
 USUAL: tuple[Option[Any], ...] = (
-    SUBNET_MASK, CLASSLESS_ROUTES, ROUTERS, NAME_SERVERS, DOMAIN_NAME, INTERFACE_MTU,
-    BROADCAST_ADDRESS, RENEWAL_TIME, REBINDING_TIME,
-)  # fmt: skip
+    SUBNET_MASK,
+    CLASSLESS_ROUTES,
+    ROUTERS,
+    NAME_SERVERS,
+    DOMAIN_NAME,
+    INTERFACE_MTU,
+    BROADCAST_ADDRESS,
+    RENEWAL_TIME,
+    REBINDING_TIME,
+)
 """RFC 3442: classless routes before routers."""
 
 LONGEST_ID = 64
@@ -95,33 +102,71 @@ LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 
 @click.command(epilog="Example: holdover client eth0 --hook '/usr/local/sbin/dns-from-lease'")
 @click.argument("interface")
-@click.option("--once", is_flag=True, help="End when an address is in use.  It stays until its "
-              "lease ends, and nobody renews it.")  # fmt: skip
-@click.option("--hook", metavar="COMMAND", help="Run for each notice, after the fact; nobody waits "
-              f"for it, and after {HOOK_LIMIT:.0f} s it is ended.")  # fmt: skip
-@click.option("--dns", metavar="TO", help="Give name servers and domain of the lease to "
-              "`resolvconf`, or to a file as /etc/resolv.conf; withdrawn with the address.  "
-              "[default: nowhere]")  # fmt: skip
-@click.option("--state-dir", type=click.Path(file_okay=False, path_type=Path), default=STATE,
-              show_default=True, help="Where the lease is remembered.")  # fmt: skip
+@click.option(
+    "--once",
+    is_flag=True,
+    help="End when an address is in use.  It stays until its lease ends, and nobody renews it.",
+)
+@click.option(
+    "--hook",
+    metavar="COMMAND",
+    help="Run for each notice, after the fact; nobody waits "
+    f"for it, and after {HOOK_LIMIT:.0f} s it is ended.",
+)
+@click.option(
+    "--dns",
+    metavar="TO",
+    help="Give name servers and domain of the lease to "
+    "`resolvconf`, or to a file as /etc/resolv.conf; withdrawn with the address.  "
+    "[default: nowhere]",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=STATE,
+    show_default=True,
+    help="Where the lease is remembered.",
+)
 @click.option("--hostname", metavar="NAME", help="What the server is told as option 12.")
-@click.option("--client-id", metavar="ID", help="Text, or bytes as 01:02:fc.  [default: RFC 4361, "
-              "from the hardware address]")  # fmt: skip
-@click.option("--request", metavar="OPTION,...", help="Options to ask for, by number or name.  "
-              f"[default: {','.join(str(option.code) for option in USUAL)}]")  # fmt: skip
-@click.option("--no-probe", is_flag=True, help="Use an address without asking by ARP whether "
-              "somebody has it.")  # fmt: skip
+@click.option(
+    "--client-id",
+    metavar="ID",
+    help="Text, or bytes as 01:02:fc.  [default: RFC 4361, from the hardware address]",
+)
+@click.option(
+    "--request",
+    metavar="OPTION,...",
+    help="Options to ask for, by number or name.  "
+    f"[default: {','.join(str(option.code) for option in USUAL)}]",
+)
+@click.option(
+    "--no-probe", is_flag=True, help="Use an address without asking by ARP whether somebody has it."
+)
 @click.option("--release-on-exit", is_flag=True, help="Give the lease back at the end.")
-@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Append a line for each event, effect and change of the address.")  # fmt: skip
+@click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append a line for each event, effect and change of the address.",
+)
 @click.option("--dry-run", is_flag=True, help="Ask for a lease, print it and end.")
-@click.option("--timeout", type=DURATION, metavar="TIME", help="End with status 3 where no "
-              "address is in use so long after the start: 90, 10m.  [default: never]")  # fmt: skip
+@click.option(
+    "--timeout",
+    type=DURATION,
+    metavar="TIME",
+    help="End with status 3 where no "
+    "address is in use so long after the start: 90, 10m.  [default: never]",
+)
 @click.option("--verbose", "-v", is_flag=True, help="Say each DHCP message that is sent or heard.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
-@click.option("--print-unit", is_flag=True, is_eager=True, expose_value=False,
-              callback=print_unit("holdover-client@.service"),
-              help="Print a unit for systemd that runs this installation, and end.")  # fmt: skip
+@click.option(
+    "--print-unit",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_unit("holdover-client@.service"),
+    help="Print a unit for systemd that runs this installation, and end.",
+)
 def client(interface: str, **given: Any) -> int:
     """Lease an address, and let go of it in time.
 
@@ -212,14 +257,16 @@ def client(interface: str, **given: Any) -> int:
                 supervisor.tell(words)
 
         hands = Hands(
-            link, there, port, directory=directory, hook=hook, journal=journal, warn=warn,
-            tell=tell,
-        )  # fmt: skip
+            link, there, port, directory=directory, hook=hook, journal=journal, warn=warn, tell=tell
+        )
         within = given["timeout"]
         orders = Orders(
-            once=given["once"], release=given["release_on_exit"], dry=dry_run,
-            within=None if within is None else int(within * SECOND), verbose=given["verbose"],
-        )  # fmt: skip
+            once=given["once"],
+            release=given["release_on_exit"],
+            dry=dry_run,
+            within=None if within is None else int(within * SECOND),
+            verbose=given["verbose"],
+        )
         shell = ClientShell(dry(config) if dry_run else config, hands, orders, say, warn)
         supervisor.tell("asks for a lease")
         try:

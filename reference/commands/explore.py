@@ -9,10 +9,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from holdover.model.clients.profile import (
-    FAULTS,
-    load,
-)
+from holdover.model.clients.profile import FAULTS, load
 from holdover.model.explorer.explore import Found
 from holdover.model.explorer.sequence_chart import as_data, events, sentences
 from holdover.model.table.properties import ALWAYS, STEPS
@@ -37,17 +34,8 @@ from holdover.reference.commands.state_graph import (
     of_search,
 )
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import (
-    Command,
-    json_option,
-    known_faults,
-    memory_option,
-)
-from holdover.reference.console.output import (
-    Output,
-    coloured,
-    document,
-)
+from holdover.reference.console.options import Command, json_option, known_faults, memory_option
+from holdover.reference.console.output import Output, coloured, document
 from holdover.reference.console.progress import Progress
 
 STOPPED = {
@@ -137,22 +125,57 @@ def asked(seen: Found) -> list[tuple[str, str, Outcome]]:
 def instance_options(command: Command) -> Command:
     """A small network: its size, a lease in ticks, its faults."""
     options = [
-        click.option("--beside", multiple=True, metavar="PROFILE", help="Another client: the hosts "
-                     "have PROFILE and these in turn.  May be given several times."),
-        click.option("--hosts", type=click.IntRange(1, 12), default=2, show_default=True,
-                     help="Clients."),
-        click.option("--addresses", type=click.IntRange(1, 12), default=1, show_default=True,
-                     help="Addresses in the server's pool."),
-        click.option("--messages", type=click.IntRange(1, 12), default=1, show_default=True,
-                     help="Datagrams in flight at once."),
-        click.option("--lease", "ticks", type=click.IntRange(2, 64), default=3, show_default=True,
-                     help="How many ticks a lease of one hour has."),
-        click.option("--delay", type=click.IntRange(0, 64), default=0, show_default=True,
-                     help="Ticks that a datagram may be in flight."),
-        click.option("--fault", "faults", multiple=True, metavar="FAULT", default=("mutes",),
-                     show_default=True, help="Only these faults: none, or of "
-                     + ", ".join(FAULTS) + ".  May be given several times."),
-    ]  # fmt: skip
+        click.option(
+            "--beside",
+            multiple=True,
+            metavar="PROFILE",
+            help="Another client: the hosts "
+            "have PROFILE and these in turn.  May be given several times.",
+        ),
+        click.option(
+            "--hosts", type=click.IntRange(1, 12), default=2, show_default=True, help="Clients."
+        ),
+        click.option(
+            "--addresses",
+            type=click.IntRange(1, 12),
+            default=1,
+            show_default=True,
+            help="Addresses in the server's pool.",
+        ),
+        click.option(
+            "--messages",
+            type=click.IntRange(1, 12),
+            default=1,
+            show_default=True,
+            help="Datagrams in flight at once.",
+        ),
+        click.option(
+            "--lease",
+            "ticks",
+            type=click.IntRange(2, 64),
+            default=3,
+            show_default=True,
+            help="How many ticks a lease of one hour has.",
+        ),
+        click.option(
+            "--delay",
+            type=click.IntRange(0, 64),
+            default=0,
+            show_default=True,
+            help="Ticks that a datagram may be in flight.",
+        ),
+        click.option(
+            "--fault",
+            "faults",
+            multiple=True,
+            metavar="FAULT",
+            default=("mutes",),
+            show_default=True,
+            help="Only these faults: none, or of "
+            + ", ".join(FAULTS)
+            + ".  May be given several times.",
+        ),
+    ]
     for option in reversed(options):
         command = option(command)
     return command
@@ -171,19 +194,40 @@ def small_network(profile: str, given: dict[str, Any]) -> Search:
 @click.argument("profile")
 @instance_options
 @memory_option
-@click.option("--graph", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Write the state graph: .graphml, .dot or .svg.  Implies --plain.")  # fmt: skip
-@click.option("--plain", is_flag=True, help="Search with the explorer: slower, and shares nothing "
-              "with the engine but the lease table.")  # fmt: skip
-@click.option("--symmetry/--no-symmetry", default=True, show_default=True,
-              help="Store one state of those that differ in the names of hosts, addresses and "
-              "datagrams only; all are counted.")  # fmt: skip
+@click.option(
+    "--graph",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the state graph: .graphml, .dot or .svg.  Implies --plain.",
+)
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="Search with the explorer: slower, and shares nothing "
+    "with the engine but the lease table.",
+)
+@click.option(
+    "--symmetry/--no-symmetry",
+    default=True,
+    show_default=True,
+    help="Store one state of those that differ in the names of hosts, addresses and "
+    "datagrams only; all are counted.",
+)
 @click.option("--threads", type=click.IntRange(1, 256), help="[default: as many as processors]")
-@click.option("--checkpoint", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-              help="Keep the search there, and go on with it if it is there.")  # fmt: skip
-@click.option("--cluster", is_flag=False, flag_value=HERE, metavar="[ADDRESS]",
-              help="Search by the workers of a Dask cluster, each with --memory: that of the "
-              "scheduler at ADDRESS, or one of processes of this machine.")  # fmt: skip
+@click.option(
+    "--checkpoint",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the search there, and go on with it if it is there.",
+)
+@click.option(
+    "--cluster",
+    is_flag=False,
+    flag_value=HERE,
+    metavar="[ADDRESS]",
+    help="Search by the workers of a Dask cluster, each with --memory: that of the "
+    "scheduler at ADDRESS, or one of processes of this machine.",
+)
 @click.option("--workers", type=click.IntRange(1, 16), help="[default: as many as processors]")
 @json_option
 def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> int:

@@ -24,14 +24,8 @@ from holdover.model.table.properties import ALWAYS
 from holdover.reference.commands import export as export_
 from holdover.reference.commands.explore import instance_options, small_network
 from holdover.reference.commands.prove import write_smtlib
-from holdover.reference.commands.search import (
-    Search,
-    check_graph_file,
-    write_graph,
-)
-from holdover.reference.console.options import (
-    memory_option,
-)
+from holdover.reference.commands.search import Search, check_graph_file, write_graph
+from holdover.reference.console.options import memory_option
 from holdover.reference.console.progress import Progress
 
 FORMATS = ("tla", "promela", "smtlib", "dot", "graphml", "itf")
@@ -120,10 +114,19 @@ def graph(search: Search, path: Path, progress: Report) -> None:
 @click.argument("profile")
 @instance_options
 @memory_option
-@click.option("--check", multiple=True, metavar="PROPERTY", help="What TLC, SPIN or the run is "
-              "about: " + ", ".join(p.name for p in ALWAYS) + ".  [default: all]")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="The file to write, or the directory.  [default: standard output]")  # fmt: skip
+@click.option(
+    "--check",
+    multiple=True,
+    metavar="PROPERTY",
+    help="What TLC, SPIN or the run is "
+    "about: " + ", ".join(p.name for p in ALWAYS) + ".  [default: all]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The file to write, or the directory.  [default: standard output]",
+)
 def export(
     form: str, profile: str, check: tuple[str, ...], output: Path | None, **given: Any
 ) -> None:

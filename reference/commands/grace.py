@@ -19,9 +19,7 @@ from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome
 from holdover.proofs.verdicts.advice import no_bound, shorter_lease
 from holdover.reference.commands.network import print_network_graces
-from holdover.reference.commands.verify import (
-    around,
-)
+from holdover.reference.commands.verify import around
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import (
     json_option,
@@ -29,14 +27,7 @@ from holdover.reference.console.options import (
     surroundings,
     world_options,
 )
-from holdover.reference.console.output import (
-    Output,
-    at_least,
-    at_most,
-    document,
-    number,
-    plain,
-)
+from holdover.reference.console.output import Output, at_least, at_most, document, number, plain
 
 
 def print_graces(
@@ -52,12 +43,20 @@ def print_graces(
     if needed is not None:
         outcome = "holds" if given is None or needed <= given else "violated"
     if as_json:
-        document({"profile": profile.name, "lease": float(world.lease), "outcome": outcome,
-                  "worst_holdover": number(at_most, worst), "safe_grace": number(at_most, needed),
-                  "shorter_lease": number(at_least, handed),
-                  "parts": [{"part": p.words, "seconds": float(p.size)} for p in parts(constants)]
-                  if limited else [],
-                  "unbounded_because": [] if limited else list(no_bound(constants))})  # fmt: skip
+        document(
+            {
+                "profile": profile.name,
+                "lease": float(world.lease),
+                "outcome": outcome,
+                "worst_holdover": number(at_most, worst),
+                "safe_grace": number(at_most, needed),
+                "shorter_lease": number(at_least, handed),
+                "parts": [{"part": p.words, "seconds": float(p.size)} for p in parts(constants)]
+                if limited
+                else [],
+                "unbounded_because": [] if limited else list(no_bound(constants)),
+            }
+        )
         return outcome
     out = Output()
     if needed is None or worst is None:
@@ -71,8 +70,10 @@ def print_graces(
     for part in parts(constants):
         out.say(f"  {plain(part.size):>12} s  {part.words}")
     if handed is not None and handed < world.lease:
-        out.say(f"or hand out a lease of at most {plain(at_least(handed))} s for a record of "
-                 f"{lease} s (RFC 2131 §3.3)")  # fmt: skip
+        out.say(
+            f"or hand out a lease of at most {plain(at_least(handed))} s for a record of "
+            f"{lease} s (RFC 2131 §3.3)"
+        )
     elif handed is None:
         out.say("no shorter lease would do instead: the client would stretch or outstay it")
     if given is not None:

@@ -50,9 +50,15 @@ from holdover.reference.lab.testbed.scene import LEASED
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 
 USUAL = (
-    "server killed", "frozen", "kill -9", "hook", "NAK", "NAK and offer", "NAK unicast",
+    "server killed",
+    "frozen",
+    "kill -9",
+    "hook",
+    "NAK",
+    "NAK and offer",
+    "NAK unicast",
     "link flap",
-)  # fmt: skip
+)
 BESIDE = ("holdover", "kea")
 """The default matrix: these faults, and those of these servers that are here."""
 
@@ -84,8 +90,10 @@ class Client(click.ParamType[ClientProgram]):
         if "{iface}" not in value:
             self.fail(
                 f"no client {value!r}; {nearest(value, tuple(CLIENTS))}; or a command line with "
-                "{iface}, as 'udhcpc -f -i {iface}'", param, ctx,
-            )  # fmt: skip
+                "{iface}, as 'udhcpc -f -i {iface}'",
+                param,
+                ctx,
+            )
         return templated(value)
 
 
@@ -105,35 +113,65 @@ def named(what: str, known: Mapping[str, Any], find: Callable[[str], Any]) -> An
 def cell_options(command: Command) -> Command:
     """What is played, and what is written."""
     options = (
-        click.option("--client", "clients", type=Client(), multiple=True,
-                     help="One of `holdover lab list`, or a command line: 'udhcpc -f -i {iface}'.  "
-                     "May be repeated, as --server and --fault.  [default: the usual, if here]"),
-        click.option("--server", "servers", multiple=True, metavar="NAME",
-                     callback=named("server", SERVERS, SERVERS.get),
-                     help="[default: holdover, and kea if it is here]"),
-        click.option("--fault", "faults", multiple=True, metavar="NAME",
-                     callback=named("fault", FAULTS, fault_named),
-                     help="One of `holdover lab list`; a server that shortens may be told to what: "
-                     f"'shortened=2s'.  [default: {', '.join(USUAL)}]"),
-        click.option("--lease", type=click.IntRange(1, MOST_LEASE),
-                     help="Seconds.  [default: each client's own, short]"),
+        click.option(
+            "--client",
+            "clients",
+            type=Client(),
+            multiple=True,
+            help="One of `holdover lab list`, or a command line: 'udhcpc -f -i {iface}'.  "
+            "May be repeated, as --server and --fault.  [default: the usual, if here]",
+        ),
+        click.option(
+            "--server",
+            "servers",
+            multiple=True,
+            metavar="NAME",
+            callback=named("server", SERVERS, SERVERS.get),
+            help="[default: holdover, and kea if it is here]",
+        ),
+        click.option(
+            "--fault",
+            "faults",
+            multiple=True,
+            metavar="NAME",
+            callback=named("fault", FAULTS, fault_named),
+            help="One of `holdover lab list`; a server that shortens may be told to what: "
+            f"'shortened=2s'.  [default: {', '.join(USUAL)}]",
+        ),
+        click.option(
+            "--lease",
+            type=click.IntRange(1, MOST_LEASE),
+            help="Seconds.  [default: each client's own, short]",
+        ),
         click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True),
-        click.option("--jobs", type=click.IntRange(1, 200), default=AT_ONCE, show_default=True,
-                     help="Cells that are played at the same time."),
-        click.option("--watch", type=click.IntRange(1, 3600), default=15, show_default=True,
-                     help="Seconds that an address is watched after its lease."),
-        click.option("--out", type=click.Path(file_okay=False, path_type=Path),
-                     help="Write lab.html, lab.json, lab.xml (JUnit) and the records there.  "
-                     f"[default: `holdover lab` {OUT}, `holdover lab run` none]"),
+        click.option(
+            "--jobs",
+            type=click.IntRange(1, 200),
+            default=AT_ONCE,
+            show_default=True,
+            help="Cells that are played at the same time.",
+        ),
+        click.option(
+            "--watch",
+            type=click.IntRange(1, 3600),
+            default=15,
+            show_default=True,
+            help="Seconds that an address is watched after its lease.",
+        ),
+        click.option(
+            "--out",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Write lab.html, lab.json, lab.xml (JUnit) and the records there.  "
+            f"[default: `holdover lab` {OUT}, `holdover lab run` none]",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print JSON, not the table."),
-    )  # fmt: skip
+    )
     for option in reversed(options):
         command = option(command)
     return command
 
 
-@click.group(invoke_without_command=True,
-             epilog="Example: holdover lab --client udhcpc --repeat 3")  # fmt: skip
+@click.group(invoke_without_command=True, epilog="Example: holdover lab --client udhcpc --repeat 3")
 @cell_options
 @click.pass_context
 def lab(context: click.Context, /, out: Path | None, **given: Any) -> int | None:
@@ -159,8 +197,10 @@ def given_to_another(context: click.Context) -> None:
             raise click.UsageError(f"{param.opts[0]} has no meaning in front of {name}", context)
 
 
-@lab.command(epilog="Example: holdover lab run --client 'udhcpc -f -i {iface}' --fault frozen "
-             "--lease 10 --server kea --repeat 5")  # fmt: skip
+@lab.command(
+    epilog="Example: holdover lab run --client 'udhcpc -f -i {iface}' --fault frozen "
+    "--lease 10 --server kea --repeat 5"
+)
 @cell_options
 def run(**given: Any) -> int:
     """Play chosen cells."""
@@ -168,9 +208,17 @@ def run(**given: Any) -> int:
 
 
 def measured(
-    clients: Sequence[ClientProgram], servers: Sequence[ServerProgram], faults: Sequence[Fault],
-    lease: int | None, repeat: int, watch: int, jobs: int, out: Path | None, *, as_json: bool,
-) -> int:  # fmt: skip
+    clients: Sequence[ClientProgram],
+    servers: Sequence[ServerProgram],
+    faults: Sequence[Fault],
+    lease: int | None,
+    repeat: int,
+    watch: int,
+    jobs: int,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> int:
     """Play cells, report, and the exit status."""
     wanted = cells(clients, servers, faults, lease, repeat, watch)
     if out is not None:
@@ -203,16 +251,24 @@ def measured(
 
 
 def cells(
-    clients: Sequence[ClientProgram], servers: Sequence[ServerProgram], faults: Sequence[Fault],
-    lease: int | None, repeat: int, watch: int,
-) -> list[Cell]:  # fmt: skip
+    clients: Sequence[ClientProgram],
+    servers: Sequence[ServerProgram],
+    faults: Sequence[Fault],
+    lease: int | None,
+    repeat: int,
+    watch: int,
+) -> list[Cell]:
     """What is to be played.  What was not asked for and is impossible is left out."""
     chosen = clients or [each for each in CLIENTS.values() if each.usual and each.missing() is None]
     beside = servers or [SERVERS[name] for name in BESIDE if SERVERS[name].missing() is None]
     rival = next(CLIENTS[name] for name in RIVALS if CLIENTS[name].missing() is None)
     return [
         Cell(
-            client=client, server=server, fault=fault, repeat=number, window=watch,
+            client=client,
+            server=server,
+            fault=fault,
+            repeat=number,
+            window=watch,
             lease=lease or max(client.lease, server.shortest),
             rival=rival if fault.rival and fault.name != "address taken" else None,
         )
@@ -220,7 +276,7 @@ def cells(
         for client in chosen
         for server in beside
         for fault in faults or usual(client)
-    ]  # fmt: skip
+    ]
 
 
 def usual(client: ClientProgram) -> list[Fault]:
@@ -290,16 +346,23 @@ def shown(each: Verdict) -> page.Shown:
         with suppress(InputError):
             line = timeline(record.read(each.outcome.record), "a", LEASED)
     return page.Shown(
-        client=cell.client.title, server=cell.server.title, fault=cell.fault.name,
-        sentence=cell.fault.sentence, lease=cell.lease, repeat=cell.repeat,
-        says=each.says, reason=each.reason, predicted=each.worst, timeline=line,
+        client=cell.client.title,
+        server=cell.server.title,
+        fault=cell.fault.name,
+        sentence=cell.fault.sentence,
+        lease=cell.lease,
+        repeat=cell.repeat,
+        says=each.says,
+        reason=each.reason,
+        predicted=each.worst,
+        timeline=line,
         holdover=None if seen is None else seen.holdover,
         uncertainty=0.0 if seen is None else seen.uncertainty,
         enforcer="" if seen is None else seen.enforcer,
         after_nak=None if seen is None else seen.after_nak,
         duplicate=0.0 if seen is None else seen.duplicate,
         answered=0 if seen is None else seen.answered,
-    )  # fmt: skip
+    )
 
 
 # list --------------------------------------------------------------------------------------------
@@ -311,22 +374,39 @@ def listed(*, as_json: bool) -> None:
     """List clients, servers and faults; which are here, and how to get the others."""
     found: dict[str, list[dict[str, Any]]] = {
         "clients": [
-            {"name": each.name, "title": each.title, "version": version(each),
-             "missing": each.missing(), "package": each.package, "profile": each.profile,
-             "lease": each.lease, "usual": each.usual}
+            {
+                "name": each.name,
+                "title": each.title,
+                "version": version(each),
+                "missing": each.missing(),
+                "package": each.package,
+                "profile": each.profile,
+                "lease": each.lease,
+                "usual": each.usual,
+            }
             for each in CLIENTS.values()
         ],
         "servers": [
-            {"name": each.name, "title": each.title, "version": version(each),
-             "missing": each.missing(), "package": each.package, "shortest": each.shortest}
+            {
+                "name": each.name,
+                "title": each.title,
+                "version": version(each),
+                "missing": each.missing(),
+                "package": each.package,
+                "shortest": each.shortest,
+            }
             for each in SERVERS.values()
         ],
         "faults": [
-            {"name": each.name, "sentence": each.sentence, "usual": each.name in USUAL,
-             "ours": each.ours}
+            {
+                "name": each.name,
+                "sentence": each.sentence,
+                "usual": each.name in USUAL,
+                "ours": each.ours,
+            }
             for each in FAULTS.values()
         ],
-    }  # fmt: skip
+    }
     if as_json:
         document(found)
         return
@@ -338,8 +418,11 @@ def listed(*, as_json: bool) -> None:
 
 @lab.command(epilog="Example: holdover lab replay wfwg311 --out collision")
 @click.argument("profile")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path),
-              help="Keep the record there (frames.pcap); it is made.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the record there (frames.pcap); it is made.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
     """Play the model's collision on a real kernel.
@@ -368,14 +451,29 @@ def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
 # learn -------------------------------------------------------------------------------------------
 
 
-@lab.command(epilog="Example: holdover lab learn --client 'udhcpc -f -i {iface}' -o my.toml && "
-             "holdover verify my.toml")  # fmt: skip
-@click.option("--client", type=Client(), required=True,
-              help="A name of `holdover lab list`, or a command line.")  # fmt: skip
-@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path),
-              help="Write the profile there.  [default: standard output]")  # fmt: skip
-@click.option("--jobs", type=click.IntRange(1, 200), default=AT_ONCE, show_default=True,
-              help="Cells that are played at the same time.")  # fmt: skip
+@lab.command(
+    epilog="Example: holdover lab learn --client 'udhcpc -f -i {iface}' -o my.toml && "
+    "holdover verify my.toml"
+)
+@click.option(
+    "--client",
+    type=Client(),
+    required=True,
+    help="A name of `holdover lab list`, or a command line.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the profile there.  [default: standard output]",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 200),
+    default=AT_ONCE,
+    show_default=True,
+    help="Cells that are played at the same time.",
+)
 def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
     """Measure a client's profile, for `holdover verify`.
 

@@ -11,16 +11,8 @@ from rich.text import Text
 from holdover.model.explorer.sequence_chart import as_data
 from holdover.proofs.verdicts import matrix as matrix_
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import (
-    jobs_option,
-    json_option,
-)
-from holdover.reference.console.output import (
-    COLOUR,
-    Output,
-    document,
-    grid,
-)
+from holdover.reference.console.options import jobs_option, json_option
+from holdover.reference.console.output import COLOUR, Output, document, grid
 from holdover.reference.console.progress import Progress
 
 
@@ -54,8 +46,10 @@ def print_matrix(found: Sequence[matrix_.Cell], as_json: bool) -> None:
         table.add_row(fault, *row, sets)
     out = Output(width=230)
     out.print(table)
-    out.say("\nholds: proved for any number of hosts; a number: steps of the shortest collision; "
-             "?: unknown (--json says what was searched)")  # fmt: skip
+    out.say(
+        "\nholds: proved for any number of hosts; a number: steps of the shortest collision; "
+        "?: unknown (--json says what was searched)"
+    )
 
 
 @click.command(epilog="Example: holdover matrix --json")

@@ -7,27 +7,25 @@ from fractions import Fraction
 
 import click
 
-from holdover.model.clients.profile import (
-    Profile,
-    builtin_names,
-    load,
-)
-from holdover.reference.console.options import (
-    json_option,
-)
-from holdover.reference.console.output import (
-    Output,
-    document,
-    grid,
-)
+from holdover.model.clients.profile import Profile, builtin_names, load
+from holdover.reference.console.options import json_option
+from holdover.reference.console.output import Output, document, grid
 
 
 def print_profile(client: Profile, as_json: bool) -> None:
     """One profile as TOML, or as JSON."""
     if as_json:
         facts = {k: float(v) if isinstance(v, Fraction) else v for k, v in client.facts().items()}
-        document({"name": client.name, "title": client.title, "sources": list(client.sources),
-                  "notes": client.notes, "why": dict(client.why), **facts})  # fmt: skip
+        document(
+            {
+                "name": client.name,
+                "title": client.title,
+                "sources": list(client.sources),
+                "notes": client.notes,
+                "why": dict(client.why),
+                **facts,
+            }
+        )
         return
     click.echo(client.to_toml(), nl=False)
 
@@ -39,8 +37,9 @@ def print_profiles(clients: Sequence[Profile], as_json: bool) -> None:
         return
     table = grid("name", "anchor", "released at", "enforcer", "clock", "client")
     for client in clients:
-        table.add_row(client.name, client.anchor, client.trigger, client.enforcer, client.clock,
-                      client.title)  # fmt: skip
+        table.add_row(
+            client.name, client.anchor, client.trigger, client.enforcer, client.clock, client.title
+        )
     out = Output()
     out.print(table)
     out.say("\nOne of them as a file to start from: holdover profiles NAME > my.toml")

@@ -18,26 +18,11 @@ from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t0_time_passes, t2_safety
 from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient, ways
 from holdover.proofs.verdicts import claims as claims_
-from holdover.proofs.verdicts.judge import (
-    STANDARD,
-    exact_case,
-)
-from holdover.reference.commands.verify import (
-    check_claims,
-)
+from holdover.proofs.verdicts.judge import STANDARD, exact_case
+from holdover.reference.commands.verify import check_claims
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import (
-    jobs_option,
-    json_option,
-    solver_option,
-    solvers,
-)
-from holdover.reference.console.output import (
-    Output,
-    coloured,
-    document,
-    grid,
-)
+from holdover.reference.console.options import jobs_option, json_option, solver_option, solvers
+from holdover.reference.console.output import Output, coloured, document, grid
 from holdover.reference.console.progress import Progress
 
 
@@ -78,9 +63,14 @@ def print_obligations(profile: Profile, verdict: Verdict, as_json: bool) -> Outc
     """The obligations of a profile; returns the outcome."""
     outcome = obligations_outcome(verdict)
     if as_json:
-        document({"profile": profile.name, "outcome": outcome,
-                  "never_fire": list(verdict.never_fire),
-                  "obligations": obligations_data(verdict)})  # fmt: skip
+        document(
+            {
+                "profile": profile.name,
+                "outcome": outcome,
+                "never_fire": list(verdict.never_fire),
+                "obligations": obligations_data(verdict),
+            }
+        )
         return outcome
     out = Output()
     out.say(Text(f"{verdict.case.says}: ", style="bold") + coloured(outcome))
@@ -121,8 +111,11 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
 
 @click.command(epilog="Example: holdover prove rfc2131 --solver both --smtlib obligations/")
 @click.argument("profile", required=False)
-@click.option("--smtlib", type=click.Path(file_okay=False, path_type=Path),
-              help="Write each obligation as an SMT-LIB file below this directory.")  # fmt: skip
+@click.option(
+    "--smtlib",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write each obligation as an SMT-LIB file below this directory.",
+)
 @solver_option("both")
 @jobs_option
 @json_option

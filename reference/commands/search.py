@@ -129,14 +129,19 @@ class Search:
                 raise StopIteration
 
         with suppress(StopIteration):
-            search(self.instance(hosts, addresses, messages), symmetry=self.symmetry,
-                   progress=enough)  # fmt: skip
+            search(
+                self.instance(hosts, addresses, messages), symmetry=self.symmetry, progress=enough
+            )
         return stored
 
     def check_options(self) -> None:
         """InputError where two options do not go together."""
-        engines = {"--checkpoint": self.checkpoint, "--threads": self.threads,
-                   "--cluster": self.cluster, "--workers": self.workers}  # fmt: skip
+        engines = {
+            "--checkpoint": self.checkpoint,
+            "--threads": self.threads,
+            "--cluster": self.cluster,
+            "--workers": self.workers,
+        }
         given = [name for name, value in engines.items() if value is not None]
         if self.beside and self.hosts <= len(self.beside):
             raise InputError(
@@ -176,16 +181,28 @@ class Search:
     @property
     def size(self) -> str:
         """Hosts, addresses and datagrams in words."""
-        return ", ".join((counted(self.hosts, "host"), counted(self.addresses, "address", "es"),
-                          counted(self.messages, "datagram")))  # fmt: skip
+        return ", ".join(
+            (
+                counted(self.hosts, "host"),
+                counted(self.addresses, "address", "es"),
+                counted(self.messages, "datagram"),
+            )
+        )
 
     def explored(
         self, progress: Progress | None = None, *, keep_steps: bool = False
     ) -> Exploration:
         """The explorer's search, to its end or to the limit of memory."""
         instance = self.instance(self.hosts, self.addresses, self.messages)
-        return explore(instance, ALWAYS, STEPS, SOMETIMES, memory=self.memory,
-                       keep_steps=keep_steps, progress=progress)  # fmt: skip
+        return explore(
+            instance,
+            ALWAYS,
+            STEPS,
+            SOMETIMES,
+            memory=self.memory,
+            keep_steps=keep_steps,
+            progress=progress,
+        )
 
     def run(
         self, progress: Progress | None = None, note: Callable[[str], None] = lambda _: None
@@ -207,16 +224,27 @@ class Search:
         if self.cluster is None:
             from holdover.model.engine.engine import search
 
-            return search(instance, *asked, threads=self.threads, memory=self.memory,
-                          symmetry=self.symmetry, directory=self.checkpoint,
-                          progress=progress)  # fmt: skip
+            return search(
+                instance,
+                *asked,
+                threads=self.threads,
+                memory=self.memory,
+                symmetry=self.symmetry,
+                directory=self.checkpoint,
+                progress=progress,
+            )
         from holdover.model.engine.cluster import search_on_cluster
 
         return search_on_cluster(
-            instance, *asked, address=None if self.cluster == HERE else self.cluster,
-            workers=self.workers or len(os.sched_getaffinity(0)), memory=self.memory,
-            symmetry=self.symmetry, directory=self.checkpoint, progress=progress,
-        )  # fmt: skip
+            instance,
+            *asked,
+            address=None if self.cluster == HERE else self.cluster,
+            workers=self.workers or len(os.sched_getaffinity(0)),
+            memory=self.memory,
+            symmetry=self.symmetry,
+            directory=self.checkpoint,
+            progress=progress,
+        )
 
 
 def found_by(seen: Exploration) -> Found:
@@ -278,8 +306,9 @@ def _write_graph(seen: Exploration, path: Path, option: str) -> None:
         plain: nx.DiGraph[int] = nx.DiGraph()
         for number in whole:
             shown = seen.instance.describe(seen.states[number])
-            plain.add_node(number, **{k: str(v) for k, v in shown.items()},
-                           violated=seen.states[number] in bad)  # fmt: skip
+            plain.add_node(
+                number, **{k: str(v) for k, v in shown.items()}, violated=seen.states[number] in bad
+            )
         plain.add_edges_from(
             (u, v, {"actions": ", ".join(sorted(data["actions"]))})
             for u, v, data in whole.edges(data=True)

@@ -93,35 +93,75 @@ class Pool(click.ParamType[tuple[IPv4Address, ...]]):
 
 @click.command(epilog="Example: holdover server eth0 --pool 10.0.0.50-10.0.0.99 --lease 1h")
 @click.argument("interface")
-@click.option("--pool", type=Pool(), required=True, metavar="FIRST-LAST",
-              help="The addresses to lease, in the subnet of the interface.")  # fmt: skip
-@click.option("--lease", type=DURATION, default="1h", show_default=True,
-              help="What a client gets, and the most it gets.")  # fmt: skip
-@click.option("--grace", type=DURATION, default="60s", show_default=True, help="How long an "
-              "address waits after the end of its lease before another client may have it; "
-              "`holdover grace` says what is safe.")  # fmt: skip
-@click.option("--leases", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Keep leases there, stored before a DHCPACK leaves.  [default: in memory "
-              "only]")  # fmt: skip
+@click.option(
+    "--pool",
+    type=Pool(),
+    required=True,
+    metavar="FIRST-LAST",
+    help="The addresses to lease, in the subnet of the interface.",
+)
+@click.option(
+    "--lease",
+    type=DURATION,
+    default="1h",
+    show_default=True,
+    help="What a client gets, and the most it gets.",
+)
+@click.option(
+    "--grace",
+    type=DURATION,
+    default="60s",
+    show_default=True,
+    help="How long an "
+    "address waits after the end of its lease before another client may have it; "
+    "`holdover grace` says what is safe.",
+)
+@click.option(
+    "--leases",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep leases there, stored before a DHCPACK leaves.  [default: in memory only]",
+)
 @click.option("--router", metavar="ADDRESS", help="What clients are told.")
 @click.option("--dns", metavar="ADDRESS,...", help="What clients are told.")
 @click.option("--domain", metavar="NAME", help="What clients are told.")
-@click.option("--no-probe", is_flag=True, help="Offer without asking by ARP whether somebody uses "
-              "the address.")  # fmt: skip
-@click.option("--misbehave", multiple=True, metavar="WHAT", help="Do wrong: nak, reuse-early, "
-              "wrong-xid, wrong-server, wrong-client-id; mute-from=15s, mute-until=1m, "
-              "forget-at=20s (after the start); ack-delay=3s, shorten=10s.  May be given several "
-              "times.")  # fmt: skip
-@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Append every event and effect of the core, as JSON lines.")  # fmt: skip
+@click.option(
+    "--no-probe",
+    is_flag=True,
+    help="Offer without asking by ARP whether somebody uses the address.",
+)
+@click.option(
+    "--misbehave",
+    multiple=True,
+    metavar="WHAT",
+    help="Do wrong: nak, reuse-early, "
+    "wrong-xid, wrong-server, wrong-client-id; mute-from=15s, mute-until=1m, "
+    "forget-at=20s (after the start); ack-delay=3s, shorten=10s.  May be given several "
+    "times.",
+)
+@click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append every event and effect of the core, as JSON lines.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
-@click.option("--print-unit", is_flag=True, is_eager=True, expose_value=False,
-              callback=print_unit("holdover-server.service"),
-              help="Print a unit for systemd that runs this installation, and end.")  # fmt: skip
+@click.option(
+    "--print-unit",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_unit("holdover-server.service"),
+    help="Print a unit for systemd that runs this installation, and end.",
+)
 def server(
-    interface: str, pool: tuple[IPv4Address, ...], leases: Path | None, journal: Path | None,
-    as_json: bool, **given: Any,
-) -> int:  # fmt: skip
+    interface: str,
+    pool: tuple[IPv4Address, ...],
+    leases: Path | None,
+    journal: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> int:
     """Serve leases on an Ethernet interface.
 
     The server's identifier is the interface's address in the subnet of the pool.  Every message
@@ -228,9 +268,14 @@ def addresses(option: str, text: str) -> tuple[IPv4Address, ...]:
 def check_room(config: ServerConfig) -> None:
     """InputError where the options leave a client's identifier no room."""
     usual = BootReply(
-        MessageType.ACK, 0, config.hardware, bytes(255), server=config.identifier, lease=1,
+        MessageType.ACK,
+        0,
+        config.hardware,
+        bytes(255),
+        server=config.identifier,
+        lease=1,
         options=config.options,
-    )  # fmt: skip
+    )
     try:
         encode(reply_to_wire(usual))
     except TooLargeError as error:
@@ -287,12 +332,20 @@ def begin(
     wrongs = [name.replace("_", "-") for name, value in wrong.items() if value != usual[name]]
     stored = None if kept is None else len(kept.bindings)
     if as_json:
-        say({
-            "at": start, "event": "started", "interface": interface,
-            "server": str(config.identifier), "first": str(first), "last": str(last),
-            "lease": config.lease, "grace": config.grace / SECOND, "stored": stored,
-            "misbehave": wrongs,
-        })  # fmt: skip
+        say(
+            {
+                "at": start,
+                "event": "started",
+                "interface": interface,
+                "server": str(config.identifier),
+                "first": str(first),
+                "last": str(last),
+                "lease": config.lease,
+                "grace": config.grace / SECOND,
+                "stored": stored,
+                "misbehave": wrongs,
+            }
+        )
         return
     where = "leases in memory only" if kept is None else f"leases stored in {kept.path}: {stored}"
     bad = f"; misbehaves: {', '.join(wrongs)}" if wrongs else ""

@@ -71,8 +71,13 @@ def where(instance: Instance) -> str:
     """The instance in words."""
     bounds, constants = instance.bounds, instance.constants
     faults = [fault for fault in FAULTS if constants[fault]]
-    size = ", ".join((counted(bounds.hosts, "host"), counted(bounds.addresses, "address", "es"),
-                      counted(bounds.messages, "datagram")))  # fmt: skip
+    size = ", ".join(
+        (
+            counted(bounds.hosts, "host"),
+            counted(bounds.addresses, "address", "es"),
+            counted(bounds.messages, "datagram"),
+        )
+    )
     return f"{size}, a lease of {constants['full']} ticks, faults: {', '.join(faults) or 'none'}"
 
 
@@ -157,9 +162,11 @@ def agreement_lines(said: Agreement) -> Iterator[str]:
         yield from (f"  {line}" for line in said.differences)
         return
     yield "networkx finds the same states, steps, depth and shortest runs in a graph of its own"
-    yield (f"  time can {'always pass' if said.reading.time_passes else 'STOP in some state'}; "
-           f"components: {said.reading.components}; in the end: "
-           + (", ".join(said.reading.eventually) or "nothing that is asked"))  # fmt: skip
+    yield (
+        f"  time can {'always pass' if said.reading.time_passes else 'STOP in some state'}; "
+        f"components: {said.reading.components}; in the end: "
+        + (", ".join(said.reading.eventually) or "nothing that is asked")
+    )
 
 
 def agreement_data(said: Agreement) -> dict[str, object]:

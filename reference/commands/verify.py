@@ -20,23 +20,10 @@ from holdover.proofs.theorems.t5_state_graph import FITS
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.advice import further, no_bound
 from holdover.proofs.verdicts.claims import Result
-from holdover.proofs.verdicts.judge import (
-    STANDARD,
-    Judgement,
-    Size,
-    judge,
-    judge_network,
-)
+from holdover.proofs.verdicts.judge import STANDARD, Judgement, Size, judge, judge_network
 from holdover.reference.commands.network import print_verdict
-from holdover.reference.commands.search import (
-    counted,
-)
-from holdover.reference.commands.state_graph import (
-    Common,
-    common_data,
-    common_lines,
-    of_judgement,
-)
+from holdover.reference.commands.search import counted
+from holdover.reference.commands.state_graph import Common, common_data, common_lines, of_judgement
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import (
     jobs_option,
@@ -121,16 +108,20 @@ def code_data(code: Conformance) -> dict[str, object]:
         "sha256": code.digest,
         "settings": [
             {
-                "name": seen.setting.name, "size": seen.setting.size, "states": seen.states,
-                "steps": seen.steps, "depth": seen.depth, "as_pinned": as_pinned(seen),
+                "name": seen.setting.name,
+                "size": seen.setting.size,
+                "states": seen.states,
+                "steps": seen.steps,
+                "depth": seen.depth,
+                "as_pinned": as_pinned(seen),
                 "failed": seen.failed,
-                "defect": seen.defect and {"kind": seen.kind, "says": seen.defect,
-                                           "run": list(seen.run)},
+                "defect": seen.defect
+                and {"kind": seen.kind, "says": seen.defect, "run": list(seen.run)},
             }
             for seen in code.explored
         ],
         "never_taken": list(code.gaps),
-    }  # fmt: skip
+    }
 
 
 def holdover_of(judgement: Judgement) -> str:
@@ -208,9 +199,12 @@ def print_claims(found: Sequence[Result], as_json: bool) -> None:
     checks = [check for result in found for check in result.checks]
     counts = ", ".join(
         f"{sum(check.outcome == outcome for check in checks)} {word}"
-        for outcome, word in (("holds", "as stated"), ("violated", "not as stated"),
-                              ("unknown", "unknown"))
-    )  # fmt: skip
+        for outcome, word in (
+            ("holds", "as stated"),
+            ("violated", "not as stated"),
+            ("unknown", "unknown"),
+        )
+    )
     out.say(f"\n{counted(len(checks), 'claim')}: {counts}")
 
 
@@ -223,9 +217,14 @@ def print_claims(found: Sequence[Result], as_json: bool) -> None:
 @jobs_option
 @json_option
 def verify(
-    names: tuple[str, ...], network: Path | None, memory: int, solver: str, jobs: int,
-    as_json: bool, **given: Any,
-) -> int:  # fmt: skip
+    names: tuple[str, ...],
+    network: Path | None,
+    memory: int,
+    solver: str,
+    jobs: int,
+    as_json: bool,
+    **given: Any,
+) -> int:
     """Judge clients, or, with no name, check every claim.
 
     A client is a built-in profile (see `holdover profiles`) or a TOML file.  It is judged among
@@ -256,9 +255,15 @@ def verify(
     for profile in profiles:
         with Progress(profile.name) as progress:
             found.append(
-                judge(profile, world, Size(memory=memory), solvers(solver), progress.say,
-                      progress.search)
-            )  # fmt: skip
+                judge(
+                    profile,
+                    world,
+                    Size(memory=memory),
+                    solvers(solver),
+                    progress.say,
+                    progress.search,
+                )
+            )
             commons.append(of_judgement(found[-1], FITS))
     code = None
     if "reference" in names and world == STANDARD:

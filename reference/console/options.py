@@ -91,9 +91,12 @@ class Memory(click.ParamType[int]):
 def memory_option(command: Command) -> Command:
     """`--memory`."""
     return click.option(
-        "--memory", type=Memory(), default="1024", show_default=True,
+        "--memory",
+        type=Memory(),
+        default="1024",
+        show_default=True,
         help="What a search may use; what it did not see by then is unknown.",
-    )(command)  # fmt: skip
+    )(command)
 
 
 def json_option(command: Command) -> Command:
@@ -104,27 +107,31 @@ def json_option(command: Command) -> Command:
 def jobs_option(command: Command) -> Command:
     """`--jobs`."""
     return click.option(
-        "--jobs", type=click.IntRange(1, 64), default=2, show_default=True,
-        help="Processes to use.",
-    )(command)  # fmt: skip
+        "--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes to use."
+    )(command)
 
 
 def network_option(command: Command) -> Command:
     """`--network`."""
     return click.option(
-        "--network", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.toml",
+        "--network",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE.toml",
         help="A network of several kinds of client, each as [[client]] with its profile, and "
         "faults of its hosts alone; [surroundings] has these options, written with _, and a list "
         "of faults.",
-    )(command)  # fmt: skip
+    )(command)
 
 
 def solver_option(default: str) -> Callable[[Command], Command]:
     """`--solver`."""
     return click.option(
-        "--solver", type=click.Choice(["z3", "cvc5", "both"]), default=default, show_default=True,
+        "--solver",
+        type=click.Choice(["z3", "cvc5", "both"]),
+        default=default,
+        show_default=True,
         help="Who decides the obligations.",
-    )  # fmt: skip
+    )
 
 
 def solvers(name: str) -> tuple[str, ...]:
@@ -136,27 +143,58 @@ def world_options(command: Command) -> Command:
     """The surroundings: lease, grace, drift, delay, and faults."""
     options = [
         click.option("--lease", type=DURATION, help="Lease the server grants.  [default: 1h]"),
-        click.option("--grace", type=DURATION, help="How long the server waits after its lease "
-                     "end before it reuses.  [default: 0]"),
-        click.option("--drift-ppm", "drift", type=Drift(), help="Every clock runs within ± this "
-                     "many parts per million.  [default: 0]"),
-        click.option("--ack-delay", type=DURATION, help="How long a datagram is in flight at "
-                     "most.  [default: 1 s]"),
-        click.option("--acknowledge-within", type=DURATION, help="How late the user or a hook "
-                     "answers a notice at most.  [default: perhaps never]"),
-        click.option("--step", type=DURATION, help="How far a wall clock may be set back (with "
-                     "--fault steps).  [default: 1h]"),
-        click.option("--shortest", type=DURATION, help="Shortest lease a renewal may grant (with "
-                     "--fault shortens)."),
-        click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Add a fault to "
-                     "the usual ones, " + ", ".join(sorted(STANDARD.faults)) + ": " + ", ".join(
-                         fault for fault in FAULTS if fault not in STANDARD.faults)
-                     + ".  May be given several times."),
-        click.option("--answers-arrive", is_flag=True, help="No datagram is lost, and no client "
-                     "asks anew while one of its last exchange is in flight: it hears of a lease "
-                     "that was shortened."),
+        click.option(
+            "--grace",
+            type=DURATION,
+            help="How long the server waits after its lease end before it reuses.  [default: 0]",
+        ),
+        click.option(
+            "--drift-ppm",
+            "drift",
+            type=Drift(),
+            help="Every clock runs within ± this many parts per million.  [default: 0]",
+        ),
+        click.option(
+            "--ack-delay",
+            type=DURATION,
+            help="How long a datagram is in flight at most.  [default: 1 s]",
+        ),
+        click.option(
+            "--acknowledge-within",
+            type=DURATION,
+            help="How late the user or a hook answers a notice at most.  [default: perhaps never]",
+        ),
+        click.option(
+            "--step",
+            type=DURATION,
+            help="How far a wall clock may be set back (with --fault steps).  [default: 1h]",
+        ),
+        click.option(
+            "--shortest",
+            type=DURATION,
+            help="Shortest lease a renewal may grant (with --fault shortens).",
+        ),
+        click.option(
+            "--fault",
+            "faults",
+            multiple=True,
+            metavar="FAULT",
+            help="Add a fault to "
+            "the usual ones, "
+            + ", ".join(sorted(STANDARD.faults))
+            + ": "
+            + ", ".join(fault for fault in FAULTS if fault not in STANDARD.faults)
+            + ".  May be given several times.",
+        ),
+        click.option(
+            "--answers-arrive",
+            is_flag=True,
+            help="No datagram is lost, and no client "
+            "asks anew while one of its last exchange is in flight: it hears of a lease "
+            "that was shortened.",
+        ),
         click.option("--server-probes", is_flag=True, help="The server probes before it offers."),
-    ]  # fmt: skip
+    ]
     for option in reversed(options):
         command = option(command)
     return command
@@ -169,9 +207,15 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
     """
     world = STANDARD
     changes: dict[str, Any] = {}
-    for option, name in (("lease", "lease"), ("grace", "grace"), ("ack_delay", "delay"),
-                         ("acknowledge_within", "acknowledge_within"), ("step", "step"),
-                         ("shortest", "shortest"), ("drift", "drift")):  # fmt: skip
+    for option, name in (
+        ("lease", "lease"),
+        ("grace", "grace"),
+        ("ack_delay", "delay"),
+        ("acknowledge_within", "acknowledge_within"),
+        ("step", "step"),
+        ("shortest", "shortest"),
+        ("drift", "drift"),
+    ):
         if given[option] is not None:
             changes[name] = given[option]
     faults = world.faults | set(known_faults(given["faults"]))

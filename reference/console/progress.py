@@ -40,8 +40,9 @@ class Progress:
 
     def search(self, depth: int, states: int, frontier: int) -> None:
         """How far a search is."""
-        self.say(f"{self.what}: depth {depth}, {states:,} states, {frontier:,} to expand"
-                 + self.expected)  # fmt: skip
+        self.say(
+            f"{self.what}: depth {depth}, {states:,} states, {frontier:,} to expand" + self.expected
+        )
 
     def expect(self, states: float, size: float) -> None:
         """About how many states are to be stored, in how many bytes; 0 where nobody knows."""

@@ -33,8 +33,13 @@ from holdover.reference.core.events import (
 from holdover.reference.wire.option_values import MessageType
 
 FAREWELLS = (
-    Notice.LAPSED, Notice.TOO_SHORT, Notice.REFUSED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED,
-)  # fmt: skip
+    Notice.LAPSED,
+    Notice.TOO_SHORT,
+    Notice.REFUSED,
+    Notice.CEASED,
+    Notice.RELEASED,
+    Notice.STOPPED,
+)
 """What the user hears when an address has gone."""
 
 GIVES_UP = (MessageType.RELEASE, MessageType.DECLINE)

@@ -36,11 +36,31 @@ from holdover.reference.wire.messages import NO_OPTIONS, BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 
 __all__ = [
-    "NOTHING", "Arrived", "Binding", "ClientKey", "Entry", "Late", "Overheard", "Record",
-    "Recording", "Reinstate", "Reservation", "Restarted", "SendReply", "Server", "ServerEffect",
-    "ServerEffects", "ServerEvent", "ServerStepped", "StoreBinding", "Tick", "Withheld", "abstract",
-    "key_of", "reply",
-]  # fmt: skip
+    "NOTHING",
+    "Arrived",
+    "Binding",
+    "ClientKey",
+    "Entry",
+    "Late",
+    "Overheard",
+    "Record",
+    "Recording",
+    "Reinstate",
+    "Reservation",
+    "Restarted",
+    "SendReply",
+    "Server",
+    "ServerEffect",
+    "ServerEffects",
+    "ServerEvent",
+    "ServerStepped",
+    "StoreBinding",
+    "Tick",
+    "Withheld",
+    "abstract",
+    "key_of",
+    "reply",
+]
 
 # The state ---------------------------------------------------------------------------------------
 

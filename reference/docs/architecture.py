@@ -72,9 +72,7 @@ def rooms() -> nx.DiGraph[str]:
     """Room to room, an arrow where a module of the one imports a module of the other."""
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(room(module) for module in modules())
-    graph.add_edges_from(
-        (room(a), room(b)) for a, b in imports().edges if room(a) != room(b)
-    )  # fmt: skip
+    graph.add_edges_from((room(a), room(b)) for a, b in imports().edges if room(a) != room(b))
     return graph
 
 

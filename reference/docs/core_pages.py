@@ -107,10 +107,17 @@ def client_diagram() -> str:
 def refinement_settings() -> str:
     """The explored worlds with their sizes."""
     return table(
-        ["setting", "hosts x addresses x datagrams", "lease", "what it is about", "states", "steps",
-         "depth"],
+        [
+            "setting",
+            "hosts x addresses x datagrams",
+            "lease",
+            "what it is about",
+            "states",
+            "steps",
+            "depth",
+        ],
         [_setting_row(setting) for setting in every_setting()],
-    )  # fmt: skip
+    )
 
 
 def _setting_row(setting: Setting | ServerSetting) -> list[str]:

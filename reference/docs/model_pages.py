@@ -82,10 +82,14 @@ def _indexed(variable: Variable) -> str:
 def constants() -> str:
     """What a run holds fixed; the profile's first, then the surroundings'."""
     rows = [
-        (code(name if isinstance(word, Expr) else f"{name}[{HOST}]"), code(word.sort.name),
-         "profile" if name in FACTS else "surroundings", *MEANINGS[name])
+        (
+            code(name if isinstance(word, Expr) else f"{name}[{HOST}]"),
+            code(word.sort.name),
+            "profile" if name in FACTS else "surroundings",
+            *MEANINGS[name],
+        )
         for name, word in CONSTANTS.items()
-    ]  # fmt: skip
+    ]
     return table(("constant", "sort", "fixed by", "meaning", "source"), rows)
 
 
@@ -140,11 +144,7 @@ def state_diagram() -> str:
 
 def properties() -> str:
     """What must hold, as terms."""
-    kinds = (
-        ("Of every state", ALWAYS),
-        ("Of every step", STEPS),
-        ("Of some state", SOMETIMES),
-    )
+    kinds = (("Of every state", ALWAYS), ("Of every step", STEPS), ("Of some state", SOMETIMES))
     parts = [f"## {title}\n\n" + "\n".join(statement(p) for p in kind) for title, kind in kinds]
     some_step = Property(
         "address moves", "RFC 2131 §2.2", "an address goes from one host to another", moves
@@ -249,14 +249,28 @@ def predictions() -> str:
 def measurements() -> str:
     """Measured holdover beside the predicted one, each difference explained."""
     rows = [
-        (code(c.measurement.profile), c.measurement.fault, f"{c.measurement.lease} s",
-         c.measurement.seen, "none" if c.worst is None else measured.signed(c.worst),
-         "" if c.slack is None else measured.plain(c.slack), c.measurement.removed_by,
-         c.explanation)
+        (
+            code(c.measurement.profile),
+            c.measurement.fault,
+            f"{c.measurement.lease} s",
+            c.measurement.seen,
+            "none" if c.worst is None else measured.signed(c.worst),
+            "" if c.slack is None else measured.plain(c.slack),
+            c.measurement.removed_by,
+            c.explanation,
+        )
         for c in measured.comparisons()
-    ]  # fmt: skip
-    head = ("profile", "fault", "lease", "measured", "predicted worst", "slack", "removed by",
-            "explanation")  # fmt: skip
+    ]
+    head = (
+        "profile",
+        "fault",
+        "lease",
+        "measured",
+        "predicted worst",
+        "slack",
+        "removed by",
+        "explanation",
+    )
     return table(head, rows)
 
 

@@ -150,12 +150,24 @@ def obligations_t2() -> str:
     for name, case in t2_safety.cases():
         broken = ", ".join(f"`{r}` breaks `{c}`" for r, c in t2_safety.BROKEN_BY.get(name, ()))
         never = sorted(t5_agreement.never_fire(name))
-        rows.append((
-            code(name), codes(t2_safety.TOLERATED[name]), str(_count(case)), codes(_excluded(case)),
-            codes(never), broken or "none",
-        ))  # fmt: skip
-    head = ("profile", "faults", "obligations", "rows that the constants exclude",
-            "rows proved never to fire", "must fail")  # fmt: skip
+        rows.append(
+            (
+                code(name),
+                codes(t2_safety.TOLERATED[name]),
+                str(_count(case)),
+                codes(_excluded(case)),
+                codes(never),
+                broken or "none",
+            )
+        )
+    head = (
+        "profile",
+        "faults",
+        "obligations",
+        "rows that the constants exclude",
+        "rows proved never to fire",
+        "must fail",
+    )
     return table(head, rows)
 
 
@@ -261,14 +273,36 @@ def worst_t5() -> str:
 def pinned() -> str:
     """The pinned configurations."""
     rows = [
-        (c.name, codes((c.profile, *c.beside)), c.size, str(c.ticks), str(c.delay), codes(c.faults),
-         f"{c.states:,}", f"{c.steps:,}", str(c.depth),
-         ", ".join(f"`{name}` after {length}" for name, length in c.broken.items()) or "none",
-         ", ".join(c.sometimes), codes(c.eventually))
+        (
+            c.name,
+            codes((c.profile, *c.beside)),
+            c.size,
+            str(c.ticks),
+            str(c.delay),
+            codes(c.faults),
+            f"{c.states:,}",
+            f"{c.steps:,}",
+            str(c.depth),
+            ", ".join(f"`{name}` after {length}" for name, length in c.broken.items()) or "none",
+            ", ".join(c.sometimes),
+            codes(c.eventually),
+        )
         for c in configurations()
-    ]  # fmt: skip
-    head = ("configuration", "profile", "size", "ticks", "delay", "faults", "states", "steps",
-            "depth", "broken", "sometimes", "eventually")  # fmt: skip
+    ]
+    head = (
+        "configuration",
+        "profile",
+        "size",
+        "ticks",
+        "delay",
+        "faults",
+        "states",
+        "steps",
+        "depth",
+        "broken",
+        "sometimes",
+        "eventually",
+    )
     return table(head, rows)
 
 

@@ -80,14 +80,32 @@ from holdover.reference.wire.packet import read
 
 RENEW, GIVE_BACK = signal.SIGUSR1, signal.SIGUSR2
 
-FAULTS = frozenset({
-    signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP,
-    signal.SIGSYS,
-})  # fmt: skip
-HARMLESS = frozenset({
-    signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE, signal.SIGXFSZ,
-    signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
-})  # fmt: skip
+FAULTS = frozenset(
+    {
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGABRT,
+        signal.SIGTRAP,
+        signal.SIGSYS,
+    }
+)
+HARMLESS = frozenset(
+    {
+        signal.SIGCHLD,
+        signal.SIGCONT,
+        signal.SIGURG,
+        signal.SIGWINCH,
+        signal.SIGPIPE,
+        signal.SIGXFSZ,
+        signal.SIGKILL,
+        signal.SIGSTOP,
+        signal.SIGTSTP,
+        signal.SIGTTIN,
+        signal.SIGTTOU,
+    }
+)
 """Ignored by Python or the kernel, or not to be caught, or such that stop a process."""
 
 ENDS = frozenset(map(int, signal.valid_signals())) - FAULTS - HARMLESS - {RENEW, GIVE_BACK}

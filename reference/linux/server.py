@@ -121,9 +121,15 @@ class Service:
     """A server on a link.  `tell` is given each lease event; `leases` None: kept in memory only."""
 
     def __init__(
-        self, config: ServerConfig, link: LinkSocket, port: UdpPort, own: IPv4Interface,
-        leases: LeaseFile | None, journal: Journal, tell: Callable[[Told], None],
-    ) -> None:  # fmt: skip
+        self,
+        config: ServerConfig,
+        link: LinkSocket,
+        port: UdpPort,
+        own: IPv4Interface,
+        leases: LeaseFile | None,
+        journal: Journal,
+        tell: Callable[[Told], None],
+    ) -> None:
         self.server = Server(config)
         self.unread = 0
         self.unsent = 0
@@ -312,9 +318,15 @@ class Service:
         self._say(now, f"DHCP{reply.type.name}", address, reply.chaddr, reply.lease)
 
     def _say(
-        self, now: Instant, event: str, address: IPv4Address = NO_ADDRESS, hardware: bytes = b"",
-        lease: int | None = None, until: Instant | None = None, note: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        now: Instant,
+        event: str,
+        address: IPv4Address = NO_ADDRESS,
+        hardware: bytes = b"",
+        lease: int | None = None,
+        until: Instant | None = None,
+        note: str | None = None,
+    ) -> None:
         about = None if address == NO_ADDRESS else str(address)
         withheld = None if until is None else max(until - now, 0) // SECOND
         self._tell(Told(now, event, about, hardware.hex(":") or None, lease, withheld, note))

@@ -54,8 +54,10 @@ def command() -> Path:
 def unit(name: str, program: Path) -> str:
     """The text of a unit that runs the program; InputError where no unit could."""
     if not re.fullmatch(r"[\w./+@:~-]+", str(program)):
-        raise InputError(f"--print-unit: systemd would read {str(program)!r} as something else; "
-                       "install holdover in a directory with a plainer name")  # fmt: skip
+        raise InputError(
+            f"--print-unit: systemd would read {str(program)!r} as something else; "
+            "install holdover in a directory with a plainer name"
+        )
     text = (resources.files("holdover.reference") / "systemd" / name).read_text("utf-8")
     files = [program, program.resolve(), Path(sys.executable), Path(sys.executable).resolve()]
     files += [Path(__file__).resolve(), Path(os.__file__).resolve()]
@@ -85,8 +87,10 @@ def only(files: list[Path]) -> str | None:
     closed = {place: one.st_uid for place, one in seen.items() if not one.st_mode & S_IXOTH}
     owners = set(closed.values())
     if len(owners) > 1:
-        raise InputError(f"--print-unit: {' and '.join(map(str, closed))} belong to several users, "
-                       "and nobody else may enter; install holdover in /opt")  # fmt: skip
+        raise InputError(
+            f"--print-unit: {' and '.join(map(str, closed))} belong to several users, "
+            "and nobody else may enter; install holdover in /opt"
+        )
     try:
         return pwd.getpwuid(owners.pop()).pw_name if owners else None
     except KeyError:

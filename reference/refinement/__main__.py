@@ -52,8 +52,11 @@ def summary(found: Iterable[Refined]) -> Mapping[str, list[list[object]]]:
             rows.update((row,) for _, row in seen.taken)
     allowed = {(*situation, row) for situation, row in edges_of(settings())}
     parts: Mapping[str, set[Any]] = {
-        "cells": cells, "edges": edges, "allowed": allowed, "server rows": rows,
-    }  # fmt: skip
+        "cells": cells,
+        "edges": edges,
+        "allowed": allowed,
+        "server rows": rows,
+    }
     listed = {name: sorted(part) for name, part in parts.items()}
     as_in_the_file: Mapping[str, list[list[object]]] = json.loads(json.dumps(listed))
     return as_in_the_file

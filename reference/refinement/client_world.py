@@ -30,9 +30,20 @@ from holdover.reference.core.discipline import Discipline, OrderError
 from holdover.reference.core.events import Configure, Notice, Notify, Remove, Send, SendArp
 
 from holdover.reference.refinement.cores import (  # isort: skip
-    EVENTS, FRESH, MIDDLE, NUMBER, PRESENT, STOP, Call, Core, Cores, DefectError, Local, lapses,
+    EVENTS,
+    FRESH,
+    MIDDLE,
+    NUMBER,
+    PRESENT,
+    STOP,
+    Call,
+    Core,
+    Cores,
+    DefectError,
+    Local,
+    lapses,
     name_of,
-)  # fmt: skip
+)
 from holdover.reference.refinement.justify import Rows, kinds
 from holdover.reference.refinement.setting import ADDRESSES, Setting
 
@@ -81,10 +92,21 @@ class World:
         self.columns, self.network = self.rows.columns, range(1, setting.messages + 1)
         place = table.place
         self.own = [
-            [place[name, h] for name in ("phase", "wants", "asked", "renew_at", "rebind_at",
-                                         "lease_end", "kernel_end", "probing_since")]
+            [
+                place[name, h]
+                for name in (
+                    "phase",
+                    "wants",
+                    "asked",
+                    "renew_at",
+                    "rebind_at",
+                    "lease_end",
+                    "kernel_end",
+                    "probing_since",
+                )
+            ]
             for h in self.hosts
-        ]  # fmt: skip
+        ]
         self.holds = [place["holds", h] for h in self.hosts]
         self.kernel_end = [place["kernel_end", h] for h in self.hosts]
         self.notice = [place["notice", h] for h in self.hosts]

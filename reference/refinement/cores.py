@@ -54,9 +54,7 @@ NUMBER = {address: number for number, address in enumerate(ADDRESSES)}
 STALE, PRESENT, FRESH = 0, 1, 2
 """The xid of an exchange that is over, of the present one, and of the next."""
 
-EVENTS = {
-    "T": "Timer", "H": "Heard", "G": "Gone", "L": "Release", "E": "Stop", "S": "Start",
-}  # fmt: skip
+EVENTS = {"T": "Timer", "H": "Heard", "G": "Gone", "L": "Release", "E": "Stop", "S": "Start"}
 """What the letters of a `Call` stand for; "R" is named by its message."""
 
 MIDDLE = 500
@@ -196,15 +194,25 @@ class Cores:
             seen = self.core.abstract(local.core)
         elif stored is not None:
             seen = Abstract(
-                "INIT_REBOOT", stored.address, None, None,
-                stored.renew_at, stored.rebind_at, stored.end,
-            )  # fmt: skip
+                "INIT_REBOOT",
+                stored.address,
+                None,
+                None,
+                stored.renew_at,
+                stored.rebind_at,
+                stored.end,
+            )
         else:
             seen = Abstract("INIT", None, None, None, None, None, None)
         return (
-            PHASE.values.index(seen.phase), number_of(seen.wants), seen.asked, seen.renew_at,
-            seen.rebind_at, seen.lease_end, number_of(seen.holds),
-        )  # fmt: skip
+            PHASE.values.index(seen.phase),
+            number_of(seen.wants),
+            seen.asked,
+            seen.renew_at,
+            seen.rebind_at,
+            seen.lease_end,
+            number_of(seen.holds),
+        )
 
 
 def name_of(call: Call) -> str:
@@ -230,11 +238,17 @@ def event_of(call: Call, before_end: tuple[int, int]) -> Event:
             return Received(
                 Chance(FRESH, jitter),
                 BootReply(
-                    MessageType[KIND.values[kind]], xid, HARDWARE, None,
+                    MessageType[KIND.values[kind]],
+                    xid,
+                    HARDWARE,
+                    None,
                     address=UNUSABLE if address == NONE else ADDRESSES[address],
-                    server=SERVER, lease=lease, t1=t1, t2=t2,
+                    server=SERVER,
+                    lease=lease,
+                    t1=t1,
+                    t2=t2,
                 ),
-            )  # fmt: skip
+            )
         case ("H", address, probing):
             packet = (probe if probing else announcement)(OTHER, ADDRESSES[address])
             return Heard(Chance(FRESH, MIDDLE), packet)
@@ -285,9 +299,11 @@ def hints(core: Client, call: Call, after: Client, effects: Sequence[Effect]) ->
             names.append("discover")
         case "REQUEST":
             rows = {
-                ("SELECTING", "REQUESTING"): "select", ("INIT_REBOOT", "REBOOTING"): "reboot",
-                ("REQUESTING", "REQUESTING"): "ask_again", ("REBOOTING", "REBOOTING"): "ask_again",
-            }  # fmt: skip
+                ("SELECTING", "REQUESTING"): "select",
+                ("INIT_REBOOT", "REBOOTING"): "reboot",
+                ("REQUESTING", "REQUESTING"): "ask_again",
+                ("REBOOTING", "REBOOTING"): "ask_again",
+            }
             names.append(
                 rows.get(
                     (phase, after.phase.name),

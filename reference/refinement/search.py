@@ -189,10 +189,7 @@ def as_pinned(seen: Refined) -> bool:
 
 
 def _run(
-    number: int,
-    parents: Sequence[int],
-    steps: Sequence[Step],
-    orders: Sequence[tuple[int, ...]],
+    number: int, parents: Sequence[int], steps: Sequence[Step], orders: Sequence[tuple[int, ...]]
 ) -> tuple[str, ...]:
     """The steps to a node; hosts keep their names though nodes put them in order."""
     names = tuple(range(len(orders[0]))) if orders else ()

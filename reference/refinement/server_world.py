@@ -328,8 +328,11 @@ class ServerWorld:
 
 
 DROPPED = {
-    "DISCOVER": "find_none", "REQUEST": "stay_silent", "RELEASE": "free", "DECLINE": "withhold",
-}  # fmt: skip
+    "DISCOVER": "find_none",
+    "REQUEST": "stay_silent",
+    "RELEASE": "free",
+    "DECLINE": "withhold",
+}
 
 
 def hardware(h: int) -> bytes:

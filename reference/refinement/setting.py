@@ -71,10 +71,18 @@ class Setting:
         waits = {f.name: 0 for f in fields(ClientConfig) if f.type == "Duration"}
         overtakes = self.delay + NOT_IN_ORDER
         least: dict[str, Any] = {
-            "second": 1, "fuzz": 0, "ask_time": 1, "backoff_least": 1, "backoff_most": 1,
-            "retry_floor": 1, "announcements": 1, "probes": 1, "conflicts_most": 2,
-            "decline_wait": overtakes, "conflicts_wait": overtakes,
-        }  # fmt: skip
+            "second": 1,
+            "fuzz": 0,
+            "ask_time": 1,
+            "backoff_least": 1,
+            "backoff_most": 1,
+            "retry_floor": 1,
+            "announcements": 1,
+            "probes": 1,
+            "conflicts_most": 2,
+            "decline_wait": overtakes,
+            "conflicts_wait": overtakes,
+        }
         return ClientConfig(hardware=HARDWARE, **{**waits, **least, **self.client})
 
     def constants(self) -> dict[str, object]:
@@ -136,9 +144,15 @@ class ServerSetting:
     def config(self) -> ServerConfig:
         """The core's constants."""
         least: dict[str, Any] = {
-            "second": 1, "lease": self.lease, "grace": 0, "offer_time": 1, "probe_wait": 0,
-            "decline_time": 1, "decline_most": 1, "verify_wait": 0,
-        }  # fmt: skip
+            "second": 1,
+            "lease": self.lease,
+            "grace": 0,
+            "offer_time": 1,
+            "probe_wait": 0,
+            "decline_time": 1,
+            "decline_most": 1,
+            "verify_wait": 0,
+        }
         wrong: dict[str, Any] = dict(self.misbehave)
         return ServerConfig(
             identifier=SERVER,
@@ -156,9 +170,11 @@ class ServerSetting:
         config = self.config()
         profile = replace(
             load("reference"),
-            margin=Fraction(0), kernel_late=Fraction(0), asks_for=Fraction(1),
+            margin=Fraction(0),
+            kernel_late=Fraction(0),
+            asks_for=Fraction(1),
             probe_time=Fraction(1),
-        )  # fmt: skip
+        )
         environment = Environment(
             lease=Fraction(self.lease),
             shortest=Fraction(1 if self.fills else self.misbehave.get("shorten", self.lease)),

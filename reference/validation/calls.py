@@ -228,8 +228,11 @@ def calls(lines: Iterable[Line]) -> Iterator[Part]:
                 if call is not None:
                     yield call
                     call = None
-                yield Noted(line, f"for {length / SECOND:.1f} s nobody could change the network: "
-                            "the kernel's networking lock was held")  # fmt: skip
+                yield Noted(
+                    line,
+                    f"for {length / SECOND:.1f} s nobody could change the network: "
+                    "the kernel's networking lock was held",
+                )
             case Seen():
                 if call is not None:
                     call.end = number

@@ -43,17 +43,22 @@ MOST_ROWS = 4
 """In one call: lapse, notice, and what comes of the event."""
 
 TOLD: Mapping[str, frozenset[Notice]] = {
-    "lapse": frozenset({Notice.LAPSED}), "cut_off": frozenset({Notice.TOO_SHORT}),
+    "lapse": frozenset({Notice.LAPSED}),
+    "cut_off": frozenset({Notice.TOO_SHORT}),
     "notify": frozenset({Notice.LAPSED, Notice.TOO_SHORT}),
-    "obey_nak": frozenset({Notice.REFUSED}), "decline": frozenset({Notice.DECLINED}),
-    "release": frozenset({Notice.RELEASED}), "give_up": frozenset({Notice.UNANSWERED}),
-}  # fmt: skip
+    "obey_nak": frozenset({Notice.REFUSED}),
+    "decline": frozenset({Notice.DECLINED}),
+    "release": frozenset({Notice.RELEASED}),
+    "give_up": frozenset({Notice.UNANSWERED}),
+}
 """Rows that the user is told of, always and by nothing else."""
 
 FORMS: Mapping[str, str] = {
-    "REQUESTING": "SELECTING", "REBOOTING": "INIT-REBOOT", "RENEWING": "RENEWING",
+    "REQUESTING": "SELECTING",
+    "REBOOTING": "INIT-REBOOT",
+    "RENEWING": "RENEWING",
     "REBINDING": "REBINDING",
-}  # fmt: skip
+}
 """RFC 2131 §4.3.2: how a DHCPREQUEST looks that leads to that phase, or is repeated in it."""
 
 ROWS = (*CLIENT_ACTIONS, *(LEASE_TABLE.action(name) for name in ("ignore", "restart", "stop")))
@@ -124,8 +129,11 @@ class Steps:
         if state is not None and reads(row) and state["kind", INCOMING] == "FREE":
             return iter(())
         domains: dict[str, Sequence[Value]] = {
-            "h": (CLIENT,), "a": range(len(self.numbers)), "m": (slot,), "skew": (0,),
-        }  # fmt: skip
+            "h": (CLIENT,),
+            "a": range(len(self.numbers)),
+            "m": (slot,),
+            "skew": (0,),
+        }
         return product(*(domains[str(p.args[0])] for p in row.given))
 
     def enabled(self, state: State, row: Action, binding: Sequence[Value]) -> bool:

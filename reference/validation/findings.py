@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from holdover.proofs.result import Outcome
-from holdover.reference.validation.explain import (
-    Blocked,
-)
+from holdover.reference.validation.explain import Blocked
 
 
 @dataclass(frozen=True)

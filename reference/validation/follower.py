@@ -174,8 +174,11 @@ class Follower:
         """A process starts, or begins anew: with what is stored, and what is on the interface."""
         lease, known = event.remembered, bool(self.states)
         if known and lease is not None and lease != self._stored:
-            self._violated(call, "the lease that it goes on with is not the one stored", "RFC 2131 "
-                           "§3.2(3): only the unexpired remainder")  # fmt: skip
+            self._violated(
+                call,
+                "the lease that it goes on with is not the one stored",
+                "RFC 2131 §3.2(3): only the unexpired remainder",
+            )
         margin = self._steps.world.constants["margin"]
         assert isinstance(margin, int)
         changes: dict[str, Value] = dict.fromkeys(
@@ -186,10 +189,13 @@ class Follower:
             changes |= {"lease_end": call.now, "kernel_end": call.now}
         if lease is not None and lease.end is not None:
             changes |= {
-                "phase": "INIT_REBOOT", "wants": self._number(lease.address),
-                "renew_at": lease.renew_at, "rebind_at": lease.rebind_at, "lease_end": lease.end,
+                "phase": "INIT_REBOOT",
+                "wants": self._number(lease.address),
+                "renew_at": lease.renew_at,
+                "rebind_at": lease.rebind_at,
+                "lease_end": lease.end,
                 "kernel_end": None if event.found is None else lease.end - margin,
-            }  # fmt: skip
+            }
         state = self._steps.world.initial().but({("now", 0): call.now})
         self.states = [state.but({(name, CLIENT): value for name, value in changes.items()})]
         self._offers, self._asked, self._stored, self._probed = set(), None, lease, []
@@ -214,8 +220,10 @@ class Follower:
     def _surroundings(self, state: State, call: Call) -> State:
         """The state in which the client finds what the call speaks of."""
         changes: dict[Slot, Value] = {
-            ("now", 0): call.now, ("client", WITNESS): CLIENT, ("current", WITNESS): True,
-        }  # fmt: skip
+            ("now", 0): call.now,
+            ("client", WITNESS): CLIENT,
+            ("current", WITNESS): True,
+        }
         if isinstance(call.event, Received):
             changes |= self._datagram(call, call.event)
         chosen = {about for kind, about in call.sends if kind == "REQUEST"} & self._offers
@@ -252,9 +260,13 @@ class Follower:
     ) -> dict[Slot, Value]:
         address = 0 if about is None else self._number(about)  # the table looks at a NAK's nowhere
         return {
-            ("kind", INCOMING): kind, ("client", INCOMING): CLIENT, ("address", INCOMING): address,
-            ("sent", INCOMING): now, ("lease", INCOMING): length, ("current", INCOMING): current,
-        }  # fmt: skip
+            ("kind", INCOMING): kind,
+            ("client", INCOMING): CLIENT,
+            ("address", INCOMING): address,
+            ("sent", INCOMING): now,
+            ("lease", INCOMING): length,
+            ("current", INCOMING): current,
+        }
 
     def _conflict(self, state: State, event: Heard) -> dict[Slot, Value]:
         """Another host has the address that the client probes for, or probes for it as well."""
@@ -417,10 +429,7 @@ class Follower:
         why = Blocked(says, source=source)
         self.seen.violation = Finding(call.number, call.line.wall, str(call), why)
 
-    def _say(
-        self, where: list[Finding], part: Part, says: str,
-        row: Action | None = None,
-    ) -> None:  # fmt: skip
+    def _say(self, where: list[Finding], part: Part, says: str, row: Action | None = None) -> None:
         why = Blocked(says) if row is None else Blocked(says, row.name, source=row.source)
         did = str(part) if isinstance(part, Call) else ""
         where.append(Finding(part.number, part.line.wall, did, why))

@@ -252,8 +252,7 @@ def _read_routes(data: bytes) -> tuple[Route, ...]:
         network = int.from_bytes(data[at + 1 : router].ljust(4, b"\0"), "big")
         routes.append(
             Route(
-                IPv4Network((network, width), strict=False),
-                IPv4Address(data[router : router + 4]),
+                IPv4Network((network, width), strict=False), IPv4Address(data[router : router + 4])
             )
         )
         at = router + 4

@@ -83,13 +83,16 @@ def main(packets: int | None, seconds: float | None, seed: int | None) -> None:
     for name, counts in run.counts.items():
         click.echo(f"{name}: " + ", ".join(f"{what} {n:,}" for what, n in sorted(counts.items())))
     rate = run.packets / max(run.seconds, 1e-9)
-    click.echo(f"{run.packets:,} packets in {run.seconds:.1f} s, {rate:,.0f} a second; "
-               f"digest {run.digest}")  # fmt: skip
+    click.echo(
+        f"{run.packets:,} packets in {run.seconds:.1f} s, {rate:,.0f} a second; digest {run.digest}"
+    )
     if run.failed is None:
         click.echo("no packet was taken wrongly, and none led to an exception")
         sys.exit(EXIT["holds"])
-    click.echo(f"{run.failed}packet {run.packets}: {run.packet.hex()}\n"
-               f"again: python -m tests.fuzz --seed {seed} --packets {run.packets}")  # fmt: skip
+    click.echo(
+        f"{run.failed}packet {run.packets}: {run.packet.hex()}\n"
+        f"again: python -m tests.fuzz --seed {seed} --packets {run.packets}"
+    )
     sys.exit(EXIT["violated"])
 
 

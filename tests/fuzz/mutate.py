@@ -25,11 +25,23 @@ RESTED_ON = (50, 51, 52, 53, 54, 61)
 LENGTHS = (0, 1, 2, 3, 5, 8, 64, 254, 255)
 
 MORE: tuple[tuple[int, bytes], ...] = (
-    (1, b"\xff\xff\xff\0"), (2, b"\0\0\x0e\x10"), (3, b"\x0a\x4d\0\1"), (6, b"\x0a\x4d\0\1" * 3),
-    (12, b"here"), (15, b"example.org"), (19, b"\1"), (26, b"\5\xdc"), (28, b"\x0a\x4d\0\xff"),
-    (43, b"abc"), (55, bytes((1, 3, 6, 51, 54))), (57, b"\2\x40"), (60, b"x"),
-    (82, b"\1\2ab"), (121, b"\x18\x0a\0\0\x0a\x4d\0\1"), (224, bytes(range(200))),
-)  # fmt: skip
+    (1, b"\xff\xff\xff\0"),
+    (2, b"\0\0\x0e\x10"),
+    (3, b"\x0a\x4d\0\1"),
+    (6, b"\x0a\x4d\0\1" * 3),
+    (12, b"here"),
+    (15, b"example.org"),
+    (19, b"\1"),
+    (26, b"\5\xdc"),
+    (28, b"\x0a\x4d\0\xff"),
+    (43, b"abc"),
+    (55, bytes((1, 3, 6, 51, 54))),
+    (57, b"\2\x40"),
+    (60, b"x"),
+    (82, b"\1\2ab"),
+    (121, b"\x18\x0a\0\0\x0a\x4d\0\1"),
+    (224, bytes(range(200))),
+)
 """Options that nothing rests on, as bytes of their kind."""
 
 
@@ -150,9 +162,23 @@ def padded(random: Random, data: bytearray) -> None:
 
 
 DAMAGES: tuple[Callable[[Random, bytearray], None], ...] = (
-    byte, byte, anywhere, cut, length, length, resized, resized, resized, doubled, gone, renamed,
-    more, more, overloaded, padded,
-)  # fmt: skip
+    byte,
+    byte,
+    anywhere,
+    cut,
+    length,
+    length,
+    resized,
+    resized,
+    resized,
+    doubled,
+    gone,
+    renamed,
+    more,
+    more,
+    overloaded,
+    padded,
+)
 
 
 # Frames ------------------------------------------------------------------------------------------

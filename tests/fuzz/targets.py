@@ -211,9 +211,13 @@ class ClientTarget(Target):
         fitting = FITTING.get(core.phase, MessageType.ACK)
         kind = fitting if random.random() < 0.9 else random.choice(list(MessageType))
         address = core.lease.address if core.lease is not None else random.choice(POOL[:3])
-        holder = core.offers[0].server if core.offers else None if core.lease is None else (
-            core.lease.server
-        )  # fmt: skip
+        holder = (
+            core.offers[0].server
+            if core.offers
+            else None
+            if core.lease is None
+            else (core.lease.server)
+        )
         return BootReply(
             kind,
             xid if random.random() < 0.97 else random.getrandbits(32),
@@ -271,8 +275,10 @@ class ClientTarget(Target):
             asked = before.asking.asked
             assert asked is not None
             endless = lease.end is None and seconds == 0xFFFF_FFFF
-            check(endless or (lease.end is not None and lease.end <= asked + seconds * SECOND),
-                  "a lease with more time than the reply says")  # fmt: skip
+            check(
+                endless or (lease.end is not None and lease.end <= asked + seconds * SECOND),
+                "a lease with more time than the reply says",
+            )
         if before.lease is not None and after.phase is Phase.INIT and not taken:
             self.counts["a lease given up"] += 1
 
@@ -295,9 +301,14 @@ class ServerTarget(Target):
         """Anew."""
         self.probes = not self.probes
         config = ServerConfig(
-            identifier=OWN, hardware=b"\2" * 6, pool=POOL, lease=60, grace=SECOND,
-            probe_wait=SECOND if self.probes else 0, decline_time=30 * SECOND,
-        )  # fmt: skip
+            identifier=OWN,
+            hardware=b"\2" * 6,
+            pool=POOL,
+            lease=60,
+            grace=SECOND,
+            probe_wait=SECOND if self.probes else 0,
+            decline_time=30 * SECOND,
+        )
         self.core = server.Server(config)
 
     def step(self, event: Any) -> tuple[Any, ...]:
@@ -339,7 +350,10 @@ class ServerTarget(Target):
         address, named = random.choice(POOL[:6]), random.random() < 0.5
         renews = not named and random.random() < 0.5
         return BootRequest(
-            kind, random.getrandbits(32), MACS[who], random.choice(IDENTIFIERS),
+            kind,
+            random.getrandbits(32),
+            MACS[who],
+            random.choice(IDENTIFIERS),
             ciaddr=address if renews or kind is MessageType.RELEASE else NO_ADDRESS,
             giaddr=RIVAL if random.random() < 0.05 else NO_ADDRESS,
             broadcast=random.random() < 0.5,
@@ -347,7 +361,7 @@ class ServerTarget(Target):
             server=random.choice((OWN, OWN, OWN, RIVAL)) if named else None,
             lease=random.choice((None, *LEASES)),
             options=mutate.some_options(random),
-        )  # fmt: skip
+        )
 
     def take(self, data: bytes) -> None:
         """A packet, as the shell takes it."""
@@ -390,5 +404,7 @@ class ServerTarget(Target):
                 self.counts["a lease recorded"] += 1
                 named = heard.values.get(61, payload[28 : 28 + payload[2]])
                 key = effect.binding.key
-                check((key.identifier, key.given) == (named, 61 in heard.values),
-                      "a record for another client")  # fmt: skip
+                check(
+                    (key.identifier, key.given) == (named, 61 in heard.values),
+                    "a record for another client",
+                )

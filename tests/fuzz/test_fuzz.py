@@ -32,23 +32,42 @@ def test_nothing_is_found_and_everything_was_reached() -> None:
     assert run.packets == PACKETS
     for name, reached in {
         "client": (
-            "no frame", "no message", "with an option dropped", "refused", "a lease taken",
-            "a lease given up", "ARP", "other frames", "taken in SELECTING",
-            "taken in REQUESTING", "taken in PROBING", "taken in RENEWING", "taken in REBINDING",
+            "no frame",
+            "no message",
+            "with an option dropped",
+            "refused",
+            "a lease taken",
+            "a lease given up",
+            "ARP",
+            "other frames",
+            "taken in SELECTING",
+            "taken in REQUESTING",
+            "taken in PROBING",
+            "taken in RENEWING",
+            "taken in REBINDING",
         ),
         "server": (
-            "no frame", "no message", "with an option dropped", "refused", "a lease recorded",
-            "ARP", "DHCPOFFER sent", "DHCPACK sent", "DHCPNAK sent",
+            "no frame",
+            "no message",
+            "with an option dropped",
+            "refused",
+            "a lease recorded",
+            "ARP",
+            "DHCPOFFER sent",
+            "DHCPACK sent",
+            "DHCPNAK sent",
         ),
-    }.items():  # fmt: skip
+    }.items():
         assert not [what for what in reached if run.counts[name][what] < 5], run.counts[name]
 
 
 def test_a_seed_gives_the_same_packets_and_the_same_came_of_them() -> None:
     first, second, other = last(1, 500), last(1, 500), last(2, 500)
     assert (first.digest, first.packet, first.counts) == (
-        second.digest, second.packet, second.counts
-    )  # fmt: skip
+        second.digest,
+        second.packet,
+        second.counts,
+    )
     assert first.digest != other.digest
 
 
@@ -109,9 +128,13 @@ def chances(patch: pytest.MonkeyPatch) -> None:
 def other_identity(patch: pytest.MonkeyPatch) -> None:
     """The server takes every client for its hardware address."""
     usual = messages.request_from_wire
-    patch.setattr(messages, "request_from_wire", lambda message: (
-        None if (request := usual(message)) is None else replace(request, client_id=None)
-    ))  # fmt: skip
+    patch.setattr(
+        messages,
+        "request_from_wire",
+        lambda message: (
+            None if (request := usual(message)) is None else replace(request, client_id=None)
+        ),
+    )
 
 
 def longer(patch: pytest.MonkeyPatch) -> None:
@@ -138,10 +161,12 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "54 of any length": (lenient(54), "malformed option 54|another server"),
     "50 of any length": (lenient(50), "a record for a malformed option 50"),
     "61 is not rested on": (
-        rests_on_less("REQUEST_RESTS_ON", 61), "a record for a malformed option 61"
+        rests_on_less("REQUEST_RESTS_ON", 61),
+        "a record for a malformed option 61",
     ),
     "61 is not rested on by a reply": (
-        rests_on_less("REPLY_RESTS_ON", 61), "a lease from a malformed option 61"
+        rests_on_less("REPLY_RESTS_ON", 61),
+        "a lease from a malformed option 61",
     ),
     "no end of a field": (unbounded, "IndexError|ValueError|hidden|malformed"),
     "nothing is hidden": (not_hidden, "a record for a request part of which is hidden"),
@@ -150,7 +175,7 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "a client by its hardware": (other_identity, "a record for another client"),
     "a lease from its reply": (longer, "a lease with more time than the reply says"),
     "a message without an answer": (raises, "ZeroDivisionError"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -103,19 +103,22 @@ class Seen:
             f"client on record had its lease after {after(self.flooded)}.",
             f"Starvation: a new client had an address {after(self.starved)} after the flood.",
         )
-        return "\n".join([
-            f"Kills: {self.kills}; {self.acks} DHCPACKs, {len(self.doubles)} double commitments.",
-            f"Kills with the lease file deleted before: {self.deleting}; {self.deleting_acks} "
-            f"DHCPACKs, {len(self.deleting_doubles)} double commitments; written anew "
-            f"{self.anew} times, within {self.noticed:.2f} s.",
-            *(flood if self.flood else ()),
-            f"Forged DHCPDECLINEs for all {POOL} addresses: a new client had one after "
-            f"{after(self.forged)}.",
-            f"DHCPDECLINEs of what was offered: {self.declined.get('declined', 0)}, for "
-            f"{self.declined.get('addresses', 0)} addresses of {POOL}; a new client had one after "
-            f"{after(self.offered)}.",
-            *(f"Not so: {line}." for line in self.failures),
-        ])  # fmt: skip
+        return "\n".join(
+            [
+                f"Kills: {self.kills}; {self.acks} DHCPACKs, {len(self.doubles)} double "
+                "commitments.",
+                f"Kills with the lease file deleted before: {self.deleting}; {self.deleting_acks} "
+                f"DHCPACKs, {len(self.deleting_doubles)} double commitments; written anew "
+                f"{self.anew} times, within {self.noticed:.2f} s.",
+                *(flood if self.flood else ()),
+                f"Forged DHCPDECLINEs for all {POOL} addresses: a new client had one after "
+                f"{after(self.forged)}.",
+                f"DHCPDECLINEs of what was offered: {self.declined.get('declined', 0)}, for "
+                f"{self.declined.get('addresses', 0)} addresses of {POOL}; a new client had one "
+                f"after {after(self.offered)}.",
+                *(f"Not so: {line}." for line in self.failures),
+            ]
+        )
 
 
 # What is done ------------------------------------------------------------------------------------
@@ -238,10 +241,16 @@ def look(kills: int, seconds: int) -> Seen:
 
 
 @click.command(epilog="Example: python -m tests.measure.hardship --kills 200")
-@click.option("--kills", type=click.IntRange(1), default=200, show_default=True,
-              help="Of each sort.")  # fmt: skip
-@click.option("--seconds", type=click.IntRange(0), default=20, show_default=True,
-              help="How long the flood is; 0: none.")  # fmt: skip
+@click.option(
+    "--kills", type=click.IntRange(1), default=200, show_default=True, help="Of each sort."
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="How long the flood is; 0: none.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all that was seen.")
 @click.option("--write", is_flag=True, help="Write docs/hardship.md.")
 def main(kills: int, seconds: int, as_json: bool, write: bool) -> int:

@@ -61,15 +61,30 @@ KERNEL, PROCESS = float(KERNEL_LATE), 1.0
 KNOWN = {("connman", fault) for fault in REFUSALS}
 """Cells that no profile describes: connman holds its address until it gives up or has another."""
 
-KEPT = ("client", "server", "fault", "lease", "repeat", "says", "reason", "predicted", "holdover",
-        "removed by", "after NAK", "duplicate")  # fmt: skip
+KEPT = (
+    "client",
+    "server",
+    "fault",
+    "lease",
+    "repeat",
+    "says",
+    "reason",
+    "predicted",
+    "holdover",
+    "removed by",
+    "after NAK",
+    "duplicate",
+)
 """What the pages need of a cell of lab.json."""
 
 SUMMARY = {
-    "server killed": "server gone", "frozen": "process frozen", "kill -9": "process killed",
-    "hook": f"hook blocks {BLOCKED:g} s", "NAK": "after DHCPNAK, and no offer",
+    "server killed": "server gone",
+    "frozen": "process frozen",
+    "kill -9": "process killed",
+    "hook": f"hook blocks {BLOCKED:g} s",
+    "NAK": "after DHCPNAK, and no offer",
     "NAK and offer": "after DHCPNAK, and an offer",
-}  # fmt: skip
+}
 """The README's columns."""
 
 REGION = re.compile(r"(?<=<!-- measured: league -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
@@ -118,15 +133,21 @@ def refusals(data: Any) -> str:
 
 def leagues(data: Any) -> Iterator[str]:
     """A table for each server."""
-    faults = list(dict.fromkeys(cell["fault"] for cell in data["cells"]
-                                if cell["fault"] not in REFUSALS))  # fmt: skip
+    faults = list(
+        dict.fromkeys(cell["fault"] for cell in data["cells"] if cell["fault"] not in REFUSALS)
+    )
     clients = list(dict.fromkeys(cell["client"] for cell in data["cells"]))
     for server in dict.fromkeys(cell["server"] for cell in data["cells"]):
         rows = [
-            [client, *(shown(cells_of(data, client=client, server=server, fault=fault))
-                       for fault in faults)]
+            [
+                client,
+                *(
+                    shown(cells_of(data, client=client, server=server, fault=fault))
+                    for fault in faults
+                ),
+            ]
             for client in clients
-        ]  # fmt: skip
+        ]
         yield f"## Server: {server}\n\n{table(['client', *faults], rows)}"
 
 
@@ -197,9 +218,10 @@ def compared(data: Any) -> Iterator[list[str]]:
     names = {client.profile: client.name for client in CLIENTS.values()}
     for row in measurements.data()[1]:
         seen = [
-            cell for cell in cells_of(data, client=names.get(row.profile, ""), fault=row.fault)
+            cell
+            for cell in cells_of(data, client=names.get(row.profile, ""), fault=row.fault)
             if "holdover" in cell and Fraction(cell["lease"]) == row.lease
-        ]  # fmt: skip
+        ]
         if seen and row.fault != "hook":  # by hand it blocked for 20 s, in the lab for 60
             values = spread([number(cell["holdover"]) for cell in seen])
             yield [row.profile, row.fault, row.seen, values, agreement(row, seen)]
@@ -355,10 +377,19 @@ def terminated(number: int, frame: FrameType | None) -> None:
 
 
 @click.command()
-@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help=f"A lab.json of an earlier run, or {RAW}; nothing is played.")  # fmt: skip
-@click.option("--client", "clients", type=click.Choice(tuple(CLIENTS)), multiple=True,
-              help=f"Play only this one again; the others' cells are those of {RAW}.")  # fmt: skip
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"A lab.json of an earlier run, or {RAW}; nothing is played.",
+)
+@click.option(
+    "--client",
+    "clients",
+    type=click.Choice(tuple(CLIENTS)),
+    multiple=True,
+    help=f"Play only this one again; the others' cells are those of {RAW}.",
+)
 @click.option("--write", is_flag=True, help=f"Write {PAGE}, {RAW}, and the summary in {README}.")
 def main(source: Path | None, clients: tuple[str, ...], write: bool) -> None:
     """Measure every client that is here, and print the league table; some ten minutes.

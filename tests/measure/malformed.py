@@ -99,8 +99,7 @@ def play(links: Links, place: Path, name: str, clients: Sequence[str]) -> dict[s
 
 def serve(host: Host, options: str, tag: str = "") -> Process:
     """A server whose messages have these options and this tag."""
-    server = host.start(sys.executable, odd.__file__, "serve", NET, options,
-                        tag)  # fmt: skip
+    server = host.start(sys.executable, odd.__file__, "serve", NET, options, tag)
     server.says("serves", LONG)
     return server
 
@@ -141,10 +140,7 @@ def main(clients: tuple[str, ...]) -> None:
     chosen = clients or tuple(
         name for name, each in CLIENTS.items() if each.usual and each.missing() is None
     )
-    with (
-        tempfile.TemporaryDirectory() as place,
-        closing(Links(Path(place))) as links,
-    ):
+    with tempfile.TemporaryDirectory() as place, closing(Links(Path(place))) as links:
         seen = play_all(links, Path(place), chosen, list(CASES))
     click.echo(page(seen, chosen))
     wrong = [name for name in seen if seen[name].get("reference") is CASES[name].rests]

@@ -48,15 +48,34 @@ from tests.measure.never_late_page import (
 )
 
 USUAL = (
-    "server killed", "frozen", "kill -9", "hook", "NAK", "NAK unicast", "link flap",
-    "clock set back", "clock set forward",
-    "shortened=0s", "shortened=1s", "shortened=2s", "shortened=10s", "shortened",
-    "shortened thawed=2s", "shortened thawed=10s", "shortened thawed",
-    "shortened frozen=0s", "shortened frozen=2s", "shortened frozen",
-    "shortened killed=0s", "shortened killed=2s", "shortened killed",
-    "shortened lost=0s", "shortened lost=2s", "shortened lost",
+    "server killed",
+    "frozen",
+    "kill -9",
+    "hook",
+    "NAK",
+    "NAK unicast",
+    "link flap",
+    "clock set back",
+    "clock set forward",
+    "shortened=0s",
+    "shortened=1s",
+    "shortened=2s",
+    "shortened=10s",
+    "shortened",
+    "shortened thawed=2s",
+    "shortened thawed=10s",
+    "shortened thawed",
+    "shortened frozen=0s",
+    "shortened frozen=2s",
+    "shortened frozen",
+    "shortened killed=0s",
+    "shortened killed=2s",
+    "shortened killed",
+    "shortened lost=0s",
+    "shortened lost=2s",
+    "shortened lost",
     "kernel busy",
-)  # fmt: skip
+)
 LEASES = (10, 20, 30, 60, 120)
 QUICK = (10,)
 
@@ -78,13 +97,19 @@ def cells(
     Who could not read that it has less is watched until what it knows of is over.
     """
     return [
-        Cell(client=CLIENTS[client], server=SERVERS[server], fault=fault, lease=lease,
-             repeat=number, window=max(WINDOW, lease) if fault.unread else WINDOW)
+        Cell(
+            client=CLIENTS[client],
+            server=SERVERS[server],
+            fault=fault,
+            lease=lease,
+            repeat=number,
+            window=max(WINDOW, lease) if fault.unread else WINDOW,
+        )
         for fault in faults
         for lease in (sorted(leases)[:OF_ALL] if fault.alone else leases)
         if fault.grants is whole or fault.grants(lease) < lease
         for number in range(1, repeat + 1)
-    ]  # fmt: skip
+    ]
 
 
 def each_fault(text: str) -> Fault:
@@ -112,8 +137,13 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 @click.command()
-@click.option("--leases", default=",".join(map(str, LEASES)), show_default=True,
-              callback=comma_separated(int), help="Seconds.")  # fmt: skip
+@click.option(
+    "--leases",
+    default=",".join(map(str, LEASES)),
+    show_default=True,
+    callback=comma_separated(int),
+    help="Seconds.",
+)
 @click.option(
     "--faults",
     default=",".join(USUAL),
@@ -122,25 +152,54 @@ def _terminated(number: int, frame: FrameType | None) -> None:
     help="As `holdover lab list` has them; a length may follow: shortened=2s.",
 )
 @click.option("--repeat", type=click.IntRange(1), default=3, show_default=True)
-@click.option("--client", type=click.Choice(tuple(CLIENTS)), default="reference", show_default=True,
-              help="To see the table go red, take one that is late: udhcpc.")  # fmt: skip
+@click.option(
+    "--client",
+    type=click.Choice(tuple(CLIENTS)),
+    default="reference",
+    show_default=True,
+    help="To see the table go red, take one that is late: udhcpc.",
+)
 @click.option("--server", type=click.Choice(tuple(SERVERS)), default="holdover", show_default=True)
-@click.option("--at-once", type=click.IntRange(1), default=AT_ONCE, show_default=True,
-              help="Cells that are played at the same time.")  # fmt: skip
+@click.option(
+    "--at-once",
+    type=click.IntRange(1),
+    default=AT_ONCE,
+    show_default=True,
+    help="Cells that are played at the same time.",
+)
 @click.option("--quick", is_flag=True, help="A lease of 10 s, once.")
-@click.option("--keep", type=click.Path(file_okay=False, path_type=Path),
-              help="Keep the records there; it is made.")  # fmt: skip
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the records there; it is made.",
+)
 @click.option("--write", is_flag=True, help=f"Write {PAGE}, {RAW}, and the sentence in {README}.")
-@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help=f"A {RAW} of an earlier run; nothing is played.")  # fmt: skip
-@click.option("--into", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help=f"A {RAW} of an earlier run, in which these cells are to stand.")  # fmt: skip
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"A {RAW} of an earlier run; nothing is played.",
+)
+@click.option(
+    "--into",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"A {RAW} of an earlier run, in which these cells are to stand.",
+)
 @click.option("--json", "json_wanted", is_flag=True, help="Print every cell as JSON.")
 def main(
-    leases: tuple[int, ...], faults: tuple[Fault, ...], repeat: int, client: str, server: str,
-    at_once: int, quick: bool, keep: Path | None, write: bool, source: Path | None,
-    into: Path | None, json_wanted: bool,
-) -> None:  # fmt: skip
+    leases: tuple[int, ...],
+    faults: tuple[Fault, ...],
+    repeat: int,
+    client: str,
+    server: str,
+    at_once: int,
+    quick: bool,
+    keep: Path | None,
+    write: bool,
+    source: Path | None,
+    into: Path | None,
+    json_wanted: bool,
+) -> None:
     """Measure how long the reference client holds an address after its lease end.
 
     Needs root: network namespaces.  Exit status 1: some cell is late; 3: some cell is unknown.

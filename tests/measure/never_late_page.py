@@ -37,8 +37,19 @@ LATE, UNKNOWN = EXIT["violated"], EXIT["unknown"]
 WIDTH = 110
 """Characters of a line."""
 
-KEPT = ("fault", "lease", "repeat", "reason", "predicted", "measured lease", "holdover",
-        "uncertainty", "removed by", "after NAK", "locked")  # fmt: skip
+KEPT = (
+    "fault",
+    "lease",
+    "repeat",
+    "reason",
+    "predicted",
+    "measured lease",
+    "holdover",
+    "uncertainty",
+    "removed by",
+    "after NAK",
+    "locked",
+)
 """What the page needs of a cell."""
 
 
@@ -156,11 +167,14 @@ def figures(cells: Sequence[Cell], figure: Figure, *, predicted: bool = False) -
         by = {cell["removed by"] or "nobody" for cell in mine if "holdover" in cell}
         fault = fault_named(name)
         columns = [[cell for cell in mine if cell["lease"] == lease] for lease in leases]
-        rows.append([
-            name if fault is None else f"{name}: {fault.sentence}",
-            *(spread(cells, figure, predicted=predicted) for cells in columns),
-            ", ".join(sorted(by)), count(mine),
-        ])  # fmt: skip
+        rows.append(
+            [
+                name if fault is None else f"{name}: {fault.sentence}",
+                *(spread(cells, figure, predicted=predicted) for cells in columns),
+                ", ".join(sorted(by)),
+                count(mine),
+            ]
+        )
     return table(["fault", *(f"{lease} s" for lease in leases), "removed by", "late"], rows)
 
 
@@ -185,24 +199,38 @@ def tables(cells: Sequence[Cell]) -> str:
     if usual := of(cells, None):
         parts += ["## On these premises\n", figures(usual, holdover)]
     if refused := [cell for cell in cells if is_refusal(cell)]:
-        parts += ["Seconds from the DHCPNAK until the address was gone:\n",
-                  figures(refused, after_nak)]  # fmt: skip
+        parts += [
+            "Seconds from the DHCPNAK until the address was gone:\n",
+            figures(refused, after_nak),
+        ]
     for number_, premise in enumerate(PREMISES, 1):
         if excepted := of(cells, premise):
-            parts += [f"## Without premise {number_}\n",
-                      f"{premise.otherwise}.  In brackets the most that the model allows.\n",
-                      figures(excepted, holdover, predicted=True)]  # fmt: skip
+            parts += [
+                f"## Without premise {number_}\n",
+                f"{premise.otherwise}.  In brackets the most that the model allows.\n",
+                figures(excepted, holdover, predicted=True),
+            ]
     parts.append("## What is to be explained\n")
     for title, odd in (
         ("Late on these premises", [name_of(cell) for cell in of(cells, None) if late(cell)]),
-        ("Later than the model allows", [
-            f"{name_of(cell)}: {signed(holdover(cell))} s, at most "
-            f"{signed(number(cell['predicted']))} s were predicted"
-            for cell in cells if too_late(cell)
-        ]),
-        ("Unknown", [f"{name_of(cell)}: {reason}" for cell in cells
-                     if (reason := unknown(cell)) is not None]),
-    ):  # fmt: skip
+        (
+            "Later than the model allows",
+            [
+                f"{name_of(cell)}: {signed(holdover(cell))} s, at most "
+                f"{signed(number(cell['predicted']))} s were predicted"
+                for cell in cells
+                if too_late(cell)
+            ],
+        ),
+        (
+            "Unknown",
+            [
+                f"{name_of(cell)}: {reason}"
+                for cell in cells
+                if (reason := unknown(cell)) is not None
+            ],
+        ),
+    ):
         of_how_many = len(of(cells, None)) if title.startswith("Late on") else len(cells)
         lines = [f"- {line}\n" for line in odd]
         parts.append(f"{title}: {len(odd)} of {of_how_many}.\n" + "\n" * bool(odd) + "".join(lines))
@@ -244,9 +272,12 @@ def claim(cells: Sequence[Cell]) -> str:
         seen = seen_without(cells, premise)
         said.append(f"{number_}. {premise.words} {premise.otherwise}: {seen}.")
     return "\n".join(
-        ["\n".join(wrap(said[0], WIDTH)), "",
-         *("\n".join(wrap(each, WIDTH, subsequent_indent="   ")) for each in said[1:])]
-    )  # fmt: skip
+        [
+            "\n".join(wrap(said[0], WIDTH)),
+            "",
+            *("\n".join(wrap(each, WIDTH, subsequent_indent="   ")) for each in said[1:]),
+        ]
+    )
 
 
 def seen_without(cells: Sequence[Cell], premise: Premise) -> str:

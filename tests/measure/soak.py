@@ -80,14 +80,17 @@ class Soaked:
     @property
     def text(self) -> str:
         """For people."""
-        return "\n".join([
-            f"Server: {self.server}; lease {self.lease} s; {self.minutes:g} minutes.",
-            f"Held for {self.held:.0f} s with {self.renewals} renewals and {len(self.gaps)} gaps.",
-            f"Memory: {self.memory[0]} kB after the first renewal, {self.memory[-1]} kB at the "
-            f"end, {max(self.memory)} kB at most, in {len(self.memory)} looks.",
-            f"The interface {'is' if self.as_found else 'is not'} as it was found.",
-            *(f"Not so: {line}." for line in self.failures),
-        ])  # fmt: skip
+        return "\n".join(
+            [
+                f"Server: {self.server}; lease {self.lease} s; {self.minutes:g} minutes.",
+                f"Held for {self.held:.0f} s with {self.renewals} renewals and "
+                f"{len(self.gaps)} gaps.",
+                f"Memory: {self.memory[0]} kB after the first renewal, {self.memory[-1]} kB at the "
+                f"end, {max(self.memory)} kB at most, in {len(self.memory)} looks.",
+                f"The interface {'is' if self.as_found else 'is not'} as it was found.",
+                *(f"Not so: {line}." for line in self.failures),
+            ]
+        )
 
 
 def serve(name: str, host: Host, place: Path, lease: int) -> None:
@@ -136,11 +139,18 @@ def soaked(server: str, minutes: float, lease: int, links: Links, place: Path) -
     status = client.ended(LONG)
     events = [json.loads(line)["event"] for _, line in client.lines]
     return Soaked(
-        server=server, minutes=minutes, lease=lease, held=(over - begun) / SECOND,
-        renewals=events.count("EXTENDED"), gaps=gone,
-        notices={event: events.count(event) for event in dict.fromkeys(events)}, memory=used,
-        growth=used[-1] - used[0], as_found=host.picture() == before, status=status,
-    )  # fmt: skip
+        server=server,
+        minutes=minutes,
+        lease=lease,
+        held=(over - begun) / SECOND,
+        renewals=events.count("EXTENDED"),
+        gaps=gone,
+        notices={event: events.count(event) for event in dict.fromkeys(events)},
+        memory=used,
+        growth=used[-1] - used[0],
+        as_found=host.picture() == before,
+        status=status,
+    )
 
 
 def page(seen: Soaked) -> str:
@@ -157,10 +167,16 @@ def page(seen: Soaked) -> str:
 
 @click.command(epilog="Example: python -m tests.measure.soak --minutes 60 --lease 120")
 @click.option("--minutes", type=click.FloatRange(1), default=60, show_default=True)
-@click.option("--lease", type=click.IntRange(10), default=120, show_default=True,
-              help="Seconds; dnsmasq grants no less than 120.")  # fmt: skip
-@click.option("--server", type=click.Choice(["dnsmasq", "holdover"]), default="dnsmasq",
-              show_default=True)  # fmt: skip
+@click.option(
+    "--lease",
+    type=click.IntRange(10),
+    default=120,
+    show_default=True,
+    help="Seconds; dnsmasq grants no less than 120.",
+)
+@click.option(
+    "--server", type=click.Choice(["dnsmasq", "holdover"]), default="dnsmasq", show_default=True
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all that was seen.")
 @click.option("--write", is_flag=True, help="Write docs/soak.md.")
 def main(minutes: float, lease: int, server: str, as_json: bool, write: bool) -> int:

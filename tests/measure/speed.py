@@ -121,8 +121,11 @@ def dnsmasq(host: Host, place: Path) -> None:
         f"--pid-file= --dhcp-range={FIRST},{LAST},255.255.255.0,{LEASE}"
     )
     server = host.start(*words.split(), f"--dhcp-leasefile={place / 'dnsmasq'}")
-    eventually(lambda: any("sockets bound" in line or "DHCP, IP range" in line
-                           for line in server.errors), LONG, "dnsmasq serves")  # fmt: skip
+    eventually(
+        lambda: any("sockets bound" in line or "DHCP, IP range" in line for line in server.errors),
+        LONG,
+        "dnsmasq serves",
+    )
 
 
 SERVERS: Mapping[str, Callable[[Host, Path], None]] = {
@@ -280,8 +283,9 @@ def table(found: Measured) -> str:
     """As Markdown; the ratio is the client's median to ours."""
     ours = statistics.median(found.seconds[OURS])
     rows = [
-        "| client | n | median | least | most | by ours |", "| --- | --- | --- | --- | --- | --- |"
-    ]  # fmt: skip
+        "| client | n | median | least | most | by ours |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for client, seconds in found.seconds.items():
         median = statistics.median(seconds)
         figures = " | ".join(
@@ -291,6 +295,24 @@ def table(found: Measured) -> str:
     return f"Server: {found.server}\n\n" + "\n".join(rows)
 
 
+MEASURED = (
+    "From the first DHCPDISCOVER on the wire to the kernel's word that the leased address is there "
+    "(RTM_NEWADDR).\nNobody probes, nobody remembers a lease; clients take turns in an order that "
+    "is rotated. Their files are in\nmemory: ours is synced before the address is used, and how "
+    "long that takes is the disk's affair.\n*By ours*: the client's median divided by that of "
+    "`holdover client`; above 1, ours is faster."
+)
+SLOWER = (
+    "*Slower*: the median is above the peer's, and ours was the slower one in so many rounds as a "
+    "fair coin would show in\nless than one run of twenty."
+)
+FIRST_OFFER = (
+    'Each client takes the first offer that comes (RFC 2131 §3.1(3): it "may choose to wait for '
+    'multiple responses").\nUsually they probe first (RFC 5227), which takes ours four to seven '
+    "seconds and is the same for all who keep to it."
+)
+
+
 def page(all_found: list[Measured], repeat: int) -> str:
     """The page of the specification."""
     known = ", ".join(f"{name} {number}" for name, number in versions().items())
@@ -298,27 +320,27 @@ def page(all_found: list[Measured], repeat: int) -> str:
         f"With {found.server}: "
         + "; ".join(
             f"{'slower' if found.slower_than(peer) else 'not slower'} than {peer}"
-            for peer in PEERS if peer in found.seconds
-        ) + "."
+            for peer in PEERS
+            if peer in found.seconds
+        )
+        + "."
         for found in all_found
-    ]  # fmt: skip
-    return "\n\n".join([
-        "# How fast a client has an address",
-        "Written by `python -m tests.measure.speed --write"
-        + (f" --repeat {repeat}" if repeat != 10 else "")
-        + f"`, as root, on {datetime.now(UTC):%Y-%m-%d}. {os.cpu_count()} cores; {known}.",
-        "From the first DHCPDISCOVER on the wire to the kernel's word that the leased address is "
-        "there (RTM_NEWADDR).\nNobody probes, nobody remembers a lease; clients take turns in an "
-        "order that is rotated. Their files are in\nmemory: ours is synced before the address is "
-        "used, and how long that takes is the disk's affair.\n*By ours*: the client's median "
-        "divided by that of `holdover client`; above 1, ours is faster.",
-        *(table(found) for found in all_found),
-        f"{' '.join(verdicts)}\n*Slower*: the median is above the peer's, and ours was the slower "
-        "one in so many rounds as a fair coin would show in\nless than one run of twenty.",
-        "Each client takes the first offer that comes (RFC 2131 §3.1(3): it \"may choose to wait "
-        "for multiple responses\").\nUsually they probe first (RFC 5227), which takes ours four to "
-        "seven seconds and is the same for all who keep to it.",
-    ]) + "\n"  # fmt: skip
+    ]
+    return (
+        "\n\n".join(
+            [
+                "# How fast a client has an address",
+                "Written by `python -m tests.measure.speed --write"
+                + (f" --repeat {repeat}" if repeat != 10 else "")
+                + f"`, as root, on {datetime.now(UTC):%Y-%m-%d}. {os.cpu_count()} cores; {known}.",
+                MEASURED,
+                *(table(found) for found in all_found),
+                f"{' '.join(verdicts)}\n{SLOWER}",
+                FIRST_OFFER,
+            ]
+        )
+        + "\n"
+    )
 
 
 def terminated(number: int, frame: FrameType | None) -> None:
@@ -328,8 +350,9 @@ def terminated(number: int, frame: FrameType | None) -> None:
 
 @click.command(epilog="Example: python -m tests.measure.speed --repeat 20 --json")
 @click.option("--repeat", type=click.IntRange(5), default=10, show_default=True, help="Rounds.")
-@click.option("--server", "servers", type=click.Choice(list(SERVERS)), multiple=True,
-              help="Only this one.")  # fmt: skip
+@click.option(
+    "--server", "servers", type=click.Choice(list(SERVERS)), multiple=True, help="Only this one."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print each time, in seconds.")
 @click.option("--write", is_flag=True, help="Write docs/speed.md.")
 def main(repeat: int, servers: tuple[str, ...], as_json: bool, write: bool) -> int:

@@ -65,13 +65,15 @@ def test_a_long_value_is_shown_in_part() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"\xef\xbb\xbfprobes = true\n",
-         "line 1: a byte order mark: save the file as UTF-8 without one"),
+        (
+            b"\xef\xbb\xbfprobes = true\n",
+            "line 1: a byte order mark: save the file as UTF-8 without one",
+        ),
         ("probes = true\n".encode("utf-16"), "byte 0: not UTF-8; UTF-16? save the file as UTF-8"),
         (b"# \xe4\n", "byte 2: not UTF-8; save the file as UTF-8"),
     ],
     ids=["byte order mark", "UTF-16", "Latin-1"],
-)  # fmt: skip
+)
 def test_another_encoding_is_named(data: bytes, said: str, tmp_path: Path) -> None:
     assert refusal(given(tmp_path / "coded.toml", data)) == said
 
@@ -79,10 +81,16 @@ def test_another_encoding_is_named(data: bytes, said: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("key", ["name", "title", "notes"])
 @pytest.mark.parametrize(
     ("written", "found"),
-    [("\\u001b[2J", "U+001B"), ("\\u009b2J", "U+009B"), ("\\r", "U+000D"), ("\\u202e", "U+202E"),
-     ("\\u0000", "U+0000"), ("\\u2028", "U+2028")],
+    [
+        ("\\u001b[2J", "U+001B"),
+        ("\\u009b2J", "U+009B"),
+        ("\\r", "U+000D"),
+        ("\\u202e", "U+202E"),
+        ("\\u0000", "U+0000"),
+        ("\\u2028", "U+2028"),
+    ],
     ids=["ESC", "CSI", "return", "right to left", "NUL", "line separator"],
-)  # fmt: skip
+)
 def test_what_commands_a_terminal_is_refused(key: str, written: str, found: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(f'probes = true\n{key} = "mine{written}"\n', "mine.toml", "mine")

@@ -180,9 +180,13 @@ def released(stage: Stage) -> dict[str, Any]:
     status = client.ended()
     server.says("DHCPRELEASE", PATIENCE)
     return {
-        "status": status, "before": before, "after": stage.cli.picture(), "client": client,
-        "stored": (stage.state / "eth0.json").exists(), "released": server.events("DHCPRELEASE"),
-    }  # fmt: skip
+        "status": status,
+        "before": before,
+        "after": stage.cli.picture(),
+        "client": client,
+        "stored": (stage.state / "eth0.json").exists(),
+        "released": server.events("DHCPRELEASE"),
+    }
 
 
 def dry_run(stage: Stage) -> dict[str, Any]:
@@ -196,10 +200,15 @@ def dry_run(stage: Stage) -> dict[str, Any]:
     client.says("BOUND", PATIENCE)
     status = client.ended()
     return {
-        "status": status, "before": before, "after": stage.cli.picture(), "client": client,
-        "watched": watch.lines, "down": down,
-        "stored": stage.state.exists(), "acks": server.events("DHCPACK"),
-    }  # fmt: skip
+        "status": status,
+        "before": before,
+        "after": stage.cli.picture(),
+        "client": client,
+        "watched": watch.lines,
+        "down": down,
+        "stored": stage.state.exists(),
+        "acks": server.events("DHCPACK"),
+    }
 
 
 def contested(stage: Stage) -> dict[str, Any]:
@@ -546,11 +555,15 @@ def leased(*options: tuple[int, Any]) -> Lease:
 @pytest.mark.parametrize(
     ("mask", "address", "length"),
     [
-        ("255.255.255.0", "10.0.0.1", 24), ("255.255.255.255", "10.0.0.1", 32),
-        ("0.0.0.0", "10.0.0.1", 0), ("255.0.255.0", "10.0.0.1", 8), (None, "10.0.0.1", 8),
-        (None, "172.16.0.1", 16), (None, "192.168.0.1", 24),
+        ("255.255.255.0", "10.0.0.1", 24),
+        ("255.255.255.255", "10.0.0.1", 32),
+        ("0.0.0.0", "10.0.0.1", 0),
+        ("255.0.255.0", "10.0.0.1", 8),
+        (None, "10.0.0.1", 8),
+        (None, "172.16.0.1", 16),
+        (None, "192.168.0.1", 24),
     ],
-)  # fmt: skip
+)
 def test_prefix_of_a_mask_or_else_of_the_class(mask: str | None, address: str, length: int) -> None:
     given = None if mask is None else IPv4Address(mask)
     assert prefix_length(given, IPv4Address(address)) == length

@@ -57,9 +57,13 @@ def ended(stop: Callable[[Any, Path], None], lease: int) -> Callable[[Any, Path]
         stop(client, state)
         status = client.ended()
         return {
-            "status": status, "client": client, "after": hosts["cli"].picture(), "before": before,
-            "stored": (state / "eth0.json").exists(), "released": server.events("DHCPRELEASE"),
-        }  # fmt: skip
+            "status": status,
+            "client": client,
+            "after": hosts["cli"].picture(),
+            "before": before,
+            "stored": (state / "eth0.json").exists(),
+            "released": server.events("DHCPRELEASE"),
+        }
 
     return scene
 

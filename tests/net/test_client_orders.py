@@ -98,10 +98,15 @@ def orders(stage: Stage) -> dict[str, Any]:
     again = stage.cli.has(LEASED)
     client.signal(signal.SIGHUP)
     return {
-        "status": client.ended(LONG), "before": before, "after": stage.cli.picture(),
-        "kept": kept, "released": released, "again": again, "client": client,
+        "status": client.ended(LONG),
+        "before": before,
+        "after": stage.cli.picture(),
+        "kept": kept,
+        "released": released,
+        "again": again,
+        "client": client,
         "explained": stage.explained(),
-    }  # fmt: skip
+    }
 
 
 # Others on the interface -------------------------------------------------------------------------
@@ -130,9 +135,10 @@ def neighbour(stage: Stage) -> dict[str, Any]:
     client.signal(signal.SIGTERM)
     client.ended(LONG)
     return {
-        "left": list(stage.cli.addresses()), "before": setting,
+        "left": list(stage.cli.addresses()),
+        "before": setting,
         "after": stage.setting("promote_secondaries"),
-    }  # fmt: skip
+    }
 
 
 def neighbour_of_killed(stage: Stage) -> dict[str, Any]:
@@ -182,9 +188,13 @@ def silent(stage: Stage) -> dict[str, Any]:
     status = client.ended(LONG)
     said = [(at, json.loads(line)) for at, line in client.lines]
     return {
-        "status": status, "said": said, "errors": errors_of(client),
-        "took": (now() - began) / SECOND, "before": before, "after": stage.cli.picture(),
-    }  # fmt: skip
+        "status": status,
+        "said": said,
+        "errors": errors_of(client),
+        "took": (now() - began) / SECOND,
+        "before": before,
+        "after": stage.cli.picture(),
+    }
 
 
 def left_alone(stage: Stage) -> dict[str, Any]:
@@ -225,9 +235,13 @@ def supervised(stage: Stage) -> dict[str, Any]:
         listens.settimeout(LONG)
         stage.server(600)
         client = stage.cli.holdover(
-            "client", "eth0", "--no-probe", "--state-dir", stage.place / "state",
+            "client",
+            "eth0",
+            "--no-probe",
+            "--state-dir",
+            stage.place / "state",
             under=("env", f"NOTIFY_SOCKET={path}"),
-        )  # fmt: skip
+        )
         heard: list[str] = []
         while not any("READY=1" in text for text in heard):
             heard.append(listens.recv(4096).decode())
@@ -246,9 +260,13 @@ def supervised_server(stage: Stage) -> dict[str, Any]:
         listens.settimeout(LONG)
         words = f"server eth0 --pool {LEASED} --lease 60"
         server = stage.srv.start(
-            "env", f"NOTIFY_SOCKET={path}", sys.executable, "-c", ENDED_BEFORE_IT_WORKS,
+            "env",
+            f"NOTIFY_SOCKET={path}",
+            sys.executable,
+            "-c",
+            ENDED_BEFORE_IT_WORKS,
             *words.split(),
-        )  # fmt: skip
+        )
         heard = [listens.recv(4096).decode() for _ in range(2)]
     return {"heard": heard, "status": server.ended(LONG)}
 
@@ -256,10 +274,20 @@ def supervised_server(stage: Stage) -> dict[str, Any]:
 SCENES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     scene.__name__: scene
     for scene in (
-        orders, second, neighbour, neighbour_of_killed, by_hand, small, silent, left_alone,
-        too_short, verbose, supervised, supervised_server,
+        orders,
+        second,
+        neighbour,
+        neighbour_of_killed,
+        by_hand,
+        small,
+        silent,
+        left_alone,
+        too_short,
+        verbose,
+        supervised,
+        supervised_server,
     )
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -341,8 +369,10 @@ def test_who_is_not_answered_says_so_soon_and_then_sparsely(seen: Any) -> None:
     assert first["sent"]["DISCOVER"] >= 1
     assert 3 * SECOND <= first["at"] - first["since"] < 8 * SECOND
     assert 2 <= len(at) <= 4
-    assert seen["errors"] == ["error: eth0: no address is in use after 40 s (--timeout); "
-                              "is there a DHCP server on this link?"]  # fmt: skip
+    assert seen["errors"] == [
+        "error: eth0: no address is in use after 40 s (--timeout); "
+        "is there a DHCP server on this link?"
+    ]
 
 
 @scene("silent")

@@ -130,9 +130,17 @@ def end_of(ack: dict[str, Any]) -> Instant:
 # Real clients ------------------------------------------------------------------------------------
 
 QUICK_ONES = (
-    "reference", "dhclient", "dhclient-without-lifetime", "networkd", "networkd-keep",
-    "NetworkManager", "connman", "pyroute2", "networkd, released", "pyroute2, released",
-)  # fmt: skip
+    "reference",
+    "dhclient",
+    "dhclient-without-lifetime",
+    "networkd",
+    "networkd-keep",
+    "NetworkManager",
+    "connman",
+    "pyroute2",
+    "networkd, released",
+    "pyroute2, released",
+)
 SLOW_ONES = ("udhcpc", "udhcpc-lifetime", "dhcpcd-A", "dhcpcd, released")
 
 RELEASED_BY = {
@@ -385,10 +393,14 @@ def wrong(what: str, links: Links, place: Path) -> dict[str, Any]:
     (*_, ack) = good.events("DHCPACK")
     return {
         "asked": {request.xid for _, request in requests(place / "bad")},
-        "heard": replies(heard), "extended": client.said("EXTENDED"),
-        "end": end_of(ack), "watch": watch, "then": then,
-        "watched": watched.lines, "bound": other.said("BOUND"),
-    }  # fmt: skip
+        "heard": replies(heard),
+        "extended": client.said("EXTENDED"),
+        "end": end_of(ack),
+        "watch": watch,
+        "then": then,
+        "watched": watched.lines,
+        "bound": other.said("BOUND"),
+    }
 
 
 def goes_on(journal: Path, host: Host, instant: Instant) -> list[BootRequest]:

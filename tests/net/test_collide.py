@@ -36,9 +36,13 @@ AT_ONCE = 4
 
 OLD, FIXED = load("wfwg311"), load("wfwg311-fixed")
 KEPT = replace(
-    load("rfc2131"), name="kept", trigger="NEVER", enforcer="KERNEL", margin=Fraction(5, 2),
+    load("rfc2131"),
+    name="kept",
+    trigger="NEVER",
+    enforcer="KERNEL",
+    margin=Fraction(5, 2),
     kernel_late=Fraction(5, 2),
-)  # fmt: skip
+)
 """A client that does nothing at its lease end; the kernel removes its address in time."""
 
 
@@ -115,11 +119,15 @@ def playing(
         try:
             yield {
                 name: pool.submit(
-                    play, planned(profile, SURROUNDINGS, silent), place / name.replace(" ", "-"),
-                    silent, puppet=puppet, stop=stop,
+                    play,
+                    planned(profile, SURROUNDINGS, silent),
+                    place / name.replace(" ", "-"),
+                    silent,
+                    puppet=puppet,
+                    stop=stop,
                 )
                 for name, (profile, puppet) in PLAYS.items()
-            }  # fmt: skip
+            }
         finally:
             stop.set()
 
@@ -258,9 +266,12 @@ replay(load("wfwg311"), Path(sys.argv[1]) / "place", lambda said: print(said, fl
 
 def test_ctrl_c_leaves_no_namespace_behind(privileged: None, tmp_path: Path) -> None:
     running = subprocess.Popen(
-        (sys.executable, "-c", ONE, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env=os.environ,
-    )  # fmt: skip
+        (sys.executable, "-c", ONE, tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
 
     def spaces() -> list[str]:
         return [path.name for path in Path("/run/netns").glob(f"ho-{running.pid}-*")]

@@ -33,9 +33,17 @@ from tests.measure.never_late_page import LATE, UNKNOWN, late, status, tables
 
 LEASE = QUICK[0]
 IN_TIME = (
-    "server killed", "frozen", "kill -9", "hook", "NAK", "NAK unicast", "NAK and offer",
-    "link flap", "clock set back", "clock set forward",
-)  # fmt: skip
+    "server killed",
+    "frozen",
+    "kill -9",
+    "hook",
+    "NAK",
+    "NAK unicast",
+    "NAK and offer",
+    "link flap",
+    "clock set back",
+    "clock set forward",
+)
 SHORTENED = ("shortened=0s", "shortened=2s", "shortened", "shortened thawed=5s")
 UNREAD = ("shortened frozen=2s", "shortened killed=2s", "shortened lost=2s")
 ENOUGH = 20
@@ -160,8 +168,11 @@ def test_a_lease_that_is_shortened_to_less_than_the_margin_goes_at_once(played: 
 
 @cell("moves")
 def test_who_is_refused_may_be_offered_another_address(played: Outcome) -> None:
-    seen = [each.address.ip for each in record.read(played.record).seen
-            if isinstance(each, record.Change) and each.there]  # fmt: skip
+    seen = [
+        each.address.ip
+        for each in record.read(played.record).seen
+        if isinstance(each, record.Change) and each.there
+    ]
     assert seen[0] == LEASED
     assert seen[-1] == ANOTHER
 
@@ -246,24 +257,38 @@ def test_what_cannot_be_played_is_unknown_and_builds_nothing(tmp_path: Path) -> 
     told: list[Outcome] = []
     outcomes = play_all(impossible, tmp_path, 3, told.append)
     reasons = [outcome.result.reason for outcome in outcomes if isinstance(outcome.result, Unknown)]
-    assert [words in reason for words, reason in zip(
-        ("no-such-program", "cannot be asked for it", "no lease shorter than 120 s"), reasons,
-        strict=True,
-    )] == [True] * 3  # fmt: skip
+    assert [
+        words in reason
+        for words, reason in zip(
+            ("no-such-program", "cannot be asked for it", "no lease shorter than 120 s"),
+            reasons,
+            strict=True,
+        )
+    ] == [True] * 3
     assert len(told) == 3
     assert not list(tmp_path.iterdir())
 
 
 def test_a_nak_that_never_came_is_unknown_and_no_pass() -> None:
     quiet = Measurement(
-        address=LEASED, lease=10, holdover=-2.0, at_least=-2.0, uncertainty=0.0,
-        enforcer="kernel", after_nak=None, duplicate=0.0, answered=0,
-    )  # fmt: skip
+        address=LEASED,
+        lease=10,
+        holdover=-2.0,
+        at_least=-2.0,
+        uncertainty=0.0,
+        enforcer="kernel",
+        after_nak=None,
+        duplicate=0.0,
+        answered=0,
+    )
     heeded = replace(quiet, after_nak=0.1)
     for name, result, expected in (
-        ("NAK", quiet, UNKNOWN), ("NAK", heeded, 0), ("NAK", replace(heeded, after_nak=1.5), LATE),
-        ("NAK", replace(heeded, holdover=math.inf), LATE), ("frozen", quiet, 0),
-    ):  # fmt: skip
+        ("NAK", quiet, UNKNOWN),
+        ("NAK", heeded, 0),
+        ("NAK", replace(heeded, after_nak=1.5), LATE),
+        ("NAK", replace(heeded, holdover=math.inf), LATE),
+        ("frozen", quiet, 0),
+    ):
         assert status([said(Outcome(OURS[name], result, Path()))]) == expected
 
 
@@ -274,9 +299,13 @@ def interrupted(place: Path) -> dict[str, Any]:
     """Ctrl-C in the middle of everything: some cells have begun, others wait for their turn."""
     words = (sys.executable, "-m", "tests.measure.never_late", "--quick", "--at-once", "6")
     running = subprocess.Popen(
-        words, cwd=ROOT, env=os.environ | {"TMPDIR": str(place)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        words,
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(place)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     mine = f"ho-{running.pid}-"
     try:
         eventually(lambda: any(place.glob("*/*/client/state")), PATIENCE, "a client has begun")
@@ -286,9 +315,13 @@ def interrupted(place: Path) -> dict[str, Any]:
     finally:
         running.kill()
     return {
-        "status": running.returncode, "said": out + err, "before": before, "after": spaces(mine),
-        "files": list(place.iterdir()), "processes": using(str(place)),
-    }  # fmt: skip
+        "status": running.returncode,
+        "said": out + err,
+        "before": before,
+        "after": spaces(mine),
+        "files": list(place.iterdir()),
+        "processes": using(str(place)),
+    }
 
 
 def test_ctrl_c_leaves_nothing_behind(playing: dict[str, Future[Any]]) -> None:

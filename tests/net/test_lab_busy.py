@@ -32,8 +32,12 @@ def test_while_the_kernels_lock_is_held_the_address_stays(
         pytest.skip(f"the networking lock cannot be held here: {why}")
     monkeypatch.setattr(faults, "BUSY_BEFORE", BEFORE)
     monkeypatch.setattr(faults, "BUSY_AFTER", AFTER)
-    wanted = Cell(client=CLIENTS["reference"], server=SERVERS["holdover"],
-                  fault=FAULTS["kernel busy"], lease=LEASE)  # fmt: skip
+    wanted = Cell(
+        client=CLIENTS["reference"],
+        server=SERVERS["holdover"],
+        fault=FAULTS["kernel busy"],
+        lease=LEASE,
+    )
     (outcome,) = play_all([wanted], tmp_path, 1, lambda told: None)
     result = outcome.result
     assert isinstance(result, Measurement), result

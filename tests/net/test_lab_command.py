@@ -43,20 +43,65 @@ PLAYS = 6
 """Processes of a run that plays: two of itself, the recorder, the server, the client and theirs."""
 
 RUNS = {
-    "ours": ("run", "--client", "reference", "--server", "holdover", "--fault", "frozen",
-             "--fault", "NAK", "--lease", "10"),
-    "late": ("run", "--client", "pyroute2", "--server", "holdover", "--fault", "frozen",
-             "--repeat", "2", "--watch", "3"),
-    "template": ("run", "--client", "{python} -m pyroute2.dhcp.cli {iface}", "--server", "holdover",
-                 "--fault", "hook"),
-    "absent": ("run", "--client", "nosuch-client {iface}", "--server", "holdover",
-               "--fault", "frozen"),
+    "ours": (
+        "run",
+        "--client",
+        "reference",
+        "--server",
+        "holdover",
+        "--fault",
+        "frozen",
+        "--fault",
+        "NAK",
+        "--lease",
+        "10",
+    ),
+    "late": (
+        "run",
+        "--client",
+        "pyroute2",
+        "--server",
+        "holdover",
+        "--fault",
+        "frozen",
+        "--repeat",
+        "2",
+        "--watch",
+        "3",
+    ),
+    "template": (
+        "run",
+        "--client",
+        "{python} -m pyroute2.dhcp.cli {iface}",
+        "--server",
+        "holdover",
+        "--fault",
+        "hook",
+    ),
+    "absent": (
+        "run",
+        "--client",
+        "nosuch-client {iface}",
+        "--server",
+        "holdover",
+        "--fault",
+        "frozen",
+    ),
     "collides": ("replay", "wfwg311", "--json"),
     "corrected": ("replay", "wfwg311-fixed", "--json"),
-    "rootless": ("run", "--client", "reference", "--server", "holdover", "--fault", "frozen",
-                 "--lease", "10"),
+    "rootless": (
+        "run",
+        "--client",
+        "reference",
+        "--server",
+        "holdover",
+        "--fault",
+        "frozen",
+        "--lease",
+        "10",
+    ),
     "learns": ("learn", "--client", "reference"),
-}  # fmt: skip
+}
 
 
 NOT_ROOT = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
@@ -79,9 +124,12 @@ def command(*words: object) -> list[str]:
 
 def started(*words: object, under: Sequence[str] = (), **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*under, *command(*words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*under, *command(*words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env=os.environ | variables,
-    )  # fmt: skip
+    )
 
 
 UNKNOWN = ("template", "absent")
@@ -169,8 +217,9 @@ def test_the_reference_client_holds(played: Ran) -> None:
     data = json.loads((played.out / "lab.json").read_text())
     assert data["outcome"] == "holds"
     assert [(each["fault"], each["says"]) for each in data["cells"]] == [
-        ("frozen", "holds"), ("NAK", "holds"),
-    ]  # fmt: skip
+        ("frozen", "holds"),
+        ("NAK", "holds"),
+    ]
     assert all(each["holdover"] <= 0 and each["predicted"] <= 0 for each in data["cells"])
     assert {"date", "system", "versions", "command"} <= data["conditions"].keys()
 
@@ -256,9 +305,10 @@ def answering(place: Path) -> set[bytes]:
     late = [f.data for f in frames if f.at > frames[-1].at - SECOND]
     arps = [content for data in late if isinstance(content := decode_frame(data).content, Arp)]
     return {
-        arp.sender_hardware for arp in arps
+        arp.sender_hardware
+        for arp in arps
         if arp.operation is ArpOperation.REPLY and arp.sender == LEASED
-    }  # fmt: skip
+    }
 
 
 @run("learns")
@@ -267,8 +317,10 @@ def test_the_profile_of_the_reference_client_is_measured_and_proved(played: Ran)
     assert ' = "measured: ' in played.out.read_text()
     done = subprocess.run(
         [sys.executable, "-c", COMMANDS, "verify", played.out, "--json"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done
 
 
@@ -332,8 +384,12 @@ def test_list_tells_what_is_here_and_how_to_get_the_rest() -> None:
     found = json.loads(done.stdout)
     assert len(found["clients"]) >= 12
     assert {each["name"] for each in found["servers"]} == {
-        "holdover", "kea", "isc", "dnsmasq", "udhcpd",
-    }  # fmt: skip
+        "holdover",
+        "kea",
+        "isc",
+        "dnsmasq",
+        "udhcpd",
+    }
     assert len(found["faults"]) >= 14
     for each in found["clients"] + found["servers"]:
         assert bool(each["version"]) == (each["missing"] is None), each

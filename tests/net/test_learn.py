@@ -20,10 +20,7 @@ from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS
 from holdover.reference.lab.testbed.process import PATIENCE
 
-WANTED = {
-    "reference": CLIENTS["reference"],
-    "udhcpc": replace(CLIENTS["udhcpc"], hook=None),
-}
+WANTED = {"reference": CLIENTS["reference"], "udhcpc": replace(CLIENTS["udhcpc"], hook=None)}
 
 
 Playing = dict[str, Future[Learned]]
@@ -82,9 +79,16 @@ def test_the_reference_client_is_learned_as_its_profile_says_and_holds(
     file.write_text(toml(told), encoding="utf-8")
     facts = load(str(file)).facts()
     for key in (
-        "anchor", "trigger", "dialog", "enforcer", "kernel_late", "checks_xid", "heeds_nak",
-        "probes", "probe_time",
-    ):  # fmt: skip
+        "anchor",
+        "trigger",
+        "dialog",
+        "enforcer",
+        "kernel_late",
+        "checks_xid",
+        "heeds_nak",
+        "probes",
+        "probe_time",
+    ):
         assert facts[key] == built_in[key], reasons(told)
     assert told.profile.margin >= 2.5, "so that a kernel that is late is not too late"
     assert facts["clock"] == "MONOTONIC", "no cell can suspend: the worse of two"

@@ -98,9 +98,13 @@ def ended(stage: Stage, client: Any, before: Any) -> dict[str, Any]:
 def failed(stage: Stage, client: Any, watch: Any, before: Any) -> dict[str, Any]:
     """A client that ends by itself."""
     return {
-        "status": client.ended(PATIENCE), "before": before, "after": stage.cli.picture(),
-        "errors": errors_of(client), "client": client, "watched": list(watch.lines),
-    }  # fmt: skip
+        "status": client.ended(PATIENCE),
+        "before": before,
+        "after": stage.cli.picture(),
+        "errors": errors_of(client),
+        "client": client,
+        "watched": list(watch.lines),
+    }
 
 
 # Scenes: the machine -----------------------------------------------------------------------------
@@ -143,9 +147,11 @@ def full_disk(stage: Stage, *more: str) -> dict[str, Any]:
     eventually(lambda: errors_of(client), PATIENCE, "it says so")
     server.says("DHCPACK", PATIENCE, times=2)  # asked again, and not at once
     seen: dict[str, Any] = {
-        "errors": errors_of(client), "watched": list(watch.lines),
-        "apart": [ack["at"] for ack in server.events("DHCPACK")], "bound": client.events("BOUND"),
-    }  # fmt: skip
+        "errors": errors_of(client),
+        "watched": list(watch.lines),
+        "apart": [ack["at"] for ack in server.events("DHCPACK")],
+        "bound": client.events("BOUND"),
+    }
     stage.empty(client, stage.state)
     client.says("BOUND", PATIENCE)
     return seen | ended(stage, client, before) | explained(stage) | {"then": errors_of(client)}
@@ -278,10 +284,11 @@ def full_server(stage: Stage) -> dict[str, Any]:
     asking.ended(PATIENCE)
     server.signal(signal.SIGTERM)
     return {
-        "status": server.ended(PATIENCE), "heard": [line for _, line in asking.lines],
+        "status": server.ended(PATIENCE),
+        "heard": [line for _, line in asking.lines],
         "acks": [ack["address"] for ack in server.events("DHCPACK")],
         "notes": [line["note"] for line in server.events("not stored")],
-    }  # fmt: skip
+    }
 
 
 def crashing_hook(stage: Stage) -> dict[str, Any]:
@@ -581,11 +588,24 @@ place.end()
 """
 
 NOBODY = (
-    "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    "--inh-caps=-all",
     "--bounding-set=-all",
-)  # fmt: skip
-ALONE = ("unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork",
-         "--kill-child", "--mount-proc")  # fmt: skip
+)
+ALONE = (
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--net",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+)
 
 
 OPENED = """
@@ -622,11 +642,25 @@ def rootless(stage: Stage) -> dict[str, Any]:
 SCENES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     scene.__name__: scene
     for scene in (
-        link_down, taken_port, full_disk, full_disk_probing, filled_back,
-        made_read_only_back, made_read_only_for_good, read_only, full_journal, full_server,
-        crashing_hook, blocking_hook, garbage, awaited, rootless, flooded_client, flooded_server,
+        link_down,
+        taken_port,
+        full_disk,
+        full_disk_probing,
+        filled_back,
+        made_read_only_back,
+        made_read_only_for_good,
+        read_only,
+        full_journal,
+        full_server,
+        crashing_hook,
+        blocking_hook,
+        garbage,
+        awaited,
+        rootless,
+        flooded_client,
+        flooded_server,
     )
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -691,8 +725,9 @@ def test_who_waits_for_room_is_idle(seen: Any) -> None:
 
 
 WRITABLE_AGAIN, NEVER_WRITABLE = (
-    ["filled_back", "made_read_only_back"], ["made_read_only_for_good"]
-)  # fmt: skip
+    ["filled_back", "made_read_only_back"],
+    ["made_read_only_for_good"],
+)
 
 
 @pytest.mark.parametrize("seen", WRITABLE_AGAIN + NEVER_WRITABLE, indirect=True)
@@ -779,16 +814,15 @@ def test_garbage_configures_nothing_and_ends_nothing(
     events = [json.loads(line)["event"] for _, line in seen["events"]]
     assert [event for event in events if event != "SILENT"][:1] == ["BOUND"]
     assert 0 < len(seen["errors"]) <= BURST, "few lines, of hundreds of replies"
-    assert all(re.search("(refused for|read without) option 5[1234] ", line)
-               for line in seen["errors"])  # fmt: skip
+    assert all(
+        re.search("(refused for|read without) option 5[1234] ", line) for line in seen["errors"]
+    )
     assert (seen["status"], seen["after"]) == (130, seen["before"])
 
 
 @scene("awaited")
 def test_only_replies_to_the_exchange_get_through(seen: Any) -> None:
-    assert seen["heard"] == [
-        "awaits 7", "7", "ARP", "awaits 8", "8", "ARP", "awaits None", "ARP"
-    ]  # fmt: skip
+    assert seen["heard"] == ["awaits 7", "7", "ARP", "awaits 8", "8", "ARP", "awaits None", "ARP"]
 
 
 @scene("flooded_client")

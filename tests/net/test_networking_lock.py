@@ -67,8 +67,9 @@ class Stage:
 
     def acks(self) -> list[tuple[int, int]]:
         """From when to when the server has leased the address."""
-        return [(ack["at"], ack["at"] + ack["lease"] * SECOND) for ack in
-                self.server.events("DHCPACK")]  # fmt: skip
+        return [
+            (ack["at"], ack["at"] + ack["lease"] * SECOND) for ack in self.server.events("DHCPACK")
+        ]
 
     def seen(self) -> dict[str, Any]:
         changes = [(at, not line.startswith("Deleted")) for at, line in list(self.watch.lines)]

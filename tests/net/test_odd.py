@@ -124,8 +124,9 @@ def asked(links: Links) -> dict[str, Any]:
     ours.signal(signal.SIGTERM)
     return {
         "answers": {name: bool(each.said("OFFER")) for name, each in asking.items()},
-        "said": said, "status": ours.ended(LONG),
-    }  # fmt: skip
+        "said": said,
+        "status": ours.ended(LONG),
+    }
 
 
 # Scenes: tags ------------------------------------------------------------------------------------
@@ -213,10 +214,12 @@ def tagged_requests(links: Links, *, offloaded: bool) -> dict[str, Any]:
     near.says("ACK", LONG)
     ours.signal(signal.SIGTERM)
     return {
-        "near": [line for _, line in near.lines], "far": far.lines, "status": ours.ended(LONG),
+        "near": [line for _, line in near.lines],
+        "far": far.lines,
+        "status": ours.ended(LONG),
         "served": {each["hardware"] for each in ours.events("DHCPACK")},
         "near is": hosts["near"].hardware,
-    }  # fmt: skip
+    }
 
 
 # All of them -------------------------------------------------------------------------------------
@@ -256,12 +259,14 @@ def test_a_client_is_bound_without_an_option_that_no_lease_rests_on(
     assert (seen["bound"], seen["status"]) == (True, 130)
     lines = [line for line in seen["errors"] if f"read without option {code} (" in line]
     assert [re.findall(r"eth0: (\w+) from 10\.77\.0\.1:", line) for line in lines] == [
-        ["DHCPOFFER"], ["DHCPACK"]
-    ]  # fmt: skip
+        ["DHCPOFFER"],
+        ["DHCPACK"],
+    ]
     assert lines == seen["errors"]
     assert [(value.message.split()[0], value.refused) for value in seen["noted"]] == [
-        ("DHCPOFFER", False), ("DHCPACK", False)
-    ]  # fmt: skip
+        ("DHCPOFFER", False),
+        ("DHCPACK", False),
+    ]
     assert seen["explained"] == 0, seen["words"]
 
 

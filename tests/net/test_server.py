@@ -294,8 +294,13 @@ class Air:
 def service(leases: LeaseFile | None = None, **config: Any) -> tuple[Any, list[Any]]:
     """A service, and what it sends: frames, and (source, destination, port) by UDP."""
     air: Any = Air()
-    usual: dict[str, Any] = {"identifier": SERVER, "hardware": HARDWARE, "pool": (FIRST,),
-                             "probe_wait": 0, "subnet": OWN.network}  # fmt: skip
+    usual: dict[str, Any] = {
+        "identifier": SERVER,
+        "hardware": HARDWARE,
+        "pool": (FIRST,),
+        "probe_wait": 0,
+        "subnet": OWN.network,
+    }
     made = ServerConfig(**usual | config)
     return Service(made, air, air, OWN, leases, Journal(None), lambda told: None), air.sent
 
@@ -392,8 +397,9 @@ def test_a_disk_that_is_full_ends_nothing_and_promises_nothing(
         with full(path):
             serving.take([renews])
             serving.take([request(MessageType.DISCOVER, chaddr=other)])
-            serving.take([request(MessageType.REQUEST, chaddr=other, requested=SECOND_ONE,
-                                  server=SERVER)])  # fmt: skip
+            serving.take(
+                [request(MessageType.REQUEST, chaddr=other, requested=SECOND_ONE, server=SERVER)]
+            )
             clock += LOOK
             serving.look_after_leases()
             assert not serving.server.recording
@@ -405,9 +411,11 @@ def test_a_disk_that_is_full_ends_nothing_and_promises_nothing(
         before = file.bindings
     got = [said_by(each) for each in sent]
     assert [(each.type, each.lease) for each in got] == [
-        (MessageType.ACK, 100), (MessageType.ACK, 70), (MessageType.NAK, None),
         (MessageType.ACK, 100),
-    ]  # fmt: skip
+        (MessageType.ACK, 70),
+        (MessageType.NAK, None),
+        (MessageType.ACK, 100),
+    ]
     with leases(path, clock) as file:
         assert file.bindings == before
         assert dict(before)[FIRST].end == clock + 100 * SECOND
@@ -417,8 +425,18 @@ def test_a_disk_that_is_full_ends_nothing_and_promises_nothing(
 
 
 def test_every_misbehaviour_has_its_option() -> None:
-    given = ["nak", "reuse-early", "wrong-xid", "wrong-server", "wrong-client-id", "mute-from=15s",
-             "mute-until=1m", "forget-at=0.5", "ack-delay=3s", "shorten=10s"]  # fmt: skip
+    given = [
+        "nak",
+        "reuse-early",
+        "wrong-xid",
+        "wrong-server",
+        "wrong-client-id",
+        "mute-from=15s",
+        "mute-until=1m",
+        "forget-at=0.5",
+        "ack-delay=3s",
+        "shorten=10s",
+    ]
     assert misbehaviour(given, NOW) == Misbehaviour(
         mute_from=NOW + 15 * SECOND,
         mute_until=NOW + 60 * SECOND,
@@ -712,7 +730,4 @@ def test_the_log_is_rewritten_before_it_gets_long(
             assert len(path.read_bytes().splitlines()) <= 14
         file.put(SECOND_ONE, Binding(KEY, NOW), NOW)
     with leases(path) as file:
-        assert file.bindings == (
-            (FIRST, Binding(KEY, NOW + 99)),
-            (SECOND_ONE, Binding(KEY, NOW)),
-        )
+        assert file.bindings == ((FIRST, Binding(KEY, NOW + 99)), (SECOND_ONE, Binding(KEY, NOW)))

@@ -31,8 +31,11 @@ from tests.net.scenes import CannotTellError, slower
 
 DISCOVER, OFFER, REQUEST = MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST
 DECLINE, ACK, NAK, RELEASE = (
-    MessageType.DECLINE, MessageType.ACK, MessageType.NAK, MessageType.RELEASE,
-)  # fmt: skip
+    MessageType.DECLINE,
+    MessageType.ACK,
+    MessageType.NAK,
+    MessageType.RELEASE,
+)
 
 OWN, BESIDE = IPv4Interface("10.77.0.1/24"), IPv4Interface("10.77.0.2/24")
 FIRST, NEXT, THEIRS = (IPv4Address(f"10.77.0.{n}") for n in (50, 51, 60))
@@ -52,9 +55,12 @@ USURPED = {"holdover": NAK, "kea": NAK, "isc": NAK, "dnsmasq": NAK, "udhcpd": No
 """What a renewal gets when the address is another's by now; udhcpd refuses no renewal."""
 
 RENUMBERED = {
-    "holdover": None, "kea": "to the client", "isc": "to all", "dnsmasq": "to all",
+    "holdover": None,
+    "kea": "to the client",
+    "isc": "to all",
+    "dnsmasq": "to all",
     "udhcpd": "to all",
-}  # fmt: skip
+}
 """Where the DHCPNAK for an address of another network is sent to on the link; RFC 2131 §4.3.2
 SHOULD, §4.1 broadcast.  Ours looks for a record of the client before it looks at the network."""
 
@@ -113,11 +119,12 @@ class Tenant:
         """The same, and when.  Some servers broadcast what is for others."""
         own = {send.request.xid for send in self.sent()}
         return [
-            (line.now, line.value.reply) for line in self.lines()
+            (line.now, line.value.reply)
+            for line in self.lines()
             if isinstance(line.value, Received)
             and line.value.reply.xid in own
             and kind in (None, line.value.reply.type)
-        ]  # fmt: skip
+        ]
 
     def exchange(self) -> list[str]:
         """The types of all messages that it has sent, and of those for it, in order."""
@@ -133,9 +140,10 @@ class Tenant:
     def at(self, kind: MessageType) -> list[int]:
         """When it has sent the messages of that type."""
         return [
-            line.now for line in self.lines()
+            line.now
+            for line in self.lines()
             if isinstance(line.value, Send) and line.value.request.type is kind
-        ]  # fmt: skip
+        ]
 
     def addresses(self) -> list[tuple[str, IPv4Address]]:
         """What became of its addresses on the interface."""
@@ -174,9 +182,10 @@ def renewals(tenant: Tenant) -> list[Send]:
 def rebindings(tenant: Tenant) -> list[Send]:
     """Its requests to any server, from its address."""
     return [
-        each for each in tenant.sent(REQUEST)
+        each
+        for each in tenant.sent(REQUEST)
         if each.to is None and each.request.ciaddr != NO_ADDRESS
-    ]  # fmt: skip
+    ]
 
 
 def came_back(before: Tenant, again: Tenant) -> Tenant:
@@ -230,9 +239,18 @@ class Stage:
         """A client, by its own command: `holdover` has to load all the others before it."""
         journal = self.place / f"{host}-{len(self.tenants)}.journal"
         process = self.hosts[host].start(
-            sys.executable, "-u", "-c", CLIENT, "eth0", "--json", "--journal", journal,
-            "--state-dir", self.place / host, *more,
-        )  # fmt: skip
+            sys.executable,
+            "-u",
+            "-c",
+            CLIENT,
+            "eth0",
+            "--json",
+            "--journal",
+            journal,
+            "--state-dir",
+            self.place / host,
+            *more,
+        )
         self.tenants.append(tenant := Tenant(process, journal))
         return tenant
 
@@ -383,10 +401,8 @@ def paired(stage: Stage) -> dict[str, Any]:
     theirs = Order(own=BESIDE, first=THEIRS, last=THEIRS, lease=120)
     servers = {
         OWN.ip: stage.serve(Order(own=OWN, first=FIRST, last=FIRST, lease=600)),
-        BESIDE.ip: programs[BESIDE.ip].start(
-            stage.hosts["beside"], stage.place / "beside", theirs
-        ),
-    }  # fmt: skip
+        BESIDE.ip: programs[BESIDE.ip].start(stage.hosts["beside"], stage.place / "beside", theirs),
+    }
     client = stage.bound()
     (chosen,) = {reply.server for reply in client.replies(ACK) if reply.server is not None}
     (left,) = {*servers} - {chosen}
@@ -397,9 +413,12 @@ def paired(stage: Stage) -> dict[str, Any]:
     else:
         other.says("BOUND")
     return {
-        "client": client, "other": other, "chosen": chosen, "unchosen": left,
+        "client": client,
+        "other": other,
+        "chosen": chosen,
+        "unchosen": left,
         "unheard": programs[left].name,
-    }  # fmt: skip
+    }
 
 
 def neighbour(server: str) -> str:
@@ -748,8 +767,7 @@ def played(
         try:
             yield {
                 (scene, server): pool.submit(
-                    slower,
-                    partial(played_once, scene, SERVERS[server], links, tmp_path_factory),
+                    slower, partial(played_once, scene, SERVERS[server], links, tmp_path_factory)
                 )
                 for scene, server in pairs
             }

@@ -28,9 +28,16 @@ LONG = 120
 
 KERNEL, MODULES = "linux.uml", Path("/usr/lib/uml/modules")
 NEEDED = (
-    "drivers/net/veth", "net/llc/llc", "net/802/stp", "net/802/garp", "net/802/mrp",
-    "net/8021q/8021q", "lib/crc-ccitt", "net/ipv6/ipv6", "net/bridge/bridge",
-)  # fmt: skip
+    "drivers/net/veth",
+    "net/llc/llc",
+    "net/802/stp",
+    "net/802/garp",
+    "net/802/mrp",
+    "net/8021q/8021q",
+    "lib/crc-ccitt",
+    "net/ipv6/ipv6",
+    "net/bridge/bridge",
+)
 """In the order in which they need each other."""
 
 INIT = """#!/bin/sh
@@ -83,15 +90,28 @@ def elsewhere(place: Path) -> dict[str, Any]:
     """What was seen in a kernel of its own; UnheardError where that says nothing."""
     (modules,) = MODULES.iterdir()
     init = place / "init"
-    init.write_text(INIT.format(
-        modules=" ".join(str(modules / "kernel" / f"{each}.ko") for each in NEEDED),
-        root=ROOT, python=sys.executable,
-    ))  # fmt: skip
+    init.write_text(
+        INIT.format(
+            modules=" ".join(str(modules / "kernel" / f"{each}.ko") for each in NEEDED),
+            root=ROOT,
+            python=sys.executable,
+        )
+    )
     init.chmod(0o755)
-    machine = Process((
-        KERNEL, "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}",
-        "mem=600M", "con=null", "con0=null,fd:1", "quiet",
-    ))  # fmt: skip
+    machine = Process(
+        (
+            KERNEL,
+            "root=/dev/root",
+            "rootfstype=hostfs",
+            "rootflags=/",
+            "ro",
+            f"init={init}",
+            "mem=600M",
+            "con=null",
+            "con0=null,fd:1",
+            "quiet",
+        )
+    )
     try:
         _, line = machine.says('^{"found"', 3 * LONG)
         machine.ended(LONG)

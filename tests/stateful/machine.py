@@ -24,12 +24,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, Phase, Verbosity, note, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from holdover.reference.core import client
 from holdover.reference.core.events import JITTER
@@ -47,34 +42,73 @@ SCENES = (
     Scene("short", "one host; asking takes most of the lease", 1, 1, 3, lease=60, **SLOW),
     Scene("shortest", "two hosts, one address", 2, 1, 3, lease=16),
     Scene(
-        "slow network", "two hosts, one address; what is sent may overtake what was", 2, 1, 3,
-        lease=64, delay=5 * SECOND, faults=("mutes", "loses", "duplicates", "forgets"),
+        "slow network",
+        "two hosts, one address; what is sent may overtake what was",
+        2,
+        1,
+        3,
+        lease=64,
+        delay=5 * SECOND,
+        faults=("mutes", "loses", "duplicates", "forgets"),
     ),
     Scene("at its end", "one host; an answer takes most of the lease", 1, 1, 3, lease=6, **SLOW),
     Scene("crowd", "three hosts, two addresses", 3, 2, 3, lease=496, **SLOW),
     Scene(
-        "cut short", "one host; the server grants less than before, and answers twice",
-        1, 1, 3, lease=80, shortest=48, delay=5 * SECOND,
+        "cut short",
+        "one host; the server grants less than before, and answers twice",
+        1,
+        1,
+        3,
+        lease=80,
+        shortest=48,
+        delay=5 * SECOND,
         faults=("mutes", "loses", "duplicates", "freezes", "thaws", "shortens"),
     ),
     Scene("our server", "two hosts, one address", 2, 1, 3, lease=64, own_server=True),
     Scene("our server, crowd", "three hosts, two addresses", 3, 2, 3, lease=496, own_server=True),
-)  # fmt: skip
+)
 
 # The choice --------------------------------------------------------------------------------------
 
 # How often a step is taken where it and others are possible. A lease takes five steps in the right
 # order, so what interrupts it is taken seldom; with equal shares none would ever begin.
 SHARES: Mapping[str, int] = {
-    "pass": 200, "pass to": 20, "pass a little": 6, "timer": 300, "deliver": 100,
-    "deliver spoilt": 3, "early": 2, "release": 1, "stop": 1, "start": 100, "serve": 200,
-    "server timer": 300, "server forgets": 1,
-    "offer": 200, "commit": 200, "prolong": 200, "reuse": 200, "refuse": 60, "stay_silent": 20,
-    "find_none": 60, "free": 100, "withhold": 100, "disregard": 20, "reinstate": 40,
-    "mute": 1, "unmute": 20,
-    "forget": 1, "kernel_removes": 60, "freeze": 3, "thaw": 60, "crash": 3, "restart": 100,
-    "lose": 6, "miss": 60, "duplicate": 6,
-}  # fmt: skip
+    "pass": 200,
+    "pass to": 20,
+    "pass a little": 6,
+    "timer": 300,
+    "deliver": 100,
+    "deliver spoilt": 3,
+    "early": 2,
+    "release": 1,
+    "stop": 1,
+    "start": 100,
+    "serve": 200,
+    "server timer": 300,
+    "server forgets": 1,
+    "offer": 200,
+    "commit": 200,
+    "prolong": 200,
+    "reuse": 200,
+    "refuse": 60,
+    "stay_silent": 20,
+    "find_none": 60,
+    "free": 100,
+    "withhold": 100,
+    "disregard": 20,
+    "reinstate": 40,
+    "mute": 1,
+    "unmute": 20,
+    "forget": 1,
+    "kernel_removes": 60,
+    "freeze": 3,
+    "thaw": 60,
+    "crash": 3,
+    "restart": 100,
+    "lose": 6,
+    "miss": 60,
+    "duplicate": 6,
+}
 
 MOODS: Mapping[str, Mapping[str, int]] = {
     "a silent server": {"mute": 30, "unmute": 4},

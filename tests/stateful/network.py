@@ -112,15 +112,32 @@ WITH_A_CORE = ("tick", "ignore", "stop", "wake_expired")
 """Rows of the world that are not taken by themselves: a core has its part in them."""
 
 OF_HOST = (
-    "phase", "process", "notice", "wants", "holds", "asked", "renew_at", "rebind_at", "lease_end",
-    "kernel_end", "probing_since",
-)  # fmt: skip
+    "phase",
+    "process",
+    "notice",
+    "wants",
+    "holds",
+    "asked",
+    "renew_at",
+    "rebind_at",
+    "lease_end",
+    "kernel_end",
+    "probing_since",
+)
 FREE = (KIND.values.index("FREE"), NONE, NONE, None, None, False)
 SILENT = 0
 
 FAULTS = (
-    "mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "stops", "restarts", "forgets",
-)  # fmt: skip
+    "mutes",
+    "loses",
+    "duplicates",
+    "freezes",
+    "thaws",
+    "crashes",
+    "stops",
+    "restarts",
+    "forgets",
+)
 IDLE = 30 * SECOND
 """How far time goes where nobody has to act."""
 
@@ -290,10 +307,13 @@ def of_request(request: BootRequest, to: IPv4Address | None, now: Instant) -> Fl
         EVERYBODY if to is None else SERVER_HARDWARE,
         request.chaddr,
         Datagram(
-            request.ciaddr, ANYWHERE if to is None else to, CLIENT_PORT, SERVER_PORT,
+            request.ciaddr,
+            ANYWHERE if to is None else to,
+            CLIENT_PORT,
+            SERVER_PORT,
             encode(request_to_wire(request)),
         ),
-    )  # fmt: skip
+    )
     said = read_request(frame)
     used = said.ciaddr if said.ciaddr != NO_ADDRESS else None
     return Flight(frame, now, said.type.name, said.chaddr, said.requested or used, None, said.xid)
@@ -306,10 +326,13 @@ def of_reply(said: SendReply, now: Instant, about: IPv4Address | None) -> Flight
         EVERYBODY if said.to is None else reply.chaddr,
         SERVER_HARDWARE,
         Datagram(
-            SERVER, ANYWHERE if said.to is None else said.to, SERVER_PORT, CLIENT_PORT,
+            SERVER,
+            ANYWHERE if said.to is None else said.to,
+            SERVER_PORT,
+            CLIENT_PORT,
             encode(reply_to_wire(reply)),
         ),
-    )  # fmt: skip
+    )
     read = read_reply(frame)
     address = read.address if read.address != NO_ADDRESS else about
     lease = read.lease * SECOND if read.type is MessageType.ACK and read.lease else None
@@ -364,11 +387,14 @@ class Network:
         if scene.own_server:
             self.server = Server(
                 ServerConfig(
-                    identifier=SERVER, hardware=SERVER_HARDWARE,
-                    pool=ADDRESSES[: scene.addresses], lease=scene.lease, grace=0,
+                    identifier=SERVER,
+                    hardware=SERVER_HARDWARE,
+                    pool=ADDRESSES[: scene.addresses],
+                    lease=scene.lease,
+                    grace=0,
                     decline_time=30 * SECOND,
                 )
-            )  # fmt: skip
+            )
         self.keys = {key(host.config): h for h, host in enumerate(self.hosts)}
         for h, host in enumerate(self.hosts):
             self.begin(h, host)
@@ -598,9 +624,12 @@ class Network:
                 self.slots[m] = self.slots[source]
             else:
                 said = answer(
-                    read_request(flight.frame), KIND.values[kind], address, lease,
+                    read_request(flight.frame),
+                    KIND.values[kind],
+                    address,
+                    lease,
                     self.table.before_end,
-                )  # fmt: skip
+                )
                 self.slots[m] = of_reply(said, self.now, ADDRESSES[address])
 
     def begin(self, h: int, host: Host) -> None:
@@ -746,10 +775,11 @@ class Network:
         return len(apart) == config.probes and all(
             gap >= least
             for gap, least in zip(
-                apart, (*(config.probe_least,) * (config.probes - 1), config.announce_wait),
+                apart,
+                (*(config.probe_least,) * (config.probes - 1), config.announce_wait),
                 strict=True,
             )
-        )  # fmt: skip
+        )
 
     def notify(self, host: Host, notice: Notice, about: Lease | None) -> None:
         """The user is told."""
@@ -856,10 +886,15 @@ class Network:
                 phase, wants = "INIT_REBOOT", stored.address
                 ends = None, stored.renew_at, stored.rebind_at, stored.end
         return (
-            PHASE.values.index(phase), PROCESS.values.index(host.process), SILENT, number_of(wants),
-            number_of(host.address), *map(relative, ends), kernel_end,
+            PHASE.values.index(phase),
+            PROCESS.values.index(host.process),
+            SILENT,
+            number_of(wants),
+            number_of(host.address),
+            *map(relative, ends),
+            kernel_end,
             relative(host.probing_since) if host.probing else None,
-        )  # fmt: skip
+        )
 
     def seen_of_flight(self, flight: Flight) -> tuple[Any, ...]:
         """A datagram's variables, in the order of `Rows.columns`."""
@@ -899,9 +934,12 @@ class Network:
 
 
 def answer(
-    request: BootRequest, kind: str, address: int, lease: Duration | None,
+    request: BootRequest,
+    kind: str,
+    address: int,
+    lease: Duration | None,
     before_end: tuple[int, int],
-) -> SendReply:  # fmt: skip
+) -> SendReply:
     """The table's reply as a message: what the row says, and the rest as Table 3 has it.
 
     T1 and T2 are so long before the end of each lease, and are told where that is whole seconds.
@@ -912,10 +950,17 @@ def answer(
     at = [] if lease is None else [lease - rest for rest in before_end]
     t1, t2 = (n // SECOND for n in at) if at and not any(n % SECOND for n in at) else (None, None)
     said = BootReply(
-        MessageType[kind], request.xid, request.chaddr, request.client_id,
-        broadcast=request.broadcast, address=offered or NO_ADDRESS, server=SERVER, lease=seconds,
-        t1=t1, t2=t2,
-    )  # fmt: skip
+        MessageType[kind],
+        request.xid,
+        request.chaddr,
+        request.client_id,
+        broadcast=request.broadcast,
+        address=offered or NO_ADDRESS,
+        server=SERVER,
+        lease=seconds,
+        t1=t1,
+        t2=t2,
+    )
     return SendReply(said, None if nak or request.broadcast else offered)
 
 
@@ -940,8 +985,11 @@ def has_lapsed(core: Client, after: Client, now: Instant) -> bool:
 
 
 REQUESTS = {
-    "REQUESTING": "select", "REBOOTING": "reboot", "RENEWING": "renew", "REBINDING": "rebind",
-}  # fmt: skip
+    "REQUESTING": "select",
+    "REBOOTING": "reboot",
+    "RENEWING": "renew",
+    "REBINDING": "rebind",
+}
 MOVES = {
     ("REQUESTING", "INIT"): "give_up",
     ("PROBING", "BOUND"): "use",
@@ -950,9 +998,7 @@ MOVES = {
 }
 
 
-ANSWERED = {
-    "REQUESTING": "bind", "REBOOTING": "bind", "PROBING": "cut_short", "BOUND": "cut_short",
-}  # fmt: skip
+ANSWERED = {"REQUESTING": "bind", "REBOOTING": "bind", "PROBING": "cut_short", "BOUND": "cut_short"}
 
 
 def guessed(

@@ -60,7 +60,8 @@ def test_no_run_ends_in_a_defect(table: Compiled) -> None:
 
 MUTANTS = {
     "the lease counts from the DHCPACK": (
-        "granted(client, event, client.asking.asked)\n", "granted(client, event, now)\n"
+        "granted(client, event, client.asking.asked)\n",
+        "granted(client, event, now)\n",
     ),
     "a DHCPNAK is ignored": (
         "    if not from_asked(client, event.reply):\n        return client, ()\n    after, e",
@@ -78,7 +79,7 @@ MUTANTS = {
         "        instants.append(client.lease.end)\n",
         "        instants.append(client.lease.end and client.lease.end + 10**9)\n",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MUTANTS)

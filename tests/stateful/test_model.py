@@ -11,11 +11,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from holdover.model.clients.profile import Environment, in_seconds, load
 from holdover.model.readings.interpreter import Time, Value, World
@@ -52,19 +48,38 @@ BLINK = Fraction(1, 1000)
 # How often a row is taken where it and others are possible. A lease takes five steps in the right
 # order, so what interrupts it is taken seldom; with equal shares none would ever begin.
 SHARES = {
-    "tick": 6, "discover": 3, "unmute": 3, "lose": 1, "duplicate": 1, "mute": 1, "ask_again": 1,
-    "give_up": 1, "release": 1, "refuse": 1, "stay_silent": 1, "find_none": 1, "decline": 1,
-}  # fmt: skip
+    "tick": 6,
+    "discover": 3,
+    "unmute": 3,
+    "lose": 1,
+    "duplicate": 1,
+    "mute": 1,
+    "ask_again": 1,
+    "give_up": 1,
+    "release": 1,
+    "refuse": 1,
+    "stay_silent": 1,
+    "find_none": 1,
+    "decline": 1,
+}
 OTHERWISE = 8
 
 
 # Sooner seen than a collision: the two ends of one lease lie no further apart than T3 says.
 ENDS_AGREE = Property(
-    "ends_agree", "RFC 2131 §3.3",
+    "ends_agree",
+    "RFC 2131 §3.3",
     "the client's lease end is past the server's by no more than the bound",
-    forall(h, forall(a, ((holds[h] == a) & (owner[a] == h) & leased(h))
-                     .implies(lease_end[h] - server_end[a] <= worst_holdover(h)))),
-)  # fmt: skip
+    forall(
+        h,
+        forall(
+            a,
+            ((holds[h] == a) & (owner[a] == h) & leased(h)).implies(
+                lease_end[h] - server_end[a] <= worst_holdover(h)
+            ),
+        ),
+    ),
+)
 
 
 def world_of(profile: str, environment: Environment, sizes: Mapping[Sort, int]) -> World:
@@ -163,9 +178,15 @@ def test_a_client_that_waits_for_the_user_is_found_out() -> None:
     quick = Environment(LEASE, acknowledge_within=None, faults=frozenset({"mutes"}))
     world = world_of("wfwg311", quick, {HOST: 2, ADDRESS: 1, MESSAGE: 1})
     shares = {
-        "acknowledge": 0, "give_up": 0, "refuse": 1, "stay_silent": 1, "unmute": 1, "mute": 3,
-        "discover": 4, "find_none": 4,
-    }  # fmt: skip
+        "acknowledge": 0,
+        "give_up": 0,
+        "refuse": 1,
+        "stay_silent": 1,
+        "unmute": 1,
+        "mute": 3,
+        "discover": 4,
+        "find_none": 4,
+    }
     machine = network(world, always=[EXCLUSIVE], shares=shares)
     hunt = settings(
         BUDGET,

@@ -74,9 +74,13 @@ class Replayed:
 
 
 def replay(
-    profile: Profile, place: Path, told: Callable[[str], None], *,
-    environment: Environment = SURROUNDINGS, stop: threading.Event | None = None,
-) -> Replayed:  # fmt: skip
+    profile: Profile,
+    place: Path,
+    told: Callable[[str], None],
+    *,
+    environment: Environment = SURROUNDINGS,
+    stop: threading.Event | None = None,
+) -> Replayed:
     """Play the collision of a client on a link of its own, with its files in `place`.
 
     InputError where its run cannot be played on a link, or `place` has a record.  Interrupted where
@@ -86,9 +90,13 @@ def replay(
 
 
 def play(
-    plan: Plan, place: Path, told: Callable[[str], None], *,
-    puppet: type[Puppet] = Puppet, stop: threading.Event | None = None,
-) -> Replayed:  # fmt: skip
+    plan: Plan,
+    place: Path,
+    told: Callable[[str], None],
+    *,
+    puppet: type[Puppet] = Puppet,
+    stop: threading.Event | None = None,
+) -> Replayed:
     """Play a plan; the rest is as with `replay`."""
     over, where = stop or threading.Event(), place / "record"
     if where.exists():

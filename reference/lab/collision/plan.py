@@ -30,29 +30,69 @@ from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, 
 SURROUNDINGS = replace(STANDARD, lease=Fraction(10))
 """What every client meets, but for a lease that one can wait for."""
 
-PLAYED = frozenset({
-    "discover", "select", "ask_again", "give_up", "bind", "renew", "rebind", "extend",
-    "obey_nak", "lapse", "notify", "acknowledge", "relinquish", "release", "reboot",
-    "keep_remainder", "offer", "commit", "prolong", "reuse", "refuse", "find_none", "stay_silent",
-    "free", "mute", "unmute", "freeze", "thaw", "crash", "stop", "restart", "miss", "ignore",
-    KERNEL_ROW,
-})  # fmt: skip
+PLAYED = frozenset(
+    {
+        "discover",
+        "select",
+        "ask_again",
+        "give_up",
+        "bind",
+        "renew",
+        "rebind",
+        "extend",
+        "obey_nak",
+        "lapse",
+        "notify",
+        "acknowledge",
+        "relinquish",
+        "release",
+        "reboot",
+        "keep_remainder",
+        "offer",
+        "commit",
+        "prolong",
+        "reuse",
+        "refuse",
+        "find_none",
+        "stay_silent",
+        "free",
+        "mute",
+        "unmute",
+        "freeze",
+        "thaw",
+        "crash",
+        "stop",
+        "restart",
+        "miss",
+        "ignore",
+        KERNEL_ROW,
+    }
+)
 """The rows that can be played: a process that does nothing, or is dead, is one that sends nothing
 and removes nothing."""
 
-UNPLAYED = MappingProxyType({
-    "use": "hosts that probe", "decline": "hosts that probe", "withhold": "hosts that probe",
-    "reinstate": "hosts that probe", "disregard": "hosts that probe",
-    "set_aside": "a server that probes",
-    "forget": "a server that loses its leases", "forge": "a forger",
-    "rival_offer": "a second server", "rival_ack": "a second server",
-    "suspend": "a host that sleeps, and the lab has one kernel for all",
-    "resume": "a host that sleeps, and the lab has one kernel for all",
-    "wake_expired": "a host that sleeps, and the lab has one kernel for all",
-    "set_back": "a wall clock that is stepped",
-    "lose": "a datagram that is lost", "duplicate": "a datagram that comes twice",
-    "cut_short": "a server that shortens", "cut_off": "a server that shortens",
-})  # fmt: skip
+UNPLAYED = MappingProxyType(
+    {
+        "use": "hosts that probe",
+        "decline": "hosts that probe",
+        "withhold": "hosts that probe",
+        "reinstate": "hosts that probe",
+        "disregard": "hosts that probe",
+        "set_aside": "a server that probes",
+        "forget": "a server that loses its leases",
+        "forge": "a forger",
+        "rival_offer": "a second server",
+        "rival_ack": "a second server",
+        "suspend": "a host that sleeps, and the lab has one kernel for all",
+        "resume": "a host that sleeps, and the lab has one kernel for all",
+        "wake_expired": "a host that sleeps, and the lab has one kernel for all",
+        "set_back": "a wall clock that is stepped",
+        "lose": "a datagram that is lost",
+        "duplicate": "a datagram that comes twice",
+        "cut_short": "a server that shortens",
+        "cut_off": "a server that shortens",
+    }
+)
 """The others, and what it would take."""
 
 
@@ -64,11 +104,15 @@ def planned(profile: Profile, environment: Environment, progress: Progress) -> P
     it.
     """
     if profile.probes:
-        raise InputError(f"{profile.name}: its run cannot be played on a link: it needs hosts that "
-                       "probe, and one of them that does not")  # fmt: skip
+        raise InputError(
+            f"{profile.name}: its run cannot be played on a link: it needs hosts that "
+            "probe, and one of them that does not"
+        )
     if environment.server_probes or environment.lease.denominator != 1:
-        raise InputError("to play a run on a link, give a lease of whole seconds, and a server that "
-                       "does not probe")  # fmt: skip
+        raise InputError(
+            "to play a run on a link, give a lease of whole seconds, and a server that "
+            "does not probe"
+        )
     found = judge(profile, environment, progress=progress)
     run, stays = found.run, found.outcome == "holds"
     if stays:
@@ -86,9 +130,14 @@ def staying(profile: Profile) -> Profile:
     """The same client, but that nobody removes its address until a notice is answered (Q151387)."""
     nothing = Fraction(0)
     return replace(
-        profile, trigger="ACKNOWLEDGE", dialog=True, retries_for=nothing, enforcer="PROCESS",
-        kernel_late=nothing, margin=nothing,
-    )  # fmt: skip
+        profile,
+        trigger="ACKNOWLEDGE",
+        dialog=True,
+        retries_for=nothing,
+        enforcer="PROCESS",
+        kernel_late=nothing,
+        margin=nothing,
+    )
 
 
 def steps_of(run: Sequence[Event], environment: Environment) -> tuple[Step, ...]:
@@ -125,8 +174,10 @@ def settled(steps: Sequence[Step]) -> tuple[Step, ...]:
         if step.action.name not in SENT_BY_CLIENT or taker is None:
             continue
         if found[taker].at != step.at:
-            raise PlanError(f"it needs a DHCP{SENT_BY_CLIENT[step.action.name]} that is on its way "
-                            f"for {float(found[taker].at - step.at):g} s")  # fmt: skip
+            raise PlanError(
+                f"it needs a DHCP{SENT_BY_CLIENT[step.action.name]} that is on its way "
+                f"for {float(found[taker].at - step.at):g} s"
+            )
         found.insert(taker - 1, found.pop(start))
     return tuple(found)
 

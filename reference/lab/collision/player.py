@@ -71,9 +71,13 @@ def serving(place: Path, order: Order, grace: Fraction) -> tuple[str | Path, ...
 
 
 def played(
-    plan: Plan, links: Links, place: Path, told: Callable[[str], None], puppet: type[Puppet],
+    plan: Plan,
+    links: Links,
+    place: Path,
+    told: Callable[[str], None],
+    puppet: type[Puppet],
     stop: threading.Event,
-) -> str | None:  # fmt: skip
+) -> str | None:
     """From the first cable to the last line of the record; what a kernel did otherwise."""
     lease = int(plan.environment.lease)
     command = partial(serving, grace=plan.environment.grace)
@@ -100,9 +104,14 @@ class Stage:
     """Two puppets and a server on a link, and the course that they follow."""
 
     def __init__(
-        self, plan: Plan, scene: Scene, hosts: Sequence[Puppet], asks: LinkSocket,
-        told: Callable[[str], None], stop: threading.Event,
-    ) -> None:  # fmt: skip
+        self,
+        plan: Plan,
+        scene: Scene,
+        hosts: Sequence[Puppet],
+        asks: LinkSocket,
+        told: Callable[[str], None],
+        stop: threading.Event,
+    ) -> None:
         self.otherwise: str | None = None
         self._plan, self._scene, self._hosts = plan, scene, hosts
         self._asks, self._told, self._stop = asks, told, stop
@@ -118,8 +127,10 @@ class Stage:
             if not self._wait(step.at):
                 continue  # what comes next may be another
             if step.action.name == KERNEL_ROW:
-                raise PlanError(f"at {float(step.at):g} s a kernel still has an address that "
-                                "the profile says is gone by then")  # fmt: skip
+                raise PlanError(
+                    f"at {float(step.at):g} s a kernel still has an address that "
+                    "the profile says is gone by then"
+                )
             self._carry_out(step.action.name, course.said(step, course.state), *course.take(step))
         while not self._wait(course.end):
             pass
@@ -147,8 +158,10 @@ class Stage:
             end = course.state["kernel_end", number]
             assert isinstance(end, int | Fraction)
             if at < end - ROUNDED:
-                raise PlanError(f"the kernel of {host.name} removed its address at {float(at):.2f} "
-                                f"s, before its lifetime was over at {float(end):g} s")  # fmt: skip
+                raise PlanError(
+                    f"the kernel of {host.name} removed its address at {float(at):.2f} "
+                    f"s, before its lifetime was over at {float(end):g} s"
+                )
             step = course.kernel_row(number, max(at, end))
             self._carry_out(KERNEL_ROW, course.said(step, course.state), *course.take(step))
             if self._plan.outcome == "violated" and not course.complete:
@@ -184,8 +197,11 @@ class Stage:
             if slot == "kind" and before[slot, member] != after[slot, member]:
                 self._datagram(member, before, after)
         for number, host in enumerate(self._hosts):
-            was, is_, end = (before["holds", number], after["holds", number],
-                             after["kernel_end", number])  # fmt: skip
+            was, is_, end = (
+                before["holds", number],
+                after["holds", number],
+                after["kernel_end", number],
+            )
             if is_ is None and was is not None and row != KERNEL_ROW:
                 host.let_go(ADDRESS)
             elif is_ is not None and (was is None or end != before["kernel_end", number]):

@@ -31,12 +31,7 @@ from holdover.reference.wire.frames import (
     Datagram,
     encode_frame,
 )
-from holdover.reference.wire.messages import (
-    BootReply,
-    BootRequest,
-    message_in,
-    request_to_wire,
-)
+from holdover.reference.wire.messages import BootReply, BootRequest, message_in, request_to_wire
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.packet import encode
 
@@ -56,14 +51,16 @@ class Form:
     unicast: bool = False
 
 
-FORMS = MappingProxyType({
-    ("DISCOVER", "SELECTING"): Form(),
-    ("REQUEST", "REQUESTING"): Form(server=True, requested=True),
-    ("REQUEST", "REBOOTING"): Form(requested=True),
-    ("REQUEST", "RENEWING"): Form(ciaddr=True, unicast=True),
-    ("REQUEST", "REBINDING"): Form(ciaddr=True),
-    ("RELEASE", "INIT"): Form(server=True, ciaddr=True, unicast=True),
-})  # fmt: skip
+FORMS = MappingProxyType(
+    {
+        ("DISCOVER", "SELECTING"): Form(),
+        ("REQUEST", "REQUESTING"): Form(server=True, requested=True),
+        ("REQUEST", "REBOOTING"): Form(requested=True),
+        ("REQUEST", "RENEWING"): Form(ciaddr=True, unicast=True),
+        ("REQUEST", "REBINDING"): Form(ciaddr=True),
+        ("RELEASE", "INIT"): Form(server=True, ciaddr=True, unicast=True),
+    }
+)
 """By message and by the client's phase when it is sent (RFC 2131 Tables 4 and 5, §4.3.2)."""
 
 
@@ -99,11 +96,13 @@ class Puppet:
             self._xid = next(self._xids)
         form = FORMS[message, phase]
         request = BootRequest(
-            MessageType[message], self._xid, self.hardware,
+            MessageType[message],
+            self._xid,
+            self.hardware,
             ciaddr=address if form.ciaddr else NO_ADDRESS,
             requested=address if form.requested else None,
             server=self._server if form.server else None,
-        )  # fmt: skip
+        )
         to, hardware = (
             (self._server, self._server_hardware) if form.unicast else (ALL_HOSTS, EVERYONE)
         )
@@ -123,8 +122,10 @@ class Puppet:
             self._receive()
         reply = self._replies.pop(0)
         if reply.type.name != message or (message != "NAK" and reply.address != address):
-            raise UnheardError(f"a DHCP{reply.type.name} of {reply.address} for {self.name}, where a "
-                          f"DHCP{message} of {address} was to come")  # fmt: skip
+            raise UnheardError(
+                f"a DHCP{reply.type.name} of {reply.address} for {self.name}, where a "
+                f"DHCP{message} of {address} was to come"
+            )
         if reply.server is not None:
             self._server = reply.server
 
@@ -145,8 +146,17 @@ class Puppet:
     def take(self, address: IPv4Interface, valid: int | None) -> None:
         """Have an address, for so many seconds; None: for ever."""
         lifetime = FOREVER if valid is None else str(max(valid, 1))
-        self._host.ip("addr", "replace", str(address), "dev", PORT,
-                      "valid_lft", lifetime, "preferred_lft", lifetime)  # fmt: skip
+        self._host.ip(
+            "addr",
+            "replace",
+            str(address),
+            "dev",
+            PORT,
+            "valid_lft",
+            lifetime,
+            "preferred_lft",
+            lifetime,
+        )
 
     def let_go(self, address: IPv4Interface) -> None:
         """Have it no more; the kernel may have been first."""

@@ -154,8 +154,9 @@ def play_all(
             try:
                 waiting = {
                     pool.submit(play, cells[number], place / f"cell-{number}", run): number
-                    for number in order if cells[number].fault.alone is alone
-                }  # fmt: skip
+                    for number in order
+                    if cells[number].fault.alone is alone
+                }
                 for each in as_completed(waiting):
                     outcomes[waiting[each]] = each.result()
                     told(each.result())

@@ -218,15 +218,32 @@ class Reader:
 
 READERS = (
     Reader("", "", unharmed, frozenset({"mutes"}), unread=False),
-    Reader("thawed", "the client's processes are stopped around the DHCPACK", frozen,
-           frozenset({"mutes", "freezes", "thaws"}), unread=False, after=thawed),
-    Reader("frozen", "the client's processes are stopped before the DHCPACK", frozen,
-           frozenset({"mutes", "freezes"}), unread=True),
-    Reader("killed", "the client's processes are killed before the DHCPACK", killed,
-           frozenset({"mutes", "crashes"}), unread=True),
-    Reader("lost", "the DHCPACK does not come", cut_off, frozenset({"mutes", "loses"}),
-           unread=True),
-)  # fmt: skip
+    Reader(
+        "thawed",
+        "the client's processes are stopped around the DHCPACK",
+        frozen,
+        frozenset({"mutes", "freezes", "thaws"}),
+        unread=False,
+        after=thawed,
+    ),
+    Reader(
+        "frozen",
+        "the client's processes are stopped before the DHCPACK",
+        frozen,
+        frozenset({"mutes", "freezes"}),
+        unread=True,
+    ),
+    Reader(
+        "killed",
+        "the client's processes are killed before the DHCPACK",
+        killed,
+        frozenset({"mutes", "crashes"}),
+        unread=True,
+    ),
+    Reader(
+        "lost", "the DHCPACK does not come", cut_off, frozenset({"mutes", "loses"}), unread=True
+    ),
+)
 
 
 def shortened(reader: Reader, to: int | None = None) -> Fault:
@@ -247,9 +264,14 @@ def shortened(reader: Reader, to: int | None = None) -> Fault:
     name = " ".join(filter(None, ("shortened", reader.name)))
     surroundings = Environment(delay=measurements.DELAY, faults=reader.faults | {"shortens"})
     return Fault(
-        name if to is None else f"{name}={to}s", f"{said}; then the server is gone", play,
-        surroundings, grants=grants, unread=reader.unread, ours=True,
-    )  # fmt: skip
+        name if to is None else f"{name}={to}s",
+        f"{said}; then the server is gone",
+        play,
+        surroundings,
+        grants=grants,
+        unread=reader.unread,
+        ours=True,
+    )
 
 
 # The table ---------------------------------------------------------------------------------------
@@ -257,40 +279,91 @@ def shortened(reader: Reader, to: int | None = None) -> Fault:
 TABLE = (
     Fault("server killed", "the server is gone", server_killed),
     Fault("server silent", "nothing comes from the server; the link is up", server_silent),
-    Fault("cut off", "the client and the server do not hear each other; others do", cut_off,
-          rival=True),
-    Fault("frozen", "the client's processes are stopped", frozen, measurements.FAULTS["frozen"],
-          rival=True),
-    Fault("kill -9", "the client's processes are killed", killed, measurements.FAULTS["kill -9"],
-          rival=True),
-    Fault("hook", "a hook blocks for a minute; the server is gone", server_killed,
-          replace(measurements.FAULTS["hook"], acknowledge_within=Fraction(BLOCKED) + OWN),
-          hook_blocks=BLOCKED),
-    Fault("NAK", "the server refuses to renew, by broadcast, and offers nothing",
-          refused("broadcast"), refuses="broadcast"),
-    Fault("NAK unicast", "the server refuses to renew, by unicast, and offers nothing",
-          refused("unicast"), refuses="unicast"),
-    Fault("NAK and offer", "the server refuses to renew, by broadcast, and offers another address",
-          refused_and_offered("broadcast"), refuses="broadcast"),
-    Fault("NAK unicast and offer",
-          "the server refuses to renew, by unicast, and offers another address",
-          refused_and_offered("unicast"), refuses="unicast"),
-    Fault("ACK lost", "a renewal is granted, and the client does not hear of it", unheard,
-          ours=True),
-    Fault("ACK delayed", "a renewal is heard late; then the server is gone", delayed,
-          delays=LATE_BY, ours=True),
+    Fault(
+        "cut off",
+        "the client and the server do not hear each other; others do",
+        cut_off,
+        rival=True,
+    ),
+    Fault(
+        "frozen",
+        "the client's processes are stopped",
+        frozen,
+        measurements.FAULTS["frozen"],
+        rival=True,
+    ),
+    Fault(
+        "kill -9",
+        "the client's processes are killed",
+        killed,
+        measurements.FAULTS["kill -9"],
+        rival=True,
+    ),
+    Fault(
+        "hook",
+        "a hook blocks for a minute; the server is gone",
+        server_killed,
+        replace(measurements.FAULTS["hook"], acknowledge_within=Fraction(BLOCKED) + OWN),
+        hook_blocks=BLOCKED,
+    ),
+    Fault(
+        "NAK",
+        "the server refuses to renew, by broadcast, and offers nothing",
+        refused("broadcast"),
+        refuses="broadcast",
+    ),
+    Fault(
+        "NAK unicast",
+        "the server refuses to renew, by unicast, and offers nothing",
+        refused("unicast"),
+        refuses="unicast",
+    ),
+    Fault(
+        "NAK and offer",
+        "the server refuses to renew, by broadcast, and offers another address",
+        refused_and_offered("broadcast"),
+        refuses="broadcast",
+    ),
+    Fault(
+        "NAK unicast and offer",
+        "the server refuses to renew, by unicast, and offers another address",
+        refused_and_offered("unicast"),
+        refuses="unicast",
+    ),
+    Fault(
+        "ACK lost", "a renewal is granted, and the client does not hear of it", unheard, ours=True
+    ),
+    Fault(
+        "ACK delayed",
+        "a renewal is heard late; then the server is gone",
+        delayed,
+        delays=LATE_BY,
+        ours=True,
+    ),
     *map(shortened, READERS),
     Fault("leases lost", "the server forgets its leases; then it is gone", forgotten, rival=True),
     Fault("link flap", "the link is down for a second; the server is gone", flap),
-    Fault("clock set back", "the wall clock is set back by an hour; the server is gone",
-          stepped(-HOUR), measurements.FAULTS["clock set back"], own_wall_clock=True),
-    Fault("clock set forward", "the wall clock is set forward by an hour; the server is gone",
-          stepped(HOUR), own_wall_clock=True),
-    Fault("kernel busy", "the kernel's networking lock is held around the lease end; the server is "
-          "gone", busy, alone=True),
-    Fault("address taken", "another host takes the address; the server is gone", taken,
-          rival=True),
-)  # fmt: skip
+    Fault(
+        "clock set back",
+        "the wall clock is set back by an hour; the server is gone",
+        stepped(-HOUR),
+        measurements.FAULTS["clock set back"],
+        own_wall_clock=True,
+    ),
+    Fault(
+        "clock set forward",
+        "the wall clock is set forward by an hour; the server is gone",
+        stepped(HOUR),
+        own_wall_clock=True,
+    ),
+    Fault(
+        "kernel busy",
+        "the kernel's networking lock is held around the lease end; the server is gone",
+        busy,
+        alone=True,
+    ),
+    Fault("address taken", "another host takes the address; the server is gone", taken, rival=True),
+)
 
 FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in TABLE})
 """Every fault, by name."""

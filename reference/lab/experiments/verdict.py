@@ -130,17 +130,17 @@ def predicted(profile: Profile, fault: Fault, lease: Seconds) -> float:
 def waiting(profile: Profile, locked: Seconds) -> Profile:
     """A client where the kernel's networking lock is held for so long."""
     kernel = locked if profile.enforcer == "KERNEL" else 0
-    return replace(
-        profile, late=profile.late + locked, kernel_late=profile.kernel_late + kernel
-    )  # fmt: skip
+    return replace(profile, late=profile.late + locked, kernel_late=profile.kernel_late + kernel)
 
 
 def surroundings(fault: Fault, lease: Seconds) -> Environment:
     """The fault as the model knows it, with a lease of so many seconds."""
     return replace(
-        fault.surroundings, lease=lease, shortest=Fraction(fault.grants(int(lease))),
+        fault.surroundings,
+        lease=lease,
+        shortest=Fraction(fault.grants(int(lease))),
         delay=measurements.DELAY + fault.delays * lease,
-    )  # fmt: skip
+    )
 
 
 def combined(verdicts: Iterable[Verdict]) -> Proved:

@@ -66,26 +66,38 @@ def delayed_less(scene: Scene) -> None:
 
 
 RENEWED = Fault("renewed", "after one renewal the server is gone", renewed)
-DELAYED_LESS = Fault("ACK delayed less",
-                     "a renewal is heard less late; then the server is gone",
-                     delayed_less, delays=LESS, ours=True)  # fmt: skip
+DELAYED_LESS = Fault(
+    "ACK delayed less",
+    "a renewal is heard less late; then the server is gone",
+    delayed_less,
+    delays=LESS,
+    ours=True,
+)
 FOREIGN = Fault(
     "foreign xid", "a renewal is granted under another xid; then the server is gone", foreign
 )
 NAK_WITH_HOOK = replace(
-    FAULTS["NAK unicast"], name="NAK with hook", hook_blocks=BLOCKED,
+    FAULTS["NAK unicast"],
+    name="NAK with hook",
+    hook_blocks=BLOCKED,
     sentence="a hook blocks for a minute; the server refuses to renew, by unicast",
     surroundings=FAULTS["hook"].surroundings,
-)  # fmt: skip
+)
 
 
 def questions(client: ClientProgram) -> list[Cell]:
     """The cells that tell its profile."""
     usual = Cell(client=client, server=SERVERS["holdover"], fault=RENEWED, lease=LONG)
     of_faults = (
-        "server killed", "ACK delayed", "frozen", "kill -9", "NAK", "NAK unicast",
-        "clock set back", "clock set forward",
-    )  # fmt: skip
+        "server killed",
+        "ACK delayed",
+        "frozen",
+        "kill -9",
+        "NAK",
+        "NAK unicast",
+        "clock set back",
+        "clock set forward",
+    )
     cells = [
         replace(usual, fault=FAULTS["server killed"], lease=SHORT, window=WATCHED),
         usual,

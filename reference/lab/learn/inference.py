@@ -84,8 +84,12 @@ def probe_time(answers: Answers) -> Found:
         return Found("probe_time", Fraction(0), "measured", "no ARP probe was seen")
     seen = f"{min(lengths):.1f} to {max(lengths):.1f} s, {len(lengths)} times"
     value = max(Fraction(ceil(max(lengths))), PROBING)
-    return Found("probe_time", value, "measured",
-                 f"{seen}; it is random, and {PROBING} s at most (RFC 5227 §1.1)")  # fmt: skip
+    return Found(
+        "probe_time",
+        value,
+        "measured",
+        f"{seen}; it is random, and {PROBING} s at most (RFC 5227 §1.1)",
+    )
 
 
 def anchor(answers: Answers) -> Found:
@@ -100,8 +104,10 @@ def anchor(answers: Answers) -> Found:
     slack = min(SLACK, late_by / 2)
     from_request = same(ended, usual - late_by, slack)
     if from_request == same(ended, usual, slack):
-        raise NoAnswerError(f"{why}: counted neither from the DHCPREQUEST, {late_by:g} s before the "
-                       "DHCPACK, nor from the latter")  # fmt: skip
+        raise NoAnswerError(
+            f"{why}: counted neither from the DHCPREQUEST, {late_by:g} s before the "
+            "DHCPACK, nor from the latter"
+        )
     found, _ = answers.answer("server killed")
     if found.probed is not None:
         first = answers.at_latest("server killed")
@@ -138,8 +144,7 @@ def shortest(answers: Answers) -> Found:
     short = max(answers.at_latest("server killed", SHORT) - probing, 0.0)
     why = f"{answers.said('server killed', SHORT)}; {answers.said('renewed')}"
     if same(short, usual):
-        return Found("floor", Fraction(SHORT), "measured",
-                     f"{why}; shorter ones were not tried")  # fmt: skip
+        return Found("floor", Fraction(SHORT), "measured", f"{why}; shorter ones were not tried")
     if usual < short < usual + LONG - SHORT - SLACK:
         return Found("floor", half(SHORT + short - usual), "measured", why)
     raise NoAnswerError(f"{why}: no floor of at most {LONG} s explains it")
@@ -155,8 +160,11 @@ def late(answers: Answers) -> Found:
     usual = past_end(answers, "renewed")
     cells = [("server killed", SHORT), ("server killed", LONG), ("renewed", LONG)]
     # Of the others, those that make no difference to this client are as good.
-    cells += [(fault, LONG) for fault in ("ACK delayed", "clock set back", "clock set forward")
-              if answers.is_measured(fault) and same(past_end(answers, fault), usual)]  # fmt: skip
+    cells += [
+        (fault, LONG)
+        for fault in ("ACK delayed", "clock set back", "clock set forward")
+        if answers.is_measured(fault) and same(past_end(answers, fault), usual)
+    ]
     seen, by_kernel = {}, []
     for fault, lease in cells:
         _, result = answers.answer(fault, lease)
@@ -167,8 +175,12 @@ def late(answers: Answers) -> Found:
             by_kernel.append(answers.said(fault, lease))
     whole = Fraction(max(1, ceil(max(seen.values(), default=0.0) - 0.01)))
     if by_kernel:
-        return Found("late", max(whole, KERNEL_LATE), "not measured",
-                     f"the kernel was the first: {'; '.join(by_kernel)}")  # fmt: skip
+        return Found(
+            "late",
+            max(whole, KERNEL_LATE),
+            "not measured",
+            f"the kernel was the first: {'; '.join(by_kernel)}",
+        )
     return Found("late", whole, "measured", f"{'; '.join(seen)}; a second is allowed for")
 
 
@@ -201,9 +213,12 @@ def kernel_late(answers: Answers) -> Found:
         return Found("kernel_late", Fraction(0), "measured", "the kernel has no lifetime to end")
     last = max(lifetimes(answers))
     more = half(last) if last > DATAGRAM else Fraction(0)
-    return Found("kernel_late", KERNEL_LATE + more, "not measured",
-                 f"its lifetimes end {seconds(last)} at most, and run out 0 to 2.1 s late "
-                 "elsewhere")  # fmt: skip
+    return Found(
+        "kernel_late",
+        KERNEL_LATE + more,
+        "not measured",
+        f"its lifetimes end {seconds(last)} at most, and run out 0 to 2.1 s late elsewhere",
+    )
 
 
 def margin(answers: Answers) -> Found:
@@ -211,8 +226,12 @@ def margin(answers: Answers) -> Found:
     if enforcer(answers).value == "PROCESS":
         return Found("margin", Fraction(0), "measured", "the kernel has no lifetime to end")
     last = max(lifetimes(answers))
-    return Found("margin", Fraction(max(floor(2 * (READING - last)), 0), 2), "measured",
-                 f"the kernel's lifetime ends {seconds(last)} at most")  # fmt: skip
+    return Found(
+        "margin",
+        Fraction(max(floor(2 * (READING - last)), 0), 2),
+        "measured",
+        f"the kernel's lifetime ends {seconds(last)} at most",
+    )
 
 
 def clock(answers: Answers) -> Found:
@@ -221,14 +240,17 @@ def clock(answers: Answers) -> Found:
         return Found("clock", "WALL", "not measured", kept)
     usual = past_end(answers, "server killed")
     forward, back = (past_end(answers, f"clock set {way}") for way in ("forward", "back"))
-    why = f"clock set back: {seconds(back)}, forward: {seconds(forward)}, " \
-        f"else {seconds(usual)}"  # fmt: skip
+    why = f"clock set back: {seconds(back)}, forward: {seconds(forward)}, else {seconds(usual)}"
     if back > usual + SLACK or forward < usual - SLACK:
         return Found("clock", "WALL", "measured", why)
     if not same(forward, usual) or not same(back, usual):
         raise NoAnswerError(f"{why}: no clock explains it")
-    return Found("clock", "MONOTONIC", "measured",
-                 f"{why}; whether it stands still in suspend was not measured")  # fmt: skip
+    return Found(
+        "clock",
+        "MONOTONIC",
+        "measured",
+        f"{why}; whether it stands still in suspend was not measured",
+    )
 
 
 # What ends a lease -------------------------------------------------------------------------------
@@ -239,8 +261,9 @@ def trigger(answers: Answers) -> Found:
     if answers.kept is not None and enforcer(answers).value == "PROCESS":
         return Found("trigger", "NEVER", "measured", answers.said("server killed"))
     if not answers.asked("hook"):
-        return Found("trigger", "ACKNOWLEDGE", "not measured",
-                     "how this client is given a hook is not known")  # fmt: skip
+        return Found(
+            "trigger", "ACKNOWLEDGE", "not measured", "how this client is given a hook is not known"
+        )
     _, plain = answers.answer("NAK unicast")
     _, blocked = answers.answer("NAK with hook")
     usual, hook = past_end(answers, "server killed"), past_end(answers, "hook")

@@ -81,10 +81,13 @@ def probed(
     spans = spans_of(record, "a", first.address)
     used = next((span.begin for span in spans if span.begin > first.begin), first.begin)
     probes = (
-        isinstance(arp, Arp) and arp.is_probe and arp.target == first.address
-        and arp.sender_hardware == record.hosts["a"] and first.begin <= at <= used
+        isinstance(arp, Arp)
+        and arp.is_probe
+        and arp.target == first.address
+        and arp.sender_hardware == record.hosts["a"]
+        and first.begin <= at <= used
         for at, arp in messages
-    )  # fmt: skip
+    )
     return (used - first.begin) / SECOND if any(probes) else None
 
 
@@ -119,8 +122,9 @@ class Answers:
     """The answers of one client, by fault and lease."""
 
     def __init__(self, answers: Sequence[Answer]) -> None:
-        self._all = {(each.outcome.cell.fault.name, each.outcome.cell.lease): each
-                     for each in answers}  # fmt: skip
+        self._all = {
+            (each.outcome.cell.fault.name, each.outcome.cell.lease): each for each in answers
+        }
         self.played = [each for each in answers if isinstance(each.outcome.result, Measurement)]
 
     def asked(self, fault: str) -> bool:

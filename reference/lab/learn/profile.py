@@ -83,12 +83,20 @@ worst: but where they are unknown, `explained` has the last word."""
 ASSUMED = (
     Found("retries_for", Fraction(0), "not measured", "a client that does so is seen as late"),
     Found("asks_for", Fraction(60), "not measured", "assumed as in RFC 2131 §3.1(5)"),
-    Found("restart", "LEAVE", "not measured",
-          "assumed, as the worst: what a client keeps is not all kept in the lab"),
+    Found(
+        "restart",
+        "LEAVE",
+        "not measured",
+        "assumed, as the worst: what a client keeps is not all kept in the lab",
+    ),
     Found("releases", True, "not measured", "assumed, for it only adds to what may happen"),
-    Found("heeds_shorter", False, "not measured",
-          "assumed, as the worst: no cell has a second answer that leaves less than the first"),
-)  # fmt: skip
+    Found(
+        "heeds_shorter",
+        False,
+        "not measured",
+        "assumed, as the worst: no cell has a second answer that leaves less than the first",
+    ),
+)
 """What no cell asks."""
 
 
@@ -114,9 +122,7 @@ def consistent(found: dict[str, Found]) -> list[Found]:
     waits, kernel = found["trigger"], found["enforcer"].value == "KERNEL"
     changed = [Found("dialog", waits.value == "ACKNOWLEDGE", waits.how, "as the trigger is")]
     if not kernel:
-        changed += [
-            replace(found[key], value=Fraction(0)) for key in ("kernel_late", "margin")
-        ]  # fmt: skip
+        changed += [replace(found[key], value=Fraction(0)) for key in ("kernel_late", "margin")]
     probes, probing = found["probes"], found["probe_time"]
     if bool(probes.value) != bool(probing.value):
         lasts = inference.PROBING if probes.value else Fraction(0)

@@ -229,9 +229,11 @@ def decoded(record: Record) -> Iterator[tuple[Instant, BootReply | Arp]]:
 
 
 def terms_of(
-    record: Record, messages: Sequence[tuple[Instant, BootReply | Arp]], hardware: bytes,
+    record: Record,
+    messages: Sequence[tuple[Instant, BootReply | Arp]],
+    hardware: bytes,
     address: IPv4Address | None = None,
-) -> Iterator[Term]:  # fmt: skip
+) -> Iterator[Term]:
     """The terms of a client with that hardware address; those without an end are none.
 
     Of that address only, where one is named.
@@ -244,9 +246,10 @@ def terms_of(
     acks = [
         (at, reply.address, reply.lease)
         for at, reply in mine
-        if reply.type is MessageType.ACK and reply.address != NO_ADDRESS
+        if reply.type is MessageType.ACK
+        and reply.address != NO_ADDRESS
         and address in (None, reply.address)
-    ]  # fmt: skip
+    ]
     naks = [at for at, reply in mine if reply.type is MessageType.NAK]
     for number, (at, granted, lease) in enumerate(acks):
         if lease is None or lease == INFINITE:

@@ -125,17 +125,30 @@ def timeline(record: Record, host: str = "a", address: IPv4Address | None = None
         return (instant - zero) / SECOND
 
     held = [
-        Held(each, address, after(span.begin), after(span.sure), after(span.held_to(record.end)),
-             span.end is None)
+        Held(
+            each,
+            address,
+            after(span.begin),
+            after(span.sure),
+            after(span.held_to(record.end)),
+            span.end is None,
+        )
         for each in record.hosts
         for address in sorted(addresses(record, each))
         for span in spans_of(record, each, address)
-    ]  # fmt: skip
+    ]
     granted = [
-        Granted(each, term.address, after(term.begin), term.lease, after(term.end),
-                after(min(term.end, term.until, *([] if term.nak is None else [term.nak]))))
-        for each, of_host in terms.items() for term in of_host
-    ]  # fmt: skip
+        Granted(
+            each,
+            term.address,
+            after(term.begin),
+            term.lease,
+            after(term.end),
+            after(min(term.end, term.until, *([] if term.nak is None else [term.nak]))),
+        )
+        for each, of_host in terms.items()
+        for term in of_host
+    ]
     happened = [
         *(Happened(after(at), each, "DHCPNAK", nak=True) for at, each in naks(record, messages)),
         *(Happened(after(mark.at), owner(mark.what), mark.what) for mark in record.marks),

@@ -44,15 +44,21 @@ LEGEND = (
     ('<rect y="2" width="26" height="10" class="over"/>', "it has it without a lease"),
     ('<rect y="2" width="26" height="10" class="rival"/>', "another host has it"),
     ('<rect x="1" y="2" width="24" height="10" class="both"/>', "overlap: two hosts have it"),
-    ('<rect y="5" width="26" height="4" class="lease"/><path d="M1 2V12" class="ack"/>',
-     "a DHCPACK, and the lease until its end"),
+    (
+        '<rect y="5" width="26" height="4" class="lease"/><path d="M1 2V12" class="ack"/>',
+        "a DHCPACK, and the lease until its end",
+    ),
     ('<path d="M8 2 18 12M8 12 18 2" class="nak"/>', "a DHCPNAK"),
-    ('<rect x="13" width="13" height="14" class="after"/><path d="M13 0V14" class="end"/>',
-     "the server's lease end, and what is after it"),
+    (
+        '<rect x="13" width="13" height="14" class="after"/><path d="M13 0V14" class="end"/>',
+        "the server's lease end, and what is after it",
+    ),
     ('<path d="M13 0V14" class="predicted"/>', "predicted at worst"),
-    ('<circle cx="13" cy="7" r="6" class="dot"/>',
-     "what happened, as listed; in italics: what the lab did, or saw of programs"),
-)  # fmt: skip
+    (
+        '<circle cx="13" cy="7" r="6" class="dot"/>',
+        "what happened, as listed; in italics: what the lab did, or saw of programs",
+    ),
+)
 """What is seen in a picture, and what it means."""
 
 T = TypeVar("T")
@@ -205,8 +211,9 @@ def summed(cells: Sequence[Numbered]) -> str:
     count = sum(cell.says == worst.says for _, cell in cells)
     word = worst.says + (f" {count}/{len(cells)}" if count < len(cells) else "")
     lines = [spread([c.holdover for _, c in cells if c.holdover is not None], signed, "")]
-    lines.append(spread([c.after_nak for _, c in cells if c.after_nak is not None], signed,
-                        "NAK: "))  # fmt: skip
+    lines.append(
+        spread([c.after_nak for _, c in cells if c.after_nak is not None], signed, "NAK: ")
+    )
     both = max(cell.duplicate for _, cell in cells)
     lines.append(f'<i class="red">both: {plain(both)}</i>' if both else "")
     told = "".join(f"<span>{line}</span>" for line in lines if line)
@@ -233,9 +240,7 @@ def legend() -> str:
     return f'<ul class="legend">{items}</ul>\n'
 
 
-def of_client(
-    client: str, cells: Sequence[Numbered], open_ones: set[int], folded: bool
-) -> str:  # fmt: skip
+def of_client(client: str, cells: Sequence[Numbered], open_ones: set[int], folded: bool) -> str:
     """The section of a client."""
     counts = grouped(cells, lambda each: each[1].says)
     told = ", ".join(f"{len(counts[says])} {says}" for says in VERDICTS if says in counts)
@@ -273,16 +278,24 @@ def facts(cell: Shown) -> str:
             rows.append(("known to within", plain(cell.uncertainty)))
         rows.append(("removed by", cell.enforcer or "nobody"))
     worst = cell.predicted
-    rows.append(("predicted at worst", "nothing" if worst is None else "no bound"
-                 if worst == inf else f"{signed(worst)} s"))  # fmt: skip
+    rows.append(
+        (
+            "predicted at worst",
+            "nothing" if worst is None else "no bound" if worst == inf else f"{signed(worst)} s",
+        )
+    )
     if cell.after_nak is not None:
         rows.append(("after the DHCPNAK", plain(cell.after_nak)))
     if cell.duplicate:
-        rows += [("two hosts had it", plain(cell.duplicate)),
-                 ("hosts that answered ARP", str(cell.answered))]  # fmt: skip
-    return '<dl class="facts">' + "".join(
-        f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in rows
-    ) + "</dl>\n"  # fmt: skip
+        rows += [
+            ("two hosts had it", plain(cell.duplicate)),
+            ("hosts that answered ARP", str(cell.answered)),
+        ]
+    return (
+        '<dl class="facts">'
+        + "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in rows)
+        + "</dl>\n"
+    )
 
 
 def gone(cell: Shown) -> str:

@@ -57,8 +57,10 @@ def table(verdicts: Sequence[Verdict]) -> None:
         said = [shown(row[fault]) if fault in row else Text("-") for fault in faults]
         cells.add_row(client, server, "/".join(f"{lease} s" for lease in leases), *said)
     out.print(cells)
-    out.say("\nSeconds that the address was held after the server's lease end; negative: early; "
-            "forever: as long as it was watched.  NAK: seconds after a DHCPNAK.")  # fmt: skip
+    out.say(
+        "\nSeconds that the address was held after the server's lease end; negative: early; "
+        "forever: as long as it was watched.  NAK: seconds after a DHCPNAK."
+    )
     for line in remarks(verdicts):
         out.say(line)
     for client in dict.fromkeys(each.cell.client.name for each in verdicts):
@@ -134,11 +136,18 @@ def replayed(played: Replayed, as_json: bool) -> None:
     """What became of the model's collision on a real kernel."""
     plan, seen = played.plan, played.seen
     if as_json:
-        document({
-            "profile": plan.profile.name, "model": plan.outcome, "outcome": seen.outcome,
-            "reason": seen.reason, "answered": list(seen.answered), "duplicate": seen.duplicate,
-            "steps": len(plan.steps), "as predicted": played.as_predicted,
-        })  # fmt: skip
+        document(
+            {
+                "profile": plan.profile.name,
+                "model": plan.outcome,
+                "outcome": seen.outcome,
+                "reason": seen.reason,
+                "answered": list(seen.answered),
+                "duplicate": seen.duplicate,
+                "steps": len(plan.steps),
+                "as predicted": played.as_predicted,
+            }
+        )
         return
     out = Output()
     name = Text(f"{plan.profile.name}, on a real kernel: ", style="bold")
@@ -169,19 +178,30 @@ def cell_data(each: Verdict) -> dict[str, Any]:
     """A cell: what was played, seen, predicted and said."""
     cell, seen = each.cell, each.measured
     found: dict[str, Any] = {
-        "client": cell.client.name, "command": cell.client.command, "server": cell.server.name,
-        "fault": cell.fault.name, "lease": cell.lease, "repeat": cell.repeat,
+        "client": cell.client.name,
+        "command": cell.client.command,
+        "server": cell.server.name,
+        "fault": cell.fault.name,
+        "lease": cell.lease,
+        "repeat": cell.repeat,
         "rival": None if cell.rival is None else cell.rival.name,
-        "says": each.says, "reason": each.reason, "predicted": number(each.worst, "unbounded"),
-    }  # fmt: skip
+        "says": each.says,
+        "reason": each.reason,
+        "predicted": number(each.worst, "unbounded"),
+    }
     if seen is not None:
         found |= {
-            "address": str(seen.address), "measured lease": seen.lease,
-            "holdover": number(seen.holdover, "forever"), "at least": seen.at_least,
-            "uncertainty": seen.uncertainty, "removed by": seen.enforcer,
+            "address": str(seen.address),
+            "measured lease": seen.lease,
+            "holdover": number(seen.holdover, "forever"),
+            "at least": seen.at_least,
+            "uncertainty": seen.uncertainty,
+            "removed by": seen.enforcer,
             "after NAK": number(seen.after_nak, "forever"),
-            "duplicate": seen.duplicate, "answered": seen.answered, "locked": seen.locked,
-        }  # fmt: skip
+            "duplicate": seen.duplicate,
+            "answered": seen.answered,
+            "locked": seen.locked,
+        }
     return found
 
 
@@ -194,14 +214,21 @@ def junit(verdicts: Sequence[Verdict], path: Path) -> None:
     """A test case a cell: late and wrong are failures, unknown is an error."""
     late = sum(each.says in ("late", "wrong") for each in verdicts)
     unknown = sum(each.says == "unknown" for each in verdicts)
-    suite = Xml.Element("testsuite", name="holdover lab", tests=str(len(verdicts)),
-                        failures=str(late), errors=str(unknown))  # fmt: skip
+    suite = Xml.Element(
+        "testsuite",
+        name="holdover lab",
+        tests=str(len(verdicts)),
+        failures=str(late),
+        errors=str(unknown),
+    )
     for each in verdicts:
         cell, seen = each.cell, each.measured
         case = Xml.SubElement(
-            suite, "testcase", classname=f"{cell.client.name}.{cell.server.name}",
+            suite,
+            "testcase",
+            classname=f"{cell.client.name}.{cell.server.name}",
             name=f"{cell.fault.name}, {cell.lease} s, run {cell.repeat}",
-        )  # fmt: skip
+        )
         held = "" if seen is None else f"held {signed(seen.holdover)} s"
         said = "; ".join(filter(None, (held, each.reason)))
         if each.says != "holds":

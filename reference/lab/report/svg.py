@@ -177,9 +177,10 @@ class Drawing:
     def uncovered(self, held: Held) -> Iterator[tuple[float, float]]:
         """When a host surely had its address without a lease, after its first one."""
         leases = [
-            each for each in self.line.granted
+            each
+            for each in self.line.granted
             if (each.host, each.address) == (held.host, held.address)
-        ]  # fmt: skip
+        ]
         for number, lease in enumerate(leases):
             following = leases[number + 1].begin if number + 1 < len(leases) else inf
             begin, end = max(lease.until, held.begin), min(following, held.sure)
@@ -210,10 +211,16 @@ class Drawing:
             words = f"two hosts have the address: {signed(begin)} to {signed(end)} s"
             yield self.scale.rect(begin, end, rows[0], rows[-1] - rows[0], "between", "")
             holding = [
-                y for y, host in zip(rows, self.line.hosts, strict=True)
-                if any(held.host == host and held.address == self.line.address
-                       and held.begin < end and begin < held.end for held in self.line.held)
-            ]  # fmt: skip
+                y
+                for y, host in zip(rows, self.line.hosts, strict=True)
+                if any(
+                    held.host == host
+                    and held.address == self.line.address
+                    and held.begin < end
+                    and begin < held.end
+                    for held in self.line.held
+                )
+            ]
             for y in holding:
                 yield self.scale.rect(begin, end, y, BAR, "both", words)
             if self.scale.part(end) - self.scale.part(begin) > ROOM:

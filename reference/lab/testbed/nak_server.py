@@ -64,9 +64,14 @@ def refusal(
     )
     if way == "foreign xid":
         reply = replace(
-            reply, type=MessageType.ACK, xid=request.xid ^ 1, ciaddr=address,
-            address=address, lease=GRANTED, options=MASK,
-        )  # fmt: skip
+            reply,
+            type=MessageType.ACK,
+            xid=request.xid ^ 1,
+            ciaddr=address,
+            address=address,
+            lease=GRANTED,
+            options=MASK,
+        )
     alone = way != "broadcast"
     destination, to = (address, frame.source) if alone else (ALL_HOSTS, EVERYONE)
     datagram = Datagram(own, destination, SERVER_PORT, CLIENT_PORT, encode(reply_to_wire(reply)))

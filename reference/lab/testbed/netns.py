@@ -30,9 +30,16 @@ NUMBERS = itertools.count(1)
 BRIDGE = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
 
 APART = (
-    "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc",
-    "--propagation", "private",
-)  # fmt: skip
+    "unshare",
+    "--mount",
+    "--uts",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "--propagation",
+    "private",
+)
 
 PREPARED = """
 mount -t tmpfs tmpfs "$1"

@@ -48,9 +48,12 @@ class Process:
         self.errors: list[str] = []
         self.running = subprocess.Popen(
             [str(word) for word in command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace",
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
         assert self.running.stdout is not None
         assert self.running.stderr is not None
         self._readers = [

@@ -134,8 +134,14 @@ class Recorder:
             try:
                 for kind, _, address, valid in host.hear():
                     there = kind == NEW_ADDRESS
-                    self._write("change", since=host.since, host=host.name, address=str(address),
-                                there=there, valid=valid if there else None)  # fmt: skip
+                    self._write(
+                        "change",
+                        since=host.since,
+                        host=host.name,
+                        address=str(address),
+                        there=there,
+                        valid=valid if there else None,
+                    )
                     self._holds(host, host.held | {address} if there else host.held - {address})
             except OSError as error:  # ENOBUFS
                 self._write("lost", what=f"addresses of {host.name}: {error.strerror}")
@@ -198,8 +204,13 @@ def tell(at: Instant, data: bytes) -> None:
     with suppress(WireError):
         match message_in(decode_frame(data).content):
             case BootReply(type=kind, chaddr=hardware, address=address, lease=lease):
-                say(f"DHCP{kind.name}", when=at, hardware=hardware.hex(), address=str(address),
-                    lease=lease)  # fmt: skip
+                say(
+                    f"DHCP{kind.name}",
+                    when=at,
+                    hardware=hardware.hex(),
+                    address=str(address),
+                    lease=lease,
+                )
             case BootRequest(type=kind, chaddr=hardware):
                 say(f"DHCP{kind.name}", when=at, hardware=hardware.hex())
 

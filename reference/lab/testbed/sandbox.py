@@ -37,8 +37,17 @@ PREFIX = "holdover-lab-"
 PATIENCE = 30
 """Seconds in which what is interrupted takes its own away, before the kernel does."""
 
-SPACES = ("--mount", "--pid", "--net", "--uts", "--fork", "--kill-child", "--mount-proc",
-          "--propagation", "private")  # fmt: skip
+SPACES = (
+    "--mount",
+    "--pid",
+    "--net",
+    "--uts",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "--propagation",
+    "private",
+)
 AS_ROOT = ("--user", "--map-root-user")
 
 PREPARED = 'mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs "$1"; shift; exec "$@"'
@@ -60,10 +69,22 @@ def alone(arguments: Sequence[str]) -> int:
     reads, writes = os.pipe()
     with made() as place:
         inner = subprocess.Popen(
-            ["unshare", *spaces, "sh", "-ec", PREPARED, "sh", place,
-             sys.executable, "-c", "from holdover.reference.cli import main; main()", *arguments],
-            env=os.environ | {PLACE: place, PIPE: str(reads)}, pass_fds=[reads],
-        )  # fmt: skip
+            [
+                "unshare",
+                *spaces,
+                "sh",
+                "-ec",
+                PREPARED,
+                "sh",
+                place,
+                sys.executable,
+                "-c",
+                "from holdover.reference.cli import main; main()",
+                *arguments,
+            ],
+            env=os.environ | {PLACE: place, PIPE: str(reads)},
+            pass_fds=[reads],
+        )
         os.close(reads)
         signal.signal(signal.SIGTERM, interrupted)
         signal.signal(signal.SIGHUP, interrupted)

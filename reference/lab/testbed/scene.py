@@ -59,9 +59,15 @@ class Scene:
     """Who is on the link: `srv`, `a` with the client, and, where there is one, `b` with a rival."""
 
     def __init__(
-        self, links: Links, place: Path, stop: threading.Event, *,
-        server: ServerProgram, lease: int, rival: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        links: Links,
+        place: Path,
+        stop: threading.Event,
+        *,
+        server: ServerProgram,
+        lease: int,
+        rival: bool = False,
+    ) -> None:
         self.place, self.record = place, place / "record"
         self.record.mkdir()
         hosts = links(srv=str(OWN), a=None, **({"b": None} if rival else {}))
@@ -79,9 +85,13 @@ class Scene:
         self._marks.touch()
         watched = [f"{name}={host.space}" for name, host in hosts.items() if host is not self.srv]
         self._recorder = self.srv.start_at_switch(
-            sys.executable, "-m", "holdover.reference.lab.testbed.recorder", self.record,
-            str(ASKER), *watched,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "holdover.reference.lab.testbed.recorder",
+            self.record,
+            str(ASKER),
+            *watched,
+        )
         self._recorder.says('"recording"', START)
 
     # The beginning -------------------------------------------------------------------------------
@@ -101,8 +111,11 @@ class Scene:
 
     def bound(self) -> None:
         """Wait until the client has a lease, and its host the address."""
-        self.until(lambda: self.acks() and self._recorder.said('"held", "host": "a"'), START,
-                   "the client has an address")  # fmt: skip
+        self.until(
+            lambda: self.acks() and self._recorder.said('"held", "host": "a"'),
+            START,
+            "the client has an address",
+        )
         self._state = RUNNING
         self.mark("bound")
 
@@ -139,8 +152,11 @@ class Scene:
         assert self.server is not None
         self.server.signal(signal.SIGSTOP)
         before = len(self._mine("DHCPREQUEST"))
-        self.until(lambda: len(self._mine("DHCPREQUEST")) > before, 2 * self.lease + START,
-                   "the client asks for a renewal")  # fmt: skip
+        self.until(
+            lambda: len(self._mine("DHCPREQUEST")) > before,
+            2 * self.lease + START,
+            "the client asks for a renewal",
+        )
         act(self)
         acks = len(self.acks())
         self.server.signal(signal.SIGCONT)
@@ -152,9 +168,14 @@ class Scene:
         `offers`: our own server is beside it, without leases, and offers another address.
         """
         refuser = self.srv.start(
-            sys.executable, "-m", "holdover.reference.lab.testbed.nak_server", way, str(OWN.ip),
-            str(LEASED), *((BESIDE,) if offers else ()),
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "holdover.reference.lab.testbed.nak_server",
+            way,
+            str(OWN.ip),
+            str(LEASED),
+            *((BESIDE,) if offers else ()),
+        )
         refuser.says("ready", START)
         another = replace(self.order, first=ANOTHER, last=ANOTHER)
         other = self._prepared(self.place / "offers", another) if offers else None

@@ -159,10 +159,22 @@ def holdover(place: Path, order: Order, commands: str = COMMANDS) -> tuple[str |
     """Our own, with its grace as it is by default."""
     router = () if order.router is None else ("--router", str(order.router))
     return (
-        sys.executable, "-u", "-c", commands, "server", "eth0", "--json",
-        "--pool", f"{order.first}-{order.last}", "--lease", f"{order.lease}s",
-        "--leases", place / "leases", *router, *(() if order.probe else ("--no-probe",)),
-    )  # fmt: skip
+        sys.executable,
+        "-u",
+        "-c",
+        commands,
+        "server",
+        "eth0",
+        "--json",
+        "--pool",
+        f"{order.first}-{order.last}",
+        "--lease",
+        f"{order.lease}s",
+        "--leases",
+        place / "leases",
+        *router,
+        *(() if order.probe else ("--no-probe",)),
+    )
 
 
 def kea(place: Path, order: Order) -> str:
@@ -173,10 +185,14 @@ def kea(place: Path, order: Order) -> str:
     said = {
         "interfaces-config": {"interfaces": ["eth0"], "dhcp-socket-type": "raw"},
         "lease-database": {
-            "type": "memfile", "persist": True, "name": str(place / "leases"), "lfc-interval": 0,
+            "type": "memfile",
+            "persist": True,
+            "name": str(place / "leases"),
+            "lfc-interval": 0,
         },
         "expired-leases-processing": {
-            "reclaim-timer-wait-time": 1, "flush-reclaimed-timer-wait-time": 1,
+            "reclaim-timer-wait-time": 1,
+            "flush-reclaimed-timer-wait-time": 1,
             "hold-reclaimed-time": 0,
         },
         "authoritative": True,
@@ -192,7 +208,7 @@ def kea(place: Path, order: Order) -> str:
         "loggers": [
             {"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout"}]}
         ],
-    }  # fmt: skip
+    }
     return json.dumps({"Dhcp4": said}, indent=1)
 
 
@@ -202,10 +218,11 @@ def isc(place: Path, order: Order) -> str:
     Without a threshold of 0 a renewal in the first quarter of a lease gets no more time.
     """
     lines = [
-        "authoritative;", "dhcp-cache-threshold 0;",
+        "authoritative;",
+        "dhcp-cache-threshold 0;",
         f"ping-check {'true' if order.probe else 'false'};",
         *(f"{which}-lease-time {order.lease};" for which in ("min", "default", "max")),
-    ]  # fmt: skip
+    ]
     own, network = order.own.network, order.network
     if own != network:
         lines.append(f"subnet {own.network_address} netmask {own.netmask} {{ }}")
@@ -225,21 +242,36 @@ def isc_command(place: Path, order: Order) -> tuple[str | Path, ...]:
     """It wants its file of leases to be there."""
     (place / "leases").touch()
     return (
-        "dhcpd", "-4", "-d", "-f", "-cf", place / "config", "-lf", place / "leases", "--no-pid",
+        "dhcpd",
+        "-4",
+        "-d",
+        "-f",
+        "-cf",
+        place / "config",
+        "-lf",
+        place / "leases",
+        "--no-pid",
         "eth0",
-    )  # fmt: skip
+    )
 
 
 def dnsmasq(place: Path, order: Order) -> str:
     """Its long options, a line each."""
     lines = [
-        "port=0", "interface=eth0", "bind-interfaces", "except-interface=lo", "user=root",
-        "pid-file=", "log-dhcp", "dhcp-authoritative", f"dhcp-leasefile={place / 'leases'}",
+        "port=0",
+        "interface=eth0",
+        "bind-interfaces",
+        "except-interface=lo",
+        "user=root",
+        "pid-file=",
+        "log-dhcp",
+        "dhcp-authoritative",
+        f"dhcp-leasefile={place / 'leases'}",
         f"dhcp-range={order.first},{order.last},{order.network.netmask},{order.lease}",
         # Without a value it says nothing; else it would say its own address.
         f"dhcp-option=3{'' if order.router is None else f',{order.router}'}",
         *(() if order.probe else ("no-ping",)),
-    ]  # fmt: skip
+    ]
     for code, seconds in zip((58, 59), order.times or (), strict=False):
         lines.append(f"dhcp-option-force={code},{seconds}")
     return "\n".join([*lines, ""])
@@ -248,11 +280,17 @@ def dnsmasq(place: Path, order: Order) -> str:
 def udhcpd(place: Path, order: Order) -> str:
     """That of busybox; it stores its leases each second, and grants none below `min_lease`."""
     lines = [
-        f"start {order.first}", f"end {order.last}", "interface eth0",
-        f"max_leases {int(order.last) - int(order.first) + 1}", "min_lease 1", "auto_time 1",
-        f"lease_file {place / 'leases'}", "pidfile /run/udhcpd.pid",
-        f"option subnet {order.network.netmask}", f"option lease {order.lease}",
-    ]  # fmt: skip
+        f"start {order.first}",
+        f"end {order.last}",
+        "interface eth0",
+        f"max_leases {int(order.last) - int(order.first) + 1}",
+        "min_lease 1",
+        "auto_time 1",
+        f"lease_file {place / 'leases'}",
+        "pidfile /run/udhcpd.pid",
+        f"option subnet {order.network.netmask}",
+        f"option lease {order.lease}",
+    ]
     if order.router is not None:
         lines.append(f"option router {order.router}")
     for code, seconds in zip((58, 59), order.times or (), strict=False):
@@ -272,36 +310,76 @@ NOTHING: frozenset[str] = frozenset()
 
 PROGRAMS = (
     ServerProgram(
-        name="holdover", title="holdover server", needs=(), package="", shortest=1,
-        cannot=frozenset({"times", "network"}), ready='"started"', setup="",
+        name="holdover",
+        title="holdover server",
+        needs=(),
+        package="",
+        shortest=1,
+        cannot=frozenset({"times", "network"}),
+        ready='"started"',
+        setup="",
         asked=(sys.executable, "-c", COMMANDS, "--version"),
-        configuration=lambda place, order: "", command=holdover,
+        configuration=lambda place, order: "",
+        command=holdover,
     ),
     ServerProgram(
-        name="kea", title="Kea", needs=("kea-dhcp4",), package="kea-dhcp4-server", shortest=1,
+        name="kea",
+        title="Kea",
+        needs=("kea-dhcp4",),
+        package="kea-dhcp4-server",
+        shortest=1,
         cannot=frozenset({"probe"}),  # a hook of later versions does
-        ready="DHCP4_STARTED", setup=KEA_FILES, asked=("kea-dhcp4", "-v"),
-        configuration=kea, command=lambda place, order: ("kea-dhcp4", "-c", place / "config"),
+        ready="DHCP4_STARTED",
+        setup=KEA_FILES,
+        asked=("kea-dhcp4", "-v"),
+        configuration=kea,
+        command=lambda place, order: ("kea-dhcp4", "-c", place / "config"),
     ),
     ServerProgram(
-        name="isc", title="ISC dhcpd", needs=("dhcpd",), package="isc-dhcp-server", shortest=1,
-        cannot=NOTHING, ready="Server starting service", setup="exec 2>&1",
-        asked=("dhcpd", "--version"), configuration=isc, command=isc_command,
+        name="isc",
+        title="ISC dhcpd",
+        needs=("dhcpd",),
+        package="isc-dhcp-server",
+        shortest=1,
+        cannot=NOTHING,
+        ready="Server starting service",
+        setup="exec 2>&1",
+        asked=("dhcpd", "--version"),
+        configuration=isc,
+        command=isc_command,
     ),
     ServerProgram(
-        name="dnsmasq", title="dnsmasq", needs=("dnsmasq",), package="dnsmasq-base", shortest=120,
-        cannot=NOTHING, ready="DHCP, IP range", setup="exec 2>&1",
-        asked=("dnsmasq", "--version"), configuration=dnsmasq,
+        name="dnsmasq",
+        title="dnsmasq",
+        needs=("dnsmasq",),
+        package="dnsmasq-base",
+        shortest=120,
+        cannot=NOTHING,
+        ready="DHCP, IP range",
+        setup="exec 2>&1",
+        asked=("dnsmasq", "--version"),
+        configuration=dnsmasq,
         command=lambda place, order: (
-            "dnsmasq", "-k", "--log-facility=-", f"--conf-file={place / 'config'}",
+            "dnsmasq",
+            "-k",
+            "--log-facility=-",
+            f"--conf-file={place / 'config'}",
         ),
     ),
     ServerProgram(
-        name="udhcpd", title="busybox udhcpd", needs=("udhcpd",), package="udhcpd", shortest=1,
-        cannot=NOTHING, ready="started, v", setup="exec 2>&1", asked=("udhcpd", "--help"),
-        configuration=udhcpd, command=udhcpd_command,
+        name="udhcpd",
+        title="busybox udhcpd",
+        needs=("udhcpd",),
+        package="udhcpd",
+        shortest=1,
+        cannot=NOTHING,
+        ready="started, v",
+        setup="exec 2>&1",
+        asked=("udhcpd", "--help"),
+        configuration=udhcpd,
+        command=udhcpd_command,
     ),
-)  # fmt: skip
+)
 
 SERVERS: Mapping[str, ServerProgram] = MappingProxyType({each.name: each for each in PROGRAMS})
 """Every server, by name."""

@@ -291,21 +291,32 @@ class Interface:
 
     def _address(self, address: IPv4Interface, *attributes: tuple[str, object]) -> Any:
         return fields(
-            ifaddrmsg(), ("IFA_LOCAL", str(address.ip)), ("IFA_ADDRESS", str(address.ip)),
+            ifaddrmsg(),
+            ("IFA_LOCAL", str(address.ip)),
+            ("IFA_ADDRESS", str(address.ip)),
             *attributes,
-            family=socket.AF_INET, prefixlen=address.network.prefixlen, index=self.index,
-        )  # fmt: skip
+            family=socket.AF_INET,
+            prefixlen=address.network.prefixlen,
+            index=self.index,
+        )
 
     def _route(self, route: Route, source: IPv4Address | None, flags: int = 0) -> Any:
         direct = route.router == NO_ADDRESS
         return fields(
-            rtmsg(), ("RTA_DST", str(route.network.network_address)), ("RTA_OIF", self.index),
+            rtmsg(),
+            ("RTA_DST", str(route.network.network_address)),
+            ("RTA_OIF", self.index),
             ("RTA_PRIORITY", self.metric),
             *([] if source is None else [("RTA_PREFSRC", str(source))]),
             *([] if direct else [("RTA_GATEWAY", str(route.router))]),
-            family=socket.AF_INET, dst_len=route.network.prefixlen, table=MAIN_TABLE,
-            proto=BY_DHCP, type=UNICAST, scope=ON_LINK_SCOPE if direct else 0, flags=flags,
-        )  # fmt: skip
+            family=socket.AF_INET,
+            dst_len=route.network.prefixlen,
+            table=MAIN_TABLE,
+            proto=BY_DHCP,
+            type=UNICAST,
+            scope=ON_LINK_SCOPE if direct else 0,
+            flags=flags,
+        )
 
 
 def lifetime(until: Instant | None, now: Instant) -> int:

@@ -8,14 +8,7 @@ import struct
 from collections.abc import Sequence
 
 from holdover.reference.wire.arp import ARP_TYPE, IPV4_TYPE
-from holdover.reference.wire.frames import (
-    FRAGMENT,
-    SERVICE_TAG,
-    TAG,
-    TAG_SIZE,
-    UDP_PROTOCOL,
-    VLAN,
-)
+from holdover.reference.wire.frames import FRAGMENT, SERVICE_TAG, TAG, TAG_SIZE, UDP_PROTOCOL, VLAN
 
 ATTACH_FILTER = 26
 """SO_ATTACH_FILTER, which `socket` does not name."""
@@ -86,10 +79,13 @@ def reply_rows(xid: int | None, hardware: bytes) -> tuple[Row, ...]:
         return (("", JUMP_EQUAL, "drop", "drop", 0),)
     first, rest = struct.unpack("!IH", hardware)
     return (
-        does(LOAD_WORD_INDEXED, XID_AT), ("", JUMP_EQUAL, "", "drop", xid),
-        does(LOAD_WORD_INDEXED, CHADDR_AT), ("", JUMP_EQUAL, "", "drop", first),
-        does(LOAD_HALF_INDEXED, CHADDR_AT + 4), ("", JUMP_EQUAL, "", "drop", rest),
-    )  # fmt: skip
+        does(LOAD_WORD_INDEXED, XID_AT),
+        ("", JUMP_EQUAL, "", "drop", xid),
+        does(LOAD_WORD_INDEXED, CHADDR_AT),
+        ("", JUMP_EQUAL, "", "drop", first),
+        does(LOAD_HALF_INDEXED, CHADDR_AT + 4),
+        ("", JUMP_EQUAL, "", "drop", rest),
+    )
 
 
 def content_rows(more: int) -> tuple[Row, ...]:
@@ -98,33 +94,47 @@ def content_rows(more: int) -> tuple[Row, ...]:
     return (
         ("", JUMP_EQUAL, arp, "", ARP_TYPE),
         ("", JUMP_EQUAL, "", "drop", IPV4_TYPE),
-        does(LOAD_BYTE, PROTOCOL_AT + more), ("", JUMP_EQUAL, "", "drop", UDP_PROTOCOL),
-        does(LOAD_HALF, FRAGMENT_AT + more), ("", JUMP_BITS, "drop", "", FRAGMENT),
+        does(LOAD_BYTE, PROTOCOL_AT + more),
+        ("", JUMP_EQUAL, "", "drop", UDP_PROTOCOL),
+        does(LOAD_HALF, FRAGMENT_AT + more),
+        ("", JUMP_BITS, "drop", "", FRAGMENT),
         # What indexed loads add: the header's size, which is in its first byte in words of four.
-        does(LOAD_BYTE, IP_AT + more), does(AND, 0xF), does(SHIFT_LEFT, 2), does(ADD, more),
-        does(TO_INDEX, 0), ("", JUMP_EQUAL, "udp", "udp", 0),
+        does(LOAD_BYTE, IP_AT + more),
+        does(AND, 0xF),
+        does(SHIFT_LEFT, 2),
+        does(ADD, more),
+        does(TO_INDEX, 0),
+        ("", JUMP_EQUAL, "udp", "udp", 0),
         (arp, LOAD_HALF, "", "", ARP_PROTOCOL_AT + more),
         ("", JUMP_EQUAL, "take", "drop", IPV4_TYPE),
-    )  # fmt: skip
+    )
 
 
 def dhcp_filter(port: int, more: tuple[Row, ...] = ()) -> list[Instruction]:
     """ARP for IPv4, and whole UDP datagrams over IPv4 to the port, for this host and no VLAN."""
-    return assembled((
-        does(LOAD_WORD, PACKET_KIND), ("", JUMP_AT_LEAST, "drop", "", OTHER_HOST),
-        does(LOAD_WORD, TAG_PRESENT), ("", JUMP_EQUAL, "frame", "", 0),
-        does(LOAD_WORD, TAKEN_OFF), ("", JUMP_BITS, "drop", "", VLAN),
-        ("frame", LOAD_HALF, "", "", TYPE_AT),
-        ("", JUMP_EQUAL, "tag", "", TAG), ("", JUMP_EQUAL, "tag", "", SERVICE_TAG),
-        *content_rows(0),
-        ("tag", LOAD_HALF, "", "", TYPE_AT + 2), ("", JUMP_BITS, "drop", "", VLAN),
-        does(LOAD_HALF, TYPE_AT + TAG_SIZE),
-        *content_rows(TAG_SIZE),
-        ("udp", LOAD_HALF_INDEXED, "", "", PORT_AT), ("", JUMP_EQUAL, "", "drop", port),
-        *more,
-        ("take", RETURN, "", "", MOST_BYTES),
-        ("drop", RETURN, "", "", 0),
-    ))  # fmt: skip
+    return assembled(
+        (
+            does(LOAD_WORD, PACKET_KIND),
+            ("", JUMP_AT_LEAST, "drop", "", OTHER_HOST),
+            does(LOAD_WORD, TAG_PRESENT),
+            ("", JUMP_EQUAL, "frame", "", 0),
+            does(LOAD_WORD, TAKEN_OFF),
+            ("", JUMP_BITS, "drop", "", VLAN),
+            ("frame", LOAD_HALF, "", "", TYPE_AT),
+            ("", JUMP_EQUAL, "tag", "", TAG),
+            ("", JUMP_EQUAL, "tag", "", SERVICE_TAG),
+            *content_rows(0),
+            ("tag", LOAD_HALF, "", "", TYPE_AT + 2),
+            ("", JUMP_BITS, "drop", "", VLAN),
+            does(LOAD_HALF, TYPE_AT + TAG_SIZE),
+            *content_rows(TAG_SIZE),
+            ("udp", LOAD_HALF_INDEXED, "", "", PORT_AT),
+            ("", JUMP_EQUAL, "", "drop", port),
+            *more,
+            ("take", RETURN, "", "", MOST_BYTES),
+            ("drop", RETURN, "", "", 0),
+        )
+    )
 
 
 def assembled(rows: Sequence[Row]) -> list[Instruction]:

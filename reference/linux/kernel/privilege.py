@@ -137,7 +137,7 @@ def check_safe(path: Path) -> None:
 
 
 def own_directory(directory: Path) -> bool:
-    """Whether the directory had to be made; InputError where others than this user can write to it."""
+    """Whether the directory had to be made; InputError where others can write to it."""
     user, made = os.geteuid(), True
     try:
         directory.mkdir(mode=0o700)

@@ -51,9 +51,13 @@ class _Link(nlmsg):  # type: ignore[misc]
     """A link with one setting; pyroute2's own reads all of them, and cannot write one."""
 
     fields = (
-        ("family", "B"), ("align", "x"), ("type", "H"), ("index", "i"), ("flags", "I"),
+        ("family", "B"),
+        ("align", "x"),
+        ("type", "H"),
+        ("index", "i"),
+        ("flags", "I"),
         ("change", "I"),
-    )  # fmt: skip
+    )
     nla_map = ((AF_SPEC, "IFLA_AF_SPEC", "families"),)
     families = _Families
 

@@ -43,11 +43,7 @@ from holdover.reference.linux.kernel.packet_filter import (
     reply_rows,
     ret,
 )
-from holdover.reference.wire.frames import (
-    Frame,
-    decode_frame,
-    untagged,
-)
+from holdover.reference.wire.frames import Frame, decode_frame, untagged
 from holdover.reference.wire.option_values import WireError
 
 ALL_TYPES = 0x0003

@@ -250,8 +250,10 @@ def read(path: Path) -> Iterator[Line]:
             for number, text in enumerate(iter(partial(file.readline, LONGEST + 1), b""), 1):
                 size += len(text)
                 if size > LARGEST:
-                    raise InputError(f"{path}: larger than {LARGEST >> 20} MiB: take the part from a "
-                                   "later line with `Began` on")  # fmt: skip
+                    raise InputError(
+                        f"{path}: larger than {LARGEST >> 20} MiB: take the part from a "
+                        "later line with `Began` on"
+                    )
                 if len(text) > LONGEST:
                     raise InputError(
                         f"{path}: line {number}: longer than {LONGEST >> 10} KiB{HINT}"

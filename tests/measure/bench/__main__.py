@@ -78,10 +78,15 @@ class Bench:
         self, case: Configuration, how: str, cache: Path, *, symmetry: bool, seconds: float
     ) -> Row:
         """The engine, with at most the memory that is required of it."""
-        ask = {"kind": "engine", "threads": self.threads, "symmetry": symmetry,
-               "memory": self.limits.engine - BESIDE}  # fmt: skip
-        return measured(case, ENGINE, how, ask, seconds=seconds,
-                        memory=self.limits.engine + BESIDE, cache=cache)  # fmt: skip
+        ask = {
+            "kind": "engine",
+            "threads": self.threads,
+            "symmetry": symmetry,
+            "memory": self.limits.engine - BESIDE,
+        }
+        return measured(
+            case, ENGINE, how, ask, seconds=seconds, memory=self.limits.engine + BESIDE, cache=cache
+        )
 
     def cache_of(self, case: Configuration) -> Path:
         """Where numba keeps what it compiles for this: empty at first, so that it has to."""
@@ -99,19 +104,31 @@ class Bench:
             for how in (COLD, WARM, SYMMETRIC):
                 if how == SYMMETRIC:  # whose kernel nothing has compiled so far
                     self.compiled(self.cache_of(case), symmetry=True)
-                row = self.engine(case, how, self.cache_of(case), symmetry=how == SYMMETRIC,
-                                  seconds=limits.seconds)  # fmt: skip
+                row = self.engine(
+                    case,
+                    how,
+                    self.cache_of(case),
+                    symmetry=how == SYMMETRIC,
+                    seconds=limits.seconds,
+                )
                 states = states or row.states or 0
                 yield row
         if "explorer" not in self.skip and states <= EXPLORED:
             ask = {"kind": "explorer", "memory": limits.explorer}
-            yield measured(case, EXPLORER, "plain Python", ask, seconds=limits.seconds,
-                           memory=2 * limits.explorer)  # fmt: skip
+            yield measured(
+                case,
+                EXPLORER,
+                "plain Python",
+                ask,
+                seconds=limits.seconds,
+                memory=2 * limits.explorer,
+            )
         if "spin" not in self.skip:
             yield from self.by_spin(case, states)
         if "tlc" not in self.skip and states <= TLC_TRIED:
-            verdict = referees.tlc(case.instance(), workers=self.threads, heap=limits.heap,
-                                   seconds=limits.tlc)  # fmt: skip
+            verdict = referees.tlc(
+                case.instance(), workers=self.threads, heap=limits.heap, seconds=limits.tlc
+            )
             yield row_of(case, verdict, breadth_first=False)
         if "solvers" not in self.skip and solvers:
             yield from self.by_solvers(case)
@@ -126,9 +143,13 @@ class Bench:
             fit = cases.sized(way, instance, states)
             try:
                 verdict = referees.spin(
-                text if way.checks else bare, fit.flags, fit.options,
-                seconds=self.limits.seconds, memory=self.limits.spin, name=way.name,
-                )  # fmt: skip
+                    text if way.checks else bare,
+                    fit.flags,
+                    fit.options,
+                    seconds=self.limits.seconds,
+                    memory=self.limits.spin,
+                    name=way.name,
+                )
             except referees.RefereeError as error:
                 click.echo(error, err=True)
                 yield Row(case.name, SPIN, way.name, verdict="failed")
@@ -140,8 +161,14 @@ class Bench:
         ask = {"kind": "solver", "property": "exclusive", "timeout": self.limits.solver}
         deep = case.broken.get("exclusive") or case.depth or 100
         for tool, how, depth in ((BMC, f"z3, to {deep} steps", deep), (SPACER, "z3", None)):
-            yield measured(case, tool, how, {**ask, "depth": depth}, memory=self.limits.spin,
-                           seconds=self.limits.solver + 30)  # fmt: skip
+            yield measured(
+                case,
+                tool,
+                how,
+                {**ask, "depth": depth},
+                memory=self.limits.spin,
+                seconds=self.limits.solver + 30,
+            )
 
     def growth(self, series: Series, cache: Path) -> Iterator[Row]:
         """One size, until neither search comes to its end; `cache` has what is compiled."""
@@ -151,8 +178,9 @@ class Bench:
             case = cases.grown(series, value)
             rows = []
             for how in (WITHOUT, WITH):
-                row = self.engine(case, how, cache, symmetry=how == WITH,
-                                  seconds=self.limits.growth)  # fmt: skip
+                row = self.engine(
+                    case, how, cache, symmetry=how == WITH, seconds=self.limits.growth
+                )
                 rows.append(row)
                 yield row
             if not any(row.complete for row in rows):
@@ -198,13 +226,23 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 )
 @click.option("--note", "notes", multiple=True, help="What a reader should know of this run.")
 @click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path),
-    default=Path("docs/bench"), show_default=True, help="Where the report is written.",
-)  # fmt: skip
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs/bench"),
+    show_default=True,
+    help="Where the report is written.",
+)
 def main(
-    quick: bool, as_json: bool, skip: tuple[str, ...], seconds: float | None,
-    solver_seconds: float | None, spin_memory: float | None, notes: tuple[str, ...], output: Path,
-) -> None:  # fmt: skip
+    quick: bool,
+    as_json: bool,
+    skip: tuple[str, ...],
+    seconds: float | None,
+    solver_seconds: float | None,
+    spin_memory: float | None,
+    notes: tuple[str, ...],
+    output: Path,
+) -> None:
     """Measure the engine beside SPIN, TLC, the explorer and the solvers, and write the report.
 
     Leave the machine alone meanwhile: the figures are of wall-clock time.
@@ -226,13 +264,18 @@ def main(
         bench = Bench(limits, frozenset(skip), min(2, len(os.sched_getaffinity(0))), Path(cache))
         compared, growth, series = _run(bench, quick)
     data = {
-        "command": report.shown_command(sys.argv[1:]), "load": load, "machine": report.machine(),
-        "notes": notes, "took": time.perf_counter() - start, "limits": asdict(limits),
+        "command": report.shown_command(sys.argv[1:]),
+        "load": load,
+        "machine": report.machine(),
+        "notes": notes,
+        "took": time.perf_counter() - start,
+        "limits": asdict(limits),
         "ways": [asdict(way) for way in cases.WAYS],
-        "compared": [{"case": asdict(c.case), "rows": [asdict(r) for r in c.rows]}
-                     for c in compared],
+        "compared": [
+            {"case": asdict(c.case), "rows": [asdict(r) for r in c.rows]} for c in compared
+        ],
         "growth": [asdict(row) for row in growth],
-    }  # fmt: skip
+    }
     text = json.dumps(data, indent=1) + "\n"
     output.mkdir(parents=True, exist_ok=True)
     (output / "bench.json").write_text(text, encoding="utf-8")

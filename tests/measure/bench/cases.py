@@ -43,9 +43,10 @@ WAYS = (
     Way("depth first, no property", ("-O2", *PLAIN, "-DNOCOMP"), checks=False, most=10**9),
     Way("depth first, packed", ("-O2", *PLAIN), most=5_000_000),
     Way("breadth first", ("-O2", *PLAIN, "-DNOCOMP", "-DBFS")),
-    Way("breadth first, 2 cores", ("-O2", *PLAIN, "-DBFS_PAR", "-DNO_HC"), ("-u2",),
-        most=5_000_000),
-)  # fmt: skip
+    Way(
+        "breadth first, 2 cores", ("-O2", *PLAIN, "-DBFS_PAR", "-DNO_HC"), ("-u2",), most=5_000_000
+    ),
+)
 
 
 def sized(way: Way, instance: Instance, states: int) -> Way:
@@ -58,15 +59,17 @@ def sized(way: Way, instance: Instance, states: int) -> Way:
     vector = () if "-DBFS_PAR" in way.flags else (f"-DVECTORSZ={size}",)
     table = max(18, states.bit_length())
     room = () if way.breadth_first else (f"-m{max(200_000, states // 5)}",)
-    return replace(
-        way, flags=(*way.flags, *vector), options=(*way.options, *room, f"-w{table}")
-    )  # fmt: skip
+    return replace(way, flags=(*way.flags, *vector), options=(*way.options, *room, f"-w{table}"))
 
 
 def large(
-    name: str, sizes: tuple[int, int, int], ticks: int, delay: int, faults: tuple[str, ...],
+    name: str,
+    sizes: tuple[int, int, int],
+    ticks: int,
+    delay: int,
+    faults: tuple[str, ...],
     found: tuple[int, int, int],
-) -> Configuration:  # fmt: skip
+) -> Configuration:
     """A configuration of rfc2131, that no property fails in; `found` are states, steps, depth."""
     return Configuration(name, "rfc2131", *sizes, ticks, delay, faults, *found, {}, (), ())
 

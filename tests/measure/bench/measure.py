@@ -66,9 +66,21 @@ def row_of(case: Configuration, verdict: Verdict, *, breadth_first: bool) -> Row
     """A referee's verdict as a row."""
     v = verdict
     return Row(
-        case.name, v.tool, v.configuration, v.states, v.steps, v.depth, dict(v.broken), v.complete,
-        v.cut, v.prepare, v.seconds, v.peak, v.rated, breadth_first,
-    )  # fmt: skip
+        case.name,
+        v.tool,
+        v.configuration,
+        v.states,
+        v.steps,
+        v.depth,
+        dict(v.broken),
+        v.complete,
+        v.cut,
+        v.prepare,
+        v.seconds,
+        v.peak,
+        v.rated,
+        breadth_first,
+    )
 
 
 def measured(
@@ -92,9 +104,7 @@ def measured(
         environment["NUMBA_CACHE_DIR"] = str(cache)
     command = [sys.executable, "-m", "tests.measure.bench.measure", asked]
     with referees.workplace() as place:
-        ran = referees.run(
-            command, place, seconds=seconds, memory=memory, environment=environment
-        )  # fmt: skip
+        ran = referees.run(command, place, seconds=seconds, memory=memory, environment=environment)
     row = Row(case.name, tool, how, seconds=ran.seconds, peak=ran.peak, cut=ran.cut)
     if ran.cut:
         return _cut_off(row, ran, stored="symmetry" in ask and bool(ask["symmetry"]))
@@ -133,14 +143,16 @@ def by_explorer(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object
     """The plain explorer."""
     instance = case.instance()
     start = time.perf_counter()
-    found = explore(
-        instance, ALWAYS, STEPS, SOMETIMES, memory=ask["memory"], progress=Levels()
-    )  # fmt: skip
+    found = explore(instance, ALWAYS, STEPS, SOMETIMES, memory=ask["memory"], progress=Levels())
     return {
-        "took": time.perf_counter() - start, "states": len(found.states), "steps": found.steps,
-        "depth": found.depth, "complete": found.complete, "cut": found.stopped_by,
+        "took": time.perf_counter() - start,
+        "states": len(found.states),
+        "steps": found.steps,
+        "depth": found.depth,
+        "complete": found.complete,
+        "cut": found.stopped_by,
         "broken": {name: len(trace) for name, trace in found.violations.items()},
-    }  # fmt: skip
+    }
 
 
 def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
@@ -152,17 +164,27 @@ def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     start = time.perf_counter()
     try:
         found = search(
-            instance, ALWAYS, STEPS, SOMETIMES, threads=ask["threads"], memory=ask["memory"],
-            symmetry=ask["symmetry"], progress=Levels(),
-        )  # fmt: skip
+            instance,
+            ALWAYS,
+            STEPS,
+            SOMETIMES,
+            threads=ask["threads"],
+            memory=ask["memory"],
+            symmetry=ask["symmetry"],
+            progress=Levels(),
+        )
     except TooManyValuesError:
         return {"took": time.perf_counter() - start, "cut": "refused, too large"}
     return {
-        "took": time.perf_counter() - start, "states": found.states, "steps": found.steps,
-        "depth": found.depth, "complete": found.complete, "cut": found.stopped_by,
+        "took": time.perf_counter() - start,
+        "states": found.states,
+        "steps": found.steps,
+        "depth": found.depth,
+        "complete": found.complete,
+        "cut": found.stopped_by,
         "broken": {name: len(trace) for name, trace in found.violations.items()},
         "stored": found.stored,
-    }  # fmt: skip
+    }
 
 
 def by_solver(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
@@ -182,10 +204,13 @@ def by_solver(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     except UnlimitedError:
         return {"took": time.perf_counter() - start, "verdict": "cannot be read", "cut": "reading"}
     return {
-        "took": time.perf_counter() - start, "verdict": outcome, "depth": depth,
-        "complete": outcome != "unknown", "cut": "time" if outcome == "unknown" else "",
+        "took": time.perf_counter() - start,
+        "verdict": outcome,
+        "depth": depth,
+        "complete": outcome != "unknown",
+        "cut": "time" if outcome == "unknown" else "",
         "broken": {prop.name: depth} if outcome == "violated" and depth is not None else {},
-    }  # fmt: skip
+    }
 
 
 KINDS = {"explorer": by_explorer, "engine": by_engine, "solver": by_solver}

@@ -68,9 +68,14 @@ def run(
     with log.open("wb") as out:
         start = time.perf_counter()
         child = subprocess.Popen(
-            command, cwd=place, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-            env=environment, start_new_session=True,
-        )  # fmt: skip
+            command,
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
         cut = ""
         end = start + seconds
         try:
@@ -190,9 +195,11 @@ def spin(
         if compiled.status:
             raise RefereeError(f"gcc {' '.join(flags)}: {compiled.output}")
         searched = run(
-            ["./pan", *options, *(("-c0",) if every else ())], place,
-            seconds=seconds, memory=memory + (memory >> 3),  # pan counts what it allocates itself
-        )  # fmt: skip
+            ["./pan", *options, *(("-c0",) if every else ())],
+            place,
+            seconds=seconds,
+            memory=memory + (memory >> 3),  # pan counts what it allocates itself
+        )
         out = searched.output
         limited = bool(searched.cut) or "reached -DMEMLIM bound" in out or "out of memory" in out
         if searched.status and not limited:
@@ -215,12 +222,21 @@ def spin(
     short = "Search not completed" in out or "max search depth too small" in out
     cut = searched.cut or ("memory" if limited else "depth" if "too small" in out else "")
     return Verdict(
-        "SPIN", name, states, None if transitions is None else transitions - 1 - errors,
-        number(rf"depth reached ({NUMBER})"), broken,
-        complete=states is not None and not (short or limited), cut=cut,
-        prepare=translated.seconds + compiled.seconds, seconds=searched.seconds,
-        peak=searched.peak, output=out, errors=errors, replayed=replayed,
-    )  # fmt: skip
+        "SPIN",
+        name,
+        states,
+        None if transitions is None else transitions - 1 - errors,
+        number(rf"depth reached ({NUMBER})"),
+        broken,
+        complete=states is not None and not (short or limited),
+        cut=cut,
+        prepare=translated.seconds + compiled.seconds,
+        seconds=searched.seconds,
+        peak=searched.peak,
+        output=out,
+        errors=errors,
+        replayed=replayed,
+    )
 
 
 def counted(text: str) -> int:
@@ -289,10 +305,20 @@ def tlc(
         broken[properties.get(violated[1], violated[1])] = run_of
     complete = "Model checking completed. No error has been found." in out
     return Verdict(
-        "TLC", f"{workers} worker{'s' * (workers > 1)}", states, steps, depth, broken,
-        complete=complete, cut=ran.cut, prepare=0.0, seconds=ran.seconds, peak=ran.peak,
-        output=out, rated=None if complete else rated,
-    )  # fmt: skip
+        "TLC",
+        f"{workers} worker{'s' * (workers > 1)}",
+        states,
+        steps,
+        depth,
+        broken,
+        complete=complete,
+        cut=ran.cut,
+        prepare=0.0,
+        seconds=ran.seconds,
+        peak=ran.peak,
+        output=out,
+        rated=None if complete else rated,
+    )
 
 
 def _tlc_counts(out: str) -> tuple[int | None, int | None, int | None, float | None]:
@@ -302,8 +328,12 @@ def _tlc_counts(out: str) -> tuple[int | None, int | None, int | None, float | N
     """
     if ends := TLC_ENDS.search(out):
         depth = re.search(r"state graph search is (\d+)\.", out)
-        return (int(ends["states"]), int(ends["steps"]) - 1,
-                int(depth[1]) - 1 if depth else None, None)  # fmt: skip
+        return (
+            int(ends["states"]),
+            int(ends["steps"]) - 1,
+            int(depth[1]) - 1 if depth else None,
+            None,
+        )
     starts, reports = TLC_STARTS.search(out), list(TLC_PROGRESS.finditer(out))
     if starts is None or not reports:
         return None, None, None, None

@@ -199,12 +199,28 @@ def ended(row: Row) -> str:
         return f"{row.verdict or 'unknown'}{bound}{after}{cut}"
     if not row.complete:
         return f"cut off: {row.cut or 'failed'}"
-    return ", ".join(f"{k} broken after {v}" for k, v in sorted(row.broken.items())
-                     ) if row.breadth_first and row.broken else "complete"  # fmt: skip
+    return (
+        ", ".join(f"{k} broken after {v}" for k, v in sorted(row.broken.items()))
+        if row.breadth_first and row.broken
+        else "complete"
+    )
 
 
-HEAD = ("tool", "how", "states", "steps", "depth", "prepare s", "search s", "in all s",
-        "states/s", "bytes/state", "peak MiB", "to SPIN", "ended")  # fmt: skip
+HEAD = (
+    "tool",
+    "how",
+    "states",
+    "steps",
+    "depth",
+    "prepare s",
+    "search s",
+    "in all s",
+    "states/s",
+    "bytes/state",
+    "peak MiB",
+    "to SPIN",
+    "ended",
+)
 
 
 def compared_table(compared: Compared) -> str:
@@ -216,12 +232,23 @@ def compared_table(compared: Compared) -> str:
         best = " **(SPIN's best)**" if row is spin else ""
         to_spin = f"{ratio(row, spin):.2f}" if spin is not None and row.rate else ""
         depth = row.depth if row.breadth_first else None
-        rows.append((
-            row.tool, row.how + best, number(row.states), number(row.steps), number(depth),
-            number(row.prepare, ".1f"), number(row.seconds, ".1f"), number(row.total, ".1f"),
-            number(row.rate), number(row.peak / row.states if large and row.states else None),
-            number(row.peak >> 20), to_spin, ended(row),
-        ))  # fmt: skip
+        rows.append(
+            (
+                row.tool,
+                row.how + best,
+                number(row.states),
+                number(row.steps),
+                number(depth),
+                number(row.prepare, ".1f"),
+                number(row.seconds, ".1f"),
+                number(row.total, ".1f"),
+                number(row.rate),
+                number(row.peak / row.states if large and row.states else None),
+                number(row.peak >> 20),
+                to_spin,
+                ended(row),
+            )
+        )
     return table(HEAD, rows)
 
 
@@ -245,13 +272,28 @@ def growth_table(series: Series, rows: Sequence[Row]) -> str:
         if plain is None and reduced is None:
             continue
         whole = next((r for r in (plain, reduced) if r is not None and r.complete), plain)
-        lines.append((
-            str(value), number(whole.states if whole else None),
-            number(whole.depth if whole else None),
-            *_cost(plain), number(reduced.stored if reduced else None), *_cost(reduced),
-        ))  # fmt: skip
-    head = (series.of, "states", "depth", "s", "MiB", "ended", "stored with symmetry",
-            "s, symmetry", "MiB, symmetry", "ended, symmetry")  # fmt: skip
+        lines.append(
+            (
+                str(value),
+                number(whole.states if whole else None),
+                number(whole.depth if whole else None),
+                *_cost(plain),
+                number(reduced.stored if reduced else None),
+                *_cost(reduced),
+            )
+        )
+    head = (
+        series.of,
+        "states",
+        "depth",
+        "s",
+        "MiB",
+        "ended",
+        "stored with symmetry",
+        "s, symmetry",
+        "MiB, symmetry",
+        "ended, symmetry",
+    )
     return table(head, lines)
 
 
@@ -261,8 +303,12 @@ def _cost(row: Row | None) -> tuple[str, str, str]:
     return number(row.seconds, ".1f"), number(row.peak >> 20), ended(row)
 
 
-def page(data: Mapping[str, Any], compared: Sequence[Compared], growth: Sequence[Row],
-         series: Sequence[Series]) -> str:  # fmt: skip
+def page(
+    data: Mapping[str, Any],
+    compared: Sequence[Compared],
+    growth: Sequence[Row],
+    series: Sequence[Series],
+) -> str:
     """The whole page."""
     limits = data["limits"]
     parts = [
@@ -293,7 +339,7 @@ def page(data: Mapping[str, Any], compared: Sequence[Compared], growth: Sequence
         "* TLC with 2 workers checks no property here; it keeps 64-bit fingerprints, not states.\n"
         "* BMC and Spacer answer another question: whether two hosts can ever hold one address "
         "(`exclusive`). BMC asks it up to a number of steps.\n",
-    ]  # fmt: skip
+    ]
     required = requirements(compared)
     if required:
         met = [(said, value, "met" if ok else "**not met**") for said, value, ok in required]
@@ -305,17 +351,25 @@ def page(data: Mapping[str, Any], compared: Sequence[Compared], growth: Sequence
     parts += [
         "How SPIN was compiled and run, with room for the states of each configuration added "
         "(`-DVECTORSZ`, `-DMEMLIM`, `-m`, `-w`):\n",
-        table(("way", "gcc", "pan", "checks"), [
-            (w["name"], codes(w["flags"]), codes(("-c0", *w["options"])),
-             "properties of states" if w["checks"] else "none") for w in ways
-        ]),
+        table(
+            ("way", "gcc", "pan", "checks"),
+            [
+                (
+                    w["name"],
+                    codes(w["flags"]),
+                    codes(("-c0", *w["options"])),
+                    "properties of states" if w["checks"] else "none",
+                )
+                for w in ways
+            ],
+        ),
         "## Growth\n",
         f"One size grows, the others stay: {described(BASE)}. The engine, compiled before; with "
         "symmetry it stores one state of those that differ in names only, and counts them all. "
         "A series ends with the first point that neither search finishes.\n",
         "![states and seconds by hosts, addresses, ticks and datagrams](growth.svg)\n",
         *(f"{growth_table(s, growth)}" for s in series),
-    ]  # fmt: skip
+    ]
     return "\n".join(parts)
 
 
@@ -330,10 +384,16 @@ def _canvas() -> Any:
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams.update({
-        "svg.hashsalt": "holdover", "font.size": 11, "axes.grid": True, "grid.alpha": 0.3,
-        "axes.spines.top": False, "axes.spines.right": False,
-    })  # fmt: skip
+    matplotlib.rcParams.update(
+        {
+            "svg.hashsalt": "holdover",
+            "font.size": 11,
+            "axes.grid": True,
+            "grid.alpha": 0.3,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
+    )
     from matplotlib import pyplot
 
     return pyplot
@@ -360,15 +420,31 @@ def comparison_plot(compared: Sequence[Compared], path: Path) -> None:
         points.sort(key=lambda point: point[0])
         if not points:
             continue
-        axes.plot([x for x, _ in points], [row.rate for _, row in points], style,
-                  color=COLOURS[tool], label=label, linewidth=1.8)  # fmt: skip
+        axes.plot(
+            [x for x, _ in points],
+            [row.rate for _, row in points],
+            style,
+            color=COLOURS[tool],
+            label=label,
+            linewidth=1.8,
+        )
         for x, row in points:
             fill = COLOURS[tool] if row.complete else "white"
-            axes.plot([x], [row.rate], MARKS[tool], color=COLOURS[tool], markerfacecolor=fill,
-                      markersize=8)  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlabel="distinct states of the configuration",
-             ylabel="states a second",
-             title="States a second (hollow: cut off, rate as far as it came)")  # fmt: skip
+            axes.plot(
+                [x],
+                [row.rate],
+                MARKS[tool],
+                color=COLOURS[tool],
+                markerfacecolor=fill,
+                markersize=8,
+            )
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="distinct states of the configuration",
+        ylabel="states a second",
+        title="States a second (hollow: cut off, rate as far as it came)",
+    )
     figure.legend(loc="outside right upper", frameon=False)
     _save(figure, path)
 
@@ -376,9 +452,14 @@ def comparison_plot(compared: Sequence[Compared], path: Path) -> None:
 def growth_plot(series: Sequence[Series], rows: Sequence[Row], path: Path) -> None:
     """Stored states and seconds over each size, with and without symmetry."""
     figure, grid = _canvas().subplots(
-        2, len(series), figsize=(12, 6.5), sharex="col", sharey="row", layout="constrained",
+        2,
+        len(series),
+        figsize=(12, 6.5),
+        sharex="col",
+        sharey="row",
+        layout="constrained",
         squeeze=False,
-    )  # fmt: skip
+    )
     styles = {WITHOUT: ("-", "o", "#0072B2"), WITH: ("--", "s", "#D55E00")}
     for column, of in enumerate(series):
         for how, (style, mark, colour) in styles.items():
@@ -387,11 +468,22 @@ def growth_plot(series: Sequence[Series], rows: Sequence[Row], path: Path) -> No
             for line, value in enumerate((kept, took)):
                 axes = grid[line][column]
                 points = [(v, y, row.complete) for v, row in found if (y := value(row))]
-                axes.plot([v for v, _, _ in points], [y for _, y, _ in points], style,
-                          color=colour, label=how if not (line or column) else None)  # fmt: skip
+                axes.plot(
+                    [v for v, _, _ in points],
+                    [y for _, y, _ in points],
+                    style,
+                    color=colour,
+                    label=how if not (line or column) else None,
+                )
                 for v, y, complete in points:
-                    axes.plot([v], [y], mark, color=colour, markersize=7,
-                              markerfacecolor=colour if complete else "white")  # fmt: skip
+                    axes.plot(
+                        [v],
+                        [y],
+                        mark,
+                        color=colour,
+                        markersize=7,
+                        markerfacecolor=colour if complete else "white",
+                    )
                 axes.set_yscale("log")
         if max(of.values) <= 8:
             grid[1][column].set_xticks(of.values)

@@ -73,8 +73,14 @@ def test_a_differing_count_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def row(tool: str, **said: object) -> Row:
-    whole = {"states": TINY.states, "steps": TINY.steps, "depth": TINY.depth, "complete": True,
-             "broken": TINY.broken, "seconds": 1.0}  # fmt: skip
+    whole = {
+        "states": TINY.states,
+        "steps": TINY.steps,
+        "depth": TINY.depth,
+        "complete": True,
+        "broken": TINY.broken,
+        "seconds": 1.0,
+    }
     return Row("freertos", tool, "-", **{**whole, **said})  # type: ignore[arg-type]
 
 
@@ -155,8 +161,10 @@ def lives(pid: int) -> bool:
 def test_numbers_as_pan_writes_them() -> None:
     """From a hundred million on it rounds; a difference within that is none, any other is."""
     assert [referees.counted(text) for text in ("8", "20592120", "1.2075835e+08")] == [
-        8, 20_592_120, 120_758_350,
-    ]  # fmt: skip
+        8,
+        20_592_120,
+        120_758_350,
+    ]
     large = replace(TINY, states=120_758_346, steps=1, depth=0)
     for states, differs in ((120_758_350, False), (120_758_400, True), (8, True)):
         row = Row(large.name, report.SPIN, "-", states, 1, complete=True, breadth_first=False)

@@ -193,8 +193,11 @@ def test_prediction_is_in_the_lease_of_the_measurement() -> None:
 
 def test_numbers_for_people() -> None:
     assert [plain(Fraction(v)) for v in ("0.07", "19.6", "3601.1", "20")] == [
-        "0.07", "19.6", "3601.1", "20",
-    ]  # fmt: skip
+        "0.07",
+        "19.6",
+        "3601.1",
+        "20",
+    ]
     assert signed(Fraction("-0.8")) == "−0.8"
     assert joined(["a"]) == "a"
     assert joined(["a", "b", "c"]) == "a, b and c"

@@ -64,8 +64,11 @@ def test_a_file_names_clients_and_surroundings(place: Path) -> None:
     assert site.clients[1] == Client(mine, ("freezes", "thaws"))
     assert [client.name for client in site.clients] == ["networkd", "mine (freezes, thaws)"]
     assert site.surroundings == {
-        "lease": 86400, "drift_ppm": Fraction(1, 2), "server_probes": True, "faults": ("forgets",),
-    }  # fmt: skip
+        "lease": 86400,
+        "drift_ppm": Fraction(1, 2),
+        "server_probes": True,
+        "faults": ("forgets",),
+    }
 
 
 def test_without_a_title_it_is_called_like_its_file(place: Path) -> None:
@@ -116,8 +119,14 @@ def test_what_a_profile_says_is_of_one_host_and_what_the_surroundings_say_of_all
     of_each = {name for name, word in CONSTANTS.items() if isinstance(word, Constant)}
     assert of_each == {*FACTS, *OF_HOSTS}
     assert set(OF_HOSTS) == {
-        "freezes", "thaws", "crashes", "stops", "restarts", "suspends", "steps",
-    }  # fmt: skip
+        "freezes",
+        "thaws",
+        "crashes",
+        "stops",
+        "restarts",
+        "suspends",
+        "steps",
+    }
     assert set(FAULTS) - of_each
 
 

@@ -36,10 +36,7 @@ WRONG: dict[str, tuple[str, str]] = {
         "zzz = 1\n",
         "line 1: zzz: no such key; there are: name, title, sources, notes, why, anchor, ",
     ),
-    "unknown choice": (
-        '\n\nanchor = "akc"\n',
-        "line 3: anchor: 'akc' is no choice; nearest: ack",
-    ),
+    "unknown choice": ('\n\nanchor = "akc"\n', "line 3: anchor: 'akc' is no choice; nearest: ack"),
     "unknown choice, nothing near": (
         'clock = "x"\n',
         "line 1: clock: 'x' is no choice; there are: boottime, monotonic, wall",

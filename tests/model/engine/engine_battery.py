@@ -184,9 +184,11 @@ def least_runs() -> None:
             if broken in {p.name for p in STEPS}:
                 step_check = instance.step_predicate(term)
                 end -= 1
-                ends = [state for state in levels[end]
-                        if not all(step_check(state, s) for _, s in instance.successors(state))
-                        ]  # fmt: skip
+                ends = [
+                    state
+                    for state in levels[end]
+                    if not all(step_check(state, s) for _, s in instance.successors(state))
+                ]
             else:
                 check = instance.predicate(term)
                 ends = [state for state in levels[end] if not check(state)]
@@ -194,9 +196,11 @@ def least_runs() -> None:
             same(f"{name}, {broken}, end", tabulated.pack(trace.states[end]), least)
             for depth in range(end, 0, -1):
                 goal = trace.states[depth]
-                before = [state for state in levels[depth - 1]
-                          if any(after == goal for _, after in instance.successors(state))
-                          ]  # fmt: skip
+                before = [
+                    state
+                    for state in levels[depth - 1]
+                    if any(after == goal for _, after in instance.successors(state))
+                ]
                 least = min(tabulated.pack(state) for state in before)
                 shown = tabulated.pack(trace.states[depth - 1])
                 same(f"{name}, {broken}, state {depth - 1}", shown, least)
@@ -248,8 +252,10 @@ def orbits() -> None:
         tabulated = tables(instance)
         symmetry = renamings(tabulated)
         scratch = kernel.scratch_for(symmetry)
-        groups = [dict(zip(("Host", "Address", "Message"), names, strict=True))
-                  for names in product(*(permutations(range(n)) for n in sizes))]  # fmt: skip
+        groups = [
+            dict(zip(("Host", "Address", "Message"), names, strict=True))
+            for names in product(*(permutations(range(n)) for n in sizes))
+        ]
         found = explore(instance, memory=1_000_000).states
         for state in (*found[:: len(found) // 10], *any_states(tabulated, 40)):
             orbit = {tabulated.pack(renamed(instance, state, names)) for names in groups}
@@ -264,12 +270,16 @@ def any_states(tabulated: Tabulated, count: int) -> Iterator[State]:
     """States put together of any values, two or three of each kind; every second one mirrored."""
     random = np.random.default_rng(count)
     for number in range(count):
-        few = {kind: random.integers(len(kind), size=random.integers(2, 4))
-               for kind in tabulated.kinds.values()}  # fmt: skip
-        state = tabulated.unpack(sum(
-            int(random.choice(few[c.kind])) << shift
-            for c, shift in zip(tabulated.components, tabulated.shifts, strict=True)
-        ))  # fmt: skip
+        few = {
+            kind: random.integers(len(kind), size=random.integers(2, 4))
+            for kind in tabulated.kinds.values()
+        }
+        state = tabulated.unpack(
+            sum(
+                int(random.choice(few[c.kind])) << shift
+                for c, shift in zip(tabulated.components, tabulated.shifts, strict=True)
+            )
+        )
         yield mirrored(tabulated.instance, state, number % 4 == 3) if number % 2 else state
 
 
@@ -351,9 +361,12 @@ def spilled() -> None:
         kernel.move(table, larger)
 
     for name, memory, symmetry in (
-        (WIDER, 100_000, False), (WIDER, 150_000, False), (WIDER, 200_000, False),
-        (WIDER, 90_000, True), (TWO_ADDRESSES, 1_000_000, False),
-    ):  # fmt: skip
+        (WIDER, 100_000, False),
+        (WIDER, 150_000, False),
+        (WIDER, 200_000, False),
+        (WIDER, 90_000, True),
+        (TWO_ADDRESSES, 1_000_000, False),
+    ):
         with patch.object(engine, "Threads", Watched), patch.object(partition, "move", moves):
             found = searched(name, symmetry=symmetry, memory=memory)
         as_pinned(name, found)
@@ -449,9 +462,23 @@ class Killed(BaseException):
 APPEND, SYNC, LINE, HALF = "append", "sync", "line", "half a line"
 
 KILLS = (
-    (HALF, 0), (APPEND, 0), (SYNC, 0), (LINE, 0), (HALF, 1), (APPEND, 30), (SYNC, 3), (LINE, 2),
-    (HALF, 2), (APPEND, 60), (SYNC, 40), (LINE, 3), (HALF, 3), (LINE, 4), (APPEND, 80), (SYNC, 50),
-)  # fmt: skip
+    (HALF, 0),
+    (APPEND, 0),
+    (SYNC, 0),
+    (LINE, 0),
+    (HALF, 1),
+    (APPEND, 30),
+    (SYNC, 3),
+    (LINE, 2),
+    (HALF, 2),
+    (APPEND, 60),
+    (SYNC, 40),
+    (LINE, 3),
+    (HALF, 3),
+    (LINE, 4),
+    (APPEND, 80),
+    (SYNC, 50),
+)
 """Of what, and how many of it come before: what a process is killed just before."""
 
 
@@ -497,9 +524,10 @@ class Touches:
 
         with ExitStack() as stack:
             for owner, name, touch in (
-                (WordFile, "append", appends), (WordFile, "sync", syncs),
+                (WordFile, "append", appends),
+                (WordFile, "sync", syncs),
                 (Journal, "_write", writes),
-            ):  # fmt: skip
+            ):
                 stack.enter_context(patch.object(owner, name, touch))
             yield
 
@@ -572,10 +600,24 @@ def refuses(where: Path, task: Task) -> bool:
 
 CHECKS: Mapping[str, Callable[[], None]] = {
     check.__name__: check
-    for check in (every_state, up_to_symmetry, threads, runs, least_runs, words, unset, orbits,
-                  names_matter, spilled, spilled_at_once, cut_off, resumed, cut_off_and_resumed,
-                  refused)
-}  # fmt: skip
+    for check in (
+        every_state,
+        up_to_symmetry,
+        threads,
+        runs,
+        least_runs,
+        words,
+        unset,
+        orbits,
+        names_matter,
+        spilled,
+        spilled_at_once,
+        cut_off,
+        resumed,
+        cut_off_and_resumed,
+        refused,
+    )
+}
 
 
 def battery(first: str = "") -> None:

@@ -38,8 +38,17 @@ def scheduler() -> Iterator[str]:
 
 def said(found: Found) -> tuple[object, ...]:
     broken = {name: len(trace) for name, trace in found.violations.items()}
-    return (found.states, found.stored, found.steps, found.depth, found.complete, broken,
-            found.witnessed, found.fired, found.worst)  # fmt: skip
+    return (
+        found.states,
+        found.stored,
+        found.steps,
+        found.depth,
+        found.complete,
+        broken,
+        found.witnessed,
+        found.fired,
+        found.worst,
+    )
 
 
 @cache
@@ -111,14 +120,19 @@ def test_a_checkpoint_of_a_cluster_is_one_of_threads(scheduler: str, tmp_path: P
     whole = by_threads("udhcpc", symmetry=True)
 
     def on_cluster(directory: Path, progress: Progress | None) -> Found:
-        return search_on_cluster(instance, *ASKED, address=scheduler, workers=2,
-                                 directory=directory, progress=progress)  # fmt: skip
+        return search_on_cluster(
+            instance, *ASKED, address=scheduler, workers=2, directory=directory, progress=progress
+        )
 
     with pytest.raises(StopError):
         on_cluster(tmp_path / "one", stopping)
     depths: list[int] = []
-    found = engine.search(instance, *ASKED, directory=tmp_path / "one",
-                          progress=lambda depth, *_: depths.append(depth))  # fmt: skip
+    found = engine.search(
+        instance,
+        *ASKED,
+        directory=tmp_path / "one",
+        progress=lambda depth, *_: depths.append(depth),
+    )
     assert said(found) == whole
     assert min(depths) >= 11
     with pytest.raises(StopError):
@@ -131,9 +145,14 @@ def test_a_checkpoint_of_a_cluster_is_one_of_threads(scheduler: str, tmp_path: P
 
 def test_want_of_memory_ends_a_search(scheduler: str, tmp_path: Path) -> None:
     found = search_on_cluster(
-        PINNED["frozen and thawed"].instance(), *ASKED, address=scheduler, workers=2,
-        memory=1 << 18, symmetry=False, directory=tmp_path / "c",
-    )  # fmt: skip
+        PINNED["frozen and thawed"].instance(),
+        *ASKED,
+        address=scheduler,
+        workers=2,
+        memory=1 << 18,
+        symmetry=False,
+        directory=tmp_path / "c",
+    )
     assert (found.complete, found.stopped_by) == (False, "memory")
     assert 1 < found.states < PINNED["frozen and thawed"].states
 
@@ -156,8 +175,14 @@ def test_losses_without_progress_end_a_search(
 ) -> None:
     monkeypatch.setattr(cluster, "LOSSES", 1)
     with pytest.raises(WorkersLostError, match="lost 2 times at depth 5"):
-        search_on_cluster(PINNED["udhcpc"].instance(), *ASKED, address=scheduler, workers=2,
-                          directory=tmp_path / "c", progress=Killer(5, times=9))  # fmt: skip
+        search_on_cluster(
+            PINNED["udhcpc"].instance(),
+            *ASKED,
+            address=scheduler,
+            workers=2,
+            directory=tmp_path / "c",
+            progress=Killer(5, times=9),
+        )
 
 
 def test_a_scheduler_that_is_not_there_or_has_no_directory_is_said() -> None:
@@ -196,9 +221,12 @@ def test_an_interrupted_search_leaves_nothing(tmp_path: Path, number: signal.Sig
     script.write_text(INTERRUPTED)
     scratch.mkdir()
     with subprocess.Popen(
-        [sys.executable, script], env={**os.environ, "TMPDIR": str(scratch)},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+        [sys.executable, script],
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout
         pids = process.stdout.readline().split()
         process.send_signal(number)
@@ -207,8 +235,10 @@ def test_an_interrupted_search_leaves_nothing(tmp_path: Path, number: signal.Sig
 
     def left() -> list[Path]:
         # Who removes the directory is a process of its own, and may come after the last worker.
-        return [*(path for path in map(Path("/proc").joinpath, pids) if path.exists()),
-                *scratch.iterdir()]  # fmt: skip
+        return [
+            *(path for path in map(Path("/proc").joinpath, pids) if path.exists()),
+            *scratch.iterdir(),
+        ]
 
     patience = time.monotonic() + PATIENCE
     while left() and time.monotonic() < patience:

@@ -40,9 +40,15 @@ TWO_ADDRESSES = PINNED["lifecycle, two addresses"]
 def counts(found: Found) -> tuple[object, ...]:
     """What must not depend on how the search was made."""
     return (
-        found.states, found.steps, found.depth, found.complete, dict(found.fired),
-        found.worst, found.witnessed, {n: len(t) for n, t in found.violations.items()},
-    )  # fmt: skip
+        found.states,
+        found.steps,
+        found.depth,
+        found.complete,
+        dict(found.fired),
+        found.worst,
+        found.witnessed,
+        {n: len(t) for n, t in found.violations.items()},
+    )
 
 
 def searched(instance: Instance, **how: Any) -> Found:
@@ -59,7 +65,10 @@ def test_the_pinned_counts(configuration: Configuration, symmetry: bool) -> None
     found = searched(configuration.instance(), symmetry=symmetry)
     assert found.complete
     assert (found.states, found.steps, found.depth) == (
-        configuration.states, configuration.steps, configuration.depth)  # fmt: skip
+        configuration.states,
+        configuration.steps,
+        configuration.depth,
+    )
     broken = {name: len(trace) for name, trace in found.violations.items()}
     assert broken == dict(configuration.broken)
     assert tuple(sorted(found.witnessed)) == configuration.sometimes
@@ -137,9 +146,13 @@ def test_renaming_does_not_change_the_canonical_state_and_orbits_are_counted() -
     bounds = instance.bounds
     groups = [
         dict(zip(("Host", "Address", "Message"), names, strict=True))
-        for names in product(*(list(permutations(range(n)))
-                               for n in (bounds.hosts, bounds.addresses, bounds.messages)))
-    ]  # fmt: skip
+        for names in product(
+            *(
+                list(permutations(range(n)))
+                for n in (bounds.hosts, bounds.addresses, bounds.messages)
+            )
+        )
+    ]
     seen = explore(instance, memory=10_000_000)
     for state in seen.states[:: len(seen.states) // 150]:
         orbit = {renamed(instance, state, names) for names in groups}
@@ -266,9 +279,7 @@ def test_a_full_disk_ends_the_search_as_unknown(
 
 # Checkpoints -------------------------------------------------------------------------------------
 
-WRITES = (
-    (partition.WordFile, "append"), (partition.WordFile, "sync"), (Journal, "_write"),
-)  # fmt: skip
+WRITES = ((partition.WordFile, "append"), (partition.WordFile, "sync"), (Journal, "_write"))
 """Where the disk is touched: a kill between two of these is a kill anywhere."""
 
 

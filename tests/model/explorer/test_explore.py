@@ -288,7 +288,7 @@ DIAMOND = made_up(
     ("right", "show", "pending"),
     ("pending", "reuse commit", "clash"),
     ("start", "tick", "idle"),
-)  # fmt: skip
+)
 
 
 def test_unavoidable_actions_of_a_made_up_graph() -> None:
@@ -307,10 +307,16 @@ def test_dominators_of_a_made_up_graph() -> None:
 def test_smallest_cuts_of_a_made_up_graph() -> None:
     assert len(smallest_cut(DIAMOND, "start", ["clash"])) == 1
     doubled = made_up(
-        ("start", "x", "a"), ("start", "x", "b"), ("a", "x", "c"), ("b", "x", "c"),
-        ("a", "x", "d"), ("b", "x", "d"), ("c", "x", "end"), ("d", "x", "end"),
+        ("start", "x", "a"),
+        ("start", "x", "b"),
+        ("a", "x", "c"),
+        ("b", "x", "c"),
+        ("a", "x", "d"),
+        ("b", "x", "d"),
+        ("c", "x", "end"),
+        ("d", "x", "end"),
         ("end", "x", "after"),
-    )  # fmt: skip
+    )
     assert smallest_cut(doubled, "start", ["after"]) <= {"end", "after"}
     assert len(smallest_cut(doubled, "start", ["end"])) == 1
     assert len(smallest_cut(doubled, "start", ["c", "d"])) == 2

@@ -135,9 +135,12 @@ def test_a_third_host_has_a_lane_of_its_own(build: Build) -> None:
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("rival_offer", "rival OFFER a1"), ("rival_ack", "rival ACK a1"),
-     ("forge", "forged RELEASE a1")],
-)  # fmt: skip
+    [
+        ("rival_offer", "rival OFFER a1"),
+        ("rival_ack", "rival ACK a1"),
+        ("forge", "forged RELEASE a1"),
+    ],
+)
 def test_the_chart_does_not_blame_the_wrong_party(build: Build, name: str, shown: str) -> None:
     assert shown in chart(events(alone(build, LEASE_TABLE.action(name))), "ticks")[1]
 

@@ -128,9 +128,10 @@ def test_what_comes_in_the_end_is_what_arrays_say(build: Build) -> None:
         alive: dict[str, Expr] = {**EVENTUALLY, "alive": forall(h, process[h] == "RUNS")}
         taken = steps_of(seen)
         expected = tuple(
-            name for name, goal in alive.items()
+            name
+            for name, goal in alive.items()
             if never_reaches(seen, taken, instance.predicate(goal), FAULT_ROWS) is None
-        )  # fmt: skip
+        )
         assert comes(graph, alive, FAULT_ROWS) == expected
 
 

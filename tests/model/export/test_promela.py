@@ -60,8 +60,20 @@ def option(text: str, label: str) -> list[str]:
 
 # Text --------------------------------------------------------------------------------------------
 
-EVERY_FAULT = ("mutes", "loses", "duplicates", "freezes", "thaws", "crashes", "stops",
-               "restarts", "suspends", "forgets", "forges", "rival")  # fmt: skip
+EVERY_FAULT = (
+    "mutes",
+    "loses",
+    "duplicates",
+    "freezes",
+    "thaws",
+    "crashes",
+    "stops",
+    "restarts",
+    "suspends",
+    "forgets",
+    "forges",
+    "rival",
+)
 
 
 def test_every_row_that_can_fire_is_there_with_its_sentence_and_source(build: Build) -> None:
@@ -94,8 +106,13 @@ def test_variables_and_constants_are_there_with_meaning_and_source(build: Build)
         assert (f"/* {v.meaning} [{v.source}] */" in text) == (v is not NOW)
     for name, value in instance.constants.items():
         assert f" {name} = {value}: " in text
-    for declared in ("mtype phase[2] = INIT;", "byte owner[2] = NONE;", "bool serving = true;",
-                     "short server_end[2] = UNSET;", "mtype kind[1] = FREE;"):  # fmt: skip
+    for declared in (
+        "mtype phase[2] = INIT;",
+        "byte owner[2] = NONE;",
+        "bool serving = true;",
+        "short server_end[2] = UNSET;",
+        "mtype kind[1] = FREE;",
+    ):
         assert declared in text
 
 
@@ -166,20 +183,36 @@ def run_spin(text: str, *flags: str, every: bool = True) -> Verdict:
     """Search the whole model, or with `every=False` up to the first error."""
     options = ("-m500000", "-w20")
     seen = spin(
-        text, ("-O1", "-DSAFETY", "-DNOREDUCE", *flags), options, seconds=100, memory=1000 << 20,
+        text,
+        ("-O1", "-DSAFETY", "-DNOREDUCE", *flags),
+        options,
+        seconds=100,
+        memory=1000 << 20,
         every=every,
-    )  # fmt: skip
+    )
     assert not seen.cut, seen.output
     assert seen.complete or not every, seen.output
     return seen
 
 
 PINNED = (
-    "connman", "dhclient-nolifetime", "freertos", "reference", "wfwg311", "wfwg311-fixed",
-    "lifecycle, two addresses", "lifecycle, three hosts", "loss and delay", "duplicates",
-    "killed and restarted", "ended and restarted", "suspended", "server forgets",
-    "one host, every passing fault", "two kinds of client",
-)  # fmt: skip
+    "connman",
+    "dhclient-nolifetime",
+    "freertos",
+    "reference",
+    "wfwg311",
+    "wfwg311-fixed",
+    "lifecycle, two addresses",
+    "lifecycle, three hosts",
+    "loss and delay",
+    "duplicates",
+    "killed and restarted",
+    "ended and restarted",
+    "suspended",
+    "server forgets",
+    "one host, every passing fault",
+    "two kinds of client",
+)
 
 
 @spins
@@ -193,9 +226,10 @@ def test_spin_breadth_first_comes_to_the_pinned_numbers(
     assert seen.broken == {k: v for k, v in pinned.broken.items() if k in known}
     assert (seen.states, seen.steps, seen.depth) == (pinned.states, pinned.steps, pinned.depth)
     record_property(
-        "SPIN, breadth first", f"{name}: {seen.states} states, {seen.steps} steps, "
+        "SPIN, breadth first",
+        f"{name}: {seen.states} states, {seen.steps} steps, "
         f"depth {seen.depth}, broken {seen.broken or 'nothing'}",
-    )  # fmt: skip
+    )
 
 
 @spins
@@ -265,14 +299,27 @@ def changed(name: str, change: Callable[[Action], Action]) -> Table:
 
 MUTANTS: dict[str, tuple[Table, str, str]] = {
     "the server does not wait for the lease end": (
-        changed("reuse", lambda row: replace(row, when=row.when[:-1])), "rfc2131", "exclusive"),
+        changed("reuse", lambda row: replace(row, when=row.when[:-1])),
+        "rfc2131",
+        "exclusive",
+    ),
     "a lapse keeps the address": (
-        changed("lapse", lambda row: replace(
-            row, then=tuple(e for e in row.then if e.variable.name not in ("holds", "lease_end")))),
-        "rfc2131", "released_first"),
+        changed(
+            "lapse",
+            lambda row: replace(
+                row,
+                then=tuple(e for e in row.then if e.variable.name not in ("holds", "lease_end")),
+            ),
+        ),
+        "rfc2131",
+        "released_first",
+    ),
     "time waits for nobody": (
-        changed("tick", lambda row: replace(row, when=row.when[:1])), "rfc2131", "within_lease"),
-}  # fmt: skip
+        changed("tick", lambda row: replace(row, when=row.when[:1])),
+        "rfc2131",
+        "within_lease",
+    ),
+}
 
 
 @spins
@@ -299,19 +346,40 @@ since = Variable("since", INSTANT, HOST, "unset", "when it went on or off", "mad
 
 
 def lamps(*actions: Action) -> Instance:
-    time = Action("tick", "made up", "time passes", (passing,), (),
-                  (becomes(now, now + passing),))  # fmt: skip
+    time = Action("tick", "made up", "time passes", (passing,), (), (becomes(now, now + passing),))
     table = Table((*VARIABLES, on, since), (*actions, time))
     return Instance(table, {}, Bounds(3, 1, 1, (), (), 2))
 
 
-light = Action("light", "made up", "{h} lights its lamp", (h,), (~on[h],),
-               (becomes(on[h], True), becomes(since[h], now)))  # fmt: skip
-swap = Action("swap", "made up", "{h} and {g} change places", (h, g), (h != g,),
-              (becomes(on[h], on[g]), becomes(since[h], since[g]),
-               becomes(on[g], on[h]), becomes(since[g], since[h])))  # fmt: skip
-others = Action("others", "made up", "where the lamp of {h} is on, all others change", (h,), (),
-                everywhere(g, on[h] & (g != h), becomes(on[g], ~on[g])))  # fmt: skip
+light = Action(
+    "light",
+    "made up",
+    "{h} lights its lamp",
+    (h,),
+    (~on[h],),
+    (becomes(on[h], True), becomes(since[h], now)),
+)
+swap = Action(
+    "swap",
+    "made up",
+    "{h} and {g} change places",
+    (h, g),
+    (h != g,),
+    (
+        becomes(on[h], on[g]),
+        becomes(since[h], since[g]),
+        becomes(on[g], on[h]),
+        becomes(since[g], since[h]),
+    ),
+)
+others = Action(
+    "others",
+    "made up",
+    "where the lamp of {h} is on, all others change",
+    (h,),
+    (),
+    everywhere(g, on[h] & (g != h), becomes(on[g], ~on[g])),
+)
 
 
 def test_right_sides_in_a_circle_go_through_further_variables() -> None:

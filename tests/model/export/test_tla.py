@@ -168,23 +168,31 @@ AT_H = {h: h, a: a, m: m}
         (~((phase[h] == "BOUND") | (phase[h] == "INIT")), 'phase[h] \\notin {"BOUND", "INIT"}'),
         (now >= lease_end[h], "now >= lease_end[h]"),
         ((now < lease_end[h]) | (holds[h] == a), "now < lease_end[h] \\/ holds[h] = a"),
-        (~(holds[h] == a) | runs(h), "holds[h] # a \\/ (process[h] = \"RUNS\" /\\ ~asleep[h])"),
-        (runs(h).implies(exists(g, g != h)),
-         'process[h] = "RUNS" /\\ ~asleep[h] => \\E g \\in Host : g # h'),
+        (~(holds[h] == a) | runs(h), 'holds[h] # a \\/ (process[h] = "RUNS" /\\ ~asleep[h])'),
+        (
+            runs(h).implies(exists(g, g != h)),
+            'process[h] = "RUNS" /\\ ~asleep[h] => \\E g \\in Host : g # h',
+        ),
         (forall(h, holds[h] == a), "\\A h2 \\in Host : holds[h2] = a"),
-        (forall(g, exists(m, holds[g] == a)),
-         "\\A g \\in Host : \\E m2 \\in Message : holds[g] = a"),
+        (
+            forall(g, exists(m, holds[g] == a)),
+            "\\A g \\in Host : \\E m2 \\in Message : holds[g] = a",
+        ),
         (forall(g, forall(m, holds[g] == a)), "\\A g \\in Host, m2 \\in Message : holds[g] = a"),
-        (following(kind[m]) == "FREE", "kind'[m] = \"FREE\""),
-        (full / (lift(1, RATIO) - drift) < full,
-         "full * drift_den < full * (drift_den - drift_num)"),
+        (following(kind[m]) == "FREE", 'kind\'[m] = "FREE"'),
+        (
+            full / (lift(1, RATIO) - drift) < full,
+            "full * drift_den < full * (drift_den - drift_num)",
+        ),
         (full * lift(Fraction(2, 3), RATIO) + full <= full, "full * 2 + full * 3 <= full * 3"),
         (full - (full - full) < full, "full - (full - full) < full"),
         (full - full - full < full, "full - full - full < full"),
-        (ite(runs(h), 1, full) < full,
-         "(IF process[h] = \"RUNS\" /\\ ~asleep[h] THEN 1 ELSE full) < full"),
+        (
+            ite(runs(h), 1, full) < full,
+            '(IF process[h] = "RUNS" /\\ ~asleep[h] THEN 1 ELSE full) < full',
+        ),
     ],
-)  # fmt: skip
+)
 def test_terms(term: Expr, said: str) -> None:
     terms = Terms(Names(["full"]))
     terms.scope = ["h", "a", "m"]
@@ -268,9 +276,15 @@ def counted(verdict: Verdict) -> tuple[int | None, int | None, int | None]:
 
 # Between them: three hosts, two datagrams, every property broken, and nearly every fault.
 PINNED = (
-    "server forgets", "freertos", "wfwg311", "reference", "duplicates", "lifecycle, three hosts",
-    "one host, every passing fault", "two kinds of client",
-)  # fmt: skip
+    "server forgets",
+    "freertos",
+    "wfwg311",
+    "reference",
+    "duplicates",
+    "lifecycle, three hosts",
+    "one host, every passing fault",
+    "two kinds of client",
+)
 
 
 def pinned(name: str) -> Configuration:

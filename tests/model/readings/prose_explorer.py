@@ -227,9 +227,12 @@ def pages(table: str, words: str, properties: str) -> Pages:
         name, _, index = said.rstrip("]").partition("[")
         variables[name] = (index, sort, first)
     return Pages(
-        tuple(rows_of(table)), names, variables,
-        statements(properties, "Of every state"), statements(properties, "Of every step"),
-    )  # fmt: skip
+        tuple(rows_of(table)),
+        names,
+        variables,
+        statements(properties, "Of every state"),
+        statements(properties, "Of every step"),
+    )
 
 
 # From a formula to Python ------------------------------------------------------------------------
@@ -358,10 +361,13 @@ def search(
     """Every state within reach, breadth first; at most so many, or a few more."""
     writer = Writer(said, constants, bounds.sizes)
     successors = compiled(successors_text(writer, bounds), "successors")
-    always = {n: compiled(f"def p(s): return {writer.write(p, {})}", "p")
-              for n, p in said.always.items()}  # fmt: skip
-    steps = {n: compiled(f"def p(s, t): return {writer.write(p, {})}", "p")
-             for n, p in said.steps.items()}  # fmt: skip
+    always = {
+        n: compiled(f"def p(s): return {writer.write(p, {})}", "p") for n, p in said.always.items()
+    }
+    steps = {
+        n: compiled(f"def p(s, t): return {writer.write(p, {})}", "p")
+        for n, p in said.steps.items()
+    }
     first = writer.initial()
     known, layer, broken = {first}, [first], {n: 0 for n, p in always.items() if not p(first)}
     depth = taken = 0
@@ -394,8 +400,9 @@ def compiled(text: str, name: str) -> Any:
 
 def successors_text(writer: Writer, bounds: Bounds) -> str:
     """A function from a state to (row, state after, the same counted from its own now)."""
-    instants = [at for (name, _), at in writer.slots.items()
-                if writer.pages.variables[name][1] == "Instant"]  # fmt: skip
+    instants = [
+        at for (name, _), at in writer.slots.items() if writer.pages.variables[name][1] == "Instant"
+    ]
     lines = ["def successors(s):", "    out = []"]
     for row in writer.pages.rows:
         when = [Formula(line).whole() for line in row.when]

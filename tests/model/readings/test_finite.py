@@ -188,8 +188,9 @@ Step = tuple[State, int, State]
 
 def clipped(seen: Exploration, past: int) -> set[Step]:
     """The steps of a search as an instance would see them that looks back no farther than this."""
-    dated = [place for place, (variable, _) in enumerate(seen.instance.slots)
-             if variable.sort is INSTANT]  # fmt: skip
+    dated = [
+        place for place, (variable, _) in enumerate(seen.instance.slots) if variable.sort is INSTANT
+    ]
 
     def cut(state: State) -> State:
         values = list(state)

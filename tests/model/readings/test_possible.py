@@ -37,8 +37,13 @@ def test_figure_5_is_in_it() -> None:
 def test_lapse_leads_out_of_every_phase_with_a_lease() -> None:
     """Figure 5 draws it from REBINDING only."""
     assert [e.before for e in EDGES if e.action == "lapse" and e.after == "INIT"] == [
-        "PROBING", "BOUND", "RENEWING", "REBINDING", "INIT_REBOOT", "REBOOTING",
-    ]  # fmt: skip
+        "PROBING",
+        "BOUND",
+        "RENEWING",
+        "REBINDING",
+        "INIT_REBOOT",
+        "REBOOTING",
+    ]
 
 
 def test_every_phase_is_reached_and_left() -> None:
@@ -52,8 +57,14 @@ def test_impossible_edges_are_absent() -> None:
 
 
 def test_row_that_needs_two_phases_at_once_gives_no_edge() -> None:
-    never = Action("never", "planted", "never", (h,), (phase[h] == "INIT", phase[h] == "BOUND"),
-                   (becomes(phase[h], "RENEWING"),))  # fmt: skip
+    never = Action(
+        "never",
+        "planted",
+        "never",
+        (h,),
+        (phase[h] == "INIT", phase[h] == "BOUND"),
+        (becomes(phase[h], "RENEWING"),),
+    )
     planted = Table(LEASE_TABLE.variables, (*LEASE_TABLE.actions, never))
     assert edges(planted) == EDGES
 

@@ -86,7 +86,7 @@ ONE = lift(1, RATIO)
         (ite(p, x, ite(q, y, z)), "if p then x else if q then y else z"),
         (ite(TRUE, x, y), "x"),
     ],
-)  # fmt: skip
+)
 def test_operators_with_fewest_parentheses(term: Expr, said: str) -> None:
     assert text(term) == said
 
@@ -101,7 +101,7 @@ def test_operators_with_fewest_parentheses(term: Expr, said: str) -> None:
         (is_in(phase[h], "INIT") | is_in(phase[g], "INIT"), "phase[h] = INIT ∨ phase[g] = INIT"),
         ((owner[a] == h) | (owner[a] == g), "owner[a] = h ∨ owner[a] = g"),
     ],
-)  # fmt: skip
+)
 def test_chain_of_equalities_is_membership(term: Expr, said: str) -> None:
     assert text(term) == said
 
@@ -129,8 +129,13 @@ def test_leaves() -> None:
     assert text(holds[h]) == "holds[h]"
     assert text(following(owner[a])) == "owner[a]′"
     assert [number(v) for v in (True, 3, Fraction(5, 2), Fraction(1, 3), Fraction(4), "BOUND")] == [
-        "true", "3", "2.5", "1/3", "4", "BOUND",
-    ]  # fmt: skip
+        "true",
+        "3",
+        "2.5",
+        "1/3",
+        "4",
+        "BOUND",
+    ]
 
 
 def test_effects() -> None:

@@ -138,18 +138,30 @@ PLANTED: dict[str, tuple[str, str, str, str]] = {
     "a lapse that keeps": ("lapse", "LAPSE then none", "RETRY then none", "rfc2131"),
     "no NAK obeyed": ("obey_nak", "if leased(h) then none", "if false then none", "server forgets"),
     "a wait left out": ("lapse", "due  by lease_end[h]", "due  by renew_at[h]", ""),
-    "time that does not wait": ("tick", "≤ lease_end[h] + late[h]\n", "≤ now + passing\n",
-                                "rfc2131"),
-    "a sleep that moves no deadline": ("tick", "renew_at[h] := renew_at[h] + passing, ", "",
-                                       "suspended, MONOTONIC"),
+    "time that does not wait": (
+        "tick",
+        "≤ lease_end[h] + late[h]\n",
+        "≤ now + passing\n",
+        "rfc2131",
+    ),
+    "a sleep that moves no deadline": (
+        "tick",
+        "renew_at[h] := renew_at[h] + passing, ",
+        "",
+        "suspended, MONOTONIC",
+    ),
     "an effect left out": ("select", "     wants[h] := a\n", "", "rfc2131"),
     "a guard left out": ("reuse", "     reusable(a)\n", "", "wfwg311-fixed"),
     "a guard of two that say the same": ("commit", "owner[a] = none", "owner[a] ≠ h", "rfc2131"),
     "a row left out": ("unmute", "when ¬serving", "when false", "rfc2131"),
     "reuse at the end": ("", "(1 + drift) < now −", "(1 + drift) ≤ now −", "rfc2131"),
-    "a name that means another thing": ("", "`process[h] = RUNS ∧ ¬asleep[h]`",
-                                        "`process[h] = RUNS`", "suspended"),
-}  # fmt: skip
+    "a name that means another thing": (
+        "",
+        "`process[h] = RUNS ∧ ¬asleep[h]`",
+        "`process[h] = RUNS`",
+        "suspended",
+    ),
+}
 """In which row (or in the names), what stands there, what is put there, and where that shows: in a
 configuration, or in the comparison of what is due."""
 

@@ -29,9 +29,15 @@ def at(world: World, changes: Mapping[Slot, Value]) -> State:
 def bound(host: int, end: int, **changes: Value) -> dict[Slot, Value]:
     """A host is BOUND to the first address until `end`; its T1 and T2 are 2 and 1 before it."""
     values: dict[str, Value] = {
-        "phase": "BOUND", "wants": 0, "holds": 0, "renew_at": end - 2, "rebind_at": end - 1,
-        "lease_end": end, "kernel_end": end, **changes,
-    }  # fmt: skip
+        "phase": "BOUND",
+        "wants": 0,
+        "holds": 0,
+        "renew_at": end - 2,
+        "rebind_at": end - 1,
+        "lease_end": end,
+        "kernel_end": end,
+        **changes,
+    }
     return {(name, host): value for name, value in values.items()}
 
 
@@ -80,16 +86,24 @@ def test_a_lease_runs_to_its_last_instant(
 
 @pytest.mark.parametrize(
     ("kind", "client", "address", "good"),
-    [("RELEASE", 0, 0, True), ("DECLINE", 0, 0, True), ("REQUEST", 0, 0, False),
-     ("RELEASE", 1, 0, False), ("RELEASE", 0, 1, False)],
-)  # fmt: skip
+    [
+        ("RELEASE", 0, 0, True),
+        ("DECLINE", 0, 0, True),
+        ("REQUEST", 0, 0, False),
+        ("RELEASE", 1, 0, False),
+        ("RELEASE", 0, 1, False),
+    ],
+)
 def test_only_its_own_client_ends_a_lease(
     kind: str, client: int, address: int, good: bool, build: Build, concrete: Say
 ) -> None:
     world = concrete(build("rfc2131", addresses=2))
     sent: dict[Slot, Value] = {
-        ("kind", 0): kind, ("client", 0): client, ("address", 0): address, ("sent", 0): 10,
-    }  # fmt: skip
+        ("kind", 0): kind,
+        ("client", 0): client,
+        ("address", 0): address,
+        ("sent", 0): 10,
+    }
     before = at(world, {("owner", 0): 0, ("server_end", 0): 12, **sent})
     after = before.but({("owner", 0): None, ("server_end", 0): None, ("kind", 0): "FREE"})
     assert world.holds(ONE_COMMITMENT.term, before, following=after) is good
@@ -107,12 +121,16 @@ def test_what_stands_still_while_the_host_sleeps(
     for asleep in (True, False):
         before = at(world, bound(0, 14, asleep=asleep))
         after = world.step(before, TICK_ROW, (1,))
-        moved = {name: after[name, 0] != before[name, 0] for name in
-                 ("renew_at", "rebind_at", "lease_end", "kernel_end")}  # fmt: skip
+        moved = {
+            name: after[name, 0] != before[name, 0]
+            for name in ("renew_at", "rebind_at", "lease_end", "kernel_end")
+        }
         assert moved == {
-            "renew_at": asleep and stands, "rebind_at": asleep and stands,
-            "lease_end": asleep and stands, "kernel_end": asleep,
-        }  # fmt: skip
+            "renew_at": asleep and stands,
+            "rebind_at": asleep and stands,
+            "lease_end": asleep and stands,
+            "kernel_end": asleep,
+        }
 
 
 def test_a_kernel_removes_nothing_before_the_time_awake_is_over(
@@ -151,9 +169,13 @@ def test_a_neighbour_that_is_frozen_excuses_nobody(
     """T1 is due while a slot is free, whatever a frozen process keeps in its buffer."""
     world = concrete(build("rfc2131", "freezes", messages=1 + free))
     kept: dict[Slot, Value] = {
-        ("process", 1): "FROZEN", ("kind", 0): "ACK", ("client", 0): 1, ("address", 0): 0,
-        ("sent", 0): 0, ("lease", 0): 3,
-    }  # fmt: skip
+        ("process", 1): "FROZEN",
+        ("kind", 0): "ACK",
+        ("client", 0): 1,
+        ("address", 0): 0,
+        ("sent", 0): 0,
+        ("lease", 0): 3,
+    }
     state = at(world, {**bound(0, 12), **kept})
     assert time_may_pass(world, state) is not waits
 

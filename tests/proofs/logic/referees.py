@@ -74,9 +74,12 @@ def asked(program: str, file: Path, seconds: float = SECONDS) -> Said:
     """One program's answer to one file."""
     try:
         done = subprocess.run(
-            [*PROGRAMS[program], str(file)], capture_output=True, text=True, timeout=seconds,
+            [*PROGRAMS[program], str(file)],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
             stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         answer = done.stdout.strip()
     except subprocess.TimeoutExpired:
         answer = ""
@@ -101,8 +104,10 @@ def main(folder: Path) -> int:
     said = list(all_asked(files))
     for each in said:
         if each.outcome != "holds":
-            print(f"{each.outcome}: {each.program} says {each.answer}, {each.expected} expected: "
-                  f"{each.file}")  # fmt: skip
+            print(
+                f"{each.outcome}: {each.program} says {each.answer}, {each.expected} expected: "
+                f"{each.file}"
+            )
     for program in PROGRAMS:
         counts = Counter(each.outcome for each in said if each.program == program)
         told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))

@@ -100,9 +100,12 @@ def steps_from(reading: Symbolic, solver: Any, state: State) -> list[tuple[int, 
         row = model.eval(reading.row, True)
         after = [model.eval(item, True) for item in reading.after]
         found.append((int(row.as_long()), reading.decoded(after)))
-        solver.add(z3.Or(reading.row != row, *(
-            item != literal for item, literal in zip(reading.after, after, strict=True)
-        )))  # fmt: skip
+        solver.add(
+            z3.Or(
+                reading.row != row,
+                *(item != literal for item, literal in zip(reading.after, after, strict=True)),
+            )
+        )
     solver.pop()
     return sorted(found, key=lambda edge: edge[0])
 
@@ -138,9 +141,17 @@ def test_properties_mean_the_same_in_both_readings(case: str) -> None:
 
 
 def test_items_are_as_wide_as_they_need_to_be() -> None:
-    widths = {Range(0, 8): 4, Range(0, 7): 3, Range(0, 0): 1, Range(-1, 0): 1, Range(-1, 1): 2,
-              Range(-7, 7, True): 4, Range(-8, 3, True): 5, Range(3, 3, True): 3,
-              Range(0, 2, True): 2}  # fmt: skip
+    widths = {
+        Range(0, 8): 4,
+        Range(0, 7): 3,
+        Range(0, 0): 1,
+        Range(-1, 0): 1,
+        Range(-1, 1): 2,
+        Range(-7, 7, True): 4,
+        Range(-8, 3, True): 5,
+        Range(3, 3, True): 3,
+        Range(0, 2, True): 2,
+    }
     assert {r: r.width for r in widths} == widths
 
 
@@ -309,8 +320,9 @@ def test_a_single_check_is_cut_off() -> None:
     """Factors of a product of two primes of 32 bits."""
     x, y = z3.BitVecs("x y", 64)
     solver = z3.SolverFor("QF_BV")
-    solver.add(x * y == 3037000493 * 2654435761, z3.ULT(x, 1 << 32), z3.ULT(y, 1 << 32),
-               z3.ULT(x, y))  # fmt: skip
+    solver.add(
+        x * y == 3037000493 * 2654435761, z3.ULT(x, 1 << 32), z3.ULT(y, 1 << 32), z3.ULT(x, y)
+    )
     start = time.perf_counter()
     assert checked(solver, 0.3) == z3.unknown
     assert time.perf_counter() - start < 5 * stretched()

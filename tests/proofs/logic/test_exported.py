@@ -106,9 +106,15 @@ def test_what_is_not_read_is_unknown(program: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("script", "outcome"),
-    [("echo unsat", "holds"), ("echo sat", "violated"), ("echo unknown", "unknown"),
-     ("sleep 60", "unknown"), ("echo unsat; echo unsat", "unknown"), ("exit 1", "unknown")],
-)  # fmt: skip
+    [
+        ("echo unsat", "holds"),
+        ("echo sat", "violated"),
+        ("echo unknown", "unknown"),
+        ("sleep 60", "unknown"),
+        ("echo unsat; echo unsat", "unknown"),
+        ("exit 1", "unknown"),
+    ],
+)
 def test_only_a_plain_answer_counts(
     script: str, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,9 +126,12 @@ def test_only_a_plain_answer_counts(
 
 @pytest.mark.parametrize(("answer", "code"), [("unsat", 0), ("sat", 1), ("unknown", 3)])
 def test_the_command_tells_what_it_was_told(
-    answer: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     (tmp_path / "any.smt2").write_text("(set-info :status unsat)\n", "utf-8")
     fake = dict.fromkeys(PROGRAMS, ("sh", "-c", f"echo {answer}"))
     monkeypatch.setattr(referees, "PROGRAMS", fake)

@@ -83,16 +83,19 @@ LENGTHS = {"length": (240, 480), "skew": (0, 3), "passing": (1, 60, 239)}
 
 WORLDS = {
     "reference": Environment(
-        lease=Fraction(480), shortest=Fraction(240), drift=Fraction(1, 100), delay=Fraction(60),
-        faults=frozenset(
-            {"mutes", "freezes", "thaws", "crashes", "stops", "restarts", "shortens"}
-        ),
+        lease=Fraction(480),
+        shortest=Fraction(240),
+        drift=Fraction(1, 100),
+        delay=Fraction(60),
+        faults=frozenset({"mutes", "freezes", "thaws", "crashes", "stops", "restarts", "shortens"}),
     ),
     "wfwg311": Environment(
-        lease=Fraction(480), grace=Fraction(7, 2), delay=Fraction(90),
+        lease=Fraction(480),
+        grace=Fraction(7, 2),
+        delay=Fraction(90),
         faults=frozenset({"mutes", "duplicates", "loses", "suspends"}),
     ),
-}  # fmt: skip
+}
 
 
 def world(name: str) -> World:
@@ -258,14 +261,22 @@ DURATIONS = st.one_of(
     st.tuples(INSTANTS, INSTANTS).map(lambda pair: pair[0] - pair[1]),
 )
 ATOMS = st.one_of(
-    st.sampled_from([
-        serving(), phase[h] == "INIT", phase[h] == phase[g], holds[h] == a, wants[g] != holds[h],
-        h == g, is_in(phase[g], "BOUND", "RENEWING", "PROBING"), holds[g] == none(a.sort),
-    ]),
+    st.sampled_from(
+        [
+            serving(),
+            phase[h] == "INIT",
+            phase[h] == phase[g],
+            holds[h] == a,
+            wants[g] != holds[h],
+            h == g,
+            is_in(phase[g], "BOUND", "RENEWING", "PROBING"),
+            holds[g] == none(a.sort),
+        ]
+    ),
     st.tuples(DURATIONS, DURATIONS).map(lambda pair: pair[0] < pair[1]),
     st.tuples(INSTANTS, INSTANTS).map(lambda pair: pair[0] <= pair[1]),
     st.tuples(DURATIONS, DURATIONS).map(lambda pair: pair[0] == pair[1]),
-)  # fmt: skip
+)
 FORMULAS = st.recursive(
     ATOMS,
     lambda inner: st.one_of(
@@ -363,9 +374,13 @@ def test_values_of_one_name_in_two_sorts_are_told_apart() -> None:
 def test_right_sides_read_the_state_before() -> None:
     """Two effects exchange two values; the second does not see the first."""
     swap = Action(
-        "swap", "", "", (h, g),
-        when=(TRUE,), then=(becomes(wants[h], wants[g]), becomes(wants[g], wants[h])),
-    )  # fmt: skip
+        "swap",
+        "",
+        "",
+        (h, g),
+        when=(TRUE,),
+        then=(becomes(wants[h], wants[g]), becomes(wants[g], wants[h])),
+    )
     first, second = (z3.Const(name, domain(HOST)) for name in ("first", "second"))
     after = After({}, swap, {h: first, g: second})
     before = Logic({})
@@ -396,9 +411,13 @@ def test_what_a_row_does_not_name_stays() -> None:
 
 def test_an_effect_everywhere_is_one_wherever_its_condition_held() -> None:
     everyone = Action(
-        "everyone", "", "", (),
-        when=(TRUE,), then=everywhere(h, phase[h] == "BOUND", becomes(phase[h], "RENEWING")),
-    )  # fmt: skip
+        "everyone",
+        "",
+        "",
+        (),
+        when=(TRUE,),
+        then=everywhere(h, phase[h] == "BOUND", becomes(phase[h], "RENEWING")),
+    )
     someone = z3.Const("someone", domain(HOST))
     before = Logic({}).state(_variable("phase"), [someone])
     after = After({}, everyone, {}).state(_variable("phase"), [someone])

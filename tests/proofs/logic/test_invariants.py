@@ -35,10 +35,12 @@ CLAIMED = (EXCLUSIVE, OWNED)
 ARGUMENT = tuple(p for p in LEASED if p not in CLAIMED)
 
 PROBING = Case(
-    "probing", "clients that probe", PROBED,
+    "probing",
+    "clients that probe",
+    PROBED,
     {"probes": True, "drift": 0, "in_order": True, **{f: f != "suspends" for f in FAULTS}},
     numbers(),
-)  # fmt: skip
+)
 
 Witness = tuple[str, str, str]
 
@@ -93,9 +95,7 @@ def claim(name: str) -> Case:
 
 
 def asked_of(
-    witness: Witness,
-    invariant: tuple[Property, ...],
-    by: Callable[[Obligation], Answer] = by_z3,
+    witness: Witness, invariant: tuple[Property, ...], by: Callable[[Obligation], Answer] = by_z3
 ) -> str:
     """What a solver says of the witness's obligation when this is the invariant."""
     name, row, broken = witness

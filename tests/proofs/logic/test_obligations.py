@@ -114,15 +114,13 @@ def same(left: object, right: object) -> bool:
 
 
 PLANTED: Mapping[tuple[str, Callable[[Action], Action]], set[str]] = {
-    ("lapse", keeps_its_address): {
-        "held_under_lease", "leaves_in_time", "covered", "not_too_far",
-    },
+    ("lapse", keeps_its_address): {"held_under_lease", "leaves_in_time", "covered", "not_too_far"},
     ("bind", counts_from_the_ack): {"covered"},
     ("bind", takes_foreign_replies): {"exclusive", "owned", "covered"},
     ("discover", keeps_its_xid): {"answers_follow"},
     ("reuse", reuses_at_once): {"owned", "covered", "ack_covered"},
     ("prolong", renews_backwards): {"covered", "ack_covered"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

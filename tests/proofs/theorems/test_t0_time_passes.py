@@ -69,11 +69,25 @@ def test_what_holds_time_up_does_occur(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "row"),
-    [("DISCOVER", "find_none"), ("OFFER", "select"), ("REQUEST", "prolong"), ("ACK", "bind"),
-     ("ACK", "extend"), ("ACK", "cut_short"), ("ACK", "cut_off"), ("NAK", "obey_nak"),
-     ("RELEASE", "free"), ("DECLINE", "withhold"), ("DECLINE", "disregard"), ("ACK", "miss"),
-     ("ACK", "ignore"), ("use", "decline"), ("use", "use"), ("lapse", "lapse")],
-)  # fmt: skip
+    [
+        ("DISCOVER", "find_none"),
+        ("OFFER", "select"),
+        ("REQUEST", "prolong"),
+        ("ACK", "bind"),
+        ("ACK", "extend"),
+        ("ACK", "cut_short"),
+        ("ACK", "cut_off"),
+        ("NAK", "obey_nak"),
+        ("RELEASE", "free"),
+        ("DECLINE", "withhold"),
+        ("DECLINE", "disregard"),
+        ("ACK", "miss"),
+        ("ACK", "ignore"),
+        ("use", "decline"),
+        ("use", "use"),
+        ("lapse", "lapse"),
+    ],
+)
 def test_without_a_row_something_is_stuck(name: str, row: str) -> None:
     (may, *_) = obligations(without(name, row))
     assert by_cvc5(may).result != "proved"

@@ -115,9 +115,12 @@ def test_a_depth_that_is_too_small_is_caught(
 ) -> None:
     claim(monkeypatch, collision.labels[:6])
     assert outcomes() == {
-        "explorer": "holds", "in seconds": "violated", "none shorter": "holds",
-        "one of that length": "violated", "none shorter in seconds": "holds",
-    }  # fmt: skip
+        "explorer": "holds",
+        "in seconds": "violated",
+        "none shorter": "holds",
+        "one of that length": "violated",
+        "none shorter in seconds": "holds",
+    }
 
 
 def test_a_depth_that_is_too_great_is_caught(
@@ -127,9 +130,12 @@ def test_a_depth_that_is_too_great_is_caught(
     claim(monkeypatch, [*run[:7], *run[6:]])
     answer(monkeypatch, Result("violated", 0.0, depth, collision), "sat")
     assert outcomes() == {
-        "explorer": "holds", "in seconds": "holds", "none shorter": "violated",
-        "one of that length": "violated", "none shorter in seconds": "violated",
-    }  # fmt: skip
+        "explorer": "holds",
+        "in seconds": "holds",
+        "none shorter": "violated",
+        "one of that length": "violated",
+        "none shorter in seconds": "violated",
+    }
 
 
 def test_a_row_more_is_a_collision_in_real_time(collision: Trace) -> None:
@@ -156,9 +162,12 @@ def test_unknown_is_neither(
 ) -> None:
     answer(monkeypatch, Result("unknown", 0.0, len(collision) + decided), "unknown")
     assert outcomes() == {
-        "explorer": "holds", "in seconds": "holds", "none shorter": none,
-        "one of that length": "unknown", "none shorter in seconds": "unknown",
-    }  # fmt: skip
+        "explorer": "holds",
+        "in seconds": "holds",
+        "none shorter": none,
+        "one of that length": "unknown",
+        "none shorter in seconds": "unknown",
+    }
 
 
 def test_a_solver_that_finds_no_collision_refutes_one_of_that_length(

@@ -80,9 +80,7 @@ def test_t3_holds(theorem: Theorem) -> None:
         for check in theorem.checks
         if (check.outcome != "holds")
     } == {}
-    assert [check.name for check in theorem.checks] == [
-        "sufficient", "lemma", "necessary",
-    ]  # fmt: skip
+    assert [check.name for check in theorem.checks] == ["sufficient", "lemma", "necessary"]
     assert theorem.outcome == "holds"
 
 
@@ -222,7 +220,7 @@ WEAKER: Mapping[str, tuple[Expr, str]] = {
     "the server's drift": (delayed + slowest(honoured(h, full)) + hangs - record, "commit"),
     "the floor": (delayed + slowest(full) + hangs - fastest(record), "commit"),
     "the shorter lease": (delayed + slowest(honoured(h, full)) + hangs - fastest(full), "prolong"),
-}  # fmt: skip
+}
 """Bounds that leave something out, and a row that then breaks the invariant."""
 
 
@@ -265,10 +263,14 @@ def test_where_no_ack_is_missed_each_term_is_needed(forgotten: str) -> None:
 
 
 OPENED = {
-    "loses": ("lose", False), "freezes": ("reuse", False), "crashes": ("miss", False),
-    "suspends": ("miss", False), "heeds_shorter": ("ignore", True), "patient": ("renew", True),
+    "loses": ("lose", False),
+    "freezes": ("reuse", False),
+    "crashes": ("miss", False),
+    "suspends": ("miss", False),
+    "heeds_shorter": ("ignore", True),
+    "patient": ("renew", True),
     "checks_xid": ("bind", True),
-}  # fmt: skip
+}
 """What keeps a client from an ACK, the row that shows it, and how `hearing` has it."""
 
 
@@ -322,13 +324,20 @@ def test_what_no_drifting_clock_does_may_not_be_assumed(
 X = z3.Var(0, z3.RealSort())
 
 ODD_CLOCKS: Mapping[str, tuple[Any, Any, Case, tuple[str, str]]] = {
-    "shows less of a longer time": (X, z3.If(X <= 5, X, X / 2), missing(),
-                                    ("prolong", "covered")),
-    "is slower by less of a longer one": (z3.If(X <= 5, X + 3, X), X, missing(),
-                                          ("bind", "not_too_far")),
-    "is faster by less of a longer one": (X, z3.If(X <= 5, X / 2, X), hearing(),
-                                          ("commit", "ack_covered")),
-}  # fmt: skip
+    "shows less of a longer time": (X, z3.If(X <= 5, X, X / 2), missing(), ("prolong", "covered")),
+    "is slower by less of a longer one": (
+        z3.If(X <= 5, X + 3, X),
+        X,
+        missing(),
+        ("bind", "not_too_far"),
+    ),
+    "is faster by less of a longer one": (
+        X,
+        z3.If(X <= 5, X / 2, X),
+        hearing(),
+        ("commit", "ack_covered"),
+    ),
+}
 """The slowest and fastest of clocks of which one axiom is not true, in the order of the axioms, and
 an obligation: what is proved of any clock is refuted of them."""
 
@@ -387,8 +396,12 @@ def test_every_anchor_and_everything_that_holds_back_is_a_way() -> None:
         of_it = [way for way in usual if way.profile.anchor == anchor]
         assert {way.profile.trigger for way in of_it} == {"LAPSE", "ACKNOWLEDGE", "RETRY"}
         assert {fault for way in of_it for fault in way.faults} == {
-            "mutes", "freezes", "crashes", "steps", "shortens",
-        }  # fmt: skip
+            "mutes",
+            "freezes",
+            "crashes",
+            "steps",
+            "shortens",
+        }
 
 
 def test_every_way_to_miss_an_ack_has_a_run_and_so_has_every_term() -> None:
@@ -398,8 +411,15 @@ def test_every_way_to_miss_an_ack_has_a_run_and_so_has_every_term() -> None:
     assert {way.ack for way in heeding} == {ack for ack, *_ in (*MISSED, *HEARD)}
     faults = {fault for way in heeding for fault in way.faults}
     assert faults == {
-        "mutes", "shortens", "loses", "freezes", "crashes", "suspends", "stops", "restarts",
-    }  # fmt: skip
+        "mutes",
+        "shortens",
+        "loses",
+        "freezes",
+        "crashes",
+        "suspends",
+        "stops",
+        "restarts",
+    }
     for way in heeding:
         start = run(way).here
         missed = start.read(ack_missed(h), hosts(start))

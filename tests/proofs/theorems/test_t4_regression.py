@@ -30,8 +30,11 @@ def test_k7_the_fix_is_regression_tested() -> None:
     """Q151387 STATUS: "has not been regression tested and may be destabilizing"."""
     theorem = prove()
     assert [(check.name, check.outcome) for check in theorem.checks] == [
-        ("1x1x1", "holds"), ("1x2x1", "holds"), ("2x1x1", "holds"), ("told", "holds"),
-    ]  # fmt: skip
+        ("1x1x1", "holds"),
+        ("1x2x1", "holds"),
+        ("2x1x1", "holds"),
+        ("told", "holds"),
+    ]
     assert theorem.outcome == "holds"
 
 

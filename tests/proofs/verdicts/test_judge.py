@@ -254,10 +254,13 @@ def replayed_network(found: NetworkJudgement) -> tuple[World, State]:
         ((SHORT, LONG), 7, ("dhcpcd", "networkd")),
         ((LONG, Client(load("reference"))), 7, ("dhcpcd", "dhcpcd")),
         ((SHORT, Client(load("reference"), ("suspends",))), 0, ("networkd", "networkd")),
-        ((Client(load("rfc2131")), Client(load("rfc2131"), ("freezes",))), 0,
-         ("rfc2131 (freezes)", "rfc2131")),
+        (
+            (Client(load("rfc2131")), Client(load("rfc2131"), ("freezes",))),
+            0,
+            ("rfc2131 (freezes)", "rfc2131"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_collision_in_a_network_is_a_run_in_exact_seconds(
     clients: tuple[Client, ...], grace: int, hosts: tuple[str, ...]
 ) -> None:
@@ -291,9 +294,12 @@ def test_a_grace_that_is_enough_for_one_kind_alone_is_not_proved_of_both() -> No
 
 def test_who_hears_of_a_shorter_lease_may_stand_beside_who_does_not() -> None:
     lossless = replace(
-        STANDARD, faults=frozenset({"mutes", "duplicates", "shortens"}), patient=True,
-        shortest=Fraction(600), grace=Fraction(3002),
-    )  # fmt: skip
+        STANDARD,
+        faults=frozenset({"mutes", "duplicates", "shortens"}),
+        patient=True,
+        shortest=Fraction(600),
+        grace=Fraction(3002),
+    )
     site = network(Client(load("reference")), SHORT)
     found = judge_network(site, lossless)
     assert found.outcome == "holds"

@@ -108,8 +108,10 @@ def test_all_safeguards_together_cure_what_one_of_them_cures() -> None:
 def test_cells_are_none_each_alone_and_all() -> None:
     for fault, group in itertools.groupby(cells(), key=lambda pair: pair[0]):
         assert [chosen for _, chosen in group] == [
-            (), *((name,) for name in SAFEGUARDS), tuple(SAFEGUARDS),
-        ], fault.name  # fmt: skip
+            (),
+            *((name,) for name in SAFEGUARDS),
+            tuple(SAFEGUARDS),
+        ], fault.name
 
 
 def test_whole_is_every_cell_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,9 +42,18 @@ from tests.reference.validation.rehearsal import frozen, late_lease, rehearsed, 
 from tests.slow import stretched
 
 COMMANDS = (
-    "verify", "explore", "export", "prove", "explain", "grace", "matrix", "profiles", "client",
-    "server", "lab",
-)  # fmt: skip
+    "verify",
+    "explore",
+    "export",
+    "prove",
+    "explain",
+    "grace",
+    "matrix",
+    "profiles",
+    "client",
+    "server",
+    "lab",
+)
 PROGRAM = (sys.executable, "-c", "from holdover.reference.cli import main; main()")
 
 LIMITED = 'ulimit -d 524288; exec "$@"'
@@ -96,9 +105,13 @@ def started(*args: str, **surroundings: str) -> subprocess.Popen[str]:
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         return subprocess.Popen(
-            [*PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, env={**os.environ, **surroundings},
-        )  # fmt: skip
+            [*PROGRAM, *args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **surroundings},
+        )
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -108,9 +121,13 @@ def program(
 ) -> subprocess.CompletedProcess[str]:
     """A command as a process, to its end."""
     return subprocess.run(
-        [*before, *PROGRAM, *args], capture_output=True, text=True, check=False, timeout=PATIENCE,
+        [*before, *PROGRAM, *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
         env={**os.environ, **surroundings},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -190,9 +207,16 @@ def test_verify_wfwg311_fixed_holds_for_any_number_of_hosts() -> None:
 def test_verify_json_is_one_document() -> None:
     (found,) = as_json(run("verify", "wfwg311", "--json"), 1)
     assert set(found) == {
-        "profile", "outcome", "reason", "worst_holdover", "safe_grace", "with_one_more_fault",
-        "states", "run", "every_run",
-    }  # fmt: skip
+        "profile",
+        "outcome",
+        "reason",
+        "worst_holdover",
+        "safe_grace",
+        "with_one_more_fault",
+        "states",
+        "run",
+        "every_run",
+    }
     assert (found["profile"], found["outcome"]) == ("wfwg311", "violated")
     assert (found["worst_holdover"], found["safe_grace"]) == (None, None)
     assert found["run"][-1]["holding"] == ["a1", "a1"]
@@ -249,9 +273,11 @@ def test_verify_reference_says_by_which_exploration_of_which_code() -> None:
 @pytest.mark.usefixtures("small_settings")
 def test_verify_reference_tells_a_defect_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     defect = next(one for one in seeded() if one.name == "anchor-ack")
-    monkeypatch.setattr(conformance, "refine_all", lambda todo, jobs: (
-        refine(setting, mutant(defect)) for setting in todo
-    ))  # fmt: skip
+    monkeypatch.setattr(
+        conformance,
+        "refine_all",
+        lambda todo, jobs: (refine(setting, mutant(defect)) for setting in todo),
+    )
     shown = told(run("verify", "reference"), 1)
     assert "reference: holds" in shown  # the profile
     assert "the code: violated" in shown
@@ -320,8 +346,14 @@ def test_claims_as_stated_and_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert document["outcome"] == "violated"
     assert [claim["outcome"] for claim in document["claims"]] == ["violated", "holds"]
     assert set(document["claims"][0]) == {
-        "group", "name", "says", "outcome", "detail", "seconds", "facts",
-    }  # fmt: skip
+        "group",
+        "name",
+        "says",
+        "outcome",
+        "detail",
+        "seconds",
+        "facts",
+    }
     few[:] = [Claim("T9", "crashes", "T9", 1)]
     assert "the check failed: KeyError('T9')" in told(run("verify", "--jobs", "1"), 3)
 
@@ -377,7 +409,7 @@ def test_grace_names_the_nearest_profile_too() -> None:
         ("[client]\nlate = 1\n", "client: no such key"),
         (b"title = '\xff'\n", "byte 9: not UTF-8"),
     ],
-)  # fmt: skip
+)
 def test_bad_file_is_told_with_its_place(tmp_path: Path, text: str | bytes, said: str) -> None:
     path = toml(tmp_path, text)
     shown = refused(run("verify", path))
@@ -452,14 +484,28 @@ def test_explore_counts_and_says_what_holds() -> None:
 def test_explore_json_has_the_pinned_numbers() -> None:
     found = as_json(run("explore", "wfwg311", "--json"), 1)
     assert set(found) == {
-        "profile", "outcome", "complete", "stopped_by", "states", "stored", "steps", "depth",
-        "worst_holdover_ticks", "unbounded", "properties", "broken", "fired", "networkx",
+        "profile",
+        "outcome",
+        "complete",
+        "stopped_by",
+        "states",
+        "stored",
+        "steps",
+        "depth",
+        "worst_holdover_ticks",
+        "unbounded",
+        "properties",
+        "broken",
+        "fired",
+        "networkx",
         "every_run",
-    }  # fmt: skip
+    }
     pinned = next(c for c in configurations() if c.name == "wfwg311")
     assert [found[name] for name in ("states", "steps", "depth")] == [
-        pinned.states, pinned.steps, pinned.depth,
-    ]  # fmt: skip
+        pinned.states,
+        pinned.steps,
+        pinned.depth,
+    ]
     assert {name: len(steps) for name, steps in found["broken"].items()} == dict(pinned.broken)
     assert found["unbounded"] is True
     assert found["properties"]["exclusive"] == "violated"
@@ -534,8 +580,10 @@ def cpu_of_children() -> float:
 
 def test_explorer_and_engine_say_the_same() -> None:
     """Also where no state is left out."""
-    found = [as_json(run("explore", "udhcpc", *how, "--json"), 1)
-             for how in ((), ("--plain",), ("--no-symmetry", "--threads", "1"))]  # fmt: skip
+    found = [
+        as_json(run("explore", "udhcpc", *how, "--json"), 1)
+        for how in ((), ("--plain",), ("--no-symmetry", "--threads", "1"))
+    ]
     for other in found:
         for document in (other, found[0]):
             document.pop("stored", None)
@@ -557,8 +605,9 @@ def test_what_does_not_fit_into_a_word_is_explored_by_the_explorer(
     monkeypatch.setattr("holdover.model.tabulated.WORD", 15)
     result = run("explore", "rfc2131")
     assert (result.exit_code, result.stdout) == (0, engines)
-    assert re.fullmatch(r"a state takes \d+ bits, more than 15: searching with the explorer\n",
-                        result.stderr)  # fmt: skip
+    assert re.fullmatch(
+        r"a state takes \d+ bits, more than 15: searching with the explorer\n", result.stderr
+    )
 
 
 def test_explore_goes_on_with_a_checkpoint(tmp_path: Path) -> None:
@@ -899,16 +948,23 @@ def test_no_grace_is_told_with_its_reasons() -> None:
     found = as_json(run("grace", "--profile", "wfwg311", "--json"), 1)
     assert (found["outcome"], found["safe_grace"]) == ("violated", None)
     assert found["unbounded_because"] == [
-        "nobody acknowledges", "the address has no kernel lifetime",
-    ]  # fmt: skip
+        "nobody acknowledges",
+        "the address has no kernel lifetime",
+    ]
 
 
 def test_grace_json_has_its_parts() -> None:
     found = as_json(run("grace", "--profile", "connman", "--json"), 0)
     assert set(found) == {
-        "profile", "lease", "outcome", "worst_holdover", "safe_grace", "shorter_lease", "parts",
+        "profile",
+        "lease",
+        "outcome",
+        "worst_holdover",
+        "safe_grace",
+        "shorter_lease",
+        "parts",
         "unbounded_because",
-    }  # fmt: skip
+    }
     assert sum(part["seconds"] for part in found["parts"]) == found["worst_holdover"]
 
 
@@ -1046,8 +1102,11 @@ def test_a_process_that_is_being_forked_ends_too(number: int) -> None:
     """Nobody knows yet that it is there."""
     process = subprocess.Popen(
         [sys.executable, "-c", FORKING.format(number=int(number))],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
         process.communicate(timeout=PATIENCE)  # both ends of its pipes are closed
         all_ended(process.pid, PATIENCE)  # which a process does before it has ended
@@ -1105,9 +1164,13 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     path.write_text('name = "[/x]"\n')
     ours, theirs = pty.openpty()
     done = subprocess.run(
-        [*PROGRAM, "verify", str(path)], stdout=subprocess.PIPE, stderr=theirs, text=True,
-        check=False, env={**os.environ, "TERM": "xterm"},
-    )  # fmt: skip
+        [*PROGRAM, "verify", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        check=False,
+        env={**os.environ, "TERM": "xterm"},
+    )
     os.close(theirs)
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)

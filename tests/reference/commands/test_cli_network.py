@@ -35,8 +35,9 @@ def test_a_network_holds_for_any_number_of_hosts_of_each_kind(site: Path) -> Non
     said = told(run("verify", "--network", site), 0)
     assert said.startswith("the office: holds - theorem T3, any number of hosts and addresses (")
     assert [line.split() for line in said.splitlines()[2:4]] == [
-        ["networkd", "2", "s", "2", "s"], ["dhcpcd", "8", "s", "8", "s"],
-    ]  # fmt: skip
+        ["networkd", "2", "s", "2", "s"],
+        ["dhcpcd", "8", "s", "8", "s"],
+    ]
 
 
 def test_an_option_overrides_the_file_and_the_collision_says_who_is_who(site: Path) -> None:
@@ -51,8 +52,15 @@ def test_an_option_overrides_the_file_and_the_collision_says_who_is_who(site: Pa
 def test_a_network_as_json(site: Path) -> None:
     found = as_json(run("verify", "--network", site, "--json", "--grace", "0"), 1)
     assert list(found) == [
-        "network", "outcome", "reason", "grace", "clients", "states", "hosts", "run",
-    ]  # fmt: skip
+        "network",
+        "outcome",
+        "reason",
+        "grace",
+        "clients",
+        "states",
+        "hosts",
+        "run",
+    ]
     assert found["outcome"] == "violated"
     assert [client["safe_grace"] for client in found["clients"]] == [2.0, 8.0]
     assert found["hosts"][0] == "dhcpcd"

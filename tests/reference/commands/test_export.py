@@ -40,8 +40,9 @@ def test_tla_writes_the_module_and_its_configuration(tmp_path: Path) -> None:
     config = (tmp_path / "Lease.cfg").read_text("utf-8")
     assert "Exclusive" in config
     assert "WithinLease" not in config
-    assert done.stderr.splitlines() == [f"written: {tmp_path / name}"
-                                        for name in ("Lease.tla", "Lease.cfg")]  # fmt: skip
+    assert done.stderr.splitlines() == [
+        f"written: {tmp_path / name}" for name in ("Lease.tla", "Lease.cfg")
+    ]
     assert "named Lease.tla" in run("tla", "rfc2131", "-o", tmp_path / "Other.tla").stderr
 
 

@@ -267,8 +267,10 @@ def test_at_its_end_a_lease_that_is_over_lapses() -> None:
     lease = driver.client.leased
     driver.now += HOUR * SECOND
     assert driver.feed(Stop(driver.chance())) == (
-        Remove(A), Store(None), Notify(Notice.LAPSED, lease),
-    )  # fmt: skip
+        Remove(A),
+        Store(None),
+        Notify(Notice.LAPSED, lease),
+    )
     assert driver.client == Client(driver.client.config)
 
 
@@ -302,9 +304,7 @@ def test_a_dhcpinform_brings_parameters_and_no_lease() -> None:
     assert (sent.to, sent.request.ciaddr) == (None, C)
     assert (sent.request.requested, sent.request.server) == (None, None)
     told = Options([(15, "example.org")])
-    assert driver.receive(ACK, lease=60, options=told) == (
-        Notify(Notice.INFORMED, options=told),
-    )  # fmt: skip
+    assert driver.receive(ACK, lease=60, options=told) == (Notify(Notice.INFORMED, options=told),)
     assert driver.client == Client(driver.client.config)
     assert driver.receive(ACK, xid=xid) == ()
 
@@ -529,9 +529,12 @@ terms = st.fixed_dictionaries(
 )
 arps = st.builds(
     Arp,
-    st.sampled_from(ArpOperation), st.sampled_from([MAC, PEER, PEER]), addresses,
-    st.just(bytes(6)), addresses,
-)  # fmt: skip
+    st.sampled_from(ArpOperation),
+    st.sampled_from([MAC, PEER, PEER]),
+    addresses,
+    st.just(bytes(6)),
+    addresses,
+)
 
 
 @st.composite
@@ -545,9 +548,7 @@ def leases(draw: st.DrawFn) -> Callable[[Instant], Lease]:
     return lambda now: Lease(address, server, now + t1, now + t2, now + last, Options())
 
 
-ASKS = (
-    Phase.REQUESTING, Phase.RENEWING, Phase.REBINDING, Phase.REBOOTING, Phase.INFORMING,
-)  # fmt: skip
+ASKS = (Phase.REQUESTING, Phase.RENEWING, Phase.REBINDING, Phase.REBOOTING, Phase.INFORMING)
 
 
 def go_on(driver: Watched, more: dict[str, Any]) -> None:

@@ -453,9 +453,17 @@ def test_r14_retries_halve_what_is_left() -> None:
     asked = driver.said[-1][0]
     said = driver.wait(3599 * SECOND - (driver.now - asked))
     assert [(now - asked) * 1000 // SECOND for now, _ in requests(said)] == [
-        1_800_000, 2_475_000, 2_812_500, 2_981_250, 3_065_625, 3_125_625,
-        3_150_000, 3_375_000, 3_487_500, 3_547_500,
-    ]  # fmt: skip
+        1_800_000,
+        2_475_000,
+        2_812_500,
+        2_981_250,
+        3_065_625,
+        3_125_625,
+        3_150_000,
+        3_375_000,
+        3_487_500,
+        3_547_500,
+    ]
     assert [each.to for _, each in requests(said)] == [SERVER] * 6 + [None] * 4
     driver.tick()
     assert driver.now == asked + HOUR * SECOND
@@ -701,9 +709,7 @@ def test_r25_its_own_packets_and_other_addresses_are_no_conflict() -> None:
     """RFC 5227 §2.1.1, from memory: what comes back from the link is not another host."""
     driver = Driver().acknowledged()
     before = driver.client
-    for packet in (
-        probe(MAC, A), announcement(MAC, A), used_by_other(B), probed_by_other(B),
-    ):  # fmt: skip
+    for packet in (probe(MAC, A), announcement(MAC, A), used_by_other(B), probed_by_other(B)):
         assert driver.hear(packet) == ()
     assert driver.client == before
 
@@ -939,8 +945,11 @@ def test_r41_a_second_conflict_within_ten_seconds(phase: Phase) -> None:
         MessageType.DECLINE, driver.xid + 1, MAC, IDENTIFIER, requested=A, server=SERVER
     )
     assert driver.hear(used_by_other()) == (
-        Remove(A), Store(None), Send(declined), Notify(Notice.CEASED, lease),
-    )  # fmt: skip
+        Remove(A),
+        Store(None),
+        Send(declined),
+        Notify(Notice.CEASED, lease),
+    )
     assert driver.client.phase is Phase.INIT
     assert requests(driver.wait(10 * SECOND - 1)) == []
 

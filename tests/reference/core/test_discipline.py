@@ -39,9 +39,11 @@ def send(kind: MessageType) -> Send:
 
 
 def first_error(
-    *effects: Effect, held: IPv4Address | None = None, stored: Lease | None = None,
+    *effects: Effect,
+    held: IPv4Address | None = None,
+    stored: Lease | None = None,
     probed: bool = True,
-) -> str:  # fmt: skip
+) -> str:
     """The kind of error that the effects come to; empty: they are in order."""
     order = Discipline(held, stored, probed=probed)
     try:

@@ -61,11 +61,20 @@ class Run:
 
     def __init__(self, **constants: Any):
         values: dict[str, Any] = {
-            "identifier": SERVER, "hardware": HARDWARE, "pool": POOL, "options": OPTIONS,
-            "second": 1, "lease": LEASE, "grace": GRACE, "offer_time": OFFER_TIME, "probe_wait": 0,
-            "decline_time": DECLINE_TIME, "decline_most": 4 * DECLINE_TIME, "verify_wait": 0,
+            "identifier": SERVER,
+            "hardware": HARDWARE,
+            "pool": POOL,
+            "options": OPTIONS,
+            "second": 1,
+            "lease": LEASE,
+            "grace": GRACE,
+            "offer_time": OFFER_TIME,
+            "probe_wait": 0,
+            "decline_time": DECLINE_TIME,
+            "decline_most": 4 * DECLINE_TIME,
+            "verify_wait": 0,
             "subnet": IPv4Network("10.0.0.0/24"),
-        }  # fmt: skip
+        }
         self.server = Server(ServerConfig(**{**values, **constants}))
         self.step: Any = step
 
@@ -504,9 +513,16 @@ def test_r35_lease_time_in_offer_and_ack_only() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "most", "granted"),
-    [(None, LEASE, LEASE), (0, LEASE, LEASE), (30, LEASE, 30), (500, LEASE, LEASE),
-     (INFINITE, LEASE, LEASE), (INFINITE, INFINITE, INFINITE), (30, INFINITE, 30)],
-)  # fmt: skip
+    [
+        (None, LEASE, LEASE),
+        (0, LEASE, LEASE),
+        (30, LEASE, 30),
+        (500, LEASE, LEASE),
+        (INFINITE, LEASE, LEASE),
+        (INFINITE, INFINITE, INFINITE),
+        (30, INFINITE, 30),
+    ],
+)
 def test_how_long_a_lease_is(asked: int | None, most: int, granted: int) -> None:
     """RFC 2131 §4.3.1: "the server may choose either to return the requested lease"."""
     run = Run(lease=most)
@@ -656,9 +672,15 @@ def test_who_is_on_record_goes_before_whom_it_was_offered_to(
 
 @pytest.mark.parametrize(
     ("chaddr", "address", "server", "freed"),
-    [(X, A, SERVER, True), (X, A, None, True), (X, A, OTHER, False), (Y, A, SERVER, False),
-     (X, B, SERVER, False), (X, FOREIGN, SERVER, False)],
-)  # fmt: skip
+    [
+        (X, A, SERVER, True),
+        (X, A, None, True),
+        (X, A, OTHER, False),
+        (Y, A, SERVER, False),
+        (X, B, SERVER, False),
+        (X, FOREIGN, SERVER, False),
+    ],
+)
 def test_release(
     chaddr: bytes, address: IPv4Address, server: IPv4Address | None, freed: bool
 ) -> None:
@@ -926,9 +948,16 @@ def test_wrong_replies(wrong: str, client_id: bytes | None) -> None:
 def test_the_reference_client_gets_its_lease() -> None:
     """One core's effects are the other's events, without delay."""
     constants: dict[str, Any] = {
-        "second": 1, "start_least": 1, "start_most": 1, "offer_wait": 0, "probes": 0,
-        "backoff_least": 4, "backoff_most": 64, "backoff_jitter": 0, "margin": 0,
-    }  # fmt: skip
+        "second": 1,
+        "start_least": 1,
+        "start_most": 1,
+        "offer_wait": 0,
+        "probes": 0,
+        "backoff_least": 4,
+        "backoff_most": 64,
+        "backoff_jitter": 0,
+        "margin": 0,
+    }
     run = Run(probe_wait=PROBE_WAIT)
     client = Client(ClientConfig(hardware=X, client_id=b"\1abc", **constants))
     chance = Chance(9, 0)

@@ -40,5 +40,6 @@ def test_it_takes_nothing_but_the_standard_library() -> None:
     assert not roots & {"click", "z3", "cvc5", "networkx", "numpy", "numba", "pyroute2", "rich"}
     ours = {name for name in ran.stdout.split() if name.startswith("holdover.reference.")}
     assert {".".join(name.split(".")[:3]) for name in ours} == {
-        "holdover.reference.core", "holdover.reference.wire",
-    }  # fmt: skip
+        "holdover.reference.core",
+        "holdover.reference.wire",
+    }

@@ -69,9 +69,10 @@ def terms(assumed: Iterable[Expr]) -> Iterator[str]:
 
 
 NAMED = {
-    id(t3_grace.EACH_BOUNDED): "each bounded", id(t3_grace.REACHED): "grace reached",
+    id(t3_grace.EACH_BOUNDED): "each bounded",
+    id(t3_grace.REACHED): "grace reached",
     id(server_keeps): "server keeps",
-}  # fmt: skip
+}
 
 
 def worlds() -> Iterator[str]:
@@ -87,12 +88,16 @@ T2 = [case for _, case in t2_safety.cases()]
 
 ASKED: Mapping[str, set[str]] = {
     "t0": {
-        *fixed(t0_time_passes.OPEN), *terms(t0_time_passes.OPEN.assumptions),
-        t0_time_passes.right_within.__name__, "finite",
+        *fixed(t0_time_passes.OPEN),
+        *terms(t0_time_passes.OPEN.assumptions),
+        t0_time_passes.right_within.__name__,
+        "finite",
     },
     "t1": {
-        *surroundings(t1_refutation.ENVIRONMENT), *sizes(t1_refutation.SIZES),
-        f"tick = {t1_refutation.TICK}", t1_refutation.PROFILE,
+        *surroundings(t1_refutation.ENVIRONMENT),
+        *sizes(t1_refutation.SIZES),
+        f"tick = {t1_refutation.TICK}",
+        t1_refutation.PROFILE,
     },
     "t2": {
         *set.intersection(*(set(fixed(case)) for case in T2)),
@@ -100,11 +105,13 @@ ASKED: Mapping[str, set[str]] = {
     },
     "t3": {*fixed(t3_grace.sufficient()), *terms(t3_grace.sufficient().assumptions)},
     "t4": {
-        *surroundings(t4_regression.ENVIRONMENT), *sizes(*t4_regression.SIZES),
-        f"tick = {t4_regression.TICK}", *t4_regression.NEVER,
+        *surroundings(t4_regression.ENVIRONMENT),
+        *sizes(*t4_regression.SIZES),
+        f"tick = {t4_regression.TICK}",
+        *t4_regression.NEVER,
     },
     "t5": {*worlds(), f"fits = {t5_state_graph.FITS}", f"tick = {t5_agreement.TICK}"},
-}  # fmt: skip
+}
 """The premises of each theorem."""
 
 Words = Mapping[str, str | None]
@@ -112,45 +119,61 @@ Words = Mapping[str, str | None]
 NOT_NEGATIVE = "durations are at least 0"
 IN_ORDER = "T1 and T2 lie before the lease end in their order"
 NUMBERS: Words = {
-    "durations": NOT_NEGATIVE, "after_t1 < full": IN_ORDER, "after_t2 < after_t1": IN_ORDER,
+    "durations": NOT_NEGATIVE,
+    "after_t1 < full": IN_ORDER,
+    "after_t2 < after_t1": IN_ORDER,
     "0 < after_t2": IN_ORDER,
     "least ≤ full": None,  # what the words mean
-}  # fmt: skip
+}
 WEAKEST: Words = {
-    "acknowledges = False": None, "patient = False": None,
+    "acknowledges = False": None,
+    "patient = False": None,
     "durable = False": None,  # guards `forget` alone
-}  # fmt: skip
+}
 NOTHING_ELSE: Words = {
-    "patient = False": None, "durable = False": None, "step = 0": None,
+    "patient = False": None,
+    "durable = False": None,
+    "step = 0": None,
     "acknowledge_within = 0": None,  # the user may never answer
     "in_order = True": None,  # nobody sends RELEASE or DECLINE
     "after_t1 = 1800": "T1, T2 and the end are apart",
     "after_t2 = 450": "T1, T2 and the end are apart",
     "broadcasts_nak = True": "DHCPNAK is broadcast",
     "grace = 0": "the server reuses as soon as its record is over",
-}  # fmt: skip
+}
 
 PAGES: Mapping[str, Words] = {
     "t0": {
-        **NUMBERS, "0 < least": "least lease is longer than nothing",
+        **NUMBERS,
+        "0 < least": "least lease is longer than nothing",
         "drift < 1": "a rate below one",
-        "right_within": "Clocks are right within their bounds", "finite": "A network is finite",
+        "right_within": "Clocks are right within their bounds",
+        "finite": "A network is finite",
     },
     "t1": {
-        **NOTHING_ELSE, "2x1x1": "two hosts, one address, one datagram",
+        **NOTHING_ELSE,
+        "2x1x1": "two hosts, one address, one datagram",
         "acknowledges = False": "a user who may never answer",
-        "among mutes": "a server that may fall silent", "wfwg311": "profile `wfwg311`",
-        "full = 3600": "A lease is an hour", "least = 3600": "A lease is an hour",
-        "tick = 1200": "in ticks it is three", "delay = 0": "Datagrams arrive at once",
+        "among mutes": "a server that may fall silent",
+        "wfwg311": "profile `wfwg311`",
+        "full = 3600": "A lease is an hour",
+        "least = 3600": "A lease is an hour",
+        "tick = 1200": "in ticks it is three",
+        "delay = 0": "Datagrams arrive at once",
         "drift = 0": "clocks are exact",
         "server_probes = False": "Neither the client nor the server probes",
     },
     "t2": {
-        **NUMBERS, **WEAKEST, "0 < least": "a lease is longer than nothing", "drift < 1": None,
-        "drift = 0": "Perfect clocks", "floor = 0": "no floor",
+        **NUMBERS,
+        **WEAKEST,
+        "0 < least": "a lease is longer than nothing",
+        "drift < 1": None,
+        "drift = 0": "Perfect clocks",
+        "floor = 0": "no floor",
         "late = 0": "no lateness of the process",
         "∀ h: kernel_late[h] ≤ margin[h]": "a kernel that is no later than its margin",
-        "no forgets": "it does not forget", "no forges": "no forged RELEASE arrives",
+        "no forgets": "it does not forget",
+        "no forges": "no forged RELEASE arrives",
         "no rival": "no second server shares the pool",
         "no reuses_early": "it does not reuse early",
         "no shortens": "a renewal never moves its record of the lease backward",
@@ -161,63 +184,90 @@ PAGES: Mapping[str, Words] = {
         "releases = True": "each client may also send DHCPRELEASE",
     },
     "t3": {
-        **NUMBERS, "0 < least": "0 < least", "least ≤ full": "least ≤ full",
-        "drift < 1": "drift < 1", "shortens ∨ least = full": "shortens ∨ least = full",
+        **NUMBERS,
+        "0 < least": "0 < least",
+        "least ≤ full": "least ≤ full",
+        "drift < 1": "drift < 1",
+        "shortens ∨ least = full": "shortens ∨ least = full",
         CONSISTENT: CONSISTENT,
-        **dict.fromkeys(("no forgets", "no forges", "no rival", "no reuses_early"),
-                        "The server stands by its leases: `server_keeps`"),
+        **dict.fromkeys(
+            ("no forgets", "no forges", "no rival", "no reuses_early"),
+            "The server stands by its leases: `server_keeps`",
+        ),
         "server keeps": "The server stands by its leases: `server_keeps`",
         "in_order = True": "DISCOVER does not overtake its own RELEASE or DECLINE: `in_order`",
         "each bounded": "`bounded(h)` and `grace ≥ safe_grace(h)` for every host `h`",
         "grace reached": "`bounded(h)` and `grace ≥ safe_grace(h)` for every host `h`",
     },
     "t4": {
-        **NOTHING_ELSE, "1x1x1": "1x1x1", "1x2x1": "1x2x1", "2x1x1": "2x1x1",
+        **NOTHING_ELSE,
+        "1x1x1": "1x1x1",
+        "1x2x1": "1x2x1",
+        "2x1x1": "2x1x1",
         "acknowledges = False": "a user who may never answer",
-        "among mutes": "A server that may fall silent", "full = 3600": "a lease of an hour",
-        "least = 3600": "a lease of an hour", "tick = 1200": "in three ticks",
-        "delay = 0": "Datagrams arrive at once", "drift = 0": "clocks are exact",
+        "among mutes": "A server that may fall silent",
+        "full = 3600": "a lease of an hour",
+        "least = 3600": "a lease of an hour",
+        "tick = 1200": "in three ticks",
+        "delay = 0": "Datagrams arrive at once",
+        "drift = 0": "clocks are exact",
         "server_probes = False": "Neither servers nor clients probe",
-        "nobody probes": "Neither servers nor clients probe", "nobody releases": "releasing",
-        "no process is started again": "restarts", "no host sleeps": "suspend",
+        "nobody probes": "Neither servers nor clients probe",
+        "nobody releases": "releasing",
+        "no process is started again": "restarts",
+        "no host sleeps": "suspend",
         "neither client heeds a shorter lease": "shorter leases",
     },
     "t5": {
-        "full = 24": "a lease of 24 s", "delay = 8": "take up to 8 s",
-        "acknowledge_within = 16": "answers within 16 s", "among mutes": "a silent server",
-        "drift = 0": None, "step = 0": None, "drift = 1/4": "drift 1/4",
-        "full = 120": "a lease of 120 s", "among freezes": "frozen",
-        "among steps": "clock set back", "step = 16": "set back by 16 s",
-        "fits = 20000": "more than 20,000 states", "tick = 1200": "ticks of 1200 s",
+        "full = 24": "a lease of 24 s",
+        "delay = 8": "take up to 8 s",
+        "acknowledge_within = 16": "answers within 16 s",
+        "among mutes": "a silent server",
+        "drift = 0": None,
+        "step = 0": None,
+        "drift = 1/4": "drift 1/4",
+        "full = 120": "a lease of 120 s",
+        "among freezes": "frozen",
+        "among steps": "clock set back",
+        "step = 16": "set back by 16 s",
+        "fits = 20000": "more than 20,000 states",
+        "tick = 1200": "ticks of 1200 s",
     },
-}  # fmt: skip
+}
 """The words for each premise on the theorem's page; None: it assumes nothing."""
 
 README: Mapping[str, Words] = {
     "t0": {"finite": "finite network"},
     "t1": {
-        "2x1x1": "two hosts, one address and one datagram", "drift = 0": "exact clocks",
-        "delay = 0": "prompt delivery", "wfwg311": "wfwg311 collides",
+        "2x1x1": "two hosts, one address and one datagram",
+        "drift = 0": "exact clocks",
+        "delay = 0": "prompt delivery",
+        "wfwg311": "wfwg311 collides",
     },
     "t2": {
-        "drift = 0": "perfect clocks", "floor = 0": "counts no lease longer than it is",
+        "drift = 0": "perfect clocks",
+        "floor = 0": "counts no lease longer than it is",
         "late = 0": "a process that is never late",
         "∀ h: kernel_late[h] ≤ margin[h]": "a kernel no later than its margin",
         "in_order = True": "no DISCOVER that overtakes its own RELEASE or DECLINE",
-        **dict.fromkeys(("no forgets", "no forges", "no rival", "no reuses_early", "no shortens"),
-                        "a server that stands by its leases"),
+        **dict.fromkeys(
+            ("no forgets", "no forges", "no rival", "no reuses_early", "no shortens"),
+            "a server that stands by its leases",
+        ),
     },
     "t3": {
         "grace reached": "the server's grace reaches the bound of every host",
-        "each bounded": "every host has a bound", "server keeps": "stands by its leases",
+        "each bounded": "every host has a bound",
+        "server keeps": "stands by its leases",
         "in_order = True": "no DISCOVER overtakes its own RELEASE or DECLINE",
     },
     "t4": {
-        "2x1x1": "in small networks", "tick = 1200": "a lease in three ticks",
+        "2x1x1": "in small networks",
+        "tick = 1200": "a lease in three ticks",
         "nobody probes": "nobody probing",
     },
     "t5": {},
-}  # fmt: skip
+}
 """The same in the README's line, which leaves to the page what it has no words for."""
 
 

@@ -71,8 +71,13 @@ class Link(Scene):
 
     def signal_client(self, number: int) -> None:
         self._frozen = number != signal.SIGCONT
-        self.mark({signal.SIGSTOP: "client stopped", signal.SIGKILL: "client killed",
-                   signal.SIGCONT: "client goes on"}[signal.Signals(number)])  # fmt: skip
+        self.mark(
+            {
+                signal.SIGSTOP: "client stopped",
+                signal.SIGKILL: "client killed",
+                signal.SIGCONT: "client goes on",
+            }[signal.Signals(number)]
+        )
 
     @contextmanager
     def networking_locked(self) -> Iterator[None]:
@@ -115,8 +120,12 @@ class Link(Scene):
                 self._ack()
 
     def _ack(self) -> None:
-        ack = {"hardware": self._hardware, "address": str(LEASED), "lease": self._grants,
-               "when": self.now}  # fmt: skip
+        ack = {
+            "hardware": self._hardware,
+            "address": str(LEASED),
+            "lease": self._grants,
+            "when": self.now,
+        }
         self._seen["DHCPACK"].append(ack)
         self.mark(f"DHCPACK for {self._grants} s")
         if not self._frozen and not self._deaf:
@@ -161,9 +170,16 @@ def test_what_befalls_the_client_befalls_it_between_its_question_and_the_answer(
     link: Link, name: str, before: list[str], after: list[str]
 ) -> None:
     assert played(link, f"{name}=2s") == [
-        *RENEWED, "shorten=2s", "server stopped", "DHCPREQUEST", *before, "server goes on",
-        "DHCPACK for 2 s", "server ended", *after,
-    ]  # fmt: skip
+        *RENEWED,
+        "shorten=2s",
+        "server stopped",
+        "DHCPREQUEST",
+        *before,
+        "server goes on",
+        "DHCPACK for 2 s",
+        "server ended",
+        *after,
+    ]
     asked = [at for at, what in link.said if what == "DHCPREQUEST"]
     assert asked == [20, 40], "at half of each lease"
 
@@ -201,8 +217,12 @@ def test_a_length_belongs_to_who_shortens() -> None:
 def test_who_cannot_read_the_ack_is_told_from_who_can() -> None:
     """Those that stop, die or hear nothing, and in the model the fault that it is."""
     assert {reader.name: reader.unread for reader in READERS} == {
-        "": False, "thawed": False, "frozen": True, "killed": True, "lost": True,
-    }  # fmt: skip
+        "": False,
+        "thawed": False,
+        "frozen": True,
+        "killed": True,
+        "lost": True,
+    }
     for name in SHORTENED:
         assert "shortens" in FAULTS[name].surroundings.faults
         assert FAULTS[name].ours
@@ -242,8 +262,9 @@ def test_what_befalls_the_machine_is_played_last_and_alone(
         return Outcome(wanted, Unknown(name), place)
 
     monkeypatch.setattr(experiment, "play", play)
-    usual = Cell(client=CLIENTS["reference"], server=SERVERS["holdover"], fault=FAULTS["hook"],
-                 lease=LEASE)  # fmt: skip
+    usual = Cell(
+        client=CLIENTS["reference"], server=SERVERS["holdover"], fault=FAULTS["hook"], lease=LEASE
+    )
     alone = replace(usual, fault=FAULTS["kernel busy"], lease=2 * LEASE)
     wanted = [alone, usual, usual, alone, usual]
     outcomes = experiment.play_all(wanted, tmp_path, 3, lambda outcome: None)

@@ -16,10 +16,18 @@ from tests.measure import league, refusals
 
 def cell(holdover: float | str, **more: Any) -> dict[str, Any]:
     return {
-        "client": "udhcpc", "server": "kea", "fault": "server killed", "lease": 10, "repeat": 1,
-        "says": "late", "reason": "", "holdover": holdover, "after NAK": None, "duplicate": 0.0,
+        "client": "udhcpc",
+        "server": "kea",
+        "fault": "server killed",
+        "lease": 10,
+        "repeat": 1,
+        "says": "late",
+        "reason": "",
+        "holdover": holdover,
+        "after NAK": None,
+        "duplicate": 0.0,
         "removed by": "process" if holdover != "forever" else "",
-    } | more  # fmt: skip
+    } | more
 
 
 def by_hand(low: float, high: float | None) -> Measurement:
@@ -61,10 +69,11 @@ def test_repeats_are_least_median_and_greatest() -> None:
 
 def test_the_page_counts_what_is_wrong_and_unknown() -> None:
     cells = [
-        cell(17.25, says="wrong", reason="too much"), cell(17.5, says="wrong", reason="too much"),
+        cell(17.25, says="wrong", reason="too much"),
+        cell(17.5, says="wrong", reason="too much"),
         cell(0.004, says="unknown", reason="within the uncertainty of 0.05 s"),
         cell(0.002, says="unknown", reason="within the uncertainty of 0.03 s"),
-    ]  # fmt: skip
+    ]
     text = league.page({"cells": cells, "conditions": {"date": "2026-11-26"}})
     assert "- udhcpc, server killed: too much (2)\n" in text
     assert "2 of 4 cells.\n\n- udhcpc, server killed: within the uncertainty (2)\n" in text
@@ -88,9 +97,12 @@ def test_a_client_that_is_played_again_takes_the_place_of_its_cells() -> None:
 
 def test_slack_is_of_cells_with_a_bound_and_an_end() -> None:
     cells = [
-        cell(17.25, predicted=18.5), cell(16.5, predicted=18.5), cell("forever", predicted=18.5),
-        cell(1.5, predicted="unbounded"), cell(1.5, predicted=18.5, says="unknown"),
-    ]  # fmt: skip
+        cell(17.25, predicted=18.5),
+        cell(16.5, predicted=18.5),
+        cell("forever", predicted=18.5),
+        cell(1.5, predicted="unbounded"),
+        cell(1.5, predicted=18.5, says="unknown"),
+    ]
     assert [*league.slack({"cells": cells})] == [["udhcpc", "10 s", "2", "+1.25 / +2.00"]]
 
 
@@ -103,8 +115,9 @@ def refused(**seconds: Sequence[float | str | None]) -> list[dict[str, Any]]:
     """Cells of a DHCPNAK, by lease: `at_10=(4.5, None)`."""
     return [
         cell(-5, fault="NAK", lease=int(name.removeprefix("at_")), **{"after NAK": each})
-        for name, values in seconds.items() for each in values
-    ]  # fmt: skip
+        for name, values in seconds.items()
+        for each in values
+    ]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ BY_KERNEL = {
     },
     ("frozen", 30): KERNEL,
     ("kill -9", 30): KERNEL,
-}  # fmt: skip
+}
 GIVES_UP = {("ACK delayed", 30): Seen(unknown="the address was not in use")}
 FROM_REQUEST = {("ACK delayed", 30): Seen(-6)}
 AFTER_PROBING = {
@@ -81,10 +81,16 @@ def answers(*changes: dict[tuple[str, int], Seen]) -> list[Answer]:
         one = seen[cell.fault.name, cell.lease]
         at_least = 30.0 if one.holdover == FOREVER else one.holdover
         result: Measurement | Unknown = Measurement(
-            address=LEASED, lease=cell.lease, holdover=one.holdover, at_least=at_least,
-            uncertainty=0.02, enforcer=one.enforcer, after_nak=one.after_nak, duplicate=0.0,
+            address=LEASED,
+            lease=cell.lease,
+            holdover=one.holdover,
+            at_least=at_least,
+            uncertainty=0.02,
+            enforcer=one.enforcer,
+            after_nak=one.after_nak,
+            duplicate=0.0,
             answered=0,
-        )  # fmt: skip
+        )
         if one.unknown:
             result = Unknown(one.unknown)
         found.append(Answer(Outcome(cell, result, Path()), one.probed, one.lifetime))
@@ -141,11 +147,7 @@ def learn(*changes: dict[tuple[str, int], Seen]) -> Learned:
         ("checks_xid", {("foreign xid", 30): Seen(0.2)}, False),
         ("heeds_nak", {}, "ALWAYS"),
         ("heeds_nak", {("NAK", 30): Seen(after_nak=11)}, "UNICAST"),
-        (
-            "heeds_nak",
-            {(nak, 30): Seen(after_nak=15) for nak in ("NAK", "NAK unicast")},
-            "NEVER",
-        ),
+        ("heeds_nak", {(nak, 30): Seen(after_nak=15) for nak in ("NAK", "NAK unicast")}, "NEVER"),
         ("probes", {}, False),
         ("probes", PROBED, True),
         ("probe_time", {}, 0),
@@ -166,8 +168,9 @@ def test_a_field_goes_both_ways(
 def test_a_margin_is_what_the_kernels_lifetime_is_early_by(lifetime: float, margin: str) -> None:
     early = {
         key: replace(seen, holdover=-2.0, lifetime=lifetime)
-        for key, seen in BY_KERNEL.items() if not key[0].startswith(("NAK", "foreign"))
-    }  # fmt: skip
+        for key, seen in BY_KERNEL.items()
+        if not key[0].startswith(("NAK", "foreign"))
+    }
     assert learn(BY_KERNEL, early)["margin"].value == Fraction(margin)
 
 
@@ -213,8 +216,12 @@ def test_a_holdover_that_no_fields_explain_is_unknown() -> None:
     assert told["trigger"].value == "NEVER"
     assert "no combination of fields explains NAK, 30 s: +7.00" in told["trigger"].why
     assert {each.key for each in told.unknown} == {
-        "trigger", "dialog", "enforcer", "kernel_late", "margin",
-    }  # fmt: skip
+        "trigger",
+        "dialog",
+        "enforcer",
+        "kernel_late",
+        "margin",
+    }
     assert told["enforcer"].value == "PROCESS"
 
 
@@ -223,10 +230,15 @@ def test_where_nobody_knows_its_hook_it_is_taken_to_wait_for_one() -> None:
     cells = questions(client)
     assert {"hook", "NAK with hook"}.isdisjoint(cell.fault.name for cell in cells)
     made = {(each.outcome.cell.fault.name, each.outcome.cell.lease): each for each in answers()}
-    told = learned([
-        replace(made[cell.fault.name, cell.lease], outcome=replace(
-            made[cell.fault.name, cell.lease].outcome, cell=cell)) for cell in cells
-    ])  # fmt: skip
+    told = learned(
+        [
+            replace(
+                made[cell.fault.name, cell.lease],
+                outcome=replace(made[cell.fault.name, cell.lease].outcome, cell=cell),
+            )
+            for cell in cells
+        ]
+    )
     trigger = told["trigger"]
     assert (trigger.value, trigger.how) == ("ACKNOWLEDGE", "not measured")
     assert told["dialog"].value is True
@@ -241,9 +253,14 @@ def test_without_a_cell_there_is_nothing_to_learn() -> None:
 # The file ----------------------------------------------------------------------------------------
 
 MADE: tuple[dict[tuple[str, int], Seen], ...] = (
-    {}, NEVER, BY_KERNEL | FROM_REQUEST, AFTER_PROBING, {("frozen", 30): KERNEL},
-    {("ACK delayed", 30): Seen(-3)}, {key: Seen(unknown="no\nway\x07") for key in USUAL},
-)  # fmt: skip
+    {},
+    NEVER,
+    BY_KERNEL | FROM_REQUEST,
+    AFTER_PROBING,
+    {("frozen", 30): KERNEL},
+    {("ACK delayed", 30): Seen(-3)},
+    {key: Seen(unknown="no\nway\x07") for key in USUAL},
+)
 
 
 @pytest.mark.parametrize("changes", MADE)
@@ -276,12 +293,7 @@ def probed_in(made: Record) -> float | None:
 
 @pytest.mark.parametrize(
     ("frames", "seconds"),
-    [
-        ((asked(2),), 5.0),
-        ((), None),
-        ((asked(0.5), asked(7)), None),
-        ((asked(2, B),), None),
-    ],
+    [((asked(2),), 5.0), ((), None), ((asked(0.5), asked(7)), None), ((asked(2, B),), None)],
 )
 def test_an_address_is_probed_between_the_ack_and_its_use(
     frames: tuple[Captured, ...], seconds: float | None

@@ -39,9 +39,12 @@ def at(seconds: float) -> int:
 
 
 def said(
-    when: float, kind: MessageType = MessageType.ACK, hardware: bytes = A,
-    address: IPv4Address = LEASED, lease: int | None = LEASE,
-) -> Captured:  # fmt: skip
+    when: float,
+    kind: MessageType = MessageType.ACK,
+    hardware: bytes = A,
+    address: IPv4Address = LEASED,
+    lease: int | None = LEASE,
+) -> Captured:
     reply = BootReply(kind, 1, hardware, address=address, server=SERVER, lease=lease)
     payload = encode(reply_to_wire(reply))
     datagram = Datagram(SERVER, ALL_HOSTS, 67, 68, payload)
@@ -66,9 +69,12 @@ def removed(when: float, host: str = "a") -> Change:
 
 
 def record(
-    *frames: Captured, seen: tuple[Seen, ...], marks: tuple[Mark, ...] = (), end: float = 40,
+    *frames: Captured,
+    seen: tuple[Seen, ...],
+    marks: tuple[Mark, ...] = (),
+    end: float = 40,
     gap: str | None = None,
-) -> Record:  # fmt: skip
+) -> Record:
     return Record(0, at(end), {"a": A, "b": B}, frames, seen, marks, gap)
 
 
@@ -139,10 +145,7 @@ def test_an_address_that_comes_back_after_the_end_is_held() -> None:
 
 
 def test_a_look_is_enough_where_the_kernel_said_nothing() -> None:
-    seen = (
-        Look(at(1), at(1.04), "a", {HELD: 9}),
-        Look(at(12.0), at(12.5), "a", {}),
-    )
+    seen = (Look(at(1), at(1.04), "a", {HELD: 9}), Look(at(12.0), at(12.5), "a", {}))
     result = found(record(said(1), seen=seen))
     assert (result.holdover, result.uncertainty, result.enforcer) == (1.5, 0.5, "kernel")
 

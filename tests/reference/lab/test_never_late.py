@@ -12,8 +12,16 @@ from tests.checkout import ROOT
 from tests.measure import never_late
 from tests.measure import never_late_page as page
 
-IN_TIME = {"holdover": -2.5, "measured lease": 10, "after NAK": None, "uncertainty": 0.04,
-           "removed by": "kernel", "predicted": 0.0, "locked": 0.0, "reason": ""}  # fmt: skip
+IN_TIME = {
+    "holdover": -2.5,
+    "measured lease": 10,
+    "after NAK": None,
+    "uncertainty": 0.04,
+    "removed by": "kernel",
+    "predicted": 0.0,
+    "locked": 0.0,
+    "reason": "",
+}
 
 
 def cell(fault: str, **more: Any) -> dict[str, Any]:
@@ -25,8 +33,11 @@ def lost(fault: str) -> dict[str, Any]:
     return {"fault": fault, "lease": 10, "repeat": 1, "reason": "no frames", "predicted": None}
 
 
-GOOD = [cell("frozen"), cell("NAK", after_nak=0.01, removed_by="process"),
-        cell("shortened=0s", measured_lease=0, holdover=0.004, predicted=0.1)]  # fmt: skip
+GOOD = [
+    cell("frozen"),
+    cell("NAK", after_nak=0.01, removed_by="process"),
+    cell("shortened=0s", measured_lease=0, holdover=0.004, predicted=0.1),
+]
 UNREAD = cell("shortened lost=2s", holdover=5.5, measured_lease=2, predicted=8.0)
 BUSY = cell("kernel busy", holdover=10.0, locked=15.0, predicted=15.0)
 
@@ -76,14 +87,19 @@ def test_nothing_is_claimed_of_nothing() -> None:
 def test_each_premise_is_broken_by_some_fault_that_is_played_and_no_fault_breaks_two() -> None:
     faults = [fault_named(name) for name in never_late.USUAL]
     assert None not in faults
-    breaks = {each.name: [premise.breaks(each) for premise in page.PREMISES]
-              for each in faults if each is not None}  # fmt: skip
+    breaks = {
+        each.name: [premise.breaks(each) for premise in page.PREMISES]
+        for each in faults
+        if each is not None
+    }
     assert all(sum(each) <= 1 for each in breaks.values())
     assert [any(column) for column in zip(*breaks.values(), strict=True)] == [True, True]
     unread = [name for name, (first, _) in breaks.items() if first]
     assert {name.split("=")[0] for name in unread} == {
-        "shortened frozen", "shortened killed", "shortened lost",
-    }  # fmt: skip
+        "shortened frozen",
+        "shortened killed",
+        "shortened lost",
+    }
 
 
 # Tables ------------------------------------------------------------------------------------------

@@ -92,8 +92,11 @@ def test_marks_belong_to_a_host_or_to_nobody() -> None:
         marks=marks(bound=2, server_ended=3, client_stopped=4, another_host_has_the_address=5),
     )
     assert [(each.at, each.host) for each in timeline(made).happened] == [
-        (-9, ""), (-8, "srv"), (-7, "a"), (-6, "b"),
-    ]  # fmt: skip
+        (-9, ""),
+        (-8, "srv"),
+        (-7, "a"),
+        (-6, "b"),
+    ]
 
 
 def test_other_addresses_and_other_hosts_leases_are_there_too() -> None:
@@ -133,11 +136,14 @@ def test_what_does_not_print_is_written_out() -> None:
 
 OVERLAP = timeline(
     record(
-        said(1), nak(14), said(16, hardware=B, address=OTHER),
+        said(1),
+        nak(14),
+        said(16, hardware=B, address=OTHER),
         seen=(added(1.1), added(12, host="b"), removed(15.04)),
-        marks=marks(server_ended=2), end=20,
+        marks=marks(server_ended=2),
+        end=20,
     )
-)  # fmt: skip
+)
 
 
 def test_everything_is_told_in_order() -> None:
@@ -269,10 +275,19 @@ def test_a_record_of_nothing_can_be_drawn() -> None:
 
 def shown(**changed: object) -> Shown:
     usual = Shown(
-        client="udhcpc", server="Kea", fault="frozen", sentence="the client is stopped", lease=10,
-        repeat=1, says="holds", holdover=-2.5, uncertainty=0.04, enforcer="kernel",
-        predicted=1.1, timeline=OVERLAP,
-    )  # fmt: skip
+        client="udhcpc",
+        server="Kea",
+        fault="frozen",
+        sentence="the client is stopped",
+        lease=10,
+        repeat=1,
+        says="holds",
+        holdover=-2.5,
+        uncertainty=0.04,
+        enforcer="kernel",
+        predicted=1.1,
+        timeline=OVERLAP,
+    )
     return replace(usual, **changed)  # type: ignore[arg-type]
 
 
@@ -304,10 +319,10 @@ class Reader(HTMLParser):
 
     def count(self, tag: str, **wanted: str) -> int:
         return sum(
-            name == tag and all(value in (had.get(key) or "").split() for key, value in
-                                wanted.items())
+            name == tag
+            and all(value in (had.get(key) or "").split() for key, value in wanted.items())
             for name, had in self.tags
-        )  # fmt: skip
+        )
 
 
 SEVERAL = [
@@ -315,11 +330,17 @@ SEVERAL = [
     shown(repeat=2, holdover=4.0, says="late", reason="it was there", duplicate=3.0, answered=2),
     shown(repeat=3, holdover=inf, says="late"),
     shown(fault="NAK", sentence="it refuses", after_nak=0.016),
-    shown(client="dhcpcd", says="unknown", reason="missing: dhcpcd", holdover=None, predicted=None,
-          timeline=None),
+    shown(
+        client="dhcpcd",
+        says="unknown",
+        reason="missing: dhcpcd",
+        holdover=None,
+        predicted=None,
+        timeline=None,
+    ),
     shown(client="connman", says="wrong", holdover=9.0),
     shown(server="ISC dhcpd", predicted=inf),
-]  # fmt: skip
+]
 
 
 def test_the_page_is_well_formed_and_so_is_each_picture() -> None:
@@ -358,9 +379,16 @@ def test_each_verdict_has_its_word_and_its_meaning() -> None:
 def test_a_cell_has_its_figures() -> None:
     words = " ".join(Reader(page(SEVERAL, "lab", {})).words)
     for expected in (
-        "It was there.", "Missing: dhcpcd.", "never; still there at +9.00 s", "no bound", "+1.10 s",
-        "hosts that answered ARP", "0.040 s", "There is no record", "kernel",
-    ):  # fmt: skip
+        "It was there.",
+        "Missing: dhcpcd.",
+        "never; still there at +9.00 s",
+        "no bound",
+        "+1.10 s",
+        "hosts that answered ARP",
+        "0.040 s",
+        "There is no record",
+        "kernel",
+    ):
         assert expected in words
     assert "nobody" in page([shown(enforcer="", holdover=inf)], "lab", {})
 
@@ -392,8 +420,15 @@ HOSTILE = "x</title></style><script src='http://e.org/'>\"&\x00\x1b"
 
 def test_text_of_others_is_text() -> None:
     named = replace(OVERLAP, gap=HOSTILE, happened=(replace(OVERLAP.happened[0], what=HOSTILE),))
-    cell = shown(client=HOSTILE, server=HOSTILE, fault=HOSTILE, sentence=HOSTILE, reason=HOSTILE,
-                 enforcer=HOSTILE, timeline=named)  # fmt: skip
+    cell = shown(
+        client=HOSTILE,
+        server=HOSTILE,
+        fault=HOSTILE,
+        sentence=HOSTILE,
+        reason=HOSTILE,
+        enforcer=HOSTILE,
+        timeline=named,
+    )
     text = page([cell], HOSTILE, {HOSTILE: HOSTILE})
     read = Reader(text)
     assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in read.tags}

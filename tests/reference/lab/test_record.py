@@ -40,10 +40,17 @@ HELD = IPv4Interface("10.77.0.50/24")
 LINES: tuple[dict[str, Any], ...] = (
     {"kind": "head", "version": 1, "at": 5, "wall": 9, "hosts": {"a": A.hex()}},
     {"kind": "look", "at": 7, "since": 6, "host": "a", "addresses": {str(HELD): 3}},
-    {"kind": "change", "at": 8, "since": 7, "host": "a", "address": str(HELD), "there": False,
-     "valid": None},
+    {
+        "kind": "change",
+        "at": 8,
+        "since": 7,
+        "host": "a",
+        "address": str(HELD),
+        "there": False,
+        "valid": None,
+    },
     {"kind": "end", "at": 9 * SECOND},
-)  # fmt: skip
+)
 SENT = (said(1.5), answer(2.25, A))
 
 
@@ -92,9 +99,7 @@ def test_a_record_without_its_end_has_a_gap(tmp_path: Path) -> None:
         (MARKS, b"{\n", "line 1"),
     ],
 )
-def test_a_damaged_record_is_refused(
-    tmp_path: Path, file: str, content: bytes, words: str
-) -> None:  # fmt: skip
+def test_a_damaged_record_is_refused(tmp_path: Path, file: str, content: bytes, words: str) -> None:
     written(tmp_path, *LINES)
     (tmp_path / file).write_bytes(content)
     with pytest.raises(InputError, match=words):
@@ -132,9 +137,11 @@ def message(kind: int, valid: int | None, *, label: str = "eth0") -> bytes:
     said["family"], said["prefixlen"], said["index"] = socket.AF_INET, 24, 7
     lifetime = 0xFFFFFFFF if valid is None else valid
     said["attrs"] = [
-        ("IFA_ADDRESS", "10.77.0.9"), ("IFA_LOCAL", str(LEASED)), ("IFA_LABEL", label),
+        ("IFA_ADDRESS", "10.77.0.9"),
+        ("IFA_LOCAL", str(LEASED)),
+        ("IFA_LABEL", label),
         ("IFA_CACHEINFO", {"ifa_preferred": 1, "ifa_valid": lifetime, "cstamp": 2, "tstamp": 3}),
-    ]  # fmt: skip
+    ]
     said.encode()
     return bytes(said.data)
 
@@ -222,8 +229,10 @@ def test_a_step_moves_the_wall_clock_and_nothing_else(tmp_path: Path) -> None:
     wall = Wall(tmp_path)
     asking = subprocess.Popen(
         [*map(str, wall.under), sys.executable, "-c", CLOCKS],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     with asking:
         assert asking.stdin is not None
         assert asking.stdout is not None
@@ -254,9 +263,7 @@ def test_what_does_not_read_it_is_told_apart(tmp_path: Path) -> None:
         asleep.end()
 
 
-def test_without_a_compiler_there_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+def test_without_a_compiler_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UnheardError, match="needs the program cc"):
         Wall(tmp_path)

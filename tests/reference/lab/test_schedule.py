@@ -26,9 +26,13 @@ from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, 
 OLD, FIXED = load("wfwg311"), load("wfwg311-fixed")
 H1, H2 = 0, 1
 KEPT = replace(
-    load("rfc2131"), name="kept", trigger="NEVER", enforcer="KERNEL", margin=Fraction(5, 2),
+    load("rfc2131"),
+    name="kept",
+    trigger="NEVER",
+    enforcer="KERNEL",
+    margin=Fraction(5, 2),
     kernel_late=Fraction(5, 2),
-)  # fmt: skip
+)
 """A client that does nothing at its lease end; the kernel removes its address in time."""
 
 
@@ -56,9 +60,25 @@ def test_the_course_of_a_client_that_collides_is_its_shortest_collision() -> Non
     found = plan(OLD)
     assert (found.outcome, found.made_to_stay) == ("violated", False)
     assert names(found.steps) == [
-        "discover", "offer", "select", "commit", "bind", "mute", "renew", "miss", "rebind", "miss",
-        "lapse", "notify", "unmute", "discover", "offer", "select", "reuse", "bind",
-    ]  # fmt: skip
+        "discover",
+        "offer",
+        "select",
+        "commit",
+        "bind",
+        "mute",
+        "renew",
+        "miss",
+        "rebind",
+        "miss",
+        "lapse",
+        "notify",
+        "unmute",
+        "discover",
+        "offer",
+        "select",
+        "reuse",
+        "bind",
+    ]
     at = {step.action.name: step.at for step in found.steps}
     assert (at["renew"], at["rebind"], at["lapse"]) == (5, Fraction(35, 4), 10)
 
@@ -140,8 +160,9 @@ def test_after_the_last_step_what_is_due_is_done() -> None:
     found = plan(load("connman"))
     steps = followed(Course(found, further=3))
     assert [(step.action.name, step.at) for step in steps[len(found.steps) :]] == [
-        ("lapse", Fraction("11.5")), ("notify", Fraction("11.5")),
-    ]  # fmt: skip
+        ("lapse", Fraction("11.5")),
+        ("notify", Fraction("11.5")),
+    ]
 
 
 def test_what_the_kernel_removes_is_a_row() -> None:

@@ -29,9 +29,16 @@ from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS
 
 IN_TIME = Measurement(
-    address=IPv4Address("10.77.0.50"), lease=10, holdover=-0.5, at_least=-0.5, uncertainty=0.05,
-    enforcer="kernel", after_nak=None, duplicate=0.0, answered=0,
-)  # fmt: skip
+    address=IPv4Address("10.77.0.50"),
+    lease=10,
+    holdover=-0.5,
+    at_least=-0.5,
+    uncertainty=0.05,
+    enforcer="kernel",
+    after_nak=None,
+    duplicate=0.0,
+    answered=0,
+)
 
 
 def cell(client: str, fault: str, lease: int = 10) -> Cell:
@@ -140,8 +147,11 @@ def test_a_profile_says_which_nak_is_heeded_whether_or_not_there_is_an_offer() -
         name: heeds(FAULTS[name], load("networkd")) for name in FAULTS if is_refusal(FAULTS[name])
     }
     assert by == {
-        "NAK": False, "NAK and offer": False, "NAK unicast": True, "NAK unicast and offer": True,
-    }  # fmt: skip
+        "NAK": False,
+        "NAK and offer": False,
+        "NAK unicast": True,
+        "NAK unicast and offer": True,
+    }
 
 
 def test_what_could_not_be_played_is_unknown_with_its_reason() -> None:

@@ -141,9 +141,16 @@ def unread(stage: dict[str, Any], place: Path) -> dict[str, Any]:
     fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
     filled = os.write(pipe, b"." * 4096)
     client = stage["cli"].holdover(
-        "client", "eth0", "--state-dir", place / "state", "--no-probe", "--json", "--journal",
-        journal, under=("sh", "-c", f'exec "$@" >{fifo} 2>&1', "sh"),
-    )  # fmt: skip
+        "client",
+        "eth0",
+        "--state-dir",
+        place / "state",
+        "--no-probe",
+        "--json",
+        "--journal",
+        journal,
+        under=("sh", "-c", f'exec "$@" >{fifo} 2>&1', "sh"),
+    )
     server.says("DHCPACK", PATIENCE, times=4)
     server.signal(signal.SIGKILL)
     deleted, _ = watch.says("Deleted", PATIENCE)
@@ -169,9 +176,15 @@ def powers(path: Path) -> tuple[str, ...]:
         for names in (said["AmbientCapabilities"], said["CapabilityBoundingSet"])
     ]
     return (
-        "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs",
-        f"--inh-caps={sets[0]}", f"--ambient-caps={sets[0]}", f"--bounding-set={sets[1]}",
-    )  # fmt: skip
+        "setpriv",
+        f"--reuid={NOBODY}",
+        f"--regid={NOBODY}",
+        "--clear-groups",
+        "--no-new-privs",
+        f"--inh-caps={sets[0]}",
+        f"--ambient-caps={sets[0]}",
+        f"--bounding-set={sets[1]}",
+    )
 
 
 def readable() -> str:
@@ -192,14 +205,32 @@ def unprivileged(stage: dict[str, Any], place: Path) -> dict[str, Any]:
     prepared = f"install -d -o {NOBODY} -m 700 /run/state; cd /; umask 077; {readable()}"
     ours = (sys.executable, "-u", "-c", COMMANDS)
     server = stage["srv"].apart(
-        *powers(SERVER), *ours, "server", "eth0", "--pool", str(LEASED), "--lease", str(LEASE),
-        "--leases", "/run/state/leases", "--no-probe", "--json", setup=prepared,
-    )  # fmt: skip
+        *powers(SERVER),
+        *ours,
+        "server",
+        "eth0",
+        "--pool",
+        str(LEASED),
+        "--lease",
+        str(LEASE),
+        "--leases",
+        "/run/state/leases",
+        "--no-probe",
+        "--json",
+        setup=prepared,
+    )
     server.says("started", PATIENCE)
     client = stage["cli"].apart(
-        *powers(CLIENT), *ours, "client", "eth0", "--state-dir", "/run/state", "--no-probe",
-        "--json", setup=prepared,
-    )  # fmt: skip
+        *powers(CLIENT),
+        *ours,
+        "client",
+        "eth0",
+        "--state-dir",
+        "/run/state",
+        "--no-probe",
+        "--json",
+        setup=prepared,
+    )
     client.says("EXTENDED", PATIENCE)
     seen: dict[str, Any] = {"addresses": stage["cli"].addresses()}
     for name, process in (("server", server), ("client", client)):
@@ -212,8 +243,9 @@ def unprivileged(stage: dict[str, Any], place: Path) -> dict[str, Any]:
 
 
 SCENES: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {
-    "unread": unread, "unprivileged": unprivileged,
-}  # fmt: skip
+    "unread": unread,
+    "unprivileged": unprivileged,
+}
 
 
 @pytest.fixture(scope="module")
@@ -282,8 +314,11 @@ def test_systemd_has_nothing_to_say_of_a_unit(
     assert unit(copy)["ExecStart"].split()[0] == str(called)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", copy],
-        capture_output=True, text=True, check=False, timeout=PATIENCE,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
     said = [line for line in done.stderr.splitlines() if str(copy) in line or path.name in line]
     assert (done.returncode, said) == (0, [])
 

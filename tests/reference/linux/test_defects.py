@@ -61,9 +61,10 @@ def run(*words: str) -> Ran:
 def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Ran]]]:
     """The processes of all defects that are to be tested, two at a time."""
     chosen = {
-        item.callspec.id for item in request.session.items
+        item.callspec.id
+        for item in request.session.items
         if isinstance(item, pytest.Function) and item.function is test_it_is_noticed
-    }  # fmt: skip
+    }
     with ThreadPoolExecutor(2) as pool:
         yield {d.id: pool.submit(run, d.id, d.noticed) for d in defects() if d.id in chosen}
         pool.shutdown(cancel_futures=True)

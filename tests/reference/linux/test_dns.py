@@ -33,9 +33,14 @@ WRITTEN = "search example.org\nnameserver 10.0.0.1\nnameserver 10.0.0.2\n"
 MARK = "# from holdover client eth0; it goes with the lease\n"
 FORMER = "nameserver 192.0.2.53\n"
 OVER = [
-    Notice.LAPSED, Notice.REFUSED, Notice.DECLINED, Notice.CEASED, Notice.RELEASED, Notice.STOPPED,
+    Notice.LAPSED,
+    Notice.REFUSED,
+    Notice.DECLINED,
+    Notice.CEASED,
+    Notice.RELEASED,
+    Notice.STOPPED,
     Notice.UNANSWERED,
-]  # fmt: skip
+]
 
 
 def lease(*options: tuple[int, Any]) -> Lease:
@@ -71,8 +76,14 @@ def test_a_domain_is_one_or_there_is_none(name: str, searched: str) -> None:
 
 
 NO_HOSTS = [
-    "0.0.0.0", "0.1.2.3", "127.0.0.1", "127.0.0.53", "224.0.0.251", "255.255.255.255", "240.0.0.1",
-]  # fmt: skip
+    "0.0.0.0",
+    "0.1.2.3",
+    "127.0.0.1",
+    "127.0.0.53",
+    "224.0.0.251",
+    "255.255.255.255",
+    "240.0.0.1",
+]
 
 
 @pytest.mark.parametrize("no_host", NO_HOSTS)
@@ -267,10 +278,24 @@ def test_a_file_that_is_mounted_by_itself_is_refused(privileged: None, place: Pl
     )
     mounted = 'mount --bind "$1" "$1"; shift; exec "$@"'
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-ec", mounted, "sh", place.path, sys.executable, "-c", code,
-         place.path],
-        capture_output=True, text=True, check=False, timeout=PATIENCE,
-    )  # fmt: skip
+        [
+            "unshare",
+            "--mount",
+            "sh",
+            "-ec",
+            mounted,
+            "sh",
+            place.path,
+            sys.executable,
+            "-c",
+            code,
+            place.path,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
     assert "no file can be put in its place: Invalid cross-device link" in done.stderr
     assert place.path.read_text() == FORMER
 
@@ -344,9 +369,7 @@ def test_that_nothing_was_left_is_no_failure(
 
 
 @pytest.mark.parametrize("program", ["mkfifo gate; exec 3<>gate; read line <&3"], indirect=True)
-def test_a_slow_one_is_not_waited_for_is_ended_and_only_the_latest_counts(
-    program: Program,
-) -> None:
+def test_a_slow_one_is_not_waited_for_is_ended_and_only_the_latest_counts(program: Program) -> None:
     told = Resolvconf("eth0", 0.5, program.notes.append)
     before = time.monotonic()
     told.tell(Notice.BOUND, FULL)
@@ -387,10 +410,21 @@ def etc(stage: dict[str, Any], place: Path) -> dict[str, Any]:
     """The file of the machine, in a view of its own: a lease, and its lapse."""
     server = serve(stage)
     client = stage["cli"].apart(
-        sys.executable, "-u", "-c", COMMANDS, "client", "eth0", "--state-dir", place / "state",
-        "--no-probe", "--json", "--dns", "/etc/resolv.conf", setup=f"echo '{FORMER}' >/etc/former;"
+        sys.executable,
+        "-u",
+        "-c",
+        COMMANDS,
+        "client",
+        "eth0",
+        "--state-dir",
+        place / "state",
+        "--no-probe",
+        "--json",
+        "--dns",
+        "/etc/resolv.conf",
+        setup=f"echo '{FORMER}' >/etc/former;"
         "rm -f /etc/resolv.conf; mv /etc/former /etc/resolv.conf",
-    )  # fmt: skip
+    )
     client.says("BOUND", PATIENCE)
     view = Path(f"/proc/{client.running.pid}/root/etc/resolv.conf")
     eventually(lambda: MARK in view.read_text(), PATIENCE, "it is written")
@@ -409,9 +443,16 @@ def ends(stage: dict[str, Any], place: Path) -> dict[str, Any]:
 
     def client(*more: str) -> Any:
         return stage["cli"].holdover(
-            "client", "eth0", "--state-dir", place / "state", "--no-probe", "--json", *more,
-            "--dns", path,
-        )  # fmt: skip
+            "client",
+            "eth0",
+            "--state-dir",
+            place / "state",
+            "--no-probe",
+            "--json",
+            *more,
+            "--dns",
+            path,
+        )
 
     first = client()
     eventually(lambda: MARK in path.read_text(), PATIENCE, "it is written")
@@ -440,9 +481,16 @@ def slow(stage: dict[str, Any], place: Path) -> dict[str, Any]:
     program = Program(place, "exec sleep 60")
     server, watch = serve(stage), stage["cli"].watch()
     client = stage["cli"].holdover(
-        "client", "eth0", "--state-dir", place / "state", "--no-probe", "--json", "--dns",
-        "resolvconf", under=("env", f"PATH={program.path}"),
-    )  # fmt: skip
+        "client",
+        "eth0",
+        "--state-dir",
+        place / "state",
+        "--no-probe",
+        "--json",
+        "--dns",
+        "resolvconf",
+        under=("env", f"PATH={program.path}"),
+    )
     client.says("BOUND", PATIENCE)
     client.says("EXTENDED", PATIENCE, times=2)
     server.signal(signal.SIGKILL)
@@ -453,8 +501,10 @@ def slow(stage: dict[str, Any], place: Path) -> dict[str, Any]:
 
 
 SCENES: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {
-    "etc": etc, "ends": ends, "slow": slow,
-}  # fmt: skip
+    "etc": etc,
+    "ends": ends,
+    "slow": slow,
+}
 
 
 @pytest.fixture(scope="module")

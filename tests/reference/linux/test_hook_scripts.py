@@ -35,11 +35,21 @@ ALONE = ("unshare", "--mount", "--propagation", "private")
 PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
 OPTIONS = (
-    "2,-3600", "3,10.77.0.1,10.77.0.2", "6,10.77.0.1,10.77.0.2", "7,10.77.0.3", "12,tenant",
-    "15,example.org", "26,1400", "28,10.77.0.255", "40,nis.example", "42,10.77.0.4",
-    "44,10.77.0.5", "66,tftp.example", "67,boot.img",
+    "2,-3600",
+    "3,10.77.0.1,10.77.0.2",
+    "6,10.77.0.1,10.77.0.2",
+    "7,10.77.0.3",
+    "12,tenant",
+    "15,example.org",
+    "26,1400",
+    "28,10.77.0.255",
+    "40,nis.example",
+    "42,10.77.0.4",
+    "44,10.77.0.5",
+    "66,tftp.example",
+    "67,boot.img",
     "121,10.9.0.0/16,10.77.0.2,0.0.0.0/0,10.77.0.1",
-)  # fmt: skip
+)
 CODES = [option.partition(",")[0] for option in OPTIONS]
 REQUEST = """
 timeout 20; initial-interval 1; select-timeout 0;
@@ -82,10 +92,21 @@ class Stage:
     def client(self, hook: str, *more: str, setup: str = "") -> Any:
         """In a view of its own of /etc, without a resolv.conf to begin with."""
         client = self.cli.apart(
-            sys.executable, "-u", "-c", COMMANDS, "client", "eth0", "--state-dir",
-            self.place / "state", "--no-probe", "--json", "--hook", hook, *more,
+            sys.executable,
+            "-u",
+            "-c",
+            COMMANDS,
+            "client",
+            "eth0",
+            "--state-dir",
+            self.place / "state",
+            "--no-probe",
+            "--json",
+            "--hook",
+            hook,
+            *more,
             setup=f"rm -f /etc/resolv.conf; : > /etc/resolv.conf; {setup}",
-        )  # fmt: skip
+        )
         client.says("BOUND", PATIENCE)
         return client
 
@@ -133,27 +154,56 @@ def names(stage: Stage) -> dict[str, Any]:
     config.write_text(REQUEST)
     leases.touch()
     stage.cli.apart(
-        "env", "-i", PATH, "dhclient", "-4", "-d", "-cf", config, "-lf", leases, "-pf",
-        "/run/dhclient.pid", "-sf", theirs.dump(), "eth0",
-    )  # fmt: skip
+        "env",
+        "-i",
+        PATH,
+        "dhclient",
+        "-4",
+        "-d",
+        "-cf",
+        config,
+        "-lf",
+        leases,
+        "-pf",
+        "/run/dhclient.pid",
+        "-sf",
+        theirs.dump(),
+        "eth0",
+    )
     stage.other.apart(
-        "env", "-i", PATH, "udhcpc", "-f", "-i", "eth0", "-s", others.dump(),
+        "env",
+        "-i",
+        PATH,
+        "udhcpc",
+        "-f",
+        "-i",
+        "eth0",
+        "-s",
+        others.dump(),
         *(word for code in CODES for word in ("-O", code)),
-    )  # fmt: skip
+    )
     eventually(lambda: told(theirs.place, "BOUND"), PATIENCE, "dhclient is bound")
     eventually(lambda: told(others.place, "bound"), PATIENCE, "udhcpc is bound")
     stage.cli.end()
     stage.cli.ip("addr", "flush", "dev", "eth0")
     request = ",".join(["1", "51", "54", "58", "59", *CODES])
     stage.cli.holdover(
-        "client", "eth0", "--state-dir", ours.place / "state", "--no-probe", "--request", request,
-        "--hook", str(ours.dump()),
-    )  # fmt: skip
+        "client",
+        "eth0",
+        "--state-dir",
+        ours.place / "state",
+        "--no-probe",
+        "--request",
+        request,
+        "--hook",
+        str(ours.dump()),
+    )
     eventually(lambda: told(ours.place, "bound"), PATIENCE, "we are bound")
     return {
-        "ours": told(ours.place, "bound"), "dhclient": told(theirs.place, "BOUND"),
+        "ours": told(ours.place, "bound"),
+        "dhclient": told(theirs.place, "BOUND"),
         "udhcpc": told(others.place, "bound"),
-    }  # fmt: skip
+    }
 
 
 def script(hook: Path, setup: str = "") -> Callable[[Stage], dict[str, Any]]:
@@ -181,9 +231,12 @@ def script(hook: Path, setup: str = "") -> Callable[[Stage], dict[str, Any]]:
                 "the script was so slow that what it was told was not true any more"
             )
         return seen | {
-            "deleted": deleted, "early": (ends[-1] - deleted[-1]) / SECOND, "client": client,
-            "left": stage.cli.ip("route"), "after": stage.cli.addresses(),
-        }  # fmt: skip
+            "deleted": deleted,
+            "early": (ends[-1] - deleted[-1]) / SECOND,
+            "client": client,
+            "left": stage.cli.ip("route"),
+            "after": stage.cli.addresses(),
+        }
 
     return scene
 
@@ -217,10 +270,27 @@ def late(stage: Stage) -> dict[str, Any]:
     view = stage.place / "view"
     view.mkdir()
     client = stage.cli.start(  # no process namespace: the script is to outlive the client
-        *ALONE, "sh", "-ec", PREPARED, "sh", view, "", "exec", sys.executable, "-u", "-c", COMMANDS,
-        "client", "eth0", "--state-dir", stage.place / "state", "--no-probe", "--json",
-        "--hook", waits,
-    )  # fmt: skip
+        *ALONE,
+        "sh",
+        "-ec",
+        PREPARED,
+        "sh",
+        view,
+        "",
+        "exec",
+        sys.executable,
+        "-u",
+        "-c",
+        COMMANDS,
+        "client",
+        "eth0",
+        "--state-dir",
+        stage.place / "state",
+        "--no-probe",
+        "--json",
+        "--hook",
+        waits,
+    )
     client.says("BOUND", PATIENCE)
     eventually(begun.exists, PATIENCE, "the script has begun")
     client.signal(signal.SIGKILL)
@@ -288,9 +358,10 @@ def compared(ours: dict[str, str], theirs: dict[str, str], *differ: str) -> None
 @scene("names")
 def test_dhclients_names_and_values_are_those_of_dhclient(seen: Any) -> None:
     ours = {
-        name: text for name, text in seen["ours"].items()
+        name: text
+        for name, text in seen["ours"].items()
         if name.startswith("new_") or name in ("interface", "reason")
-    }  # fmt: skip
+    }
     assert OFFERED - 30 <= int(ours["new_dhcp_lease_time"]) <= OFFERED - MARGIN
     compared(ours, dict(seen["dhclient"]), "new_ip_address", "new_dhcp_lease_time")
 
@@ -298,9 +369,10 @@ def test_dhclients_names_and_values_are_those_of_dhclient(seen: Any) -> None:
 @scene("names")
 def test_udhcpcs_names_and_values_are_those_of_udhcpc(seen: Any) -> None:
     ours = {
-        name: text for name, text in seen["ours"].items()
+        name: text
+        for name, text in seen["ours"].items()
         if not name.startswith("new_") and name not in ("reason", "notice")
-    }  # fmt: skip
+    }
     theirs = dict(seen["udhcpc"])
     assert int(theirs["timezone"]) - (1 << 32) == int(ours["timezone"]) == -3600
     assert OFFERED - 30 <= int(ours["lease"]) <= OFFERED - MARGIN

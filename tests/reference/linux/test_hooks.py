@@ -42,14 +42,21 @@ from tests.reference.wire.test_packet import options as any_options
 from tests.slow import stretched
 
 NOW = 10_000 * SECOND
-TOLD = Options([
-    SUBNET_MASK(IPv4Address("255.255.255.128")), ROUTERS((SERVER, OTHER)),
-    NAME_SERVERS((SERVER, OTHER)), DOMAIN_NAME("example.org"), HOST_NAME("here"),
-    INTERFACE_MTU(1400), NTP_SERVERS((SERVER,)), TIME_OFFSET(-3600),
-    CLASSLESS_ROUTES((
-        Route(IPv4Network("10.17.0.0/16"), OTHER), Route(IPv4Network("0.0.0.0/0"), SERVER),
-    )),
-])  # fmt: skip
+TOLD = Options(
+    [
+        SUBNET_MASK(IPv4Address("255.255.255.128")),
+        ROUTERS((SERVER, OTHER)),
+        NAME_SERVERS((SERVER, OTHER)),
+        DOMAIN_NAME("example.org"),
+        HOST_NAME("here"),
+        INTERFACE_MTU(1400),
+        NTP_SERVERS((SERVER,)),
+        TIME_OFFSET(-3600),
+        CLASSLESS_ROUTES(
+            (Route(IPv4Network("10.17.0.0/16"), OTHER), Route(IPv4Network("0.0.0.0/0"), SERVER))
+        ),
+    ]
+)
 
 
 def lease(
@@ -144,9 +151,12 @@ def test_parameters_without_an_address_are_told_as_new() -> None:
     word, said = told(Notice.INFORMED, options=Options([DOMAIN_NAME("example.org")]))
     assert word == "informed"
     assert said == {
-        "interface": "eth0", "reason": "INFORM", "notice": "INFORMED",
-        "new_domain_name": "example.org", "domain": "example.org",
-    }  # fmt: skip
+        "interface": "eth0",
+        "reason": "INFORM",
+        "notice": "INFORMED",
+        "new_domain_name": "example.org",
+        "domain": "example.org",
+    }
 
 
 @pytest.mark.parametrize(
@@ -202,10 +212,15 @@ def test_other_text_loses_what_cannot_be_printed() -> None:
     assert "bootfile" not in said
 
 
-FIXED = {"interface", "reason", "notice"} | {*NEW, *OLD, *UDHCPC} | {
-    prefix + name for _, dhclient, udhcpc, _ in OPTIONS
-    for prefix, name in (("new_", dhclient), ("old_", dhclient), ("", udhcpc))
-}  # fmt: skip
+FIXED = (
+    {"interface", "reason", "notice"}
+    | {*NEW, *OLD, *UDHCPC}
+    | {
+        prefix + name
+        for _, dhclient, udhcpc, _ in OPTIONS
+        for prefix, name in (("new_", dhclient), ("old_", dhclient), ("", udhcpc))
+    }
+)
 
 
 @given(st.sampled_from(Notice), any_options, any_options, any_options)
@@ -272,9 +287,7 @@ def test_the_time_that_is_told_ends_when_the_kernel_takes_the_address_away(tmp_p
     assert 700 < int(said["lease"]) < 1000
 
 
-def test_notices_are_told_in_order_one_at_a_time_with_what_was_told_before(
-    tmp_path: Path,
-) -> None:
+def test_notices_are_told_in_order_one_at_a_time_with_what_was_told_before(tmp_path: Path) -> None:
     script = Script(tmp_path, "mkdir alone || exit 9\nrmdir alone")
     hook = script.hook()
     hook.tell(Notice.BOUND, "eth0", lease(address=A), None)

@@ -85,8 +85,11 @@ arps = st.builds(Arp, st.sampled_from(ArpOperation), hardware, addresses, hardwa
 dates = st.tuples(instants, instants, instants) | st.just((None, None, None))
 leases = st.builds(
     lambda address, server, at, options: Lease(address, server, at[0], at[1], at[2], options),
-    addresses, addresses, dates, options,
-)  # fmt: skip
+    addresses,
+    addresses,
+    dates,
+    options,
+)
 keys = st.builds(ClientKey, st.binary(max_size=20), given=st.booleans())
 bindings = st.builds(Binding, keys, none | instants)
 

@@ -31,10 +31,16 @@ BEGUN: Instant = 1000 * SECOND
 @pytest.mark.parametrize(
     ("left", "seconds"),
     [
-        (3 * SECOND, 3), (3 * SECOND - 1, 2), (2 * SECOND + 1, 2), (SECOND, 1), (SECOND - 1, 0),
-        (0, 0), (-SECOND, 0), (2 * FOREVER * SECOND, FOREVER - 1),
+        (3 * SECOND, 3),
+        (3 * SECOND - 1, 2),
+        (2 * SECOND + 1, 2),
+        (SECOND, 1),
+        (SECOND - 1, 0),
+        (0, 0),
+        (-SECOND, 0),
+        (2 * FOREVER * SECOND, FOREVER - 1),
     ],
-)  # fmt: skip
+)
 def test_it_is_rounded_down(left: Duration, seconds: int) -> None:
     assert lifetime(BEGUN + left, BEGUN) == seconds
     assert lifetime(None, BEGUN) == FOREVER
@@ -140,9 +146,11 @@ class There:
         self.slow: Duration = 0
         self.back: list[Duration] = []
         self.heartbeat = SimpleNamespace(
-            missed=lambda now: self.out > 0, answers=lambda within: not self.out,
-            slowest=lambda now: self.slow, came_back=lambda: [self.back.pop() for _ in self.back],
-        )  # fmt: skip
+            missed=lambda now: self.out > 0,
+            answers=lambda within: not self.out,
+            slowest=lambda now: self.slow,
+            came_back=lambda: [self.back.pop() for _ in self.back],
+        )
 
     def configure(self, wanted: Parameters, until: Instant | None) -> list[str]:
         self.done.append(until)
@@ -175,9 +183,15 @@ def one(kernel: Kernel) -> Set:
     )
     nothing, link = cast(Any, None), cast(Any, SimpleNamespace(hardware=bytes(6)))
     hands = Hands(
-        link, cast(Any, there), nothing, directory=None, hook=None, journal=cast(Any, journal),
-        tell=nothing, warn=said.append,
-    )  # fmt: skip
+        link,
+        cast(Any, there),
+        nothing,
+        directory=None,
+        hook=None,
+        journal=cast(Any, journal),
+        tell=nothing,
+        warn=said.append,
+    )
     return Set(hands, there, said, waited)
 
 

@@ -84,10 +84,14 @@ def memory(lines: list[str] | None = None) -> Memory:
 @pytest.mark.parametrize(
     ("durable", "granted", "used"),
     [
-        (60, 61, False), (60, 60, True), (60, 10, True), (60, None, False), (None, 60, True),
+        (60, 61, False),
+        (60, 60, True),
+        (60, 10, True),
+        (60, None, False),
+        (None, 60, True),
         (None, None, True),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("how", ["full", "read_only"])
 def test_what_is_not_stored_is_used_no_longer_than_what_is(
     disk: Disk, how: str, durable: float | None, granted: float | None, used: bool

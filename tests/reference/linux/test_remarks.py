@@ -88,8 +88,10 @@ def test_who_holds_a_lease_is_told_how_long() -> None:
     assert told.said[0][1].endswith(f"; {LEASED} has 60 s left")
 
 
-@pytest.mark.parametrize(("length", "word"), [(5, "never"), (7, "never"), (8, "not always"),
-                                              (10, "not always"), (11, "")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("length", "word"),
+    [(5, "never"), (7, "never"), (8, "not always"), (10, "not always"), (11, "")],
+)
 def test_a_lease_that_probing_leaves_nothing_of_is_said_once(length: int, word: str) -> None:
     told = Told()
     for _ in range(3):
@@ -110,5 +112,6 @@ def test_each_message_is_said_where_asked() -> None:
     told.sends(MessageType.DISCOVER, 0)
     told.remarks.hears(offer(60), holds=False)
     assert [words for _, words, _ in told.said] == [
-        "DHCPDISCOVER to everybody", f"DHCPOFFER about {LEASED} from {SERVER}"
-    ]  # fmt: skip
+        "DHCPDISCOVER to everybody",
+        f"DHCPOFFER about {LEASED} from {SERVER}",
+    ]

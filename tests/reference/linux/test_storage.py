@@ -376,8 +376,12 @@ def test_a_crash_at_any_point_leaves_the_old_lease_or_the_new(place: Path) -> No
     root = str(ROOT)
     said = subprocess.run(
         [sys.executable, "-c", CRASH, str(place)],
-        capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=root,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        cwd=root,
+    )
     assert said.stdout.split() == ["old"] * 5 + ["new"] * 3, said.stderr
 
 
@@ -411,12 +415,22 @@ def test_on_a_full_disk_the_old_file_is_intact_and_on_a_read_only_one_nothing_be
 ) -> None:
     place.mkdir()
     done = subprocess.run(
-        ["unshare", "-Urm", "sh", "-ec",
-         'mount -t tmpfs -o size=64k,mode=700 none "$1"; exec "$0" -c "$2" "$1"',
-         sys.executable, str(place), FULL],
-        capture_output=True, text=True, check=False, timeout=PATIENCE,
+        [
+            "unshare",
+            "-Urm",
+            "sh",
+            "-ec",
+            'mount -t tmpfs -o size=64k,mode=700 none "$1"; exec "$0" -c "$2" "$1"',
+            sys.executable,
+            str(place),
+            FULL,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
         cwd=ROOT,
-    )  # fmt: skip
+    )
     full, intact, removed, *read_only = done.stdout.splitlines() or [done.stderr]
     assert full.startswith(f"{place}/eth0.json: No space left on device; ")
     assert intact == "True", "the old file is as it was"

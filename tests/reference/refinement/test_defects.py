@@ -22,8 +22,19 @@ from holdover.reference.refinement.setting import (
 )
 
 from holdover.reference.refinement.defects import (  # isort: skip
-    Fates, Killed, Seeded, changed, explored, kill, main, mutant, order, original, recorded, seeded,
-)  # fmt: skip
+    Fates,
+    Killed,
+    Seeded,
+    changed,
+    explored,
+    kill,
+    main,
+    mutant,
+    order,
+    original,
+    recorded,
+    seeded,
+)
 
 SETTINGS = {setting.name: setting for setting in every_setting()}
 NAMES = [defect.name for defect in seeded()]

@@ -81,9 +81,15 @@ class Rehearsal:
     def __post_init__(self) -> None:
         self.client: Client = Client(self.config)
         self.server = Server(
-            ServerConfig(identifier=SERVER, hardware=SERVERS, pool=(ADDRESS,), lease=LEASE,
-                         grace=0, probe_wait=0)
-        )  # fmt: skip
+            ServerConfig(
+                identifier=SERVER,
+                hardware=SERVERS,
+                pool=(ADDRESS,),
+                lease=LEASE,
+                grace=0,
+                probe_wait=0,
+            )
+        )
         self._numbers, self._order = itertools.count(1), itertools.count()
         self._planned: list[tuple[Instant, int, Act]] = []
         self._begun, self._slept, self._rests = self.now, 0, 0
@@ -329,8 +335,12 @@ def lossy(r: Rehearsal) -> float:
     turn = itertools.count()
 
     def edit(reply: BootReply) -> list[BootReply]:
-        old = [replace(reply, xid=reply.xid - 1), replace(reply, server=OTHER),
-               replace(reply, client_id=b"other"), replace(reply, lease=None)]  # fmt: skip
+        old = [
+            replace(reply, xid=reply.xid - 1),
+            replace(reply, server=OTHER),
+            replace(reply, client_id=b"other"),
+            replace(reply, lease=None),
+        ]
         return [*old, reply, reply] if next(turn) % 3 else []
 
     r.edit = edit
@@ -452,8 +462,14 @@ def unusable(r: Rehearsal) -> float:
     group = IPv4Address("224.0.0.1")
     r.edit = lambda reply: [replace(reply, address=group)]
     r.at(0, Rehearsal.start)
-    r.at(20, lambda r: setattr(r, "edit", lambda reply: [
-        replace(reply, address=group) if reply.type.name == "ACK" else reply]))  # fmt: skip
+    r.at(
+        20,
+        lambda r: setattr(
+            r,
+            "edit",
+            lambda reply: [replace(reply, address=group) if reply.type.name == "ACK" else reply],
+        ),
+    )
     r.at(200, lambda r: setattr(r, "edit", lambda reply: [reply]))
     return 300
 
@@ -476,18 +492,40 @@ def shortened(r: Rehearsal) -> float:
 
     r.at(0, Rehearsal.start)
     for second, lengths in (
-        (60, (2,)), (90, (None,)), (150, (0,)), (180, (None, 40)), (260, (None, 2)),
-        (290, (40, None, 40)), (400, (None, 10)),
-    ):  # fmt: skip
+        (60, (2,)),
+        (90, (None,)),
+        (150, (0,)),
+        (180, (None, 40)),
+        (260, (None, 2)),
+        (290, (40, None, 40)),
+        (400, (None, 10)),
+    ):
         r.at(second, then(*lengths))
     return 500
 
 
 SCENES = (
-    short, long, late_kernel, late_reply, late_lease, unusable, slow, found,
-    renewed, refused, crashed, remainder, contested, ended, lossy, unanswered, frozen, asleep,
-    other_address, shortened,
-)  # fmt: skip
+    short,
+    long,
+    late_kernel,
+    late_reply,
+    late_lease,
+    unusable,
+    slow,
+    found,
+    renewed,
+    refused,
+    crashed,
+    remainder,
+    contested,
+    ended,
+    lossy,
+    unanswered,
+    frozen,
+    asleep,
+    other_address,
+    shortened,
+)
 
 
 def rehearsed(scene: Callable[[Rehearsal], float], core: Any = client, **config: Any) -> Rehearsal:

@@ -168,8 +168,11 @@ def test_the_longest_conforming_prefix_and_the_guard_are_named() -> None:
     """A DHCPREQUEST for more time before T1."""
     made = rehearsed(other_address)
     begun = next(i for i, line in enumerate(made.lines) if line.kind == "Configure")
-    later = next(i for i in range(begun, len(made.lines)) if made.lines[i].kind == "Timer"
-                 and made.lines[i + 1].kind == "Send")  # fmt: skip
+    later = next(
+        i
+        for i in range(begun, len(made.lines))
+        if made.lines[i].kind == "Timer" and made.lines[i + 1].kind == "Send"
+    )
     early = [replace(line, now=made.lines[begun].now + 1) for line in made.lines[later : later + 2]]
     seen = replay(list(calls([*made.lines[:later], *early])))
     assert seen.outcome == "violated"

@@ -150,9 +150,13 @@ def packet(**fields: int) -> bytes:
     """DISCOVER with header fields set by hand, and the header checksum right again."""
     data = bytearray(encode_datagram(DISCOVER))
     for name, (at, form) in {
-        "first": (0, "!B"), "total": (2, "!H"), "fragment": (6, "!H"), "protocol": (9, "!B"),
-        "length": (24, "!H"), "check": (26, "!H"),
-    }.items():  # fmt: skip
+        "first": (0, "!B"),
+        "total": (2, "!H"),
+        "fragment": (6, "!H"),
+        "protocol": (9, "!B"),
+        "length": (24, "!H"),
+        "check": (26, "!H"),
+    }.items():
         if name in fields:
             struct.pack_into(form, data, at, fields[name])
     data[10:12] = b"\0\0"
@@ -236,9 +240,15 @@ def test_a_tag_of_no_vlan_is_skipped(tag: str) -> None:
 
 @pytest.mark.parametrize(
     ("tag", "skipped"),
-    [("81000001", 0), ("8100efff", 0), ("88a80005", 0), ("8100000081000005", 4),
-     ("810000008100000081000000", 8), ("91000000", 0)],
-)  # fmt: skip
+    [
+        ("81000001", 0),
+        ("8100efff", 0),
+        ("88a80005", 0),
+        ("8100000081000005", 4),
+        ("810000008100000081000000", 8),
+        ("91000000", 0),
+    ],
+)
 def test_what_is_behind_the_tag_of_a_vlan_is_bytes(tag: str, skipped: int) -> None:
     """It is another network's; and so is what has more tags than anybody sends."""
     frame = encode_frame(EVERYONE, MAC, DISCOVER)

@@ -156,9 +156,21 @@ def request(options: str) -> bytes:
 
 @pytest.mark.parametrize(
     "option",
-    ["0600", "2b00", "3c00", "3700", "3900", "390101", "3300", "33030000ff", "5200", "520105",
-     "0100", "3a00"],
-)  # fmt: skip
+    [
+        "0600",
+        "2b00",
+        "3c00",
+        "3700",
+        "3900",
+        "390101",
+        "3300",
+        "33030000ff",
+        "5200",
+        "520105",
+        "0100",
+        "3a00",
+    ],
+)
 def test_a_request_is_answered_without_an_option_that_it_does_not_rest_on(option: str) -> None:
     reading = read(request(REQUEST + option + "ff"))
     assert [each.code for each in reading.dropped] == [int(option[:2], 16)]

@@ -57,18 +57,35 @@ def or_none(values: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
 
 requests = st.builds(
     BootRequest,
-    types, numbers, hardware,
-    client_id=or_none(identifiers), secs=st.integers(0, 2**16 - 1), broadcast=st.booleans(),
-    ciaddr=addresses, giaddr=addresses, requested=or_none(addresses), server=or_none(addresses),
-    lease=or_none(numbers), options=more.map(Options),
-)  # fmt: skip
+    types,
+    numbers,
+    hardware,
+    client_id=or_none(identifiers),
+    secs=st.integers(0, 2**16 - 1),
+    broadcast=st.booleans(),
+    ciaddr=addresses,
+    giaddr=addresses,
+    requested=or_none(addresses),
+    server=or_none(addresses),
+    lease=or_none(numbers),
+    options=more.map(Options),
+)
 replies = st.builds(
     BootReply,
-    types, numbers, hardware,
-    client_id=or_none(identifiers), broadcast=st.booleans(),
-    address=addresses, ciaddr=addresses, giaddr=addresses, server=or_none(addresses),
-    lease=or_none(numbers), t1=or_none(numbers), t2=or_none(numbers), options=more.map(Options),
-)  # fmt: skip
+    types,
+    numbers,
+    hardware,
+    client_id=or_none(identifiers),
+    broadcast=st.booleans(),
+    address=addresses,
+    ciaddr=addresses,
+    giaddr=addresses,
+    server=or_none(addresses),
+    lease=or_none(numbers),
+    t1=or_none(numbers),
+    t2=or_none(numbers),
+    options=more.map(Options),
+)
 
 
 @given(requests)
@@ -96,29 +113,64 @@ def test_each_field_of_a_request_has_its_place() -> None:
         MessageType.REQUEST, 7, MAC, b"\1" + MAC, 5, True, A, RELAY, A, SERVER, 600, Options(more)
     )
     assert request_to_wire(request) == Message(
-        op=Op.BOOTREQUEST, xid=7, chaddr=MAC, secs=5, broadcast=True, ciaddr=A, giaddr=RELAY,
-        options=Options([
-            MESSAGE_TYPE(MessageType.REQUEST), CLIENT_IDENTIFIER(b"\1" + MAC), REQUESTED_ADDRESS(A),
-            SERVER_ID(SERVER), LEASE_TIME(600), *more,
-        ]),
-    )  # fmt: skip
+        op=Op.BOOTREQUEST,
+        xid=7,
+        chaddr=MAC,
+        secs=5,
+        broadcast=True,
+        ciaddr=A,
+        giaddr=RELAY,
+        options=Options(
+            [
+                MESSAGE_TYPE(MessageType.REQUEST),
+                CLIENT_IDENTIFIER(b"\1" + MAC),
+                REQUESTED_ADDRESS(A),
+                SERVER_ID(SERVER),
+                LEASE_TIME(600),
+                *more,
+            ]
+        ),
+    )
 
 
 def test_each_field_of_a_reply_has_its_place() -> None:
     """RFC 2131 Table 1, Table 3."""
     more = (DOMAIN_NAME("example.org"),)
     reply = BootReply(
-        MessageType.ACK, 7, MAC, b"\1" + MAC, True, A, IPv4Address(9), RELAY, SERVER, 600, 300, 500,
+        MessageType.ACK,
+        7,
+        MAC,
+        b"\1" + MAC,
+        True,
+        A,
+        IPv4Address(9),
+        RELAY,
+        SERVER,
+        600,
+        300,
+        500,
         Options(more),
-    )  # fmt: skip
+    )
     assert reply_to_wire(reply) == Message(
-        op=Op.BOOTREPLY, xid=7, chaddr=MAC, broadcast=True, ciaddr=IPv4Address(9), yiaddr=A,
+        op=Op.BOOTREPLY,
+        xid=7,
+        chaddr=MAC,
+        broadcast=True,
+        ciaddr=IPv4Address(9),
+        yiaddr=A,
         giaddr=RELAY,
-        options=Options([
-            MESSAGE_TYPE(MessageType.ACK), CLIENT_IDENTIFIER(b"\1" + MAC), SERVER_ID(SERVER),
-            LEASE_TIME(600), RENEWAL_TIME(300), REBINDING_TIME(500), *more,
-        ]),
-    )  # fmt: skip
+        options=Options(
+            [
+                MESSAGE_TYPE(MessageType.ACK),
+                CLIENT_IDENTIFIER(b"\1" + MAC),
+                SERVER_ID(SERVER),
+                LEASE_TIME(600),
+                RENEWAL_TIME(300),
+                REBINDING_TIME(500),
+                *more,
+            ]
+        ),
+    )
 
 
 def test_what_is_not_said_is_not_written() -> None:
