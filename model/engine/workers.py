@@ -314,7 +314,7 @@ class Threads:
             partition.settle(partial(self._make_room, partition), self.workers[0].fresh)
 
     def _make_room(self, partition: Partition, size: int) -> None:
-        """Make `size` bytes of room for a partition, spilling others; NoRoomError if there is none."""
+        """Make `size` bytes of room, spilling other partitions; NoRoomError if there is none."""
         others = [p for p in self.partitions if p is not partition]
         while sum(p.held for p in others) + size > self.memory:
             largest = max(others, key=lambda p: p.held, default=partition)
