@@ -66,7 +66,7 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class MeasuredCase:
     """One cell: least and greatest holdover seen, in seconds; None is *held to the end*."""
 
     profile: str
@@ -102,7 +102,7 @@ class Refuted:
 
 
 @dataclass(frozen=True)
-class Part:
+class Summand:
     """A summand of the bound; an allowance is used up to its full size, the others always."""
 
     words: str
@@ -114,9 +114,9 @@ class Part:
 class Comparison:
     """A measurement beside its prediction; `worst` is None where there is no bound."""
 
-    measurement: Measurement
+    measurement: MeasuredCase
     worst: Seconds | None
-    parts: tuple[Part, ...]
+    parts: tuple[Summand, ...]
 
     @property
     def exceeds(self) -> bool:
@@ -188,21 +188,21 @@ def predict(profile: str, fault: str, lease: Seconds) -> Seconds | None:
     return seconds(bound.worst_holdover(h), constants) if limited else None
 
 
-def compare(measurement: Measurement) -> Comparison:
+def compare(measurement: MeasuredCase) -> Comparison:
     """The measurement beside what its profile predicts."""
     cell = (measurement.profile, measurement.fault, measurement.lease)
     return Comparison(measurement, predict(*cell), parts(constants_of(*cell)))
 
 
-def parts(constants: Mapping[str, object]) -> tuple[Part, ...]:
+def parts(constants: Mapping[str, object]) -> tuple[Summand, ...]:
     """The bound's summands that are not zero, or, where there is no bound, the reasons why."""
     if not holds(bound.bounded(h), constants):
-        return tuple(Part(words, Fraction(0), False) for words in unbounded_because(constants))
+        return tuple(Summand(words, Fraction(0), False) for words in unbounded_because(constants))
     flight = seconds(bound.anchor_delay(h), {**constants, "probe_time": Fraction(0)})
     found = [
-        Part("delay of the ACK", flight, True),
-        Part("probing", seconds(bound.anchor_delay(h), constants) - flight, True),
-        Part("floor", seconds(honoured(h, full) - full, constants), False),
+        Summand("delay of the ACK", flight, True),
+        Summand("probing", seconds(bound.anchor_delay(h), constants) - flight, True),
+        Summand("floor", seconds(honoured(h, full) - full, constants), False),
         *overhang_parts(constants),
     ]
     counted = sum((part.size for part in found), Fraction(0))
@@ -210,27 +210,27 @@ def parts(constants: Mapping[str, object]) -> tuple[Part, ...]:
     shorter = seconds(bound.worst_holdover(h), constants) - usual
     heard = "not heard of" if holds(bound.ack_missed(h), constants) else "until its ACK comes"
     found += [
-        Part("drift", usual - counted, True),
-        Part(f"a shorter lease, {heard}", shorter, True),
+        Summand("drift", usual - counted, True),
+        Summand(f"a shorter lease, {heard}", shorter, True),
     ]
     return tuple(part for part in found if part.size)
 
 
-def overhang_parts(constants: Mapping[str, object]) -> list[Part]:
+def overhang_parts(constants: Mapping[str, object]) -> list[Summand]:
     """What keeps the address after the client's lease end: of the kernel or of the process."""
     overhang = seconds(bound.overhang(h), constants)
     process = seconds(bound.process_overhang(h), constants)
     if not holds(bound.process_acts(h), constants) or overhang != process:
-        return [Part("kernel lateness", overhang, True)]
+        return [Summand("kernel lateness", overhang, True)]
 
     def share(name: str) -> Seconds:
         return process - seconds(bound.process_overhang(h), {**constants, name: Fraction(0)})
 
     return [
-        Part("process lateness", share("late"), True),
-        Part("hook or user", share("acknowledge_within"), False),
-        Part("trying for a new lease", share("retries_for"), True),
-        Part("clock step", share("step"), False),
+        Summand("process lateness", share("late"), True),
+        Summand("hook or user", share("acknowledge_within"), False),
+        Summand("trying for a new lease", share("retries_for"), True),
+        Summand("clock step", share("step"), False),
     ]
 
 
@@ -259,7 +259,7 @@ def unbounded_because(constants: Mapping[str, object]) -> list[str]:
 
 
 @cache
-def data() -> tuple[Conditions, tuple[Measurement, ...]]:
+def data() -> tuple[Conditions, tuple[MeasuredCase, ...]]:
     """The measurements and their conditions, as `measurements.toml` has them."""
     text = Path(__file__).with_name("measurements.toml").read_text(encoding="utf-8")
     content = tomllib.loads(text, parse_float=Decimal)
@@ -269,7 +269,7 @@ def data() -> tuple[Conditions, tuple[Measurement, ...]]:
     return Conditions(**head, poll=poll), rows
 
 
-def _measurement(row: dict[str, object], poll: Seconds) -> Measurement:
+def _measurement(row: dict[str, object], poll: Seconds) -> MeasuredCase:
     times = [Decimal(str(row[key])) for key in ("low", "high", "at_least") if key in row]
     # Half a unit of the last digit that was noted, and the poll.
     error = poll + max((_half_unit(time) for time in times), default=Fraction(0))
@@ -277,7 +277,7 @@ def _measurement(row: dict[str, object], poll: Seconds) -> Measurement:
     lower = row.get("low", row.get("high", row.get("at_least", 0)))
     at_least = Fraction(str(row["at_least"])) if "at_least" in row else None
     runs = row.get("runs")
-    return Measurement(
+    return MeasuredCase(
         profile=str(row["profile"]),
         fault=str(row["fault"]),
         lease=Fraction(str(row["lease"])),

@@ -1,7 +1,8 @@
 """A network of several kinds of client, as data: what `holdover verify --network` reads.
 
-A `Client` is a profile, and the faults that befall its hosts alone.  A `Network` is some of them
-around one server; its file may also say what the surroundings are, in the words of the options:
+A `ClientKind` is a profile, and the faults that befall its hosts alone.  A `Network` is some of
+them around one server; its file may also say what the surroundings are, in the words of the
+options:
 
     title = "the office"
 
@@ -57,7 +58,7 @@ MOST = 64
 
 
 @dataclass(frozen=True)
-class Client:
+class ClientKind:
     """A kind of client in a network: what it does, and what befalls its hosts alone."""
 
     profile: Profile
@@ -77,13 +78,13 @@ class Client:
         return in_ticks(self.profile, environment.and_faults(*self.faults), tick)
 
 
-Clients = tuple[Client, ...]
+Clients = tuple[ClientKind, ...]
 """Of hosts, one after the other; or the kinds that there are."""
 
 
 def in_turn(profiles: Sequence[Profile], hosts: int) -> Clients:
     """So many hosts that have these clients in turn."""
-    return tuple(Client(profiles[host % len(profiles)]) for host in range(hosts))
+    return tuple(ClientKind(profiles[host % len(profiles)]) for host in range(hosts))
 
 
 def of_hosts(clients: Clients, environment: Environment) -> dict[str, object]:
@@ -141,7 +142,7 @@ def load_network(path: Path) -> Network:
     )
 
 
-def _client(said: object, number: int, path: Path) -> Client:
+def _client(said: object, number: int, path: Path) -> ClientKind:
     at = f"{path}: client {number}"
     if not isinstance(said, dict):
         raise InputError(f"{at}: write it as [[client]]")
@@ -160,7 +161,7 @@ def _client(said: object, number: int, path: Path) -> Client:
                 f"{at}: {fault} befalls no host alone: put it under [surroundings]; "
                 f"those that do: {', '.join(OF_HOSTS)}"
             )
-    return Client(loaded, faults)
+    return ClientKind(loaded, faults)
 
 
 def _faults(said: object, at: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ THEOREMS = ("T1", "T2", "T3", "T4", "T5")
 
 
 @dataclass(frozen=True)
-class Rule:
+class Requirement:
     """A sentence, where it stands, and what covers it."""
 
     id: str
@@ -39,22 +39,22 @@ class Rule:
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
+def rules() -> tuple[Requirement, ...]:
     """All rules, in the order of their ids."""
     text = Path(__file__).with_name("requirements.toml").read_text(encoding="utf-8")
     return tuple(_rule(row) for row in tomllib.loads(text)["rule"])
 
 
-def _rule(row: dict[str, object]) -> Rule:
+def _rule(row: dict[str, object]) -> Requirement:
     frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-    return Rule(**frozen)  # type: ignore[arg-type]
+    return Requirement(**frozen)  # type: ignore[arg-type]
 
 
-def article() -> tuple[Rule, ...]:
+def article() -> tuple[Requirement, ...]:
     """K1 to K7."""
     return tuple(rule for rule in rules() if rule.id.startswith("K"))
 
 
-def protocol() -> tuple[Rule, ...]:
+def protocol() -> tuple[Requirement, ...]:
     """R1 to R43."""
     return tuple(rule for rule in rules() if rule.id.startswith("R"))

@@ -27,7 +27,7 @@ class NotThisSearchError(InputError):
     """The directory cannot be used for this search; the message says why."""
 
 
-class Journal:
+class Checkpoint:
     """The journal in a directory, which is made if need be.  NotThisSearchError if it is another's.
 
     `levels` has for each level that was committed the partitions' counts and its tally.

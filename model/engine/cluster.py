@@ -35,19 +35,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from holdover.model.engine.checkpoint import Journal
-from holdover.model.engine.engine import Search
+from holdover.model.engine.checkpoint import Checkpoint
+from holdover.model.engine.engine import EngineSearch
 from holdover.model.engine.partition import NoRoomError, WordFile
 from holdover.model.engine.shard import (
     NoClusterError,
-    Order,
+    ShardOrder,
     WorkerGoneError,
     WorkersLostError,
     call,
     close,
 )
 from holdover.model.engine.workers import Task
-from holdover.model.explorer.explore import Found, Progress
+from holdover.model.explorer.explore import EngineResult, Progress
 from holdover.model.packed.program import PARTITIONS, Tally, added, program
 from holdover.model.packed.symmetry import renamings
 from holdover.model.packed.tabulated import Tabulated
@@ -67,7 +67,9 @@ PATIENCE = 30.0
 class Workers:
     """A crew of Dask's workers."""
 
-    def __init__(self, client: Any, workers: int, task: Task, memory: int, journal: Journal | None):
+    def __init__(
+        self, client: Any, workers: int, task: Task, memory: int, journal: Checkpoint | None
+    ):
         self.client, self.wanted, self.task, self.memory = client, workers, task, memory
         self.levels = [[0] * PARTITIONS]
         self.durable = journal is not None
@@ -199,7 +201,7 @@ class Workers:
         self.addresses = sorted(here)[:PARTITIONS]
         self._all(
             "open",
-            Order(
+            ShardOrder(
                 self.key,
                 self.addresses,
                 self.task,
@@ -223,7 +225,7 @@ def search_on_cluster(
     symmetry: bool = True,
     directory: Path | None = None,
     progress: Progress | None = None,
-) -> Found:
+) -> EngineResult:
     """As `engine.search` does it, by so many workers, each with `memory` bytes.
 
     Without an address they are processes of this machine that end with the search, one thread
@@ -242,7 +244,7 @@ def search_on_cluster(
     with ExitStack() as stack:
         journal = None
         if directory is not None:
-            journal = Journal(directory, task.key, task.rules)
+            journal = Checkpoint(directory, task.key, task.rules)
             stack.callback(journal.close)
         if address is None:
             client = stack.enter_context(_here(distributed, min(workers, PARTITIONS)))
@@ -254,9 +256,9 @@ def search_on_cluster(
         crew = Workers(client, min(workers, PARTITIONS), task, memory, journal)
         stack.callback(crew.close)
         try:
-            return Search(tabulated, task, crew, journal, progress).run()
+            return EngineSearch(tabulated, task, crew, journal, progress).run()
         except NoRoomError:  # not even for empty tables
-            return Found(instance, stopped_by="memory")
+            return EngineResult(instance, stopped_by="memory")
 
 
 def _distributed() -> Any:

@@ -25,11 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
-from holdover.model.engine.checkpoint import Journal
+from holdover.model.engine.checkpoint import Checkpoint
 from holdover.model.engine.kernel import canonical, scratch_for
 from holdover.model.engine.partition import NoRoomError
 from holdover.model.engine.workers import Crew, Task, Threads
-from holdover.model.explorer.explore import Found, Progress, Trace
+from holdover.model.explorer.explore import EngineResult, Progress, Trace
 from holdover.model.packed.components import MEASURE, STEP, WATCH
 from holdover.model.packed.program import LEAST_VALUE, NOTHING, Tally, empty_tally, program
 from holdover.model.packed.symmetry import renamings
@@ -50,7 +50,7 @@ def search(
     symmetry: bool = True,
     directory: Path | None = None,
     progress: Progress | None = None,
-) -> Found:
+) -> EngineResult:
     """Every state within reach, or as many as there is room for; then it is not complete.
 
     `memory` in bytes bounds tables and buffers; the process takes some 250 MB beside.  `directory`
@@ -61,13 +61,13 @@ def search(
     """
     tabulated = Tabulated(instance, always, steps, sometimes)
     task = Task(program(tabulated), renamings(tabulated) if symmetry else None)
-    journal = None if directory is None else Journal(directory, task.key, task.rules)
+    journal = None if directory is None else Checkpoint(directory, task.key, task.rules)
     try:
         crew = Threads(task, threads or len(os.sched_getaffinity(0)), memory, journal)
         with closing(crew):
-            return Search(tabulated, task, crew, journal, progress).run()
+            return EngineSearch(tabulated, task, crew, journal, progress).run()
     except NoRoomError:  # not even for empty tables
-        return Found(instance, stopped_by="memory")
+        return EngineResult(instance, stopped_by="memory")
     finally:
         if journal is not None:
             journal.close()
@@ -82,7 +82,7 @@ class Sight:
     rule: int
 
 
-class Search:
+class EngineSearch:
     """A search by a crew that has whatever the journal has."""
 
     def __init__(
@@ -90,18 +90,18 @@ class Search:
         tabulated: Tabulated,
         task: Task,
         crew: Crew,
-        journal: Journal | None,
+        journal: Checkpoint | None,
         progress: Progress | None = None,
     ):
         self.tabulated, self.task, self.crew, self.journal = tabulated, task, crew, journal
         self.progress = progress
-        self.found = Found(tabulated.instance)
+        self.found = EngineResult(tabulated.instance)
         self.sights: dict[str, Sight] = {}
         self.fired = np.zeros(task.rules, dtype=np.int64)
         self.active = self._bits(rule.form != STEP for rule in tabulated.rules)
         self.moves = self._bits(rule.form == STEP for rule in tabulated.rules)
 
-    def run(self) -> Found:
+    def run(self) -> EngineResult:
         """To closure, or to an honest stop."""
         totals = [0]
         for counts, tally in self.journal.levels if self.journal is not None else ():

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from holdover.model.engine.checkpoint import Journal
+from holdover.model.engine.checkpoint import Checkpoint
 from holdover.model.engine.partition import Partition, pieces
 from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import InputError, UnfinishedError
@@ -47,7 +47,7 @@ class WorkerGoneError(ConnectionError):
 
 
 @dataclass(frozen=True)
-class Order:
+class ShardOrder:
     """What a worker needs to know to open its share.  Logs are `paths`, one of each partition.
 
     `levels` is what a `Partition` has it for, for all partitions; `workers` are addresses.
@@ -70,14 +70,14 @@ class Order:
 class Share(Threads):
     """The partitions that an order deals to this worker."""
 
-    def __init__(self, worker: Any, order: Order):
+    def __init__(self, worker: Any, order: ShardOrder):
         self.worker, self.order = worker, order
         self.number = order.workers.index(worker.address)
         self.mine = order.dealt(self.number)
         self.locks = ExitStack()
         super().__init__(order.task, worker.state.nthreads, order.memory)
 
-    def _open(self, journal: Journal | None) -> None:
+    def _open(self, journal: Checkpoint | None) -> None:
         # As much again as the buffers hold may be on its way out, and on its way in.
         self.memory -= 2 * sum(worker.out.nbytes for worker in self.workers)
         super()._open(journal)

@@ -21,7 +21,7 @@ from typing import Protocol
 
 import numpy as np
 
-from holdover.model.engine.checkpoint import Journal
+from holdover.model.engine.checkpoint import Checkpoint
 from holdover.model.engine.kernel import expand, lead_to, mixed
 from holdover.model.engine.partition import BYTES, NoRoomError, Partition, WordFile, pieces
 from holdover.model.explorer.explore import Progress
@@ -171,7 +171,7 @@ class Pieces:
 class Threads:
     """A crew of threads that share the memory of this process."""
 
-    def __init__(self, task: Task, threads: int, memory: int, journal: Journal | None = None):
+    def __init__(self, task: Task, threads: int, memory: int, journal: Checkpoint | None = None):
         self.task = task
         buffer = (PARTITIONS + 2) * BYTES * threads
         room = max(2 * task.rules, min(ROOM, memory // 8 // buffer))
@@ -185,7 +185,7 @@ class Threads:
             self.close()
             raise
 
-    def _open(self, journal: Journal | None) -> None:
+    def _open(self, journal: Checkpoint | None) -> None:
         for number in range(PARTITIONS):
             if journal is None:
                 partition = Partition()

@@ -102,7 +102,7 @@ def configurations() -> tuple[Configuration, ...]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ExplorationCounts:
     """What an exploration came to, in the manifest's terms."""
 
     states: int
@@ -114,7 +114,9 @@ class Seen:
     complete: bool
 
 
-def run(configuration: Configuration, progress: Progress | None = None) -> tuple[Seen, Exploration]:
+def run(
+    configuration: Configuration, progress: Progress | None = None
+) -> tuple[ExplorationCounts, Exploration]:
     """Explore a configuration to its end, and ask what its pinned line asks."""
     found = explore(
         configuration.instance(),
@@ -124,7 +126,7 @@ def run(configuration: Configuration, progress: Progress | None = None) -> tuple
         keep_steps=bool(configuration.eventually),
         progress=progress,
     )
-    seen = Seen(
+    seen = ExplorationCounts(
         len(found.states),
         found.steps,
         found.depth,
@@ -149,7 +151,7 @@ def lasting(found: Exploration, names: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def differences(configuration: Configuration, seen: Seen) -> list[str]:
+def differences(configuration: Configuration, seen: ExplorationCounts) -> list[str]:
     """Where an exploration differs from what is pinned; a search cut off differs in everything."""
     if not seen.complete:
         return [f"cut off after {seen.states} states"]
@@ -160,7 +162,7 @@ def differences(configuration: Configuration, seen: Seen) -> list[str]:
     ]
 
 
-def as_toml(configuration: Configuration, seen: Seen) -> str:
+def as_toml(configuration: Configuration, seen: ExplorationCounts) -> str:
     """The entry as today's model has it."""
 
     def listed(names: Sequence[str]) -> str:

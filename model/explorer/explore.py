@@ -33,7 +33,7 @@ class Trace:
 
 
 @dataclass
-class Searched:
+class SearchResult:
     """What any search says.  `violations` holds a shortest run to each property that fails."""
 
     instance: Instance
@@ -48,7 +48,7 @@ class Searched:
 
 
 @dataclass
-class Found(Searched):
+class EngineResult(SearchResult):
     """What a search came to.  `stored` states stand for `states` of them (symmetry)."""
 
     states: int = 0
@@ -56,7 +56,7 @@ class Found(Searched):
 
 
 @dataclass
-class Exploration(Searched):
+class Exploration(SearchResult):
     """What the explorer saw: its states, where each comes from, and by which edge.
 
     `taken` has the steps from the first `expanded` states, three numbers each: from which state, to

@@ -36,7 +36,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Steps:
+class Transitions:
     """Every step between two states seen: step `k` leads from `sources[k]` to `targets[k]`.
 
     It is one of the row `names[actions[k]]`.
@@ -60,7 +60,7 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def steps_of(seen: Exploration) -> Steps:
+def steps_of(seen: Exploration) -> Transitions:
     """The steps in the order of the search; those to states beyond a cut-off are left out."""
     later = array("q")
     number_of, successors = seen.index.get, seen.instance.successors
@@ -73,13 +73,13 @@ def steps_of(seen: Exploration) -> Steps:
     return numbered(seen.instance, np.concatenate([np.asarray(seen.taken), np.asarray(later)]))
 
 
-def numbered(instance: Instance, taken: Numbers) -> Steps:
+def numbered(instance: Instance, taken: Numbers) -> Transitions:
     """Steps from a flat array, three numbers each: from which state, to which, by which edge."""
     sources, targets, edges = taken.reshape(-1, 3).T.copy()
     rows = [label.action.name for label in instance.labels]
     names = tuple(dict.fromkeys(rows))
     action_of = np.array([names.index(row) for row in rows], dtype=np.int64)
-    return Steps(sources, targets, action_of[edges], names)
+    return Transitions(sources, targets, action_of[edges], names)
 
 
 def graph(seen: Exploration) -> nx.DiGraph[int]:
@@ -98,7 +98,7 @@ def quotient(seen: Exploration, view: Callable[[int, State], V]) -> nx.DiGraph[V
     return digraph(steps_of(seen), (view(number, one) for number, one in enumerate(seen.states)))
 
 
-def digraph(taken: Steps, views: Iterable[V], *, loops: bool = False) -> nx.DiGraph[V]:
+def digraph(taken: Transitions, views: Iterable[V], *, loops: bool = False) -> nx.DiGraph[V]:
     """The graph over the views of the states, given in the order of their numbers.
 
     With `loops`, a step within a view is an edge too.
@@ -125,7 +125,7 @@ def digraph(taken: Steps, views: Iterable[V], *, loops: bool = False) -> nx.DiGr
 
 
 def _merged(
-    taken: Steps, node_of: Numbers, count: int, loops: bool
+    taken: Transitions, node_of: Numbers, count: int, loops: bool
 ) -> tuple[Numbers, Numbers, Numbers]:
     """The steps as edges between nodes: sources, targets, and sets of actions.
 
@@ -191,7 +191,7 @@ def smallest_cut(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> set[V]:
 
 
 def never_reaches(
-    seen: Exploration, taken: Steps, goal: Callable[[State], bool], without: Iterable[str]
+    seen: Exploration, taken: Transitions, goal: Callable[[State], bool], without: Iterable[str]
 ) -> int | None:
     """A state from which `goal` never comes about, or None: *eventually goal*, from everywhere.
 

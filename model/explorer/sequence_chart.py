@@ -29,7 +29,7 @@ LANE = 24
 
 
 @dataclass(frozen=True)
-class Event:
+class ChartEvent:
     """One step of a run: when, which row, its sentence, and who holds what after it."""
 
     time: Fraction
@@ -46,7 +46,7 @@ class Event:
         return self.label.action.name
 
 
-def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[Event]:
+def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[ChartEvent]:
     """The steps of a run; `times` has the instant after each step, else ticks are counted."""
     told = []
     clock = Fraction(0)
@@ -55,7 +55,7 @@ def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[Event]
         clock += 1 if label.action.name == "tick" else 0
         time = clock if times is None else times[number]
         said, datagram = sentence(trace, label, before)
-        told.append(Event(time, label, said, label.host, holding(trace, after), datagram))
+        told.append(ChartEvent(time, label, said, label.host, holding(trace, after), datagram))
     return told
 
 
@@ -95,7 +95,7 @@ def holding(trace: Trace, state: State) -> tuple[str | None, ...]:
     return tuple(None if value == NONE else name_of(sort, value) for value in values)
 
 
-def sentences(told: Sequence[Event], unit: str) -> list[str]:
+def sentences(told: Sequence[ChartEvent], unit: str) -> list[str]:
     """The run, a numbered line a step; the passing of time shows in the times."""
     lines = []
     shown = [event for event in told if event.action != "tick"]
@@ -118,7 +118,7 @@ def clock(time: Fraction, unit: str) -> str:
     return f"{value} {'tick' if unit == 'ticks' and time == 1 else unit}"
 
 
-def chart(told: Sequence[Event], unit: str) -> list[str]:
+def chart(told: Sequence[ChartEvent], unit: str) -> list[str]:
     """The run as a sequence chart: first host, server, other hosts."""
     hosts = len(told[0].holding)
     lanes = {0: 0, **{host: host + 1 for host in range(1, hosts)}}
@@ -143,7 +143,7 @@ def chart(told: Sequence[Event], unit: str) -> list[str]:
     return lines
 
 
-def _row(event: Event, lanes: dict[int, int], server: int, life: list[str]) -> str:
+def _row(event: ChartEvent, lanes: dict[int, int], server: int, life: list[str]) -> str:
     row = list("".join(f"{bar:<{LANE}}" for bar in life))
     lane = server if event.host is None else lanes[event.host]
 
@@ -164,14 +164,14 @@ def _row(event: Event, lanes: dict[int, int], server: int, life: list[str]) -> s
     return "".join(row)
 
 
-def _about(event: Event) -> str:
+def _about(event: ChartEvent) -> str:
     for p, value in zip(event.label.action.given, event.label.binding, strict=True):
         if p.args[0] == "a":
             return f" {name_of(p.sort, value)}"
     return ""
 
 
-def as_data(told: Sequence[Event], unit: str) -> Iterator[dict[str, object]]:
+def as_data(told: Sequence[ChartEvent], unit: str) -> Iterator[dict[str, object]]:
     """The run for JSON."""
     for event in told:
         yield {

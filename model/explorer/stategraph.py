@@ -22,7 +22,7 @@ import networkx as nx
 import numpy as np
 
 from holdover.model.explorer.explore import Trace
-from holdover.model.explorer.graphs import Steps, digraph, numbered, uncollected
+from holdover.model.explorer.graphs import Transitions, digraph, numbered, uncollected
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import Expr
 from holdover.model.table.properties import Property
@@ -48,7 +48,7 @@ class StateGraph:
 
     instance: Instance
     states: Sequence[State]
-    taken: Steps
+    taken: Transitions
     graph: nx.DiGraph[int]
     ends: frozenset[int]
 
@@ -92,7 +92,7 @@ def grown(
 
 
 @dataclass(frozen=True)
-class Reading:
+class GraphReading:
     """What networkx reads off a state graph, in the terms of the manifest and a few more."""
 
     states: frozenset[State]
@@ -119,7 +119,7 @@ def read(
     steps: Iterable[Property] = (),
     eventually: Mapping[str, Expr] | None = None,
     faults: Iterable[str] = (),
-) -> Reading:
+) -> GraphReading:
     """What networkx says of the whole graph; `eventually` is due once the `faults` are over."""
     graph, states = grown.graph, grown.states
     distances = nx.single_source_shortest_path_length(graph, 0)
@@ -133,7 +133,7 @@ def read(
     within = np.zeros(len(states), dtype=bool)
     within[list(distances)] = True
     condensed = nx.condensation(graph)
-    return Reading(
+    return GraphReading(
         frozenset(states[node] for node in distances),
         int(within[grown.taken.sources].sum()),
         max(distances.values()),
@@ -179,7 +179,7 @@ def comes(grown: StateGraph, goals: Mapping[str, Expr], faults: Iterable[str]) -
     over = set(faults)
     fair = np.array([name not in over for name in grown.taken.names])[grown.taken.actions]
     taken = grown.taken
-    kept = Steps(taken.sources[fair], taken.targets[fair], taken.actions[fair], taken.names)
+    kept = Transitions(taken.sources[fair], taken.targets[fair], taken.actions[fair], taken.names)
     last = _last(nx.condensation(digraph(kept, range(len(grown.states)))))
     states = grown.states
     reached = {name: grown.instance.predicate(goal) for name, goal in goals.items()}

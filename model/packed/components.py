@@ -25,7 +25,7 @@ class TooManyValuesError(ValueError):
     """The instance has no tables within the bounds of this reading; the message says why."""
 
 
-class Kind:
+class ValueDomain:
     """The values that the components of one sort take, numbered."""
 
     def __init__(self, sort: Sort | None, variables: Sequence[Variable], initial: Sequence[int]):
@@ -62,13 +62,13 @@ class Component:
     """A part of the state: its kind, which member, its items, where it lies in the word."""
 
     number: int
-    kind: Kind
+    kind: ValueDomain
     member: int
     slots: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Rule:
+class PackedRule:
     """A row with its binding, or a property: guards, and the items that change."""
 
     form: int
@@ -96,7 +96,7 @@ class Joint:
     values: Array
 
 
-def read(values: Array, rule: Rule) -> Array:
+def read(values: Array, rule: PackedRule) -> Array:
     """The values; TypeError where the rule reads an instant that is not set."""
     if (values == MISREAD).any():
         raise TypeError(f"{rule.name}: an instant that is not set is compared or moved")

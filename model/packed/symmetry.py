@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from holdover.model.packed.components import WORD, Kind
+from holdover.model.packed.components import WORD, ValueDomain
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import NONE
 from holdover.model.readings.ground import Array
@@ -148,11 +148,11 @@ def _parts(term: Expr) -> Iterable[Expr]:
             yield from _parts(arg)
 
 
-def _referring(kind: Kind, to: object) -> list[int]:
+def _referring(kind: ValueDomain, to: object) -> list[int]:
     return [i for i, v in enumerate(kind.variables) if v.sort is to]
 
 
-def _renamed(kind: Kind, to: object, names: Array) -> Array:
+def _renamed(kind: ValueDomain, to: object, names: Array) -> Array:
     """The values with references replaced: `names[reference + 1]` for each."""
     rows = kind.matrix.copy()
     columns = _referring(kind, to)
@@ -160,7 +160,7 @@ def _renamed(kind: Kind, to: object, names: Array) -> Array:
     return kind.lookup(rows)
 
 
-def _belonging(kind: Kind, hosts: int) -> tuple[Array, Array]:
+def _belonging(kind: ValueDomain, hosts: int) -> tuple[Array, Array]:
     """Which host each value refers to, and the value that refers to another instead."""
     columns = _referring(kind, HOST)
     if not columns:

@@ -42,9 +42,9 @@ from holdover.model.packed.components import (
     Axis,
     Component,
     Joint,
-    Kind,
-    Rule,
+    PackedRule,
     TooManyValuesError,
+    ValueDomain,
     read,
     shifted,
 )
@@ -86,14 +86,14 @@ class Tabulated:
         self.always, self.steps, self.sometimes = always, steps, sometimes
         self.reading = Grounded(instance.place, instance.constants, instance.bounds)
         self.mixed = [v for v in instance.constants.values() if isinstance(v, tuple)]
-        self.kinds: dict[object, Kind] = {}
+        self.kinds: dict[object, ValueDomain] = {}
         self.components: list[Component] = []
         self.owner: dict[int, int] = {}
         self._split()
         rules = [self._rule(number) for number in range(len(instance.labels))]
         self._close(rules)
         rules += self._watches(rules.copy())
-        self.rules: list[Rule] = []
+        self.rules: list[PackedRule] = []
         self.masks_of: list[dict[int, Array]] = []
         self.conditions: list[list[Joint]] = []
         self.updates: list[dict[int, Joint]] = []
@@ -115,7 +115,7 @@ class Tabulated:
                 values = [initial[slot] for slot in slots]
                 own = sort is HOST and self.mixed
                 alike = (sort, self._like(member)) if own else sort
-                kind = self.kinds.setdefault(alike, Kind(sort, variables, values))
+                kind = self.kinds.setdefault(alike, ValueDomain(sort, variables, values))
                 for slot in slots:
                     self.owner[slot] = len(self.components)
                 self.components.append(Component(len(self.components), kind, member, slots))
@@ -131,7 +131,7 @@ class Tabulated:
 
     # Rules ---------------------------------------------------------------------------------------
 
-    def _rule(self, number: int) -> Rule:
+    def _rule(self, number: int) -> PackedRule:
         label = self.instance.labels[number]
         bound = {p: value(v) for p, v in zip(label.action.given, label.binding, strict=True)}
         guards = [c for w in label.action.when for c in conjuncts(self.reading.read(w, bound))]
@@ -156,7 +156,7 @@ class Tabulated:
                         after.get(slot, place(slot)), passed, self.instance.bounds.past
                     )
         changes = {slot: term for slot, term in after.items() if term != place(slot)}
-        return Rule(STEP, label.action.name, number, self._live(guards), changes)
+        return PackedRule(STEP, label.action.name, number, self._live(guards), changes)
 
     def _effect(
         self,
@@ -182,13 +182,13 @@ class Tabulated:
             return (NO,)
         return tuple(guard for guard in guards if not guard.known)
 
-    def _watches(self, rules: Sequence[Rule]) -> Iterator[Rule]:
+    def _watches(self, rules: Sequence[PackedRule]) -> Iterator[PackedRule]:
         """Properties as rules: broken ones, wanted sights, and how long a host outstays."""
         for wanted, properties in ((False, self.always), (True, self.sometimes)):
             for prop in properties:
                 term = self.reading.read(prop.term, {})
                 for case in disjuncts(term if wanted else denied(term)):
-                    yield Rule(WATCH, prop.name, -1, self._live(conjuncts(case)), {})
+                    yield PackedRule(WATCH, prop.name, -1, self._live(conjuncts(case)), {})
         of_steps = [(p.name, denied(self.reading.read(p.term, {}))) for p in self.steps]
         of_steps.append(("address moves", self.reading.read(moves, {})))
         for name, seen in of_steps:
@@ -198,7 +198,7 @@ class Tabulated:
             range(self.instance.bounds.hosts), range(self.instance.bounds.addresses)
         ):
             bound = {h: value(i), a: value(j)}
-            yield Rule(
+            yield PackedRule(
                 MEASURE,
                 "holdover",
                 -1,
@@ -207,24 +207,26 @@ class Tabulated:
                 self.reading.read(measured, bound),
             )
 
-    def _step_watches(self, name: str, seen: Ground, rules: Sequence[Rule]) -> Iterator[Rule]:
+    def _step_watches(
+        self, name: str, seen: Ground, rules: Sequence[PackedRule]
+    ) -> Iterator[PackedRule]:
         """What is to be seen of a step, for each rule that may take it."""
         later = sorted(~p for p in seen.places if p < 0)
-        alike: dict[tuple[Ground, ...], list[Rule]] = {}
+        alike: dict[tuple[Ground, ...], list[PackedRule]] = {}
         for rule in rules:
             alike.setdefault(tuple(rule.after.get(p, place(p)) for p in later), []).append(rule)
         for same in alike.values():
             for case in disjuncts(self._before(seen, same[0])):
                 asked = self._live(conjuncts(case))
                 # Most rules leave alone what the property is about; no state has such a case.
-                if self._allowed(Rule(WATCH, name, -1, asked, {})) is None:
+                if self._allowed(PackedRule(WATCH, name, -1, asked, {})) is None:
                     continue
                 for rule in same:
                     guards = self._live((*rule.guards, *asked))
-                    yield Rule(WATCH, name, rule.label, guards, {})
+                    yield PackedRule(WATCH, name, rule.label, guards, {})
 
     @staticmethod
-    def _before(term: Ground, rule: Rule) -> Ground:
+    def _before(term: Ground, rule: PackedRule) -> Ground:
         """A statement about a step as one about the state that the rule is applied to."""
 
         def earlier(leaf: Ground) -> Ground | None:
@@ -317,7 +319,7 @@ class Tabulated:
 
     # Closure -------------------------------------------------------------------------------------
 
-    def _allowed(self, rule: Rule) -> tuple[dict[int, Array], list[Joint]] | None:
+    def _allowed(self, rule: PackedRule) -> tuple[dict[int, Array], list[Joint]] | None:
         """For each component the values that the guards let through, and what they ask jointly."""
         if NO in rule.guards:
             return None
@@ -355,7 +357,9 @@ class Tabulated:
                 joints.append(Joint(joint.axes, values))
         return allowed, joints
 
-    def _results(self, rule: Rule, allowed: Mapping[int, Array]) -> dict[int, tuple[Joint, Array]]:
+    def _results(
+        self, rule: PackedRule, allowed: Mapping[int, Array]
+    ) -> dict[int, tuple[Joint, Array]]:
         """For each component that the rule changes: by what, and the values it takes."""
         found = {}
         for component in self.components:
@@ -368,7 +372,7 @@ class Tabulated:
             found[component.number] = (joint, rows)
         return found
 
-    def _close(self, rules: Sequence[Rule]) -> None:
+    def _close(self, rules: Sequence[PackedRule]) -> None:
         """All values that the components may take."""
         canonical = [rule for rule in rules if rule.form == STEP and self._first(rule)]
         grown = True
@@ -383,7 +387,7 @@ class Tabulated:
             for kind in self.kinds.values():
                 grown |= self._permuted(kind)
 
-    def _first(self, rule: Rule) -> bool:
+    def _first(self, rule: PackedRule) -> bool:
         """Whether the rule's members are the first of their sorts: others are it, renamed.
 
         Where hosts have clients of their own, no host stands for another.
@@ -398,7 +402,7 @@ class Tabulated:
                 next_of[parameter.sort] = max(highest, member + 1)
         return True
 
-    def _permuted(self, kind: Kind) -> bool:
+    def _permuted(self, kind: ValueDomain) -> bool:
         """Add the values in which two members that are referred to have changed names."""
         grown = False
         for sort in (HOST, ADDRESS):
@@ -413,7 +417,7 @@ class Tabulated:
 
     # Tables --------------------------------------------------------------------------------------
 
-    def _tabulate(self, rule: Rule) -> None:
+    def _tabulate(self, rule: PackedRule) -> None:
         checked = self._allowed(rule)
         if checked is None:
             return

@@ -2,10 +2,10 @@
 
 Theory of operation.  A `State` gives each variable its value; `now` is one of them.  Time is
 absolute and exact (int or Fraction), enumerations are their names, members of an index sort are
-counted from 0.  `World` interprets terms directly, term by term, with nothing generated, folded,
-shifted or clipped: it is the definition that the finite reading is compared with, that random runs
-in real seconds are made of, and by which a solver's counterexample is replayed.  It is slow: some
-milliseconds a state.
+counted from 0.  `Interpreter` interprets terms directly, term by term, with nothing generated,
+folded, shifted or clipped: it is the definition that the finite reading is compared with, that
+random runs in real seconds are made of, and by which a solver's counterexample is replayed.  It is
+slow: some milliseconds a state.
 
 A binding gives the parameters of an action their values, in the order of `Action.given`, as in
 `finite.Label`.  Unlike instants in a solver, an unset instant has no value here: comparing it, or
@@ -69,7 +69,7 @@ class State:
         return State(tuple(values), self.places)
 
 
-class World:
+class Interpreter:
     """A table, the constants of one run, and how many members each index sort has."""
 
     def __init__(self, table: Table, constants: Mapping[str, object], sizes: Mapping[Sort, int]):
@@ -172,7 +172,7 @@ class World:
 class _Moment(Reading[Value]):
     """Terms as values in a state, and after the step that follows."""
 
-    def __init__(self, world: World, before: State, following: State | None):
+    def __init__(self, world: Interpreter, before: State, following: State | None):
         self.world, self.before, self.following = world, before, following
 
     def leaf(self, term: Expr) -> Value:

@@ -18,7 +18,7 @@ from holdover.model.readings.finite import Instance, Label
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import NOW
-from holdover.proofs.logic.unrolled import Path, sizes_of
+from holdover.proofs.logic.unrolled import SymbolicRun, sizes_of
 
 
 def realise(
@@ -27,7 +27,7 @@ def realise(
     """The instant after each step in seconds, or None if there is no such run in real time."""
     bounds = trace.instance.bounds
     sizes = sizes_of(bounds.hosts, bounds.addresses, bounds.messages)
-    path = Path(trace.instance.table, sizes, constants)
+    path = SymbolicRun(trace.instance.table, sizes, constants)
     longest = max(bounds.lengths)
     instants = []
     for number, label in enumerate(trace.labels):

@@ -24,7 +24,7 @@ class DisagreementError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Result:
+class BoundedResult:
     """What a search came to, in seconds.
 
     `depth` is in steps, and None where the outcome is for runs of any length: the length of
@@ -45,7 +45,7 @@ def bounded(
     *,
     timeout: float = inf,
     logic: str | None = "QF_BV",
-) -> Result:
+) -> BoundedResult:
     """Whether a run of at most `depth` steps breaks a property of states or of steps.
 
     `timeout` is in seconds, for all of it; `logic` chooses the solver, None is Z3's default one.
@@ -71,12 +71,12 @@ def bounded(
         answer = checked(solver, timeout - (time.perf_counter() - start))
         if answer == z3.sat:
             trace = _confirmed(reading, solver.model(), states, rows[1:], prop, of_steps)
-            return Result("violated", time.perf_counter() - start, k, trace)
+            return BoundedResult("violated", time.perf_counter() - start, k, trace)
         if answer == z3.unknown:
-            return Result("unknown", time.perf_counter() - start, k - 1)
+            return BoundedResult("unknown", time.perf_counter() - start, k - 1)
         solver.pop()
         solver.add(here)  # it is so of every run that goes on
-    return Result("holds", time.perf_counter() - start, depth)
+    return BoundedResult("holds", time.perf_counter() - start, depth)
 
 
 def checked(solver: Any, left: float) -> Any:
@@ -112,7 +112,7 @@ def _confirmed(
     return trace
 
 
-def spacer(instance: Instance, prop: Property, timeout: float) -> Result:
+def spacer(instance: Instance, prop: Property, timeout: float) -> BoundedResult:
     """Whether any run breaks a property of states or of steps; unknown after `timeout` seconds.
 
     UnlimitedError, if the instance cannot be read.
@@ -146,7 +146,7 @@ def spacer(instance: Instance, prop: Property, timeout: float) -> Result:
             if str(error) not in OUT_OF_TIME:
                 raise
     outcomes: dict[str, Outcome] = {"sat": "violated", "unsat": "holds"}
-    return Result(outcomes.get(str(answer), "unknown"), time.perf_counter() - start)
+    return BoundedResult(outcomes.get(str(answer), "unknown"), time.perf_counter() - start)
 
 
 OUT_OF_TIME = ("canceled", "b'canceled'", "timeout", "b'timeout'")

@@ -125,7 +125,7 @@ def by_cvc5(obligation: Obligation) -> Answer:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CaseVerdict:
     """The answers for a case: proved only if every solver proved every obligation."""
 
     case: Case
@@ -154,12 +154,12 @@ def whether_fires(obligation: Obligation) -> Answer:
     return by_z3(obligation) if answer.result == "unknown" else answer
 
 
-def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = True) -> Verdict:
+def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = True) -> CaseVerdict:
     """All answers for a case."""
     groups = [list(group) for _, group in groupby(obligations(case), key=lambda o: o.row)]
     answers = [answer for group in groups for name in solvers for answer in _asked(name, group)]
     fires = [whether_fires(o) for o in firing(case)] if firing_too else []
-    return Verdict(case, tuple(answers), tuple(fires))
+    return CaseVerdict(case, tuple(answers), tuple(fires))
 
 
 def _asked(name: str, group: Sequence[Obligation]) -> Iterator[Answer]:

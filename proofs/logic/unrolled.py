@@ -1,8 +1,8 @@
 """The unrolled reading: a few hosts, addresses and datagrams, with symbolic numbers.
 
-It serves two purposes.  A *path* (`Path`) applies given rows one after the other to a symbolic
-state: T3 asks whether a run exists for all values of the constants, and `realise` whether a run
-that the explorer found in ticks exists in exact seconds.  Where the choice of the rows is the
+It serves two purposes.  A *path* (`SymbolicRun`) applies given rows one after the other to a
+symbolic state:  T3 asks whether a run exists for all values of the constants, and `realise` whether
+a run that the explorer found in ticks exists in exact seconds.  Where the choice of the rows is the
 solver's as well (T1), indices are machine words (`Timed`).
 
 References are indices with -1 for none, enumerations are indices into their sort.  An unset instant
@@ -206,7 +206,7 @@ def sizes_of(hosts: int, addresses: int, messages: int) -> dict[Sort, int]:
     return dict(zip(INDEX_SORTS, (hosts, addresses, messages), strict=True))
 
 
-class Path:
+class SymbolicRun:
     """A run whose rows are given and whose numbers are symbols.
 
     `conditions` are the guards met on the way, in order, each with the row it belongs to; `states`

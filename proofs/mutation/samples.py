@@ -22,7 +22,7 @@ TICK = Fraction(1000)
 
 
 @dataclass(frozen=True)
-class Setting:
+class SmallWorld:
     """A small configuration: a client, its surroundings in ticks, and how many there are."""
 
     name: str
@@ -60,7 +60,7 @@ class Setting:
         return Instance(table, constants, bounds)
 
 
-def settings() -> tuple[Setting, ...]:
+def settings() -> tuple[SmallWorld, ...]:
     """Together they let every row fire, and every part of it matter; first where most shows."""
     rfc, reference = load("rfc2131"), load("reference")
     dialog, thereafter, keeps = load("wfwg311"), load("wfwg311-thereafter"), load("networkd-keep")
@@ -73,35 +73,37 @@ def settings() -> tuple[Setting, ...]:
     ends = ("freezes", "thaws", "crashes", "stops", "restarts", "suspends")
     half, two = Fraction(1, 2), 2
     return (
-        Setting("one lease", rfc, ("mutes", "loses"), lease=3),
-        Setting("the clock set back", wall, ("steps", "forgets", "crashes", "restarts"), step=1),
-        Setting("two hosts", rfc, ("mutes",), hosts=two, grace=1),
-        Setting("the reference client", reference, ("mutes",), lease=3),
-        Setting("killed, probing", reference, ("crashes", "restarts"), lease=3),
-        Setting("suspended", rfc, ("suspends",)),
-        Setting("suspended, its clock stops", replace(networkd, clock="MONOTONIC"), ("suspends",)),
-        Setting("forgotten, probed", probing, ("forgets",), hosts=two),
-        Setting("two addresses", rfc, ("mutes",), addresses=two),
-        Setting("released", replace(rfc, releases=True), ("mutes",)),
-        Setting("two datagrams", replace(rfc, releases=True), ("mutes",), messages=two),
-        Setting("duplicates", rfc, ("duplicates",), messages=two),
-        Setting("frozen, probing", reference, ("freezes", "thaws")),
-        Setting("a dialog", dialog, ("mutes",)),
-        Setting("tries again", thereafter, ("mutes",)),
-        Setting("answered in time", dialog, ("mutes",), acknowledge_within=1),
-        Setting("killed", remembering, ("crashes", "restarts")),
-        Setting("ended in order", remembering, ("stops", "restarts")),
-        Setting("ended in order, probing", reference, ("mutes", "stops", "restarts"), lease=3),
-        Setting("delays", rfc, ("mutes",), delay=1),
-        Setting("delays, frozen", rfc, ("freezes", "thaws"), delay=1),
-        Setting("late", replace(rfc, late=TICK), ("mutes",)),
-        Setting("no xid", replace(rfc, checks_xid=False), ("duplicates",), messages=two),
-        Setting("deaf to NAK", replace(rfc, heeds_nak="NEVER"), ("forgets",)),
-        Setting("unicast NAK", replace(rfc, heeds_nak="UNICAST"), ("forgets",)),
-        Setting("never releases", keeps, ("mutes", "crashes", "restarts")),
-        Setting("never releases, suspended", keeps, ("suspends",)),
-        Setting("drift", rfc, ("shortens",), lease=4, shortest=2, drift=half),
-        Setting(
+        SmallWorld("one lease", rfc, ("mutes", "loses"), lease=3),
+        SmallWorld("the clock set back", wall, ("steps", "forgets", "crashes", "restarts"), step=1),
+        SmallWorld("two hosts", rfc, ("mutes",), hosts=two, grace=1),
+        SmallWorld("the reference client", reference, ("mutes",), lease=3),
+        SmallWorld("killed, probing", reference, ("crashes", "restarts"), lease=3),
+        SmallWorld("suspended", rfc, ("suspends",)),
+        SmallWorld(
+            "suspended, its clock stops", replace(networkd, clock="MONOTONIC"), ("suspends",)
+        ),
+        SmallWorld("forgotten, probed", probing, ("forgets",), hosts=two),
+        SmallWorld("two addresses", rfc, ("mutes",), addresses=two),
+        SmallWorld("released", replace(rfc, releases=True), ("mutes",)),
+        SmallWorld("two datagrams", replace(rfc, releases=True), ("mutes",), messages=two),
+        SmallWorld("duplicates", rfc, ("duplicates",), messages=two),
+        SmallWorld("frozen, probing", reference, ("freezes", "thaws")),
+        SmallWorld("a dialog", dialog, ("mutes",)),
+        SmallWorld("tries again", thereafter, ("mutes",)),
+        SmallWorld("answered in time", dialog, ("mutes",), acknowledge_within=1),
+        SmallWorld("killed", remembering, ("crashes", "restarts")),
+        SmallWorld("ended in order", remembering, ("stops", "restarts")),
+        SmallWorld("ended in order, probing", reference, ("mutes", "stops", "restarts"), lease=3),
+        SmallWorld("delays", rfc, ("mutes",), delay=1),
+        SmallWorld("delays, frozen", rfc, ("freezes", "thaws"), delay=1),
+        SmallWorld("late", replace(rfc, late=TICK), ("mutes",)),
+        SmallWorld("no xid", replace(rfc, checks_xid=False), ("duplicates",), messages=two),
+        SmallWorld("deaf to NAK", replace(rfc, heeds_nak="NEVER"), ("forgets",)),
+        SmallWorld("unicast NAK", replace(rfc, heeds_nak="UNICAST"), ("forgets",)),
+        SmallWorld("never releases", keeps, ("mutes", "crashes", "restarts")),
+        SmallWorld("never releases, suspended", keeps, ("suspends",)),
+        SmallWorld("drift", rfc, ("shortens",), lease=4, shortest=2, drift=half),
+        SmallWorld(
             "drift, reuse early",
             rfc,
             ("shortens", "reuses_early"),
@@ -109,8 +111,8 @@ def settings() -> tuple[Setting, ...]:
             shortest=1,
             drift=half,
         ),
-        Setting("shorter", rfc, ("shortens",), lease=3, shortest=1),
-        Setting(
+        SmallWorld("shorter", rfc, ("shortens",), lease=3, shortest=1),
+        SmallWorld(
             "shorter, heeded",
             heeding,
             ("shortens", "mutes"),
@@ -119,7 +121,7 @@ def settings() -> tuple[Setting, ...]:
             delay=1,
             messages=two,
         ),
-        Setting(
+        SmallWorld(
             "shorter, heeded, probing",
             heeding_probing,
             ("shortens",),
@@ -127,7 +129,7 @@ def settings() -> tuple[Setting, ...]:
             shortest=2,
             messages=two,
         ),
-        Setting(
+        SmallWorld(
             "shorter, heeded, drift",
             heeding,
             ("shortens",),
@@ -136,7 +138,7 @@ def settings() -> tuple[Setting, ...]:
             drift=half,
             messages=two,
         ),
-        Setting(
+        SmallWorld(
             "shorter, heeded by the patient",
             heeding,
             ("shortens", "crashes", "restarts"),
@@ -145,7 +147,7 @@ def settings() -> tuple[Setting, ...]:
             messages=two,
             patient=True,
         ),
-        Setting(
+        SmallWorld(
             "shorter, heeded, frozen",
             heeding,
             ("shortens", "freezes"),
@@ -153,7 +155,7 @@ def settings() -> tuple[Setting, ...]:
             delay=1,
             messages=two,
         ),
-        Setting(
+        SmallWorld(
             "shorter, heeded, suspended",
             heeding,
             ("shortens", "suspends"),
@@ -161,7 +163,7 @@ def settings() -> tuple[Setting, ...]:
             delay=1,
             messages=two,
         ),
-        Setting(
+        SmallWorld(
             "shorter, heeded, two hosts",
             heeding,
             ("shortens",),
@@ -170,7 +172,7 @@ def settings() -> tuple[Setting, ...]:
             delay=1,
             messages=two,
         ),
-        Setting(
+        SmallWorld(
             "shorter, heeded, two addresses",
             heeding,
             ("shortens",),
@@ -179,7 +181,7 @@ def settings() -> tuple[Setting, ...]:
             delay=1,
             messages=two,
         ),
-        Setting(
+        SmallWorld(
             "shorter, heeded, without xid",
             replace(heeding, checks_xid=False),
             ("shortens",),
@@ -188,7 +190,7 @@ def settings() -> tuple[Setting, ...]:
             delay=1,
             messages=two,
         ),
-        Setting(
+        SmallWorld(
             "shorter, heeded, set back",
             replace(heeding, clock="WALL"),
             ("shortens", "steps"),
@@ -197,47 +199,47 @@ def settings() -> tuple[Setting, ...]:
             step=1,
             messages=two,
         ),
-        Setting("a floor", replace(rfc, floor=3 * TICK)),
-        Setting("reuse early", rfc, ("reuses_early",), hosts=two),
-        Setting("reuse early, delays", rfc, ("reuses_early",), hosts=two, delay=1),
-        Setting("forged", rfc, ("forges",), hosts=two),
-        Setting("a rival", rfc, ("rival",), hosts=two),
-        Setting("a rival, probed by the server", rfc, ("rival",), hosts=two, server_probes=True),
-        Setting("a rival, two addresses", rfc, ("rival",), addresses=two),
-        Setting("a rival, delays", rfc, ("rival", "forgets"), delay=1),
-        Setting("forgotten", rfc, ("forgets",), hosts=two),
-        Setting("forgotten, durable", rfc, ("forgets",), durable=True),
-        Setting("probed by the server", keeps, ("forgets",), hosts=two, server_probes=True),
-        Setting(
+        SmallWorld("a floor", replace(rfc, floor=3 * TICK)),
+        SmallWorld("reuse early", rfc, ("reuses_early",), hosts=two),
+        SmallWorld("reuse early, delays", rfc, ("reuses_early",), hosts=two, delay=1),
+        SmallWorld("forged", rfc, ("forges",), hosts=two),
+        SmallWorld("a rival", rfc, ("rival",), hosts=two),
+        SmallWorld("a rival, probed by the server", rfc, ("rival",), hosts=two, server_probes=True),
+        SmallWorld("a rival, two addresses", rfc, ("rival",), addresses=two),
+        SmallWorld("a rival, delays", rfc, ("rival", "forgets"), delay=1),
+        SmallWorld("forgotten", rfc, ("forgets",), hosts=two),
+        SmallWorld("forgotten, durable", rfc, ("forgets",), durable=True),
+        SmallWorld("probed by the server", keeps, ("forgets",), hosts=two, server_probes=True),
+        SmallWorld(
             "probed by the server, tries again",
             thereafter,
             ("mutes",),
             hosts=two,
             server_probes=True,
         ),
-        Setting("lost", rfc, ("loses",), hosts=two),
-        Setting("suspended, probing", reference, ("suspends",)),
-        Setting("a dialog, forgotten", dialog, ("mutes", "forgets")),
-        Setting(
+        SmallWorld("lost", rfc, ("loses",), hosts=two),
+        SmallWorld("suspended, probing", reference, ("suspends",)),
+        SmallWorld("a dialog, forgotten", dialog, ("mutes", "forgets")),
+        SmallWorld(
             "a dialog, set back",
             replace(wall, trigger="ACKNOWLEDGE", dialog=True),
             ("steps", "mutes"),
             step=1,
         ),
-        Setting("tries again, frozen", thereafter, ("mutes", "freezes")),
-        Setting("tries again, suspended", thereafter, ("mutes", "suspends")),
-        Setting("whatever stops a client", remembering, ends, lease=3),
-        Setting("suspended with a dialog", dialog, ("mutes", "freezes", "suspends")),
-        Setting("set back, with a kernel lifetime", dhclient, ("steps", "mutes"), step=1),
-        Setting(
+        SmallWorld("tries again, frozen", thereafter, ("mutes", "freezes")),
+        SmallWorld("tries again, suspended", thereafter, ("mutes", "suspends")),
+        SmallWorld("whatever stops a client", remembering, ends, lease=3),
+        SmallWorld("suspended with a dialog", dialog, ("mutes", "freezes", "suspends")),
+        SmallWorld("set back, with a kernel lifetime", dhclient, ("steps", "mutes"), step=1),
+        SmallWorld(
             "set back, tries again",
             replace(wall, trigger="RETRY", retries_for=TICK),
             ("steps", "mutes"),
             step=1,
         ),
-        Setting("restarted, two addresses", remembering, ("crashes", "restarts"), addresses=two),
-        Setting("renewed, two addresses", rfc, (), addresses=two, lease=3),
-        Setting(
+        SmallWorld("restarted, two addresses", remembering, ("crashes", "restarts"), addresses=two),
+        SmallWorld("renewed, two addresses", rfc, (), addresses=two, lease=3),
+        SmallWorld(
             "declined",
             replace(probing, clock="WALL"),
             ("reuses_early", "steps", "mutes"),
@@ -245,19 +247,23 @@ def settings() -> tuple[Setting, ...]:
             lease=1,
             step=1,
         ),
-        Setting("declined while frozen", probing, ("reuses_early", "freezes"), hosts=two, lease=1),
-        Setting("duplicates, two hosts", rfc, ("duplicates",), hosts=two, messages=two, lease=1),
-        Setting(
+        SmallWorld(
+            "declined while frozen", probing, ("reuses_early", "freezes"), hosts=two, lease=1
+        ),
+        SmallWorld("duplicates, two hosts", rfc, ("duplicates",), hosts=two, messages=two, lease=1),
+        SmallWorld(
             "no xid, two addresses",
             replace(rfc, checks_xid=False),
             addresses=two,
             messages=two,
             lease=1,
         ),
-        Setting(
+        SmallWorld(
             "declined while suspended", never, ("reuses_early", "suspends"), hosts=two, lease=1
         ),
-        Setting("declined, two addresses", never, ("forgets",), hosts=two, addresses=two, lease=1),
+        SmallWorld(
+            "declined, two addresses", never, ("forgets",), hosts=two, addresses=two, lease=1
+        ),
     )
 
 
@@ -271,7 +277,7 @@ Named: TypeAlias = list[tuple[str, T]]
 class Sample:
     """A configuration as the lease table itself behaves in it."""
 
-    setting: Setting
+    setting: SmallWorld
     seen: Exploration
     always: tuple[Property, ...]
     steps: tuple[Property, ...]
@@ -320,7 +326,7 @@ def counts(seen: Exploration) -> tuple[int, int, int]:
     return len(seen.states), seen.steps, seen.depth
 
 
-def sample(setting: Setting) -> Sample:
+def sample(setting: SmallWorld) -> Sample:
     """Explore a configuration; the properties that hold there are those a mutant must keep."""
     instance = setting.instance(LEASE_TABLE)
     seen = explore(instance, ALWAYS, STEPS)

@@ -71,7 +71,7 @@ from holdover.proofs.logic.first_order import (
 )
 from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.obligations import obligations as of_case
-from holdover.proofs.logic.solvers import SOLVERS, Verdict, decide, whether_fires
+from holdover.proofs.logic.solvers import SOLVERS, CaseVerdict, decide, whether_fires
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
 from holdover.proofs.theorems.t3_grace import OUTCOME
@@ -147,7 +147,7 @@ def may_happen(row: Action, given: Sequence[Expr]) -> Expr:
 
 
 @dataclass(frozen=True)
-class Blocked:
+class Obstacle:
     """Something that holds time up: while `holds`, until one of the `rows` happens."""
 
     name: str
@@ -156,17 +156,19 @@ class Blocked:
     rows: tuple[Action, ...]
 
 
-def blocks() -> Iterator[Blocked]:
+def blocks() -> Iterator[Obstacle]:
     """Everything that `tick` waits for."""
     still = forall(n, (kind[n] == "FREE") | buffered(n))
     for row in LEASE_TABLE.actions:
         if row.due is not None:
             given = tuple(p for p in row.given if mentions(row.due, p))
             rows = tuple(LEASE_TABLE.action(name) for name in INSTEAD.get(row.name, (row.name,)))
-            yield Blocked(row.name, given, (row.due.condition, row.due.instant <= now, still), rows)
+            yield Obstacle(
+                row.name, given, (row.due.condition, row.due.instant <= now, still), rows
+            )
     for value, names in ARRIVES.items():
         rows = tuple(LEASE_TABLE.action(name) for name in names)
-        yield Blocked(value, (m,), (kind[m] == value, ~buffered(m)), rows)
+        yield Obstacle(value, (m,), (kind[m] == value, ~buffered(m)), rows)
 
 
 def right_within() -> Any:
@@ -176,7 +178,7 @@ def right_within() -> Any:
 
 
 def premises(
-    blocked: Blocked, fixed: Mapping[str, object] | None = None
+    blocked: Obstacle, fixed: Mapping[str, object] | None = None
 ) -> tuple[list[Any], dict[Expr, Any]]:
     """The facts, the numbers, and what holds time up; with the symbols for its parameters."""
     binding = {p: z3.Const(str(p.args[0]), domain(p.sort)) for p in blocked.given}
@@ -187,7 +189,7 @@ def premises(
     return [*clocks, *said, *are_members(binding), *holds], binding
 
 
-def obligations(blocked: Blocked) -> Iterator[Obligation]:
+def obligations(blocked: Obstacle) -> Iterator[Obligation]:
     """What must not be: none of the rows may happen, or one does and time is held up as before."""
     before, known = premises(blocked)
     logic = Logic({})
@@ -211,7 +213,7 @@ def all_obligations() -> Iterator[Obligation]:
         yield from obligations(blocked)
 
 
-def settled(blocked: Blocked, known: Mapping[Expr, Any], after: After) -> Any:
+def settled(blocked: Obstacle, known: Mapping[Expr, Any], after: After) -> Any:
     """After the row: what was due is not, or the datagram is nearer to being gone."""
     if blocked.name not in KIND.values:
         condition, due, _ = blocked.holds
@@ -233,7 +235,7 @@ def stage(value: Any) -> Any:
     return found
 
 
-def occurs(blocked: Blocked) -> Obligation:
+def occurs(blocked: Obstacle) -> Obligation:
     """What holds time up does happen: its premises must have a model, on perfect clocks."""
     before, _ = premises(blocked, {"drift": 0})
     return Obligation("T0", blocked.name, "occurs", tuple(before))
@@ -247,7 +249,7 @@ def prove_may(solvers: Sequence[str] = ("z3",)) -> Check:
     answered = (answer for group in groups for name in solvers for answer in SOLVERS[name](group))
     answers = [*facts.answers, *answered]
     fires = [*facts.fires, *(whether_fires(occurs(blocked)) for blocked in blocks())]
-    verdict = Verdict(OPEN, tuple(answers), tuple(fires))
+    verdict = CaseVerdict(OPEN, tuple(answers), tuple(fires))
     outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
     if any(answer.result == "unknown" for answer in verdict.fires):
         outcome = combined((outcome, "unknown"))

@@ -24,7 +24,7 @@ from holdover.model.readings.finite import Instance, Label, bounds_for
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.logic.concretise import realise
-from holdover.proofs.logic.model_checking import Result, bounded
+from holdover.proofs.logic.model_checking import BoundedResult, bounded
 from holdover.proofs.logic.unrolled import Slot, State, Timed, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 
@@ -132,7 +132,7 @@ NONE_FOUND: Mapping[str, Outcome] = {"unsat": "holds", "sat": "violated"}
 """What a solver's answer says of the claim that no run collides."""
 
 
-def shortest(found: Result, depth: int) -> tuple[Check, Check]:
+def shortest(found: BoundedResult, depth: int) -> tuple[Check, Check]:
     """What bounded model checking says of that length: no collision is shorter, one is as long."""
     none: Outcome = "holds"
     one: Outcome = "violated"

@@ -31,7 +31,7 @@ from holdover.model.table.vocabulary import (
 )
 from holdover.proofs.logic.invariants import LEASED
 from holdover.proofs.logic.obligations import Case, Obligation
-from holdover.proofs.logic.solvers import Verdict, decide
+from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 
 TITLE = "any number of hosts: no two hold an address"
@@ -104,7 +104,7 @@ def cases() -> Iterator[tuple[str, Case]]:
         yield name, case(name, faults)
 
 
-def judged(name: str, verdict: Verdict) -> Outcome:
+def judged(name: str, verdict: CaseVerdict) -> Outcome:
     """Whether exactly the expected obligations fail, on every solver, and nothing is vacuous."""
     expected = {
         (*pair, answer.solver) for pair in BROKEN_BY.get(name, ()) for answer in verdict.answers
@@ -123,7 +123,7 @@ def judged(name: str, verdict: Verdict) -> Outcome:
     return "holds" if failed == expected else "violated"
 
 
-def detail(verdict: Verdict) -> str:
+def detail(verdict: CaseVerdict) -> str:
     """The counts, and what failed."""
     solvers = sorted({answer.solver for answer in verdict.answers})
     proved = sum(answer.result == "proved" for answer in verdict.answers)

@@ -81,7 +81,7 @@ from holdover.proofs.logic.first_order import (
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, limit
 from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.solvers import SOLVERS, by_z3, decide
-from holdover.proofs.logic.unrolled import Path, Unrolled, sizes_of
+from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
 
@@ -305,14 +305,14 @@ HEEDED = {"none": "a full lease", "the least": "a least lease"}
 """What else to call the runs in which no ACK shortens a lease."""
 
 
-def run(way: Way, constants: Mapping[str, object] | None = None) -> Path:
+def run(way: Way, constants: Mapping[str, object] | None = None) -> SymbolicRun:
     """A run in which the first host holds its address as long as it may, and the server reuses it.
 
     Where renewals may shorten, the client asks twice: the server's record is then the short lease
     of the second ACK, which the client does not act on while it counts the long one of the first.
     Its numbers are symbols, or these constants.
     """
-    path = Path(LEASE_TABLE, sizes_of(2, 1, 2), constants or way.fixed())
+    path = SymbolicRun(LEASE_TABLE, sizes_of(2, 1, 2), constants or way.fixed())
     first, second = {"h": 0, "a": 0, "m": 0}, {"h": 1, "a": 0, "m": 0}
     shortened = way.ack not in ("none", "the least")
     process_stops = {"freezes", "crashes"} & set(way.faults)
@@ -377,14 +377,14 @@ def run(way: Way, constants: Mapping[str, object] | None = None) -> Path:
     return path
 
 
-def reused(path: Path, second: Mapping[str, int]) -> None:
+def reused(path: SymbolicRun, second: Mapping[str, int]) -> None:
     """Another host asks, and is given the address."""
     for row in ("discover", "offer", "select"):
         path.take(row, **second)
     path.take("reuse", **second, g=0, length=full, skew=lift(0, DURATION))
 
 
-def taken(path: Path) -> None:
+def taken(path: SymbolicRun) -> None:
     """The other host receives the ACK: it holds the address, or probes for it."""
     path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
 

@@ -26,7 +26,7 @@ from holdover.model.clients.profile import Environment, Profile, builtin_names, 
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.readings.finite import NONE, Instance, bounds_for
-from holdover.model.readings.interpreter import Value, World
+from holdover.model.readings.interpreter import Interpreter, Value
 from holdover.model.table.bound import bounded, worst_holdover
 from holdover.model.table.expr import DURATION, INSTANT, RATIO, Expr, Sort
 from holdover.model.table.table import LEASE_TABLE
@@ -34,7 +34,7 @@ from holdover.model.table.vocabulary import CONSTANTS, HOST, h
 from holdover.proofs.logic.invariants import LEASED
 from holdover.proofs.logic.obligations import firing
 from holdover.proofs.logic.solvers import whether_fires
-from holdover.proofs.logic.unrolled import Path, Unrolled, sizes_of
+from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
 from holdover.proofs.result import Check, Progress, Theorem, silent
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
 
@@ -105,7 +105,7 @@ def replayed_breach(row: str, conjunct: str) -> Check:
     claim = case("wfwg311", TOLERATED["wfwg311"])
     broken = next(p for p in LEASED if p.name == conjunct)
     sizes = sizes_of(2, 1, 1)
-    path = Path(LEASE_TABLE, sizes, claim.fixed)
+    path = SymbolicRun(LEASE_TABLE, sizes, claim.fixed)
     sorts = {
         (v.name, i): v.sort
         for v in LEASE_TABLE.variables
@@ -141,7 +141,7 @@ def replayed_breach(row: str, conjunct: str) -> Check:
         else tuple(fixed(name, here.whole(host)) for host in range(sizes[HOST]))
         for name, constant in CONSTANTS.items()
     }
-    world = World(LEASE_TABLE, constants, sizes)
+    world = Interpreter(LEASE_TABLE, constants, sizes)
     before = world.initial().but(
         {slot: concrete_value(sorts[slot], term, model) for slot, term in values.items()}
     )

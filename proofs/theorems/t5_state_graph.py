@@ -28,7 +28,7 @@ from holdover.model.explorer.configurations import (
     configurations,
     run,
 )
-from holdover.model.explorer.explore import Exploration, Found
+from holdover.model.explorer.explore import EngineResult, Exploration
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
 from holdover.proofs.result import Check, Outcome
@@ -36,7 +36,7 @@ from holdover.proofs.theorems import t1_refutation
 from holdover.proofs.theorems.t2_safety import BROKEN_BY, TOLERATED
 
 if TYPE_CHECKING:  # numpy: see reference/signals.py
-    from holdover.model.explorer.stategraph import Reading
+    from holdover.model.explorer.stategraph import GraphReading
 
 FITS = 20_000
 """States of a configuration whose graph is read: 24 MB and about a second."""
@@ -50,7 +50,7 @@ def fitting() -> tuple[Configuration, ...]:
     return tuple(c for c in configurations() if c.states <= FITS)
 
 
-def reading(configuration: Configuration, instance: Instance, most: int = FITS) -> Reading:
+def reading(configuration: Configuration, instance: Instance, most: int = FITS) -> GraphReading:
     """What networkx says, asked what is pinned."""
     from holdover.model.explorer.stategraph import grown, read
 
@@ -77,7 +77,7 @@ def same_graph(configuration: Configuration) -> Check:
     return Check(name, says, outcome, detail, time.perf_counter() - start, facts(graph))
 
 
-def differences(graph: Reading, found: Exploration) -> Iterator[str]:
+def differences(graph: GraphReading, found: Exploration) -> Iterator[str]:
     """Where networkx differs from what the explorer says of states, steps and shortest runs."""
     states = frozenset(found.states)
     if graph.states != states or len(states) != len(found.states):
@@ -101,13 +101,13 @@ def proved(configuration: Configuration) -> bool:
     return alone and set(configuration.faults) <= set(among)
 
 
-def against_proof(graph: Reading, configuration: Configuration) -> Iterator[str]:
+def against_proof(graph: GraphReading, configuration: Configuration) -> Iterator[str]:
     """Where networkx finds a collision that T2 excludes."""
     if proved(configuration) and EXCLUSIVE.name in graph.runs:
         yield f"a collision after {graph.broken[EXCLUSIVE.name]} steps, which T2 excludes"
 
 
-def told(graph: Reading) -> str:
+def told(graph: GraphReading) -> str:
     """What networkx found, in one line."""
     parts = [f"{len(graph.states)} states, depth {graph.depth}"]
     parts += [f"{name} broken after {length}" for name, length in graph.broken.items()]
@@ -115,7 +115,7 @@ def told(graph: Reading) -> str:
     return ", ".join([*parts, "time passes" if graph.time_passes else "time stops"])
 
 
-def facts(graph: Reading) -> dict[str, object]:
+def facts(graph: GraphReading) -> dict[str, object]:
     """The same for programs."""
     return {
         "states": len(graph.states),
@@ -151,7 +151,7 @@ def same_engine(name: str) -> Check:
     configuration = next(c for c in configurations() if c.name == name)
     instance = configuration.instance()
     ask = partial(search, instance, ALWAYS, STEPS, SOMETIMES, symmetry=False)
-    engine: Found = ask(threads=1, memory=1 << 28)
+    engine: EngineResult = ask(threads=1, memory=1 << 28)
     graph = reading(configuration, instance, 2 * FITS)
     says = f"networkx and the engine see the same of {name}"
     if not engine.complete:

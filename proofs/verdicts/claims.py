@@ -122,7 +122,7 @@ def pinned(name: str) -> Check:
 
 
 @dataclass(frozen=True)
-class Result:
+class ClaimResult:
     """A claim with what its checks came to."""
 
     claim: Claim
@@ -139,9 +139,9 @@ def check_all(
     jobs: int,
     solvers: Sequence[str] = ("z3",),
     progress: Callable[[int, int, str], None] | None = None,
-) -> list[Result]:
+) -> list[ClaimResult]:
     """Check claims on `jobs` processes, the heavy ones first; the results in the given order."""
-    results: dict[Claim, Result] = {}
+    results: dict[Claim, ClaimResult] = {}
     with ProcessPoolExecutor(jobs) as pool:
         heavy_first = sorted(todo, key=lambda claim: -claim.weight)
         futures = {pool.submit(check, claim, solvers): claim for claim in heavy_first}
@@ -154,7 +154,7 @@ def check_all(
                     if error is not None
                     else tuple(future.result())
                 )
-                results[claim] = Result(claim, found)
+                results[claim] = ClaimResult(claim, found)
                 if progress is not None:
                     progress(len(results), len(todo), f"{claim.group}: {claim.name}")
         except BaseException:

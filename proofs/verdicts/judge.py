@@ -23,12 +23,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from holdover.model.clients.network import Client, Clients, Network, of_hosts
+from holdover.model.clients.network import ClientKind, Clients, Network, of_hosts
 from holdover.model.clients.profile import Environment, Profile
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.explorer.explore import Progress as SearchProgress
 from holdover.model.explorer.instances import small_instance
-from holdover.model.explorer.sequence_chart import Event, events
+from holdover.model.explorer.sequence_chart import ChartEvent, events
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.readings.finite import Bounds, Constants
 from holdover.model.table.bound import ack_missed, bounded, safe_grace, server_keeps, worst_holdover
@@ -37,7 +37,7 @@ from holdover.model.table.vocabulary import h, shortens
 from holdover.proofs.logic.concretise import hurried, realise
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case
-from holdover.proofs.logic.solvers import Verdict, decide
+from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
 from holdover.proofs.verdicts.witness import witness
 
@@ -75,10 +75,10 @@ class Judgement:
     reason: str
     worst: Fraction | None
     grace: Fraction | None
-    run: tuple[Event, ...] = ()
+    run: tuple[ChartEvent, ...] = ()
     unit: str = "s"
     states: int = 0
-    proof: Verdict | None = None
+    proof: CaseVerdict | None = None
     looked_at: tuple[Constants, Bounds] | None = None
     """The instance in which the run was found."""
 
@@ -92,7 +92,7 @@ def judge(
     searched: SearchProgress | None = None,
 ) -> Judgement:
     """The verdict on a client."""
-    client = Client(profile)
+    client = ClientKind(profile)
     need = needed(client, environment)
     found = Judgement(profile, environment, "unknown", "", need.worst, need.grace)
     if need.met:
@@ -120,14 +120,14 @@ def judge(
 class Need:
     """The grace that a kind of client needs, and its worst holdover; None where none is enough."""
 
-    client: Client
+    client: ClientKind
     worst: Fraction | None
     grace: Fraction | None
     met: bool
     """Whether the server's grace is that long."""
 
 
-def needed(client: Client, environment: Environment) -> Need:
+def needed(client: ClientKind, environment: Environment) -> Need:
     """By the bound of T3."""
     constants = client.in_seconds(environment)
     if not holds(bounded(h) & server_keeps, constants):
@@ -145,10 +145,10 @@ class NetworkJudgement:
     needs: tuple[Need, ...]
     outcome: Outcome
     reason: str
-    run: tuple[Event, ...] = ()
+    run: tuple[ChartEvent, ...] = ()
     hosts: Clients = ()
     states: int = 0
-    proof: Verdict | None = None
+    proof: CaseVerdict | None = None
 
 
 def judge_network(
@@ -191,7 +191,7 @@ def judge_network(
     return replace(found, reason="; ".join(filter(None, ("no proof", searched_in))))
 
 
-def _broken(given: Profile, run: Sequence[Event]) -> str:
+def _broken(given: Profile, run: Sequence[ChartEvent]) -> str:
     """How a run ends badly; it is that of the other host that is given the address."""
     end = "given away while held" if given.probes else "two hosts hold one address"
     return f"{end} after {sum(event.action != 'tick' for event in run)} steps"
@@ -205,7 +205,7 @@ def exact_case(name: str, constants: dict[str, object]) -> Case:
     return Case(f"judge-{name}", f"{name} with its own numbers", argument, constants, ())
 
 
-def _proved(verdict: Verdict) -> str:
+def _proved(verdict: CaseVerdict) -> str:
     solvers = " and ".join(sorted({answer.solver for answer in verdict.answers}))
     count = len({answer.obligation.name for answer in verdict.answers})
     return f"theorem T3, any number of hosts and addresses ({count} obligations, {solvers})"
@@ -240,7 +240,7 @@ def wanted_of(hosts: Clients) -> Property:
 
 def collision(
     hosts: Clients, environment: Environment, size: Size, progress: SearchProgress | None = None
-) -> tuple[Exploration, list[Event], str]:
+) -> tuple[Exploration, list[ChartEvent], str]:
     """The search, and a shortest collision in seconds, or no events if it found none.
 
     The simplest surroundings that suffice come first: a network that loses nothing, and datagrams

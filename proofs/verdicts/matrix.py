@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
-from holdover.model.clients.network import Client
+from holdover.model.clients.network import ClientKind
 from holdover.model.clients.profile import FAULTS, Environment, Profile, in_seconds
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table.bound import bounded, safe_grace, server_keeps
@@ -48,7 +48,7 @@ Deployment = tuple[Profile, Environment]
 
 
 @dataclass(frozen=True)
-class Fault:
+class MatrixRow:
     """A row: what goes wrong, in which surroundings, and with which bare client."""
 
     name: str
@@ -65,33 +65,33 @@ def _with(*faults: str, **changes: object) -> Environment:
 SECOND = Fraction(1)
 
 ROWS = (
-    Fault("nothing", CALM),
-    Fault("server silent", _with("mutes")),
-    Fault("notice unacknowledged", _with("mutes", acknowledge_within=None)),
-    Fault("hook blocks for 20 s", _with("mutes", acknowledge_within=20 * SECOND)),
-    Fault("process frozen", _with("freezes")),
-    Fault("process frozen, then runs on", _with("freezes", "thaws")),
-    Fault("host suspended", _with("suspends")),
-    Fault("ACK lost", _with("loses")),
-    Fault("ACK late by 1 s", _with("mutes", delay=SECOND)),
-    Fault(
+    MatrixRow("nothing", CALM),
+    MatrixRow("server silent", _with("mutes")),
+    MatrixRow("notice unacknowledged", _with("mutes", acknowledge_within=None)),
+    MatrixRow("hook blocks for 20 s", _with("mutes", acknowledge_within=20 * SECOND)),
+    MatrixRow("process frozen", _with("freezes")),
+    MatrixRow("process frozen, then runs on", _with("freezes", "thaws")),
+    MatrixRow("host suspended", _with("suspends")),
+    MatrixRow("ACK lost", _with("loses")),
+    MatrixRow("ACK late by 1 s", _with("mutes", delay=SECOND)),
+    MatrixRow(
         "stale ACK, half an hour old",
         _with("duplicates", "loses", delay=1800 * SECOND),
         replace(BARE, anchor="REQUEST"),
         2,
         4,
     ),
-    Fault("clock drift of 100 ppm", _with("mutes", drift=Fraction(1, 10_000))),
-    Fault(
+    MatrixRow("clock drift of 100 ppm", _with("mutes", drift=Fraction(1, 10_000))),
+    MatrixRow(
         "clock set back an hour",
         _with("mutes", "steps", step=3600 * SECOND),
         replace(BARE, clock="WALL"),
     ),
-    Fault("server forgets", _with("forgets")),
-    Fault("lease shortened, its ACK lost", _with("shortens", "loses", shortest=1200 * SECOND)),
-    Fault("reuse before the end", _with("reuses_early")),
-    Fault("forged RELEASE", _with("forges")),
-    Fault("two servers, one pool", _with("rival")),
+    MatrixRow("server forgets", _with("forgets")),
+    MatrixRow("lease shortened, its ACK lost", _with("shortens", "loses", shortest=1200 * SECOND)),
+    MatrixRow("reuse before the end", _with("reuses_early")),
+    MatrixRow("forged RELEASE", _with("forges")),
+    MatrixRow("two servers, one pool", _with("rival")),
 )
 
 
@@ -125,7 +125,7 @@ SAFEGUARDS: Mapping[str, Callable[[Deployment], Deployment]] = {
 """Each column; grace comes last, since how much is enough depends on the others."""
 
 
-def deployment(fault: Fault, safeguards: tuple[str, ...]) -> Deployment:
+def deployment(fault: MatrixRow, safeguards: tuple[str, ...]) -> Deployment:
     """The bare client among this fault, with these safeguards."""
     pair = (fault.profile, fault.environment)
     for name in SAFEGUARDS:
@@ -159,7 +159,7 @@ def _probing(faults: frozenset[str]) -> bool:
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """One fault with one safeguard."""
 
     fault: str
@@ -169,7 +169,7 @@ class Cell:
     judgement: Judgement | None = None
 
 
-def short(cell: Cell) -> str:
+def short(cell: MatrixCell) -> str:
     """A cell in a word: holds, the steps of its shortest collision, or a question mark."""
     return {"holds": "holds", "violated": cell.reason, "unknown": "?"}[cell.outcome]
 
@@ -177,27 +177,27 @@ def short(cell: Cell) -> str:
 SEARCH = Size(memory=300 << 20)
 
 
-def cell(fault: Fault, safeguards: tuple[str, ...]) -> Cell:
+def cell(fault: MatrixRow, safeguards: tuple[str, ...]) -> MatrixCell:
     """A proof, else a search."""
     profile, environment = deployment(fault, safeguards)
     name = " + ".join(safeguards) or "none"
     by = proof(profile, environment)
     if by is not None:
-        return Cell(fault.name, name, "holds", by)
+        return MatrixCell(fault.name, name, "holds", by)
     size = replace(SEARCH, messages=fault.messages, ticks=fault.ticks)
-    seen, run, unit = collision((Client(profile),) * size.hosts, environment, size)
+    seen, run, unit = collision((ClientKind(profile),) * size.hosts, environment, size)
     if run:
         steps = sum(event.action != "tick" for event in run)
         found = Judgement(
             profile, environment, "violated", f"{steps} steps", None, None, tuple(run), unit
         )
-        return Cell(fault.name, name, "violated", f"{steps} steps", found)
+        return MatrixCell(fault.name, name, "violated", f"{steps} steps", found)
     searched = f"none in {len(seen.states)} states of 2x1x{size.messages}"
     reason = searched if seen.complete else f"{searched}, cut off at depth {seen.depth}"
-    return Cell(fault.name, name, "unknown", reason)
+    return MatrixCell(fault.name, name, "unknown", reason)
 
 
-def smallest_cures(fault: Fault) -> list[tuple[str, ...]]:
+def smallest_cures(fault: MatrixRow) -> list[tuple[str, ...]]:
     """The smallest sets of safeguards, but for probing by everybody, that are proved to cure."""
     names = [name for name in SAFEGUARDS if name != "client probe"]
     for count in range(len(names) + 1):
@@ -211,7 +211,7 @@ def smallest_cures(fault: Fault) -> list[tuple[str, ...]]:
     return []
 
 
-def cells() -> Iterator[tuple[Fault, tuple[str, ...]]]:
+def cells() -> Iterator[tuple[MatrixRow, tuple[str, ...]]]:
     """Every cell: no safeguard, each alone, all together."""
     for fault in ROWS:
         yield fault, ()
@@ -220,11 +220,11 @@ def cells() -> Iterator[tuple[Fault, tuple[str, ...]]]:
         yield fault, tuple(SAFEGUARDS)
 
 
-def _cell(pair: tuple[Fault, tuple[str, ...]]) -> Cell:
+def _cell(pair: tuple[MatrixRow, tuple[str, ...]]) -> MatrixCell:
     return cell(*pair)
 
 
-def whole(jobs: int = 2, progress: Callable[[int, int], None] | None = None) -> list[Cell]:
+def whole(jobs: int = 2, progress: Callable[[int, int], None] | None = None) -> list[MatrixCell]:
     """All cells, in order, on `jobs` processes."""
     todo = list(cells())
     done = []

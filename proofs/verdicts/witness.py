@@ -16,17 +16,17 @@ import z3
 
 from holdover.model.clients.network import Clients, of_hosts
 from holdover.model.clients.profile import Environment
-from holdover.model.explorer.sequence_chart import Event, worded
+from holdover.model.explorer.sequence_chart import ChartEvent, worded
 from holdover.model.readings.finite import NONE, Label, name_of
 from holdover.model.table.expr import Action, Expr, of_member
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, NOW
 from holdover.proofs.logic.invariants import OWNED
-from holdover.proofs.logic.unrolled import Path, State
+from holdover.proofs.logic.unrolled import State, SymbolicRun
 from holdover.proofs.theorems.t3_grace import Way, run, taken, ways
 
 
-def witness(hosts: Clients, environment: Environment) -> list[Event] | None:
+def witness(hosts: Clients, environment: Environment) -> list[ChartEvent] | None:
     """The first of T3's runs that these two hosts can have in these surroundings; None: none is.
 
     The first host holds its address too long; the second is given it.
@@ -40,7 +40,7 @@ def witness(hosts: Clients, environment: Environment) -> list[Event] | None:
     return None
 
 
-def of_way(way: Way, constants: Mapping[str, object]) -> list[Event] | None:
+def of_way(way: Way, constants: Mapping[str, object]) -> list[ChartEvent] | None:
     """The run of one way, if it is one with these constants and ends badly.
 
     Where the other host probes, that is when it is given an address that is held.
@@ -63,13 +63,13 @@ def of_way(way: Way, constants: Mapping[str, object]) -> list[Event] | None:
 
 
 def event(
-    path: Path,
+    path: SymbolicRun,
     action: Action,
     bound: Mapping[Expr, Any],
     before: State,
     after: State,
     found: z3.ModelRef,
-) -> Event:
+) -> ChartEvent:
     """One step as it is told; a label's durations are whole seconds, rounded up."""
 
     def number(term: Any) -> Fraction:
@@ -85,4 +85,4 @@ def event(
     said, datagram = worded(action, label.binding, kind_in)
     held = [int(number(after["holds", host])) for host in range(path.sizes[HOST])]
     holding = tuple(None if place == NONE else name_of(ADDRESS, place) for place in held)
-    return Event(number(after[NOW.name, 0]), label, said, label.host, holding, datagram)
+    return ChartEvent(number(after[NOW.name, 0]), label, said, label.host, holding, datagram)

@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from holdover.model.clients.profile import FAULTS, load
-from holdover.model.explorer.explore import Found
+from holdover.model.explorer.explore import EngineResult
 from holdover.model.explorer.sequence_chart import as_data, events, sentences
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.proofs.result import Outcome
@@ -46,7 +46,7 @@ STOPPED = {
 
 def print_exploration(
     search: Search,
-    seen: Found,
+    seen: EngineResult,
     as_json: bool,
     graph: Agreement | None = None,
     common: Common | None = None,
@@ -113,7 +113,7 @@ def print_exploration(
             out.say(line)
 
 
-def asked(seen: Found) -> list[tuple[str, str, Outcome]]:
+def asked(seen: EngineResult) -> list[tuple[str, str, Outcome]]:
     """Each property with its sentence, and what the search says of it."""
     unbroken: Outcome = "holds" if seen.complete else "unknown"
     return [

@@ -74,7 +74,7 @@ MOST_LEASE = 3600
 Command = Callable[..., Any]
 
 
-class Client(click.ParamType[ClientProgram]):
+class ClientType(click.ParamType[ClientProgram]):
     """A client's name, or a command line with {iface}."""
 
     name = "name|command"
@@ -116,7 +116,7 @@ def cell_options(command: Command) -> Command:
         click.option(
             "--client",
             "clients",
-            type=Client(),
+            type=ClientType(),
             multiple=True,
             help="One of `holdover lab list`, or a command line: 'udhcpc -f -i {iface}'.  "
             "May be repeated, as --server and --fault.  [default: the usual, if here]",
@@ -457,7 +457,7 @@ def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
 )
 @click.option(
     "--client",
-    type=Client(),
+    type=ClientType(),
     required=True,
     help="A name of `holdover lab list`, or a command line.",
 )

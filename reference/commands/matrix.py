@@ -16,7 +16,7 @@ from holdover.reference.console.output import COLOUR, Output, document, grid
 from holdover.reference.console.progress import Progress
 
 
-def print_matrix(found: Sequence[matrix_.Cell], as_json: bool) -> None:
+def print_matrix(found: Sequence[matrix_.MatrixCell], as_json: bool) -> None:
     """Faults down, safeguards across."""
     cures = {fault.name: matrix_.smallest_cures(fault) for fault in matrix_.ROWS}
     if as_json:

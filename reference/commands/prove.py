@@ -13,7 +13,7 @@ from rich.text import Text
 from holdover.model.clients.profile import Profile, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.proofs.logic.obligations import Case, Obligation, obligations
-from holdover.proofs.logic.solvers import Verdict, decide
+from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t0_time_passes, t2_safety
 from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient, ways
@@ -33,12 +33,12 @@ def case_of(profile: Profile) -> Case:
     return exact_case(profile.name, in_seconds(profile, STANDARD))
 
 
-def proved(profile: Profile, solvers: tuple[str, ...]) -> Verdict:
+def proved(profile: Profile, solvers: tuple[str, ...]) -> CaseVerdict:
     """The obligations of a profile, decided."""
     return decide(case_of(profile), solvers)
 
 
-def obligations_outcome(verdict: Verdict) -> Outcome:
+def obligations_outcome(verdict: CaseVerdict) -> Outcome:
     """Holds if all are proved; violated if one is refuted; else unknown."""
     if verdict.proved:
         return "holds"
@@ -46,7 +46,7 @@ def obligations_outcome(verdict: Verdict) -> Outcome:
     return "violated" if refuted else "unknown"
 
 
-def obligations_data(verdict: Verdict) -> list[dict[str, object]]:
+def obligations_data(verdict: CaseVerdict) -> list[dict[str, object]]:
     """Each answer for programs."""
     return [
         {
@@ -59,7 +59,7 @@ def obligations_data(verdict: Verdict) -> list[dict[str, object]]:
     ]
 
 
-def print_obligations(profile: Profile, verdict: Verdict, as_json: bool) -> Outcome:
+def print_obligations(profile: Profile, verdict: CaseVerdict, as_json: bool) -> Outcome:
     """The obligations of a profile; returns the outcome."""
     outcome = obligations_outcome(verdict)
     if as_json:

@@ -22,10 +22,10 @@ from holdover.model.clients.network import Clients, in_turn
 from holdover.model.clients.profile import Profile
 from holdover.model.errors import InputError
 from holdover.model.explorer.explore import (
+    EngineResult,
     Exploration,
-    Found,
     Progress,
-    Searched,
+    SearchResult,
     bytes_per_state,
     explore,
 )
@@ -206,7 +206,7 @@ class Search:
 
     def run(
         self, progress: Progress | None = None, note: Callable[[str], None] = lambda _: None
-    ) -> Found:
+    ) -> EngineResult:
         """The search, to its end or to the limit of memory; `note` is told what is unexpected."""
         if not self.plain:
             from holdover.model.packed.components import TooManyValuesError
@@ -217,7 +217,7 @@ class Search:
                 note(f"{error}: searching with the explorer")
         return found_by(self.explored(progress))
 
-    def _searched(self, progress: Progress | None) -> Found:
+    def _searched(self, progress: Progress | None) -> EngineResult:
         """By the engine.  It is imported only here: numba takes as long as all the rest."""
         instance = self.instance(self.hosts, self.addresses, self.messages)
         asked = (ALWAYS, STEPS, SOMETIMES)
@@ -247,13 +247,13 @@ class Search:
         )
 
 
-def found_by(seen: Exploration) -> Found:
+def found_by(seen: Exploration) -> EngineResult:
     """What an exploration came to."""
-    shared = {each.name: getattr(seen, each.name) for each in fields(Searched)}
-    return Found(**shared, states=len(seen.states), stored=len(seen.states))
+    shared = {each.name: getattr(seen, each.name) for each in fields(SearchResult)}
+    return EngineResult(**shared, states=len(seen.states), stored=len(seen.states))
 
 
-def outcome(found: Found) -> Outcome:
+def outcome(found: EngineResult) -> Outcome:
     """Violated if two hosts were seen to hold; holds only if everything was seen."""
     if "exclusive" in found.violations:
         return "violated"

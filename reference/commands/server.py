@@ -33,7 +33,7 @@ from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.interface import Interface
 from holdover.reference.linux.kernel.privilege import drop
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
-from holdover.reference.linux.server import Service, Told, check_port, ending
+from holdover.reference.linux.server import LeaseEvent, Service, check_port, ending
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import LeaseFile
 from holdover.reference.linux.supervisor import Supervisor
@@ -353,7 +353,7 @@ def begin(
     click.echo(f"{what}, for {config.lease} s; {where}{bad}")
 
 
-def report(told: Told, as_json: bool) -> None:
+def report(told: LeaseEvent, as_json: bool) -> None:
     """One lease event."""
     if as_json:
         say(asdict(told))

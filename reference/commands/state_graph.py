@@ -22,7 +22,7 @@ from holdover.reference.commands.search import counted
 
 if TYPE_CHECKING:
     from holdover.model.explorer.situations import Passages
-    from holdover.model.explorer.stategraph import Reading
+    from holdover.model.explorer.stategraph import GraphReading
 
 EXPLAINED = 250_000
 """States of a collision's graph that `explain` reads: 300 MB, some ten seconds."""
@@ -132,7 +132,7 @@ def common_data(said: Common | None) -> dict[str, object] | None:
 class Agreement:
     """networkx's reading of the graph that was explored, and where it differs from the explorer."""
 
-    reading: Reading | None
+    reading: GraphReading | None
     differences: tuple[str, ...] = ()
     reason: str = ""
 

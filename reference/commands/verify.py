@@ -19,7 +19,7 @@ from holdover.proofs.result import combined
 from holdover.proofs.theorems.t5_state_graph import FITS
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.advice import further, no_bound
-from holdover.proofs.verdicts.claims import Result
+from holdover.proofs.verdicts.claims import ClaimResult
 from holdover.proofs.verdicts.judge import STANDARD, Judgement, Size, judge, judge_network
 from holdover.reference.commands.network import print_verdict
 from holdover.reference.commands.search import counted
@@ -163,7 +163,7 @@ def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, obj
     }
 
 
-def print_claims(found: Sequence[Result], as_json: bool) -> None:
+def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
     """The claims of the specification, and whether they came out as stated."""
     if as_json:
         document(

@@ -17,7 +17,7 @@ from holdover.proofs.verdicts.judge import STANDARD
 from holdover.reference.console.output import plain
 
 
-class Duration(click.ParamType[Fraction]):
+class DurationType(click.ParamType[Fraction]):
     """Seconds, or with a unit: 90, 1.5, 10m, 1h, 1d."""
 
     name = "seconds"
@@ -42,13 +42,13 @@ class Duration(click.ParamType[Fraction]):
         return seconds
 
 
-DURATION = Duration()
+DURATION = DurationType()
 
 
 Command = Callable[..., Any]
 
 
-class Drift(click.ParamType[Fraction]):
+class DriftType(click.ParamType[Fraction]):
     """Parts per million."""
 
     name = "ppm"
@@ -69,7 +69,7 @@ class Drift(click.ParamType[Fraction]):
         return rate / 1_000_000
 
 
-class Memory(click.ParamType[int]):
+class MemoryType(click.ParamType[int]):
     """MiB, as much as there is."""
 
     name = "MiB"
@@ -92,7 +92,7 @@ def memory_option(command: Command) -> Command:
     """`--memory`."""
     return click.option(
         "--memory",
-        type=Memory(),
+        type=MemoryType(),
         default="1024",
         show_default=True,
         help="What a search may use; what it did not see by then is unknown.",
@@ -151,7 +151,7 @@ def world_options(command: Command) -> Command:
         click.option(
             "--drift-ppm",
             "drift",
-            type=Drift(),
+            type=DriftType(),
             help="Every clock runs within ± this many parts per million.  [default: 0]",
         ),
         click.option(

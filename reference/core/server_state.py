@@ -37,13 +37,13 @@ from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 
 __all__ = [
     "NOTHING",
+    "AbstractRecord",
     "Arrived",
     "Binding",
     "ClientKey",
     "Entry",
     "Late",
     "Overheard",
-    "Record",
     "Recording",
     "Reinstate",
     "Reservation",
@@ -223,7 +223,7 @@ def destination(request: BootRequest, said: BootReply) -> IPv4Address | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AbstractRecord:
     """An address in the words of the lease table (model/table/vocabulary.py).
 
     `server_end` is None where there is no lease, and where it is infinite.
@@ -234,14 +234,14 @@ class Record:
     withheld: bool
 
 
-def abstract(server: Server) -> Mapping[IPv4Address, Record]:
+def abstract(server: Server) -> Mapping[IPv4Address, AbstractRecord]:
     """What the lease table knows of the server, for each address of its pool."""
     return {address: record(server.entry(address)) for address in server.config.pool}
 
 
-def record(entry: Entry) -> Record:
+def record(entry: Entry) -> AbstractRecord:
     """What the lease table knows of an address."""
     binding = entry.binding
     if binding is None:
-        return Record(None, None, entry.withheld is not None)
-    return Record(binding.key, binding.end, entry.withheld is not None)
+        return AbstractRecord(None, None, entry.withheld is not None)
+    return AbstractRecord(binding.key, binding.end, entry.withheld is not None)

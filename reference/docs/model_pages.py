@@ -14,7 +14,7 @@ from statistics import median
 
 from holdover.model.clients import measurements as measured
 from holdover.model.clients.profile import FACTS, KNOWN, Profile, builtin_names, load
-from holdover.model.clients.requirements import Rule, article, protocol
+from holdover.model.clients.requirements import Requirement, article, protocol
 from holdover.model.readings.definitions import DEFINITIONS, NAMES, in_words
 from holdover.model.readings.possible import edges
 from holdover.model.readings.prose import Name, Prose, due, effects, number, text
@@ -357,7 +357,7 @@ def protocol_rules() -> str:
     return rule_table(protocol(), observed=True)
 
 
-def rule_table(rules: Iterable[Rule], *, observed: bool) -> str:
+def rule_table(rules: Iterable[Requirement], *, observed: bool) -> str:
     """Rules beside the rows, proofs and tests that cover them."""
     head = ["id", "source", "strength", "rule", "row", "proof", "test"]
     rows = []

@@ -307,7 +307,7 @@ def pinned() -> str:
 
 
 @cache
-def cells() -> tuple[matrix.Cell, ...]:
+def cells() -> tuple[matrix.MatrixCell, ...]:
     """The matrix, computed once."""
     return tuple(matrix.whole(jobs=2))
 

@@ -66,7 +66,7 @@ from holdover.reference.linux.kernel.packet_filter import IP_AT, TYPE_AT
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.storage.journal import Journal
-from holdover.reference.linux.storage.lease_database import LeaseFile, NotStoredError
+from holdover.reference.linux.storage.lease_database import BindingNotStoredError, LeaseFile
 from holdover.reference.signals import SIGNALS, interruptible
 from holdover.reference.wire.arp import ARP_TYPE, Arp
 from holdover.reference.wire.frames import (
@@ -80,7 +80,7 @@ from holdover.reference.wire.frames import (
 )
 from holdover.reference.wire.messages import BootRequest, reply_to_wire, request_from
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire.packet import Reading, encode, read
+from holdover.reference.wire.packet import ParsedMessage, encode, read
 
 ETHERNET, HARDWARE_SIZE = 1, 6
 """`htype` and `hlen` of a client on this link (RFC 2131 Table 1)."""
@@ -101,7 +101,7 @@ ORDERS = (signal.SIGUSR1, signal.SIGUSR2)
 
 
 @dataclass(frozen=True)
-class Told:
+class LeaseEvent:
     """A lease event in words, for people and programs; `lease` in seconds.
 
     `withheld`: how many seconds from now it is looked into.  `note`: what else there is to say, as
@@ -128,7 +128,7 @@ class Service:
         own: IPv4Interface,
         leases: LeaseFile | None,
         journal: Journal,
-        tell: Callable[[Told], None],
+        tell: Callable[[LeaseEvent], None],
     ) -> None:
         self.server = Server(config)
         self.unread = 0
@@ -179,7 +179,7 @@ class Service:
                 self._say(now, "stored again", note=f"--leases {self._leases.path}")
             else:
                 self._leases.look(now)
-        except NotStoredError:
+        except BindingNotStoredError:
             pass
         self._see_to_recording(now)
         self._look_at = now + (LOOK if self.server.recording else RETRY)
@@ -226,7 +226,7 @@ class Service:
             return None
         return self._request(reading)
 
-    def _request(self, reading: Reading) -> ServerEvent | None:
+    def _request(self, reading: ParsedMessage) -> ServerEvent | None:
         """A request, without what could not be read; None where it rests on that, or is none."""
         event, refused_for = None, None
         try:
@@ -238,7 +238,7 @@ class Service:
             self._malformed(reading, refused_for)
         return event
 
-    def _malformed(self, reading: Reading, refused_for: str | None) -> None:
+    def _malformed(self, reading: ParsedMessage, refused_for: str | None) -> None:
         """Say what was not read of a request; `alike` has seen to it that they are few."""
         now, kind = boottime(), reading.message.message_type
         name = "a request" if kind is None else f"DHCP{kind.name}"
@@ -246,7 +246,7 @@ class Service:
         said = malformed(f"{name} from {hardware}", reading.dropped, refused_for)
         self._journal.malformed(said, now)
         if (line := self._sparing.line(said, now)) is not None:
-            self._tell(Told(now, "malformed", None, hardware, note=line))
+            self._tell(LeaseEvent(now, "malformed", None, hardware, note=line))
 
     def happened(self, event: ServerEvent) -> None:
         """Hand an event to the core, and carry out what it wants done."""
@@ -258,7 +258,7 @@ class Service:
             for effect in effects:
                 self._journal.effect(effect, now)
                 self.carry_out(effect, now)
-        except NotStoredError:
+        except BindingNotStoredError:
             self.server = before
             self._see_to_recording(now)
             self.happened(event)
@@ -275,7 +275,7 @@ class Service:
                     return
                 try:
                     self._leases.put(address, binding, now)
-                except NotStoredError:
+                except BindingNotStoredError:
                     if binding is not None:
                         raise
             case SendReply():
@@ -329,7 +329,7 @@ class Service:
     ) -> None:
         about = None if address == NO_ADDRESS else str(address)
         withheld = None if until is None else max(until - now, 0) // SECOND
-        self._tell(Told(now, event, about, hardware.hex(":") or None, lease, withheld, note))
+        self._tell(LeaseEvent(now, event, about, hardware.hex(":") or None, lease, withheld, note))
 
     def _frame(self, hardware: bytes, to: IPv4Address, payload: bytes) -> None:
         said = Datagram(self.server.config.identifier, to, SERVER_PORT, CLIENT_PORT, payload)

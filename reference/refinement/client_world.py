@@ -65,7 +65,7 @@ SPARE = 0
 """Free slots come first in order; this one is free between any two steps."""
 
 
-class World:
+class ClientWorld:
     """One setting and one core: nodes and what leads from one to the next."""
 
     steps: Sequence[Property] = ()

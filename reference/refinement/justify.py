@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Protocol
 
 from holdover.model.readings.finite import NONE, Instance, Label, State, bounds_for
-from holdover.model.readings.interpreter import World
+from holdover.model.readings.interpreter import Interpreter
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.expr import Action, Expr
@@ -47,7 +47,7 @@ MOST_ROWS = 4
 
 def kinds(which: Callable[[Expr], Expr]) -> tuple[int, ...]:
     """The kinds of datagrams of which a term of the table holds: on their way to a client, say."""
-    world = World(LEASE_TABLE, {}, {HOST: 1, ADDRESS: 1, MESSAGE: 1})
+    world = Interpreter(LEASE_TABLE, {}, {HOST: 1, ADDRESS: 1, MESSAGE: 1})
     first = world.initial()
     return tuple(
         number

@@ -14,7 +14,7 @@ from typing import Protocol
 from holdover.model.table.properties import ALWAYS, Property
 from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
-from holdover.reference.refinement.client_world import Node, Step, World, told
+from holdover.reference.refinement.client_world import ClientWorld, Node, Step, told
 from holdover.reference.refinement.cores import Core, DefectError
 from holdover.reference.refinement.justify import Rows, Situation
 from holdover.reference.refinement.server_cores import ServerCore
@@ -58,7 +58,7 @@ def refine(
     progress: Progress | None = None,
 ) -> Refined:
     """Real client cores in the table's world, to closure, to the first defect, or to `most`."""
-    world = World(setting, core)
+    world = ClientWorld(setting, core)
     seen = explore(world, Refined(setting), most, progress)
     seen.calls, seen.local = world.calls, len(world.cores.locals)
     seen.observed = world.cores.observed

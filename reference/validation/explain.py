@@ -1,6 +1,6 @@
 """Rows of the lease table that a call of a client may be made of, and the one that is nearest.
 
-Theory of operation.  `Steps.fitting` looks for rows of the client, up to `MOST_ROWS` one after
+Theory of operation.  `RowSteps.fitting` looks for rows of the client, up to `MOST_ROWS` one after
 another, that do what a call has done (`calls.py`): the same datagrams for the same address, the
 same address on the interface until the same instants, the same notices.  Nothing is asked of the
 rows but what they do to the state.  A row that cannot be part of the call is not tried: it sends
@@ -22,7 +22,7 @@ from ipaddress import IPv4Address
 from itertools import product
 
 from holdover.model.readings.definitions import in_words
-from holdover.model.readings.interpreter import State, UnsetError, Value, World
+from holdover.model.readings.interpreter import Interpreter, State, UnsetError, Value
 from holdover.model.readings.prose import shape, text
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.expr import Action
@@ -70,7 +70,7 @@ USES = ("use", "bind", "extend", "cut_short", "keep_remainder")
 
 
 @dataclass(frozen=True)
-class Path:
+class RowPath:
     """Rows taken one after another from `begun`, and where they lead."""
 
     begun: State
@@ -80,7 +80,7 @@ class Path:
 
 
 @dataclass(frozen=True)
-class Blocked:
+class BlockedGuard:
     """Why no row does what a call did; `guard` in words, with its place in the row."""
 
     says: str
@@ -89,21 +89,21 @@ class Blocked:
     source: str = ""
 
 
-class Steps:
+class RowSteps:
     """The rows of a world for a client; `numbers`: its addresses; `second`: in units of time.
 
     `xid`: of its latest datagram.
     """
 
-    def __init__(self, world: World, numbers: Mapping[IPv4Address, int], second: int) -> None:
+    def __init__(self, world: Interpreter, numbers: Mapping[IPv4Address, int], second: int) -> None:
         self.world, self.numbers, self.second = world, numbers, second
         self.xid: int | None = None
 
-    def fitting(self, begun: State, call: Call, held: Value) -> list[Path]:
+    def fitting(self, begun: State, call: Call, held: Value) -> list[RowPath]:
         """The paths that fit, the shortest, and those longer by one: a row may leave no trace."""
         rows = [row for row in ROWS if may_be_part(row, call)]
-        found: list[Path] = []
-        layer = [Path(begun, (), (), begun)]
+        found: list[RowPath] = []
+        layer = [RowPath(begun, (), (), begun)]
         depth = 0
         while layer and depth <= MOST_ROWS:
             fitting = [path for path in layer if not self.unlike(path, call, held)]
@@ -114,14 +114,14 @@ class Steps:
             depth += 1
         return found
 
-    def _longer(self, path: Path, rows: Iterable[Action], call: Call) -> Iterator[Path]:
+    def _longer(self, path: RowPath, rows: Iterable[Action], call: Call) -> Iterator[RowPath]:
         for row in rows:
             for binding in self._bindings(row, path.end):
                 if self.enabled(path.end, row, binding):
                     after = self.world.step(path.end, row, binding)
                     sent = (*path.sent, *sent_between(path.end, after))
                     if sent == self._sends(call)[: len(sent)]:
-                        yield Path(path.begun, (*path.rows, row), sent, after)
+                        yield RowPath(path.begun, (*path.rows, row), sent, after)
 
     def _bindings(self, row: Action, state: State | None) -> Iterator[tuple[Value, ...]]:
         """For the client; a clock that is right; the slot that the row sends by, or reads from."""
@@ -155,7 +155,7 @@ class Steps:
 
     # Rows and the journal ------------------------------------------------------------------------
 
-    def unlike(self, path: Path, call: Call, held: Value) -> str:
+    def unlike(self, path: RowPath, call: Call, held: Value) -> str:
         """In what these rows do something else than the call, from an address held; "": nothing."""
         end, names = path.end, {row.name for row in path.rows}
         if path.sent != self._sends(call):
@@ -175,7 +175,7 @@ class Steps:
             return TELLING
         return ""
 
-    def _form(self, path: Path, call: Call) -> str:
+    def _form(self, path: RowPath, call: Call) -> str:
         """RFC 2131 §4.3.2 and §4.4.1: how a request looks, and under which xid it goes."""
         if not call.requests:
             return ""
@@ -192,7 +192,7 @@ class Steps:
             return f"its xid, which is {'not ' if fresh else ''}a fresh one"
         return ""
 
-    def _difference(self, path: Path, call: Call) -> str:
+    def _difference(self, path: RowPath, call: Call) -> str:
         """The ends of the lease and of the kernel's lifetime, where the table counts others."""
         end = path.end
         if end["holds", CLIENT] is None:
@@ -212,7 +212,7 @@ class Steps:
             return f"{COUNTING}: {name} is {abs(apart):.3f} s {way} in the journal"
         return ""
 
-    def blocked(self, begun: Sequence[State], call: Call, held: Value) -> Blocked:
+    def blocked(self, begun: Sequence[State], call: Call, held: Value) -> BlockedGuard:
         """The row that comes nearest, and what forbids it, or in what it differs."""
         if alike := self._alike(begun, call, held, DETAILS):
             return alike
@@ -224,24 +224,26 @@ class Steps:
                     nearest = place / len(row.when), row, place
         if nearest is None:
             alike = self._alike(begun, call, held, ("the address",))
-            return alike or Blocked("no row of the table does this")
+            return alike or BlockedGuard("no row of the table does this")
         _, row, place = nearest
         guard = f"{place + 1} of {len(row.when)}: {text(row.when[place], in_words())}"
-        return Blocked(f"`{row.name}` is not possible here", row.name, guard, row.source)
+        return BlockedGuard(f"`{row.name}` is not possible here", row.name, guard, row.source)
 
     def _alike(
         self, begun: Sequence[State], call: Call, held: Value, but_for: tuple[str, ...]
-    ) -> Blocked | None:
+    ) -> BlockedGuard | None:
         """A row or two that do the same but for this."""
         for state in begun:
-            layer = [Path(state, (), (), state)]
+            layer = [RowPath(state, (), (), state)]
             for _ in range(2):
                 layer = [longer for path in layer for longer in self._longer(path, ROWS, call)]
                 for path in layer:
                     unlike = self.unlike(path, call, held)
                     if unlike.startswith(but_for):
                         row, names = path.rows[0], ", ".join(f"`{row.name}`" for row in path.rows)
-                        return Blocked(f"{names}, but for {unlike}", row.name, source=row.source)
+                        return BlockedGuard(
+                            f"{names}, but for {unlike}", row.name, source=row.source
+                        )
         return None
 
 

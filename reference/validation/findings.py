@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from holdover.proofs.result import Outcome
-from holdover.reference.validation.explain import Blocked
+from holdover.reference.validation.explain import BlockedGuard
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Finding:
     number: int
     wall: datetime
     did: str
-    why: Blocked
+    why: BlockedGuard
 
 
 @dataclass
-class Replayed:
+class JournalVerdict:
     """What became of a journal.
 
     `conforming`: up to which line no call is against the table; `taken`: how often each row was;

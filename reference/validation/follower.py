@@ -26,7 +26,7 @@ from fractions import Fraction
 from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import FAULTS, Environment, in_ticks, load
-from holdover.model.readings.interpreter import Slot, State, UnsetError, Value, World
+from holdover.model.readings.interpreter import Interpreter, Slot, State, UnsetError, Value
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import stored
 from holdover.model.table.expr import Action, Expr
@@ -56,11 +56,11 @@ from holdover.reference.validation.explain import (
     OTHERS,
     OUTGOING,
     WITNESS,
-    Blocked,
-    Steps,
+    BlockedGuard,
+    RowSteps,
     ends,
 )
-from holdover.reference.validation.findings import Finding, Replayed
+from holdover.reference.validation.findings import Finding, JournalVerdict
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import INFINITE
 
@@ -71,7 +71,9 @@ KERNEL_REMOVES = LEASE_TABLE.action("kernel_removes")
 STANDS_STILL = (LEASE_TABLE.action("freeze"), LEASE_TABLE.action("thaw"))
 
 
-def replay(parts: Sequence[Part], progress: Callable[[int, int], None] | None = None) -> Replayed:
+def replay(
+    parts: Sequence[Part], progress: Callable[[int, int], None] | None = None
+) -> JournalVerdict:
     """Follow a journal to its end, or to the first call that is no step of the table."""
     addresses = {a for part in parts if isinstance(part, Call) for a in part.addresses()}
     numbers = {address: number for number, address in enumerate(sorted(addresses))}
@@ -90,7 +92,7 @@ class Follower:
     """The states of the table in which the client may be; none: not known before `Start`."""
 
     def __init__(self, numbers: Mapping[IPv4Address, int]) -> None:
-        self.seen = Replayed()
+        self.seen = JournalVerdict()
         self.states: list[State] = []
         self._numbers = numbers
         self._offers: set[IPv4Address] = set()
@@ -100,7 +102,7 @@ class Follower:
         self._hardware: bytes | None = None
         self._steps = self._world_of(None)
 
-    def _world_of(self, config: ClientConfig | None) -> Steps:
+    def _world_of(self, config: ClientConfig | None) -> RowSteps:
         """The table with the constants of this client; None: those of the profile."""
         profile, second = replace(load("reference"), late=Fraction(LATE)), SECOND
         if config is not None:
@@ -117,7 +119,7 @@ class Follower:
         constants = in_ticks(profile, Environment(faults=frozenset(FAULTS)), Fraction(1, second))
         sizes = {HOST: 2, ADDRESS: max(1, len(self._numbers)), MESSAGE: 3}
         self._probes = 0 if config is None else config.probes
-        return Steps(World(LEASE_TABLE, constants, sizes), self._numbers, second)
+        return RowSteps(Interpreter(LEASE_TABLE, constants, sizes), self._numbers, second)
 
     def take(self, part: Part) -> None:
         """The next part of the journal."""
@@ -426,11 +428,11 @@ class Follower:
             return False
 
     def _violated(self, call: Call, says: str, source: str) -> None:
-        why = Blocked(says, source=source)
+        why = BlockedGuard(says, source=source)
         self.seen.violation = Finding(call.number, call.line.wall, str(call), why)
 
     def _say(self, where: list[Finding], part: Part, says: str, row: Action | None = None) -> None:
-        why = Blocked(says) if row is None else Blocked(says, row.name, source=row.source)
+        why = BlockedGuard(says) if row is None else BlockedGuard(says, row.name, source=row.source)
         did = str(part) if isinstance(part, Call) else ""
         where.append(Finding(part.number, part.line.wall, did, why))
 

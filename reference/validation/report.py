@@ -12,10 +12,10 @@ from rich.text import Text
 
 from holdover.model.inputs import printable
 from holdover.reference.console.output import Output, coloured, document
-from holdover.reference.validation.findings import Finding, Replayed
+from holdover.reference.validation.findings import Finding, JournalVerdict
 
 
-def print_journal(path: Path, seen: Replayed, as_json: bool) -> None:
+def print_journal(path: Path, seen: JournalVerdict, as_json: bool) -> None:
     """Whether each call in a client's journal is a step of the lease table."""
     if as_json:
         document(data(path, seen))
@@ -26,7 +26,7 @@ def print_journal(path: Path, seen: Replayed, as_json: bool) -> None:
         out.say(line)
 
 
-def sentences(seen: Replayed) -> Iterator[str]:
+def sentences(seen: JournalVerdict) -> Iterator[str]:
     """The verdict in words."""
     if not seen.calls:
         yield "  no call of a client is in it"
@@ -60,7 +60,7 @@ def told(finding: Finding, what: str) -> Iterator[str]:
         yield f"    {why.source}"
 
 
-def data(path: Path, seen: Replayed) -> dict[str, object]:
+def data(path: Path, seen: JournalVerdict) -> dict[str, object]:
     """The same for programs."""
     return {
         "journal": str(path),

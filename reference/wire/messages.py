@@ -48,7 +48,7 @@ from holdover.reference.wire.options import (
     Option,
     Options,
 )
-from holdover.reference.wire.packet import OP_AT, Message, Op, Reading, read
+from holdover.reference.wire.packet import OP_AT, Message, Op, ParsedMessage, read
 
 NO_OPTIONS = Options()
 
@@ -170,7 +170,7 @@ def reply_from_wire(message: Message) -> BootReply | None:
     )
 
 
-def request_from(reading: Reading) -> BootRequest:
+def request_from(reading: ParsedMessage) -> BootRequest:
     """What a server acts on; WireError where it is no request, or rests on what is lost."""
     for dropped in reading.dropped:
         if dropped.code in REQUEST_RESTS_ON or dropped.hides:
@@ -181,7 +181,7 @@ def request_from(reading: Reading) -> BootRequest:
     return request
 
 
-def reply_from(reading: Reading) -> BootReply:
+def reply_from(reading: ParsedMessage) -> BootReply:
     """What a client acts on; WireError where it is no reply, or rests on what is lost."""
     refused = reading.message.message_type is MessageType.NAK
     rests_on = REPLY_RESTS_ON - {LEASE_TIME.code} if refused else REPLY_RESTS_ON

@@ -125,7 +125,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedMessage:
     """A message as far as it could be read, and the options that could not, in their order."""
 
     message: Message
@@ -149,7 +149,7 @@ def decode(data: bytes) -> Message:
     return reading.message
 
 
-def read(data: bytes) -> Reading:
+def read(data: bytes) -> ParsedMessage:
     """What can be read of a UDP payload (RFC 2131 §2, §4.1; RFC 3396 §7); WireError: no message."""
     if len(data) > LARGEST_SIZE:
         raise WireError(f"expected at most {LARGEST_SIZE} bytes, got {len(data)}", LARGEST_SIZE)
@@ -184,7 +184,7 @@ def read(data: bytes) -> Reading:
         file=b"" if Overload.FILE in use else file.partition(b"\0")[0],
         options=options,
     )
-    return Reading(message, dropped)
+    return ParsedMessage(message, dropped)
 
 
 def encode(message: Message, *, limit: int = USUAL_SIZE, overload: Overload | None = None) -> bytes:

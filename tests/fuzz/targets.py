@@ -53,7 +53,7 @@ from holdover.reference.wire.messages import (
 )
 from holdover.reference.wire.option_layout import TooLargeError
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
-from holdover.reference.wire.packet import Reading, decode, encode, read
+from holdover.reference.wire.packet import ParsedMessage, decode, encode, read
 from tests.fuzz import mutate
 from tests.fuzz.oracle import Heard
 
@@ -105,7 +105,7 @@ class Target:
             return None
         return found
 
-    def reading(self, data: bytes) -> Reading | None:
+    def reading(self, data: bytes) -> ParsedMessage | None:
         """The message in a payload, and a second time, by `decode`."""
         found, strict = tried(lambda: read(data)), tried(lambda: decode(data))
         if isinstance(found, WireError):

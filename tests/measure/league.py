@@ -227,7 +227,7 @@ def compared(data: Any) -> Iterator[list[str]]:
             yield [row.profile, row.fault, row.seen, values, agreement(row, seen)]
 
 
-def agreement(row: measurements.Measurement, seen: Sequence[Cell]) -> str:
+def agreement(row: measurements.MeasuredCase, seen: Sequence[Cell]) -> str:
     """Whether two measurements are of the same thing."""
     values = [number(cell["holdover"]) for cell in seen]
     if row.high is None or math.inf in values:

@@ -8,7 +8,7 @@ import pytest
 
 from holdover.model.clients.profile import Environment, Profile, in_ticks, load
 from holdover.model.readings.finite import Instance, bounds_for
-from holdover.model.readings.interpreter import World
+from holdover.model.readings.interpreter import Interpreter
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE
 
@@ -64,15 +64,15 @@ def build() -> Build:
 class Say(Protocol):
     """Gives the concrete world of an instance."""
 
-    def __call__(self, instance: Instance) -> World: ...
+    def __call__(self, instance: Instance) -> Interpreter: ...
 
 
 @pytest.fixture(scope="session")
 def concrete() -> Say:
     """The concrete reading of an instance's table, constants and sizes."""
 
-    def world(instance: Instance) -> World:
+    def world(instance: Instance) -> Interpreter:
         sizes = {sort: instance.bounds.size(sort) for sort in (HOST, ADDRESS, MESSAGE)}
-        return World(instance.table, instance.constants, sizes)
+        return Interpreter(instance.table, instance.constants, sizes)
 
     return world

@@ -20,7 +20,7 @@ import pytest
 
 from holdover.model.clients.profile import Profile, load
 from holdover.proofs.result import silent
-from holdover.reference.lab.collision.collision import Replayed, play
+from holdover.reference.lab.collision.collision import PlayedCollision, play
 from holdover.reference.lab.collision.plan import SURROUNDINGS, planned
 from holdover.reference.lab.collision.player import ADDRESS
 from holdover.reference.lab.collision.puppet import Puppet
@@ -29,7 +29,7 @@ from holdover.reference.lab.record.measure import measure
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import PATIENCE, UnheardError, eventually
 from holdover.reference.lab.testbed.scene import LEASED, OWN, SceneEndedError
-from holdover.reference.lab.testbed.servers import SERVERS, Order
+from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder
 
 AT_ONCE = 4
 """Plays that two cores can begin at the same time without being late."""
@@ -112,7 +112,7 @@ PLAYS: Mapping[str, tuple[Profile, type[Puppet]]] = {
 @pytest.fixture(scope="module")
 def playing(
     privileged: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Replayed]]]:
+) -> Iterator[dict[str, Future[PlayedCollision]]]:
     """All plays, from when one is first wanted; they are planned one after another."""
     place, stop = tmp_path_factory.mktemp("collide"), threading.Event()
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -133,7 +133,9 @@ def playing(
 
 
 @pytest.fixture
-def played(playing: dict[str, Future[Replayed]], request: pytest.FixtureRequest) -> Replayed:
+def played(
+    playing: dict[str, Future[PlayedCollision]], request: pytest.FixtureRequest
+) -> PlayedCollision:
     """The play named by the test's marker."""
     return playing[request.param].result(PATIENCE)
 
@@ -142,7 +144,7 @@ def of(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("played", names, indirect=True)
 
 
-def both(played: Replayed) -> tuple[str, ...]:
+def both(played: PlayedCollision) -> tuple[str, ...]:
     return tuple(each.hex(":") for each in record.read(played.record).hosts.values())
 
 
@@ -150,45 +152,45 @@ def both(played: Replayed) -> tuple[str, ...]:
 
 
 @of("wfwg311")
-def test_the_old_client_ends_with_two_that_answer_for_one_address(played: Replayed) -> None:
+def test_the_old_client_ends_with_two_that_answer_for_one_address(played: PlayedCollision) -> None:
     assert (played.seen.outcome, played.as_predicted) == ("violated", True), played.seen
     assert played.seen.answered == both(played)
     assert 2 < played.seen.duplicate < 5
 
 
 @of("wfwg311-fixed")
-def test_the_fixed_client_does_not(played: Replayed) -> None:
+def test_the_fixed_client_does_not(played: PlayedCollision) -> None:
     assert (played.seen.outcome, played.as_predicted) == ("holds", True), played.seen
     assert played.seen.answered == both(played)[1:]
     assert played.seen.duplicate == 0
 
 
 @of("releasing")
-def test_the_check_goes_green_where_the_old_client_releases(played: Replayed) -> None:
+def test_the_check_goes_green_where_the_old_client_releases(played: PlayedCollision) -> None:
     assert (played.seen.outcome, played.as_predicted) == ("holds", False), played.seen
 
 
 @of("staying")
-def test_the_check_goes_red_where_the_release_is_left_out(played: Replayed) -> None:
+def test_the_check_goes_red_where_the_release_is_left_out(played: PlayedCollision) -> None:
     assert (played.seen.outcome, played.as_predicted) == ("violated", False), played.seen
     assert played.seen.answered == both(played)
 
 
 @of("connman")
-def test_a_client_a_second_late_collides_for_less_than_that(played: Replayed) -> None:
+def test_a_client_a_second_late_collides_for_less_than_that(played: PlayedCollision) -> None:
     """Its run does not say when it lets go; its row is due a second after its lease end."""
     assert played.seen.outcome == "violated", played.seen
     assert 0 < played.seen.duplicate < 1
 
 
 @of("kept")
-def test_the_kernel_lets_go_in_time(played: Replayed) -> None:
+def test_the_kernel_lets_go_in_time(played: PlayedCollision) -> None:
     assert (played.seen.outcome, played.as_predicted) == ("holds", True), played.seen
     assert measure(record.read(played.record), "a").enforcer == "kernel"  # type: ignore[union-attr]
 
 
 @of("wfwg311", "wfwg311-fixed")
-def test_each_step_is_marked_with_its_sentence(played: Replayed) -> None:
+def test_each_step_is_marked_with_its_sentence(played: PlayedCollision) -> None:
     marks = [mark.what for mark in record.read(played.record).marks]
     gone = "; h1 has no address any more" * played.plan.made_to_stay
     assert f"the lease of h1 lapses{gone}" in marks
@@ -199,25 +201,25 @@ def test_each_step_is_marked_with_its_sentence(played: Replayed) -> None:
 
 
 @of("no lifetime")
-def test_a_kernel_that_keeps_an_address_for_too_long_is_no_pass(played: Replayed) -> None:
+def test_a_kernel_that_keeps_an_address_for_too_long_is_no_pass(played: PlayedCollision) -> None:
     assert played.seen.outcome == "unknown"
     assert "a kernel still has an address" in played.seen.reason
 
 
 @of("short lifetime")
-def test_a_kernel_that_removes_it_too_early_is_no_pass(played: Replayed) -> None:
+def test_a_kernel_that_removes_it_too_early_is_no_pass(played: PlayedCollision) -> None:
     assert played.seen.outcome == "unknown"
     assert "before its lifetime was over at 7.5 s" in played.seen.reason
 
 
 @of("unheard")
-def test_a_reply_that_does_not_come_is_no_pass(played: Replayed) -> None:
+def test_a_reply_that_does_not_come_is_no_pass(played: PlayedCollision) -> None:
     assert played.seen.outcome == "unknown"
     assert "no DHCPOFFER for h1" in played.seen.reason
 
 
 @of("heard")
-def test_a_reply_that_should_not_come_is_no_pass(played: Replayed) -> None:
+def test_a_reply_that_should_not_come_is_no_pass(played: PlayedCollision) -> None:
     assert played.seen.outcome == "unknown"
     assert "h1 was answered where in the run it is not" in played.seen.reason
 
@@ -228,7 +230,7 @@ def test_a_reply_that_should_not_come_is_no_pass(played: Replayed) -> None:
 def test_a_puppet_speaks_the_forms_that_a_server_knows(links: Links, tmp_path: Path) -> None:
     """In order, since each is about the lease of the one before it."""
     hosts = links(srv=str(OWN), a=None, b=None)
-    order = Order(own=OWN, first=LEASED, last=LEASED, lease=60)
+    order = ServerOrder(own=OWN, first=LEASED, last=LEASED, lease=60)
     SERVERS["holdover"].start(hosts["srv"], tmp_path / "server", order)
     with closing(Puppet("h1", hosts["a"])) as h1, closing(Puppet("h2", hosts["b"])) as h2:
 

@@ -29,7 +29,7 @@ from holdover.reference.linux import server as service_module
 from holdover.reference.linux.server import LOOK, RETRY, Service
 from holdover.reference.linux.storage import lease_database
 from holdover.reference.linux.storage.journal import Journal
-from holdover.reference.linux.storage.lease_database import LeaseFile, NotStoredError
+from holdover.reference.linux.storage.lease_database import BindingNotStoredError, LeaseFile
 from holdover.reference.wire.arp import reply
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
 from holdover.reference.wire.messages import (
@@ -694,11 +694,11 @@ def test_a_record_that_does_not_fit_is_left_out_until_there_is_room(stored: Path
         before, text = file.bindings, stored.read_bytes()
         with full(stored, 10):
             for _ in range(2):
-                with pytest.raises(NotStoredError, match="File too large"):
+                with pytest.raises(BindingNotStoredError, match="File too large"):
                     file.put(fourth, Binding(KEY, LATER), LATER)
                 assert file.bindings == before
                 assert stored.read_bytes() == text
-            with pytest.raises(NotStoredError):
+            with pytest.raises(BindingNotStoredError):
                 file.put(THIRD, None, LATER)
         assert file.failure
         assert stored.read_bytes() == text

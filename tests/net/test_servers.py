@@ -20,7 +20,7 @@ import pytest
 from holdover.reference.core.events import Heard, Received, Send
 from holdover.reference.lab.testbed.netns import Host, Links, run
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
-from holdover.reference.lab.testbed.servers import SERVERS, Order, ServerProgram
+from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder, ServerProgram
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.storage.journal import Line, Seen, read
 from holdover.reference.validation.calls import calls
@@ -212,22 +212,24 @@ class Stage:
     def link(self, **hosts: str | None) -> None:
         self.hosts |= self.links(**hosts)
 
-    def order(self, t1: int, t2: int, lease: int, otherwise: int, **more: Any) -> Order:
+    def order(self, t1: int, t2: int, lease: int, otherwise: int, **more: Any) -> ServerOrder:
         """One address; a lease of `otherwise` from a server that tells no T1 and T2.
 
         All of them times `factor` (scenes.py).
         """
         t1, t2, lease, otherwise = (each * self.factor for each in (t1, t2, lease, otherwise))
-        order = Order(own=OWN, first=FIRST, last=FIRST, lease=max(lease, self.program.shortest))
+        order = ServerOrder(
+            own=OWN, first=FIRST, last=FIRST, lease=max(lease, self.program.shortest)
+        )
         if "times" in self.program.cannot:
             return replace(order, lease=otherwise, **more)
         return replace(order, times=(t1, t2), **more)
 
-    def soon(self, **more: Any) -> Order:
+    def soon(self, **more: Any) -> ServerOrder:
         """Renewed soon, and long enough for a client to be started again meanwhile."""
         return self.order(4, 10, 30, 20, **more)
 
-    def serve(self, order: Order) -> Process:
+    def serve(self, order: ServerOrder) -> Process:
         return self.program.start(self.hosts["srv"], self.place / "server", order)
 
     def forget(self, server: Process) -> None:
@@ -384,7 +386,7 @@ def contested(stage: Stage) -> dict[str, Any]:
 
 def probed(stage: Stage) -> dict[str, Any]:
     """The one address is in use, and the server is to look first."""
-    order = Order(own=OWN, first=FIRST, last=FIRST, lease=120, probe=True)
+    order = ServerOrder(own=OWN, first=FIRST, last=FIRST, lease=120, probe=True)
     if (why := stage.program.refuses(order)) is not None:
         return {"why": why}
     stage.link(srv=str(OWN), cli=None, other=f"{FIRST}/24")
@@ -398,9 +400,9 @@ def paired(stage: Stage) -> dict[str, Any]:
     """Two servers on a link; the one that is chosen goes, and another client comes."""
     stage.link(srv=str(OWN), beside=str(BESIDE), cli=None, other=None)
     programs = {OWN.ip: stage.program, BESIDE.ip: SERVERS[neighbour(stage.program.name)]}
-    theirs = Order(own=BESIDE, first=THEIRS, last=THEIRS, lease=120)
+    theirs = ServerOrder(own=BESIDE, first=THEIRS, last=THEIRS, lease=120)
     servers = {
-        OWN.ip: stage.serve(Order(own=OWN, first=FIRST, last=FIRST, lease=600)),
+        OWN.ip: stage.serve(ServerOrder(own=OWN, first=FIRST, last=FIRST, lease=600)),
         BESIDE.ip: programs[BESIDE.ip].start(stage.hosts["beside"], stage.place / "beside", theirs),
     }
     client = stage.bound()
@@ -840,7 +842,7 @@ def test_each_server_says_its_version(server: str) -> None:
 def test_what_a_server_cannot_do_is_not_asked_of_it(
     server: str, order: dict[str, Any], reason: str, tmp_path: Path
 ) -> None:
-    asked = replace(Order(own=OWN, first=FIRST, last=FIRST, lease=600), **order)
+    asked = replace(ServerOrder(own=OWN, first=FIRST, last=FIRST, lease=600), **order)
     with pytest.raises(ValueError, match=reason):
         SERVERS[server].start(cast(Host, None), tmp_path / "place", asked)
     assert not (tmp_path / "place").exists()

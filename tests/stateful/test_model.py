@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from holdover.model.clients.profile import Environment, in_seconds, load
-from holdover.model.readings.interpreter import Time, Value, World
+from holdover.model.readings.interpreter import Interpreter, Time, Value
 from holdover.model.table.bound import safe_grace, worst_holdover
 from holdover.model.table.client import leased
 from holdover.model.table.expr import Sort, forall
@@ -82,18 +82,18 @@ ENDS_AGREE = Property(
 )
 
 
-def world_of(profile: str, environment: Environment, sizes: Mapping[Sort, int]) -> World:
+def world_of(profile: str, environment: Environment, sizes: Mapping[Sort, int]) -> Interpreter:
     """The concrete world, with a server that waits exactly as long as the bound asks."""
     constants = in_seconds(load(profile), environment)
-    without = World(LEASE_TABLE, constants, sizes)
+    without = Interpreter(LEASE_TABLE, constants, sizes)
     grace = without.value(safe_grace(h), without.initial(), {h: 0})
-    return World(LEASE_TABLE, {**constants, "grace": grace}, sizes)
+    return Interpreter(LEASE_TABLE, {**constants, "grace": grace}, sizes)
 
 
 class Network(RuleBasedStateMachine):
     """Clients, server and network; what may happen next is read off the table."""
 
-    world: World
+    world: Interpreter
     always: Sequence[Property] = (*ALWAYS, ENDS_AGREE)
     shares: Mapping[str, int] = SHARES
 
@@ -151,7 +151,7 @@ class Network(RuleBasedStateMachine):
             assert self.world.holds(wanted.term, before, following=self.state), wanted.says
 
 
-def network(world: World, **more: object) -> type[Network]:
+def network(world: Interpreter, **more: object) -> type[Network]:
     """A machine on this world."""
     return type("Network", (Network,), {"world": world, **more})
 

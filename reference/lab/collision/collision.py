@@ -44,7 +44,7 @@ FAILURES = (UnheardError, PlanError, InputError, OSError, ValueError, subprocess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class OverlapRecord:
     """What a record says of two hosts and one address.
 
     `answered`: the hardware addresses that answered for it while the second host had it;
@@ -58,11 +58,11 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
+class PlayedCollision:
     """A plan, what was seen of it, and where the record is."""
 
     plan: Plan
-    seen: Seen
+    seen: OverlapRecord
     record: Path
 
     @property
@@ -80,7 +80,7 @@ def replay(
     *,
     environment: Environment = SURROUNDINGS,
     stop: threading.Event | None = None,
-) -> Replayed:
+) -> PlayedCollision:
     """Play the collision of a client on a link of its own, with its files in `place`.
 
     InputError where its run cannot be played on a link, or `place` has a record.  Interrupted where
@@ -96,14 +96,16 @@ def play(
     *,
     puppet: type[Puppet] = Puppet,
     stop: threading.Event | None = None,
-) -> Replayed:
+) -> PlayedCollision:
     """Play a plan; the rest is as with `replay`."""
     over, where = stop or threading.Event(), place / "record"
     if where.exists():
         raise InputError(f"{where}: there is a record; name another folder")
     if not plan.steps:
         reason = f"the model has no run to play: {plan.reason}"
-        return Replayed(plan=plan, seen=Seen(outcome="unknown", reason=reason), record=where)
+        return PlayedCollision(
+            plan=plan, seen=OverlapRecord(outcome="unknown", reason=reason), record=where
+        )
     place.mkdir(exist_ok=True)
     links = Links(place)
     try:
@@ -114,28 +116,32 @@ def play(
     except FAILURES as error:
         if over.is_set():
             raise SceneEndedError from error
-        seen = Seen(outcome="unknown", reason=str(error).partition("\n")[0] or repr(error))
+        seen = OverlapRecord(outcome="unknown", reason=str(error).partition("\n")[0] or repr(error))
     finally:
         links.close()
-    return Replayed(plan=plan, seen=seen, record=where)
+    return PlayedCollision(plan=plan, seen=seen, record=where)
 
 
 # The record --------------------------------------------------------------------------------------
 
 
-def told_by(seen: record.Record, address: IPv4Address) -> Seen:
+def told_by(seen: record.Record, address: IPv4Address) -> OverlapRecord:
     """The verdict on two hosts and one address, from a record alone."""
     if seen.gap is not None:
-        return Seen(outcome="unknown", reason=f"the record has a gap: {seen.gap}")
+        return OverlapRecord(outcome="unknown", reason=f"the record has a gap: {seen.gap}")
     messages = list(decoded(seen))
     spans = {host: list(spans_of(seen, host, address)) for host in (FIRST, NEXT)}
     for host in (FIRST, NEXT):
         hardware = seen.hosts[host]
         terms = list(terms_of(seen, messages, hardware))
         if not any(term.address == address for term in terms):
-            return Seen(outcome="unknown", reason=f"no DHCPACK of {address} for {colons(hardware)}")
+            return OverlapRecord(
+                outcome="unknown", reason=f"no DHCPACK of {address} for {colons(hardware)}"
+            )
         if not spans[host]:
-            return Seen(outcome="unknown", reason=f"{colons(hardware)} never had {address}")
+            return OverlapRecord(
+                outcome="unknown", reason=f"{colons(hardware)} never had {address}"
+            )
     meanwhile = [(span.begin, span.sure) for span in spans[NEXT]]
     found = answerers(seen, messages, address, meanwhile)
     answered = tuple(colons(each) for each in seen.hosts.values() if each in found)
@@ -153,7 +159,7 @@ def told_by(seen: record.Record, address: IPv4Address) -> Seen:
         outcome, reason = "holds", f"only {answered[0]} answered for {address}"
     else:
         outcome, reason = "unknown", f"nobody who has {address} was heard to answer for it"
-    return Seen(outcome=outcome, reason=reason, answered=answered, duplicate=duplicate)
+    return OverlapRecord(outcome=outcome, reason=reason, answered=answered, duplicate=duplicate)
 
 
 def colons(hardware: bytes) -> str:

@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from holdover.model.clients.profile import Environment, Profile
 from holdover.model.errors import InputError
-from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, Event
+from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, ChartEvent
 from holdover.model.readings.interpreter import Value
 from holdover.proofs.result import Progress
 from holdover.proofs.verdicts.judge import STANDARD, judge
@@ -140,7 +140,7 @@ def staying(profile: Profile) -> Profile:
     )
 
 
-def steps_of(run: Sequence[Event], environment: Environment) -> tuple[Step, ...]:
+def steps_of(run: Sequence[ChartEvent], environment: Environment) -> tuple[Step, ...]:
     """The steps of a run that was confirmed in seconds; time passes between them."""
     return tuple(
         Step(event.time, event.label.action, _bound(event, environment))
@@ -149,7 +149,7 @@ def steps_of(run: Sequence[Event], environment: Environment) -> tuple[Step, ...]
     )
 
 
-def _bound(event: Event, environment: Environment) -> tuple[Value, ...]:
+def _bound(event: ChartEvent, environment: Environment) -> tuple[Value, ...]:
     """What a row is taken for, in seconds; PlanError where it needs a clock that errs."""
     values: list[Value] = []
     for name, value in zip(event.label.action.given, event.label.binding, strict=True):

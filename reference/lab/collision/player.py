@@ -39,7 +39,7 @@ from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, 
 from holdover.reference.lab.testbed.address_monitor import PORT, inside
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene, SceneEndedError
-from holdover.reference.lab.testbed.servers import SERVERS, Order, holdover
+from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder, holdover
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.arp import Arp, ArpOperation
@@ -65,7 +65,7 @@ ROUNDED = 1
 """Seconds by which the kernel may be early: a lifetime is whole seconds, rounded down."""
 
 
-def serving(place: Path, order: Order, grace: Fraction) -> tuple[str | Path, ...]:
+def serving(place: Path, order: ServerOrder, grace: Fraction) -> tuple[str | Path, ...]:
     """`holdover server` with the grace of the surroundings."""
     return *holdover(place, order), "--grace", f"{float(grace):g}s"
 

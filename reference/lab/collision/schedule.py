@@ -19,7 +19,7 @@ from fractions import Fraction
 from holdover.model.clients.profile import Environment, Profile, in_seconds
 from holdover.model.explorer.sequence_chart import worded
 from holdover.model.readings.finite import name_of
-from holdover.model.readings.interpreter import NotEnabledError, State, Time, Value, World
+from holdover.model.readings.interpreter import Interpreter, NotEnabledError, State, Time, Value
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE
@@ -77,7 +77,7 @@ class Course:
     def __init__(self, plan: Plan, further: Time = 0) -> None:
         size = Size()
         sizes = {HOST: size.hosts, ADDRESS: size.addresses, MESSAGE: size.messages}
-        self._world = World(LEASE_TABLE, in_seconds(plan.profile, plan.environment), sizes)
+        self._world = Interpreter(LEASE_TABLE, in_seconds(plan.profile, plan.environment), sizes)
         self._left, self._made_to_stay = list(plan.steps), plan.made_to_stay
         self.hosts = range(size.hosts)
         self.state = self._world.initial()

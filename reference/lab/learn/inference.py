@@ -3,10 +3,10 @@
 Theory of operation.  Two ends of a lease differ if they do by more than SLACK.  A difference that
 is neither nothing nor what was looked for is no answer.
 
-Every function here gives a `Found` for one field.  It raises `NoAnswerError` where a cell could not
-be played or contradicts the others: the field is then unknown.  Where nothing can be seen, for the
-address never goes or nobody was asked, it is assumed.  Both take the worst value that there is: a
-profile says the worst a client does, so that what holds for it holds for the client.
+Every function here gives a `Inference` for one field.  It raises `NoAnswerError` where a cell could
+not be played or contradicts the others: the field is then unknown.  Where nothing can be seen, for
+the address never goes or nobody was asked, it is assumed.  Both take the worst value that there is:
+a profile says the worst a client does, so that what holds for it holds for the client.
 
 What it does not know: whether all fields together explain what was measured (`profile.py` asks).
 """
@@ -46,7 +46,7 @@ How = Literal["measured", "not measured", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Inference:
     """A field of a profile: its value, how it is known, and on what that stands."""
 
     key: str
@@ -68,23 +68,23 @@ def same(one: float, other: float, slack: float = SLACK) -> bool:
 # The instant that a lease is counted from --------------------------------------------------------
 
 
-def probes(answers: Answers) -> Found:
+def probes(answers: Answers) -> Inference:
     """Whether ARP probes come before the use of an address."""
     if not answers.played:
         raise NoAnswerError("no cell was measured")
     count = sum(each.probed is not None for each in answers.played)
     why = f"ARP probes before the use of the address in {count} of {len(answers.played)} cells"
-    return Found("probes", count > 0, "measured", why)
+    return Inference("probes", count > 0, "measured", why)
 
 
-def probe_time(answers: Answers) -> Found:
+def probe_time(answers: Answers) -> Inference:
     """How long that takes at most."""
     lengths = [each.probed for each in answers.played if each.probed is not None]
     if not lengths:
-        return Found("probe_time", Fraction(0), "measured", "no ARP probe was seen")
+        return Inference("probe_time", Fraction(0), "measured", "no ARP probe was seen")
     seen = f"{min(lengths):.1f} to {max(lengths):.1f} s, {len(lengths)} times"
     value = max(Fraction(ceil(max(lengths))), PROBING)
-    return Found(
+    return Inference(
         "probe_time",
         value,
         "measured",
@@ -92,11 +92,11 @@ def probe_time(answers: Answers) -> Found:
     )
 
 
-def anchor(answers: Answers) -> Found:
+def anchor(answers: Answers) -> Inference:
     """From what a lease is counted; of process and kernel the one that counts from later."""
     worst = "PROBE" if any(each.probed is not None for each in answers.played) else "ACK"
     if (kept := answers.kept) is not None:
-        return Found("anchor", worst, "not measured", kept)
+        return Inference("anchor", worst, "not measured", kept)
     delayed = FAULTS["ACK delayed"] if answers.is_measured("ACK delayed") else DELAYED_LESS
     late_by = float(delayed.delays * LONG)
     usual, ended = answers.at_latest("renewed"), answers.at_latest(delayed.name)
@@ -113,10 +113,10 @@ def anchor(answers: Answers) -> Found:
         first = answers.at_latest("server killed")
         why = f"{why}; {answers.said('server killed')}, having probed for {found.probed:.2f} s"
         if same(first, usual + found.probed):
-            return Found("anchor", "PROBE", "measured", why)
+            return Inference("anchor", "PROBE", "measured", why)
         if not same(first, usual):
             raise NoAnswerError(f"{why}: counted neither from before probing nor from its end")
-    return Found("anchor", "REQUEST" if from_request else "ACK", "measured", why)
+    return Inference("anchor", "REQUEST" if from_request else "ACK", "measured", why)
 
 
 def counted_late(answers: Answers, fault: str, lease: int = LONG) -> float:
@@ -135,25 +135,27 @@ def past_end(answers: Answers, fault: str, lease: int = LONG) -> float:
 # How long ----------------------------------------------------------------------------------------
 
 
-def shortest(answers: Answers) -> Found:
+def shortest(answers: Answers) -> Inference:
     """The floor: a short lease is held longer past its end than a long one."""
     if (kept := answers.kept) is not None:
-        return Found("floor", Fraction(LONG), "not measured", kept)
+        return Inference("floor", Fraction(LONG), "not measured", kept)
     usual = max(answers.at_latest("renewed"), 0.0)
     probing = counted_late(answers, "server killed", SHORT)
     short = max(answers.at_latest("server killed", SHORT) - probing, 0.0)
     why = f"{answers.said('server killed', SHORT)}; {answers.said('renewed')}"
     if same(short, usual):
-        return Found("floor", Fraction(SHORT), "measured", f"{why}; shorter ones were not tried")
+        return Inference(
+            "floor", Fraction(SHORT), "measured", f"{why}; shorter ones were not tried"
+        )
     if usual < short < usual + LONG - SHORT - SLACK:
-        return Found("floor", half(SHORT + short - usual), "measured", why)
+        return Inference("floor", half(SHORT + short - usual), "measured", why)
     raise NoAnswerError(f"{why}: no floor of at most {LONG} s explains it")
 
 
-def late(answers: Answers) -> Found:
+def late(answers: Answers) -> Inference:
     """How late the process is, where it was the one who removed the address."""
     if answers.kept is not None:
-        return Found("late", Fraction(0), "not measured", "it never releases the address")
+        return Inference("late", Fraction(0), "not measured", "it never releases the address")
     stretched = shortest(answers)
     assert isinstance(stretched.value, Fraction)
     beyond = float(stretched.value) - SHORT
@@ -175,25 +177,25 @@ def late(answers: Answers) -> Found:
             by_kernel.append(answers.said(fault, lease))
     whole = Fraction(max(1, ceil(max(seen.values(), default=0.0) - 0.01)))
     if by_kernel:
-        return Found(
+        return Inference(
             "late",
             max(whole, KERNEL_LATE),
             "not measured",
             f"the kernel was the first: {'; '.join(by_kernel)}",
         )
-    return Found("late", whole, "measured", f"{'; '.join(seen)}; a second is allowed for")
+    return Inference("late", whole, "measured", f"{'; '.join(seen)}; a second is allowed for")
 
 
 # Who removes it ----------------------------------------------------------------------------------
 
 
-def enforcer(answers: Answers) -> Found:
+def enforcer(answers: Answers) -> Inference:
     """Whether the address goes when no process of the client can remove it."""
     ends = [answers.answer(fault)[1].holdover for fault in ("frozen", "kill -9")]
     why = f"frozen: {seconds(ends[0])}, kill -9: {seconds(ends[1])}"
     if (ends[0] == FOREVER) != (ends[1] == FOREVER):
         raise NoAnswerError(f"{why}: the address stays in only one of them")
-    return Found("enforcer", "PROCESS" if ends[0] == FOREVER else "KERNEL", "measured", why)
+    return Inference("enforcer", "PROCESS" if ends[0] == FOREVER else "KERNEL", "measured", why)
 
 
 def lifetimes(answers: Answers) -> list[float]:
@@ -207,13 +209,15 @@ def lifetimes(answers: Answers) -> list[float]:
     return found
 
 
-def kernel_late(answers: Answers) -> Found:
+def kernel_late(answers: Answers) -> Inference:
     """How long after its lease end the kernel may remove the address."""
     if enforcer(answers).value == "PROCESS":
-        return Found("kernel_late", Fraction(0), "measured", "the kernel has no lifetime to end")
+        return Inference(
+            "kernel_late", Fraction(0), "measured", "the kernel has no lifetime to end"
+        )
     last = max(lifetimes(answers))
     more = half(last) if last > DATAGRAM else Fraction(0)
-    return Found(
+    return Inference(
         "kernel_late",
         KERNEL_LATE + more,
         "not measured",
@@ -221,12 +225,12 @@ def kernel_late(answers: Answers) -> Found:
     )
 
 
-def margin(answers: Answers) -> Found:
+def margin(answers: Answers) -> Inference:
     """How early the kernel's lifetime is set; whole seconds of it may be chance."""
     if enforcer(answers).value == "PROCESS":
-        return Found("margin", Fraction(0), "measured", "the kernel has no lifetime to end")
+        return Inference("margin", Fraction(0), "measured", "the kernel has no lifetime to end")
     last = max(lifetimes(answers))
-    return Found(
+    return Inference(
         "margin",
         Fraction(max(floor(2 * (READING - last)), 0), 2),
         "measured",
@@ -234,18 +238,18 @@ def margin(answers: Answers) -> Found:
     )
 
 
-def clock(answers: Answers) -> Found:
+def clock(answers: Answers) -> Inference:
     """Whether a step of the wall clock moves the end; monotonic or boottime, no suspend tells."""
     if (kept := answers.kept) is not None:
-        return Found("clock", "WALL", "not measured", kept)
+        return Inference("clock", "WALL", "not measured", kept)
     usual = past_end(answers, "server killed")
     forward, back = (past_end(answers, f"clock set {way}") for way in ("forward", "back"))
     why = f"clock set back: {seconds(back)}, forward: {seconds(forward)}, else {seconds(usual)}"
     if back > usual + SLACK or forward < usual - SLACK:
-        return Found("clock", "WALL", "measured", why)
+        return Inference("clock", "WALL", "measured", why)
     if not same(forward, usual) or not same(back, usual):
         raise NoAnswerError(f"{why}: no clock explains it")
-    return Found(
+    return Inference(
         "clock",
         "MONOTONIC",
         "measured",
@@ -256,12 +260,12 @@ def clock(answers: Answers) -> Found:
 # What ends a lease -------------------------------------------------------------------------------
 
 
-def trigger(answers: Answers) -> Found:
+def trigger(answers: Answers) -> Inference:
     """Whether the address waits for a hook; or never goes."""
     if answers.kept is not None and enforcer(answers).value == "PROCESS":
-        return Found("trigger", "NEVER", "measured", answers.said("server killed"))
+        return Inference("trigger", "NEVER", "measured", answers.said("server killed"))
     if not answers.asked("hook"):
-        return Found(
+        return Inference(
             "trigger", "ACKNOWLEDGE", "not measured", "how this client is given a hook is not known"
         )
     _, plain = answers.answer("NAK unicast")
@@ -271,17 +275,17 @@ def trigger(answers: Answers) -> Found:
     if enforcer(answers).value == "PROCESS":
         if same(hook, usual + BLOCKED) or same(hook, usual):
             waits = not same(hook, usual)
-            return Found("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
+            return Inference("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
         raise NoAnswerError(f"{why}: held neither as long as the hook blocks nor as without one")
     # The kernel ends the lease in time whatever the hook does: only a DHCPNAK before it tells.
     if plain.after_nak is None or blocked.after_nak is None or plain.after_nak > HEEDED:
         raise NoAnswerError("the kernel removes it, and no DHCPNAK was heeded before")
     why = f"{why}; DHCPNAK: {seconds(plain.after_nak)}, with hook {seconds(blocked.after_nak)}"
     waits = not same(blocked.after_nak, plain.after_nak)
-    return Found("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
+    return Inference("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
 
 
-def heeds_nak(answers: Answers) -> Found:
+def heeds_nak(answers: Answers) -> Inference:
     """Which DHCPNAK ends a lease."""
     said, heeded = [], []
     for fault in ("NAK", "NAK unicast"):
@@ -295,18 +299,18 @@ def heeds_nak(answers: Answers) -> Found:
             f"{'; '.join(said)}: a profile has no word for who heeds the first only"
         )
     value = "ALWAYS" if all(heeded) else "UNICAST" if heeded[1] else "NEVER"
-    return Found("heeds_nak", value, "measured", "; ".join(said))
+    return Inference("heeds_nak", value, "measured", "; ".join(said))
 
 
-def checks_xid(answers: Answers) -> Found:
+def checks_xid(answers: Answers) -> Inference:
     """Whether a DHCPACK of another exchange is discarded."""
     if (kept := answers.kept) is not None:
-        return Found("checks_xid", False, "not measured", kept)
+        return Inference("checks_xid", False, "not measured", kept)
     usual, foreign = answers.over("renewed"), answers.over("foreign xid")
     why = f"{answers.said('foreign xid')}, counted from such a DHCPACK"
     # What is granted by it would end a renewal's time later than what is not.
     if foreign < usual - LONG / 4:
-        return Found("checks_xid", True, "measured", why)
+        return Inference("checks_xid", True, "measured", why)
     if same(foreign, usual):
-        return Found("checks_xid", False, "measured", why)
+        return Inference("checks_xid", False, "measured", why)
     raise NoAnswerError(f"{why}: neither taken nor discarded")

@@ -46,7 +46,7 @@ def seconds(value: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Observation:
     """A cell, what was measured, and what its record shows besides; seconds.
 
     `probed`: from the first DHCPACK until the address was used, where ARP probes asked for it in
@@ -64,14 +64,14 @@ class Answer:
         return f"{self.outcome.cell.fault.name}, {self.outcome.cell.lease} s"
 
 
-def answer(outcome: Outcome) -> Answer:
+def answer(outcome: Outcome) -> Observation:
     """What the record of an outcome shows besides."""
     if not isinstance(outcome.result, Measurement):
-        return Answer(outcome)
+        return Observation(outcome)
     record = read(outcome.record)
     messages = list(decoded(record))
     terms = list(terms_of(record, messages, record.hosts["a"]))
-    return Answer(outcome, probed(record, messages, terms[0]), lifetime(record, terms[-1]))
+    return Observation(outcome, probed(record, messages, terms[0]), lifetime(record, terms[-1]))
 
 
 def probed(
@@ -121,7 +121,7 @@ def lifetime(record: Record, term: Term) -> float | None:
 class Answers:
     """The answers of one client, by fault and lease."""
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(self, answers: Sequence[Observation]) -> None:
         self._all = {
             (each.outcome.cell.fault.name, each.outcome.cell.lease): each for each in answers
         }
@@ -135,7 +135,7 @@ class Answers:
         """Whether that cell was measured."""
         return any(each.outcome.cell.fault.name == fault for each in self.played)
 
-    def answer(self, fault: str, lease: int = LONG) -> tuple[Answer, Measurement]:
+    def answer(self, fault: str, lease: int = LONG) -> tuple[Observation, Measurement]:
         """The answer of a cell; NoAnswerError where it was not measured."""
         found = self._all.get((fault, lease))
         if found is None:

@@ -26,17 +26,17 @@ from holdover.model.clients.profile import FACTS, Profile, Seconds, quoted, reas
 from holdover.reference.lab.experiments.verdict import predicted
 from holdover.reference.lab.learn import inference
 from holdover.reference.lab.learn.experiments import LONG, questions
-from holdover.reference.lab.learn.inference import Found
+from holdover.reference.lab.learn.inference import Inference
 from holdover.reference.lab.learn.observations import (
-    Answer,
     Answers,
     NoAnswerError,
+    Observation,
     answer,
     seconds,
 )
 from holdover.reference.lab.record.measure import Measurement
 
-__all__ = ["Found", "Learned", "answer", "learned", "questions", "toml"]
+__all__ = ["Inference", "Learned", "answer", "learned", "questions", "toml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class Learned:
 
     name: str
     title: str
-    found: tuple[Found, ...]
+    found: tuple[Inference, ...]
 
-    def __getitem__(self, key: str) -> Found:
+    def __getitem__(self, key: str) -> Inference:
         """A field."""
         return next(each for each in self.found if each.key == key)
 
     @property
-    def unknown(self) -> tuple[Found, ...]:
+    def unknown(self) -> tuple[Inference, ...]:
         """What a cell should have told, and did not."""
         return tuple(each for each in self.found if each.how == "unknown")
 
@@ -63,7 +63,7 @@ class Learned:
         return Profile(name=self.name, title=self.title, **values)
 
 
-INFERENCES: tuple[tuple[Callable[[Answers], Found], str, object], ...] = (
+INFERENCES: tuple[tuple[Callable[[Answers], Inference], str, object], ...] = (
     (inference.anchor, "anchor", "PROBE"),
     (inference.shortest, "floor", Fraction(LONG)),
     (inference.late, "late", Fraction(LONG)),
@@ -81,16 +81,16 @@ INFERENCES: tuple[tuple[Callable[[Answers], Found], str, object], ...] = (
 worst: but where they are unknown, `explained` has the last word."""
 
 ASSUMED = (
-    Found("retries_for", Fraction(0), "not measured", "a client that does so is seen as late"),
-    Found("asks_for", Fraction(60), "not measured", "assumed as in RFC 2131 §3.1(5)"),
-    Found(
+    Inference("retries_for", Fraction(0), "not measured", "a client that does so is seen as late"),
+    Inference("asks_for", Fraction(60), "not measured", "assumed as in RFC 2131 §3.1(5)"),
+    Inference(
         "restart",
         "LEAVE",
         "not measured",
         "assumed, as the worst: what a client keeps is not all kept in the lab",
     ),
-    Found("releases", True, "not measured", "assumed, for it only adds to what may happen"),
-    Found(
+    Inference("releases", True, "not measured", "assumed, for it only adds to what may happen"),
+    Inference(
         "heeds_shorter",
         False,
         "not measured",
@@ -100,7 +100,7 @@ ASSUMED = (
 """What no cell asks."""
 
 
-def learned(answers: Sequence[Answer]) -> Learned:
+def learned(answers: Sequence[Observation]) -> Learned:
     """The profile of the client whose cells these are; ValueError where there are none."""
     if not answers:
         raise ValueError("nothing was played")
@@ -111,22 +111,22 @@ def learned(answers: Sequence[Answer]) -> Learned:
         try:
             found[key] = infer(of_one)
         except NoAnswerError as reason:
-            found[key] = Found(key, worst, "unknown", str(reason))
+            found[key] = Inference(key, worst, "unknown", str(reason))
     found |= {each.key: each for each in consistent(found)}
     told = Learned(client.name, client.title, tuple(found[key] for key in FACTS))
     return explained(told, of_one)
 
 
-def consistent(found: dict[str, Found]) -> list[Found]:
+def consistent(found: dict[str, Inference]) -> list[Inference]:
     """What a field has to be: a profile does not contradict itself (model/clients/profile.py)."""
     waits, kernel = found["trigger"], found["enforcer"].value == "KERNEL"
-    changed = [Found("dialog", waits.value == "ACKNOWLEDGE", waits.how, "as the trigger is")]
+    changed = [Inference("dialog", waits.value == "ACKNOWLEDGE", waits.how, "as the trigger is")]
     if not kernel:
         changed += [replace(found[key], value=Fraction(0)) for key in ("kernel_late", "margin")]
     probes, probing = found["probes"], found["probe_time"]
     if bool(probes.value) != bool(probing.value):
         lasts = inference.PROBING if probes.value else Fraction(0)
-        changed.append(Found("probe_time", lasts, probes.how, "as probes is"))
+        changed.append(Inference("probe_time", lasts, probes.how, "as probes is"))
     if found["anchor"].value == "PROBE" and not found["probes"].value:
         changed.append(replace(found["anchor"], value="ACK"))
     return changed
@@ -142,16 +142,16 @@ def explained(told: Learned, answers: Answers) -> Learned:
         return told
     why = "no combination of fields explains " + "; ".join(against)
     instead = {
-        "trigger": Found("trigger", "NEVER", "unknown", why),
-        "dialog": Found("dialog", False, "unknown", "as the trigger is"),
-        "enforcer": Found("enforcer", "PROCESS", "unknown", "as the trigger is"),
-        "kernel_late": Found("kernel_late", Fraction(0), "unknown", "as the trigger is"),
-        "margin": Found("margin", Fraction(0), "unknown", "as the trigger is"),
+        "trigger": Inference("trigger", "NEVER", "unknown", why),
+        "dialog": Inference("dialog", False, "unknown", "as the trigger is"),
+        "enforcer": Inference("enforcer", "PROCESS", "unknown", "as the trigger is"),
+        "kernel_late": Inference("kernel_late", Fraction(0), "unknown", "as the trigger is"),
+        "margin": Inference("margin", Fraction(0), "unknown", "as the trigger is"),
     }
     return replace(told, found=tuple(instead.get(each.key, each) for each in told.found))
 
 
-def exceeds(profile: Profile, answer: Answer) -> str | None:
+def exceeds(profile: Profile, answer: Observation) -> str | None:
     """That a cell was held longer than a profile allows."""
     result = answer.outcome.result
     assert isinstance(result, Measurement)
@@ -180,7 +180,7 @@ def toml(learned: Learned, sources: Sequence[str] = ()) -> str:
     )
 
 
-def reason(found: Found) -> str:
+def reason(found: Inference) -> str:
     """How a constant is known, as a profile says it; what was not measured is assumed."""
     why = printable(" ".join(found.why.split()))  # what a program says may have any shape
     return f"measured: {why}" if found.how == "measured" else f"assumed: {found.how}; {why}"

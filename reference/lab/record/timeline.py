@@ -46,7 +46,7 @@ OWNERS = (("server", SERVER), ("client", "a"), ("wall clock", "a"), ("another ho
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldSpan:
     """A host had an address from `begin`, surely until `sure`, perhaps until `end`.
 
     `still`: it had it when the record ended.
@@ -96,7 +96,7 @@ class Timeline:
     about: str
     address: IPv4Address | None
     hosts: tuple[str, ...]
-    held: tuple[Held, ...]
+    held: tuple[HeldSpan, ...]
     granted: tuple[Granted, ...]
     happened: tuple[Happened, ...]
     overlap: tuple[tuple[float, float], ...]
@@ -125,7 +125,7 @@ def timeline(record: Record, host: str = "a", address: IPv4Address | None = None
         return (instant - zero) / SECOND
 
     held = [
-        Held(
+        HeldSpan(
             each,
             address,
             after(span.begin),

@@ -17,7 +17,7 @@ from holdover.reference.lab.report.style import escaped, plain, signed
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TimelineEvent:
     """What is told at an instant; DHCPACKs of one `kind` are counted where they are many.
 
     `done`: the lab did it, or saw it of a program.
@@ -34,23 +34,25 @@ def name(line: Timeline, host: str) -> str:
     return "client's host" if host == line.hosts[0] else "other host"
 
 
-def events(line: Timeline) -> list[Event]:
+def events(line: Timeline) -> list[TimelineEvent]:
     """All that is told, in order of time."""
     found = []
     for each in line.happened:
         words = f"DHCPNAK to {name(line, each.host)}" if each.nak else each.what
-        found.append(Event(each.at, words, done=not each.nak))
+        found.append(TimelineEvent(each.at, words, done=not each.nak))
     for lease in line.granted:
         kind = f"DHCPACK to {name(line, lease.host)}"
-        found.append(Event(lease.begin, f"{kind}: {acked(line, lease)}", kind))
+        found.append(TimelineEvent(lease.begin, f"{kind}: {acked(line, lease)}", kind))
     for held in line.held:
         who = name(line, held.host)
-        found.append(Event(held.begin, f"{who} has {held.address}"))
+        found.append(TimelineEvent(held.begin, f"{who} has {held.address}"))
         gone = f"{held.address} gone from {who}"
         still = f"{who} still has {held.address}, at the end of the record"
-        found.append(Event(held.end, still if held.still else gone))
+        found.append(TimelineEvent(held.end, still if held.still else gone))
     for begin, end in line.overlap:
-        found.append(Event(begin, f"two hosts have {line.address}, for {plain(end - begin)}"))
+        found.append(
+            TimelineEvent(begin, f"two hosts have {line.address}, for {plain(end - begin)}")
+        )
     return sorted(found, key=lambda each: each.at)
 
 
@@ -72,9 +74,9 @@ def told(line: Timeline) -> str:
     return f"Seconds after the {line.about}: {'; '.join(said)}."
 
 
-def grouped(told: Sequence[Event], apart: float) -> list[list[Event]]:
+def grouped(told: Sequence[TimelineEvent], apart: float) -> list[list[TimelineEvent]]:
     """Events of which each is less than so many seconds after the first of its group."""
-    found: list[list[Event]] = []
+    found: list[list[TimelineEvent]] = []
     for event in told:
         if found and event.at - found[-1][0].at < apart:
             found[-1].append(event)
@@ -83,7 +85,7 @@ def grouped(told: Sequence[Event], apart: float) -> list[list[Event]]:
     return found
 
 
-def counted(group: Sequence[Event]) -> Iterator[tuple[Event, str]]:
+def counted(group: Sequence[TimelineEvent]) -> Iterator[tuple[TimelineEvent, str]]:
     """The events of a group; of several DHCPACKs one after the other the last, and how many."""
     before = 0
     for number, event in enumerate(group):
@@ -95,7 +97,7 @@ def counted(group: Sequence[Event]) -> Iterator[tuple[Event, str]]:
         before = 0
 
 
-def listed(groups: Sequence[Sequence[Event]]) -> str:
+def listed(groups: Sequence[Sequence[TimelineEvent]]) -> str:
     """A list with a number for each group."""
     items = []
     for group in groups:

@@ -19,7 +19,7 @@ from xml.etree import ElementTree as Xml
 from rich.text import Text
 
 from holdover.reference.console.output import Output, coloured, document, grid
-from holdover.reference.lab.collision.collision import Replayed
+from holdover.reference.lab.collision.collision import PlayedCollision
 from holdover.reference.lab.experiments.verdict import Verdict, combined, is_refusal, spread
 from holdover.reference.lab.report.page import VERDICTS
 from holdover.reference.lab.report.style import signed
@@ -132,7 +132,7 @@ def programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     out.print(cells)
 
 
-def replayed(played: Replayed, as_json: bool) -> None:
+def replayed(played: PlayedCollision, as_json: bool) -> None:
     """What became of the model's collision on a real kernel."""
     plan, seen = played.plan, played.seen
     if as_json:

@@ -17,8 +17,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil, inf, isfinite
 
-from holdover.reference.lab.record.timeline import Held, Timeline
-from holdover.reference.lab.report.event_list import Event, acked, events, grouped, name, told
+from holdover.reference.lab.record.timeline import HeldSpan, Timeline
+from holdover.reference.lab.report.event_list import (
+    TimelineEvent,
+    acked,
+    events,
+    grouped,
+    name,
+    told,
+)
 from holdover.reference.lab.report.style import escaped, plain, signed
 
 TOP, ROW, BAR, LABEL = 20, 38, 16, 15
@@ -96,7 +103,7 @@ class Drawing:
     number: int
     predicted: float | None = None
     scale: Scale = field(init=False)
-    groups: list[list[Event]] = field(init=False)
+    groups: list[list[TimelineEvent]] = field(init=False)
 
     def __post_init__(self) -> None:
         line = self.line
@@ -160,7 +167,7 @@ class Drawing:
             if held.host == host:
                 yield from self.bar(held, y + LABEL)
 
-    def bar(self, held: Held, y: int) -> Iterator[str]:
+    def bar(self, held: HeldSpan, y: int) -> Iterator[str]:
         """A span: what of it is covered by a lease, what is not, and what is not certain."""
         rect, who = self.scale.rect, name(self.line, held.host)
         words = f"{who} has {held.address}: {signed(held.begin)} to {signed(held.end)} s"
@@ -174,7 +181,7 @@ class Drawing:
         if held.sure < held.end:
             yield rect(held.sure, held.end, y, BAR, "perhaps held" if mine else "perhaps rival", "")
 
-    def uncovered(self, held: Held) -> Iterator[tuple[float, float]]:
+    def uncovered(self, held: HeldSpan) -> Iterator[tuple[float, float]]:
         """When a host surely had its address without a lease, after its first one."""
         leases = [
             each

@@ -93,7 +93,7 @@ async def blocks(lease):
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
+class HookWords:
     """How a client is given a hook: words of its command line, a file in its place, and its text.
 
     `script` is what the client runs otherwise.
@@ -129,7 +129,7 @@ class ClientProgram:
     asked: tuple[str, ...] = ()
     setup: str = ""
     script: str = ""
-    hook: Hook | None = None
+    hook: HookWords | None = None
     usual: bool = True
 
     def missing(self) -> str | None:
@@ -286,7 +286,7 @@ PROGRAMS = (
         asked=(sys.executable, "-c", COMMANDS, "--version"),
         command=f"{{python}} -u -c '{COMMANDS}' client {{iface}} --json {{hook}} "
         "--state-dir {place}/state --journal {place}/journal",
-        hook=Hook("--hook {place}/hook"),
+        hook=HookWords("--hook {place}/hook"),
     ),
     ClientProgram(
         name="dhclient",
@@ -298,7 +298,7 @@ PROGRAMS = (
         asked=("dhclient", "--version"),
         setup=DHCLIENT_SETUP,
         command=f"{DHCLIENT} {{hook}} {{iface}}",
-        hook=Hook("-sf {place}/hook", DHCLIENT_DEBIAN),
+        hook=HookWords("-sf {place}/hook", DHCLIENT_DEBIAN),
     ),
     ClientProgram(
         name="dhclient-without-lifetime",
@@ -311,7 +311,7 @@ PROGRAMS = (
         setup=DHCLIENT_SETUP,
         script=DHCLIENT_SCRIPT,
         command=f"{DHCLIENT} -sf {{place}}/script {{hook}} {{iface}}",
-        hook=Hook("-sf {place}/hook", "{place}/script"),
+        hook=HookWords("-sf {place}/hook", "{place}/script"),
     ),
     ClientProgram(
         name="udhcpc",
@@ -322,7 +322,7 @@ PROGRAMS = (
         profile="udhcpc",
         asked=("udhcpc", "--help"),
         command=f"udhcpc -f -i {{iface}} -s {UDHCPC_DEBIAN} {{hook}}",
-        hook=Hook("-s {place}/hook", UDHCPC_DEBIAN),
+        hook=HookWords("-s {place}/hook", UDHCPC_DEBIAN),
     ),
     ClientProgram(
         name="udhcpc-lifetime",
@@ -334,7 +334,7 @@ PROGRAMS = (
         asked=("udhcpc", "--help"),
         script=UDHCPC_SCRIPT,
         command="udhcpc -f -i {iface} -s {place}/script {hook}",
-        hook=Hook("-s {place}/hook", "{place}/script"),
+        hook=HookWords("-s {place}/hook", "{place}/script"),
     ),
     ClientProgram(
         name="dhcpcd",
@@ -346,7 +346,7 @@ PROGRAMS = (
         asked=("dhcpcd", "--version"),
         setup=DHCPCD_SETUP,
         command="dhcpcd -B -4 -d -f /etc/dhcpcd.conf {hook} {iface}",
-        hook=Hook("-c {place}/hook", DHCPCD_HOOKS),
+        hook=HookWords("-c {place}/hook", DHCPCD_HOOKS),
     ),
     ClientProgram(
         name="dhcpcd-A",
@@ -358,7 +358,7 @@ PROGRAMS = (
         asked=("dhcpcd", "--version"),
         setup=DHCPCD_SETUP,
         command="dhcpcd -B -4 -d -A -f /etc/dhcpcd.conf {hook} {iface}",
-        hook=Hook("-c {place}/hook", DHCPCD_HOOKS),
+        hook=HookWords("-c {place}/hook", DHCPCD_HOOKS),
     ),
     ClientProgram(
         name="networkd",
@@ -424,7 +424,7 @@ PROGRAMS = (
         setup="cd {place}",
         command=f"{PYROUTE2} {{iface}}",
         asked=(sys.executable, "-c", "import pyroute2; print(pyroute2.__version__)"),
-        hook=Hook("--hook hook.blocks", file="hook.py", text=PYTHON_HOOK),
+        hook=HookWords("--hook hook.blocks", file="hook.py", text=PYTHON_HOOK),
         usual=False,  # it is here because this project is, and tells nothing of the machine
     ),
 )

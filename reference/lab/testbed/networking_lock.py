@@ -6,10 +6,10 @@ held to the second, and nothing has to be deleted: SIOCGIFCONF copies a list of 
 caller while it has the lock; the buffer is a page that is not there yet, and whoever is asked for
 the page (userfaultfd(2)) lets it wait.  A thread makes that request, in a namespace of its own.
 
-`Held()` returns when the lock is held; `free` gives it back, and so does the kernel when the
-process ends, however it does.  `Held.since` and `Held.until`: CLOCK_BOOTTIME.  Meanwhile `ip link`,
-`ip addr add`, new namespaces and whatever else changes the network wait, on the whole machine;
-frames, lists of addresses and of routes do not (Linux 6.9 and later).
+`HeldLock()` returns when the lock is held; `free` gives it back, and so does the kernel when the
+process ends, however it does.  `HeldLock.since` and `HeldLock.until`:  CLOCK_BOOTTIME.  Meanwhile
+`ip link`, `ip addr add`, new namespaces and whatever else changes the network wait, on the whole
+machine; frames, lists of addresses and of routes do not (Linux 6.9 and later).
 
 `why_not` says why it is not possible here.  It takes root, and a kernel with userfaultfd for faults
 of its own (CAP_SYS_PTRACE).
@@ -54,7 +54,7 @@ SOON = 10.0
 """Seconds in which the lock is to be had, where nobody else keeps it."""
 
 
-class Held:
+class HeldLock:
     """The lock, held since `since`, until `free`; `until`: when that was."""
 
     def __init__(self) -> None:
@@ -116,9 +116,9 @@ class Held:
 
 
 @contextmanager
-def held() -> Iterator[Held]:
+def held() -> Iterator[HeldLock]:
     """The lock is held meanwhile."""
-    lock = Held()
+    lock = HeldLock()
     try:
         yield lock
     finally:

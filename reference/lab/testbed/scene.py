@@ -33,7 +33,7 @@ from holdover.reference.lab.testbed.clients import ClientProgram, processes
 from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import Process, UnheardError
-from holdover.reference.lab.testbed.servers import PREPARED, Order, ServerProgram, holdover
+from holdover.reference.lab.testbed.servers import PREPARED, ServerOrder, ServerProgram, holdover
 from holdover.reference.lab.testbed.wall_clock import Wall
 from holdover.reference.linux.kernel.clock import now
 
@@ -72,7 +72,7 @@ class Scene:
         self.record.mkdir()
         hosts = links(srv=str(OWN), a=None, **({"b": None} if rival else {}))
         self.srv, self.a, self.b = hosts["srv"], hosts["a"], hosts.get("b")
-        self.order = Order(own=OWN, first=LEASED, last=LEASED, lease=lease)
+        self.order = ServerOrder(own=OWN, first=LEASED, last=LEASED, lease=lease)
         self.lease = lease
         self.server: Process | None = None
         self._offers: Process | None = None
@@ -188,7 +188,7 @@ class Scene:
             self._offers = begun(other)
         self.mark(f"server refuses by {way}" + (f", offers {ANOTHER}" if offers else ""))
 
-    def _prepared(self, place: Path, order: Order, *more: str) -> Process:
+    def _prepared(self, place: Path, order: ServerOrder, *more: str) -> Process:
         """Our own server, which waits for `begun`."""
         place.mkdir(exist_ok=True)
         process = self.srv.start(*holdover(place, order, PREPARED), *more)

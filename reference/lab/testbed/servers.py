@@ -1,11 +1,11 @@
 """The DHCP servers of the lab, as data: how each is told what to serve, started and asked.
 
-Theory of operation.  An `Order` says in RFC 2131's words what is to be served; a `ServerProgram`
-turns it into a server's own configuration and command line.  `start` gives a process that serves:
-it has said so, and UDP port 67 is its own.  Configuration and leases are files of `place`, so that
-a server that is started there again goes on with the leases it has granted; `forget` takes them
-away.  But for our own, a server runs with files of its own (`Host.apart`): `place` has to be
-outside of /etc, /run and /var/lib, which it sees anew each time.
+Theory of operation.  An `ServerOrder` says in RFC 2131's words what is to be served; a
+`ServerProgram` turns it into a server's own configuration and command line.  `start` gives a
+process that serves: it has said so, and UDP port 67 is its own.  Configuration and leases are files
+of `place`, so that a server that is started there again goes on with the leases it has granted;
+`forget` takes them away.  But for our own, a server runs with files of its own (`Host.apart`):
+`place` has to be outside of /etc, /run and /var/lib, which it sees anew each time.
 
 What a server cannot be asked for, `refuses` says, and `start` does not ask.
 
@@ -33,7 +33,7 @@ KEA_FILES = "mkdir /run/kea; export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=/r
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ServerOrder:
     """What a server is asked to serve: `first` to `last`, each for `lease` seconds.
 
     `own`: its address, on eth0.  The pool may be on another network, behind a relay; it is then as
@@ -74,8 +74,8 @@ class ServerProgram:
     asked: tuple[str, ...]
     ready: str
     setup: str
-    configuration: Callable[[Path, Order], str]
-    command: Callable[[Path, Order], tuple[str | Path, ...]]
+    configuration: Callable[[Path, ServerOrder], str]
+    command: Callable[[Path, ServerOrder], tuple[str | Path, ...]]
 
     def missing(self) -> str | None:
         """The program that is not here."""
@@ -91,7 +91,7 @@ class ServerProgram:
             raise UnheardError(f"{self.name} says no version: {done.stdout}{done.stderr}")
         return found[0]
 
-    def refuses(self, order: Order) -> str | None:
+    def refuses(self, order: ServerOrder) -> str | None:
         """Why it cannot serve that order."""
         if order.lease < self.shortest:
             return f"{self.name} grants no lease shorter than {self.shortest} s"
@@ -103,7 +103,7 @@ class ServerProgram:
             return f"{self.name} leases on its own link only"
         return None
 
-    def start(self, host: Host, place: Path, order: Order) -> Process:
+    def start(self, host: Host, place: Path, order: ServerOrder) -> Process:
         """The server, when it serves; `place` is made where it is not there.
 
         ValueError for an order that it refuses.
@@ -155,7 +155,7 @@ main()
 """Our own commands, begun at SIGUSR1: what takes time on a machine that is busy is done by then."""
 
 
-def holdover(place: Path, order: Order, commands: str = COMMANDS) -> tuple[str | Path, ...]:
+def holdover(place: Path, order: ServerOrder, commands: str = COMMANDS) -> tuple[str | Path, ...]:
     """Our own, with its grace as it is by default."""
     router = () if order.router is None else ("--router", str(order.router))
     return (
@@ -177,7 +177,7 @@ def holdover(place: Path, order: Order, commands: str = COMMANDS) -> tuple[str |
     )
 
 
-def kea(place: Path, order: Order) -> str:
+def kea(place: Path, order: ServerOrder) -> str:
     """Its own JSON; a lease that is over is gone within a second."""
     t1, t2 = order.times or (None, None)
     times = {"calculate-tee-times": True} if t1 is None else {"renew-timer": t1, "rebind-timer": t2}
@@ -212,7 +212,7 @@ def kea(place: Path, order: Order) -> str:
     return json.dumps({"Dhcp4": said}, indent=1)
 
 
-def isc(place: Path, order: Order) -> str:
+def isc(place: Path, order: ServerOrder) -> str:
     """ISC dhcpd's; its own network has to be declared, even where nothing is leased there.
 
     Without a threshold of 0 a renewal in the first quarter of a lease gets no more time.
@@ -238,7 +238,7 @@ def isc(place: Path, order: Order) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def isc_command(place: Path, order: Order) -> tuple[str | Path, ...]:
+def isc_command(place: Path, order: ServerOrder) -> tuple[str | Path, ...]:
     """It wants its file of leases to be there."""
     (place / "leases").touch()
     return (
@@ -255,7 +255,7 @@ def isc_command(place: Path, order: Order) -> tuple[str | Path, ...]:
     )
 
 
-def dnsmasq(place: Path, order: Order) -> str:
+def dnsmasq(place: Path, order: ServerOrder) -> str:
     """Its long options, a line each."""
     lines = [
         "port=0",
@@ -277,7 +277,7 @@ def dnsmasq(place: Path, order: Order) -> str:
     return "\n".join([*lines, ""])
 
 
-def udhcpd(place: Path, order: Order) -> str:
+def udhcpd(place: Path, order: ServerOrder) -> str:
     """That of busybox; it stores its leases each second, and grants none below `min_lease`."""
     lines = [
         f"start {order.first}",
@@ -298,7 +298,7 @@ def udhcpd(place: Path, order: Order) -> str:
     return "\n".join([*lines, ""])
 
 
-def udhcpd_command(place: Path, order: Order) -> tuple[str | Path, ...]:
+def udhcpd_command(place: Path, order: ServerOrder) -> tuple[str | Path, ...]:
     """It wants its file of leases to be there; 0 ms for an answer is no probe."""
     (place / "leases").touch()
     return ("udhcpd", "-f", *(() if order.probe else ("-a", "0")), place / "config")

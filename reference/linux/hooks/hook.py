@@ -63,7 +63,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class QueuedNotice:
     """A notice that waits for its turn."""
 
     notice: Notice
@@ -140,7 +140,7 @@ class Commands(Later[T]):
         self._note(f"{self._title}: {what}")
 
 
-class Hook(Commands[Told]):
+class Hook(Commands[QueuedNotice]):
     """A command that is told notices; InputError where it cannot be run, or others could change it.
 
     `margin`: how long before its lease ends the kernel takes the address away.
@@ -163,22 +163,22 @@ class Hook(Commands[Told]):
         self, notice: Notice, interface: str, lease: Lease | None, options: Options | None
     ) -> None:
         """Run the command for a notice, after those before it; returns at once."""
-        self.put(Told(notice, interface, lease, options))
+        self.put(QueuedNotice(notice, interface, lease, options))
 
-    def close(self, grace: float = 0.0) -> list[Told]:
+    def close(self, grace: float = 0.0) -> list[QueuedNotice]:
         """As `Later.close`; what is not told any more is noted."""
         if left := super().close(grace):
             self._say(f"not told any more: {', '.join(told.notice.name for told in left)}")
         return left
 
-    def _spare(self, waiting: deque[Told]) -> Told:
+    def _spare(self, waiting: deque[QueuedNotice]) -> QueuedNotice:
         extended = (each for each in waiting if each.notice is Notice.EXTENDED)
         return next(extended, waiting[0])
 
-    def _left_out(self, thing: Told) -> None:
+    def _left_out(self, thing: QueuedNotice) -> None:
         self._say(f"{WAITING} notices wait; one of them, {thing.notice.name}, is left out")
 
-    def _do(self, thing: Told) -> None:
+    def _do(self, thing: QueuedNotice) -> None:
         """The command, for one notice, to its end or its limit."""
         notice, lease = thing.notice, thing.lease
         at = now() + self._margin

@@ -32,7 +32,7 @@ class Timespec(ctypes.Structure):
     _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
 
 
-class Setting(ctypes.Structure):
+class TimerSetting(ctypes.Structure):
     """struct itimerspec: repeated how often (never, here), and when first."""
 
     _fields_ = (("interval", Timespec), ("value", Timespec))
@@ -60,7 +60,7 @@ class Alarm:
         """From now on: at that instant, at once if it is past; None: never."""
         # All zero turns it off, so nothing earlier than the first nanosecond is asked for.
         seconds, nanoseconds = (0, 0) if at is None else divmod(max(at, 1), SECOND)
-        setting = Setting(value=Timespec(seconds, nanoseconds))
+        setting = TimerSetting(value=Timespec(seconds, nanoseconds))
         if LIBC.timerfd_settime(self._file, ABSOLUTE, ctypes.byref(setting), None) < 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 

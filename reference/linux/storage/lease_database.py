@@ -13,9 +13,9 @@ what is stored from then on.  So after each sync, and now and then (`look`), the
 name must be the one that is open, and as long as it was left.  If it is not, what has the name is
 set aside, and the whole is written anew from memory before the caller goes on.
 
-A disk that is full or read-only:  `put` raises `NotStoredError`.  The file has what it had, and
-what it had still counts: nothing is appended to it any more until `write_anew` has succeeded.  A
-binding that could not be stored is forgotten here as well, as if `put` had not been called.  An
+A disk that is full or read-only:  `put` raises `BindingNotStoredError`.  The file has what it had,
+and what it had still counts: nothing is appended to it any more until `write_anew` has succeeded.
+A binding that could not be stored is forgotten here as well, as if `put` had not been called.  An
 address that was given up is not on record here any more, though it is in the file: nothing rests on
 that.
 
@@ -69,7 +69,7 @@ SPARE = 1000
 Bindings = tuple[tuple[IPv4Address, Binding], ...]
 
 
-class NotStoredError(Exception):
+class BindingNotStoredError(Exception):
     """What was to be durable is not."""
 
 
@@ -99,7 +99,7 @@ class LeaseFile:
         except BaseException:
             self.close()
             raise
-        with suppress(NotStoredError):  # what it has is known, and counts
+        with suppress(BindingNotStoredError):  # what it has is known, and counts
             self.write_anew(now)
 
     @property
@@ -114,13 +114,13 @@ class LeaseFile:
         self._take(record)
         try:
             if self.failure:
-                raise NotStoredError(self.failure)
+                raise BindingNotStoredError(self.failure)
             if self._records > 2 * len(self._bound) + SPARE:
                 self.write_anew(now)
             else:
                 self._append(line_of(now, record))
                 self.look(now)
-        except NotStoredError:
+        except BindingNotStoredError:
             if binding is not None:
                 self._take(StoreBinding(address, before))
             raise
@@ -260,13 +260,13 @@ class LeaseFile:
         os.close(locked(self.path))
         return f"it was replaced; what was there is now {set_aside(self.path).name}"
 
-    def _fails(self, error: OSError) -> NotStoredError:
+    def _fails(self, error: OSError) -> BindingNotStoredError:
         """Nothing can be stored from now on."""
         self.failure = (
             f"{error.strerror or error}; leases on record go on, new ones are refused until it can "
             "be written"
         )
-        return NotStoredError(self.failure)
+        return BindingNotStoredError(self.failure)
 
 
 # Lines -------------------------------------------------------------------------------------------

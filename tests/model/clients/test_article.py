@@ -13,13 +13,13 @@ import pytest
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.explorer.graphs import dominators, quotient, unavoidable
 from holdover.model.readings.finite import Instance, Label, State
+from holdover.model.readings.interpreter import Interpreter
 from holdover.model.readings.interpreter import State as Moment
-from holdover.model.readings.interpreter import World
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS
 from holdover.model.table.vocabulary import HOST
 
 Build = Callable[..., Instance]
-Say = Callable[[Instance], World]
+Say = Callable[[Instance], Interpreter]
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_k2_no_collision_without_a_pending_notice(wfwg311: Exploration) -> None:
 class Run:
     """A run that is told step by step: `do` takes the step, which must be possible."""
 
-    def __init__(self, world: World):
+    def __init__(self, world: Interpreter):
         self.world, self.state = world, world.initial()
 
     def do(self, row: str, **given: object) -> Moment:

@@ -9,8 +9,8 @@ import pytest
 from holdover.model.clients.measurements import (
     FAULTS,
     Comparison,
-    Measurement,
-    Part,
+    MeasuredCase,
+    Summand,
     compare,
     comparisons,
     constants_of,
@@ -121,7 +121,7 @@ def test_error_is_the_poll_and_half_the_last_digit() -> None:
 def test_excess_beyond_the_error_refutes_a_profile() -> None:
     worst = predict("networkd", "frozen", Seconds(10))
     assert worst == Fraction("2.6")
-    seen = Measurement("networkd", "frozen", Seconds(10), worst, worst, error=Fraction("0.07"))
+    seen = MeasuredCase("networkd", "frozen", Seconds(10), worst, worst, error=Fraction("0.07"))
     assert not compare(seen).exceeds
     assert not compare(replace(seen, high=worst + Fraction("0.07"))).exceeds
     above = compare(replace(seen, high=worst + Fraction("0.08")))
@@ -130,7 +130,7 @@ def test_excess_beyond_the_error_refutes_a_profile() -> None:
 
 
 def test_run_without_end_refutes_a_profile_with_a_bound() -> None:
-    endless = Measurement("networkd", "frozen", Seconds(10), Seconds(0), None, Fraction(0))
+    endless = MeasuredCase("networkd", "frozen", Seconds(10), Seconds(0), None, Fraction(0))
     assert compare(endless).exceeds
     assert compare(replace(endless, at_least=Seconds(3))).exceeds
     assert not compare(replace(endless, at_least=Seconds(2))).exceeds
@@ -178,12 +178,12 @@ def test_drift_is_a_part() -> None:
         Profile("c"), Environment(lease=Seconds(86400), drift=Fraction(1, 10**4))
     )
     (part,) = parts(constants)
-    assert part == Part("drift", seconds(bound.worst_holdover(h), constants), True)
+    assert part == Summand("drift", seconds(bound.worst_holdover(h), constants), True)
 
 
 def test_retries_are_a_part() -> None:
     constants = in_seconds(Profile("c", trigger="RETRY", retries_for=Seconds(60)), Environment())
-    assert parts(constants) == (Part("trying for a new lease", Fraction(60), True),)
+    assert parts(constants) == (Summand("trying for a new lease", Fraction(60), True),)
 
 
 def test_prediction_is_in_the_lease_of_the_measurement() -> None:

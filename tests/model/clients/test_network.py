@@ -7,7 +7,7 @@ import pytest
 
 from holdover.model.clients.network import (
     OF_HOSTS,
-    Client,
+    ClientKind,
     Network,
     in_turn,
     load_network,
@@ -59,9 +59,9 @@ def read(place: Path, text: str) -> Network:
 def test_a_file_names_clients_and_surroundings(place: Path) -> None:
     site = read(place, OFFICE)
     assert site.title == "the office"
-    assert site.clients[0] == Client(load("networkd"))
+    assert site.clients[0] == ClientKind(load("networkd"))
     mine = Profile("mine", anchor="ACK", late=Fraction(2))
-    assert site.clients[1] == Client(mine, ("freezes", "thaws"))
+    assert site.clients[1] == ClientKind(mine, ("freezes", "thaws"))
     assert [client.name for client in site.clients] == ["networkd", "mine (freezes, thaws)"]
     assert site.surroundings == {
         "lease": 86400,
@@ -132,11 +132,11 @@ def test_what_a_profile_says_is_of_one_host_and_what_the_surroundings_say_of_all
 
 def test_hosts_with_one_client_have_the_constants_of_its_profile() -> None:
     here = Environment()
-    assert of_hosts((Client(load("dhcpcd")),) * 3, here) == in_seconds(load("dhcpcd"), here)
+    assert of_hosts((ClientKind(load("dhcpcd")),) * 3, here) == in_seconds(load("dhcpcd"), here)
 
 
 def test_what_differs_is_given_host_by_host() -> None:
-    pair = (Client(load("rfc2131"), ("freezes",)), Client(load("networkd")))
+    pair = (ClientKind(load("rfc2131"), ("freezes",)), ClientKind(load("networkd")))
     found = of_hosts(pair, Environment(lease=Fraction(60)))
     assert (found["freezes"], found["anchor"]) == ((True, False), ("REQUEST", "ACK"))
     assert found["full"] == 60

@@ -6,7 +6,14 @@ from functools import cache
 
 import pytest
 
-from holdover.model.clients.requirements import STRENGTHS, THEOREMS, Rule, article, protocol, rules
+from holdover.model.clients.requirements import (
+    STRENGTHS,
+    THEOREMS,
+    Requirement,
+    article,
+    protocol,
+    rules,
+)
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE
 from tests.checkout import ROOT
@@ -36,7 +43,7 @@ def docstrings(path: str) -> list[tuple[int, str]]:
     ]
 
 
-def by_id(rule: Rule) -> str:
+def by_id(rule: Requirement) -> str:
     return rule.id
 
 
@@ -47,13 +54,13 @@ def test_ids_are_complete_and_in_order() -> None:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=by_id)
-def test_rows_and_proofs_exist(rule: Rule) -> None:
+def test_rows_and_proofs_exist(rule: Requirement) -> None:
     assert set(rule.rows) <= ROWS
     assert set(rule.proofs) <= PROOFS
 
 
 @pytest.mark.parametrize("rule", rules(), ids=by_id)
-def test_tests_exist(rule: Rule) -> None:
+def test_tests_exist(rule: Requirement) -> None:
     """A name that ends in an underscore stands for every test that begins with it."""
     for test in rule.tests:
         path, _, name = test.partition("::")
@@ -64,7 +71,7 @@ def test_tests_exist(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", protocol(), ids=by_id)
-def test_a_rule_of_the_rfcs_has_a_test_named_after_it_or_a_reason(rule: Rule) -> None:
+def test_a_rule_of_the_rfcs_has_a_test_named_after_it_or_a_reason(rule: Requirement) -> None:
     named = [test for test in rule.tests if f"::test_{rule.id.lower()}_" in test]
     assert bool(named) is not bool(rule.reason)
     assert rule.reason == "" or rule.reason.endswith(".")
@@ -81,7 +88,7 @@ def test_a_test_named_after_a_rule_is_named_by_it(path: str) -> None:
 
 
 @pytest.mark.parametrize("rule", protocol(), ids=by_id)
-def test_the_client_tests_have_the_wording(rule: Rule) -> None:
+def test_the_client_tests_have_the_wording(rule: Requirement) -> None:
     """One of those named after a rule quotes it, or says that it speaks from memory."""
     said = [text for number, text in docstrings(CLIENT) if f"R{number}" == rule.id]
     wording = " ".join(rule.quote.split()) or "from memory"
@@ -89,7 +96,7 @@ def test_the_client_tests_have_the_wording(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=by_id)
-def test_fields_are_well_formed(rule: Rule) -> None:
+def test_fields_are_well_formed(rule: Requirement) -> None:
     assert rule.strength in STRENGTHS
     assert rule.source in ("read", "unverified")
     assert re.match(r"RFC \d{4}( (§|Table|Figure)|$)|Q151387 [A-Z]+$", rule.section)
@@ -99,7 +106,7 @@ def test_fields_are_well_formed(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=by_id)
-def test_strength_is_in_the_wording(rule: Rule) -> None:
+def test_strength_is_in_the_wording(rule: Requirement) -> None:
     """The quotation shows the word that the strength names, or shows that there is none."""
     if not rule.quote:
         assert rule.source == "unverified" or rule.id == "R35"

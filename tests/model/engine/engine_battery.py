@@ -27,13 +27,13 @@ import numpy as np
 
 from holdover.model.engine import engine, kernel, partition
 from holdover.model.engine.checkpoint import NAME as JOURNAL
-from holdover.model.engine.checkpoint import Journal, NotThisSearchError
+from holdover.model.engine.checkpoint import Checkpoint, NotThisSearchError
 from holdover.model.engine.engine import search
 from holdover.model.engine.partition import BYTES, LEAST, NoRoomError, Partition, WordFile
 from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import InputError
 from holdover.model.explorer.configurations import Configuration, configurations
-from holdover.model.explorer.explore import Exploration, Found, Trace, explore
+from holdover.model.explorer.explore import EngineResult, Exploration, Trace, explore
 from holdover.model.packed.program import program
 from holdover.model.packed.symmetry import NotSymmetricError, renamings
 from holdover.model.packed.tabulated import Tabulated
@@ -84,7 +84,7 @@ def tables(*what: Any) -> Tabulated:
     return Tabulated(*what)
 
 
-def searched(name: str, **how: Any) -> Found:
+def searched(name: str, **how: Any) -> EngineResult:
     """What the engine finds, but not more states than there are."""
 
     def progress(depth: int, stored: int, left: int) -> None:
@@ -101,7 +101,7 @@ def lengths(violations: Mapping[str, Trace]) -> dict[str, int]:
     return {name: len(trace) for name, trace in violations.items()}
 
 
-def as_pinned(name: str, found: Found) -> None:
+def as_pinned(name: str, found: EngineResult) -> None:
     """The numbers are those of the manifest."""
     configuration = PINNED[name]
     same(f"{name}, complete", found.complete, True)
@@ -111,7 +111,7 @@ def as_pinned(name: str, found: Found) -> None:
     same(f"{name}, seen", tuple(sorted(found.witnessed)), configuration.sometimes)
 
 
-def as_explored(name: str, found: Found) -> None:
+def as_explored(name: str, found: EngineResult) -> None:
     """And beyond what is pinned, what the explorer says."""
     as_pinned(name, found)
     seen = explored(name)
@@ -502,7 +502,7 @@ class Touches:
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Count, while this lasts."""
-        append, sync, write = WordFile.append, WordFile.sync, Journal._write
+        append, sync, write = WordFile.append, WordFile.sync, Checkpoint._write
 
         def appends(file: WordFile, states: Any) -> None:
             self.reached(APPEND)
@@ -513,7 +513,7 @@ class Touches:
             sync(file)
             self.synced[str(file._file.name)] = file.count
 
-        def writes(journal: Journal, entry: Any) -> None:
+        def writes(journal: Checkpoint, entry: Any) -> None:
             self.reached(LINE)
             position = journal._file.seek(0, os.SEEK_END)
             journal._file.write(b'{"counts": [1, 2')
@@ -526,7 +526,7 @@ class Touches:
             for owner, name, touch in (
                 (WordFile, "append", appends),
                 (WordFile, "sync", syncs),
-                (Journal, "_write", writes),
+                (Checkpoint, "_write", writes),
             ):
                 stack.enter_context(patch.object(owner, name, touch))
             yield
@@ -576,7 +576,7 @@ def refused() -> None:
     tabulated = tables(instance_of(SMALLEST), ALWAYS, STEPS, SOMETIMES)
     plain = Task(program(tabulated), None)
     reduced = Task(plain.program, renamings(tabulated))
-    with directory() as where, closing(Journal(where, reduced.key, plain.rules)):
+    with directory() as where, closing(Checkpoint(where, reduced.key, plain.rules)):
         same("a second one is refused", refuses(where, reduced), True)
     with directory() as where:
         searched(SMALLEST, directory=where)
@@ -590,7 +590,7 @@ def refused() -> None:
 def refuses(where: Path, task: Task) -> bool:
     """Whether a search cannot be kept there."""
     try:
-        Journal(where, task.key, task.rules).close()
+        Checkpoint(where, task.key, task.rules).close()
     except NotThisSearchError:
         return True
     return False

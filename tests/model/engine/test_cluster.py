@@ -16,10 +16,10 @@ distributed = pytest.importorskip("distributed", reason="needs holdover[cluster]
 
 from holdover.model.engine import cluster, engine  # noqa: E402
 from holdover.model.engine.cluster import search_on_cluster  # noqa: E402
-from holdover.model.engine.shard import NoClusterError, Order, WorkersLostError  # noqa: E402
+from holdover.model.engine.shard import NoClusterError, ShardOrder, WorkersLostError  # noqa: E402
 from holdover.model.engine.workers import Task  # noqa: E402
 from holdover.model.explorer.configurations import configurations  # noqa: E402
-from holdover.model.explorer.explore import Found, Progress  # noqa: E402
+from holdover.model.explorer.explore import EngineResult, Progress  # noqa: E402
 from holdover.model.packed.program import PARTITIONS, Program, program  # noqa: E402
 from holdover.model.packed.tabulated import Tabulated  # noqa: E402
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS  # noqa: E402
@@ -36,7 +36,7 @@ def scheduler() -> Iterator[str]:
         yield client.scheduler.address
 
 
-def said(found: Found) -> tuple[object, ...]:
+def said(found: EngineResult) -> tuple[object, ...]:
     broken = {name: len(trace) for name, trace in found.violations.items()}
     return (
         found.states,
@@ -119,7 +119,7 @@ def test_a_checkpoint_of_a_cluster_is_one_of_threads(scheduler: str, tmp_path: P
     instance = PINNED["udhcpc"].instance()
     whole = by_threads("udhcpc", symmetry=True)
 
-    def on_cluster(directory: Path, progress: Progress | None) -> Found:
+    def on_cluster(directory: Path, progress: Progress | None) -> EngineResult:
         return search_on_cluster(
             instance, *ASKED, address=scheduler, workers=2, directory=directory, progress=progress
         )
@@ -164,7 +164,7 @@ def smallest() -> Program:
 
 @pytest.mark.parametrize("count", range(1, PARTITIONS + 1))
 def test_each_partition_is_dealt_to_one_worker(count: int) -> None:
-    order = Order("", [""] * count, Task(smallest(), None), 0, [], [], durable=False)
+    order = ShardOrder("", [""] * count, Task(smallest(), None), 0, [], [], durable=False)
     dealt = [number for to in range(count) for number in order.dealt(to)]
     assert dealt == list(range(PARTITIONS))
     assert all(map(len, map(order.dealt, range(count))))

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from holdover.model.engine import checkpoint, engine, kernel, partition
-from holdover.model.engine.checkpoint import Journal, NotThisSearchError
+from holdover.model.engine.checkpoint import Checkpoint, NotThisSearchError
 from holdover.model.engine.engine import search
 from holdover.model.engine.partition import Partition
 from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import InputError
 from holdover.model.explorer.configurations import Configuration, configurations
-from holdover.model.explorer.explore import Found, explore
+from holdover.model.explorer.explore import EngineResult, explore
 from holdover.model.packed.components import TooManyValuesError
 from holdover.model.packed.program import program
 from holdover.model.packed.symmetry import NotSymmetricError, renamings
@@ -37,7 +37,7 @@ SMALL = PINNED["wfwg311-thereafter"].instance()
 TWO_ADDRESSES = PINNED["lifecycle, two addresses"]
 
 
-def counts(found: Found) -> tuple[object, ...]:
+def counts(found: EngineResult) -> tuple[object, ...]:
     """What must not depend on how the search was made."""
     return (
         found.states,
@@ -51,7 +51,7 @@ def counts(found: Found) -> tuple[object, ...]:
     )
 
 
-def searched(instance: Instance, **how: Any) -> Found:
+def searched(instance: Instance, **how: Any) -> EngineResult:
     return search(instance, ALWAYS, STEPS, SOMETIMES, **how)
 
 
@@ -175,13 +175,13 @@ MEDIUM = TWO_ADDRESSES.instance()
 
 
 @pytest.fixture(scope="module")
-def whole() -> Found:
+def whole() -> EngineResult:
     """225,956 states, with all the room in the world."""
     return searched(MEDIUM, symmetry=False)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_threads_change_nothing(threads: int, whole: Found) -> None:
+def test_threads_change_nothing(threads: int, whole: EngineResult) -> None:
     found = searched(MEDIUM, symmetry=False, threads=threads)
     assert counts(found) == counts(whole)
 
@@ -206,7 +206,7 @@ class Watched(Threads):
 
 @pytest.mark.parametrize("memory", [1_700_000, 1_000_000, 600_000])
 def test_past_its_memory_a_search_goes_to_disk(
-    memory: int, whole: Found, monkeypatch: pytest.MonkeyPatch
+    memory: int, whole: EngineResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "Threads", Watched)
     monkeypatch.setattr(Watched, "most", 0)
@@ -217,7 +217,9 @@ def test_past_its_memory_a_search_goes_to_disk(
     assert Watched.most <= memory
 
 
-def test_a_search_without_enough_memory_is_unknown_and_what_it_saw_is_true(whole: Found) -> None:
+def test_a_search_without_enough_memory_is_unknown_and_what_it_saw_is_true(
+    whole: EngineResult,
+) -> None:
     found = searched(MEDIUM, symmetry=False, memory=150_000)
     assert not found.complete
     assert found.stopped_by == "memory"
@@ -279,7 +281,7 @@ def test_a_full_disk_ends_the_search_as_unknown(
 
 # Checkpoints -------------------------------------------------------------------------------------
 
-WRITES = ((partition.WordFile, "append"), (partition.WordFile, "sync"), (Journal, "_write"))
+WRITES = ((partition.WordFile, "append"), (partition.WordFile, "sync"), (Checkpoint, "_write"))
 """Where the disk is touched: a kill between two of these is a kill anywhere."""
 
 
@@ -389,7 +391,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_two_searches_do_not_write_in_one_directory(tmp_path: Path) -> None:
     tabulated = Tabulated(SMALL)
     task = Task(program(tabulated), None)
-    holder = Journal(tmp_path, task.key, task.rules)
+    holder = Checkpoint(tmp_path, task.key, task.rules)
     try:
         with pytest.raises(NotThisSearchError, match="another search"):
             search(SMALL, symmetry=False, directory=tmp_path)

@@ -14,7 +14,7 @@ from holdover.model.clients.profile import load
 from holdover.model.explorer import configurations as manifest
 from holdover.model.explorer.configurations import (
     Configuration,
-    Seen,
+    ExplorationCounts,
     as_toml,
     configurations,
     differences,
@@ -22,7 +22,7 @@ from holdover.model.explorer.configurations import (
     run,
 )
 from holdover.model.table.table import LEASE_TABLE
-from holdover.proofs.mutation.samples import Setting
+from holdover.proofs.mutation.samples import SmallWorld
 from holdover.proofs.theorems import t1_refutation, t4_regression
 
 CHEAP = tuple(c for c in configurations() if c.states < 20_000)
@@ -33,10 +33,12 @@ def named(name: str) -> Configuration:
     return next(c for c in configurations() if c.name == name)
 
 
-def as_pinned(configuration: Configuration) -> Seen:
+def as_pinned(configuration: Configuration) -> ExplorationCounts:
     """What an exploration that comes to the pinned numbers has seen."""
     c = configuration
-    return Seen(c.states, c.steps, c.depth, c.broken, c.sometimes, c.eventually, complete=True)
+    return ExplorationCounts(
+        c.states, c.steps, c.depth, c.broken, c.sometimes, c.eventually, complete=True
+    )
 
 
 @pytest.mark.parametrize("configuration", CHEAP, ids=lambda c: c.name)
@@ -157,6 +159,6 @@ def test_so_does_that_of_the_theorems_and_of_the_mutants() -> None:
     instances = [
         t1_refutation.instance(),
         *(t4_regression.instance("wfwg311-fixed", sizes) for sizes in t4_regression.SIZES),
-        Setting("as it comes", load("rfc2131")).instance(LEASE_TABLE),
+        SmallWorld("as it comes", load("rfc2131")).instance(LEASE_TABLE),
     ]
     assert all(told_apart(instance.constants) for instance in instances)

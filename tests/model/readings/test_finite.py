@@ -9,15 +9,15 @@ import pytest
 from holdover.model.clients.profile import FAULTS, builtin_names
 from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
 from holdover.model.readings.finite import NONE, Instance, State, Value
+from holdover.model.readings.interpreter import Interpreter, UnsetError
 from holdover.model.readings.interpreter import State as Moment
-from holdover.model.readings.interpreter import UnsetError, World
 from holdover.model.table.expr import DURATION, INSTANT, Action, Expr, becomes
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import CONSTANTS, h, lease_end, now, phase
 
 Build = Callable[..., Instance]
-Say = Callable[[Instance], World]
+Say = Callable[[Instance], Interpreter]
 
 # Each fault is in one of them, and together they fire every row.
 CASES: dict[str, Callable[[Build], Instance]] = {
@@ -73,7 +73,7 @@ def worth_comparing(seen: Exploration) -> list[int]:
     return sorted(chosen | set(first.values()) | set(last.values()))
 
 
-def compare(instance: Instance, world: World) -> set[str]:
+def compare(instance: Instance, world: Interpreter) -> set[str]:
     """Runs both readings side by side; gives the rows that were seen to do the same in both."""
     bounds = instance.bounds
     domains = {"length": bounds.lengths, "skew": bounds.skews, "passing": (1,)}

@@ -13,7 +13,7 @@ from holdover.model.table.properties import Property
 from holdover.proofs.mutation.__main__ import recorded
 from holdover.proofs.mutation.facts import FACTS
 from holdover.proofs.mutation.fates import by_name, lawless
-from holdover.proofs.mutation.samples import Sample, Setting, sample, settings
+from holdover.proofs.mutation.samples import Sample, SmallWorld, sample, settings
 
 OTHERS = {
     "two hosts",
@@ -45,7 +45,7 @@ def broken(known: Sample) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("setting", SMALL, ids=lambda s: s.name.replace(" ", "_"))
-def test_the_lease_table_keeps_every_law(setting: Setting) -> None:
+def test_the_lease_table_keeps_every_law(setting: SmallWorld) -> None:
     assert not Counter(broken(seen(setting.name)))
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from holdover.model.clients.profile import load
-from holdover.model.readings.interpreter import Slot, State, Value, World
+from holdover.model.readings.interpreter import Interpreter, Slot, State, Value
 from holdover.model.table.properties import ONE_COMMITMENT, WITHIN_LEASE
 from holdover.model.table.table import LEASE_TABLE
 from tests.model.conftest import TICK, Build, Say
@@ -21,7 +21,7 @@ HERE: Mapping[Slot, Value] = {("now", 0): 10}
 TICK_ROW = LEASE_TABLE.action("tick")
 
 
-def at(world: World, changes: Mapping[Slot, Value]) -> State:
+def at(world: Interpreter, changes: Mapping[Slot, Value]) -> State:
     """The initial state with some values changed, ten ticks later."""
     return world.initial().but({**HERE, **changes})
 
@@ -41,7 +41,7 @@ def bound(host: int, end: int, **changes: Value) -> dict[Slot, Value]:
     return {(name, host): value for name, value in values.items()}
 
 
-def time_may_pass(world: World, state: State) -> bool:
+def time_may_pass(world: Interpreter, state: State) -> bool:
     """Whether a tick may pass."""
     return world.enabled(state, TICK_ROW, (1,))
 

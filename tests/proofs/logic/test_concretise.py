@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.clients.network import Client
+from holdover.model.clients.network import ClientKind
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
 from holdover.model.explorer.explore import Trace
 from holdover.model.table.properties import EXCLUSIVE, Property
@@ -20,7 +20,7 @@ LOSSLESS = replace(STANDARD, faults=frozenset({"mutes"}))
 
 def found(profile: Profile, world: Environment, wanted: Property = EXCLUSIVE) -> Trace:
     """The shortest collision in ticks."""
-    return search((Client(profile),) * 2, world, Size()).violations[wanted.name]
+    return search((ClientKind(profile),) * 2, world, Size()).violations[wanted.name]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdover.model.clients.profile import Environment, in_seconds, load
-from holdover.model.readings.interpreter import State, Value, World
+from holdover.model.readings.interpreter import Interpreter, State, Value
 from holdover.model.table.expr import (
     BOOL,
     DURATION,
@@ -98,9 +98,9 @@ WORLDS = {
 }
 
 
-def world(name: str) -> World:
+def world(name: str) -> Interpreter:
     """A world of two hosts, two addresses and two datagrams, in exact seconds."""
-    return World(LEASE_TABLE, in_seconds(load(name), WORLDS[name]), SIZES)
+    return Interpreter(LEASE_TABLE, in_seconds(load(name), WORLDS[name]), SIZES)
 
 
 # A state as assertions ---------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def says(facts: Sequence[Any], claims: Sequence[Any]) -> str:
 Step = tuple[Action, tuple[Value, ...]]
 
 
-def ran(here: World, choices: Sequence[int]) -> tuple[State, list[Step]]:
+def ran(here: Interpreter, choices: Sequence[int]) -> tuple[State, list[Step]]:
     """A state after so many steps, each chosen by number, and what may happen there."""
     state = here.initial()
     possible = list(here.instances(state, LENGTHS))

@@ -21,7 +21,7 @@ from holdover.proofs.result import Check
 from holdover.proofs.theorems import t0_time_passes
 from holdover.proofs.theorems.t0_time_passes import (
     FACTS,
-    Blocked,
+    Obstacle,
     blocks,
     explored,
     instances,
@@ -39,7 +39,7 @@ def refuted(wanted: Iterable[Obligation]) -> set[str]:
     return {o.conjunct for o in wanted if by_cvc5(o).result != "proved"}
 
 
-def without(name: str, row: str) -> Blocked:
+def without(name: str, row: str) -> Obstacle:
     """What holds time up, when one of the rows that settle it is not there."""
     blocked = BLOCKED[name]
     return replace(blocked, rows=tuple(r for r in blocked.rows if r.name != row))

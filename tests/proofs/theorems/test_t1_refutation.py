@@ -14,7 +14,7 @@ from holdover.model.table.expr import DURATION, lift
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ONE, drift
 from holdover.proofs.logic.concretise import replay
-from holdover.proofs.logic.model_checking import Result
+from holdover.proofs.logic.model_checking import BoundedResult
 from holdover.proofs.logic.unrolled import Timed, sizes_of
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t1_refutation
@@ -104,7 +104,9 @@ def claim(monkeypatch: pytest.MonkeyPatch, labels: Sequence[Label]) -> None:
     monkeypatch.setattr(t1_refutation, "explore", lambda *given, **how: seen)
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, found: Result, in_seconds: str = "unsat") -> None:
+def answer(
+    monkeypatch: pytest.MonkeyPatch, found: BoundedResult, in_seconds: str = "unsat"
+) -> None:
     """Have bounded model checking say this, and the solver that of real time."""
     monkeypatch.setattr(t1_refutation, "bounded", lambda *given: found)
     monkeypatch.setattr(t1_refutation, "collision_within", lambda *given: (in_seconds, None))
@@ -128,7 +130,7 @@ def test_a_depth_that_is_too_great_is_caught(
 ) -> None:
     depth, run = len(collision), list(collision.labels)
     claim(monkeypatch, [*run[:7], *run[6:]])
-    answer(monkeypatch, Result("violated", 0.0, depth, collision), "sat")
+    answer(monkeypatch, BoundedResult("violated", 0.0, depth, collision), "sat")
     assert outcomes() == {
         "explorer": "holds",
         "in seconds": "holds",
@@ -160,7 +162,7 @@ def test_a_collision_that_is_none_in_seconds_is_caught(monkeypatch: pytest.Monke
 def test_unknown_is_neither(
     monkeypatch: pytest.MonkeyPatch, collision: Trace, decided: int, none: Outcome
 ) -> None:
-    answer(monkeypatch, Result("unknown", 0.0, len(collision) + decided), "unknown")
+    answer(monkeypatch, BoundedResult("unknown", 0.0, len(collision) + decided), "unknown")
     assert outcomes() == {
         "explorer": "holds",
         "in seconds": "holds",
@@ -173,7 +175,7 @@ def test_unknown_is_neither(
 def test_a_solver_that_finds_no_collision_refutes_one_of_that_length(
     monkeypatch: pytest.MonkeyPatch, collision: Trace
 ) -> None:
-    answer(monkeypatch, Result("holds", 0.0, len(collision)))
+    answer(monkeypatch, BoundedResult("holds", 0.0, len(collision)))
     assert outcomes()["one of that length"] == "violated"
 
 

@@ -11,7 +11,7 @@ from holdover.model.clients.profile import FAULTS, load
 from holdover.model.table.expr import DURATION
 from holdover.model.table.vocabulary import CONSTANTS
 from holdover.proofs.logic.obligations import firing
-from holdover.proofs.logic.solvers import Verdict, decide
+from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.theorems.t2_safety import (
     BROKEN_BY,
     NETWORK,
@@ -24,7 +24,7 @@ from holdover.proofs.theorems.t2_safety import (
     judged,
 )
 
-Verdicts = Mapping[str, Verdict]
+Verdicts = Mapping[str, CaseVerdict]
 
 NO_PROBING = {"use", "decline", "withhold", "disregard"}
 NO_RESTART = {"reboot", "keep_remainder"}

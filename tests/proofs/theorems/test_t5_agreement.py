@@ -9,7 +9,7 @@ import pytest
 import z3
 
 from holdover.model.explorer import explore as explorer
-from holdover.model.readings.interpreter import State, World
+from holdover.model.readings.interpreter import Interpreter, State
 from holdover.model.table.bound import overhang, worst_holdover
 from holdover.model.table.expr import BOOL, FALSE, INSTANT, TRUE, Expr
 from holdover.model.table.properties import EXCLUSIVE, Property
@@ -94,14 +94,14 @@ def test_a_step_that_breaks_nothing_is_not_confirmed() -> None:
 
 def test_a_conjunct_that_holds_after_all_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The solver says sat, the concrete semantics says the conjunct holds."""
-    monkeypatch.setattr(t5_agreement, "World", forgiving())
+    monkeypatch.setattr(t5_agreement, "Interpreter", forgiving())
     assert replayed_breach("lapse", "held_under_lease").outcome == "violated"
 
 
-def forgiving() -> type[World]:
+def forgiving() -> type[Interpreter]:
     """A concrete semantics that finds everything in order."""
 
-    class Forgiving(World):
+    class Forgiving(Interpreter):
         def holds(self, term: Expr, state: State, *, following: State | None = None) -> bool:
             return True
 

@@ -172,7 +172,7 @@ def test_an_engine_that_errs_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
 
     right = engine.search
 
-    def wrong(*args: object, **more: object) -> explorer.Found:
+    def wrong(*args: object, **more: object) -> explorer.EngineResult:
         found = right(*args, **more)  # type: ignore[arg-type]
         return replace(found, depth=found.depth + 1)
 

@@ -10,7 +10,7 @@ from holdover.model.clients.profile import builtin_names
 from holdover.model.explorer.configurations import configurations
 from holdover.proofs.result import Check, Outcome
 from holdover.proofs.verdicts import claims
-from holdover.proofs.verdicts.claims import Claim, Result, check, check_all, pinned, stated
+from holdover.proofs.verdicts.claims import Claim, ClaimResult, check, check_all, pinned, stated
 
 SERVER_FORGETS = Claim("pinned", "server forgets", "pinned", 1)
 WFWG311 = Claim("profile", "wfwg311", "profile", 1)
@@ -118,4 +118,4 @@ def die(claim: Claim, solvers: object) -> list[Check]:
 )
 def test_claim_is_as_good_as_its_worst_check(outcomes: list[Outcome], whole: Outcome) -> None:
     checks = tuple(Check("c", "says", outcome) for outcome in outcomes)
-    assert Result(WFWG311, checks).outcome == whole
+    assert ClaimResult(WFWG311, checks).outcome == whole

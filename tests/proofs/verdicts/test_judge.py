@@ -7,11 +7,11 @@ from functools import cache
 
 import pytest
 
-from holdover.model.clients.network import Client, Network, of_hosts
+from holdover.model.clients.network import ClientKind, Network, of_hosts
 from holdover.model.clients.profile import Environment, Profile, builtin_names, in_seconds, load
-from holdover.model.explorer.sequence_chart import Event
+from holdover.model.explorer.sequence_chart import ChartEvent
 from holdover.model.readings.constants import seconds
-from holdover.model.readings.interpreter import Binding, State, World
+from holdover.model.readings.interpreter import Binding, Interpreter, State
 from holdover.model.table.bound import safe_grace
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE
@@ -47,7 +47,7 @@ def wanted(profile: Profile) -> Property:
     return OWNED if profile.probes else EXCLUSIVE
 
 
-def in_exact_seconds(event: Event, passed: Fraction, constants: dict[str, object]) -> Binding:
+def in_exact_seconds(event: ChartEvent, passed: Fraction, constants: dict[str, object]) -> Binding:
     """An edge's parameters; clocks are perfect here, so a skew is none at all."""
     given = {"length": constants["full"], "skew": Fraction(0), "passing": passed}
     label = event.label
@@ -57,10 +57,10 @@ def in_exact_seconds(event: Event, passed: Fraction, constants: dict[str, object
     ]
 
 
-def replayed(found: Judgement, environment: Environment = STANDARD) -> tuple[World, State]:
+def replayed(found: Judgement, environment: Environment = STANDARD) -> tuple[Interpreter, State]:
     """The run, step by step by the definition of the table, in exact seconds."""
     constants = in_seconds(found.profile, environment)
-    world = World(LEASE_TABLE, constants, sizes_of(2, 1, 1))
+    world = Interpreter(LEASE_TABLE, constants, sizes_of(2, 1, 1))
     state = world.initial()
     for event in found.run:
         binding = in_exact_seconds(event, event.time - state.now, constants)
@@ -160,14 +160,14 @@ def test_just_below_the_bound_a_run_of_t3_is_one_of_the_client(name: str) -> Non
     profile = load(name)
     needed = seconds(safe_grace(h), in_seconds(profile, STANDARD))
     less, enough = (replace(STANDARD, grace=needed * share) for share in (Fraction(49, 50), 1))
-    run = witness((Client(profile),) * 2, less)
+    run = witness((ClientKind(profile),) * 2, less)
     assert run is not None
     found = Judgement(profile, less, "violated", "", needed, needed, tuple(run))
     world, end = replayed(found, less)
     assert not world.holds(wanted(profile).term, end)
     before = replayed(replace(found, run=found.run[:-1]), less)[1]
     assert world.holds(wanted(profile).term, before)
-    assert witness((Client(profile),) * 2, enough) is None
+    assert witness((ClientKind(profile),) * 2, enough) is None
 
 
 def test_it_is_tried_before_the_verdict_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,19 +227,19 @@ def test_collision_in_ticks_alone_is_no_collision(silent_solver: str) -> None:
 
 # Networks ----------------------------------------------------------------------------------------
 
-NEVER_ENDS = Client(load("udhcpc"))
-SHORT, LONG = Client(load("networkd")), Client(load("dhcpcd"))
+NEVER_ENDS = ClientKind(load("udhcpc"))
+SHORT, LONG = ClientKind(load("networkd")), ClientKind(load("dhcpcd"))
 """By the bound of T3 they need a grace of 2 s and of 8 s."""
 
 
-def network(*clients: Client) -> Network:
+def network(*clients: ClientKind) -> Network:
     return Network("here", clients, {})
 
 
-def replayed_network(found: NetworkJudgement) -> tuple[World, State]:
+def replayed_network(found: NetworkJudgement) -> tuple[Interpreter, State]:
     """The run by the definition of the table, each host with its own client."""
     constants = of_hosts(found.hosts, found.environment)
-    world = World(LEASE_TABLE, constants, sizes_of(2, 1, 1))
+    world = Interpreter(LEASE_TABLE, constants, sizes_of(2, 1, 1))
     state = world.initial()
     for event in found.run:
         binding = in_exact_seconds(event, event.time - state.now, constants)
@@ -250,19 +250,19 @@ def replayed_network(found: NetworkJudgement) -> tuple[World, State]:
 @pytest.mark.parametrize(
     ("clients", "grace", "hosts"),
     [
-        ((Client(load("rfc2131")), NEVER_ENDS), 0, ("udhcpc", "rfc2131")),
+        ((ClientKind(load("rfc2131")), NEVER_ENDS), 0, ("udhcpc", "rfc2131")),
         ((SHORT, LONG), 7, ("dhcpcd", "networkd")),
-        ((LONG, Client(load("reference"))), 7, ("dhcpcd", "dhcpcd")),
-        ((SHORT, Client(load("reference"), ("suspends",))), 0, ("networkd", "networkd")),
+        ((LONG, ClientKind(load("reference"))), 7, ("dhcpcd", "dhcpcd")),
+        ((SHORT, ClientKind(load("reference"), ("suspends",))), 0, ("networkd", "networkd")),
         (
-            (Client(load("rfc2131")), Client(load("rfc2131"), ("freezes",))),
+            (ClientKind(load("rfc2131")), ClientKind(load("rfc2131"), ("freezes",))),
             0,
             ("rfc2131 (freezes)", "rfc2131"),
         ),
     ],
 )
 def test_a_collision_in_a_network_is_a_run_in_exact_seconds(
-    clients: tuple[Client, ...], grace: int, hosts: tuple[str, ...]
+    clients: tuple[ClientKind, ...], grace: int, hosts: tuple[str, ...]
 ) -> None:
     world = replace(STANDARD, grace=Fraction(grace))
     found = judge_network(network(*clients), world)
@@ -273,7 +273,7 @@ def test_a_collision_in_a_network_is_a_run_in_exact_seconds(
 
 
 def test_a_network_holds_with_the_grace_of_the_client_that_needs_most() -> None:
-    site = network(SHORT, Client(load("reference"), ("freezes",)), LONG)
+    site = network(SHORT, ClientKind(load("reference"), ("freezes",)), LONG)
     found = judge_network(site, replace(STANDARD, grace=Fraction(8)), solvers=("z3", "cvc5"))
     assert found.outcome == "holds"
     assert found.reason.startswith("theorem T3, any number of hosts")
@@ -300,7 +300,7 @@ def test_who_hears_of_a_shorter_lease_may_stand_beside_who_does_not() -> None:
         shortest=Fraction(600),
         grace=Fraction(3002),
     )
-    site = network(Client(load("reference")), SHORT)
+    site = network(ClientKind(load("reference")), SHORT)
     found = judge_network(site, lossless)
     assert found.outcome == "holds"
     assert [need.grace for need in found.needs] == [0, 3002]
@@ -308,4 +308,6 @@ def test_who_hears_of_a_shorter_lease_may_stand_beside_who_does_not() -> None:
 
 def test_a_kind_alone_is_judged_as_it_is_in_a_network() -> None:
     for name in ("networkd", "udhcpc", "reference"):
-        assert judge_network(network(Client(load(name))), STANDARD).outcome == judged(name).outcome
+        assert (
+            judge_network(network(ClientKind(load(name))), STANDARD).outcome == judged(name).outcome
+        )

@@ -15,8 +15,8 @@ from holdover.proofs.verdicts.matrix import (
     CALM,
     ROWS,
     SAFEGUARDS,
-    Cell,
-    Fault,
+    MatrixCell,
+    MatrixRow,
     cell,
     cells,
     deployment,
@@ -34,12 +34,12 @@ HARMLESS = {
 """Rows that do no harm by themselves, and why."""
 
 
-def row(name: str) -> Fault:
+def row(name: str) -> MatrixRow:
     return next(fault for fault in ROWS if fault.name == name)
 
 
 @cache
-def found(fault: str, *safeguards: str) -> Cell:
+def found(fault: str, *safeguards: str) -> MatrixCell:
     return cell(row(fault), safeguards)
 
 
@@ -115,7 +115,7 @@ def test_cells_are_none_each_alone_and_all() -> None:
 
 
 def test_whole_is_every_cell_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdover.proofs.matrix.ROWS", (row("nothing"),))
+    monkeypatch.setattr("holdover.proofs.verdicts.matrix.ROWS", (row("nothing"),))
     counted: list[tuple[int, int]] = []
     done = whole(2, lambda number, of: counted.append((number, of)))
     assert [c.safeguard for c in done] == ["none", *SAFEGUARDS, " + ".join(SAFEGUARDS)]
@@ -127,14 +127,14 @@ def test_whole_is_every_cell_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     ("outcome", "shown"), [("holds", "holds"), ("violated", "9 steps"), ("unknown", "?")]
 )
 def test_cell_in_a_word(outcome: str, shown: str) -> None:
-    assert short(Cell("f", "s", outcome, "9 steps")) == shown  # type: ignore[arg-type]
+    assert short(MatrixCell("f", "s", outcome, "9 steps")) == shown  # type: ignore[arg-type]
 
 
 # Cures ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", ROWS, ids=lambda fault: fault.name)
-def test_smallest_cures_are_cures_and_smallest(fault: Fault) -> None:
+def test_smallest_cures_are_cures_and_smallest(fault: MatrixRow) -> None:
     cures = smallest_cures(fault)
     assert len({len(cure) for cure in cures}) <= 1
     for cure in cures:

@@ -602,7 +602,7 @@ def test_what_does_not_fit_into_a_word_is_explored_by_the_explorer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engines = told(run("explore", "rfc2131", "--no-symmetry"), 0)
-    monkeypatch.setattr("holdover.model.tabulated.WORD", 15)
+    monkeypatch.setattr("holdover.model.packed.tabulated.WORD", 15)
     result = run("explore", "rfc2131")
     assert (result.exit_code, result.stdout) == (0, engines)
     assert re.fullmatch(
@@ -969,7 +969,7 @@ def test_grace_json_has_its_parts() -> None:
 
 
 def test_matrix_is_a_table_or_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdover.proofs.matrix.ROWS", ROWS[:1])
+    monkeypatch.setattr("holdover.proofs.verdicts.matrix.ROWS", ROWS[:1])
     shown = told(run("matrix"), 0)
     assert shown.splitlines()[0].split()[:2] == ["fault", "none"]
     assert "none needed" in shown

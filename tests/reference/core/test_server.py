@@ -18,11 +18,11 @@ from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerCon
 from holdover.reference.core.events import Chance, Phase, Received, Send, SendArp, Start, Timer
 from holdover.reference.core.server import FLAVOURS, TABLE, Server, abstract, deadline, step
 from holdover.reference.core.server_state import (
+    AbstractRecord,
     Arrived,
     Binding,
     ClientKey,
     Overheard,
-    Record,
     Recording,
     Reinstate,
     Restarted,
@@ -103,7 +103,7 @@ class Run:
     def declines(self, now: int, chaddr: bytes, address: IPv4Address | None) -> ServerEffects:
         return self.arrives(now, Decline, chaddr, requested=address, server=SERVER)
 
-    def record(self, address: IPv4Address) -> Record:
+    def record(self, address: IPv4Address) -> AbstractRecord:
         return abstract(self.server)[address]
 
 
@@ -135,10 +135,10 @@ def test_r2_an_address_is_not_reallocated_within_the_lease_and_the_grace() -> No
     for now in (1, LEASE - 1, LEASE, LEASE + 1, LEASE + GRACE):
         assert run.discovers(now, Y) is None
         assert kinds(run.takes(now, Y, A)) == [Nak]
-        assert run.record(A) == Record(key(X), LEASE, False)
+        assert run.record(A) == AbstractRecord(key(X), LEASE, False)
     assert run.discovers(LEASE + GRACE + 1, Y) == A
     assert kinds(run.takes(LEASE + GRACE + 2, Y, A)) == [Ack]
-    assert run.record(A) == Record(key(Y), LEASE + GRACE + 2 + LEASE, False)
+    assert run.record(A) == AbstractRecord(key(Y), LEASE + GRACE + 2 + LEASE, False)
 
 
 def test_r2_a_renewal_does_not_shorten_what_was_promised() -> None:
@@ -156,7 +156,7 @@ def test_r28_a_declined_address_is_withheld() -> None:
     run = Run(pool=(A, B))
     run.takes(0, X, A)
     assert run.declines(1, X, A) == (StoreBinding(A, None),)
-    assert run.record(A) == Record(None, None, True)
+    assert run.record(A) == AbstractRecord(None, None, True)
     assert run.discovers(2, X, requested=A) == B
     assert kinds(run.takes(2, Y, A)) == [Nak]
     assert run.reboots(2, X, A) == ()
@@ -365,7 +365,7 @@ def test_r31_the_holdover_is_found() -> None:
     run.takes(0, X, A)
     assert run.arrives(LEASE + GRACE + 1, Discover, Y) == (SendArp(probe(HARDWARE, A)),)
     assert run.at(LEASE + GRACE + 2, in_use(A, X)) == ()
-    assert run.record(A) == Record(key(X), LEASE, True)
+    assert run.record(A) == AbstractRecord(key(X), LEASE, True)
     assert kinds(run.renews(LEASE + GRACE + 3, X, A)) == [Nak]
 
 
@@ -457,7 +457,7 @@ def test_r33_the_record_survives_a_restart() -> None:
     run.takes(0, X, A)
     stored = Binding(key(X), LEASE)
     assert run.at(5, Restarted(((A, stored), (FOREIGN, stored)))) == ()
-    assert run.record(A) == Record(key(X), LEASE, False)
+    assert run.record(A) == AbstractRecord(key(X), LEASE, False)
     assert run.discovers(6, Y) is None
     assert kinds(run.renews(7, X, A)) == [Ack]
     assert run.renews(8, X, FOREIGN) == ()
@@ -537,7 +537,7 @@ def test_r36_an_infinite_lease_is_never_reused() -> None:
     run.takes(0, X, A)
     assert run.discovers(10**12, Y) is None
     assert one(run.renews(5, X, A, lease=1)).lease == INFINITE
-    assert run.record(A) == Record(key(X), None, False)
+    assert run.record(A) == AbstractRecord(key(X), None, False)
     run.arrives(6, Release, X, ciaddr=A, server=SERVER)
     assert run.discovers(7, Y) == A
 
@@ -667,7 +667,7 @@ def test_who_is_on_record_goes_before_whom_it_was_offered_to(
     assert run.discovers(501, X) is None
     assert kinds(say(run, 502, X, A)) == [Ack]
     assert kinds(run.takes(503, Y, A)) == [Nak]
-    assert run.record(A) == Record(key(X), 502 + LEASE, False)
+    assert run.record(A) == AbstractRecord(key(X), 502 + LEASE, False)
 
 
 @pytest.mark.parametrize(
@@ -689,7 +689,9 @@ def test_release(
     run.takes(0, X, A)
     said = run.arrives(1, Release, chaddr, ciaddr=address, server=server)
     assert said == ((StoreBinding(A, None),) if freed else ())
-    assert run.record(A) == (Record(None, None, False) if freed else Record(key(X), LEASE, False))
+    assert run.record(A) == (
+        AbstractRecord(None, None, False) if freed else AbstractRecord(key(X), LEASE, False)
+    )
 
 
 def test_other_messages_are_not_for_a_server() -> None:
@@ -754,13 +756,13 @@ def test_what_cannot_be_stored_is_not_promised() -> None:
         assert isinstance(said, SendReply)
         assert (said.reply.type, said.reply.lease) == (Ack, 96)
     assert one(run.arrives(36, Discover, X)).lease == 96
-    assert run.record(A) == Record(key(X), 1000, False)
+    assert run.record(A) == AbstractRecord(key(X), 1000, False)
     assert run.arrives(40, Discover, Z) == ()
     assert kinds(run.takes(40, Y, B)) == [Nak]
     assert run.renews(995, X, A) == ()  # less than a second
     assert run.takes(1000, X, A) == ()
     assert run.arrives(1000, Discover, X) == ()
-    assert run.record(A) == Record(key(X), 1000, False)
+    assert run.record(A) == AbstractRecord(key(X), 1000, False)
     run.at(1001, Recording(works=True))
     stored, sent = run.renews(1002, X, A)
     assert stored == StoreBinding(A, Binding(key(X), 2002))
@@ -859,7 +861,7 @@ def test_mute() -> None:
         assert run.renews(now, X, A) == ()
         assert run.arrives(now, Release, X, ciaddr=A, server=SERVER) == ()
         assert run.arrives(now, Discover, Y) == ()
-    assert run.record(A) == Record(key(X), 9 + LEASE, False)
+    assert run.record(A) == AbstractRecord(key(X), 9 + LEASE, False)
     assert kinds(run.renews(20, X, A)) == [Ack]
 
 
@@ -903,7 +905,7 @@ def test_forget() -> None:
     run.takes(0, X, A)
     assert deadline(run.server) == 10
     assert run.at(10, Tick()) == (StoreBinding(A, None),)
-    assert run.record(A) == Record(None, None, False)
+    assert run.record(A) == AbstractRecord(None, None, False)
     assert deadline(run.server) is None
     assert run.renews(11, X, A) == ()
     assert kinds(run.takes(11, Y, A)) == [Ack]
@@ -1052,7 +1054,11 @@ wrongs = st.builds(
 
 
 def explained(
-    before: Record, after: Record, event: ServerEvent, config: ServerConfig, now: int
+    before: AbstractRecord,
+    after: AbstractRecord,
+    event: ServerEvent,
+    config: ServerConfig,
+    now: int,
 ) -> bool:
     """The lease table has a row for it: a record changes hands only as it may."""
     wrong = config.misbehave

@@ -6,7 +6,8 @@ import pytest
 
 from holdover.model.clients.profile import load
 from holdover.model.errors import InputError
-from holdover.reference.lab.collision.collision import Replayed, Seen, play, told_by
+from holdover.proofs.result import Outcome
+from holdover.reference.lab.collision.collision import OverlapRecord, PlayedCollision, play, told_by
 from holdover.reference.lab.collision.plan import SURROUNDINGS
 from holdover.reference.lab.collision.schedule import Plan
 from holdover.reference.lab.record.record import Captured, Change
@@ -18,7 +19,7 @@ BOTH: tuple[Change, ...] = (added(0.1), added(10.6, host="b"))
 MOVED: tuple[Change, ...] = (added(0.1), removed(10), added(10.6, host="b"))
 
 
-def seen(*frames: Captured, kernel: tuple[Change, ...], gap: str | None = None) -> Seen:
+def seen(*frames: Captured, kernel: tuple[Change, ...], gap: str | None = None) -> OverlapRecord:
     return told_by(record(*frames, seen=kernel, end=14, gap=gap), LEASED)
 
 
@@ -74,6 +75,9 @@ def test_a_record_is_not_written_over(tmp_path: Path) -> None:
 
 def test_a_prediction_is_compared() -> None:
     plan = Plan(load("wfwg311"), SURROUNDINGS, "violated", "", (), made_to_stay=False)
-    for outcome, same in (("violated", True), ("holds", False), ("unknown", None)):
-        found = Replayed(plan=plan, seen=Seen(outcome=outcome, reason=""), record=Path())  # type: ignore[arg-type]
+    expected: dict[Outcome, bool | None] = {"violated": True, "holds": False, "unknown": None}
+    for outcome, same in expected.items():
+        found = PlayedCollision(
+            plan=plan, seen=OverlapRecord(outcome=outcome, reason=""), record=Path()
+        )
         assert found.as_predicted is same

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from holdover.model.clients.measurements import Measurement
+from holdover.model.clients.measurements import MeasuredCase
 from tests.checkout import ROOT
 from tests.measure import league, refusals
 
@@ -30,9 +30,9 @@ def cell(holdover: float | str, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def by_hand(low: float, high: float | None) -> Measurement:
+def by_hand(low: float, high: float | None) -> MeasuredCase:
     there = None if high is None else Fraction(high)
-    return Measurement("udhcpc", "server killed", Fraction(10), Fraction(low), there, Fraction(0))
+    return MeasuredCase("udhcpc", "server killed", Fraction(10), Fraction(low), there, Fraction(0))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def by_hand(low: float, high: float | None) -> Measurement:
     ],
 )
 def test_two_measurements_agree_or_not(
-    row: Measurement, seen: list[dict[str, Any]], agree: str
+    row: MeasuredCase, seen: list[dict[str, Any]], agree: str
 ) -> None:
     assert league.agreement(row, seen) == agree
 

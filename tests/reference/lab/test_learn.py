@@ -9,7 +9,7 @@ import pytest
 from holdover.model.clients.profile import FACTS, parse
 from holdover.reference.lab.experiments.experiment import Outcome
 from holdover.reference.lab.experiments.faults import BLOCKED
-from holdover.reference.lab.learn.observations import Answer, answer, lifetime, probed
+from holdover.reference.lab.learn.observations import Observation, answer, lifetime, probed
 from holdover.reference.lab.learn.profile import Learned, learned, questions, toml
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown, decoded, terms_of
 from holdover.reference.lab.record.record import Captured, Change, Look, Record
@@ -72,7 +72,7 @@ PROBED = {key: replace(seen, holdover=0) for key, seen in AFTER_PROBING.items()}
 NEVER = {key: Seen(FOREVER, "") for key in USUAL if not key[0].startswith("NAK")}
 
 
-def answers(*changes: dict[tuple[str, int], Seen]) -> list[Answer]:
+def answers(*changes: dict[tuple[str, int], Seen]) -> list[Observation]:
     seen = dict(USUAL)
     for change in changes:
         seen |= change
@@ -93,7 +93,7 @@ def answers(*changes: dict[tuple[str, int], Seen]) -> list[Answer]:
         )
         if one.unknown:
             result = Unknown(one.unknown)
-        found.append(Answer(Outcome(cell, result, Path()), one.probed, one.lifetime))
+        found.append(Observation(Outcome(cell, result, Path()), one.probed, one.lifetime))
     return found
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
 from holdover.reference.lab.record.record import Look, Mark
-from holdover.reference.lab.record.timeline import Granted, Held, Timeline, timeline
+from holdover.reference.lab.record.timeline import Granted, HeldSpan, Timeline, timeline
 from holdover.reference.lab.report.event_list import events, told
 from holdover.reference.lab.report.page import FEW, MANY, VERDICTS, Shown, page
 from holdover.reference.lab.report.style import escaped, plain, signed
@@ -64,7 +64,7 @@ def test_the_end_of_the_record_where_there_is_no_lease() -> None:
     line = timeline(record(seen=(added(1),), end=40))
     assert (line.about, line.lease_end, line.address) == ("end of the record", False, None)
     assert (line.begin, line.end, line.overlap) == (-40, 0, ())
-    assert line.held == (Held("a", LEASED, -39, 0, 0, still=True),)
+    assert line.held == (HeldSpan("a", LEASED, -39, 0, 0, still=True),)
 
 
 def test_a_lease_counts_until_the_next_one_or_a_nak() -> None:

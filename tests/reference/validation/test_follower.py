@@ -18,7 +18,7 @@ from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import Line, Lost, Unstored
 from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
 from holdover.reference.validation.calls import calls
-from holdover.reference.validation.findings import Replayed
+from holdover.reference.validation.findings import JournalVerdict
 from holdover.reference.validation.follower import replay
 from tests.reference.validation.rehearsal import (
     SCENES,
@@ -36,7 +36,7 @@ NEVER = {
 
 
 @cache
-def replayed(scene: Callable[[Rehearsal], float]) -> Replayed:
+def replayed(scene: Callable[[Rehearsal], float]) -> JournalVerdict:
     return replay(rehearsed(scene).parts)
 
 
