@@ -68,6 +68,23 @@ def test_each_folder_says_what_belongs_there() -> None:
         assert doc, folder
 
 
+def test_a_class_name_means_one_thing() -> None:
+    homes: dict[str, list[str]] = {}
+    for name, file in modules().items():
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(name)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def test_the_formatter_is_off_in_front_of_tables_only() -> None:
+    switched_off = "# fmt" + ": skip"
+    found = {n: f.read_text(encoding="utf-8").count(switched_off) for n, f in modules().items()}
+    tables = ("model.table.", "model.readings.definitions", "reference.core.")
+    assert {n: count for n, count in found.items() if count and not n.startswith(tables)} == {}
+    assert sum(found.values()) < 50
+
+
 # The ways through it -----------------------------------------------------------------------------
 
 STATION = re.compile(r"`(?P<file>[\w/]+\.py):(?P<name>[\w.]+)`")
