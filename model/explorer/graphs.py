@@ -184,12 +184,6 @@ def dominators(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> list[V]:
     return list(reversed(chain))
 
 
-def smallest_cut(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> set[V]:
-    """A smallest set of views that every path to a goal passes through."""
-    joined, sink = _joined(result, goals)
-    return set(nx.minimum_node_cut(joined, start, sink))
-
-
 def never_reaches(
     seen: Exploration, taken: Transitions, goal: Callable[[State], bool], without: Iterable[str]
 ) -> int | None:

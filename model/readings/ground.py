@@ -59,7 +59,7 @@ def place(number: int) -> Ground:
     return Ground("place", (number,), frozenset({number}))
 
 
-YES, NO = value(True), value(False)
+NO = value(False)
 
 
 def compound(op: str, args: Sequence[Ground]) -> Ground:

@@ -1,4 +1,4 @@
-"""The symbolic reading: a finite instance as bit-vectors, for bounded model checking and Spacer.
+"""The symbolic reading: a finite instance as bit-vectors, for bounded model checking.
 
 Theory of operation.  What the explorer enumerates, a solver reasons about: the same table, the same
 constants and bounds.  `Grounded` unrolls quantifiers and folds constants; what is left of each row
@@ -13,8 +13,7 @@ its operands need; fractions are numerators over a common denominator.
 
 A step is a choice of a row, by the number of its label.  `bounded` unrolls the relation step by
 step and asks after each whether the property can be broken there, so the first *sat* is a shortest
-run (Biere et al., TACAS 1999); that run is then taken again in the finite reading.  `spacer` asks
-for an inductive invariant of the same rows as Horn clauses (Komuravelli et al., CAV 2014).
+run (Biere et al., TACAS 1999); that run is then taken again in the finite reading.
 
 What it does not know: instants that only guards keep from being pushed ever further (a wall clock
 set back once in each lease) are refused (`UnlimitedError`).  A term that compares an unset instant

@@ -29,7 +29,6 @@ Path = list[tuple[State, str]]
 Situation = tuple[str, str, str]
 """Phase, stage of the lease, whether the address is held: what one client sees."""
 
-CLIENT_ROWS = tuple(action.name for action in CLIENT_ACTIONS)
 DROPS = ("ignore", "lose")
 """Rows of the world in which a client has a part: it drops a datagram, or its own is lost."""
 

@@ -56,11 +56,6 @@ class Arp:
         """Asks for an address without using one (RFC 5227 §1.1)."""
         return self.operation is ArpOperation.REQUEST and self.sender == NO_ADDRESS
 
-    @property
-    def is_announcement(self) -> bool:
-        """Says that the sender uses the address it asks for (RFC 5227 §1.1)."""
-        return self.operation is ArpOperation.REQUEST and self.sender == self.target != NO_ADDRESS
-
 
 def check_hardware(*addresses: bytes) -> None:
     """ValueError for what is no Ethernet address."""

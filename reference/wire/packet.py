@@ -40,7 +40,7 @@ from holdover.reference.wire.option_layout import (
     read_options,
 )
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, V, WireError
-from holdover.reference.wire.options import MAXIMUM_MESSAGE_SIZE, MESSAGE_TYPE, PAD, Option, Options
+from holdover.reference.wire.options import MESSAGE_TYPE, PAD, Option, Options
 
 COOKIE = bytes((99, 130, 83, 99))
 """RFC 2131 §3, RFC 2132 §2."""
@@ -130,15 +130,6 @@ class ParsedMessage:
 
     message: Message
     dropped: tuple[Dropped, ...] = ()
-
-
-def room_for_reply(request: Message) -> int:
-    """The largest reply the client takes, in bytes of UDP payload (RFC 2132 §9.10).
-
-    RFC 2132 does not say whether the size counts the headers; RFC 3442 does: it counts them.  A
-    size below the legal minimum of 576 is taken for 576.
-    """
-    return max(request.get(MAXIMUM_MESSAGE_SIZE) or 0, USUAL_SIZE + HEADERS) - HEADERS
 
 
 def decode(data: bytes) -> Message:

@@ -101,12 +101,6 @@ class Process:
             found += children(process)
         return found
 
-    def signal_tree(self, number: int) -> None:
-        """Send a signal to it and to all below it: some clients have helpers of their own."""
-        for process in self.tree():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, number)
-
     def ended(self, seconds: float = PATIENCE) -> int:
         """Its status, when it has ended and everything it said is read."""
         try:

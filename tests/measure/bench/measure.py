@@ -190,7 +190,8 @@ def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
 def by_solver(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     """Bounded model checking, or Spacer (`ask["depth"]` is None), on one property."""
     from holdover.proofs.logic.intervals import UnlimitedError
-    from holdover.proofs.logic.model_checking import bounded, spacer
+    from holdover.proofs.logic.model_checking import bounded
+    from tests.measure.bench.horn_clauses import spacer
 
     prop = property_of(ask["property"])
     instance = case.instance()

@@ -16,7 +16,6 @@ from holdover.model.explorer.graphs import (
     graph,
     never_reaches,
     quotient,
-    smallest_cut,
     steps_of,
     unavoidable,
     uncollected,
@@ -302,24 +301,6 @@ def test_dominators_of_a_made_up_graph() -> None:
     assert dominators(DIAMOND, "start", ["clash"]) == ["start", "quiet", "pending", "clash"]
     assert dominators(DIAMOND, "start", ["left", "right"]) == ["start", "quiet"]
     assert dominators(DIAMOND, "start", ["clash", "idle"]) == ["start"]
-
-
-def test_smallest_cuts_of_a_made_up_graph() -> None:
-    assert len(smallest_cut(DIAMOND, "start", ["clash"])) == 1
-    doubled = made_up(
-        ("start", "x", "a"),
-        ("start", "x", "b"),
-        ("a", "x", "c"),
-        ("b", "x", "c"),
-        ("a", "x", "d"),
-        ("b", "x", "d"),
-        ("c", "x", "end"),
-        ("d", "x", "end"),
-        ("end", "x", "after"),
-    )
-    assert smallest_cut(doubled, "start", ["after"]) <= {"end", "after"}
-    assert len(smallest_cut(doubled, "start", ["end"])) == 1
-    assert len(smallest_cut(doubled, "start", ["c", "d"])) == 2
 
 
 def test_what_every_lease_needs(build: Build) -> None:

@@ -25,7 +25,8 @@ from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import g, h, lease_end, notice, now, phase, renew_at
 from holdover.proofs.logic.bitvectors import Symbolic
 from holdover.proofs.logic.intervals import Range, UnlimitedError, extent
-from holdover.proofs.logic.model_checking import DisagreementError, bounded, checked, spacer
+from holdover.proofs.logic.model_checking import DisagreementError, bounded, checked
+from tests.measure.bench.horn_clauses import spacer
 from tests.slow import stretched
 
 PINNED: Mapping[str, Configuration] = {c.name: c for c in configurations()}

@@ -25,7 +25,6 @@ from holdover.reference.wire.options import (
     BOOTFILE_NAME,
     HOST_NAME,
     LEASE_TIME,
-    MAXIMUM_MESSAGE_SIZE,
     MESSAGE_TYPE,
     RELAY_INFORMATION,
     ROUTERS,
@@ -43,7 +42,6 @@ from holdover.reference.wire.packet import (
     Op,
     decode,
     encode,
-    room_for_reply,
 )
 
 A, B = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
@@ -289,17 +287,6 @@ def test_options_are_read_by_their_type() -> None:
     assert ack.message_type is MessageType.ACK
     assert message().message_type is None
     assert hash(ack) == hash(decode(encode(ack)))
-
-
-@pytest.mark.parametrize(
-    ("size", "room"), [(None, 548), (576, 548), (0, 548), (1500, 1472), (65535, LARGEST_SIZE)]
-)
-def test_a_reply_may_be_as_large_as_the_client_says(size: int | None, room: int) -> None:
-    """RFC 3442: the value of option 57 includes the IP and UDP headers."""
-    assert (
-        room_for_reply(message(*[MAXIMUM_MESSAGE_SIZE(s) for s in (size,) if s is not None]))
-        == room
-    )
 
 
 # What is refused, and where ----------------------------------------------------------------------
