@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from holdover.model.errors import InputError, nearest
-from holdover.reference.console.options import DURATION
+from holdover.reference.console.options import DURATION, host_name
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import Notice, Notify
 from holdover.reference.core.instants import SECOND
@@ -96,8 +96,6 @@ USUAL: tuple[Option[Any], ...] = (
 
 LONGEST_ID = 64
 """Bytes of a client identifier; with the longest host name a message still has room for both."""
-
-LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 
 
 @click.command(epilog="Example: holdover client eth0 --hook '/usr/local/sbin/dns-from-lease'")
@@ -289,9 +287,7 @@ def wishes(hostname: str | None, request: str | None) -> Options:
     """What each request carries; InputError where it cannot."""
     said: list[tuple[int, Any]] = []
     if hostname is not None:
-        if len(hostname) > 253 or not re.fullmatch(rf"{LABEL}(\.{LABEL})*", hostname):
-            raise InputError(f"--hostname {hostname!r}: no host name")
-        said.append(HOST_NAME(hostname))
+        said.append(HOST_NAME(host_name("--hostname", hostname)))
     codes = tuple(option.code for option in USUAL)
     if request is not None:
         codes = tuple(dict.fromkeys(code(each.strip()) for each in request.split(",")))

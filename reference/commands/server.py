@@ -10,7 +10,6 @@ What it does not know: sockets, files, the protocol.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, fields
@@ -26,7 +25,7 @@ import click
 
 from holdover.model.errors import InputError, nearest
 from holdover.reference.console.exit import INTERRUPTED
-from holdover.reference.console.options import DURATION
+from holdover.reference.console.options import DURATION, host_name
 from holdover.reference.core.config import Misbehaviour, ServerConfig
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel.clock import now as boottime
@@ -56,7 +55,6 @@ from holdover.reference.wire.packet import encode
 LARGEST_POOL = 1 << 16
 """Addresses; each message costs the core a look at each of them that it knows of."""
 
-LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
 FLAGS = frozenset({"nak", "reuse_early", "wrong_xid", "wrong_server", "wrong_client_id"})
 INSTANTS = frozenset({"mute_from", "mute_until", "forget_at"})
 SECONDS = frozenset({"shorten"})
@@ -251,9 +249,7 @@ def parameters(
     if dns is not None:
         said.append(NAME_SERVERS(addresses("--dns", dns)))
     if domain is not None:
-        if len(domain) > 253 or not re.fullmatch(rf"{LABEL}(\.{LABEL})*", domain):
-            raise InputError(f"--domain {domain!r}: no domain name")
-        said.append(DOMAIN_NAME(domain))
+        said.append(DOMAIN_NAME(host_name("--domain", domain)))
     return Options(said)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -248,3 +249,13 @@ def known_faults(names: Sequence[str]) -> Sequence[str]:
         if name not in FAULTS:
             raise InputError(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
     return names
+
+
+LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+
+
+def host_name(option: str, name: str) -> str:
+    """The name, of labels of at most 63 characters (RFC 1035 §2.3.4); InputError if it is none."""
+    if len(name) > 253 or not re.fullmatch(rf"{LABEL}(\.{LABEL})*", name):
+        raise InputError(f"{option} {name!r}: no host or domain name")
+    return name

@@ -30,6 +30,7 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from holdover.reference.core.discipline import GIVES_UP
 from holdover.reference.core.events import Configure, Effect, Notify, Remove, Send, SendArp, Store
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.hooks.hook import Hook
@@ -50,7 +51,6 @@ from holdover.reference.wire.frames import (
     encode_frame,
 )
 from holdover.reference.wire.messages import request_to_wire
-from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.packet import encode
 
 PATIENCE: Duration = SECOND // 10
@@ -58,9 +58,6 @@ PATIENCE: Duration = SECOND // 10
 
 WORTH_A_LINE: Duration = SECOND // 10
 """An address that was there so long after its lease is told of."""
-
-
-GIVES_UP = (MessageType.RELEASE, MessageType.DECLINE)
 
 
 class Hands:

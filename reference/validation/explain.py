@@ -29,6 +29,7 @@ from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import kind, m
 from holdover.reference.core.events import Notice, Received, Release, Start, Stop
+from holdover.reference.refinement.justify import MOST_ROWS
 from holdover.reference.validation.calls import Call
 from holdover.reference.wire.messages import BootRequest
 from holdover.reference.wire.option_values import MessageType
@@ -38,9 +39,6 @@ CLIENT, OTHERS = 0, 1
 
 INCOMING, OUTGOING, WITNESS = 0, 1, 2
 """The slots: what the client is given, what it sends, and one that tells a fresh exchange."""
-
-MOST_ROWS = 4
-"""In one call: lapse, notice, and what comes of the event."""
 
 TOLD: Mapping[str, frozenset[Notice]] = {
     "lapse": frozenset({Notice.LAPSED}),
