@@ -56,18 +56,18 @@ from holdover.model.readings.ground import (
     Columns,
     Ground,
     Grounded,
-    choice,
     compound,
     conjuncts,
     denied,
     disjuncts,
     evaluate,
+    ground_row,
     joined,
     place,
     replaced,
     value,
 )
-from holdover.model.table.expr import INSTANT, Expr, Sort, Variable
+from holdover.model.table.expr import INSTANT, Sort
 from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
 
@@ -133,47 +133,14 @@ class Tabulated:
 
     def _rule(self, number: int) -> PackedRule:
         label = self.instance.labels[number]
-        bound = {p: value(v) for p, v in zip(label.action.given, label.binding, strict=True)}
-        guards = [c for w in label.action.when for c in conjuncts(self.reading.read(w, bound))]
-        after: dict[int, Ground] = {}
-        passed = 0
-        for effect in label.action.then:
-            if effect.variable is NOW:
-                passed = int(self.reading.read(effect.value, bound).args[0])
-                continue
-            members = [bound]
-            if effect.every:
-                assert effect.at is not None
-                members = [
-                    {**bound, effect.at: value(i)} for i in self.instance.bounds.domain(effect.at)
-                ]
-            for at in members:
-                self._effect(effect.variable, effect.at, effect.where, effect.value, at, after)
-        if passed:
-            for slot, (variable, _) in enumerate(self.instance.slots):
-                if variable.sort is INSTANT:
-                    after[slot] = shifted(
-                        after.get(slot, place(slot)), passed, self.instance.bounds.past
-                    )
+        row = ground_row(self.instance, self.reading, label)
+        guards = [c for guard in row.guards for c in conjuncts(guard)]
+        after = dict(row.after)
+        for slot, (variable, _) in enumerate(self.instance.slots if row.passed else ()):
+            if variable.sort is INSTANT:
+                after[slot] = shifted(after[slot], row.passed, self.instance.bounds.past)
         changes = {slot: term for slot, term in after.items() if term != place(slot)}
         return PackedRule(STEP, label.action.name, number, self._live(guards), changes)
-
-    def _effect(
-        self,
-        variable: Variable,
-        at: Expr | None,
-        where: Expr,
-        becomes: Expr,
-        bound: Mapping[Expr, Ground],
-        after: dict[int, Ground],
-    ) -> None:
-        member = self.reading.read(at, bound).args[0] if at is not None else 0
-        slot = self.instance.place[variable.name, member]
-        after[slot] = choice(
-            self.reading.read(where, bound),
-            lambda: self.reading.read(becomes, bound),
-            lambda: after.get(slot, place(slot)),
-        )
 
     @staticmethod
     def _live(guards: Sequence[Ground]) -> tuple[Ground, ...]:

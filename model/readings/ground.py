@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from holdover.model.readings.finite import BINARY, NONE, Bounds, Constants
-from holdover.model.table.expr import INSTANT, Expr, Reading, Sort, Variable, of_member
+from holdover.model.readings.finite import BINARY, NONE, Bounds, Constants, Instance, Label
+from holdover.model.table.expr import INSTANT, Effect, Expr, Reading, Sort, Variable, of_member
 from holdover.model.table.vocabulary import NOW
 
 Array = npt.NDArray[Any]
@@ -176,6 +176,60 @@ def choice(
         return then() if condition.args[0] else otherwise()
     first, second = then(), otherwise()
     return first if first == second else compound("ite", (condition, first, second))
+
+
+# Rows --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GroundRow:
+    """A row for one binding: its guards, the items that it sets, and the ticks that pass then.
+
+    Where time passes, `after` has every instant, as it is before that: the reader moves it.
+    """
+
+    guards: tuple[Ground, ...]
+    after: Mapping[int, Ground]
+    passed: int
+
+    @property
+    def guard(self) -> Ground:
+        """All guards."""
+        return joined("and", self.guards)
+
+
+def ground_row(instance: Instance, reading: Grounded, label: Label) -> GroundRow:
+    """What a row says for one binding; its right sides read the state before."""
+    bound = {p: value(v) for p, v in zip(label.action.given, label.binding, strict=True)}
+    guards = tuple(reading.read(when, bound) for when in label.action.when)
+    after: dict[int, Ground] = {}
+    passed = 0
+
+    def change(effect: Effect, at: Mapping[Expr, Ground]) -> None:
+        member = reading.read(effect.at, at).args[0] if effect.at is not None else 0
+        slot = instance.place[effect.variable.name, member]
+        after[slot] = choice(
+            reading.read(effect.where, at),
+            lambda: reading.read(effect.value, at),
+            lambda: after.get(slot, place(slot)),
+        )
+
+    for effect in label.action.then:
+        if effect.variable is NOW:
+            passed = int(reading.read(effect.value, bound).args[0])
+        elif effect.every and effect.at is not None:
+            for member in instance.bounds.domain(effect.at):
+                change(effect, {**bound, effect.at: value(member)})
+        else:
+            change(effect, bound)
+    if passed:
+        for slot, (variable, _) in enumerate(instance.slots):
+            if variable.sort is INSTANT:
+                after.setdefault(slot, place(slot))
+    return GroundRow(guards, after, passed)
+
+
+# Values ------------------------------------------------------------------------------------------
 
 
 def replaced(term: Ground, by: Callable[[Ground], Ground | None]) -> Ground:

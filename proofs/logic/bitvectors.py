@@ -23,18 +23,16 @@ raises.  Checks end at their time limit; Ctrl-C ends the program, see `holdover.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import ceil, floor
 
 import z3
 
-from holdover.model.readings.finite import NONE, Instance, Label, State, Value
-from holdover.model.readings.ground import UNSET, Ground, Grounded, choice, joined, place, value
-from holdover.model.table.expr import BOOL, DURATION, INSTANT, Effect, Expr, Variable
+from holdover.model.readings.finite import NONE, Instance, State, Value
+from holdover.model.readings.ground import UNSET, Ground, Grounded, GroundRow, ground_row
+from holdover.model.table.expr import BOOL, DURATION, INSTANT, Variable
 from holdover.model.table.properties import Property
-from holdover.model.table.vocabulary import NOW
 from holdover.proofs.logic.intervals import (
     Interval,
     Number,
@@ -52,15 +50,6 @@ ROUNDS = 64
 """How often every row is applied to intervals that still grow."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row with its binding: its guard, the items that it sets, the ticks that pass then."""
-
-    guard: Ground
-    after: Mapping[int, Ground]
-    passed: int
-
-
 class Symbolic:
     """An instance as terms over an unknown state `before`, a row `row`, and the state `after`.
 
@@ -72,7 +61,7 @@ class Symbolic:
     def __init__(self, instance: Instance):
         self.instance, self.past = instance, instance.bounds.past
         self.reading = Grounded(instance.place, instance.constants, instance.bounds)
-        self.rows = [self._row(label) for label in instance.labels]
+        self.rows = [ground_row(instance, self.reading, label) for label in instance.labels]
         self.ranges = self._ranges()
         self.before, self.row, self.after = self.state("s"), self.choice("row"), self.state("t")
         self.start = [self.code(slot, item) for slot, item in enumerate(instance.initial)]
@@ -84,36 +73,6 @@ class Symbolic:
         self.relation = z3.And(list(self._relation()))
 
     # The table -----------------------------------------------------------------------------------
-
-    def _row(self, label: Label) -> Row:
-        bound = {p: value(v) for p, v in zip(label.action.given, label.binding, strict=True)}
-        guard = joined("and", (self.reading.read(when, bound) for when in label.action.when))
-        after: dict[int, Ground] = {}
-        passed = 0
-        for effect in label.action.then:
-            if effect.variable is NOW:
-                passed = int(self.reading.read(effect.value, bound).args[0])
-            elif effect.every and effect.at is not None:
-                for member in self.instance.bounds.domain(effect.at):
-                    self._effect(effect, {**bound, effect.at: value(member)}, after)
-            else:
-                self._effect(effect, bound, after)
-        if passed:  # instants that the row leaves alone move as well
-            for slot, (variable, _) in enumerate(self.instance.slots):
-                if variable.sort is INSTANT:
-                    after.setdefault(slot, place(slot))
-        return Row(guard, after, passed)
-
-    def _effect(
-        self, effect: Effect, bound: Mapping[Expr, Ground], after: dict[int, Ground]
-    ) -> None:
-        member = self.reading.read(effect.at, bound).args[0] if effect.at is not None else 0
-        slot = self.instance.place[effect.variable.name, member]
-        after[slot] = choice(
-            self.reading.read(effect.where, bound),
-            lambda: self.reading.read(effect.value, bound),
-            lambda: after.get(slot, place(slot)),
-        )
 
     def _ranges(self) -> list[Range]:
         """Each item's range: by its sort, and for times the closure over all rows."""
@@ -243,7 +202,7 @@ class Symbolic:
 
     # Steps ---------------------------------------------------------------------------------------
 
-    def _change(self, slot: int, term: Ground, row: Row) -> Term:
+    def _change(self, slot: int, term: Ground, row: GroundRow) -> Term:
         """The code that an item has after the row; TypeError if it is no whole number of ticks."""
         variable, r = self.instance.slots[slot][0], self.ranges[slot]
         if variable.sort is BOOL:
