@@ -10,7 +10,7 @@ import pytest
 from holdover.model.clients.network import SURROUNDINGS
 from holdover.model.explorer.configurations import configurations
 from holdover.reference.console.options import world_options
-from tests.reference.commands.test_cli import as_json, refused, run, told
+from tests.reference.commands.running import as_json, refused, run, told
 
 SITE = """\
 title = "the office"

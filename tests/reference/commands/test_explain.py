@@ -1,0 +1,100 @@
+"""`holdover explain`: a collision told, and a journal judged."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from holdover.reference.commands import explain as explain_command
+from holdover.reference.refinement.defects import mutant, seeded
+from tests.reference.commands.running import as_json, refused, run, told
+from tests.reference.validation.rehearsal import frozen, late_lease, rehearsed, renewed
+
+
+def test_explain_tells_and_draws() -> None:
+    shown = told(run("explain", "wfwg311"), 1)
+    assert "Q151387 SYMPTOMS" in shown
+    assert "h2 receives DHCPACK and takes a1" in shown
+    assert re.search(r"║ bind a1\n", shown)
+
+
+def test_explain_what_holds_has_nothing_to_explain() -> None:
+    shown = told(run("explain", "wfwg311-fixed"), 0)
+    assert "Nothing to explain: theorem T3, any number of hosts" in shown
+
+
+def test_explain_json_has_sources_and_run() -> None:
+    found = as_json(run("explain", "connman", "--json"), 1)
+    assert found["sources"]
+    assert found["run"][-1]["holding"] == ["a1", "a1"]
+
+
+def test_explain_says_what_every_collision_passes_through() -> None:
+    shown = told(run("explain", "wfwg311"), 1)
+    assert re.search(r"every collision passes through: h1 still holds: its lease has lapsed", shown)
+    assert "    mute: the server falls silent\n" in shown
+    found = as_json(run("explain", "wfwg311", "--json"), 1)["every_run"]
+    assert {"mute", "lapse", "reuse"} <= set(found["needs"])
+    assert found["smallest_cut"][0] in found["passes_through"]
+
+
+def test_explain_says_which_of_several_situations_a_collision_passes() -> None:
+    shown = told(run("explain", "udhcpc"), 1)
+    assert "every way to give a held address away passes through" not in shown
+    found = as_json(run("explain", "udhcpc", "--json"), 1)["every_run"]
+    assert len(found["smallest_cut"]) > 1
+    assert all(f"    {situation}\n" in shown for situation in found["smallest_cut"])
+
+
+def test_explain_of_a_client_that_probes_is_of_giving_away() -> None:
+    found = as_json(run("explain", "dhcpcd", "--json"), 1)["every_run"]
+    assert found["property"] == "owned"
+    assert found["passes_through"][-1].startswith("h1 still holds: its lease is over at the server")
+
+
+def test_a_graph_too_large_for_explain_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain_command, "EXPLAINED", 1000)
+    said = "what every collision has in common was not asked: more than 1,000 states"
+    assert said in told(run("explain", "connman"), 1)
+    found = as_json(run("explain", "connman", "--json"), 1)["every_run"]
+    assert found == {"not_asked": "more than 1,000 states: too many for a graph"}
+
+
+def test_explain_a_journal_that_holds(tmp_path: Path) -> None:
+    journal = rehearsed(renewed).save(tmp_path / "journal")
+    shown = told(run("explain", journal), 0)
+    assert shown.startswith(f"{journal}: holds\n")
+    assert re.search(r"\d+ calls of the client: none is against the lease table\n", shown)
+    found = as_json(run("explain", journal, "--json"), 0)
+    assert (found["outcome"], found["violation"], found["unknown"]) == ("holds", None, [])
+    assert found["conforming"] == len(journal.read_text().splitlines())
+
+
+def test_explain_a_journal_that_is_violated_names_line_guard_and_source(tmp_path: Path) -> None:
+    (early,) = (defect for defect in seeded() if defect.name == "lapse-at-t2")
+    journal = rehearsed(late_lease, mutant(early)).save(tmp_path / "journal")
+    shown = told(run("explain", journal), 1)
+    conforming = int(re.findall(r"conforming: lines 1 to (\d+)\n", shown)[0])
+    assert f"  line {conforming + 1}, " in shown
+    assert "`lapse` is not possible here\n    guard 4 of 4: now ≥ lease_end[h]\n" in shown
+    assert "    RFC 2131 §4.4.5 MUST" in shown
+    found = as_json(run("explain", journal, "--json"), 1)["violation"]
+    assert (found["line"], found["row"]) == (conforming + 1, "lapse")
+
+
+def test_explain_a_journal_of_a_frozen_process_is_unknown(tmp_path: Path) -> None:
+    journal = rehearsed(frozen).save(tmp_path / "journal")
+    assert "the journal cannot tell" in told(run("explain", journal), 3)
+
+
+def test_explain_takes_no_options_of_a_profile_with_a_journal(tmp_path: Path) -> None:
+    journal = rehearsed(renewed).save(tmp_path / "journal")
+    said = refused(run("explain", journal, "--lease", "5"))
+    assert said.startswith(f"error: --lease is of a profile, and {journal} is a journal")
+
+
+def test_explain_refuses_what_is_no_journal(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("root:x:0:0\nnobody:x:1:1\n")
+    assert "file: line 1: " in refused(run("explain", tmp_path / "file"))

@@ -1,0 +1,188 @@
+"""`holdover explore`: counts, cut-offs, checkpoints, clusters."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+from pathlib import Path
+
+import pytest
+
+from holdover.model.explorer.configurations import configurations
+from tests.reference.commands.running import LIMITED, as_json, program, refused, run, told
+
+
+def test_explore_counts_and_says_what_holds() -> None:
+    shown = told(run("explore", "rfc2131"), 0)
+    assert shown.startswith("rfc2131, 2 hosts, 1 address, 1 datagram: exclusive: holds\n")
+    assert "  holds     within_lease: " in shown
+    assert "cut off" not in shown
+
+
+def test_explore_json_has_the_pinned_numbers() -> None:
+    found = as_json(run("explore", "wfwg311", "--json"), 1)
+    assert set(found) == {
+        "profile",
+        "outcome",
+        "complete",
+        "stopped_by",
+        "states",
+        "stored",
+        "steps",
+        "depth",
+        "worst_holdover_ticks",
+        "unbounded",
+        "properties",
+        "broken",
+        "fired",
+        "networkx",
+        "every_run",
+    }
+    pinned = next(c for c in configurations() if c.name == "wfwg311")
+    assert [found[name] for name in ("states", "steps", "depth")] == [
+        pinned.states,
+        pinned.steps,
+        pinned.depth,
+    ]
+    assert {name: len(steps) for name, steps in found["broken"].items()} == dict(pinned.broken)
+    assert found["unbounded"] is True
+    assert found["properties"]["exclusive"] == "violated"
+
+
+def test_explore_one_host_cannot_collide_but_overstays() -> None:
+    shown = told(run("explore", "wfwg311", "--hosts", "1"), 0)
+    assert shown.startswith("wfwg311, 1 host, 1 address, 1 datagram: exclusive: holds\n")
+    assert "  violated  within_lease: " in shown
+
+
+CRAMPED = ("--hosts", "3", "--addresses", "2", "--no-symmetry", "--memory", "4")
+"""Millions of states, which do not fit into this even if all but a sixteenth are on disk."""
+
+
+def test_explore_that_is_cut_off_is_unknown_and_says_what_to_do() -> None:
+    shown = told(run("explore", "rfc2131", *CRAMPED), 3)
+    assert re.search(r"cut off: saw \d+ states", shown)
+    assert "give more --memory, or take a smaller instance" in shown
+    assert "  unknown   exclusive: " in shown
+
+
+def test_violation_that_was_seen_counts_though_the_rest_was_cut_off() -> None:
+    found = as_json(run("explore", "wfwg311", *CRAMPED, "--memory", "6", "--json"), 1)
+    assert not found["complete"]
+    assert found["stopped_by"] == "memory"
+    assert set(found["properties"].values()) == {"violated", "unknown"}
+
+
+def test_explore_without_faults() -> None:
+    found = as_json(run("explore", "wfwg311", "--fault", "none", "--json"), 0)
+    assert "mute" not in found["fired"]
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        ("--hosts", "12"),
+        ("--hosts", "12", "--addresses", "12", "--messages", "12"),
+        (
+            "--hosts",
+            "12",
+            "--addresses",
+            "12",
+            "--messages",
+            "12",
+            "--lease",
+            "64",
+            "--delay",
+            "64",
+        ),
+    ],
+)
+def test_hopeless_sizes_are_refused_before_memory_is_gone(sizes: tuple[str, ...]) -> None:
+    """As a process that may have no more than half a gigabyte of data; in seconds of CPU."""
+    start = cpu_of_children()
+    done = program("explore", "rfc2131", *sizes, before=("sh", "-c", LIMITED, "sh"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        r"error: 12 hosts, .*: about \S+ states of \d+ bytes, \S+ GiB; --memory allows 1 GiB\. "
+        r"Take fewer of something\n",
+        done.stderr,
+    )
+    assert cpu_of_children() - start < 10, "others' work does not count"
+
+
+def cpu_of_children() -> float:
+    """Seconds of CPU that processes took which this one has started, and which are over."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_explorer_and_engine_say_the_same() -> None:
+    """Also where no state is left out."""
+    found = [
+        as_json(run("explore", "udhcpc", *how, "--json"), 1)
+        for how in ((), ("--plain",), ("--no-symmetry", "--threads", "1"))
+    ]
+    for other in found:
+        for document in (other, found[0]):
+            document.pop("stored", None)
+        other["broken"] = {name: len(steps) for name, steps in other["broken"].items()}
+    assert found[0] == found[1] == found[2]
+
+
+def test_explore_says_how_many_states_it_stored() -> None:
+    assert "stored 1750 of them: the others differ from these in names only\n" in told(
+        run("explore", "rfc2131"), 0
+    )
+    assert "stored" not in told(run("explore", "rfc2131", "--no-symmetry"), 0)
+
+
+def test_what_does_not_fit_into_a_word_is_explored_by_the_explorer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engines = told(run("explore", "rfc2131", "--no-symmetry"), 0)
+    monkeypatch.setattr("holdover.model.packed.tabulated.WORD", 15)
+    result = run("explore", "rfc2131")
+    assert (result.exit_code, result.stdout) == (0, engines)
+    assert re.fullmatch(
+        r"a state takes \d+ bits, more than 15: searching with the explorer\n", result.stderr
+    )
+
+
+def test_explore_goes_on_with_a_checkpoint(tmp_path: Path) -> None:
+    kept = ("explore", "wfwg311", "--checkpoint", tmp_path / "kept")
+    first = told(run(*kept), 1)
+    assert (tmp_path / "kept" / "journal.jsonl").exists()
+    assert told(run(*kept), 1) == first
+    said = refused(run(*kept, "--lease", "4"))
+    assert "kept: has a search of something else" in said
+    assert "directory" in refused(run("explore", "rfc2131", "--checkpoint", tmp_path / "a" / "b"))
+
+
+@pytest.mark.parametrize("how", [("--plain",), ("--graph", "g.dot")])
+def test_the_explorer_keeps_no_checkpoint(how: tuple[str, ...], tmp_path: Path) -> None:
+    said = refused(run("explore", "rfc2131", *how, "--checkpoint", tmp_path))
+    assert "--checkpoint is the engine's: not with --plain or --graph" in said
+
+
+def test_explore_on_a_cluster_of_this_machine() -> None:
+    """As a program: its workers are processes, and nothing of them is left."""
+    pytest.importorskip("distributed", reason="needs holdover[cluster]")
+    done = program("explore", "wfwg311", "--cluster", "--workers", "2", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    found, alone = json.loads(done.stdout), as_json(run("explore", "wfwg311", "--json"), 1)
+    for one in (found, alone):
+        one["broken"] = {name: len(steps) for name, steps in one["broken"].items()}
+    assert found == alone
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (("--workers", "2"), "--workers are those of --cluster"),
+        (("--cluster", "--threads", "2"), "a --cluster has --workers"),
+        (("--cluster", "tcp://127.0.0.1:1"), "need a --checkpoint that all reach"),
+    ],
+)
+def test_options_of_a_cluster_that_do_not_go_together(how: tuple[str, ...], said: str) -> None:
+    assert said in refused(run("explore", "rfc2131", *how))

@@ -1,0 +1,207 @@
+"""`holdover verify`: verdicts, claims, and the reference client's own code."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from holdover.proofs.verdicts import claims
+from holdover.proofs.verdicts.claims import Claim
+from holdover.reference.refinement import conformance, search
+from holdover.reference.refinement.conformance import digest
+from holdover.reference.refinement.defects import mutant, seeded
+from holdover.reference.refinement.search import refine
+from holdover.reference.refinement.setting import settings
+from tests.reference.commands.running import as_json, run, told
+
+
+def test_verify_wfwg311_is_violated_and_tells_the_articles_story() -> None:
+    shown = told(run("verify", "wfwg311"), 1)
+    assert shown.startswith("wfwg311: violated - two hosts hold one address after 18 steps\n")
+    at = [
+        shown.index(step)
+        for step in (
+            "h1 receives DHCPACK and takes a1",
+            "the server falls silent",
+            "the lease of h1 lapses",
+            "the notice of the lapse goes up on h1",
+            "the server reuses a1, once leased to h1",
+            "h2 receives DHCPACK and takes a1",
+            "Now h1 holds a1 and h2 holds a1.",
+        )
+    ]
+    assert at == sorted(at)
+    assert "no grace is enough" in shown
+
+
+def test_verify_wfwg311_fixed_holds_for_any_number_of_hosts() -> None:
+    shown = told(run("verify", "wfwg311-fixed"), 0)
+    assert shown.startswith("wfwg311-fixed: holds - theorem T3, any number of hosts and addresses")
+    assert "a grace of 0 s is enough" in shown
+
+
+def test_verify_json_is_one_document() -> None:
+    (found,) = as_json(run("verify", "wfwg311", "--json"), 1)
+    assert set(found) == {
+        "profile",
+        "outcome",
+        "reason",
+        "worst_holdover",
+        "safe_grace",
+        "with_one_more_fault",
+        "states",
+        "run",
+        "every_run",
+    }
+    assert (found["profile"], found["outcome"]) == ("wfwg311", "violated")
+    assert (found["worst_holdover"], found["safe_grace"]) == (None, None)
+    assert found["run"][-1]["holding"] == ["a1", "a1"]
+    assert {step["unit"] for step in found["run"]} == {"s"}
+
+
+def test_ten_lines_are_judged(mine: Path) -> None:
+    shown = told(run("verify", mine), 1)
+    assert shown.startswith("my: violated - ")
+    assert "no bound (nobody acknowledges; the address has no kernel lifetime)" in shown
+    answered = told(run("verify", mine, "--acknowledge-within", "5", "--grace", "7"), 0)
+    assert "worst holdover: 7 s; a grace of 7 s is enough" in answered
+
+
+def test_several_profiles_exit_with_the_worst() -> None:
+    found = as_json(run("verify", "wfwg311-fixed", "wfwg311", "--json"), 1)
+    assert [f["outcome"] for f in found] == ["holds", "violated"]
+    frozen = ("--fault", "freezes", "--memory", "1")
+    found = as_json(
+        run("verify", "networkmanager", "rfc2131", "--grace", "10", *frozen, "--json"), 3
+    )
+    assert [f["outcome"] for f in found] == ["holds", "unknown"]
+
+
+def test_verify_that_is_cut_off_is_unknown_and_says_what_to_do() -> None:
+    shown = told(run("verify", "rfc2131", "--fault", "freezes", "--memory", "1"), 3)
+    assert re.search(r"rfc2131: unknown - no proof; cut off after \d+ states", shown)
+    assert "give more --memory" in shown
+
+
+TWO = tuple(setting for setting in settings() if setting.name in ("alone", "two hosts"))
+
+
+@pytest.fixture
+def small_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code is explored in two settings, which alone have gaps; tests/refinement has all."""
+    monkeypatch.setattr(conformance, "settings", lambda: TWO)
+    monkeypatch.setattr(conformance, "edges_of", lambda settings: frozenset())
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_verify_reference_says_by_which_exploration_of_which_code() -> None:
+    shown = told(run("verify", "reference"), 0)
+    states, steps = (sum(getattr(s, what) for s in TWO) for what in ("states", "steps"))
+    assert f"the code: holds - explored in 2 settings, {states:,} states, {steps:,} steps" in shown
+    assert (
+        f"client.py, state.py, events.py, config.py, messages.py: sha256 {digest()[:16]}" in shown
+    )
+    (found,) = as_json(run("verify", "reference", "--json"), 0)
+    assert found["code"]["sha256"] == digest()
+    assert [s["states"] for s in found["code"]["settings"]] == [s.states for s in TWO]
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_verify_reference_tells_a_defect_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    defect = next(one for one in seeded() if one.name == "anchor-ack")
+    monkeypatch.setattr(
+        conformance,
+        "refine_all",
+        lambda todo, jobs: (refine(setting, mutant(defect)) for setting in todo),
+    )
+    shown = told(run("verify", "reference"), 1)
+    assert "reference: holds" in shown  # the profile
+    assert "the code: violated" in shown
+    assert "after begin, " in shown
+    (found,) = as_json(run("verify", "reference", "--json"), 1)
+    assert found["code"]["settings"][0]["defect"]["kind"] == "refinement"
+
+
+def test_verify_reference_with_an_edge_that_is_never_taken_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conformance, "settings", lambda: TWO[:1])
+    edge = (("BOUND", "before T1", "holds"), "renew")
+    monkeypatch.setattr(conformance, "edges_of", lambda settings: frozenset({edge}))
+    shown = told(run("verify", "reference"), 3)
+    assert "never taken: renew in BOUND, before T1, holds" in shown
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_verify_reference_whose_worker_is_killed_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "refine", kill_this_process)
+    shown = told(run("verify", "reference"), 3)
+    assert "the code: unknown" in shown
+    assert "BrokenProcessPool" in shown
+
+
+def kill_this_process(setting: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_verify_reference_that_is_not_as_pinned_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(TWO[0], states=1)
+    monkeypatch.setattr(conformance, "settings", lambda: (other,))
+    shown = told(run("verify", "reference"), 3)
+    assert "the code: unknown" in shown
+    assert "not as pinned" in shown
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_worst_holdover_with_one_more_fault() -> None:
+    (found,) = as_json(run("verify", "reference", "--json"), 0)
+    assert set(found["with_one_more_fault"].values()) == {0.0}
+    (found,) = as_json(run("verify", "rfc2131", "--fault", "crashes", "--json"), 1)
+    assert "process killed" not in found["with_one_more_fault"]
+    assert found["with_one_more_fault"]["process frozen"] is None
+
+
+def test_server_that_does_not_keep_its_leases_is_blamed_and_not_the_client() -> None:
+    shown = told(run("verify", "reference", "--fault", "forgets"), 1)
+    assert "no bound (the server does not stand by its leases)" in shown
+    assert "kernel lifetime" not in shown
+    (found,) = as_json(run("verify", "reference", "--fault", "forgets", "--json"), 1)
+    assert set(found["with_one_more_fault"].values()) == {None}
+
+
+def test_claims_as_stated_and_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [Claim("profile", "wfwg311", "profile", 1), Claim("pinned", "freertos", "pinned", 1)]
+    monkeypatch.setattr(claims, "claims", lambda solvers: few)
+    shown = told(run("verify", "--jobs", "1"), 0)
+    assert "wfwg311 is violated" in shown
+    assert shown.endswith("2 claims: 2 as stated, 0 not as stated, 0 unknown\n")
+    monkeypatch.setattr(claims, "SAFE", ("wfwg311",))
+    document = as_json(run("verify", "--jobs", "1", "--json"), 1)
+    assert document["outcome"] == "violated"
+    assert [claim["outcome"] for claim in document["claims"]] == ["violated", "holds"]
+    assert set(document["claims"][0]) == {
+        "group",
+        "name",
+        "says",
+        "outcome",
+        "detail",
+        "seconds",
+        "facts",
+    }
+    few[:] = [Claim("T9", "crashes", "T9", 1)]
+    assert "the check failed: KeyError('T9')" in told(run("verify", "--jobs", "1"), 3)
+
+
+def test_verify_says_what_every_collision_passes_through() -> None:
+    assert "every collision passes through: h1 still holds" in told(run("verify", "connman"), 1)
+    (found,) = as_json(run("verify", "connman", "--json"), 1)
+    assert "mute" in found["every_run"]["needs"]
+    (safe,) = as_json(run("verify", "wfwg311-fixed", "--json"), 0)
+    assert safe["every_run"] is None
