@@ -17,8 +17,15 @@ from holdover.reference.refinement.coverage import edges_of, gaps
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
 from holdover.reference.refinement.setting import settings
 
-CODE = ("client.py", "state.py", "events.py", "config.py", "messages.py")
-"""What is explored: the core, its state, its words, its constants, its messages."""
+CODE = (
+    "core/client.py",
+    "core/client_state.py",
+    "core/events.py",
+    "core/instants.py",
+    "core/config.py",
+    "wire/messages.py",
+)
+"""What is explored: the core, its state, its words, its clock, its constants, its messages."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ OFFER = BootReply(MessageType.OFFER, 7, HARDWARE, address=ADDRESS, server=SERVER
 ACK = BootReply(MessageType.ACK, 7, HARDWARE, address=ADDRESS, server=SERVER, lease=3600)
 
 
-@pytest.mark.parametrize(("name", "most"), [("client.py", 660), ("server.py", 500)])
+@pytest.mark.parametrize(("name", "most"), [("client.py", 690), ("server.py", 510)])
 def test_a_core_is_small(name: str, most: int) -> None:
     """All lines count, comments and blank ones too."""
     text = (resources.files("holdover.reference.core") / name).read_text("utf-8")
