@@ -9,7 +9,7 @@ A `hunt` is many rounds of a few runs, each with a seed of its own, since Hypoth
 what it has tried after ten.  A round depends on nothing but its scene, core, aims and seed;
 it aims at what no earlier one took.
 
-What it does not know: how to make a failing run a short one.  It reports the first.
+A round that fails makes its run a short one, and prints it as a program (`shrink.py`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from holdover.reference.refinement.cores import Core, DefectError
 from holdover.reference.refinement.coverage import Edge, excuse, table_edges
 from holdover.reference.refinement.justify import OVER
 from holdover.reference.refinement.setting import settings as tiny_settings
-from tests.stateful.network import Compiled, Network, Scene, Step
+from tests.stateful.network import Choice, Compiled, Network, Scene
+from tests.stateful.shrink import program, shortest
 
 SLOW: dict[str, Any] = {"delay": 3 * SECOND, "start_least": 4 * SECOND}
 
@@ -207,14 +208,6 @@ RAW = st.binary(min_size=10, max_size=10)
 """Hypothesis draws bytes evenly, and small whole numbers more often than large ones."""
 
 
-class Choice(NamedTuple):
-    """A step, and what is random in it."""
-
-    step: Step
-    xid: int
-    jitter: int
-
-
 class Clients(RuleBasedStateMachine):
     """Hosts, server and network; what may happen next is read off the table and the cores."""
 
@@ -227,6 +220,7 @@ class Clients(RuleBasedStateMachine):
         self.network = Network(self.table, self.core)
         self.shares = dict(SHARES)
         self.aim = self.aims[0]
+        self.choices: list[Choice] = []
 
     @initialize(
         moods=st.lists(st.sampled_from(sorted(MOODS)), unique=True, max_size=2),
@@ -262,7 +256,12 @@ class Clients(RuleBasedStateMachine):
     def take(self, choice: Choice) -> None:
         """One step, and all that must hold of it and after it."""
         note(self.network.says(choice.step))
-        self.network.take(*choice)
+        self.choices.append(choice)
+        try:
+            self.network.take(*choice)
+        except DefectError as defect:
+            defect.choices = tuple(self.choices)  # type: ignore[attr-defined]
+            raise
 
 
 # The hunt ----------------------------------------------------------------------------------------
@@ -298,7 +297,7 @@ def play(
     core: Core = client,
     how: settings = ROUND,
 ) -> None:
-    """One round, with any seed if it has no number; a Defect says by what it is found again."""
+    """One round, with any seed if it has no number; a defect says how it is come to again."""
     members = {"table": table, "core": core, "aims": aims}
     machine = type("Network", (Clients,), members)
     if number is not None:
@@ -307,6 +306,9 @@ def play(
         run_state_machine_as_test(machine, settings=how)
     except DefectError as defect:
         defect.add_note(f"scene {table.scene.name!r}, seed {number}, {len(aims)} aims")
+        if how.verbosity is not Verbosity.quiet:
+            run, _ = shortest(table, core, getattr(defect, "choices", ()), defect.kind)
+            defect.add_note(f"a short run to it:\n\n{program(table.scene.name, run)}")
         raise
 
 

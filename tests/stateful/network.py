@@ -35,7 +35,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from ipaddress import IPv4Address
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from holdover.model.clients.profile import Environment, in_ticks, load
 from holdover.model.readings.finite import NONE, Code, Instance, Label, State
@@ -186,6 +186,14 @@ class Scene(Setting):
             faults=frozenset(self.faults),
         )
         return in_ticks(load("reference"), environment, Fraction(1, SECOND))
+
+
+class Choice(NamedTuple):
+    """A step, and what is random in it."""
+
+    step: Step
+    xid: int
+    jitter: int
 
 
 class Compiled:
