@@ -42,7 +42,7 @@ COMMANDS = (
 """In the order in which a reader meets them; each is a module of `commands/`."""
 
 ON_A_NETWORK = ("client", "server", "lab")
-"""They end in an order of their own, and drop privileges, which each thread has."""
+"""These handle signals themselves and drop privileges, which each thread has: none may be older."""
 
 
 class Main(click.Group):

@@ -62,7 +62,7 @@ class ShardOrder:
     durable: bool
 
     def dealt(self, to: int) -> range:
-        """The partitions of a worker, side by side: its threads take every so-manieth."""
+        """The partitions of a worker, side by side: thread i takes partitions i, i + n, ..."""
         count = len(self.workers)
         return range(-(-to * PARTITIONS // count), -(-(to + 1) * PARTITIONS // count))
 

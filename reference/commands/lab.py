@@ -402,7 +402,7 @@ def listed(*, as_json: bool) -> None:
                 "name": each.name,
                 "sentence": each.sentence,
                 "usual": each.name in USUAL,
-                "ours": each.ours,
+                "ours": each.needs_own_server,
             }
             for each in FAULTS.values()
         ],

@@ -30,7 +30,7 @@ class Output(Console):
         raise
 
     def say(self, text: str | Text = "") -> None:
-        """A line that is not broken where nobody sees it; what the user gave commands nothing."""
+        """Print a line, wrapped on a terminal only; what the user gave commands nothing."""
         if isinstance(text, str):
             text = printable(text)
         self.print(text, soft_wrap=not sys.stdout.isatty())

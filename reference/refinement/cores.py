@@ -155,7 +155,7 @@ class Cores:
             if fresh:
                 assert after.exchange is not None
                 after = replace(after, exchange=replace(after.exchange, xid=PRESENT))
-            names = hints(core, call, after, effects)
+            names = candidate_rows(core, call, after, effects)
             if call == STOP and (after.phase is not Phase.INIT or after.due is not None):
                 raise DefectError("stop", "told to end, the client goes on")
             goes_on = None if call == STOP else after
@@ -282,8 +282,10 @@ def lapses(core: Client, after: Client) -> bool:
     return lease is not None and lease.end is not None and lease.end <= 0 and after.lease != lease
 
 
-def hints(core: Client, call: Call, after: Client, effects: Sequence[Effect]) -> tuple[str, ...]:
-    """Rows that are likely to say what a call did; a wrong guess is found out by `follow`."""
+def candidate_rows(
+    core: Client, call: Call, after: Client, effects: Sequence[Effect]
+) -> tuple[str, ...]:
+    """Rows that are likely to say what a call did; a wrong guess is found out by `Rows.path`."""
     phase, names = core.phase.name, []
     if lapses(core, after):
         names, phase = ["lapse", "notify"], "INIT"

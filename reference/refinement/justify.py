@@ -2,9 +2,10 @@
 
 Theory of operation.  `justify` is given two states of the table and a host.  Rows of that client,
 one after the other, must lead from the first exactly to the second; datagrams may be renamed, since
-slots have no names.  `hints` (`cores.py`) guesses the rows; a wrong guess costs time only, for then
-all rows of the client are tried, up to `MOST_ROWS` of them.  A datagram may be lost only where one
-was sent into a full network: a core that drops what it should have heeded has no excuse in `lose`.
+slots have no names.  `candidate_rows` (`cores.py`) guesses the rows; a wrong guess costs time only,
+for then all rows of the client are tried, up to `MOST_ROWS` of them.  A datagram may be lost only
+where one was sent into a full network: a core that drops what it should have heeded has no excuse
+in `lose`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Rows of the lease table that a call of a client may be made of, and the one that is nearest.
 
-Theory of operation.  `RowSteps.fitting` looks for rows of the client, up to `MOST_ROWS` one after
-another, that do what a call has done (`calls.py`): the same datagrams for the same address, the
-same address on the interface until the same instants, the same notices.  Nothing is asked of the
-rows but what they do to the state.  A row that cannot be part of the call is not tried: it sends
-what was not sent, or stands for a notice that was not given (`TOLD`).
+Theory of operation.  `RowSteps.matching_paths` looks for rows of the client, up to `MOST_ROWS` one
+after another, that do what a call has done (`calls.py`): the same datagrams for the same address,
+the same address on the interface until the same instants, the same notices.  Nothing is asked of
+the rows but what they do to the state.  A row that cannot be part of the call is not tried: it
+sends what was not sent, or stands for a notice that was not given (`TOLD`).
 
-Where none fit, `blocked` names the row that would do it and the first guard that forbids it, or in
-what a possible row differs from the journal.
+Where none fit, `first_blocked_guard` names the row that would do it and the first guard that
+forbids it, or in what a possible row differs from the journal.
 
 What it does not know: how a state came about (`follower.py`).
 """
@@ -97,14 +97,14 @@ class RowSteps:
         self.world, self.numbers, self.second = world, numbers, second
         self.xid: int | None = None
 
-    def fitting(self, begun: State, call: Call, held: Value) -> list[RowPath]:
+    def matching_paths(self, begun: State, call: Call, held: Value) -> list[RowPath]:
         """The paths that fit, the shortest, and those longer by one: a row may leave no trace."""
         rows = [row for row in ROWS if may_be_part(row, call)]
         found: list[RowPath] = []
         layer = [RowPath(begun, (), (), begun)]
         depth = 0
         while layer and depth <= MOST_ROWS:
-            fitting = [path for path in layer if not self.unlike(path, call, held)]
+            fitting = [path for path in layer if not self.mismatch(path, call, held)]
             if found:
                 return found + fitting
             found = fitting
@@ -153,7 +153,7 @@ class RowSteps:
 
     # Rows and the journal ------------------------------------------------------------------------
 
-    def unlike(self, path: RowPath, call: Call, held: Value) -> str:
+    def mismatch(self, path: RowPath, call: Call, held: Value) -> str:
         """In what these rows do something else than the call, from an address held; "": nothing."""
         end, names = path.end, {row.name for row in path.rows}
         if path.sent != self._sends(call):
@@ -210,7 +210,7 @@ class RowSteps:
             return f"{COUNTING}: {name} is {abs(apart):.3f} s {way} in the journal"
         return ""
 
-    def blocked(self, begun: Sequence[State], call: Call, held: Value) -> BlockedGuard:
+    def first_blocked_guard(self, begun: Sequence[State], call: Call, held: Value) -> BlockedGuard:
         """The row that comes nearest, and what forbids it, or in what it differs."""
         if alike := self._alike(begun, call, held, DETAILS):
             return alike
@@ -236,7 +236,7 @@ class RowSteps:
             for _ in range(2):
                 layer = [longer for path in layer for longer in self._longer(path, ROWS, call)]
                 for path in layer:
-                    unlike = self.unlike(path, call, held)
+                    unlike = self.mismatch(path, call, held)
                     if unlike.startswith(but_for):
                         row, names = path.rows[0], ", ".join(f"`{row.name}`" for row in path.rows)
                         return BlockedGuard(

@@ -160,9 +160,9 @@ class Follower:
     def _step(self, call: Call) -> None:
         """The rows that the call is made of, and what must hold afterwards."""
         begun = [(state["holds", CLIENT], self._surroundings(state, call)) for state in self.states]
-        found = [p for held, state in begun for p in self._steps.fitting(state, call, held)]
+        found = [p for held, state in begun for p in self._steps.matching_paths(state, call, held)]
         if not found:
-            why = self._steps.blocked([state for _, state in begun], call, begun[0][0])
+            why = self._steps.first_blocked_guard([state for _, state in begun], call, begun[0][0])
             self.seen.violation = Finding(call.number, call.line.wall, str(call), why)
             return
         self.seen.taken.update(row.name for row in found[0].rows)

@@ -221,7 +221,7 @@ class Stage:
         order = ServerOrder(
             own=OWN, first=FIRST, last=FIRST, lease=max(lease, self.program.shortest)
         )
-        if "times" in self.program.cannot:
+        if "times" in self.program.unsupported:
             return replace(order, lease=otherwise, **more)
         return replace(order, times=(t1, t2), **more)
 

@@ -78,7 +78,7 @@ def played(
     puppet: type[Puppet],
     stop: threading.Event,
 ) -> str | None:
-    """From the first cable to the last line of the record; what a kernel did otherwise."""
+    """Build the link, play the plan, close the record; return how a kernel deviated, or None."""
     lease = int(plan.environment.lease)
     command = partial(serving, grace=plan.environment.grace)
     server = replace(SERVERS["holdover"], command=command)

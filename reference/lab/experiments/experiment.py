@@ -63,7 +63,7 @@ class Cell:
         for program in programs:
             if (missing := program.missing()) is not None:
                 return f"missing: {missing}"
-        if self.fault.ours and self.server.name != "holdover":
+        if self.fault.needs_own_server and self.server.name != "holdover":
             return f"{self.server.name} cannot be asked for it"
         if self.fault.grants is not whole and self.fault.grants(self.lease) >= self.lease:
             return f"{self.fault.name}: that is no shorter than a lease of {self.lease} s"
@@ -115,7 +115,7 @@ def play(cell: Cell, place: Path, run: Run) -> Outcome:
 
 
 def watched(cell: Cell, links: Links, place: Path, run: Run) -> None:
-    """From the first cable to the last line of the record."""
+    """Build the link, play the cell, close the record."""
     fault = cell.fault
     with run.starting:
         if run.stop.is_set():

@@ -5,7 +5,7 @@ DHCPACK reaches the client any more, or the last one does: so there is a lease e
 A fault that is about a server's answer to a renewal lets a first renewal pass: a client that has
 probed for long may ask for one while the servers change places, and not again before its end.  Then
 another program takes the place of the server, or, where the leases have to be known for it, our own
-server is started again and does wrong on request: such a fault is `ours`.
+server is started again and does wrong on request: such a fault is `needs_own_server`.
 
 A server that refuses to renew either offers nothing afterwards, or another address: some clients
 keep the old one until they have a new one.
@@ -70,8 +70,8 @@ class Fault:
     `play` does it to a scene, and may wait there.  `delays`: a DHCPACK, by this share of the lease.
     `grants`: what the last DHCPACK grants, in seconds, by the lease.  `unread`: the client cannot
     read that DHCPACK before the lease ends that it grants.  `refuses`: how the DHCPNAK comes.
-    `hook_blocks`: seconds that the client's hook takes before an address goes.  `ours`: it is
-    possible with our own server only.  `rival`: there is another host on the link, on which a
+    `hook_blocks`: seconds that the client's hook takes before an address goes.  `needs_own_server`:
+    it is possible with our own server only.  `rival`: there is another host on the link, on which a
     client may want the address.  `own_wall_clock`: the client has one, which can be set.  `alone`:
     it befalls whatever is on the machine, so nothing else is played meanwhile.
     """
@@ -85,7 +85,7 @@ class Fault:
     unread: bool = False
     refuses: Way | None = None
     hook_blocks: float | None = None
-    ours: bool = False
+    needs_own_server: bool = False
     rival: bool = False
     own_wall_clock: bool = False
     alone: bool = False
@@ -270,7 +270,7 @@ def shortened(reader: Reader, to: int | None = None) -> Fault:
         surroundings,
         grants=grants,
         unread=reader.unread,
-        ours=True,
+        needs_own_server=True,
     )
 
 
@@ -331,14 +331,17 @@ TABLE = (
         refuses="unicast",
     ),
     Fault(
-        "ACK lost", "a renewal is granted, and the client does not hear of it", unheard, ours=True
+        "ACK lost",
+        "a renewal is granted, and the client does not hear of it",
+        unheard,
+        needs_own_server=True,
     ),
     Fault(
         "ACK delayed",
         "a renewal is heard late; then the server is gone",
         delayed,
         delays=LATE_BY,
-        ours=True,
+        needs_own_server=True,
     ),
     *map(shortened, READERS),
     Fault("leases lost", "the server forgets its leases; then it is gone", forgotten, rival=True),

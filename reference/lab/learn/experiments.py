@@ -71,7 +71,7 @@ DELAYED_LESS = Fault(
     "a renewal is heard less late; then the server is gone",
     delayed_less,
     delays=LESS,
-    ours=True,
+    needs_own_server=True,
 )
 FOREIGN = Fault(
     "foreign xid", "a renewal is granted under another xid; then the server is gone", foreign

@@ -30,7 +30,7 @@ Key = tuple[str, str]
 
 
 def gravest(verdicts: Sequence[Verdict]) -> str:
-    """What repeats say together."""
+    """Return the worst verdict among the repeats."""
     return next(says for says in VERDICTS if any(each.says == says for each in verdicts))
 
 

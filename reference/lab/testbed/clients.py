@@ -114,7 +114,7 @@ class ClientProgram:
 
     `needs`: programs, or files, that must be there; `package` has them: Debian's or PyPI's, "" for
     our own.  `lease`: seconds, short, and such that it does what it does with longer ones.
-    `profile`: the built-in one that describes it.  `asked`: what it is asked for its version.
+    `profile`: the built-in one that describes it.  `version_command`: prints its version.
     `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.  `usual`: it is
     played where no client is named.
     """
@@ -126,7 +126,7 @@ class ClientProgram:
     package: str = ""
     lease: int
     profile: str | None = None
-    asked: tuple[str, ...] = ()
+    version_command: tuple[str, ...] = ()
     setup: str = ""
     script: str = ""
     hook: HookWords | None = None
@@ -140,9 +140,9 @@ class ClientProgram:
     def version(self) -> str:
         """Its version, as it says itself; UnheardError where it says none."""
         said = ""
-        if self.asked:
+        if self.version_command:
             done = subprocess.run(
-                self.asked, capture_output=True, text=True, check=False, timeout=PATIENCE
+                self.version_command, capture_output=True, text=True, check=False, timeout=PATIENCE
             )
             said = done.stdout + done.stderr
         if (found := re.search(r"\d+(\.\d+)*(-P\d+)?", said)) is None:
@@ -283,7 +283,7 @@ PROGRAMS = (
         title="the reference client",
         lease=12,
         profile="reference",
-        asked=(sys.executable, "-c", COMMANDS, "--version"),
+        version_command=(sys.executable, "-c", COMMANDS, "--version"),
         command=f"{{python}} -u -c '{COMMANDS}' client {{iface}} --json {{hook}} "
         "--state-dir {place}/state --journal {place}/journal",
         hook=HookWords("--hook {place}/hook"),
@@ -295,7 +295,7 @@ PROGRAMS = (
         needs=("dhclient", DHCLIENT_DEBIAN),
         lease=6,
         profile="dhclient",
-        asked=("dhclient", "--version"),
+        version_command=("dhclient", "--version"),
         setup=DHCLIENT_SETUP,
         command=f"{DHCLIENT} {{hook}} {{iface}}",
         hook=HookWords("-sf {place}/hook", DHCLIENT_DEBIAN),
@@ -307,7 +307,7 @@ PROGRAMS = (
         needs=("dhclient",),
         lease=6,
         profile="dhclient-nolifetime",
-        asked=("dhclient", "--version"),
+        version_command=("dhclient", "--version"),
         setup=DHCLIENT_SETUP,
         script=DHCLIENT_SCRIPT,
         command=f"{DHCLIENT} -sf {{place}}/script {{hook}} {{iface}}",
@@ -320,7 +320,7 @@ PROGRAMS = (
         needs=("udhcpc", UDHCPC_DEBIAN),
         lease=30,
         profile="udhcpc",
-        asked=("udhcpc", "--help"),
+        version_command=("udhcpc", "--help"),
         command=f"udhcpc -f -i {{iface}} -s {UDHCPC_DEBIAN} {{hook}}",
         hook=HookWords("-s {place}/hook", UDHCPC_DEBIAN),
     ),
@@ -331,7 +331,7 @@ PROGRAMS = (
         needs=("udhcpc",),
         lease=30,
         profile="udhcpc-lifetime",
-        asked=("udhcpc", "--help"),
+        version_command=("udhcpc", "--help"),
         script=UDHCPC_SCRIPT,
         command="udhcpc -f -i {iface} -s {place}/script {hook}",
         hook=HookWords("-s {place}/hook", "{place}/script"),
@@ -343,7 +343,7 @@ PROGRAMS = (
         needs=("dhcpcd",),
         lease=24,
         profile="dhcpcd",
-        asked=("dhcpcd", "--version"),
+        version_command=("dhcpcd", "--version"),
         setup=DHCPCD_SETUP,
         command="dhcpcd -B -4 -d -f /etc/dhcpcd.conf {hook} {iface}",
         hook=HookWords("-c {place}/hook", DHCPCD_HOOKS),
@@ -355,7 +355,7 @@ PROGRAMS = (
         needs=("dhcpcd",),
         lease=24,
         profile="dhcpcd-noarp",
-        asked=("dhcpcd", "--version"),
+        version_command=("dhcpcd", "--version"),
         setup=DHCPCD_SETUP,
         command="dhcpcd -B -4 -d -A -f /etc/dhcpcd.conf {hook} {iface}",
         hook=HookWords("-c {place}/hook", DHCPCD_HOOKS),
@@ -367,7 +367,7 @@ PROGRAMS = (
         needs=(NETWORKD,),
         lease=6,
         profile="networkd",
-        asked=(NETWORKD, "--version"),
+        version_command=(NETWORKD, "--version"),
         command=NETWORKD,
         setup=f"{NETWORKD_SETUP}END",
     ),
@@ -378,7 +378,7 @@ PROGRAMS = (
         needs=(NETWORKD,),
         lease=6,
         profile="networkd-keep",
-        asked=(NETWORKD, "--version"),
+        version_command=(NETWORKD, "--version"),
         command=NETWORKD,
         setup=f"{NETWORKD_SETUP}KeepConfiguration=dhcp\nEND",
     ),
@@ -389,7 +389,7 @@ PROGRAMS = (
         needs=("NetworkManager", BUS),
         lease=6,
         profile="networkmanager",
-        asked=("NetworkManager", "--version"),
+        version_command=("NetworkManager", "--version"),
         setup=NETWORK_MANAGER_SETUP,
         command="NetworkManager -n --config=/run/NetworkManager.conf "
         "--config-dir=/run/none --system-config-dir=/run/none",
@@ -401,7 +401,7 @@ PROGRAMS = (
         needs=("connmand", BUS),
         lease=10,
         profile="connman",
-        asked=("connmand", "--version"),
+        version_command=("connmand", "--version"),
         setup=WITH_BUS,
         command="connmand -n -d -I lo --nodnsproxy -i {iface}",
     ),
@@ -412,7 +412,7 @@ PROGRAMS = (
         needs=(IPCONFIG, "dpkg-query"),
         lease=10,
         profile="klibc-ipconfig",
-        asked=("dpkg-query", "--show", "klibc-utils"),
+        version_command=("dpkg-query", "--show", "klibc-utils"),
         command=f"{IPCONFIG} -t 60 -c dhcp -d {{iface}}",
     ),
     ClientProgram(
@@ -423,7 +423,7 @@ PROGRAMS = (
         profile="pyroute2",
         setup="cd {place}",
         command=f"{PYROUTE2} {{iface}}",
-        asked=(sys.executable, "-c", "import pyroute2; print(pyroute2.__version__)"),
+        version_command=(sys.executable, "-c", "import pyroute2; print(pyroute2.__version__)"),
         hook=HookWords("--hook hook.blocks", file="hook.py", text=PYTHON_HOOK),
         usual=False,  # it is here because this project is, and tells nothing of the machine
     ),

@@ -61,7 +61,7 @@ class ServerProgram:
 
     `package`: Debian's; "" for our own.  `shortest`: the least lease in seconds that it grants.
     `command` and `configuration` are for a place and an order; `ready` is what it says when it
-    serves, `asked` what it is asked for its version.  `cannot`: the fields of an order that it has
+    serves, `version_command` prints its version.  `unsupported`: the fields of an order that it has
     no word for, "network" where it leases on its own link only.
     """
 
@@ -70,8 +70,8 @@ class ServerProgram:
     needs: tuple[str, ...]
     package: str
     shortest: int
-    cannot: frozenset[str]
-    asked: tuple[str, ...]
+    unsupported: frozenset[str]
+    version_command: tuple[str, ...]
     ready: str
     setup: str
     configuration: Callable[[Path, ServerOrder], str]
@@ -84,7 +84,7 @@ class ServerProgram:
     def version(self) -> str:
         """Its version, as it says itself; UnheardError where it says none."""
         done = subprocess.run(
-            self.asked, capture_output=True, text=True, check=False, timeout=PATIENCE
+            self.version_command, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
         found = re.search(r"\d+\.\d+[\w.-]*", done.stdout + done.stderr)
         if found is None:
@@ -95,11 +95,11 @@ class ServerProgram:
         """Why it cannot serve that order."""
         if order.lease < self.shortest:
             return f"{self.name} grants no lease shorter than {self.shortest} s"
-        if order.probe and "probe" in self.cannot:
+        if order.probe and "probe" in self.unsupported:
             return f"{self.name} does not ask whether an address is in use"
-        if order.times is not None and "times" in self.cannot:
+        if order.times is not None and "times" in self.unsupported:
             return f"{self.name} tells no T1 and T2"
-        if order.network != order.own.network and "network" in self.cannot:
+        if order.network != order.own.network and "network" in self.unsupported:
             return f"{self.name} leases on its own link only"
         return None
 
@@ -315,10 +315,10 @@ PROGRAMS = (
         needs=(),
         package="",
         shortest=1,
-        cannot=frozenset({"times", "network"}),
+        unsupported=frozenset({"times", "network"}),
         ready='"started"',
         setup="",
-        asked=(sys.executable, "-c", COMMANDS, "--version"),
+        version_command=(sys.executable, "-c", COMMANDS, "--version"),
         configuration=lambda place, order: "",
         command=holdover,
     ),
@@ -328,10 +328,10 @@ PROGRAMS = (
         needs=("kea-dhcp4",),
         package="kea-dhcp4-server",
         shortest=1,
-        cannot=frozenset({"probe"}),  # a hook of later versions does
+        unsupported=frozenset({"probe"}),  # a hook of later versions does
         ready="DHCP4_STARTED",
         setup=KEA_FILES,
-        asked=("kea-dhcp4", "-v"),
+        version_command=("kea-dhcp4", "-v"),
         configuration=kea,
         command=lambda place, order: ("kea-dhcp4", "-c", place / "config"),
     ),
@@ -341,10 +341,10 @@ PROGRAMS = (
         needs=("dhcpd",),
         package="isc-dhcp-server",
         shortest=1,
-        cannot=NOTHING,
+        unsupported=NOTHING,
         ready="Server starting service",
         setup="exec 2>&1",
-        asked=("dhcpd", "--version"),
+        version_command=("dhcpd", "--version"),
         configuration=isc,
         command=isc_command,
     ),
@@ -354,10 +354,10 @@ PROGRAMS = (
         needs=("dnsmasq",),
         package="dnsmasq-base",
         shortest=120,
-        cannot=NOTHING,
+        unsupported=NOTHING,
         ready="DHCP, IP range",
         setup="exec 2>&1",
-        asked=("dnsmasq", "--version"),
+        version_command=("dnsmasq", "--version"),
         configuration=dnsmasq,
         command=lambda place, order: (
             "dnsmasq",
@@ -372,10 +372,10 @@ PROGRAMS = (
         needs=("udhcpd",),
         package="udhcpd",
         shortest=1,
-        cannot=NOTHING,
+        unsupported=NOTHING,
         ready="started, v",
         setup="exec 2>&1",
-        asked=("udhcpd", "--help"),
+        version_command=("udhcpd", "--help"),
         configuration=udhcpd,
         command=udhcpd_command,
     ),

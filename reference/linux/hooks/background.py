@@ -1,4 +1,4 @@
-"""Things done one after another in a thread of their own, and nobody waits for them.
+"""A bounded queue whose items one background thread handles in order.
 
 Theory of operation.  `Later.put` puts a thing in a queue and returns.  A thread, begun with the
 first, hands them to `_do` in their order.  At most `most` wait; when there are more, `_spare` says

@@ -64,14 +64,14 @@ def built(kind: Any, said: Any) -> Any:
         if of(str, said) not in kind.__members__:
             raise ValueError(f"unknown {kind.__name__} {said!r}")
         return kind[said]
-    types = hints(kind)
+    types = field_types(kind)
     if set(of(dict, said)) != set(types):
         raise ValueError(f"{kind.__name__}: expected {', '.join(types)}; got {', '.join(said)}")
     return kind(**{name: built(types[name], said[name]) for name in types})
 
 
 @cache
-def hints(kind: type) -> dict[str, Any]:
+def field_types(kind: type) -> dict[str, Any]:
     """The fields of a class of the cores, and their types."""
     return get_type_hints(kind)
 

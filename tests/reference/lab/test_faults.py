@@ -225,7 +225,7 @@ def test_who_cannot_read_the_ack_is_told_from_who_can() -> None:
     }
     for name in SHORTENED:
         assert "shortens" in FAULTS[name].surroundings.faults
-        assert FAULTS[name].ours
+        assert FAULTS[name].needs_own_server
     others = [each for each in TABLE if each.name not in SHORTENED]
     assert not [each.name for each in others if "shortens" in each.surroundings.faults]
     assert not [each.name for each in others if each.unread or each.grants(7) != 7]
