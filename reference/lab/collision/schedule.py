@@ -57,8 +57,8 @@ class Step:
 class Plan:
     """What is to be played: whose verdict, which steps.
 
-    `made_to_stay`: the plan is of a variant of the client that never lets go, since the client itself
-    has no collision.
+    `made_to_stay`: the plan is of a variant of the client that never lets go, since the client has
+    no collision.
     """
 
     profile: Profile
