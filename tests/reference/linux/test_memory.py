@@ -31,7 +31,7 @@ from holdover.reference.linux.storage import lease_file
 from holdover.reference.linux.storage.journal import Entry, Line, Unstored
 from holdover.reference.linux.storage.lease_file import NotStoredError
 from holdover.reference.linux.storage.memory import REMINDED, RETRY, Memory
-from holdover.reference.validation.calls import Break, Call, Noted, calls
+from holdover.reference.validation.calls import Break, Call, Undone, calls
 from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wire
 from holdover.reference.wire.option_values import MessageType
@@ -340,7 +340,7 @@ def test_a_first_lease_that_never_has_room_lapses_unused(disk: Disk) -> None:
     assert not any(isinstance(effect, Configure) for effect in world.done)
 
 
-@pytest.mark.parametrize(("before", "parts"), [([], [Noted]), ([None], [Noted, Break])])
+@pytest.mark.parametrize(("before", "parts"), [([], [Undone]), ([None], [Undone, Break])])
 def test_a_journal_leaves_out_what_was_put_back_unless_half_of_it_was_done(
     before: list[None], parts: list[type]
 ) -> None:
