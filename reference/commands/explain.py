@@ -14,9 +14,10 @@ from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import chart, sentences
 from holdover.proofs.verdicts.judge import Judgement, judge
 from holdover.reference.commands.state_graph import EXPLAINED, Common, common_lines, of_judgement
+from holdover.reference.commands.surroundings import surroundings, world_options
 from holdover.reference.commands.verify import judgement_data
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import json_option, surroundings, world_options
+from holdover.reference.console.options import json_option
 from holdover.reference.console.output import Output, coloured, document
 from holdover.reference.console.progress import Progress
 from holdover.reference.linux.storage.journal import read

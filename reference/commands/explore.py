@@ -33,8 +33,9 @@ from holdover.reference.commands.state_graph import (
     common_lines,
     of_search,
 )
+from holdover.reference.commands.surroundings import known_faults, memory_option
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import Command, json_option, known_faults, memory_option
+from holdover.reference.console.options import Command, json_option
 from holdover.reference.console.output import Output, coloured, document
 from holdover.reference.console.progress import Progress
 

@@ -25,7 +25,7 @@ from holdover.reference.commands import export as export_
 from holdover.reference.commands.explore import instance_options, small_network
 from holdover.reference.commands.prove import write_smtlib
 from holdover.reference.commands.search import Search, check_graph_file, write_graph
-from holdover.reference.console.options import memory_option
+from holdover.reference.commands.surroundings import memory_option
 from holdover.reference.console.progress import Progress
 
 FORMATS = ("tla", "promela", "smtlib", "dot", "graphml", "itf")

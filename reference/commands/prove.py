@@ -19,9 +19,10 @@ from holdover.proofs.theorems import t0_time_passes, t2_safety
 from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient, ways
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import STANDARD, exact_case
+from holdover.reference.commands.surroundings import solver_option, solvers
 from holdover.reference.commands.verify import check_claims
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import jobs_option, json_option, solver_option, solvers
+from holdover.reference.console.options import jobs_option, json_option
 from holdover.reference.console.output import Output, coloured, document, grid
 from holdover.reference.console.progress import Progress
 

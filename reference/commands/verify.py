@@ -24,10 +24,7 @@ from holdover.proofs.verdicts.judge import STANDARD, Judgement, Size, judge, jud
 from holdover.reference.commands.network import print_verdict
 from holdover.reference.commands.search import counted
 from holdover.reference.commands.state_graph import Common, common_data, common_lines, of_judgement
-from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import (
-    jobs_option,
-    json_option,
+from holdover.reference.commands.surroundings import (
     memory_option,
     network_option,
     solver_option,
@@ -35,6 +32,8 @@ from holdover.reference.console.options import (
     surroundings,
     world_options,
 )
+from holdover.reference.console.exit import EXIT
+from holdover.reference.console.options import jobs_option, json_option
 from holdover.reference.console.output import (
     Output,
     at_most,

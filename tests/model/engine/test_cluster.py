@@ -198,7 +198,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 
 INTERRUPTED = """
 import multiprocessing, sys
-from holdover.reference import interrupt
+from holdover.reference import signals
 
 def tell(depth, states, left):
     if depth == 5:
@@ -206,7 +206,7 @@ def tell(depth, states, left):
         sys.stdin.read()
 
 if __name__ == "__main__":
-    interrupt.watch()  # before numpy, which starts threads
+    signals.watch()  # before numpy, which starts threads
     from holdover.model.engine.cluster import search_on_cluster
     from holdover.model.explorer.configurations import configurations
 

@@ -217,7 +217,8 @@ from dataclasses import replace
 from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS
 from holdover.proofs.theorems.t3_grace import hearing
-from holdover.proofs.mutation import by_name, solver_with
+from holdover.proofs.mutation.facts import solver_with
+from holdover.proofs.mutation.fates import by_name
 from holdover.proofs.logic.obligations import guards, premises
 from holdover.proofs.logic.first_order import ALIKE, After, parameters
 alike = {name: ALIKE for name, fixed in CONSTANTS.items() if isinstance(fixed, Constant)}

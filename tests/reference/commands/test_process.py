@@ -64,7 +64,7 @@ def computing(*args: str, processes: int) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize("command", ["client", "server"])
 def test_what_runs_on_a_device_imports_no_solver(command: str) -> None:
     code = f"""
-import sys, holdover.reference.{command}_command, holdover.reference.linux.{command}
+import sys, holdover.reference.commands.{command}, holdover.reference.linux.{command}
 print(*sorted({{'z3', 'networkx', 'numpy', 'rich', 'dask'}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -112,9 +112,9 @@ def test_interruption_ends_everything_at_once(
 
 FORKING = """
 import multiprocessing, os, signal
-from holdover.reference import interrupt
+from holdover.reference import signals
 
-interrupt.watch()
+signals.watch()
 os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), {number}) or signal.pause())
 multiprocessing.get_context("fork").Process(target=signal.pause).start()
 """
@@ -132,7 +132,8 @@ def test_a_process_that_is_being_forked_ends_too(number: int) -> None:
         start_new_session=True,
     )
     try:
-        process.communicate(timeout=PATIENCE)  # both ends of its pipes are closed
+        _, err = process.communicate(timeout=PATIENCE)  # both ends of its pipes are closed
+        assert "Traceback" not in err
         all_ended(process.pid, PATIENCE)  # which a process does before it has ended
     finally:
         if members(process.pid):

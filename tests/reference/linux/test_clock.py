@@ -23,8 +23,8 @@ DAY = 86_400
 ALARM = """
 import select, time
 from contextlib import closing
-from holdover.reference.core.events import SECOND
-from holdover.reference.linux import clock
+from holdover.reference.core.instants import SECOND
+from holdover.reference.linux.kernel import clock
 ahead = (clock.now() - time.monotonic_ns()) // SECOND
 with closing(clock.Alarm()) as alarm:
     alarm.set(clock.now() + 2 * SECOND)

@@ -20,7 +20,7 @@ AS_ROOT: list[list[str]] = [[]] if os.geteuid() == 0 else []
 HEAD = """
 import os, socket, subprocess, threading
 from holdover.model.clients.profile import InputError
-from holdover.reference.linux import privilege
+from holdover.reference.linux.kernel import privilege
 def status(text=None):
     lines = (text or open("/proc/self/status").read()).splitlines()
     return dict(line.split(":", 1) for line in lines)

@@ -169,7 +169,8 @@ def test_a_lease_without_end_is_carried_over_a_reboot(place: Path) -> None:
 
 def test_another_time_namespace_is_another_clock(place: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from holdover.reference.linux import storage\n"
+        "import sys; from pathlib import Path\n"
+        "from holdover.reference.linux.storage import lease_file as storage\n"
         "print(storage.load(Path(sys.argv[1]), 'eth0', note=str).end)"
     )
     saved = lease()
@@ -348,7 +349,7 @@ def test_a_failure_at_any_point_is_told_and_leaves_the_old_lease(
 CRASH = """
 import os, sys
 from pathlib import Path
-from holdover.reference.linux import storage
+from holdover.reference.linux.storage import lease_file as storage
 from tests.reference.linux.test_storage import CALLS, lease
 place, old, new = Path(sys.argv[1]), lease(), lease(60)
 def crash(at):
@@ -389,8 +390,8 @@ FULL = """
 import subprocess, sys
 from dataclasses import replace
 from pathlib import Path
-from holdover.model.clients.profile import InputError
-from holdover.reference.linux import storage
+from holdover.model.errors import InputError
+from holdover.reference.linux.storage import lease_file as storage
 from holdover.reference.wire.options import Options
 from tests.reference.linux.test_storage import lease
 place, old = Path(sys.argv[1]), lease()

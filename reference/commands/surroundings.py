@@ -1,0 +1,208 @@
+"""Options of the commands about the model: surroundings, networks, solvers, memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from holdover.model.clients.profile import FAULTS, Environment
+from holdover.model.errors import InputError, nearest
+from holdover.proofs.verdicts.judge import STANDARD
+from holdover.reference.console.options import DURATION, Command
+from holdover.reference.console.output import plain
+
+
+class DriftType(click.ParamType[Fraction]):
+    """Parts per million."""
+
+    name = "ppm"
+    most = 500_000
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """The rate, exactly."""
+        if isinstance(value, Fraction):
+            return value
+        try:
+            rate = Fraction(str(value))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is no number of parts per million: write 100 or 0.5", param, ctx)
+        if not 0 <= rate <= self.most:
+            self.fail(f"{value!r} is not between 0 and {self.most} parts per million", param, ctx)
+        return rate / 1_000_000
+
+
+class MemoryType(click.ParamType[int]):
+    """MiB, as much as there is."""
+
+    name = "MiB"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes."""
+        try:
+            size = int(value) << 20
+        except ValueError:
+            self.fail(f"{value!r} is no whole number of MiB", param, ctx)
+        if size <= 0:
+            self.fail(f"{value!r}: at least 1 MiB is needed", param, ctx)
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if size > max(there, 1 << 30):
+            self.fail(f"{value} MiB: this machine has {there >> 20}", param, ctx)
+        return size
+
+
+def memory_option(command: Command) -> Command:
+    """`--memory`."""
+    return click.option(
+        "--memory",
+        type=MemoryType(),
+        default="1024",
+        show_default=True,
+        help="What a search may use; what it did not see by then is unknown.",
+    )(command)
+
+
+def network_option(command: Command) -> Command:
+    """`--network`."""
+    return click.option(
+        "--network",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE.toml",
+        help="A network of several kinds of client, each as [[client]] with its profile, and "
+        "faults of its hosts alone; [surroundings] has these options, written with _, and a list "
+        "of faults.",
+    )(command)
+
+
+def solver_option(default: str) -> Callable[[Command], Command]:
+    """`--solver`."""
+    return click.option(
+        "--solver",
+        type=click.Choice(["z3", "cvc5", "both"]),
+        default=default,
+        show_default=True,
+        help="Who decides the obligations.",
+    )
+
+
+def solvers(name: str) -> tuple[str, ...]:
+    """The solvers asked for."""
+    return ("z3", "cvc5") if name == "both" else (name,)
+
+
+def world_options(command: Command) -> Command:
+    """The surroundings: lease, grace, drift, delay, and faults."""
+    options = [
+        click.option("--lease", type=DURATION, help="Lease the server grants.  [default: 1h]"),
+        click.option(
+            "--grace",
+            type=DURATION,
+            help="How long the server waits after its lease end before it reuses.  [default: 0]",
+        ),
+        click.option(
+            "--drift-ppm",
+            "drift",
+            type=DriftType(),
+            help="Every clock runs within ± this many parts per million.  [default: 0]",
+        ),
+        click.option(
+            "--ack-delay",
+            type=DURATION,
+            help="How long a datagram is in flight at most.  [default: 1 s]",
+        ),
+        click.option(
+            "--acknowledge-within",
+            type=DURATION,
+            help="How late the user or a hook answers a notice at most.  [default: perhaps never]",
+        ),
+        click.option(
+            "--step",
+            type=DURATION,
+            help="How far a wall clock may be set back (with --fault steps).  [default: 1h]",
+        ),
+        click.option(
+            "--shortest",
+            type=DURATION,
+            help="Shortest lease a renewal may grant (with --fault shortens).",
+        ),
+        click.option(
+            "--fault",
+            "faults",
+            multiple=True,
+            metavar="FAULT",
+            help="Add a fault to "
+            "the usual ones, "
+            + ", ".join(sorted(STANDARD.faults))
+            + ": "
+            + ", ".join(fault for fault in FAULTS if fault not in STANDARD.faults)
+            + ".  May be given several times.",
+        ),
+        click.option(
+            "--answers-arrive",
+            is_flag=True,
+            help="No datagram is lost, and no client "
+            "asks anew while one of its last exchange is in flight: it hears of a lease "
+            "that was shortened.",
+        ),
+        click.option("--server-probes", is_flag=True, help="The server probes before it offers."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environment:
+    """The environment that the options describe; STANDARD where they are silent.
+
+    `of_hosts`: faults that befall some hosts of a network alone.
+    """
+    world = STANDARD
+    changes: dict[str, Any] = {}
+    for option, name in (
+        ("lease", "lease"),
+        ("grace", "grace"),
+        ("ack_delay", "delay"),
+        ("acknowledge_within", "acknowledge_within"),
+        ("step", "step"),
+        ("shortest", "shortest"),
+        ("drift", "drift"),
+    ):
+        if given[option] is not None:
+            changes[name] = given[option]
+    faults = world.faults | set(known_faults(given["faults"]))
+    changes["faults"] = faults
+    stepped = "steps" in faults | set(of_hosts)
+    if "step" in changes and not stepped:
+        raise InputError("--step: clocks are set back only with --fault steps")
+    if stepped:
+        changes.setdefault("step", Fraction(3600))
+    if given["answers_arrive"]:
+        if "loses" in given["faults"]:
+            raise InputError("--answers-arrive: with --fault loses they do not")
+        changes |= {"faults": faults - {"loses"}, "patient": True}
+    world = replace(world, server_probes=given["server_probes"], **changes)
+    if world.lease <= 0:
+        raise InputError("--lease: a lease of no length; give seconds above 0")
+    if "shortens" in faults and world.shortest is None:
+        world = replace(world, shortest=world.lease / 3)
+    if world.shortest is not None and not 0 < world.shortest <= world.lease:
+        lease = plain(world.lease)
+        raise InputError(f"--shortest: must be above 0 and at most the lease, {lease} s")
+    if world.shortest is not None and "shortens" not in faults:
+        raise InputError("--shortest: renewals shorten only with --fault shortens")
+    return world
+
+
+def known_faults(names: Sequence[str]) -> Sequence[str]:
+    """The faults, if there are such; InputError otherwise."""
+    for name in names:
+        if name not in FAULTS:
+            raise InputError(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
+    return names
