@@ -18,9 +18,8 @@ from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome
 from holdover.proofs.verdicts.advice import no_bound, shorter_lease
-from holdover.reference.commands.network import print_network_graces
 from holdover.reference.commands.surroundings import network_option, surroundings, world_options
-from holdover.reference.commands.verify import around
+from holdover.reference.commands.verify import around, print_network_graces
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option
 from holdover.reference.console.output import Output, at_least, at_most, document, number, plain
