@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, groupby
 from typing import Any
@@ -12,6 +12,7 @@ import cvc5
 import z3
 
 from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, script
+from holdover.proofs.result import Outcome, combined
 
 EFFORT = {"z3": 60_000_000, "cvc5": 4_000_000}
 """What a solver may spend on a question, in its own units (Z3's `rlimit`, cvc5's `rlimit-per`).
@@ -21,6 +22,7 @@ Z3 spends 7.2 million on the obligation of T3 that takes it longest, `duplicate/
 
 
 ANSWERS = {"unsat": "proved", "sat": "refuted"}
+OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unknown": "unknown"}
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,14 @@ class CaseVerdict:
     def proved(self) -> bool:
         """Whether the invariant is inductive."""
         return bool(self.answers) and all(answer.result == "proved" for answer in self.answers)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Holds if all are proved and every row fires; a premise that nobody decides is unknown."""
+        if self.never_fire:
+            return "violated"
+        undecided: tuple[Answer, ...] = tuple(a for a in self.fires if a.result == "unknown")
+        return combined(OUTCOME[answer.result] for answer in (*self.answers, *undecided))
 
     @property
     def open(self) -> tuple[Answer, ...]:

@@ -37,6 +37,7 @@ from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.finite import Instance, State, bounds_for
 from holdover.model.table.client import NO_ADDRESS, buffered, slowest
 from holdover.model.table.expr import DURATION, Action, Expr, all_of, exists, forall, is_in, lift
+from holdover.model.table.laws import ABOUT_AN_ADDRESS, SOMEBODYS
 from holdover.model.table.properties import Property
 from holdover.model.table.server import NOBODY
 from holdover.model.table.table import LEASE_TABLE, mentions
@@ -44,8 +45,6 @@ from holdover.model.table.vocabulary import (
     KIND,
     MESSAGE,
     a,
-    address,
-    client,
     full,
     h,
     kind,
@@ -72,25 +71,14 @@ from holdover.proofs.logic.first_order import (
 from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.obligations import obligations as of_case
 from holdover.proofs.logic.solvers import SOLVERS, CaseVerdict, decide, whether_fires
-from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
+from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
-from holdover.proofs.theorems.t3_grace import OUTCOME
 
 TITLE = "time can pass: whatever holds it up may happen at once"
 
 FACTS = (
-    Property(
-        "a datagram has a client",
-        "RFC 2131 §2 chaddr",
-        "each datagram in flight comes from a client, or goes to one",
-        forall(m, (kind[m] == "FREE") | (client[m] != NOBODY)),
-    ),
-    Property(
-        "all but a DISCOVER name an address",
-        "RFC 2131 §3.1",
-        "each other datagram is about an address",
-        forall(m, is_in(kind[m], "FREE", "DISCOVER") | (address[m] != NO_ADDRESS)),
-    ),
+    SOMEBODYS,
+    ABOUT_AN_ADDRESS,
     Property(
         "who has selected wants an address",
         "RFC 2131 §4.3.2",
@@ -250,13 +238,8 @@ def prove_may(solvers: Sequence[str] = ("z3",)) -> Check:
     answers = [*facts.answers, *answered]
     fires = [*facts.fires, *(whether_fires(occurs(blocked)) for blocked in blocks())]
     verdict = CaseVerdict(OPEN, tuple(answers), tuple(fires))
-    outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
-    if any(answer.result == "unknown" for answer in verdict.fires):
-        outcome = combined((outcome, "unknown"))
-    if verdict.never_fire:
-        outcome = "violated"
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
-    return Check("may", TITLE, outcome, detail(verdict), time.perf_counter() - start, data)
+    return Check("may", TITLE, verdict.outcome, detail(verdict), time.perf_counter() - start, data)
 
 
 # All faults at once, explored --------------------------------------------------------------------

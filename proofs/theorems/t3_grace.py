@@ -80,7 +80,7 @@ from holdover.proofs.logic.first_order import (
 )
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, limit
 from holdover.proofs.logic.obligations import Case, Obligation
-from holdover.proofs.logic.solvers import SOLVERS, by_z3, decide
+from holdover.proofs.logic.solvers import OUTCOME, SOLVERS, by_z3, decide
 from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
@@ -466,9 +466,6 @@ def settled(
     )
 
 
-OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unknown": "unknown"}
-
-
 def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
     """With enough grace the invariant is inductive, for all mixtures of clients at once.
 
@@ -477,16 +474,11 @@ def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
     start = time.perf_counter()
     claim = sufficient()
     verdict = decide(claim, solvers)
-    outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
-    if any(answer.result == "unknown" for answer in verdict.fires):
-        outcome = combined((outcome, "unknown"))
-    if verdict.never_fire:
-        outcome = "violated"
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
     return Check(
         "sufficient",
         f"the invariant is inductive for {claim.says}",
-        outcome,
+        verdict.outcome,
         detail(verdict),
         time.perf_counter() - start,
         data,

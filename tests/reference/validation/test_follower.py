@@ -11,18 +11,20 @@ import pytest
 
 from holdover.model.errors import InputError
 from holdover.model.table.client import CLIENT_ACTIONS
-from holdover.reference.core.events import Configure
+from holdover.reference.core.events import Configure, Notify, Stop
 from holdover.reference.core.instants import SECOND
 from holdover.reference.core.server_state import Tick
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import Line, Lost, Unstored
 from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
-from holdover.reference.validation.calls import calls
+from holdover.reference.validation.calls import Call, Undone, calls
+from holdover.reference.validation.explain import CLIENT
 from holdover.reference.validation.findings import JournalVerdict
-from holdover.reference.validation.follower import replay
+from holdover.reference.validation.follower import Follower, replay
 from tests.reference.validation.rehearsal import (
     SCENES,
     Rehearsal,
+    ended,
     frozen,
     other_address,
     rehearsed,
@@ -93,6 +95,20 @@ def test_one_that_does_not_try_again_was_frozen_or_late() -> None:
     assert (seen.outcome, seen.violation) == ("unknown", None)
     (finding,) = seen.unknown
     assert finding.why.row == "use"
+
+
+def test_a_process_that_has_ended_does_not_run_again_because_a_lease_was_not_stored() -> None:
+    """No client writes that line there; but a file may have any line."""
+    lines = rehearsed(ended).lines
+    stopped = next(i for i, line in enumerate(lines) if isinstance(line.value, Stop))
+    told = next(i for i in range(stopped, len(lines)) if isinstance(lines[i].value, Notify))
+    parts = list(calls([*lines[: told + 1], lines[told]]))
+    last = parts[-1]
+    assert isinstance(last, Call)
+    follower = Follower({a: n for n, a in enumerate(sorted(last.addresses()))})
+    for part in (*parts, Undone(last.line)):
+        follower.take(part)
+    assert {state["process", CLIENT] for state in follower.states} == {"DEAD"}
 
 
 # What the journal cannot tell --------------------------------------------------------------------
