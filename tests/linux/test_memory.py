@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from holdover.reference.calls import Break, Call, Noted, calls
+from holdover.reference.calls import Break, Call, Undone, calls
 from holdover.reference.config import ClientConfig
 from holdover.reference.datagram import EVERYONE, Datagram, Frame
 from holdover.reference.linux import clock, storage
@@ -326,7 +326,7 @@ def test_a_first_lease_that_never_has_room_lapses_unused(disk: Disk) -> None:
     assert not any(isinstance(effect, Configure) for effect in world.done)
 
 
-@pytest.mark.parametrize(("before", "parts"), [([], [Noted]), ([None], [Noted, Break])])
+@pytest.mark.parametrize(("before", "parts"), [([], [Undone]), ([None], [Undone, Break])])
 def test_a_journal_leaves_out_what_was_put_back_unless_half_of_it_was_done(
     before: list[None], parts: list[type]
 ) -> None:
