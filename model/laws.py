@@ -36,6 +36,7 @@ from holdover.model.client import (
 from holdover.model.expr import Expr, exists, following, forall, is_in, parameter
 from holdover.model.properties import Property
 from holdover.model.server import NOBODY, on_offer, unanswered
+from holdover.model.world import dated
 
 from holdover.model.words import (  # isort: skip
     ADDRESS, a, address, after_t1, after_t2, asked, asks_for, asleep, checks_xid, client, clock,
@@ -53,20 +54,22 @@ def to_come(instant: Expr, when: Expr) -> Expr:
     return ((now <= instant) | (now <= when)).implies(instant == when)
 
 
-dated = leased(h) | (holds[h] != NO_ADDRESS)
 by_kernel = enforcer[h] == "KERNEL"
 
+SOMEBODYS = Property(
+    "a datagram is somebody's", "RFC 2131 §2 chaddr",
+    "it comes from a client or goes to one",
+    forall(m, (kind[m] == "FREE") | (client[m] != NOBODY)),
+)  # fmt: skip
+ABOUT_AN_ADDRESS = Property(
+    "a datagram but DHCPDISCOVER names an address", "RFC 2131 §4.3.2, Table 3",
+    "yiaddr, ciaddr or option 50",
+    forall(m, is_in(kind[m], "FREE", "DISCOVER") | (address[m] != NO_ADDRESS)),
+)  # fmt: skip
+
 STATES = (
-    Property(
-        "a datagram is somebody's", "RFC 2131 §2 chaddr",
-        "it comes from a client or goes to one",
-        forall(m, (kind[m] == "FREE") | (client[m] != NOBODY)),
-    ),
-    Property(
-        "a datagram but DHCPDISCOVER names an address", "RFC 2131 §4.3.2, Table 3",
-        "yiaddr, ciaddr or option 50",
-        forall(m, is_in(kind[m], "FREE", "DISCOVER") | (address[m] != NO_ADDRESS)),
-    ),
+    SOMEBODYS,
+    ABOUT_AN_ADDRESS,
     Property(
         "a lease has T1 and T2", "RFC 2131 §4.4.5",
         "until they are past they are that long before the lease end; no lease, no T1 and T2",

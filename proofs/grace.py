@@ -71,7 +71,7 @@ from holdover.model.words import (
     trigger,
 )
 from holdover.proofs.invariants import HEARING, LEASED, OWNED, limit
-from holdover.proofs.obligations import SOLVERS, Case, Obligation, by_z3, decide
+from holdover.proofs.obligations import OUTCOME, SOLVERS, Case, Obligation, by_z3, decide
 from holdover.proofs.parametric import FASTEST, SLOWEST, Logic, any_clock, domain, right_within
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.safety import detail, numbers
@@ -448,9 +448,6 @@ def settled(
     )  # fmt: skip
 
 
-OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unknown": "unknown"}
-
-
 def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
     """With enough grace the invariant is inductive, for all mixtures of clients at once.
 
@@ -459,15 +456,10 @@ def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
     start = time.perf_counter()
     claim = sufficient()
     verdict = decide(claim, solvers)
-    outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
-    if any(answer.result == "unknown" for answer in verdict.fires):
-        outcome = combined((outcome, "unknown"))
-    if verdict.never_fire:
-        outcome = "violated"
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
     return Check(
-        "sufficient", f"the invariant is inductive for {claim.says}", outcome, detail(verdict),
-        time.perf_counter() - start, data,
+        "sufficient", f"the invariant is inductive for {claim.says}", verdict.outcome,
+        detail(verdict), time.perf_counter() - start, data,
     )  # fmt: skip
 
 

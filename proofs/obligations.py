@@ -28,6 +28,7 @@ from holdover.model.properties import Property
 from holdover.model.table import LEASE_TABLE, Table
 from holdover.proofs.invariants import remembering
 from holdover.proofs.parametric import After, Initially, Logic, any_clock, are_members, parameters
+from holdover.proofs.result import Outcome, combined
 
 EFFORT = {"z3": 60_000_000, "cvc5": 4_000_000}
 """What a solver may spend on a question, in its own units (Z3's `rlimit`, cvc5's `rlimit-per`).
@@ -36,6 +37,7 @@ Z3 spends 7.2 million on the obligation of T3 that takes it longest, `duplicate/
 0.1 million; the rest is room.  A limit of time would leave the answer to the machine's load."""
 
 ANSWERS = {"unsat": "proved", "sat": "refuted"}
+OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unknown": "unknown"}
 
 
 @dataclass(frozen=True)
@@ -261,6 +263,14 @@ class Verdict:
     def proved(self) -> bool:
         """Whether the invariant is inductive."""
         return bool(self.answers) and all(answer.result == "proved" for answer in self.answers)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Holds if all are proved and every row fires; a premise that nobody decides is unknown."""
+        if self.never_fire:
+            return "violated"
+        undecided: tuple[Answer, ...] = tuple(a for a in self.fires if a.result == "unknown")
+        return combined(OUTCOME[answer.result] for answer in (*self.answers, *undecided))
 
     @property
     def open(self) -> tuple[Answer, ...]:

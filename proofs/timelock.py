@@ -36,11 +36,11 @@ from holdover.model.client import NO_ADDRESS, buffered, slowest
 from holdover.model.explore import Exploration, explore
 from holdover.model.expr import DURATION, Action, Expr, all_of, exists, forall, is_in, lift
 from holdover.model.finite import Instance, State, bounds_for
+from holdover.model.laws import ABOUT_AN_ADDRESS, SOMEBODYS
 from holdover.model.profile import FAULTS, Environment, in_ticks, load
 from holdover.model.properties import Property
 from holdover.model.server import NOBODY
 from holdover.model.table import LEASE_TABLE, mentions
-from holdover.proofs.grace import OUTCOME
 from holdover.proofs.obligations import SOLVERS, Case, Obligation, Verdict, decide, whether_fires
 from holdover.proofs.obligations import obligations as of_case
 from holdover.proofs.parametric import (
@@ -53,27 +53,19 @@ from holdover.proofs.parametric import (
     literal,
     parameters,
 )
-from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
+from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 from holdover.proofs.safety import detail, numbers
 
 from holdover.model.words import (  # isort: skip
-    KIND, MESSAGE, a, address, client, full, h, kind, length, m, n, now, owner, phase, server_end,
+    KIND, MESSAGE, a, full, h, kind, length, m, n, now, owner, phase, server_end,
     skew, wants,
 )  # fmt: skip
 
 TITLE = "time can pass: whatever holds it up may happen at once"
 
 FACTS = (
-    Property(
-        "a datagram has a client", "RFC 2131 §2 chaddr",
-        "each datagram in flight comes from a client, or goes to one",
-        forall(m, (kind[m] == "FREE") | (client[m] != NOBODY)),
-    ),
-    Property(
-        "all but a DISCOVER name an address", "RFC 2131 §3.1",
-        "each other datagram is about an address",
-        forall(m, is_in(kind[m], "FREE", "DISCOVER") | (address[m] != NO_ADDRESS)),
-    ),
+    SOMEBODYS,
+    ABOUT_AN_ADDRESS,
     Property(
         "who has selected wants an address", "RFC 2131 §4.3.2",
         "past SELECTING a client has an address to ask for, or to use",
@@ -227,13 +219,8 @@ def prove_may(solvers: Sequence[str] = ("z3",)) -> Check:
     answers = [*facts.answers, *answered]
     fires = [*facts.fires, *(whether_fires(occurs(blocked)) for blocked in blocks())]
     verdict = Verdict(OPEN, tuple(answers), tuple(fires))
-    outcome = combined(OUTCOME[answer.result] for answer in verdict.answers)
-    if any(answer.result == "unknown" for answer in verdict.fires):
-        outcome = combined((outcome, "unknown"))
-    if verdict.never_fire:
-        outcome = "violated"
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
-    return Check("may", TITLE, outcome, detail(verdict), time.perf_counter() - start, data)
+    return Check("may", TITLE, verdict.outcome, detail(verdict), time.perf_counter() - start, data)
 
 
 # All faults at once, explored --------------------------------------------------------------------

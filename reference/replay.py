@@ -327,7 +327,8 @@ class Follower:
         for state in self.states:
             there = state.but({("now", 0): part.line.now})
             for row in STANDS_STILL:
-                there = self._steps.world.step(there, row, (CLIENT,))
+                if self._steps.enabled(there, row, (CLIENT,)):  # else no process of it runs
+                    there = self._steps.world.step(there, row, (CLIENT,))
             after.append(there.but({("now", 0): state.now}))  # nothing else was done by then
         self.states = after
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from holdover.model.concrete import Slot, State, Value, World
-from holdover.model.profile import load
+from holdover.model.profile import Profile, load
 from holdover.model.properties import ONE_COMMITMENT, WITHIN_LEASE
 from holdover.model.table import LEASE_TABLE
 from tests.model.conftest import TICK, Build, Say
@@ -56,9 +56,9 @@ KERNEL = load("networkd")
     ],
 )
 def test_a_host_is_within_its_lease_up_to_its_declared_error_and_no_longer(
-    client: object, forgiven: int, build: Build, concrete: Say
+    client: Profile, forgiven: int, build: Build, concrete: Say
 ) -> None:
-    world = concrete(build(client))  # type: ignore[arg-type]
+    world = concrete(build(client))
     for past, good in ((forgiven, True), (forgiven + 1, False)):
         assert world.holds(WITHIN_LEASE.term, at(world, bound(0, 10 - past))) is good
         gone = at(world, bound(0, 10 - past, holds=None))

@@ -11,14 +11,23 @@ import pytest
 
 from holdover.model.client import CLIENT_ACTIONS
 from holdover.model.profile import BadInput
-from holdover.reference.calls import calls
-from holdover.reference.events import SECOND, Configure
+from holdover.reference.calls import Call, Undone, calls
+from holdover.reference.events import SECOND, Configure, Notify, Stop
 from holdover.reference.linux.journal import Line, Lost, Unstored
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
-from holdover.reference.replay import Replayed, replay
+from holdover.reference.replay import Follower, Replayed, replay
 from holdover.reference.server_state import Tick
-from tests.reference.rehearsal import SCENES, Rehearsal, frozen, other_address, rehearsed, renewed
+from holdover.reference.steps import CLIENT
+from tests.reference.rehearsal import (
+    SCENES,
+    Rehearsal,
+    ended,
+    frozen,
+    other_address,
+    rehearsed,
+    renewed,
+)  # fmt: skip
 
 NEVER = {
     "acknowledge": "the notice of this client waits for nobody",
@@ -84,6 +93,20 @@ def test_one_that_does_not_try_again_was_frozen_or_late() -> None:
     assert (seen.outcome, seen.violation) == ("unknown", None)
     (finding,) = seen.unknown
     assert finding.why.row == "use"
+
+
+def test_a_process_that_has_ended_does_not_run_again_because_a_lease_was_not_stored() -> None:
+    """No client writes that line there; but a file may have any line."""
+    lines = rehearsed(ended).lines
+    stopped = next(i for i, line in enumerate(lines) if isinstance(line.value, Stop))
+    told = next(i for i in range(stopped, len(lines)) if isinstance(lines[i].value, Notify))
+    parts = list(calls([*lines[: told + 1], lines[told]]))
+    last = parts[-1]
+    assert isinstance(last, Call)
+    follower = Follower({a: n for n, a in enumerate(sorted(last.addresses()))})
+    for part in (*parts, Undone(last.line)):
+        follower.take(part)
+    assert {state["process", CLIENT] for state in follower.states} == {"DEAD"}
 
 
 # What the journal cannot tell --------------------------------------------------------------------
