@@ -195,7 +195,7 @@ PAGES: Mapping[str, Words] = {
 """The words for each premise on the theorem's page; None: it assumes nothing."""
 
 README: Mapping[str, Words] = {
-    "t0": {"finite": "finite network"},
+    "t0": {"finite": "finite network", "right_within": "clocks right within their bounds"},
     "t1": {
         "2x1x1": "two hosts, one address and one datagram", "drift = 0": "exact clocks",
         "delay = 0": "prompt delivery", "wfwg311": "wfwg311 collides",
