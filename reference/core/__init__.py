@@ -1,9 +1,9 @@
 """Client and server as pure functions on values; the standard library alone, no Linux.
 
 This is the face for whoever embeds them (docs/embedding.md): `client.step` and `server.step` take a
-state, an event and the present instant, and return the state after it and the effects that the
-surroundings are to carry out in their order; `client.deadline` and `server.deadline` say when they
-want to be called again.
+state, an event and the present instant (a client a `Chance` too), and return the state after it and
+the effects that the surroundings are to carry out in their order; `client.deadline` and
+`server.deadline` say when they want to be called again.
 """
 
 from holdover.reference.core import client, server
@@ -33,17 +33,15 @@ from holdover.reference.core.events import (
 )
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.core.server_state import (
-    Arrived,
     Binding,
-    Overheard,
+    ReceivedRequest,
     Recording,
-    Restarted,
     SendReply,
     Server,
     ServerEffect,
     ServerEvent,
+    StartServer,
     StoreBinding,
-    Tick,
 )
 from holdover.reference.wire.arp import Arp, decode_arp, encode_arp
 from holdover.reference.wire.messages import (
@@ -61,7 +59,6 @@ from holdover.reference.wire.packet import encode, read
 __all__ = [
     "SECOND",
     "Arp",
-    "Arrived",
     "Binding",
     "BootReply",
     "BootRequest",
@@ -81,13 +78,12 @@ __all__ = [
     "Notice",
     "Notify",
     "Options",
-    "Overheard",
     "Phase",
     "Received",
+    "ReceivedRequest",
     "Recording",
     "Release",
     "Remove",
-    "Restarted",
     "Send",
     "SendArp",
     "SendReply",
@@ -96,10 +92,10 @@ __all__ = [
     "ServerEffect",
     "ServerEvent",
     "Start",
+    "StartServer",
     "Stop",
     "Store",
     "StoreBinding",
-    "Tick",
     "Timer",
     "WireError",
     "client",

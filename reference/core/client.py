@@ -1,8 +1,9 @@
 """The reference client: RFC 2131 from the client's side, as a pure function on values.
 
-Theory of operation.  `step(client, event, now)` gives the client after an event and the effects
-that its surroundings are to carry out, in their order; `deadline(client)` is the instant at which
-it wants a `Timer`.  No sockets, no clock, no threads, no randomness: `now` and chance come in.
+Theory of operation.  `step(client, event, now, chance)` gives the client after an event and the
+effects that its surroundings are to carry out, in their order; `deadline(client)` is the instant at
+which it wants a `Timer`.  No sockets, no clock, no threads, no randomness: `now` and `chance` come
+in.
 
 `ROWS` has a line for each phase of Figure 5 and a column for each event; what is ignored is written
 there.  Two things come before it.  A lease that is over lapses first, whatever the event, so that
@@ -71,23 +72,23 @@ __all__ = ["COLUMNS", "TABLE", "Client", "abstract", "deadline", "step"]
 # The core ----------------------------------------------------------------------------------------
 
 
-def step(client: Client, event: Event, now: Instant) -> Stepped:
+def step(client: Client, event: Event, now: Instant, chance: Chance) -> Stepped:
     """The client after the event, and what its surroundings are to do, in this order."""
     if not lapsed(client, now):
-        return act(client, event, now)
-    client, effects = lapse(client, event.chance, now)
-    client, more = act(client, event, now)
+        return act(client, event, now, chance)
+    client, effects = lapse(client, now, chance)
+    client, more = act(client, event, now, chance)
     return client, effects + more
 
 
-def act(client: Client, event: Event, now: Instant) -> Stepped:
+def act(client: Client, event: Event, now: Instant, chance: Chance) -> Stepped:
     """What the table says of the event."""
     column: object = type(event)
     if isinstance(event, Received):
         if not is_answer(client, event.reply):
             return client, ()
         column = event.reply.type
-    return TABLE[client.phase].get(column, ignore)(client, event, now)
+    return TABLE[client.phase].get(column, ignore)(client, event, now, chance)
 
 
 def deadline(client: Client) -> Instant | None:
@@ -112,12 +113,12 @@ def lapsed(client: Client, now: Instant) -> bool:
     return client.lease is not None and not client.lease.runs(now)
 
 
-def lapse(client: Client, chance: Chance, now: Instant) -> Stepped:
+def lapse(client: Client, now: Instant, chance: Chance) -> Stepped:
     """§4.4.5 "MUST immediately stop"; §3.7: inform the user, never wait.
 
     Figure 5 draws it from REBINDING only; who was frozen or asleep finds it due in any phase.
     """
-    after, effects = begin_again(client, soon(client, chance, now))
+    after, effects = begin_again(client, soon(client, now, chance))
     return after, (*effects, Notify(Notice.LAPSED, client.lease))
 
 
@@ -140,21 +141,21 @@ def is_answer(client: Client, reply: BootReply) -> bool:
 # Beginning ---------------------------------------------------------------------------------------
 
 
-def start(client: Client, event: Start, now: Instant) -> Stepped:
+def start(client: Client, event: Start, now: Instant, chance: Chance) -> Stepped:
     """§3.2: go on with what is remembered and not over; nothing else stays on the interface."""
     if client.due is not None:
-        return ignore(client, event, now)
+        return client, ()
     lease = event.remembered
     if lease is None or not lease.runs(now):
         forgets = () if lease is None else (Store(None),)
-        due = max(soon(client, event.chance, now), now if client.rests is None else client.rests)
+        due = max(soon(client, now, chance), now if client.rests is None else client.rests)
         return initialised(client, due), (*removed(event.found), *forgets)
     kept = lease.address if event.found == lease.address else None
     after = replace(client, phase=Phase.INIT_REBOOT, due=now, lease=lease, holds=kept)
     return after, () if kept else removed(event.found)
 
 
-def soon(client: Client, chance: Chance, now: Instant) -> Instant:
+def soon(client: Client, now: Instant, chance: Chance) -> Instant:
     """§4.4.1 has a random wait at startup; here it is before each beginning.
 
     A server that refuses everything is then not asked without pause.
@@ -188,11 +189,11 @@ def forgotten(client: Client) -> Effects:
     return () if client.lease is None else (Store(None),)
 
 
-def begin(client: Client, event: Timer, now: Instant) -> Stepped:
+def begin(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
     """INIT: the wait is over; DHCPDISCOVER (§4.4.1)."""
     if not is_due(client, now):
         return client, ()
-    exchange = new_exchange(client, event.chance, now)
+    exchange = new_exchange(client, now, chance)
     after = replace(client, phase=Phase.SELECTING, due=None, exchange=exchange)
     return after, (Send(message(after, MessageType.DISCOVER)),)
 
@@ -200,34 +201,34 @@ def begin(client: Client, event: Timer, now: Instant) -> Stepped:
 # Selecting and requesting ------------------------------------------------------------------------
 
 
-def selecting(client: Client, event: Timer, now: Instant) -> Stepped:
+def selecting(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
     """SELECTING: the offers are in; or nobody has offered anything, and DHCPDISCOVER goes again.
 
     Under the same xid, so that a slow server's offer still counts; §4.1 leaves it open.
     """
     if client.offers:
-        return select(client, event.chance, now) if is_due(client, now) else (client, ())
+        return select(client, now, chance) if is_due(client, now) else (client, ())
     if now < client.asking.send_at:
         return client, ()
-    after = replace(client, exchange=replace(sent_again(client, event.chance, now), stamped=now))
+    after = replace(client, exchange=replace(sent_again(client, now, chance), stamped=now))
     return after, (Send(message(after, MessageType.DISCOVER)),)
 
 
-def gather(client: Client, event: Received, now: Instant) -> Stepped:
+def gather(client: Client, event: Received, now: Instant, chance: Chance) -> Stepped:
     """§4.4.1: DHCPOFFER; they are collected for a while from the first one on."""
     if not is_usable(event.reply) or len(client.offers) == client.config.offers_most:
         return client, ()
     due = now + client.config.offer_wait if client.due is None else client.due
     client = replace(client, offers=(*client.offers, event.reply), due=due)
-    return select(client, event.chance, now) if due <= now else (client, ())
+    return select(client, now, chance) if due <= now else (client, ())
 
 
-def select(client: Client, chance: Chance, now: Instant) -> Stepped:
+def select(client: Client, now: Instant, chance: Chance) -> Stepped:
     """§3.1(3): DHCPREQUEST, under the xid and with the `secs` of the DHCPDISCOVER.
 
     §4.4.1 leaves the choice open: the longest lease, of equals the first offered.
     """
-    old, new = client.asking, new_exchange(client, chance, now)
+    old, new = client.asking, new_exchange(client, now, chance)
     exchange = replace(new, xid=old.xid, began=old.began, stamped=old.stamped, asked=now)
     chosen = max(client.offers, key=lambda offer: offer.lease or 0)
     due = now + client.config.ask_time
@@ -243,62 +244,63 @@ def ask_selected(client: Client) -> Send:
     )
 
 
-def requesting(client: Client, event: Timer, now: Instant) -> Stepped:
+def requesting(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
     """REQUESTING: §3.1(5), the same message until it is no use, then INIT."""
     if is_due(client, now):
-        due = soon(client, event.chance, now)
+        due = soon(client, now, chance)
         return initialised(client, due), (Notify(Notice.UNANSWERED),)
-    return again(client, event.chance, now, ask_selected)
+    return again(client, now, chance, ask_selected)
 
 
 def again(
-    client: Client, chance: Chance, now: Instant, message: Callable[[Client], Send]
+    client: Client, now: Instant, chance: Chance, message: Callable[[Client], Send]
 ) -> Stepped:
     """§4.1: retransmit when its time has come."""
     if now < client.asking.send_at:
         return client, ()
-    return replace(client, exchange=sent_again(client, chance, now)), (message(client),)
+    return replace(client, exchange=sent_again(client, now, chance)), (message(client),)
 
 
-def bind(client: Client, event: Received, now: Instant) -> Stepped:
+def bind(client: Client, event: Received, now: Instant, chance: Chance) -> Stepped:
     """DHCPACK, where one server was asked, from that one (§4.3.2, §4.4.5).
 
     In REQUESTING and REBOOTING it may grant another address than was asked for; the old one goes
     (§4.4.5 MUST NOT).  In RENEWING and REBINDING another address is no answer.
     """
-    lease = granted(client, event, client.asking.asked)
+    lease = granted(client, event.reply, client.asking.asked, chance)
     if lease is None or not from_asked(client, event.reply):
         return client, ()
     if client.phase in (Phase.RENEWING, Phase.REBINDING) and lease.address != client.leased.address:
         return client, ()
     if not lease.runs(now + client.config.margin):
-        return cut_off(client, event.chance, now)
-    return take(client, lease, event.chance, now)
+        return cut_off(client, now, chance)
+    return take(client, lease, now, chance)
 
 
-def cut_off(client: Client, chance: Chance, now: Instant) -> Stepped:
+def cut_off(client: Client, now: Instant, chance: Chance) -> Stepped:
     """DHCPACK for a lease of which nothing is left to use: it is over (§4.4.5), and INIT follows.
 
     The kernel would have to remove the address at once, `margin` before the end.
     """
-    after, effects = begin_again(client, soon(client, chance, now))
+    after, effects = begin_again(client, soon(client, now, chance))
     return after, (*effects, Notify(Notice.TOO_SHORT, client.lease))
 
 
-def trim(client: Client, event: Received, now: Instant) -> Stepped:
+def trim(client: Client, event: Received, now: Instant, chance: Chance) -> Stepped:
     """Another DHCPACK to the same DHCPREQUEST takes time away, and never gives any.
 
     The RFC is silent (§4.1: any message may be sent twice; Figure 5 discards it in BOUND).  The
     server has moved its record back with it, so to discard it is to hold what may be another's.
     """
     assert client.answered is not None
-    lease, had = granted(client, event, client.answered.asked), client.leased
+    lease = granted(client, event.reply, client.answered.asked, chance)
+    had = client.leased
     if lease is None or lease.address != had.address or not from_asked(client, event.reply):
         return client, ()
     if lease.end is None or (had.end is not None and had.end <= lease.end):
         return client, ()
     if not lease.runs(now + client.config.margin):
-        return cut_off(client, event.chance, now)
+        return cut_off(client, now, chance)
     after = replace(client, lease=lease)
     if client.phase is Phase.PROBING:
         return after, ()
@@ -308,11 +310,11 @@ def trim(client: Client, event: Received, now: Instant) -> Stepped:
     return after, (Store(lease), Configure(lease, until), Notify(Notice.EXTENDED, lease))
 
 
-def obey_nak(client: Client, event: Received, now: Instant) -> Stepped:
+def obey_nak(client: Client, event: Received, now: Instant, chance: Chance) -> Stepped:
     """DHCPNAK, unicast or broadcast: stop using any address, INIT (§3.1(5), §3.2(3), Figure 5)."""
     if not from_asked(client, event.reply):
         return client, ()
-    after, effects = begin_again(client, soon(client, event.chance, now))
+    after, effects = begin_again(client, soon(client, now, chance))
     return after, (*effects, Notify(Notice.REFUSED, client.lease))
 
 
@@ -344,12 +346,14 @@ def answered(client: Client) -> Answered | None:
 # The lease ---------------------------------------------------------------------------------------
 
 
-def granted(client: Client, event: Received, asked: Instant | None) -> Lease | None:
+def granted(
+    client: Client, reply: BootReply, asked: Instant | None, chance: Chance
+) -> Lease | None:
     """The lease in a DHCPACK, from the sending of its DHCPREQUEST (§4.4.1, §4.4.5).
 
     None for one without lease time or usable address (Table 3 MUST).
     """
-    reply, config = event.reply, client.config
+    config = client.config
     assert asked is not None
     if reply.lease is None or reply.server is None or not is_usable(reply):
         return None
@@ -357,7 +361,7 @@ def granted(client: Client, event: Received, asked: Instant | None) -> Lease | N
         return Lease(reply.address, reply.server, None, None, None, reply.options)
     length = reply.lease * config.second
     t1, t2 = times(config, reply, length)
-    begin = asked - event.chance.between(0, min(length * config.fuzz // 1000, t1 // 2))
+    begin = asked - chance.between(0, min(length * config.fuzz // 1000, t1 // 2))
     return Lease(
         reply.address, reply.server, begin + t1, begin + t2, asked + length, reply.options
     )  # fmt: skip
@@ -380,7 +384,7 @@ def times(config: ClientConfig, reply: BootReply, length: Duration) -> tuple[Dur
     return (t1, t2) if 0 < t1 < t2 < length else usual
 
 
-def take(client: Client, lease: Lease, chance: Chance, now: Instant) -> Stepped:
+def take(client: Client, lease: Lease, now: Instant, chance: Chance) -> Stepped:
     """Use the address: at once where it is in use already, else after a probe (RFC 5227 §2.1).
 
     Until then it is not written down: a crash leaves nothing to go on with.
@@ -418,7 +422,7 @@ def use(client: Client, lease: Lease, now: Instant) -> Stepped:
     return after, (Store(lease), Configure(lease, until), *says, Notify(notice, lease))
 
 
-def probing(client: Client, event: Timer, now: Instant) -> Stepped:
+def probing(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
     """PROBING: RFC 5227 §2.1.1, probes and then a wait; unanswered, the address is free."""
     config, lease = client.config, client.leased
     if not is_due(client, now):
@@ -428,16 +432,16 @@ def probing(client: Client, event: Timer, now: Instant) -> Stepped:
             return use(client, lease, now)
         return replace(client, due=None), ()  # it lapses unused
     sent = client.sent + 1
-    wait = event.chance.between(config.probe_least, config.probe_most)
+    wait = chance.between(config.probe_least, config.probe_most)
     due = now + (config.announce_wait if sent == config.probes else wait)
     return replace(client, sent=sent, due=due), (SendArp(probe(config.hardware, lease.address)),)
 
 
-def bound(client: Client, event: Timer, now: Instant) -> Stepped:
+def bound(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
     """BOUND: T1 or an announcement is due."""
     lease, config = client.leased, client.config
     if lease.renew_at is not None and lease.renew_at <= now:
-        return renew(client, event.chance, now)
+        return renew(client, now, chance)
     if not is_due(client, now):
         return client, ()
     sent = client.sent + 1
@@ -449,15 +453,15 @@ def bound(client: Client, event: Timer, now: Instant) -> Stepped:
 # Renewing and rebinding --------------------------------------------------------------------------
 
 
-def renewing(client: Client, event: Timer, now: Instant) -> Stepped:
+def renewing(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
     """RENEWING, REBINDING: T2, or half of the time to T2 or the end, is over."""
     t2 = client.leased.rebind_at
     turns = client.phase is Phase.RENEWING and t2 is not None and t2 <= now
     due = turns or client.asking.send_at <= now
-    return renew(client, event.chance, now) if due else (client, ())
+    return renew(client, now, chance) if due else (client, ())
 
 
-def renew(client: Client, chance: Chance, now: Instant) -> Stepped:
+def renew(client: Client, now: Instant, chance: Chance) -> Stepped:
     """§4.4.5: before T2 RENEWING, unicast to its server; after it REBINDING, broadcast to any.
 
     §4.3.2: DHCPREQUEST with `ciaddr`, without options 50 and 54; under a fresh xid.  Sent again
@@ -483,9 +487,9 @@ def renew(client: Client, chance: Chance, now: Instant) -> Stepped:
 # After a restart ---------------------------------------------------------------------------------
 
 
-def reboot(client: Client, event: Timer, now: Instant) -> Stepped:
+def reboot(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
     """INIT-REBOOT: §3.2(1), ask for the remembered address."""
-    exchange = replace(new_exchange(client, event.chance, now), asked=now)
+    exchange = replace(new_exchange(client, now, chance), asked=now)
     due = now + client.config.ask_time
     after = replace(client, phase=Phase.REBOOTING, due=due, exchange=exchange)
     return after, (ask_remembered(after),)
@@ -496,28 +500,28 @@ def ask_remembered(client: Client) -> Send:
     return Send(message(client, MessageType.REQUEST, requested=client.leased.address))
 
 
-def rebooting(client: Client, event: Timer, now: Instant) -> Stepped:
+def rebooting(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
     """REBOOTING: again, and in the end without an answer for the remainder (§3.2(3) MAY)."""
     if is_due(client, now):
         if client.leased.runs(now + client.config.margin):
-            return take(client, client.leased, event.chance, now)
+            return take(client, client.leased, now, chance)
         client = replace(client, due=None)  # nothing is left to use: ask until it lapses
-    return again(client, event.chance, now, ask_remembered)
+    return again(client, now, chance, ask_remembered)
 
 
 # Conflicts ---------------------------------------------------------------------------------------
 
 
-def clash(client: Client, event: Heard, now: Instant) -> Stepped:
+def clash(client: Client, event: Heard, now: Instant, chance: Chance) -> Stepped:
     """PROBING: somebody uses the address, or probes for it too (RFC 5227 §2.1.1)."""
     arp, address = event.arp, client.leased.address
     theirs = arp.sender == address or (arp.is_probe and arp.target == address)
     if not theirs or arp.sender_hardware == client.config.hardware:
         return client, ()
-    return decline(client, event.chance, now, Notice.DECLINED)
+    return decline(client, now, chance, Notice.DECLINED)
 
 
-def decline(client: Client, chance: Chance, now: Instant, notice: Notice) -> Stepped:
+def decline(client: Client, now: Instant, chance: Chance, notice: Notice) -> Stepped:
     """§3.1(5) MUST: DHCPDECLINE, broadcast (§4.4.4), and a wait of ten seconds.
 
     Table 5: requested address, server identifier, `ciaddr` zero.  A minute after ten conflicts
@@ -526,23 +530,23 @@ def decline(client: Client, chance: Chance, now: Instant, notice: Notice) -> Ste
     lease, config = client.leased, client.config
     conflicts = min(client.conflicts + 1, config.conflicts_most)
     wait = config.conflicts_wait if conflicts == config.conflicts_most else config.decline_wait
-    before = replace(client, conflicts=conflicts, exchange=new_exchange(client, chance, now))
+    before = replace(client, conflicts=conflicts, exchange=new_exchange(client, now, chance))
     after, effects = begin_again(before, now + wait)
     say = message(before, MessageType.DECLINE, requested=lease.address, server=lease.server)
     return after, (*effects, Send(say), Notify(notice, lease))
 
 
-def defend(client: Client, event: Heard, now: Instant) -> Stepped:
+def defend(client: Client, event: Heard, now: Instant, chance: Chance) -> Stepped:
     """Holding: RFC 5227 §2.4(b), announce once; a second conflict within ten seconds, and cease."""
     config, arp = client.config, event.arp
     if client.holds is None or arp.sender != client.holds or arp.sender_hardware == config.hardware:
         return client, ()
     if client.defended is not None and now < client.defended + config.defend_interval:
-        return decline(client, event.chance, now, Notice.CEASED)
+        return decline(client, now, chance, Notice.CEASED)
     return replace(client, defended=now), (SendArp(announcement(config.hardware, client.holds)),)
 
 
-def gone(client: Client, event: Gone, now: Instant) -> Stepped:
+def gone(client: Client, event: Gone, now: Instant, chance: Chance) -> Stepped:
     """The kernel has removed the address; the lease may still be extended, after a probe."""
     if client.holds != event.address:
         return client, ()
@@ -552,21 +556,21 @@ def gone(client: Client, event: Gone, now: Instant) -> Stepped:
 # Orders ------------------------------------------------------------------------------------------
 
 
-def release(client: Client, event: Release, now: Instant) -> Stepped:
+def release(client: Client, event: Release, now: Instant, chance: Chance) -> Stepped:
     """§4.4.6, Table 5: DHCPRELEASE, unicast, `ciaddr`, server identifier; then wait for `Start`.
 
     Sent when the address is removed and forgotten, never for a lease that is over; and no
     DHCPDISCOVER may overtake it, lest the server free the lease that it brings.
     """
     lease = client.leased
-    asking = replace(client, exchange=new_exchange(client, event.chance, now))
+    asking = replace(client, exchange=new_exchange(client, now, chance))
     say = message(asking, MessageType.RELEASE, ciaddr=lease.address, server=lease.server)
     idle, effects = begin_again(client, None)
     after = replace(idle, rests=now + client.config.decline_wait)
     return after, (*effects, Send(say, lease.server), Notify(Notice.RELEASED, lease))
 
 
-def stop(client: Client, event: Release | Stop, now: Instant) -> Stepped:
+def stop(client: Client, event: Release | Stop, now: Instant, chance: Chance) -> Stepped:
     """The address is removed, the user told, the lease remembered (§3.2); then wait for `Start`.
 
     RFC is silent; §4.4.6 leaves DHCPRELEASE to the client.  Without a lease it is all of `Release`.
@@ -575,11 +579,11 @@ def stop(client: Client, event: Release | Stop, now: Instant) -> Stepped:
     return initialised(client, None), (*removed(client.holds), *told)
 
 
-def inform(client: Client, event: Inform, now: Instant) -> Stepped:
+def inform(client: Client, event: Inform, now: Instant, chance: Chance) -> Stepped:
     """§3.4, §4.4.3: DHCPINFORM for an address configured by hand, while no lease is sought."""
     if client.due is not None:
-        return ignore(client, event, now)
-    due, exchange = now + client.config.ask_time, new_exchange(client, event.chance, now)
+        return client, ()
+    due, exchange = now + client.config.ask_time, new_exchange(client, now, chance)
     told = replace(client, by_hand=event.address)
     after = replace(told, phase=Phase.INFORMING, due=due, exchange=exchange)
     return after, (ask_parameters(after),)
@@ -591,19 +595,19 @@ def ask_parameters(client: Client) -> Send:
     return Send(message(client, MessageType.INFORM, ciaddr=client.by_hand))
 
 
-def informing(client: Client, event: Timer, now: Instant) -> Stepped:
+def informing(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
     """INFORMING: again, until it is no use."""
     if is_due(client, now):
         return initialised(client, None), (Notify(Notice.UNANSWERED),)
-    return again(client, event.chance, now, ask_parameters)
+    return again(client, now, chance, ask_parameters)
 
 
-def note(client: Client, event: Received, now: Instant) -> Stepped:
+def note(client: Client, event: Received, now: Instant, chance: Chance) -> Stepped:
     """INFORMING: DHCPACK with parameters; a lease time is none of them (§4.3.5)."""
     return initialised(client, None), (Notify(Notice.INFORMED, options=event.reply.options),)
 
 
-def ignore(client: Client, event: Event, now: Instant) -> Stepped:
+def ignore(client: Client, event: Event, now: Instant, chance: Chance) -> Stepped:
     """Nothing happens."""
     return client, ()
 
@@ -611,14 +615,14 @@ def ignore(client: Client, event: Event, now: Instant) -> Stepped:
 # Messages ----------------------------------------------------------------------------------------
 
 
-def new_exchange(client: Client, chance: Chance, now: Instant) -> Exchange:
+def new_exchange(client: Client, now: Instant, chance: Chance) -> Exchange:
     """A fresh xid, and a first message that goes out now."""
     config = client.config
     wait = config.backoff_least + chance.between(-config.backoff_jitter, config.backoff_jitter)
     return Exchange(chance.xid, now, now, None, config.backoff_least, now + wait)
 
 
-def sent_again(client: Client, chance: Chance, now: Instant) -> Exchange:
+def sent_again(client: Client, now: Instant, chance: Chance) -> Exchange:
     """§4.1 MUST: the next wait is twice as long, up to 64 seconds, give or take one."""
     config = client.config
     backoff = min(2 * client.asking.backoff, config.backoff_most)
@@ -653,7 +657,7 @@ def message(
 
 # The table ---------------------------------------------------------------------------------------
 
-Handler = Callable[[Client, Any, Instant], Stepped]
+Handler = Callable[[Client, Any, Instant, Chance], Stepped]
 
 Offer, Ack, Nak = MessageType.OFFER, MessageType.ACK, MessageType.NAK
 COLUMNS = (Start, Timer, Offer, Ack, Nak, Heard, Gone, Release, Stop, Inform)

@@ -3,13 +3,15 @@
 Theory of operation.  A core is a function from a state, an event and an instant to a state and
 effects.  An event is what has happened: time, a datagram, an ARP packet, an order.  An effect is
 what its surroundings are to do about it, in the order given.  All are frozen and hashable, so that
-a state can be compared, stored and explored.
+a state can be compared, stored and explored.  `Timer`, `Heard` and `SendArp` are the server's too;
+the rest of its words are in `server_state.py`.
 
 Time.  An `Instant` is a whole number of units on the client's own clock, one that counts suspend
 (Linux: CLOCK_BOOTTIME); a `Duration` is a number of the same units.  How many make a second, the
 core's configuration says.  A core compares and adds instants and knows no zero.
 
-Chance.  A core draws no randomness: `Chance` brings a fresh xid and a jitter with each event.
+Chance.  A core draws no randomness: a client is handed a `Chance` with each event, a fresh xid and
+a jitter.  A server needs none.
 """
 
 from __future__ import annotations
@@ -92,7 +94,6 @@ class Start:
     `remembered`: what the lease file has.  `found`: what a predecessor left on the interface.
     """
 
-    chance: Chance
     remembered: Lease | None = None
     found: IPv4Address | None = None
 
@@ -101,14 +102,11 @@ class Start:
 class Timer:
     """The deadline has come; too early, too late or twice does no harm."""
 
-    chance: Chance
-
 
 @dataclass(frozen=True, slots=True)
 class Received:
     """A BOOTREPLY has arrived."""
 
-    chance: Chance
     reply: BootReply
 
 
@@ -116,7 +114,6 @@ class Received:
 class Heard:
     """An ARP packet was seen on the link."""
 
-    chance: Chance
     arp: Arp
 
 
@@ -127,15 +124,12 @@ class Gone:
     To be told before whatever was received after it.
     """
 
-    chance: Chance
     address: IPv4Address
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
     """The user no longer wants the address: give it back and stop (RFC 2131 §4.4.6)."""
-
-    chance: Chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +139,11 @@ class Stop:
     Afterwards the client is as before `Start`.  RFC 2131 is silent; §4.4.6 leaves DHCPRELEASE open.
     """
 
-    chance: Chance
-
 
 @dataclass(frozen=True, slots=True)
 class Inform:
     """The user has configured `address` by hand and wants the parameters (RFC 2131 §3.4)."""
 
-    chance: Chance
     address: IPv4Address
 
 

@@ -2,12 +2,12 @@
 
 Theory of operation.  `step(server, event, now)` gives the server after an event and the effects
 that its surroundings are to carry out, in their order; `deadline(server)` is the instant at which
-it wants a `Tick`.  No sockets, no clock, no threads, no randomness.
+it wants a `Timer`.  No sockets, no clock, no threads, no randomness.
 
 `TABLE` has a line for each message of a client, `FLAVOURS` one for each kind of DHCPREQUEST, told
 apart by RFC 2131 Table 4.  Before either comes what is due: probes and reservations that are over,
 declined addresses that come back.  Only ARP goes before that: who answers a probe is not to lose
-to a late `Tick`.
+to a late `Timer`.
 
 The discipline.  A binding is stored before its DHCPACK leaves, and a running one ends earlier only
 if its client gives it up.  Whoever was bound stays on record after the end, until the address goes
@@ -42,26 +42,24 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from holdover.reference.core.config import ServerConfig
-from holdover.reference.core.events import SendArp
+from holdover.reference.core.events import Heard, SendArp, Timer
 from holdover.reference.core.instants import Instant
 from holdover.reference.core.pool import earliest
 from holdover.reference.core.server_state import (
-    Arrived,
     Binding,
     ClientKey,
     Entry,
     Late,
-    Overheard,
+    ReceivedRequest,
     Recording,
     Reinstate,
     Reservation,
-    Restarted,
     Server,
     ServerEffects,
     ServerEvent,
     ServerStepped,
+    StartServer,
     StoreBinding,
-    Tick,
     Withheld,
     abstract,
     key_of,
@@ -79,7 +77,7 @@ __all__ = ["FLAVOURS", "TABLE", "Server", "abstract", "deadline", "step"]
 
 def step(server: Server, event: ServerEvent, now: Instant) -> ServerStepped:
     """The server after the event, and what its surroundings are to do, in this order."""
-    if isinstance(event, Overheard | Restarted):
+    if isinstance(event, Heard | StartServer):
         server, effects = act(server, event, now)
         server, more = catch_up(server, now)
     else:
@@ -93,13 +91,13 @@ def step(server: Server, event: ServerEvent, now: Instant) -> ServerStepped:
 
 def act(server: Server, event: ServerEvent, now: Instant) -> ServerStepped:
     """What is done about the event itself."""
-    if isinstance(event, Arrived | Overheard) and is_mute(server.config, now):
+    if isinstance(event, ReceivedRequest | Heard) and is_mute(server.config, now):
         return server, ()
     return EVENTS[type(event)](server, event, now)
 
 
 def deadline(server: Server) -> Instant | None:
-    """When to hand in a `Tick`; None: nothing to wait for but events."""
+    """When to hand in a `Timer`; None: nothing to wait for but events."""
     forget_at = None if server.forgotten else server.config.misbehave.forget_at
     return earliest((forget_at, server.known.due))
 
@@ -146,7 +144,7 @@ def is_mute(config: ServerConfig, now: Instant) -> bool:
 # Events ------------------------------------------------------------------------------------------
 
 
-def arrived(server: Server, event: Arrived, now: Instant) -> ServerStepped:
+def receive(server: Server, event: ReceivedRequest, now: Instant) -> ServerStepped:
     """What the table says of the message; without identifier or `chaddr` it is nobody's (§4.2).
 
     Nor is what a relay on another link has sent: an address is "selected based on [...] the address
@@ -161,7 +159,7 @@ def arrived(server: Server, event: Arrived, now: Instant) -> ServerStepped:
     return TABLE.get(request.type, ignore)(server, request, now)
 
 
-def overheard(server: Server, event: Overheard, now: Instant) -> ServerStepped:
+def hear(server: Server, event: Heard, now: Instant) -> ServerStepped:
     """§2.2, §3.1(2): another host uses the address that is probed; the next one is tried.
 
     Only the client for which it is probed may have it.
@@ -178,7 +176,7 @@ def overheard(server: Server, event: Overheard, now: Instant) -> ServerStepped:
     return (after, ()) if waits is None else discover(after, waits, now)
 
 
-def restarted(server: Server, event: Restarted, now: Instant) -> ServerStepped:
+def start(server: Server, event: StartServer, now: Instant) -> ServerStepped:
     """§4, §3.1(4): the leases are what was stored; nothing else survives, as far as RFCs say."""
     stored = [(address, Entry(binding)) for address, binding in event.bindings]
     return replace(server, entries=stored), ()
@@ -481,10 +479,10 @@ def inform(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
 Handler = Callable[[Server, BootRequest, Instant], ServerStepped]
 
 EVENTS: Mapping[type, Callable[[Server, Any, Instant], ServerStepped]] = {
-    Arrived: arrived,
-    Overheard: overheard,
-    Tick: ignore,
-    Restarted: restarted,
+    ReceivedRequest: receive,
+    Heard: hear,
+    Timer: ignore,
+    StartServer: start,
     Reinstate: reinstate,
     Recording: recording,
 }

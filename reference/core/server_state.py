@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from holdover.reference.core.config import ServerConfig
-from holdover.reference.core.events import SendArp
+from holdover.reference.core.events import Heard, SendArp, Timer
 from holdover.reference.core.instants import Instant
 from holdover.reference.core.pool import (
     NOTHING,
@@ -31,31 +31,28 @@ from holdover.reference.core.pool import (
     Withheld,
     key_of,
 )
-from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.messages import NO_OPTIONS, BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 
 __all__ = [
     "NOTHING",
     "AbstractRecord",
-    "Arrived",
     "Binding",
     "ClientKey",
     "Entry",
     "Late",
-    "Overheard",
+    "ReceivedRequest",
     "Recording",
     "Reinstate",
     "Reservation",
-    "Restarted",
     "SendReply",
     "Server",
     "ServerEffect",
     "ServerEffects",
     "ServerEvent",
     "ServerStepped",
+    "StartServer",
     "StoreBinding",
-    "Tick",
     "Withheld",
     "abstract",
     "key_of",
@@ -113,26 +110,14 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class ReceivedRequest:
     """A BOOTREQUEST has arrived."""
 
     request: BootRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Overheard:
-    """An ARP packet was seen on the link."""
-
-    arp: Arp
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """The deadline has come; too early, too late or twice does no harm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Restarted:
+class StartServer:
     """The process has started again; `bindings` is what was stored (§3.1(4), §4)."""
 
     bindings: tuple[tuple[IPv4Address, Binding], ...] = ()
@@ -155,7 +140,7 @@ class Recording:
     works: bool
 
 
-ServerEvent = Arrived | Overheard | Tick | Restarted | Reinstate | Recording
+ServerEvent = StartServer | Timer | ReceivedRequest | Heard | Reinstate | Recording
 
 # Effects -----------------------------------------------------------------------------------------
 

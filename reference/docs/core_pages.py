@@ -19,7 +19,7 @@ from holdover.reference.core.events import Phase
 from holdover.reference.docs.markdown import code, table
 from holdover.reference.refinement.coverage import excuse
 from holdover.reference.refinement.defects import recorded, seeded_in
-from holdover.reference.refinement.setting import ServerSetting, Setting, every_setting
+from holdover.reference.refinement.setting import Setting, every_setting
 
 NOTHING = "·"
 
@@ -120,7 +120,7 @@ def refinement_settings() -> str:
     )
 
 
-def _setting_row(setting: Setting | ServerSetting) -> list[str]:
+def _setting_row(setting: Setting) -> list[str]:
     numbers = [f"{n:,}" for n in (setting.states, setting.steps, setting.depth)]
     return [setting.name, setting.size, str(setting.lease), setting.about, *numbers]
 

@@ -192,7 +192,7 @@ class ClientShell:
             alarm.clear()
             self.turn()
         if not self._done and self._orders.release:
-            self._happened(Release(chance()))
+            self._happened(Release())
 
     def _deadline(self) -> Instant | None:
         """When there is something to do, if nothing happens before; a beat is something."""
@@ -253,7 +253,7 @@ class ClientShell:
         """With what is stored, and what is on the interface by our doing, or a predecessor's."""
         self.client = Client(self._config, conflicts=self.client.conflicts, rests=self.client.rests)
         self._rests, self._late_until = False, None
-        self._happened(Start(chance(), self._hands.memory.stored, self._hands.held))
+        self._happened(Start(self._hands.memory.stored, self._hands.held))
 
     def turn(self) -> None:
         """Whatever there is to take."""
@@ -290,7 +290,7 @@ class ClientShell:
             until = self._hands.until
             by_hand = until is None or clock.now() < until - BY_HAND
             self._hands.lost(held)
-            self._happened(Gone(chance(), held))
+            self._happened(Gone(held))
             if by_hand and self.client.lease is not None:
                 self._remarks.taken(held, deadline(self.client), clock.now())
         before, self._seen = self._seen, self._interface.link()
@@ -308,7 +308,7 @@ class ClientShell:
             if number == RENEW:
                 self.begin()
             else:
-                self._happened(Release(chance()))
+                self._happened(Release())
                 self._rests = True
                 self._remarks.answered()
 
@@ -331,7 +331,7 @@ class ClientShell:
         if isinstance(content, Arp):
             lease = self.client.lease
             ours = lease is not None and lease.address in (content.sender, content.target)
-            return Heard(chance(), content) if ours else None
+            return Heard(content) if ours else None
         if not isinstance(content, Datagram):
             return None
         return self._reply(content)
@@ -347,7 +347,7 @@ class ClientShell:
         try:
             reply = reply_from(reading)
             self._remarks.hears(reply, holds=self.client.holds is not None)
-            event = Received(chance(), reply)
+            event = Received(reply)
         except WireError as error:
             self.unread += 1
             refused_for = error.message
@@ -375,7 +375,7 @@ class ClientShell:
         """The deadline, if it has passed, comes before what else has happened."""
         due = self._core_due()
         if due is not None and due <= now:
-            self._step(Timer(chance()), now)
+            self._step(Timer(), now)
 
     def _core_due(self) -> Instant | None:
         """The core's deadline; later where what it would do could not be done a moment ago."""
@@ -408,7 +408,7 @@ class ClientShell:
             if lease is not None and lease.end is not None and now < lease.end:
                 self._late_until = min(self._late_until, lease.end)
         if before.holds is not None and self._hands.held != before.holds:
-            self._happened(Gone(chance(), before.holds))
+            self._happened(Gone(before.holds))
 
     def _become(self, client: Client) -> None:
         self.client, exchange = client, client.exchange
@@ -418,12 +418,13 @@ class ClientShell:
         """What could not be configured, or not in time, is gone."""
         if (expired := self._hands.expired) is not None:
             self._hands.expired = None
-            self._happened(Gone(chance(), expired))
+            self._happened(Gone(expired))
 
     def _effects(self, event: Event, now: Instant) -> Iterator[Effect]:
         """What the core asks for, each to be done before the next is looked at."""
-        self._hands.journal.event(event, now)
-        after, effects = step(self.client, event, now)
+        drawn = chance()
+        self._hands.journal.event(event, now, drawn)
+        after, effects = step(self.client, event, now, drawn)
         self._become(after)  # before anything is sent
         for effect in effects:
             self._hands.journal.effect(effect, now)
@@ -440,8 +441,8 @@ class ClientShell:
             return
         found, now = self._hands.held, clock.now()
         if found is not None and self.client.holds is None:  # the core was not told of it
-            self._try(Start(chance(), self._hands.memory.stored, found), now)
-        self._try(Stop(chance()), now)
+            self._try(Start(self._hands.memory.stored, found), now)
+        self._try(Stop(), now)
         if self._brought_up:
             with suppress(InputError):  # the interface is gone
                 self._interface.link()

@@ -43,21 +43,19 @@ from ipaddress import IPv4Address, IPv4Interface
 
 from holdover.model.errors import InputError
 from holdover.reference.core.config import ServerConfig
-from holdover.reference.core.events import SendArp
+from holdover.reference.core.events import Heard, SendArp, Timer
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.core.pool import earliest
 from holdover.reference.core.server import Server, deadline, step
 from holdover.reference.core.server_state import (
-    Arrived,
-    Overheard,
+    ReceivedRequest,
     Recording,
     Reinstate,
-    Restarted,
     SendReply,
     ServerEffect,
     ServerEvent,
+    StartServer,
     StoreBinding,
-    Tick,
 )
 from holdover.reference.linux.kernel.clock import Alarm
 from holdover.reference.linux.kernel.clock import now as boottime
@@ -150,7 +148,7 @@ class Service:
                 poll.register(names.fileno(), select.POLLIN)
             for each in (self._link.fileno(), alarm.fileno(), ended.fileno()):
                 poll.register(each, select.POLLIN)
-            self.happened(Restarted(() if self._leases is None else self._leases.bindings))
+            self.happened(StartServer(() if self._leases is None else self._leases.bindings))
             while ended.signal is None:
                 self.look_after_leases(at_once=names is not None and names.clear())
                 due = deadline(self.server)
@@ -160,7 +158,7 @@ class Service:
                 ended.clear()
                 self.obey(ended.orders)
                 if due is not None and due <= boottime():
-                    self.happened(Tick())
+                    self.happened(Timer())
             return ended.signal
         finally:
             alarm.close()
@@ -211,7 +209,7 @@ class Service:
         """What a frame is to the core; None: nothing."""
         content = frame.content
         if isinstance(content, Arp):
-            return Overheard(content) if content.sender in self._pool else None
+            return Heard(content) if content.sender in self._pool else None
         if not isinstance(content, Datagram) or content.destination not in self._ours:
             return None
         try:
@@ -230,7 +228,7 @@ class Service:
         """A request, without what could not be read; None where it rests on that, or is none."""
         event, refused_for = None, None
         try:
-            event = Arrived(request_from(reading))
+            event = ReceivedRequest(request_from(reading))
         except WireError as error:
             self.unread += 1
             refused_for = error.message
@@ -357,15 +355,15 @@ class Service:
     def _report(self, event: ServerEvent, before: Server, now: Instant) -> None:
         """Tell what is given up, withheld, and given back, which no reply tells."""
         match event:
-            case Arrived(
+            case ReceivedRequest(
                 BootRequest(MessageType.DECLINE, chaddr=who, requested=IPv4Address() as it)
             ):
                 word = "DHCPDECLINE"
-            case Arrived(BootRequest(MessageType.RELEASE, chaddr=who, ciaddr=it)):
+            case ReceivedRequest(BootRequest(MessageType.RELEASE, chaddr=who, ciaddr=it)):
                 word = "DHCPRELEASE"
-            case Overheard(Arp(sender=it, sender_hardware=who)):
+            case Heard(Arp(sender=it, sender_hardware=who)):
                 word = "in use"
-            case Tick() | Reinstate():
+            case Timer() | Reinstate():
                 here = {address for address, _ in self.server.known.withheld}
                 for address, _ in before.known.withheld:
                     if address not in here:

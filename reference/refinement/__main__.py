@@ -21,7 +21,7 @@ from rich.table import Table
 from holdover.reference.console.progress import Progress
 from holdover.reference.refinement.coverage import edges_of, gaps
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
-from holdover.reference.refinement.setting import Setting, every_setting, settings
+from holdover.reference.refinement.setting import ClientSetting, every_setting, settings
 
 HERE = Path(__file__).parent
 
@@ -46,7 +46,7 @@ def summary(found: Iterable[Refined]) -> Mapping[str, list[list[object]]]:
     rows: set[tuple[str, ...]] = set()
     for seen in found:
         cells.update(seen.observed)
-        if isinstance(seen.setting, Setting):
+        if isinstance(seen.setting, ClientSetting):
             edges.update((*situation, row) for situation, row in seen.taken)
         else:
             rows.update((row,) for _, row in seen.taken)
@@ -88,7 +88,9 @@ def main(pin: bool) -> None:
         for line in seen.run:
             console.print(f"  {line}")
     console.print(shown)
-    taken = {edge for seen in found if isinstance(seen.setting, Setting) for edge in seen.taken}
+    taken = {
+        edge for seen in found if isinstance(seen.setting, ClientSetting) for edge in seen.taken
+    }
     expected = edges_of(settings())
     missing = gaps(expected, taken)
     excused = len(expected - taken) - len(missing)

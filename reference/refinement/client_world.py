@@ -1,13 +1,11 @@
-"""The world around the cores: what may happen next, and what an effect does.
+"""Real clients in the table's world: what may happen to them, and what their effects do.
 
-Theory of operation.  A `Node` is a state of the lease table, a local state for each host, and which
-datagrams a core has taken without having acted on them (offers that it collects; to the table they
-are still on their way).  What the server, the network, the kernels and fate do is a row of the
-table.  What a client does is a call of its core; the effects are carried out here as a shell would,
-and the rows of the table are asked about the result (`justify.py`).  The order of the effects is no
-matter of the table, and is checked on the way: an address is probed and written down before it is
-used, removed before anybody is told, and forgotten before it is given up.  Time passes when no core
-wants to be called; if the table does not let it pass then, a client is late.
+Theory of operation.  A node has a local state for each host (`world.py`).  What the server, the
+network, the kernels and fate do is a row of the table.  What a client does is a call of its core;
+the effects are carried out here as a shell would, and the rows of the table are asked about the
+result (`justify.py`).  The order of the effects is no matter of the table, and is checked on the
+way (`discipline.py`).  Time passes when no core wants to be called; if the table does not let it
+pass then, a client is late.  Offers that a client collects are taken and not acted on.
 
 ARP is heard at once and is not lost.  Whoever is frozen hears of a conflict when it thaws, if there
 still is one; its kernel answers meanwhile.  A datagram that finds the network full is lost.
@@ -18,40 +16,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from holdover.model.readings.finite import NONE, Instance, Label, State
+from holdover.model.readings.finite import NONE, Label, State
 from holdover.model.table.client import for_client
 from holdover.model.table.environment import WORLD_ACTIONS
-from holdover.model.table.properties import Property
 from holdover.model.table.server import SERVER_ACTIONS
-from holdover.model.table.table import LEASE_TABLE, Table, tick
+from holdover.model.table.table import tick
 from holdover.model.table.vocabulary import HOST, KIND, PHASE, PROCESS, VARIABLES
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.discipline import Discipline, OrderError
 from holdover.reference.core.events import Configure, Notice, Notify, Remove, Send, SendArp
-
-from holdover.reference.refinement.cores import (  # isort: skip
-    EVENTS,
+from holdover.reference.refinement.client_cores import (
     FRESH,
     MIDDLE,
-    NUMBER,
     PRESENT,
     STOP,
     Call,
-    Core,
-    Cores,
-    DefectError,
-    Local,
+    ClientCore,
+    ClientCores,
+    ClientLocal,
     lapses,
     name_of,
 )
+from holdover.reference.refinement.cores import NUMBER, DefectError
 from holdover.reference.refinement.justify import Rows, kinds
-from holdover.reference.refinement.setting import ADDRESSES, Setting
-
-Node = tuple[State, tuple[int, ...], tuple[bool, ...]]
-"""The table's state, each host's number in `Cores`, and which datagrams a core has taken."""
-
-Step = tuple[Any, ...]
-"""What happened: a row's label or a call's letter, the host or -1, and more."""
+from holdover.reference.refinement.setting import ADDRESSES, ClientSetting
+from holdover.reference.refinement.world import SPARE, CoreWorld, Node, Step
 
 WITH_A_CORE = ("tick", "ignore", "stop", "wake_expired")
 """Rows of the world that are not taken by themselves: a core has its part in them."""
@@ -60,36 +49,21 @@ PROBING = PHASE.values.index("PROBING")
 RUNS, FROZEN, DEAD = (PROCESS.values.index(name) for name in ("RUNS", "FROZEN", "DEAD"))
 SILENT, DUE = 0, 1
 FOR_CLIENT = kinds(for_client)
-FREE = (0, NONE, NONE, None, None, False)
-SPARE = 0
-"""Free slots come first in order; this one is free between any two steps."""
 
 
-class ClientWorld:
-    """One setting and one core: nodes and what leads from one to the next."""
+class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
+    """Real client cores around the table's server."""
 
-    steps: Sequence[Property] = ()
-
-    def __init__(self, setting: Setting, core: Core):
-        self.setting, self.config = setting, setting.config()
-        self.rows = Rows(setting)
-        table = self.rows.table
-        constants = setting.constants()
+    def __init__(self, setting: ClientSetting, core: ClientCore):
+        self.config = setting.config()
+        rows = Rows(setting)
+        table, constants = rows.table, setting.constants()
         before_end = int(str(constants["after_t1"])), int(str(constants["after_t2"]))
-        self.cores = Cores(core, self.config, table.bounds.past, before_end)
-        outside = tuple(a for a in WORLD_ACTIONS if a.name not in WITH_A_CORE)
-        self.outside = Instance(
-            Table(VARIABLES, SERVER_ACTIONS + outside), table.constants, table.bounds
-        )
-        self.outside_labels = [
-            (label, -1 if label.host is None else label.host, label.slots)
-            for label in self.outside.labels
-        ]
-        self.tick = table.row(Label(LEASE_TABLE.action("tick"), (1,)))
+        cores = ClientCores(core, self.config, table.bounds.past, before_end)
+        outside = (a for a in WORLD_ACTIONS if a.name not in WITH_A_CORE)
+        super().__init__(setting, cores, rows, (*SERVER_ACTIONS, *outside))
         self.outside_tick = table.row(Label(tick(WORLD_ACTIONS), (1,)))
-        self.hosts = range(setting.hosts)
         self.unmoved = tuple(self.hosts)
-        self.columns, self.network = self.rows.columns, range(1, setting.messages + 1)
         place = table.place
         self.own = [
             [
@@ -107,7 +81,6 @@ class ClientWorld:
             ]
             for h in self.hosts
         ]
-        self.holds = [place["holds", h] for h in self.hosts]
         self.kernel_end = [place["kernel_end", h] for h in self.hosts]
         self.notice = [place["notice", h] for h in self.hosts]
         self.process = [place["process", h] for h in self.hosts]
@@ -116,11 +89,10 @@ class ClientWorld:
         ]
         self.naming = [place["owner", a] for a in range(setting.addresses)]
         self.naming += [columns[1] for columns in self.columns]
-        self.calls = 0
 
     def first(self) -> Node:
         """All hosts have started; nothing else has happened."""
-        begun = self.cores.call(self.cores.number(Local(None, None)), ("S", None, None))[0]
+        begun = self.cores.call(self.cores.number(ClientLocal(None, None)), ("S", None, None))[0]
         started = (begun,) * self.setting.hosts
         return self.rows.table.initial, started, (False,) * len(self.columns)
 
@@ -141,30 +113,16 @@ class ClientWorld:
                 if s[place] != NONE:
                     s[place] = order.index(s[place])
             state, locals_ = tuple(s), tuple(locals_[h] for h in order)
-        slots = [(get(state), t) for get, t in zip(self.rows.content, taken, strict=True)]
-        ordered = sorted(slots)
-        if ordered != slots:
-            state, taken = self.rows.canonical(state), tuple(t for _, t in ordered)
-        return (state, locals_, taken), order
+        state, beside = self.in_order(state, [(each,) for each in taken])
+        return (state, locals_, tuple(each for (each,) in beside)), order
 
     # What may happen next ----------------------------------------------------------------------
 
-    def successors(self, node: Node) -> Iterator[tuple[Step, Node]]:
-        """Everything that may happen next, and what comes of it."""
-        state, locals_, taken = node
-        for edge, following in self.outside.successors(state):
-            label, h, slots = self.outside_labels[edge]
-            if SPARE not in slots and not any(taken[m] for m in slots):
-                yield (label, h), self._outside(node, following, label.action.name, h)
+    def core_calls(self, node: Node) -> Iterator[tuple[Step, Node]]:
+        """The calls of every process that runs."""
         for h in self.hosts:
-            if state[self.process[h]] == RUNS:
+            if node[0][self.process[h]] == RUNS:
                 yield from self._calls(node, h)
-        if self._may_pass(node):
-            following_tick = self.tick(state)
-            if following_tick is None:
-                raise DefectError("late", "the table lets no time pass before a client has acted")
-            older = tuple(self.cores.older(number) for number in locals_)
-            yield ("tick", -1), (following_tick, older, taken)
 
     def _calls(self, node: Node, h: int) -> Iterator[tuple[Step, Node]]:
         """A deadline, a datagram, an order of the user, the end."""
@@ -177,38 +135,54 @@ class ClientWorld:
                 then = self.perform(node, h, ("T", jitter))
                 if then == node:
                     raise DefectError("stuck", "the core wants to be called now, and does nothing")
-                yield ("T", h), then
+                yield ("Timer", h), then
         seen = set()
         for m in self.network:
             kind, client, address, _, lease, current = self.rows.content[m](state)
             content = kind, address, lease, current
             if kind in FOR_CLIENT and client == h and not taken[m] and content not in seen:
                 seen.add(content)
+                arrival = f"{KIND.values[kind]} to", h
                 for jitter in jitters:
-                    yield ("R", h, kind), self.perform(node, h, ("R", *content, jitter), m)
+                    yield arrival, self.perform(node, h, ("R", *content, jitter), m)
                 if self.setting.broken and KIND.values[kind] != "NAK":
                     wrong = kind, NONE, lease, current
-                    yield ("R", h, kind), self.perform(node, h, ("R", *wrong, MIDDLE))
+                    yield arrival, self.perform(node, h, ("R", *wrong, MIDDLE))
         if self.setting.user and core.lease is not None:
-            yield ("L", h), self.perform(node, h, ("L",))
+            yield ("Release", h), self.perform(node, h, ("L",))
         if "stops" in self.setting.faults:
-            yield ("E", h), self.perform(self._unheard(node, h), h, STOP)
+            yield ("Stop", h), self.perform(self._unheard(node, h), h, STOP)
         if self.setting.user and core.phase.name == "INIT" and core.due is None:
-            yield ("S", h), self.perform(node, h, ("S", None, None))
+            yield ("Start", h), self.perform(node, h, ("S", None, None))
 
-    def _may_pass(self, node: Node) -> bool:
+    def may_pass(self, node: Node) -> bool:
         """No core wants to be called, no datagram is overdue, no kernel has something to do."""
-        state, locals_, taken = node
+        state, locals_, _ = node
         for h in self.hosts:
             due = self.cores.due(locals_[h]) if state[self.process[h]] == RUNS else None
             if due is not None and due <= 0:
                 return False
-        for m in self.network:
-            kind, client, _, sent, _, _ = self.rows.content[m](state)
-            waits = taken[m] or (kind in FOR_CLIENT and state[self.process[client]] == FROZEN)
-            if kind and not waits and sent + self.setting.delay < 1:
-                return False
-        return self.outside_tick(state) is not None
+        return not self.overdue(node) and self.outside_tick(state) is not None
+
+    def waits(self, state: State, kind: int, client: int) -> bool:
+        """A frozen process reads nothing."""
+        return kind in FOR_CLIENT and state[self.process[client]] == FROZEN
+
+    def pass_time(self, node: Node) -> Node:
+        """A tick later; DefectError where the table waits for a client that waits."""
+        state, locals_, taken = node
+        following = self.tick(state)
+        if following is None:
+            raise DefectError("late", "the table lets no time pass before a client has acted")
+        return following, tuple(self.cores.older(number) for number in locals_), taken
+
+    def take_row(
+        self, node: Node, following: State, label: Label, host: int, slots: Sequence[int]
+    ) -> Node | None:
+        """What the cores and lease files make of a row; none is about the spare slot."""
+        if SPARE in slots:
+            return None
+        return self._outside(node, following, label.action.name, host)
 
     def _outside(self, before: Node, state: State, name: str, h: int) -> Node:
         """A row of the world has fired: what the cores and lease files make of it."""
@@ -228,7 +202,7 @@ class ClientWorld:
     def _crash(self, before: Node, table: State, h: int) -> Node:
         """Nothing is left of the process but its lease file and the address on the interface."""
         state, locals_, taken = self._unheard(before, h)
-        number = self.cores.number(Local(None, self.cores[locals_[h]].stored))
+        number = self.cores.number(ClientLocal(None, self.cores[locals_[h]].stored))
         s, t = list(state), self._unheard((table, locals_, before[2]), h)[0]
         s[self.process[h]] = DEAD
         return self._agreed(tuple(s), t, "crash", h, number, locals_, taken)
@@ -239,7 +213,7 @@ class ClientWorld:
         s, kept = list(state), list(taken)
         for m in self.network:
             if taken[m] and s[self.columns[m][1]] == h:
-                self._clear(s, kept, m)
+                self.clear(s, kept, m)
         return tuple(s), locals_, tuple(kept)
 
     def _restart(self, before: Node, table: State, h: int) -> Node:
@@ -354,7 +328,7 @@ class ClientWorld:
             columns = self.columns[m]
             if s[columns[1]] == h:
                 if kept[m] and chosen:
-                    self._clear(s, kept, m)
+                    self.clear(s, kept, m)
                 elif fresh:
                     s[columns[5]] = False
         if slot == SPARE:
@@ -362,13 +336,7 @@ class ClientWorld:
         if after.phase.name == "SELECTING" and len(after.offers) > len(core.offers):
             kept[slot] = True
         else:
-            self._clear(s, kept, slot)
-
-    def _clear(self, s: list[Any], kept: list[bool], m: int) -> None:
-        """The datagram has left its slot."""
-        for place, value in zip(self.columns[m], FREE, strict=True):
-            s[place] = value
-        kept[m] = False
+            self.clear(s, kept, slot)
 
     def _put(self, s: list[Any], h: int, send: Send, after: Client, *, fresh: bool) -> bool:
         """A datagram of the client takes a free slot; False: there is none, and it is lost."""
@@ -412,12 +380,3 @@ class ClientWorld:
     def _answered(self, state: State, h: int, address: int) -> bool:
         """Another host's kernel answers ARP for the address."""
         return any(g != h and state[self.holds[g]] == address for g in self.hosts)
-
-
-def told(step: Step, names: tuple[int, ...]) -> str:
-    """A step in words; `names` has the host that stands at each place."""
-    what, h, *more = step
-    host = "" if h < 0 else f" h{names[h] + 1}"
-    if isinstance(what, Label):
-        return f"{what.action.name}{host}"
-    return f"{KIND.values[more[0]]} to{host}" if what == "R" else f"{EVENTS.get(what, what)}{host}"

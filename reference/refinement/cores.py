@@ -1,88 +1,32 @@
-"""The cores of an exploration: every local state that a host can be in, and each call of it.
+"""The cores of an exploration: their local states and calls, numbered and remembered.
 
-Theory of operation.  A host's part of the implementation is a `Local`: its core, and what its lease
-file holds.  Locals are numbered, and a call of a core is remembered: `step` is a function.  What
-makes them finitely many: instants are relative to now and clipped in the past, and the xid of the
-present exchange is always 1.  `client.py` compares and adds instants and compares xids, nothing
-else; tests shift them and find no difference.
+Theory of operation.  What an implementation has between two calls is its *local state*: a core, and
+what it has stored.  Local states are numbered, and a call is remembered: `step` is a function.
+What makes them finitely many: instants are relative to now and clipped in the past.  The cores
+compare and add instants, nothing else; tests shift them and find no difference.
 
-What it does not know: the lease table, and anything about another host.
+`client_cores.py` and `server_cores.py` say what a local state is, and what a call does to it.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from ipaddress import IPv4Address
-from typing import Any, Protocol
+from collections.abc import Hashable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Generic, TypeVar
 
-from holdover.model.readings.finite import NONE
-from holdover.model.table.vocabulary import KIND, PHASE
-from holdover.reference.core.client_state import Abstract, Client
-from holdover.reference.core.config import ClientConfig
-from holdover.reference.core.events import (
-    Chance,
-    Configure,
-    Effect,
-    Event,
-    Gone,
-    Heard,
-    Lease,
-    Notice,
-    Notify,
-    Phase,
-    Received,
-    Release,
-    Send,
-    SendArp,
-    Start,
-    Stop,
-    Store,
-    Timer,
-)
-from holdover.reference.refinement.setting import ADDRESSES, HARDWARE, SERVER, UNUSABLE
-from holdover.reference.wire.arp import announcement, probe
-from holdover.reference.wire.messages import BootReply
-from holdover.reference.wire.option_values import MessageType
-
-OTHER = bytes((2, 0, 0, 0, 0, 2))
-"""The hardware address in ARP packets of any other host."""
+from holdover.reference.refinement.setting import ADDRESSES
 
 NUMBER = {address: number for number, address in enumerate(ADDRESSES)}
 
-STALE, PRESENT, FRESH = 0, 1, 2
-"""The xid of an exchange that is over, of the present one, and of the next."""
-
-EVENTS = {"T": "Timer", "H": "Heard", "G": "Gone", "L": "Release", "E": "Stop", "S": "Start"}
-"""What the letters of a `Call` stand for; "R" is named by its message."""
-
-MIDDLE = 500
-"""The jitter where a setting does not ask for others."""
+LocalT = TypeVar("LocalT", bound=Hashable)
+CallT = TypeVar("CallT", bound=Hashable)
+AnswerT = TypeVar("AnswerT")
 
 
-class Core(Protocol):
-    """What is explored: `client.py`, or a module like it."""
-
-    @property
-    def step(self) -> Callable[[Client, Event, int], tuple[Client, tuple[Effect, ...]]]:
-        """The client after an event, and the effects."""
-
-    @property
-    def deadline(self) -> Callable[[Client], int | None]:
-        """When it wants a Timer."""
-
-    @property
-    def abstract(self) -> Callable[[Client], Abstract]:
-        """What the lease table knows of it."""
-
-
-@dataclass(frozen=True)
-class Local:
-    """One host's part of the implementation: its core (None: not running) and its lease file."""
-
-    core: Client | None
-    stored: Lease | None
+Cell = tuple[str, str, str, tuple[str, ...]]
+"""Phase, event, next phase, effects: a cell of the client's (phase x event) grid as seen."""
 
 
 class DefectError(Exception):
@@ -93,252 +37,63 @@ class DefectError(Exception):
         self.kind, self.says = kind, says
 
 
-Call = tuple[Any, ...]
-"""What is handed to a core: ("T", jitter), ("R", kind, address, lease, current, jitter), ...
+class Cores(ABC, Generic[LocalT, CallT, AnswerT]):
+    """All local states and calls of one core.  `past`: no instant lies further back (ticks).
 
-Where a reply's address is NONE, it is one that no host can have.
-"""
-
-STOP: Call = ("E",)
-"""The process is gone after it."""
-
-Answer = tuple[int, tuple[Effect, ...], bool, tuple[str, ...]]
-"""The local state after a call, the effects, whether there is a new xid, and the rows to try."""
-
-
-class Cores:
-    """All local states and calls of one core under one configuration.
-
-    `before_end`: how long before the end of a lease the server puts T1 and T2, whatever its length.
+    `observed`: how often each cell of the client's grid was seen; a server has no grid.
     """
 
-    def __init__(self, core: Core, config: ClientConfig, past: int, before_end: tuple[int, int]):
-        self.core, self.config, self.past = core, config, past
-        self.before_end = before_end
-        self.locals: list[Local] = []
-        self.observed: Counter[tuple[str, str, str, tuple[str, ...]]] = Counter()
-        self._numbers: dict[Local, int] = {}
-        self._calls: dict[tuple[int, Call], Answer] = {}
+    def __init__(self, past: int):
+        self.past = past
+        self.locals: list[LocalT] = []
+        self._numbers: dict[LocalT, int] = {}
+        self._calls: dict[tuple[int, CallT], AnswerT] = {}
         self._older: dict[int, int] = {}
         self._due: list[int | None] = []
-        self._views: list[tuple[Any, ...]] = []
+        self.observed: Counter[Cell] = Counter()
 
-    def __getitem__(self, number: int) -> Local:
+    def __getitem__(self, number: int) -> LocalT:
         return self.locals[number]
 
-    def number(self, local: Local) -> int:
+    def number(self, local: LocalT) -> int:
         """The number of a local state; the same for equal ones."""
         found = self._numbers.get(local)
         if found is None:
             found = self._numbers[local] = len(self.locals)
             self.locals.append(local)
-            self._due.append(None if local.core is None else self.core.deadline(local.core))
-            self._views.append(self._seen(local))
+            self._due.append(self.deadline(local))
         return found
 
-    def call(self, local: int, call: Call) -> Answer:
+    def call(self, number: int, call: CallT) -> AnswerT:
         """What the core does when it is handed this; remembered."""
-        key = local, call
+        key = number, call
         found = self._calls.get(key)
         if found is None:
-            before = self.locals[local]
-            core = before.core or Client(self.config)
-            try:
-                after, effects = self.core.step(core, event_of(call, self.before_end), 0)
-            except Exception as error:  # a mutant may do anything
-                raise DefectError("crash", f"{type(error).__name__}: {error}") from error
-            stored = before.stored
-            for effect in effects:
-                if isinstance(effect, Store):
-                    stored = effect.lease
-            fresh = after.exchange is not None and after.exchange.xid == FRESH
-            if fresh:
-                assert after.exchange is not None
-                after = replace(after, exchange=replace(after.exchange, xid=PRESENT))
-            names = candidate_rows(core, call, after, effects)
-            if call == STOP and (after.phase is not Phase.INIT or after.due is not None):
-                raise DefectError("stop", "told to end, the client goes on")
-            goes_on = None if call == STOP else after
-            found = self._calls[key] = self.number(Local(goes_on, stored)), effects, fresh, names
-            self.observe(core, call, after, effects)
+            found = self._calls[key] = self.make_call(self.locals[number], call)
         return found
-
-    def observe(self, core: Client, call: Call, after: Client, effects: tuple[Effect, ...]) -> None:
-        """Note a cell of the (state x event) table as it was seen."""
-        does = tuple(_named(effect) for effect in effects)
-        self.observed[core.phase.name, name_of(call), after.phase.name, does] += 1
 
     def older(self, number: int) -> int:
         """The same local state a tick later."""
         found = self._older.get(number)
         if found is None:
-            before = self.locals[number]
-            core, stored = (shifted(v, 1, self.past) for v in (before.core, before.stored))
-            found = self._older[number] = self.number(Local(core, stored))
+            found = self._older[number] = self.number(self.age(self.locals[number]))
         return found
 
     def due(self, number: int) -> int | None:
-        """When the core wants to be called."""
+        """When the core wants to be called, from now; None: not before something happens."""
         return self._due[number]
 
-    def view(self, number: int) -> tuple[Any, ...]:
-        """phase, wants, asked, renew_at, rebind_at, lease_end, holds, as the table writes them.
+    @abstractmethod
+    def deadline(self, local: LocalT) -> int | None:
+        """When the core of a local state wants to be called."""
 
-        Of a host without a process, what its lease file says.
-        """
-        return self._views[number]
+    @abstractmethod
+    def make_call(self, local: LocalT, call: CallT) -> AnswerT:
+        """Call the core; DefectError where it does what no core may do."""
 
-    def _seen(self, local: Local) -> tuple[Any, ...]:
-        stored = local.stored
-        if local.core is not None:
-            seen = self.core.abstract(local.core)
-        elif stored is not None:
-            seen = Abstract(
-                "INIT_REBOOT",
-                stored.address,
-                None,
-                None,
-                stored.renew_at,
-                stored.rebind_at,
-                stored.end,
-            )
-        else:
-            seen = Abstract("INIT", None, None, None, None, None, None)
-        return (
-            PHASE.values.index(seen.phase),
-            number_of(seen.wants),
-            seen.asked,
-            seen.renew_at,
-            seen.rebind_at,
-            seen.lease_end,
-            number_of(seen.holds),
-        )
-
-
-def name_of(call: Call) -> str:
-    """The event's name: Timer, Release, ..., or the message received."""
-    return KIND.values[call[1]] if call[0] == "R" else EVENTS[call[0]]
-
-
-def number_of(address: IPv4Address | None) -> int:
-    """An address as the table numbers it."""
-    if address == UNUSABLE:
-        raise DefectError("unusable", f"the client wants {address}, which no host can have")
-    return NONE if address is None else NUMBER[address]
-
-
-def event_of(call: Call, before_end: tuple[int, int]) -> Event:
-    """The event that a call stands for; a lease has T1 and T2 so long before its end."""
-    match call:
-        case ("T", jitter):
-            return Timer(Chance(FRESH, jitter))
-        case ("R", kind, address, lease, current, jitter):
-            xid = PRESENT if current else STALE
-            t1, t2 = (None if lease is None else lease - rest for rest in before_end)
-            return Received(
-                Chance(FRESH, jitter),
-                BootReply(
-                    MessageType[KIND.values[kind]],
-                    xid,
-                    HARDWARE,
-                    None,
-                    address=UNUSABLE if address == NONE else ADDRESSES[address],
-                    server=SERVER,
-                    lease=lease,
-                    t1=t1,
-                    t2=t2,
-                ),
-            )
-        case ("H", address, probing):
-            packet = (probe if probing else announcement)(OTHER, ADDRESSES[address])
-            return Heard(Chance(FRESH, MIDDLE), packet)
-        case ("G", address):
-            return Gone(Chance(FRESH, MIDDLE), ADDRESSES[address])
-        case ("L",):
-            return Release(Chance(FRESH, MIDDLE))
-        case ("E",):
-            return Stop(Chance(FRESH, MIDDLE))
-        case ("S", stored, found):
-            return Start(Chance(FRESH, MIDDLE), stored, found)
-    raise AssertionError(call)
-
-
-def _named(effect: Effect) -> str:
-    match effect:
-        case Send(request):
-            return f"Send {request.type.name}"
-        case SendArp(arp):
-            return "probe" if arp.is_probe else "announce"
-        case Store(lease):
-            return "Forget" if lease is None else "Store"
-        case Notify(notice):
-            return f"Notify {notice.name}"
-    return type(effect).__name__
-
-
-def lapses(core: Client, after: Client) -> bool:
-    """The lease that the client had is over, and it has it no more."""
-    lease = core.lease
-    return lease is not None and lease.end is not None and lease.end <= 0 and after.lease != lease
-
-
-def candidate_rows(
-    core: Client, call: Call, after: Client, effects: Sequence[Effect]
-) -> tuple[str, ...]:
-    """Rows that are likely to say what a call did; a wrong guess is found out by `Rows.path`."""
-    phase, names = core.phase.name, []
-    if lapses(core, after):
-        names, phase = ["lapse", "notify"], "INIT"
-    sent = [effect.request.type for effect in effects if isinstance(effect, Send)]
-    used = any(isinstance(effect, Configure) for effect in effects)
-    kind = KIND.values[call[1]] if call[0] == "R" else ""
-    if call == STOP:
-        return (*names, "stop")
-    if kind and call[2] == NONE:  # no datagram of the table's
-        return tuple(names)
-    match sent[-1].name if sent else "":
-        case "DISCOVER":
-            names.append("discover")
-        case "REQUEST":
-            rows = {
-                ("SELECTING", "REQUESTING"): "select",
-                ("INIT_REBOOT", "REBOOTING"): "reboot",
-                ("REQUESTING", "REQUESTING"): "ask_again",
-                ("REBOOTING", "REBOOTING"): "ask_again",
-            }
-            names.append(
-                rows.get(
-                    (phase, after.phase.name),
-                    "renew" if after.phase.name == "RENEWING" else "rebind",
-                )
-            )
-            others = len(core.offers) + (kind == "OFFER") - 1
-            names += ["ignore"] * (others if names[-1] == "select" else 0)
-        case "DECLINE" | "RELEASE" as name:
-            names.append(name.lower())
-        case _ if kind == "OFFER":
-            names += [] if after.phase.name == "SELECTING" and after != core else ["ignore"]
-        case _ if kind == "ACK":
-            names += ack_rows(core, phase, after, effects)
-        case _ if kind == "NAK":
-            names.append("obey_nak" if after != core and phase == core.phase.name else "ignore")
-        case _ if phase == "PROBING" and used:
-            names.append("use")
-        case _ if phase == "REBOOTING" and after.phase.name in ("PROBING", "BOUND"):
-            names.append("keep_remainder")
-        case _ if phase == "REQUESTING" and after.phase.name == "INIT":
-            names.append("give_up")
-    return tuple(names)
-
-
-def ack_rows(core: Client, phase: str, after: Client, effects: Sequence[Effect]) -> tuple[str, ...]:
-    """What a DHCPACK is likely to have led to; `phase`: where it found the client."""
-    if any(isinstance(e, Notify) and e.notice is Notice.TOO_SHORT for e in effects):
-        return "cut_off", "notify"
-    if after == core or phase != core.phase.name:
-        return ("ignore",)
-    row = {"REQUESTING": "bind", "REBOOTING": "bind", "PROBING": "cut_short", "BOUND": "cut_short"}
-    return (row.get(phase, "extend"),)
+    @abstractmethod
+    def age(self, local: LocalT) -> LocalT:
+        """A local state as it is a tick later."""
 
 
 def shifted(value: Any, by: int, past: int) -> Any:

@@ -14,12 +14,12 @@ from dataclasses import replace
 
 from holdover.model.readings.finite import State
 from holdover.reference.refinement.justify import CLIENT, DROPS, OVER, Rows, Situation
-from holdover.reference.refinement.setting import Setting
+from holdover.reference.refinement.setting import ClientSetting
 
 Edge = tuple[Situation, str]
 
 
-def table_edges(setting: Setting) -> frozenset[Edge]:
+def table_edges(setting: ClientSetting) -> frozenset[Edge]:
     """Every edge that the lease table allows a client in this world."""
     rows = Rows(replace(setting, messages=setting.messages - 1))  # which has one datagram more
     names = {action.name for action in CLIENT if action.name not in DROPS}
@@ -46,7 +46,7 @@ def table_edges(setting: Setting) -> frozenset[Edge]:
     return frozenset(found)
 
 
-def edges_of(settings: Iterable[Setting]) -> frozenset[Edge]:
+def edges_of(settings: Iterable[ClientSetting]) -> frozenset[Edge]:
     """What the table allows in any of these worlds."""
     return frozenset().union(*(table_edges(setting) for setting in settings))
 

@@ -34,9 +34,9 @@ from rich.table import Table as Listing
 from holdover.model.errors import nearest
 from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
-from holdover.reference.refinement.search import Refined, refine, refine_server
+from holdover.reference.refinement.search import Refined, refine
 from holdover.reference.refinement.setting import (
-    ServerSetting,
+    ClientSetting,
     Setting,
     every_setting,
     server_settings,
@@ -137,24 +137,21 @@ def mutant(defect: Seeded) -> ModuleType:
     return module
 
 
-def settings_for(core: str) -> tuple[Setting | ServerSetting, ...]:
+def settings_for(core: str) -> tuple[Setting, ...]:
     """The settings in which that core is explored."""
     return settings() if core == "client" else server_settings()
 
 
-def order(preferred: str) -> tuple[Setting | ServerSetting, ...]:
+def order(preferred: str) -> tuple[Setting, ...]:
     """All settings of its kind: the preferred one first, then the small ones."""
     (first,) = (setting for setting in every_setting() if setting.name == preferred)
-    alike = settings_for("client" if isinstance(first, Setting) else "server")
+    alike = settings_for("client" if isinstance(first, ClientSetting) else "server")
     return tuple(sorted(alike, key=lambda s: (s.name != preferred, s.states)))
 
 
-def explored(defect: Seeded, setting: Setting | ServerSetting) -> Refined:
+def explored(defect: Seeded, setting: Setting) -> Refined:
     """What the exploration of a mutant finds in one setting."""
-    core = mutant(defect)
-    if isinstance(setting, Setting):
-        return refine(setting, core, most=MOST)
-    return refine_server(setting, core, most=MOST)
+    return refine(setting, mutant(defect), most=MOST)
 
 
 def kill(defect: Seeded) -> Killed:

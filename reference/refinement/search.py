@@ -9,17 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any
 
-from holdover.model.table.properties import ALWAYS, Property
+from holdover.model.table.properties import ALWAYS
 from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
-from holdover.reference.refinement.client_world import ClientWorld, Node, Step, told
-from holdover.reference.refinement.cores import Core, DefectError
-from holdover.reference.refinement.justify import Rows, Situation
-from holdover.reference.refinement.server_cores import ServerCore
+from holdover.reference.refinement.client_world import ClientWorld
+from holdover.reference.refinement.cores import Cell, DefectError
+from holdover.reference.refinement.justify import ANYBODY, Situation
 from holdover.reference.refinement.server_world import ServerWorld
-from holdover.reference.refinement.setting import ServerSetting, Setting
+from holdover.reference.refinement.setting import ClientSetting, ServerSetting, Setting
+from holdover.reference.refinement.world import CoreWorld, Node, Step, step_in_words
 
 Progress = Callable[[int, int, int], None]
 """Called with depth, states so far, and states still to be expanded."""
@@ -34,7 +34,7 @@ class Refined:
     `failed`: why the exploration itself came to nothing.
     """
 
-    setting: Setting | ServerSetting
+    setting: Setting
     states: int = 0
     steps: int = 0
     depth: int = 0
@@ -46,64 +46,26 @@ class Refined:
     failed: str = ""
     run: tuple[str, ...] = ()
     taken: Counter[tuple[Situation, str]] = field(default_factory=Counter)
-    observed: Counter[tuple[str, str, str, tuple[str, ...]]] = field(default_factory=Counter)
+    observed: Counter[Cell] = field(default_factory=Counter)
     searched: int = 0
 
 
+def world_of(setting: Setting, core: Any = None) -> CoreWorld[Any, Any]:
+    """The world of a setting around the reference cores, or `core`, a module like them."""
+    if isinstance(setting, ServerSetting):
+        return ServerWorld(setting, reference_server if core is None else core)
+    assert isinstance(setting, ClientSetting)
+    return ClientWorld(setting, reference_client if core is None else core)
+
+
 def refine(
-    setting: Setting,
-    core: Core = reference_client,
-    *,
-    most: int = 1 << 62,
-    progress: Progress | None = None,
+    setting: Setting, core: Any = None, *, most: int = 1 << 62, progress: Progress | None = None
 ) -> Refined:
-    """Real client cores in the table's world, to closure, to the first defect, or to `most`."""
-    world = ClientWorld(setting, core)
-    seen = explore(world, Refined(setting), most, progress)
-    seen.calls, seen.local = world.calls, len(world.cores.locals)
-    seen.observed = world.cores.observed
-    return seen
+    """Real cores in the table's world, to closure, to the first defect, or to `most` states.
 
-
-def refine_server(
-    setting: ServerSetting,
-    core: ServerCore = reference_server,
-    *,
-    most: int = 1 << 62,
-    progress: Progress | None = None,
-) -> Refined:
-    """A real server core in the table's world, to closure, to the first defect, or to `most`."""
-    world = ServerWorld(setting, core)
-    seen = explore(world, Refined(setting), most, progress)
-    seen.calls, seen.local = world.calls, len(world.cores.locals)
-    return seen
-
-
-class Explored(Protocol):
-    """What a search asks of a world."""
-
-    @property
-    def rows(self) -> Rows:
-        """The table."""
-
-    @property
-    def steps(self) -> Sequence[Property]:
-        """What must hold of every step."""
-
-    def first(self) -> Node:
-        """Where every run begins."""
-
-    def settled(self, node: Node) -> tuple[Node, tuple[int, ...]]:
-        """A node in order, and the order of its hosts."""
-
-    def successors(self, node: Node) -> Iterator[tuple[Step, Node]]:
-        """What may happen next."""
-
-
-def explore(
-    world: Explored, seen: Refined, most: int = 1 << 62, progress: Progress | None = None
-) -> Refined:
-    """Breadth first to closure, to the first defect, or until there are more than `most` states."""
+    Breadth first, so that the run to a defect is a shortest one.
+    """
+    world, seen = world_of(setting, core), Refined(setting)
     table = world.rows.table
     checks = [(p, table.predicate(p.term)) for p in ALWAYS]
     step_checks = [(p, table.step_predicate(p.term)) for p in world.steps]
@@ -128,7 +90,7 @@ def explore(
 
     number = -1
     try:
-        found(world.first(), -1, ("begin", -1))
+        found(world.first(), -1, ("begin", ANYBODY))
         layer = 0
         while layer < len(nodes) <= most:
             end = len(nodes)
@@ -151,22 +113,19 @@ def explore(
         seen.kind, seen.defect = defect.kind, defect.says
         seen.run = _run(number, parents, steps, orders)
     seen.states, seen.taken, seen.searched = len(nodes), world.rows.taken, world.rows.searched
+    seen.calls, seen.local = world.calls, len(world.cores.locals)
+    seen.observed = world.cores.observed
     return seen
 
 
-def refine_all(settings: Iterable[Setting | ServerSetting], *, jobs: int = 2) -> Iterator[Refined]:
+def refine_all(settings: Iterable[Setting], *, jobs: int = 2) -> Iterator[Refined]:
     """The cores in several settings, at most `jobs` at once; results as they come.
 
     The largest first, so that none is left over for the end.
     """
     ordered = sorted(settings, key=lambda setting: -setting.steps)
     with ProcessPoolExecutor(jobs) as pool:
-        running = {
-            pool.submit(refine, setting)
-            if isinstance(setting, Setting)
-            else pool.submit(refine_server, setting): setting
-            for setting in ordered
-        }
+        running = {pool.submit(refine, setting): setting for setting in ordered}
         try:
             for done in as_completed(running):
                 error = done.exception()
@@ -199,6 +158,6 @@ def _run(
         number = parents[number]
     said = []
     for number in reversed(path):
-        said.append(told(steps[number], names))
+        said.append(step_in_words(steps[number], names))
         names = tuple(names[h] for h in orders[number])
     return tuple(said)

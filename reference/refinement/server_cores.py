@@ -14,9 +14,12 @@ from holdover.reference.core.server_state import (
     ServerEvent,
     StoreBinding,
 )
-from holdover.reference.refinement.cores import DefectError, shifted
+from holdover.reference.refinement.cores import Cores, DefectError, shifted
 
 Stored = tuple[tuple[Any, Binding], ...]
+
+ServerAnswer = tuple[int, ServerEffects]
+"""The local state after a call, and the effects."""
 
 
 class ServerCore(Protocol):
@@ -28,7 +31,7 @@ class ServerCore(Protocol):
 
     @property
     def deadline(self) -> Callable[[Server], int | None]:
-        """When it wants a Tick."""
+        """When it wants a Timer."""
 
     @property
     def abstract(self) -> Callable[[Server], Any]:
@@ -43,68 +46,52 @@ class ServerLocal:
     stored: Stored
 
 
-class ServerCores:
-    """All states and calls of one server core, numbered and remembered as in `cores.py`."""
+class ServerCores(Cores[ServerLocal, ServerEvent, ServerAnswer]):
+    """All local states and calls of one server core."""
 
     def __init__(self, core: ServerCore, past: int):
-        self.core, self.past = core, past
-        self.locals: list[ServerLocal] = []
-        self._numbers: dict[ServerLocal, int] = {}
-        self._calls: dict[tuple[int, Any], tuple[int, ServerEffects]] = {}
-        self._older: dict[int, int] = {}
+        super().__init__(past)
+        self.core = core
 
-    def number(self, local: ServerLocal) -> int:
-        """The number of a state; the same for equal ones."""
-        found = self._numbers.setdefault(local, len(self.locals))
-        if found == len(self.locals):
-            self.locals.append(local)
-        return found
+    def deadline(self, local: ServerLocal) -> int | None:
+        """When the core wants to be called."""
+        return self.core.deadline(local.server)
 
-    def call(self, number: int, event: ServerEvent) -> tuple[int, ServerEffects]:
-        """What the core does about an event."""
-        found = self._calls.get((number, event))
-        if found is None:
-            before = self.locals[number]
-            try:
-                server, effects = self.core.step(before.server, event, 0)
-            except Exception as error:  # a mutant may do anything
-                raise DefectError("crash", f"{type(error).__name__}: {error}") from error
-            kept = dict(before.stored)
-            bound = {a: e.binding for a, e in server.entries if e.binding is not None}
-            for effect in effects:
-                if isinstance(effect, StoreBinding) and before.server.recording:
-                    kept.pop(effect.address, None)
-                    if effect.binding is not None:
-                        kept[effect.address] = effect.binding
-            if event == Recording(works=True):
-                kept = dict(bound)
-            stored = tuple(sorted(kept.items(), key=lambda item: item[0]))
-            given_up = () if server.recording else kept.keys() - bound.keys()
-            if bound != {a: binding for a, binding in kept.items() if a not in given_up}:
-                raise DefectError("durable", "what is stored is not what is bound")
-            found = self.number(ServerLocal(server, stored)), effects
-            self._calls[number, event] = found
-        return found
+    def make_call(self, local: ServerLocal, call: ServerEvent) -> ServerAnswer:
+        """What the core does about an event, and what is stored after it."""
+        try:
+            server, effects = self.core.step(local.server, call, 0)
+        except Exception as error:  # a mutant may do anything
+            raise DefectError("crash", f"{type(error).__name__}: {error}") from error
+        kept = dict(local.stored)
+        bound = {a: e.binding for a, e in server.entries if e.binding is not None}
+        for effect in effects:
+            if isinstance(effect, StoreBinding) and local.server.recording:
+                kept.pop(effect.address, None)
+                if effect.binding is not None:
+                    kept[effect.address] = effect.binding
+        if call == Recording(works=True):
+            kept = dict(bound)
+        stored = tuple(sorted(kept.items(), key=lambda item: item[0]))
+        given_up = () if server.recording else kept.keys() - bound.keys()
+        if bound != {a: binding for a, binding in kept.items() if a not in given_up}:
+            raise DefectError("durable", "what is stored is not what is bound")
+        return self.number(ServerLocal(server, stored)), effects
 
-    def older(self, number: int) -> int:
-        """The same state a tick later."""
-        found = self._older.get(number)
-        if found is None:
-            local = self.locals[number]
-            entries = tuple((a, self._aged(e)) for a, e in local.server.entries)
-            stored = tuple((a, self._aged(b)) for a, b in local.stored)
-            wrong = replace(
-                local.server.config.misbehave,
-                **{
-                    name: max(value - 1, -self.past)
-                    for name in ("mute_from", "mute_until", "forget_at")
-                    if (value := getattr(local.server.config.misbehave, name)) is not None
-                },
-            )
-            config = replace(local.server.config, misbehave=wrong)
-            server = replace(local.server, config=config, entries=entries)
-            found = self._older[number] = self.number(ServerLocal(server, stored))
-        return found
+    def age(self, local: ServerLocal) -> ServerLocal:
+        """The same server and store a tick later."""
+        entries = tuple((a, self._aged(e)) for a, e in local.server.entries)
+        stored = tuple((a, self._aged(b)) for a, b in local.stored)
+        wrong = replace(
+            local.server.config.misbehave,
+            **{
+                name: max(value - 1, -self.past)
+                for name in ("mute_from", "mute_until", "forget_at")
+                if (value := getattr(local.server.config.misbehave, name)) is not None
+            },
+        )
+        config = replace(local.server.config, misbehave=wrong)
+        return ServerLocal(replace(local.server, config=config, entries=entries), stored)
 
     def _aged(self, value: Any) -> Any:
         inner = {

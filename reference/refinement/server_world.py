@@ -1,6 +1,6 @@
-"""The world around a server core: the table's clients, network and kernels, and the core's calls.
+"""A real server in the table's world: what may happen to it, and what its effects do.
 
-Theory of operation.  As in `client_world.py`, with the parts exchanged: what clients, kernels,
+Theory of operation.  What clients, kernels,
 network and fate do is a row of the table; what the server does is a call of `server.py`, and rows
 of the table's server must lead from the state before to the one after, in which `owner`,
 `server_end` and `withheld` are what `abstract` says.  A reply takes the slot of the request it
@@ -20,29 +20,26 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from holdover.model.readings.finite import NONE, Instance, Label, State
+from holdover.model.readings.finite import NONE, Label, State
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import WORLD_ACTIONS, for_server
 from holdover.model.table.properties import STEPS
 from holdover.model.table.server import SERVER_ACTIONS
-from holdover.model.table.table import LEASE_TABLE, Table
-from holdover.model.table.vocabulary import KIND, PHASE, VARIABLES
-from holdover.reference.core.events import SendArp
+from holdover.model.table.vocabulary import KIND, PHASE
+from holdover.reference.core.events import Heard, SendArp, Timer
 from holdover.reference.core.server_state import (
-    Arrived,
-    Overheard,
+    ReceivedRequest,
     Recording,
-    Restarted,
     SendReply,
     Server,
     ServerEvent,
-    Tick,
+    StartServer,
 )
-from holdover.reference.refinement.client_world import FREE, SPARE, Node, Step
 from holdover.reference.refinement.cores import NUMBER, DefectError
 from holdover.reference.refinement.justify import ANYBODY, Rows, kinds
 from holdover.reference.refinement.server_cores import ServerCore, ServerCores, ServerLocal
 from holdover.reference.refinement.setting import ADDRESSES, SERVER, ServerSetting
+from holdover.reference.refinement.world import SPARE, CoreWorld, Node, Step
 from holdover.reference.wire.arp import announcement
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import MessageType
@@ -61,36 +58,27 @@ BREAK_COMMITMENTS = {"forgets", "reuses_early"}
 """Faults with which a running lease may end before its time (`one_commitment`)."""
 
 
-class ServerWorld:
-    """One setting and one server core: nodes and what leads from one to the next.
+class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
+    """A real server core around which the table's clients stand.
 
-    A node's `locals` are the server's number and each slot's flavour; `taken` as in
-    `client_world.py`.
+    A node's local states are the server's and, for each slot, which DHCPREQUEST is in it.
     """
 
     def __init__(self, setting: ServerSetting, core: ServerCore):
-        self.setting = setting
         served = tuple(a for a in SERVER_ACTIONS if a.name not in NOT_TAKEN)
         missed = tuple(a for a in WORLD_ACTIONS if a.name == "miss" and "mutes" in setting.faults)
         lengths = tuple(range(1, setting.lease + 1)) if setting.fills else ()
-        self.rows = Rows(setting, served + missed, each=False, lengths=lengths)
+        rows = Rows(setting, served + missed, each=False, lengths=lengths)
+        cores = ServerCores(core, rows.table.bounds.past)
+        outside = (a for a in WORLD_ACTIONS if a.name != "wake_expired")
+        super().__init__(setting, cores, rows, (*CLIENT_ACTIONS, *outside))
         self.steps = () if set(setting.faults) & BREAK_COMMITMENTS else STEPS
-        table = self.rows.table
-        self.cores = ServerCores(core, table.bounds.past)
-        outside = tuple(a for a in WORLD_ACTIONS if a.name != "wake_expired")
-        self.outside = Instance(
-            Table(VARIABLES, CLIENT_ACTIONS + outside), table.constants, table.bounds
-        )
-        self.tick = table.row(Label(LEASE_TABLE.action("tick"), (1,)))
-        self.columns, self.network = self.rows.columns, range(1, setting.messages + 1)
-        place = table.place
-        self.addresses, self.hosts = range(setting.addresses), range(setting.hosts)
+        place = rows.table.place
+        self.addresses = range(setting.addresses)
         self.phase = [place["phase", h] for h in self.hosts]
-        self.holds = [place["holds", h] for h in self.hosts]
         self.own = [
             [place[name, a] for name in ("owner", "server_end", "withheld")] for a in self.addresses
         ]
-        self.calls = 0
 
     def first(self) -> Node:
         """Nobody has a lease."""
@@ -101,57 +89,60 @@ class ServerWorld:
     def settled(self, node: Node) -> tuple[Node, tuple[int, ...]]:
         """The same node with its datagrams in order; hosts are known to the server by name."""
         state, (number, *flavours), taken = node
-        content = [get(state) for get in self.rows.content]
-        slots = list(zip(content, flavours, taken, strict=True))
-        ordered = sorted(slots)
-        if ordered != slots:
-            s = list(state)
-            for columns, (datagram, _, _) in zip(self.columns, ordered, strict=True):
-                for place, value in zip(columns, datagram, strict=True):
-                    s[place] = value
-            state, taken = tuple(s), tuple(t for _, _, t in ordered)
-            flavours = [flavour for _, flavour, _ in ordered]
+        state, beside = self.in_order(state, [*zip(flavours, taken, strict=True)])
+        flavours, taken = [each for each, _ in beside], tuple(each for _, each in beside)
         return (state, (number, *flavours), taken), tuple(self.hosts)
 
-    def successors(self, node: Node) -> Iterator[tuple[Step, Node]]:
-        """Everything that may happen next, and what comes of it."""
+    def take_row(
+        self, node: Node, following: State, label: Label, host: int, slots: Sequence[int]
+    ) -> Node:
+        """What the server hears of a row; what was sent into a full network is lost."""
+        _, locals_, taken = node
+        if SPARE in slots:
+            following = self._without_spare(following)
+        flavours = self._flavours(node, following, label.action.name, label.given)
+        then = following, (locals_[0], *flavours), taken
+        if label.action.name == "use":  # the server hears the announcement
+            held = following[self.holds[host]]
+            assert isinstance(held, int)
+            then = self.perform(then, Heard(announcement(hardware(host), ADDRESSES[held])))
+        return then
+
+    def core_calls(self, node: Node) -> Iterator[tuple[Step, Node]]:
+        """A message, the deadline, a disk that is full or free again, a new beginning."""
         state, locals_, taken = node
-        for edge, following in self.outside.successors(state):
-            label = self.outside.labels[edge]
-            values = label.given
-            if any(taken[values[name]] for name in ("m", "n") if name in values):
-                continue
-            if SPARE in (values.get("m"), values.get("n")):  # sent into a full network: lost
-                following = self._without_spare(following)
-            flavours = self._flavours(node, following, label.action.name, values)
-            step = (label, values.get("h", ANYBODY))
-            then = following, (locals_[0], *flavours), taken
-            if label.action.name == "use":  # the server hears the announcement
-                host = values["h"]
-                held = following[self.holds[host]]
-                assert isinstance(held, int)
-                said = announcement(hardware(host), ADDRESSES[held])
-                then = self.perform(then, Overheard(said))
-            yield step, then
-        server = self.cores.locals[locals_[0]].server
+        events: list[tuple[int, ServerEvent, int]] = []
         for m in self.network:
             kind, client, address, *_ = self.rows.content[m](state)
             if kind in FOR_SERVER and not taken[m]:
                 request = self._request(kind, client, address, locals_[1 + m])
-                yield ("A", client), self.perform(node, Arrived(request), m)
-        due = self.cores.core.deadline(server)
-        if due is not None and due <= 0:
-            yield ("K", ANYBODY), self.perform(node, Tick())
+                events.append((client, ReceivedRequest(request), m))
+        if self._is_due(node):
+            events.append((ANYBODY, Timer(), SPARE))
+        local = self.cores[locals_[0]]
         if self.setting.fills:
-            yield ("D", ANYBODY), self.perform(node, Recording(not server.recording))
+            events.append((ANYBODY, Recording(not local.server.recording), SPARE))
         if self.setting.restarts:
-            stored = self.cores.locals[locals_[0]].stored
-            yield ("B", ANYBODY), self.perform(node, Restarted(stored))
-        if (due is None or due > 0) and self._may_pass(node):
-            following_tick = self.tick(state)
-            if following_tick is not None:
-                older = self.cores.older(locals_[0])
-                yield ("tick", ANYBODY), (following_tick, (older, *locals_[1:]), taken)
+            events.append((ANYBODY, StartServer(local.stored), SPARE))
+        for client, event, m in events:
+            yield (type(event).__name__, client), self.perform(node, event, m)
+
+    def _is_due(self, node: Node) -> bool:
+        """The core wants to be called."""
+        due = self.cores.due(node[1][0])
+        return due is not None and due <= 0
+
+    def may_pass(self, node: Node) -> bool:
+        """The core does not want to be called, and no datagram is overdue that it does not keep."""
+        return not self._is_due(node) and not self.overdue(node)
+
+    def pass_time(self, node: Node) -> Node | None:
+        """A tick later; None: a client of the table has something to do first."""
+        state, locals_, taken = node
+        following = self.tick(state)
+        if following is None:
+            return None
+        return following, (self.cores.older(locals_[0]), *locals_[1:]), taken
 
     def _flavours(
         self, node: Node, following: State, name: str, values: dict[str, int]
@@ -173,18 +164,8 @@ class ServerWorld:
 
     def _without_spare(self, state: State) -> State:
         s = list(state)
-        for place, value in zip(self.columns[SPARE], FREE, strict=True):
-            s[place] = value
+        self.clear(s, [False], SPARE)
         return tuple(s)
-
-    def _may_pass(self, node: Node) -> bool:
-        """No datagram is overdue but those that the server keeps."""
-        state, _, taken = node
-        for m in self.network:
-            kind, _, _, sent, _, _ = self.rows.content[m](state)
-            if kind and not taken[m] and sent + self.setting.delay < 1:
-                return False
-        return True
 
     def _request(self, kind: int, client: int, address: int, flavour: int) -> BootRequest:
         """The message in a slot, as Table 5 has it."""
@@ -206,7 +187,7 @@ class ServerWorld:
         """The node after a call of the core, and of its calls about ARP replies to its probes."""
         before, (number, *flavours), taken = node
         after, effects = self.cores.call(number, event)
-        server = self.cores.locals[after].server
+        server = self.cores[after].server
         self.calls += 1
         s, kept = list(before), [*taken]
         kept[slot] = slot != SPARE
@@ -268,9 +249,7 @@ class ServerWorld:
                 waiting.remove(client)  # one only: the new one waits in the place of another
             elif kept[m]:
                 dropped.append(KIND.values[kind])
-                for place, value in zip(self.columns[m], FREE, strict=True):
-                    s[place] = value
-                kept[m] = False
+                self.clear(s, kept, m)
         return dropped
 
     def _is(self, s: list[Any], m: int, kind: int, client: int) -> bool:
@@ -280,7 +259,7 @@ class ServerWorld:
         """Whoever holds the address answers the server's probe."""
         for g in self.hosts:
             if node[0][self.holds[g]] == NUMBER[address]:
-                node = self.perform(node, Overheard(announcement(hardware(g), address)))
+                node = self.perform(node, Heard(announcement(hardware(g), address)))
         return node
 
     def _justify(
@@ -297,12 +276,12 @@ class ServerWorld:
         for _, _, withheld in self.own:
             if before[withheld] and not after[withheld]:
                 names.append("reinstate")
-            if isinstance(event, Overheard) and after[withheld] and not before[withheld]:
+            if isinstance(event, Heard) and after[withheld] and not before[withheld]:
                 names.append("set_aside")
         for reply in replies:
             names.append({"OFFER": "offer", "NAK": "refuse"}.get(reply, ""))
             if reply == "ACK":
-                assert isinstance(event, Arrived)
+                assert isinstance(event, ReceivedRequest)
                 asked = event.request.requested or event.request.ciaddr
                 recorded = before[self.own[NUMBER[asked]][0]]
                 mine = recorded == host_of(event.request.chaddr)
@@ -312,14 +291,14 @@ class ServerWorld:
             if kind == "DECLINE" and not any(after[w] and not before[w] for _, _, w in self.own):
                 names[-1] = "disregard"
             elif kind == "REQUEST" and not server.recording:
-                assert isinstance(event, Arrived)
+                assert isinstance(event, ReceivedRequest)
                 asked = event.request.requested or event.request.ciaddr
                 if before[self.own[NUMBER[asked]][0]] == host_of(event.request.chaddr):
                     names[-1:] = ["mute", "miss", "unmute"]
         path = self.rows.path(before, self.rows.canonical(after), ANYBODY, names)
         if path is None:
             said = type(event).__name__
-            if isinstance(event, Arrived):
+            if isinstance(event, ReceivedRequest):
                 said = f"{event.request.type.name} of h{host_of(event.request.chaddr) + 1}"
             there = self.rows.difference(self.rows.canonical(after), self.rows.canonical(before))
             raise DefectError("refinement", f"{said}, replies {replies}: no rows do this: {there}")

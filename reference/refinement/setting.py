@@ -9,6 +9,7 @@ changes it.
 from __future__ import annotations
 
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
@@ -34,14 +35,8 @@ NOT_IN_ORDER = 1
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A world small enough to be seen to the last state; times are ticks.
-
-    `client`: constants of `ClientConfig`; those not named are as small as can be.  `jitters`: each
-    is tried with each call that may use one.  `user`: may give the address back, and go on later.
-    `broken`: each OFFER and DHCPACK may come with an address that no host can have, too.
-    `shortest`: the lease that a renewal may be granted where the server `shortens`.
-    """
+class Setting(ABC):
+    """A world small enough to be seen to the last state; times are ticks."""
 
     name: str
     about: str
@@ -51,12 +46,6 @@ class Setting:
     lease: int
     delay: int = 0
     faults: tuple[str, ...] = ()
-    client: Mapping[str, int] = field(default_factory=dict)
-    jitters: tuple[int, ...] = ()
-    user: bool = False
-    broken: bool = False
-    kernel_late: int = 0
-    shortest: int | None = None
     states: int = 0
     steps: int = 0
     depth: int = 0
@@ -65,6 +54,32 @@ class Setting:
     def size(self) -> str:
         """Hosts x addresses x datagrams."""
         return f"{self.hosts}x{self.addresses}x{self.messages}"
+
+    @abstractmethod
+    def config(self) -> ClientConfig | ServerConfig:
+        """The core's constants."""
+
+    @abstractmethod
+    def constants(self) -> dict[str, object]:
+        """The lease table's constants for this world."""
+
+
+@dataclass(frozen=True)
+class ClientSetting(Setting):
+    """A world of real client cores around the table's server.
+
+    `client`: constants of `ClientConfig`; those not named are as small as can be.  `jitters`: each
+    is tried with each call that may use one.  `user`: may give the address back, and go on later.
+    `broken`: each OFFER and DHCPACK may come with an address that no host can have, too.
+    `shortest`: the lease that a renewal may be granted where the server `shortens`.
+    """
+
+    client: Mapping[str, int] = field(default_factory=dict)
+    jitters: tuple[int, ...] = ()
+    user: bool = False
+    broken: bool = False
+    kernel_late: int = 0
+    shortest: int | None = None
 
     def config(self) -> ClientConfig:
         """The cores' constants."""
@@ -109,8 +124,8 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class ServerSetting:
-    """A world of the table's clients around a real server core; times are ticks.
+class ServerSetting(Setting):
+    """A world of the table's clients around a real server core.
 
     `server`: constants of `ServerConfig`; those not named are as small as can be.  `misbehave`:
     those of `Misbehaviour`, each with the fault of the table that allows it.  `restarts`: the
@@ -119,27 +134,11 @@ class ServerSetting:
     fills in option 50 as well.
     """
 
-    name: str
-    about: str
-    hosts: int
-    addresses: int
-    messages: int
-    lease: int
-    delay: int = 0
-    faults: tuple[str, ...] = ()
     server: Mapping[str, int] = field(default_factory=dict)
     misbehave: Mapping[str, int] = field(default_factory=dict)
     restarts: bool = False
     fills: bool = False
     both: bool = False
-    states: int = 0
-    steps: int = 0
-    depth: int = 0
-
-    @property
-    def size(self) -> str:
-        """Hosts x addresses x datagrams."""
-        return f"{self.hosts}x{self.addresses}x{self.messages}"
 
     def config(self) -> ServerConfig:
         """The core's constants."""
@@ -193,9 +192,9 @@ def _entries() -> Mapping[str, list[dict[str, object]]]:
 
 
 @cache
-def settings() -> tuple[Setting, ...]:
+def settings() -> tuple[ClientSetting, ...]:
     """The clients' settings of `settings.toml`."""
-    return tuple(Setting(**_frozen(row)) for row in _entries()["setting"])
+    return tuple(ClientSetting(**_frozen(row)) for row in _entries()["setting"])
 
 
 @cache
@@ -204,7 +203,7 @@ def server_settings() -> tuple[ServerSetting, ...]:
     return tuple(ServerSetting(**_frozen(row)) for row in _entries()["server"])
 
 
-def every_setting() -> tuple[Setting | ServerSetting, ...]:
+def every_setting() -> tuple[Setting, ...]:
     """The clients' and the server's."""
     return (*settings(), *server_settings())
 

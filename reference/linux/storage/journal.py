@@ -1,10 +1,10 @@
 """A line for each event, effect and address change, and all of them back again.
 
 Theory of operation.  A journal is NDJSON: a `Line` is a JSON object with four clocks, the name of a
-class and the fields of a value of it.  `now` is the instant that the core was told, `boot` and
-`monotonic` are CLOCK_BOOTTIME and CLOCK_MONOTONIC when the line was written, all in nanoseconds;
-`wall` is the wall clock in UTC, for people.  What is read equals what was written
-(`json_values.py`).
+class and the fields of a value of it; beside an event of a client, its `chance`.  `now` is the
+instant that the core was told, `boot` and `monotonic` are CLOCK_BOOTTIME and CLOCK_MONOTONIC when
+the line was written, all in nanoseconds; `wall` is the wall clock in UTC, for people.  What is read
+equals what was written (`json_values.py`).
 
 Each line is one write(2) to a file opened for appending, before anything that follows is done.  A
 process that is killed leaves at most its last line torn.  The next one begins with a line break and
@@ -34,7 +34,7 @@ from typing import get_args
 
 from holdover.model.errors import InputError
 from holdover.reference.core.config import ClientConfig
-from holdover.reference.core.events import Effect, Event
+from holdover.reference.core.events import Chance, Effect, Event
 from holdover.reference.core.instants import Duration, Instant
 from holdover.reference.core.server_state import ServerEffect, ServerEvent
 from holdover.reference.linux.kernel.clock import now as boottime
@@ -43,8 +43,8 @@ from holdover.reference.linux.storage.json_values import built, of, plain
 
 LOG = logging.getLogger("holdover")
 
-VERSION = 3
-"""3: `Malformed`."""
+VERSION = 4
+"""4: a client's chance stands beside its event; a server's events have other names."""
 
 LONGEST = 1 << 20
 """Bytes of a line that is read; a datagram of 64 KiB, as a list of numbers, takes a third of it."""
@@ -103,7 +103,7 @@ KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Entry)}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a journal; `number`: which one, from 1."""
+    """A line of a journal; `number`: which one, from 1; `chance`: what a client was handed."""
 
     now: Instant
     boot: Instant
@@ -111,6 +111,7 @@ class Line:
     wall: datetime
     value: Entry
     number: int = field(default=0, compare=False)
+    chance: Chance | None = None
 
     @property
     def kind(self) -> str:
@@ -151,9 +152,9 @@ class Journal:
         if dry:
             self._put(DryRun(), now)
 
-    def event(self, event: Event | ServerEvent, now: Instant) -> None:
-        """What the core is told."""
-        self._put(event, now)
+    def event(self, event: Event | ServerEvent, now: Instant, chance: Chance | None = None) -> None:
+        """What the core is told, and what a client may choose at random."""
+        self._put(event, now, chance)
 
     def effect(self, effect: Effect | ServerEffect, now: Instant) -> None:
         """What the core asks for."""
@@ -181,7 +182,7 @@ class Journal:
             os.close(self._file)
             self._file = -1
 
-    def _put(self, value: Entry, now: Instant) -> None:
+    def _put(self, value: Entry, now: Instant, chance: Chance | None = None) -> None:
         """Write a line, or count it as lost."""
         if self._file < 0:
             return
@@ -189,16 +190,16 @@ class Journal:
             if self._lost:
                 self._write(Lost(self._lost), now)
                 self._lost = 0
-            self._write(value, now)
+            self._write(value, now, chance)
         except OSError as error:
             self._lost += 1
             if not self._noted:
                 self._noted = True
                 self._note(f"{self._path}: {error.strerror}; the journal goes on when it can")
 
-    def _write(self, value: Entry, now: Instant) -> None:
+    def _write(self, value: Entry, now: Instant, chance: Chance | None = None) -> None:
         """One line, on a line of its own whatever was torn before; OSError if it is not whole."""
-        text = (b"\n" if self._torn else b"") + written(value, now)
+        text = (b"\n" if self._torn else b"") + written(value, now, chance)
         done = 0
         try:
             while done < len(text):
@@ -226,7 +227,7 @@ def this_clock() -> str:
     return boot if shift in ("", "+0.0") else boot + shift
 
 
-def written(value: Entry, now: Instant) -> bytes:
+def written(value: Entry, now: Instant, chance: Chance | None = None) -> bytes:
     """The line of a value, written now."""
     clocks = {
         "wall": datetime.now(UTC).isoformat(),
@@ -235,7 +236,8 @@ def written(value: Entry, now: Instant) -> bytes:
         "monotonic": time.monotonic_ns(),
     }
     kind = {"kind": type(value).__name__, "value": plain(value)}
-    return json.dumps(clocks | kind).encode() + b"\n"
+    drawn = {} if chance is None else {"chance": plain(chance)}
+    return json.dumps(clocks | kind | drawn).encode() + b"\n"
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -280,11 +282,15 @@ def parsed(text: bytes) -> Line:
     """What a line says; ValueError where it is none."""
     said = of(dict, json.loads(text))
     expected = {"wall", "now", "boot", "monotonic", "kind", "value"}
-    if set(said) != expected:
+    if said.keys() - {"chance"} != expected:
         raise ValueError(f"expected {', '.join(sorted(expected))}; got {', '.join(sorted(said))}")
     kind = KINDS.get(of(str, said["kind"]))
     if kind is None:
         raise ValueError(f"unknown kind {said['kind']!r}")
     now, boot, monotonic = (of(int, said[clock]) for clock in ("now", "boot", "monotonic"))
     wall = datetime.fromisoformat(of(str, said["wall"]))
-    return Line(now, boot, monotonic, wall, built(kind, said["value"]))
+    value, chance = built(kind, said["value"]), said.get("chance")
+    if isinstance(value, Began) and value.version != VERSION:
+        raise ValueError(f"of version {value.version}; this release reads version {VERSION}")
+    drawn = None if chance is None else built(Chance, chance)
+    return Line(now, boot, monotonic, wall, value, chance=drawn)

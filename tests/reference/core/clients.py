@@ -93,7 +93,7 @@ class Driver:
 
     def feed(self, event: Event) -> Effects:
         """The effects of the event, now."""
-        self.client, effects = step(self.client, event, self.now)
+        self.client, effects = step(self.client, event, self.now, self.chance())
         hash((self.client, effects))
         for sent in of(Send, effects):
             assert wired(sent.request) == sent.request
@@ -102,26 +102,26 @@ class Driver:
         return effects
 
     def start(self, remembered: Lease | None = None, found: IPv4Address | None = None) -> Effects:
-        return self.feed(Start(self.chance(), remembered, found))
+        return self.feed(Start(remembered, found))
 
     def timer(self) -> Effects:
-        return self.feed(Timer(self.chance()))
+        return self.feed(Timer())
 
     def receive(self, kind: MessageType, **fields: Any) -> Effects:
         """A reply to the present exchange: about A, from SERVER, unless `fields` say otherwise."""
-        return self.feed(Received(self.chance(), self.reply(kind, **fields)))
+        return self.feed(Received(self.reply(kind, **fields)))
 
     def hear(self, arp: Arp) -> Effects:
-        return self.feed(Heard(self.chance(), arp))
+        return self.feed(Heard(arp))
 
     def gone(self, address: IPv4Address = A) -> Effects:
-        return self.feed(Gone(self.chance(), address))
+        return self.feed(Gone(address))
 
     def release(self) -> Effects:
-        return self.feed(Release(self.chance()))
+        return self.feed(Release())
 
     def inform(self, address: IPv4Address = A) -> Effects:
-        return self.feed(Inform(self.chance(), address))
+        return self.feed(Inform(address))
 
     def reply(self, kind: MessageType, **fields: Any) -> BootReply:
         """What a server would send to the present exchange; a DHCPNAK has no address and lease."""

@@ -85,7 +85,7 @@ def test_a_lease_whose_times_are_out_of_order_is_not_used(t1: int, t2: int) -> N
 def release(core: object) -> str:
     """What `Discipline` says of the core's `Release`, with its address in use."""
     bound = Client(CONFIG, Phase.BOUND, lease=LEASE, holds=A)
-    _, effects = core.step(bound, Release(Chance(7, 0)), 10 * SECOND)  # type: ignore[attr-defined]
+    _, effects = core.step(bound, Release(), 10 * SECOND, Chance(7, 0))  # type: ignore[attr-defined]
     return first_error(*effects, held=A, stored=LEASE)
 
 

@@ -15,22 +15,29 @@ from hypothesis import strategies as st
 from holdover.reference.core.client import Client
 from holdover.reference.core.client import step as client_step
 from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerConfig
-from holdover.reference.core.events import Chance, Phase, Received, Send, SendArp, Start, Timer
+from holdover.reference.core.events import (
+    Chance,
+    Heard,
+    Phase,
+    Received,
+    Send,
+    SendArp,
+    Start,
+    Timer,
+)
 from holdover.reference.core.server import FLAVOURS, TABLE, Server, abstract, deadline, step
 from holdover.reference.core.server_state import (
     AbstractRecord,
-    Arrived,
     Binding,
     ClientKey,
-    Overheard,
+    ReceivedRequest,
     Recording,
     Reinstate,
-    Restarted,
     SendReply,
     ServerEffects,
     ServerEvent,
+    StartServer,
     StoreBinding,
-    Tick,
 )
 from holdover.reference.refinement.defects import mutant, seeded_in
 from holdover.reference.wire.arp import Arp, ArpOperation, announcement, probe
@@ -83,7 +90,9 @@ class Run:
         return tuple(effects)
 
     def arrives(self, now: int, kind: MessageType, chaddr: bytes, **fields: Any) -> ServerEffects:
-        return self.at(now, Arrived(BootRequest(kind, fields.pop("xid", 7), chaddr, **fields)))
+        return self.at(
+            now, ReceivedRequest(BootRequest(kind, fields.pop("xid", 7), chaddr, **fields))
+        )
 
     def discovers(self, now: int, chaddr: bytes, **fields: Any) -> IPv4Address | None:
         """The address that a DHCPDISCOVER is offered at once."""
@@ -120,9 +129,9 @@ def kinds(effects: ServerEffects) -> list[MessageType]:
     return [reply.type for reply in replies(effects)]
 
 
-def in_use(address: IPv4Address, hardware: bytes) -> Overheard:
+def in_use(address: IPv4Address, hardware: bytes) -> Heard:
     """The answer to the server's probe."""
-    return Overheard(arp_reply(probe(HARDWARE, address), hardware))
+    return Heard(arp_reply(probe(HARDWARE, address), hardware))
 
 
 # The rules ---------------------------------------------------------------------------------------
@@ -238,7 +247,7 @@ def test_r28_each_time_it_is_withheld_twice_as_long_until_it_is_renewed() -> Non
         due = deadline(run.server)
         assert due is not None
         lengths.append((due - now) // DECLINE_TIME)
-        assert run.at(due, Tick()) == ()
+        assert run.at(due, Timer()) == ()
         now = due
     assert lengths == [1, 2, 4, 4]
     run.takes(now, X, A)
@@ -252,7 +261,7 @@ def test_r28_one_that_was_never_withheld_is_offered_first() -> None:
     run = Run(pool=(A, B))
     run.discovers(0, X)
     run.declines(0, X, A)
-    run.at(DECLINE_TIME, Tick())
+    run.at(DECLINE_TIME, Timer())
     assert run.discovers(DECLINE_TIME, Y) == B
     assert run.discovers(DECLINE_TIME, Z) == A
 
@@ -266,17 +275,17 @@ def test_r28_it_is_probed_before_it_is_given_back() -> None:
     run.takes(0, X, A)
     run.declines(0, X, A)
     asks = (SendArp(probe(HARDWARE, A)),)
-    assert run.at(DECLINE_TIME, Tick()) == asks
+    assert run.at(DECLINE_TIME, Timer()) == asks
     assert run.record(A).withheld
     assert run.at(DECLINE_TIME + 1, in_use(A, Z)) == ()
     assert run.record(A).withheld
     again = DECLINE_TIME + 1 + 2 * DECLINE_TIME
     assert deadline(run.server) == again
     assert run.at(again - 1, in_use(A, Z)) == ()  # nobody asked
-    assert run.at(again, Tick()) == asks
-    assert run.at(again + VERIFY - 1, Tick()) == ()
+    assert run.at(again, Timer()) == asks
+    assert run.at(again + VERIFY - 1, Timer()) == ()
     assert run.record(A).withheld
-    assert run.at(again + VERIFY, Tick()) == ()
+    assert run.at(again + VERIFY, Timer()) == ()
     assert not run.record(A).withheld
     assert deadline(run.server) is None
 
@@ -293,7 +302,7 @@ def test_r28_an_empty_pool_gives_back_the_oldest_that_nobody_answers_for() -> No
     assert run.at(6, in_use(B, Z)) == (SendArp(probe(HARDWARE, C)),)
     assert run.at(6, in_use(C, Z)) == ()  # there is no other
     assert [record.withheld for record in abstract(run.server).values()] == [True] * 3
-    assert one(run.at(6 + VERIFY, Tick())).address == A
+    assert one(run.at(6 + VERIFY, Timer())).address == A
     assert [record.withheld for record in abstract(run.server).values()] == [False, True, True]
     assert run.arrives(7 + VERIFY, Discover, Z) == ()  # what was seen in use is not doubted
 
@@ -305,7 +314,7 @@ def test_r28_it_goes_to_the_client_that_uses_it_already() -> None:
     run.declines(0, X, A)
     run.arrives(1, Discover, Z)
     assert run.at(2, in_use(A, Z)) == ()
-    assert one(run.at(1 + VERIFY, Tick())).address == A
+    assert one(run.at(1 + VERIFY, Timer())).address == A
 
 
 def test_r28_somebody_has_looked_into_it() -> None:
@@ -316,7 +325,7 @@ def test_r28_somebody_has_looked_into_it() -> None:
     assert run.at(1, Reinstate(B)) == ()
     assert run.at(1, Reinstate(A)) == (SendArp(probe(HARDWARE, A)),)
     assert run.at(2, Reinstate(A)) == ()
-    assert run.at(1 + VERIFY, Tick()) == ()
+    assert run.at(1 + VERIFY, Timer()) == ()
     assert not run.record(A).withheld
     assert run.at(9, Reinstate(A)) == ()
 
@@ -331,8 +340,8 @@ def test_r31_an_address_is_probed_before_it_is_offered() -> None:
     assert run.arrives(0, Discover, X, xid=1) == (SendArp(probe(HARDWARE, A)),)
     assert deadline(run.server) == PROBE_WAIT
     assert run.arrives(1, Discover, X, xid=2) == ()
-    assert run.at(1, Tick()) == ()
-    offer = one(run.at(PROBE_WAIT, Tick()))
+    assert run.at(1, Timer()) == ()
+    offer = one(run.at(PROBE_WAIT, Timer()))
     assert (offer.type, offer.address, offer.xid) == (Offer, A, 2)
     run.takes(3, X, A)
     assert run.arrives(4, Discover, X) == (SendArp(probe(HARDWARE, A)),)  # records may be wrong
@@ -349,9 +358,9 @@ def test_r31_an_address_in_use_is_withheld_and_the_next_is_tried(now: int) -> No
     run.arrives(0, Discover, X)
     assert run.at(now, in_use(A, Z)) == (SendArp(probe(HARDWARE, B)),)
     assert run.record(A).withheld
-    assert run.at(now + 1, Overheard(announcement(Z, B))) == ()
+    assert run.at(now + 1, Heard(announcement(Z, B))) == ()
     assert run.record(B).withheld
-    assert run.at(now + PROBE_WAIT + 1, Tick()) == ()
+    assert run.at(now + PROBE_WAIT + 1, Timer()) == ()
     assert run.arrives(now + 9, Discover, Y) == ()
 
 
@@ -387,8 +396,8 @@ def test_r31_what_is_no_use_of_the_address(arp: Arp) -> None:
     """
     run = Run(probe_wait=PROBE_WAIT)
     run.arrives(0, Discover, X)
-    assert run.at(1, Overheard(arp)) == ()
-    assert one(run.at(PROBE_WAIT, Tick())).address == A
+    assert run.at(1, Heard(arp)) == ()
+    assert one(run.at(PROBE_WAIT, Timer())).address == A
 
 
 def test_r32_an_offered_address_is_kept_for_a_while() -> None:
@@ -456,7 +465,7 @@ def test_r33_the_record_survives_a_restart() -> None:
     run = Run(pool=(A,))
     run.takes(0, X, A)
     stored = Binding(key(X), LEASE)
-    assert run.at(5, Restarted(((A, stored), (FOREIGN, stored)))) == ()
+    assert run.at(5, StartServer(((A, stored), (FOREIGN, stored)))) == ()
     assert run.record(A) == AbstractRecord(key(X), LEASE, False)
     assert run.discovers(6, Y) is None
     assert kinds(run.renews(7, X, A)) == [Ack]
@@ -776,7 +785,7 @@ def test_who_waits_for_a_probe_is_promised_no_more_either() -> None:
     run.takes(0, X, A)
     assert len(run.arrives(10, Discover, X)) == len(run.arrives(10, Discover, Y)) == 1
     run.at(10, Recording(works=False))
-    (said,) = replies(run.at(10 + PROBE_WAIT, Tick()))
+    (said,) = replies(run.at(10 + PROBE_WAIT, Timer()))
     assert (said.chaddr, said.lease) == (X, LEASE - 10 - PROBE_WAIT)
     run = Run(pool=(A,), lease=INFINITE)
     run.takes(0, X, A)
@@ -869,7 +878,7 @@ def test_mute_for_ever_and_with_an_offer_on_its_lips() -> None:
     run = Run(probe_wait=PROBE_WAIT, misbehave=Misbehaviour(mute_from=1))
     assert len(run.arrives(0, Discover, X)) == 1
     assert run.at(1, in_use(A, Z)) == ()
-    assert run.at(PROBE_WAIT, Tick()) == ()
+    assert run.at(PROBE_WAIT, Timer()) == ()
     assert run.arrives(10**9, Discover, X) == ()
     assert deadline(run.server) is None
 
@@ -879,7 +888,7 @@ def test_nak() -> None:
     assert run.discovers(0, X) == A
     assert kinds(run.takes(1, X, A)) == [Nak]
     assert kinds(run.reboots(1, X, A)) == [Nak]
-    run.at(2, Restarted(((A, Binding(key(X), LEASE)),)))
+    run.at(2, StartServer(((A, Binding(key(X), LEASE)),)))
     assert kinds(run.renews(3, X, A)) == [Nak]
 
 
@@ -888,28 +897,28 @@ def test_a_late_ack_is_on_record_before() -> None:
     assert run.takes(0, X, A) == (StoreBinding(A, Binding(key(X), LEASE)),)
     assert run.takes(1, X, A) == ()
     assert deadline(run.server) == 5
-    assert run.at(4, Tick()) == ()
-    ack = one(run.at(5, Tick()))
+    assert run.at(4, Timer()) == ()
+    ack = one(run.at(5, Timer()))
     assert (ack.type, ack.address, ack.lease) == (Ack, A, LEASE)
     assert run.record(A).server_end == LEASE
     assert deadline(run.server) is None
     assert run.renews(50, X, A) == (StoreBinding(A, Binding(key(X), 50 + LEASE)),)
     run.arrives(51, Release, X, ciaddr=A, server=SERVER)
-    assert run.at(55, Tick()) == ()
+    assert run.at(55, Timer()) == ()
     run.takes(60, X, A)
-    assert run.at(65, Restarted()) == ()
+    assert run.at(65, StartServer()) == ()
 
 
 def test_forget() -> None:
     run = misbehaving(forget_at=10)
     run.takes(0, X, A)
     assert deadline(run.server) == 10
-    assert run.at(10, Tick()) == (StoreBinding(A, None),)
+    assert run.at(10, Timer()) == (StoreBinding(A, None),)
     assert run.record(A) == AbstractRecord(None, None, False)
     assert deadline(run.server) is None
     assert run.renews(11, X, A) == ()
     assert kinds(run.takes(11, Y, A)) == [Ack]
-    assert run.at(12, Tick()) == ()
+    assert run.at(12, Timer()) == ()
     assert run.record(A).owner == key(Y)
 
 
@@ -963,17 +972,17 @@ def test_the_reference_client_gets_its_lease() -> None:
     run = Run(probe_wait=PROBE_WAIT)
     client = Client(ClientConfig(hardware=X, client_id=b"\1abc", **constants))
     chance = Chance(9, 0)
-    client, _ = client_step(client, Start(chance), 0)
+    client, _ = client_step(client, Start(), 0, chance)
     for now in range(1, 40):
-        client, asked = client_step(client, Timer(chance), now)
-        said = run.at(now, Tick())
+        client, asked = client_step(client, Timer(), now, chance)
+        said = run.at(now, Timer())
         while asked or said:
             for effect in asked:
                 if isinstance(effect, Send):
-                    said += run.at(now, Arrived(effect.request))
+                    said += run.at(now, ReceivedRequest(effect.request))
             asked = ()
             for reply in replies(said):
-                client, more = client_step(client, Received(chance, reply), now)
+                client, more = client_step(client, Received(reply), now, chance)
                 asked += more
             said = ()
     assert client.phase is Phase.BOUND
@@ -1031,8 +1040,8 @@ requests = [
     well_formed(Release, ciaddr=places, server=ours),
 ]
 events: st.SearchStrategy[ServerEvent | None] = st.one_of(
-    *(st.builds(Arrived, request) for request in requests),
-    st.just(Tick()),
+    *(st.builds(ReceivedRequest, request) for request in requests),
+    st.just(Timer()),
     st.builds(in_use, places, hosts),
     st.builds(Reinstate, places),
     st.builds(Recording, st.booleans()),
@@ -1062,10 +1071,10 @@ def explained(
 ) -> bool:
     """The lease table has a row for it: a record changes hands only as it may."""
     wrong = config.misbehave
-    if isinstance(event, Restarted) or before.owner is None:
+    if isinstance(event, StartServer) or before.owner is None:
         return True
     over = before.server_end is not None and now - before.server_end > config.grace
-    if after.withheld and not before.withheld and isinstance(event, Arrived):
+    if after.withheld and not before.withheld and isinstance(event, ReceivedRequest):
         return after.owner is None  # declined, so on record for nobody
     if after.owner == before.owner:
         kept = after.server_end is None or (
@@ -1076,7 +1085,7 @@ def explained(
         return True
     if after.owner is not None:
         return over or wrong.reuse_early
-    assert isinstance(event, Arrived)
+    assert isinstance(event, ReceivedRequest)
     said = event.request
     who = ClientKey(said.client_id or said.chaddr, given=said.client_id is not None)
     return who == before.owner and said.type in (Release, Decline)
@@ -1126,9 +1135,9 @@ def play(run: Run, story: list[tuple[int, ServerEvent | None]]) -> None:
     config, now, stored = run.server.config, 0, dict[IPv4Address, Binding]()
     for wait, told in story:
         now += wait
-        event = Restarted(tuple(stored.items())) if told is None else told
+        event = StartServer(tuple(stored.items())) if told is None else told
         before = abstract(run.server)
-        open_by_now = abstract(run.step(run.server, Tick(), now)[0])  # what is due comes first
+        open_by_now = abstract(run.step(run.server, Timer(), now)[0])  # what is due comes first
         for effect in run.at(now, event):
             if isinstance(effect, StoreBinding):
                 assert run.server.recording or effect.binding is None

@@ -37,23 +37,22 @@ from holdover.reference.core.events import (
     Timer,
 )
 from holdover.reference.core.server_state import (
-    Arrived,
     Binding,
     ClientKey,
-    Overheard,
+    ReceivedRequest,
     Recording,
     Reinstate,
-    Restarted,
     SendReply,
     ServerEffect,
     ServerEvent,
+    StartServer,
     StoreBinding,
-    Tick,
 )
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage import journal as journals
 from holdover.reference.linux.storage.journal import (
     KINDS,
+    VERSION,
     Began,
     DryRun,
     Entry,
@@ -94,24 +93,22 @@ keys = st.builds(ClientKey, st.binary(max_size=20), given=st.booleans())
 bindings = st.builds(Binding, keys, none | instants)
 
 BY_KIND: dict[type, st.SearchStrategy[Any]] = {
-    Start: st.builds(Start, chances, none | leases, none | addresses),
-    Timer: st.builds(Timer, chances),
-    Received: st.builds(Received, chances, replies),
-    Heard: st.builds(Heard, chances, arps),
-    Gone: st.builds(Gone, chances, addresses),
-    Release: st.builds(Release, chances),
-    Stop: st.builds(Stop, chances),
-    Inform: st.builds(Inform, chances, addresses),
+    Start: st.builds(Start, none | leases, none | addresses),
+    Timer: st.builds(Timer),
+    Received: st.builds(Received, replies),
+    Heard: st.builds(Heard, arps),
+    Gone: st.builds(Gone, addresses),
+    Release: st.builds(Release),
+    Stop: st.builds(Stop),
+    Inform: st.builds(Inform, addresses),
     Send: st.builds(Send, requests, none | addresses),
     SendArp: st.builds(SendArp, arps),
     Configure: st.builds(Configure, leases, none | instants),
     Remove: st.builds(Remove, addresses),
     Store: st.builds(Store, none | leases),
     Notify: st.builds(Notify, st.sampled_from(Notice), none | leases, none | options),
-    Arrived: st.builds(Arrived, requests),
-    Overheard: st.builds(Overheard, arps),
-    Tick: st.builds(Tick),
-    Restarted: st.builds(Restarted, st.lists(st.tuples(addresses, bindings)).map(tuple)),
+    ReceivedRequest: st.builds(ReceivedRequest, requests),
+    StartServer: st.builds(StartServer, st.lists(st.tuples(addresses, bindings)).map(tuple)),
     Reinstate: st.builds(Reinstate, addresses),
     Recording: st.builds(Recording, st.booleans()),
     SendReply: st.builds(SendReply, replies, none | addresses),
@@ -135,9 +132,9 @@ values = st.one_of(*BY_KIND.values())
 EVENTS, EFFECTS = get_args(Event) + get_args(ServerEvent), get_args(Effect) + get_args(ServerEffect)
 
 
-def write(journal: Journal, value: Any, now: int) -> None:
+def write(journal: Journal, value: Any, now: int, chance: Chance | None) -> None:
     if isinstance(value, EVENTS):
-        journal.event(value, now)
+        journal.event(value, now, chance)
     elif isinstance(value, EFFECTS):
         journal.effect(value, now)
     elif isinstance(value, ClientConfig):
@@ -164,14 +161,16 @@ def test_a_dry_run_says_so(tmp_path: Path) -> None:
     journal.close()
 
 
-@given(st.lists(st.tuples(values, instants), max_size=8))
-def test_what_is_read_equals_what_was_written(said: list[tuple[Entry, int]]) -> None:
+@given(st.lists(st.tuples(values, instants), max_size=8), none | chances)
+def test_what_is_read_equals_what_was_written(
+    said: list[tuple[Entry, int]], chance: Chance | None
+) -> None:
     with TemporaryDirectory() as directory:
         path = Path(directory, "journal")
         journal = Journal(path)
         before = time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.monotonic_ns(), time.time()
         for value, now in said:
-            write(journal, value, now)
+            write(journal, value, now, chance)
         after = time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.monotonic_ns(), time.time()
         began, *lines = read(path)
         assert isinstance(began.value, Began)
@@ -179,6 +178,7 @@ def test_what_is_read_equals_what_was_written(said: list[tuple[Entry, int]]) -> 
         assert [(line.value, line.now) for line in lines] == said
         assert [type(line.value) for line in lines] == [type(value) for value, _ in said]
         for line in lines:
+            assert line.chance == (chance if isinstance(line.value, EVENTS) else None)
             assert before[0] <= line.boot <= after[0]
             assert before[1] <= line.monotonic <= after[1]
             assert before[2] - 0.001 <= line.wall.timestamp() <= after[2]
@@ -201,7 +201,7 @@ def test_a_line_is_there_before_the_next_thing_is_done(tmp_path: Path) -> None:
 def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     journal = Journal(None)
-    journal.event(Timer(Chance(1, 2)), 3)
+    journal.event(Timer(), 3, Chance(1, 2))
     journal.close()
     assert [*tmp_path.iterdir()] == []
 
@@ -215,13 +215,13 @@ def journal(tmp_path: Path) -> Path:
     path = tmp_path / "journal"
     writer = Journal(path)
     for xid in range(3):
-        writer.event(Timer(Chance(xid, 0)), xid)
+        writer.event(Timer(), xid, Chance(xid, 0))
     writer.close()
     return path
 
 
 def xids(path: Path) -> list[int]:
-    return [line.value.chance.xid for line in read(path) if isinstance(line.value, Timer)]
+    return [line.chance.xid for line in read(path) if line.chance is not None]
 
 
 def test_a_torn_last_line_is_passed_over(journal: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_torn_last_line_is_passed_over(journal: Path) -> None:
 def test_who_comes_after_a_torn_line_begins_a_new_one(journal: Path) -> None:
     journal.write_bytes(journal.read_bytes()[:-5])
     writer = Journal(journal)
-    writer.event(Timer(Chance(9, 0)), 9)
+    writer.event(Timer(), 9, Chance(9, 0))
     writer.close()
     assert xids(journal) == [0, 1, 9]
     again = Journal(journal)
@@ -259,8 +259,9 @@ def edited(field: str, value: object) -> Callable[[dict[str, Any]], object]:
         (edited("extra", 1), "got .*extra"),
         (lambda said: said.pop("value"), "expected boot, kind, monotonic, now, value, wall"),
         (edited("value", []), r"expected dict, got \[\]"),
-        (edited("value", {}), "Timer: expected chance"),
-        (edited("value", {"chance": {"xid": "1", "jitter": 0}}), "expected int, got '1'"),
+        (edited("value", {"late": 1}), "Timer: expected"),
+        (edited("chance", {"xid": 1}), "Chance: expected xid, jitter"),
+        (edited("chance", {"xid": "1", "jitter": 0}), "expected int, got '1'"),
     ],
 )
 def test_a_damaged_line_is_named(
@@ -274,6 +275,13 @@ def test_a_damaged_line_is_named(
     found: list[Line] = []
     with pytest.raises(InputError, match=rf"{journal}: line 3: .*{says}"):
         found.extend(read(journal))
+
+
+def test_a_journal_of_another_version_says_so(journal: Path) -> None:
+    text = journal.read_text()
+    journal.write_text(text.replace(f'"version": {VERSION}', '"version": 3', 1))
+    with pytest.raises(InputError, match=f"line 1: of version 3; .* reads version {VERSION}"):
+        list(read(journal))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\0", "\xff", "[" * 100_000, "null"])
@@ -385,14 +393,14 @@ def test_when_it_is_full_that_is_said_once_and_lines_are_counted(tmp_path: Path,
     reply = BootReply(MessageType.ACK, 1, MAC, options=Options([(200, bytes(size))]))
     written = 0
     while not notes:
-        writer.event(Received(Chance(written, 0), reply), written)
+        writer.event(Received(reply), written, Chance(written, 0))
         written += 1
     for _ in range(4):
-        writer.event(Received(Chance(0, 0), reply), written)
+        writer.event(Received(reply), written, Chance(0, 0))
     pipe = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     text = drained(pipe)
-    writer.event(Timer(Chance(7, 7)), 99)
-    writer.event(Timer(Chance(8, 8)), 100)
+    writer.event(Timer(), 99, Chance(7, 7))
+    writer.event(Timer(), 100, Chance(8, 8))
     copy.write_bytes(text + drained(pipe))
     os.close(pipe)
     writer.close()

@@ -11,7 +11,6 @@ import pytest
 
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
-    Chance,
     Configure,
     Effect,
     Lease,
@@ -345,7 +344,7 @@ def test_a_journal_leaves_out_what_was_put_back_unless_half_of_it_was_done(
     before: list[None], parts: list[type]
 ) -> None:
     effects = [Store(each) for each in (*before, lease(60))]
-    values: tuple[Entry, ...] = (Timer(Chance(1, 0)), *effects, Unstored(), Timer(Chance(1, 0)))
+    values: tuple[Entry, ...] = (Timer(), *effects, Unstored(), Timer())
     lines = [Line(0, 0, 0, datetime.now(UTC), value) for value in values]
     assert [type(part) for part in calls(lines)] == [*parts, Call]
 

@@ -146,7 +146,7 @@ def test_the_core_then_releases_what_was_found_and_begins_in_init(place: Path) -
     rewrite(place, clock="another boot")
     loaded = load(place, "eth0", note=unheeded)
     assert loaded is not None
-    client, effects = step(Client(CONFIG), Start(Chance(1, 0), loaded, A), now())
+    client, effects = step(Client(CONFIG), Start(loaded, A), now(), Chance(1, 0))
     assert client.phase is Phase.INIT
     assert effects == (Remove(A), Store(None))
     assert load(place, "eth0", note=unheeded) == loaded, "it is the core that forgets it"

@@ -12,14 +12,8 @@ from click.testing import CliRunner
 
 from holdover.reference.core import client as reference_client
 from holdover.reference.refinement import defects as spec
-from holdover.reference.refinement.search import refine, refine_server
-from holdover.reference.refinement.setting import (
-    ServerSetting,
-    Setting,
-    every_setting,
-    server_settings,
-    settings,
-)
+from holdover.reference.refinement.search import refine
+from holdover.reference.refinement.setting import Setting, every_setting, server_settings, settings
 
 from holdover.reference.refinement.defects import (  # isort: skip
     Fates,
@@ -120,11 +114,7 @@ def test_the_setting_that_is_named_is_the_one_that_kills() -> None:
 
 @pytest.mark.parametrize("name", sorted({fate.setting for fate in record().values()}))
 def test_the_core_itself_passes_there(name: str) -> None:
-    setting = SETTINGS[name]
-    if isinstance(setting, Setting):
-        seen = refine(setting, most=2000)
-    else:
-        seen = refine_server(setting, most=2000)
+    seen = refine(SETTINGS[name], most=2000)
     assert (seen.kind, seen.run) == ("", ())
 
 
@@ -144,7 +134,7 @@ def test_what_no_setting_shows_survives(monkeypatch: pytest.MonkeyPatch) -> None
 def test_another_setting_kills_where_the_preferred_one_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def two(_: str) -> tuple[Setting | ServerSetting, ...]:
+    def two(_: str) -> tuple[Setting, ...]:
         return SETTINGS["two addresses"], SETTINGS["forgetful"]
 
     monkeypatch.setattr(spec, "order", two)

@@ -16,7 +16,7 @@ from holdover.reference.docs.core_pages import column_name
 from holdover.reference.docs.core_pages import explored as pinned
 from holdover.reference.refinement.__main__ import summary
 from holdover.reference.refinement.coverage import excuse, gaps, table_edges
-from holdover.reference.refinement.search import Refined, as_pinned, refine, refine_server
+from holdover.reference.refinement.search import Refined, as_pinned, refine
 from holdover.reference.refinement.server_world import NOT_TAKEN
 from holdover.reference.refinement.setting import every_setting, server_settings, settings
 
@@ -122,9 +122,9 @@ SERVED = next(setting for setting in server_settings() if setting.name == "serve
 def test_a_core_that_drops_what_it_should_heed_has_no_excuse() -> None:
     """The network may lose a datagram; a client that was handed it may not."""
 
-    def step(client: Any, event: Any, now: int) -> Any:
+    def step(client: Any, event: Any, now: int, chance: Any) -> Any:
         deaf = getattr(getattr(event, "reply", None), "type", None) is not None
-        return (client, ()) if deaf else reference_client.step(client, event, now)
+        return (client, ()) if deaf else reference_client.step(client, event, now, chance)
 
     seen = refine(SMALL, with_step(reference_client, step))
     assert seen.kind == "refinement"
@@ -143,7 +143,7 @@ def test_a_late_core_is_found_out() -> None:
 def test_a_core_that_raises_is_a_defect() -> None:
     """An exception is no verdict on the table."""
 
-    def step(client: Any, event: Any, now: int) -> Any:
+    def step(client: Any, event: Any, now: int, chance: Any) -> Any:
         raise KeyError(event)
 
     assert refine(SMALL, with_step(reference_client, step)).kind == "crash"
@@ -162,12 +162,12 @@ def test_a_server_that_forgets_to_store_is_found_out() -> None:
         after, effects = reference_server.step(server, event, now)
         return after, tuple(e for e in effects if type(e).__name__ != "StoreBinding")
 
-    assert refine_server(SERVED, with_step(reference_server, step)).kind == "durable"
+    assert refine(SERVED, with_step(reference_server, step)).kind == "durable"
 
 
 def test_a_server_that_misbehaves_without_leave_is_found_out() -> None:
     """Each is a fault of the table, or none that it knows; `nak` alone refuses as a server may."""
     names = ("wrong_xid", "wrong_server", "wrong_client_id")
     for wrong in ({"reuse_early": 1}, {"forget_at": 5}, *({name: 1} for name in names)):
-        seen = refine_server(replace(SERVED, misbehave=wrong))
+        seen = refine(replace(SERVED, misbehave=wrong))
         assert seen.kind in ("refinement", "one_commitment", "reply"), (wrong, seen.kind)

@@ -32,21 +32,21 @@ def life(client: Client, now: int) -> tuple[Client, int, int]:
 
     def feed(event: Event) -> None:
         nonlocal client, count
-        client, _ = step(client, event, now)
+        client, _ = step(client, event, now, CHANCE)
         count += 1
 
-    feed(Start(CHANCE))
+    feed(Start())
     for answered in (True, False):
         for _ in range(12):
             due = deadline(client)
             assert due is not None
             now = due
-            feed(Timer(CHANCE))
+            feed(Timer())
             if answered and client.phase is Phase.SELECTING:
-                feed(Received(CHANCE, OFFER))
+                feed(Received(OFFER))
             elif answered and client.exchange is not None and client.exchange.asked is not None:
-                feed(Received(CHANCE, ACK))
-    feed(Release(CHANCE))
+                feed(Received(ACK))
+    feed(Release())
     return client, count, now
 
 

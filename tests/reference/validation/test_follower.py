@@ -13,7 +13,7 @@ from holdover.model.errors import InputError
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.reference.core.events import Configure, Notify, Stop
 from holdover.reference.core.instants import SECOND
-from holdover.reference.core.server_state import Tick
+from holdover.reference.core.server_state import StartServer
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import Line, Lost, Unstored
 from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
@@ -144,8 +144,8 @@ def test_a_journal_without_a_call_has_shown_nothing() -> None:
 
 
 def test_a_servers_journal_is_refused() -> None:
-    line = replace(rehearsed(renewed).lines[1], value=Tick())
-    with pytest.raises(InputError, match="line 2: Tick is a server's"):
+    line = replace(rehearsed(renewed).lines[1], value=StartServer())
+    with pytest.raises(InputError, match="line 2: StartServer is a server's"):
         list(calls([line]))
 
 

@@ -10,7 +10,7 @@ from holdover.reference.core.config import ServerConfig
 from holdover.reference.core.events import Phase, Received
 from holdover.reference.core.instants import SECOND
 from holdover.reference.core.server import step
-from holdover.reference.core.server_state import Arrived, SendReply, Server, StoreBinding
+from holdover.reference.core.server_state import ReceivedRequest, SendReply, Server, StoreBinding
 from holdover.reference.wire.messages import (
     BootReply,
     BootRequest,
@@ -50,7 +50,7 @@ def payload(driver: Driver, options: str, kind: MessageType = MessageType.ACK) -
 def take(driver: Driver, options: str, kind: MessageType = MessageType.ACK) -> BootReply:
     """Hand in a reply as it is read."""
     reply = reply_from(read(payload(driver, options, kind)))
-    driver.feed(Received(driver.chance(), reply))
+    driver.feed(Received(reply))
     return reply
 
 
@@ -176,7 +176,7 @@ def test_a_request_is_answered_without_an_option_that_it_does_not_rest_on(option
     assert [each.code for each in reading.dropped] == [int(option[:2], 16)]
     asked = request_from(reading)
     assert asked.lease is None
-    _, effects = step(Server(CONFIG), Arrived(asked), 0)
+    _, effects = step(Server(CONFIG), ReceivedRequest(asked), 0)
     assert isinstance(effects[0], StoreBinding)
     (ack,) = (each.reply for each in effects if isinstance(each, SendReply))
     assert (ack.type, ack.lease) == (MessageType.ACK, CONFIG.lease)
