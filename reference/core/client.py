@@ -46,7 +46,6 @@ from holdover.reference.core.events import (
     Event,
     Gone,
     Heard,
-    Inform,
     Lease,
     Notice,
     Notify,
@@ -579,34 +578,6 @@ def stop(client: Client, event: Release | Stop, now: Instant, chance: Chance) ->
     return initialised(client, None), (*removed(client.holds), *told)
 
 
-def inform(client: Client, event: Inform, now: Instant, chance: Chance) -> Stepped:
-    """§3.4, §4.4.3: DHCPINFORM for an address configured by hand, while no lease is sought."""
-    if client.due is not None:
-        return client, ()
-    due, exchange = now + client.config.ask_time, new_exchange(client, now, chance)
-    told = replace(client, by_hand=event.address)
-    after = replace(told, phase=Phase.INFORMING, due=due, exchange=exchange)
-    return after, (ask_parameters(after),)
-
-
-def ask_parameters(client: Client) -> Send:
-    """Table 5: `ciaddr`; no requested address, lease time or server identifier."""
-    assert client.by_hand is not None
-    return Send(message(client, MessageType.INFORM, ciaddr=client.by_hand))
-
-
-def informing(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
-    """INFORMING: again, until it is no use."""
-    if is_due(client, now):
-        return initialised(client, None), (Notify(Notice.UNANSWERED),)
-    return again(client, now, chance, ask_parameters)
-
-
-def note(client: Client, event: Received, now: Instant, chance: Chance) -> Stepped:
-    """INFORMING: DHCPACK with parameters; a lease time is none of them (§4.3.5)."""
-    return initialised(client, None), (Notify(Notice.INFORMED, options=event.reply.options),)
-
-
 def ignore(client: Client, event: Event, now: Instant, chance: Chance) -> Stepped:
     """Nothing happens."""
     return client, ()
@@ -660,21 +631,20 @@ def message(
 Handler = Callable[[Client, Any, Instant, Chance], Stepped]
 
 Offer, Ack, Nak = MessageType.OFFER, MessageType.ACK, MessageType.NAK
-COLUMNS = (Start, Timer, Offer, Ack, Nak, Heard, Gone, Release, Stop, Inform)
+COLUMNS = (Start, Timer, Offer, Ack, Nak, Heard, Gone, Release, Stop)
 _ = ignore
 
 ROWS: Mapping[str, tuple[Handler, ...]] = {
-    #               Start  Timer       Offer   Ack   Nak       Heard   Gone  Release  Stop  Inform
-    "INIT":        (start, begin,      _,      _,    _,        _,      _,    stop,    stop, inform),
-    "SELECTING":   (_,     selecting,  gather, _,    _,        _,      _,    stop,    stop, _),
-    "REQUESTING":  (_,     requesting, _,      bind, obey_nak, _,      _,    stop,    stop, _),
-    "PROBING":     (_,     probing,    _,      trim, _,        clash,  _,    release, stop, _),
-    "BOUND":       (_,     bound,      _,      trim, _,        defend, gone, release, stop, _),
-    "RENEWING":    (_,     renewing,   _,      bind, obey_nak, defend, gone, release, stop, _),
-    "REBINDING":   (_,     renewing,   _,      bind, obey_nak, defend, gone, release, stop, _),
-    "INIT_REBOOT": (_,     reboot,     _,      _,    _,        defend, gone, release, stop, _),
-    "REBOOTING":   (_,     rebooting,  _,      bind, obey_nak, defend, gone, release, stop, _),
-    "INFORMING":   (_,     informing,  _,      note, _,        _,      _,    stop,    stop, _),
+    #               Start  Timer       Offer   Ack   Nak       Heard   Gone  Release  Stop
+    "INIT":        (start, begin,      _,      _,    _,        _,      _,    stop,    stop),
+    "SELECTING":   (_,     selecting,  gather, _,    _,        _,      _,    stop,    stop),
+    "REQUESTING":  (_,     requesting, _,      bind, obey_nak, _,      _,    stop,    stop),
+    "PROBING":     (_,     probing,    _,      trim, _,        clash,  _,    release, stop),
+    "BOUND":       (_,     bound,      _,      trim, _,        defend, gone, release, stop),
+    "RENEWING":    (_,     renewing,   _,      bind, obey_nak, defend, gone, release, stop),
+    "REBINDING":   (_,     renewing,   _,      bind, obey_nak, defend, gone, release, stop),
+    "INIT_REBOOT": (_,     reboot,     _,      _,    _,        defend, gone, release, stop),
+    "REBOOTING":   (_,     rebooting,  _,      bind, obey_nak, defend, gone, release, stop),
 }  # fmt: skip
 
 TABLE: Mapping[Phase, Mapping[object, Handler]] = {

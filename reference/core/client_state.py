@@ -54,9 +54,8 @@ class Client:
     `due`: in INIT when to begin (None: not before `Start`), in SELECTING when to choose, in PROBING
     and BOUND when the next ARP packet is sent, where it waits for a reply when to give up.  `sent`:
     ARP packets of this kind so far.  `offers`: in REQUESTING the chosen one.  `holds`: the address
-    on the interface.  `by_hand`: the address configured by hand, in INFORMING.
-    `rests`: when a client that was stopped may begin at the earliest.  `answered`: set in PROBING
-    and BOUND, where there is no `exchange`.
+    on the interface.  `rests`: when a client that was stopped may begin at the
+    earliest.  `answered`: set in PROBING and BOUND, where there is no `exchange`.
     """
 
     config: ClientConfig = field(hash=False)
@@ -70,7 +69,6 @@ class Client:
     sent: int = 0
     defended: Instant | None = None
     conflicts: int = 0
-    by_hand: IPv4Address | None = None
     rests: Instant | None = None
 
     @property
@@ -108,7 +106,7 @@ def abstract(client: Client) -> Abstract:
     chosen = client.offers[0].address if client.phase is Phase.REQUESTING else None
     lease, asking = client.lease, client.exchange or client.answered
     return Abstract(
-        "INIT" if client.phase is Phase.INFORMING else client.phase.name,
+        client.phase.name,
         chosen if lease is None else lease.address,
         client.holds,
         None if asking is None else asking.asked,

@@ -30,11 +30,7 @@ JITTER = 1000
 
 
 class Phase(Enum):
-    """RFC 2131 Figure 5, and two more.
-
-    PROBING stands between DHCPACK and use (RFC 5227 §2.1), INFORMING for the one exchange that is
-    about no lease (RFC 2131 §3.4).
-    """
+    """RFC 2131 Figure 5, and PROBING between DHCPACK and use (RFC 5227 §2.1)."""
 
     INIT = auto()
     SELECTING = auto()
@@ -45,7 +41,6 @@ class Phase(Enum):
     REBINDING = auto()
     INIT_REBOOT = auto()
     REBOOTING = auto()
-    INFORMING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +135,7 @@ class Stop:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Inform:
-    """The user has configured `address` by hand and wants the parameters (RFC 2131 §3.4)."""
-
-    address: IPv4Address
-
-
-Event = Start | Timer | Received | Heard | Gone | Release | Stop | Inform
+Event = Start | Timer | Received | Heard | Gone | Release | Stop
 
 # Effects -----------------------------------------------------------------------------------------
 
@@ -204,7 +192,6 @@ class Notice(Enum):
     CEASED = "another host insists on the address; it is released"
     RELEASED = "the address was given back"
     STOPPED = "the client stops; the address is released"
-    INFORMED = "parameters for an address configured by hand"
     UNANSWERED = "no server answered"
 
 
@@ -214,7 +201,6 @@ class Notify:
 
     notice: Notice
     lease: Lease | None = None
-    options: Options | None = None
 
 
 Effect = Send | SendArp | Configure | Remove | Store | Notify

@@ -132,9 +132,9 @@ class Hands:
                 self.take_away(address)
             case Store(lease):
                 self.memory.store(lease)
-            case Notify(notice, lease, options):
+            case Notify(notice, lease):
                 if self._hook is not None:
-                    self._hook.tell(notice, self.interface.name, lease, options)
+                    self._hook.tell(notice, self.interface.name, lease)
                 self._tell(effect)
 
     def send(self, effect: Send) -> None:

@@ -32,7 +32,7 @@ from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 FIRST: Duration = 3 * SECOND
 MOST: Duration = 3600 * SECOND
 
-WANT_ANSWERS = (MessageType.DISCOVER, MessageType.REQUEST, MessageType.INFORM)
+WANT_ANSWERS = (MessageType.DISCOVER, MessageType.REQUEST)
 
 Say = Callable[[str, str, dict[str, Any]], None]
 """Is given a word for programs, words for people, and what they are about."""

@@ -39,7 +39,6 @@ from holdover.reference.core.discipline import Discipline, OrderError
 from holdover.reference.core.events import (
     Gone,
     Heard,
-    Inform,
     Lease,
     Notice,
     Received,
@@ -331,8 +330,6 @@ class Follower:
         reply = call.event.reply if isinstance(call.event, Received) else None
         if Notice.CEASED in call.notices:
             why = "a conflict on an address in use (RFC 5227 §2.4): the table has no row"
-        elif isinstance(call.event, Inform) or Notice.INFORMED in call.notices:
-            why = "DHCPINFORM is about no lease: the table has no row"
         elif reply is not None and reply.type is MessageType.ACK and reply.lease == INFINITE:
             why = "a lease without end (RFC 2131 §3.3): the table has none"
         else:

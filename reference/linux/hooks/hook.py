@@ -42,7 +42,6 @@ from holdover.reference.linux.hooks.hook_variables import GRANTS, environment
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.kernel.privilege import check_safe
 from holdover.reference.linux.storage.journal import LOG
-from holdover.reference.wire.options import Options
 
 WAITING = 16
 """So many notices may wait."""
@@ -55,10 +54,6 @@ MERCY = 0.3
 
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
-LASTING = frozenset({Notice.INFORMED, Notice.UNANSWERED})
-"""Notices that change nothing about what is configured."""
-
-
 T = TypeVar("T")
 
 
@@ -69,7 +64,6 @@ class QueuedNotice:
     notice: Notice
     interface: str
     lease: Lease | None
-    options: Options | None
 
 
 class Commands(Later[T]):
@@ -159,11 +153,9 @@ class Hook(Commands[QueuedNotice]):
         self._words, self._margin = words(command, title), margin
         self._before: Lease | None = None
 
-    def tell(
-        self, notice: Notice, interface: str, lease: Lease | None, options: Options | None
-    ) -> None:
+    def tell(self, notice: Notice, interface: str, lease: Lease | None) -> None:
         """Run the command for a notice, after those before it; returns at once."""
-        self.put(QueuedNotice(notice, interface, lease, options))
+        self.put(QueuedNotice(notice, interface, lease))
 
     def close(self, grace: float = 0.0) -> list[QueuedNotice]:
         """As `Later.close`; what is not told any more is noted."""
@@ -182,8 +174,8 @@ class Hook(Commands[QueuedNotice]):
         """The command, for one notice, to its end or its limit."""
         notice, lease = thing.notice, thing.lease
         at = now() + self._margin
-        word, said = environment(notice, thing.interface, lease, thing.options, self._before, at)
-        if notice not in LASTING:
+        word, said = environment(notice, thing.interface, lease, self._before, at)
+        if notice is not Notice.UNANSWERED:  # which changes nothing about what is configured
             self._before = lease if notice in GRANTS else None
         self._command(notice.name, [*self._words, word], said)
 

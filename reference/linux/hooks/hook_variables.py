@@ -12,11 +12,9 @@ Theory of operation.  A function from a notice and two leases to an argument and
 | STOPPED | deconfig | STOP | | as above |
 | REFUSED, TOO_SHORT when there was no lease yet | nak | FAIL | | |
 | RELEASED | deconfig | RELEASE | | as for LAPSED |
-| INFORMED | informed | INFORM | the options | |
 | UNANSWERED | leasefail | FAIL | | |
 
-`informed` and `INFORM` are words of neither; scripts ignore what they do not know.  dhclient's
-names are prefixed by `new_` or `old_`, udhcpc's stand alone:
+dhclient's names are prefixed by `new_` or `old_`, udhcpc's stand alone:
 
 | dhclient | udhcpc | is |
 | --- | --- | --- |
@@ -84,7 +82,6 @@ WORDS: dict[Notice, tuple[str, str]] = {
     Notice.CEASED: ("deconfig", "EXPIRE"),
     Notice.RELEASED: ("deconfig", "RELEASE"),
     Notice.STOPPED: ("deconfig", "STOP"),
-    Notice.INFORMED: ("informed", "INFORM"),
     Notice.UNANSWERED: ("leasefail", "FAIL"),
 }
 """udhcpc's word and dhclient's."""
@@ -100,12 +97,7 @@ NAMES = re.compile(r"\w[\w-]*(\.\w[\w-]*)*\.?( \w[\w-]*(\.\w[\w-]*)*\.?)*", re.A
 
 
 def environment(
-    notice: Notice,
-    interface: str,
-    lease: Lease | None,
-    options: Options | None,
-    before: Lease | None,
-    now: Instant,
+    notice: Notice, interface: str, lease: Lease | None, before: Lease | None, now: Instant
 ) -> tuple[str, dict[str, str]]:
     """The argument and the variables of a hook that starts now; `before`: what it was told last."""
     known = before or lease
@@ -116,8 +108,6 @@ def environment(
     if notice in GRANTS and lease is not None:
         said |= named("new_", variables(lease, now), udhcpc=True)
         known = before
-    if options is not None:
-        said |= named("new_", given(options), udhcpc=True)
     if known is not None and word in ("bound", "renew", "deconfig"):
         said |= named("old_", variables(known, now), udhcpc=False)
     return word, said

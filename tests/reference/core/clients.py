@@ -23,7 +23,6 @@ from holdover.reference.core.events import (
     Event,
     Gone,
     Heard,
-    Inform,
     Lease,
     Notify,
     Phase,
@@ -120,9 +119,6 @@ class Driver:
     def release(self) -> Effects:
         return self.feed(Release())
 
-    def inform(self, address: IPv4Address = A) -> Effects:
-        return self.feed(Inform(address))
-
     def reply(self, kind: MessageType, **fields: Any) -> BootReply:
         """What a server would send to the present exchange; a DHCPNAK has no address and lease."""
         exchange, config = self.client.exchange, self.client.config
@@ -216,8 +212,6 @@ def driven(phase: Phase, config: ClientConfig = CONFIG, **fields: Any) -> Driver
         case Phase.INIT_REBOOT | Phase.REBOOTING:
             driver.start(driver.remembered(), A)
             driver.until(phase)
-        case Phase.INFORMING:
-            driver.inform()
         case _:
             driver.bound(**fields).until(phase)
     assert driver.client.phase is phase

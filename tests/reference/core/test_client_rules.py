@@ -78,7 +78,6 @@ SENT = {
     "rebinding": MessageType.REQUEST,
     "decline": MessageType.DECLINE,
     "release": MessageType.RELEASE,
-    "inform": MessageType.INFORM,
 }
 
 
@@ -103,8 +102,6 @@ def sent(name: str, driver: Driver | None = None) -> Send:
             effects = driver.acknowledged().hear(used_by_other())
         case "release":
             effects = driver.bound().release()
-        case _:
-            effects = driver.inform()
     (message,) = of(Send, effects)
     return message
 
@@ -136,7 +133,6 @@ AT_THE_END: dict[str, Callable[[Driver], Effects]] = {
     "conflict": lambda driver: driver.hear(used_by_other()),
     "gone": lambda driver: driver.gone(),
     "release": lambda driver: driver.release(),
-    "inform": lambda driver: driver.inform(),
 }
 
 
@@ -588,7 +584,7 @@ def test_r19_the_xid_of_the_message_before_is_another(phase: Phase) -> None:
 
 
 @jitters
-@pytest.mark.parametrize("name", ["discover", "reboot", "selecting", "inform"])
+@pytest.mark.parametrize("name", ["discover", "reboot", "selecting"])
 def test_r20_retransmission_backs_off(name: str, jitter: int) -> None:
     """§4.1 MUST: 4, 8, 16, 32, 64, 64 seconds (SHOULD), each give or take one.
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -70,9 +69,9 @@ FOREVER = Lease(A, SERVER, None, None, None, TOLD)
 
 
 def told(
-    notice: Notice, lease: Lease | None = None, before: Lease | None = None, **named: Any
+    notice: Notice, lease: Lease | None = None, before: Lease | None = None
 ) -> tuple[str, dict[str, str]]:
-    return environment(notice, "eth0", lease, named.get("options"), before, NOW)
+    return environment(notice, "eth0", lease, before, NOW)
 
 
 # Words -------------------------------------------------------------------------------------------
@@ -145,18 +144,6 @@ def test_the_end_is_told_with_what_was_told_before(notice: Notice, reason: str) 
 def test_failures_say_nothing_of_addresses(notice: str, word: str) -> None:
     said = {"interface": "eth0", "reason": "FAIL", "notice": notice}
     assert told(Notice[notice]) == (word, said)
-
-
-def test_parameters_without_an_address_are_told_as_new() -> None:
-    word, said = told(Notice.INFORMED, options=Options([DOMAIN_NAME("example.org")]))
-    assert word == "informed"
-    assert said == {
-        "interface": "eth0",
-        "reason": "INFORM",
-        "notice": "INFORMED",
-        "new_domain_name": "example.org",
-        "domain": "example.org",
-    }
 
 
 @pytest.mark.parametrize(
@@ -266,7 +253,7 @@ def test_a_hook_is_told_and_sees_nothing_else(
     script = Script(tmp_path)
     hook = script.hook()
     now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    hook.tell(Notice.BOUND, "eth0", lease(600, now=now, options=Options()), None)
+    hook.tell(Notice.BOUND, "eth0", lease(600, now=now, options=Options()))
     hook.close(PATIENCE)
     ((word, said),) = script.runs()
     assert word == "bound"
@@ -281,7 +268,7 @@ def test_the_time_that_is_told_ends_when_the_kernel_takes_the_address_away(tmp_p
     script = Script(tmp_path)
     hook = Hook(str(script.file), note=script.notes.append, margin=1000 * SECOND)
     now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    hook.tell(Notice.BOUND, "eth0", lease(2000, now=now), None)
+    hook.tell(Notice.BOUND, "eth0", lease(2000, now=now))
     hook.close(PATIENCE)
     ((_, said),) = script.runs()
     assert 700 < int(said["lease"]) < 1000
@@ -290,11 +277,11 @@ def test_the_time_that_is_told_ends_when_the_kernel_takes_the_address_away(tmp_p
 def test_notices_are_told_in_order_one_at_a_time_with_what_was_told_before(tmp_path: Path) -> None:
     script = Script(tmp_path, "mkdir alone || exit 9\nrmdir alone")
     hook = script.hook()
-    hook.tell(Notice.BOUND, "eth0", lease(address=A), None)
-    hook.tell(Notice.UNANSWERED, "eth0", None, None)
-    hook.tell(Notice.EXTENDED, "eth0", lease(address=B), None)
-    hook.tell(Notice.LAPSED, "eth0", lease(address=B), None)
-    hook.tell(Notice.BOUND, "eth0", lease(address=A), None)
+    hook.tell(Notice.BOUND, "eth0", lease(address=A))
+    hook.tell(Notice.UNANSWERED, "eth0", None)
+    hook.tell(Notice.EXTENDED, "eth0", lease(address=B))
+    hook.tell(Notice.LAPSED, "eth0", lease(address=B))
+    hook.tell(Notice.BOUND, "eth0", lease(address=A))
     hook.close(PATIENCE)
     assert [(word, said.get("old_ip_address")) for word, said in script.runs()] == [
         ("bound", None),
@@ -314,7 +301,7 @@ def test_tell_does_not_wait_and_close_ends_what_runs_within_a_second(tmp_path: P
     hook = script.hook(limit=60)
     before = time.monotonic()
     for _ in range(3):
-        hook.tell(Notice.BOUND, "eth0", lease(), None)
+        hook.tell(Notice.BOUND, "eth0", lease())
     assert time.monotonic() - before < 50, "it runs for 60 s"
     readable(pipe)
     assert os.read(pipe, 1) == b"\n", "it runs"
@@ -339,8 +326,8 @@ def test_who_takes_too_long_is_ended_with_its_group_and_the_next_is_told(tmp_pat
     script = Script(tmp_path, '[ "$1" != bound ] || { exec 3> alive; sleep 60 & sleep 60; }')
     pipe = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
     hook = script.hook(limit=0.3)
-    hook.tell(Notice.BOUND, "eth0", lease(), None)
-    hook.tell(Notice.LAPSED, "eth0", lease(), None)
+    hook.tell(Notice.BOUND, "eth0", lease())
+    hook.tell(Notice.LAPSED, "eth0", lease())
     hook.close(PATIENCE)
     readable(pipe)
     assert os.read(pipe, 1) == b""
@@ -360,7 +347,7 @@ def test_there_is_nothing_to_read_and_no_terminal(tmp_path: Path) -> None:
             tmp_path, "cat > read; [ ! -s read ] || exit 1; ! true < /dev/tty || exit 2"
         )
         hook = script.hook()
-        hook.tell(Notice.BOUND, "eth0", lease(), None)
+        hook.tell(Notice.BOUND, "eth0", lease())
         hook.close(PATIENCE)
     finally:
         os.dup2(kept, 0)
@@ -375,13 +362,13 @@ def test_when_too_many_wait_the_oldest_extended_is_left_out_and_that_is_said(
     os.mkfifo(tmp_path / "gate")
     script = Script(tmp_path, "[ -e once ] || { : > once; cat gate; }")
     hook = script.hook()
-    hook.tell(Notice.BOUND, "eth0", lease(), None)
+    hook.tell(Notice.BOUND, "eth0", lease())
     with (tmp_path / "gate").open("w"):  # opens when the hook has: it runs
-        hook.tell(Notice.LAPSED, "eth0", lease(), None)
-        hook.tell(Notice.BOUND, "eth0", lease(), None)
+        hook.tell(Notice.LAPSED, "eth0", lease())
+        hook.tell(Notice.BOUND, "eth0", lease())
         for last in range(WAITING + 3):
-            hook.tell(Notice.EXTENDED, "eth0", lease(address=IPv4Address(last)), None)
-        hook.tell(Notice.LAPSED, "eth0", lease(), None)
+            hook.tell(Notice.EXTENDED, "eth0", lease(address=IPv4Address(last)))
+        hook.tell(Notice.LAPSED, "eth0", lease())
     hook.close(PATIENCE)
     extended = WAITING - 3
     assert script.notices() == ["BOUND", "LAPSED", "BOUND", *["EXTENDED"] * extended, "LAPSED"]
@@ -398,7 +385,7 @@ def test_memory_is_bounded_whatever_is_told(tmp_path: Path) -> None:
     script = Script(tmp_path, "read line < gate")
     hook = script.hook(limit=60)
     for _ in range(5 * WAITING):
-        hook.tell(Notice.UNANSWERED, "eth0", None, None)
+        hook.tell(Notice.UNANSWERED, "eth0", None)
     hook.close()
     assert len(script.notes[-1].split(",")) <= WAITING
     assert sum("left out" in note for note in script.notes) in (4 * WAITING - 1, 4 * WAITING)
@@ -408,7 +395,7 @@ def test_what_a_hook_prints_goes_to_standard_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     hook = Script(tmp_path, "echo one\necho two >&2").hook()
-    hook.tell(Notice.BOUND, "eth0", lease(), None)
+    hook.tell(Notice.BOUND, "eth0", lease())
     hook.close(PATIENCE)
     assert capfd.readouterr() == ("", "one\ntwo\n")
 
@@ -416,8 +403,8 @@ def test_what_a_hook_prints_goes_to_standard_error(
 def test_what_goes_wrong_is_said_and_the_next_is_told(tmp_path: Path) -> None:
     script = Script(tmp_path, "[ $1 != nak ] || exit 3")
     hook = script.hook()
-    hook.tell(Notice.REFUSED, "eth0", None, None)
-    hook.tell(Notice.UNANSWERED, "eth0", None, None)
+    hook.tell(Notice.REFUSED, "eth0", None)
+    hook.tell(Notice.UNANSWERED, "eth0", None)
     hook.close(PATIENCE)
     assert script.notices() == ["REFUSED", "UNANSWERED"]
     assert script.notes == [f"hook '{script.file}': REFUSED: exit status 3"]
@@ -427,7 +414,7 @@ def test_a_program_that_the_kernel_does_not_take_is_said(tmp_path: Path) -> None
     script = Script(tmp_path)
     script.file.write_text("no interpreter line\n")
     hook = script.hook()
-    hook.tell(Notice.BOUND, "eth0", lease(), None)
+    hook.tell(Notice.BOUND, "eth0", lease())
     hook.close(PATIENCE)
     assert script.notes == [f"hook '{script.file}': BOUND: cannot be run: Exec format error"]
 
@@ -435,9 +422,9 @@ def test_a_program_that_the_kernel_does_not_take_is_said(tmp_path: Path) -> None
 def test_a_closed_one_is_told_nothing_and_leaves_no_file_open(tmp_path: Path) -> None:
     script, files = Script(tmp_path), len([*Path("/proc/self/fd").iterdir()])
     hook = script.hook()
-    hook.tell(Notice.BOUND, "eth0", lease(), None)
+    hook.tell(Notice.BOUND, "eth0", lease())
     hook.close(PATIENCE)
-    hook.tell(Notice.LAPSED, "eth0", lease(), None)
+    hook.tell(Notice.LAPSED, "eth0", lease())
     hook.close()
     script.hook().close()
     assert script.notices() == ["BOUND"]
@@ -448,7 +435,7 @@ def test_a_closed_one_is_told_nothing_and_leaves_no_file_open(tmp_path: Path) ->
 def test_words_of_the_command_are_not_a_shells(tmp_path: Path) -> None:
     script = Script(tmp_path)
     hook = Hook(f"{script.file} '$(touch {tmp_path}/pwn)' ';' x", note=script.notes.append)
-    hook.tell(Notice.BOUND, "eth0", lease(), None)
+    hook.tell(Notice.BOUND, "eth0", lease())
     hook.close(PATIENCE)
     assert [word for word, _ in script.runs()] == [f"$(touch {tmp_path}/pwn)"]
     assert not (tmp_path / "pwn").exists()

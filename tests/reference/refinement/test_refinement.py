@@ -11,7 +11,6 @@ from holdover.model.table.server import SERVER_ACTIONS
 from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
 from holdover.reference.core.client import TABLE, ignore
-from holdover.reference.core.events import Phase
 from holdover.reference.docs.core_pages import column_name
 from holdover.reference.docs.core_pages import explored as pinned
 from holdover.reference.refinement.__main__ import summary
@@ -74,12 +73,11 @@ IN_USE = ("BOUND", "RENEWING", "REBINDING", "INIT_REBOOT", "REBOOTING")
 SEEN_ELSEWHERE = {
     *((phase, "Heard") for phase in IN_USE),
     *((phase, "Release") for phase in ("INIT", "SELECTING", "REQUESTING")),
-    ("INIT", "Inform"),
 }
 """Cells of the client's table that no exploration reaches; tests/reference has them.
 
-A conflict about an address in use: `exclusive` holds here.  An order to stop seeking, DHCPINFORM:
-the lease table has no rows for them.
+A conflict about an address in use: `exclusive` holds here.  An order to stop seeking: the
+lease table has no row for it.
 """
 
 
@@ -94,7 +92,7 @@ def test_every_cell_of_the_clients_table_is_seen(explored: Explored) -> None:
         (phase.name, column_name(column))
         for phase, row in TABLE.items()
         for column, handler in row.items()
-        if handler is not ignore and phase is not Phase.INFORMING
+        if handler is not ignore
     }
     assert cells - seen == SEEN_ELSEWHERE
 
