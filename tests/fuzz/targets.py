@@ -6,6 +6,7 @@ packets and its own timers will have it, and is begun anew now and then.  After 
 
 - nothing was raised but WireError by what reads bytes;
 - read twice (by `read` and by `decode`), and stepped twice, the same came of it;
+- the effects of the client came in their order (`holdover.reference.core.discipline`);
 - a lease was taken only from a reply whose options 51, 53 and 54 are as long as they have to be,
   and which says what the lease has: address, server, and no more time (`oracle.py`);
 - a server recorded a lease only for a request whose options 50, 53, 54 and 61 are, for the client
@@ -24,7 +25,8 @@ from ipaddress import IPv4Address
 from random import Random
 from typing import Any, TypeVar
 
-from holdover.reference.core import client, server
+from holdover.reference.core import server
+from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig, ServerConfig
 from holdover.reference.core.events import (
     JITTER,
@@ -56,6 +58,7 @@ from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireE
 from holdover.reference.wire.packet import ParsedMessage, decode, encode, read
 from tests.fuzz import mutate
 from tests.fuzz.oracle import Heard
+from tests.virtual_host import VirtualHost
 
 OWN, RIVAL = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.2")
 POOL = tuple(IPv4Address("10.77.0.50") + number for number in range(16))
@@ -152,23 +155,24 @@ class ClientTarget(Target):
     def __init__(self, random: Random) -> None:
         super().__init__(random)
         self.config = ClientConfig(hardware=MACS[0], client_id=b"\1" + MACS[0])
-        self.core = client.Client(self.config)
+        self.host = VirtualHost(self.config)
 
     def begin(self) -> None:
         """Anew."""
-        self.begun, self.core = True, client.Client(self.config)
-        self.step(Start(self.chance()))
+        self.begun, self.host = True, VirtualHost(self.config)
+        self.step(self.host.start(self.chance()))
 
     def chance(self) -> Chance:
         return Chance(self.random.getrandbits(32), self.random.randint(0, JITTER))
 
     def step(self, event: Any) -> tuple[Any, ...]:
-        """The effects of an event; each request that is sent can be written and read."""
-        after, effects = client.step(self.core, event, self.now)
-        check((after, effects) == client.step(self.core, event, self.now), "two steps differ")
+        """The effects of an event, in their order; each request can be written and read."""
+        host, before, probed = self.host, self.host.client, self.host.counted_probes
+        effects, after = host.step(event, self.now), host.client
+        host.client = before
+        check((host.step(event, self.now), host.client) == (effects, after), "two steps differ")
         check(hash(after) == hash(replace(after)), "equal clients differ in their hashes")
-        self.core = after
-        for effect in effects:
+        for effect in host.carry_out(effects, probed=probed):
             if isinstance(effect, Send):
                 message = request_to_wire(effect.request)
                 check(decode(encode(message)) == message, f"{effect} is not what is sent")
@@ -191,8 +195,8 @@ class ClientTarget(Target):
     def pass_time(self) -> None:
         """To the next deadline, where it does not wait for a reply that may come."""
         for _ in range(3):
-            waits = self.core.phase in FITTING and self.random.random() < 0.9
-            due = client.deadline(self.core)
+            waits = self.host.client.phase in FITTING and self.random.random() < 0.9
+            due = self.host.deadline
             if due is None:  # a lease without end
                 self.begin()
             if waits or due is None:
@@ -206,7 +210,7 @@ class ClientTarget(Target):
 
     def reply(self) -> BootReply:
         """One that is for its exchange, mostly."""
-        random, core = self.random, self.core
+        random, core = self.random, self.host.client
         xid = 7 if core.exchange is None else core.exchange.xid
         fitting = FITTING.get(core.phase, MessageType.ACK)
         kind = fitting if random.random() < 0.9 else random.choice(list(MessageType))
@@ -251,14 +255,14 @@ class ClientTarget(Target):
         if isinstance(reply, WireError):
             self.counts["refused"] += 1
             return
-        before, effects = self.core, self.step(Received(self.chance(), reply))
+        before, effects = self.host.client, self.step(Received(self.chance(), reply))
         self.counts[f"taken in {before.phase.name}"] += 1
         self.note(reply, effects)
         self.judge(before, effects, content.payload)
 
-    def judge(self, before: client.Client, effects: tuple[Any, ...], payload: bytes) -> None:
+    def judge(self, before: Client, effects: tuple[Any, ...], payload: bytes) -> None:
         """No lease but from a reply that says it."""
-        after = self.core
+        after = self.host.client
         stored = [each.lease for each in effects if isinstance(each, Configure | Store)]
         taken = [lease for lease in (*stored, after.lease) if lease not in (None, before.lease)]
         heard = Heard(payload)

@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from holdover.reference.core.client import COLUMNS, TABLE, Client, deadline, ignore, step, trim
 from holdover.reference.core.client_state import Effects
 from holdover.reference.core.config import ClientConfig
-from holdover.reference.core.discipline import Discipline
 from holdover.reference.core.events import (
     Configure,
     Effect,
@@ -408,39 +407,39 @@ SHIFT = 86_400 * SECOND + 11
 
 
 class Watched(Driver):
-    """A client with an interface and a lease file, watched at each step."""
+    """A client whose effects are carried out on its interface and lease file, and watched."""
 
     def __init__(self, config: ClientConfig):
         super().__init__(config)
-        self.order = Discipline(None, None, probed=True)
         self.left: IPv4Address | None = None
         self.phases: set[Phase] = set()
 
     def feed(self, event: Event) -> Effects:
-        before, self.left = self.client, None
+        host, before, self.left = self.host, self.client, None
         idle = before.phase is Phase.INIT and before.due is None
         match event:
             case Start(_, remembered, found) if idle:
-                self.order.held, self.order.stored = found, remembered
-            case Gone(_, address) if address == self.order.held:
-                self.order.held, self.left = None, address
-        probes = before.config.probes
-        self.order.probed = not probes or (before.phase is Phase.PROBING and before.sent == probes)
+                host.address, host.stored = found, remembered
+            case Gone(_, address) if address == host.address:
+                self.left = host.lose_address()
+        probed, held = host.counted_probes, host.address
         effects = super().feed(event)
-        for at, effect in enumerate(effects):
-            self.carry_out(effect, effects[:at])
+        for at, effect in enumerate(host.carry_out(effects, probed=probed)):
+            self.watch(effect, effects[:at], held)
+            held = host.address
         if isinstance(event, Stop):
-            self.order.stored = None  # the next process's
+            host.stored = None  # the next process's
         self.check()
         self.phases.add(self.client.phase)
         later = step(shifted(before, SHIFT), shifted(event, SHIFT), self.now + SHIFT)
         assert later == shifted((self.client, effects), SHIFT)
         return effects
 
-    def carry_out(self, effect: Effect, before: Effects) -> None:
-        """The effect, after those before it in the same step; OrderError where it is too early."""
-        held = self.order.held
-        self.order.follow(effect)
+    def watch(self, effect: Effect, before: Effects, held: IPv4Address | None) -> None:
+        """What holds of an effect now carried out, after those before it in the same step.
+
+        `held`: what was on the interface before it.
+        """
         match effect:
             case Remove(address):
                 # The lease lapses before its `Gone` is looked at: then it is gone already.
@@ -454,27 +453,27 @@ class Watched(Driver):
                     assert self.now < until == lease.end - self.client.config.margin
             case Notify(Notice.STOPPED, lease):
                 assert lease is not None
-                assert self.order.stored in (None, lease)
+                assert self.host.stored in (None, lease)
             case Notify(Notice.LAPSED, lease):
                 assert lease is not None
                 assert lease.end is not None
                 assert lease.end <= self.now
-                assert self.order.stored is None
+                assert self.host.stored is None
             case Notify(Notice.BOUND | Notice.EXTENDED, lease):
                 assert lease is not None
-                assert (held, self.order.stored) == (lease.address, lease)
+                assert (held, self.host.stored) == (lease.address, lease)
 
     def check(self) -> None:
         """What holds between two events."""
         client = self.client
-        assert client.holds == self.order.held
+        assert client.holds == self.host.address
         if client.lease is not None and client.lease.end is not None:
             assert self.now < client.lease.end
-        if self.order.held is not None:
+        if self.host.address is not None:
             assert client.lease is not None
-            assert client.lease.address == self.order.held
-            assert client.lease == self.order.stored
-        assert self.order.stored in (None, client.lease)
+            assert client.lease.address == self.host.address
+            assert client.lease == self.host.stored
+        assert self.host.stored in (None, client.lease)
         due = deadline(client)
         if due is not None and due > self.now:
             for early in {self.now, due - 1}:
@@ -570,7 +569,7 @@ def started(driver: Watched, lease: Callable[[Instant], Lease] | None, found: ob
 
 def leaves(driver: Watched, address: IPv4Address | None) -> None:
     """The kernel's lifetime is over; or some other address has left."""
-    driver.gone(address or driver.order.held or A)
+    driver.gone(address or driver.host.address or A)
 
 
 def insists(driver: Watched, times: int) -> None:
