@@ -1,6 +1,6 @@
 """What happens next on the network: a machine that chooses, and hunts with it.
 
-Theory of operation.  What may happen is read off the table's rows and the cores (`network.py`).
+Theory of operation.  What may happen is read off the table's rows and the cores (`options.py`).
 Each step is drawn by its share; a lease takes twenty steps in the right order, so what interrupts
 it is rare.  A run is about something: its `moods` make some faults frequent, and its `aim` is an
 edge of the table towards which `steered` bends the shares.
@@ -33,7 +33,10 @@ from holdover.reference.refinement.cores import Core, DefectError
 from holdover.reference.refinement.coverage import Edge, excuse, table_edges
 from holdover.reference.refinement.justify import OVER
 from holdover.reference.refinement.setting import settings as tiny_settings
-from tests.stateful.network import Choice, Compiled, Network, Scene
+from tests.stateful.compiled import Compiled
+from tests.stateful.network import Choice, Network
+from tests.stateful.options import possible_steps
+from tests.stateful.scene import Scene
 from tests.stateful.shrink import program, shortest
 
 SLOW: dict[str, Any] = {"delay": 3 * SECOND, "start_least": 4 * SECOND}
@@ -234,7 +237,7 @@ class Clients(RuleBasedStateMachine):
 
     def choose(self, raw: bytes) -> Choice:
         """What happens next, by its share, and to whom or for how long."""
-        possible = self.network.options()
+        possible = possible_steps(self.network)
         shares = {name: self.shares[name] for name in possible}
         for where, process in self.network.situations():
             for factors in steered(self.aim, View(*where, process)):

@@ -15,7 +15,9 @@ from typing import Any
 
 from holdover.reference.core import client
 from holdover.reference.refinement.cores import Core, DefectError
-from tests.stateful.network import Choice, Compiled, Network
+from tests.stateful.compiled import Compiled
+from tests.stateful.network import Choice, Network
+from tests.stateful.options import possible_steps
 
 TRIES = 300
 """Runs that are tried at most: a long one takes a tenth of a second."""
@@ -27,7 +29,7 @@ def played(
     """The choices that could be made, and the defect that the last of them came to."""
     network, made = Network(table, core), []
     for choice in choices:
-        if choice.step not in network.options().get(choice.step[0], ()):
+        if choice.step not in possible_steps(network).get(choice.step[0], ()):
             continue
         made.append(choice)
         try:

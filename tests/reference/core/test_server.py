@@ -12,10 +12,8 @@ from hypothesis import Phase as Part
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdover.reference.core.client import Client
-from holdover.reference.core.client import step as client_step
 from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerConfig
-from holdover.reference.core.events import Chance, Phase, Received, Send, SendArp, Start, Timer
+from holdover.reference.core.events import Chance, Phase, Received, Send, SendArp, Timer
 from holdover.reference.core.server import FLAVOURS, TABLE, Server, abstract, deadline, step
 from holdover.reference.core.server_state import (
     AbstractRecord,
@@ -38,6 +36,7 @@ from holdover.reference.wire.arp import reply as arp_reply
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_from_wire, reply_to_wire
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.options import INFINITE, ROUTERS, SUBNET_MASK, Options
+from tests.virtual_host import VirtualHost
 
 Discover, Offer, Request = MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST
 Decline, Ack, Nak = MessageType.DECLINE, MessageType.ACK, MessageType.NAK
@@ -961,11 +960,11 @@ def test_the_reference_client_gets_its_lease() -> None:
         "margin": 0,
     }
     run = Run(probe_wait=PROBE_WAIT)
-    client = Client(ClientConfig(hardware=X, client_id=b"\1abc", **constants))
+    host = VirtualHost(ClientConfig(hardware=X, client_id=b"\1abc", **constants))
     chance = Chance(9, 0)
-    client, _ = client_step(client, Start(chance), 0)
+    host.step(host.start(chance), 0)
     for now in range(1, 40):
-        client, asked = client_step(client, Timer(chance), now)
+        asked = host.step(Timer(chance), now)
         said = run.at(now, Tick())
         while asked or said:
             for effect in asked:
@@ -973,13 +972,12 @@ def test_the_reference_client_gets_its_lease() -> None:
                     said += run.at(now, Arrived(effect.request))
             asked = ()
             for reply in replies(said):
-                client, more = client_step(client, Received(chance, reply), now)
-                asked += more
+                asked += host.step(Received(chance, reply), now)
             said = ()
-    assert client.phase is Phase.BOUND
-    assert client.leased.address == A
+    assert host.client.phase is Phase.BOUND
+    assert host.client.leased.address == A
     owner, end = run.record(A).owner, run.record(A).server_end
-    assert (owner, end) == (ClientKey(b"\1abc", given=True), client.leased.end)
+    assert (owner, end) == (ClientKey(b"\1abc", given=True), host.client.leased.end)
 
 
 def test_a_server_is_a_value() -> None:
