@@ -67,7 +67,7 @@ class VirtualHost:
         return self.core.deadline(self.client) if self.runs else None
 
     @property
-    def counted_probes(self) -> bool:
+    def has_sent_probes(self) -> bool:
         """Whether the core takes all its probes for sent, and may use the address next."""
         probes = self.config.probes
         return not probes or (self.client.phase is Phase.PROBING and self.client.sent == probes)

@@ -167,7 +167,7 @@ class ClientTarget(Target):
 
     def step(self, event: Any) -> tuple[Any, ...]:
         """The effects of an event, in their order; each request can be written and read."""
-        host, before, probed = self.host, self.host.client, self.host.counted_probes
+        host, before, probed = self.host, self.host.client, self.host.has_sent_probes
         effects, after = host.step(event, self.now), host.client
         host.client = before
         check((host.step(event, self.now), host.client) == (effects, after), "two steps differ")

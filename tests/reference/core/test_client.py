@@ -422,7 +422,7 @@ class Watched(Driver):
                 host.address, host.stored = found, remembered
             case Gone(_, address) if address == host.address:
                 self.left = host.lose_address()
-        probed, held = host.counted_probes, host.address
+        probed, held = host.has_sent_probes, host.address
         effects = super().feed(event)
         for at, effect in enumerate(host.carry_out(effects, probed=probed)):
             self.watch(effect, effects[:at], held)
