@@ -6,6 +6,7 @@ packets and its own timers will have it, and is begun anew now and then.  After 
 
 - nothing was raised but WireError by what reads bytes;
 - read twice (by `read` and by `decode`), and stepped twice, the same came of it;
+- the effects of the client came in their order (`holdover.reference.core.discipline`);
 - a lease was taken only from a reply whose options 51, 53 and 54 are as long as they have to be,
   and which says what the lease has: address, server, and no more time (`oracle.py`);
 - a server recorded a lease only for a request whose options 50, 53, 54 and 61 are, for the client
@@ -24,7 +25,8 @@ from ipaddress import IPv4Address
 from random import Random
 from typing import Any, TypeVar
 
-from holdover.reference.core import client, server
+from holdover.reference.core import server
+from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig, ServerConfig
 from holdover.reference.core.events import (
     JITTER,
@@ -40,7 +42,7 @@ from holdover.reference.core.events import (
 )
 from holdover.reference.core.events import Heard as HeardArp
 from holdover.reference.core.instants import SECOND
-from holdover.reference.core.server_state import Arrived, Overheard, SendReply, StoreBinding, Tick
+from holdover.reference.core.server_state import ReceivedRequest, SendReply, StoreBinding
 from holdover.reference.wire.arp import Arp, ArpOperation, probe
 from holdover.reference.wire.frames import Datagram, Frame, decode_frame, encode_frame
 from holdover.reference.wire.messages import (
@@ -56,6 +58,7 @@ from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireE
 from holdover.reference.wire.packet import ParsedMessage, decode, encode, read
 from tests.fuzz import mutate
 from tests.fuzz.oracle import Heard
+from tests.virtual_host import VirtualHost
 
 OWN, RIVAL = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.2")
 POOL = tuple(IPv4Address("10.77.0.50") + number for number in range(16))
@@ -152,23 +155,26 @@ class ClientTarget(Target):
     def __init__(self, random: Random) -> None:
         super().__init__(random)
         self.config = ClientConfig(hardware=MACS[0], client_id=b"\1" + MACS[0])
-        self.core = client.Client(self.config)
+        self.host = VirtualHost(self.config)
 
     def begin(self) -> None:
         """Anew."""
-        self.begun, self.core = True, client.Client(self.config)
-        self.step(Start(self.chance()))
+        self.begun, self.host = True, VirtualHost(self.config)
+        self.step(self.host.start())
 
     def chance(self) -> Chance:
         return Chance(self.random.getrandbits(32), self.random.randint(0, JITTER))
 
     def step(self, event: Any) -> tuple[Any, ...]:
-        """The effects of an event; each request that is sent can be written and read."""
-        after, effects = client.step(self.core, event, self.now)
-        check((after, effects) == client.step(self.core, event, self.now), "two steps differ")
+        """The effects of an event, in their order; each request can be written and read."""
+        host, before, probed = self.host, self.host.client, self.host.has_sent_probes
+        chance = self.chance()
+        effects, after = host.step(event, self.now, chance), host.client
+        host.client = before
+        again = host.step(event, self.now, chance), host.client
+        check(again == (effects, after), "two steps differ")
         check(hash(after) == hash(replace(after)), "equal clients differ in their hashes")
-        self.core = after
-        for effect in effects:
+        for effect in host.carry_out(effects, probed=probed):
             if isinstance(effect, Send):
                 message = request_to_wire(effect.request)
                 check(decode(encode(message)) == message, f"{effect} is not what is sent")
@@ -191,22 +197,22 @@ class ClientTarget(Target):
     def pass_time(self) -> None:
         """To the next deadline, where it does not wait for a reply that may come."""
         for _ in range(3):
-            waits = self.core.phase in FITTING and self.random.random() < 0.9
-            due = client.deadline(self.core)
+            waits = self.host.client.phase in FITTING and self.random.random() < 0.9
+            due = self.host.deadline
             if due is None:  # a lease without end
                 self.begin()
             if waits or due is None:
                 break
             self.now = max(self.now, due)
-            self.step(Timer(self.chance()))
+            self.step(Timer())
         self.now += self.random.randrange(SECOND)
         if self.random.random() < 0.002:
-            self.step(Release(self.chance()))
-            self.step(Start(self.chance()))
+            self.step(Release())
+            self.step(Start())
 
     def reply(self) -> BootReply:
         """One that is for its exchange, mostly."""
-        random, core = self.random, self.core
+        random, core = self.random, self.host.client
         xid = 7 if core.exchange is None else core.exchange.xid
         fitting = FITTING.get(core.phase, MessageType.ACK)
         kind = fitting if random.random() < 0.9 else random.choice(list(MessageType))
@@ -239,7 +245,7 @@ class ClientTarget(Target):
         content = frame.content
         if isinstance(content, Arp):
             self.counts["ARP"] += 1
-            self.note(content, self.step(HeardArp(self.chance(), content)))
+            self.note(content, self.step(HeardArp(content)))
             return
         if not isinstance(content, Datagram):
             self.counts["other frames"] += 1
@@ -251,14 +257,14 @@ class ClientTarget(Target):
         if isinstance(reply, WireError):
             self.counts["refused"] += 1
             return
-        before, effects = self.core, self.step(Received(self.chance(), reply))
+        before, effects = self.host.client, self.step(Received(reply))
         self.counts[f"taken in {before.phase.name}"] += 1
         self.note(reply, effects)
         self.judge(before, effects, content.payload)
 
-    def judge(self, before: client.Client, effects: tuple[Any, ...], payload: bytes) -> None:
+    def judge(self, before: Client, effects: tuple[Any, ...], payload: bytes) -> None:
         """No lease but from a reply that says it."""
-        after = self.core
+        after = self.host.client
         stored = [each.lease for each in effects if isinstance(each, Configure | Store)]
         taken = [lease for lease in (*stored, after.lease) if lease not in (None, before.lease)]
         heard = Heard(payload)
@@ -334,7 +340,7 @@ class ServerTarget(Target):
         self.now += random.choice((0, 1, SECOND // 10, SECOND, 30 * SECOND))
         due = server.deadline(self.core)
         if due is not None and due <= self.now:
-            self.step(Tick())
+            self.step(Timer())
         if random.random() < 0.03:
             return encode_frame(b"\xff" * 6, MACS[3], probe(MACS[3], random.choice(POOL)))
         request = request_to_wire(self.request())
@@ -371,7 +377,7 @@ class ServerTarget(Target):
         content = frame.content
         if isinstance(content, Arp):
             self.counts["ARP"] += 1
-            self.note(content, self.step(Overheard(content)))
+            self.note(content, self.step(HeardArp(content)))
             return
         if not isinstance(content, Datagram):
             self.counts["other frames"] += 1
@@ -384,7 +390,7 @@ class ServerTarget(Target):
             self.counts["refused"] += 1
             return
         self.counts[f"DHCP{request.type.name} taken"] += 1
-        effects = self.step(Arrived(request))
+        effects = self.step(ReceivedRequest(request))
         self.note(request, effects)
         self.judge(effects, content.payload)
 

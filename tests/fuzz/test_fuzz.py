@@ -122,7 +122,7 @@ def last_wins(patch: pytest.MonkeyPatch) -> None:
 def chances(patch: pytest.MonkeyPatch) -> None:
     """The client core draws a random number of its own."""
     random = Random(0)
-    patch.setattr(client, "soon", lambda core, chance, now: now + random.randrange(10**9))
+    patch.setattr(client, "soon", lambda core, now, chance: now + random.randrange(10**9))
 
 
 def other_identity(patch: pytest.MonkeyPatch) -> None:
@@ -141,8 +141,8 @@ def longer(patch: pytest.MonkeyPatch) -> None:
     """The client gives its lease a second more than the reply does."""
     usual = client.granted
 
-    def granted(core: Any, event: Any, asked: int) -> Any:
-        lease = usual(core, event, asked)
+    def granted(core: Any, reply: Any, asked: int, chance: Any) -> Any:
+        lease = usual(core, reply, asked, chance)
         if lease is None or lease.end is None:
             return lease
         return replace(lease, end=lease.end + SECOND)

@@ -27,7 +27,7 @@ from holdover.model.clients.profile import load
 from holdover.model.errors import InputError
 from holdover.reference.commands.client import by_hardware
 from holdover.reference.core.instants import SECOND, Instant
-from holdover.reference.core.server_state import Arrived, Binding, ClientKey
+from holdover.reference.core.server_state import Binding, ClientKey, ReceivedRequest
 from holdover.reference.lab.experiments.verdict import OBEYED
 from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram, processes, templated
 from holdover.reference.lab.testbed.netns import Host, Links
@@ -81,7 +81,9 @@ def swap(hosts: dict[str, Host]) -> None:
 def requests(journal: Path) -> list[tuple[Instant, BootRequest]]:
     """What a server was asked, and when."""
     return [
-        (line.now, line.value.request) for line in read(journal) if isinstance(line.value, Arrived)
+        (line.now, line.value.request)
+        for line in read(journal)
+        if isinstance(line.value, ReceivedRequest)
     ]
 
 

@@ -1,6 +1,6 @@
 """What happens next on the network: a machine that chooses, and hunts with it.
 
-Theory of operation.  What may happen is read off the table's rows and the cores (`network.py`).
+Theory of operation.  What may happen is read off the table's rows and the cores (`options.py`).
 Each step is drawn by its share; a lease takes twenty steps in the right order, so what interrupts
 it is rare.  A run is about something: its `moods` make some faults frequent, and its `aim` is an
 edge of the table towards which `steered` bends the shares.
@@ -29,11 +29,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from holdover.reference.core import client
 from holdover.reference.core.events import JITTER
 from holdover.reference.core.instants import SECOND
-from holdover.reference.refinement.cores import Core, DefectError
+from holdover.reference.refinement.client_cores import ClientCore
+from holdover.reference.refinement.cores import DefectError
 from holdover.reference.refinement.coverage import Edge, excuse, table_edges
 from holdover.reference.refinement.justify import OVER
 from holdover.reference.refinement.setting import settings as tiny_settings
-from tests.stateful.network import Choice, Compiled, Network, Scene
+from tests.stateful.compiled import Compiled
+from tests.stateful.network import Choice, Network
+from tests.stateful.options import possible_steps
+from tests.stateful.scene import Scene
 from tests.stateful.shrink import program, shortest
 
 SLOW: dict[str, Any] = {"delay": 3 * SECOND, "start_least": 4 * SECOND}
@@ -212,7 +216,7 @@ class Clients(RuleBasedStateMachine):
     """Hosts, server and network; what may happen next is read off the table and the cores."""
 
     table: Compiled
-    core: Core
+    core: ClientCore
     aims: Sequence[Edge]
 
     def __init__(self) -> None:
@@ -234,7 +238,7 @@ class Clients(RuleBasedStateMachine):
 
     def choose(self, raw: bytes) -> Choice:
         """What happens next, by its share, and to whom or for how long."""
-        possible = self.network.options()
+        possible = possible_steps(self.network)
         shares = {name: self.shares[name] for name in possible}
         for where, process in self.network.situations():
             for factors in steered(self.aim, View(*where, process)):
@@ -294,7 +298,7 @@ def play(
     table: Compiled,
     number: int | None,
     aims: Sequence[Edge],
-    core: Core = client,
+    core: ClientCore = client,
     how: settings = ROUND,
 ) -> None:
     """One round, with any seed if it has no number; a defect says how it is come to again."""
@@ -312,7 +316,7 @@ def play(
         raise
 
 
-def hunt(core: Core, seconds: float) -> Kill | None:
+def hunt(core: ClientCore, seconds: float) -> Kill | None:
     """The first defect of a core in any scene; None: none in that time."""
     begun, number, aims = process_time(), 0, sorted(expected())
     for table in compiled():

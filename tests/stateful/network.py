@@ -10,8 +10,9 @@ one of its own:
   before to the one after (`Rows.justify`), and nothing of the table is asked beforehand;
 - time may pass while no process that runs has a deadline, no datagram is overdue, no kernel has an
   address to remove.  If the table forbids it even so, a client is late.
-What the table does not see is checked as the effects are carried out: that an address is probed and
-its lease stored before it is used, removed before it is given up, and that each notice is true.
+What the table does not see is checked as the effects are carried out (`hosts.py`): that an address
+is probed and its lease stored before it is used, removed before it is given up, and that each
+notice is true.
 Datagrams and ARP packets are Ethernet frames between two calls and are read back from them.  The
 network loses, duplicates, reorders and delays them by up to `Scene.delay`.
 
@@ -29,38 +30,24 @@ that: where processes are restarted, `start_least` is longer than `delay`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address
-from itertools import pairwise
 from typing import Any, NamedTuple
 
-from holdover.model.clients.profile import Environment, in_ticks, load
-from holdover.model.readings.finite import NONE, Code, Instance, Label, State
-from holdover.model.table.environment import WORLD_ACTIONS
-from holdover.model.table.properties import ALWAYS
-from holdover.model.table.server import SERVER_ACTIONS
-from holdover.model.table.table import LEASE_TABLE, Table
-from holdover.model.table.vocabulary import KIND, MESSAGE, PHASE, PROCESS, VARIABLES
+from holdover.model.readings.finite import NONE, State
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import KIND
 from holdover.reference.core import server
-from holdover.reference.core.client_state import Client
-from holdover.reference.core.config import ClientConfig, ServerConfig
-from holdover.reference.core.discipline import GIVES_UP, Discipline, OrderError
+from holdover.reference.core.client_state import Effects
+from holdover.reference.core.discipline import GIVES_UP
 from holdover.reference.core.events import (
     Chance,
-    Configure,
-    Effect,
     Event,
     Gone,
     Heard,
-    Lease,
-    Notice,
-    Notify,
     Received,
     Release,
-    Remove,
     Send,
     SendArp,
     Start,
@@ -69,123 +56,41 @@ from holdover.reference.core.events import (
 )
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.core.server_state import (
-    Arrived,
-    ClientKey,
-    Overheard,
-    Restarted,
+    ReceivedRequest,
     SendReply,
-    Server,
     ServerEvent,
-    Tick,
+    StartServer,
 )
-from holdover.reference.refinement.cores import Core, DefectError
-from holdover.reference.refinement.justify import Rows, Situation
-from holdover.reference.refinement.setting import Setting
+from holdover.reference.refinement.client_cores import ClientCore
+from holdover.reference.refinement.cores import DefectError
+from holdover.reference.refinement.justify import Situation
 from holdover.reference.wire import arp
 from holdover.reference.wire.arp import Arp
-from holdover.reference.wire.frames import Datagram, decode_frame, encode_frame
-from holdover.reference.wire.messages import (
-    BootReply,
-    BootRequest,
-    reply_from_wire,
-    reply_to_wire,
-    request_from_wire,
-    request_to_wire,
+from holdover.reference.wire.messages import BootRequest
+from holdover.reference.wire.option_values import NO_ADDRESS
+from tests.stateful.compiled import FREE, Compiled, answering
+from tests.stateful.datagrams import (
+    Flight,
+    answer,
+    of_reply,
+    of_request,
+    over_the_air,
+    read_reply,
+    read_request,
 )
-from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
-from holdover.reference.wire.packet import decode, encode
+from tests.stateful.guesses import guessed
+from tests.stateful.hosts import Host
+from tests.stateful.scene import ADDRESSES, NUMBER, UNUSABLE, from_now, key
 
 Step = tuple[Any, ...]
 """("pass", length), ("timer", host), ("deliver", slot), ..., or (row of the table, binding)."""
 
-SERVER = IPv4Address("192.0.2.254")
-SERVER_HARDWARE = bytes((2, 0, 0, 0, 0, 0xFE))
-EVERYBODY = bytes((0xFF,) * 6)
-ANYWHERE = IPv4Address("255.255.255.255")
-ADDRESSES = tuple(IPv4Address(f"192.0.2.{n}") for n in range(1, 9))
-UNUSABLE = IPv4Address("127.0.0.1")
-NUMBER = {address: number for number, address in enumerate(ADDRESSES)}
-SERVER_PORT, CLIENT_PORT = 67, 68
-
-FOR_CLIENT = ("OFFER", "ACK", "NAK")
-WITH_A_CORE = ("tick", "ignore", "stop", "wake_expired")
-"""Rows of the world that are not taken by themselves: a core has its part in them."""
-
-OF_HOST = (
-    "phase",
-    "process",
-    "notice",
-    "wants",
-    "holds",
-    "asked",
-    "renew_at",
-    "rebind_at",
-    "lease_end",
-    "kernel_end",
-    "probing_since",
-)
-FREE = (KIND.values.index("FREE"), NONE, NONE, None, None, False)
-SILENT = 0
-
-FAULTS = (
-    "mutes",
-    "loses",
-    "duplicates",
-    "freezes",
-    "thaws",
-    "crashes",
-    "stops",
-    "restarts",
-    "forgets",
-)
-IDLE = 30 * SECOND
-"""How far time goes where nobody has to act."""
-
-TIMERS_MOST = 8
-"""A client that wants to be called more often than this at one instant would be called for ever."""
-
-
-# The scene ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Scene(Setting):
-    """Hosts with the constants of the RFCs.  `lease` in seconds; waits in units of the clock."""
-
-    delay: Duration = 900_000_000
-    start_least: Duration = 1 * SECOND
-    start_most: Duration = 10 * SECOND
-    faults: tuple[str, ...] = FAULTS
-    own_server: bool = False
-
-    def clients(self) -> list[ClientConfig]:
-        """The hosts' constants: every second one has an identifier, every third wants broadcast."""
-        return [
-            ClientConfig(
-                hardware=bytes((2, 0, 0, 0, 0, h + 1)),
-                client_id=bytes((1, 2, 0, 0, 0, 0, h + 1)) if h % 2 else None,
-                broadcast=h % 3 == 2,
-                fuzz=0,
-                start_least=self.start_least,
-                start_most=self.start_most,
-            )
-            for h in range(self.hosts)
-        ]
-
-    def constants(self) -> dict[str, object]:
-        """The lease table's constants in nanoseconds.
-
-        An offer that a client keeps for `offer_wait` is to the table so much longer under way.
-        """
-        config = ClientConfig(hardware=bytes(6))
-        assert self.delay < self.start_least or "restarts" not in self.faults
-        environment = Environment(
-            lease=Fraction(self.lease),
-            shortest=None if self.shortest is None else Fraction(self.shortest),
-            delay=Fraction(self.delay + config.offer_wait, SECOND),
-            faults=frozenset(self.faults),
-        )
-        return in_ticks(load("reference"), environment, Fraction(1, SECOND))
+ORDERS: Mapping[str, type[Stop] | type[Release] | type[Start]] = {
+    "stop": Stop,
+    "release": Release,
+    "start": Start,
+}
+"""What a user tells a process."""
 
 
 class Choice(NamedTuple):
@@ -196,262 +101,24 @@ class Choice(NamedTuple):
     jitter: int
 
 
-class Compiled:
-    """The lease table of a scene, compiled: rows, guard of time, properties, places."""
-
-    def __init__(self, scene: Scene):
-        self.scene = scene
-        self.rows = Rows(scene)
-        self.table = table = self.rows.table
-        outside = tuple(a for a in WORLD_ACTIONS if a.name not in WITH_A_CORE)
-        served = tuple(
-            a for a in SERVER_ACTIONS if not scene.own_server or a.name in ("mute", "unmute")
-        )
-        self.outside = Instance(Table(VARIABLES, served + outside), table.constants, table.bounds)
-        self.labels = [
-            (edge.action.name, edge.binding, slots_of(edge)) for edge in self.outside.labels
-        ]
-        constants = table.constants
-        self.before_end = int(str(constants["after_t1"])), int(str(constants["after_t2"]))
-        self.may_pass = passing_guard(table)
-        self.always = [(wanted, table.predicate(wanted.term)) for wanted in ALWAYS]
-        place = table.place
-        self.of_host = [[place[name, h] for name in OF_HOST] for h in range(scene.hosts)]
-        self.serving = place["serving", 0]
-        self.of_address = [
-            [place[name, a] for name in ("owner", "server_end", "withheld")]
-            for a in range(scene.addresses)
-        ]
-        dated = {variable.name for variable in LEASE_TABLE.instants()}
-        self.instants = [i for (name, _), i in place.items() if name in dated]
-
-
-def slots_of(label: Label) -> tuple[int, ...]:
-    """The datagrams that a row is about."""
-    pairs = zip(label.action.given, label.binding, strict=True)
-    return tuple(value for name, value in pairs if name.sort is MESSAGE)
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """The table is asked; a Defect where a client leaves it without an instant that it needs."""
-    try:
-        yield
-    except TypeError as error:
-        says = f"the table needs an instant that is not set: {error}"
-        raise DefectError("refinement", says) from error
-
-
-def passing_guard(table: Instance) -> Callable[[State, Duration], bool]:
-    """Whether the table lets so much time pass, for any length."""
-    tick = LEASE_TABLE.action("tick")
-    bound = {tick.given[0]: Code("p")}
-    guards = " and ".join(table.source.read(guard, bound).text for guard in tick.when)
-    return table.compiled(f"def may_pass(s, p):\n    return {guards}\n", "may_pass")  # type: ignore[no-any-return]
-
-
-# Hosts and datagrams -----------------------------------------------------------------------------
-
-
-@dataclass
-class Host:
-    """A host: its process (no core: not running), lease file and interface.
-
-    `xids`: of the present exchange, and of a farewell after it.  `probed`: when the probes of the
-    present probing were sent; `probing_since`: when it began, or went on after a pause.  `timers`:
-    how often it was called at the instant `called`.
-    """
-
-    config: ClientConfig
-    core: Client | None
-    stored: Lease | None = None
-    frozen: bool = False
-    address: IPv4Address | None = None
-    until: Instant | None = None
-    due_notice: bool = False
-    xids: set[int] = field(default_factory=set)
-    probed: list[Instant] = field(default_factory=list)
-    probing_since: Instant | None = None
-    called: Instant = -1
-    timers: int = 0
-
-    @property
-    def running(self) -> Client | None:
-        """The core of a process that runs."""
-        return None if self.frozen else self.core
-
-    @property
-    def probing(self) -> bool:
-        """Whether its client is in PROBING."""
-        return self.core is not None and self.core.phase.name == "PROBING"
-
-    @property
-    def process(self) -> str:
-        """How the process is."""
-        return "DEAD" if self.core is None else "FROZEN" if self.frozen else "RUNS"
-
-
-@dataclass(frozen=True)
-class Flight:
-    """A datagram under way, as an Ethernet frame; the other fields were read from it.
-
-    But for a DHCPNAK's `address`, which no such message has.  `taken`: the client has it, and has
-    not acted on it yet.
-    """
-
-    frame: bytes
-    sent: Instant
-    kind: str
-    client: bytes
-    address: IPv4Address | None
-    lease: Duration | None
-    xid: int
-    taken: bool = False
-
-
-def of_request(request: BootRequest, to: IPv4Address | None, now: Instant) -> Flight:
-    """A client's message on its way to the server."""
-    frame = encode_frame(
-        EVERYBODY if to is None else SERVER_HARDWARE,
-        request.chaddr,
-        Datagram(
-            request.ciaddr,
-            ANYWHERE if to is None else to,
-            CLIENT_PORT,
-            SERVER_PORT,
-            encode(request_to_wire(request)),
-        ),
-    )
-    said = read_request(frame)
-    used = said.ciaddr if said.ciaddr != NO_ADDRESS else None
-    return Flight(frame, now, said.type.name, said.chaddr, said.requested or used, None, said.xid)
-
-
-def of_reply(said: SendReply, now: Instant, about: IPv4Address | None) -> Flight:
-    """A server's message on its way to a client."""
-    reply = said.reply
-    frame = encode_frame(
-        EVERYBODY if said.to is None else reply.chaddr,
-        SERVER_HARDWARE,
-        Datagram(
-            SERVER,
-            ANYWHERE if said.to is None else said.to,
-            SERVER_PORT,
-            CLIENT_PORT,
-            encode(reply_to_wire(reply)),
-        ),
-    )
-    read = read_reply(frame)
-    address = read.address if read.address != NO_ADDRESS else about
-    lease = read.lease * SECOND if read.type is MessageType.ACK and read.lease else None
-    return Flight(frame, now, read.type.name, read.chaddr, address, lease, read.xid)
-
-
-def read_request(frame: bytes) -> BootRequest:
-    """The client's message in a frame."""
-    read = request_from_wire(decode(payload(frame)))
-    assert read is not None
-    return read
-
-
-def read_reply(frame: bytes) -> BootReply:
-    """The server's message in a frame."""
-    read = reply_from_wire(decode(payload(frame)))
-    assert read is not None
-    return read
-
-
-def payload(frame: bytes) -> bytes:
-    """The DHCP message in a frame."""
-    content = decode_frame(frame).content
-    assert isinstance(content, Datagram)
-    return content.payload
-
-
-def over_the_air(packet: Arp) -> Arp:
-    """An ARP packet as others receive it."""
-    content = decode_frame(encode_frame(EVERYBODY, packet.sender_hardware, packet)).content
-    assert isinstance(content, Arp)
-    return content
-
-
-# The network -------------------------------------------------------------------------------------
-
-
 class Network:
-    """One run: what may happen next, and what comes of it."""
+    """One run: hosts, datagrams, server and clock, and what comes of each step."""
 
-    def __init__(self, table: Compiled, core: Core):
+    def __init__(self, table: Compiled, core: ClientCore):
         scene = table.scene
-        self.table, self.scene, self.core = table, scene, core
+        self.table, self.scene = table, scene
         self.now: Instant = 1_000 * SECOND
         self.chance = Chance(0, 500)
-        self.hosts = [Host(config, Client(config)) for config in scene.clients()]
+        self.hosts = [Host(config, core) for config in scene.clients()]
         self.number = {host.config.hardware: h for h, host in enumerate(self.hosts)}
         self.slots: list[Flight | None] = [None] * (scene.messages + 1)
         self.used: set[int] = set()
         self.state: State = table.table.initial
-        self.server: Server | None = None
-        if scene.own_server:
-            self.server = Server(
-                ServerConfig(
-                    identifier=SERVER,
-                    hardware=SERVER_HARDWARE,
-                    pool=ADDRESSES[: scene.addresses],
-                    lease=scene.lease,
-                    grace=0,
-                    decline_time=30 * SECOND,
-                )
-            )
+        self.server = scene.server()
         self.keys = {key(host.config): h for h, host in enumerate(self.hosts)}
-        for h, host in enumerate(self.hosts):
-            self.begin(h, host)
+        for host in self.hosts:
+            self.begin(host)
         self.agreed("begin", self.state)
-
-    # What may happen next ------------------------------------------------------------------------
-
-    def options(self) -> dict[str, list[Step]]:
-        """Everything that may happen next, by the name of its row or event."""
-        found: dict[str, list[Step]] = {}
-
-        def may(*step: Any) -> None:
-            found.setdefault(step[0], []).append(step)
-
-        for edge, _ in self.table.outside.successors(self.state):
-            name, binding, slots = self.table.labels[edge]
-            if self.is_possible(name, slots):
-                may(name, binding)
-        for h, host in enumerate(self.hosts):
-            core = host.running
-            if core is None:
-                continue
-            due = self.core.deadline(core)
-            may("timer" if due is not None and due <= self.now else "early", h)
-            if core.lease is not None:
-                may("release", h)
-            if "stops" in self.scene.faults:
-                may("stop", h)
-            if core.phase.name == "INIT" and core.due is None:
-                may("start", h)
-        for m, flight in enumerate(self.slots):
-            if flight is None or flight.taken:
-                continue
-            if flight.kind not in FOR_CLIENT:
-                if self.server is not None and self.state[self.table.serving]:
-                    may("serve", m)
-            elif self.hosts[self.number[flight.client]].running is not None:
-                may("deliver", m)
-                if flight.kind != "NAK":
-                    may("deliver spoilt", m)
-        if self.server is not None:
-            due = server.deadline(self.server)
-            if due is not None and due <= self.now:
-                may("server timer")
-            if self.server.entries:
-                may("server forgets")
-        for name, length in self.leaps():
-            may(name, length)
-        return found
 
     def situations(self) -> list[tuple[Situation, str]]:
         """Where each client is, and how its process is."""
@@ -459,59 +126,6 @@ class Network:
             (self.table.rows.situation(self.state, h), host.process)
             for h, host in enumerate(self.hosts)
         ]
-
-    def is_possible(self, name: str, slots: Sequence[int]) -> bool:
-        """The network has room for it, and no datagram is concerned that a client has taken."""
-        flights = [self.slots[m] for m in slots]
-        if any(flight is not None and flight.taken for flight in flights):
-            return False
-        if name == "duplicate":
-            room = self.scene.messages - sum(flight is not None for flight in self.slots)
-            return room > 0 and slots[1] == self.slots.index(None)
-        return True
-
-    def limit(self) -> Instant | None:
-        """When somebody has to act at the latest; None: nobody has to."""
-        instants: list[Instant | None] = []
-        for host in self.hosts:
-            if host.running is not None:
-                instants.append(self.core.deadline(host.running))
-            if host.until is not None:
-                instants.append(host.until + self.kernel_late)
-        instants += [
-            flight.sent + self.scene.delay
-            for flight in self.slots
-            if flight is not None and not flight.taken and not self.waits(flight)
-        ]
-        if self.server is not None:
-            instants.append(server.deadline(self.server))
-        return min((instant for instant in instants if instant is not None), default=None)
-
-    @property
-    def kernel_late(self) -> Duration:
-        """How late a kernel may be."""
-        late = self.table.table.constants["kernel_late"]
-        assert isinstance(late, int)
-        return late
-
-    def waits(self, flight: Flight) -> bool:
-        """It lies in the socket buffer of a frozen process."""
-        return flight.kind in FOR_CLIENT and self.hosts[self.number[flight.client]].frozen
-
-    def leaps(self) -> Iterator[tuple[str, Duration]]:
-        """How far time may go: to where somebody has to act, to the next instant, or a little."""
-        limit = self.limit()
-        most = IDLE if limit is None else limit - self.now
-        if most <= 0:
-            return
-        yield "pass", most
-        yield "pass a little", max(1, most // 2)
-        yield "pass a little", 1
-        ahead = (self.state[place] for place in self.table.instants)
-        nearest = min((i for i in ahead if isinstance(i, int) and i > 0), default=most)
-        if nearest < most:
-            yield "pass to", nearest
-            yield "pass to", nearest + 1
 
     # What comes of it ----------------------------------------------------------------------------
 
@@ -523,25 +137,20 @@ class Network:
                 self.wait(length)
             case ("timer" | "early", h):
                 self.timer(h)
-            case ("deliver", m):
-                self.deliver(m)
-            case ("deliver spoilt", m):
-                self.deliver_spoilt(m)
-            case ("stop", h):
-                self.call(h, Stop(self.fresh()))
-                self.bury(h)
-            case ("release", h):
-                self.call(h, Release(self.fresh()))
-            case ("start", h):
-                self.call(h, Start(self.fresh()))
+            case ("deliver" | "deliver spoilt" as name, m):
+                self.deliver(m, spoilt=name != "deliver")
+            case ("stop" | "release" | "start" as name, h):
+                self.call(h, ORDERS[name]())
+                if name == "stop":
+                    self.bury(h)
             case ("serve", m):
                 flight, self.slots[m] = self.slots[m], None
                 assert flight is not None
-                self.serve(Arrived(read_request(flight.frame)))
+                self.serve(ReceivedRequest(read_request(flight.frame)))
             case ("server timer",):
-                self.serve(Tick())
+                self.serve(Timer())
             case ("server forgets",):
-                self.serve(Restarted())
+                self.serve(StartServer())
             case (str() as name, binding):
                 self.row(name, binding)
         self.believe()
@@ -587,26 +196,24 @@ class Network:
             str(p.args[0]): v for p, v in zip(LEASE_TABLE.action(name).given, binding, strict=True)
         }
         self.carry_over(following, given.get("m", NONE))
-        h = given.get("h", NONE)
+        h = given.get("h", 0)  # a row about no host does nothing to one
+        host, gone = self.hosts[h], None
         match name:
             case "kernel_removes":
-                self.hosts[h].address = self.hosts[h].until = None
+                gone = host.lose_address()
             case "freeze":
-                self.hosts[h].frozen = True
+                host.frozen = True
             case "thaw":
-                self.hosts[h].frozen = False
-                if self.hosts[h].probing:
-                    self.hosts[h].probing_since = self.now
+                host.frozen = False
+                if host.probing:
+                    host.probing_since = self.now
             case "crash":
-                self.hosts[h].core, self.hosts[h].frozen = None, False
+                host.end()
             case "restart":
-                self.hosts[h].core = Client(self.hosts[h].config)
-                self.begin(h, self.hosts[h])
-        removed = self.state[self.table.of_host[h][4]] if name == "kernel_removes" else NONE
+                self.begin(host)
         self.agreed(name, following)
-        if name == "kernel_removes" and self.hosts[h].running is not None:
-            assert isinstance(removed, int)
-            self.call(h, Gone(self.fresh(), ADDRESSES[removed]))
+        if gone is not None and host.runs:
+            self.call(h, Gone(gone))
         elif name == "thaw":
             self.catch_up(h)
         elif name == "crash":
@@ -640,13 +247,10 @@ class Network:
                 )
                 self.slots[m] = of_reply(said, self.now, ADDRESSES[address])
 
-    def begin(self, h: int, host: Host) -> None:
+    def begin(self, host: Host) -> None:
         """A new process is told what the lease file has, and what is on the interface."""
-        assert host.core is not None
-        event = Start(self.fresh(), host.stored, host.address)
         host.probed = []
-        host.core, effects = self.stepped(host.core, event)
-        self.carry_out(h, effects)
+        self.carry_out(host, host.step(host.start(), self.now, self.fresh()))
 
     def bury(self, h: int) -> None:
         """What the process had taken is gone with it."""
@@ -657,10 +261,9 @@ class Network:
 
     def catch_up(self, h: int) -> None:
         """What a thawed process reads first: what became of its address meanwhile."""
-        core = self.hosts[h].core
-        assert core is not None
-        if core.holds is not None and self.hosts[h].address != core.holds:
-            self.call(h, Gone(self.fresh(), core.holds))
+        host, core = self.hosts[h], self.hosts[h].client
+        if host.unnoticed is not None:
+            self.call(h, Gone(host.unnoticed))
         elif core.phase.name == "PROBING" and core.lease is not None:
             self.answer_arp(h, arp.probe(core.config.hardware, core.lease.address))
 
@@ -668,54 +271,30 @@ class Network:
 
     def timer(self, h: int) -> None:
         """The deadline has come, or not."""
-        host = self.hosts[h]
-        host.timers = host.timers + 1 if host.called == self.now else 1
-        host.called = self.now
-        self.call(h, Timer(self.fresh()))
-        due = None if host.core is None else self.core.deadline(host.core)
-        if due is not None and due <= self.now and host.timers > TIMERS_MOST:
-            raise DefectError("late", "the client wants to be called again and does nothing")
+        self.call(h, Timer())
+        self.hosts[h].count_timer(self.now)
 
-    def deliver(self, m: int) -> None:
-        """A datagram reaches its client.
+    def deliver(self, m: int, *, spoilt: bool) -> None:
+        """A datagram reaches its client, or before it its like with an address no host can have.
 
         One that has waited in a socket buffer counts as just arrived: the client may collect it.
         """
         flight = self.slots[m]
         assert flight is not None
-        earliest = self.now - self.scene.delay
-        if flight.sent < earliest:
+        reply = read_reply(flight.frame)
+        if spoilt:
+            reply = replace(reply, address=UNUSABLE)
+        elif flight.sent < (earliest := self.now - self.scene.delay):
             self.slots[m] = replace(flight, sent=earliest)
             self.state = self.seen()
-        event = Received(self.fresh(), read_reply(flight.frame))
-        self.call(self.number[flight.client], event, m)
-
-    def deliver_spoilt(self, m: int) -> None:
-        """Before a datagram its like arrives, with an address that no host can have."""
-        flight = self.slots[m]
-        assert flight is not None
-        reply = replace(read_reply(flight.frame), address=UNUSABLE)
-        self.call(self.number[flight.client], Received(self.fresh(), reply))
-
-    def stepped(self, core: Client, event: Event) -> tuple[Client, tuple[Effect, ...]]:
-        """What the core makes of an event."""
-        try:
-            return self.core.step(core, event, self.now)
-        except Exception as error:  # a mutant may do anything
-            raise DefectError("crash", f"{type(error).__name__}: {error}") from error
+        event = Received(reply)
+        self.call(self.number[flight.client], event, None if spoilt else m)
 
     def call(self, h: int, event: Event, slot: int | None = None) -> None:
         """A call of a core, justified by the client's rows of the table."""
         host, before = self.hosts[h], self.state
-        core = host.core
-        assert core is not None
-        after, effects = self.stepped(core, event)
-        probed, host.core = host.probing, after
-        if not probed:
-            host.probing_since = self.now
-        lapsed = has_lapsed(core, after, self.now)
-        host.due_notice = lapsed
-        kind = ""
+        core, effects = host.client, host.step(event, self.now, self.fresh())
+        after, lapsed, kind = host.client, host.due_notice, ""
         if slot is not None:
             flight = self.slots[slot]
             assert flight is not None
@@ -723,16 +302,13 @@ class Network:
             collected = after.phase.name == "SELECTING" and len(after.offers) > len(core.offers)
             self.slots[slot] = replace(flight, taken=True) if collected else None
         if isinstance(event, Stop):
-            kind = self.stopped(host, core, after, effects)
+            host.stop(core, effects)
+            kind = "STOP"
         elif after.phase.name != "SELECTING":
             for m, flight in enumerate(self.slots):
                 if flight is not None and flight.taken and self.number[flight.client] == h:
                     self.slots[m] = None
-        packets, lost = self.carry_out(h, effects)
-        if after.phase.name != "PROBING":
-            host.probed = []
-        if host.due_notice:
-            raise DefectError("told", "the lease lapses and nobody is told")
+        packets, lost = self.carry_out(host, effects)
         self.state = self.seen()
         self.check()
         names = (*guessed(core, after, effects, kind, lapsed=lapsed), *("lose",) * lost)
@@ -742,62 +318,16 @@ class Network:
         for packet in packets:
             self.hear(h, packet)
 
-    def stopped(self, host: Host, core: Client, after: Client, effects: Iterable[Effect]) -> str:
-        """The process is gone, and its user told."""
-        if after.phase.name != "INIT" or after.due is not None:
-            raise DefectError("stop", "told to end, the client goes on")
-        if core.lease is not None and not any(isinstance(effect, Notify) for effect in effects):
-            raise DefectError("told", "the client ends and nobody is told")
-        host.core = None
-        return "STOP"
-
-    def carry_out(self, h: int, effects: Iterable[Effect]) -> tuple[list[Arp], int]:
+    def carry_out(self, host: Host, effects: Effects) -> tuple[list[Arp], int]:
         """What the effects do, in their order; ARP packets, and how many datagrams are lost."""
-        host, packets, lost = self.hosts[h], [], 0
-        order = Discipline(host.address, host.stored, probed=self.is_probed(host))
-        for effect in effects:
-            try:
-                order.follow(effect)
-            except OrderError as early:
-                raise DefectError(early.kind, early.says) from early
-            host.address, host.stored = order.held, order.stored
+        packets, lost = [], 0
+        for effect in host.obey(effects, self.now):
             match effect:
-                case Remove():
-                    host.until = None
-                case Configure(_, until):
-                    host.until = until
-                case Notify(notice, about):
-                    self.notify(host, notice, about)
                 case Send(request, to):
                     lost += not self.send(host, request, to)
                 case SendArp(packet):
                     packets.append(over_the_air(packet))
-                    if packet.is_probe:
-                        host.probed.append(self.now)
         return packets, lost
-
-    def is_probed(self, host: Host) -> bool:
-        """RFC 5227 §2.1.1: so many probes, so far apart, and then a wait."""
-        config, sent = host.config, [*host.probed, self.now]
-        apart = [after - before for before, after in pairwise(sent)]
-        return len(apart) == config.probes and all(
-            gap >= least
-            for gap, least in zip(
-                apart,
-                (*(config.probe_least,) * (config.probes - 1), config.announce_wait),
-                strict=True,
-            )
-        )
-
-    def notify(self, host: Host, notice: Notice, about: Lease | None) -> None:
-        """The user is told."""
-        if notice is Notice.LAPSED:
-            if not host.due_notice:
-                raise DefectError("told", "a lapse is told and there was none")
-            host.due_notice = False
-        held = about is not None and host.address == about.address
-        if held is not (notice in (Notice.BOUND, Notice.EXTENDED)) and about is not None:
-            raise DefectError("told", f"the notice {notice.name} is not true")
 
     def send(self, host: Host, request: BootRequest, to: IPv4Address | None) -> bool:
         """A datagram takes a free slot; False: the network is full, and it is lost."""
@@ -820,19 +350,19 @@ class Network:
     def hear(self, h: int, packet: Arp) -> None:
         """All processes on the link hear the packet of a host, and who holds answers a probe."""
         for g, host in enumerate(self.hosts):
-            if g != h and host.running is not None:
-                self.call(g, Heard(self.fresh(), packet))
+            if g != h and host.runs:
+                self.call(g, Heard(packet))
         if self.server is not None:
-            self.serve(Overheard(packet))
+            self.serve(Heard(packet))
         if packet.is_probe:
             self.answer_arp(h, packet)
 
     def answer_arp(self, h: int, packet: Arp) -> None:
         """Kernels answer for the address they have."""
         for g, host in enumerate(self.hosts):
-            if g != h and host.address == packet.target and self.hosts[h].running is not None:
+            if g != h and host.address == packet.target and self.hosts[h].runs:
                 reply = over_the_air(arp.reply(packet, host.config.hardware))
-                self.call(h, Heard(self.fresh(), reply))
+                self.call(h, Heard(reply))
 
     # Our own server ------------------------------------------------------------------------------
 
@@ -845,7 +375,7 @@ class Network:
             match effect:
                 case SendReply() if self.state[self.table.serving] and self.slots.count(None) > 1:
                     about = NO_ADDRESS
-                    if isinstance(event, Arrived):
+                    if isinstance(event, ReceivedRequest):
                         about = event.request.requested or event.request.ciaddr
                     self.slots[self.slots.index(None)] = of_reply(effect, self.now, about)
                 case SendArp(packet):
@@ -855,7 +385,7 @@ class Network:
         for packet in probed:
             for host in self.hosts:
                 if host.address == packet.target:
-                    self.serve(Overheard(over_the_air(arp.reply(packet, host.config.hardware))))
+                    self.serve(Heard(over_the_air(arp.reply(packet, host.config.hardware))))
 
     # The table's view ----------------------------------------------------------------------------
 
@@ -863,57 +393,23 @@ class Network:
         """The hosts, the datagrams and our own server in the words of the table."""
         s = list(self.state)
         for h, host in enumerate(self.hosts):
-            for place, value in zip(self.table.of_host[h], self.seen_of(host), strict=True):
+            for place, value in zip(self.table.of_host[h], host.seen(self.now), strict=True):
                 s[place] = value
         for columns, flight in zip(self.table.rows.columns, self.slots, strict=True):
-            content = FREE if flight is None else self.seen_of_flight(flight)
+            content = FREE
+            if flight is not None:
+                h = self.number[flight.client]
+                content = flight.seen(h, self.now, current=flight.xid in self.hosts[h].xids)
             for place, value in zip(columns, content, strict=True):
                 s[place] = value
         if self.server is not None:
             for address, record in server.abstract(self.server).items():
                 owner = NONE if record.owner is None else self.keys[record.owner]
-                end = self.relative(record.server_end)
+                end = from_now(record.server_end, self.now)
                 places = self.table.of_address[NUMBER[address]]
                 for place, value in zip(places, (owner, end, record.withheld), strict=True):
                     s[place] = value
         return tuple(s)
-
-    def seen_of(self, host: Host) -> tuple[Any, ...]:
-        """A host's variables, in the order of `OF_HOST`; without a process, of its lease file."""
-        stored, relative = host.stored, self.relative
-        kernel_end = relative(host.until)
-        if host.core is not None:
-            view = self.core.abstract(host.core)
-            ends = view.asked, view.renew_at, view.rebind_at, view.lease_end
-            phase, wants = view.phase, view.wants
-            if phase == "PROBING" and view.lease_end is not None:  # to be configured with this
-                kernel_end = relative(view.lease_end - host.config.margin)
-        else:
-            phase, wants, ends = "INIT", None, (None, None, None, None)
-            if stored is not None:
-                phase, wants = "INIT_REBOOT", stored.address
-                ends = None, stored.renew_at, stored.rebind_at, stored.end
-        return (
-            PHASE.values.index(phase),
-            PROCESS.values.index(host.process),
-            SILENT,
-            number_of(wants),
-            number_of(host.address),
-            *map(relative, ends),
-            kernel_end,
-            relative(host.probing_since) if host.probing else None,
-        )
-
-    def seen_of_flight(self, flight: Flight) -> tuple[Any, ...]:
-        """A datagram's variables, in the order of `Rows.columns`."""
-        h = self.number[flight.client]
-        current = flight.xid in self.hosts[h].xids
-        kind, sent = KIND.values.index(flight.kind), self.relative(flight.sent)
-        return kind, h, number_of(flight.address), sent, flight.lease, current
-
-    def relative(self, instant: Instant | None) -> Instant | None:
-        """An instant as the finite reading counts it: from now."""
-        return None if instant is None else instant - self.now
 
     def agreed(self, name: str, following: State) -> None:
         """The hosts are where the table is."""
@@ -935,109 +431,7 @@ class Network:
     def believe(self) -> None:
         """A running process knows what is on its interface."""
         for host in self.hosts:
-            if host.running is not None and self.core.abstract(host.running).holds != host.address:
+            if host.runs and host.core.abstract(host.client).holds != host.address:
                 raise DefectError(
                     "belief", "the client is wrong about the address on its interface"
                 )
-
-
-def answer(
-    request: BootRequest,
-    kind: str,
-    address: int,
-    lease: Duration | None,
-    before_end: tuple[int, int],
-) -> SendReply:
-    """The table's reply as a message: what the row says, and the rest as Table 3 has it.
-
-    T1 and T2 are so long before the end of each lease, and are told where that is whole seconds.
-    """
-    nak = kind == "NAK"
-    offered = None if nak else ADDRESSES[address]
-    seconds = None if lease is None else lease // SECOND
-    at = [] if lease is None else [lease - rest for rest in before_end]
-    t1, t2 = (n // SECOND for n in at) if at and not any(n % SECOND for n in at) else (None, None)
-    said = BootReply(
-        MessageType[kind],
-        request.xid,
-        request.chaddr,
-        request.client_id,
-        broadcast=request.broadcast,
-        address=offered or NO_ADDRESS,
-        server=SERVER,
-        lease=seconds,
-        t1=t1,
-        t2=t2,
-    )
-    return SendReply(said, None if nak or request.broadcast else offered)
-
-
-def key(config: ClientConfig) -> ClientKey:
-    """Who a client is to our own server."""
-    if config.client_id is None:
-        return ClientKey(config.hardware, given=False)
-    return ClientKey(config.client_id, given=True)
-
-
-def number_of(address: IPv4Address | None) -> int:
-    """An address as the table numbers it."""
-    if address == UNUSABLE:
-        raise DefectError("unusable", f"the client wants {address}, which no host can have")
-    return NONE if address is None else NUMBER[address]
-
-
-def has_lapsed(core: Client, after: Client, now: Instant) -> bool:
-    """The lease that the client had is over, and it has it no more."""
-    lease = core.lease
-    return lease is not None and not lease.runs(now) and after.lease != lease
-
-
-REQUESTS = {
-    "REQUESTING": "select",
-    "REBOOTING": "reboot",
-    "RENEWING": "renew",
-    "REBINDING": "rebind",
-}
-MOVES = {
-    ("REQUESTING", "INIT"): "give_up",
-    ("PROBING", "BOUND"): "use",
-    ("REBOOTING", "BOUND"): "keep_remainder",
-    ("REBOOTING", "PROBING"): "keep_remainder",
-}
-
-
-ANSWERED = {"REQUESTING": "bind", "REBOOTING": "bind", "PROBING": "cut_short", "BOUND": "cut_short"}
-
-
-def guessed(
-    core: Client, after: Client, effects: Sequence[Effect], kind: str, *, lapsed: bool
-) -> list[str]:
-    """Rows that may explain a call; a wrong guess costs a search."""
-    names = ["lapse", "notify"] if lapsed else []
-    before = "INIT" if lapsed else core.phase.name
-    acted = after != core and not lapsed
-    for effect in effects:
-        if isinstance(effect, Send):
-            said = effect.request.type.name.lower()
-            if said != "request":
-                return [*names, said]
-            if before == after.phase.name and before in ("REQUESTING", "REBOOTING"):
-                return [*names, "ask_again"]
-            others = len(core.offers) + (kind == "OFFER") - 1
-            name = REQUESTS.get(after.phase.name, "")
-            return [*names, name, *["ignore"] * (others if name == "select" else 0)]
-    match kind:
-        case "ACK" if any(isinstance(e, Notify) and e.notice is Notice.TOO_SHORT for e in effects):
-            return [*names, "cut_off", "notify"]
-        case "ACK" if acted:
-            return [ANSWERED.get(before, "extend")]
-        case "NAK" if acted:
-            return ["obey_nak"]
-        case "STOP":
-            return [*names, "stop"]
-        case "OFFER" if acted:
-            return []
-        case "OFFER" | "ACK" | "NAK":
-            return [*names, "ignore"]
-    move = MOVES.get((before, after.phase.name))
-    return names if move is None else [*names, move]

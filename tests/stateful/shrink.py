@@ -14,20 +14,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdover.reference.core import client
-from holdover.reference.refinement.cores import Core, DefectError
-from tests.stateful.network import Choice, Compiled, Network
+from holdover.reference.refinement.client_cores import ClientCore
+from holdover.reference.refinement.cores import DefectError
+from tests.stateful.compiled import Compiled
+from tests.stateful.network import Choice, Network
+from tests.stateful.options import possible_steps
 
 TRIES = 300
 """Runs that are tried at most: a long one takes a tenth of a second."""
 
 
 def played(
-    table: Compiled, core: Core, choices: Sequence[Choice]
+    table: Compiled, core: ClientCore, choices: Sequence[Choice]
 ) -> tuple[list[Choice], DefectError | None]:
     """The choices that could be made, and the defect that the last of them came to."""
     network, made = Network(table, core), []
     for choice in choices:
-        if choice.step not in network.options().get(choice.step[0], ()):
+        if choice.step not in possible_steps(network).get(choice.step[0], ()):
             continue
         made.append(choice)
         try:
@@ -38,7 +41,7 @@ def played(
 
 
 def shortest(
-    table: Compiled, core: Core, choices: Sequence[Choice], kind: str
+    table: Compiled, core: ClientCore, choices: Sequence[Choice], kind: str
 ) -> tuple[list[Choice], DefectError | None]:
     """A short run to a defect of that kind; the defect is None where the choices come to none."""
     kept, defect = played(table, core, choices)
@@ -64,7 +67,7 @@ def program(scene: str, choices: Sequence[Choice]) -> str:
     return f"from tests.stateful.shrink import again\n\nagain({scene!r}, [\n{steps}])\n"
 
 
-def again(scene: str, choices: Sequence[tuple[Any, int, int]], core: Core = client) -> None:
+def again(scene: str, choices: Sequence[tuple[Any, int, int]], core: ClientCore = client) -> None:
     """Make these choices in that scene; the defect is raised, and the steps are printed."""
     from tests.stateful.machine import SCENES
 

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import settings
 
 from holdover.reference.core import client
+from tests.stateful.compiled import Compiled
 from tests.stateful.machine import ROUND, SCENES, allowed, compiled, expected, hunt, play, taken
-from tests.stateful.network import Compiled
 
 ROUNDS = 14
 """For the coverage: of each scene, as far as `SECONDS` let them."""

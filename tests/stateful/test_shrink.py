@@ -12,8 +12,9 @@ from holdover.reference.core import client
 from holdover.reference.refinement.cores import DefectError
 from holdover.reference.refinement.defects import mutant, seeded
 from tests.checkout import ROOT
+from tests.stateful.compiled import Compiled
 from tests.stateful.machine import QUIET, compiled, expected, play
-from tests.stateful.network import Choice, Compiled
+from tests.stateful.network import Choice
 from tests.stateful.shrink import again, played, program, shortest
 
 NO_PROBE = mutant(next(each for each in seeded() if each.name == "no-probe"))

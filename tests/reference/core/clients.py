@@ -5,7 +5,8 @@ lets time pass by handing in a `Timer` at each deadline on the way, and keeps wh
 with the instant at which it did.  Whatever is fed, three things are checked: nothing sent is too
 large or unclear for the wire, the client is hashable, and a `Timer` at its deadline moves that on.
 
-What it does not know: any rule of an RFC; nor does it carry out effects, it only records them.
+What it does not know: any rule of an RFC; nor does it carry out effects, it only records them
+(its host's interface and lease file stay empty).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ipaddress import IPv4Address
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from holdover.reference.core.client import Client, deadline, step
+from holdover.reference.core.client import Client, deadline
 from holdover.reference.core.client_state import Effects
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
@@ -50,6 +51,7 @@ from holdover.reference.wire.options import (
     Options,
 )
 from holdover.reference.wire.packet import decode, encode
+from tests.virtual_host import VirtualHost
 
 MAC, PEER = b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"
 IDENTIFIER = b"\xff\0\0\0\1\0\3\0\1" + MAC
@@ -77,11 +79,17 @@ class Driver:
     """A client, its clock, and what it has said so far; `jitter` is 0 to 1000."""
 
     def __init__(self, config: ClientConfig = CONFIG, *, jitter: int = 500, now: Instant = EPOCH):
-        self.client = Client(config)
+        self.host = VirtualHost(config)
+        self.host.alive = True
         self.now = now
         self.jitter = jitter
         self.said: list[tuple[Instant, Effects]] = []
         self.xid = 0x1000
+
+    @property
+    def client(self) -> Client:
+        """The client between two events."""
+        return self.host.client
 
     # Events ------------------------------------------------------------------------------------
 
@@ -92,7 +100,8 @@ class Driver:
 
     def feed(self, event: Event) -> Effects:
         """The effects of the event, now."""
-        self.client, effects = step(self.client, event, self.now, self.chance())
+        self.drawn = self.chance()
+        effects = self.host.step(event, self.now, self.drawn)
         hash((self.client, effects))
         for sent in of(Send, effects):
             assert wired(sent.request) == sent.request

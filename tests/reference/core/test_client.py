@@ -22,14 +22,12 @@ from hypothesis import strategies as st
 from holdover.reference.core.client import COLUMNS, TABLE, Client, deadline, ignore, step, trim
 from holdover.reference.core.client_state import Effects
 from holdover.reference.core.config import ClientConfig
-from holdover.reference.core.discipline import Discipline
 from holdover.reference.core.events import (
     Configure,
     Effect,
     Event,
     Gone,
     Heard,
-    Inform,
     Lease,
     Notice,
     Notify,
@@ -79,8 +77,7 @@ FEEDS: dict[object, Callable[[Driver], Effects]] = {
     Heard: lambda driver: driver.hear(used_by_other()),
     Gone: lambda driver: driver.gone(),
     Release: lambda driver: driver.release(),
-    Stop: lambda driver: driver.feed(Stop(driver.chance())),
-    Inform: lambda driver: driver.inform(),
+    Stop: lambda driver: driver.feed(Stop()),
 }
 
 
@@ -107,10 +104,10 @@ def test_the_table_is_complete() -> None:
 def test_each_cell_does_what_it_says(phase: Phase, column: object) -> None:
     """What is not ignored does something, what is ignored changes nothing.
 
-    INIT has two halves: `Start` and `Inform` are for a client that has nothing to wait for.
+    INIT has two halves: `Start` is for a client that has nothing to wait for.
     """
     driver = driven(phase)
-    if phase is Phase.INIT and column in (Start, Inform):
+    if phase is Phase.INIT and column is Start:
         driver = Driver()
     if column is Timer:
         driver.now = max(driver.now, deadline(driver.client) or 0)
@@ -124,11 +121,10 @@ def test_each_cell_does_what_it_says(phase: Phase, column: object) -> None:
     assert idle is (TABLE[phase][column] is ignore)
 
 
-@pytest.mark.parametrize("column", [Start, Inform], ids=name_of)
-def test_while_it_waits_to_begin_it_has_been_told_already(column: object) -> None:
+def test_while_it_waits_to_begin_it_has_been_told_already() -> None:
     driver = driven(Phase.INIT)
     before = driver.client
-    assert FEEDS[column](driver) == ()
+    assert driver.start() == ()
     assert driver.client == before
 
 
@@ -253,9 +249,9 @@ def test_at_its_end_it_lets_go_tells_and_remembers(phase: Phase) -> None:
     lease, held = driver.client.lease, driver.client.holds
     removed = () if held is None else (Remove(held),)
     told = () if lease is None else (Notify(Notice.STOPPED, lease),)
-    assert driver.feed(Stop(driver.chance())) == (*removed, *told)
+    assert driver.feed(Stop()) == (*removed, *told)
     assert driver.client == Client(driver.client.config)
-    assert driver.feed(Stop(driver.chance())) == ()
+    assert driver.feed(Stop()) == ()
     if lease is not None and held is not None:
         assert driver.start(lease) == ()
         assert driver.client.phase is Phase.INIT_REBOOT
@@ -266,11 +262,7 @@ def test_at_its_end_a_lease_that_is_over_lapses() -> None:
     driver = driven(Phase.BOUND)
     lease = driver.client.leased
     driver.now += HOUR * SECOND
-    assert driver.feed(Stop(driver.chance())) == (
-        Remove(A),
-        Store(None),
-        Notify(Notice.LAPSED, lease),
-    )
+    assert driver.feed(Stop()) == (Remove(A), Store(None), Notify(Notice.LAPSED, lease))
     assert driver.client == Client(driver.client.config)
 
 
@@ -278,7 +270,7 @@ def test_neither_its_end_nor_a_dhcprelease_before_shortens_the_rest() -> None:
     driver = driven(Phase.BOUND)
     driver.release()
     rests = driver.client.rests
-    driver.feed(Stop(driver.chance()))
+    driver.feed(Stop())
     assert driver.client.rests == rests is not None
 
 
@@ -292,29 +284,6 @@ def test_what_was_left_on_the_interface_goes() -> None:
     assert Driver().start(lease, None) == ()
     assert Driver(now=driver.now + 1800 * SECOND).start(lease, A) == (Remove(A), Store(None))
     assert Driver(now=driver.now + 1800 * SECOND - 1).start(lease, A) == ()
-
-
-def test_a_dhcpinform_brings_parameters_and_no_lease() -> None:
-    """RFC 2131 §3.4, §4.3.5."""
-    driver = Driver()
-    driver.inform(C)
-    xid = driver.client.asking.xid
-    ((_, (sent,)),) = driver.said
-    assert isinstance(sent, Send)
-    assert (sent.to, sent.request.ciaddr) == (None, C)
-    assert (sent.request.requested, sent.request.server) == (None, None)
-    told = Options([(15, "example.org")])
-    assert driver.receive(ACK, lease=60, options=told) == (Notify(Notice.INFORMED, options=told),)
-    assert driver.client == Client(driver.client.config)
-    assert driver.receive(ACK, xid=xid) == ()
-
-
-def test_a_dhcpinform_without_an_answer_ends() -> None:
-    driver = Driver()
-    driver.inform()
-    said = driver.wait(60 * SECOND)
-    assert said[-1][1] == (Notify(Notice.UNANSWERED),)
-    assert driver.client == Client(driver.client.config)
 
 
 def test_the_address_may_go_before_the_lease_is_over() -> None:
@@ -339,14 +308,11 @@ def test_no_dhcpdiscover_overtakes_a_dhcprelease() -> None:
     assert driver.until(Phase.SELECTING).now >= driver.said[-2][0] + 10 * SECOND
 
 
-@pytest.mark.parametrize("between", [Release, Inform], ids=name_of)
-def test_nor_when_something_comes_between(between: object) -> None:
+def test_nor_when_it_is_released_again() -> None:
     driver = driven(Phase.BOUND)
     driver.release()
     released = driver.now
-    FEEDS[between](driver)
-    if driver.client.phase is Phase.INFORMING:
-        driver.receive(ACK)
+    driver.release()
     driver.start()
     assert driver.until(Phase.SELECTING).now >= released + 10 * SECOND
 
@@ -408,39 +374,39 @@ SHIFT = 86_400 * SECOND + 11
 
 
 class Watched(Driver):
-    """A client with an interface and a lease file, watched at each step."""
+    """A client whose effects are carried out on its interface and lease file, and watched."""
 
     def __init__(self, config: ClientConfig):
         super().__init__(config)
-        self.order = Discipline(None, None, probed=True)
         self.left: IPv4Address | None = None
         self.phases: set[Phase] = set()
 
     def feed(self, event: Event) -> Effects:
-        before, self.left = self.client, None
+        host, before, self.left = self.host, self.client, None
         idle = before.phase is Phase.INIT and before.due is None
         match event:
-            case Start(_, remembered, found) if idle:
-                self.order.held, self.order.stored = found, remembered
-            case Gone(_, address) if address == self.order.held:
-                self.order.held, self.left = None, address
-        probes = before.config.probes
-        self.order.probed = not probes or (before.phase is Phase.PROBING and before.sent == probes)
+            case Start(remembered, found) if idle:
+                host.address, host.stored = found, remembered
+            case Gone(address) if address == host.address:
+                self.left = host.lose_address()
+        probed, held = host.has_sent_probes, host.address
         effects = super().feed(event)
-        for at, effect in enumerate(effects):
-            self.carry_out(effect, effects[:at])
+        for at, effect in enumerate(host.carry_out(effects, probed=probed)):
+            self.watch(effect, effects[:at], held)
+            held = host.address
         if isinstance(event, Stop):
-            self.order.stored = None  # the next process's
+            host.stored = None  # the next process's
         self.check()
         self.phases.add(self.client.phase)
-        later = step(shifted(before, SHIFT), shifted(event, SHIFT), self.now + SHIFT)
+        later = step(shifted(before, SHIFT), shifted(event, SHIFT), self.now + SHIFT, self.drawn)
         assert later == shifted((self.client, effects), SHIFT)
         return effects
 
-    def carry_out(self, effect: Effect, before: Effects) -> None:
-        """The effect, after those before it in the same step; OrderError where it is too early."""
-        held = self.order.held
-        self.order.follow(effect)
+    def watch(self, effect: Effect, before: Effects, held: IPv4Address | None) -> None:
+        """What holds of an effect now carried out, after those before it in the same step.
+
+        `held`: what was on the interface before it.
+        """
         match effect:
             case Remove(address):
                 # The lease lapses before its `Gone` is looked at: then it is gone already.
@@ -454,31 +420,31 @@ class Watched(Driver):
                     assert self.now < until == lease.end - self.client.config.margin
             case Notify(Notice.STOPPED, lease):
                 assert lease is not None
-                assert self.order.stored in (None, lease)
+                assert self.host.stored in (None, lease)
             case Notify(Notice.LAPSED, lease):
                 assert lease is not None
                 assert lease.end is not None
                 assert lease.end <= self.now
-                assert self.order.stored is None
+                assert self.host.stored is None
             case Notify(Notice.BOUND | Notice.EXTENDED, lease):
                 assert lease is not None
-                assert (held, self.order.stored) == (lease.address, lease)
+                assert (held, self.host.stored) == (lease.address, lease)
 
     def check(self) -> None:
         """What holds between two events."""
         client = self.client
-        assert client.holds == self.order.held
+        assert client.holds == self.host.address
         if client.lease is not None and client.lease.end is not None:
             assert self.now < client.lease.end
-        if self.order.held is not None:
+        if self.host.address is not None:
             assert client.lease is not None
-            assert client.lease.address == self.order.held
-            assert client.lease == self.order.stored
-        assert self.order.stored in (None, client.lease)
+            assert client.lease.address == self.host.address
+            assert client.lease == self.host.stored
+        assert self.host.stored in (None, client.lease)
         due = deadline(client)
         if due is not None and due > self.now:
             for early in {self.now, due - 1}:
-                assert step(client, Timer(self.chance()), early) == (client, ())
+                assert step(client, Timer(), early, self.chance()) == (client, ())
 
 
 # A move is how long after the one before, by whose clock, and what then happens.
@@ -548,7 +514,7 @@ def leases(draw: st.DrawFn) -> Callable[[Instant], Lease]:
     return lambda now: Lease(address, server, now + t1, now + t2, now + last, Options())
 
 
-ASKS = (Phase.REQUESTING, Phase.RENEWING, Phase.REBINDING, Phase.REBOOTING, Phase.INFORMING)
+ASKS = (Phase.REQUESTING, Phase.RENEWING, Phase.REBINDING, Phase.REBOOTING)
 
 
 def go_on(driver: Watched, more: dict[str, Any]) -> None:
@@ -570,7 +536,7 @@ def started(driver: Watched, lease: Callable[[Instant], Lease] | None, found: ob
 
 def leaves(driver: Watched, address: IPv4Address | None) -> None:
     """The kernel's lifetime is over; or some other address has left."""
-    driver.gone(address or driver.order.held or A)
+    driver.gone(address or driver.host.address or A)
 
 
 def insists(driver: Watched, times: int) -> None:
@@ -603,8 +569,7 @@ moves: st.SearchStrategy[Move] = st.one_of(
     arps.map(lambda packet: lambda driver: driver.hear(packet)),
     st.sampled_from([None, None, B]).map(lambda address: lambda driver: leaves(driver, address)),
     st.just(lambda driver: driver.release()),
-    st.just(lambda driver: driver.feed(Stop(driver.chance()))),
-    st.sampled_from([A, C]).map(lambda address: lambda driver: driver.inform(address)),
+    st.just(lambda driver: driver.feed(Stop())),
 )
 at_once: st.SearchStrategy[Delay] = st.just(lambda driver: 0)
 on_time: st.SearchStrategy[Delay] = st.just(lambda driver: due(driver))

@@ -12,19 +12,8 @@ from hypothesis import Phase as Part
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdover.reference.core.client import Client
-from holdover.reference.core.client import step as client_step
 from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerConfig
-from holdover.reference.core.events import (
-    Chance,
-    Heard,
-    Phase,
-    Received,
-    Send,
-    SendArp,
-    Start,
-    Timer,
-)
+from holdover.reference.core.events import Chance, Heard, Phase, Received, Send, SendArp, Timer
 from holdover.reference.core.server import FLAVOURS, TABLE, Server, abstract, deadline, step
 from holdover.reference.core.server_state import (
     AbstractRecord,
@@ -45,6 +34,7 @@ from holdover.reference.wire.arp import reply as arp_reply
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_from_wire, reply_to_wire
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from holdover.reference.wire.options import INFINITE, ROUTERS, SUBNET_MASK, Options
+from tests.virtual_host import VirtualHost
 
 Discover, Offer, Request = MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST
 Decline, Ack, Nak = MessageType.DECLINE, MessageType.ACK, MessageType.NAK
@@ -970,11 +960,11 @@ def test_the_reference_client_gets_its_lease() -> None:
         "margin": 0,
     }
     run = Run(probe_wait=PROBE_WAIT)
-    client = Client(ClientConfig(hardware=X, client_id=b"\1abc", **constants))
+    host = VirtualHost(ClientConfig(hardware=X, client_id=b"\1abc", **constants))
     chance = Chance(9, 0)
-    client, _ = client_step(client, Start(), 0, chance)
+    host.step(host.start(), 0, chance)
     for now in range(1, 40):
-        client, asked = client_step(client, Timer(), now, chance)
+        asked = host.step(Timer(), now, chance)
         said = run.at(now, Timer())
         while asked or said:
             for effect in asked:
@@ -982,13 +972,12 @@ def test_the_reference_client_gets_its_lease() -> None:
                     said += run.at(now, ReceivedRequest(effect.request))
             asked = ()
             for reply in replies(said):
-                client, more = client_step(client, Received(reply), now, chance)
-                asked += more
+                asked += host.step(Received(reply), now, chance)
             said = ()
-    assert client.phase is Phase.BOUND
-    assert client.leased.address == A
+    assert host.client.phase is Phase.BOUND
+    assert host.client.leased.address == A
     owner, end = run.record(A).owner, run.record(A).server_end
-    assert (owner, end) == (ClientKey(b"\1abc", given=True), client.leased.end)
+    assert (owner, end) == (ClientKey(b"\1abc", given=True), host.client.leased.end)
 
 
 def test_a_server_is_a_value() -> None:

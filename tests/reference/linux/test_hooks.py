@@ -210,11 +210,11 @@ FIXED = (
 )
 
 
-@given(st.sampled_from(Notice), any_options, any_options, any_options)
+@given(st.sampled_from(Notice), any_options, any_options)
 def test_whatever_the_network_says_names_are_fixed_and_values_printable(
-    notice: Notice, new: Options, more: Options, before: Options
+    notice: Notice, new: Options, before: Options
 ) -> None:
-    _, said = told(notice, lease(options=new), lease(options=before), options=more)
+    _, said = told(notice, lease(options=new), lease(options=before))
     assert {*said} <= FIXED
     assert all(" " <= letter <= "~" for text in said.values() for letter in text)
 

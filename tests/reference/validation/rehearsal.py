@@ -17,27 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from holdover.reference.core import client, server
-from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig, Misbehaviour, ServerConfig
 from holdover.reference.core.events import (
     Chance,
-    Configure,
     Event,
     Gone,
     Heard,
-    Lease,
     Received,
     Release,
-    Remove,
     Send,
-    Start,
     Stop,
-    Store,
     Timer,
 )
 from holdover.reference.core.instants import SECOND, Instant
-from holdover.reference.core.server_state import Arrived, Restarted, SendReply, Server, Tick
-from holdover.reference.linux.storage.journal import Began, Entry, Line, Seen, written
+from holdover.reference.core.server_state import ReceivedRequest, SendReply, Server, StartServer
+from holdover.reference.linux.storage.journal import VERSION, Began, Entry, Line, Seen, written
 from holdover.reference.validation.calls import Part, calls
 from holdover.reference.wire.arp import Arp, announcement
 from holdover.reference.wire.messages import (
@@ -47,6 +41,7 @@ from holdover.reference.wire.messages import (
     request_from_wire,
     request_to_wire,
 )
+from tests.virtual_host import VirtualHost
 
 WALL = datetime(2026, 1, 1, tzinfo=UTC)
 ADDRESS, SERVER, OTHER = (IPv4Address(f"192.0.2.{n}") for n in (50, 1, 2))
@@ -62,24 +57,17 @@ Act = Callable[["Rehearsal"], None]
 
 @dataclass
 class Rehearsal:
-    """A client and its surroundings.  `at(seconds, act)` plans what happens to them."""
+    """A host and its surroundings.  `at(seconds, act)` plans what happens to them."""
 
-    core: Any = client
-    config: ClientConfig = field(default_factory=lambda: ClientConfig(hardware=HARDWARE))
+    host: VirtualHost
     now: Instant = 1000 * SECOND
     lines: list[Line] = field(default_factory=list)
-    held: IPv4Address | None = None
-    until: Instant | None = None
-    stored: Lease | None = None
-    runs: bool = False
-    frozen: bool = False
     answers: bool = True
     edit: Callable[[BootReply], list[BootReply]] = lambda reply: [reply]
     flight: int = FLIGHT
     kernel_late: int = KERNEL_LATE
 
     def __post_init__(self) -> None:
-        self.client: Client = Client(self.config)
         self.server = Server(
             ServerConfig(
                 identifier=SERVER,
@@ -94,12 +82,12 @@ class Rehearsal:
         self._planned: list[tuple[Instant, int, Act]] = []
         self._begun, self._slept, self._rests = self.now, 0, 0
         self.last: BootReply | None = None
-        self.write(Began(2, "one clock", 1))
-        self.serve(Restarted(()))
+        self.write(Began(VERSION, "one clock", 1))
+        self.serve(StartServer(()))
 
-    def write(self, value: Entry) -> None:
-        number = next(self._numbers)
-        self.lines.append(Line(self.now, self.now, self.now - self._slept, WALL, value, number))
+    def write(self, value: Entry, chance: Chance | None = None) -> None:
+        number, awake = next(self._numbers), self.now - self._slept
+        self.lines.append(Line(self.now, self.now, awake, WALL, value, number, chance))
 
     @property
     def parts(self) -> list[Part]:
@@ -111,7 +99,8 @@ class Rehearsal:
         lines = []
         for line in self.lines:
             clocks = {"boot": line.boot, "monotonic": line.monotonic, "wall": str(line.wall)}
-            lines.append(json.dumps(json.loads(written(line.value, line.now)) | clocks))
+            said = json.loads(written(line.value, line.now, line.chance))
+            lines.append(json.dumps(said | clocks))
         path.write_text("\n".join(lines) + "\n")
         return path
 
@@ -139,19 +128,19 @@ class Rehearsal:
     def _nexts(self) -> Iterator[tuple[Instant, int, Act]]:
         if self._planned:
             yield self._planned[0]
-        if self.until is not None:
-            yield self.until + self.kernel_late, -3, Rehearsal.kernel
+        if self.host.until is not None:
+            yield self.host.until + self.kernel_late, -3, Rehearsal.kernel
         due = server.deadline(self.server)
         if due is not None:
-            yield due, -2, lambda self: self.serve(Tick())
-        if self.runs and not self.frozen and (mine := self.core.deadline(self.client)) is not None:
+            yield due, -2, lambda self: self.serve(Timer())
+        if (mine := self.host.deadline) is not None:
             yield max(mine, self._rests), -1, Rehearsal.timer
 
     def timer(self) -> None:
         """The core's own deadline; one that stands still is called again after a turn."""
-        before = self.core.deadline(self.client)
-        self.happens(Timer(self.chance()))
-        if self.core.deadline(self.client) == before:
+        before = self.host.deadline
+        self.happens(Timer())
+        if self.host.deadline == before:
             self._rests = self.now + TURN
 
     def chance(self) -> Chance:
@@ -159,23 +148,17 @@ class Rehearsal:
 
     def happens(self, event: Event) -> None:
         """A call of the core, and its effects."""
-        if not self.runs or self.frozen:
+        if not self.host.runs:
             return
-        self.write(event)
-        self.client, effects = self.core.step(self.client, event, self.now)
-        for effect in effects:
+        chance = self.chance()
+        self.write(event, chance)
+        for effect in self.host.step(event, self.now, chance):
             self.write(effect)
-            match effect:
-                case Send(request, _):
-                    asked = request_from_wire(request_to_wire(request))
-                    assert asked is not None
-                    self.later(partial(Rehearsal.serve, event=Arrived(asked)))
-                case Configure(lease, until):
-                    self.held, self.until = lease.address, until
-                case Remove(address) if address == self.held:
-                    self.held = self.until = None
-                case Store(lease):
-                    self.stored = lease
+            self.host.apply(effect)
+            if isinstance(effect, Send):
+                asked = request_from_wire(request_to_wire(effect.request))
+                assert asked is not None
+                self.later(partial(Rehearsal.serve, event=ReceivedRequest(asked)))
 
     def later(self, act: Act) -> None:
         when = self.now + self.flight
@@ -183,7 +166,7 @@ class Rehearsal:
 
     def serve(self, event: Any) -> None:
         """A call of the server; its replies are on their way."""
-        if isinstance(event, Arrived) and not self.answers:
+        if isinstance(event, ReceivedRequest) and not self.answers:
             return
         self.server, effects = server.step(self.server, event, self.now)
         for effect in effects:
@@ -195,45 +178,43 @@ class Rehearsal:
                     self.later(partial(Rehearsal.hears, reply=each))
 
     def hears(self, reply: BootReply) -> None:
-        self.happens(Received(self.chance(), reply))
+        self.happens(Received(reply))
 
     # Acts ----------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """A process begins, on what is stored and on the interface."""
-        self.runs, self.client = True, Client(self.config)
-        self.write(self.config)
-        self.happens(Start(self.chance(), self.stored, self.held))
+        self.write(self.host.config)
+        self.happens(self.host.start())
 
     def crash(self) -> None:
-        self.runs = False
+        self.host.end()
 
     def stop(self) -> None:
-        self.happens(Stop(self.chance()))
-        self.runs = False
+        self.happens(Stop())
+        self.host.end()
 
     def release(self) -> None:
-        self.happens(Release(self.chance()))
-        self.runs = False
+        self.happens(Release())
+        self.host.end()
 
     def flap(self) -> None:
         """A link that comes back: begin anew in the same process."""
-        self.client = Client(self.config)
-        self.happens(Start(self.chance(), self.stored, self.held))
+        self.happens(self.host.start())
 
     def freeze(self) -> None:
-        self.frozen = True
+        self.host.frozen = True
 
     def thaw(self) -> None:
         """What the kernel did meanwhile is told first, unless a deadline has passed."""
-        self.frozen = False
-        if self.client.holds is not None and self.held != self.client.holds:
-            gone = self.client.holds
+        self.host.frozen = False
+        gone = self.host.unnoticed
+        if gone is not None:
             self.write(Seen("expired", gone))
-            due = self.core.deadline(self.client)
+            due = self.host.deadline
             if due is not None and due <= self.now:
-                self.happens(Timer(self.chance()))
-            self.happens(Gone(self.chance(), gone))
+                self.happens(Timer())
+            self.happens(Gone(gone))
 
     def sleep(self, seconds: int) -> None:
         """The machine is suspended."""
@@ -242,13 +223,13 @@ class Rehearsal:
 
     def kernel(self) -> None:
         """The address's lifetime is over."""
-        gone, self.held, self.until = self.held, None, None
-        if gone is not None and self.runs and not self.frozen:
+        gone = self.host.lose_address()
+        if gone is not None and self.host.runs:
             self.write(Seen("expired", gone))
-            self.happens(Gone(self.chance(), gone))
+            self.happens(Gone(gone))
 
     def arp(self, packet: Arp) -> None:
-        self.happens(Heard(self.chance(), packet))
+        self.happens(Heard(packet))
 
     def mute(self) -> None:
         self.answers = False
@@ -298,7 +279,7 @@ def crashed(r: Rehearsal) -> float:
 
 
 def remainder(r: Rehearsal) -> float:
-    """Restarted under a silent server with a lease longer than it asks."""
+    """StartServer under a silent server with a lease longer than it asks."""
     r.at(0, Rehearsal.start)
     r.at(30, Rehearsal.mute)
     r.at(31, Rehearsal.crash)
@@ -316,7 +297,8 @@ def contested(r: Rehearsal) -> float:
 
 
 def probing(r: Rehearsal) -> bool:
-    return r.client.phase.name == "PROBING" and r.client.sent > 1
+    client = r.host.client
+    return client.phase.name == "PROBING" and client.sent > 1
 
 
 def ended(r: Rehearsal) -> float:
@@ -391,7 +373,7 @@ def short(r: Rehearsal) -> float:
 
 
 def long(r: Rehearsal) -> float:
-    """Restarted under a silent server, with more left of the lease than it asks for."""
+    """StartServer under a silent server, with more left of the lease than it asks for."""
     r.leases(1000)
     r.at(0, Rehearsal.start)
     r.at(30, Rehearsal.mute)
@@ -429,25 +411,26 @@ def slow(r: Rehearsal) -> float:
 
 
 def found(r: Rehearsal) -> float:
-    """Restarted with a lease that is over; and with an address, but nothing stored."""
+    """StartServer with a lease that is over; and with an address, but nothing stored."""
     r.at(0, Rehearsal.start)
     r.at(30, Rehearsal.crash)
     r.at(200, Rehearsal.start)
     r.at(250, Rehearsal.crash)
-    r.at(251, lambda r: setattr(r, "stored", None))
+    r.at(251, lambda r: setattr(r.host, "stored", None))
     r.at(252, Rehearsal.start)
     return 350
 
 
 def late_lease(r: Rehearsal) -> float:
-    """Restarted so late that, when it has waited for an answer, less than the margin is left."""
+    """StartServer so late that, when it has waited for an answer, less than the margin is left."""
 
     def down(r: Rehearsal) -> None:
-        assert r.stored is not None
-        assert r.stored.end is not None
+        config, stored = r.host.config, r.host.stored
+        assert stored is not None
+        assert stored.end is not None
         r.crash()
         r.mute()
-        asks = r.stored.end - r.config.margin // 2 - r.config.ask_time
+        asks = stored.end - config.margin // 2 - config.ask_time
         r.at((asks - r._begun) / SECOND, Rehearsal.start)
 
     r.leases(120)
@@ -530,7 +513,8 @@ SCENES = (
 
 def rehearsed(scene: Callable[[Rehearsal], float], core: Any = client, **config: Any) -> Rehearsal:
     """The scene with this core, to its end; another core may break before."""
-    made = Rehearsal(core, config=ClientConfig(hardware=HARDWARE, client_id=b"\1me", **config))
+    me = ClientConfig(hardware=HARDWARE, client_id=b"\1me", **config)
+    made = Rehearsal(VirtualHost(me, core))
     try:
         made.play(scene(made))
     except Exception:
