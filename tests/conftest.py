@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("tests.net.stage")
+
 IN_CI = os.environ.get("CI") == "true"
 
 # Seeds stay random, so CI keeps looking at new cases; `print_blob` prints what reproduces a
