@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-pytest.register_assert_rewrite("tests.net.stage")
+pytest.register_assert_rewrite("tests.net.stage", "tests.net.server_stage")
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -32,6 +32,7 @@ LONGEST = (
     "tests/net/test_lab_busy.py",
     "tests/model/engine/test_engine_defects.py",
     "tests/net/test_servers.py",
+    "tests/net/test_servers_placed.py",
     "tests/reference/refinement/test_refinement.py",
     "tests/net/test_learn.py",
     "tests/model/engine/test_engine.py",

@@ -6,7 +6,7 @@ import pytest
 
 from holdover.reference.core.events import Lease
 from holdover.reference.linux.kernel.parameters import left_out, parameters, prefix_length
-from holdover.reference.wire.option_values import NO_ADDRESS, Route
+from holdover.reference.wire.option_values import NO_ADDRESS, Route, Value
 from holdover.reference.wire.options import (
     CLASSLESS_ROUTES,
     INTERFACE_MTU,
@@ -18,7 +18,7 @@ from holdover.reference.wire.options import (
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 
 
-def leased(*options: tuple[int, object]) -> Lease:
+def leased(*options: tuple[int, Value]) -> Lease:
     return Lease(LEASED, SERVER, None, None, None, Options(options))
 
 
