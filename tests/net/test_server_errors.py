@@ -247,10 +247,9 @@ def octets(host: Host) -> bytes:
     return bytes.fromhex(host.hardware.replace(":", ""))
 
 
-wrong_xid, wrong_server, wrong_client_id = (
-    named(what, partial(wrong, what=what))
-    for what in ("wrong-xid", "wrong-server", "wrong-client-id")
-)
+wrong_xid = named("wrong-xid", partial(wrong, what="wrong-xid"))
+wrong_server = named("wrong-server", partial(wrong, what="wrong-server"))
+wrong_client_id = named("wrong-client-id", partial(wrong, what="wrong-client-id"))
 
 
 def has_wrong_xid(seen: Wronged, reply: BootReply) -> bool:
