@@ -39,6 +39,7 @@ LONGEST = (
     "tests/net/test_lab_command.py",
     "tests/model/engine/test_cluster.py",
     "tests/net/test_clients.py",
+    "tests/net/test_server_errors.py",
 )
 """Files that take minutes, what computes beside what waits; in front those that hold the kernel's
 networking lock, for which no other of the network's may be played meanwhile."""

@@ -36,6 +36,7 @@ from tests.net.network import (
     SLOW,
     ServerLine,
     about,
+    machine,
     removals,
     requests,
     serve,

@@ -4,6 +4,7 @@ Each error is a misbehaviour of `holdover server`, played on a link of its own.
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +29,7 @@ from tests.net.network import (
     ServerLine,
     about,
     hear,
+    machine,
     removals,
     replies,
     requests,
@@ -35,14 +37,20 @@ from tests.net.network import (
     swap,
     twins,
 )
-from tests.net.scenes import Ground, named, scene, sees
+from tests.net.scenes import Ground, named, sees
 
 MARGIN = 5 * SECOND // 2
 """By how much our client ends before its lease does."""
 
 
 @pytest.fixture(scope="module")
-def staged(links: Links) -> Callable[[Path], Ground]:
+def before() -> dict[str, object]:
+    """What the machine was like before any scene."""
+    return machine()
+
+
+@pytest.fixture(scope="module")
+def staged(links: Links, before: dict[str, object]) -> Callable[[Path], Ground]:
     """Each scene has links of its own."""
     return partial(Ground, links)
 
@@ -161,14 +169,11 @@ def test_a_server_that_has_forgotten_a_lease_is_silent_to_its_renewal(seen: Forg
     assert seen.later[0].ciaddr == FIRST
 
 
-@scene
-def test_an_address_that_is_reused_too_early_is_declined_by_who_probes(ground: Ground) -> None:
+def reused(ground: Ground) -> None:
     """The only address is leased to another while its lease runs; the other one probes."""
     hosts = ground.links(srv=f"{SERVER}/24", cli=None, other=None)
-    # So long that it is not renewed meanwhile.
-    server = serve(
-        hosts["srv"], ground.place / "server", 3600, "--misbehave", "reuse-early", last=0
-    )
+    place, lease = ground.place / "server", 3600  # so long that it is not renewed meanwhile
+    server = serve(hosts["srv"], place, lease, "--misbehave", "reuse-early", last=0)
     watches = {name: hosts[name].watch() for name in ("cli", "other")}
     bound(hosts["cli"], ground.place / "cli")
     other = ours(hosts["other"], ground.place / "other")
@@ -179,6 +184,11 @@ def test_an_address_that_is_reused_too_early_is_declined_by_who_probes(ground: G
     assert its.at < mine.end
     assert watches["other"].lines == [], "it never had the address"
     assert removals(watches["cli"]) == [], "its lease runs on"
+
+
+@sees(reused)
+def test_an_address_that_is_reused_too_early_is_declined_by_who_probes(seen: None) -> None:
+    """Its scene has asked for it."""
 
 
 # Wrong replies -----------------------------------------------------------------------------------
@@ -303,3 +313,15 @@ def test_however_the_server_errs_our_client_holds_no_address_past_its_lease(
     early = (seen.end - removals(seen.watch)[0]) / SECOND
     record_property("removed before the server's lease end", f"{early:.2f} s")
     assert early >= 0
+
+
+@pytest.mark.parametrize(
+    "playing",
+    [delayed, shortened, forgotten, reused, wrong_xid, wrong_server, wrong_client_id],
+    indirect=True,
+)
+def test_nothing_of_the_machine_is_touched(
+    playing: Future[object], before: dict[str, object]
+) -> None:
+    playing.exception(2 * PATIENCE)
+    assert machine() == before
