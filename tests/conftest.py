@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("tests.net.stage", "tests.net.server_stage")
+
 IN_CI = os.environ.get("CI") == "true"
 
 # Seeds stay random, so CI keeps looking at new cases; `print_blob` prints what reproduces a
@@ -30,12 +32,14 @@ LONGEST = (
     "tests/net/test_lab_busy.py",
     "tests/model/engine/test_engine_defects.py",
     "tests/net/test_servers.py",
+    "tests/net/test_servers_placed.py",
     "tests/reference/refinement/test_refinement.py",
     "tests/net/test_learn.py",
     "tests/model/engine/test_engine.py",
     "tests/net/test_lab_command.py",
     "tests/model/engine/test_cluster.py",
     "tests/net/test_clients.py",
+    "tests/net/test_server_errors.py",
 )
 """Files that take minutes, what computes beside what waits; in front those that hold the kernel's
 networking lock, for which no other of the network's may be played meanwhile."""

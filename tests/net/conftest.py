@@ -20,16 +20,18 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from holdover.reference.lab.testbed.netns import Links, run
 from holdover.reference.lab.testbed.process import PATIENCE
+from tests.net.scenes import Ground, Playing, Scene, played, wanted
+from tests.net.stage import Stage
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +64,7 @@ def set_apart() -> None:
 
 
 NICE = -10
-"""Of what measures time, and of what is measured; a flood (test_misfortune.py) is before it."""
+"""Of what measures time, and of what is measured; a flood (test_hostile.py) is before it."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -137,7 +139,38 @@ def machine() -> tuple[str, ...]:
     return (*texts, *os.uname(), addresses, run("ip", "route"))
 
 
+# Scenes ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def staged(links: Links) -> Callable[[Path], Ground]:
+    """What a scene is played on, given a place for files; a module may have another."""
+    return partial(Stage.on, links)
+
+
+@pytest.fixture(scope="module")
+def playing_all(
+    links: Links,
+    staged: Callable[[Path], Ground],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Playing]:
+    """All scenes that the chosen tests need, from when the first of them begins."""
+
+    def play(scene: Scene) -> object:
+        return scene(staged(tmp_path_factory.mktemp("scene")))
+
+    with played(links, {scene: partial(play, scene) for scene in wanted(request)}) as playing:
+        yield playing
+
+
 @pytest.fixture
-def seen(scenes: dict[str, Future[dict[str, Any]]], request: pytest.FixtureRequest) -> Any:
-    """What the scene named by the test's marker has seen; `scenes` is the module's."""
-    return scenes[request.param].result(2 * PATIENCE)
+def playing(playing_all: Playing, request: pytest.FixtureRequest) -> Future[object]:
+    """The scene that is the test's parameter, while it is played (`scene` of scenes.py)."""
+    return playing_all[request.param]
+
+
+@pytest.fixture
+def seen(playing_all: Playing, request: pytest.FixtureRequest) -> object:
+    """What the scene that is the test's parameter has returned (`sees` of scenes.py)."""
+    return playing_all[request.param].result(2 * PATIENCE)

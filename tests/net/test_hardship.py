@@ -3,29 +3,25 @@
 As root only.
 """
 
-import shutil
 import signal
 from pathlib import Path
-from typing import Any
 
-import pytest
-
+from holdover.reference.lab.testbed.netns import Links
 from tests.measure.hardship import LONG, NEEDED, POOL, SERVER, Stage, look
+from tests.net.scenes import needs
 
 KILLS = 3
 
 
 def test_kills_and_declines_lose_no_lease_and_no_address(privileged: None) -> None:
-    for program in NEEDED:
-        if shutil.which(program) is None:
-            pytest.skip(f"needs {program}")
+    needs(*NEEDED)
     seen = look(KILLS, 0)
     assert seen.failures == []
     assert seen.anew == KILLS
     assert seen.declined["declined"] > POOL  # more than there are: none is lost to the others
 
 
-def test_what_is_withheld_is_listed_and_looked_into(links: Any, tmp_path: Path) -> None:
+def test_what_is_withheld_is_listed_and_looked_into(links: Links, tmp_path: Path) -> None:
     stage = Stage(links(srv=f"{SERVER}/24", foe=None), tmp_path)
     server = stage.serve()
     assert stage.done("decline", 3) == {"declined": 3, "addresses": 3}

@@ -3,14 +3,16 @@
 All cells play at once; a test looks at one of them.
 """
 
+from __future__ import annotations
+
 import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +94,27 @@ OTHERS = {
 }
 
 
+@dataclass(frozen=True)
+class Interrupted:
+    """How a run has ended, what it said, and what is left: namespaces, files, processes."""
+
+    status: int
+    said: str
+    spaces: list[str]
+    files: list[Path]
+    processes: list[str]
+
+
+@dataclass(frozen=True)
+class Playing:
+    """The cells that are played, by their names, and a run that is interrupted."""
+
+    cells: dict[str, Future[Outcome]]
+    interrupted: Future[Interrupted]
+
+
 @pytest.fixture(scope="module")
-def playing(
-    privileged: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Any]]]:
+def playing(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playing]:
     """All cells, and a run that is interrupted, from when one is first wanted."""
     place, run = tmp_path_factory.mktemp("lab"), Run()
     every = {**OURS, **LATE_AS_IT_MUST, **OTHERS}
@@ -104,20 +123,19 @@ def playing(
         pytest.skip("; ".join(map(str, missing)))
     with ThreadPoolExecutor(len(every) + 1) as pool:
         try:
-            yield {
+            cells = {
                 name: pool.submit(play, cell, place / name.replace(" ", "-"), run)
                 for name, cell in every.items()
-            } | {"interrupted": pool.submit(interrupted, tmp_path_factory.mktemp("interrupted"))}
+            }
+            yield Playing(cells, pool.submit(interrupted, tmp_path_factory.mktemp("interrupted")))
         finally:
             run.end()  # a cell that is still played fails at once
 
 
 @pytest.fixture
-def played(playing: dict[str, Future[Any]], request: pytest.FixtureRequest) -> Outcome:
+def played(playing: Playing, request: pytest.FixtureRequest) -> Outcome:
     """The outcome of the cell named by the test's marker."""
-    outcome = playing[request.param].result(PATIENCE)
-    assert isinstance(outcome, Outcome)
-    return outcome
+    return playing.cells[request.param].result(PATIENCE)
 
 
 def cell(*names: str) -> pytest.MarkDecorator:
@@ -138,7 +156,9 @@ def said(outcome: Outcome) -> dict[str, Any]:
 
 
 @cell(*OURS)
-def test_the_reference_client_is_never_late(played: Outcome, record_property: Any) -> None:
+def test_the_reference_client_is_never_late(
+    played: Outcome, record_property: Callable[[str, object], None]
+) -> None:
     """Of a lease of no length, it is in time that lets go as fast as after a DHCPNAK."""
     result = measured(played)
     record_property("holdover", f"{result.holdover:+.2f} s, by the {result.enforcer}")
@@ -148,7 +168,7 @@ def test_the_reference_client_is_never_late(played: Outcome, record_property: An
 
 @cell(*LATE_AS_IT_MUST)
 def test_who_cannot_read_that_its_lease_is_shorter_keeps_the_longer_one(
-    played: Outcome, record_property: Any
+    played: Outcome, record_property: Callable[[str, object], None]
 ) -> None:
     """It is late by what was left, less the margin and what it was granted, as is predicted."""
     result, found = measured(played), verdict(played)
@@ -296,7 +316,7 @@ def test_a_nak_that_never_came_is_unknown_and_no_pass() -> None:
 # The end -----------------------------------------------------------------------------------------
 
 
-def interrupted(place: Path) -> dict[str, Any]:
+def interrupted(place: Path) -> Interrupted:
     """Ctrl-C in the middle of everything: some cells have begun, others wait for their turn."""
     words = (sys.executable, "-m", "tests.measure.never_late", "--quick", "--at-once", "6")
     running = subprocess.Popen(
@@ -310,26 +330,19 @@ def interrupted(place: Path) -> dict[str, Any]:
     mine = f"ho-{running.pid}-"
     try:
         eventually(lambda: any(place.glob("*/*/client/state")), PATIENCE, "a client has begun")
-        before = spaces(mine)
+        assert spaces(mine)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=PATIENCE)
     finally:
         running.kill()
-    return {
-        "status": running.returncode,
-        "said": out + err,
-        "before": before,
-        "after": spaces(mine),
-        "files": list(place.iterdir()),
-        "processes": using(str(place)),
-    }
+    left = list(place.iterdir())
+    return Interrupted(running.returncode, out + err, spaces(mine), left, using(str(place)))
 
 
-def test_ctrl_c_leaves_nothing_behind(playing: dict[str, Future[Any]]) -> None:
-    seen = playing["interrupted"].result(PATIENCE)
-    assert seen["before"]
-    assert (seen["status"], seen["said"]) == (130, "")
-    assert (seen["after"], seen["files"], seen["processes"]) == ([], [], [])
+def test_ctrl_c_leaves_nothing_behind(playing: Playing) -> None:
+    seen = playing.interrupted.result(PATIENCE)
+    assert (seen.status, seen.said) == (130, "")
+    assert (seen.spaces, seen.files, seen.processes) == ([], [], [])
 
 
 def spaces(beginning: str) -> list[str]:

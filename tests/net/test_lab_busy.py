@@ -3,9 +3,9 @@
 The lock is the machine's, so it is held for as long as it takes to see something, and no longer.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +25,10 @@ LEASE = 10
 
 
 def test_while_the_kernels_lock_is_held_the_address_stays(
-    privileged: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Any
+    privileged: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """And goes when it is free: late by as much as that was after the lease, as is predicted."""
     if why := networking_lock.why_not():

@@ -1,19 +1,13 @@
-"""Messages that are not as they should be, on a real link: malformed options, and tags of 802.1Q.
-
-As in test_client.py all scenes play at once, and a test looks at what one of them has seen.
-"""
+"""Messages that are not as they should be, on a real link: malformed options, tags of 802.1Q."""
 
 import json
 import re
-import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +19,7 @@ from holdover.reference.linux.storage.journal import read
 from tests.measure import malformed
 from tests.measure.malformed import CASES, GOOD, SERVER, has_lease, serve
 from tests.net import odd, vlan
-from tests.net.scenes import errors_of, played, scene
+from tests.net.scenes import Ground, errors_of, needs, scene, scenes
 
 LONG = PATIENCE
 """Seconds, for what takes up to ten of RFC 2131's own wait; thirty clients begin at once."""
@@ -36,6 +30,12 @@ FOREIGN = "udhcpc"
 
 PRIORITY, SERVICE, BOTH, OTHER = "8100e000", "88a80000", "88a8000081002000", "81000005"
 """802.1Q with a priority only; 802.1ad likewise; one in the other; a VLAN's."""
+
+
+@pytest.fixture(scope="module")
+def staged(links: Links) -> Callable[[Path], Ground]:
+    """Each scene has hosts of its own sort."""
+    return partial(Ground, links)
 
 
 def client(host: Host, place: Path, interface: str = "eth0") -> Process:
@@ -49,36 +49,60 @@ def ended(process: Process) -> int:
     return process.ended(LONG)
 
 
-# Scenes: malformed options -----------------------------------------------------------------------
+# Malformed options -------------------------------------------------------------------------------
 
 
-def optional(name: str, links: Links, place: Path) -> dict[str, Any]:
-    """A reply with an option that no lease rests on: ours, and another client."""
-    hosts = links(srv="10.77.0.1/24", cli=None, other=None)
+@scenes(OPTIONAL)
+def test_a_client_is_bound_without_an_option_that_no_lease_rests_on(
+    ground: Ground, name: str
+) -> None:
+    """Ours, and another client."""
+    hosts = ground.links(srv="10.77.0.1/24", cli=None, other=None)
     serve(hosts["srv"], malformed.ended(name))
-    other = None
-    if CLIENTS[FOREIGN].missing() is None:
-        other = CLIENTS[FOREIGN].start(hosts["other"], place / "other")
-    ours = client(hosts["cli"], place)
+    foreign = CLIENTS[FOREIGN].missing() is None
+    if foreign:
+        CLIENTS[FOREIGN].start(hosts["other"], ground.place / "other")
+    ours = client(hosts["cli"], ground.place)
     ours.says("BOUND", LONG)
-    seen = {"bound": has_lease(hosts["cli"]), "status": ended(ours), "errors": errors_of(ours)}
-    if other is not None:
+    assert has_lease(hosts["cli"])
+    assert ended(ours) == 130
+    code, errors = name.split()[1], errors_of(ours)
+    lines = [line for line in errors if f"read without option {code} (" in line]
+    assert [re.findall(r"eth0: (\w+) from 10\.77\.0\.1:", line) for line in lines] == [
+        ["DHCPOFFER"],
+        ["DHCPACK"],
+    ]
+    assert lines == errors
+    if foreign:
         eventually(lambda: has_lease(hosts["other"]), LONG, f"{FOREIGN} is bound")
-    noted = [line.value for line in read(place / "journal") if isinstance(line.value, Malformed)]
-    explained = hosts["cli"].holdover("explain", place / "journal", "--json")
-    return seen | {"noted": noted, "explained": explained.ended(LONG), "words": explained.lines}
+    assert [(each.message.split()[0], each.refused) for each in noted(ground)] == [
+        ("DHCPOFFER", False),
+        ("DHCPACK", False),
+    ]
+    explained = hosts["cli"].holdover("explain", ground.place / "journal", "--json")
+    assert explained.ended(LONG) == 0, explained.lines
 
 
-def vital(name: str, links: Links, place: Path) -> dict[str, Any]:
-    """A reply with an option that a lease rests on."""
-    hosts = links(srv="10.77.0.1/24", cli=None)
+@scenes(VITAL)
+def test_a_client_is_not_bound_without_one_that_a_lease_rests_on(ground: Ground, name: str) -> None:
+    hosts = ground.links(srv="10.77.0.1/24", cli=None)
     watch = hosts["cli"].watch()
     serve(hosts["srv"], malformed.ended(name))
-    ours = client(hosts["cli"], place)
+    ours = client(hosts["cli"], ground.place)
     eventually(lambda: any("refused for" in line for line in ours.errors), LONG, "it is refused")
-    seen = {"status": ended(ours), "errors": errors_of(ours), "watched": list(watch.lines)}
-    noted = [line.value for line in read(place / "journal") if isinstance(line.value, Malformed)]
-    return seen | {"noted": noted, "told": ours.lines}
+    assert ended(ours) == 130
+    code = name.split()[1]
+    assert any(f"refused for option {code} (" in line for line in errors_of(ours))
+    assert watch.lines == []
+    assert noted(ground)
+    assert all(each.refused for each in noted(ground))
+    assert not any(json.loads(line)["event"] == "BOUND" for _, line in ours.lines)
+
+
+def noted(ground: Ground) -> list[Malformed]:
+    """What the client's journal says of malformed messages."""
+    values = [line.value for line in read(ground.place / "journal")]
+    return [value for value in values if isinstance(value, Malformed)]
 
 
 ASKED = {
@@ -104,9 +128,9 @@ def ask(host: Host, options: str, tag: str = "") -> Process:
     return host.start(sys.executable, odd.__file__, "ask", "10.77.0.1", options, tag)
 
 
-def asked(links: Links) -> dict[str, Any]:
-    """A server that is asked with malformed options."""
-    hosts = links(srv="10.77.0.1/24", **{f"c{each}": None for each in range(len(ASKED))})
+@scene
+def test_a_server_answers_what_does_not_rest_on_what_is_malformed(ground: Ground) -> None:
+    hosts = ground.links(srv="10.77.0.1/24", **{f"c{each}": None for each in range(len(ASKED))})
     ours = server(hosts["srv"])
     asking: dict[str, Process] = {}
     for number, (name, (options, _)) in enumerate(ASKED.items()):
@@ -117,19 +141,17 @@ def asked(links: Links) -> dict[str, Any]:
         if answered:
             asking[name].says("OFFER", LONG)
         ours.says(f'"malformed".*{hardware[name]}', LONG)
-    said = {
-        name: next(line for line in ours.events("malformed") if line["hardware"] == hardware[name])
-        for name in ASKED
-    }
+    for name, (_, answered) in ASKED.items():
+        said = ours.events("malformed")
+        note = next(line["note"] for line in said if line["hardware"] == hardware[name])
+        assert ("read without option" if answered else "refused for option") in note, name
     ours.signal(signal.SIGTERM)
-    return {
-        "answers": {name: bool(each.said("OFFER")) for name, each in asking.items()},
-        "said": said,
-        "status": ours.ended(LONG),
-    }
+    answers = {name: bool(each.said("OFFER")) for name, each in asking.items()}
+    assert answers == {name: answered for name, (_, answered) in ASKED.items()}
+    assert ours.ended(LONG) == 0
 
 
-# Scenes: tags ------------------------------------------------------------------------------------
+# Tags --------------------------------------------------------------------------------------------
 
 HEARING = """
 import select, sys
@@ -163,6 +185,7 @@ for number, tag in enumerate((*sys.argv[1:], "")):
 """A datagram to the port, one to another, and a probe, with each tag and at last without one."""
 
 OFFLOADS = ("rxvlan", "txvlan", "rx-vlan-stag-hw-parse", "tx-vlan-stag-hw-insert")
+ON_OR_OFF = ("on", "off")
 
 TAGS = ("", PRIORITY, SERVICE, OTHER, BOTH, PRIORITY + PRIORITY, PRIORITY + OTHER, SERVICE + OTHER)
 HEARD = [
@@ -173,144 +196,55 @@ HEARD = [
 ]
 
 
-def offload(host: Host, on: bool) -> None:
-    """Whether the interface does what it can about tags by itself, on both ends of the cable."""
-    for name, space in (("eth0", host.space), (host.port, host.switch)):
-        wanted = [word for each in OFFLOADS for word in (each, "on" if on else "off")]
-        run("ip", "netns", "exec", space, "ethtool", "-K", name, *wanted)
-
-
-def heard(links: Links, *, offloaded: bool) -> dict[str, Any]:
-    """Frames with many tags."""
-    hosts = links(says="10.77.0.1/24", hears=None)
+def offload(hosts: dict[str, Host], word: str) -> None:
+    """Whether interfaces do what they can about tags by themselves, on both ends of the cables."""
+    needs("ethtool")
     for host in hosts.values():
-        offload(host, offloaded)
+        for name, space in (("eth0", host.space), (host.port, host.switch)):
+            wanted = [option for each in OFFLOADS for option in (each, word)]
+            run("ip", "netns", "exec", space, "ethtool", "-K", name, *wanted)
+
+
+@scenes(ON_OR_OFF)
+def test_tags_of_no_vlan_are_heard_and_others_are_not(ground: Ground, offloads: str) -> None:
+    hosts = ground.links(says="10.77.0.1/24", hears=None)
+    offload(hosts, offloads)
     hears = hosts["hears"].start(sys.executable, "-c", HEARING, "eth0")
     hears.says("hears", LONG)
     hosts["says"].run(sys.executable, "-c", SAYING, *TAGS, seconds=LONG)
     hears.says(HEARD[-1], LONG)
-    return {"heard": [line for _, line in hears.lines[1:]]}
+    assert [line for _, line in hears.lines[1:]] == HEARD
 
 
-def tagged_replies(links: Links, place: Path, *, offloaded: bool) -> dict[str, Any]:
-    """Our client, and a server that tags; another one's replies are of a VLAN."""
-    hosts = links(srv="10.77.0.1/24", cli=None)
-    for host in hosts.values():
-        offload(host, offloaded)
+@scenes(ON_OR_OFF)
+def test_a_client_hears_replies_that_have_a_priority(ground: Ground, offloads: str) -> None:
+    """Ours, and a server that tags; another one's replies are of a VLAN."""
+    hosts = ground.links(srv="10.77.0.1/24", cli=None)
+    offload(hosts, offloads)
     serve(hosts["srv"], GOOD + "ff", PRIORITY)
-    ours = client(hosts["cli"], place)
+    ours = client(hosts["cli"], ground.place)
     ours.says("BOUND", LONG)
-    return {"bound": has_lease(hosts["cli"]), "status": ended(ours), "errors": errors_of(ours)}
+    assert has_lease(hosts["cli"])
+    assert (ended(ours), errors_of(ours)) == (130, [])
 
 
-def tagged_requests(links: Links, *, offloaded: bool) -> dict[str, Any]:
-    """Our server, a client that tags, and one of a VLAN."""
-    hosts = links(srv="10.77.0.1/24", near=None, far=None)
-    for host in hosts.values():
-        offload(host, offloaded)
+@scenes(ON_OR_OFF)
+def test_a_server_hears_requests_that_have_a_priority(ground: Ground, offloads: str) -> None:
+    """Ours, a client that tags, and one of a VLAN."""
+    hosts = ground.links(srv="10.77.0.1/24", near=None, far=None)
+    offload(hosts, offloads)
     ours = server(hosts["srv"])
     options = "TYPE" + SERVER + "32040a4d0032" + "ff"
     far, near = ask(hosts["far"], options, OTHER), ask(hosts["near"], options, PRIORITY)
     near.says("ACK", LONG)
+    assert [line.split()[0] for _, line in near.lines] == ["OFFER", "ACK"]
+    assert far.lines == []
     ours.signal(signal.SIGTERM)
-    return {
-        "near": [line for _, line in near.lines],
-        "far": far.lines,
-        "status": ours.ended(LONG),
-        "served": {each["hardware"] for each in ours.events("DHCPACK")},
-        "near is": hosts["near"].hardware,
-    }
+    assert ours.ended(LONG) == 0
+    assert {each["hardware"] for each in ours.events("DHCPACK")} == {hosts["near"].hardware}
 
 
-# All of them -------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def scenes(links: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """All scenes, from when they are first wanted."""
-    if shutil.which("ethtool") is None:
-        pytest.skip("needs the program ethtool")
-    place = tmp_path_factory.mktemp
-    all_: dict[str, Callable[[], dict[str, Any]]] = {
-        **{name: partial(optional, name, links, place("optional")) for name in OPTIONAL},
-        **{name: partial(vital, name, links, place("vital")) for name in VITAL},
-        "asked": partial(asked, links),
-        "vlan": partial(vlan.played, links, place("vlan")),
-    }
-    for word, on in (("on", True), ("off", False)):
-        all_ |= {
-            f"heard {word}": partial(heard, links, offloaded=on),
-            f"replies {word}": partial(tagged_replies, links, place("tagged"), offloaded=on),
-            f"requests {word}": partial(tagged_requests, links, offloaded=on),
-        }
-    with played(links, all_) as playing:
-        yield playing
-
-
-Scenes = dict[str, Future[dict[str, Any]]]
-
-
-@pytest.mark.parametrize("name", OPTIONAL)
-def test_a_client_is_bound_without_an_option_that_no_lease_rests_on(
-    name: str, scenes: Scenes
-) -> None:
-    seen = scenes[name].result(300)
-    code = name.split()[1]
-    assert (seen["bound"], seen["status"]) == (True, 130)
-    lines = [line for line in seen["errors"] if f"read without option {code} (" in line]
-    assert [re.findall(r"eth0: (\w+) from 10\.77\.0\.1:", line) for line in lines] == [
-        ["DHCPOFFER"],
-        ["DHCPACK"],
-    ]
-    assert lines == seen["errors"]
-    assert [(value.message.split()[0], value.refused) for value in seen["noted"]] == [
-        ("DHCPOFFER", False),
-        ("DHCPACK", False),
-    ]
-    assert seen["explained"] == 0, seen["words"]
-
-
-@pytest.mark.parametrize("name", VITAL)
-def test_a_client_is_not_bound_without_one_that_a_lease_rests_on(name: str, scenes: Scenes) -> None:
-    seen = scenes[name].result(300)
-    code = name.split()[1]
-    assert any(f"refused for option {code} (" in line for line in seen["errors"])
-    assert seen["noted"]
-    assert all(value.refused for value in seen["noted"])
-    assert (seen["watched"], seen["status"]) == ([], 130)
-    assert not any(json.loads(line)["event"] == "BOUND" for _, line in seen["told"])
-
-
-@scene("asked")
-def test_a_server_answers_what_does_not_rest_on_what_is_malformed(seen: Any) -> None:
-    assert seen["answers"] == {name: answered for name, (_, answered) in ASKED.items()}
-    for name, (_, answered) in ASKED.items():
-        assert ("read without option" if answered else "refused for option") in seen["said"][name][
-            "note"
-        ]
-    assert seen["status"] == 0
-
-
-@pytest.mark.parametrize("seen", ["heard on", "heard off"], indirect=True)
-def test_tags_of_no_vlan_are_heard_and_others_are_not(seen: Any) -> None:
-    assert seen["heard"] == HEARD
-
-
-@pytest.mark.parametrize("seen", ["replies on", "replies off"], indirect=True)
-def test_a_client_hears_replies_that_have_a_priority(seen: Any) -> None:
-    assert (seen["bound"], seen["status"], seen["errors"]) == (True, 130, [])
-
-
-@pytest.mark.parametrize("seen", ["requests on", "requests off"], indirect=True)
-def test_a_server_hears_requests_that_have_a_priority(seen: Any) -> None:
-    assert [line.split()[0] for line in seen["near"]] == ["OFFER", "ACK"]
-    assert seen["served"] == {seen["near is"]}
-    assert seen["far"] == []
-    assert seen["status"] == 0
-
-
-@scene("vlan")
-def test_a_client_and_a_server_on_interfaces_of_a_vlan(seen: Any) -> None:
-    if "skipped" in seen:
-        pytest.skip(seen["skipped"])
-    assert seen == {"found": ["10.77.0.90/"], "left": "", "status": 130}
+@scene
+def test_a_client_and_a_server_on_interfaces_of_a_vlan(ground: Ground) -> None:
+    seen = vlan.played(ground.links, ground.place)
+    assert seen == vlan.Tagged(found=["10.77.0.90/"], left="", status=130)

@@ -5,46 +5,41 @@ Of a relay counts where it stands: an address of the pool is of use on the serve
 gives the lease back that it is confirmed.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Any
 
 import pytest
 
-from holdover.reference.lab.testbed.netns import run
-from holdover.reference.lab.testbed.process import PATIENCE, eventually
+from holdover.reference.lab.testbed.netns import Host, Links, run
+from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
+from tests.net.scenes import needs
 
 SERVER, FIRST = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 LONG = PATIENCE
 
 
-@dataclass
-class Relayed:
+@dataclass(frozen=True)
+class Between:
     """A server on one link, a client on another, and a relay between the two."""
 
-    server: Any
-    relay: Any
-    client: Any
-    agent: Any
+    server: Process
+    relay: Host
+    client: Host
+    agent: Process
 
-    def asks(self, host: Any, *more: str) -> int:
+    def asks(self, host: Host, *more: str) -> int:
         """The status of udhcpc, which asks four times and ends."""
         words = "udhcpc -f -i eth0 -s /etc/udhcpc/default.script -q -n -T 1 -A 1 -t 4"
-        status = host.apart(*words.split(), *more).ended(LONG)
-        assert isinstance(status, int)
-        return status
+        return host.apart(*words.split(), *more).ended(LONG)
 
 
 @pytest.fixture
-def relayed(links: Any) -> Iterator[Callable[[str], Relayed]]:
-    for name in ("dhcrelay", "udhcpc"):
-        if shutil.which(name) is None:
-            pytest.skip(f"needs {name}")
-    hosts: dict[str, Any] = {}
+def relayed(links: Links) -> Iterator[Callable[[str], Between]]:
+    needs("dhcrelay", "udhcpc")
+    hosts: dict[str, Host] = {}
 
-    def make(own: str) -> Relayed:
+    def make(own: str) -> Between:
         """The relay has this address where the client is."""
         hosts.update(links(srv=f"{SERVER}/24", relay="10.77.0.60/24"))
         hosts.update(links(far=None))
@@ -60,14 +55,14 @@ def relayed(links: Any) -> Iterator[Callable[[str], Relayed]]:
         serving = server.holdover("server", "eth0", "--pool", f"{FIRST}-{FIRST + 2}", "--no-probe")
         serving.says("^serving", LONG)
         assert agent.running.poll() is None, agent.errors
-        return Relayed(serving, relay, far, agent)
+        return Between(serving, relay, far, agent)
 
     yield make
     for host in hosts.values():
         host.end()
 
 
-def test_a_relay_on_another_subnet_gets_silence(relayed: Callable[[str], Relayed]) -> None:
+def test_a_relay_on_another_subnet_gets_silence(relayed: Callable[[str], Between]) -> None:
     scene = relayed("10.88.0.1/24")
     assert scene.asks(scene.client) == 1
     forwarded = f"Forwarded BOOTREQUEST for {scene.client.hardware} to {SERVER}"
@@ -77,7 +72,7 @@ def test_a_relay_on_another_subnet_gets_silence(relayed: Callable[[str], Relayed
 
 
 def test_a_relay_in_the_servers_subnet_is_served_at_its_port(
-    relayed: Callable[[str], Relayed],
+    relayed: Callable[[str], Between],
 ) -> None:
     scene = relayed("10.77.0.61/32")
     assert scene.asks(scene.client) == 0
@@ -86,10 +81,9 @@ def test_a_relay_in_the_servers_subnet_is_served_at_its_port(
 
 
 @pytest.mark.parametrize("identifier", [False, True])
-def test_dhcping_finds_the_server(relayed: Callable[[str], Relayed], identifier: bool) -> None:
+def test_dhcping_finds_the_server(relayed: Callable[[str], Between], identifier: bool) -> None:
     """It has no client identifier: to the server it is the client that has none either (§4.2)."""
-    if shutil.which("dhcping") is None:
-        pytest.skip("needs dhcping")
+    needs("dhcping")
     scene = relayed("10.88.0.1/24")
     host = scene.relay
     ping = ("dhcping", "-v", "-t", "5", "-s", str(SERVER), "-h", host.hardware, "-c")

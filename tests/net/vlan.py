@@ -15,8 +15,10 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+import pytest
 
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, UnheardError
@@ -52,7 +54,16 @@ busybox poweroff -f
 """
 
 
-def scene(hosts: Mapping[str, Host], place: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Tagged:
+    """What a client had on VLAN 5, what it left there, and its status."""
+
+    found: list[str]
+    left: str
+    status: int
+
+
+def scene(hosts: Mapping[str, Host], place: Path) -> Tagged:
     """Ours on VLAN 5; beside it, on the same cables and untagged, another server."""
     for name, address in (("srv", "10.77.0.1/24"), ("cli", None)):
         host = hosts[name]
@@ -71,22 +82,22 @@ def scene(hosts: Mapping[str, Host], place: Path) -> dict[str, Any]:
     client.signal(signal.SIGINT)
     status = client.ended(LONG)
     left = hosts["cli"].ip("-o", "-4", "addr", "show", "eth0.5")
-    return {"found": re.findall(r"10\.77\.0\.\d+/", found), "left": left, "status": status}
+    return Tagged(re.findall(r"10\.77\.0\.\d+/", found), left, status)
 
 
-def played(links: Links, place: Path) -> dict[str, Any]:
-    """What was seen; or why it cannot be told here."""
+def played(links: Links, place: Path) -> Tagged:
+    """What was seen; the test is skipped where it cannot be told."""
     try:
         return scene(links(srv=None, cli=None, other="10.77.0.1/24"), place)
     except UnheardError as error:
         if "Unknown device type" not in str(error):
             raise
     if shutil.which(KERNEL) is None or not MODULES.is_dir():
-        return {"skipped": "this kernel makes no VLAN interfaces, and there is no user-mode-linux"}
+        pytest.skip("this kernel makes no VLAN interfaces, and there is no user-mode-linux")
     return elsewhere(place)
 
 
-def elsewhere(place: Path) -> dict[str, Any]:
+def elsewhere(place: Path) -> Tagged:
     """What was seen in a kernel of its own; UnheardError where that says nothing."""
     (modules,) = MODULES.iterdir()
     init = place / "init"
@@ -117,14 +128,14 @@ def elsewhere(place: Path) -> dict[str, Any]:
         machine.ended(LONG)
     finally:
         machine.end()
-    return dict(json.loads(line))
+    return Tagged(**json.loads(line))
 
 
 def main() -> None:
     """Play it here."""
     with tempfile.TemporaryDirectory() as place, closing(Links(Path(place))) as links:
         hosts = links(srv=None, cli=None, other="10.77.0.1/24")
-        sys.stdout.write(json.dumps(scene(hosts, Path(place) / "state")) + "\n")
+        sys.stdout.write(json.dumps(asdict(scene(hosts, Path(place) / "state"))) + "\n")
 
 
 if __name__ == "__main__":
