@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import NONE, Label, State, name_of
+from holdover.model.seconds import show_number
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import HOST, MESSAGE
@@ -114,8 +115,7 @@ def sentences(told: Sequence[ChartEvent], unit: str) -> list[str]:
 
 def clock(time: Fraction, unit: str) -> str:
     """A time as people write it."""
-    value = str(time.numerator) if time.denominator == 1 else f"{float(time):.3f}"
-    return f"{value} {'tick' if unit == 'ticks' and time == 1 else unit}"
+    return f"{show_number(time)} {'tick' if unit == 'ticks' and time == 1 else unit}"
 
 
 def chart(told: Sequence[ChartEvent], unit: str) -> list[str]:

@@ -403,7 +403,7 @@ def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
     """One notice, its words and its fields; in a dry run nothing of what it says was done."""
     from holdover.reference.linux.kernel.clock import now
     from holdover.reference.linux.kernel.parameters import parameters
-    from holdover.reference.linux.storage.json_values import plain
+    from holdover.reference.linux.storage.json_values import to_json
 
     notice, lease = notify.notice, notify.lease
     granted = dry_run and notice is Notice.BOUND
@@ -414,7 +414,7 @@ def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
     if notice in (Notice.BOUND, Notice.EXTENDED):
         left = "ever" if lease.end is None else f"{(lease.end - now()) // SECOND} s"
         words += f", for {left}"
-    return notice.name, words, dict(plain(lease))
+    return notice.name, words, dict(to_json(lease))
 
 
 def told(notify: Notify, words: str) -> tuple[str, ...]:

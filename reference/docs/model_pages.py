@@ -18,6 +18,7 @@ from holdover.model.clients.requirements import Requirement, article, protocol
 from holdover.model.readings.definitions import DEFINITIONS, NAMES, in_words
 from holdover.model.readings.possible import edges
 from holdover.model.readings.prose import Name, Prose, due, effects, number, text
+from holdover.model.seconds import show_number, show_offset
 from holdover.model.table import bound
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import WORLD_ACTIONS
@@ -241,7 +242,7 @@ def predictions() -> str:
     rows = []
     for name in builtin_names():
         worst = [measured.predict(name, fault, LEASE) for fault in measured.FAULTS]
-        cells = ["none" if w is None else measured.signed(w) for w in worst]
+        cells = ["none" if w is None else show_offset(w) for w in worst]
         rows.append((code(name), *cells))
     return table(("profile", *measured.FAULTS), rows)
 
@@ -254,8 +255,8 @@ def measurements() -> str:
             c.measurement.fault,
             f"{c.measurement.lease} s",
             c.measurement.seen,
-            "none" if c.worst is None else measured.signed(c.worst),
-            "" if c.slack is None else measured.plain(c.slack),
+            "none" if c.worst is None else show_offset(c.worst),
+            "" if c.slack is None else show_number(c.slack),
             c.measurement.removed_by,
             c.explanation,
         )
@@ -293,8 +294,8 @@ def _slack(name: str, cells: Sequence[measured.Comparison]) -> tuple[str, ...]:
         for c in cells
         if c.worst is not None and c.measurement.high is not None and c.measurement.high > 0
     ]
-    seen = (measured.plain(value) for value in (min(left), median(left), max(left)))
-    return name, str(len(cells)), *seen, measured.plain(median(times)) if times else ""
+    seen = (show_number(value) for value in (min(left), median(left), max(left)))
+    return name, str(len(cells)), *seen, f"{float(median(times)):.3g}" if times else ""
 
 
 def refuted() -> str:

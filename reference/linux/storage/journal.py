@@ -39,7 +39,7 @@ from holdover.reference.core.instants import Duration, Instant
 from holdover.reference.core.server_state import ServerEffect, ServerEvent
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.malformed import Malformed
-from holdover.reference.linux.storage.json_values import built, of, plain
+from holdover.reference.linux.storage.json_values import from_json, of, to_json
 
 LOG = logging.getLogger("holdover")
 
@@ -234,7 +234,7 @@ def written(value: Entry, now: Instant) -> bytes:
         "boot": boottime(),
         "monotonic": time.monotonic_ns(),
     }
-    kind = {"kind": type(value).__name__, "value": plain(value)}
+    kind = {"kind": type(value).__name__, "value": to_json(value)}
     return json.dumps(clocks | kind).encode() + b"\n"
 
 
@@ -287,4 +287,4 @@ def parsed(text: bytes) -> Line:
         raise ValueError(f"unknown kind {said['kind']!r}")
     now, boot, monotonic = (of(int, said[clock]) for clock in ("now", "boot", "monotonic"))
     wall = datetime.fromisoformat(of(str, said["wall"]))
-    return Line(now, boot, monotonic, wall, built(kind, said["value"]))
+    return Line(now, boot, monotonic, wall, from_json(kind, said["value"]))

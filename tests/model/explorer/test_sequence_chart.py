@@ -76,7 +76,7 @@ def test_ticks_are_counted_unless_instants_are_given(collision: Trace) -> None:
     ("time", "unit", "shown"),
     [
         (Fraction(3600), "s", "3600 s"),
-        (Fraction(7201, 2), "s", "3600.500 s"),
+        (Fraction(7201, 2), "s", "3600.5 s"),
         (Fraction(1, 3), "s", "0.333 s"),
         (Fraction(0), "ticks", "0 ticks"),
         (Fraction(1), "ticks", "1 tick"),

@@ -212,7 +212,7 @@ def test_what_contradicts_itself_or_is_missing_is_unknown_and_has_the_worst_valu
 
 
 def test_a_holdover_that_no_fields_explain_is_unknown() -> None:
-    told = learn({("NAK", 30): Seen(7, after_nak=0.1)})
+    told = learn({("NAK", 30): Seen(7.0, after_nak=0.1)})
     assert told["trigger"].value == "NEVER"
     assert "no combination of fields explains NAK, 30 s: +7.00" in told["trigger"].why
     assert {each.key for each in told.unknown} == {
