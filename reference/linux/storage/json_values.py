@@ -2,8 +2,9 @@
 
 Theory of operation.  A frozen dataclass becomes an object of its fields, a tuple an array, an enum
 its name, bytes their hex, an address its text; options are as on the wire, in hex by code.
-`from_json(kind, to_json(value)) == value`: the annotations of the class say what is expected, and what is
-not exactly that is a ValueError: a field too many or too few, a number that is text or `true`.
+`from_json(kind, to_json(value)) == value`: the annotations of the class say what is expected, and
+what is not exactly that is a ValueError: a field too many or too few, a number that is text or
+`true`.
 
 What it does not know: classes that changed since a value was written.  Whoever keeps values keeps a
 version beside them.
