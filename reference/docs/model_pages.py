@@ -23,7 +23,8 @@ from holdover.model.table import bound
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.expr import Action, Expr, Sort, Variable
-from holdover.model.table.laws import ACTS, STATES, TIME
+from holdover.model.table.laws import STATES, TIME
+from holdover.model.table.laws_of_acts import ACTS
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property, moves
 from holdover.model.table.server import SERVER_ACTIONS
 from holdover.model.table.table import LEASE_TABLE
