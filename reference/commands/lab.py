@@ -37,7 +37,8 @@ from holdover.reference.lab.learn.profile import learned, toml
 from holdover.reference.lab.report import report
 from holdover.reference.lab.report.files import conditions_of, made, ready, version, write
 from holdover.reference.lab.testbed import sandbox
-from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram, templated
+from holdover.reference.lab.testbed.client_program import ClientProgram, templated
+from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 
 USUAL = (

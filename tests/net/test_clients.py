@@ -29,7 +29,8 @@ from holdover.reference.commands.client import by_hardware
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.core.server_state import Arrived, Binding, ClientKey
 from holdover.reference.lab.experiments.verdict import OBEYED
-from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram, processes, templated
+from holdover.reference.lab.testbed.client_program import ClientProgram, processes, templated
+from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 from holdover.reference.linux.kernel.clock import now

@@ -23,7 +23,8 @@ from holdover.reference.commands.server import chosen, misbehaviour
 from holdover.reference.core.config import Misbehaviour, ServerConfig
 from holdover.reference.core.instants import SECOND
 from holdover.reference.core.server_state import Binding, ClientKey
-from holdover.reference.lab.testbed.clients import CLIENTS, processes
+from holdover.reference.lab.testbed.client_program import processes
+from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux import server as service_module
 from holdover.reference.linux.server import LOOK, RETRY, Service

@@ -22,7 +22,7 @@ from holdover.reference.lab.experiments.verdict import Verdict
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.timeline import timeline
 from holdover.reference.lab.report import page, report
-from holdover.reference.lab.testbed.clients import ClientProgram
+from holdover.reference.lab.testbed.client_program import ClientProgram
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED
 from holdover.reference.lab.testbed.servers import ServerProgram

@@ -13,7 +13,8 @@ from holdover.reference.lab.learn.observations import Observation, answer, lifet
 from holdover.reference.lab.learn.profile import Learned, learned, questions, toml
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown, decoded, terms_of
 from holdover.reference.lab.record.record import Captured, Change, Look, Record
-from holdover.reference.lab.testbed.clients import CLIENTS, templated
+from holdover.reference.lab.testbed.client_program import templated
+from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.wire.arp import probe
 from holdover.reference.wire.frames import EVERYONE, encode_frame
 from tests.reference.lab.test_measure import HELD, LEASED, A, B, added, at, record, removed, said
