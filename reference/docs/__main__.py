@@ -6,8 +6,8 @@ default) exits 1 and lists the files that would change.  A file that is all gene
 one region.  The output depends on the model alone: no dates, no machine, no order of a set.
 
 Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `profile_pages.py`
-(profiles and measurements), `core_pages.py` (the cores) and `proof_pages.py` (proofs and searches).  Regions are looked for in README.md and in
-docs/ below the root.
+(profiles and measurements), `core_pages.py` (the cores) and `proof_pages.py` (proofs and searches).
+Regions are looked for in README.md and in docs/ below the root.
 """
 
 from __future__ import annotations
