@@ -29,6 +29,7 @@ from pathlib import Path
 
 from holdover.model.clients.profile import Environment, Seconds, in_seconds, load
 from holdover.model.readings.constants import holds, seconds
+from holdover.model.seconds import show_number, show_offset
 from holdover.model.table import bound
 from holdover.model.table.client import honoured
 from holdover.model.table.vocabulary import full, h
@@ -84,10 +85,10 @@ class MeasuredCase:
     def seen(self) -> str:
         """The measurement as a table shows it."""
         if self.high is None:
-            return "forever" if self.at_least is None else f"over {signed(self.at_least)}"
+            return "forever" if self.at_least is None else f"over {show_offset(self.at_least)}"
         if self.low == self.high:
-            return signed(self.high)
-        return f"{signed(self.low)} to {signed(self.high)}"
+            return show_offset(self.high)
+        return f"{show_offset(self.low)} to {show_offset(self.high)}"
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ class Comparison:
         seen = self.measurement
         if self.worst is None:
             return f"no bound: {joined([part.words for part in self.parts])}"
-        sum_ = " + ".join(f"{plain(part.size)} {part.words}" for part in self.parts)
-        told = f"{signed(self.worst)} = {sum_}" if self.parts else "0"
+        sum_ = " + ".join(f"{show_number(part.size)} {part.words}" for part in self.parts)
+        told = f"{show_offset(self.worst)} = {sum_}" if self.parts else "0"
         if seen.high is None:
             return f"{told}; still held when the run ended"
         return f"{told}; {self._difference(seen.high)}"
@@ -150,27 +151,18 @@ class Comparison:
     def _difference(self, high: Seconds) -> str:
         assert self.worst is not None
         if self.exceeds:
-            return f"EXCEEDED by {plain(high - self.worst)}"
+            return f"EXCEEDED by {show_number(high - self.worst)}"
         certain = sum((part.size for part in self.parts if not part.allowance), Fraction(0))
         allowances = joined([part.words for part in self.parts if part.allowance])
         if high >= certain:
-            return f"{plain(self.worst - high)} of {allowances} stayed unused"
-        return f"all of {allowances} stayed unused, and it was {plain(certain - high)} early (safe)"
+            return f"{show_number(self.worst - high)} of {allowances} stayed unused"
+        early = show_number(certain - high)
+        return f"all of {allowances} stayed unused, and it was {early} early (safe)"
 
 
 def joined(words: list[str]) -> str:
     """A, B and C."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def plain(value: Seconds) -> str:
-    """Seconds as people write them."""
-    return f"{float(value):.3g}" if abs(value) < 100 else f"{float(value):.15g}"
-
-
-def signed(value: Seconds) -> str:
-    """Seconds after (+) or before (−) the lease end."""
-    return f"{'−' if value < 0 else '+'}{plain(abs(value))}"
 
 
 # Prediction --------------------------------------------------------------------------------------

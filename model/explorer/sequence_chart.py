@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import NONE, Label, State, name_of
+from holdover.model.seconds import show_number
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import HOST, MESSAGE
@@ -99,9 +100,9 @@ def sentences(told: Sequence[ChartEvent], unit: str) -> list[str]:
     """The run, a numbered line a step; the passing of time shows in the times."""
     lines = []
     shown = [event for event in told if event.action != "tick"]
-    width = max((len(clock(event.time, unit)) for event in shown), default=0)
+    width = max((len(show_time(event.time, unit)) for event in shown), default=0)
     for number, event in enumerate(shown, 1):
-        lines.append(f"{number:>3}. {clock(event.time, unit):>{width}}  {event.sentence}")
+        lines.append(f"{number:>3}. {show_time(event.time, unit):>{width}}  {event.sentence}")
     holders = [
         f"{name_of(HOST, host)} holds {place}"
         for host, place in enumerate(told[-1].holding)
@@ -112,10 +113,9 @@ def sentences(told: Sequence[ChartEvent], unit: str) -> list[str]:
     return lines
 
 
-def clock(time: Fraction, unit: str) -> str:
+def show_time(time: Fraction, unit: str) -> str:
     """A time as people write it."""
-    value = str(time.numerator) if time.denominator == 1 else f"{float(time):.3f}"
-    return f"{value} {'tick' if unit == 'ticks' and time == 1 else unit}"
+    return f"{show_number(time)} {'tick' if unit == 'ticks' and time == 1 else unit}"
 
 
 def chart(told: Sequence[ChartEvent], unit: str) -> list[str]:
@@ -123,7 +123,7 @@ def chart(told: Sequence[ChartEvent], unit: str) -> list[str]:
     hosts = len(told[0].holding)
     lanes = {0: 0, **{host: host + 1 for host in range(1, hosts)}}
     server = 1
-    width = max(len(clock(event.time, unit)) for event in told)
+    width = max(len(show_time(event.time, unit)) for event in told)
     names = [""] * (hosts + 1)
     names[server] = "server"
     for host, lane in lanes.items():
@@ -133,7 +133,7 @@ def chart(told: Sequence[ChartEvent], unit: str) -> list[str]:
     for event in told:
         if event.action == "tick":
             continue
-        time = clock(event.time, unit)
+        time = show_time(event.time, unit)
         shown = "" if time == last else time
         last = time
         life = ["│"] * (hosts + 1)

@@ -254,14 +254,18 @@ def identifier(checked: Property) -> str:
     return checked.name.replace(" ", "_")
 
 
-def plain(text: str) -> str:
+def break_comment_marks(text: str) -> str:
     """Text that ends no comment."""
     return text.replace("*/", "* /").replace("/*", "/ *")
 
 
 def comment(*lines: str) -> str:
     """Lines as a comment."""
-    wrapped = [part for line in lines for part in wrap(plain(line), 94, subsequent_indent="    ")]
+    wrapped = [
+        part
+        for line in lines
+        for part in wrap(break_comment_marks(line), 94, subsequent_indent="    ")
+    ]
     return "/* " + "\n   ".join(wrapped) + " */"
 
 

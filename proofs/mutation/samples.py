@@ -11,7 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 from holdover.model.clients.profile import Environment, Profile, in_ticks, load
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.finite import Instance, State, Successors, bounds_for
-from holdover.model.table.laws import ACTS, STATES, TIME
+from holdover.model.table.laws import STATES, TIME
+from holdover.model.table.laws_of_acts import ACTS
 from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.proofs.mutation.facts import FACTS

@@ -21,6 +21,7 @@ import z3
 from holdover.model.clients.profile import Environment, in_seconds, in_ticks, load
 from holdover.model.explorer.explore import Trace, explore
 from holdover.model.readings.finite import Instance, Label, bounds_for
+from holdover.model.seconds import show_seconds
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.logic.concretise import realise
@@ -182,7 +183,7 @@ def in_real_time(found: Trace) -> Check:
     """That the explorer's run is one in seconds."""
     start = time.perf_counter()
     taken = instants(found)
-    detail = "no such run" if taken is None else f"a collision after {float(taken[-1]):g} s"
+    detail = "no such run" if taken is None else f"a collision after {show_seconds(taken[-1])}"
     return Check(
         "in seconds",
         "the explorer's run exists in real time, with a lease of an hour",

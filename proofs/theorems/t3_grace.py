@@ -23,53 +23,25 @@ is shown for one way at a time, not for combinations; and not for clients that d
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import z3
 
-from holdover.model.clients.profile import Environment, Profile
 from holdover.model.table.bound import (
     PREMISES,
     ZERO,
     ack_missed,
     bounded,
-    outstay,
     safe_grace,
     server_keeps,
-    while_under_way,
     worst_holdover,
 )
-from holdover.model.table.client import fastest, honoured, slowest
-from holdover.model.table.expr import DURATION, RATIO, TRUE, Expr, forall, ite, lift
+from holdover.model.table.client import fastest, honoured
+from holdover.model.table.expr import Expr, forall
 from holdover.model.table.properties import EXCLUSIVE
-from holdover.model.table.table import LEASE_TABLE
-from holdover.model.table.vocabulary import (
-    CONSTANTS,
-    HOST,
-    acknowledge_within,
-    after_t1,
-    asks_for,
-    delay,
-    full,
-    g,
-    grace,
-    h,
-    late,
-    lease_end,
-    least,
-    margin,
-    now,
-    probes,
-    rebind_at,
-    renew_at,
-    retries_for,
-    shortens,
-    trigger,
-)
+from holdover.model.table.vocabulary import HOST, full, g, grace, h, least, probes, shortens
 from holdover.proofs.logic.first_order import (
     FASTEST,
     SLOWEST,
@@ -78,12 +50,13 @@ from holdover.proofs.logic.first_order import (
     domain,
     right_within,
 )
-from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, limit
+from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.solvers import OUTCOME, SOLVERS, by_z3, decide
-from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
+from holdover.proofs.logic.unrolled import Unrolled
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
+from holdover.proofs.theorems.t3_runs import HEARD, Way, hosts, run, taken, ways
 
 TITLE = "safe if the grace reaches the bound; not if it does not, and the server may fall silent"
 
@@ -173,225 +146,6 @@ class _Drifting(Logic):
 
 
 # Necessity ---------------------------------------------------------------------------------------
-
-
-WORST = worst_holdover(h)
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way to hold an address back: what the client is like and which faults happen.
-
-    `delayed` says whether the ACK takes time, `waits` whether the address stays after the lapse:
-    time cannot pass by nothing, so these are different runs.  `ack`: what becomes of the ACK that
-    shortens the lease, or that there is none, and the lease is full or the least.  `shows`: the
-    term of the bound that the run reaches.
-    """
-
-    name: str
-    profile: Profile
-    faults: tuple[str, ...]
-    delayed: bool
-    waits: bool
-    ack: str = "none"
-    shows: Expr = WORST
-
-    def fixed(self) -> dict[str, object]:
-        """The first host's choices; all durations and the drift stay open, and other hosts."""
-        patient = self.profile.heeds_shorter and self.ack != "overtaken"
-        world = Environment(faults=frozenset(self.faults), patient=patient)
-        facts = {**self.profile.facts(), **world.facts()}
-        open_ = {name for name, c in CONSTANTS.items() if c.sort in (DURATION, RATIO)}
-        known = {name: value for name, value in facts.items() if name not in open_}
-        return {
-            name: value if isinstance(CONSTANTS[name], Expr) else (value, None)
-            for name, value in known.items()
-        }
-
-    def assumptions(self) -> tuple[Expr, ...]:
-        """What this run needs of the durations, beside a grace below the bound."""
-        patience = late[h] + ite(trigger[h] == "RETRY", retries_for[h], acknowledge_within)
-        return (
-            (delay > ZERO) if self.delayed else TRUE,
-            (delay == ZERO) if self.profile.anchor != "REQUEST" and not self.delayed else TRUE,
-            (patience > ZERO) if self.waits else TRUE,
-            (patience == ZERO) if self.profile.trigger != "LAPSE" and not self.waits else TRUE,
-            margin[h] < honoured(h, self.length),
-            margin[g] < honoured(g, full),
-            delay <= asks_for[h],
-            (delay <= honoured(h, full)) if self.ack == "under way" else TRUE,
-            (slowest(honoured(h, full)) - after_t1 <= delay) if self.ack == "overtaken" else TRUE,
-        )
-
-    @property
-    def length(self) -> Expr:
-        """The lease that the client counts."""
-        return least if self.ack == "the least" else full
-
-
-HOLDERS: tuple[tuple[str, Mapping[str, Any], tuple[str, ...], tuple[bool, ...]], ...] = (
-    ("late process", {}, (), (False,)),
-    ("late kernel, process frozen", {"enforcer": "KERNEL"}, ("freezes",), (False,)),
-    ("late kernel, process dead", {"enforcer": "KERNEL"}, ("crashes",), (False,)),
-    ("late answer", {"trigger": "ACKNOWLEDGE", "dialog": True}, (), (True, False)),
-    ("late retries", {"trigger": "RETRY"}, (), (True, False)),
-    ("clock set back", {"clock": "WALL"}, ("steps",), (False,)),
-)
-"""What can hold an address back, as facts and faults, and whether it may outlast the lapse."""
-
-
-ANCHORS = (("REQUEST", False), ("ACK", True), ("ACK", False), ("PROBE", True), ("PROBE", False))
-
-MISSED: tuple[tuple[str, Mapping[str, Any], tuple[str, ...], tuple[tuple[str, bool], ...]], ...]
-MISSED = (
-    ("lost", {}, ("loses",), ANCHORS),
-    ("overtaken", {}, (), ANCHORS[:1]),
-    ("frozen", {"enforcer": "KERNEL"}, ("freezes",), ANCHORS[:2]),
-    ("killed", {"enforcer": "KERNEL"}, ("crashes",), ANCHORS[:2]),
-    ("asleep", {}, ("suspends",), ANCHORS[:2]),
-    ("restarted", {"restart": "REMAINDER"}, ("stops", "restarts"), ANCHORS[:2]),
-)
-"""What keeps an ACK that shortens a lease from a client that heeds it: facts, faults, anchors."""
-
-HEARD: tuple[tuple[str, Expr, tuple[tuple[str, bool], ...]], ...] = (
-    ("none", outstay(h, full, full), ANCHORS),
-    ("the least", outstay(h, least, least), ANCHORS),
-    ("under way", while_under_way, (("REQUEST", True), ("ACK", True), ("PROBE", True))),
-)
-"""Where nothing keeps it from that ACK: what the server grants, and the term that this reaches."""
-
-
-def ways() -> Iterator[Way]:
-    """Every anchor with everything that can hold an address back, and with a shortened renewal."""
-    for what, facts, faults, waiting in HOLDERS:
-        for anchor, delayed in ANCHORS:
-            for waits, renewal in itertools.product(waiting, ((), ("shortens",))):
-                client = Profile(what, anchor=anchor, probes=anchor == "PROBE", **facts)
-                words = [f"{anchor} anchor", what, *renewal]
-                words += ["no delay"] if anchor != "REQUEST" and not delayed else []
-                words += ["no wait"] if True in waiting and not waits else []
-                yield Way(
-                    ", ".join(words),
-                    client,
-                    ("mutes", *faults, *renewal),
-                    delayed,
-                    waits,
-                    "discarded" if renewal else "none",
-                )
-    yield from heeding_ways()
-
-
-def heeding_ways() -> Iterator[Way]:
-    """The same for a client that heeds an ACK that shortens: each way to miss it, or to hear it."""
-
-    def of(ack: str, anchor: str, delayed: bool, **facts: Any) -> tuple[str, Profile]:
-        words = [f"{anchor} anchor", f"heeded, {HEEDED.get(ack, ack)}"]
-        words += ["no delay"] if anchor != "REQUEST" and not delayed else []
-        return ", ".join(words), Profile(
-            ack, anchor=anchor, probes=anchor == "PROBE", heeds_shorter=True, **facts
-        )
-
-    for ack, facts, faults, anchors in MISSED:
-        for anchor, delayed in anchors:
-            name, client = of(ack, anchor, delayed, **facts)
-            yield Way(name, client, ("mutes", "shortens", *faults), delayed, False, ack)
-    for ack, term, anchors in HEARD:
-        for anchor, delayed in anchors:
-            name, client = of(ack, anchor, delayed)
-            yield Way(name, client, ("mutes", "shortens"), delayed, False, ack, term)
-
-
-HEEDED = {"none": "a full lease", "the least": "a least lease"}
-"""What else to call the runs in which no ACK shortens a lease."""
-
-
-def run(way: Way, constants: Mapping[str, object] | None = None) -> SymbolicRun:
-    """A run in which the first host holds its address as long as it may, and the server reuses it.
-
-    Where renewals may shorten, the client asks twice: the server's record is then the short lease
-    of the second ACK, which the client does not act on while it counts the long one of the first.
-    Its numbers are symbols, or these constants.
-    """
-    path = SymbolicRun(LEASE_TABLE, sizes_of(2, 1, 2), constants or way.fixed())
-    first, second = {"h": 0, "a": 0, "m": 0}, {"h": 1, "a": 0, "m": 0}
-    shortened = way.ack not in ("none", "the least")
-    process_stops = {"freezes", "crashes"} & set(way.faults)
-    length = honoured(h, way.length)
-
-    def wait_until(instant: Expr) -> None:
-        path.take("tick", passing=instant - now)
-
-    path.take("discover", **first)
-    path.take("offer", **first)
-    path.take("select", **first)
-    path.take("commit", **first, length=way.length, skew=fastest(way.length) - way.length)
-    if shortened:
-        path.take("ask_again", h=0, a=0, m=1)
-        path.take("prolong", h=0, a=0, m=1, length=least, skew=fastest(least) - least)
-    if way.delayed and way.ack not in ("under way", "overtaken"):
-        path.take("tick", passing=delay)
-    path.take("bind", **first, skew=slowest(length) - length)
-    if way.profile.probes:
-        path.take("use", h=0, a=0)
-    if way.ack == "under way":
-        path.take("tick", passing=delay)
-        reused(path, second)
-        return path
-    if way.ack == "discarded":
-        path.take("ignore", h=0, a=0, m=1)
-    if way.ack == "lost":
-        path.take("lose", m=1, h=0)
-    for fault, row in (("freezes", "freeze"), ("crashes", "crash"), ("steps", "set_back")):
-        if fault in way.faults:
-            path.take(row, h=0)
-    path.take("mute")
-    if way.ack == "killed":
-        path.take("miss", m=1, h=0)
-    if way.ack == "asleep":
-        path.take("suspend", h=0)
-        path.take("miss", m=1, h=0)
-        path.take("resume", h=0)
-    if way.ack == "restarted":
-        path.take("stop", h=0)
-        path.take("miss", m=1, h=0)
-        path.take("restart", h=0)
-        path.take("reboot", **first)
-        path.take("miss", m=0, h=0)
-        path.take("keep_remainder", h=0, a=0)
-        if way.profile.probes:
-            path.take("use", h=0, a=0)
-    if not process_stops and (way.ack == "overtaken" or not way.profile.heeds_shorter):
-        for asks_at, row in ((renew_at, "renew"), (rebind_at, "rebind")):
-            wait_until(asks_at[h])
-            path.take(row, **first)
-            path.take("miss", m=0, h=0)
-            if way.ack == "overtaken" and row == "renew":
-                path.take("ignore", h=0, a=0, m=1)
-    if way.waits:
-        wait_until(lease_end[h])
-        path.take("lapse", h=0)
-        path.take("notify", h=0)
-    wait_until(limit(h))
-    path.take("unmute")
-    reused(path, second)
-    return path
-
-
-def reused(path: SymbolicRun, second: Mapping[str, int]) -> None:
-    """Another host asks, and is given the address."""
-    for row in ("discover", "offer", "select"):
-        path.take(row, **second)
-    path.take("reuse", **second, g=0, length=full, skew=lift(0, DURATION))
-
-
-def taken(path: SymbolicRun) -> None:
-    """The other host receives the ACK: it holds the address, or probes for it."""
-    path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
-
-
-def hosts(logic: Unrolled) -> dict[Expr, Any]:
-    """The host that holds on, and the one to which its address is given."""
-    return {h: logic.whole(0), g: logic.whole(1)}
 
 
 def ends_badly(way: Way, relation: Expr) -> tuple[list[Any], Any]:

@@ -23,7 +23,7 @@ from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, NOW
 from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.logic.unrolled import State, SymbolicRun
-from holdover.proofs.theorems.t3_grace import Way, run, taken, ways
+from holdover.proofs.theorems.t3_runs import Way, run, taken, ways
 
 
 def witness(hosts: Clients, environment: Environment) -> list[ChartEvent] | None:

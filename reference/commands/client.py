@@ -17,15 +17,9 @@ What it does not know: sockets, netlink, files, the protocol.
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
 import json
-import os
 import re
-import socket
-import struct
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -196,6 +190,7 @@ def client(interface: str, **given: Any) -> int:
     from holdover.reference.linux.kernel.privilege import drop
     from holdover.reference.linux.kernel.secondaries import neighbours_stay
     from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
+    from holdover.reference.linux.only_client import lock_interface, lock_lease_file
     from holdover.reference.linux.storage.journal import Journal
     from holdover.reference.linux.storage.lease_file import path_of
     from holdover.reference.linux.supervisor import Supervisor
@@ -219,8 +214,8 @@ def client(interface: str, **given: Any) -> int:
 
         if directory is not None:
             there.check_permission()
-            opened.enter_context(alone_on(interface, there.index))
-            opened.enter_context(the_only_one(directory, interface))
+            opened.enter_context(lock_interface(interface, there.index))
+            opened.enter_context(lock_lease_file(directory, interface))
             opened.enter_context(neighbours_stay(interface, there.index, there_is_ours))
         port = opened.enter_context(closing(UdpPort(interface, CLIENT_PORT)))
         journal = opened.enter_context(closing(Journal(given["journal"], warn)))
@@ -328,65 +323,6 @@ def by_hardware(hardware: bytes) -> bytes:
     return b"\xff" + hardware[-4:] + b"\0\x03\0\x01" + hardware
 
 
-@contextmanager
-def alone_on(interface: str, index: int) -> Iterator[None]:
-    """Meanwhile no other client may use the interface; InputError where one does.
-
-    The lock is an abstract Unix socket, named by the interface's number: such names are a network
-    namespace's own, as interfaces are, and the kernel frees one when its process ends, however it
-    does.  Any user may take a name; who has, is said.
-    """
-    name = f"\0holdover client {index}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
-        try:
-            lock.bind(name)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise InputError(
-                f"another holdover client serves {interface}{holder(name)}; end it first"
-            ) from None
-        lock.listen(128)  # so many may ask who it is
-        yield
-
-
-def holder(name: str) -> str:
-    """Who listens at a Unix socket, as far as the kernel says."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asks:
-        asks.setblocking(False)
-        try:
-            asks.connect(name)
-            said = asks.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        except OSError:  # it has just ended, or does not listen
-            return ""
-    process, user, _ = struct.unpack("3i", said)
-    whose = "" if user in (0, os.geteuid()) else f" of user {user}"
-    return f" (process {process}{whose})" if process else whose
-
-
-@contextmanager
-def the_only_one(directory: Path, interface: str) -> Iterator[None]:
-    """Meanwhile no other client may write the lease file, from whatever network namespace.
-
-    The kernel gives the lock back when the process ends, however it does.
-    """
-    from holdover.reference.linux.storage.lease_file import path_of
-
-    path = path_of(directory, interface).with_suffix(".lock")
-    # Not to be written to: who has a file open for that keeps its disk from becoming read-only.
-    lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"another holdover client serves {interface} (it holds {path}); end it first"
-            ) from None
-        yield
-    finally:
-        os.close(lock)
-
-
 def let_finish(told: Later[Any]) -> None:
     """Wait for what is told to be done; Ctrl-C ends it at once."""
     with interruptible():
@@ -403,7 +339,7 @@ def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
     """One notice, its words and its fields; in a dry run nothing of what it says was done."""
     from holdover.reference.linux.kernel.clock import now
     from holdover.reference.linux.kernel.parameters import parameters
-    from holdover.reference.linux.storage.json_values import plain
+    from holdover.reference.linux.storage.json_values import to_json
 
     notice, lease = notify.notice, notify.lease
     granted = dry_run and notice is Notice.BOUND
@@ -414,7 +350,7 @@ def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
     if notice in (Notice.BOUND, Notice.EXTENDED):
         left = "ever" if lease.end is None else f"{(lease.end - now()) // SECOND} s"
         words += f", for {left}"
-    return notice.name, words, dict(plain(lease))
+    return notice.name, words, dict(to_json(lease))
 
 
 def told(notify: Notify, words: str) -> tuple[str, ...]:

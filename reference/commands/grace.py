@@ -14,6 +14,7 @@ from holdover.model.clients.network import load_network
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.model.readings.constants import holds, seconds
+from holdover.model.seconds import show_seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome
@@ -22,7 +23,7 @@ from holdover.reference.commands.surroundings import network_option, surrounding
 from holdover.reference.commands.verify import around, print_network_graces
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option
-from holdover.reference.console.output import Output, at_least, at_most, document, number, plain
+from holdover.reference.console.output import Output, at_least, at_most, document, number
 
 
 def print_graces(
@@ -59,20 +60,20 @@ def print_graces(
         for reason in no_bound(constants):
             out.say(f"  {reason}")
         return outcome
-    lease = plain(world.lease)
-    out.say(f"safe grace: {plain(at_most(needed))} s (lease {lease} s, {profile.name})")
-    out.say(f"worst holdover: {plain(at_most(worst))} s")
+    lease = show_seconds(world.lease)
+    out.say(f"safe grace: {show_seconds(at_most(needed))} (lease {lease}, {profile.name})")
+    out.say(f"worst holdover: {show_seconds(at_most(worst))}")
     for part in parts(constants):
-        out.say(f"  {plain(part.size):>12} s  {part.words}")
+        out.say(f"  {show_seconds(part.size):>14}  {part.words}")
     if handed is not None and handed < world.lease:
         out.say(
-            f"or hand out a lease of at most {plain(at_least(handed))} s for a record of "
-            f"{lease} s (RFC 2131 §3.3)"
+            f"or hand out a lease of at most {show_seconds(at_least(handed))} for a record of "
+            f"{lease} (RFC 2131 §3.3)"
         )
     elif handed is None:
         out.say("no shorter lease would do instead: the client would stretch or outstay it")
     if given is not None:
-        out.say(f"a grace of {plain(given)} s is {'' if outcome == 'holds' else 'not '}enough")
+        out.say(f"a grace of {show_seconds(given)} is {'' if outcome == 'holds' else 'not '}enough")
     return outcome
 
 

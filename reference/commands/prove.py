@@ -16,7 +16,8 @@ from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t0_time_passes, t2_safety
-from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient, ways
+from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient
+from holdover.proofs.theorems.t3_runs import ways
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import STANDARD, exact_case
 from holdover.reference.commands.surroundings import solver_option, solvers

@@ -13,9 +13,9 @@ import click
 
 from holdover.model.clients.profile import FAULTS, Environment
 from holdover.model.errors import InputError, nearest
+from holdover.model.seconds import show_seconds
 from holdover.proofs.verdicts.judge import STANDARD
 from holdover.reference.console.options import DURATION, Command
-from holdover.reference.console.output import plain
 
 
 class DriftType(click.ParamType[Fraction]):
@@ -193,8 +193,8 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
     if "shortens" in faults and world.shortest is None:
         world = replace(world, shortest=world.lease / 3)
     if world.shortest is not None and not 0 < world.shortest <= world.lease:
-        lease = plain(world.lease)
-        raise InputError(f"--shortest: must be above 0 and at most the lease, {lease} s")
+        lease = show_seconds(world.lease)
+        raise InputError(f"--shortest: must be above 0 and at most the lease, {lease}")
     if world.shortest is not None and "shortens" not in faults:
         raise InputError("--shortest: renewals shorten only with --fault shortens")
     return world

@@ -15,6 +15,7 @@ from holdover.model.clients.profile import Environment, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import as_data, sentences
 from holdover.model.readings.finite import name_of
+from holdover.model.seconds import show_seconds
 from holdover.model.table.properties import ALWAYS
 from holdover.model.table.vocabulary import HOST
 from holdover.proofs.result import Outcome, combined
@@ -44,15 +45,7 @@ from holdover.reference.commands.surroundings import (
 )
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import jobs_option, json_option
-from holdover.reference.console.output import (
-    Output,
-    at_most,
-    coloured,
-    document,
-    grid,
-    number,
-    plain,
-)
+from holdover.reference.console.output import Output, at_most, coloured, document, grid, number
 from holdover.reference.console.progress import Progress
 from holdover.reference.refinement.conformance import CODE, Conformance, conformance
 from holdover.reference.refinement.search import as_pinned
@@ -136,7 +129,7 @@ def code_data(code: Conformance) -> dict[str, object]:
 def holdover_of(judgement: Judgement) -> str:
     """The worst holdover in words."""
     if judgement.worst is not None:
-        return f"{plain(at_most(judgement.worst))} s"
+        return show_seconds(at_most(judgement.worst))
     reasons = no_bound(in_seconds(judgement.profile, judgement.environment))
     return "no bound" + (f" ({'; '.join(reasons)})" if reasons else "")
 
@@ -145,13 +138,13 @@ def grace_of(judgement: Judgement) -> str:
     """The safe grace in words."""
     if judgement.grace is None:
         return "no grace is enough"
-    return f"a grace of {plain(at_most(judgement.grace))} s is enough"
+    return f"a grace of {show_seconds(at_most(judgement.grace))} is enough"
 
 
 def elsewhere(judgement: Judgement) -> list[str]:
     """What one more fault would do."""
     told = [
-        f"{'no bound' if worst is None else plain(at_most(worst)) + ' s':>10}  {name}"
+        f"{'no bound' if worst is None else show_seconds(at_most(worst)):>10}  {name}"
         for name, worst in further(judgement)
     ]
     return ["worst holdover with one more fault:", *told] if told else []
@@ -374,10 +367,10 @@ def print_network_graces(
         out.say(f"{network.title}: no grace is enough for all")
     else:
         most = " and ".join(need.client.name for need in needs if need.grace == enough)
-        out.say(f"safe grace: {plain(at_most(enough))} s ({network.title}; {most} needs it)")
+        out.say(f"safe grace: {show_seconds(at_most(enough))} ({network.title}; {most} needs it)")
     _needs(out, needs, world, compared=said)
     if said:
-        out.say(f"a grace of {plain(world.grace)} s is {'' if met else 'not '}enough")
+        out.say(f"a grace of {show_seconds(world.grace)} is {'' if met else 'not '}enough")
     return outcome
 
 
@@ -389,7 +382,7 @@ def _needs(
         if need.worst is None or need.grace is None:
             table.add_row(need.client.name, "no bound", "none", "; ".join(_reasons(need, world)))
         else:
-            times = [f"{plain(at_most(value))} s" for value in (need.worst, need.grace)]
+            times = [show_seconds(at_most(value)) for value in (need.worst, need.grace)]
             longer = compared and not need.met
             table.add_row(need.client.name, *times, "longer than the server's" if longer else "")
     out.print(table)

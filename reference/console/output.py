@@ -41,13 +41,6 @@ def coloured(outcome: str) -> Text:
     return Text(outcome, style=COLOUR[outcome])
 
 
-def plain(value: Fraction) -> str:
-    """A number of seconds as people write it."""
-    if value.denominator == 1:
-        return str(value.numerator)
-    return f"{float(value):.3f}".rstrip("0").rstrip(".")
-
-
 def at_most(value: Fraction) -> Fraction:
     """An upper bound in whole milliseconds, rounded up: what is printed must still be one."""
     return Fraction(ceil(value * 1000), 1000)

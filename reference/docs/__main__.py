@@ -5,9 +5,9 @@
 default) exits 1 and lists the files that would change.  A file that is all generated is a title and
 one region.  The output depends on the model alone: no dates, no machine, no order of a set.
 
-Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `core_pages.py`
-(the cores) and `proof_pages.py` (proofs and searches).  Regions are looked for in README.md and in
-docs/ below the root.
+Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `profile_pages.py`
+(profiles and measurements), `core_pages.py` (the cores) and `proof_pages.py` (proofs and searches).
+Regions are looked for in README.md and in docs/ below the root.
 """
 
 from __future__ import annotations
@@ -20,11 +20,18 @@ from pathlib import Path
 
 import click
 
-from holdover.reference.docs import architecture, core_pages, model_pages, proof_pages
+from holdover.reference.docs import (
+    architecture,
+    core_pages,
+    model_pages,
+    profile_pages,
+    proof_pages,
+)
 
 GENERATORS = {
     **architecture.GENERATORS,
     **model_pages.GENERATORS,
+    **profile_pages.GENERATORS,
     **core_pages.GENERATORS,
     **proof_pages.LIGHT,
     **proof_pages.HEAVY,

@@ -38,6 +38,7 @@ from holdover.proofs.theorems import (
     t0_time_passes,
     t1_refutation,
     t2_safety,
+    t3_runs,
     t4_regression,
     t5_agreement,
     t5_state_graph,
@@ -187,7 +188,7 @@ def obligations_t3() -> str:
         ("lemma: what the bound is for clocks within 1 ± drift", str(len(t3.lemma()))),
         (
             "necessary: the terms of the bound, and a run for each way to hold",
-            str(1 + len(list(t3.ways()))),
+            str(1 + len(list(t3_runs.ways()))),
         ),
     )
     excluded = f"Rows that the premises exclude: {codes(_excluded(case))}."
@@ -197,14 +198,14 @@ def obligations_t3() -> str:
 def ways_t3() -> str:
     """How many steps each run of necessity takes, by what holds back and by the anchor."""
     rows: dict[str, dict[str, str]] = {}
-    for way in t3.ways():
+    for way in t3_runs.ways():
         anchor, what, *rest = way.name.split(", ")
         if what in ("late kernel", "heeded"):
             what += ", " + rest.pop(0)
         column = f"{anchor}, no delay" if "no delay" in rest else anchor
         row = ", ".join([what, *(word for word in rest if word != "no delay")])
         last = 0 if way.profile.probes else 1
-        rows.setdefault(row, {})[column] = str(len(t3.run(way).rows) + last)
+        rows.setdefault(row, {})[column] = str(len(t3_runs.run(way).rows) + last)
     columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
     cells = [(row, *(steps.get(column, "") for column in columns)) for row, steps in rows.items()]
     return table(("held back by", *columns), cells)
@@ -219,7 +220,7 @@ def needed_t3() -> str:
             {f"{n} = {v}" for n, v in way.profile.facts().items() if v != usual[n]},
             {text(term, _prose()) for term in way.assumptions() if term is not TRUE},
         )
-        for way in t3.ways()
+        for way in t3_runs.ways()
     }
     shared = [set.intersection(*each) for each in zip(*asked.values(), strict=True)]
     columns = ("happens", "client", "durations")

@@ -30,6 +30,7 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from holdover.model.seconds import show_seconds
 from holdover.reference.core.discipline import GIVES_UP
 from holdover.reference.core.events import Configure, Effect, Notify, Remove, Send, SendArp, Store
 from holdover.reference.core.instants import SECOND, Duration, Instant
@@ -181,7 +182,8 @@ class Hands:
                 self._kept_waiting = False
                 self._warn(
                     f"{name}: the kernel's networking lock is free again, after "
-                    f"{length / SECOND:.1f} s; for an hour, addresses get as much less lifetime"
+                    f"{show_seconds(length / SECOND)}; for an hour, addresses get as much less "
+                    "lifetime"
                 )
         if heartbeat.missed(now):
             if not self._kept_waiting:
@@ -223,9 +225,9 @@ class Hands:
         self.journal.address("removed", address, now)
         if address == self.held:
             if self._end is not None and now - self._end >= WORTH_A_LINE:
-                late = (now - self._end) / SECOND
+                late = show_seconds((now - self._end) / SECOND)
                 self._warn(
-                    f"{self.interface.name}: {address} was removed {late:.1f} s after the end of "
+                    f"{self.interface.name}: {address} was removed {late} after the end of "
                     "its lease; the kernel did not do it sooner"
                 )
             self.held = self._owed = self._end = None

@@ -36,9 +36,8 @@ import errno
 import select
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
 from holdover.model.errors import InputError
@@ -57,6 +56,7 @@ from holdover.reference.core.server_state import (
     StartServer,
     StoreBinding,
 )
+from holdover.reference.linux.ending import Ended
 from holdover.reference.linux.kernel.clock import Alarm
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.directory_watch import Watch
@@ -65,7 +65,6 @@ from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Sparing, malformed
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import BindingNotStoredError, LeaseFile
-from holdover.reference.signals import SIGNALS, interruptible
 from holdover.reference.wire.arp import ARP_TYPE, Arp
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
@@ -93,9 +92,6 @@ TURN = 512
 
 LOOK, RETRY = 1 * SECOND, 5 * SECOND
 """How often it is seen whether the lease file is there, and whether it can be written again."""
-
-ORDERS = (signal.SIGUSR1, signal.SIGUSR2)
-"""Signals that do not end it."""
 
 
 @dataclass(frozen=True)
@@ -392,57 +388,6 @@ def facts(server: Server, address: IPv4Address) -> tuple[bool, Instant | None]:
     """Whether an address is on record, and since when it is withheld."""
     entry = server.entry(address)
     return entry.binding is not None, None if entry.withheld is None else entry.withheld.since
-
-
-# Signals ------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Ended:
-    """Which signal has asked for the end, and which for something else; readable from then on."""
-
-    wakeup: socket.socket
-    signal: int | None = None
-    orders: set[int] = field(default_factory=set)
-
-    def clear(self) -> None:
-        """What has come is known."""
-        with suppress(BlockingIOError):
-            self.wakeup.recv(64)
-
-    def fileno(self) -> int:
-        """For who waits."""
-        return self.wakeup.fileno()
-
-
-@contextmanager
-def ending() -> Iterator[Ended]:
-    """Meanwhile SIGINT and SIGTERM, and orders, interrupt nothing, and end a wait.
-
-    A second one, when this is over, ends the program at once (`signals.py`).
-    """
-    wakeup, noticed = socket.socketpair()
-    ended = Ended(wakeup)
-
-    def note(number: int, frame: object) -> None:
-        if number in ORDERS:
-            ended.orders.add(number)
-        else:
-            ended.signal = number
-
-    for socket_end in (wakeup, noticed):
-        socket_end.setblocking(False)
-    handlers = {number: signal.signal(number, note) for number in (*SIGNALS, *ORDERS)}
-    wakes = signal.set_wakeup_fd(noticed.fileno(), warn_on_full_buffer=False)
-    try:
-        with interruptible():
-            yield ended
-    finally:
-        signal.set_wakeup_fd(wakes)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for end in (wakeup, noticed):
-            end.close()
 
 
 # Before it runs ----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from holdover.model.errors import InputError
+from holdover.model.seconds import show_seconds
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import (
     Configure,
@@ -230,7 +231,7 @@ def calls(lines: Iterable[Line]) -> Iterator[Part]:
                     call = None
                 yield Noted(
                     line,
-                    f"for {length / SECOND:.1f} s nobody could change the network: "
+                    f"for {show_seconds(length / SECOND)} nobody could change the network: "
                     "the kernel's networking lock was held",
                 )
             case Seen():

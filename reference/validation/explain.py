@@ -24,6 +24,7 @@ from itertools import product
 from holdover.model.readings.definitions import in_words
 from holdover.model.readings.interpreter import Interpreter, State, UnsetError, Value
 from holdover.model.readings.prose import shape, text
+from holdover.model.seconds import show_seconds
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE, sends
@@ -205,9 +206,9 @@ class RowSteps:
                 continue
             if not isinstance(got, int) or not isinstance(there, int | Fraction):
                 return f"{COUNTING}: {name} is {got}, not {there}"
-            apart = float((got - there) / self.second)
+            apart = (Fraction(got) - there) / self.second
             way = "later" if apart > 0 else "earlier"
-            return f"{COUNTING}: {name} is {abs(apart):.3f} s {way} in the journal"
+            return f"{COUNTING}: {name} is {show_seconds(abs(apart))} {way} in the journal"
         return ""
 
     def first_blocked_guard(self, begun: Sequence[State], call: Call, held: Value) -> BlockedGuard:

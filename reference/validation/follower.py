@@ -27,6 +27,7 @@ from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import FAULTS, Environment, in_ticks, load
 from holdover.model.readings.interpreter import Interpreter, Slot, State, UnsetError, Value
+from holdover.model.seconds import show_seconds
 from holdover.model.table.client import CLIENT_ACTIONS
 from holdover.model.table.environment import stored
 from holdover.model.table.expr import Action, Expr
@@ -366,7 +367,7 @@ class Follower:
         if overdue:
             rows = sorted(overdue, key=overdue.__getitem__)
             names, late = ", ".join(f"`{row.name}`" for row in reversed(rows)), overdue[rows[-1]]
-            says = f"{names}: due {float(late / self._steps.second):.1f} s before"
+            says = f"{names}: due {show_seconds(late / self._steps.second)} before"
             if late <= call.slept + LATE * self._steps.second:
                 self._say(self.seen.remarks, call, f"{says}; the machine slept")
             else:

@@ -34,10 +34,10 @@ from typing import Any
 import click
 
 from holdover.model.clients import measurements
+from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import BLOCKED
 from holdover.reference.lab.learn.inference import KERNEL_LATE
-from holdover.reference.lab.report.style import signed
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS
 from tests.measure.refusals import REFUSALS, Cell, after_refusal, cells_of, kept_for, number
@@ -106,13 +106,17 @@ def shown(cells: Sequence[Cell]) -> str:
     by = sorted({cell["removed by"] for cell in known} - {""})
     both = max(cell["duplicate"] for cell in known)
     count = "" if len(known) == len(cells) else f" (n = {len(known)})"
-    return f"{text} {'/'.join(by)}".rstrip() + (f"; two hosts {both:.1f} s" if both else "") + count
+    return (
+        f"{text} {'/'.join(by)}".rstrip()
+        + (f"; two hosts {show_seconds(both)}" if both else "")
+        + count
+    )
 
 
 def spread(values: Sequence[float]) -> str:
     """Least / median / greatest, or one of them where all are the same."""
     three = (min(values), statistics.median_low(values), max(values))
-    return " / ".join(dict.fromkeys(map(signed, three)))
+    return " / ".join(dict.fromkeys(map(show_offset, three)))
 
 
 def refusals(data: Any) -> str:
@@ -189,8 +193,8 @@ def brief(cells: Sequence[Cell]) -> str:
     else:
         values = [number(cell["holdover"]) for cell in known]
         most = max(number(cell["predicted"]) for cell in known)
-        worst = " (no bound)" if most == math.inf else f" (≤ {signed(most)})"
-        text = " to ".join(dict.fromkeys(map(signed, (min(values), max(values)))))
+        worst = " (no bound)" if most == math.inf else f" (≤ {show_offset(most)})"
+        text = " to ".join(dict.fromkeys(map(show_offset, (min(values), max(values)))))
     if not values:
         return text
     count = "" if len(values) == len(cells) else f", n = {len(values)}"

@@ -11,7 +11,6 @@ its title and first lines it takes from the cells, and so does the README.
 from __future__ import annotations
 
 import json
-import math
 import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.console.exit import EXIT
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import Fault, fault_named
@@ -139,11 +139,6 @@ def status(cells: Sequence[Cell]) -> int:
 Figure = Callable[[Cell], float]
 
 
-def signed(value: float) -> str:
-    """Seconds after (+) or before (−) an instant."""
-    return "forever" if value == math.inf else f"{value:+.2f}".replace("-", "−")
-
-
 def spread(cells: Sequence[Cell], figure: Figure, *, predicted: bool) -> str:
     """Least, median and greatest of what is known; how many; the most that the model allows."""
     if not cells:
@@ -152,9 +147,9 @@ def spread(cells: Sequence[Cell], figure: Figure, *, predicted: bool) -> str:
     count = f"n = {len(known)}" + (f" of {len(cells)}" if len(known) < len(cells) else "")
     if not known:
         return f"unknown ({count})"
-    said = [signed(each) for each in (min(known), statistics.median(known), max(known))]
+    said = [*map(show_offset, (min(known), statistics.median(known), max(known)))]
     worst = [number(cell["predicted"]) for cell in cells if cell.get("predicted") is not None]
-    allowed = f", ≤ {signed(max(worst))}" if predicted and worst else ""
+    allowed = f", ≤ {show_offset(max(worst))}" if predicted and worst else ""
     return f"{' / '.join(dict.fromkeys(said))} ({count}{allowed})"
 
 
@@ -216,8 +211,8 @@ def tables(cells: Sequence[Cell]) -> str:
         (
             "Later than the model allows",
             [
-                f"{name_of(cell)}: {signed(holdover(cell))} s, at most "
-                f"{signed(number(cell['predicted']))} s were predicted"
+                f"{name_of(cell)}: {show_seconds(holdover(cell), sign=True)}, at most "
+                f"{show_seconds(number(cell['predicted']), sign=True)} were predicted"
                 for cell in cells
                 if too_late(cell)
             ],
@@ -288,9 +283,9 @@ def seen_without(cells: Sequence[Cell], premise: Premise) -> str:
     worst = max(map(holdover, excepted))
     over = sum(map(too_late, excepted))
     than = "never" if not over else f"in {over} runs"
+    most = show_seconds(worst, sign=True)
     return (
-        f"late in {count(excepted)} runs, by {signed(worst)} s at most, and {than} later than the "
-        "model allows"
+        f"late in {count(excepted)} runs, by {most} at most, and {than} later than the model allows"
     )
 
 

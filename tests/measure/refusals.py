@@ -13,10 +13,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from holdover.model.seconds import show_offset
 from holdover.reference.commands.lab import USUAL
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import OBEYED
-from holdover.reference.lab.report.style import signed
 
 REFUSALS = tuple(name for name in USUAL if FAULTS[name].refuses)
 """The faults that are played with both leases."""
@@ -82,7 +82,7 @@ def kept_for(cells: Sequence[Cell]) -> str:
         text = " to ".join(dict.fromkeys(f"{each:.2f}" for each in (min(shares), max(shares))))
         return f"{text} of the lease"
     values = [value for each in found.values() for value in each]
-    text = " to ".join(dict.fromkeys(map(signed, (min(values), max(values)))))
+    text = " to ".join(dict.fromkeys(map(show_offset, (min(values), max(values)))))
     if what == "one lease":
         return f"{text} (lease {min(found)} s)"
     return f"{text} s" if what == "time" else text

@@ -25,7 +25,8 @@ from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, measure
 from holdover.reference.lab.testbed import sandbox
-from holdover.reference.lab.testbed.clients import CLIENTS, ClientProgram
+from holdover.reference.lab.testbed.client_program import ClientProgram
+from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.lab.testbed.scene import LEASED

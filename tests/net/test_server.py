@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from holdover.reference.lab.testbed.clients import CLIENTS, processes
+from holdover.reference.lab.testbed.client_program import processes
+from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from tests.net.scenes import errors_of

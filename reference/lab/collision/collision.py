@@ -24,6 +24,7 @@ from pathlib import Path
 
 from holdover.model.clients.profile import Environment, Profile
 from holdover.model.errors import InputError
+from holdover.model.seconds import show_seconds
 from holdover.proofs.result import Outcome
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.collision.plan import SURROUNDINGS, planned
@@ -147,14 +148,13 @@ def told_by(seen: record.Record, address: IPv4Address) -> OverlapRecord:
     answered = tuple(colons(each) for each in seen.hosts.values() if each in found)
     both = shared(seen, FIRST, address, spans[FIRST])
     duplicate = sum(end - begin for begin, end in both) / SECOND
+    shared_for = show_seconds(duplicate)
     if len(answered) > 1:
         outcome: Outcome = "violated"
-        reason = (
-            f"{' and '.join(answered)} answered for {address}; both had it for {duplicate:.2f} s"
-        )
+        reason = f"{' and '.join(answered)} answered for {address}; both had it for {shared_for}"
     elif duplicate:
         outcome = "unknown"
-        reason = f"two hosts had {address} for {duplicate:.2f} s, and not both were heard to answer"
+        reason = f"two hosts had {address} for {shared_for}, and not both were heard to answer"
     elif found == {seen.hosts[NEXT]}:
         outcome, reason = "holds", f"only {answered[0]} answered for {address}"
     else:

@@ -23,6 +23,7 @@ from holdover.model.clients.profile import Environment, Profile
 from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, ChartEvent
 from holdover.model.readings.interpreter import Value
+from holdover.model.seconds import show_seconds
 from holdover.proofs.result import Progress
 from holdover.proofs.verdicts.judge import STANDARD, judge
 from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, PlanError, Step
@@ -176,7 +177,7 @@ def settled(steps: Sequence[Step]) -> tuple[Step, ...]:
         if found[taker].at != step.at:
             raise PlanError(
                 f"it needs a DHCP{SENT_BY_CLIENT[step.action.name]} that is on its way "
-                f"for {float(found[taker].at - step.at):g} s"
+                f"for {show_seconds(found[taker].at - step.at)}"
             )
         found.insert(taker - 1, found.pop(start))
     return tuple(found)

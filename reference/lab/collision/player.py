@@ -32,6 +32,7 @@ from pathlib import Path
 
 from holdover.model.readings.finite import name_of
 from holdover.model.readings.interpreter import State
+from holdover.model.seconds import show_seconds
 from holdover.model.table.vocabulary import HOST
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.collision.puppet import Puppet
@@ -128,7 +129,7 @@ class Stage:
                 continue  # what comes next may be another
             if step.action.name == KERNEL_ROW:
                 raise PlanError(
-                    f"at {float(step.at):g} s a kernel still has an address that "
+                    f"at {show_seconds(step.at)} a kernel still has an address that "
                     "the profile says is gone by then"
                 )
             self._carry_out(step.action.name, course.said(step, course.state), *course.take(step))
@@ -159,14 +160,14 @@ class Stage:
             assert isinstance(end, int | Fraction)
             if at < end - ROUNDED:
                 raise PlanError(
-                    f"the kernel of {host.name} removed its address at {float(at):.2f} "
-                    f"s, before its lifetime was over at {float(end):g} s"
+                    f"the kernel of {host.name} removed its address at {show_seconds(at)}, "
+                    f"before its lifetime was over at {show_seconds(end)}"
                 )
             step = course.kernel_row(number, max(at, end))
             self._carry_out(KERNEL_ROW, course.said(step, course.state), *course.take(step))
             if self._plan.outcome == "violated" and not course.complete:
                 self.otherwise = (
-                    f"the kernel of {host.name} removed its address at {float(at):.2f} s, and in "
+                    f"the kernel of {host.name} removed its address at {show_seconds(at)}, and in "
                     "the run it does so later, as it may"
                 )
             return True
@@ -190,7 +191,7 @@ class Stage:
         ]
         said = "; ".join([said, *changed])
         self._scene.mark(said)
-        self._told(f"{float(after.now):6.2f} s  {said}")
+        self._told(f"{show_seconds(after.now):>9}  {said}")
         if before["serving", 0] != after["serving", 0]:
             self._isolate("off" if after["serving", 0] else "on")
         for slot, member in before:

@@ -25,7 +25,7 @@ from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments.faults import Fault, whole
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
-from holdover.reference.lab.testbed.clients import ClientProgram
+from holdover.reference.lab.testbed.client_program import ClientProgram
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, Scene, SceneEndedError

@@ -29,6 +29,7 @@ from typing import Literal
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment, Profile, Seconds, in_seconds, load
 from holdover.model.readings.constants import holds, seconds
+from holdover.model.seconds import show_seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome as Proved
@@ -88,7 +89,11 @@ def findings(
     """What is to be said against it, the gravest first."""
     surely = result.at_least - result.uncertainty
     if worst is not None and surely > worst:
-        yield "wrong", f"at most {worst:+.2f} s were predicted: the model or the profile is wrong"
+        yield (
+            "wrong",
+            f"at most {show_seconds(worst, sign=True)} were predicted: "
+            "the model or the profile is wrong",
+        )
     if is_refusal(fault):
         if result.after_nak is None:
             yield "unknown", "no DHCPNAK came while the address was held"
@@ -99,7 +104,7 @@ def findings(
     if surely > allowed(result):
         yield "late", ""
     elif result.holdover > allowed(result):
-        yield "unknown", f"within the uncertainty of {result.uncertainty:.2f} s"
+        yield "unknown", f"within the uncertainty of {show_seconds(result.uncertainty)}"
 
 
 def is_refusal(fault: Fault) -> bool:

@@ -19,9 +19,10 @@ from math import ceil, floor
 from typing import Literal
 
 from holdover.model.clients.profile import load
+from holdover.model.seconds import show_number, show_offset, show_seconds
 from holdover.reference.lab.experiments.faults import BLOCKED, FAULTS
 from holdover.reference.lab.learn.experiments import DELAYED_LESS, LONG, SHORT
-from holdover.reference.lab.learn.observations import SLACK, Answers, NoAnswerError, seconds
+from holdover.reference.lab.learn.observations import SLACK, Answers, NoAnswerError
 from holdover.reference.lab.record.measure import FOREVER
 
 HEEDED = 5.0
@@ -82,7 +83,7 @@ def probe_time(answers: Answers) -> Inference:
     lengths = [each.probed for each in answers.played if each.probed is not None]
     if not lengths:
         return Inference("probe_time", Fraction(0), "measured", "no ARP probe was seen")
-    seen = f"{min(lengths):.1f} to {max(lengths):.1f} s, {len(lengths)} times"
+    seen = f"{show_number(min(lengths))} to {show_seconds(max(lengths))}, {len(lengths)} times"
     value = max(Fraction(ceil(max(lengths))), PROBING)
     return Inference(
         "probe_time",
@@ -98,20 +99,21 @@ def anchor(answers: Answers) -> Inference:
     if (kept := answers.kept) is not None:
         return Inference("anchor", worst, "not measured", kept)
     delayed = FAULTS["ACK delayed"] if answers.is_measured("ACK delayed") else DELAYED_LESS
-    late_by = float(delayed.delays * LONG)
+    late_by = Fraction(delayed.delays * LONG)
     usual, ended = answers.at_latest("renewed"), answers.at_latest(delayed.name)
     why = f"{answers.said(delayed.name)}, {answers.said('renewed')}"
-    slack = min(SLACK, late_by / 2)
-    from_request = same(ended, usual - late_by, slack)
+    slack = min(SLACK, float(late_by) / 2)
+    from_request = same(ended, usual - float(late_by), slack)
     if from_request == same(ended, usual, slack):
         raise NoAnswerError(
-            f"{why}: counted neither from the DHCPREQUEST, {late_by:g} s before the "
+            f"{why}: counted neither from the DHCPREQUEST, {show_seconds(late_by)} before the "
             "DHCPACK, nor from the latter"
         )
     found, _ = answers.answer("server killed")
     if found.probed is not None:
         first = answers.at_latest("server killed")
-        why = f"{why}; {answers.said('server killed')}, having probed for {found.probed:.2f} s"
+        probed_for = show_seconds(found.probed)
+        why = f"{why}; {answers.said('server killed')}, having probed for {probed_for}"
         if same(first, usual + found.probed):
             return Inference("anchor", "PROBE", "measured", why)
         if not same(first, usual):
@@ -192,7 +194,7 @@ def late(answers: Answers) -> Inference:
 def enforcer(answers: Answers) -> Inference:
     """Whether the address goes when no process of the client can remove it."""
     ends = [answers.answer(fault)[1].holdover for fault in ("frozen", "kill -9")]
-    why = f"frozen: {seconds(ends[0])}, kill -9: {seconds(ends[1])}"
+    why = f"frozen: {show_offset(ends[0])}, kill -9: {show_offset(ends[1])}"
     if (ends[0] == FOREVER) != (ends[1] == FOREVER):
         raise NoAnswerError(f"{why}: the address stays in only one of them")
     return Inference("enforcer", "PROCESS" if ends[0] == FOREVER else "KERNEL", "measured", why)
@@ -221,7 +223,7 @@ def kernel_late(answers: Answers) -> Inference:
         "kernel_late",
         KERNEL_LATE + more,
         "not measured",
-        f"its lifetimes end {seconds(last)} at most, and run out 0 to 2.1 s late elsewhere",
+        f"its lifetimes end {show_offset(last)} at most, and run out 0 to 2.1 s late elsewhere",
     )
 
 
@@ -234,7 +236,7 @@ def margin(answers: Answers) -> Inference:
         "margin",
         Fraction(max(floor(2 * (READING - last)), 0), 2),
         "measured",
-        f"the kernel's lifetime ends {seconds(last)} at most",
+        f"the kernel's lifetime ends {show_offset(last)} at most",
     )
 
 
@@ -244,7 +246,8 @@ def clock(answers: Answers) -> Inference:
         return Inference("clock", "WALL", "not measured", kept)
     usual = past_end(answers, "server killed")
     forward, back = (past_end(answers, f"clock set {way}") for way in ("forward", "back"))
-    why = f"clock set back: {seconds(back)}, forward: {seconds(forward)}, else {seconds(usual)}"
+    steps = f"back: {show_offset(back)}, forward: {show_offset(forward)}"
+    why = f"clock set {steps}, else {show_offset(usual)}"
     if back > usual + SLACK or forward < usual - SLACK:
         return Inference("clock", "WALL", "measured", why)
     if not same(forward, usual) or not same(back, usual):
@@ -271,7 +274,7 @@ def trigger(answers: Answers) -> Inference:
     _, plain = answers.answer("NAK unicast")
     _, blocked = answers.answer("NAK with hook")
     usual, hook = past_end(answers, "server killed"), past_end(answers, "hook")
-    why = f"hook: {seconds(hook)}, else {seconds(usual)}"
+    why = f"hook: {show_offset(hook)}, else {show_offset(usual)}"
     if enforcer(answers).value == "PROCESS":
         if same(hook, usual + BLOCKED) or same(hook, usual):
             waits = not same(hook, usual)
@@ -280,7 +283,8 @@ def trigger(answers: Answers) -> Inference:
     # The kernel ends the lease in time whatever the hook does: only a DHCPNAK before it tells.
     if plain.after_nak is None or blocked.after_nak is None or plain.after_nak > HEEDED:
         raise NoAnswerError("the kernel removes it, and no DHCPNAK was heeded before")
-    why = f"{why}; DHCPNAK: {seconds(plain.after_nak)}, with hook {seconds(blocked.after_nak)}"
+    why = f"{why}; DHCPNAK: {show_offset(plain.after_nak)}"
+    why = f"{why}, with hook {show_offset(blocked.after_nak)}"
     waits = not same(blocked.after_nak, plain.after_nak)
     return Inference("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
 
@@ -292,7 +296,7 @@ def heeds_nak(answers: Answers) -> Inference:
         _, result = answers.answer(fault)
         if result.after_nak is None:
             raise NoAnswerError(f"{fault}: no DHCPNAK came while the address was held")
-        said.append(f"{fault}: {seconds(result.after_nak)} s after it")
+        said.append(f"{fault}: {show_seconds(result.after_nak, sign=True)} after it")
         heeded.append(result.after_nak <= HEEDED)
     if heeded == [True, False]:
         raise NoAnswerError(

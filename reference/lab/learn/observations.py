@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from holdover.model.seconds import show_offset
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.experiments.experiment import Outcome
 from holdover.reference.lab.learn.experiments import LONG
@@ -38,11 +39,6 @@ SLACK = 2.0
 
 class NoAnswerError(Exception):
     """What was to be learned cannot be, and why."""
-
-
-def seconds(value: float) -> str:
-    """Seconds after (+) or before (−) an instant."""
-    return "for ever" if value == FOREVER else f"{value:+.2f}".replace("-", "−")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +156,8 @@ class Answers:
     def said(self, fault: str, lease: int = LONG) -> str:
         """Both, in words."""
         over, latest = self.over(fault, lease), self.at_latest(fault, lease)
-        kernel = f" (kernel: {seconds(latest)})" if latest > over + SLACK else ""
-        return f"{fault}, {lease} s: {seconds(over)}{kernel}"
+        kernel = f" (kernel: {show_offset(latest)})" if latest > over + SLACK else ""
+        return f"{fault}, {lease} s: {show_offset(over)}{kernel}"
 
     @property
     def kept(self) -> str | None:

@@ -23,17 +23,12 @@ from fractions import Fraction
 from typing import Any
 
 from holdover.model.clients.profile import FACTS, Profile, Seconds, quoted, reasons, toml_value
+from holdover.model.seconds import show_offset
 from holdover.reference.lab.experiments.verdict import predicted
 from holdover.reference.lab.learn import inference
 from holdover.reference.lab.learn.experiments import LONG, questions
 from holdover.reference.lab.learn.inference import Inference
-from holdover.reference.lab.learn.observations import (
-    Answers,
-    NoAnswerError,
-    Observation,
-    answer,
-    seconds,
-)
+from holdover.reference.lab.learn.observations import Answers, NoAnswerError, Observation, answer
 from holdover.reference.lab.record.measure import Measurement
 
 __all__ = ["Inference", "Learned", "answer", "learned", "questions", "toml"]
@@ -158,7 +153,7 @@ def exceeds(profile: Profile, answer: Observation) -> str | None:
     worst = predicted(profile, answer.outcome.cell.fault, Seconds(result.lease))
     if result.at_least - result.uncertainty <= worst:
         return None
-    return f"{answer.name}: {seconds(result.holdover)}, where {seconds(worst)} is the most"
+    return f"{answer.name}: {show_offset(result.holdover)}, where {show_offset(worst)} is the most"
 
 
 # TOML --------------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from holdover.model.seconds import show_seconds
 from holdover.reference.lab.record.timeline import Granted, Timeline
-from holdover.reference.lab.report.style import escaped, plain, signed
+from holdover.reference.lab.report.style import escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def events(line: Timeline) -> list[TimelineEvent]:
         found.append(TimelineEvent(held.end, still if held.still else gone))
     for begin, end in line.overlap:
         found.append(
-            TimelineEvent(begin, f"two hosts have {line.address}, for {plain(end - begin)}")
+            TimelineEvent(begin, f"two hosts have {line.address}, for {show_seconds(end - begin)}")
         )
     return sorted(found, key=lambda each: each.at)
 
@@ -59,18 +60,18 @@ def events(line: Timeline) -> list[TimelineEvent]:
 def acked(line: Timeline, lease: Granted) -> str:
     """What a DHCPACK says; the address where it is not the one in question."""
     address = "" if lease.address == line.address else f"{lease.address}, "
-    return f"{address}{lease.lease} s, until {signed(lease.end)} s"
+    return f"{address}{lease.lease} s, until {show_seconds(lease.end, sign=True)}"
 
 
 def told(line: Timeline) -> str:
     """A timeline in a sentence: who had what when."""
     said = [
-        f"{name(line, each.host)} had {each.address} from {signed(each.begin)} s "
-        + ("until the record ended" if each.still else f"to {signed(each.end)} s")
+        f"{name(line, each.host)} had {each.address} from {show_seconds(each.begin, sign=True)} "
+        + ("until the record ended" if each.still else f"to {show_seconds(each.end, sign=True)}")
         for each in line.held
     ] or ["no host had an address"]
     both = sum(end - begin for begin, end in line.overlap)
-    said += [f"two hosts had it for {plain(both)}"] if both else []
+    said += [f"two hosts had it for {show_seconds(both)}"] if both else []
     return f"Seconds after the {line.about}: {'; '.join(said)}."
 
 
@@ -104,6 +105,6 @@ def listed(groups: Sequence[Sequence[TimelineEvent]]) -> str:
         lines = []
         for event, words in counted(group):
             said = f"<em>{escaped(words)}</em>" if event.done else escaped(words)
-            lines.append(f"<span><time>{signed(event.at)} s</time>{said}</span>")
+            lines.append(f"<span><time>{show_seconds(event.at, sign=True)}</time>{said}</span>")
         items.append(f"<li>{''.join(lines)}</li>")
     return f'<ol class="events">{"".join(items)}</ol>'

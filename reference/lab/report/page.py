@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import TypeVar
 
+from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.lab.record.timeline import Timeline
 from holdover.reference.lab.report.event_list import listed
-from holdover.reference.lab.report.style import HATCHES, STYLE, escaped, plain, signed
+from holdover.reference.lab.report.style import HATCHES, STYLE, escaped
 from holdover.reference.lab.report.svg import Drawing
 
 VERDICTS: Mapping[str, str] = {
@@ -210,21 +211,19 @@ def summed(cells: Sequence[Numbered]) -> str:
     worst = min((cell for _, cell in cells), key=rank)
     count = sum(cell.says == worst.says for _, cell in cells)
     word = worst.says + (f" {count}/{len(cells)}" if count < len(cells) else "")
-    lines = [spread([c.holdover for _, c in cells if c.holdover is not None], signed, "")]
-    lines.append(
-        spread([c.after_nak for _, c in cells if c.after_nak is not None], signed, "NAK: ")
-    )
+    lines = [spread([c.holdover for _, c in cells if c.holdover is not None], "")]
+    lines.append(spread([c.after_nak for _, c in cells if c.after_nak is not None], "NAK: "))
     both = max(cell.duplicate for _, cell in cells)
-    lines.append(f'<i class="red">both: {plain(both)}</i>' if both else "")
+    lines.append(f'<i class="red">both: {show_seconds(both)}</i>' if both else "")
     told = "".join(f"<span>{line}</span>" for line in lines if line)
     return f'<td class="{worst.says}"><a href="#cell-{cells[0][0]}"><b>{word}</b>{told}</a></td>'
 
 
-def spread(figures: Sequence[float], said: Callable[[float], str], before: str) -> str:
+def spread(figures: Sequence[float], before: str) -> str:
     """Least, median and greatest; one where they read alike."""
     if not figures:
         return ""
-    three = [said(each) for each in (min(figures), statistics.median(figures), max(figures))]
+    three = [*map(show_offset, (min(figures), statistics.median(figures), max(figures)))]
     return before + "&nbsp;/ ".join(three if len(set(three)) > 1 else three[:1])
 
 
@@ -252,8 +251,7 @@ def of_client(client: str, cells: Sequence[Numbered], open_ones: set[int], folde
 
 def cell_of(number: int, cell: Shown, opened: bool) -> str:
     """A cell: a line, and what is folded below it."""
-    figure = "" if cell.holdover is None else signed(cell.holdover)
-    figure += " s" if figure and cell.holdover != inf else ""
+    figure = "" if cell.holdover is None else show_seconds(cell.holdover, sign=True)
     where = f"{escaped(cell.server)}, lease {cell.lease} s, run {cell.repeat}"
     reason = f"<p>{escaped(sentence(cell.reason))}</p>" if cell.reason else ""
     return f"""<details class="cell"{" open" if opened else ""}><summary>{badge(cell.says)}
@@ -275,20 +273,14 @@ def facts(cell: Shown) -> str:
     if cell.holdover is not None:
         rows.append(("gone after the lease end", gone(cell)))
         if cell.holdover != inf:
-            rows.append(("known to within", plain(cell.uncertainty)))
+            rows.append(("known to within", show_seconds(cell.uncertainty)))
         rows.append(("removed by", cell.enforcer or "nobody"))
-    worst = cell.predicted
-    rows.append(
-        (
-            "predicted at worst",
-            "nothing" if worst is None else "no bound" if worst == inf else f"{signed(worst)} s",
-        )
-    )
+    rows.append(("predicted at worst", predicted(cell.predicted)))
     if cell.after_nak is not None:
-        rows.append(("after the DHCPNAK", plain(cell.after_nak)))
+        rows.append(("after the DHCPNAK", show_seconds(cell.after_nak)))
     if cell.duplicate:
         rows += [
-            ("two hosts had it", plain(cell.duplicate)),
+            ("two hosts had it", show_seconds(cell.duplicate)),
             ("hosts that answered ARP", str(cell.answered)),
         ]
     return (
@@ -298,13 +290,21 @@ def facts(cell: Shown) -> str:
     )
 
 
+def predicted(worst: float | None) -> str:
+    """The worst that the model allows; None: it says nothing of this cell."""
+    if worst is None:
+        return "nothing"
+    return "no bound" if worst == inf else show_seconds(worst, sign=True)
+
+
 def gone(cell: Shown) -> str:
     """When the address went, or until when it surely did not."""
     assert cell.holdover is not None
     if cell.holdover != inf:
-        return f"{signed(cell.holdover)} s"
-    last = "" if cell.timeline is None else f"; still there at {signed(cell.timeline.end)} s"
-    return f"never{last}"
+        return show_seconds(cell.holdover, sign=True)
+    if cell.timeline is None:
+        return "never"
+    return f"never; still there at {show_seconds(cell.timeline.end, sign=True)}"
 
 
 def drawn(number: int, cell: Shown) -> str:

@@ -18,11 +18,11 @@ from xml.etree import ElementTree as Xml
 
 from rich.text import Text
 
+from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.console.output import Output, coloured, document, grid
 from holdover.reference.lab.collision.collision import PlayedCollision
 from holdover.reference.lab.experiments.verdict import Verdict, combined, is_refusal, spread
 from holdover.reference.lab.report.page import VERDICTS
-from holdover.reference.lab.report.style import signed
 
 COLOUR = {"holds": "green", "late": "red", "wrong": "bold magenta", "unknown": "yellow"}
 
@@ -74,11 +74,11 @@ def shown(cells: Sequence[Verdict]) -> Text:
     figures = spread(cells)
     if figures is None:
         return Text("unknown", style=COLOUR["unknown"])
-    numbers = dict.fromkeys(map(signed, figures))
+    numbers = dict.fromkeys(map(show_offset, figures))
     if is_refusal(cells[0].cell.fault):
         after = [each.measured.after_nak for each in cells if each.measured is not None]
         known = [value for value in after if value is not None]
-        numbers = dict.fromkeys([f"NAK {signed(max(known))}"] if known else ["no NAK"])
+        numbers = dict.fromkeys([f"NAK {show_offset(max(known))}"] if known else ["no NAK"])
     by = {each.measured.enforcer for each in cells if each.measured is not None} - {""}
     return Text(" / ".join(numbers) + f" {'/'.join(sorted(by))}".rstrip(), style=COLOUR[says])
 
@@ -94,7 +94,7 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
         if seen is not None and seen.duplicate > 0:
             both = "both answered ARP" if seen.answered > 1 else f"{seen.answered} answered ARP"
             yield Text("two hosts: ", style=COLOUR["late"]) + (
-                f"{named(each)}: {seen.duplicate:.1f} s; {both}"
+                f"{named(each)}: {show_seconds(seen.duplicate)}; {both}"
             )
 
 
@@ -229,7 +229,7 @@ def junit(verdicts: Sequence[Verdict], path: Path) -> None:
             classname=f"{cell.client.name}.{cell.server.name}",
             name=f"{cell.fault.name}, {cell.lease} s, run {cell.repeat}",
         )
-        held = "" if seen is None else f"held {signed(seen.holdover)} s"
+        held = "" if seen is None else f"held {show_seconds(seen.holdover, sign=True)}"
         said = "; ".join(filter(None, (held, each.reason)))
         if each.says != "holds":
             kind = "error" if each.says == "unknown" else "failure"

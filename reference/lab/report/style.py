@@ -1,4 +1,4 @@
-"""How the lab's page looks: its style sheet, and how text and seconds are written.
+"""How the lab's page looks: its style sheet, and how text is written.
 
 Theory of operation.  Colours have a name each, with a value for light and one for dark; whatever is
 drawn takes the name.  Nothing is told by colour alone: a verdict has its word, a late span and an
@@ -13,29 +13,11 @@ What it does not know: what is shown.
 from __future__ import annotations
 
 import html
-import math
-
-EXACT = 0.1
-"""Seconds below which a thousandth matters to a reader."""
 
 
 def escaped(words: str) -> str:
     r"""Text for HTML or an attribute; characters that do not print as a \\ and their number."""
     return html.escape("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words), quote=True)
-
-
-def signed(seconds: float) -> str:
-    """Seconds after (+) or before (−) an instant; "forever"."""
-    if seconds == math.inf:
-        return "forever"
-    if seconds == 0:
-        return "0"
-    return f"{seconds:+.{2 if abs(seconds) >= EXACT else 3}f}".replace("-", "−")
-
-
-def plain(seconds: float) -> str:
-    """A length of time."""
-    return "forever" if seconds == math.inf else f"{seconds:.{2 if seconds >= EXACT else 3}f} s"
 
 
 HATCHES = """<svg class="hatches" width="0" height="0" aria-hidden="true">

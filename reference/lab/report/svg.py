@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil, inf, isfinite
 
+from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.lab.record.timeline import HeldSpan, Timeline
 from holdover.reference.lab.report.event_list import (
     TimelineEvent,
@@ -26,7 +27,7 @@ from holdover.reference.lab.report.event_list import (
     name,
     told,
 )
-from holdover.reference.lab.report.style import escaped, plain, signed
+from holdover.reference.lab.report.style import escaped
 
 TOP, ROW, BAR, LABEL = 20, 38, 16, 15
 """Pixels: what is above the rows; a host's row, and its bar below the name of the row."""
@@ -170,14 +171,14 @@ class Drawing:
     def bar(self, held: HeldSpan, y: int) -> Iterator[str]:
         """A span: what of it is covered by a lease, what is not, and what is not certain."""
         rect, who = self.scale.rect, name(self.line, held.host)
-        words = f"{who} has {held.address}: {signed(held.begin)} to {signed(held.end)} s"
+        words = f"{who} has {held.address}: {show_offset(held.begin)} to {show_offset(held.end)} s"
         if held.address != self.line.address:
             yield rect(held.begin, held.end, y + 4, BAR - 8, "else", words)
             return
         mine = held.host == self.line.hosts[0]
         yield rect(held.begin, held.sure, y, BAR, "held" if mine else "rival", words)
         for begin, end in self.uncovered(held) if mine else ():
-            yield rect(begin, end, y, BAR, "over", f"without a lease: {plain(end - begin)}")
+            yield rect(begin, end, y, BAR, "over", f"without a lease: {show_seconds(end - begin)}")
         if held.sure < held.end:
             yield rect(held.sure, held.end, y, BAR, "perhaps held" if mine else "perhaps rival", "")
 
@@ -215,7 +216,7 @@ class Drawing:
         """Red: the bars of both, and paler what is between them."""
         rows = [TOP + ROW * row + LABEL for row in range(len(self.line.hosts))]
         for begin, end in self.line.overlap:
-            words = f"two hosts have the address: {signed(begin)} to {signed(end)} s"
+            words = f"two hosts have the address: {show_offset(begin)} to {show_offset(end)} s"
             yield self.scale.rect(begin, end, rows[0], rows[-1] - rows[0], "between", "")
             holding = [
                 y
@@ -231,7 +232,7 @@ class Drawing:
             for y in holding:
                 yield self.scale.rect(begin, end, y, BAR, "both", words)
             if self.scale.part(end) - self.scale.part(begin) > ROOM:
-                middle, said = (begin + end) / 2, f"both: {plain(end - begin)}"
+                middle, said = (begin + end) / 2, f"both: {show_seconds(end - begin)}"
                 yield self.scale.label(middle, rows[0] + BAR + 14, said, "red halo strong")
 
     # What is below and above them ----------------------------------------------------------------
@@ -243,7 +244,7 @@ class Drawing:
             yield self.scale.label(0, 11, self.line.about, "strong halo", 5)
         if self.predicted is not None and self.predicted <= self.scale.high:
             yield self.scale.upright(self.predicted, TOP + 2, TOP + ROW - 4, "predicted")
-            said = f"predicted at worst {signed(self.predicted)} s"
+            said = f"predicted at worst {show_seconds(self.predicted, sign=True)}"
             yield self.scale.label(self.predicted, TOP + 10, said, "predicted-name halo", 5)
 
     def numbers(self) -> Iterator[str]:

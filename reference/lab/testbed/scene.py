@@ -29,7 +29,7 @@ from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.measure import DEAD, LOCKED, RUNNING, STOPPED, UNLOCKED
 from holdover.reference.lab.record.record import MARKS
 from holdover.reference.lab.testbed import networking_lock
-from holdover.reference.lab.testbed.clients import ClientProgram, processes
+from holdover.reference.lab.testbed.client_program import ClientProgram, processes
 from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import Process, UnheardError

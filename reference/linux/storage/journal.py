@@ -39,7 +39,7 @@ from holdover.reference.core.instants import Duration, Instant
 from holdover.reference.core.server_state import ServerEffect, ServerEvent
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.malformed import Malformed
-from holdover.reference.linux.storage.json_values import built, of, plain
+from holdover.reference.linux.storage.json_values import from_json, of, to_json
 
 LOG = logging.getLogger("holdover")
 
@@ -235,8 +235,8 @@ def written(value: Entry, now: Instant, chance: Chance | None = None) -> bytes:
         "boot": boottime(),
         "monotonic": time.monotonic_ns(),
     }
-    kind = {"kind": type(value).__name__, "value": plain(value)}
-    drawn = {} if chance is None else {"chance": plain(chance)}
+    kind = {"kind": type(value).__name__, "value": to_json(value)}
+    drawn = {} if chance is None else {"chance": to_json(chance)}
     return json.dumps(clocks | kind | drawn).encode() + b"\n"
 
 
@@ -289,8 +289,8 @@ def parsed(text: bytes) -> Line:
         raise ValueError(f"unknown kind {said['kind']!r}")
     now, boot, monotonic = (of(int, said[clock]) for clock in ("now", "boot", "monotonic"))
     wall = datetime.fromisoformat(of(str, said["wall"]))
-    value, chance = built(kind, said["value"]), said.get("chance")
+    value, chance = from_json(kind, said["value"]), said.get("chance")
     if isinstance(value, Began) and value.version != VERSION:
         raise ValueError(f"of version {value.version}; this release reads version {VERSION}")
-    drawn = None if chance is None else built(Chance, chance)
+    drawn = None if chance is None else from_json(Chance, chance)
     return Line(now, boot, monotonic, wall, value, chance=drawn)

@@ -2,8 +2,9 @@
 
 Theory of operation.  A frozen dataclass becomes an object of its fields, a tuple an array, an enum
 its name, bytes their hex, an address its text; options are as on the wire, in hex by code.
-`built(kind, plain(value)) == value`: the annotations of the class say what is expected, and what is
-not exactly that is a ValueError: a field too many or too few, a number that is text or `true`.
+`from_json(kind, to_json(value)) == value`: the annotations of the class say what is expected, and
+what is not exactly that is a ValueError: a field too many or too few, a number that is text or
+`true`.
 
 What it does not know: classes that changed since a value was written.  Whoever keeps values keeps a
 version beside them.
@@ -21,8 +22,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 from holdover.reference.wire.options import Options, known
 
 
-def plain(value: Any) -> Any:
-    """A value of the cores as JSON has it; `built` reads it."""
+def to_json(value: Any) -> Any:
+    """A value of the cores as JSON has it; `from_json` reads it."""
     match value:
         case Enum():
             return value.name
@@ -35,23 +36,23 @@ def plain(value: Any) -> Any:
         case Options():
             return [[code, data.hex()] for code, data in value.written()]
         case tuple():
-            return [plain(each) for each in value]
+            return [to_json(each) for each in value]
     if not is_dataclass(value):
         raise TypeError(f"no value of the cores: {value!r}")
-    return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
 
 
-def built(kind: Any, said: Any) -> Any:
-    """The value of that type that `plain` wrote; ValueError if it is none."""
+def from_json(kind: Any, said: Any) -> Any:
+    """The value of that type that `to_json` wrote; ValueError if it is none."""
     if get_origin(kind) is UnionType:
         (one,) = (each for each in get_args(kind) if each is not NoneType)
-        return None if said is None else built(one, said)
+        return None if said is None else from_json(one, said)
     if get_origin(kind) is tuple:
         first, *others = get_args(kind)
         items = of(list, said)
         if others == [...]:
-            return tuple(built(first, each) for each in items)
-        return tuple(built(*pair) for pair in zip((first, *others), items, strict=True))
+            return tuple(from_json(first, each) for each in items)
+        return tuple(from_json(*pair) for pair in zip((first, *others), items, strict=True))
     if kind in (bool, int, str):
         return of(kind, said)
     if kind is bytes:
@@ -67,7 +68,7 @@ def built(kind: Any, said: Any) -> Any:
     types = field_types(kind)
     if set(of(dict, said)) != set(types):
         raise ValueError(f"{kind.__name__}: expected {', '.join(types)}; got {', '.join(said)}")
-    return kind(**{name: built(types[name], said[name]) for name in types})
+    return kind(**{name: from_json(types[name], said[name]) for name in types})
 
 
 @cache

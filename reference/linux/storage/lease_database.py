@@ -55,7 +55,7 @@ from holdover.reference.core.instants import Instant
 from holdover.reference.core.server_state import Binding, StoreBinding
 from holdover.reference.linux.kernel.privilege import check_safe
 from holdover.reference.linux.storage.journal import this_clock
-from holdover.reference.linux.storage.json_values import built, of, plain
+from holdover.reference.linux.storage.json_values import from_json, of, to_json
 from holdover.reference.linux.storage.lease_file import FileRefusedError, set_aside, sync, write
 
 FORMAT = "holdover server leases 1"
@@ -274,7 +274,7 @@ class LeaseFile:
 
 def line_of(at: Instant, record: StoreBinding) -> bytes:
     """The line of a record made at an instant."""
-    return line({"at": at, "record": plain(record)})
+    return line({"at": at, "record": to_json(record)})
 
 
 def of_line(text: bytes) -> tuple[Instant, StoreBinding]:
@@ -282,7 +282,7 @@ def of_line(text: bytes) -> tuple[Instant, StoreBinding]:
     row = said(text)
     if set(row) != {"at", "record"}:
         raise ValueError(f"expected at and record, got {', '.join(row)}")
-    return of(int, row["at"]), built(StoreBinding, row["record"])
+    return of(int, row["at"]), from_json(StoreBinding, row["record"])
 
 
 def line(row: dict[str, Any]) -> bytes:

@@ -44,7 +44,7 @@ from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.privilege import own_directory
 from holdover.reference.linux.storage.journal import LOG, this_clock
-from holdover.reference.linux.storage.json_values import built, of, plain
+from holdover.reference.linux.storage.json_values import from_json, of, to_json
 from holdover.reference.wire.options import INFINITE
 
 FORMAT = "holdover client lease 1"
@@ -146,7 +146,7 @@ def text_for(interface: str, hardware: bytes | None, lease: Lease) -> bytes:
         "clock": this_clock(),
         "stored": boottime(),
         "wall": datetime.now(UTC).isoformat(),
-        "lease": plain(lease),
+        "lease": to_json(lease),
     }
     return json.dumps(said | {"sum": checksum(said)}, indent=1).encode() + b"\n"
 
@@ -175,7 +175,7 @@ def parsed(text: bytes, interface: str, hardware: bytes | None) -> Stored:
             f"it is of a network card with address {said['hardware']}, this is {card}"
         )
     try:
-        lease = built(Lease, said["lease"])
+        lease = from_json(Lease, said["lease"])
         wall = datetime.fromisoformat(of(str, said["wall"])).astimezone(UTC)
         return Stored(lease, of(str, said["clock"]), of(int, said["stored"]), wall)
     except ValueError as error:

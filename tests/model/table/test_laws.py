@@ -8,7 +8,8 @@ from functools import cache
 
 import pytest
 
-from holdover.model.table.laws import ACTS, STATES, TIME
+from holdover.model.table.laws import STATES, TIME
+from holdover.model.table.laws_of_acts import ACTS
 from holdover.model.table.properties import Property
 from holdover.proofs.mutation.__main__ import recorded
 from holdover.proofs.mutation.facts import FACTS

@@ -47,23 +47,19 @@ from holdover.proofs.logic.solvers import Answer, by_cvc5, by_z3
 from holdover.proofs.result import Theorem
 from holdover.proofs.theorems import t3_grace as module
 from holdover.proofs.theorems.t3_grace import (
-    HEARD,
-    MISSED,
     REACHED,
     ends_badly,
     hearing,
-    hosts,
     lemma,
     missing,
     necessary,
     prove,
     prove_lemma,
-    run,
     settled,
     shown,
     sufficient,
-    ways,
 )
+from holdover.proofs.theorems.t3_runs import HEARD, MISSED, hosts, run, ways
 
 WAYS = {way.name: way for way in ways()}
 

@@ -58,7 +58,7 @@ def test_repeats_are_least_median_and_greatest() -> None:
     assert league.shown([cell(17.25), cell(16.5), cell(17.75)]) == (
         "+16.50 / +17.25 / +17.75 process"
     )
-    assert league.shown([cell("forever", duplicate=12.3)]) == "forever; two hosts 12.3 s"
+    assert league.shown([cell("forever", duplicate=12.3)]) == "forever; two hosts 12.30 s"
     refused = {"fault": "NAK", "removed by": "process"}
     assert league.shown([cell(-5, **refused, **{"after NAK": 0.25})]) == "+0.25 process"
     assert league.shown([cell(-5, **refused)]) == "none came process"

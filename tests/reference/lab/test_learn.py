@@ -13,7 +13,8 @@ from holdover.reference.lab.learn.observations import Observation, answer, lifet
 from holdover.reference.lab.learn.profile import Learned, learned, questions, toml
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown, decoded, terms_of
 from holdover.reference.lab.record.record import Captured, Change, Look, Record
-from holdover.reference.lab.testbed.clients import CLIENTS, templated
+from holdover.reference.lab.testbed.client_program import templated
+from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.wire.arp import probe
 from holdover.reference.wire.frames import EVERYONE, encode_frame
 from tests.reference.lab.test_measure import HELD, LEASED, A, B, added, at, record, removed, said
@@ -212,7 +213,7 @@ def test_what_contradicts_itself_or_is_missing_is_unknown_and_has_the_worst_valu
 
 
 def test_a_holdover_that_no_fields_explain_is_unknown() -> None:
-    told = learn({("NAK", 30): Seen(7, after_nak=0.1)})
+    told = learn({("NAK", 30): Seen(7.0, after_nak=0.1)})
     assert told["trigger"].value == "NEVER"
     assert "no combination of fields explains NAK, 30 s: +7.00" in told["trigger"].why
     assert {each.key for each in told.unknown} == {

@@ -15,7 +15,7 @@ from holdover.reference.lab.record.record import Look, Mark
 from holdover.reference.lab.record.timeline import Granted, HeldSpan, Timeline, timeline
 from holdover.reference.lab.report.event_list import events, told
 from holdover.reference.lab.report.page import FEW, MANY, VERDICTS, Shown, page
-from holdover.reference.lab.report.style import escaped, plain, signed
+from holdover.reference.lab.report.style import escaped
 from holdover.reference.lab.report.svg import Drawing
 from tests.reference.lab.test_measure import LEASED, OTHER, B, added, at, nak, record, removed, said
 
@@ -115,18 +115,6 @@ def test_a_gap_is_told() -> None:
 
 
 # In words ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(7.321, "+7.32"), (-0.0072, "−0.007"), (0.0, "0"), (0.004, "+0.004"), (inf, "forever")],
-)
-def test_signed(seconds: float, words: str) -> None:
-    assert signed(seconds) == words
-
-
-def test_plain() -> None:
-    assert [plain(each) for each in (3.0, 0.0165, inf)] == ["3.00 s", "0.017 s", "forever"]
 
 
 def test_what_does_not_print_is_written_out() -> None:

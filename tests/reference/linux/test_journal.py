@@ -63,7 +63,7 @@ from holdover.reference.linux.storage.journal import (
     Waited,
     read,
 )
-from holdover.reference.linux.storage.json_values import built, plain
+from holdover.reference.linux.storage.json_values import from_json, to_json
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import MessageType
@@ -315,9 +315,9 @@ def test_what_is_no_line_is_refused_with_its_number(journal: Path, text: str) ->
     ],
     ids=str,
 )
-def test_what_plain_does_not_write_built_does_not_read(kind: object, said: object) -> None:
+def test_what_is_not_written_as_json_is_not_read(kind: object, said: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # each has its own words
-        built(kind, said)
+        from_json(kind, said)
 
 
 def test_a_line_without_end_is_refused_before_it_is_read(journal: Path) -> None:
@@ -344,9 +344,9 @@ def test_nesting_is_refused_in_words(journal: Path) -> None:
 
 
 def test_only_values_of_the_cores_are_written() -> None:
-    assert plain(Options([LEASE_TIME(1)])) == [[51, "00000001"]]
+    assert to_json(Options([LEASE_TIME(1)])) == [[51, "00000001"]]
     with pytest.raises(TypeError, match="no value of the cores"):
-        plain(1.5)
+        to_json(1.5)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_an_extension_waits_until_the_kernel_takes_requests_and_nobody_waits_for
     assert one.waited == [3 * SECOND]
     first, last = one.said
     assert "no address can be set, extended or removed" in first
-    assert "free again, after 3.0 s" in last
+    assert "free again, after 3.00 s" in last
 
 
 def test_what_is_to_be_removed_is_not_extended_later(one: Set) -> None:
@@ -254,7 +254,7 @@ def test_an_address_that_was_there_too_long_is_told_of(one: Set, kernel: Kernel)
     one.hands.carry_out(leased(10))
     kernel.now = BEGUN + 13 * SECOND
     one.hands.carry_out(Remove(LEASED))
-    assert [line for line in one.said if "removed 3.0 s after the end of its lease" in line]
+    assert [line for line in one.said if "removed 3.00 s after the end of its lease" in line]
 
 
 def test_a_kernel_that_was_slow_gets_less_time_but_what_a_renewal_needs(one: Set) -> None:

@@ -1,0 +1,106 @@
+"""The files of a run of the lab: the page, JSON, JUnit and the records, and under which conditions.
+
+What it does not know: what is played, and what is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from holdover.model.errors import InputError
+from holdover.reference.lab.experiments.experiment import Cell
+from holdover.reference.lab.experiments.verdict import Verdict
+from holdover.reference.lab.record import record
+from holdover.reference.lab.record.timeline import timeline
+from holdover.reference.lab.report import page, report
+from holdover.reference.lab.testbed.client_program import ClientProgram
+from holdover.reference.lab.testbed.process import UnheardError
+from holdover.reference.lab.testbed.scene import LEASED
+from holdover.reference.lab.testbed.servers import ServerProgram
+
+
+def conditions_of(wanted: Sequence[Cell], jobs: int, took: float) -> dict[str, str]:
+    """Under which a measurement was made."""
+    programs = {each.name: each for cell in wanted for each in (cell.client, cell.server)}
+    versions = {name: version(program) for name, program in programs.items()}
+    return {
+        "command": shlex.join(["holdover", *sys.argv[1:]]),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "system": f"{platform.system()} {platform.release()}, {len(os.sched_getaffinity(0))} cores",
+        "versions": ", ".join(f"{name} {said}" for name, said in versions.items() if said),
+        "cells": f"{len(wanted)}, {min(jobs, len(wanted))} at once",
+        "took": f"{took:.0f} s",
+    }
+
+
+def version(program: ClientProgram | ServerProgram) -> str:
+    """What a program says of itself; "": nothing, or it is not here."""
+    try:
+        return "" if program.missing() else program.version()
+    except (UnheardError, OSError):
+        return ""
+
+
+def ready(out: Path) -> None:
+    """InputError where the directory has what the lab has not written."""
+    if out.is_dir() and any(out.iterdir()) and not (out / "lab.json").exists():
+        raise InputError(f"--out {out}: it has other files; name another directory")
+    made(out)
+
+
+def made(out: Path) -> None:
+    """Before anything is played, so that nothing that was is lost; InputError with the path."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: {error.strerror}; name another directory") from error
+
+
+def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) -> None:
+    """The page, JSON, JUnit, and the records, in the place of an earlier run's."""
+    text = json.dumps(report.data(verdicts, conditions), indent=2, ensure_ascii=False)
+    (out / "lab.json").write_text(text + "\n", encoding="utf-8")
+    report.junit(verdicts, out / "lab.xml")
+    title = "How long clients kept an address after their lease"
+    text = page.page([shown(each) for each in verdicts], title, conditions)
+    (out / "lab.html").write_text(text, encoding="utf-8")
+    records = out / "records"
+    shutil.rmtree(records, ignore_errors=True)
+    for each in verdicts:
+        if each.outcome.record.is_dir():
+            shutil.copytree(each.outcome.record, records / report.slug(each))
+
+
+def shown(each: Verdict) -> page.Shown:
+    """A cell as the page has it; a record that cannot be read has no timeline."""
+    cell, seen, line = each.cell, each.measured, None
+    if each.outcome.record.is_dir():
+        with suppress(InputError):
+            line = timeline(record.read(each.outcome.record), "a", LEASED)
+    return page.Shown(
+        client=cell.client.title,
+        server=cell.server.title,
+        fault=cell.fault.name,
+        sentence=cell.fault.sentence,
+        lease=cell.lease,
+        repeat=cell.repeat,
+        says=each.says,
+        reason=each.reason,
+        predicted=each.worst,
+        timeline=line,
+        holdover=None if seen is None else seen.holdover,
+        uncertainty=0.0 if seen is None else seen.uncertainty,
+        enforcer="" if seen is None else seen.enforcer,
+        after_nak=None if seen is None else seen.after_nak,
+        duplicate=0.0 if seen is None else seen.duplicate,
+        answered=0 if seen is None else seen.answered,
+    )

@@ -1,0 +1,172 @@
+"""How a DHCP client is started: its command line, and what is prepared for it.
+
+Theory of operation.  A `ClientProgram` is a command line, and what a shell prepares for it in its
+own view of files: a configuration below /run, a read-only /sys, a bus.  `start` fills in the words
+in braces and starts it by `Host.apart`: in mount and pid namespaces of its own, so that no file of
+the machine changes and none of its processes outlives it.  What it keeps (a lease, a journal) it
+keeps in `place`.
+
+    {iface}    the interface          {place}  its own directory
+    {python}   this interpreter       {hook}   nothing, or what gives it a hook that blocks
+
+A hook that blocks is the dialog that nobody clicks: it is told that an address goes and takes its
+time before it does what is usually done.  For a client that has removed the address by then, it
+comes too late to do harm.  At other events it does not block, so that a lease begins as always.
+
+The shell that has prepared all stays as process 1, and ends with the client.  `processes` are the
+client's own: they are what a fault kills or a test asks to end.  Addresses belong to the host and
+stay, whoever dies.
+
+What it does not know: which clients there are (`clients.py`), faults, servers, and what a client
+has done.  `place` must not be below /run, where the client would not see it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdover.model.errors import InputError
+from holdover.reference.lab.testbed.netns import Host
+from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError
+
+INTERFACE = "eth0"
+"""Every host's (netns.py)."""
+
+
+BUS = "dbus-daemon"
+"""A helper that is started for some clients, and is none of their processes."""
+
+
+SHELL_HOOK = """#!/bin/sh
+case ${reason:-$1} in
+EXPIRE | NAK | RELEASE | STOP) sleep {seconds} ;;
+deconfig) [ -z "$(ip -4 -o addr show dev "$interface")" ] || sleep {seconds} ;;
+esac
+exec {script} "$@"
+"""
+"""What it blocks is `script`; udhcpc says `deconfig` at its start too, when there is no address."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookWords:
+    """How a client is given a hook: words of its command line, a file in its place, and its text.
+
+    `script` is what the client runs otherwise.
+    """
+
+    words: str
+    script: str = "true"
+    file: str = "hook"
+    text: str = SHELL_HOOK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientProgram:
+    """A DHCP client, and how it is started.
+
+    `needs`: programs, or files, that must be there; `package` has them: Debian's or PyPI's, "" for
+    our own.  `lease`: seconds, short, and such that it does what it does with longer ones.
+    `profile`: the built-in one that describes it.  `version_command`: prints its version.
+    `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.  `usual`: it is
+    played where no client is named.
+    """
+
+    name: str
+    title: str
+    command: str
+    needs: tuple[str, ...] = ()
+    package: str = ""
+    lease: int
+    profile: str | None = None
+    version_command: tuple[str, ...] = ()
+    setup: str = ""
+    script: str = ""
+    hook: HookWords | None = None
+    usual: bool = True
+
+    def missing(self) -> str | None:
+        """The programs and files that are not here."""
+        gone = (each for each in self.needs if not (shutil.which(each) or Path(each).is_file()))
+        return ", ".join(gone) or None
+
+    def version(self) -> str:
+        """Its version, as it says itself; UnheardError where it says none."""
+        said = ""
+        if self.version_command:
+            done = subprocess.run(
+                self.version_command, capture_output=True, text=True, check=False, timeout=PATIENCE
+            )
+            said = done.stdout + done.stderr
+        if (found := re.search(r"\d+(\.\d+)*(-P\d+)?", said)) is None:
+            raise UnheardError(f"{self.name} says no version: {said}")
+        return found[0]
+
+    def start(self, host: Host, place: Path, *, hook_blocks: float | None = None) -> Process:
+        """Start it on a host; `hook_blocks`: seconds that its hook takes before an address goes.
+
+        InputError where it is to have a hook and knows none.
+        """
+        if hook_blocks is not None and self.hook is None:
+            raise InputError(f"{self.name} has no hook that could block")
+        place = place.absolute()
+        place.mkdir(parents=True, exist_ok=True)
+        values = {"iface": INTERFACE, "place": str(place), "python": sys.executable, "hook": ""}
+        if self.script:
+            _write(place / "script", self.script)
+        if self.hook is not None and hook_blocks is not None:
+            values["hook"] = _filled(self.hook.words, values)
+            script = _filled(self.hook.script, values)
+            text = _filled(self.hook.text, {"seconds": f"{hook_blocks:g}", "script": script})
+            _write(place / self.hook.file, text)
+        setup = _filled(self.setup, values)
+        return host.apart(*shlex.split(_filled(self.command, values)), setup=setup)
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """A text with values for words in braces, as one word of a shell each; a hook is several."""
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value if name == "hook" else shlex.quote(value))
+    return text
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def templated(command: str) -> ClientProgram:
+    """A client by its command line, as `udhcpc -f -i {iface}`; InputError where it is none."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise InputError(f"client {command!r}: {error}") from None
+    if not words:
+        raise InputError("client: a command line is needed, as 'udhcpc -f -i {iface}'")
+    for word in re.findall(r"\{(\w+)\}", command):
+        if word not in ("iface", "place", "python"):
+            raise InputError(f"client {command!r}: no {{{word}}}; there are {{iface}}, {{place}}")
+    program = "" if "{" in words[0] else words[0]
+    needs = (program,) if program else ()
+    return ClientProgram(name=command, title=command, command=command, needs=needs, lease=30)
+
+
+def processes(client: Process) -> list[int]:
+    """The pids of a client's own processes, parents first: without what has started it, and a bus.
+
+    None where it has ended, or has not begun.
+    """
+    return [each for each in client.tree()[2:] if _program(each) != BUS]
+
+
+def _program(process: int) -> str | None:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    return None
