@@ -19,8 +19,6 @@ MOVES = {
     ("REBOOTING", "BOUND"): "keep_remainder",
     ("REBOOTING", "PROBING"): "keep_remainder",
 }
-
-
 ANSWERED = {"REQUESTING": "bind", "REBOOTING": "bind", "PROBING": "cut_short", "BOUND": "cut_short"}
 
 

@@ -64,7 +64,10 @@ class Host(VirtualHost):
         return effects
 
     def stop(self, core: Client, effects: Effects) -> None:
-        """The process is gone, and its user told; `core`: the client before it was told to end."""
+        """End the process, if its client has come to rest and told its user.
+
+        `core`: the client before it was told to end.
+        """
         if self.client.phase.name != "INIT" or self.client.due is not None:
             raise DefectError("stop", "told to end, the client goes on")
         if core.lease is not None and not any(isinstance(effect, Notify) for effect in effects):
@@ -72,9 +75,9 @@ class Host(VirtualHost):
         self.end()
 
     def obey(self, effects: Effects, now: Instant) -> Iterator[Effect]:
-        """Carry the effects out and hand each on, where none comes too early or says what is not.
+        """Carry them out, and hand each on; a Defect where one is too early or a notice not true.
 
-        At their end everybody has been told.
+        After the last one a lapse has been told.
         """
         try:
             for effect in self.carry_out(effects, probed=self.is_probed(now)):
@@ -115,7 +118,7 @@ class Host(VirtualHost):
             raise DefectError("told", f"the notice {notice.name} is not true")
 
     def count_timer(self, now: Instant) -> None:
-        """The deadline's Timer has been handed in; the client does not want one for ever."""
+        """Count a Timer that was handed in now; a Defect where the client wants one for ever."""
         self.timers = self.timers + 1 if self.called == now else 1
         self.called = now
         due = self.deadline
