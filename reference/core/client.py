@@ -73,7 +73,7 @@ __all__ = ["COLUMNS", "TABLE", "Client", "abstract", "deadline", "step"]
 
 def step(client: Client, event: Event, now: Instant, chance: Chance) -> Stepped:
     """The client after the event, and what its surroundings are to do, in this order."""
-    if not lapsed(client, now):
+    if not has_lapsed(client, now):
         return act(client, event, now, chance)
     client, effects = lapse(client, now, chance)
     client, more = act(client, event, now, chance)
@@ -107,7 +107,7 @@ def deadline(client: Client) -> Instant | None:
 # What comes before the table ---------------------------------------------------------------------
 
 
-def lapsed(client: Client, now: Instant) -> bool:
+def has_lapsed(client: Client, now: Instant) -> bool:
     """The lease is over, at its end itself (§4.4.5)."""
     return client.lease is not None and not client.lease.runs(now)
 
@@ -148,10 +148,10 @@ def start(client: Client, event: Start, now: Instant, chance: Chance) -> Stepped
     if lease is None or not lease.runs(now):
         forgets = () if lease is None else (Store(None),)
         due = max(soon(client, now, chance), now if client.rests is None else client.rests)
-        return initialised(client, due), (*removed(event.found), *forgets)
+        return initial(client, due), (*remove(event.found), *forgets)
     kept = lease.address if event.found == lease.address else None
     after = replace(client, phase=Phase.INIT_REBOOT, due=now, lease=lease, holds=kept)
-    return after, () if kept else removed(event.found)
+    return after, () if kept else remove(event.found)
 
 
 def soon(client: Client, now: Instant, chance: Chance) -> Instant:
@@ -162,7 +162,7 @@ def soon(client: Client, now: Instant, chance: Chance) -> Instant:
     return now + chance.between(client.config.start_least, client.config.start_most)
 
 
-def initialised(client: Client, due: Instant | None) -> Client:
+def initial(client: Client, due: Instant | None) -> Client:
     """INIT, to begin when it is due; None: not before `Start`."""
     rests = client.rests if due is None else None
     return Client(client.config, due=due, conflicts=client.conflicts, rests=rests)
@@ -170,7 +170,7 @@ def initialised(client: Client, due: Instant | None) -> Client:
 
 def begin_again(client: Client, due: Instant | None) -> Stepped:
     """INIT with nothing held and nothing remembered."""
-    return initialised(client, due), (*removed(client.holds), *forgotten(client))
+    return initial(client, due), (*remove(client.holds), *forget(client))
 
 
 def is_due(client: Client, now: Instant) -> bool:
@@ -178,12 +178,12 @@ def is_due(client: Client, now: Instant) -> bool:
     return client.due is not None and client.due <= now
 
 
-def removed(address: IPv4Address | None) -> Effects:
+def remove(address: IPv4Address | None) -> Effects:
     """Off the interface, if it is there."""
     return () if address is None else (Remove(address),)
 
 
-def forgotten(client: Client) -> Effects:
+def forget(client: Client) -> Effects:
     """Out of the lease file, if it may be there."""
     return () if client.lease is None else (Store(None),)
 
@@ -209,7 +209,7 @@ def selecting(client: Client, event: Timer, now: Instant, chance: Chance) -> Ste
         return select(client, now, chance) if is_due(client, now) else (client, ())
     if now < client.asking.send_at:
         return client, ()
-    after = replace(client, exchange=replace(sent_again(client, now, chance), stamped=now))
+    after = replace(client, exchange=replace(back_off(client, now, chance), stamped=now))
     return after, (Send(message(after, MessageType.DISCOVER)),)
 
 
@@ -247,7 +247,7 @@ def requesting(client: Client, event: Timer, now: Instant, chance: Chance) -> St
     """REQUESTING: §3.1(5), the same message until it is no use, then INIT."""
     if is_due(client, now):
         due = soon(client, now, chance)
-        return initialised(client, due), (Notify(Notice.UNANSWERED),)
+        return initial(client, due), (Notify(Notice.UNANSWERED),)
     return again(client, now, chance, ask_selected)
 
 
@@ -257,7 +257,7 @@ def again(
     """§4.1: retransmit when its time has come."""
     if now < client.asking.send_at:
         return client, ()
-    return replace(client, exchange=sent_again(client, now, chance)), (message(client),)
+    return replace(client, exchange=back_off(client, now, chance)), (message(client),)
 
 
 def bind(client: Client, event: Received, now: Instant, chance: Chance) -> Stepped:
@@ -266,7 +266,7 @@ def bind(client: Client, event: Received, now: Instant, chance: Chance) -> Stepp
     In REQUESTING and REBOOTING it may grant another address than was asked for; the old one goes
     (§4.4.5 MUST NOT).  In RENEWING and REBINDING another address is no answer.
     """
-    lease = granted(client, event.reply, client.asking.asked, chance)
+    lease = read_lease(client, event.reply, client.asking.asked, chance)
     if lease is None or not from_asked(client, event.reply):
         return client, ()
     if client.phase in (Phase.RENEWING, Phase.REBINDING) and lease.address != client.leased.address:
@@ -292,7 +292,7 @@ def trim(client: Client, event: Received, now: Instant, chance: Chance) -> Stepp
     server has moved its record back with it, so to discard it is to hold what may be another's.
     """
     assert client.answered is not None
-    lease = granted(client, event.reply, client.answered.asked, chance)
+    lease = read_lease(client, event.reply, client.answered.asked, chance)
     had = client.leased
     if lease is None or lease.address != had.address or not from_asked(client, event.reply):
         return client, ()
@@ -334,7 +334,7 @@ def asked_server(client: Client) -> IPv4Address | None:
     return None
 
 
-def answered(client: Client) -> Answered | None:
+def close_exchange(client: Client) -> Answered | None:
     """What is kept of the exchange when it has its answer, or has waited long enough for one."""
     if client.exchange is None:
         return client.answered
@@ -345,7 +345,7 @@ def answered(client: Client) -> Answered | None:
 # The lease ---------------------------------------------------------------------------------------
 
 
-def granted(
+def read_lease(
     client: Client, reply: BootReply, asked: Instant | None, chance: Chance
 ) -> Lease | None:
     """The lease in a DHCPACK, from the sending of its DHCPREQUEST (§4.4.1, §4.4.5).
@@ -390,11 +390,11 @@ def take(client: Client, lease: Lease, now: Instant, chance: Chance) -> Stepped:
     """
     if client.holds == lease.address:
         return use(client, lease, now)
-    effects = (*removed(client.holds), *forgotten(client))
+    effects = (*remove(client.holds), *forget(client))
     config, due = client.config, now + chance.between(0, client.config.probe_wait)
     after = Client(
         config, Phase.PROBING,
-        due=due, answered=answered(client), lease=lease, conflicts=client.conflicts,
+        due=due, answered=close_exchange(client), lease=lease, conflicts=client.conflicts,
     )  # fmt: skip
     if config.probes > 0:
         return after, effects
@@ -409,7 +409,7 @@ def use(client: Client, lease: Lease, now: Instant) -> Stepped:
         config,
         Phase.BOUND,
         due=now + config.announce_interval if new and config.announcements > 1 else None,
-        answered=answered(client),
+        answered=close_exchange(client),
         lease=lease,
         holds=lease.address,
         sent=1,
@@ -575,7 +575,7 @@ def stop(client: Client, event: Release | Stop, now: Instant, chance: Chance) ->
     RFC is silent; §4.4.6 leaves DHCPRELEASE to the client.  Without a lease it is all of `Release`.
     """
     told = () if client.lease is None else (Notify(Notice.STOPPED, client.lease),)
-    return initialised(client, None), (*removed(client.holds), *told)
+    return initial(client, None), (*remove(client.holds), *told)
 
 
 def ignore(client: Client, event: Event, now: Instant, chance: Chance) -> Stepped:
@@ -593,7 +593,7 @@ def new_exchange(client: Client, now: Instant, chance: Chance) -> Exchange:
     return Exchange(chance.xid, now, now, None, config.backoff_least, now + wait)
 
 
-def sent_again(client: Client, now: Instant, chance: Chance) -> Exchange:
+def back_off(client: Client, now: Instant, chance: Chance) -> Exchange:
     """§4.1 MUST: the next wait is twice as long, up to 64 seconds, give or take one."""
     config = client.config
     backoff = min(2 * client.asking.backoff, config.backoff_most)

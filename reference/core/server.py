@@ -114,7 +114,7 @@ def catch_up(server: Server, now: Instant) -> ServerStepped:
             effects += (entry.late.send,)
             after = replace(after, late=None)
         if entry.withheld is not None and entry.withheld.until <= now:
-            after, more = verified(server.config, address, after, now)
+            after, more = verify(server.config, address, after, now)
             effects += more
         if entry.offer is not None and entry.offer.until <= now:
             after = replace(after, offer=None)
@@ -187,12 +187,12 @@ def reinstate(server: Server, event: Reinstate, now: Instant) -> ServerStepped:
     entry = server.entry(event.address)
     if entry.withheld is None or entry.withheld.probed:
         return server, ()
-    after, effects = verified(server.config, event.address, entry, now)
+    after, effects = verify(server.config, event.address, entry, now)
     return server.put(event.address, after), effects
 
 
 def recording(server: Server, event: Recording, now: Instant) -> ServerStepped:
-    """§3.1(4), §4: what cannot be stored is not promised (`unrecorded`)."""
+    """§3.1(4), §4: what cannot be stored is not promised (`confirm_rest`)."""
     return replace(server, recording=event.works), ()
 
 
@@ -229,7 +229,7 @@ def discover(server: Server, request: BootRequest, now: Instant) -> ServerSteppe
     entries = ((address, server.entry(address)) for address in candidates)
     on_offer = [a for a, e in entries if is_open(config, e, key, now) or is_awaited(e, key)]
     if not server.recording:
-        on_offer = [a for a in on_offer if left(config, server.entry(a), key, now)]
+        on_offer = [a for a in on_offer if seconds_left(config, server.entry(a), key, now)]
     address = min(on_offer, key=preference, default=None)
     if address is None and server.recording:
         address = server.known.doubted
@@ -284,7 +284,7 @@ def offer(
     """§4.3.1: DHCPOFFER; the address is kept for the client for a while."""
     config, key, entry = server.config, key_of(request), server.entry(address)
     seconds = length(config, request, entry, now)
-    if not server.recording and not (seconds := left(config, entry, key, now)):
+    if not server.recording and not (seconds := seconds_left(config, entry, key, now)):
         return server, ()
     kept = Reservation(key, now + config.offer_time)
     after = server.put(address, replace(entry, offer=kept, withheld=None))
@@ -294,7 +294,7 @@ def offer(
 # DHCPREQUEST -------------------------------------------------------------------------------------
 
 
-def requested(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
+def answer_request(server: Server, request: BootRequest, now: Instant) -> ServerStepped:
     """§4.3.2: which of its flavours it is, Table 4 says."""
     if server.config.misbehave.nak:
         return refuse(server, request, now)
@@ -357,7 +357,7 @@ def commit(
     """
     config, key, entry = server.config, key_of(request), server.entry(address)
     if not server.recording:
-        return unrecorded(server, request, address, now)
+        return confirm_rest(server, request, address, now)
     if entry.late is not None and entry.is_of(key):
         return server, ()
     binding = Binding(key, None if seconds == INFINITE else now + seconds * config.second)
@@ -369,7 +369,7 @@ def commit(
     return after, (StoreBinding(address, binding), *(() if late else (ack,)))
 
 
-def unrecorded(
+def confirm_rest(
     server: Server, request: BootRequest, address: IPv4Address, now: Instant
 ) -> ServerStepped:
     """§4.3.2: it "may choose not to extend the lease", and "should return a DHCPACK": of the rest.
@@ -380,13 +380,13 @@ def unrecorded(
     key, entry = key_of(request), server.entry(address)
     if not entry.is_of(key):
         return refuse(server, request, now)
-    seconds = left(server.config, entry, key, now)
+    seconds = seconds_left(server.config, entry, key, now)
     if not seconds:
         return server, ()
     return server, (reply(server, request, MessageType.ACK, address, seconds),)
 
 
-def left(config: ServerConfig, entry: Entry, key: ClientKey, now: Instant) -> int:
+def seconds_left(config: ServerConfig, entry: Entry, key: ClientKey, now: Instant) -> int:
     """Whole seconds that the client has on record."""
     if not entry.is_of(key) or not entry.runs(now):
         return 0
@@ -421,7 +421,7 @@ def withhold(
     return server.put(address, kept)
 
 
-def verified(
+def verify(
     config: ServerConfig, address: IPv4Address, entry: Entry, now: Instant
 ) -> tuple[Entry, ServerEffects]:
     """Whether it is given back: first it is probed (§2.2); nobody has answered, so it is."""
@@ -489,7 +489,7 @@ EVENTS: Mapping[type, Callable[[Server, Any, Instant], ServerStepped]] = {
 
 TABLE: Mapping[MessageType, Handler] = {
     MessageType.DISCOVER: discover,
-    MessageType.REQUEST: requested,
+    MessageType.REQUEST: answer_request,
     MessageType.DECLINE: decline,
     MessageType.RELEASE: release,
     MessageType.INFORM: inform,

@@ -18,7 +18,7 @@ from holdover.reference.core.client import COLUMNS, TABLE, Handler, ignore
 from holdover.reference.core.events import Phase
 from holdover.reference.docs.markdown import code, table
 from holdover.reference.refinement.coverage import excuse
-from holdover.reference.refinement.defects import recorded, seeded_in
+from holdover.reference.refinement.defects import defects_of, read_record
 from holdover.reference.refinement.setting import Setting, every_setting
 
 NOTHING = "·"
@@ -140,9 +140,9 @@ def refinement_edges() -> str:
 
 def client_defects() -> str:
     """The seeded defects and what finds them."""
-    kills = recorded()
+    kills = read_record()
     rows = []
-    for one in seeded_in("client"):
+    for one in defects_of("client"):
         kill = kills[one.name]
         by = f"{kill.kind}: {kill.setting}, {kill.steps} steps"
         hunt = at_random()[one.name]
@@ -155,9 +155,9 @@ def client_defects() -> str:
 
 def server_defects() -> str:
     """The same for the server."""
-    kills = recorded()
+    kills = read_record()
     rows = []
-    for one in seeded_in("server"):
+    for one in defects_of("server"):
         kill = kills[one.name]
         by = f"{kill.kind}: {kill.setting}, {kill.steps} steps"
         rows.append([code(one.name), one.says, one.modelled_on, by])

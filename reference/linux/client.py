@@ -67,7 +67,7 @@ from holdover.reference.linux.executor import Hands
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import EVERY
 from holdover.reference.linux.kernel.interface import Changes
-from holdover.reference.linux.malformed import Sparing, malformed
+from holdover.reference.linux.malformed import Sparing, describe_malformed
 from holdover.reference.linux.remarks import Remarks, Say
 from holdover.reference.linux.storage.lease_file import NotStoredError
 from holdover.reference.linux.storage.memory import RETRY
@@ -135,7 +135,7 @@ def unsaid(event: str, words: str, about: dict[str, Any]) -> None:
     """Nobody is to hear of it."""
 
 
-def unwarned(line: str) -> None:
+def warn_nobody(line: str) -> None:
     """Nobody is to hear of it."""
 
 
@@ -148,7 +148,7 @@ class ClientShell:
         hands: Hands,
         orders: Orders,
         say: Say = unsaid,
-        warn: Callable[[str], None] = unwarned,
+        warn: Callable[[str], None] = warn_nobody,
     ) -> None:
         self.client = Client(config)
         self.unread = 0
@@ -192,7 +192,7 @@ class ClientShell:
             alarm.clear()
             self.turn()
         if not self._done and self._orders.release:
-            self._happened(Release())
+            self._handle(Release())
 
     def _deadline(self) -> Instant | None:
         """When there is something to do, if nothing happens before; a beat is something."""
@@ -253,7 +253,7 @@ class ClientShell:
         """With what is stored, and what is on the interface by our doing, or a predecessor's."""
         self.client = Client(self._config, conflicts=self.client.conflicts, rests=self.client.rests)
         self._rests, self._late_until = False, None
-        self._happened(Start(self._hands.memory.stored, self._hands.held))
+        self._handle(Start(self._hands.memory.stored, self._hands.held))
 
     def turn(self) -> None:
         """Whatever there is to take."""
@@ -266,13 +266,13 @@ class ClientShell:
         self._wait(clock.now())
         for frame in frames:
             if (event := self._event(frame)) is not None:
-                self._happened(event)
+                self._handle(event)
                 self._remember(event, frame)
 
     def _beat(self) -> None:
         """Whether the kernel answers, and what could not be done while it did not."""
         self._hands.catch_up()
-        self._expired()
+        self._handle_expired()
         if clock.now() >= self._beat_at:
             self._interface.heartbeat.beat()
             self._beat_at = clock.now() + EVERY
@@ -289,10 +289,10 @@ class ClientShell:
         if held is not None and not self._interface.has(held):
             until = self._hands.until
             by_hand = until is None or clock.now() < until - BY_HAND
-            self._hands.lost(held)
-            self._happened(Gone(held))
+            self._hands.note_loss(held)
+            self._handle(Gone(held))
             if by_hand and self.client.lease is not None:
-                self._remarks.taken(held, deadline(self.client), clock.now())
+                self._remarks.note_taken(held, deadline(self.client), clock.now())
         before, self._seen = self._seen, self._interface.link()
         broken = changes.down or not before.running or self._seen.flaps != before.flaps
         if self._seen.running and broken and not self._rests:
@@ -308,9 +308,9 @@ class ClientShell:
             if number == RENEW:
                 self.begin()
             else:
-                self._happened(Release())
+                self._handle(Release())
                 self._rests = True
-                self._remarks.answered()
+                self._remarks.note_answer()
 
     def _wait(self, now: Instant) -> None:
         """What is to be said or tried again when nothing has happened for a while."""
@@ -354,8 +354,8 @@ class ClientShell:
         if reading.dropped:
             kind = reading.message.message_type
             name = "a reply" if kind is None else f"DHCP{kind.name}"
-            said = malformed(f"{name} from {content.source}", reading.dropped, refused_for)
-            self._hands.malformed(said, self._sparing)
+            said = describe_malformed(f"{name} from {content.source}", reading.dropped, refused_for)
+            self._hands.note_malformed(said, self._sparing)
         return event
 
     def _remember(self, event: Event, frame: Frame) -> None:
@@ -366,7 +366,7 @@ class ClientShell:
 
     # Events --------------------------------------------------------------------------------------
 
-    def _happened(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         now = clock.now()
         self._due(now)
         self._step(event, now)
@@ -391,15 +391,15 @@ class ClientShell:
             self._put_back(before, now)
             return
         if self.client.exchange is None:
-            self._remarks.answered()  # nothing is asked for any more
-        self._expired()
+            self._remarks.note_answer()  # nothing is asked for any more
+        self._handle_expired()
         if self._orders.dry or (self._orders.once and self._hands.held is not None):
             # In use; and announced, as often as it wants to.
             self._done = self.client.phase is Phase.BOUND and self.client.due is None
 
     def _put_back(self, before: Client, now: Instant) -> None:
         """The event that brought a lease which cannot be stored has not been."""
-        self._hands.journal.unstored(now)
+        self._hands.journal.note_unstored(now)
         self._become(before)
         self._unused = True
         due, lease = deadline(before), before.lease
@@ -408,17 +408,17 @@ class ClientShell:
             if lease is not None and lease.end is not None and now < lease.end:
                 self._late_until = min(self._late_until, lease.end)
         if before.holds is not None and self._hands.held != before.holds:
-            self._happened(Gone(before.holds))
+            self._handle(Gone(before.holds))
 
     def _become(self, client: Client) -> None:
         self.client, exchange = client, client.exchange
         self._link.awaits = None if exchange is None else exchange.xid
 
-    def _expired(self) -> None:
+    def _handle_expired(self) -> None:
         """What could not be configured, or not in time, is gone."""
         if (expired := self._hands.expired) is not None:
             self._hands.expired = None
-            self._happened(Gone(expired))
+            self._handle(Gone(expired))
 
     def _effects(self, event: Event, now: Instant) -> Iterator[Effect]:
         """What the core asks for, each to be done before the next is looked at."""

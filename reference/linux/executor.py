@@ -109,10 +109,10 @@ class Hands:
         """Where a server's replies come from."""
         self._way = server, hardware
 
-    def malformed(self, said: Malformed, sparing: Sparing) -> None:
+    def note_malformed(self, said: Malformed, sparing: Sparing) -> None:
         """What was not read of a message, to the journal and to the user."""
         instant = clock.now()
-        self.journal.malformed(said, instant)
+        self.journal.note_malformed(said, instant)
         if (line := sparing.line(said, instant)) is not None:
             self._warn(f"{self.interface.name}: {line}")
 
@@ -171,13 +171,13 @@ class Hands:
     def ready(self) -> bool:
         """Whether the kernel takes requests about its network; waits a moment at most."""
         heartbeat = self.interface.heartbeat
-        return not heartbeat.missed(clock.now()) and heartbeat.answers(PATIENCE)
+        return not heartbeat.is_missed(clock.now()) and heartbeat.answers(PATIENCE)
 
     def catch_up(self) -> None:
         """Notice whether the kernel takes requests, say so, and do what could not be done."""
         heartbeat, now, name = self.interface.heartbeat, clock.now(), self.interface.name
         for length in heartbeat.came_back():
-            self.journal.waited(length, now)
+            self.journal.note_wait(length, now)
             if self._kept_waiting:
                 self._kept_waiting = False
                 self._warn(
@@ -185,7 +185,7 @@ class Hands:
                     f"{show_seconds(length / SECOND)}; for an hour, addresses get as much less "
                     "lifetime"
                 )
-        if heartbeat.missed(now):
+        if heartbeat.is_missed(now):
             if not self._kept_waiting:
                 self._kept_waiting = True
                 self._warn(
@@ -200,7 +200,7 @@ class Hands:
         """The address, for as long as there is; and what else the lease says."""
         self._owed = None
         lease, address, now = effect.lease, effect.lease.address, clock.now()
-        until = spared(effect, self.interface.heartbeat.slowest(now), now)
+        until = spared_until(effect, self.interface.heartbeat.slowest(now), now)
         self.held, self.until, self._end = address, until, lease.end
         try:
             failed = self.interface.configure(parameters(lease), until)
@@ -232,14 +232,14 @@ class Hands:
                 )
             self.held = self._owed = self._end = None
 
-    def lost(self, address: IPv4Address) -> None:
+    def note_loss(self, address: IPv4Address) -> None:
         """The kernel has taken the address away."""
         self.held = self._owed = self._end = None
         self.interface.forget()
         self.journal.address("expired", address, clock.now())
 
 
-def spared(effect: Configure, slowest: Duration, now: Instant) -> Instant | None:
+def spared_until(effect: Configure, slowest: Duration, now: Instant) -> Instant | None:
     """Until when the kernel is to have the address, when it was so slow lately.
 
     Earlier by as much, but not by more than half of what is left after T1, when it is renewed.

@@ -43,7 +43,9 @@ class Malformed:
         )
 
 
-def malformed(message: str, dropped: Sequence[Dropped], refused_for: str | None) -> Malformed:
+def describe_malformed(
+    message: str, dropped: Sequence[Dropped], refused_for: str | None
+) -> Malformed:
     """The value; where the message was refused, only for what."""
     why = tuple(map(str, dropped)) if refused_for is None else (refused_for,)
     return Malformed(message, why, refused=refused_for is not None)

@@ -70,13 +70,13 @@ class Remarks:
 
     def hears(self, reply: BootReply, *, holds: bool) -> None:
         """A message for the present exchange has come; `holds`: an address is in use."""
-        self.answered()
+        self.note_answer()
         if self._verbose:
             self._message("RECEIVED", "from", reply.type.name, reply.address, reply.server)
         if reply.type is MessageType.OFFER and not holds:
             self._check_length(reply)
 
-    def answered(self) -> None:
+    def note_answer(self) -> None:
         """An answer has come, or none is wanted any more."""
         self.tell_at = None
         self._sent.clear()
@@ -120,7 +120,7 @@ class Remarks:
 
     # Others --------------------------------------------------------------------------------------
 
-    def taken(self, address: IPv4Address, due: Instant | None, now: Instant) -> None:
+    def note_taken(self, address: IPv4Address, due: Instant | None, now: Instant) -> None:
         """Somebody has taken the address away: the lease goes on, and so it comes back."""
         when = "" if due is None else f" in {max(0, due - now) // SECOND} s"
         self._warn(

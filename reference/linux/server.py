@@ -62,7 +62,7 @@ from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.directory_watch import Watch
 from holdover.reference.linux.kernel.packet_filter import IP_AT, TYPE_AT
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
-from holdover.reference.linux.malformed import Sparing, malformed
+from holdover.reference.linux.malformed import Sparing, describe_malformed
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import BindingNotStoredError, LeaseFile
 from holdover.reference.wire.arp import ARP_TYPE, Arp
@@ -144,7 +144,7 @@ class Service:
                 poll.register(names.fileno(), select.POLLIN)
             for each in (self._link.fileno(), alarm.fileno(), ended.fileno()):
                 poll.register(each, select.POLLIN)
-            self.happened(StartServer(() if self._leases is None else self._leases.bindings))
+            self.handle(StartServer(() if self._leases is None else self._leases.bindings))
             while ended.signal is None:
                 self.look_after_leases(at_once=names is not None and names.clear())
                 due = deadline(self.server)
@@ -154,7 +154,7 @@ class Service:
                 ended.clear()
                 self.obey(ended.orders)
                 if due is not None and due <= boottime():
-                    self.happened(Timer())
+                    self.handle(Timer())
             return ended.signal
         finally:
             alarm.close()
@@ -189,7 +189,7 @@ class Service:
                 self._say(now, "in use" if why.seen else "declined", address, until=why.until)
         if signal.SIGUSR2 in orders:
             for address, _ in withheld:
-                self.happened(Reinstate(address))
+                self.handle(Reinstate(address))
         orders.clear()
 
     def take(self, frames: Sequence[Frame]) -> None:
@@ -199,7 +199,7 @@ class Service:
         newest = frames[-TURN:]
         for frame in sorted(newest, key=lambda frame: not isinstance(frame.content, Arp)):
             if (event := self.event(frame)) is not None:
-                self.happened(event)
+                self.handle(event)
 
     def event(self, frame: Frame) -> ServerEvent | None:
         """What a frame is to the core; None: nothing."""
@@ -229,20 +229,20 @@ class Service:
             self.unread += 1
             refused_for = error.message
         if reading.dropped:
-            self._malformed(reading, refused_for)
+            self._note_malformed(reading, refused_for)
         return event
 
-    def _malformed(self, reading: ParsedMessage, refused_for: str | None) -> None:
+    def _note_malformed(self, reading: ParsedMessage, refused_for: str | None) -> None:
         """Say what was not read of a request; `alike` has seen to it that they are few."""
         now, kind = boottime(), reading.message.message_type
         name = "a request" if kind is None else f"DHCP{kind.name}"
         hardware = reading.message.chaddr.hex(":")
-        said = malformed(f"{name} from {hardware}", reading.dropped, refused_for)
-        self._journal.malformed(said, now)
+        said = describe_malformed(f"{name} from {hardware}", reading.dropped, refused_for)
+        self._journal.note_malformed(said, now)
         if (line := self._sparing.line(said, now)) is not None:
             self._tell(LeaseEvent(now, "malformed", None, hardware, note=line))
 
-    def happened(self, event: ServerEvent) -> None:
+    def handle(self, event: ServerEvent) -> None:
         """Hand an event to the core, and carry out what it wants done."""
         now, before = boottime(), self.server
         self._journal.event(event, now)
@@ -255,7 +255,7 @@ class Service:
         except BindingNotStoredError:
             self.server = before
             self._see_to_recording(now)
-            self.happened(event)
+            self.handle(event)
         else:
             self._see_to_recording(now)
 

@@ -26,7 +26,7 @@ from holdover.reference.refinement.setting import ClientSetting, every_setting, 
 HERE = Path(__file__).parent
 
 
-def pinned(text: str, seen: Refined) -> str:
+def pin_setting(text: str, seen: Refined) -> str:
     """The text of `settings.toml` with this setting's numbers."""
     name = re.escape(seen.setting.name)
     numbers = f"states = {seen.states}\nsteps = {seen.steps}\ndepth = {seen.depth}\n"
@@ -84,7 +84,7 @@ def main(pin: bool) -> None:
         )
         numbers = (f"{n:,}" for n in (seen.states, seen.steps, seen.depth, seen.local))
         shown.add_row(seen.setting.name, seen.setting.size, *numbers, verdict)
-        text = pinned(text, seen) if seen.complete else text
+        text = pin_setting(text, seen) if seen.complete else text
         for line in seen.run:
             console.print(f"  {line}")
     console.print(shown)

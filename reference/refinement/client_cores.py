@@ -38,7 +38,7 @@ from holdover.reference.core.events import (
     Store,
     Timer,
 )
-from holdover.reference.refinement.cores import NUMBER, Cores, DefectError, shifted
+from holdover.reference.refinement.cores import NUMBER, Cores, DefectError, shift
 from holdover.reference.refinement.setting import ADDRESSES, HARDWARE, SERVER, UNUSABLE
 from holdover.reference.wire.arp import announcement, probe
 from holdover.reference.wire.messages import BootReply
@@ -111,7 +111,7 @@ class ClientCores(Cores[ClientLocal, Call, ClientAnswer]):
         """The number of a local state; the same for equal ones."""
         found = super().number(local)
         if found == len(self._views):
-            self._views.append(self._seen(local))
+            self._views.append(self._view_of(local))
         return found
 
     def deadline(self, local: ClientLocal) -> int | None:
@@ -144,12 +144,12 @@ class ClientCores(Cores[ClientLocal, Call, ClientAnswer]):
 
     def age(self, local: ClientLocal) -> ClientLocal:
         """The same core and lease file a tick later."""
-        core, stored = (shifted(v, 1, self.past) for v in (local.core, local.stored))
+        core, stored = (shift(v, 1, self.past) for v in (local.core, local.stored))
         return ClientLocal(core, stored)
 
     def observe(self, core: Client, call: Call, after: Client, effects: tuple[Effect, ...]) -> None:
         """Note a cell of the (state x event) table as it was seen."""
-        does = tuple(_named(effect) for effect in effects)
+        does = tuple(_effect_name(effect) for effect in effects)
         self.observed[core.phase.name, name_of(call), after.phase.name, does] += 1
 
     def view(self, number: int) -> tuple[Any, ...]:
@@ -159,7 +159,7 @@ class ClientCores(Cores[ClientLocal, Call, ClientAnswer]):
         """
         return self._views[number]
 
-    def _seen(self, local: ClientLocal) -> tuple[Any, ...]:
+    def _view_of(self, local: ClientLocal) -> tuple[Any, ...]:
         stored = local.stored
         if local.core is not None:
             seen = self.core.abstract(local.core)
@@ -231,7 +231,7 @@ def event_of(call: Call, before_end: tuple[int, int]) -> tuple[Event, Chance]:
     raise AssertionError(call)
 
 
-def _named(effect: Effect) -> str:
+def _effect_name(effect: Effect) -> str:
     match effect:
         case Send(request):
             return f"Send {request.type.name}"

@@ -96,7 +96,7 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         started = (begun,) * self.setting.hosts
         return self.rows.table.initial, started, (False,) * len(self.columns)
 
-    def settled(self, node: Node) -> tuple[Node, tuple[int, ...]]:
+    def put_in_order(self, node: Node) -> tuple[Node, tuple[int, ...]]:
         """The same node with hosts and datagrams in order, and the order of the hosts.
 
         Neither a host nor a slot has a name that a row, a core or a property could ask for.
@@ -205,7 +205,7 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         number = self.cores.number(ClientLocal(None, self.cores[locals_[h]].stored))
         s, t = list(state), self._unheard((table, locals_, before[2]), h)[0]
         s[self.process[h]] = DEAD
-        return self._agreed(tuple(s), t, "crash", h, number, locals_, taken)
+        return self._agree(tuple(s), t, "crash", h, number, locals_, taken)
 
     def _unheard(self, node: Node, h: int) -> Node:
         """What a process has taken and not acted on is gone with it (`miss`)."""
@@ -227,9 +227,9 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         if found is not None and Remove(found) in effects:
             s[self.holds[h]], s[self.kernel_end[h]] = NONE, None
         s[self.process[h]] = RUNS
-        return self._agreed(tuple(s), table, "restart", h, number, locals_, taken)
+        return self._agree(tuple(s), table, "restart", h, number, locals_, taken)
 
-    def _agreed(
+    def _agree(
         self,
         state: State,
         table: State,
@@ -255,7 +255,7 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
             return self.perform(node, h, ("G", NUMBER[core.holds]))
         if core.phase.name == "PROBING" and core.lease is not None:
             address = NUMBER[core.lease.address]
-            if self._answered(node[0], h, address):
+            if self._is_answered(node[0], h, address):
                 return self.perform(node, h, ("H", address, False))
         return node
 
@@ -294,7 +294,7 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
                 case Notify(Notice.LAPSED):
                     s[self.notice[h]] = SILENT
                 case Send():
-                    if not self._put(s, h, effect, after, fresh=fresh):
+                    if not self._send(s, h, effect, after, fresh=fresh):
                         names = (*names, "lose")
                 case SendArp(packet):
                     packets.append(packet)
@@ -338,7 +338,7 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         else:
             self.clear(s, kept, slot)
 
-    def _put(self, s: list[Any], h: int, send: Send, after: Client, *, fresh: bool) -> bool:
+    def _send(self, s: list[Any], h: int, send: Send, after: Client, *, fresh: bool) -> bool:
         """A datagram of the client takes a free slot; False: there is none, and it is lost."""
         request = send.request
         asked = NUMBER.get(request.requested or request.ciaddr, NONE)
@@ -368,7 +368,7 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         for g in self.hosts:
             if g != h and self._probes(node[0], g, address):
                 node = self.perform(node, g, ("H", address, probing))
-        if probing and self._probes(node[0], h, address) and self._answered(node[0], h, address):
+        if probing and self._probes(node[0], h, address) and self._is_answered(node[0], h, address):
             node = self.perform(node, h, ("H", address, False))
         return node
 
@@ -377,6 +377,6 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         phase, wants = state[self.own[g][0]], state[self.own[g][1]]
         return phase == PROBING and wants == address and state[self.process[g]] == RUNS
 
-    def _answered(self, state: State, h: int, address: int) -> bool:
+    def _is_answered(self, state: State, h: int, address: int) -> bool:
         """Another host's kernel answers ARP for the address."""
         return any(g != h and state[self.holds[g]] == address for g in self.hosts)

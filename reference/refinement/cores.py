@@ -96,10 +96,10 @@ class Cores(ABC, Generic[LocalT, CallT, AnswerT]):
         """A local state as it is a tick later."""
 
 
-def shifted(value: Any, by: int, past: int) -> Any:
+def shift(value: Any, by: int, past: int) -> Any:
     """A value whose instants lie `by` earlier, none more than `past` ago."""
     if not is_dataclass(value):
-        return tuple(shifted(v, by, past) for v in value) if isinstance(value, tuple) else value
+        return tuple(shift(v, by, past) for v in value) if isinstance(value, tuple) else value
     whole: Any = value
     changes: dict[str, Any] = {}
     for f in fields(value):
@@ -109,5 +109,5 @@ def shifted(value: Any, by: int, past: int) -> Any:
         if f.type in ("Instant", "Instant | None"):
             changes[f.name] = max(inner - by, -past)
         elif f.name in ("exchange", "answered", "lease"):
-            changes[f.name] = shifted(inner, by, past)
+            changes[f.name] = shift(inner, by, past)
     return replace(whole, **changes)

@@ -84,15 +84,15 @@ class Killed:
 
 
 @cache
-def seeded() -> tuple[Seeded, ...]:
+def all_defects() -> tuple[Seeded, ...]:
     """All of `defects.toml`."""
     text = resources.files("holdover.reference.refinement") / "defects.toml"
-    return tuple(_seeded(row) for row in tomllib.loads(text.read_text("utf-8"))["defect"])
+    return tuple(_read_defect(row) for row in tomllib.loads(text.read_text("utf-8"))["defect"])
 
 
-def _seeded(row: dict[str, Any]) -> Seeded:
+def _read_defect(row: dict[str, Any]) -> Seeded:
     defect = Seeded(**{**row, "changes": tuple((old, new) for old, new in row["changes"])})
-    changed(defect)
+    apply_defect(defect)
     known = tuple(setting.name for setting in settings_for(defect.core))
     if defect.setting not in known:
         where = f"defects.toml: {defect.name}: no setting {defect.setting!r}"
@@ -103,9 +103,9 @@ def _seeded(row: dict[str, Any]) -> Seeded:
 CORES: dict[str, ModuleType] = {"client": reference_client, "server": reference_server}
 
 
-def seeded_in(core: str) -> tuple[Seeded, ...]:
+def defects_of(core: str) -> tuple[Seeded, ...]:
     """Those of one core."""
-    return tuple(defect for defect in seeded() if defect.core == core)
+    return tuple(defect for defect in all_defects() if defect.core == core)
 
 
 @cache
@@ -114,7 +114,7 @@ def original(core: str = "client") -> str:
     return Path(str(CORES[core].__file__)).read_text(encoding="utf-8")
 
 
-def changed(defect: Seeded) -> str:
+def apply_defect(defect: Seeded) -> str:
     """The text of the core with the defect in it."""
     text = before = original(defect.core)
     for old, new in defect.changes:
@@ -133,7 +133,7 @@ def mutant(defect: Seeded) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = f"<{defect.core}.py, {defect.name}>"
     sys.modules[name] = module
-    exec(compile(changed(defect), module.__file__, "exec", dont_inherit=True), module.__dict__)
+    exec(compile(apply_defect(defect), module.__file__, "exec", dont_inherit=True), module.__dict__)
     return module
 
 
@@ -149,7 +149,7 @@ def order(preferred: str) -> tuple[Setting, ...]:
     return tuple(sorted(alike, key=lambda s: (s.name != preferred, s.states)))
 
 
-def explored(defect: Seeded, setting: Setting) -> Refined:
+def explore_mutant(defect: Seeded, setting: Setting) -> Refined:
     """What the exploration of a mutant finds in one setting."""
     return refine(setting, mutant(defect), most=MOST)
 
@@ -157,7 +157,7 @@ def explored(defect: Seeded, setting: Setting) -> Refined:
 def kill(defect: Seeded) -> Killed:
     """What the first setting finds that finds anything."""
     for setting in order(defect.setting):
-        seen = explored(defect, setting)
+        seen = explore_mutant(defect, setting)
         if seen.kind:
             return Killed(setting.name, seen.kind, seen.defect, len(seen.run))
     return Killed("", "", "no setting shows it", 0)
@@ -178,7 +178,7 @@ def run(defects: Sequence[Seeded], progress: Callable[[int], None] | None = None
     return fates
 
 
-def recorded() -> Fates:
+def read_record() -> Fates:
     """What kills each defect, as recorded."""
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     return {name: Killed(**fate) for name, fate in record.items()}
@@ -193,7 +193,7 @@ def as_json(fates: Fates) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def shown(defects: Sequence[Seeded], fates: Fates) -> Listing:
+def listing(defects: Sequence[Seeded], fates: Fates) -> Listing:
     """A table for the terminal."""
     listing = Listing("defect", "modelled on", "killed by")
     listing.columns[0].no_wrap = True
@@ -220,7 +220,7 @@ def main(names: tuple[str, ...], record: bool, check: bool) -> None:
 
     Example: python -m holdover.reference.refinement.defects --only nak-ignored
     """
-    known = {defect.name: defect for defect in seeded()}
+    known = {defect.name: defect for defect in all_defects()}
     for name in names:
         if name not in known:
             raise click.BadParameter(
@@ -228,7 +228,7 @@ def main(names: tuple[str, ...], record: bool, check: bool) -> None:
             )
     if names and (record or check):
         raise click.UsageError("--record and --check are about all defects; leave out --only")
-    defects = tuple(known[name] for name in names) or seeded()
+    defects = tuple(known[name] for name in names) or all_defects()
     errors = Console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("defects", total=len(defects))
@@ -236,11 +236,11 @@ def main(names: tuple[str, ...], record: bool, check: bool) -> None:
     if record:
         RECORD.write_text(as_json(fates), encoding="utf-8")
     console = Console()
-    console.print(shown(defects, fates))
+    console.print(listing(defects, fates))
     for defect in defects if names else ():
         console.print(escape(f"{defect.name}: {defect.says}. {fates[defect.name].says}"))
     console.print(summary(fates))
-    stale = check and fates != recorded()
+    stale = check and fates != read_record()
     if stale:
         click.echo("the recorded fates are not these; run with --record", err=True)
     sys.exit(1 if stale or not all(fate.kind for fate in fates.values()) else 0)

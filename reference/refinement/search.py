@@ -76,7 +76,7 @@ def refine(
     orders: list[tuple[int, ...]] = []
 
     def found(node: Node, parent: int, step: Step) -> None:
-        node, order = world.settled(node)
+        node, order = world.put_in_order(node)
         if node in index:
             return
         index[node] = len(nodes)

@@ -14,7 +14,7 @@ from holdover.reference.core.server_state import (
     ServerEvent,
     StoreBinding,
 )
-from holdover.reference.refinement.cores import Cores, DefectError, shifted
+from holdover.reference.refinement.cores import Cores, DefectError, shift
 
 Stored = tuple[tuple[Any, Binding], ...]
 
@@ -80,8 +80,8 @@ class ServerCores(Cores[ServerLocal, ServerEvent, ServerAnswer]):
 
     def age(self, local: ServerLocal) -> ServerLocal:
         """The same server and store a tick later."""
-        entries = tuple((a, self._aged(e)) for a, e in local.server.entries)
-        stored = tuple((a, self._aged(b)) for a, b in local.stored)
+        entries = tuple((a, self._age(e)) for a, e in local.server.entries)
+        stored = tuple((a, self._age(b)) for a, b in local.stored)
         wrong = replace(
             local.server.config.misbehave,
             **{
@@ -93,10 +93,10 @@ class ServerCores(Cores[ServerLocal, ServerEvent, ServerAnswer]):
         config = replace(local.server.config, misbehave=wrong)
         return ServerLocal(replace(local.server, config=config, entries=entries), stored)
 
-    def _aged(self, value: Any) -> Any:
+    def _age(self, value: Any) -> Any:
         inner = {
-            name: self._aged(part)
+            name: self._age(part)
             for name in ("binding", "offer", "late", "withheld")
             if (part := getattr(value, name, None)) is not None
         }
-        return replace(shifted(value, 1, self.past), **inner)
+        return replace(shift(value, 1, self.past), **inner)

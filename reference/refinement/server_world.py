@@ -86,7 +86,7 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
         slots = len(self.columns)
         return self.rows.table.initial, (number, *(NO_FLAVOUR,) * slots), (False,) * slots
 
-    def settled(self, node: Node) -> tuple[Node, tuple[int, ...]]:
+    def put_in_order(self, node: Node) -> tuple[Node, tuple[int, ...]]:
         """The same node with its datagrams in order; hosts are known to the server by name."""
         state, (number, *flavours), taken = node
         state, beside = self.in_order(state, [*zip(flavours, taken, strict=True)])
@@ -193,7 +193,7 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
         kept[slot] = slot != SPARE
         replies = [effect.reply for effect in effects if isinstance(effect, SendReply)]
         for reply in replies:
-            self._put(s, kept, slot, reply)
+            self._reply(s, kept, slot, reply)
         dropped = self._drop(s, kept, slot, server)
         for a, record in enumerate(self.cores.core.abstract(server).values()):
             owner = NONE if record.owner is None else host_of(record.owner.identifier)
@@ -210,10 +210,10 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
         node = state, (after, *flavours), tuple(kept)
         for effect in effects:
             if isinstance(effect, SendArp):
-                node = self._probed(node, effect.arp.target)
+                node = self._answer_probe(node, effect.arp.target)
         return node
 
-    def _put(self, s: list[Any], kept: list[bool], slot: int, reply: BootReply) -> None:
+    def _reply(self, s: list[Any], kept: list[bool], slot: int, reply: BootReply) -> None:
         """A reply takes the slot of the request that it answers: one that waits, or the new one."""
         asks = DISCOVER if reply.type is MessageType.OFFER else REQUEST
         client = host_of(reply.chaddr)
@@ -255,7 +255,7 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
     def _is(self, s: list[Any], m: int, kind: int, client: int) -> bool:
         return bool(s[self.columns[m][0]] == kind and s[self.columns[m][1]] == client)
 
-    def _probed(self, node: Node, address: IPv4Address) -> Node:
+    def _answer_probe(self, node: Node, address: IPv4Address) -> Node:
         """Whoever holds the address answers the server's probe."""
         for g in self.hosts:
             if node[0][self.holds[g]] == NUMBER[address]:

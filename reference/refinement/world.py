@@ -65,7 +65,7 @@ class CoreWorld(ABC, Generic[SettingT, CoresT]):
         """Where every run begins."""
 
     @abstractmethod
-    def settled(self, node: Node) -> tuple[Node, tuple[int, ...]]:
+    def put_in_order(self, node: Node) -> tuple[Node, tuple[int, ...]]:
         """The same node with all in order that has no name, and the order of its hosts."""
 
     def successors(self, node: Node) -> Iterator[tuple[Step, Node]]:

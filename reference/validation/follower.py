@@ -135,7 +135,7 @@ class Follower:
             case Undone():
                 self._stood_still(part)
             case Expired():
-                self._removed(part)
+                self._remove(part)
             case Call():
                 self._follow(part)
 
@@ -146,7 +146,7 @@ class Follower:
         if isinstance(call.event, Start):
             self._begin(call, call.event)
         if isinstance(call.event, Gone):
-            self._removed(call)
+            self._remove(call)
         if self.states and not self._beyond(call):
             overdue = self._overdue(call, self.states)
             self._check_time(call, overdue)
@@ -167,7 +167,7 @@ class Follower:
             return
         self.seen.taken.update(row.name for row in found[0].rows)
         ends = {path.end.values: path.end for path in found}
-        self.states = [self._settled(state, call) for state in ends.values()]
+        self.states = [self._settle(state, call) for state in ends.values()]
         for wanted in (WITHIN_LEASE, RELEASED_FIRST):
             self._check(call, wanted, self.states)
         self._check_stored(call)
@@ -176,7 +176,7 @@ class Follower:
         """A process starts, or begins anew: with what is stored, and what is on the interface."""
         lease, known = event.remembered, bool(self.states)
         if known and lease is not None and lease != self._stored:
-            self._violated(
+            self._convict(
                 call,
                 "the lease that it goes on with is not the one stored",
                 "RFC 2131 §3.2(3): only the unexpired remainder",
@@ -281,7 +281,7 @@ class Follower:
             return {("phase", OTHERS): "PROBING", ("wants", OTHERS): wants}
         return {}
 
-    def _settled(self, state: State, call: Call) -> State:
+    def _settle(self, state: State, call: Call) -> State:
         """After the call: what was sent has left, and the lease has its own T1 and T2."""
         changes: dict[Slot, Value] = {}
         for slot in (INCOMING, OUTGOING, WITNESS):
@@ -295,7 +295,7 @@ class Follower:
             changes["rebind_at", CLIENT] = call.configured.lease.rebind_at
         return state.but(changes)
 
-    def _removed(self, part: Part) -> None:
+    def _remove(self, part: Part) -> None:
         """The kernel has removed the address, or, before its time, somebody else."""
         after = []
         for state in self.states:
@@ -380,9 +380,9 @@ class Follower:
         there = {state["holds", CLIENT] for state in self.states}
         early = [found for found in (self._too_early(call, held) for held in there) if found]
         if len(early) == len(there):
-            self._violated(call, early[0].says, early[0].source)
+            self._convict(call, early[0].says, early[0].source)
         if ends(call) and self._stored is not None and Notice.STOPPED not in call.notices:
-            self._violated(call, "the process ends, and nobody is told", STOP.source)
+            self._convict(call, "the process ends, and nobody is told", STOP.source)
 
     def _too_early(self, call: Call, held: Value) -> OrderError | None:
         """The first effect that comes too early, where this address is held."""
@@ -406,19 +406,19 @@ class Follower:
         there = {self._steps.world.value(stored, state, {h: CLIENT}) for state in self.states}
         if (kept is not None) not in there:
             says = "not forgotten" if kept is not None else "not stored"
-            self._violated(call, f"the lease is {says}", "RFC 2131 §3.2")
+            self._convict(call, f"the lease is {says}", "RFC 2131 §3.2")
 
     def _check_done(self, call: Call, overdue: Mapping[Action, int | Fraction]) -> None:
         """A process that runs does what is overdue, before or instead of anything else."""
         earlier = [s.but({("now", 0): 0}) for s in self.states]
         for row in overdue.keys() & self._overdue(call, earlier).keys():
-            self._violated(call, f"`{row.name}` is overdue, and not done", row.source)
+            self._convict(call, f"`{row.name}` is overdue, and not done", row.source)
 
     def _check(self, call: Call, wanted: Property, states: Sequence[State]) -> None:
         """It holds in one of the states, for the client may be in any of them."""
         alone = [state.but({("holds", OTHERS): None}) for state in states]
         if not any(self._holds(wanted, state) for state in alone):
-            self._violated(call, f"not so: {wanted.says}", wanted.source)
+            self._convict(call, f"not so: {wanted.says}", wanted.source)
 
     def _holds(self, wanted: Property, state: State) -> bool:
         try:
@@ -426,7 +426,7 @@ class Follower:
         except UnsetError:  # an address is held without a lease
             return False
 
-    def _violated(self, call: Call, says: str, source: str) -> None:
+    def _convict(self, call: Call, says: str, source: str) -> None:
         why = BlockedGuard(says, source=source)
         self.seen.violation = Finding(call.number, call.line.wall, str(call), why)
 

@@ -36,17 +36,17 @@ def sentences(seen: JournalVerdict) -> Iterator[str]:
         yield f"{each}: none is against the lease table"
     else:
         yield f"{each}; conforming: lines 1 to {seen.conforming}"
-        yield from told(seen.violation, "violated")
+        yield from tell_finding(seen.violation, "violated")
         yield "  what follows is not judged"
     for finding in seen.unknown:
-        yield from told(finding, "unknown")
+        yield from tell_finding(finding, "unknown")
     for finding in seen.remarks:
-        yield from told(finding, "remark")
+        yield from tell_finding(finding, "remark")
     rows = ", ".join(f"{row} {times}" for row, times in seen.taken.most_common())
     yield f"  rows taken: {rows or 'none'}"
 
 
-def told(finding: Finding, what: str) -> Iterator[str]:
+def tell_finding(finding: Finding, what: str) -> Iterator[str]:
     """A finding: where, what was done, and why not."""
     why = finding.why
     at = finding.wall.isoformat(sep=" ", timespec="milliseconds")

@@ -196,7 +196,7 @@ def tags(data: bytes) -> int:
     return at - TAGS_AT
 
 
-def untagged(data: bytes) -> bytes:
+def untag(data: bytes) -> bytes:
     """The frame without them."""
     size = tags(data)
     return data[:TAGS_AT] + data[TAGS_AT + size :] if size else data

@@ -31,7 +31,14 @@ from dataclasses import dataclass
 from enum import IntFlag
 
 from holdover.reference.wire.option_values import U8, T, Value, WireError
-from holdover.reference.wire.options import END, OVERLOAD, PAD, RELAY_INFORMATION, Options, known
+from holdover.reference.wire.options import (
+    END,
+    OVERLOAD,
+    PAD,
+    RELAY_INFORMATION,
+    Options,
+    option_of,
+)
 
 SNAME_AT, FILE_AT, COOKIE_AT, OPTIONS_AT = 44, 108, 236, 240
 """Where the fields begin (RFC 2131 Figure 1); each ends where the next begins."""
@@ -69,7 +76,7 @@ class Dropped:
     hides: bool = False
 
     def __str__(self) -> str:
-        return f"{known(self.code)}: {self.why}"
+        return f"{option_of(self.code)}: {self.why}"
 
     @property
     def error(self) -> WireError:
@@ -88,7 +95,7 @@ def read_options(data: bytes) -> tuple[Overload, Options, tuple[Dropped, ...]]:
     use = Overload.NONE
     if at := pieces.pop(OVERLOAD, None):
         try:
-            use = _joined(data, at, _read_overload)
+            use = _join(data, at, _read_overload)
         except WireError as error:
             dropped.append(Dropped(OVERLOAD, error.message, error.offset, hides=True))
     if Overload.FILE in use:
@@ -103,7 +110,7 @@ def read_options(data: bytes) -> tuple[Overload, Options, tuple[Dropped, ...]]:
         if code in cut_off:
             continue
         try:
-            read.append((code, _joined(data, at, known(code).kind.read)))
+            read.append((code, _join(data, at, option_of(code).kind.read)))
         except WireError as error:
             dropped.append(Dropped(code, error.message, error.offset))
     return use, Options(read), tuple(dropped)
@@ -134,7 +141,7 @@ def _read_overload(data: bytes) -> Overload:
     return Overload(number)
 
 
-def _joined(data: bytes, at: list[tuple[int, int]], read: Callable[[bytes], T]) -> T:
+def _join(data: bytes, at: list[tuple[int, int]], read: Callable[[bytes], T]) -> T:
     """What the pieces, joined, are read as (RFC 3396 §7); offsets are those of the message."""
     try:
         return read(b"".join([data[begin:end] for begin, end in at]))
@@ -163,7 +170,7 @@ def lay_out(
     Relay information is last in the options field and never in another (RFC 3046 §2.2); option 52
     is just before it.
     """
-    pieces = [(code, piece) for code, data in options.written() for piece in _cut(data)]
+    pieces = [(code, piece) for code, data in options.pairs() for piece in _split(data)]
     relay = b"".join([_tlv(*piece) for piece in pieces if piece[0] == RELAY_INFORMATION.code])
     movable = [piece for piece in pieces if piece[0] != RELAY_INFORMATION.code]
     for cutting in (False, True):
@@ -174,14 +181,14 @@ def lay_out(
                 COOKIE_AT - FILE_AT - 1 if Overload.FILE in use else 0,
                 FILE_AT - SNAME_AT - 1 if Overload.SNAME in use else 0,
             )
-            if (filled := _filled(movable, rooms, cutting=cutting)) is not None:
+            if (filled := _fill(movable, rooms, cutting=cutting)) is not None:
                 first, file, sname = filled
                 return use, (first + tail, file + bytes((END,)), sname + bytes((END,)))
     needed = sum(len(_tlv(*piece)) for piece in pieces)
     raise TooLargeError(f"options of {needed} bytes: no layout with {room} bytes of options field")
 
 
-def _cut(data: bytes) -> list[bytes]:
+def _split(data: bytes) -> list[bytes]:
     """A value in pieces of 255 bytes at most (RFC 3396 §6); an empty one is a piece too."""
     return [data[at : at + 255] for at in range(0, len(data), 255)] or [data]
 
@@ -191,7 +198,7 @@ def _tlv(code: int, piece: bytes) -> bytes:
     return bytes((code, len(piece))) + piece
 
 
-def _filled(
+def _fill(
     pieces: Sequence[tuple[int, bytes]], rooms: tuple[int, int, int], *, cutting: bool
 ) -> list[bytes] | None:
     """The fields' contents, pieces in their order, none across a boundary (RFC 3396 §5).

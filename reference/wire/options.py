@@ -76,7 +76,7 @@ def _row(code: int, name: str, source: str, kind: Kind[V]) -> Option[V]:
     return row
 
 
-def known(code: int) -> Option[Any]:
+def option_of(code: int) -> Option[Any]:
     """The row of a code; bytes where the table has none."""
     name, source = ("overload", "§9.3") if code == OVERLOAD else ("unknown", "§2")
     return TABLE.get(code) or Option(code, name, f"RFC 2132 {source}", BYTES)
@@ -179,7 +179,7 @@ class Options(Mapping[int, Value]):
     def __init__(self, pairs: Mapping[int, Value] | Iterable[tuple[int, Value]] = ()):
         self._values: dict[int, Value] = {}
         for code, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
-            row = known(code)
+            row = option_of(code)
             if not PAD < code < END or code == OVERLOAD:
                 raise ValueError(f"{row}: no option of a message")
             if code in self._values:
@@ -208,6 +208,6 @@ class Options(Mapping[int, Value]):
     def __repr__(self) -> str:
         return f"Options({self._values!r})"
 
-    def written(self) -> Iterator[tuple[int, bytes]]:
+    def pairs(self) -> Iterator[tuple[int, bytes]]:
         """Each code with its bytes, of whatever length."""
-        return ((code, known(code).kind.write(value)) for code, value in self._values.items())
+        return ((code, option_of(code).kind.write(value)) for code, value in self._values.items())

@@ -115,8 +115,8 @@ def not_hidden(patch: pytest.MonkeyPatch) -> None:
 
 def last_wins(patch: pytest.MonkeyPatch) -> None:
     """Of an option that is there twice the last is read (RFC 3396 §7: they are one)."""
-    joined = option_layout._joined
-    patch.setattr(option_layout, "_joined", lambda data, at, read: joined(data, at[-1:], read))
+    joined = option_layout._join
+    patch.setattr(option_layout, "_join", lambda data, at, read: joined(data, at[-1:], read))
 
 
 def chances(patch: pytest.MonkeyPatch) -> None:
@@ -139,15 +139,15 @@ def other_identity(patch: pytest.MonkeyPatch) -> None:
 
 def longer(patch: pytest.MonkeyPatch) -> None:
     """The client gives its lease a second more than the reply does."""
-    usual = client.granted
+    usual = client.read_lease
 
-    def granted(core: Any, reply: Any, asked: int, chance: Any) -> Any:
+    def read_lease(core: Any, reply: Any, asked: int, chance: Any) -> Any:
         lease = usual(core, reply, asked, chance)
         if lease is None or lease.end is None:
             return lease
         return replace(lease, end=lease.end + SECOND)
 
-    patch.setattr(client, "granted", granted)
+    patch.setattr(client, "read_lease", read_lease)
 
 
 def raises(patch: pytest.MonkeyPatch) -> None:
@@ -235,4 +235,4 @@ def test_the_oracle_reads_options_by_itself(tail: str, sound: bool, whole: bool)
 
 def test_the_kind_of_an_unknown_option_is_bytes() -> None:
     """So that `lenient` is about rows of the table."""
-    assert options.known(224).kind is BYTES
+    assert options.option_of(224).kind is BYTES

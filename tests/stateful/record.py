@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-from holdover.reference.refinement.defects import mutant, seeded_in
+from holdover.reference.refinement.defects import defects_of, mutant
 from tests.checkout import ROOT
 from tests.stateful.machine import hunt
 
@@ -20,7 +20,7 @@ SECONDS = 60.0
 def main() -> int:
     """Hunt each defect; 1 if one is not found."""
     found = {}
-    for defect in seeded_in("client"):
+    for defect in defects_of("client"):
         kill = hunt(mutant(defect), SECONDS)
         found[defect.name] = None if kill is None else {"kind": kill.kind, "scene": kill.scene}
     lines = (f"{json.dumps(name)}: {json.dumps(fate)}" for name, fate in found.items())

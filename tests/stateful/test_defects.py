@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
+from holdover.reference.refinement.defects import Seeded, defects_of, mutant
 from tests.stateful.machine import hunt
 from tests.stateful.record import RECORD, SECONDS
 
@@ -18,11 +18,11 @@ from tests.stateful.record import RECORD, SECONDS
 def test_the_record_has_every_defect_and_each_was_found() -> None:
     """`python -m tests.stateful.record` writes it."""
     record = json.loads(RECORD.read_text("utf-8"))
-    assert list(record) == [defect.name for defect in seeded_in("client")]
+    assert list(record) == [defect.name for defect in defects_of("client")]
     assert all(record.values())
 
 
-@pytest.mark.parametrize("defect", seeded_in("client"), ids=lambda defect: defect.name)
+@pytest.mark.parametrize("defect", defects_of("client"), ids=lambda defect: defect.name)
 def test_each_defect_is_found_at_random(
     defect: Seeded, record_property: Callable[[str, object], None]
 ) -> None:

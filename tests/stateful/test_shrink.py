@@ -10,14 +10,14 @@ import pytest
 
 from holdover.reference.core import client
 from holdover.reference.refinement.cores import DefectError
-from holdover.reference.refinement.defects import mutant, seeded
+from holdover.reference.refinement.defects import all_defects, mutant
 from tests.checkout import ROOT
 from tests.stateful.compiled import Compiled
 from tests.stateful.machine import QUIET, compiled, expected, play
 from tests.stateful.network import Choice
 from tests.stateful.shrink import again, played, program, shortest
 
-NO_PROBE = mutant(next(each for each in seeded() if each.name == "no-probe"))
+NO_PROBE = mutant(next(each for each in all_defects() if each.name == "no-probe"))
 
 
 def failing() -> tuple[Compiled, Sequence[Choice], DefectError]:

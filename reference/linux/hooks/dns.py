@@ -78,7 +78,7 @@ class Resolver(Commands[Lease | None]):
         self.put(None)
 
     def _do(self, thing: Lease | None) -> None:
-        self._check(() if thing is None else named(thing))
+        self._check(() if thing is None else name_servers(thing))
         text = b"" if thing is None else lines(thing)
         if not self._known or text != self._text:
             self._known, self._text = self._publish(text) if text else self._take_back(), text
@@ -144,7 +144,7 @@ class File(Resolver):
             self._aside.rename(self._path)
             sync(self._path.parent)
         except (OSError, InputError) as error:
-            return self._failed("not written", error)
+            return self._note_failure("not written", error)
         return True
 
     def _keep(self) -> None:
@@ -167,14 +167,14 @@ class File(Resolver):
                 self._path.unlink()
             sync(self._path.parent)
         except OSError as error:
-            return self._failed("not restored", error)
+            return self._note_failure("not restored", error)
         return True
 
     def _ours(self) -> bool:
         """Whether a client for the interface has written what is there."""
         return first_line(self._path) == mark(self._interface).encode() + b"\n"
 
-    def _failed(self, what: str, error: OSError | InputError) -> bool:
+    def _note_failure(self, what: str, error: OSError | InputError) -> bool:
         self._say(f"{what}: {error.strerror if isinstance(error, OSError) else error}")
         return False
 
@@ -193,7 +193,7 @@ def resolver(where: str, interface: str, limit: float, note: Callable[[str], Non
 
 def lines(lease: Lease) -> bytes:
     """What a lease says, as resolv.conf(5) has it; nothing where it names no server."""
-    servers = [f"nameserver {each}\n" for each in named(lease) if is_host(each)]
+    servers = [f"nameserver {each}\n" for each in name_servers(lease) if is_host(each)]
     if not servers:
         return b""
     domain = name(str(lease.options.get(DOMAIN_NAME.code, "")))
@@ -205,7 +205,7 @@ def mark(interface: str) -> str:
     return f"{MARK}{interface}; it goes with the lease"
 
 
-def named(lease: Lease) -> tuple[IPv4Address, ...]:
+def name_servers(lease: Lease) -> tuple[IPv4Address, ...]:
     """The name servers of a lease, whatever they are."""
     given: Any = lease.options.get(NAME_SERVERS.code, ())
     return tuple(given)

@@ -111,7 +111,7 @@ class Commands(Later[T]):
             self._say(f"{what}: cannot be run: {error.strerror}")
             return False
         try:
-            if not ended(file, self._limit, self._end):
+            if not has_ended(file, self._limit, self._end):
                 self._kill(process, file)
                 why = "closed" if self._closed else f"took more than {self._limit:g} s"
                 self._say(f"{what}: {why}; it was ended")
@@ -127,7 +127,7 @@ class Commands(Later[T]):
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(OSError):
                 os.killpg(process.pid, number)
-            ended(file, MERCY)
+            has_ended(file, MERCY)
         process.wait()
 
     def _say(self, what: str) -> None:
@@ -192,7 +192,7 @@ def to_read(text: bytes) -> Iterator[int]:
         os.close(file)
 
 
-def ended(process: int, seconds: float, end: int | None = None) -> bool:
+def has_ended(process: int, seconds: float, end: int | None = None) -> bool:
     """Whether a process has ended in so many seconds, and before there was something at `end`."""
     poll = select.poll()
     poll.register(process, select.POLLIN)

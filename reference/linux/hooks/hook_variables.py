@@ -106,10 +106,10 @@ def environment(
         word, reason = NOTHING_HELD
     said = {"interface": interface, "reason": reason, "notice": notice.name}
     if notice in GRANTS and lease is not None:
-        said |= named("new_", variables(lease, now), udhcpc=True)
+        said |= name_variables("new_", variables(lease, now), udhcpc=True)
         known = before
     if known is not None and word in ("bound", "renew", "deconfig"):
-        said |= named("old_", variables(known, now), udhcpc=False)
+        said |= name_variables("old_", variables(known, now), udhcpc=False)
     return word, said
 
 
@@ -117,7 +117,7 @@ Said = Iterator[tuple[str, str, str]]
 """dhclient's name and udhcpc's, empty where it has none, and the value."""
 
 
-def named(prefix: str, said: Said, *, udhcpc: bool) -> dict[str, str]:
+def name_variables(prefix: str, said: Said, *, udhcpc: bool) -> dict[str, str]:
     """Values by dhclient's names with that prefix, and by udhcpc's if they are wanted."""
     found: dict[str, str] = {}
     for first, second, text in said:
@@ -141,10 +141,10 @@ def variables(lease: Lease, now: Instant) -> Said:
         yield "broadcast_address", "broadcast", str(set_to.broadcast)
     yield "dhcp_lease_time", "lease", str(left)
     yield "dhcp_server_identifier", "serverid", str(lease.server)
-    yield from given(lease.options)
+    yield from option_variables(lease.options)
 
 
-def given(options: Options) -> Said:
+def option_variables(options: Options) -> Said:
     """What options say, of those that hooks are told."""
     for option, dhclient, udhcpc, write in OPTIONS:
         value = options.get(option.code)

@@ -78,7 +78,7 @@ class Heartbeat:
         with self._changed:
             return 0 if self._began is None else max(now - self._began, 0)
 
-    def missed(self, now: Instant) -> bool:
+    def is_missed(self, now: Instant) -> bool:
         """Whether one is out for longer than one should be."""
         return self.out(now) > MISSED
 

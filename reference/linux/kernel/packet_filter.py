@@ -112,7 +112,7 @@ def content_rows(more: int) -> tuple[Row, ...]:
 
 def dhcp_filter(port: int, more: tuple[Row, ...] = ()) -> list[Instruction]:
     """ARP for IPv4, and whole UDP datagrams over IPv4 to the port, for this host and no VLAN."""
-    return assembled(
+    return assemble(
         (
             does(LOAD_WORD, PACKET_KIND),
             ("", JUMP_AT_LEAST, "drop", "", OTHER_HOST),
@@ -137,7 +137,7 @@ def dhcp_filter(port: int, more: tuple[Row, ...] = ()) -> list[Instruction]:
     )
 
 
-def assembled(rows: Sequence[Row]) -> list[Instruction]:
+def assemble(rows: Sequence[Row]) -> list[Instruction]:
     """The program; the kernel counts a jump from the next instruction."""
     places = {label: at for at, (label, *_) in enumerate(rows) if label}
     return [

@@ -71,7 +71,7 @@ def drop() -> None:
     """
     if len([*Path("/proc/self/task").iterdir()]) > 1:
         raise RuntimeError("drop() after a second thread was started, which would keep everything")
-    permitted = _permitted()
+    permitted = _permitted_set()
     names = [name for name, number in NAMES.items() if not permitted & 1 << number]
     if names:
         raise InputError(
@@ -88,7 +88,7 @@ def drop() -> None:
 NAMES = {"CAP_NET_RAW": CAP_NET_RAW, "CAP_NET_ADMIN": CAP_NET_ADMIN}
 
 
-def _permitted() -> int:
+def _permitted_set() -> int:
     """The permitted set of this thread, a bit for each capability."""
     sets = (_Sets * 2)()
     _call("capget", ctypes.byref(_Header(CAPABILITY_VERSION_3, 0)), sets)
@@ -159,7 +159,7 @@ def own_directory(directory: Path) -> bool:
 def _check_step(path: Path, step: Path, seen: os.stat_result, *, last: bool) -> None:
     """One name on the way: whose it is, and who may write to it."""
     where = f"{path}" if step == path else f"{path}: {step}"
-    if not _trusted(seen.st_uid):
+    if not _is_trusted(seen.st_uid):
         raise InputError(
             f"{where}: belongs to user {seen.st_uid}, not to root or to user {os.geteuid()}, who "
             "runs this; whoever owns it could change what is read or run.  Change its owner"
@@ -173,7 +173,7 @@ def _check_step(path: Path, step: Path, seen: os.stat_result, *, last: bool) -> 
         )
 
 
-def _trusted(owner: int) -> bool:
+def _is_trusted(owner: int) -> bool:
     """Root, this user, or somebody of whom a user namespace knows nothing."""
     if owner in (0, os.geteuid()):
         return True

@@ -76,7 +76,7 @@ class Asking:
                 if header["sequence_number"] != self._number:
                     continue
                 if header["error"] is not None:
-                    raise refused(header["error"])
+                    raise to_refusal(header["error"])
                 whole = whole and not header["flags"] & INTERRUPTED
                 if header["type"] in (ERROR, DONE):
                     return found, whole
@@ -125,7 +125,7 @@ def fields(message: Any, *attributes: tuple[str, object], **values: int) -> Any:
     return message
 
 
-def refused(error: Any) -> KernelRefusedError:
+def to_refusal(error: Any) -> KernelRefusedError:
     """What pyroute2 read from the kernel's answer: a number, and perhaps words."""
     number, *words = error.args
     said = next((word for word in words if isinstance(word, str)), None)

@@ -43,7 +43,7 @@ from holdover.reference.linux.kernel.packet_filter import (
     reply_rows,
     ret,
 )
-from holdover.reference.wire.frames import Frame, decode_frame, untagged
+from holdover.reference.wire.frames import Frame, decode_frame, untag
 from holdover.reference.wire.option_values import WireError
 
 ALL_TYPES = 0x0003
@@ -131,7 +131,7 @@ class LinkSocket:
         arrived: dict[object, bytes] = {}
         for number in range(most):
             try:
-                data = untagged(self._socket.recv(MOST_BYTES))
+                data = untag(self._socket.recv(MOST_BYTES))
             except OSError as error:
                 if error.errno not in LOST:  # EAGAIN: nothing more; ENETDOWN: told once
                     raise

@@ -164,15 +164,15 @@ class Journal:
         """What the kernel says of an address."""
         self._put(Seen(what, address), now)
 
-    def unstored(self, now: Instant) -> None:
+    def note_unstored(self, now: Instant) -> None:
         """The lease of the event before could not be stored, and the event counts as not been."""
         self._put(Unstored(), now)
 
-    def malformed(self, said: Malformed, now: Instant) -> None:
+    def note_malformed(self, said: Malformed, now: Instant) -> None:
         """What was not read of a message; where it was not refused, its event is the next line."""
         self._put(said, now)
 
-    def waited(self, length: Duration, now: Instant) -> None:
+    def note_wait(self, length: Duration, now: Instant) -> None:
         """The kernel has kept its network to itself, or to another program."""
         self._put(Waited(length), now)
 
@@ -199,7 +199,7 @@ class Journal:
 
     def _write(self, value: Entry, now: Instant, chance: Chance | None = None) -> None:
         """One line, on a line of its own whatever was torn before; OSError if it is not whole."""
-        text = (b"\n" if self._torn else b"") + written(value, now, chance)
+        text = (b"\n" if self._torn else b"") + to_line(value, now, chance)
         done = 0
         try:
             while done < len(text):
@@ -227,7 +227,7 @@ def this_clock() -> str:
     return boot if shift in ("", "+0.0") else boot + shift
 
 
-def written(value: Entry, now: Instant, chance: Chance | None = None) -> bytes:
+def to_line(value: Entry, now: Instant, chance: Chance | None = None) -> bytes:
     """The line of a value, written now."""
     clocks = {
         "wall": datetime.now(UTC).isoformat(),
@@ -261,7 +261,7 @@ def read(path: Path) -> Iterator[Line]:
                         f"{path}: line {number}: longer than {LONGEST >> 10} KiB{HINT}"
                     )
                 try:
-                    line = parsed(text)
+                    line = from_line(text)
                 except (ValueError, RecursionError) as error:
                     if damage is not None:
                         raise damage from None
@@ -278,7 +278,7 @@ def read(path: Path) -> Iterator[Line]:
         raise damage
 
 
-def parsed(text: bytes) -> Line:
+def from_line(text: bytes) -> Line:
     """What a line says; ValueError where it is none."""
     said = of(dict, json.loads(text))
     expected = {"wall", "now", "boot", "monotonic", "kind", "value"}

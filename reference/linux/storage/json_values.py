@@ -19,7 +19,7 @@ from ipaddress import IPv4Address
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from holdover.reference.wire.options import Options, known
+from holdover.reference.wire.options import Options, option_of
 
 
 def to_json(value: Any) -> Any:
@@ -34,7 +34,7 @@ def to_json(value: Any) -> Any:
         case IPv4Address():
             return str(value)
         case Options():
-            return [[code, data.hex()] for code, data in value.written()]
+            return [[code, data.hex()] for code, data in value.pairs()]
         case tuple():
             return [to_json(each) for each in value]
     if not is_dataclass(value):
@@ -82,7 +82,7 @@ def option(said: list[Any]) -> tuple[int, Any]:
     if len(said) != 2:
         raise ValueError(f"expected code and bytes of an option, got {said!r:.40}")
     code = of(int, said[0])
-    return code, known(code).kind.read(bytes.fromhex(of(str, said[1])))
+    return code, option_of(code).kind.read(bytes.fromhex(of(str, said[1])))
 
 
 def of(kind: type, said: Any) -> Any:

@@ -90,7 +90,7 @@ class LeaseFile:
         self._bound: dict[IPv4Address, Binding] = {}
         self._records = self._size = 0
         try:
-            self._file = locked(self.path)
+            self._file = open_locked(self.path)
             check_safe(self.path)
             self._read(now)
         except OSError as error:
@@ -152,7 +152,7 @@ class LeaseFile:
         try:
             aside.unlink(missing_ok=True)
             write(aside, text)
-            file = locked(aside)  # before it has the name
+            file = open_locked(aside)  # before it has the name
             aside.rename(self.path)
             sync(self.path.parent)
         except OSError as error:
@@ -197,7 +197,7 @@ class LeaseFile:
         if not first:
             return this_clock(), -(1 << 63)  # just created
         try:
-            head = said(first)
+            head = parse_line(first)
             if head.get("format") != FORMAT:
                 raise ValueError
             clock, latest = of(str, head["clock"]), of(int, head["at"])
@@ -257,7 +257,7 @@ class LeaseFile:
             return (
                 f"another program wrote to it; as it was then it is now {set_aside(self.path).name}"
             )
-        os.close(locked(self.path))
+        os.close(open_locked(self.path))
         return f"it was replaced; what was there is now {set_aside(self.path).name}"
 
     def _fails(self, error: OSError) -> BindingNotStoredError:
@@ -279,7 +279,7 @@ def line_of(at: Instant, record: StoreBinding) -> bytes:
 
 def of_line(text: bytes) -> tuple[Instant, StoreBinding]:
     """The instant and the record of a line; ValueError where it is damaged."""
-    row = said(text)
+    row = parse_line(text)
     if set(row) != {"at", "record"}:
         raise ValueError(f"expected at and record, got {', '.join(row)}")
     return of(int, row["at"]), from_json(StoreBinding, row["record"])
@@ -291,7 +291,7 @@ def line(row: dict[str, Any]) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def said(text: bytes) -> dict[str, Any]:
+def parse_line(text: bytes) -> dict[str, Any]:
     """The JSON of a line; ValueError where it is damaged."""
     check, _, body = text[:-1].partition(b" ")
     if not text.endswith(b"\n") or check != b"%08x" % zlib.crc32(body):
@@ -302,7 +302,7 @@ def said(text: bytes) -> dict[str, Any]:
 # The file -----------------------------------------------------------------------------------------
 
 
-def locked(path: Path) -> int:
+def open_locked(path: Path) -> int:
     """The file, created where there is none; InputError where another process has it."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600)

@@ -80,7 +80,7 @@ def load(
     """
     path = path_of(directory, interface)
     try:
-        return at_present(path, parsed(text_of(path), interface, hardware), note)
+        return at_present(path, parse_lease(text_of(path), interface, hardware), note)
     except FileNotFoundError:
         return None
     except FileRefusedError as error:
@@ -157,7 +157,7 @@ def checksum(said: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def parsed(text: bytes, interface: str, hardware: bytes | None) -> Stored:
+def parse_lease(text: bytes, interface: str, hardware: bytes | None) -> Stored:
     """What a file says; Refused where it is damaged, or not of this interface and card."""
     try:
         said = of(dict, json.loads(text))

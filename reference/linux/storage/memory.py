@@ -77,7 +77,7 @@ class Memory:
             covered = self._covers(lease)
             if covered:
                 self.stored = lease
-            self._failed(f"{error}.  {self._follows(lease, covered)}")
+            self._note_failure(f"{error}.  {self._follows(lease, covered)}")
             if not covered:
                 raise
             if lease is not None and lease != self.durable:
@@ -92,7 +92,7 @@ class Memory:
         try:
             self._save(self.stored)
         except NotStoredError as error:
-            self._failed(str(error))
+            self._note_failure(str(error))
             return False
         self._well(said=self.stored is not None)
         return True
@@ -123,7 +123,7 @@ class Memory:
         left = "" if stored.end is None else f", {(stored.end - now) // SECOND} s"
         return f"{lease.address} stays as long as what is stored says{left}; it is asked for again"
 
-    def _failed(self, says: str) -> None:
+    def _note_failure(self, says: str) -> None:
         """Try again; and say so, if it has not been said of late."""
         now = clock.now()
         owed = self.stored is not None or self.forgets

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdover.reference.commands import explain as explain_command
-from holdover.reference.refinement.defects import mutant, seeded
+from holdover.reference.refinement.defects import all_defects, mutant
 from tests.reference.commands.running import as_json, refused, run, told
 from tests.reference.validation.rehearsal import frozen, late_lease, rehearsed, renewed
 
@@ -73,7 +73,7 @@ def test_explain_a_journal_that_holds(tmp_path: Path) -> None:
 
 
 def test_explain_a_journal_that_is_violated_names_line_guard_and_source(tmp_path: Path) -> None:
-    (early,) = (defect for defect in seeded() if defect.name == "lapse-at-t2")
+    (early,) = (defect for defect in all_defects() if defect.name == "lapse-at-t2")
     journal = rehearsed(late_lease, mutant(early)).save(tmp_path / "journal")
     shown = told(run("explain", journal), 1)
     conforming = int(re.findall(r"conforming: lines 1 to (\d+)\n", shown)[0])

@@ -14,7 +14,7 @@ from holdover.proofs.verdicts import claims
 from holdover.proofs.verdicts.claims import Claim
 from holdover.reference.refinement import conformance, search
 from holdover.reference.refinement.conformance import digest
-from holdover.reference.refinement.defects import mutant, seeded
+from holdover.reference.refinement.defects import all_defects, mutant
 from holdover.reference.refinement.search import refine
 from holdover.reference.refinement.setting import settings
 from tests.reference.commands.running import as_json, run, told
@@ -111,7 +111,7 @@ def test_verify_reference_says_by_which_exploration_of_which_code() -> None:
 
 @pytest.mark.usefixtures("small_settings")
 def test_verify_reference_tells_a_defect_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    defect = next(one for one in seeded() if one.name == "anchor-ack")
+    defect = next(one for one in all_defects() if one.name == "anchor-ack")
     monkeypatch.setattr(
         conformance,
         "refine_all",

@@ -24,7 +24,7 @@ from holdover.reference.core.events import (
     Store,
 )
 from holdover.reference.core.instants import SECOND
-from holdover.reference.refinement.defects import mutant, seeded
+from holdover.reference.refinement.defects import all_defects, mutant
 from holdover.reference.wire.messages import BootRequest
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import Options
@@ -92,5 +92,5 @@ def release(core: object) -> str:
 @pytest.mark.parametrize("name", ["release-before-removal", "release-before-forgetting"])
 def test_a_lease_is_given_back_when_nothing_of_it_is_left(name: str) -> None:
     """Explorations, journals and random runs find the same two (`refinement/defects.toml`)."""
-    defect = next(each for each in seeded() if each.name == name)
+    defect = next(each for each in all_defects() if each.name == name)
     assert (release(reference_client), release(mutant(defect))) == ("", "released_first")

@@ -28,7 +28,7 @@ from holdover.reference.core.server_state import (
     StartServer,
     StoreBinding,
 )
-from holdover.reference.refinement.defects import mutant, seeded_in
+from holdover.reference.refinement.defects import defects_of, mutant
 from holdover.reference.wire.arp import Arp, ArpOperation, announcement, probe
 from holdover.reference.wire.arp import reply as arp_reply
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_from_wire, reply_to_wire
@@ -1104,10 +1104,10 @@ UNSEEN = {"both-addresses-unheard"}
 """Silence breaks no promise."""
 
 
-@pytest.mark.parametrize("name", [d.name for d in seeded_in("server") if d.name not in UNSEEN])
+@pytest.mark.parametrize("name", [d.name for d in defects_of("server") if d.name not in UNSEEN])
 def test_a_server_with_a_defect_is_found_out_at_random(name: str) -> None:
     """`defects.toml`; the exploration finds them, too."""
-    core = mutant(next(defect for defect in seeded_in("server") if defect.name == name))
+    core = mutant(next(defect for defect in defects_of("server") if defect.name == name))
 
     @settings(max_examples=3000, database=None, derandomize=True, phases=[Part.generate])
     @given(RUNS, STORIES)

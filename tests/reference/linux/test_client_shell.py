@@ -98,7 +98,7 @@ class Pretended:
     def heard_from(self, server: IPv4Address, hardware: bytes) -> None:
         pass
 
-    def lost(self, address: IPv4Address) -> None:
+    def note_loss(self, address: IPv4Address) -> None:
         self.held = None
 
 

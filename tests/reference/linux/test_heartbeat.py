@@ -109,15 +109,15 @@ def test_a_missed_beat_is_noticed_told_when_it_is_back_and_remembered_for_an_hou
     while not kernel.asked:
         pass
     time[0] += MISSED
-    assert not heart.missed(time[0])
+    assert not heart.is_missed(time[0])
     time[0] += 3 * SECOND
-    assert heart.missed(time[0])
+    assert heart.is_missed(time[0])
     assert heart.slowest(time[0]) == MISSED + 3 * SECOND
     kernel.free.set()
     assert readable(heart, 60)
     assert heart.came_back() == [MISSED + 3 * SECOND]
     assert heart.came_back() == []
-    assert not heart.missed(time[0])
+    assert not heart.is_missed(time[0])
     assert heart.slowest(time[0] + REMEMBERED - 1) == MISSED + 3 * SECOND
     assert heart.slowest(time[0] + REMEMBERED) == 0
 

@@ -138,11 +138,11 @@ def write(journal: Journal, value: Any, now: int, chance: Chance | None) -> None
     elif isinstance(value, ClientConfig):
         journal.client(value, now)
     elif isinstance(value, Unstored):
-        journal.unstored(now)
+        journal.note_unstored(now)
     elif isinstance(value, Malformed):
-        journal.malformed(value, now)
+        journal.note_malformed(value, now)
     elif isinstance(value, Waited):
-        journal.waited(value.length, now)
+        journal.note_wait(value.length, now)
     else:
         journal.address(value.what, value.address, now)
 

@@ -16,7 +16,7 @@ import pytest
 
 from holdover.reference.core.events import Configure, Lease, Remove
 from holdover.reference.core.instants import SECOND, Duration, Instant
-from holdover.reference.linux.executor import Hands, spared
+from holdover.reference.linux.executor import Hands, spared_until
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.interface import FOREVER, Interface, TooLateError, lifetime
 from holdover.reference.linux.kernel.parameters import Parameters
@@ -146,7 +146,7 @@ class There:
         self.slow: Duration = 0
         self.back: list[Duration] = []
         self.heartbeat = SimpleNamespace(
-            missed=lambda now: self.out > 0,
+            is_missed=lambda now: self.out > 0,
             answers=lambda within: not self.out,
             slowest=lambda now: self.slow,
             came_back=lambda: [self.back.pop() for _ in self.back],
@@ -179,7 +179,7 @@ class Set:
 def one(kernel: Kernel) -> Set:
     there, said, waited = There(kernel), list[str](), list[Duration]()
     journal = SimpleNamespace(
-        address=lambda what, address, now: None, waited=lambda length, now: waited.append(length)
+        address=lambda what, address, now: None, note_wait=lambda length, now: waited.append(length)
     )
     nothing, link = cast(Any, None), cast(Any, SimpleNamespace(hardware=bytes(6)))
     hands = Hands(
@@ -261,13 +261,13 @@ def test_a_kernel_that_was_slow_gets_less_time_but_what_a_renewal_needs(one: Set
     now, lease = BEGUN, leased(60)
     assert lease.until is not None
     assert lease.lease.renew_at is not None
-    assert spared(lease, 0, now) == lease.until
-    assert spared(lease, 5 * SECOND, now) == lease.until - 5 * SECOND
-    assert spared(lease, 500 * SECOND, now) == lease.until - 14 * SECOND  # 30 s to 58 s
-    assert spared(lease, 500 * SECOND, now + 38 * SECOND) == lease.until - 10 * SECOND
-    assert spared(lease, 500 * SECOND, lease.until + 1) == lease.until
+    assert spared_until(lease, 0, now) == lease.until
+    assert spared_until(lease, 5 * SECOND, now) == lease.until - 5 * SECOND
+    assert spared_until(lease, 500 * SECOND, now) == lease.until - 14 * SECOND  # 30 s to 58 s
+    assert spared_until(lease, 500 * SECOND, now + 38 * SECOND) == lease.until - 10 * SECOND
+    assert spared_until(lease, 500 * SECOND, lease.until + 1) == lease.until
     forever = Configure(Lease(LEASED, SERVER, None, None, None, Options()), None)
-    assert spared(forever, 500 * SECOND, now) is None
+    assert spared_until(forever, 500 * SECOND, now) is None
     one.there.slow = 5 * SECOND
     one.hands.carry_out(lease)
     assert one.there.done == [lease.until - 5 * SECOND]

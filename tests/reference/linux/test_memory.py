@@ -190,7 +190,7 @@ class World:
         self.memory = memory(self.lines)
         self.undone = 0
         self.journal = SimpleNamespace(
-            event=lambda event, at: None, effect=lambda effect, at: None, unstored=self.unstored
+            event=lambda event, at: None, effect=lambda effect, at: None, note_unstored=self.note_unstored
         )
         self.link = SimpleNamespace(receive=lambda: [self.frames.pop() for _ in self.frames[:]])
         self.interface = SimpleNamespace(
@@ -209,7 +209,7 @@ class World:
     def catch_up(self) -> None:
         """No call to the kernel is ever outstanding here."""
 
-    def unstored(self, at: Instant) -> None:
+    def note_unstored(self, at: Instant) -> None:
         self.undone += 1
 
     def carry_out(self, effect: Effect) -> None:

@@ -19,26 +19,26 @@ from holdover.reference.refinement.defects import (  # isort: skip
     Fates,
     Killed,
     Seeded,
-    changed,
-    explored,
+    apply_defect,
+    explore_mutant,
     kill,
     main,
     mutant,
     order,
     original,
-    recorded,
-    seeded,
+    read_record,
+    all_defects,
 )
 
 SETTINGS = {setting.name: setting for setting in every_setting()}
-NAMES = [defect.name for defect in seeded()]
-NAK = next(defect for defect in seeded() if defect.name == "nak-ignored")
+NAMES = [defect.name for defect in all_defects()]
+NAK = next(defect for defect in all_defects() if defect.name == "nak-ignored")
 HARMLESS = Seeded("harmless", "nothing", "nobody", "alone", (('"""Nothing happens."""', '""""""'),))
 
 
 @cache
 def record() -> Fates:
-    return recorded()
+    return read_record()
 
 
 # The list ----------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def test_there_are_enough_each_with_a_name_and_a_fate() -> None:
     assert list(record()) == NAMES
 
 
-@pytest.mark.parametrize("defect", seeded(), ids=NAMES)
+@pytest.mark.parametrize("defect", all_defects(), ids=NAMES)
 def test_each_says_what_is_wrong_and_whose_defect_it_is(defect: Seeded) -> None:
     assert defect.says
     assert defect.modelled_on
@@ -59,7 +59,7 @@ def test_each_says_what_is_wrong_and_whose_defect_it_is(defect: Seeded) -> None:
 
 
 def test_no_two_are_the_same_client() -> None:
-    texts = {changed(defect) for defect in seeded()}
+    texts = {apply_defect(defect) for defect in all_defects()}
     assert len(texts) == len(NAMES)
     assert not texts & {original(core) for core in ("client", "server")}
 
@@ -67,13 +67,13 @@ def test_no_two_are_the_same_client() -> None:
 @pytest.mark.parametrize("old", ["no such passage", "return client, ()"])
 def test_a_passage_that_is_not_there_once_is_an_error(old: str) -> None:
     with pytest.raises(ValueError, match=r"nak-ignored.*not once"):
-        changed(replace(NAK, changes=((old, ""),)))
+        apply_defect(replace(NAK, changes=((old, ""),)))
 
 
 def test_an_unknown_setting_is_an_error() -> None:
     row = {"name": "n", "says": "s", "modelled_on": "m", "setting": "alon", "changes": []}
     with pytest.raises(ValueError, match="nearest: alone"):
-        spec._seeded(row)
+        spec._read_defect(row)
 
 
 # The mutants -------------------------------------------------------------------------------------
@@ -85,15 +85,15 @@ def test_a_mutant_is_a_module_of_its_own() -> None:
     assert module is not reference_client
     assert module.step is not reference_client.step
     assert module.Client is reference_client.Client
-    assert original() == changed(replace(NAK, changes=()))
+    assert original() == apply_defect(replace(NAK, changes=()))
 
 
-@pytest.mark.parametrize("defect", seeded(), ids=NAMES)
+@pytest.mark.parametrize("defect", all_defects(), ids=NAMES)
 def test_the_exploration_kills_it_as_recorded(
     defect: Seeded, record_property: Callable[[str, object], None]
 ) -> None:
     fate = record()[defect.name]
-    seen = explored(defect, SETTINGS[fate.setting])
+    seen = explore_mutant(defect, SETTINGS[fate.setting])
     record_property(
         "seeded defects, found by the exploration",
         f"{defect.name:30} {seen.kind:15} {seen.setting.name}, after {len(seen.run)} steps",
@@ -109,7 +109,7 @@ def test_none_is_killed_because_it_crashes() -> None:
 
 
 def test_the_setting_that_is_named_is_the_one_that_kills() -> None:
-    assert {d.name: d.setting for d in seeded()} == {n: f.setting for n, f in record().items()}
+    assert {d.name: d.setting for d in all_defects()} == {n: f.setting for n, f in record().items()}
 
 
 @pytest.mark.parametrize("name", sorted({fate.setting for fate in record().values()}))

@@ -31,7 +31,7 @@ from holdover.reference.core.events import (
 )
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.core.server_state import ReceivedRequest, SendReply, Server, StartServer
-from holdover.reference.linux.storage.journal import VERSION, Began, Entry, Line, Seen, written
+from holdover.reference.linux.storage.journal import VERSION, Began, Entry, Line, Seen, to_line
 from holdover.reference.validation.calls import Part, calls
 from holdover.reference.wire.arp import Arp, announcement
 from holdover.reference.wire.messages import (
@@ -99,7 +99,7 @@ class Rehearsal:
         lines = []
         for line in self.lines:
             clocks = {"boot": line.boot, "monotonic": line.monotonic, "wall": str(line.wall)}
-            said = json.loads(written(line.value, line.now, line.chance))
+            said = json.loads(to_line(line.value, line.now, line.chance))
             lines.append(json.dumps(said | clocks))
         path.write_text("\n".join(lines) + "\n")
         return path

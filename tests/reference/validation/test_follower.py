@@ -16,7 +16,7 @@ from holdover.reference.core.instants import SECOND
 from holdover.reference.core.server_state import StartServer
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import Line, Lost, Unstored
-from holdover.reference.refinement.defects import Seeded, mutant, seeded_in
+from holdover.reference.refinement.defects import Seeded, defects_of, mutant
 from holdover.reference.validation.calls import Call, Undone, calls
 from holdover.reference.validation.explain import CLIENT
 from holdover.reference.validation.findings import JournalVerdict
@@ -162,7 +162,7 @@ UNSEEN = {
 """What a journal does not show, and why."""
 
 
-@pytest.mark.parametrize("defect", seeded_in("client"), ids=lambda defect: defect.name)
+@pytest.mark.parametrize("defect", defects_of("client"), ids=lambda defect: defect.name)
 def test_a_defective_client_is_found_out(
     defect: Seeded, record_property: Callable[[str, object], None]
 ) -> None:

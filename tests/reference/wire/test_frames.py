@@ -26,7 +26,7 @@ from holdover.reference.wire.frames import (
     encode_datagram,
     encode_frame,
     sum16,
-    untagged,
+    untag,
 )
 from holdover.reference.wire.option_values import NO_ADDRESS, WireError
 
@@ -234,8 +234,8 @@ def test_a_tag_of_no_vlan_is_skipped(tag: str) -> None:
         frame = encode_frame(EVERYONE, MAC, content)
         tagged = frame[:12] + bytes.fromhex(tag) + frame[12:]
         assert decode_frame(tagged) == decode_frame(frame)
-        assert untagged(tagged) == frame
-        assert untagged(frame) == frame
+        assert untag(tagged) == frame
+        assert untag(frame) == frame
 
 
 @pytest.mark.parametrize(

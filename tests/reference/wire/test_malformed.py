@@ -20,7 +20,7 @@ from holdover.reference.wire.messages import (
 )
 from holdover.reference.wire.option_layout import Dropped
 from holdover.reference.wire.option_values import MessageType, WireError
-from holdover.reference.wire.options import HOST_NAME, known
+from holdover.reference.wire.options import HOST_NAME, option_of
 from holdover.reference.wire.packet import decode, encode, read
 from tests.measure.malformed import CASES, GOOD, LEASE, MASK, SERVER, TYPE, ended
 from tests.net import odd
@@ -66,7 +66,7 @@ def test_a_reply_is_taken_without_an_option_that_no_lease_rests_on(
     reading = read(data)
     code = int(name.split()[1])
     assert [each.code for each in reading.dropped] == [code]
-    assert str(reading.dropped[0]).startswith(f"option {code} ({known(code).name}): expected")
+    assert str(reading.dropped[0]).startswith(f"option {code} ({option_of(code).name}): expected")
     reply = reply_from(reading)
     assert (reply.type, reply.lease, reply.address) == (kind, 600, ADDRESS)
     assert code not in reply.options

@@ -13,7 +13,7 @@ from holdover.reference.wire.options import (
     SUBNET_MASK,
     TABLE,
     Options,
-    known,
+    option_of,
 )
 
 A = IPv4Address("10.0.0.1")
@@ -40,7 +40,7 @@ def test_every_option_of_the_table_has_the_length_of_its_rfc() -> None:
         step = int(more[0]) - int(first) if more else 0
         legal = {int(first) + i * step for i in range(40)} if more else {int(first)}
         for length in range(20):
-            assert accepts(known(code).kind, length) == (length in legal), (code, length)
+            assert accepts(option_of(code).kind, length) == (length in legal), (code, length)
     assert set(TABLE) == {*stated, 82, 121}
 
 
@@ -64,8 +64,8 @@ def test_every_row_names_its_source_and_has_a_name_of_its_own() -> None:
 
 
 def test_a_code_that_is_not_in_the_table_has_bytes() -> None:
-    assert known(224).kind is option_values.BYTES
-    assert str(known(224)) == "option 224 (unknown)"
+    assert option_of(224).kind is option_values.BYTES
+    assert str(option_of(224)) == "option 224 (unknown)"
 
 
 def test_options_are_an_ordered_mapping() -> None:

@@ -170,7 +170,7 @@ def test_any_layout_decodes_to_the_same(
     try:
         data = encode(original, limit=limit, overload=overload)
     except TooLargeError:
-        lengths = [len(written) for _, written in original.options.written()]
+        lengths = [len(written) for _, written in original.options.pairs()]
         headers = 2 * sum(1 + length // 255 for length in lengths)
         # Besides: option 52, end, and what the boundaries of fields cost.
         assert sum(lengths) + headers + 3 + 1 + 12 > limit - HEAD

@@ -15,7 +15,7 @@ from holdover.reference.wire import option_values as kinds
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import Datagram, Frame, decode_frame, encode_frame
 from holdover.reference.wire.option_values import Kind, MessageType, Route, SubOption
-from holdover.reference.wire.options import TABLE, Options, known
+from holdover.reference.wire.options import TABLE, Options, option_of
 from holdover.reference.wire.packet import LARGEST_SIZE, Message, Op, decode, encode
 
 WHY = "scapy is not installed (extra: dev); it referees what is built and read"
@@ -97,11 +97,11 @@ def in_scapy(code: int, value: Any) -> tuple[Any, ...]:
     """The tuple by which scapy names an option and its value."""
     theirs = dhcp.DHCPOptions.get(code, code)
     if isinstance(theirs, int | str):
-        return theirs, known(code).kind.write(value)
+        return theirs, option_of(code).kind.write(value)
     shown: list[Any]
     match value:
         case str():
-            shown = [known(code).kind.write(value)]
+            shown = [option_of(code).kind.write(value)]
         case bytes():
             shown = [value]
         case int():
@@ -115,7 +115,7 @@ def in_scapy(code: int, value: Any) -> tuple[Any, ...]:
         case (IPv4Address(), *_):
             shown = [str(address) for address in value]
         case _:
-            shown = [list(value)] if known(code).kind is kinds.CODES else list(value)
+            shown = [list(value)] if option_of(code).kind is kinds.CODES else list(value)
     return theirs.name, *shown
 
 
