@@ -15,7 +15,7 @@ import pytest
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from tests.net.conftest import in_turn
-from tests.net.scenes import CannotTellError, Ground, played, scene, slower, wanted
+from tests.net.scenes import CannotTellError, Site, played, scene, slower, wanted
 
 
 def test_this_process_has_namespaces_of_its_own(privileged: None) -> None:
@@ -101,23 +101,23 @@ def free(file: Path) -> bool:
 # Scenes and their tests --------------------------------------------------------------------------
 
 
-def late(ground: Ground) -> None:
+def late(site: Site) -> None:
     """A scene that fails."""
     raise AssertionError("the address was late")
 
 
-def in_time(ground: Ground) -> str:
+def in_time(site: Site) -> str:
     """A scene that has seen something."""
     return "in time"
 
 
-GROUND = Ground(cast(Links, None), Path())
+SITE = Site(cast(Links, None), Path())
 
 
 def test_a_scene_that_fails_hides_nothing_of_another() -> None:
     ended = list[str]()
     links = cast(Links, SimpleNamespace(end=lambda: ended.append("all of it")))
-    with played(links, {each: partial(each, GROUND) for each in (late, in_time)}) as playing:
+    with played(links, {each: partial(each, SITE) for each in (late, in_time)}) as playing:
         assert playing[in_time].result(PATIENCE) == "in time"
         with pytest.raises(AssertionError, match="the address was late"):
             playing[late].result(PATIENCE)

@@ -17,7 +17,7 @@ import pytest
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.testbed.netns import COMMANDS, PREPARED, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
-from tests.net.scenes import CannotTellError, Ground, named, needs, scene, sees, slower
+from tests.net.scenes import CannotTellError, Site, named, needs, scene, sees, slower
 from tests.net.stage import LEASED, OURS, SERVER, Stage
 
 LEASE, OFFERED = 16, 120
@@ -123,9 +123,9 @@ class Variables:
     udhcpc: dict[str, str]
 
 
-def names(ground: Ground) -> Variables:
+def names(site: Site) -> Variables:
     """dhclient, udhcpc and we, with a lease of one server each."""
-    stage = Stage.on(ground.links, ground.place)
+    stage = Stage.on(site.links, site.place)
     ours, theirs, others = (stage.place / name for name in ("holdover", "dhclient", "udhcpc"))
     words = (
         "dnsmasq -k --log-facility=- --conf-file=/dev/null --port=0 --interface=eth0 "
@@ -198,20 +198,20 @@ class Scripted:
     early: float
 
 
-def scripted(hook: Path, setup: str = "") -> Callable[[Ground], Scripted]:
+def scripted(hook: Path, setup: str = "") -> Callable[[Site], Scripted]:
     """The scene of a script; where the machine is too slow, again with a longer lease."""
 
-    def play(ground: Ground) -> Scripted:
-        return slower(partial(with_script, ground, hook, setup))
+    def play(site: Site) -> Scripted:
+        return slower(partial(with_script, site, hook, setup))
 
     return play
 
 
-def with_script(ground: Ground, hook: Path, setup: str, factor: int) -> Scripted:
+def with_script(site: Site, hook: Path, setup: str, factor: int) -> Scripted:
     """Once, on a link of its own, where all has ended then."""
-    place = ground.place / str(factor)
+    place = site.place / str(factor)
     place.mkdir()
-    stage = Stage.on(ground.links, place)
+    stage = Stage.on(site.links, place)
     try:
         return lapses(stage, LEASE * factor, hook, setup)
     finally:
@@ -266,12 +266,12 @@ def granted(watch: Process) -> list[Instant]:
 
 
 @scene
-def test_a_script_that_sets_an_address_without_a_lifetime_is_no_hook(ground: Ground) -> None:
+def test_a_script_that_sets_an_address_without_a_lifetime_is_no_hook(site: Site) -> None:
     """Why docs/network.md says so: an address for ever, of a lease that is over.
 
     The script of udhcpc is told of an address when the kernel has taken that away.
     """
-    stage = Stage.on(ground.links, ground.place)
+    stage = Stage.on(site.links, site.place)
     serve(stage, LEASE)
     watch, go, begun = stage.cli.watch(), stage.place / "go", stage.place / "begun"
     waits = stage.place / "waits"
@@ -323,10 +323,10 @@ names_only = named(
 
 
 @pytest.fixture(scope="module")
-def staged(links: Links) -> Callable[[Path], Ground]:
+def staged(links: Links) -> Callable[[Path], Site]:
     """Each scene has links of its own, and some one link after another."""
     needs("dnsmasq", "dhclient", "udhcpc", "busybox", str(DHCLIENT), str(UDHCPC))
-    return partial(Ground, links)
+    return partial(Site, links)
 
 
 # Names and values --------------------------------------------------------------------------------
