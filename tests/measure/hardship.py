@@ -125,7 +125,7 @@ class Seen:
 
 
 @dataclass
-class Stage:
+class HardshipStage:
     """The link."""
 
     hosts: dict[str, Host]
@@ -167,7 +167,7 @@ def result(load: Process) -> dict[str, Any]:
 
 
 def killed(
-    stage: Stage, times: int, leases: str, *, delete: bool
+    stage: HardshipStage, times: int, leases: str, *, delete: bool
 ) -> tuple[dict[str, Any], list[float]]:
     """What the crowd has seen of a server that is killed so often; how soon its file was anew."""
     options = ("--lease", f"{LEASE}s", "--grace", "1s", "--no-probe")
@@ -190,7 +190,7 @@ def killed(
     return result(crowd), anew
 
 
-def played(stage: Stage, kills: int, seconds: int) -> Seen:
+def played(stage: HardshipStage, kills: int, seconds: int) -> Seen:
     """All of it, one after the other."""
     seen = Seen(kills=kills, deleting=kills)
     was, _ = killed(stage, kills, "killed", delete=False)
@@ -237,7 +237,7 @@ def look(kills: int, seconds: int) -> Seen:
     with tempfile.TemporaryDirectory() as place, contextlib.closing(Links(Path(place))) as links:
         names = dict.fromkeys(("foe", "known", "first", "second", "third"))
         hosts = links(srv=f"{SERVER}/24", **names)
-        return played(Stage(hosts, Path(place)), kills, seconds)
+        return played(HardshipStage(hosts, Path(place)), kills, seconds)
 
 
 @click.command(epilog="Example: python -m tests.measure.hardship --kills 200")

@@ -30,7 +30,7 @@ import pytest
 
 from holdover.reference.lab.testbed.netns import Links, run
 from holdover.reference.lab.testbed.process import PATIENCE
-from tests.net.scenes import Ground, Playing, Scene, played, wanted
+from tests.net.scenes import Playing, Scene, Site, played, wanted
 from tests.net.stage import Stage
 
 
@@ -143,7 +143,7 @@ def machine() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def staged(links: Links) -> Callable[[Path], Ground]:
+def staged(links: Links) -> Callable[[Path], Site]:
     """What a scene is played on, given a place for files; a module may have another."""
     return partial(Stage.on, links)
 
@@ -151,7 +151,7 @@ def staged(links: Links) -> Callable[[Path], Ground]:
 @pytest.fixture(scope="module")
 def playing_all(
     links: Links,
-    staged: Callable[[Path], Ground],
+    staged: Callable[[Path], Site],
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Playing]:

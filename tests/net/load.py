@@ -21,7 +21,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
@@ -170,7 +170,7 @@ class Crowd:
 SERVER = IPv4Address("10.77.0.1")
 
 
-def crowd(size: int) -> dict[str, Any]:
+def crowd(size: int) -> dict[str, object]:
     """Until SIGTERM."""
     those, over = Crowd(size), threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: over.set())
@@ -182,7 +182,7 @@ def crowd(size: int) -> dict[str, Any]:
 # Bad company --------------------------------------------------------------------------------------
 
 
-def flood(seconds: int) -> dict[str, Any]:
+def flood(seconds: int) -> dict[str, object]:
     """DHCPDISCOVER under a new name each, as fast as it goes."""
     wire, begun, number = Wire(), time.monotonic(), 1 << 24
     while time.monotonic() < begun + seconds:
@@ -193,7 +193,7 @@ def flood(seconds: int) -> dict[str, Any]:
     return {"sent": sent, "rate": sent / (time.monotonic() - begun)}
 
 
-def forge(first: str, count: int) -> dict[str, Any]:
+def forge(first: str, count: int) -> dict[str, object]:
     """DHCPDECLINE for each address of a pool, of nobody whom it was offered to."""
     wire = Wire()
     for number in range(count):
@@ -202,7 +202,7 @@ def forge(first: str, count: int) -> dict[str, Any]:
     return {"sent": count}
 
 
-def decline(count: int) -> dict[str, Any]:
+def decline(count: int) -> dict[str, object]:
     """Whatever is offered is declined, under a new name each, until nothing more is offered."""
     wire, declined = Wire(), []
     for number in range(1 << 25, (1 << 25) + count):
@@ -224,9 +224,14 @@ def decline(count: int) -> dict[str, Any]:
 
 def main(what: str, *given: str) -> None:
     """One of them."""
-    numbers: list[Any] = [int(each) if each.isdecimal() else each for each in given]
-    does: Any = {"crowd": crowd, "flood": flood, "forge": forge, "decline": decline}[what]
-    print(json.dumps(does(*numbers)), flush=True)
+    numbers = [int(each) if each.isdecimal() else each for each in given]
+    all_: dict[str, Callable[..., dict[str, object]]] = {
+        "crowd": crowd,
+        "flood": flood,
+        "forge": forge,
+        "decline": decline,
+    }
+    print(json.dumps(all_[what](*numbers)), flush=True)
 
 
 if __name__ == "__main__":

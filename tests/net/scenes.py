@@ -1,6 +1,6 @@
 """Scenes that are played at the same time, for most of each is waiting.
 
-Theory of operation.  A scene is a function of where it is played, a `Ground` or what a module's
+Theory of operation.  A scene is a function of where it is played, a `Site` or what a module's
 fixture `staged` makes of a place for files.  It asserts what is true at the moment when it is true,
 and returns what tests are to look at later.  A test is a scene itself (`scene`, `scenes`), or looks
 at what a scene has returned (`sees`).  The scenes that the chosen tests need begin together, when
@@ -45,7 +45,7 @@ def needs(*programs: str) -> None:
 
 
 @dataclass(frozen=True)
-class Ground:
+class Site:
     """Where a scene is played: a maker of links, and a place for files."""
 
     links: Links
@@ -87,7 +87,7 @@ def played(
             links.end()
 
 
-Scene = Callable[["Ground"], object]
+Scene = Callable[["Site"], object]
 """What a scene returns is looked at by the tests that name it: `sees` holds the two together."""
 
 Playing = Mapping[Scene, Future[object]]

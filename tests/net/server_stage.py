@@ -28,7 +28,7 @@ from holdover.reference.validation.findings import JournalVerdict
 from holdover.reference.validation.follower import replay
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
-from tests.net.scenes import CannotTellError, Ground, slower
+from tests.net.scenes import CannotTellError, Site, slower
 
 T = TypeVar("T")
 
@@ -222,7 +222,7 @@ class ServerStage:
         tenant.says("BOUND")
         return tenant
 
-    def end(self) -> Ended:
+    def end(self) -> TenantsEnded:
         """Its clients are ended; what they have left, and what they did."""
         for tenant in self.tenants:
             if tenant.process.running.poll() is None:
@@ -230,14 +230,14 @@ class ServerStage:
         statuses = frozenset(tenant.process.ended() for tenant in self.tenants)
         replayed = tuple(replay(list(calls(read(tenant.journal)))) for tenant in self.tenants)
         cli = self.hosts["cli"]
-        return Ended(statuses, cli.addresses(), cli.ip("route"), replayed)
+        return TenantsEnded(statuses, cli.addresses(), cli.ip("route"), replayed)
 
 
 # What is seen ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Ended:
+class TenantsEnded:
     """How the clients of a scene have ended, what the first one has left, and their journals."""
 
     statuses: frozenset[int]
@@ -250,7 +250,7 @@ class Ended:
 class WithServer:
     """What a scene with a server has seen; `ended` is added when it is over."""
 
-    ended: Ended = Ended(frozenset(), {}, "", ())
+    ended: TenantsEnded = TenantsEnded(frozenset(), {}, "", ())
 
 
 Record = TypeVar("Record", bound=WithServer)
@@ -258,22 +258,22 @@ ServerScene = Callable[[ServerStage], Record]
 
 
 @cache
-def with_server(scene: ServerScene[Record], server: str) -> Callable[[Ground], Record]:
+def with_server(scene: ServerScene[Record], server: str) -> Callable[[Site], Record]:
     """A scene with that server; skipped where its program is not here."""
 
-    def play(ground: Ground) -> Record:
+    def play(site: Site) -> Record:
         skip_without(server)
-        return slower(partial(_play_once, scene, server, ground))
+        return slower(partial(_play_once, scene, server, site))
 
     play.__name__ = f"{scene.__name__}-{server}"
     return play
 
 
-def _play_once(scene: ServerScene[Record], server: str, ground: Ground, factor: int) -> Record:
+def _play_once(scene: ServerScene[Record], server: str, site: Site, factor: int) -> Record:
     """A scene with a server, on links of its own; what runs there has ended."""
-    place = ground.place / str(factor)
+    place = site.place / str(factor)
     place.mkdir()
-    stage = ServerStage(SERVERS[server], ground.links, place, factor)
+    stage = ServerStage(SERVERS[server], site.links, place, factor)
     try:
         seen = scene(stage)
         return replace(seen, ended=stage.end())

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process
-from tests.net.scenes import Ground
+from tests.net.scenes import Site
 
 SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 OURS = IPv4Interface(f"{LEASED}/24")
@@ -27,7 +27,7 @@ class Explained(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stage(Ground):
+class Stage(Site):
     """A link with a server, a client and another host, and a place for files."""
 
     srv: Host

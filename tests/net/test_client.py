@@ -126,13 +126,13 @@ def test_the_address_of_a_predecessor_is_adopted(seen: Acquired) -> None:
 
 
 @dataclass(frozen=True)
-class Gone:
+class AddressGone:
     """Seconds from when the kernel removed an address to the end of the server's lease."""
 
     early: float
 
 
-def unserved(stage: Stage) -> Gone:
+def unserved(stage: Stage) -> AddressGone:
     """Renewed twice; then the server is gone."""
     server, watch = stage.server(), stage.cli.watch()
     client = stage.bound()
@@ -148,10 +148,10 @@ def unserved(stage: Stage) -> Gone:
     return found
 
 
-def stopped(number: int) -> Callable[[Stage], Gone]:
+def stopped(number: int) -> Callable[[Stage], AddressGone]:
     """A client that gets a signal it cannot act on, when it has an address."""
 
-    def play(stage: Stage) -> Gone:
+    def play(stage: Stage) -> AddressGone:
         server, watch = stage.server(), stage.cli.watch()
         client = stage.bound()
         client.signal(number)
@@ -167,10 +167,10 @@ def stopped(number: int) -> Callable[[Stage], Gone]:
     return play
 
 
-def gone(stage: Stage, server: Process, watch: Process) -> Gone:
+def gone(stage: Stage, server: Process, watch: Process) -> AddressGone:
     """An address has gone, and its routes with it."""
     assert stage.cli.ip("route") == ""
-    return Gone((lease_end(server) - watch.said("Deleted")[-1][0]) / SECOND)
+    return AddressGone((lease_end(server) - watch.said("Deleted")[-1][0]) / SECOND)
 
 
 def lease_end(server: Process) -> Instant:
@@ -191,7 +191,9 @@ killed = named("killed", stopped(signal.SIGKILL))
 
 @sees(unserved, frozen, killed)
 def test_the_address_is_gone_before_the_lease_ends(
-    seen: Gone, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+    seen: AddressGone,
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
 ) -> None:
     name = request.node.callspec.id
     record_property(

@@ -45,7 +45,7 @@ from tests.net.network import (
     swap,
     twins,
 )
-from tests.net.scenes import Ground, named, sees
+from tests.net.scenes import Site, named, sees
 from tests.slow import stretched
 
 KERNEL_LATE = float(load("reference").kernel_late)
@@ -141,12 +141,12 @@ class Tenancy:
 Tenancies = Mapping[str, Tenancy]
 
 
-def tenancies(ground: Ground, names: Sequence[str], lease: int) -> Tenancies:
+def tenancies(site: Site, names: Sequence[str], lease: int) -> Tenancies:
     """Granted and renewed; given back, or refused."""
-    place = ground.place
+    place = site.place
     there = [name for name in names if CLIENTS[name.partition(",")[0]].missing() is None]
     on = {name: f"c{number}" for number, name in enumerate(there)}
-    hosts = twins(ground.links, *on.values())
+    hosts = twins(site.links, *on.values())
     more = ("--router", SERVER, "--dns", SERVER, "--domain", "example.org")
     good = serve(hosts["good"], place / "good", lease, *more)
     bad = serve(hosts["bad"], place / "bad", lease, "--misbehave", "nak")
@@ -243,9 +243,9 @@ def before() -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def staged(links: Links, before: dict[str, object]) -> Callable[[Path], Ground]:
+def staged(links: Links, before: dict[str, object]) -> Callable[[Path], Site]:
     """Each scene has links of its own."""
-    return partial(Ground, links)
+    return partial(Site, links)
 
 
 # A lease -----------------------------------------------------------------------------------------
@@ -313,14 +313,14 @@ class Tenure:
     told: str
 
 
-def left_behind(ground: Ground) -> Tenure:
+def left_behind(site: Site) -> Tenure:
     """Klibc's ipconfig has its address, and ends: what is there when the lease is long over."""
     program = CLIENTS["klibc-ipconfig"]
     if (missing := program.missing()) is not None:
         pytest.skip(f"needs {missing}")
-    hosts = ground.links(srv=f"{SERVER}/24", c0=None)
-    server = serve(hosts["srv"], ground.place / "server", SHORT)
-    client = program.start(hosts["c0"], ground.place / "client")
+    hosts = site.links(srv=f"{SERVER}/24", c0=None)
+    server = serve(hosts["srv"], site.place / "server", SHORT)
+    client = program.start(hosts["c0"], site.place / "client")
     assert client.ended() == 0
     (ack,) = about(server, "DHCPACK", hosts["c0"].hardware)
     time.sleep(max(ack.end - now(), 0) / SECOND + OUTSTAYED)  # that it stays is not seen else
@@ -346,14 +346,14 @@ HELD = ("dhclient-without-lifetime", "pyroute2", "udhcpc")
 NOT_HELD = ("reference", "dhclient", "dhcpcd-A")
 
 
-def hooks(ground: Ground) -> Mapping[str, float]:
+def hooks(site: Site) -> Mapping[str, float]:
     """Each has a hook that blocks; the server goes; by how many seconds an address is late."""
     clients = {name: f"c{number}" for number, name in enumerate((*HELD, *NOT_HELD))}
-    hosts = ground.links(srv=f"{SERVER}/24", **dict.fromkeys(clients.values()))
-    server = serve(hosts["srv"], ground.place / "server", SLOW)
+    hosts = site.links(srv=f"{SERVER}/24", **dict.fromkeys(clients.values()))
+    server = serve(hosts["srv"], site.place / "server", SLOW)
     watches = {name: hosts[number].watch() for name, number in clients.items()}
     for name, number in clients.items():
-        CLIENTS[name].start(hosts[number], ground.place / name, hook_blocks=BLOCKED)
+        CLIENTS[name].start(hosts[number], site.place / name, hook_blocks=BLOCKED)
     for watch in watches.values():
         watch.says("inet .*/24", PATIENCE)
     server.end()

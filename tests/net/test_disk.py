@@ -76,7 +76,7 @@ class Recovered:
 
 
 @dataclass(frozen=True)
-class Unstored(Recovered):
+class NotStored(Recovered):
     """What it said while it could not; when the DHCPACKs came that it could not store."""
 
     errors: list[str]
@@ -90,7 +90,7 @@ class Idle(Recovered):
     used: float
 
 
-def full_disk(stage: Stage) -> Unstored:
+def full_disk(stage: Stage) -> NotStored:
     """No lease can be stored from the beginning; then there is room."""
     server = stage.server(lease=60)
     watch, before = stage.cli.watch(), stage.cli.picture()
@@ -102,7 +102,7 @@ def full_disk(stage: Stage) -> Unstored:
     Disk(stage.state).empty(client)
     client.says("BOUND", PATIENCE)
     stage.stop(client, before)
-    return Unstored(stage.explain(), errors, [ack["at"] for ack in acks])
+    return NotStored(stage.explain(), errors, [ack["at"] for ack in acks])
 
 
 def full_disk_probing(stage: Stage) -> Idle:
@@ -132,14 +132,14 @@ def seconds(process: Process) -> float:
 
 
 @sees(full_disk)
-def test_a_lease_that_cannot_be_stored_is_not_used(seen: Unstored) -> None:
+def test_a_lease_that_cannot_be_stored_is_not_used(seen: NotStored) -> None:
     (error,) = seen.errors
     assert "No space left on device; the lease is not durably stored" in error
     assert f"{LEASED} is not used before it is" in error
 
 
 @sees(full_disk)
-def test_it_is_asked_for_again_as_if_the_dhcpack_were_lost(seen: Unstored) -> None:
+def test_it_is_asked_for_again_as_if_the_dhcpack_were_lost(seen: NotStored) -> None:
     first, second = seen.acked[:2]
     assert second - first > 2 * SECOND, "RFC 2131 §4.1: about four seconds"
 

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from holdover.reference.lab.testbed.netns import Links
-from tests.measure.hardship import LONG, NEEDED, POOL, SERVER, Stage, look
+from tests.measure.hardship import LONG, NEEDED, POOL, SERVER, HardshipStage, look
 from tests.net.scenes import needs
 
 KILLS = 3
@@ -22,7 +22,7 @@ def test_kills_and_declines_lose_no_lease_and_no_address(privileged: None) -> No
 
 
 def test_what_is_withheld_is_listed_and_looked_into(links: Links, tmp_path: Path) -> None:
-    stage = Stage(links(srv=f"{SERVER}/24", foe=None), tmp_path)
+    stage = HardshipStage(links(srv=f"{SERVER}/24", foe=None), tmp_path)
     server = stage.serve()
     assert stage.done("decline", 3) == {"declined": 3, "addresses": 3}
     server.signal(signal.SIGUSR1)

@@ -47,7 +47,7 @@ class Leased:
 
 
 @dataclass(frozen=True)
-class Tenure:
+class Holder:
     """A server and a client on a link, and the kernel's account of the client's addresses."""
 
     name: str
@@ -57,7 +57,7 @@ class Tenure:
     client: Process
 
     @classmethod
-    def begin(cls, hosts: dict[str, Host], place: Path, name: str, *more: str) -> Tenure:
+    def begin(cls, hosts: dict[str, Host], place: Path, name: str, *more: str) -> Holder:
         """Start them; a lease is as long as `LEASES` says."""
         words = ("server", "eth0", "--pool", str(LEASED), "--no-probe", "--json")
         server = hosts["srv"].holdover(*words, "--lease", str(LEASES[name]))
@@ -108,7 +108,7 @@ def played(links: Links, tmp_path_factory: pytest.TempPathFactory) -> Played:
         pytest.skip(f"the networking lock cannot be held here: {why}")
     place = tmp_path_factory.mktemp("state")
     hosts = {name: links(srv=f"{SERVER}/24", cli=None) for name in LEASES}
-    extended = Tenure.begin(hosts["extended"], place, "extended", "--no-probe")
+    extended = Holder.begin(hosts["extended"], place, "extended", "--no-probe")
     extended.client.says("in use", LONG)
     wait_until(extended.configured()[-1].lease.renew_at or 0, -SECOND)
     with networking_lock.held():
@@ -116,9 +116,9 @@ def played(links: Links, tmp_path_factory: pytest.TempPathFactory) -> Played:
         extended.client.signal(signal.SIGKILL)
         wait_until(extended.leases()[-1][0], 5 * SECOND)  # its old lifetime is not over by then
 
-    renewing = Tenure.begin(hosts["renewing"], place, "renewing", "--no-probe")
+    renewing = Holder.begin(hosts["renewing"], place, "renewing", "--no-probe")
     renewing.client.says("in use", LONG)
-    added = Tenure.begin(hosts["added"], place, "added")
+    added = Holder.begin(hosts["added"], place, "added")
     added.server.says("DHCPACK", LONG)  # it probes for as long as four seconds or more
     with networking_lock.held() as lock:
         renewing.wait_until_asked(len(renewing.configured()))

@@ -19,7 +19,7 @@ from holdover.reference.linux.storage.journal import read
 from tests.measure import malformed
 from tests.measure.malformed import CASES, GOOD, SERVER, has_lease, serve
 from tests.net import odd, vlan
-from tests.net.scenes import Ground, errors_of, needs, scene, scenes
+from tests.net.scenes import Site, errors_of, needs, scene, scenes
 
 LONG = PATIENCE
 """Seconds, for what takes up to ten of RFC 2131's own wait; thirty clients begin at once."""
@@ -33,9 +33,9 @@ PRIORITY, SERVICE, BOTH, OTHER = "8100e000", "88a80000", "88a8000081002000", "81
 
 
 @pytest.fixture(scope="module")
-def staged(links: Links) -> Callable[[Path], Ground]:
+def staged(links: Links) -> Callable[[Path], Site]:
     """Each scene has hosts of its own sort."""
-    return partial(Ground, links)
+    return partial(Site, links)
 
 
 def client(host: Host, place: Path, interface: str = "eth0") -> Process:
@@ -53,16 +53,14 @@ def ended(process: Process) -> int:
 
 
 @scenes(OPTIONAL)
-def test_a_client_is_bound_without_an_option_that_no_lease_rests_on(
-    ground: Ground, name: str
-) -> None:
+def test_a_client_is_bound_without_an_option_that_no_lease_rests_on(site: Site, name: str) -> None:
     """Ours, and another client."""
-    hosts = ground.links(srv="10.77.0.1/24", cli=None, other=None)
+    hosts = site.links(srv="10.77.0.1/24", cli=None, other=None)
     serve(hosts["srv"], malformed.ended(name))
     foreign = CLIENTS[FOREIGN].missing() is None
     if foreign:
-        CLIENTS[FOREIGN].start(hosts["other"], ground.place / "other")
-    ours = client(hosts["cli"], ground.place)
+        CLIENTS[FOREIGN].start(hosts["other"], site.place / "other")
+    ours = client(hosts["cli"], site.place)
     ours.says("BOUND", LONG)
     assert has_lease(hosts["cli"])
     assert ended(ours) == 130
@@ -75,33 +73,33 @@ def test_a_client_is_bound_without_an_option_that_no_lease_rests_on(
     assert lines == errors
     if foreign:
         eventually(lambda: has_lease(hosts["other"]), LONG, f"{FOREIGN} is bound")
-    assert [(each.message.split()[0], each.refused) for each in noted(ground)] == [
+    assert [(each.message.split()[0], each.refused) for each in noted(site)] == [
         ("DHCPOFFER", False),
         ("DHCPACK", False),
     ]
-    explained = hosts["cli"].holdover("explain", ground.place / "journal", "--json")
+    explained = hosts["cli"].holdover("explain", site.place / "journal", "--json")
     assert explained.ended(LONG) == 0, explained.lines
 
 
 @scenes(VITAL)
-def test_a_client_is_not_bound_without_one_that_a_lease_rests_on(ground: Ground, name: str) -> None:
-    hosts = ground.links(srv="10.77.0.1/24", cli=None)
+def test_a_client_is_not_bound_without_one_that_a_lease_rests_on(site: Site, name: str) -> None:
+    hosts = site.links(srv="10.77.0.1/24", cli=None)
     watch = hosts["cli"].watch()
     serve(hosts["srv"], malformed.ended(name))
-    ours = client(hosts["cli"], ground.place)
+    ours = client(hosts["cli"], site.place)
     eventually(lambda: any("refused for" in line for line in ours.errors), LONG, "it is refused")
     assert ended(ours) == 130
     code = name.split()[1]
     assert any(f"refused for option {code} (" in line for line in errors_of(ours))
     assert watch.lines == []
-    assert noted(ground)
-    assert all(each.refused for each in noted(ground))
+    assert noted(site)
+    assert all(each.refused for each in noted(site))
     assert not any(json.loads(line)["event"] == "BOUND" for _, line in ours.lines)
 
 
-def noted(ground: Ground) -> list[Malformed]:
+def noted(site: Site) -> list[Malformed]:
     """What the client's journal says of malformed messages."""
-    values = [line.value for line in read(ground.place / "journal")]
+    values = [line.value for line in read(site.place / "journal")]
     return [value for value in values if isinstance(value, Malformed)]
 
 
@@ -129,8 +127,8 @@ def ask(host: Host, options: str, tag: str = "") -> Process:
 
 
 @scene
-def test_a_server_answers_what_does_not_rest_on_what_is_malformed(ground: Ground) -> None:
-    hosts = ground.links(srv="10.77.0.1/24", **{f"c{each}": None for each in range(len(ASKED))})
+def test_a_server_answers_what_does_not_rest_on_what_is_malformed(site: Site) -> None:
+    hosts = site.links(srv="10.77.0.1/24", **{f"c{each}": None for each in range(len(ASKED))})
     ours = server(hosts["srv"])
     asking: dict[str, Process] = {}
     for number, (name, (options, _)) in enumerate(ASKED.items()):
@@ -206,8 +204,8 @@ def offload(hosts: dict[str, Host], word: str) -> None:
 
 
 @scenes(ON_OR_OFF)
-def test_tags_of_no_vlan_are_heard_and_others_are_not(ground: Ground, offloads: str) -> None:
-    hosts = ground.links(says="10.77.0.1/24", hears=None)
+def test_tags_of_no_vlan_are_heard_and_others_are_not(site: Site, offloads: str) -> None:
+    hosts = site.links(says="10.77.0.1/24", hears=None)
     offload(hosts, offloads)
     hears = hosts["hears"].start(sys.executable, "-c", HEARING, "eth0")
     hears.says("hears", LONG)
@@ -217,21 +215,21 @@ def test_tags_of_no_vlan_are_heard_and_others_are_not(ground: Ground, offloads: 
 
 
 @scenes(ON_OR_OFF)
-def test_a_client_hears_replies_that_have_a_priority(ground: Ground, offloads: str) -> None:
+def test_a_client_hears_replies_that_have_a_priority(site: Site, offloads: str) -> None:
     """Ours, and a server that tags; another one's replies are of a VLAN."""
-    hosts = ground.links(srv="10.77.0.1/24", cli=None)
+    hosts = site.links(srv="10.77.0.1/24", cli=None)
     offload(hosts, offloads)
     serve(hosts["srv"], GOOD + "ff", PRIORITY)
-    ours = client(hosts["cli"], ground.place)
+    ours = client(hosts["cli"], site.place)
     ours.says("BOUND", LONG)
     assert has_lease(hosts["cli"])
     assert (ended(ours), errors_of(ours)) == (130, [])
 
 
 @scenes(ON_OR_OFF)
-def test_a_server_hears_requests_that_have_a_priority(ground: Ground, offloads: str) -> None:
+def test_a_server_hears_requests_that_have_a_priority(site: Site, offloads: str) -> None:
     """Ours, a client that tags, and one of a VLAN."""
-    hosts = ground.links(srv="10.77.0.1/24", near=None, far=None)
+    hosts = site.links(srv="10.77.0.1/24", near=None, far=None)
     offload(hosts, offloads)
     ours = server(hosts["srv"])
     options = "TYPE" + SERVER + "32040a4d0032" + "ff"
@@ -245,6 +243,6 @@ def test_a_server_hears_requests_that_have_a_priority(ground: Ground, offloads: 
 
 
 @scene
-def test_a_client_and_a_server_on_interfaces_of_a_vlan(ground: Ground) -> None:
-    seen = vlan.played(ground.links, ground.place)
+def test_a_client_and_a_server_on_interfaces_of_a_vlan(site: Site) -> None:
+    seen = vlan.played(site.links, site.place)
     assert seen == vlan.Tagged(found=["10.77.0.90/"], left="", status=130)

@@ -2,16 +2,20 @@
 
 import fcntl
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from threading import Event
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from tests.net.conftest import in_turn
-from tests.net.scenes import CannotTellError, slower
+from tests.net.scenes import CannotTellError, Site, played, scene, slower, wanted
 
 
 def test_this_process_has_namespaces_of_its_own(privileged: None) -> None:
@@ -92,3 +96,52 @@ def free(file: Path) -> bool:
         except BlockingIOError:
             return False
         return True
+
+
+# Scenes and their tests --------------------------------------------------------------------------
+
+
+def late(site: Site) -> None:
+    """A scene that fails."""
+    raise AssertionError("the address was late")
+
+
+def in_time(site: Site) -> str:
+    """A scene that has seen something."""
+    return "in time"
+
+
+SITE = Site(cast(Links, None), Path())
+
+
+def test_a_scene_that_fails_hides_nothing_of_another() -> None:
+    ended = list[str]()
+    links = cast(Links, SimpleNamespace(end=lambda: ended.append("all of it")))
+    with played(links, {each: partial(each, SITE) for each in (late, in_time)}) as playing:
+        assert playing[in_time].result(PATIENCE) == "in time"
+        with pytest.raises(AssertionError, match="the address was late"):
+            playing[late].result(PATIENCE)
+        assert ended == []
+    assert ended == ["all of it"]
+
+
+def test_a_test_that_is_a_scene_has_its_name_and_fails_as_it_does() -> None:
+    test, playing = scene(late), Future[None]()
+    assert (test.__name__, test.__doc__) == ("late", "A scene that fails.")
+    playing.set_exception(AssertionError("the address was late"))
+    with pytest.raises(AssertionError, match="the address was late"):
+        test(playing)
+
+
+def test_only_scenes_of_tests_that_are_chosen_are_played() -> None:
+    here, elsewhere = Path("here.py"), Path("elsewhere.py")
+    items = [
+        SimpleNamespace(path=here, callspec=SimpleNamespace(params={"seen": in_time})),
+        SimpleNamespace(path=here, callspec=SimpleNamespace(params={"playing": late})),
+        SimpleNamespace(path=here, callspec=SimpleNamespace(params={"seen": in_time})),
+        SimpleNamespace(path=here, callspec=SimpleNamespace(params={"size": 3})),
+        SimpleNamespace(path=here),
+        SimpleNamespace(path=elsewhere, callspec=SimpleNamespace(params={"seen": slower})),
+    ]
+    request = SimpleNamespace(path=here, session=SimpleNamespace(items=items))
+    assert wanted(cast(pytest.FixtureRequest, request)) == [in_time, late]

@@ -37,7 +37,7 @@ from tests.net.network import (
     swap,
     twins,
 )
-from tests.net.scenes import Ground, named, sees
+from tests.net.scenes import Site, named, sees
 
 MARGIN = 5 * SECOND // 2
 """By how much our client ends before its lease does."""
@@ -50,9 +50,9 @@ def before() -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def staged(links: Links, before: dict[str, object]) -> Callable[[Path], Ground]:
+def staged(links: Links, before: dict[str, object]) -> Callable[[Path], Site]:
     """Each scene has links of its own."""
-    return partial(Ground, links)
+    return partial(Site, links)
 
 
 @dataclass(frozen=True)
@@ -87,16 +87,14 @@ class Delayed(Erred):
     acked: Instant
 
 
-def delayed(ground: Ground) -> Delayed:
+def delayed(site: Site) -> Delayed:
     """A DHCPACK comes 6 s after the DHCPREQUEST, which has been sent twice by then."""
-    hosts = ground.links(srv=f"{SERVER}/24", cli=None)
-    server = serve(hosts["srv"], ground.place / "server", 16, "--misbehave", "ack-delay=6s")
+    hosts = site.links(srv=f"{SERVER}/24", cli=None)
+    server = serve(hosts["srv"], site.place / "server", 16, "--misbehave", "ack-delay=6s")
     watch = hosts["cli"].watch()
-    bound(hosts["cli"], ground.place / "cli")
+    bound(hosts["cli"], site.place / "cli")
     server.end()
-    asked = [
-        at for at, each in requests(ground.place / "server") if each.type is MessageType.REQUEST
-    ]
+    asked = [at for at, each in requests(site.place / "server") if each.type is MessageType.REQUEST]
     watch.says("Deleted", PATIENCE)
     (ack,) = about(server, "DHCPACK")
     return Delayed(asked[0] + 16 * SECOND, watch, asked, ack.at)
@@ -117,12 +115,12 @@ class Shortened(Erred):
     second: ServerLine
 
 
-def shortened(ground: Ground) -> Shortened:
+def shortened(site: Site) -> Shortened:
     """A renewal is granted 6 s, when twice as much was left."""
-    hosts = ground.links(srv=f"{SERVER}/24", cli=None)
-    server = serve(hosts["srv"], ground.place / "server", 24, "--misbehave", "shorten=6s")
+    hosts = site.links(srv=f"{SERVER}/24", cli=None)
+    server = serve(hosts["srv"], site.place / "server", 24, "--misbehave", "shorten=6s")
     watch = hosts["cli"].watch()
-    bound(hosts["cli"], ground.place / "cli")
+    bound(hosts["cli"], site.place / "cli")
     server.says("DHCPACK", PATIENCE, times=2)
     server.end()
     watch.says("Deleted", PATIENCE)
@@ -143,23 +141,23 @@ class Forgetful(Erred):
     later: list[BootRequest]
 
 
-def forgotten(ground: Ground) -> Forgetful:
+def forgotten(site: Site) -> Forgetful:
     """The server loses its leases; renewals get no answer.
 
     The client is there first: its lease is to begin well before that.
     """
-    hosts = ground.links(srv=f"{SERVER}/24", cli=None)
-    watch, journal = hosts["cli"].watch(), ground.place / "cli" / "journal"
-    client = ours(hosts["cli"], ground.place / "cli", "--no-probe")
+    hosts = site.links(srv=f"{SERVER}/24", cli=None)
+    watch, journal = hosts["cli"].watch(), site.place / "cli" / "journal"
+    client = ours(hosts["cli"], site.place / "cli", "--no-probe")
     eventually(
         lambda: journal.exists() and "Start" in journal.read_text(), PATIENCE, "it has begun"
     )
-    server = serve(hosts["srv"], ground.place / "server", QUICK, "--misbehave", "forget-at=25s")
+    server = serve(hosts["srv"], site.place / "server", QUICK, "--misbehave", "forget-at=25s")
     client.says("BOUND", PATIENCE)
     at, _ = server.says("unbound", PATIENCE)
     watch.says("Deleted", PATIENCE)
     (*_, ack) = (each for each in about(server, "DHCPACK") if each.at < at)
-    later = [each for when, each in requests(ground.place / "server") if when > at]
+    later = [each for when, each in requests(site.place / "server") if when > at]
     return Forgetful(ack.end, watch, later)
 
 
@@ -169,14 +167,14 @@ def test_a_server_that_has_forgotten_a_lease_is_silent_to_its_renewal(seen: Forg
     assert seen.later[0].ciaddr == FIRST
 
 
-def reused(ground: Ground) -> None:
+def reused(site: Site) -> None:
     """The only address is leased to another while its lease runs; the other one probes."""
-    hosts = ground.links(srv=f"{SERVER}/24", cli=None, other=None)
-    place, lease = ground.place / "server", 3600  # so long that it is not renewed meanwhile
+    hosts = site.links(srv=f"{SERVER}/24", cli=None, other=None)
+    place, lease = site.place / "server", 3600  # so long that it is not renewed meanwhile
     server = serve(hosts["srv"], place, lease, "--misbehave", "reuse-early", last=0)
     watches = {name: hosts[name].watch() for name in ("cli", "other")}
-    bound(hosts["cli"], ground.place / "cli")
-    other = ours(hosts["other"], ground.place / "other")
+    bound(hosts["cli"], site.place / "cli")
+    other = ours(hosts["other"], site.place / "other")
     other.says("DECLINED", PATIENCE)
     server.says("DHCPDECLINE", PATIENCE)
     (mine,), (its,) = (about(server, "DHCPACK", hosts[name].hardware) for name in watches)
@@ -212,13 +210,13 @@ class Wronged(Erred):
     watched: list[Line]
 
 
-def wrong(ground: Ground, what: str) -> Wronged:
+def wrong(site: Site, what: str) -> Wronged:
     """A server has a twin whose every reply is wrong; one client renews, another one begins.
 
     The twin has a lease on record that is not over for long; so it has an answer.
     """
-    place = ground.place
-    hosts = twins(ground.links, "cli", "other")
+    place = site.place
+    hosts = twins(site.links, "cli", "other")
     good = serve(hosts["good"], place / "good", QUICK)
     key = ClientKey(by_hardware(octets(hosts["cli"])), given=True)
     with closing(LeaseFile(place / "leases", SERVER, now())) as file:

@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from holdover.reference.core.events import Heard
-from holdover.reference.lab.testbed.netns import Host, Links
+from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
-from tests.net.scenes import CannotTellError, Ground, sees
+from tests.net.scenes import CannotTellError, Site, sees
 from tests.net.server_stage import (
     FIRST,
     OWN,
@@ -34,7 +33,6 @@ from tests.net.server_stage import (
     is_in_the_table,
     rebindings,
     renewals,
-    skip_without,
     with_server,
 )
 
@@ -46,7 +44,7 @@ DECLINE, ACK, NAK, RELEASE = (
     MessageType.RELEASE,
 )
 
-NEXT, NEAR = IPv4Address("10.77.0.51"), IPv4Address("10.88.0.50")
+NEXT = IPv4Address("10.77.0.51")
 MOVED, ELSEWHERE = IPv4Interface("10.78.0.1/24"), IPv4Address("10.78.0.50")
 
 # What servers do differently ---------------------------------------------------------------------
@@ -73,9 +71,9 @@ PROBES = [name for name in SERVERS if name != "kea"]
 
 
 @pytest.fixture(scope="module")
-def staged(links: Links) -> Callable[[Path], Ground]:
+def staged(links: Links) -> Callable[[Path], Site]:
     """Each scene has links of its own."""
-    return partial(Ground, links)
+    return partial(Site, links)
 
 
 # A lease, to its end -----------------------------------------------------------------------------
@@ -409,7 +407,7 @@ def test_asks_before_it_offers(seen: Probed, server: str) -> None:
 
 # Of every scene ----------------------------------------------------------------------------------
 
-ALL: list[Callable[[Ground], WithServer]] = [
+ALL: list[Callable[[Site], WithServer]] = [
     *(with_server(lived, server) for server in SERVERS),
     *(with_server(rebound, server) for server in SERVERS),
     *(with_server(forgotten, server) for server in SERVERS),
@@ -428,32 +426,3 @@ def test_the_client_ends_well_and_leaves_nothing(seen: WithServer) -> None:
 @sees(*ALL)
 def test_what_the_client_did_is_in_the_table(seen: WithServer) -> None:
     is_in_the_table(seen)
-
-
-# The servers themselves --------------------------------------------------------------------------
-
-
-USUAL = ServerOrder(own=OWN, first=FIRST, last=FIRST, lease=600)
-
-
-@pytest.mark.parametrize("server", SERVERS)
-def test_each_server_says_its_version(server: str) -> None:
-    skip_without(server)
-    assert SERVERS[server].version()[0].isdigit()
-
-
-@pytest.mark.parametrize(
-    ("server", "order", "reason"),
-    [
-        ("dnsmasq", replace(USUAL, lease=119), "no lease shorter than 120 s"),
-        ("kea", replace(USUAL, probe=True), "does not ask whether an address is in use"),
-        ("holdover", replace(USUAL, times=(3, 10)), "tells no T1 and T2"),
-        ("holdover", replace(USUAL, first=NEAR, last=NEAR), "on its own link only"),
-    ],
-)
-def test_what_a_server_cannot_do_is_not_asked_of_it(
-    server: str, order: ServerOrder, reason: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError, match=reason):
-        SERVERS[server].start(cast(Host, None), tmp_path / "place", order)
-    assert not (tmp_path / "place").exists()

@@ -16,7 +16,7 @@ from holdover.reference.lab.testbed.netns import Links, run
 from holdover.reference.lab.testbed.process import PATIENCE, Process
 from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
-from tests.net.scenes import Ground, sees
+from tests.net.scenes import Site, sees
 from tests.net.server_stage import (
     FIRST,
     OWN,
@@ -56,9 +56,9 @@ ROUTES = {"kea": True, "isc": True, "dnsmasq": True, "udhcpd": False}
 
 
 @pytest.fixture(scope="module")
-def staged(links: Links) -> Callable[[Path], Ground]:
+def staged(links: Links) -> Callable[[Path], Site]:
     """Each scene has links of its own."""
-    return partial(Ground, links)
+    return partial(Site, links)
 
 
 # Two servers -------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_refuses_through_a_relay(seen: Relayed, server: str) -> None:
 
 # Of every scene ----------------------------------------------------------------------------------
 
-ALL: list[Callable[[Ground], WithServer]] = [
+ALL: list[Callable[[Site], WithServer]] = [
     *(with_server(paired, server) for server in SERVERS),
     *(with_server(relayed, server) for server in ECHOES),
 ]

@@ -10,26 +10,22 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from functools import partial
-from ipaddress import IPv4Address
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import holdover.reference.cli
 from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND
-from holdover.reference.lab.testbed.netns import COMMANDS, Host
+from holdover.reference.lab.testbed.netns import COMMANDS
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux import units
 from holdover.reference.linux.hooks.line_writer import WAITING, Lines
 from tests.checkout import ROOT
-from tests.net.scenes import played
+from tests.net.scenes import needs, scene
+from tests.net.stage import LEASED, Stage
 
-LEASED = IPv4Address("10.77.0.50")
 LEASE = 10
 UNITS = ROOT / "reference/systemd"
 CLIENT, SERVER = UNITS / "holdover-client@.service", UNITS / "holdover-server.service"
@@ -125,42 +121,28 @@ def test_a_reader_who_is_gone_ends_nothing(pipe: Pipe) -> None:
 # Scenes ------------------------------------------------------------------------------------------
 
 
-def serve(stage: dict[str, Any]) -> Any:
-    words = f"server eth0 --pool {LEASED} --lease {LEASE} --no-probe --json"
-    server = stage["srv"].holdover(*words.split())
-    server.says("started", PATIENCE)
-    return server
-
-
-def unread(stage: dict[str, Any], place: Path) -> dict[str, Any]:
-    """All that a client says goes to a pipe that is full and that nobody reads."""
-    server, watch = serve(stage), stage["cli"].watch()
-    fifo, journal = place / "fifo", place / "journal"
+@scene
+def test_renewal_and_release_go_on_where_nobody_reads(stage: Stage) -> None:
+    """All that a client says goes to a pipe that is full."""
+    server, watch = stage.server(lease=LEASE), stage.cli.watch()
+    fifo = stage.place / "fifo"
     os.mkfifo(fifo)
     pipe = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
     fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
     filled = os.write(pipe, b"." * 4096)
-    client = stage["cli"].holdover(
-        "client",
-        "eth0",
-        "--state-dir",
-        place / "state",
-        "--no-probe",
-        "--json",
-        "--journal",
-        journal,
-        under=("sh", "-c", f'exec "$@" >{fifo} 2>&1', "sh"),
-    )
+    under = ("sh", "-c", f'exec "$@" >{fifo} 2>&1', "sh")
+    client = stage.client("--no-probe", "--journal", stage.journal, under=under)
     server.says("DHCPACK", PATIENCE, times=4)
     server.signal(signal.SIGKILL)
     deleted, _ = watch.says("Deleted", PATIENCE)
     acks = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")]
-    eventually(lambda: "LAPSED" in journal.read_text(), PATIENCE, "it goes on")
+    assert deleted <= acks[-1]
+    eventually(lambda: "LAPSED" in stage.journal.read_text(), PATIENCE, "it goes on")
     client.signal(signal.SIGTERM)
-    seen = {"status": client.ended(), "early": (acks[-1] - deleted) / SECOND}
+    assert client.ended() == 0, "and it ends"
     text = os.read(pipe, 1 << 20)
     os.close(pipe)
-    return seen | {"said": text[filled:]}
+    assert text[filled:] == b"", "the pipe had room for nothing"
 
 
 def unit(path: Path) -> dict[str, str]:
@@ -200,11 +182,13 @@ def readable() -> str:
     )
 
 
-def unprivileged(stage: dict[str, Any], place: Path) -> dict[str, Any]:
+@scene
+def test_the_units_capabilities_are_enough_for_a_user_who_owns_nothing(stage: Stage) -> None:
     """Client and server as the units start them: a lease, renewed, and the end."""
+    needs("setpriv")
     prepared = f"install -d -o {NOBODY} -m 700 /run/state; cd /; umask 077; {readable()}"
     ours = (sys.executable, "-u", "-c", COMMANDS)
-    server = stage["srv"].apart(
+    server = stage.srv.apart(
         *powers(SERVER),
         *ours,
         "server",
@@ -220,7 +204,7 @@ def unprivileged(stage: dict[str, Any], place: Path) -> dict[str, Any]:
         setup=prepared,
     )
     server.says("started", PATIENCE)
-    client = stage["cli"].apart(
+    client = stage.cli.apart(
         *powers(CLIENT),
         *ours,
         "client",
@@ -232,51 +216,17 @@ def unprivileged(stage: dict[str, Any], place: Path) -> dict[str, Any]:
         setup=prepared,
     )
     client.says("EXTENDED", PATIENCE)
-    seen: dict[str, Any] = {"addresses": stage["cli"].addresses()}
-    for name, process in (("server", server), ("client", client)):
+    assert [address.ip for address in stage.cli.addresses()] == [LEASED]
+    for process in (server, client):
         inner = process.tree()[-1]
         status = Path(f"/proc/{inner}/status").read_text()
-        seen[name] = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        said = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert set(said["Uid"].split()) == {str(NOBODY)}
+        assert int(said["CapPrm"], 16) == 1 << 12 | 1 << 13, "the third is dropped"
     os.kill(client.tree()[-1], signal.SIGTERM)
-    seen["status"] = client.ended()
-    return seen | {"after": stage["cli"].addresses(), "errors": client.errors + server.errors}
-
-
-SCENES: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {
-    "unread": unread,
-    "unprivileged": unprivileged,
-}
-
-
-@pytest.fixture(scope="module")
-def scenes(
-    links: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[dict[str, Any]]]]:
-    """All scenes, from when they are first wanted."""
-    if shutil.which("setpriv") is None:
-        pytest.skip("needs the program setpriv")
-
-    def place(name: str) -> tuple[dict[str, Host], Path]:
-        return links(srv="10.77.0.1/24", cli=None), tmp_path_factory.mktemp(name)
-
-    with played(links, {name: partial(SCENES[name], *place(name)) for name in SCENES}) as all_:
-        yield all_
-
-
-def test_renewal_and_release_go_on_where_nobody_reads(scenes: Any) -> None:
-    seen = scenes["unread"].result(2 * PATIENCE)
-    assert seen["early"] >= 0
-    assert seen["status"] == 0, "and it ends"
-    assert seen["said"] == b"", "the pipe had room for nothing"
-
-
-def test_the_units_capabilities_are_enough_for_a_user_who_owns_nothing(scenes: Any) -> None:
-    seen = scenes["unprivileged"].result(2 * PATIENCE)
-    assert [address.ip for address in seen["addresses"]] == [LEASED]
-    for name in ("server", "client"):
-        assert set(seen[name]["Uid"].split()) == {str(NOBODY)}
-        assert int(seen[name]["CapPrm"], 16) == 1 << 12 | 1 << 13, "the third is dropped"
-    assert (seen["status"], seen["after"], seen["errors"]) == (0, {}, [])
+    assert client.ended() == 0
+    assert stage.cli.addresses() == {}
+    assert client.errors + server.errors == []
 
 
 # Units -------------------------------------------------------------------------------------------

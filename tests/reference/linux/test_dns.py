@@ -6,9 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -20,11 +17,12 @@ from hypothesis import strategies as st
 from holdover.model.errors import InputError
 from holdover.reference.core.events import Lease, Notice
 from holdover.reference.core.instants import SECOND
-from holdover.reference.lab.testbed.netns import COMMANDS, Host
-from holdover.reference.lab.testbed.process import PATIENCE, eventually
+from holdover.reference.lab.testbed.netns import COMMANDS
+from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from holdover.reference.linux.hooks.dns import File, Resolvconf, Resolver, lines, resolver
 from holdover.reference.wire.options import DOMAIN_NAME, NAME_SERVERS, Options
-from tests.net.scenes import played
+from tests.net.scenes import scene
+from tests.net.stage import Stage
 from tests.reference.core.clients import OTHER, SERVER, A
 from tests.reference.wire.test_packet import options as any_options
 
@@ -392,24 +390,18 @@ def test_without_the_program_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_
 
 # A client ----------------------------------------------------------------------------------------
 
-LEASED = "10.77.0.50"
-RENEWED = 10
+
+def serve(stage: Stage) -> Process:
+    return stage.server("--dns", "10.0.0.1,10.0.0.2", "--domain", "example.org")
 
 
-def serve(stage: dict[str, Any]) -> Any:
-    words = (
-        f"server eth0 --pool {LEASED} --lease {RENEWED} --dns 10.0.0.1,10.0.0.2 "
-        "--domain example.org --no-probe --json"
-    )
-    server = stage["srv"].holdover(*words.split())
-    server.says("started", PATIENCE)
-    return server
-
-
-def etc(stage: dict[str, Any], place: Path) -> dict[str, Any]:
-    """The file of the machine, in a view of its own: a lease, and its lapse."""
+@scene
+def test_the_file_of_the_machine_is_written_and_comes_back_when_the_lease_lapses(
+    stage: Stage,
+) -> None:
+    """In a view of its own.  Root needs no capability for its own files: only two are left then."""
     server = serve(stage)
-    client = stage["cli"].apart(
+    client = stage.cli.apart(
         sys.executable,
         "-u",
         "-c",
@@ -417,7 +409,7 @@ def etc(stage: dict[str, Any], place: Path) -> dict[str, Any]:
         "client",
         "eth0",
         "--state-dir",
-        place / "state",
+        stage.state,
         "--no-probe",
         "--json",
         "--dns",
@@ -428,118 +420,53 @@ def etc(stage: dict[str, Any], place: Path) -> dict[str, Any]:
     client.says("BOUND", PATIENCE)
     view = Path(f"/proc/{client.running.pid}/root/etc/resolv.conf")
     eventually(lambda: MARK in view.read_text(), PATIENCE, "it is written")
-    seen: dict[str, Any] = {"bound": view.read_text()}
+    assert view.read_text() == MARK + WRITTEN
     server.signal(signal.SIGKILL)
     client.says("LAPSED", PATIENCE)
     eventually(lambda: MARK not in view.read_text(), PATIENCE, "it is restored")
-    return seen | {"lapsed": view.read_text().strip(), "client": client}
+    assert view.read_text().strip() == FORMER.strip()
+    assert client.errors == []
 
 
-def ends(stage: dict[str, Any], place: Path) -> dict[str, Any]:
+@scene
+def test_however_a_client_ends_it_is_withdrawn_by_it_or_by_the_next(stage: Stage) -> None:
     """Ended in order; killed, and withdrawn by the next; kept by --once."""
-    path, seen = place / "resolv.conf", dict[str, Any]()
+    path = stage.place / "resolv.conf"
     path.write_text(FORMER)
     server = serve(stage)
-
-    def client(*more: str) -> Any:
-        return stage["cli"].holdover(
-            "client",
-            "eth0",
-            "--state-dir",
-            place / "state",
-            "--no-probe",
-            "--json",
-            *more,
-            "--dns",
-            path,
-        )
-
-    first = client()
+    ours = ("--no-probe", "--dns", path)
+    first = stage.client(*ours)
     eventually(lambda: MARK in path.read_text(), PATIENCE, "it is written")
     first.signal(signal.SIGTERM)
     first.ended()
-    seen["ended"] = path.read_text()
-    second = client()
+    assert path.read_text() == FORMER
+    second = stage.client(*ours)
     eventually(lambda: MARK in path.read_text(), PATIENCE, "it is written")
     second.signal(signal.SIGKILL)
     second.ended()
-    seen["killed"] = path.read_text()
+    assert path.read_text() == MARK + WRITTEN
     server.signal(signal.SIGKILL)
-    stage["cli"].ip("addr", "flush", "dev", "eth0")
-    third = client()
+    stage.cli.ip("addr", "flush", "dev", "eth0")
+    third = stage.client(*ours)
     eventually(lambda: MARK not in path.read_text(), PATIENCE, "it is withdrawn")
-    seen["next"] = path.read_text()
+    assert path.read_text() == FORMER
     third.signal(signal.SIGTERM)
     third.ended()
     serve(stage)
-    seen["once status"] = client("--once").ended(PATIENCE)
-    return seen | {"once": path.read_text()}
+    assert stage.client("--once", *ours).ended(PATIENCE) == 0
+    assert path.read_text() == MARK + WRITTEN
 
 
-def slow(stage: dict[str, Any], place: Path) -> dict[str, Any]:
-    """A resolvconf that never ends: renewed, and released in time."""
-    program = Program(place, "exec sleep 60")
-    server, watch = serve(stage), stage["cli"].watch()
-    client = stage["cli"].holdover(
-        "client",
-        "eth0",
-        "--state-dir",
-        place / "state",
-        "--no-probe",
-        "--json",
-        "--dns",
-        "resolvconf",
-        under=("env", f"PATH={program.path}"),
-    )
-    client.says("BOUND", PATIENCE)
+@scene
+def test_a_resolvconf_that_never_ends_delays_neither_renewal_nor_release(stage: Stage) -> None:
+    program = Program(stage.place, "exec sleep 60")
+    server, watch = serve(stage), stage.cli.watch()
+    client = stage.bound("--dns", "resolvconf", under=("env", f"PATH={program.path}"))
     client.says("EXTENDED", PATIENCE, times=2)
     server.signal(signal.SIGKILL)
     deleted, _ = watch.says("Deleted", PATIENCE)
     acks = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")]
+    assert deleted <= acks[-1]
     client.says("LAPSED", PATIENCE)
-    return {"early": (acks[-1] - deleted) / SECOND, "client": client, "said": program.said()}
-
-
-SCENES: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {
-    "etc": etc,
-    "ends": ends,
-    "slow": slow,
-}
-
-
-@pytest.fixture(scope="module")
-def scenes(
-    links: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[dict[str, Any]]]]:
-    """All scenes, from when they are first wanted."""
-
-    def place(name: str) -> tuple[dict[str, Host], Path]:
-        return links(srv="10.77.0.1/24", cli=None), tmp_path_factory.mktemp(name)
-
-    with played(links, {name: partial(SCENES[name], *place(name)) for name in SCENES}) as all_:
-        yield all_
-
-
-def test_the_file_of_the_machine_is_written_and_comes_back_when_the_lease_lapses(
-    scenes: Any,
-) -> None:
-    """Root needs no capability for its own files: only two are left by then."""
-    seen = scenes["etc"].result(2 * PATIENCE)
-    assert seen["bound"] == MARK + WRITTEN
-    assert seen["lapsed"] == FORMER.strip()
-    assert seen["client"].errors == []
-
-
-def test_however_a_client_ends_it_is_withdrawn_by_it_or_by_the_next(scenes: Any) -> None:
-    seen = scenes["ends"].result(2 * PATIENCE)
-    assert seen["ended"] == FORMER
-    assert seen["killed"] == MARK + WRITTEN
-    assert seen["next"] == FORMER
-    assert (seen["once status"], seen["once"]) == (0, MARK + WRITTEN)
-
-
-def test_a_resolvconf_that_never_ends_delays_neither_renewal_nor_release(scenes: Any) -> None:
-    seen = scenes["slow"].result(2 * PATIENCE)
-    assert seen["early"] >= 0
-    assert seen["said"].startswith("-d eth0.holdover\n-a eth0.holdover\n"), "first what was left"
-    assert "--dns resolvconf: -a: took more than 10 s; it was ended" in seen["client"].errors
+    assert program.said().startswith("-d eth0.holdover\n-a eth0.holdover\n"), "first what was left"
+    assert "--dns resolvconf: -a: took more than 10 s; it was ended" in client.errors

@@ -1,30 +1,25 @@
 """Hooks beside the real things: what dhclient and udhcpc tell their scripts, and scripts of theirs.
 
-All scenes play at once, as in tests/net/test_client.py.  Scripts run where /etc is the machine's
+All scenes play at once (tests/net/scenes.py).  Scripts run where /etc is the machine's
 seen through an overlay, and nothing of it is changed.
 """
 
 import re
-import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from holdover.reference.core.instants import SECOND, Instant
-from holdover.reference.lab.testbed.netns import COMMANDS, PREPARED
+from holdover.reference.lab.testbed.netns import COMMANDS, PREPARED, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
-from tests.net.scenes import CannotTellError, played, slower
+from tests.net.scenes import CannotTellError, Site, named, needs, scene, sees, slower
+from tests.net.stage import LEASED, OURS, SERVER, Stage
 
-SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
-OURS = IPv4Interface(f"{LEASED}/24")
 LEASE, OFFERED = 16, 120
 MARGIN = 2
 FOREVER = 0xFFFF_FFFF
@@ -70,58 +65,42 @@ ABSENT = re.compile(
 # Scenes ------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Stage:
-    """A link with a server and a client, and a directory."""
+def serve(stage: Stage, lease: int) -> Process:
+    """A server that names two name servers and a domain."""
+    return stage.server("--dns", "10.0.0.1,10.0.0.2", "--domain", "example.org", lease=lease)
 
-    srv: Any
-    cli: Any
-    other: Any
-    place: Path
-    lease: int = LEASE
 
-    def server(self) -> Any:
-        words = (
-            f"server eth0 --pool {LEASED} --lease {self.lease} --router {SERVER} --no-probe --json "
-            "--dns 10.0.0.1,10.0.0.2 --domain example.org"
-        )
-        server = self.srv.holdover(*words.split())
-        server.says("started", PATIENCE)
-        return server
+def client(stage: Stage, hook: str, setup: str) -> Process:
+    """A client in a view of its own of /etc, without a resolv.conf to begin with."""
+    process = stage.cli.apart(
+        sys.executable,
+        "-u",
+        "-c",
+        COMMANDS,
+        "client",
+        "eth0",
+        "--state-dir",
+        stage.state,
+        "--no-probe",
+        "--json",
+        "--hook",
+        hook,
+        setup=f"rm -f /etc/resolv.conf; : > /etc/resolv.conf; {setup}",
+    )
+    process.says("BOUND", PATIENCE)
+    return process
 
-    def client(self, hook: str, *more: str, setup: str = "") -> Any:
-        """In a view of its own of /etc, without a resolv.conf to begin with."""
-        client = self.cli.apart(
-            sys.executable,
-            "-u",
-            "-c",
-            COMMANDS,
-            "client",
-            "eth0",
-            "--state-dir",
-            self.place / "state",
-            "--no-probe",
-            "--json",
-            "--hook",
-            hook,
-            *more,
-            setup=f"rm -f /etc/resolv.conf; : > /etc/resolv.conf; {setup}",
-        )
-        client.says("BOUND", PATIENCE)
-        return client
 
-    def dump(self) -> Path:
-        """A script that appends its argument and its variables to a file `told`, as `env` has.
+def dump(place: Path) -> Path:
+    """A script that appends its argument and its variables to a file `told`, as `env` has.
 
-        An empty one ends them: who reads meanwhile takes what is whole.
-        """
-        script = self.place / "dump"
-        out = self.place / "told"
-        script.write_text(
-            f'#!/bin/sh\n{{ printf "=%s\\0" "$1"; env -0; printf "\\0"; }} >> {out}\n'
-        )
-        script.chmod(0o755)
-        return script
+    An empty one ends them: who reads meanwhile takes what is whole.
+    """
+    place.mkdir()
+    script, out = place / "dump", place / "told"
+    script.write_text(f'#!/bin/sh\n{{ printf "=%s\\0" "$1"; env -0; printf "\\0"; }} >> {out}\n')
+    script.chmod(0o755)
+    return script
 
 
 def told(place: Path, word: str) -> dict[str, str]:
@@ -135,14 +114,19 @@ def told(place: Path, word: str) -> dict[str, str]:
     return {}
 
 
-def names(stage: Stage) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Variables:
+    """What scripts were told by us, by dhclient and by udhcpc of a lease of one server."""
+
+    ours: dict[str, str]
+    dhclient: dict[str, str]
+    udhcpc: dict[str, str]
+
+
+def names(site: Site) -> Variables:
     """dhclient, udhcpc and we, with a lease of one server each."""
-    ours, theirs, others = (
-        Stage(stage.srv, stage.cli, stage.other, stage.place / name)
-        for name in ("holdover", "dhclient", "udhcpc")
-    )
-    for each in (ours, theirs, others):
-        each.place.mkdir()
+    stage = Stage.on(site.links, site.place)
+    ours, theirs, others = (stage.place / name for name in ("holdover", "dhclient", "udhcpc"))
     words = (
         "dnsmasq -k --log-facility=- --conf-file=/dev/null --port=0 --interface=eth0 "
         "--bind-interfaces --except-interface=lo --dhcp-authoritative --user=root --pid-file= "
@@ -167,7 +151,7 @@ def names(stage: Stage) -> dict[str, Any]:
         "-pf",
         "/run/dhclient.pid",
         "-sf",
-        theirs.dump(),
+        dump(theirs),
         "eth0",
     )
     stage.other.apart(
@@ -179,11 +163,11 @@ def names(stage: Stage) -> dict[str, Any]:
         "-i",
         "eth0",
         "-s",
-        others.dump(),
+        dump(others),
         *(word for code in CODES for word in ("-O", code)),
     )
-    eventually(lambda: told(theirs.place, "BOUND"), PATIENCE, "dhclient is bound")
-    eventually(lambda: told(others.place, "bound"), PATIENCE, "udhcpc is bound")
+    eventually(lambda: told(theirs, "BOUND"), PATIENCE, "dhclient is bound")
+    eventually(lambda: told(others, "bound"), PATIENCE, "udhcpc is bound")
     stage.cli.end()
     stage.cli.ip("addr", "flush", "dev", "eth0")
     request = ",".join(["1", "51", "54", "58", "59", *CODES])
@@ -191,54 +175,77 @@ def names(stage: Stage) -> dict[str, Any]:
         "client",
         "eth0",
         "--state-dir",
-        ours.place / "state",
+        ours / "state",
         "--no-probe",
         "--request",
         request,
         "--hook",
-        str(ours.dump()),
+        str(dump(ours)),
     )
-    eventually(lambda: told(ours.place, "bound"), PATIENCE, "we are bound")
-    return {
-        "ours": told(ours.place, "bound"),
-        "dhclient": told(theirs.place, "BOUND"),
-        "udhcpc": told(others.place, "bound"),
-    }
+    eventually(lambda: told(ours, "bound"), PATIENCE, "we are bound")
+    return Variables(told(ours, "bound"), told(theirs, "BOUND"), told(others, "bound"))
 
 
-def script(hook: Path, setup: str = "") -> Callable[[Stage], dict[str, Any]]:
-    """A lease, renewed, and its lapse, with a script as hook."""
+@dataclass(frozen=True)
+class Scripted:
+    """A lease, renewed, and its lapse, with a script as hook.
 
-    def scene(stage: Stage) -> dict[str, Any]:
-        server, watch = stage.server(), stage.cli.watch()
-        client = stage.client(str(hook), setup=setup)
-        resolver = Path(f"/proc/{client.running.pid}/root/etc/resolv.conf")
-        eventually(lambda: "10.0.0.2" in resolver.read_text(), PATIENCE, "it is told BOUND")
-        seen: dict[str, Any] = {"bound": stage.cli.addresses(), "text": resolver.read_text()}
-        resolver.write_text("")
-        client.says("EXTENDED", PATIENCE)
-        eventually(lambda: "10.0.0.2" in resolver.read_text(), PATIENCE, "it is told EXTENDED")
-        seen |= {"extended": stage.cli.addresses(), "routes": stage.cli.ip("route")}
-        seen["lease"] = stage.lease
-        if ran_out(client, watch):
-            raise CannotTellError("the lease was over before it was renewed")
-        server.signal(signal.SIGKILL)
-        client.says("LAPSED", PATIENCE)
-        ends = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")]
-        deleted = [at for at, _ in watch.said("Deleted")]
-        if deleted[-1] > ends[-1] and max(granted(watch)) > ends[-1] - MARGIN * SECOND:
-            raise CannotTellError(
-                "the script was so slow that what it was told was not true any more"
-            )
-        return seen | {
-            "deleted": deleted,
-            "early": (ends[-1] - deleted[-1]) / SECOND,
-            "client": client,
-            "left": stage.cli.ip("route"),
-            "after": stage.cli.addresses(),
-        }
+    `routes`: when it was renewed; `early`: seconds from when the address was gone to the end of
+    the lease.
+    """
 
-    return scene
+    routes: str
+    early: float
+
+
+def scripted(hook: Path, setup: str = "") -> Callable[[Site], Scripted]:
+    """The scene of a script; where the machine is too slow, again with a longer lease."""
+
+    def play(site: Site) -> Scripted:
+        return slower(partial(with_script, site, hook, setup))
+
+    return play
+
+
+def with_script(site: Site, hook: Path, setup: str, factor: int) -> Scripted:
+    """Once, on a link of its own, where all has ended then."""
+    place = site.place / str(factor)
+    place.mkdir()
+    stage = Stage.on(site.links, place)
+    try:
+        return lapses(stage, LEASE * factor, hook, setup)
+    finally:
+        for host in (stage.srv, stage.cli, stage.other):
+            host.end()
+
+
+def lapses(stage: Stage, lease: int, hook: Path, setup: str) -> Scripted:
+    """Name servers are written, and the script has given the address no more time."""
+    server, watch = serve(stage, lease), stage.cli.watch()
+    process = client(stage, str(hook), setup)
+    resolver = Path(f"/proc/{process.running.pid}/root/etc/resolv.conf")
+    eventually(lambda: "10.0.0.2" in resolver.read_text(), PATIENCE, "it is told BOUND")
+    bound, text = stage.cli.addresses(), resolver.read_text()
+    resolver.write_text("")
+    process.says("EXTENDED", PATIENCE)
+    eventually(lambda: "10.0.0.2" in resolver.read_text(), PATIENCE, "it is told EXTENDED")
+    extended, routes = stage.cli.addresses(), stage.cli.ip("route")
+    if ran_out(process, watch):
+        raise CannotTellError("the lease was over before it was renewed")
+    assert re.search("^domain example.org$", text, re.MULTILINE)
+    assert re.findall("^nameserver (.*)$", text, re.MULTILINE) == ["10.0.0.1", "10.0.0.2"]
+    for held in (bound, extended):
+        assert set(held) == {OURS}
+        assert 0 < held[OURS] <= lease - MARGIN, "the script has given it more time"
+    server.signal(signal.SIGKILL)
+    process.says("LAPSED", PATIENCE)
+    ends = [ack["at"] + ack["lease"] * SECOND for ack in server.events("DHCPACK")]
+    deleted = [at for at, _ in watch.said("Deleted")]
+    if deleted[-1] > ends[-1] and max(granted(watch)) > ends[-1] - MARGIN * SECOND:
+        raise CannotTellError("the script was so slow that what it was told was not true any more")
+    assert len(deleted) == 1, "it went in between"
+    assert (stage.cli.addresses(), stage.cli.ip("route")) == ({}, "")
+    return Scripted(routes, (ends[-1] - deleted[-1]) / SECOND)
 
 
 def ran_out(client: Process, watch: Process) -> bool:
@@ -258,9 +265,14 @@ def granted(watch: Process) -> list[Instant]:
     ]
 
 
-def late(stage: Stage) -> dict[str, Any]:
-    """The script of udhcpc is told of an address when the kernel has taken that away."""
-    stage.server()
+@scene
+def test_a_script_that_sets_an_address_without_a_lifetime_is_no_hook(site: Site) -> None:
+    """Why docs/network.md says so: an address for ever, of a lease that is over.
+
+    The script of udhcpc is told of an address when the kernel has taken that away.
+    """
+    stage = Stage.on(site.links, site.place)
+    serve(stage, LEASE)
     watch, go, begun = stage.cli.watch(), stage.place / "go", stage.place / "begun"
     waits = stage.place / "waits"
     waits.write_text(
@@ -297,50 +309,24 @@ def late(stage: Stage) -> dict[str, Any]:
     watch.says("Deleted", PATIENCE)
     go.touch()
     eventually(stage.cli.addresses, PATIENCE, "the script has set an address")
-    return {"addresses": stage.cli.addresses()}
+    assert [*stage.cli.addresses().values()] == [FOREVER]
 
 
 ONLY_NAMES = "/etc/dhcp/dhclient-enter-hooks.d/holdover"
 """In docs/network.md: dhclient-script without its hands on addresses and routes."""
 
-SCENES: dict[str, Callable[[Stage], dict[str, Any]]] = {
-    "names": names,
-    "dhclient": script(DHCLIENT),
-    "dhclient, names only": script(
-        DHCLIENT, f"""echo '[ -z "$notice" ] || ip() {{ :; }}' > {ONLY_NAMES};"""
-    ),
-    "udhcpc": script(UDHCPC),
-    "late": late,
-}
+dhclient, udhcpc = named("dhclient", scripted(DHCLIENT)), named("udhcpc", scripted(UDHCPC))
+names_only = named(
+    "dhclient, names only",
+    scripted(DHCLIENT, f"""echo '[ -z "$notice" ] || ip() {{ :; }}' > {ONLY_NAMES};"""),
+)
 
 
 @pytest.fixture(scope="module")
-def scenes(links: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """All scenes, from when they are first wanted."""
-    for program in ("dnsmasq", "dhclient", "udhcpc", "busybox", str(DHCLIENT), str(UDHCPC)):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs the program {program}")
-
-    def scene(name: str, factor: int) -> dict[str, Any]:
-        hosts = links(srv=f"{SERVER}/24", cli=None, other=None)
-        place = tmp_path_factory.mktemp(name.partition(",")[0])
-        try:
-            return SCENES[name](Stage(**hosts, place=place, lease=LEASE * factor))
-        finally:
-            for host in hosts.values():
-                host.end()
-
-    with played(links, {name: partial(slower, partial(scene, name)) for name in SCENES}) as all_:
-        yield all_
-
-
-@pytest.fixture
-def seen(scenes: dict[str, Future[dict[str, Any]]], request: pytest.FixtureRequest) -> Any:
-    return scenes[request.param].result(2 * PATIENCE)
-
-
-def scene(*names: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("seen", names, indirect=True)
+def staged(links: Links) -> Callable[[Path], Site]:
+    """Each scene has links of its own, and some one link after another."""
+    needs("dnsmasq", "dhclient", "udhcpc", "busybox", str(DHCLIENT), str(UDHCPC))
+    return partial(Site, links)
 
 
 # Names and values --------------------------------------------------------------------------------
@@ -355,25 +341,25 @@ def compared(ours: dict[str, str], theirs: dict[str, str], *differ: str) -> None
     assert ours == {name: text for name, text in theirs.items() if not ABSENT.fullmatch(name)}
 
 
-@scene("names")
-def test_dhclients_names_and_values_are_those_of_dhclient(seen: Any) -> None:
+@sees(names)
+def test_dhclients_names_and_values_are_those_of_dhclient(seen: Variables) -> None:
     ours = {
         name: text
-        for name, text in seen["ours"].items()
+        for name, text in seen.ours.items()
         if name.startswith("new_") or name in ("interface", "reason")
     }
     assert OFFERED - 30 <= int(ours["new_dhcp_lease_time"]) <= OFFERED - MARGIN
-    compared(ours, dict(seen["dhclient"]), "new_ip_address", "new_dhcp_lease_time")
+    compared(ours, dict(seen.dhclient), "new_ip_address", "new_dhcp_lease_time")
 
 
-@scene("names")
-def test_udhcpcs_names_and_values_are_those_of_udhcpc(seen: Any) -> None:
+@sees(names)
+def test_udhcpcs_names_and_values_are_those_of_udhcpc(seen: Variables) -> None:
     ours = {
         name: text
-        for name, text in seen["ours"].items()
+        for name, text in seen.ours.items()
         if not name.startswith("new_") and name not in ("reason", "notice")
     }
-    theirs = dict(seen["udhcpc"])
+    theirs = dict(seen.udhcpc)
     assert int(theirs["timezone"]) - (1 << 32) == int(ours["timezone"]) == -3600
     assert OFFERED - 30 <= int(ours["lease"]) <= OFFERED - MARGIN
     compared(ours, theirs, "ip", "lease", "timezone")
@@ -382,25 +368,16 @@ def test_udhcpcs_names_and_values_are_those_of_udhcpc(seen: Any) -> None:
 # Scripts -----------------------------------------------------------------------------------------
 
 
-@scene("dhclient", "dhclient, names only", "udhcpc")
-def test_a_script_writes_name_servers_and_the_address_goes_in_time(seen: Any) -> None:
-    assert re.search("^domain example.org$", seen["text"], re.MULTILINE)
-    assert re.findall("^nameserver (.*)$", seen["text"], re.MULTILINE) == ["10.0.0.1", "10.0.0.2"]
-    for when in ("bound", "extended"):
-        assert set(seen[when]) == {OURS}
-        assert 0 < seen[when][OURS] <= seen["lease"] - MARGIN, "the script has given it more time"
-    assert len(seen["deleted"]) == 1, "it went in between"
-    assert seen["early"] >= 0
-    assert (seen["after"], seen["left"]) == ({}, "")
+@sees(dhclient, names_only, udhcpc)
+def test_a_script_writes_name_servers_and_the_address_goes_in_time(seen: Scripted) -> None:
+    assert seen.early >= 0
 
 
-@scene("dhclient", "dhclient, names only", "udhcpc")
-def test_which_scripts_set_routes_of_their_own(seen: Any, request: Any) -> None:
-    added = f"default via {SERVER} dev eth0 \n" in seen["routes"]
-    assert added == (request.node.callspec.id != "dhclient, names only")
+@sees(dhclient, udhcpc)
+def test_scripts_set_routes_of_their_own(seen: Scripted) -> None:
+    assert f"default via {SERVER} dev eth0 \n" in seen.routes
 
 
-@scene("late")
-def test_a_script_that_sets_an_address_without_a_lifetime_is_no_hook(seen: Any) -> None:
-    """Why docs/network.md says so: an address for ever, of a lease that is over."""
-    assert [*seen["addresses"].values()] == [FOREVER]
+@sees(names_only)
+def test_a_script_for_names_only_sets_none(seen: Scripted) -> None:
+    assert f"default via {SERVER} dev eth0 \n" not in seen.routes

@@ -2,17 +2,18 @@
 
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from holdover.reference.core.config import ServerConfig
 from holdover.reference.core.instants import SECOND
 from holdover.reference.linux import server as service_module
+from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.server import LOOK, RETRY, Service, alike
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import LeaseFile
-from holdover.reference.wire.arp import probe, reply
+from holdover.reference.wire.arp import Arp, probe, reply
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
     EVERYONE,
@@ -36,21 +37,31 @@ OWN = IPv4Interface(f"{SERVER}/24")
 HARDWARE, CLIENT = b"\2\0\0\0\0\1", b"\2\0\0\0\0\7"
 
 
+Sent = Frame | tuple[IPv4Address | int | bytes, ...]
+"""A frame; or by UDP source, destination, port and payload."""
+
+
 class Air:
     """A link and a port on which nothing is lost, and nothing is heard."""
 
     name, index, hardware = "lo", 1, HARDWARE
 
     def __init__(self) -> None:
-        self.sent: list[Any] = []
+        self.sent: list[Sent] = []
 
-    def send(self, data: bytes, *way: Any) -> None:
-        self.sent.append((*way, data) if way else decode_frame(data))
+    def send(self, data: bytes, *way: IPv4Address | int) -> None:
+        if way:
+            self.sent.append((*way, data))
+        else:
+            frame = decode_frame(data)
+            assert frame is not None
+            self.sent.append(frame)
 
 
-def service(leases: LeaseFile | None = None, **config: Any) -> tuple[Any, list[Any]]:
-    """A service, and what it sends: frames, and (source, destination, port) by UDP."""
-    air: Any = Air()
+def service(leases: LeaseFile | None = None, **config: Any) -> tuple[Service, list[Sent]]:
+    """A service, and what it sends."""
+    air = Air()
+    link, port = cast(LinkSocket, air), cast(UdpPort, air)
     usual: dict[str, Any] = {
         "identifier": SERVER,
         "hardware": HARDWARE,
@@ -59,12 +70,22 @@ def service(leases: LeaseFile | None = None, **config: Any) -> tuple[Any, list[A
         "subnet": OWN.network,
     }
     made = ServerConfig(**usual | config)
-    return Service(made, air, air, OWN, leases, Journal(None), lambda told: None), air.sent
+    return Service(made, link, port, OWN, leases, Journal(None), lambda told: None), air.sent
 
 
-def said_by(sent: Any) -> BootReply:
-    """What was sent: a frame, or by UDP."""
-    payload = sent[-1] if isinstance(sent, tuple) else sent.content.payload
+def records(serving: Service) -> bool:
+    """Whether it can store leases, as far as it knows."""
+    return serving.server.recording
+
+
+def said_by(sent: Sent) -> BootReply:
+    """The reply that was sent."""
+    if isinstance(sent, tuple):
+        payload = sent[-1]
+        assert isinstance(payload, bytes)
+    else:
+        assert isinstance(sent.content, Datagram)
+        payload = sent.content.payload
     said = reply_from_wire(decode(payload))
     assert said is not None
     return said
@@ -91,10 +112,12 @@ RELAY, ELSEWHERE = IPv4Address("10.77.0.60"), IPv4Address("10.88.0.1")
         ({"giaddr": ELSEWHERE}, None),
     ],
 )
-def test_each_reply_takes_the_way_of_rfc_2131_4_1(said: dict[str, Any], way: Any) -> None:
+def test_each_reply_takes_the_way_of_rfc_2131_4_1(
+    said: dict[str, Any], way: tuple[object, ...] | None
+) -> None:
     serving, sent = service()
     serving.take([request(MessageType.DISCOVER, **said)])
-    ways: list[Any] = [None] if not sent else []
+    ways: list[tuple[object, ...] | None] = [None] if not sent else []
     for each in sent:
         if isinstance(each, Frame):
             assert isinstance(each.content, Datagram)
@@ -122,7 +145,8 @@ def test_what_is_no_message_for_it_is_no_event(frame: Frame) -> None:
 def test_who_answers_a_probe_does_not_lose_to_a_message_before_it() -> None:
     serving, sent = service(pool=(FIRST, SECOND_ONE), probe_wait=1)
     serving.take([request(MessageType.DISCOVER)])
-    (asked,) = (frame.content for frame in sent)
+    (asked,) = (frame.content for frame in sent if isinstance(frame, Frame))
+    assert isinstance(asked, Arp)
     user = b"\2\0\0\0\0\11"
     other = Frame(HARDWARE, user, reply(asked, user))
     serving.take([request(MessageType.DISCOVER, chaddr=CLIENT[::-1]), other])
@@ -148,10 +172,10 @@ def test_a_disk_that_is_full_ends_nothing_and_promises_nothing(
             )
             clock += LOOK
             serving.look_after_leases()
-            assert not serving.server.recording
+            assert not records(serving)
         clock += RETRY
         serving.look_after_leases()
-        assert serving.server.recording
+        assert records(serving)
         clock += SECOND
         serving.take([renews])
         before = file.bindings
