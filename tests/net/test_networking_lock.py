@@ -93,7 +93,7 @@ def played(stages: dict[str, Stage]) -> dict[str, Any]:
     extended.begin("--no-probe")
     extended.client.says("in use", LONG)
     wait_until(extended.configured()[-1].lease.renew_at or 0, -SECOND)
-    with networking_lock.held():
+    with networking_lock.hold_lock():
         extended.wait_until_asked(len(extended.configured()))
         extended.client.signal(signal.SIGKILL)
         wait_until(extended.acks()[-1][0], 5 * SECOND)  # its old lifetime is not over by then
@@ -102,7 +102,7 @@ def played(stages: dict[str, Stage]) -> dict[str, Any]:
     renewing.client.says("in use", LONG)
     added.begin()
     added.server.says("DHCPACK", LONG)  # it probes for as long as four seconds or more
-    with networking_lock.held() as lock:
+    with networking_lock.hold_lock() as lock:
         renewing.wait_until_asked(len(renewing.configured()))
         added.wait_until_asked(0)
         added.client.signal(signal.SIGKILL)

@@ -71,7 +71,7 @@ def serving(place: Path, order: ServerOrder, grace: Fraction) -> tuple[str | Pat
     return *holdover(place, order), "--grace", f"{float(grace):g}s"
 
 
-def played(
+def play_plan(
     plan: Plan,
     links: Links,
     place: Path,

@@ -121,7 +121,7 @@ def anchor(answers: Answers) -> Inference:
     return Inference("anchor", "REQUEST" if from_request else "ACK", "measured", why)
 
 
-def counted_late(answers: Answers, fault: str, lease: int = LONG) -> float:
+def first_lateness(answers: Answers, fault: str, lease: int = LONG) -> float:
     """By how much a first lease is counted late, for this cell's probing came before; seconds."""
     found, _ = answers.answer(fault, lease)
     if found.probed is None or fault not in FIRST or anchor(answers).value != "PROBE":
@@ -131,7 +131,7 @@ def counted_late(answers: Answers, fault: str, lease: int = LONG) -> float:
 
 def past_end(answers: Answers, fault: str, lease: int = LONG) -> float:
     """From the lease end as the client counts it: no difference comes from how long it probed."""
-    return answers.over(fault, lease) - counted_late(answers, fault, lease)
+    return answers.over(fault, lease) - first_lateness(answers, fault, lease)
 
 
 # How long ----------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def shortest(answers: Answers) -> Inference:
     if (kept := answers.kept) is not None:
         return Inference("floor", Fraction(LONG), "not measured", kept)
     usual = max(answers.at_latest("renewed"), 0.0)
-    probing = counted_late(answers, "server killed", SHORT)
+    probing = first_lateness(answers, "server killed", SHORT)
     short = max(answers.at_latest("server killed", SHORT) - probing, 0.0)
     why = f"{answers.said('server killed', SHORT)}; {answers.said('renewed')}"
     if same(short, usual):
@@ -173,7 +173,7 @@ def late(answers: Answers) -> Inference:
     for fault, lease in cells:
         _, result = answers.answer(fault, lease)
         if result.enforcer == "process":
-            shift = counted_late(answers, fault, lease) + (beyond if lease == SHORT else 0.0)
+            shift = first_lateness(answers, fault, lease) + (beyond if lease == SHORT else 0.0)
             seen[answers.said(fault, lease)] = result.holdover - shift
         else:
             by_kernel.append(answers.said(fault, lease))
@@ -207,7 +207,7 @@ def lifetimes(answers: Answers) -> list[float]:
         answer, _ = answers.answer(fault)
         if answer.lifetime is None:
             raise NoAnswerError(f"{fault}: no lifetime was seen")
-        found.append(answer.lifetime - counted_late(answers, fault))
+        found.append(answer.lifetime - first_lateness(answers, fault))
     return found
 
 

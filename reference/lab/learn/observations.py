@@ -25,7 +25,7 @@ from holdover.reference.lab.record.measure import (
     FOREVER,
     Measurement,
     Term,
-    decoded,
+    decode_messages,
     spans_of,
     terms_of,
 )
@@ -65,12 +65,14 @@ def answer(outcome: Outcome) -> Observation:
     if not isinstance(outcome.result, Measurement):
         return Observation(outcome)
     record = read(outcome.record)
-    messages = list(decoded(record))
+    messages = list(decode_messages(record))
     terms = list(terms_of(record, messages, record.hosts["a"]))
-    return Observation(outcome, probed(record, messages, terms[0]), lifetime(record, terms[-1]))
+    return Observation(
+        outcome, probe_length(record, messages, terms[0]), lifetime(record, terms[-1])
+    )
 
 
-def probed(
+def probe_length(
     record: Record, messages: Sequence[tuple[Instant, BootReply | Arp]], first: Term
 ) -> float | None:
     """Seconds from the first DHCPACK to the use of its address, if it was probed in between."""

@@ -208,7 +208,7 @@ class Scene:
         """Meanwhile the kernel's networking lock is held; UnheardError where that cannot be."""
         if reason := networking_lock.why_not():
             raise UnheardError(f"the kernel's networking lock cannot be held here: {reason}")
-        with networking_lock.held():
+        with networking_lock.hold_lock():
             self.mark(LOCKED)
             yield
         self.mark(UNLOCKED)
