@@ -82,7 +82,7 @@ class MeasuredCase:
     runs: int | None = None
 
     @property
-    def seen(self) -> str:
+    def in_words(self) -> str:
         """The measurement as a table shows it."""
         if self.high is None:
             return "forever" if self.at_least is None else f"over {show_offset(self.at_least)}"

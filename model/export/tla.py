@@ -48,7 +48,7 @@ from holdover.model.export.tla_terms import (
     _Changed,
     _passing,
     _place,
-    applied,
+    apply_operator,
     camel,
     parameters,
     splits,
@@ -251,7 +251,7 @@ class _Module:
             bound = self._parameters(inside, named.given)
             body = inside.read(named.term, bound)
             before = [line for used in order if used in inside.used for line in visit(order[used])]
-            head = applied(named.name, [bound[p].word for p in named.given])
+            head = apply_operator(named.name, [bound[p].word for p in named.given])
             return [*before, "", *comment(named.meaning), *define(head, body)]
 
         def visit(named: Named) -> list[str]:
@@ -276,7 +276,9 @@ class _Module:
         self.plain.scope = self.terms.scope
         lines = comment(f"{action.name}: {re.sub(r'[{}]', '', action.says)}.")
         lines += comment(action.source)
-        lines.append(applied(self.rows[action.name], [bound[p].word for p in action.given]) + " ==")
+        lines.append(
+            apply_operator(self.rows[action.name], [bound[p].word for p in action.given]) + " =="
+        )
         for guard in action.when:
             phrase = self.terms.read(guard, bound)
             if splits(self.plain.read(guard, bound)):
@@ -309,7 +311,7 @@ class _Module:
                 f"{names[p].word} \\in {p.sort if p.sort.indexes else self.domains[p]}"
                 for p in action.given
             )
-            row = applied(self.rows[action.name], [names[p].word for p in action.given])
+            row = apply_operator(self.rows[action.name], [names[p].word for p in action.given])
             lines += break_lines("\\/ " + (f"\\E {over} : {row}" if over else row), "    ")
         return [*lines, "", "Spec == Init /\\ [][Next]_vars"]
 

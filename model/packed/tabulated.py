@@ -46,7 +46,7 @@ from holdover.model.packed.components import (
     TooManyValuesError,
     ValueDomain,
     read,
-    shifted,
+    shift_instant,
 )
 from holdover.model.readings.finite import Instance, State
 from holdover.model.readings.ground import (
@@ -138,7 +138,7 @@ class Tabulated:
         after = dict(row.after)
         for slot, (variable, _) in enumerate(self.instance.slots if row.passed else ()):
             if variable.sort is INSTANT:
-                after[slot] = shifted(after[slot], row.passed, self.instance.bounds.past)
+                after[slot] = shift_instant(after[slot], row.passed, self.instance.bounds.past)
         changes = {slot: term for slot, term in after.items() if term != place(slot)}
         return PackedRule(STEP, label.action.name, number, self._live(guards), changes)
 

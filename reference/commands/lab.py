@@ -29,7 +29,7 @@ from holdover.reference.console.output import document
 from holdover.reference.console.progress import Progress
 from holdover.reference.lab.collision import collision
 from holdover.reference.lab.experiments.experiment import Cell, Outcome, play_all
-from holdover.reference.lab.experiments.faults import FAULTS, Fault, fault_named
+from holdover.reference.lab.experiments.faults import FAULTS, Fault, find_fault
 from holdover.reference.lab.experiments.verdict import combine_verdicts, verdict
 from holdover.reference.lab.learn.experiments import questions
 from holdover.reference.lab.learn.observations import answer
@@ -132,7 +132,7 @@ def cell_options(command: Command) -> Command:
             "faults",
             multiple=True,
             metavar="NAME",
-            callback=look_up("fault", FAULTS, fault_named),
+            callback=look_up("fault", FAULTS, find_fault),
             help="One of `holdover lab list`; a server that shortens may be told to what: "
             f"'shortened=2s'.  [default: {', '.join(USUAL)}]",
         ),

@@ -35,7 +35,7 @@ def case_of(profile: Profile) -> Case:
     return exact_case(profile.name, in_seconds(profile, STANDARD))
 
 
-def proved(profile: Profile, solvers: tuple[str, ...]) -> CaseVerdict:
+def decide_profile(profile: Profile, solvers: tuple[str, ...]) -> CaseVerdict:
     """The obligations of a profile, decided."""
     return decide(case_of(profile), solvers)
 
@@ -141,6 +141,6 @@ def prove_profile(profile: Profile, names: tuple[str, ...], as_json: bool) -> in
     """The obligations for one profile in the standard surroundings."""
     with Progress(profile.name) as progress:
         progress.say(f"{profile.name}: proving")
-        verdict = proved(profile, names)
+        verdict = decide_profile(profile, names)
     outcome = print_obligations(profile, verdict, as_json)
     return EXIT[outcome]

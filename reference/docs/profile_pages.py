@@ -72,7 +72,7 @@ def measurements() -> str:
             code(c.measurement.profile),
             c.measurement.fault,
             f"{c.measurement.lease} s",
-            c.measurement.seen,
+            c.measurement.in_words,
             "none" if c.worst is None else show_offset(c.worst),
             "" if c.slack is None else show_number(c.slack),
             c.measurement.removed_by,

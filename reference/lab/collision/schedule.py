@@ -125,7 +125,7 @@ class Course:
         """The kernel of a host has removed its address."""
         return Step(at, LEASE_TABLE.action(KERNEL_ROW), (host,))
 
-    def said(self, step: Step, before: State) -> str:
+    def sentence(self, step: Step, before: State) -> str:
         """A step in a sentence."""
 
         def kind_in(slot: object) -> str:

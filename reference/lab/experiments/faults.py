@@ -191,11 +191,11 @@ def give_to_another(scene: Scene) -> None:
 # A server that shortens --------------------------------------------------------------------------
 
 
-def unharmed(scene: Scene) -> None:
+def keep_running(scene: Scene) -> None:
     """It runs, and reads what comes."""
 
 
-def thawed(scene: Scene, granted: int) -> None:
+def thaw_client(scene: Scene, granted: int) -> None:
     """It runs again while something is left of the lease: LEFT seconds, or half of a short one."""
     scene.wait_until(scene.acked() + int(max(granted / 2, granted - LEFT) * SECOND))
     scene.signal_client(signal.SIGCONT)
@@ -217,14 +217,14 @@ class Reader:
 
 
 READERS = (
-    Reader("", "", unharmed, frozenset({"mutes"}), unread=False),
+    Reader("", "", keep_running, frozenset({"mutes"}), unread=False),
     Reader(
         "thawed",
         "the client's processes are stopped around the DHCPACK",
         frozen,
         frozenset({"mutes", "freezes", "thaws"}),
         unread=False,
-        after=thawed,
+        after=thaw_client,
     ),
     Reader(
         "frozen",
@@ -382,7 +382,7 @@ SHORTENED: Mapping[str, Reader] = MappingProxyType(
 """Those to whose name the seconds may be added that the server grants: "shortened=2s"."""
 
 
-def fault_named(text: str) -> Fault | None:
+def find_fault(text: str) -> Fault | None:
     """The fault of that name, as "frozen" or "shortened frozen=2s"; None: there is none."""
     found = re.fullmatch(r"(.+)=([0-9]{1,9})s?", text)
     if found is not None and found[1] in SHORTENED:

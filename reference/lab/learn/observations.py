@@ -125,7 +125,7 @@ class Answers:
         }
         self.played = [each for each in answers if isinstance(each.outcome.result, Measurement)]
 
-    def asked(self, fault: str) -> bool:
+    def has_cell(self, fault: str) -> bool:
         """Whether there was such a cell."""
         return (fault, LONG) in self._all
 
@@ -155,14 +155,14 @@ class Answers:
         over = self.over(fault, lease)
         return over if found.lifetime is None else max(over, found.lifetime)
 
-    def said(self, fault: str, lease: int = LONG) -> str:
+    def describe(self, fault: str, lease: int = LONG) -> str:
         """Both, in words."""
         over, latest = self.over(fault, lease), self.at_latest(fault, lease)
         kernel = f" (kernel: {show_offset(latest)})" if latest > over + SLACK else ""
         return f"{fault}, {lease} s: {show_offset(over)}{kernel}"
 
     @property
-    def kept(self) -> str | None:
+    def nothing_tells(self) -> str | None:
         """That the address never goes, so that nothing can be seen at its end."""
         if self.over("renewed") == self.over("server killed") == FOREVER:
             return "the address never goes, so nothing tells"

@@ -150,7 +150,7 @@ def test_the_fixed_client_releases_in_the_row_of_the_lapse() -> None:
         before, after = course.take(step)
         if before["holds", H1] is not None and after["holds", H1] is None:
             assert (step.action.name, step.at) == ("lapse", 10)
-            assert course.said(step, before) == "the lease of h1 lapses"
+            assert course.sentence(step, before) == "the lease of h1 lapses"
             return
     pytest.fail("it did not release")
 

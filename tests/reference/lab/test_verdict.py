@@ -13,7 +13,7 @@ import pytest
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import load
 from holdover.reference.lab.experiments.experiment import Cell, Outcome
-from holdover.reference.lab.experiments.faults import FAULTS, TABLE, Fault, fault_named
+from holdover.reference.lab.experiments.faults import FAULTS, TABLE, Fault, find_fault
 from holdover.reference.lab.experiments.verdict import (
     OBEYED,
     Verdict,
@@ -47,7 +47,7 @@ def cell(client: str, fault: str, lease: int = 10) -> Cell:
 
 
 def named(name: str) -> Fault:
-    found = fault_named(name)
+    found = find_fault(name)
     assert found is not None
     return found
 
