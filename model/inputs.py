@@ -54,7 +54,7 @@ def printable(text: str) -> str:
     )
 
 
-def shown(value: object) -> str:
+def show_value(value: object) -> str:
     """A value as an error repeats it: escaped, and not all of a long one."""
     try:
         text = repr(value)

@@ -42,10 +42,10 @@ class Theorem:
     @property
     def outcome(self) -> Outcome:
         """Holds only if every check does, and there is one."""
-        return combined(check.outcome for check in self.checks)
+        return combine(check.outcome for check in self.checks)
 
 
-def combined(outcomes: Iterable[Outcome]) -> Outcome:
+def combine(outcomes: Iterable[Outcome]) -> Outcome:
     """Violated if one is; else unknown if one is or there is none; else holds."""
     seen = set(outcomes)
     if "violated" in seen:

@@ -91,7 +91,7 @@ class Main(click.Group):
         try:
             result = super().main(*args, **kwargs)
         except InputError as error:
-            click.echo(f"error: {told(error)}", err=True)
+            click.echo(f"error: {describe_error(error)}", err=True)
             sys.exit(2)
         except click.ClickException as error:
             error.show()
@@ -100,7 +100,7 @@ class Main(click.Group):
             click.echo("interrupted", err=True)
             sys.exit(INTERRUPTED)
         except UnfinishedError as error:
-            click.echo(f"unknown: {told(error)}", err=True)
+            click.echo(f"unknown: {describe_error(error)}", err=True)
             sys.exit(EXIT["unknown"])
         except OSError as error:
             click.echo(f"error: {error.strerror or error}", err=True)
@@ -108,7 +108,7 @@ class Main(click.Group):
         sys.exit(result if isinstance(result, int) else 0)
 
 
-def told(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What an error says; what the user gave may stand in it, and is not to command a terminal."""
     text = printable(str(error))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -10,7 +10,7 @@ import networkx as nx
 import pytest
 
 from holdover.reference.docs import architecture
-from holdover.reference.docs.architecture import imported, imports, modules, rooms
+from holdover.reference.docs.architecture import imports, modules, read_imports, rooms
 from tests.checkout import ROOT
 
 MOST_FILES, MOST_LINES = 14, 540
@@ -44,7 +44,7 @@ def test_the_core_knows_the_wire_alone_and_the_wire_nothing() -> None:
 
 @pytest.mark.parametrize("module", within("reference.core.", "reference.wire."))
 def test_a_core_needs_the_standard_library_alone(module: str) -> None:
-    roots = {name.partition(".")[0] for name in imported(modules()[module])}
+    roots = {name.partition(".")[0] for name in read_imports(modules()[module])}
     assert roots <= sys.stdlib_module_names | {"holdover"}
 
 
@@ -121,4 +121,4 @@ def test_an_import_is_seen_wherever_it_stands(tmp_path: Path) -> None:
         "import os.path\nfrom a import b\nif x:\n  from c.d import e\ndef f():\n  import g\n",
         encoding="utf-8",
     )
-    assert sorted(imported(file)) == ["a.b", "c.d.e", "g", "os.path"]
+    assert sorted(read_imports(file)) == ["a.b", "c.d.e", "g", "os.path"]

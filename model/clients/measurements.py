@@ -6,8 +6,8 @@ sum: `parts` splits it, term by term, into what is certain to come (the floor, t
 what is an allowance of which a run uses some (kernel lateness, probing).  Hence each difference
 between prediction and measurement has a sentence.
 
-A prediction that was exceeded is not forgotten when the profile is mended: `refuted` keeps it.  A
-constant that was fitted to a measurement predicts others, but not that one (`Profile.why`).
+A prediction that was exceeded is not forgotten when the profile is mended: `refutations` keeps it.
+A constant that was fitted to a measurement predicts others, but not that one (`Profile.why`).
 
 A measurement exceeds its prediction only if it does so by more than its own error: the address is
 polled, and a value noted as 15.3 may be 15.35.  The kernel's lateness is no tolerance here, since
@@ -82,7 +82,7 @@ class MeasuredCase:
     runs: int | None = None
 
     @property
-    def seen(self) -> str:
+    def in_words(self) -> str:
         """The measurement as a table shows it."""
         if self.high is None:
             return "forever" if self.at_least is None else f"over {show_offset(self.at_least)}"
@@ -141,7 +141,7 @@ class Comparison:
         """Where the prediction comes from, and why the measurement is not the same."""
         seen = self.measurement
         if self.worst is None:
-            return f"no bound: {joined([part.words for part in self.parts])}"
+            return f"no bound: {join_words([part.words for part in self.parts])}"
         sum_ = " + ".join(f"{show_number(part.size)} {part.words}" for part in self.parts)
         told = f"{show_offset(self.worst)} = {sum_}" if self.parts else "0"
         if seen.high is None:
@@ -153,14 +153,14 @@ class Comparison:
         if self.exceeds:
             return f"EXCEEDED by {show_number(high - self.worst)}"
         certain = sum((part.size for part in self.parts if not part.allowance), Fraction(0))
-        allowances = joined([part.words for part in self.parts if part.allowance])
+        allowances = join_words([part.words for part in self.parts if part.allowance])
         if high >= certain:
             return f"{show_number(self.worst - high)} of {allowances} stayed unused"
         early = show_number(certain - high)
         return f"all of {allowances} stayed unused, and it was {early} early (safe)"
 
 
-def joined(words: list[str]) -> str:
+def join_words(words: list[str]) -> str:
     """A, B and C."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
@@ -290,7 +290,7 @@ def _half_unit(time: Decimal) -> Seconds:
 
 
 @cache
-def refuted() -> tuple[Refuted, ...]:
+def refutations() -> tuple[Refuted, ...]:
     """Predictions that did not stand, in the order of the data."""
     text = Path(__file__).with_name("measurements.toml").read_text(encoding="utf-8")
     return tuple(Refuted(**row) for row in tomllib.loads(text)["refuted"])

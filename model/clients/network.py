@@ -37,11 +37,11 @@ from holdover.model.clients.profile import (
     in_seconds,
     in_ticks,
     load,
-    mixed,
+    mix_constants,
     text_file,
 )
 from holdover.model.errors import InputError, nearest
-from holdover.model.inputs import printable, shown
+from holdover.model.inputs import printable, show_value
 from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS
 
@@ -89,14 +89,14 @@ def in_turn(profiles: Sequence[Profile], hosts: int) -> Clients:
 
 def of_hosts(clients: Clients, environment: Environment) -> dict[str, object]:
     """The constants of hosts with these clients, in seconds."""
-    return mixed([client.in_seconds(environment) for client in clients])
+    return mix_constants([client.in_seconds(environment) for client in clients])
 
 
 def of_hosts_in_ticks(
     clients: Clients, environment: Environment, tick: Fraction
 ) -> dict[str, object]:
     """The same in ticks."""
-    return mixed([client.in_ticks(environment, tick) for client in clients])
+    return mix_constants([client.in_ticks(environment, tick) for client in clients])
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ def load_network(path: Path) -> Network:
     for key in data:
         if key not in ("title", "surroundings", "client"):
             known = nearest(key, ("title", "surroundings", "client"))
-            raise InputError(f"{path}: {shown(key)}: no such key; {known}")
+            raise InputError(f"{path}: {show_value(key)}: no such key; {known}")
     title = data.get("title", printable(path.stem))
     if not isinstance(title, str):
-        raise InputError(f"{path}: title: a text is needed, not {shown(title)}")
+        raise InputError(f"{path}: title: a text is needed, not {show_value(title)}")
     clients = data.get("client", [])
     if not isinstance(clients, list) or not 0 < len(clients) <= MOST:
         raise InputError(f"{path}: 1 to {MOST} kinds of client are needed, each as [[client]]")
@@ -148,7 +148,7 @@ def _client(said: object, number: int, path: Path) -> ClientKind:
         raise InputError(f"{at}: write it as [[client]]")
     for key in said:
         if key not in ("profile", "faults"):
-            raise InputError(f"{at}: {shown(key)}: no such key; there are: profile, faults")
+            raise InputError(f"{at}: {show_value(key)}: no such key; there are: profile, faults")
     profile = said.get("profile")
     if not isinstance(profile, str):
         raise InputError(f'{at}: profile = "NAME" or "FILE.toml" is needed')
@@ -166,10 +166,10 @@ def _client(said: object, number: int, path: Path) -> ClientKind:
 
 def _faults(said: object, at: str) -> tuple[str, ...]:
     if not isinstance(said, list) or not all(isinstance(fault, str) for fault in said):
-        raise InputError(f"{at}: faults: a list of texts is needed, not {shown(said)}")
+        raise InputError(f"{at}: faults: a list of texts is needed, not {show_value(said)}")
     for fault in said:
         if fault not in FAULTS:
-            raise InputError(f"{at}: no fault {shown(fault)}; {nearest(fault, FAULTS)}")
+            raise InputError(f"{at}: no fault {show_value(fault)}; {nearest(fault, FAULTS)}")
     return tuple(dict.fromkeys(said))
 
 
@@ -180,17 +180,19 @@ def _surroundings(said: object, path: Path) -> Mapping[str, object]:
     found: dict[str, object] = {}
     for key, value in said.items():
         if key not in SURROUNDINGS:
-            raise InputError(f"{at}: {shown(key)}: no such key; {nearest(key, SURROUNDINGS)}")
+            raise InputError(f"{at}: {show_value(key)}: no such key; {nearest(key, SURROUNDINGS)}")
         if key == "faults":
             found[key] = _faults(value, at)
         elif key in SWITCHES:
             if not isinstance(value, bool):
-                raise InputError(f"{at}: {key}: true or false is needed, not {shown(value)}")
+                raise InputError(f"{at}: {key}: true or false is needed, not {show_value(value)}")
             found[key] = value
         else:
             if isinstance(value, bool) or not isinstance(value, int | Fraction) or value < 0:
                 unit = "parts per million" if key == "drift_ppm" else "seconds"
-                raise InputError(f"{at}: {key}: a number of {unit} is needed, not {shown(value)}")
+                raise InputError(
+                    f"{at}: {key}: a number of {unit} is needed, not {show_value(value)}"
+                )
             found[key] = Fraction(value)
     if Fraction(str(found.get("drift_ppm", 0))) > 500_000:
         raise InputError(f"{at}: drift_ppm: at most 500000")

@@ -20,7 +20,7 @@ from math import ceil
 from pathlib import Path
 
 from holdover.model.errors import InputError, nearest
-from holdover.model.inputs import harmful, printable, shown, text_of
+from holdover.model.inputs import harmful, printable, show_value, text_of
 from holdover.model.table.expr import BOOL, DURATION, Constant, Expr
 from holdover.model.table.vocabulary import CONSTANTS, MEANINGS
 
@@ -61,11 +61,11 @@ class Profile:
 
     def to_toml(self) -> str:
         """The profile as a file to start from, each key with its meaning."""
-        lines = [f"name = {quoted(self.name)}", f"title = {quoted(self.title)}"]
-        sources = ", ".join(quoted(source) for source in self.sources)
+        lines = [f"name = {quote(self.name)}", f"title = {quote(self.title)}"]
+        sources = ", ".join(quote(source) for source in self.sources)
         lines += [f"sources = [{sources}]"]
         if self.notes:
-            lines.append(f"notes = {quoted(self.notes)}")
+            lines.append(f"notes = {quote(self.notes)}")
         lines.append("")
         for name in FACTS:
             value, sort = getattr(self, name), CONSTANTS[name].sort
@@ -176,7 +176,7 @@ def in_ticks(profile: Profile, environment: Environment, tick: Seconds) -> dict[
     }
 
 
-def mixed(hosts: Sequence[Mapping[str, object]]) -> dict[str, object]:
+def mix_constants(hosts: Sequence[Mapping[str, object]]) -> dict[str, object]:
     """The constants of hosts, one after the other, each with those of its own client.
 
     What is the same for all is given once, else as a tuple; ValueError if it is not about hosts.
@@ -207,7 +207,7 @@ def load(name: str) -> Profile:
         path = Path(name)
         return parse(text_file(path, "a profile"), name, printable(path.stem))
     if name not in builtin_names():
-        raise InputError(f"no profile {shown(name)}; {nearest(name, builtin_names())}")
+        raise InputError(f"no profile {show_value(name)}; {nearest(name, builtin_names())}")
     text = (resources.files("holdover.model.clients") / "profiles" / f"{name}.toml").read_text(
         "utf-8"
     )
@@ -236,7 +236,7 @@ def parse(text: str, where: str, default_name: str) -> Profile:
         ) from error
     values: dict[str, object] = {"name": default_name}
     for key, value in data.items():
-        at = f"{where}: line {line_of(text, key)}: {key if key.isidentifier() else shown(key)}"
+        at = f"{where}: line {line_of(text, key)}: {key if key.isidentifier() else show_value(key)}"
         if key == "why":
             values[key] = why_value(value, text, where)
         elif key in TEXTS:
@@ -258,10 +258,10 @@ def text_value(value: object, key: str, at: str) -> object:
     if key == "sources":
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
             return tuple(harmless(v, key, at) for v in value)
-        raise InputError(f"{at}: a list of texts is needed, not {shown(value)}")
+        raise InputError(f"{at}: a list of texts is needed, not {show_value(value)}")
     if isinstance(value, str):
         return harmless(value, key, at)
-    raise InputError(f"{at}: a text is needed, not {shown(value)}")
+    raise InputError(f"{at}: a text is needed, not {show_value(value)}")
 
 
 def why_value(value: object, text: str, where: str) -> tuple[tuple[str, str], ...]:
@@ -269,18 +269,17 @@ def why_value(value: object, text: str, where: str) -> tuple[tuple[str, str], ..
     begins = line_of_table(text, "why")
     at = f"{where}: line {begins}: why"
     if not isinstance(value, dict):
-        raise InputError(f"{at}: a table is needed, [why], not {shown(value)}")
+        raise InputError(f"{at}: a table is needed, [why], not {show_value(value)}")
     after = "\n" * begins + "\n".join(text.splitlines()[begins:])
     for key, reason in value.items():
-        at = (
-            f"{where}: line {line_of(after, key)}: why: {key if key.isidentifier() else shown(key)}"
-        )
+        shown = key if key.isidentifier() else show_value(key)
+        at = f"{where}: line {line_of(after, key)}: why: {shown}"
         if key not in FACTS:
             raise InputError(f"{at}: no such constant; {nearest(key, FACTS)}")
         known, _, source = str(text_value(reason, key, at)).partition(": ")
         if known not in KNOWN or not source.strip():
             raise InputError(
-                f"{at}: {shown(reason)} does not say how it is known; "
+                f"{at}: {show_value(reason)} does not say how it is known; "
                 f'write "{" | ".join(KNOWN)}", a colon, and from where'
             )
     return tuple(value.items())
@@ -296,7 +295,7 @@ def line_of_table(text: str, name: str) -> int:
 
 def reasons(why: Sequence[tuple[str, str]]) -> list[str]:
     """The table `why` of a file; no line where there is nothing to say."""
-    return ["", "[why]", *(f"{key} = {quoted(reason)}" for key, reason in why)] if why else []
+    return ["", "[why]", *(f"{key} = {quote(reason)}" for key, reason in why)] if why else []
 
 
 def harmless(text: str, key: str, at: str) -> str:
@@ -312,18 +311,20 @@ def fact(value: object, word: Expr | Constant, at: str) -> object:
     if word.sort is BOOL:
         if isinstance(value, bool):
             return value
-        raise InputError(f"{at}: true or false is needed, not {shown(value)}")
+        raise InputError(f"{at}: true or false is needed, not {show_value(value)}")
     if word.sort is DURATION:
         if isinstance(value, bool) or not isinstance(value, int | Fraction):
-            raise InputError(f"{at}: a number of seconds is needed, not {shown(value)}")
+            raise InputError(f"{at}: a number of seconds is needed, not {show_value(value)}")
         if value < 0:
             raise InputError(f"{at}: {value} is negative; a duration in seconds is needed")
         return Fraction(value)
     choices = word.sort.values
     if isinstance(value, str) and value.upper() in choices:
         return value.upper()
-    hint = nearest(shown(value).strip("'").lower(), tuple(choice.lower() for choice in choices))
-    raise InputError(f"{at}: {shown(value)} is no choice; {hint}")
+    hint = nearest(
+        show_value(value).strip("'").lower(), tuple(choice.lower() for choice in choices)
+    )
+    raise InputError(f"{at}: {show_value(value)} is no choice; {hint}")
 
 
 def contradiction(profile: Profile) -> tuple[str, str] | None:
@@ -361,7 +362,7 @@ def line_of(text: str, key: str) -> int:
     return 1
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """A TOML basic string."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -373,7 +374,7 @@ def toml_value(value: object) -> str:
     if isinstance(value, Fraction):
         with localcontext(prec=100):
             return format(Decimal(value.numerator) / Decimal(value.denominator), "f")
-    return quoted(str(value).lower())
+    return quote(str(value).lower())
 
 
 def exactly(text: str) -> Fraction:

@@ -48,7 +48,7 @@ from holdover.model.engine.shard import (
 )
 from holdover.model.engine.workers import Task
 from holdover.model.explorer.explore import EngineResult, Progress
-from holdover.model.packed.program import PARTITIONS, Tally, added, program
+from holdover.model.packed.program import PARTITIONS, Tally, add_up, program
 from holdover.model.packed.symmetry import renamings
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance
@@ -115,7 +115,7 @@ class Workers:
 
     def look(self, depth: int, active: Array) -> Tally:
         """See what the active rules see in the states of a depth."""
-        return added(self._surely(partial(self._all, "look", depth, active)))
+        return add_up(self._surely(partial(self._all, "look", depth, active)))
 
     def lead_to(self, depth: int, goals: Array, active: Array) -> Array:
         """For each goal the least state of this depth that a step leads from to it."""
@@ -145,7 +145,7 @@ class Workers:
             count = sum(self._all("exchange"))
             if progress is not None:
                 progress(len(self.levels) - 2, count, left)
-        return added(self._all("finish"))
+        return add_up(self._all("finish"))
 
     def _all(self, what: str, *args: Any) -> list[Any]:
         """Have all shares do something.  When this returns or raises, none is at work."""

@@ -66,7 +66,7 @@ def trailing_zeros(typing, word):
 
 
 @jit
-def mixed(state):
+def mix(state):
     """The hash of a state."""
     word = state * MIX
     word ^= word >> np.uint64(32)
@@ -237,7 +237,7 @@ def expand(p, s, states, begin, out, counts, tally, active):
                     following = state + change(p, value, rule)
                     if s is not None:
                         following = canonical(s, following, scratch)[0]
-                    spread = mixed(following)
+                    spread = mix(following)
                     part = np.int64(spread >> np.uint64(16)) & (parts - 1)
                     out[part, counts[part]] = following
                     counts[part] += 1
@@ -314,12 +314,12 @@ def insert(table, states, fresh):
     size = len(table)
     count = len(states)
     for i in range(min(AHEAD, count)):
-        fetch(table, home(mixed(states[i]), size))
+        fetch(table, home(mix(states[i]), size))
     for i in range(count):
         if i + AHEAD < count:
-            fetch(table, home(mixed(states[i + AHEAD]), size))
+            fetch(table, home(mix(states[i + AHEAD]), size))
         stored = states[i] + np.uint64(1)
-        at = home(mixed(states[i]), size)
+        at = home(mix(states[i]), size)
         while True:
             there = table[at]
             if there == stored:
@@ -341,7 +341,7 @@ def move(table, larger):
     size = len(larger)
     for i in range(len(table)):
         if table[i]:
-            at = home(mixed(table[i] - np.uint64(1)), size)
+            at = home(mix(table[i] - np.uint64(1)), size)
             while larger[at]:
                 at += 1
                 if at == size:

@@ -30,7 +30,7 @@ from holdover.model.engine.checkpoint import Checkpoint
 from holdover.model.engine.partition import Partition, pieces
 from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import InputError, UnfinishedError
-from holdover.model.packed.program import PARTITIONS, Tally, added
+from holdover.model.packed.program import PARTITIONS, Tally, add_up
 from holdover.model.readings.ground import Array
 
 
@@ -156,7 +156,7 @@ class Share(Threads):
         self._settle()
         if self.order.durable:
             self.sync()
-        return added(worker.tally for worker in self.workers)
+        return add_up(worker.tally for worker in self.workers)
 
     def close(self) -> None:
         """Let go of threads, memory and files, and of the locks last."""

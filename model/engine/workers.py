@@ -22,10 +22,10 @@ from typing import Protocol
 import numpy as np
 
 from holdover.model.engine.checkpoint import Checkpoint
-from holdover.model.engine.kernel import expand, lead_to, mixed
+from holdover.model.engine.kernel import expand, lead_to, mix
 from holdover.model.engine.partition import BYTES, NoRoomError, Partition, WordFile, pieces
 from holdover.model.explorer.explore import Progress
-from holdover.model.packed.program import NOTHING, PARTITIONS, Program, Tally, added, empty_tally
+from holdover.model.packed.program import NOTHING, PARTITIONS, Program, Tally, add_up, empty_tally
 from holdover.model.packed.symmetry import Symmetry
 from holdover.model.readings.ground import Array
 
@@ -62,7 +62,7 @@ class Task:
 
     def partition_of(self, word: int) -> int:
         """Where a state belongs."""
-        return int(mixed(np.uint64(word)) >> np.uint64(16)) % PARTITIONS
+        return int(mix(np.uint64(word)) >> np.uint64(16)) % PARTITIONS
 
 
 class Crew(Protocol):
@@ -226,7 +226,7 @@ class Threads:
                     sum(piece.count for piece in waiting.left),
                 )
         self._settle()
-        return added(worker.tally for worker in self.workers)
+        return add_up(worker.tally for worker in self.workers)
 
     def close_level(self) -> list[int]:
         """The level has ended."""
@@ -246,7 +246,7 @@ class Threads:
             worker.start()
             worker.states, worker.begin = worker.states[:0], 0
         self._together(lambda worker: worker.expand(waiting, active))
-        return added(worker.tally for worker in self.workers)
+        return add_up(worker.tally for worker in self.workers)
 
     def lead_to(self, depth: int, goals: Array, active: Array) -> Array:
         """For each goal the least state of this depth that a step leads from to it."""

@@ -49,7 +49,7 @@ class Transitions:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def pause_collection() -> Iterator[None]:
     """No cyclic garbage collection meanwhile: what is built here is kept, and large to traverse."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -64,16 +64,16 @@ def steps_of(seen: Exploration) -> Transitions:
     """The steps in the order of the search; those to states beyond a cut-off are left out."""
     later = array("q")
     number_of, successors = seen.index.get, seen.instance.successors
-    with uncollected():
+    with pause_collection():
         for number in range(seen.expanded, len(seen.states)):
             for edge, following in successors(seen.states[number]):
                 target = number_of(following)
                 if target is not None:
                     later.extend((number, target, edge))
-    return numbered(seen.instance, np.concatenate([np.asarray(seen.taken), np.asarray(later)]))
+    return number_steps(seen.instance, np.concatenate([np.asarray(seen.taken), np.asarray(later)]))
 
 
-def numbered(instance: Instance, taken: Numbers) -> Transitions:
+def number_steps(instance: Instance, taken: Numbers) -> Transitions:
     """Steps from a flat array, three numbers each: from which state, to which, by which edge."""
     sources, targets, edges = taken.reshape(-1, 3).T.copy()
     rows = [label.action.name for label in instance.labels]
@@ -103,7 +103,7 @@ def digraph(taken: Transitions, views: Iterable[V], *, loops: bool = False) -> n
 
     With `loops`, a step within a view is an edge too.
     """
-    with uncollected():
+    with pause_collection():
         numbers: dict[V, int] = {}
         node_of = np.array([numbers.setdefault(one, len(numbers)) for one in views], dtype=np.int64)
         nodes = list(numbers)

@@ -68,10 +68,10 @@ def sentence(trace: Trace, label: Label, before: State) -> tuple[str, str]:
         assert isinstance(slot, int)
         return str(trace.instance.show(kind, before[place["kind", slot]]))
 
-    return worded(label.action, label.binding, kind_in)
+    return fill_sentence(label.action, label.binding, kind_in)
 
 
-def worded(
+def fill_sentence(
     row: Action, binding: Sequence[object], kind: Callable[[object], str]
 ) -> tuple[str, str]:
     """The same of a row and a binding; `kind` says what is in a slot before the step."""

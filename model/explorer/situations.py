@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from holdover.model.explorer.graphs import digraph, dominators, unavoidable
-from holdover.model.explorer.stategraph import StateGraph, grown
+from holdover.model.explorer.stategraph import StateGraph, grow
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.client import NO_ADDRESS, leased
 from holdover.model.table.expr import Action, Expr, exists
@@ -128,7 +128,7 @@ class Passages:
 def passages(instance: Instance, broken: Property, most: int) -> Passages:
     """What every run that breaks a property has in common; TooManyStatesError if they are more."""
     holds = instance.predicate(broken.term)
-    found = grown(instance, most=most, end=lambda state: not holds(state))
+    found = grow(instance, most=most, end=lambda state: not holds(state))
     if not found.ends:
         return Passages(broken.name, len(found.states))
     distances = nx.single_source_shortest_path_length(found.graph, 0)

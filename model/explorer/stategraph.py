@@ -1,6 +1,6 @@
 """The state graph as networkx reads it: a second opinion on what the explorer says.
 
-Theory of operation.  `grown` takes every step from every state, depth first, with numbers of its
+Theory of operation.  `grow` takes every step from every state, depth first, with numbers of its
 own: it shares the successors of a state with the explorer, and no bookkeeping.  What it comes to is
 a networkx graph; all that is said of it is an answer of networkx: what is within reach and how far
 (`single_source_shortest_path_length`), a shortest run (`shortest_path`), and what must come in the
@@ -22,7 +22,7 @@ import networkx as nx
 import numpy as np
 
 from holdover.model.explorer.explore import Trace
-from holdover.model.explorer.graphs import Transitions, digraph, numbered, uncollected
+from holdover.model.explorer.graphs import Transitions, digraph, number_steps, pause_collection
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import Expr
 from holdover.model.table.properties import Property
@@ -62,14 +62,14 @@ class StateGraph:
         return Trace(self.instance, tuple(labels), tuple(self.states[node] for node in way))
 
 
-def grown(
+def grow(
     instance: Instance, *, most: int, end: Callable[[State], bool] | None = None
 ) -> StateGraph:
     """The graph of all states, or of those before and at the first where `end` holds."""
     states, numbers = [instance.initial], {instance.initial: 0}
     waiting, taken = [0], array("q")
     ends = set()
-    with uncollected():
+    with pause_collection():
         while waiting:
             here = waiting.pop()
             if end is not None and end(states[here]):
@@ -83,7 +83,7 @@ def grown(
                 taken.extend((here, there, edge))
             if len(states) > most:
                 raise TooManyStatesError(most)
-    steps = numbered(instance, np.asarray(taken, dtype=np.int64))
+    steps = number_steps(instance, np.asarray(taken, dtype=np.int64))
     graph = digraph(steps, range(len(states)), loops=True)
     return StateGraph(instance, states, steps, graph, frozenset(ends))
 

@@ -80,7 +80,7 @@ class Exporter:
             title or "The lease table",
             "Written by holdover from its lease table; not meant to be edited.",
             f"hosts {b.hosts}, addresses {b.addresses}, datagrams in flight {b.messages}, "
-            f"lease lengths {listed(b.lengths)}, errors of a clock {listed(b.skews)}.",
+            f"lease lengths {list_numbers(b.lengths)}, errors of a clock {list_numbers(b.skews)}.",
             "All times are in ticks.  Instants are relative to now, which is 0 and not stored: "
             f"when time passes, they move back, and none further than {b.past} ticks.",
             "One option of the loop is one row of the table for one binding, and one step.",
@@ -269,7 +269,7 @@ def comment(*lines: str) -> str:
     return "/* " + "\n   ".join(wrapped) + " */"
 
 
-def listed(numbers: Iterable[int]) -> str:
+def list_numbers(numbers: Iterable[int]) -> str:
     """Numbers with commas."""
     return ", ".join(str(number) for number in numbers)
 

@@ -38,7 +38,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from holdover.model.export.tla_layout import WIDTH, broken, comment, defined, laid, section
+from holdover.model.export.tla_layout import WIDTH, break_lines, comment, define, laid, section
 from holdover.model.export.tla_terms import (
     INTEGERS,
     WIDER,
@@ -48,7 +48,7 @@ from holdover.model.export.tla_terms import (
     _Changed,
     _passing,
     _place,
-    applied,
+    apply_operator,
     camel,
     parameters,
     splits,
@@ -190,7 +190,9 @@ class _Module:
         lines.append("")
         lines += [f"{s} == 1..{size}" for s, size in SIZES.items()]
         for sort, called in self.enumerations.items():
-            lines += broken(f"{called} == {{{', '.join(value_of(v) for v in sort.values)}}}", "")
+            lines += break_lines(
+                f"{called} == {{{', '.join(value_of(v) for v in sort.values)}}}", ""
+            )
         for domain, called in self.domains.items():
             values = ", ".join(str(v) for v in self.bounds.domain(domain))
             lines.append(f"{called} == {{{values}}}")
@@ -205,7 +207,7 @@ class _Module:
             members.setdefault(kind, []).extend(_declared(constant, value))
         for kind, each in members.items():
             few = f"{each[0]} \\in" if len(each) == 1 else f"{{{', '.join(each)}}} \\subseteq"
-            lines += broken(f"/\\ {few} {kind}", "    ")
+            lines += break_lines(f"/\\ {few} {kind}", "    ")
         return lines
 
     @staticmethod
@@ -220,7 +222,7 @@ class _Module:
             lines.append(f"    {variable.name},")
         lines[-1] = lines[-1].rstrip(",")
         every = ", ".join(v.name for v in self.variables)
-        lines += ["", *broken(f"vars == << {every} >>", ""), "", f"{TYPE_OK} =="]
+        lines += ["", *break_lines(f"vars == << {every} >>", ""), "", f"{TYPE_OK} =="]
         for variable in self.variables:
             values = self.enumerations.get(variable.sort) or SETS.get(variable.sort)
             values = values or f"{{None}} \\cup {variable.sort}"
@@ -249,8 +251,8 @@ class _Module:
             bound = self._parameters(inside, named.given)
             body = inside.read(named.term, bound)
             before = [line for used in order if used in inside.used for line in visit(order[used])]
-            head = applied(named.name, [bound[p].word for p in named.given])
-            return [*before, "", *comment(named.meaning), *defined(head, body)]
+            head = apply_operator(named.name, [bound[p].word for p in named.given])
+            return [*before, "", *comment(named.meaning), *define(head, body)]
 
         def visit(named: Named) -> list[str]:
             if named.name in written:
@@ -274,7 +276,9 @@ class _Module:
         self.plain.scope = self.terms.scope
         lines = comment(f"{action.name}: {re.sub(r'[{}]', '', action.says)}.")
         lines += comment(action.source)
-        lines.append(applied(self.rows[action.name], [bound[p].word for p in action.given]) + " ==")
+        lines.append(
+            apply_operator(self.rows[action.name], [bound[p].word for p in action.given]) + " =="
+        )
         for guard in action.when:
             phrase = self.terms.read(guard, bound)
             if splits(self.plain.read(guard, bound)):
@@ -294,9 +298,9 @@ class _Module:
                 changed.apply(effect)
             if passed is not None and shifts:
                 changed.shift(text(self.terms.read(_passing(passed), bound)))
-            lines += broken(f"/\\ {variable.name}' = {changed}", "    ")
+            lines += break_lines(f"/\\ {variable.name}' = {changed}", "    ")
         if kept:
-            lines += broken(f"/\\ UNCHANGED << {', '.join(kept)} >>", "    ")
+            lines += break_lines(f"/\\ UNCHANGED << {', '.join(kept)} >>", "    ")
         return lines
 
     def _next(self) -> list[str]:
@@ -307,8 +311,8 @@ class _Module:
                 f"{names[p].word} \\in {p.sort if p.sort.indexes else self.domains[p]}"
                 for p in action.given
             )
-            row = applied(self.rows[action.name], [names[p].word for p in action.given])
-            lines += broken("\\/ " + (f"\\E {over} : {row}" if over else row), "    ")
+            row = apply_operator(self.rows[action.name], [names[p].word for p in action.given])
+            lines += break_lines("\\/ " + (f"\\E {over} : {row}" if over else row), "    ")
         return [*lines, "", "Spec == Init /\\ [][Next]_vars"]
 
     def _properties(self) -> Iterator[str]:
@@ -321,7 +325,7 @@ class _Module:
                 lines[0] = "    [][" + lines[0].lstrip()
                 yield from (f"{camel(held.name)} ==", *lines[:-1], lines[-1] + "]_vars")
             else:
-                yield from defined(camel(held.name), body)
+                yield from define(camel(held.name), body)
             yield ""
 
 

@@ -17,7 +17,7 @@ def comment(said: str, indent: str = "") -> list[str]:
     return textwrap.wrap(" ".join(said.split()), WIDTH, initial_indent=head, subsequent_indent=head)
 
 
-def broken(line: str, indent: str) -> list[str]:
+def break_lines(line: str, indent: str) -> list[str]:
     """A conjunct in lines that are not too long, each but the first ending in an operator.
 
     No line begins with a junction: TLA+ would take it for one more conjunct.
@@ -55,11 +55,11 @@ def laid(phrase: Phrase, indent: str) -> list[str]:
         return [f"{indent}{head} :", *laid(inner, deeper)]
     if phrase.op == "implies":
         left, right = phrase.parts
-        return [*broken(within(left, IMPLIES) + " =>", indent), *laid(right, deeper)]
-    return broken(text(phrase), indent)
+        return [*break_lines(within(left, IMPLIES) + " =>", indent), *laid(right, deeper)]
+    return break_lines(text(phrase), indent)
 
 
-def defined(head: str, body: Phrase) -> list[str]:
+def define(head: str, body: Phrase) -> list[str]:
     """An operator, on one line if it fits."""
     line = f"{head} == {text(body)}"
     return [line] if len(line) <= WIDTH else [f"{head} ==", *laid(body, "    ")]

@@ -135,7 +135,7 @@ class Terms(Prose):
             if matches(named.term, term, free):
                 self.used.add(named.name)
                 given = [text(self.read(free[p], bound)) for p in named.given]
-                return Phrase("name", word=applied(named.name, given))
+                return Phrase("name", word=apply_operator(named.name, given))
         return super().read(term, bound)
 
     def leaf(self, term: Expr) -> Phrase:
@@ -189,7 +189,7 @@ class Terms(Prose):
         return super().node(term, args)
 
 
-def applied(name: str, given: Sequence[str]) -> str:
+def apply_operator(name: str, given: Sequence[str]) -> str:
     """An operator with its arguments, or alone."""
     return f"{name}({', '.join(given)})" if given else name
 

@@ -103,7 +103,7 @@ def read(values: Array, rule: PackedRule) -> Array:
     return values
 
 
-def shifted(term: Ground, passed: int, past: int) -> Ground:
+def shift_instant(term: Ground, passed: int, past: int) -> Ground:
     """An instant after `passed` ticks; one that lies more than `past` back stays there."""
     if term == value(UNSET):
         return term

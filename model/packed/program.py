@@ -74,7 +74,7 @@ def empty_tally(rules: int) -> Tally:
     )
 
 
-def added(tallies: Iterable[Tally]) -> Tally:
+def add_up(tallies: Iterable[Tally]) -> Tally:
     """What several saw together."""
     covered, fired, example, largest = zip(*tallies, strict=True)
     return Tally(

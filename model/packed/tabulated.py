@@ -46,7 +46,7 @@ from holdover.model.packed.components import (
     TooManyValuesError,
     ValueDomain,
     read,
-    shifted,
+    shift_instant,
 )
 from holdover.model.readings.finite import Instance, State
 from holdover.model.readings.ground import (
@@ -58,13 +58,13 @@ from holdover.model.readings.ground import (
     Grounded,
     compound,
     conjuncts,
-    denied,
     disjuncts,
     evaluate,
     ground_row,
-    joined,
+    join_parts,
+    negate,
     place,
-    replaced,
+    replace_terms,
     value,
 )
 from holdover.model.table.expr import INSTANT, Sort
@@ -138,7 +138,7 @@ class Tabulated:
         after = dict(row.after)
         for slot, (variable, _) in enumerate(self.instance.slots if row.passed else ()):
             if variable.sort is INSTANT:
-                after[slot] = shifted(after[slot], row.passed, self.instance.bounds.past)
+                after[slot] = shift_instant(after[slot], row.passed, self.instance.bounds.past)
         changes = {slot: term for slot, term in after.items() if term != place(slot)}
         return PackedRule(STEP, label.action.name, number, self._live(guards), changes)
 
@@ -154,9 +154,9 @@ class Tabulated:
         for wanted, properties in ((False, self.always), (True, self.sometimes)):
             for prop in properties:
                 term = self.reading.read(prop.term, {})
-                for case in disjuncts(term if wanted else denied(term)):
+                for case in disjuncts(term if wanted else negate(term)):
                     yield PackedRule(WATCH, prop.name, -1, self._live(conjuncts(case)), {})
-        of_steps = [(p.name, denied(self.reading.read(p.term, {}))) for p in self.steps]
+        of_steps = [(p.name, negate(self.reading.read(p.term, {}))) for p in self.steps]
         of_steps.append(("address moves", self.reading.read(moves, {})))
         for name, seen in of_steps:
             yield from self._step_watches(name, seen, rules)
@@ -202,7 +202,7 @@ class Tabulated:
                 return rule.after.get(slot, place(slot))
             return None
 
-        return replaced(term, earlier)
+        return replace_terms(term, earlier)
 
     # Views ---------------------------------------------------------------------------------------
 
@@ -210,7 +210,7 @@ class Tabulated:
         """The same term, what is about one component alone standing together."""
         if term.op == "not" and term.args[0].op in ("and", "or"):
             op = "or" if term.args[0].op == "and" else "and"
-            return self._regrouped(joined(op, [denied(arg) for arg in term.args[0].args]))
+            return self._regrouped(join_parts(op, [negate(arg) for arg in term.args[0].args]))
         if term.op not in ("and", "or"):
             return term
         parts = (conjuncts if term.op == "and" else disjuncts)(term)
@@ -222,7 +222,7 @@ class Tabulated:
                 alone.setdefault(min(support), []).append(part)
             else:
                 together.append(self._regrouped(part))
-        return compound(term.op, [*(joined(term.op, g) for g in alone.values()), *together])
+        return compound(term.op, [*(join_parts(term.op, g) for g in alone.values()), *together])
 
     def _joint(
         self, terms: Sequence[Ground], allowed: Mapping[int, Array], whole: int | None = None
@@ -243,7 +243,7 @@ class Tabulated:
                 found.append(term)
             return Ground("view", (number, found.index(term)), term.places)
 
-        split = [replaced(self._regrouped(term), by) for term in terms]
+        split = [replace_terms(self._regrouped(term), by) for term in terms]
         axes, columns = [], {}
         for position, number in enumerate(sorted(parts)):
             component, ids = self.components[number], allowed[number]

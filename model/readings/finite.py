@@ -106,7 +106,7 @@ class Code:
     value: Value = None
 
 
-def known(value: Value) -> Code:
+def constant_code(value: Value) -> Code:
     """The code of a value."""
     return Code(repr(value), True, value)
 
@@ -132,7 +132,7 @@ class Source(Reading[Code]):
     def leaf(self, term: Expr) -> Code:
         """A literal: its value, known."""
         if term.op == "none":
-            return known(NONE if term.sort.indexes else None)
+            return constant_code(NONE if term.sort.indexes else None)
         return self.fixed(term.args[0], term.sort)
 
     def constant(self, name: str, sort: Sort, at: Sequence[Code]) -> Code:
@@ -144,21 +144,23 @@ class Source(Reading[Code]):
     def fixed(self, value: object, sort: Sort) -> Code:
         """A value of a sort, known."""
         if isinstance(value, str):
-            return known(sort.values.index(value))
+            return constant_code(sort.values.index(value))
         assert isinstance(value, bool | int | Fraction)
-        return known(value)
+        return constant_code(value)
 
     def state(self, variable: Variable, at: Sequence[Code]) -> Code:
         """An item of the state tuple; `now` is 0."""
         if variable is NOW:
-            return known(0)
+            return constant_code(0)
         member = at[0].value if at else 0
         assert isinstance(member, int)
         return Code(f"{self.tuple_name}[{self.slots[variable.name, member]}]")
 
     def every(self, bound: Expr, body: Callable[[Code], Code]) -> Code:
         """The conjunction over all members."""
-        return self._join("and", [body(known(i)) for i in range(self.bounds.size(bound.sort))])
+        return self._join(
+            "and", [body(constant_code(i)) for i in range(self.bounds.size(bound.sort))]
+        )
 
     def after(self, term: Expr, bound: Mapping[Expr, Code]) -> Code:
         """The same over the tuple after the step; TypeError for instants."""
@@ -176,7 +178,7 @@ class Source(Reading[Code]):
             return self._join(term.op, (arg() for arg in args))
         if term.op == "not":
             inner = args[0]()
-            return known(not inner.value) if inner.known else Code(f"(not {inner.text})")
+            return constant_code(not inner.value) if inner.known else Code(f"(not {inner.text})")
         if term.op == "ite":
             condition = args[0]()
             if condition.known:
@@ -188,7 +190,7 @@ class Source(Reading[Code]):
         symbol, function = BINARY[term.op]
         left, right = args[0](), args[1]()
         if left.known and right.known:
-            return known(function(left.value, right.value))
+            return constant_code(function(left.value, right.value))
         if term.op in ("mul", "div") and right.known and right.value == 1:
             return left
         if term.op in ("add", "sub") and right.known and right.value == 0:
@@ -207,7 +209,7 @@ class Source(Reading[Code]):
             if not part.known:
                 open_parts.append(part)
         if not open_parts:
-            return known(not stop)
+            return constant_code(not stop)
         if len(open_parts) == 1:
             return open_parts[0]
         return Code("(" + f" {word} ".join(part.text for part in open_parts) + ")")
@@ -250,7 +252,7 @@ class Instance:
 
     def source_of(self, term: Expr, binding: Mapping[Expr, int]) -> str:
         """A term as Python source over a state `s`."""
-        return self.source.read(term, {p: known(v) for p, v in binding.items()}).text
+        return self.source.read(term, {p: constant_code(v) for p, v in binding.items()}).text
 
     def largest(self, cases: Sequence[tuple[str, str]]) -> Callable[[State], int | None]:
         """The largest value among (condition, value) sources that apply; None if none does."""
@@ -288,7 +290,7 @@ class Instance:
         return "\n".join([*lines, "    return out", ""])
 
     def _row(self, action: Action, binding: tuple[int, ...]) -> list[str]:
-        bound = {p: known(v) for p, v in zip(action.given, binding, strict=True)}
+        bound = {p: constant_code(v) for p, v in zip(action.given, binding, strict=True)}
         guard = self.source._join("and", (self.source.read(w, bound) for w in action.when))
         if guard.known and not guard.value:
             return []
@@ -311,7 +313,9 @@ class Instance:
     def _effect(self, effect: Effect, bound: dict[Expr, Code]) -> list[str]:
         if effect.every:
             assert effect.at is not None
-            members = [{**bound, effect.at: known(i)} for i in self.bounds.domain(effect.at)]
+            members = [
+                {**bound, effect.at: constant_code(i)} for i in self.bounds.domain(effect.at)
+            ]
         else:
             members = [bound]
         lines = []

@@ -67,7 +67,7 @@ def compound(op: str, args: Sequence[Ground]) -> Ground:
     return Ground(op, tuple(args), frozenset().union(*(arg.places for arg in args)))
 
 
-def joined(op: str, parts: Iterable[Ground]) -> Ground:
+def join_parts(op: str, parts: Iterable[Ground]) -> Ground:
     """A conjunction or disjunction, flat; what comes after a deciding part is not read."""
     left: list[Ground] = []
     for part in parts:
@@ -83,7 +83,7 @@ def joined(op: str, parts: Iterable[Ground]) -> Ground:
     return left[0] if len(left) == 1 else compound(op, left)
 
 
-def denied(term: Ground) -> Ground:
+def negate(term: Ground) -> Ground:
     """The negation."""
     if term.known:
         return value(not term.args[0])
@@ -98,7 +98,7 @@ def conjuncts(term: Ground) -> list[Ground]:
     if term.op == "and":
         return [part for arg in term.args for part in conjuncts(arg)]
     if term.op == "not" and term.args[0].op == "or":
-        return [part for arg in term.args[0].args for part in conjuncts(denied(arg))]
+        return [part for arg in term.args[0].args for part in conjuncts(negate(arg))]
     return [term]
 
 
@@ -107,7 +107,7 @@ def disjuncts(term: Ground) -> list[Ground]:
     if term.op == "or":
         return [part for arg in term.args for part in disjuncts(arg)]
     if term.op == "not" and term.args[0].op == "and":
-        return [part for arg in term.args[0].args for part in disjuncts(denied(arg))]
+        return [part for arg in term.args[0].args for part in disjuncts(negate(arg))]
     return [term]
 
 
@@ -141,7 +141,7 @@ class Grounded(Reading[Ground]):
 
     def every(self, bound: Expr, body: Callable[[Ground], Ground]) -> Ground:
         """The conjunction over all members."""
-        return joined("and", (body(value(i)) for i in range(self.bounds.size(bound.sort))))
+        return join_parts("and", (body(value(i)) for i in range(self.bounds.size(bound.sort))))
 
     def after(self, term: Expr, bound: Mapping[Expr, Ground]) -> Ground:
         """The same of the state after the step; TypeError for instants."""
@@ -156,9 +156,9 @@ class Grounded(Reading[Ground]):
     def node(self, term: Expr, args: Sequence[Callable[[], Ground]]) -> Ground:
         """An operator, decided as far as its arguments are known."""
         if term.op in ("and", "or"):
-            return joined(term.op, (arg() for arg in args))
+            return join_parts(term.op, (arg() for arg in args))
         if term.op == "not":
-            return denied(args[0]())
+            return negate(args[0]())
         if term.op == "ite":
             condition = args[0]()
             return choice(condition, args[1], args[2])
@@ -195,7 +195,7 @@ class GroundRow:
     @property
     def guard(self) -> Ground:
         """All guards."""
-        return joined("and", self.guards)
+        return join_parts("and", self.guards)
 
 
 def ground_row(instance: Instance, reading: Grounded, label: Label) -> GroundRow:
@@ -232,18 +232,18 @@ def ground_row(instance: Instance, reading: Grounded, label: Label) -> GroundRow
 # Values ------------------------------------------------------------------------------------------
 
 
-def replaced(term: Ground, by: Callable[[Ground], Ground | None]) -> Ground:
+def replace_terms(term: Ground, by: Callable[[Ground], Ground | None]) -> Ground:
     """The term with each outermost subterm that `by` gives another for replaced by it."""
     other = by(term)
     if other is not None:
         return other
     if term.op in ("value", "place", "view"):
         return term
-    args = [replaced(arg, by) for arg in term.args]
+    args = [replace_terms(arg, by) for arg in term.args]
     if term.op in ("and", "or"):
-        return joined(term.op, args)
+        return join_parts(term.op, args)
     if term.op == "not":
-        return denied(args[0])
+        return negate(args[0])
     if term.op == "ite":
         return choice(args[0], lambda: args[1], lambda: args[2])
     if all(arg.known for arg in args):

@@ -193,11 +193,11 @@ class Prose(Reading[Phrase]):
 
     def constant(self, name: str, sort: Sort, at: Sequence[Phrase]) -> Phrase:
         """A constant is a name, with its index in brackets."""
-        return Phrase("name", word=name + indexed(at))
+        return Phrase("name", word=name + show_index(at))
 
     def state(self, variable: Variable, at: Sequence[Phrase]) -> Phrase:
         """A variable with its index in brackets."""
-        return Phrase("name", word=variable.name + indexed(at))
+        return Phrase("name", word=variable.name + show_index(at))
 
     def every(self, bound: Expr, body: Callable[[Phrase], Phrase]) -> Phrase:
         """The quantifier, its parameter being itself."""
@@ -225,7 +225,7 @@ class Prose(Reading[Phrase]):
         return Phrase(term.op, parts)
 
 
-def indexed(at: Sequence[Phrase]) -> str:
+def show_index(at: Sequence[Phrase]) -> str:
     """An index in brackets, if there is one."""
     return f"[{', '.join(str(member) for member in at)}]" if at else ""
 

@@ -11,7 +11,7 @@ Nothing overflows and nothing is rounded.  How far instants and durations reach 
 the rows' effects in interval arithmetic, which bounds every state within reach; a sum is as wide as
 its operands need; fractions are numerators over a common denominator.
 
-A step is a choice of a row, by the number of its label.  `bounded` unrolls the relation step by
+A step is a choice of a row, by the number of its label.  `check_depth` unrolls the relation step by
 step and asks after each whether the property can be broken there, so the first *sat* is a shortest
 run (Biere et al., TACAS 1999); that run is then taken again in the finite reading.
 
@@ -43,7 +43,7 @@ from holdover.proofs.logic.intervals import (
     extent,
     hull,
     signed_width,
-    widened,
+    widen,
 )
 
 ROUNDS = 64
@@ -192,7 +192,7 @@ class Symbolic:
             condition = self.truth(args[0])
             bits = z3.If(condition, left.bits, right.bits)
             return Number(bits, left.over, z3.If(condition, left.unset, right.unset))
-        x, y = (widened(n.bits, n.bits.size() + 1) for n in (left, right))
+        x, y = (widen(n.bits, n.bits.size() + 1) for n in (left, right))
         return Number(x + y if op == "add" else x - y, left.over, z3.Or(left.unset, right.unset))
 
     def at(self, term: Term, before: Sequence[Term], row: Term, after: Sequence[Term]) -> Term:
@@ -211,7 +211,7 @@ class Symbolic:
         if new.over != 1:
             raise TypeError(f"{variable.name} is no whole number of ticks: {term}")
         width = max(new.bits.size(), r.width, signed_width(self.past), signed_width(row.passed))
-        bits = widened(new.bits, width + 1)
+        bits = widen(new.bits, width + 1)
         if row.passed and variable.sort is INSTANT:
             bits = bits - row.passed
             bits = z3.If(bits < -self.past, z3.BitVecVal(-self.past, width + 1), bits)

@@ -60,7 +60,7 @@ LATE = frozenset(
 """Rows that a run told well takes as late as it can: what is sent, and the server's comings."""
 
 
-def hurried(trace: Trace, broken: Property) -> Trace:
+def shorten_flights(trace: Trace, broken: Property) -> Trace:
     """The same steps with datagrams in flight as briefly as the run allows.
 
     Past steps that let time pass, receiving moves forward and sending back, as far as the run stays

@@ -56,7 +56,7 @@ class Number:
     def times(self, factor: int, over: int) -> Number:
         """The numerator times `factor`, over another denominator."""
         width = self.bits.size() + signed_width(factor)
-        return Number(widened(self.bits, width) * factor, over, self.unset)
+        return Number(widen(self.bits, width) * factor, over, self.unset)
 
 
 def signed_width(number: int) -> int:
@@ -64,7 +64,7 @@ def signed_width(number: int) -> int:
     return (number if number >= 0 else ~number).bit_length() + 1
 
 
-def widened(bits: Term, width: int) -> Term:
+def widen(bits: Term, width: int) -> Term:
     """The same number in `width` bits."""
     return z3.SignExt(width - bits.size(), bits) if width > bits.size() else bits
 
@@ -74,7 +74,7 @@ def alike(numbers: Sequence[Number]) -> list[Number]:
     over = reduce(lcm, (n.over for n in numbers))
     numbers = [n if n.over == over else n.times(over // n.over, over) for n in numbers]
     width = max(n.bits.size() for n in numbers)
-    return [Number(widened(n.bits, width), over, n.unset) for n in numbers]
+    return [Number(widen(n.bits, width), over, n.unset) for n in numbers]
 
 
 def hull(first: Interval, second: Interval) -> Interval:

@@ -38,7 +38,7 @@ class BoundedResult:
     trace: Trace | None = None
 
 
-def bounded(
+def check_depth(
     instance: Instance,
     prop: Property,
     depth: int,
@@ -68,7 +68,7 @@ def bounded(
         here = z3.simplify(reading.at(good, last, rows[-1], states[-1]))
         solver.push()
         solver.add(z3.Not(here))
-        answer = checked(solver, timeout - (time.perf_counter() - start))
+        answer = ask_solver(solver, timeout - (time.perf_counter() - start))
         if answer == z3.sat:
             trace = _confirmed(reading, solver.model(), states, rows[1:], prop, of_steps)
             return BoundedResult("violated", time.perf_counter() - start, k, trace)
@@ -79,7 +79,7 @@ def bounded(
     return BoundedResult("holds", time.perf_counter() - start, depth)
 
 
-def checked(solver: Any, left: float) -> Any:
+def ask_solver(solver: Any, left: float) -> Any:
     """The solver's answer within `left` seconds; unknown after that, or if there are none."""
     if left <= 0:
         return z3.unknown

@@ -12,7 +12,7 @@ import cvc5
 import z3
 
 from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, script
-from holdover.proofs.result import Outcome, combined
+from holdover.proofs.result import Outcome, combine
 
 EFFORT = {"z3": 60_000_000, "cvc5": 4_000_000}
 """What a solver may spend on a question, in its own units (Z3's `rlimit`, cvc5's `rlimit-per`).
@@ -145,7 +145,7 @@ class CaseVerdict:
         if self.never_fire:
             return "violated"
         undecided: tuple[Answer, ...] = tuple(a for a in self.fires if a.result == "unknown")
-        return combined(OUTCOME[answer.result] for answer in (*self.answers, *undecided))
+        return combine(OUTCOME[answer.result] for answer in (*self.answers, *undecided))
 
     @property
     def open(self) -> tuple[Answer, ...]:

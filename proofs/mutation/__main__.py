@@ -87,7 +87,7 @@ KILLED_BY: dict[Killer, str] = {
 }
 
 
-def recorded() -> list[Fate]:
+def read_fates() -> list[Fate]:
     """The fates as recorded."""
     return [Fate(**fate) for fate in json.loads(RECORD.read_text(encoding="utf-8"))]
 
@@ -100,7 +100,7 @@ def as_json(fates: Sequence[Fate]) -> str:
 
 def page() -> str:
     """The recorded fates for the documentation: counts for each row, and every mutant."""
-    fates = recorded()
+    fates = read_fates()
     rows: dict[str, list[Fate]] = {}
     for fate in fates:
         rows.setdefault(fate.row, []).append(fate)
@@ -129,7 +129,7 @@ def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[st
         yield f"| {' | '.join(cells)} |"
 
 
-def shown(fates: Sequence[Fate], rows: Sequence[str]) -> Listing:
+def show_fates(fates: Sequence[Fate], rows: Sequence[str]) -> Listing:
     """A table for the terminal: each mutant of the rows asked for, else what nothing killed."""
     kept = [f for f in fates if rows or f.killer in ("equivalent", "alike", "survives")]
     listing = Listing("row", "part", "dropped", "fate", "by")
@@ -167,9 +167,9 @@ def main(json_: bool, jobs: int, rows: tuple[str, ...], record: bool, check: boo
         click.echo(as_json(fates), nl=False)
     else:
         console = Console()
-        console.print(shown(fates, rows))
+        console.print(show_fates(fates, rows))
         console.print(summary(fates))
-    stale = check and fates != recorded()
+    stale = check and fates != read_fates()
     if stale:
         click.echo("the recorded fates are not these; run with --record", err=True)
     sys.exit(1 if stale or any(fate.killer == "survives" for fate in fates) else 0)

@@ -136,7 +136,7 @@ class Unset(Initially):
         return super().state(variable, at)
 
 
-def proved(facts: Case) -> bool:
+def prove_facts(facts: Case) -> bool:
     """Whether they hold initially and every row keeps them."""
     start = Unset(facts.fixed)
     assumed = [start.read(term, {}) for term in facts.assumptions]

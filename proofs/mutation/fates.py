@@ -27,7 +27,7 @@ from holdover.proofs.logic.first_order import (
     parameters,
 )
 from holdover.proofs.logic.obligations import Case, guards, premises, variables_of
-from holdover.proofs.mutation.facts import FACTS, OPEN, proved, solver_with
+from holdover.proofs.mutation.facts import FACTS, OPEN, prove_facts, solver_with
 from holdover.proofs.mutation.mutants import Mutant, Part, mutants
 from holdover.proofs.mutation.samples import Sample, counts, sample, settings
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
@@ -72,7 +72,7 @@ class Bench:
 @functools.cache
 def bench() -> Bench:
     """All there is; the facts only if they are proved."""
-    facts = FACTS if proved(OPEN) else ()
+    facts = FACTS if prove_facts(OPEN) else ()
     # A counterexample without drift, among hosts with one client, is one; of others Z3 finds few.
     usual = {**{n: ALIKE for n, c in CONSTANTS.items() if isinstance(c, Constant)}, "drift": 0}
     claims = (
@@ -90,12 +90,12 @@ def judge(changed: Mutant, on: Bench | None = None) -> Fate:
     if overwritten(changed):
         detail = "a later effect of the row sets the same"
         return Fate(changed.row, changed.part, changed.place, changed.text, "equivalent", detail)
-    killer, detail = explored(changed, on.samples)
-    if killer in ("count", "survives") and (broken := refuted(changed, on.claims)):
+    killer, detail = explore_mutant(changed, on.samples)
+    if killer in ("count", "survives") and (broken := refute_mutant(changed, on.claims)):
         killer, detail = "proof", broken
     elif killer in ("count", "survives") and (broken := lawless(changed, on.samples)):
         killer, detail = "law", broken
-    elif killer == "count" and (reason := doubled(changed, on.samples)):
+    elif killer == "count" and (reason := explain_copy(changed, on.samples)):
         killer, detail = "alike", reason
     elif killer == "survives" and (reason := equivalent(changed, on.facts)):
         killer, detail = "equivalent", reason
@@ -109,7 +109,7 @@ LOOKS, SMALL = 8, 4000
 a count has differed."""
 
 
-def explored(changed: Mutant, samples: Iterable[Sample]) -> tuple[Killer, str]:
+def explore_mutant(changed: Mutant, samples: Iterable[Sample]) -> tuple[Killer, str]:
     """What the explorer finds: a crash or a broken property, else a count that differs."""
     count, looks = "", 0
     for known in samples:
@@ -160,7 +160,7 @@ def lawless(changed: Mutant, samples: Iterable[Sample]) -> str:
     return ""
 
 
-def refuted(changed: Mutant, claims: Iterable[tuple[Case, Sequence[Any]]]) -> str:
+def refute_mutant(changed: Mutant, claims: Iterable[tuple[Case, Sequence[Any]]]) -> str:
     """An obligation of the changed row that has a counterexample; it was proved before."""
     row = changed.changed
     sets = {effect.variable for effect in row.then}
@@ -239,7 +239,7 @@ def alike(changed: Mutant, samples: Iterable[Sample]) -> str:
     return ""
 
 
-def doubled(changed: Mutant, samples: Iterable[Sample]) -> str:
+def explain_copy(changed: Mutant, samples: Iterable[Sample]) -> str:
     """Why no other states are reached where only names of steps differ, in all configurations."""
     others = Table(
         LEASE_TABLE.variables,

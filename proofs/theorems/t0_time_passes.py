@@ -189,7 +189,7 @@ def obligations(blocked: Obstacle) -> Iterator[Obligation]:
     for row in blocked.rows:
         binding = {**parameters(row), **known}
         happens = (logic.read(guard, binding) for guard in row.when)
-        left = z3.Not(settled(blocked, known, After({}, row, binding)))
+        left = z3.Not(makes_progress(blocked, known, After({}, row, binding)))
         goal = z3.And(*are_members(binding), *happens, left)
         yield Obligation("T0", blocked.name, f"settled by {row.name}", (*before, goal))
 
@@ -201,7 +201,7 @@ def all_obligations() -> Iterator[Obligation]:
         yield from obligations(blocked)
 
 
-def settled(blocked: Obstacle, known: Mapping[Expr, Any], after: After) -> Any:
+def makes_progress(blocked: Obstacle, known: Mapping[Expr, Any], after: After) -> Any:
     """After the row: what was due is not, or the datagram is nearer to being gone."""
     if blocked.name not in KIND.values:
         condition, due, _ = blocked.holds
@@ -274,7 +274,7 @@ def stuck(seen: Exploration, without: Instance) -> list[State]:
     return [seen.states[number] for number in ways]
 
 
-def explored(profile: str) -> Check:
+def explore_network(profile: str) -> Check:
     """In a small network with all faults at once time can pass from each state, without a fault."""
     start = time.perf_counter()
     among, without = instances(profile, FAULTS)
@@ -293,4 +293,4 @@ def prove(solvers: Sequence[str] = ("z3",), progress: Progress = silent) -> Theo
     progress("T0: what holds time up may happen")
     may = prove_may(solvers)
     progress("T0: all faults at once")
-    return Theorem("T0", TITLE, (may, *map(explored, EXPLORED)))
+    return Theorem("T0", TITLE, (may, *map(explore_network, EXPLORED)))

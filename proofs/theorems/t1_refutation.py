@@ -1,6 +1,6 @@
 """T1, refutation: wfwg311 collides, and the shortest collision has the explorer's length.
 
-Bounded model checking (`bounded`) in ticks: no run of fewer steps collides, one of that length
+Bounded model checking (`check_depth`) in ticks: no run of fewer steps collides, one of that length
 does, and the explorer's own successor function takes its steps.
 
 Ticks are not time.  So the explorer's run is taken again in seconds (`realise`), and a query in
@@ -25,7 +25,7 @@ from holdover.model.seconds import show_seconds
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.logic.concretise import realise
-from holdover.proofs.logic.model_checking import BoundedResult, bounded
+from holdover.proofs.logic.model_checking import BoundedResult, check_depth
 from holdover.proofs.logic.unrolled import Slot, State, Timed, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 
@@ -124,7 +124,7 @@ def collision_within(runs: Unfolding, solver: Any) -> tuple[str, list[Label] | N
     return answer, [runs.model.labels[number] for number in numbers]
 
 
-def explored(model: Instance) -> Trace | None:
+def explore_collision(model: Instance) -> Trace | None:
     """The explorer's shortest collision."""
     return explore(model, (EXCLUSIVE,), stop=True).violations.get("exclusive")
 
@@ -197,7 +197,7 @@ def prove(progress: Progress = silent) -> Theorem:
     """T1's checks."""
     model = instance()
     progress("T1: exploring")
-    found = explored(model)
+    found = explore_collision(model)
     if found is None:
         none = Check("explorer", "the explorer finds a collision", "violated")
         return Theorem("T1", TITLE, (none,))
@@ -207,7 +207,7 @@ def prove(progress: Progress = silent) -> Theorem:
         in_real_time(found),
     ]
     progress(f"T1: collisions of up to {depth} steps")
-    checks += shortest(bounded(model, EXCLUSIVE, depth), depth)
+    checks += shortest(check_depth(model, EXCLUSIVE, depth), depth)
     progress(f"T1: no collision of {rows - 1} rows in real time")
     checks.append(none_in_seconds(model, rows))
     return Theorem("T1", TITLE, tuple(checks))

@@ -49,7 +49,7 @@ BROKEN_BY = {"wfwg311": (("lapse", "held_under_lease"),)}
 """The obligations that must fail, and no other."""
 
 
-def expected(obligation: Obligation) -> str:
+def expected_answer(obligation: Obligation) -> str:
     """What a solver should say: unsat, or sat where the obligation must fail."""
     broken = BROKEN_BY.get(obligation.case.removeprefix("T2-"), ())
     return "sat" if (obligation.row, obligation.conjunct) in broken else "unsat"
@@ -104,7 +104,7 @@ def cases() -> Iterator[tuple[str, Case]]:
         yield name, case(name, faults)
 
 
-def judged(name: str, verdict: CaseVerdict) -> Outcome:
+def judge_obligations(name: str, verdict: CaseVerdict) -> Outcome:
     """Whether exactly the expected obligations fail, on every solver, and nothing is vacuous."""
     expected = {
         (*pair, answer.solver) for pair in BROKEN_BY.get(name, ()) for answer in verdict.answers
@@ -147,7 +147,7 @@ def check(name: str, claim: Case, solvers: Sequence[str]) -> Check:
     )
     seconds = time.perf_counter() - start
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
-    return Check(name, says, judged(name, verdict), detail(verdict), seconds, data)
+    return Check(name, says, judge_obligations(name, verdict), detail(verdict), seconds, data)
 
 
 def prove_one(name: str, solvers: Sequence[str] = ("z3",)) -> Check:

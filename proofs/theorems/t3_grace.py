@@ -54,9 +54,9 @@ from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.solvers import OUTCOME, SOLVERS, by_z3, decide
 from holdover.proofs.logic.unrolled import Unrolled
-from holdover.proofs.result import Check, Outcome, Progress, Theorem, combined, silent
+from holdover.proofs.result import Check, Outcome, Progress, Theorem, combine, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
-from holdover.proofs.theorems.t3_runs import HEARD, Way, hosts, run, taken, ways
+from holdover.proofs.theorems.t3_runs import HEARD, Way, hosts, run, take_address, ways
 
 TITLE = "safe if the grace reaches the bound; not if it does not, and the server may fall silent"
 
@@ -161,13 +161,13 @@ def ends_badly(way: Way, relation: Expr) -> tuple[list[Any], Any]:
     for length in (full, least, grace, *(honoured(x, y) for x in (h, g) for y in (full, least))):
         premises += right_within(start.read(length, hosts(start)))
     given_away = z3.Not(path.here.read(OWNED.term, {}))
-    taken(path)
+    take_address(path)
     end = path.here
     both = z3.Or(end.read(probes[g], hosts(end)), z3.Not(end.read(EXCLUSIVE.term, {})))
     return premises, z3.And([*(guard for _, guard in path.conditions), given_away, both])
 
 
-def shown() -> tuple[Obligation, Obligation]:
+def reaching_term() -> tuple[Obligation, Obligation]:
     """Where no ACK is missed, a grace below the bound is below a term that a run reaches."""
     logic = Logic({"shortens": True})
     assumed = (*numbers(), *PREMISES, ~ack_missed(h), fastest(grace) < worst_holdover(h))
@@ -189,7 +189,7 @@ def necessary(way: Way) -> tuple[Obligation, Obligation]:
     )
 
 
-def settled(
+def check_claims(
     name: str,
     says: str,
     claims: Iterable[tuple[Obligation, Obligation | None]],
@@ -213,7 +213,7 @@ def settled(
     return Check(
         name,
         says,
-        combined(outcomes),
+        combine(outcomes),
         "; ".join([text, *bad]),
         time.perf_counter() - start,
         {"obligations": count},
@@ -241,7 +241,7 @@ def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
 
 def prove_lemma(solvers: Sequence[str] = ("z3",)) -> Check:
     """What the bound is for clocks within 1 ± drift."""
-    return settled(
+    return check_claims(
         "lemma",
         "grace ≥ safe_grace iff the worst holdover fits into the grace's shortest time",
         ((obligation, None) for obligation in lemma()),
@@ -251,10 +251,10 @@ def prove_lemma(solvers: Sequence[str] = ("z3",)) -> Check:
 
 def prove_necessary(solvers: Sequence[str] = ("z3",)) -> Check:
     """Below the bound there is a run that ends badly."""
-    return settled(
+    return check_claims(
         "necessary",
         "for each way to hold back, any grace below the bound is too short",
-        (shown(), *(necessary(way) for way in ways())),
+        (reaching_term(), *(necessary(way) for way in ways())),
         solvers,
     )
 

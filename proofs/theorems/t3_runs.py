@@ -203,7 +203,7 @@ def run(way: Way, constants: Mapping[str, object] | None = None) -> SymbolicRun:
         path.take("use", h=0, a=0)
     if way.ack == "under way":
         path.take("tick", passing=delay)
-        reused(path, second)
+        reuse_address(path, second)
         return path
     if way.ack == "discarded":
         path.take("ignore", h=0, a=0, m=1)
@@ -241,18 +241,18 @@ def run(way: Way, constants: Mapping[str, object] | None = None) -> SymbolicRun:
         path.take("notify", h=0)
     wait_until(limit(h))
     path.take("unmute")
-    reused(path, second)
+    reuse_address(path, second)
     return path
 
 
-def reused(path: SymbolicRun, second: Mapping[str, int]) -> None:
+def reuse_address(path: SymbolicRun, second: Mapping[str, int]) -> None:
     """Another host asks, and is given the address."""
     for row in ("discover", "offer", "select"):
         path.take(row, **second)
     path.take("reuse", **second, g=0, length=full, skew=lift(0, DURATION))
 
 
-def taken(path: SymbolicRun) -> None:
+def take_address(path: SymbolicRun) -> None:
     """The other host receives the ACK: it holds the address, or probes for it."""
     path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
 

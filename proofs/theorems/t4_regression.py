@@ -85,7 +85,7 @@ def quotient_of(seen: Exploration) -> Quotient | None:
     return result
 
 
-def unfired(seen: Exploration) -> set[str]:
+def rows_that_never_fire(seen: Exploration) -> set[str]:
     """Rows that should have fired and have not: what is then compared says nothing of them."""
     model = seen.instance
     alone = {"reuse"} if model.bounds.hosts == 1 else set()
@@ -101,7 +101,7 @@ def same_behaviour(sizes: tuple[int, int, int]) -> Check:
     searches = [explore(instance(profile, sizes)) for profile in ("wfwg311", "wfwg311-fixed")]
     if not all(seen.complete for seen in searches):
         return Check(name, says, "unknown", "the search was cut off")
-    if missing := sorted(set().union(*map(unfired, searches))):
+    if missing := sorted(set().union(*map(rows_that_never_fire, searches))):
         return Check(name, says, "violated", f"never fire: {', '.join(missing)}")
     old, new = (quotient_of(seen) for seen in searches)
     seconds = time.perf_counter() - start

@@ -99,7 +99,7 @@ def concrete_value(sort: Sort, term: object, model: z3.ModelRef) -> Value:
     return bool(z3.is_true(value))
 
 
-def replayed_breach(row: str, conjunct: str) -> Check:
+def replay_breach(row: str, conjunct: str) -> Check:
     """A state and a step of `wfwg311` found by a solver, taken by the concrete semantics."""
     start = time.perf_counter()
     claim = case("wfwg311", TOLERATED["wfwg311"])
@@ -216,7 +216,7 @@ def prove(progress: Progress = silent) -> Theorem:
         progress(f"T5: exploring {name}")
         checks += invariant_holds(name, never_fire(name))
     progress("T5: replaying")
-    checks.append(replayed_breach("lapse", "held_under_lease"))
+    checks.append(replay_breach("lapse", "held_under_lease"))
     for name, profile, environment in worlds():
         progress(f"T5: worst holdover of {name}")
         checks.append(same_worst(name, profile, environment))

@@ -52,10 +52,10 @@ def fitting() -> tuple[Configuration, ...]:
 
 def reading(configuration: Configuration, instance: Instance, most: int = FITS) -> GraphReading:
     """What networkx says, asked what is pinned."""
-    from holdover.model.explorer.stategraph import grown, read
+    from holdover.model.explorer.stategraph import grow, read
 
     asked = {name: EVENTUALLY[name] for name in configuration.eventually}
-    return read(grown(instance, most=most), ALWAYS, STEPS, asked, FAULT_ROWS)
+    return read(grow(instance, most=most), ALWAYS, STEPS, asked, FAULT_ROWS)
 
 
 def same_graph(configuration: Configuration) -> Check:
@@ -72,7 +72,7 @@ def same_graph(configuration: Configuration) -> Check:
         wrong.append(f"in the end: {graph.eventually!r}, the explorer {seen.eventually!r}")
     if not graph.time_passes:
         wrong.append("there is a state from which time cannot pass")
-    detail = "; ".join(wrong) or told(graph)
+    detail = "; ".join(wrong) or summarise(graph)
     outcome: Outcome = "violated" if wrong else "holds"
     return Check(name, says, outcome, detail, time.perf_counter() - start, facts(graph))
 
@@ -94,7 +94,7 @@ def differences(graph: GraphReading, found: Exploration) -> Iterator[str]:
             yield f"{what}: {mine!r}, the explorer {explorers!r}"
 
 
-def proved(configuration: Configuration) -> bool:
+def is_proved(configuration: Configuration) -> bool:
     """Whether T2 proves the profile among these faults, so that no two hosts hold an address."""
     among = TOLERATED.get(configuration.profile, ())
     alone = configuration.profile not in BROKEN_BY and not configuration.beside
@@ -103,11 +103,11 @@ def proved(configuration: Configuration) -> bool:
 
 def against_proof(graph: GraphReading, configuration: Configuration) -> Iterator[str]:
     """Where networkx finds a collision that T2 excludes."""
-    if proved(configuration) and EXCLUSIVE.name in graph.runs:
+    if is_proved(configuration) and EXCLUSIVE.name in graph.runs:
         yield f"a collision after {graph.broken[EXCLUSIVE.name]} steps, which T2 excludes"
 
 
-def told(graph: GraphReading) -> str:
+def summarise(graph: GraphReading) -> str:
     """What networkx found, in one line."""
     parts = [f"{len(graph.states)} states, depth {graph.depth}"]
     parts += [f"{name} broken after {length}" for name, length in graph.broken.items()]
@@ -130,12 +130,12 @@ def facts(graph: GraphReading) -> dict[str, object]:
 
 def same_as_solver() -> Check:
     """In T1's instance networkx's shortest path to a collision has T1's length."""
-    from holdover.model.explorer.stategraph import grown, read
+    from holdover.model.explorer.stategraph import grow, read
 
     start = time.perf_counter()
     model = t1_refutation.instance()
-    found = t1_refutation.explored(model)
-    ours = read(grown(model, most=2 * FITS), (EXCLUSIVE,)).broken.get(EXCLUSIVE.name)
+    found = t1_refutation.explore_collision(model)
+    ours = read(grow(model, most=2 * FITS), (EXCLUSIVE,)).broken.get(EXCLUSIVE.name)
     expected = None if found is None else len(found)
     says = "networkx's shortest collision of T1's instance is as long as T1's"
     detail = f"networkx {ours}, T1 {expected} steps"
@@ -159,7 +159,7 @@ def same_engine(name: str) -> Check:
     broken = {p: len(run) for p, run in sorted(engine.violations.items())}
     mine = (len(graph.states), graph.steps, graph.depth, graph.broken)
     engines = (engine.states, engine.steps, engine.depth, broken)
-    detail = told(graph) if mine == engines else f"networkx {mine}, engine {engines}"
+    detail = summarise(graph) if mine == engines else f"networkx {mine}, engine {engines}"
     outcome: Outcome = "holds" if mine == engines else "violated"
     return Check(f"engine, {name}", says, outcome, detail, time.perf_counter() - start)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from holdover.model.clients.profile import builtin_names, load
 from holdover.model.explorer.configurations import Configuration, configurations, differences, run
-from holdover.proofs.result import Check, Outcome, combined
+from holdover.proofs.result import Check, Outcome, combine
 from holdover.proofs.theorems import (
     t0_time_passes,
     t1_refutation,
@@ -68,7 +68,7 @@ def check(claim: Claim, solvers: Sequence[str] = ("z3",)) -> list[Check]:
     """The claim's checks."""
     kinds: Mapping[str, Callable[[], list[Check]]] = {
         "T0": lambda: [t0_time_passes.prove_may(solvers)],
-        "T0-explored": lambda: [t0_time_passes.explored(claim.name)],
+        "T0-explored": lambda: [t0_time_passes.explore_network(claim.name)],
         "T1": lambda: list(t1_refutation.prove().checks),
         "T2": lambda: [t2_safety.prove_one(claim.name, solvers)],
         "T3-sufficient": lambda: [
@@ -78,18 +78,18 @@ def check(claim: Claim, solvers: Sequence[str] = ("z3",)) -> list[Check]:
         "T3-necessary": lambda: [t3_grace.prove_necessary(solvers)],
         "T4": lambda: list(t4_regression.prove().checks),
         "T5": lambda: list(t5_agreement.prove().checks),
-        "graph": lambda: [t5_state_graph.same_graph(configured(claim.name))],
+        "graph": lambda: [t5_state_graph.same_graph(configuration_named(claim.name))],
         "graph-T1": lambda: [t5_state_graph.same_as_solver()],
         "graph-engine": lambda: [
             t5_state_graph.same_engine(name) for name in t5_state_graph.BY_ENGINE
         ],
-        "profile": lambda: [stated(claim.name, solvers)],
-        "pinned": lambda: [pinned(claim.name)],
+        "profile": lambda: [check_verdict(claim.name, solvers)],
+        "pinned": lambda: [check_configuration(claim.name)],
     }
     return kinds[claim.kind]()
 
 
-def stated(name: str, solvers: Sequence[str]) -> Check:
+def check_verdict(name: str, solvers: Sequence[str]) -> Check:
     """The verdict on a profile is the stated one."""
     start = time.perf_counter()
     found = judge(load(name), solvers=solvers)
@@ -102,15 +102,15 @@ def stated(name: str, solvers: Sequence[str]) -> Check:
     return Check(name, says, outcome, detail, time.perf_counter() - start)
 
 
-def configured(name: str) -> Configuration:
+def configuration_named(name: str) -> Configuration:
     """The pinned configuration of that name."""
     return next(c for c in configurations() if c.name == name)
 
 
-def pinned(name: str) -> Check:
+def check_configuration(name: str) -> Check:
     """An exploration comes to its pinned numbers."""
     start = time.perf_counter()
-    configuration = configured(name)
+    configuration = configuration_named(name)
     seen, _ = run(configuration)
     wrong = differences(configuration, seen)
     kinds = " beside ".join((configuration.profile, *configuration.beside))
@@ -131,7 +131,7 @@ class ClaimResult:
     @property
     def outcome(self) -> Outcome:
         """Holds if the claim came out as stated."""
-        return combined(check.outcome for check in self.checks)
+        return combine(check.outcome for check in self.checks)
 
 
 def check_all(

@@ -34,7 +34,7 @@ from holdover.model.readings.finite import Bounds, Constants
 from holdover.model.table.bound import ack_missed, bounded, safe_grace, server_keeps, worst_holdover
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.vocabulary import h, shortens
-from holdover.proofs.logic.concretise import hurried, realise
+from holdover.proofs.logic.concretise import realise, shorten_flights
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case
 from holdover.proofs.logic.solvers import CaseVerdict, decide
@@ -93,7 +93,7 @@ def judge(
 ) -> Judgement:
     """The verdict on a client."""
     client = ClientKind(profile)
-    need = needed(client, environment)
+    need = judge_by_bound(client, environment)
     found = Judgement(profile, environment, "unknown", "", need.worst, need.grace)
     if need.met:
         progress(f"{profile.name}: proving")
@@ -127,7 +127,7 @@ class Need:
     """Whether the server's grace is that long."""
 
 
-def needed(client: ClientKind, environment: Environment) -> Need:
+def judge_by_bound(client: ClientKind, environment: Environment) -> Need:
     """By the bound of T3."""
     constants = client.in_seconds(environment)
     if not holds(bounded(h) & server_keeps, constants):
@@ -161,7 +161,7 @@ def judge_network(
 ) -> NetworkJudgement:
     """The verdict on a network of several kinds of client."""
     clients = network.clients
-    needs = tuple(needed(client, environment) for client in clients)
+    needs = tuple(judge_by_bound(client, environment) for client in clients)
     found = NetworkJudgement(network, environment, needs, "unknown", "no proof")
     if all(need.met for need in needs):
         progress(f"{network.title}: proving")
@@ -255,7 +255,7 @@ def collision(
         trace = seen.violations.get(wanted.name)
         if trace is None:
             continue
-        hasty = hurried(trace, wanted)
+        hasty = shorten_flights(trace, wanted)
         times = realise(hasty, constants, wanted)
         if times is not None:
             return seen, events(hasty, times), "s"

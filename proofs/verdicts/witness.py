@@ -16,14 +16,14 @@ import z3
 
 from holdover.model.clients.network import Clients, of_hosts
 from holdover.model.clients.profile import Environment
-from holdover.model.explorer.sequence_chart import ChartEvent, worded
+from holdover.model.explorer.sequence_chart import ChartEvent, fill_sentence
 from holdover.model.readings.finite import NONE, Label, name_of
 from holdover.model.table.expr import Action, Expr, of_member
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, NOW
 from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.logic.unrolled import State, SymbolicRun
-from holdover.proofs.theorems.t3_runs import Way, run, taken, ways
+from holdover.proofs.theorems.t3_runs import Way, run, take_address, ways
 
 
 def witness(hosts: Clients, environment: Environment) -> list[ChartEvent] | None:
@@ -47,7 +47,7 @@ def of_way(way: Way, constants: Mapping[str, object]) -> list[ChartEvent] | None
     """
     path, bad = run(way, constants), OWNED
     if not of_member(constants["probes"], 1):
-        taken(path)
+        take_address(path)
         bad = EXCLUSIVE
     solver = z3.Solver()
     solver.add(*(guard for _, guard in path.conditions), z3.Not(path.here.read(bad.term, {})))
@@ -82,7 +82,7 @@ def event(
         return KIND.values[int(number(before["kind", int(str(slot))]))]
 
     label = Label(action, tuple(ceil(number(value)) for value in bound.values()))
-    said, datagram = worded(action, label.binding, kind_in)
+    said, datagram = fill_sentence(action, label.binding, kind_in)
     held = [int(number(after["holds", host])) for host in range(path.sizes[HOST])]
     holding = tuple(None if place == NONE else name_of(ADDRESS, place) for place in held)
     return ChartEvent(number(after[NOW.name, 0]), label, said, label.host, holding, datagram)

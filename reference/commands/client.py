@@ -199,7 +199,7 @@ def client(interface: str, **given: Any) -> int:
     options = wishes(given["hostname"], given["request"])
     identifier = None if given["client_id"] is None else client_id(given["client_id"])
     with ExitStack() as opened:
-        line = partial(written, interface, given["as_json"], dry_run)
+        line = partial(format_line, interface, given["as_json"], dry_run)
         lines = Lines(STDOUT, lambda number: line("LOST", LOST.format(number), {"lines": number}))
         errors = Lines(STDERR, LOST.format)
         for each in (lines, errors):
@@ -242,7 +242,7 @@ def client(interface: str, **given: Any) -> int:
                 dns.tell(notify.notice, notify.lease)
             word, words, about = report(notify, dry_run)
             lines.put(line(word, words, about))
-            supervisor.tell(*told(notify, words))
+            supervisor.tell(*supervisor_words(notify, words))
 
         def say(word: str, words: str, about: dict[str, Any]) -> None:
             lines.put(line(word, words, about))
@@ -353,7 +353,7 @@ def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
     return notice.name, words, dict(to_json(lease))
 
 
-def told(notify: Notify, words: str) -> tuple[str, ...]:
+def supervisor_words(notify: Notify, words: str) -> tuple[str, ...]:
     """What a supervisor is told of a notice."""
     from holdover.reference.linux.kernel.parameters import parameters
 
@@ -362,7 +362,7 @@ def told(notify: Notify, words: str) -> tuple[str, ...]:
     return (words,)
 
 
-def written(
+def format_line(
     interface: str, as_json: bool, dry_run: bool, event: str, words: str, more: dict[str, Any]
 ) -> str:
     """What has happened, as a JSON object or for people."""

@@ -18,7 +18,7 @@ from holdover.reference.commands.surroundings import surroundings, world_options
 from holdover.reference.commands.verify import judgement_data
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option
-from holdover.reference.console.output import Output, coloured, document
+from holdover.reference.console.output import Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
 from holdover.reference.linux.storage.journal import read
 from holdover.reference.validation.calls import calls
@@ -33,7 +33,7 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
         return
     out = Output()
     name = found.profile.name
-    out.say(Text(f"{found.profile.title or name}: ", style="bold") + coloured(found.outcome))
+    out.say(Text(f"{found.profile.title or name}: ", style="bold") + colour_outcome(found.outcome))
     for source in found.profile.sources:
         out.say(f"  {source}")
     if not found.run:

@@ -18,7 +18,7 @@ from holdover.reference.commands.search import (
     HERE,
     Search,
     check_graph_file,
-    counted,
+    count_of,
     found_by,
     outcome,
     write_graph,
@@ -36,7 +36,7 @@ from holdover.reference.commands.state_graph import (
 from holdover.reference.commands.surroundings import known_faults, memory_option
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import Command, json_option
-from holdover.reference.console.output import Output, coloured, document
+from holdover.reference.console.output import Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
 
 STOPPED = {
@@ -71,7 +71,7 @@ def print_exploration(
                 "depth": seen.depth,
                 "worst_holdover_ticks": worst,
                 "unbounded": unbounded,
-                "properties": {name: said for name, _, said in asked(seen)},
+                "properties": {name: said for name, _, said in property_rows(seen)},
                 "broken": {
                     name: list(as_data(events(trace), "ticks"))
                     for name, trace in seen.violations.items()
@@ -84,7 +84,7 @@ def print_exploration(
         return
     out = Output()
     head = Text(f"{search.name}, {search.size}: ", style="bold")
-    out.say(head + Text("exclusive: ") + coloured(outcome(seen)))
+    out.say(head + Text("exclusive: ") + colour_outcome(outcome(seen)))
     verb = "explored" if seen.complete else "cut off: saw"
     out.say(f"{verb} {seen.states} states, {seen.steps} steps, depth {seen.depth}")
     if seen.stored != seen.states:
@@ -96,13 +96,13 @@ def print_exploration(
         out.say(f"worst holdover{seen_so_far}: no end within the ticks looked at")
     elif worst is not None:
         early = " (negative: released early)" if worst < 0 else ""
-        out.say(f"worst holdover{seen_so_far}: {counted(worst, 'tick')}{early}")
-    for name, says, said in asked(seen):
-        out.say(Text("  ") + coloured(said) + Text(f"{'':{10 - len(said)}}{name}: {says}"))
+        out.say(f"worst holdover{seen_so_far}: {count_of(worst, 'tick')}{early}")
+    for name, says, said in property_rows(seen):
+        out.say(Text("  ") + colour_outcome(said) + Text(f"{'':{10 - len(said)}}{name}: {says}"))
     for name, trace in seen.violations.items():
         told = events(trace)
         steps = sum(event.action != "tick" for event in told)
-        out.say(f"\n{name} is broken after {counted(steps, 'step')}:")
+        out.say(f"\n{name} is broken after {count_of(steps, 'step')}:")
         for line in sentences(told, "ticks"):
             out.say(f"  {line}")
     if graph is not None:
@@ -114,7 +114,7 @@ def print_exploration(
             out.say(line)
 
 
-def asked(seen: EngineResult) -> list[tuple[str, str, Outcome]]:
+def property_rows(seen: EngineResult) -> list[tuple[str, str, Outcome]]:
     """Each property with its sentence, and what the search says of it."""
     unbroken: Outcome = "holds" if seen.complete else "unknown"
     return [

@@ -37,7 +37,7 @@ def title(search: Search) -> str:
     return f"{search.name}: {search.size}; a lease of {search.ticks} ticks; faults: {faults}"
 
 
-def checked(names: tuple[str, ...]) -> tuple[str, ...]:
+def choose_properties(names: tuple[str, ...]) -> tuple[str, ...]:
     """Properties by name, all where none is given; InputError for one that is not there."""
     known = [p.name for p in ALWAYS]
     for name in names:
@@ -48,13 +48,13 @@ def checked(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def as_promela(search: Search, check: tuple[str, ...], progress: Report) -> Mapping[str, str]:
     """One file."""
-    wanted = [p for p in ALWAYS if p.name in checked(check)]
+    wanted = [p for p in ALWAYS if p.name in choose_properties(check)]
     return {"": promela(_instance(search), check=wanted, title=title(search))}
 
 
 def as_tla(search: Search, check: tuple[str, ...], progress: Report) -> Mapping[str, str]:
     """The module, and the configuration for TLC beside it."""
-    instance, names = _instance(search), checked(check)
+    instance, names = _instance(search), choose_properties(check)
     table, constants, bounds = instance.table, instance.constants, instance.bounds
     return {
         "": tla(table, constants, bounds, name=NAME, title=title(search)),
@@ -68,7 +68,7 @@ NAME = "Lease"
 
 def as_itf(search: Search, check: tuple[str, ...], progress: Report) -> Mapping[str, str]:
     """A shortest run that breaks the first of the properties that is broken."""
-    names = checked(check)
+    names = choose_properties(check)
     seen = search.run(progress)
     broken = next((name for name in names if name in seen.violations), None)
     if broken is None:

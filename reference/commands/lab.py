@@ -29,15 +29,21 @@ from holdover.reference.console.output import document
 from holdover.reference.console.progress import Progress
 from holdover.reference.lab.collision import collision
 from holdover.reference.lab.experiments.experiment import Cell, Outcome, play_all
-from holdover.reference.lab.experiments.faults import FAULTS, Fault, fault_named
-from holdover.reference.lab.experiments.verdict import combined, verdict
+from holdover.reference.lab.experiments.faults import FAULTS, Fault, find_fault
+from holdover.reference.lab.experiments.verdict import combine_verdicts, verdict
 from holdover.reference.lab.learn.experiments import questions
 from holdover.reference.lab.learn.observations import answer
-from holdover.reference.lab.learn.profile import learned, toml
+from holdover.reference.lab.learn.profile import learn_profile, toml
 from holdover.reference.lab.report import report
-from holdover.reference.lab.report.files import conditions_of, made, ready, version, write
+from holdover.reference.lab.report.files import (
+    check_directory,
+    conditions_of,
+    make_directory,
+    version,
+    write,
+)
 from holdover.reference.lab.testbed import sandbox
-from holdover.reference.lab.testbed.client_program import ClientProgram, templated
+from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 
@@ -86,10 +92,10 @@ class ClientType(click.ParamType[ClientProgram]):
                 param,
                 ctx,
             )
-        return templated(value)
+        return client_from_command(value)
 
 
-def named(what: str, known: Mapping[str, Any], find: Callable[[str], Any]) -> Any:
+def look_up(what: str, known: Mapping[str, Any], find: Callable[[str], Any]) -> Any:
     """What looks a name up, and tells the nearest."""
 
     def convert(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[Any]:
@@ -118,7 +124,7 @@ def cell_options(command: Command) -> Command:
             "servers",
             multiple=True,
             metavar="NAME",
-            callback=named("server", SERVERS, SERVERS.get),
+            callback=look_up("server", SERVERS, SERVERS.get),
             help="[default: holdover, and kea if it is here]",
         ),
         click.option(
@@ -126,7 +132,7 @@ def cell_options(command: Command) -> Command:
             "faults",
             multiple=True,
             metavar="NAME",
-            callback=named("fault", FAULTS, fault_named),
+            callback=look_up("fault", FAULTS, find_fault),
             help="One of `holdover lab list`; a server that shortens may be told to what: "
             f"'shortened=2s'.  [default: {', '.join(USUAL)}]",
         ),
@@ -176,12 +182,12 @@ def lab(context: click.Context, /, out: Path | None, **given: Any) -> int | None
     Exit status: 0 each cell holds, 1 some client was late, 2 bad input, 3 some cell is unknown.
     """
     if context.invoked_subcommand is not None:
-        given_to_another(context)
+        refuse_options(context)
         return None
-    return measured(out=out or Path(OUT), **given)
+    return measure(out=out or Path(OUT), **given)
 
 
-def given_to_another(context: click.Context) -> None:
+def refuse_options(context: click.Context) -> None:
     """Options in front of a command would be lost."""
     for param in context.command.params:
         if context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE:
@@ -196,10 +202,10 @@ def given_to_another(context: click.Context) -> None:
 @cell_options
 def run(**given: Any) -> int:
     """Play chosen cells."""
-    return measured(**given)
+    return measure(**given)
 
 
-def measured(
+def measure(
     clients: Sequence[ClientProgram],
     servers: Sequence[ServerProgram],
     faults: Sequence[Fault],
@@ -214,18 +220,18 @@ def measured(
     """Play cells, report, and the exit status."""
     wanted = cells(clients, servers, faults, lease, repeat, watch)
     if out is not None:
-        ready(out)
+        check_directory(out)
     if (place := sandbox.inside()) is None:
         return sandbox.alone(sys.argv[1:])
     began = time.perf_counter()
-    with sandbox.tied(), Progress("lab") as progress:
+    with sandbox.tie_to_parent(), Progress("lab") as progress:
         progress.say(f"{len(wanted)} cells: the first leases are asked for")
         done = 0
 
         def told(outcome: Outcome) -> None:
             nonlocal done
             done += 1
-            progress.count(done, len(wanted), report.named(verdict(outcome)))
+            progress.count(done, len(wanted), report.name_cell(verdict(outcome)))
 
         outcomes = play_all(wanted, place, jobs, told)
         verdicts = [verdict(outcome) for outcome in outcomes]
@@ -239,7 +245,7 @@ def measured(
         report.table(verdicts)
         if out is not None:
             click.echo(f"written: {out}/lab.html, lab.json, lab.xml, records/", err=True)
-    return EXIT[combined(verdicts)]
+    return EXIT[combine_verdicts(verdicts)]
 
 
 def cells(
@@ -281,7 +287,7 @@ def usual(client: ClientProgram) -> list[Fault]:
 
 @lab.command("list", epilog="Example: holdover lab list --json")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def listed(*, as_json: bool) -> None:
+def list_programs(*, as_json: bool) -> None:
     """List clients, servers and faults; which are here, and how to get the others."""
     found: dict[str, list[dict[str, Any]]] = {
         "clients": [
@@ -350,12 +356,12 @@ def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
     if (place := sandbox.inside()) is None:
         return sandbox.alone(sys.argv[1:])
     if out is not None:
-        made(out)
-    with sandbox.tied(), Progress(profile) as progress:
+        make_directory(out)
+    with sandbox.tie_to_parent(), Progress(profile) as progress:
         played = collision.replay(client, place / "replay", progress.say)
         if out is not None and played.record.is_dir():
             shutil.copytree(played.record, out, dirs_exist_ok=True)
-    report.replayed(played, as_json)
+    report.print_replay(played, as_json)
     return EXIT[played.seen.outcome]
 
 
@@ -402,7 +408,7 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
     if (place := sandbox.inside()) is None:
         return sandbox.alone(sys.argv[1:])
     wanted = questions(client)
-    with sandbox.tied(), Progress("learn") as progress:
+    with sandbox.tie_to_parent(), Progress("learn") as progress:
         done = 0
 
         def told(outcome: Outcome) -> None:
@@ -411,7 +417,7 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
             progress.count(done, len(wanted), outcome.cell.fault.name)
 
         answers = [answer(outcome) for outcome in play_all(wanted, place, jobs, told)]
-    found = learned(answers)
+    found = learn_profile(answers)
     about = conditions_of(wanted, jobs, 0)
     text = toml(found, [about["versions"], about["system"], about["date"]])
     if out is None:

@@ -16,7 +16,7 @@ from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t0_time_passes, t2_safety
-from holdover.proofs.theorems.t3_grace import lemma, necessary, shown, sufficient
+from holdover.proofs.theorems.t3_grace import lemma, necessary, reaching_term, sufficient
 from holdover.proofs.theorems.t3_runs import ways
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import STANDARD, exact_case
@@ -24,7 +24,7 @@ from holdover.reference.commands.surroundings import solver_option, solvers
 from holdover.reference.commands.verify import check_claims
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import jobs_option, json_option
-from holdover.reference.console.output import Output, coloured, document, grid
+from holdover.reference.console.output import Output, colour_outcome, document, grid
 from holdover.reference.console.progress import Progress
 
 
@@ -35,7 +35,7 @@ def case_of(profile: Profile) -> Case:
     return exact_case(profile.name, in_seconds(profile, STANDARD))
 
 
-def proved(profile: Profile, solvers: tuple[str, ...]) -> CaseVerdict:
+def decide_profile(profile: Profile, solvers: tuple[str, ...]) -> CaseVerdict:
     """The obligations of a profile, decided."""
     return decide(case_of(profile), solvers)
 
@@ -75,7 +75,7 @@ def print_obligations(profile: Profile, verdict: CaseVerdict, as_json: bool) -> 
         )
         return outcome
     out = Output()
-    out.say(Text(f"{verdict.case.says}: ", style="bold") + coloured(outcome))
+    out.say(Text(f"{verdict.case.says}: ", style="bold") + colour_outcome(outcome))
     out.say(t2_safety.detail(verdict))
     if outcome == "violated":
         table = grid("row", "breaks", "solver", "answer")
@@ -96,7 +96,7 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
     else:
         cases = [case for _, case in t2_safety.cases()] + [sufficient()]
         found = [o for case in cases for o in obligations(case)]
-        found = [*found, *lemma(), shown()[0], *(necessary(way)[0] for way in ways())]
+        found = [*found, *lemma(), reaching_term()[0], *(necessary(way)[0] for way in ways())]
         found += t0_time_passes.all_obligations()
     count = 0
     try:
@@ -104,7 +104,9 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
             name = obligation.name.replace(", ", "_").replace(" ", "-")
             path = folder / f"{name}.smt2"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(obligation.smtlib(t2_safety.expected(obligation)), encoding="utf-8")
+            path.write_text(
+                obligation.smtlib(t2_safety.expected_answer(obligation)), encoding="utf-8"
+            )
             count += 1
     except OSError as error:
         raise InputError(f"{option} {folder}: {error.strerror or error}") from error
@@ -139,6 +141,6 @@ def prove_profile(profile: Profile, names: tuple[str, ...], as_json: bool) -> in
     """The obligations for one profile in the standard surroundings."""
     with Progress(profile.name) as progress:
         progress.say(f"{profile.name}: proving")
-        verdict = proved(profile, names)
+        verdict = decide_profile(profile, names)
     outcome = print_obligations(profile, verdict, as_json)
     return EXIT[outcome]

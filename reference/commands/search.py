@@ -57,7 +57,7 @@ EASY = 5
 """Up to so many hosts, addresses and datagrams together, looking costs no more than estimating."""
 
 
-def counted(number: int, noun: str, plural: str = "s") -> str:
+def count_of(number: int, noun: str, plural: str = "s") -> str:
     """A number of things."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}{plural}"
 
@@ -183,9 +183,9 @@ class Search:
         """Hosts, addresses and datagrams in words."""
         return ", ".join(
             (
-                counted(self.hosts, "host"),
-                counted(self.addresses, "address", "es"),
-                counted(self.messages, "datagram"),
+                count_of(self.hosts, "host"),
+                count_of(self.addresses, "address", "es"),
+                count_of(self.messages, "datagram"),
             )
         )
 

@@ -179,7 +179,7 @@ def server(
     start = boottime()
     with ExitStack() as opened:
         with closing(Interface(interface)) as there:
-            own = chosen(interface, pool, list(there.addresses()))
+            own = choose_address(interface, pool, list(there.addresses()))
         link = opened.enter_context(closing(LinkSocket(interface, SERVER_PORT)))
         config = ServerConfig(
             identifier=own.ip,
@@ -214,7 +214,7 @@ def server(
 # What the options mean ---------------------------------------------------------------------------
 
 
-def chosen(
+def choose_address(
     interface: str, pool: Sequence[IPv4Address], there: Sequence[IPv4Interface]
 ) -> IPv4Interface:
     """The interface's address in whose subnet the pool is; InputError where there is none."""

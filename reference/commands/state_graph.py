@@ -18,7 +18,7 @@ from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.verdicts.judge import Judgement
-from holdover.reference.commands.search import counted
+from holdover.reference.commands.search import count_of
 
 if TYPE_CHECKING:
     from holdover.model.explorer.situations import Passages
@@ -73,9 +73,9 @@ def where(instance: Instance) -> str:
     faults = [fault for fault in FAULTS if constants[fault]]
     size = ", ".join(
         (
-            counted(bounds.hosts, "host"),
-            counted(bounds.addresses, "address", "es"),
-            counted(bounds.messages, "datagram"),
+            count_of(bounds.hosts, "host"),
+            count_of(bounds.addresses, "address", "es"),
+            count_of(bounds.messages, "datagram"),
         )
     )
     return f"{size}, a lease of {constants['full']} ticks, faults: {', '.join(faults) or 'none'}"
@@ -139,7 +139,7 @@ class Agreement:
 
 def agreement(seen: Exploration, memory: int) -> Agreement:
     """Networkx is asked what the explorer was, and where the graph ends and whether time passes."""
-    from holdover.model.explorer.stategraph import BYTES_PER_STATE, grown, read
+    from holdover.model.explorer.stategraph import BYTES_PER_STATE, grow, read
     from holdover.proofs.theorems.t5_state_graph import differences
 
     if not seen.complete:
@@ -147,7 +147,7 @@ def agreement(seen: Exploration, memory: int) -> Agreement:
     if len(seen.states) * BYTES_PER_STATE > memory:
         needed = len(seen.states) * BYTES_PER_STATE >> 20
         return Agreement(None, reason=f"its graph takes {needed} MiB; give more --memory")
-    graph = grown(seen.instance, most=memory // BYTES_PER_STATE)
+    graph = grow(seen.instance, most=memory // BYTES_PER_STATE)
     found = read(graph, ALWAYS, STEPS, EVENTUALLY, FAULT_ROWS)
     return Agreement(found, tuple(differences(found, seen)))
 

@@ -18,7 +18,7 @@ from holdover.model.readings.finite import name_of
 from holdover.model.seconds import show_seconds
 from holdover.model.table.properties import ALWAYS
 from holdover.model.table.vocabulary import HOST
-from holdover.proofs.result import Outcome, combined
+from holdover.proofs.result import Outcome, combine
 from holdover.proofs.theorems.t5_state_graph import FITS
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.advice import further, no_bound
@@ -30,10 +30,10 @@ from holdover.proofs.verdicts.judge import (
     NetworkJudgement,
     Size,
     judge,
+    judge_by_bound,
     judge_network,
-    needed,
 )
-from holdover.reference.commands.search import counted
+from holdover.reference.commands.search import count_of
 from holdover.reference.commands.state_graph import Common, common_data, common_lines, of_judgement
 from holdover.reference.commands.surroundings import (
     memory_option,
@@ -45,7 +45,14 @@ from holdover.reference.commands.surroundings import (
 )
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import jobs_option, json_option
-from holdover.reference.console.output import Output, at_most, coloured, document, grid, number
+from holdover.reference.console.output import (
+    Output,
+    at_most,
+    colour_outcome,
+    document,
+    grid,
+    number,
+)
 from holdover.reference.console.progress import Progress
 from holdover.reference.refinement.conformance import CODE, Conformance, conformance
 from holdover.reference.refinement.search import as_pinned
@@ -68,7 +75,7 @@ def print_judgements(
     out = Output()
     for judgement, common in zip(found, commons, strict=True):
         name = judgement.profile.name
-        verdict = Text(f"{name}: ", style="bold") + coloured(judgement.outcome)
+        verdict = Text(f"{name}: ", style="bold") + colour_outcome(judgement.outcome)
         out.say(verdict + Text(f" - {judgement.reason}"))
         out.say(f"  worst holdover: {holdover_of(judgement)}; {grace_of(judgement)}")
         if judgement.run:
@@ -84,7 +91,7 @@ def print_judgements(
 
 def print_code_verdict(code: Conformance, out: Output) -> None:
     """The verdict on the reference client's code: by which exploration of which code."""
-    verdict = Text("  the code: ", style="bold") + coloured(code.outcome)
+    verdict = Text("  the code: ", style="bold") + colour_outcome(code.outcome)
     settings = f"{len(code.explored)} settings, {code.states:,} states, {code.steps:,} steps"
     out.say(verdict + Text(f" - explored in {settings}"))
     out.say(f"    {', '.join(CODE)}: sha256 {code.digest[:16]}")
@@ -170,7 +177,7 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
     if as_json:
         document(
             {
-                "outcome": combined(result.outcome for result in found),
+                "outcome": combine(result.outcome for result in found),
                 "claims": [
                     {
                         "group": result.claim.group,
@@ -195,7 +202,7 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
             table.add_section()
         for check in result.checks:
             says = Text(f"{group}  {check.says}")
-            table.add_row(says, coloured(check.outcome), Text(check.detail))
+            table.add_row(says, colour_outcome(check.outcome), Text(check.detail))
     out = Output()
     out.print(table)
     checks = [check for result in found for check in result.checks]
@@ -207,7 +214,7 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
             ("unknown", "unknown"),
         )
     )
-    out.say(f"\n{counted(len(checks), 'claim')}: {counts}")
+    out.say(f"\n{count_of(len(checks), 'claim')}: {counts}")
 
 
 @click.command(epilog="Example: holdover verify wfwg311 my.toml --lease 1d --fault freezes")
@@ -273,7 +280,7 @@ def verify(
             code = conformance(jobs, progress.count)
     print_judgements(found, commons, code, as_json)
     outcomes = [judgement.outcome for judgement in found]
-    return EXIT[combined(outcomes if code is None else [*outcomes, code.outcome])]
+    return EXIT[combine(outcomes if code is None else [*outcomes, code.outcome])]
 
 
 def verify_network(
@@ -309,7 +316,7 @@ def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json:
     with Progress("claims") as progress:
         results = claims_.check_all(todo, jobs, solvers(solver), progress.count)
     print_claims(results, as_json)
-    return EXIT[combined(result.outcome for result in results)]
+    return EXIT[combine(result.outcome for result in results)]
 
 
 def print_verdict(found: NetworkJudgement, as_json: bool) -> None:
@@ -331,7 +338,7 @@ def print_verdict(found: NetworkJudgement, as_json: bool) -> None:
         return
     out = Output()
     title = Text(f"{found.network.title}: ", style="bold")
-    out.say(title + coloured(found.outcome) + Text(f" - {found.reason}"))
+    out.say(title + colour_outcome(found.outcome) + Text(f" - {found.reason}"))
     _needs(out, found.needs, found.environment)
     if found.run:
         who = (f"{name_of(HOST, n)} has {client.name}" for n, client in enumerate(found.hosts))
@@ -347,7 +354,7 @@ def print_network_graces(
 
     `said`: whether the server's grace was given, so that it is compared with these.
     """
-    needs = [needed(client, world) for client in network.clients]
+    needs = [judge_by_bound(client, world) for client in network.clients]
     known = [need.grace for need in needs if need.grace is not None]
     enough = max(known) if len(known) == len(needs) else None
     met = enough is not None and (not said or enough <= world.grace)

@@ -36,7 +36,7 @@ class Output(Console):
         self.print(text, soft_wrap=not sys.stdout.isatty())
 
 
-def coloured(outcome: str) -> Text:
+def colour_outcome(outcome: str) -> Text:
     """An outcome in its colour, where there is colour."""
     return Text(outcome, style=COLOUR[outcome])
 

@@ -57,7 +57,7 @@ def sources(root: Path) -> Iterator[Path]:
     yield from sorted((root / "docs").rglob("*.md"))
 
 
-def filled(text: str, where: str, generators: Generators) -> str:
+def fill_regions(text: str, where: str, generators: Generators) -> str:
     """The text with each region generated anew; RegionError for an unknown or unclosed one."""
     done: list[str] = []
     at = 0
@@ -76,12 +76,12 @@ def filled(text: str, where: str, generators: Generators) -> str:
     return "".join(done) + text[at:]
 
 
-def drifted(root: Path, generators: Generators) -> dict[Path, str]:
+def find_drift(root: Path, generators: Generators) -> dict[Path, str]:
     """The files whose generated regions are not what they should be, with their right text."""
     found = {}
     for path in sources(root):
         text = path.read_text(encoding="utf-8")
-        right = filled(text, str(path.relative_to(root)), generators)
+        right = fill_regions(text, str(path.relative_to(root)), generators)
         if right != text:
             found[path] = right
     return found
@@ -104,7 +104,7 @@ def main(mode: str, root: Path) -> None:
     if not (root / "docs").is_dir():
         raise click.UsageError(f"{root.resolve()} has no docs/; give the repository with --root")
     try:
-        found = drifted(root, GENERATORS)
+        found = find_drift(root, GENERATORS)
     except RegionError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

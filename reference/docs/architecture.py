@@ -37,7 +37,7 @@ def modules() -> Mapping[str, Path]:
     return found
 
 
-def imported(file: Path) -> Iterator[str]:
+def read_imports(file: Path) -> Iterator[str]:
     """Dotted names that a file imports: of a module, or of something in it."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -52,7 +52,7 @@ def imports() -> nx.DiGraph[str]:
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(modules())
     for module, file in modules().items():
-        for name in imported(file):
+        for name in read_imports(file):
             if name.startswith("holdover."):
                 whole = name.removeprefix("holdover.")
                 there = next((n for n in (whole, whole.rpartition(".")[0]) if n in modules()), None)

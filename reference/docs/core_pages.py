@@ -25,7 +25,7 @@ NOTHING = "·"
 
 
 @cache
-def explored() -> Mapping[str, list[list[object]]]:
+def last_exploration() -> Mapping[str, list[list[object]]]:
     """What the last pinned exploration saw."""
     text = (resources.files("holdover.reference.refinement") / "explored.json").read_text("utf-8")
     seen: Mapping[str, list[list[object]]] = json.loads(text)
@@ -63,7 +63,7 @@ def _name(handler: Callable[..., object]) -> str:
 def client_cells() -> str:
     """What each handled cell may come to: the next phase, and the effects in their order."""
     seen: dict[tuple[str, str], set[tuple[str, tuple[str, ...]]]] = defaultdict(set)
-    for before, event, after, effects in explored()["cells"]:
+    for before, event, after, effects in last_exploration()["cells"]:
         assert isinstance(effects, list)
         seen[str(before), str(event)].add((str(after), tuple(effects)))
     rows = []
@@ -92,7 +92,7 @@ def _outcome(after: str, effects: Sequence[str]) -> str:
 def client_diagram() -> str:
     """The phases and the events that were seen to lead from one to another, as Mermaid."""
     edges: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for before, event, after, _ in explored()["cells"]:
+    for before, event, after, _ in last_exploration()["cells"]:
         if before != after:
             edges[str(before), str(after)].add(str(event))
     order = [phase.name for phase in Phase]
@@ -127,8 +127,8 @@ def _setting_row(setting: Setting) -> list[str]:
 
 def refinement_edges() -> str:
     """Edges of the table that the client never takes, with the reason."""
-    taken = {tuple(map(str, edge)) for edge in explored()["edges"]}
-    allowed = [tuple(map(str, edge)) for edge in explored()["allowed"]]
+    taken = {tuple(map(str, edge)) for edge in last_exploration()["edges"]}
+    allowed = [tuple(map(str, edge)) for edge in last_exploration()["allowed"]]
     left: dict[tuple[str, str], list[str]] = defaultdict(list)
     for phase, stage, holds, row in allowed:
         if (phase, stage, holds, row) not in taken:
@@ -166,7 +166,7 @@ def server_defects() -> str:
 
 def server_rows() -> str:
     """The rows of the table that the server core was seen to take."""
-    actions = [LEASE_TABLE.action(str(row)) for (row,) in explored()["server rows"]]
+    actions = [LEASE_TABLE.action(str(row)) for (row,) in last_exploration()["server rows"]]
     return table(
         ["row", "what it says", "source"],
         [[code(action.name), action.says, action.source] for action in actions],

@@ -116,13 +116,13 @@ def row(action: Action) -> str:
     given = ", ".join(str(p.args[0]) for p in action.given)
     says = action.says.replace("{", "").replace("}", "")
     lines = [f"### `{action.name}({given})`", "", f"*{says}.* {action.source}", ""]
-    parts = labelled("when", [text(guard, WORDS) for guard in action.when])
-    parts += labelled("then", effects(action.then, WORDS))
-    parts += labelled("due", [due(action.due, WORDS)] if action.due else [])
+    parts = label_lines("when", [text(guard, WORDS) for guard in action.when])
+    parts += label_lines("then", effects(action.then, WORDS))
+    parts += label_lines("due", [due(action.due, WORDS)] if action.due else [])
     return "\n".join([*lines, block(parts), ""])
 
 
-def labelled(label: str, lines: Sequence[str]) -> list[str]:
+def label_lines(label: str, lines: Sequence[str]) -> list[str]:
     """Lines below a label, aligned."""
     return [f"{label if i == 0 else '':<5}{line}" for i, line in enumerate(lines)]
 

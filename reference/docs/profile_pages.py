@@ -38,7 +38,7 @@ def profile(client: Profile) -> str:
     return f"### `{client.name}`: {client.title}\n\n{sources}\n\n{shown}{notes}"
 
 
-def known() -> str:
+def known_words() -> str:
     """What the words mean that say how a constant is known, and of how many that is so."""
     counts = Counter(
         reason.split(":")[0] for name in builtin_names() for _, reason in load(name).why
@@ -72,7 +72,7 @@ def measurements() -> str:
             code(c.measurement.profile),
             c.measurement.fault,
             f"{c.measurement.lease} s",
-            c.measurement.seen,
+            c.measurement.in_words,
             "none" if c.worst is None else show_offset(c.worst),
             "" if c.slack is None else show_number(c.slack),
             c.measurement.removed_by,
@@ -116,9 +116,9 @@ def _slack(name: str, cells: Sequence[measured.Comparison]) -> tuple[str, ...]:
     return name, str(len(cells)), *seen, f"{float(median(times)):.3g}" if times else ""
 
 
-def refuted() -> str:
+def refutation_table() -> str:
     """Predictions that did not stand."""
-    rows = [(code(r.profile), r.said, r.shown, r.by, r.since) for r in measured.refuted()]
+    rows = [(code(r.profile), r.said, r.shown, r.by, r.since) for r in measured.refutations()]
     return table(("profile", "it said", "it was shown", "by", "it says since"), rows)
 
 
@@ -148,11 +148,11 @@ def measurement_conditions() -> str:
 
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "profiles": profiles,
-    "known": known,
+    "known": known_words,
     "predictions": predictions,
     "measurements": measurements,
     "measurement-notes": measurement_notes,
     "slack": slack,
-    "refuted": refuted,
+    "refuted": refutation_table,
     "measurement-conditions": measurement_conditions,
 }

@@ -127,14 +127,14 @@ def obligations_t0() -> str:
         ("whatever holds time up may happen", f"{may} obligations"),
         ("and is settled by that", f"{sum(map(len, groups)) - may} obligations"),
     ]
-    seen = [t0_time_passes.explored(name) for name in t0_time_passes.EXPLORED]
+    seen = [t0_time_passes.explore_network(name) for name in t0_time_passes.EXPLORED]
     rows += [(check.says, f"{check.detail}: {check.outcome}") for check in seen]
     return table(("part", "seen"), rows)
 
 
 def collision_t1() -> str:
     """The shortest collision of T1's configuration, in seconds."""
-    found = t1_refutation.explored(t1_refutation.instance())
+    found = t1_refutation.explore_collision(t1_refutation.instance())
     assert found is not None, "T1 has lost its collision"
     instants = t1_refutation.instants(found)
     assert instants is not None, "T1's collision is none in seconds"
@@ -248,7 +248,7 @@ def agreement_t5() -> str:
     checks: list[Check] = []
     for name in t5_agreement.EXPLORED:
         checks += t5_agreement.invariant_holds(name, t5_agreement.never_fire(name))
-    checks += [t5_agreement.replayed_breach(*pair) for pair in t2_safety.BROKEN_BY["wfwg311"]]
+    checks += [t5_agreement.replay_breach(*pair) for pair in t2_safety.BROKEN_BY["wfwg311"]]
     rows = [(check.name, check.says, check.detail, check.outcome) for check in checks]
     return table(("check", "claim", "seen", "outcome"), rows)
 
@@ -271,7 +271,7 @@ def worst_t5() -> str:
 # Searches ----------------------------------------------------------------------------------------
 
 
-def pinned() -> str:
+def configuration_table() -> str:
     """The pinned configurations."""
     rows = [
         (
@@ -366,7 +366,7 @@ def unknown_cells() -> str:
 Generators = Mapping[str, Callable[[], str]]
 
 LIGHT: Generators = {
-    "configurations": pinned,
+    "configurations": configuration_table,
     "invariant-terms": invariant_terms,
     "invariant-leased": lambda: conjuncts(LEASED),
     "invariant-probed": lambda: conjuncts(PROBED),

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.text import Text
 
 from holdover.model.inputs import printable
-from holdover.reference.console.output import Output, coloured, document
+from holdover.reference.console.output import Output, colour_outcome, document
 from holdover.reference.validation.findings import Finding, JournalVerdict
 
 
@@ -21,7 +21,7 @@ def print_journal(path: Path, seen: JournalVerdict, as_json: bool) -> None:
         document(data(path, seen))
         return
     out = Output()
-    out.say(Text(f"{printable(str(path))}: ", style="bold") + coloured(seen.outcome))
+    out.say(Text(f"{printable(str(path))}: ", style="bold") + colour_outcome(seen.outcome))
     for line in sentences(seen):
         out.say(line)
 

@@ -228,7 +228,7 @@ def compared(data: Any) -> Iterator[list[str]]:
         ]
         if seen and row.fault != "hook":  # by hand it blocked for 20 s, in the lab for 60
             values = spread([number(cell["holdover"]) for cell in seen])
-            yield [row.profile, row.fault, row.seen, values, agreement(row, seen)]
+            yield [row.profile, row.fault, row.in_words, values, agreement(row, seen)]
 
 
 def agreement(row: measurements.MeasuredCase, seen: Sequence[Cell]) -> str:

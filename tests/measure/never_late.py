@@ -30,9 +30,9 @@ import click
 from holdover.reference.console.exit import INTERRUPTED
 from holdover.reference.console.progress import Progress
 from holdover.reference.lab.experiments.experiment import WINDOW, Cell, Outcome, play_all
-from holdover.reference.lab.experiments.faults import FAULTS, Fault, fault_named, whole
+from holdover.reference.lab.experiments.faults import FAULTS, Fault, find_fault, whole
 from holdover.reference.lab.experiments.verdict import verdict
-from holdover.reference.lab.report.report import cell_data, named
+from holdover.reference.lab.report.report import cell_data, name_cell
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS
 from tests.measure.never_late_page import (
@@ -114,7 +114,7 @@ def cells(
 
 def each_fault(text: str) -> Fault:
     """The fault of a name; ValueError where there is none."""
-    if (found := fault_named(text)) is None:
+    if (found := find_fault(text)) is None:
         raise ValueError(f"no {text!r}; there are: {', '.join(FAULTS)}; and as 'shortened=2s'")
     return found
 
@@ -238,7 +238,7 @@ def measured(wanted: Sequence[Cell], at_once: int, keep: Path | None) -> Any:
         def told(outcome: Outcome) -> None:
             nonlocal done
             done += 1
-            progress.count(done, len(wanted), named(verdict(outcome)))
+            progress.count(done, len(wanted), name_cell(verdict(outcome)))
 
         try:
             outcomes = play_all(wanted, keep or Path(place), at_once, told)

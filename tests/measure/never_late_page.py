@@ -22,7 +22,7 @@ from typing import Any
 from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.console.exit import EXIT
 from holdover.reference.docs.markdown import table
-from holdover.reference.lab.experiments.faults import Fault, fault_named
+from holdover.reference.lab.experiments.faults import Fault, find_fault
 from holdover.reference.lab.experiments.verdict import OBEYED
 from tests.measure.refusals import Cell, number
 
@@ -83,7 +83,7 @@ PREMISES = (
 
 def broken(cell: Cell) -> Premise | None:
     """The premise that the fault of a cell breaks; None: "never late" is claimed of it."""
-    fault = fault_named(cell["fault"])
+    fault = find_fault(cell["fault"])
     return next((each for each in PREMISES if fault is not None and each.breaks(fault)), None)
 
 
@@ -97,7 +97,7 @@ def of(cells: Sequence[Cell], premise: Premise | None) -> list[Cell]:
 
 def is_refusal(cell: Cell) -> bool:
     """Whether a DHCPNAK comes."""
-    fault = fault_named(cell["fault"])
+    fault = find_fault(cell["fault"])
     return fault is not None and fault.refuses is not None
 
 
@@ -160,7 +160,7 @@ def figures(cells: Sequence[Cell], figure: Figure, *, predicted: bool = False) -
     for name in dict.fromkeys(cell["fault"] for cell in cells):
         mine = [cell for cell in cells if cell["fault"] == name]
         by = {cell["removed by"] or "nobody" for cell in mine if "holdover" in cell}
-        fault = fault_named(name)
+        fault = find_fault(name)
         columns = [[cell for cell in mine if cell["lease"] == lease] for lease in leases]
         rows.append(
             [

@@ -7,7 +7,7 @@ import pytest
 
 from holdover.model.clients.profile import LARGEST, load, parse
 from holdover.model.errors import InputError
-from holdover.model.inputs import SHOWN, harmful, printable, shown
+from holdover.model.inputs import SHOWN, harmful, printable, show_value
 
 ESCAPE = "\x1b[2J"
 
@@ -58,8 +58,8 @@ def test_a_value_that_is_nested_is_shown_in_part(tmp_path: Path) -> None:
 
 
 def test_a_long_value_is_shown_in_part() -> None:
-    assert shown("x" * 10_000) == f"'{'x' * (SHOWN - 1)}..."
-    assert shown("short") == "'short'"
+    assert show_value("x" * 10_000) == f"'{'x' * (SHOWN - 1)}..."
+    assert show_value("short") == "'short'"
 
 
 @pytest.mark.parametrize(

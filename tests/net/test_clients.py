@@ -24,7 +24,11 @@ from holdover.model.clients.profile import load
 from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.experiments.verdict import OBEYED
-from holdover.reference.lab.testbed.client_program import ClientProgram, processes, templated
+from holdover.reference.lab.testbed.client_program import (
+    ClientProgram,
+    client_from_command,
+    processes,
+)
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
@@ -409,7 +413,7 @@ def test_a_client_knows_its_version_and_has_a_profile(name: str) -> None:
 
 
 def test_a_command_line_is_a_client() -> None:
-    program = templated("nosuch-client -i {iface}")
+    program = client_from_command("nosuch-client -i {iface}")
     assert (program.name, program.missing()) == ("nosuch-client -i {iface}", "nosuch-client")
     with pytest.raises(UnheardError, match="says no version"):
         program.version()
@@ -421,7 +425,7 @@ def test_a_command_line_is_a_client() -> None:
 )
 def test_what_is_no_command_line_is_refused(command: str, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        templated(command)
+        client_from_command(command)
 
 
 def test_a_client_without_hooks_cannot_have_one_that_blocks(tmp_path: Path) -> None:

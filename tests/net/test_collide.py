@@ -21,7 +21,7 @@ import pytest
 from holdover.model.clients.profile import Profile, load
 from holdover.proofs.result import silent
 from holdover.reference.lab.collision.collision import PlayedCollision, play
-from holdover.reference.lab.collision.plan import SURROUNDINGS, planned
+from holdover.reference.lab.collision.plan import SURROUNDINGS, plan_course
 from holdover.reference.lab.collision.player import ADDRESS
 from holdover.reference.lab.collision.puppet import Puppet
 from holdover.reference.lab.record import record
@@ -120,7 +120,7 @@ def playing(
             yield {
                 name: pool.submit(
                     play,
-                    planned(profile, SURROUNDINGS, silent),
+                    plan_course(profile, SURROUNDINGS, silent),
                     place / name.replace(" ", "-"),
                     silent,
                     puppet=puppet,
@@ -295,7 +295,7 @@ def test_ctrl_c_leaves_no_namespace_behind(privileged: None, tmp_path: Path) -> 
 
 def test_who_stops_a_play_interrupts_it(privileged: None, tmp_path: Path) -> None:
     stop, told = threading.Event(), list[str]()
-    plan = planned(OLD, SURROUNDINGS, silent)
+    plan = plan_course(OLD, SURROUNDINGS, silent)
     with ThreadPoolExecutor(1) as pool:
         playing = pool.submit(play, plan, tmp_path / "place", told.append, stop=stop)
         try:

@@ -453,13 +453,13 @@ def test_a_directory_that_is_cleared_before_it_is_in_use_is_made_anew(
         return made[-1]
 
     monkeypatch.setattr(tempfile, "mkdtemp", make_and_clear)
-    with sandbox.made() as place:
+    with sandbox.make_place() as place:
         assert Path(place).is_dir()
     assert len(made) == 2
 
 
 def test_a_directory_in_use_is_not_cleared() -> None:
-    with sandbox.made() as place:
+    with sandbox.make_place() as place:
         sandbox.clear()
         assert Path(place).is_dir()
     assert not Path(place).exists()

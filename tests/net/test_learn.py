@@ -15,7 +15,7 @@ import pytest
 
 from holdover.model.clients.profile import load
 from holdover.reference.lab.experiments.experiment import Cell, Run, play
-from holdover.reference.lab.learn.profile import Learned, answer, learned, questions, toml
+from holdover.reference.lab.learn.profile import Learned, answer, learn_profile, questions, toml
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS
 from holdover.reference.lab.testbed.process import PATIENCE
@@ -37,7 +37,7 @@ def measured(cells: Sequence[Cell], place: Path, run: Run) -> Learned:
                 pool.submit(play, cell, place / f"{number}-{each}", run)
                 for each, cell in enumerate(cells)
             ]
-            told = learned([answer(each.result()) for each in played])
+            told = learn_profile([answer(each.result()) for each in played])
         if not told.unknown:
             break
     return told

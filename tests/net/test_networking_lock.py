@@ -111,7 +111,7 @@ def played(links: Links, tmp_path_factory: pytest.TempPathFactory) -> Played:
     extended = Holder.begin(hosts["extended"], place, "extended", "--no-probe")
     extended.client.says("in use", LONG)
     wait_until(extended.configured()[-1].lease.renew_at or 0, -SECOND)
-    with networking_lock.held():
+    with networking_lock.hold_lock():
         extended.wait_until_asked(len(extended.configured()))
         extended.client.signal(signal.SIGKILL)
         wait_until(extended.leases()[-1][0], 5 * SECOND)  # its old lifetime is not over by then
@@ -120,7 +120,7 @@ def played(links: Links, tmp_path_factory: pytest.TempPathFactory) -> Played:
     renewing.client.says("in use", LONG)
     added = Holder.begin(hosts["added"], place, "added")
     added.server.says("DHCPACK", LONG)  # it probes for as long as four seconds or more
-    with networking_lock.held() as lock:
+    with networking_lock.hold_lock() as lock:
         renewing.wait_until_asked(len(renewing.configured()))
         added.wait_until_asked(0)
         added.client.signal(signal.SIGKILL)

@@ -1,13 +1,13 @@
 """The model's collision on a real kernel: two hosts answer for one address, or they do not.
 
-Theory of operation.  `planned` (`plan.py`) gives the steps, in seconds: those of the shortest
+Theory of operation.  `plan_course` (`plan.py`) gives the steps, in seconds: those of the shortest
 collision of a client, or, of a client that does not collide, those that would be the undoing of one
 that stays.  There is no Windows for Workgroups to run, so two puppets and our own server play them
 on a link (`player.py`), while a recorder writes down what happens there.
 
-The verdict is read off the record alone (`told_by`): violated where both hosts answer while the
-second one has the address; holds where the second one answers, alone, and the first one had it on a
-lease before; else unknown.  What a kernel or a server does otherwise than the run is no pass
+The verdict is read off the record alone (`judge_record`): violated where both hosts answer while
+the second one has the address; holds where the second one answers, alone, and the first one had it
+on a lease before; else unknown.  What a kernel or a server does otherwise than the run is no pass
 either.
 
 What it does not know: real clients (`experiment.py`); why a client stays.
@@ -27,12 +27,18 @@ from holdover.model.errors import InputError
 from holdover.model.seconds import show_seconds
 from holdover.proofs.result import Outcome
 from holdover.reference.core.instants import SECOND
-from holdover.reference.lab.collision.plan import SURROUNDINGS, planned
-from holdover.reference.lab.collision.player import played
+from holdover.reference.lab.collision.plan import SURROUNDINGS, plan_course
+from holdover.reference.lab.collision.player import play_plan
 from holdover.reference.lab.collision.puppet import Puppet
 from holdover.reference.lab.collision.schedule import Plan, PlanError
 from holdover.reference.lab.record import record
-from holdover.reference.lab.record.measure import answerers, decoded, shared, spans_of, terms_of
+from holdover.reference.lab.record.measure import (
+    answerers,
+    decode_messages,
+    find_overlap,
+    spans_of,
+    terms_of,
+)
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, SceneEndedError
@@ -87,7 +93,7 @@ def replay(
     InputError where its run cannot be played on a link, or `place` has a record.  Interrupted where
     `stop` is set meanwhile.  Not in several threads at once, for the solver's sake: see `play`.
     """
-    return play(planned(profile, environment, told), place, told, stop=stop)
+    return play(plan_course(profile, environment, told), place, told, stop=stop)
 
 
 def play(
@@ -110,8 +116,8 @@ def play(
     place.mkdir(exist_ok=True)
     links = Links(place)
     try:
-        otherwise = played(plan, links, place, told, puppet, over)
-        seen = told_by(record.read(where), LEASED)
+        otherwise = play_plan(plan, links, place, told, puppet, over)
+        seen = judge_record(record.read(where), LEASED)
         if otherwise is not None and seen.outcome == "holds":
             seen = replace(seen, outcome="unknown", reason=otherwise)
     except FAILURES as error:
@@ -126,11 +132,11 @@ def play(
 # The record --------------------------------------------------------------------------------------
 
 
-def told_by(seen: record.Record, address: IPv4Address) -> OverlapRecord:
+def judge_record(seen: record.Record, address: IPv4Address) -> OverlapRecord:
     """The verdict on two hosts and one address, from a record alone."""
     if seen.gap is not None:
         return OverlapRecord(outcome="unknown", reason=f"the record has a gap: {seen.gap}")
-    messages = list(decoded(seen))
+    messages = list(decode_messages(seen))
     spans = {host: list(spans_of(seen, host, address)) for host in (FIRST, NEXT)}
     for host in (FIRST, NEXT):
         hardware = seen.hosts[host]
@@ -146,7 +152,7 @@ def told_by(seen: record.Record, address: IPv4Address) -> OverlapRecord:
     meanwhile = [(span.begin, span.sure) for span in spans[NEXT]]
     found = answerers(seen, messages, address, meanwhile)
     answered = tuple(colons(each) for each in seen.hosts.values() if each in found)
-    both = shared(seen, FIRST, address, spans[FIRST])
+    both = find_overlap(seen, FIRST, address, spans[FIRST])
     duplicate = sum(end - begin for begin, end in both) / SECOND
     shared_for = show_seconds(duplicate)
     if len(answered) > 1:

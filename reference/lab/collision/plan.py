@@ -1,13 +1,13 @@
 """Which run of the model is to be played on a link for a client, and whether it can be.
 
-Theory of operation.  `planned` asks for the verdict on a client among two of its kind (`judge`),
-for a lease that is short enough to wait for.  Where the two can collide, the steps are those of the
-shortest run to it.  Where they cannot, they are those of the same client made to stay (`staying`):
-what server, network and second host do is what would have been a tenant's undoing.
+Theory of operation.  `plan_course` asks for the verdict on a client among two of its kind
+(`judge`), for a lease that is short enough to wait for.  Where the two can collide, the steps are
+those of the shortest run to it.  Where they cannot, they are those of the same client made to stay
+(`staying`): what server, network and second host do is what would have been a tenant's undoing.
 
 On a link a datagram is in flight for no time, so it is sent just before the row that takes it
-(`settled`).  A plan is followed once without a link (`rehearse`), so that what cannot be played is
-refused before anything is built.
+(`send_at_once`).  A plan is followed once without a link (`rehearse`), so that what cannot be
+played is refused before anything is built.
 
 What it does not know: runs with more hosts, addresses or datagrams than `Size`.
 """
@@ -97,7 +97,7 @@ UNPLAYED = MappingProxyType(
 """The others, and what it would take."""
 
 
-def planned(profile: Profile, environment: Environment, progress: Progress) -> Plan:
+def plan_course(profile: Profile, environment: Environment, progress: Progress) -> Plan:
     """The course for a client; InputError where a link cannot play it.
 
     Without steps where the model has no verdict.  The run of a client that probes ends when the
@@ -119,7 +119,7 @@ def planned(profile: Profile, environment: Environment, progress: Progress) -> P
     if stays:
         run = judge(staying(profile), environment, progress=progress).run
     try:
-        steps = settled(steps_of(run, environment))
+        steps = send_at_once(steps_of(run, environment))
         plan = Plan(profile, environment, found.outcome, found.reason, steps, stays)
         rehearse(Course(plan))
     except PlanError as error:
@@ -162,7 +162,7 @@ def _bound(event: ChartEvent, environment: Environment) -> tuple[Value, ...]:
     return tuple(values)
 
 
-def settled(steps: Sequence[Step]) -> tuple[Step, ...]:
+def send_at_once(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The same steps, but that what a client sends is taken at once; PlanError where it cannot be.
 
     A reply may wait: a host reads it when it wants to.

@@ -71,7 +71,7 @@ def serving(place: Path, order: ServerOrder, grace: Fraction) -> tuple[str | Pat
     return *holdover(place, order), "--grace", f"{float(grace):g}s"
 
 
-def played(
+def play_plan(
     plan: Plan,
     links: Links,
     place: Path,
@@ -132,7 +132,9 @@ class Stage:
                     f"at {show_seconds(step.at)} a kernel still has an address that "
                     "the profile says is gone by then"
                 )
-            self._carry_out(step.action.name, course.said(step, course.state), *course.take(step))
+            self._carry_out(
+                step.action.name, course.sentence(step, course.state), *course.take(step)
+            )
         while not self._wait(course.end):
             pass
 
@@ -164,7 +166,7 @@ class Stage:
                     f"before its lifetime was over at {show_seconds(end)}"
                 )
             step = course.kernel_row(number, max(at, end))
-            self._carry_out(KERNEL_ROW, course.said(step, course.state), *course.take(step))
+            self._carry_out(KERNEL_ROW, course.sentence(step, course.state), *course.take(step))
             if self._plan.outcome == "violated" and not course.complete:
                 self.otherwise = (
                     f"the kernel of {host.name} removed its address at {show_seconds(at)}, and in "

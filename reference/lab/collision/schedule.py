@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from holdover.model.clients.profile import Environment, Profile, in_seconds
-from holdover.model.explorer.sequence_chart import worded
+from holdover.model.explorer.sequence_chart import fill_sentence
 from holdover.model.readings.finite import name_of
 from holdover.model.readings.interpreter import Interpreter, NotEnabledError, State, Time, Value
 from holdover.model.table.client import CLIENT_ACTIONS
@@ -125,14 +125,14 @@ class Course:
         """The kernel of a host has removed its address."""
         return Step(at, LEASE_TABLE.action(KERNEL_ROW), (host,))
 
-    def said(self, step: Step, before: State) -> str:
+    def sentence(self, step: Step, before: State) -> str:
         """A step in a sentence."""
 
         def kind_in(slot: object) -> str:
             assert isinstance(slot, int)
             return str(before["kind", slot])
 
-        return worded(step.action, step.binding, kind_in)[0]
+        return fill_sentence(step.action, step.binding, kind_in)[0]
 
     def _of_tenant(self, step: Step) -> bool:
         """Whether it is the tenant's to do or not, and the plan that of another tenant."""

@@ -104,7 +104,7 @@ def play(cell: Cell, place: Path, run: Run) -> Outcome:
     links = Links(place)
     run.links.append(links)
     try:
-        watched(cell, links, place, run)
+        play_cell(cell, links, place, run)
         return Outcome(cell, measure(record.read(where), "a", LEASED), where)
     except FAILURES as error:
         if run.stop.is_set():
@@ -114,7 +114,7 @@ def play(cell: Cell, place: Path, run: Run) -> Outcome:
         links.close()
 
 
-def watched(cell: Cell, links: Links, place: Path, run: Run) -> None:
+def play_cell(cell: Cell, links: Links, place: Path, run: Run) -> None:
     """Build the link, play the cell, close the record."""
     fault = cell.fault
     with run.starting:

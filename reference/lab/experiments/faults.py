@@ -91,7 +91,7 @@ class Fault:
     alone: bool = False
 
 
-def server_killed(scene: Scene) -> None:
+def kill_server(scene: Scene) -> None:
     """It answers nothing from now on; its host does not know its port any more."""
     scene.end_server()
 
@@ -114,12 +114,12 @@ def frozen(scene: Scene) -> None:
     scene.signal_client(signal.SIGSTOP)
 
 
-def killed(scene: Scene) -> None:
+def kill_client(scene: Scene) -> None:
     """Every process of the client is killed."""
     scene.signal_client(signal.SIGKILL)
 
 
-def refused(way: Way) -> Callable[[Scene], None]:
+def refuse(way: Way) -> Callable[[Scene], None]:
     """The server refuses to renew and offers nothing.
 
     RFC 2131 §4.1 has a DHCPNAK go to everybody; some servers send it to the client alone.
@@ -127,7 +127,7 @@ def refused(way: Way) -> Callable[[Scene], None]:
     return lambda scene: scene.refuse_from_next_ack(way)
 
 
-def refused_and_offered(way: Way) -> Callable[[Scene], None]:
+def refuse_and_offer(way: Way) -> Callable[[Scene], None]:
     """The server refuses to renew, and offers another address."""
     return lambda scene: scene.refuse_from_next_ack(way, offers=True)
 
@@ -137,7 +137,7 @@ def unheard(scene: Scene) -> None:
     scene.misbehave_from_next_ack("ack-delay=1h")
 
 
-def delayed(scene: Scene) -> None:
+def delay_ack(scene: Scene) -> None:
     """A renewal is granted a fifth of the lease before the client hears of it; then nothing."""
     scene.misbehave_from_next_ack(f"ack-delay={float(LATE_BY * scene.lease):g}s")
     scene.next_ack()
@@ -161,7 +161,7 @@ def flap(scene: Scene) -> None:
     scene.mark("client's cable up")
 
 
-def stepped(seconds: int) -> Callable[[Scene], None]:
+def step_clock(seconds: int) -> Callable[[Scene], None]:
     """The client's wall clock is set; the server is gone."""
 
     def play(scene: Scene) -> None:
@@ -180,7 +180,7 @@ def busy(scene: Scene) -> None:
         scene.wait_until(end + BUSY_AFTER * SECOND)
 
 
-def taken(scene: Scene) -> None:
+def give_to_another(scene: Scene) -> None:
     """Another host is given the address by hand; the server is gone."""
     assert scene.b is not None
     scene.end_server()
@@ -191,11 +191,11 @@ def taken(scene: Scene) -> None:
 # A server that shortens --------------------------------------------------------------------------
 
 
-def unharmed(scene: Scene) -> None:
+def keep_running(scene: Scene) -> None:
     """It runs, and reads what comes."""
 
 
-def thawed(scene: Scene, granted: int) -> None:
+def thaw_client(scene: Scene, granted: int) -> None:
     """It runs again while something is left of the lease: LEFT seconds, or half of a short one."""
     scene.wait_until(scene.acked() + int(max(granted / 2, granted - LEFT) * SECOND))
     scene.signal_client(signal.SIGCONT)
@@ -217,14 +217,14 @@ class Reader:
 
 
 READERS = (
-    Reader("", "", unharmed, frozenset({"mutes"}), unread=False),
+    Reader("", "", keep_running, frozenset({"mutes"}), unread=False),
     Reader(
         "thawed",
         "the client's processes are stopped around the DHCPACK",
         frozen,
         frozenset({"mutes", "freezes", "thaws"}),
         unread=False,
-        after=thawed,
+        after=thaw_client,
     ),
     Reader(
         "frozen",
@@ -236,7 +236,7 @@ READERS = (
     Reader(
         "killed",
         "the client's processes are killed before the DHCPACK",
-        killed,
+        kill_client,
         frozenset({"mutes", "crashes"}),
         unread=True,
     ),
@@ -246,7 +246,7 @@ READERS = (
 )
 
 
-def shortened(reader: Reader, to: int | None = None) -> Fault:
+def shorten_lease(reader: Reader, to: int | None = None) -> Fault:
     """A renewal is granted `to` seconds, or half the lease; then the server is gone."""
 
     def grants(lease: int) -> int:
@@ -277,7 +277,7 @@ def shortened(reader: Reader, to: int | None = None) -> Fault:
 # The table ---------------------------------------------------------------------------------------
 
 TABLE = (
-    Fault("server killed", "the server is gone", server_killed),
+    Fault("server killed", "the server is gone", kill_server),
     Fault("server silent", "nothing comes from the server; the link is up", server_silent),
     Fault(
         "cut off",
@@ -295,39 +295,39 @@ TABLE = (
     Fault(
         "kill -9",
         "the client's processes are killed",
-        killed,
+        kill_client,
         measurements.FAULTS["kill -9"],
         rival=True,
     ),
     Fault(
         "hook",
         "a hook blocks for a minute; the server is gone",
-        server_killed,
+        kill_server,
         replace(measurements.FAULTS["hook"], acknowledge_within=Fraction(BLOCKED) + OWN),
         hook_blocks=BLOCKED,
     ),
     Fault(
         "NAK",
         "the server refuses to renew, by broadcast, and offers nothing",
-        refused("broadcast"),
+        refuse("broadcast"),
         refuses="broadcast",
     ),
     Fault(
         "NAK unicast",
         "the server refuses to renew, by unicast, and offers nothing",
-        refused("unicast"),
+        refuse("unicast"),
         refuses="unicast",
     ),
     Fault(
         "NAK and offer",
         "the server refuses to renew, by broadcast, and offers another address",
-        refused_and_offered("broadcast"),
+        refuse_and_offer("broadcast"),
         refuses="broadcast",
     ),
     Fault(
         "NAK unicast and offer",
         "the server refuses to renew, by unicast, and offers another address",
-        refused_and_offered("unicast"),
+        refuse_and_offer("unicast"),
         refuses="unicast",
     ),
     Fault(
@@ -339,24 +339,24 @@ TABLE = (
     Fault(
         "ACK delayed",
         "a renewal is heard late; then the server is gone",
-        delayed,
+        delay_ack,
         delays=LATE_BY,
         needs_own_server=True,
     ),
-    *map(shortened, READERS),
+    *map(shorten_lease, READERS),
     Fault("leases lost", "the server forgets its leases; then it is gone", forgotten, rival=True),
     Fault("link flap", "the link is down for a second; the server is gone", flap),
     Fault(
         "clock set back",
         "the wall clock is set back by an hour; the server is gone",
-        stepped(-HOUR),
+        step_clock(-HOUR),
         measurements.FAULTS["clock set back"],
         own_wall_clock=True,
     ),
     Fault(
         "clock set forward",
         "the wall clock is set forward by an hour; the server is gone",
-        stepped(HOUR),
+        step_clock(HOUR),
         own_wall_clock=True,
     ),
     Fault(
@@ -365,21 +365,26 @@ TABLE = (
         busy,
         alone=True,
     ),
-    Fault("address taken", "another host takes the address; the server is gone", taken, rival=True),
+    Fault(
+        "address taken",
+        "another host takes the address; the server is gone",
+        give_to_another,
+        rival=True,
+    ),
 )
 
 FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in TABLE})
 """Every fault, by name."""
 
 SHORTENED: Mapping[str, Reader] = MappingProxyType(
-    {shortened(reader).name: reader for reader in READERS}
+    {shorten_lease(reader).name: reader for reader in READERS}
 )
 """Those to whose name the seconds may be added that the server grants: "shortened=2s"."""
 
 
-def fault_named(text: str) -> Fault | None:
+def find_fault(text: str) -> Fault | None:
     """The fault of that name, as "frozen" or "shortened frozen=2s"; None: there is none."""
     found = re.fullmatch(r"(.+)=([0-9]{1,9})s?", text)
     if found is not None and found[1] in SHORTENED:
-        return shortened(SHORTENED[found[1]], int(found[2]))
+        return shorten_lease(SHORTENED[found[1]], int(found[2]))
     return FAULTS.get(text)

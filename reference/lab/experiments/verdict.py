@@ -77,7 +77,7 @@ def verdict(outcome: Outcome) -> Verdict:
     lease = result.lease if cell.fault.grants is whole else cell.lease
     if profile is not None:
         profile = waiting(profile, Fraction(result.locked))
-    worst = None if profile is None else predicted(profile, cell.fault, Fraction(lease))
+    worst = None if profile is None else predict_holdover(profile, cell.fault, Fraction(lease))
     for says, reason in findings(outcome.cell.fault, result, profile, worst):
         return Verdict(outcome, says, reason, worst)
     return Verdict(outcome, "holds", "", worst)
@@ -101,9 +101,9 @@ def findings(
             if profile is not None and heeds(fault, profile):
                 yield "wrong", f"profile {profile.name} says that it heeds the DHCPNAK"
             yield "late", "the DHCPNAK is not heeded"
-    if surely > allowed(result):
+    if surely > latest_in_time(result):
         yield "late", ""
-    elif result.holdover > allowed(result):
+    elif result.holdover > latest_in_time(result):
         yield "unknown", f"within the uncertainty of {show_seconds(result.uncertainty)}"
 
 
@@ -119,12 +119,12 @@ def heeds(fault: Fault, profile: Profile) -> bool:
     )
 
 
-def allowed(result: Measurement) -> float:
+def latest_in_time(result: Measurement) -> float:
     """Seconds after the lease end at which an address is gone in time."""
     return 0.0 if result.lease else OBEYED
 
 
-def predicted(profile: Profile, fault: Fault, lease: Seconds) -> float:
+def predict_holdover(profile: Profile, fault: Fault, lease: Seconds) -> float:
     """The worst holdover that the model allows, in seconds; infinite where there is no bound."""
     constants = in_seconds(profile, surroundings(fault, lease))
     if not holds(bound.bounded(h), constants):
@@ -148,7 +148,7 @@ def surroundings(fault: Fault, lease: Seconds) -> Environment:
     )
 
 
-def combined(verdicts: Iterable[Verdict]) -> Proved:
+def combine_verdicts(verdicts: Iterable[Verdict]) -> Proved:
     """Of many: violated if one is late or wrong; holds only if all do."""
     said = {each.says for each in verdicts}
     if said & {"late", "wrong"}:

@@ -45,7 +45,7 @@ JUST_AFTER = 3.0
 """Seconds in which a kernel that is to remove an address at its end has done so."""
 
 
-def renewed(scene: Scene) -> None:
+def renew_once(scene: Scene) -> None:
     """One renewal, then the server is gone."""
     scene.next_ack()
     scene.end_server()
@@ -58,18 +58,18 @@ def foreign(scene: Scene) -> None:
     scene.end_server()
 
 
-def delayed_less(scene: Scene) -> None:
+def delay_less(scene: Scene) -> None:
     """A renewal is heard a tenth of the lease late; then the server is gone."""
     scene.misbehave_from_next_ack(f"ack-delay={float(LESS * scene.lease):g}s")
     scene.next_ack()
     scene.end_server()
 
 
-RENEWED = Fault("renewed", "after one renewal the server is gone", renewed)
+RENEWED = Fault("renewed", "after one renewal the server is gone", renew_once)
 DELAYED_LESS = Fault(
     "ACK delayed less",
     "a renewal is heard less late; then the server is gone",
-    delayed_less,
+    delay_less,
     delays=LESS,
     needs_own_server=True,
 )

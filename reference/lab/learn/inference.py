@@ -96,12 +96,12 @@ def probe_time(answers: Answers) -> Inference:
 def anchor(answers: Answers) -> Inference:
     """From what a lease is counted; of process and kernel the one that counts from later."""
     worst = "PROBE" if any(each.probed is not None for each in answers.played) else "ACK"
-    if (kept := answers.kept) is not None:
+    if (kept := answers.nothing_tells) is not None:
         return Inference("anchor", worst, "not measured", kept)
     delayed = FAULTS["ACK delayed"] if answers.is_measured("ACK delayed") else DELAYED_LESS
     late_by = Fraction(delayed.delays * LONG)
     usual, ended = answers.at_latest("renewed"), answers.at_latest(delayed.name)
-    why = f"{answers.said(delayed.name)}, {answers.said('renewed')}"
+    why = f"{answers.describe(delayed.name)}, {answers.describe('renewed')}"
     slack = min(SLACK, float(late_by) / 2)
     from_request = same(ended, usual - float(late_by), slack)
     if from_request == same(ended, usual, slack):
@@ -113,7 +113,7 @@ def anchor(answers: Answers) -> Inference:
     if found.probed is not None:
         first = answers.at_latest("server killed")
         probed_for = show_seconds(found.probed)
-        why = f"{why}; {answers.said('server killed')}, having probed for {probed_for}"
+        why = f"{why}; {answers.describe('server killed')}, having probed for {probed_for}"
         if same(first, usual + found.probed):
             return Inference("anchor", "PROBE", "measured", why)
         if not same(first, usual):
@@ -121,7 +121,7 @@ def anchor(answers: Answers) -> Inference:
     return Inference("anchor", "REQUEST" if from_request else "ACK", "measured", why)
 
 
-def counted_late(answers: Answers, fault: str, lease: int = LONG) -> float:
+def first_lateness(answers: Answers, fault: str, lease: int = LONG) -> float:
     """By how much a first lease is counted late, for this cell's probing came before; seconds."""
     found, _ = answers.answer(fault, lease)
     if found.probed is None or fault not in FIRST or anchor(answers).value != "PROBE":
@@ -131,7 +131,7 @@ def counted_late(answers: Answers, fault: str, lease: int = LONG) -> float:
 
 def past_end(answers: Answers, fault: str, lease: int = LONG) -> float:
     """From the lease end as the client counts it: no difference comes from how long it probed."""
-    return answers.over(fault, lease) - counted_late(answers, fault, lease)
+    return answers.over(fault, lease) - first_lateness(answers, fault, lease)
 
 
 # How long ----------------------------------------------------------------------------------------
@@ -139,12 +139,12 @@ def past_end(answers: Answers, fault: str, lease: int = LONG) -> float:
 
 def shortest(answers: Answers) -> Inference:
     """The floor: a short lease is held longer past its end than a long one."""
-    if (kept := answers.kept) is not None:
+    if (kept := answers.nothing_tells) is not None:
         return Inference("floor", Fraction(LONG), "not measured", kept)
     usual = max(answers.at_latest("renewed"), 0.0)
-    probing = counted_late(answers, "server killed", SHORT)
+    probing = first_lateness(answers, "server killed", SHORT)
     short = max(answers.at_latest("server killed", SHORT) - probing, 0.0)
-    why = f"{answers.said('server killed', SHORT)}; {answers.said('renewed')}"
+    why = f"{answers.describe('server killed', SHORT)}; {answers.describe('renewed')}"
     if same(short, usual):
         return Inference(
             "floor", Fraction(SHORT), "measured", f"{why}; shorter ones were not tried"
@@ -156,7 +156,7 @@ def shortest(answers: Answers) -> Inference:
 
 def late(answers: Answers) -> Inference:
     """How late the process is, where it was the one who removed the address."""
-    if answers.kept is not None:
+    if answers.nothing_tells is not None:
         return Inference("late", Fraction(0), "not measured", "it never releases the address")
     stretched = shortest(answers)
     assert isinstance(stretched.value, Fraction)
@@ -173,10 +173,10 @@ def late(answers: Answers) -> Inference:
     for fault, lease in cells:
         _, result = answers.answer(fault, lease)
         if result.enforcer == "process":
-            shift = counted_late(answers, fault, lease) + (beyond if lease == SHORT else 0.0)
-            seen[answers.said(fault, lease)] = result.holdover - shift
+            shift = first_lateness(answers, fault, lease) + (beyond if lease == SHORT else 0.0)
+            seen[answers.describe(fault, lease)] = result.holdover - shift
         else:
-            by_kernel.append(answers.said(fault, lease))
+            by_kernel.append(answers.describe(fault, lease))
     whole = Fraction(max(1, ceil(max(seen.values(), default=0.0) - 0.01)))
     if by_kernel:
         return Inference(
@@ -207,7 +207,7 @@ def lifetimes(answers: Answers) -> list[float]:
         answer, _ = answers.answer(fault)
         if answer.lifetime is None:
             raise NoAnswerError(f"{fault}: no lifetime was seen")
-        found.append(answer.lifetime - counted_late(answers, fault))
+        found.append(answer.lifetime - first_lateness(answers, fault))
     return found
 
 
@@ -242,7 +242,7 @@ def margin(answers: Answers) -> Inference:
 
 def clock(answers: Answers) -> Inference:
     """Whether a step of the wall clock moves the end; monotonic or boottime, no suspend tells."""
-    if (kept := answers.kept) is not None:
+    if (kept := answers.nothing_tells) is not None:
         return Inference("clock", "WALL", "not measured", kept)
     usual = past_end(answers, "server killed")
     forward, back = (past_end(answers, f"clock set {way}") for way in ("forward", "back"))
@@ -265,9 +265,9 @@ def clock(answers: Answers) -> Inference:
 
 def trigger(answers: Answers) -> Inference:
     """Whether the address waits for a hook; or never goes."""
-    if answers.kept is not None and enforcer(answers).value == "PROCESS":
-        return Inference("trigger", "NEVER", "measured", answers.said("server killed"))
-    if not answers.asked("hook"):
+    if answers.nothing_tells is not None and enforcer(answers).value == "PROCESS":
+        return Inference("trigger", "NEVER", "measured", answers.describe("server killed"))
+    if not answers.has_cell("hook"):
         return Inference(
             "trigger", "ACKNOWLEDGE", "not measured", "how this client is given a hook is not known"
         )
@@ -308,10 +308,10 @@ def heeds_nak(answers: Answers) -> Inference:
 
 def checks_xid(answers: Answers) -> Inference:
     """Whether a DHCPACK of another exchange is discarded."""
-    if (kept := answers.kept) is not None:
+    if (kept := answers.nothing_tells) is not None:
         return Inference("checks_xid", False, "not measured", kept)
     usual, foreign = answers.over("renewed"), answers.over("foreign xid")
-    why = f"{answers.said('foreign xid')}, counted from such a DHCPACK"
+    why = f"{answers.describe('foreign xid')}, counted from such a DHCPACK"
     # What is granted by it would end a renewal's time later than what is not.
     if foreign < usual - LONG / 4:
         return Inference("checks_xid", True, "measured", why)

@@ -25,7 +25,7 @@ from holdover.reference.lab.record.measure import (
     FOREVER,
     Measurement,
     Term,
-    decoded,
+    decode_messages,
     spans_of,
     terms_of,
 )
@@ -65,12 +65,14 @@ def answer(outcome: Outcome) -> Observation:
     if not isinstance(outcome.result, Measurement):
         return Observation(outcome)
     record = read(outcome.record)
-    messages = list(decoded(record))
+    messages = list(decode_messages(record))
     terms = list(terms_of(record, messages, record.hosts["a"]))
-    return Observation(outcome, probed(record, messages, terms[0]), lifetime(record, terms[-1]))
+    return Observation(
+        outcome, probe_length(record, messages, terms[0]), lifetime(record, terms[-1])
+    )
 
 
-def probed(
+def probe_length(
     record: Record, messages: Sequence[tuple[Instant, BootReply | Arp]], first: Term
 ) -> float | None:
     """Seconds from the first DHCPACK to the use of its address, if it was probed in between."""
@@ -123,7 +125,7 @@ class Answers:
         }
         self.played = [each for each in answers if isinstance(each.outcome.result, Measurement)]
 
-    def asked(self, fault: str) -> bool:
+    def has_cell(self, fault: str) -> bool:
         """Whether there was such a cell."""
         return (fault, LONG) in self._all
 
@@ -153,14 +155,14 @@ class Answers:
         over = self.over(fault, lease)
         return over if found.lifetime is None else max(over, found.lifetime)
 
-    def said(self, fault: str, lease: int = LONG) -> str:
+    def describe(self, fault: str, lease: int = LONG) -> str:
         """Both, in words."""
         over, latest = self.over(fault, lease), self.at_latest(fault, lease)
         kernel = f" (kernel: {show_offset(latest)})" if latest > over + SLACK else ""
         return f"{fault}, {lease} s: {show_offset(over)}{kernel}"
 
     @property
-    def kept(self) -> str | None:
+    def nothing_tells(self) -> str | None:
         """That the address never goes, so that nothing can be seen at its end."""
         if self.over("renewed") == self.over("server killed") == FOREVER:
             return "the address never goes, so nothing tells"

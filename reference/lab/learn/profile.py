@@ -1,7 +1,7 @@
 """A client's profile by measurement: the field, the value, and on what it stands.
 
 Theory of operation.  `questions` are the cells to be played; `answer` reads what the record of an
-outcome shows besides; `learned` makes a profile of the answers, and `toml` a file of it that
+outcome shows besides; `learn_profile` makes a profile of the answers, and `toml` a file of it that
 `holdover verify` judges.  Each field is *measured*, *not measured* or *unknown* (`inference.py`).
 What is not measured or unknown has the worst value there is, with a few exceptions that say so:
 what no cell can ask and no client was ever found to do otherwise.  So `holds` is a verdict on the
@@ -22,16 +22,16 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from holdover.model.clients.profile import FACTS, Profile, Seconds, quoted, reasons, toml_value
+from holdover.model.clients.profile import FACTS, Profile, Seconds, quote, reasons, toml_value
 from holdover.model.seconds import show_offset
-from holdover.reference.lab.experiments.verdict import predicted
+from holdover.reference.lab.experiments.verdict import predict_holdover
 from holdover.reference.lab.learn import inference
 from holdover.reference.lab.learn.experiments import LONG, questions
 from holdover.reference.lab.learn.inference import Inference
 from holdover.reference.lab.learn.observations import Answers, NoAnswerError, Observation, answer
 from holdover.reference.lab.record.measure import Measurement
 
-__all__ = ["Inference", "Learned", "answer", "learned", "questions", "toml"]
+__all__ = ["Inference", "Learned", "answer", "learn_profile", "questions", "toml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ INFERENCES: tuple[tuple[Callable[[Answers], Inference], str, object], ...] = (
     (inference.probe_time, "probe_time", inference.PROBING),
 )
 """Who answers for a field, and the worst value of it.  Those of the floor and of lateness are no
-worst: but where they are unknown, `explained` has the last word."""
+worst: but where they are unknown, `check_explanation` has the last word."""
 
 ASSUMED = (
     Inference("retries_for", Fraction(0), "not measured", "a client that does so is seen as late"),
@@ -95,7 +95,7 @@ ASSUMED = (
 """What no cell asks."""
 
 
-def learned(answers: Sequence[Observation]) -> Learned:
+def learn_profile(answers: Sequence[Observation]) -> Learned:
     """The profile of the client whose cells these are; ValueError where there are none."""
     if not answers:
         raise ValueError("nothing was played")
@@ -109,7 +109,7 @@ def learned(answers: Sequence[Observation]) -> Learned:
             found[key] = Inference(key, worst, "unknown", str(reason))
     found |= {each.key: each for each in consistent(found)}
     told = Learned(client.name, client.title, tuple(found[key] for key in FACTS))
-    return explained(told, of_one)
+    return check_explanation(told, of_one)
 
 
 def consistent(found: dict[str, Inference]) -> list[Inference]:
@@ -130,7 +130,7 @@ def consistent(found: dict[str, Inference]) -> list[Inference]:
 # Does it explain what was measured? --------------------------------------------------------------
 
 
-def explained(told: Learned, answers: Answers) -> Learned:
+def check_explanation(told: Learned, answers: Answers) -> Learned:
     """The same, if it allows all that was measured; else its trigger is unknown."""
     against = [reason for each in answers.played if (reason := exceeds(told.profile, each))]
     if not against:
@@ -150,7 +150,7 @@ def exceeds(profile: Profile, answer: Observation) -> str | None:
     """That a cell was held longer than a profile allows."""
     result = answer.outcome.result
     assert isinstance(result, Measurement)
-    worst = predicted(profile, answer.outcome.cell.fault, Seconds(result.lease))
+    worst = predict_holdover(profile, answer.outcome.cell.fault, Seconds(result.lease))
     if result.at_least - result.uncertainty <= worst:
         return None
     return f"{answer.name}: {show_offset(result.holdover)}, where {show_offset(worst)} is the most"
@@ -165,9 +165,9 @@ def toml(learned: Learned, sources: Sequence[str] = ()) -> str:
     `sources`: what was measured, and on what: versions, system, date.
     """
     lines = [
-        f"name = {quoted(learned.name)}",
-        f"title = {quoted(learned.title)}",
-        f"sources = [{', '.join(quoted(each) for each in ('measured', *sources))}]",
+        f"name = {quote(learned.name)}",
+        f"title = {quote(learned.title)}",
+        f"sources = [{', '.join(quote(each) for each in ('measured', *sources))}]",
     ]
     lines += ["", *(f"{each.key} = {toml_value(each.value)}" for each in learned.found)]
     return (

@@ -126,19 +126,19 @@ def measure(record: Record, host: str, address: IPv4Address | None = None) -> Me
     """The holdover of a host of the record; of that address only, where one is named."""
     if record.gap is not None:
         return Unknown(f"the record has a gap: {record.gap}")
-    messages = list(decoded(record))
+    messages = list(decode_messages(record))
     terms = list(terms_of(record, messages, record.hosts[host], address))
     if not terms:
         return Unknown("no DHCPACK with a lease was seen")
     if any(term.open for term in terms):
         return Unknown("the record ends before the lease")
     spans = {term.address: list(spans_of(record, host, term.address)) for term in terms}
-    found = [one for term in terms for one in judged(record, term, spans[term.address])]
+    found = [one for term in terms for one in measure_term(record, term, spans[term.address])]
     if not found:
         return Unknown("the address was not in use when the lease ended, nor before")
     worst = max(found, key=lateness)
     naks = [one.after_nak for one in found if one.after_nak is not None]
-    both = list(shared(record, host, worst.address, spans[worst.address]))
+    both = list(find_overlap(record, host, worst.address, spans[worst.address]))
     return replace(
         worst,
         after_nak=max(naks, default=None),
@@ -152,7 +152,7 @@ def lateness(one: Measurement) -> tuple[float, float]:
     return one.holdover, one.at_least
 
 
-def judged(record: Record, term: Term, spans: Sequence[Span]) -> Iterator[Measurement]:
+def measure_term(record: Record, term: Term, spans: Sequence[Span]) -> Iterator[Measurement]:
     """What a term says; nothing where it was renewed in time, or its address never used."""
     inside = [
         span for span in spans if span.begin < term.until and span.held_to(record.end) > term.begin
@@ -174,11 +174,11 @@ def judged(record: Record, term: Term, spans: Sequence[Span]) -> Iterator[Measur
         after_nak=after_nak(term, inside),
         duplicate=0.0,
         answered=0,
-        locked=locked(record, term.begin, held),
+        locked=time_locked(record, term.begin, held),
     )
 
 
-def locked(record: Record, begin: Instant, end: Instant) -> float:
+def time_locked(record: Record, begin: Instant, end: Instant) -> float:
     """How long the networking lock was held between two instants."""
     total, since = 0, None
     for mark in (*record.marks, Mark(record.end, UNLOCKED)):
@@ -218,7 +218,7 @@ def enforcer(record: Record, span: Span) -> str:
 # The wire ----------------------------------------------------------------------------------------
 
 
-def decoded(record: Record) -> Iterator[tuple[Instant, BootReply | Arp]]:
+def decode_messages(record: Record) -> Iterator[tuple[Instant, BootReply | Arp]]:
     """Messages of servers, and ARP packets; what cannot be read is no message."""
     for frame in record.frames:
         with suppress(WireError):
@@ -305,7 +305,7 @@ def spans_of(record: Record, host: str, address: IPv4Address) -> Iterator[Span]:
         yield Span(begin, record.end, None, due)
 
 
-def shared(
+def find_overlap(
     record: Record, host: str, address: IPv4Address, mine: Sequence[Span]
 ) -> Iterator[tuple[Instant, Instant]]:
     """When another host surely had the address as well."""

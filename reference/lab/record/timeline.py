@@ -23,10 +23,10 @@ from ipaddress import IPv4Address
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.measure import (
     Term,
-    decoded,
-    judged,
+    decode_messages,
+    find_overlap,
     lateness,
-    shared,
+    measure_term,
     spans_of,
     terms_of,
 )
@@ -113,7 +113,7 @@ MEASURED, LAST, NO_LEASE = "lease end", "last lease end", "end of the record"
 
 def timeline(record: Record, host: str = "a", address: IPv4Address | None = None) -> Timeline:
     """What the record shows, about the lease of a host, of that address where one is named."""
-    messages = list(decoded(record))
+    messages = list(decode_messages(record))
     terms = {
         each: list(terms_of(record, messages, hardware)) for each, hardware in record.hosts.items()
     }
@@ -156,7 +156,7 @@ def timeline(record: Record, host: str = "a", address: IPv4Address | None = None
     overlap: list[tuple[Instant, Instant]] = []
     if term is not None:
         spans = list(spans_of(record, host, term.address))
-        overlap = sorted(shared(record, host, term.address, spans))
+        overlap = sorted(find_overlap(record, host, term.address, spans))
     return Timeline(
         begin=after(record.begin),
         end=after(record.end),
@@ -176,7 +176,7 @@ def in_question(record: Record, host: str, terms: Sequence[Term]) -> tuple[Term 
     found = [
         (lateness(one), term)
         for term in terms
-        for one in judged(record, term, list(spans_of(record, host, term.address)))
+        for one in measure_term(record, term, list(spans_of(record, host, term.address)))
     ]
     if found:
         return max(found, key=lambda each: each[0])[1], MEASURED

@@ -1,8 +1,8 @@
 """A timeline in words: what happened, in order of time.
 
 Theory of operation.  `events` makes a line of everything that a timeline has: what hosts had, what
-servers said, what the lab did or saw of programs (`done`).  `grouped` puts together what is so near
-that a picture has one number for it; `listed` is the list in HTML, with these numbers.
+servers said, what the lab did or saw of programs (`done`).  `group_events` puts together what is so
+near that a picture has one number for it; `list_events` is the list in HTML, with these numbers.
 
 What it does not know: verdicts, and where in a picture something is.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from holdover.model.seconds import show_seconds
 from holdover.reference.lab.record.timeline import Granted, Timeline
-from holdover.reference.lab.report.style import escaped
+from holdover.reference.lab.report.style import escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def events(line: Timeline) -> list[TimelineEvent]:
         found.append(TimelineEvent(each.at, words, done=not each.nak))
     for lease in line.granted:
         kind = f"DHCPACK to {name(line, lease.host)}"
-        found.append(TimelineEvent(lease.begin, f"{kind}: {acked(line, lease)}", kind))
+        found.append(TimelineEvent(lease.begin, f"{kind}: {describe_ack(line, lease)}", kind))
     for held in line.held:
         who = name(line, held.host)
         found.append(TimelineEvent(held.begin, f"{who} has {held.address}"))
@@ -57,13 +57,13 @@ def events(line: Timeline) -> list[TimelineEvent]:
     return sorted(found, key=lambda each: each.at)
 
 
-def acked(line: Timeline, lease: Granted) -> str:
+def describe_ack(line: Timeline, lease: Granted) -> str:
     """What a DHCPACK says; the address where it is not the one in question."""
     address = "" if lease.address == line.address else f"{lease.address}, "
     return f"{address}{lease.lease} s, until {show_seconds(lease.end, sign=True)}"
 
 
-def told(line: Timeline) -> str:
+def describe_timeline(line: Timeline) -> str:
     """A timeline in a sentence: who had what when."""
     said = [
         f"{name(line, each.host)} had {each.address} from {show_seconds(each.begin, sign=True)} "
@@ -75,7 +75,7 @@ def told(line: Timeline) -> str:
     return f"Seconds after the {line.about}: {'; '.join(said)}."
 
 
-def grouped(told: Sequence[TimelineEvent], apart: float) -> list[list[TimelineEvent]]:
+def group_events(told: Sequence[TimelineEvent], apart: float) -> list[list[TimelineEvent]]:
     """Events of which each is less than so many seconds after the first of its group."""
     found: list[list[TimelineEvent]] = []
     for event in told:
@@ -86,7 +86,7 @@ def grouped(told: Sequence[TimelineEvent], apart: float) -> list[list[TimelineEv
     return found
 
 
-def counted(group: Sequence[TimelineEvent]) -> Iterator[tuple[TimelineEvent, str]]:
+def count_acks(group: Sequence[TimelineEvent]) -> Iterator[tuple[TimelineEvent, str]]:
     """The events of a group; of several DHCPACKs one after the other the last, and how many."""
     before = 0
     for number, event in enumerate(group):
@@ -98,13 +98,13 @@ def counted(group: Sequence[TimelineEvent]) -> Iterator[tuple[TimelineEvent, str
         before = 0
 
 
-def listed(groups: Sequence[Sequence[TimelineEvent]]) -> str:
+def list_events(groups: Sequence[Sequence[TimelineEvent]]) -> str:
     """A list with a number for each group."""
     items = []
     for group in groups:
         lines = []
-        for event, words in counted(group):
-            said = f"<em>{escaped(words)}</em>" if event.done else escaped(words)
+        for event, words in count_acks(group):
+            said = f"<em>{escape(words)}</em>" if event.done else escape(words)
             lines.append(f"<span><time>{show_seconds(event.at, sign=True)}</time>{said}</span>")
         items.append(f"<li>{''.join(lines)}</li>")
     return f'<ol class="events">{"".join(items)}</ol>'

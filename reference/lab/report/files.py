@@ -50,14 +50,14 @@ def version(program: ClientProgram | ServerProgram) -> str:
         return ""
 
 
-def ready(out: Path) -> None:
+def check_directory(out: Path) -> None:
     """InputError where the directory has what the lab has not written."""
     if out.is_dir() and any(out.iterdir()) and not (out / "lab.json").exists():
         raise InputError(f"--out {out}: it has other files; name another directory")
-    made(out)
+    make_directory(out)
 
 
-def made(out: Path) -> None:
+def make_directory(out: Path) -> None:
     """Before anything is played, so that nothing that was is lost; InputError with the path."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) ->
     (out / "lab.json").write_text(text + "\n", encoding="utf-8")
     report.junit(verdicts, out / "lab.xml")
     title = "How long clients kept an address after their lease"
-    text = page.page([shown(each) for each in verdicts], title, conditions)
+    text = page.page([page_cell(each) for each in verdicts], title, conditions)
     (out / "lab.html").write_text(text, encoding="utf-8")
     records = out / "records"
     shutil.rmtree(records, ignore_errors=True)
@@ -80,7 +80,7 @@ def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) ->
             shutil.copytree(each.outcome.record, records / report.slug(each))
 
 
-def shown(each: Verdict) -> page.Shown:
+def page_cell(each: Verdict) -> page.Shown:
     """A cell as the page has it; a record that cannot be read has no timeline."""
     cell, seen, line = each.cell, each.measured, None
     if each.outcome.record.is_dir():

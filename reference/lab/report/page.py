@@ -22,8 +22,8 @@ from typing import TypeVar
 
 from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.lab.record.timeline import Timeline
-from holdover.reference.lab.report.event_list import listed
-from holdover.reference.lab.report.style import HATCHES, STYLE, escaped
+from holdover.reference.lab.report.event_list import list_events
+from holdover.reference.lab.report.style import HATCHES, STYLE, escape
 from holdover.reference.lab.report.svg import Drawing
 
 VERDICTS: Mapping[str, str] = {
@@ -103,7 +103,7 @@ def page(cells: Sequence[Shown], title: str, conditions: Mapping[str, str]) -> s
     open_ones = {number for number, _ in numbered}
     if len(numbered) > FEW:
         open_ones = {min(numbered, key=lambda each: (rank(each[1]), each[0]))[0]}
-    by_client = grouped(numbered, lambda each: each[1].client)
+    by_client = group_by(numbered, lambda each: each[1].client)
     sections = [of_client(*each, open_ones, len(cells) > MANY) for each in by_client.items()]
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -113,13 +113,13 @@ def page(cells: Sequence[Shown], title: str, conditions: Mapping[str, str]) -> s
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
 style-src 'unsafe-inline'">
-<title>{escaped(title)}</title>
+<title>{escape(title)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 {HATCHES}
 <header>
-<h1>{escaped(title)}</h1>
+<h1>{escape(title)}</h1>
 <p class="quiet">How long a host had an address after the server's lease end, in seconds: negative
 is early. The lease end is that of the last DHCPACK on the wire; when the address went is what the
 host's kernel said.</p>
@@ -129,7 +129,7 @@ host's kernel said.</p>
 <h2 id="summary">Summary</h2>
 <p class="quiet">Of several repeats: least / median / greatest, and how many say the word. Both: how
 long two hosts had the address at once. A field leads to its timelines.</p>
-{"".join(map(summary, grouped(numbered, lambda each: each[1].server).values()))}
+{"".join(map(summary, group_by(numbered, lambda each: each[1].server).values()))}
 <h2 id="timelines">Timelines</h2>
 {legend()}
 {"".join(sections)}
@@ -139,7 +139,7 @@ long two hosts had the address at once. A field leads to its timelines.</p>
 <div class="wide" tabindex="0"><table><tbody>
 {
         "".join(
-            f'<tr><th scope="row">{escaped(name)}</th><td>{escaped(value)}</td></tr>'
+            f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
             for name, value in conditions.items()
         )
     }
@@ -150,7 +150,7 @@ long two hosts had the address at once. A field leads to its timelines.</p>
 """
 
 
-def grouped(values: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+def group_by(values: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     """Values by key, both in the order in which they come."""
     found: dict[K, list[T]] = {}
     for value in values:
@@ -184,18 +184,18 @@ def summary(cells: Sequence[Numbered]) -> str:
     """The table of a server: a row for each client and lease, a column for each fault."""
     faults = {cell.fault: cell.sentence for _, cell in cells}
     head = "".join(
-        f'<th scope="col" title="{escaped(sentence)}">{escaped(fault)}</th>'
+        f'<th scope="col" title="{escape(sentence)}">{escape(fault)}</th>'
         for fault, sentence in faults.items()
     )
     rows = []
-    for (client, lease), mine in grouped(
+    for (client, lease), mine in group_by(
         cells, lambda each: (each[1].client, each[1].lease)
     ).items():
-        by_fault = grouped(mine, lambda each: each[1].fault)
-        fields = "".join(summed(by_fault.get(fault, [])) for fault in faults)
-        name = f"{escaped(client)}<small>lease {lease} s</small>"
+        by_fault = group_by(mine, lambda each: each[1].fault)
+        fields = "".join(summary_field(by_fault.get(fault, [])) for fault in faults)
+        name = f"{escape(client)}<small>lease {lease} s</small>"
         rows.append(f'<tr><th scope="row">{name}</th>{fields}</tr>\n')
-    server = escaped(cells[0][1].server)
+    server = escape(cells[0][1].server)
     return f"""<div class="wide" role="region" aria-label="Summary: {server}" tabindex="0"><table>
 <caption>Server: {server}</caption>
 <thead><tr><th scope="col">client</th>{head}</tr></thead>
@@ -204,7 +204,7 @@ def summary(cells: Sequence[Numbered]) -> str:
 """
 
 
-def summed(cells: Sequence[Numbered]) -> str:
+def summary_field(cells: Sequence[Numbered]) -> str:
     """A field of the summary: the repeats of a cell."""
     if not cells:
         return "<td></td>"
@@ -233,7 +233,7 @@ def spread(figures: Sequence[float], before: str) -> str:
 def legend() -> str:
     """What the pictures show."""
     items = "".join(
-        f'<li><svg width="26" height="14" aria-hidden="true">{drawn}</svg>{escaped(means)}</li>'
+        f'<li><svg width="26" height="14" aria-hidden="true">{drawn}</svg>{escape(means)}</li>'
         for drawn, means in LEGEND
     )
     return f'<ul class="legend">{items}</ul>\n'
@@ -241,10 +241,10 @@ def legend() -> str:
 
 def of_client(client: str, cells: Sequence[Numbered], open_ones: set[int], folded: bool) -> str:
     """The section of a client."""
-    counts = grouped(cells, lambda each: each[1].says)
+    counts = group_by(cells, lambda each: each[1].says)
     told = ", ".join(f"{len(counts[says])} {says}" for says in VERDICTS if says in counts)
     inside = "".join(cell_of(number, cell, number in open_ones) for number, cell in cells)
-    head = f'<h2>{escaped(client)}</h2> <span class="quiet">{told}</span>'
+    head = f'<h2>{escape(client)}</h2> <span class="quiet">{told}</span>'
     shown = "" if folded and not any(number in open_ones for number, _ in cells) else " open"
     return f'<details class="client"{shown}><summary>{head}</summary>\n{inside}</details>\n'
 
@@ -252,13 +252,13 @@ def of_client(client: str, cells: Sequence[Numbered], open_ones: set[int], folde
 def cell_of(number: int, cell: Shown, opened: bool) -> str:
     """A cell: a line, and what is folded below it."""
     figure = "" if cell.holdover is None else show_seconds(cell.holdover, sign=True)
-    where = f"{escaped(cell.server)}, lease {cell.lease} s, run {cell.repeat}"
-    reason = f"<p>{escaped(sentence(cell.reason))}</p>" if cell.reason else ""
+    where = f"{escape(cell.server)}, lease {cell.lease} s, run {cell.repeat}"
+    reason = f"<p>{escape(sentence(cell.reason))}</p>" if cell.reason else ""
     return f"""<details class="cell"{" open" if opened else ""}><summary>{badge(cell.says)}
-<b>{escaped(cell.fault)}</b> {figure} <span class="quiet">{where}</span></summary>
+<b>{escape(cell.fault)}</b> {figure} <span class="quiet">{where}</span></summary>
 <div class="inside" id="cell-{number}">
-<p>{escaped(sentence(cell.sentence))}</p>{reason}
-{facts(cell)}{drawn(number, cell)}</div></details>
+<p>{escape(sentence(cell.sentence))}</p>{reason}
+{facts(cell)}{draw_timeline(number, cell)}</div></details>
 """
 
 
@@ -271,11 +271,11 @@ def facts(cell: Shown) -> str:
     """The figures of a cell; nothing where there are none."""
     rows = []
     if cell.holdover is not None:
-        rows.append(("gone after the lease end", gone(cell)))
+        rows.append(("gone after the lease end", removal(cell)))
         if cell.holdover != inf:
             rows.append(("known to within", show_seconds(cell.uncertainty)))
         rows.append(("removed by", cell.enforcer or "nobody"))
-    rows.append(("predicted at worst", predicted(cell.predicted)))
+    rows.append(("predicted at worst", worst_predicted(cell.predicted)))
     if cell.after_nak is not None:
         rows.append(("after the DHCPNAK", show_seconds(cell.after_nak)))
     if cell.duplicate:
@@ -285,19 +285,19 @@ def facts(cell: Shown) -> str:
         ]
     return (
         '<dl class="facts">'
-        + "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in rows)
+        + "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
         + "</dl>\n"
     )
 
 
-def predicted(worst: float | None) -> str:
+def worst_predicted(worst: float | None) -> str:
     """The worst that the model allows; None: it says nothing of this cell."""
     if worst is None:
         return "nothing"
     return "no bound" if worst == inf else show_seconds(worst, sign=True)
 
 
-def gone(cell: Shown) -> str:
+def removal(cell: Shown) -> str:
     """When the address went, or until when it surely did not."""
     assert cell.holdover is not None
     if cell.holdover != inf:
@@ -307,16 +307,16 @@ def gone(cell: Shown) -> str:
     return f"never; still there at {show_seconds(cell.timeline.end, sign=True)}"
 
 
-def drawn(number: int, cell: Shown) -> str:
+def draw_timeline(number: int, cell: Shown) -> str:
     """The timeline of a cell."""
     line = cell.timeline
     if line is None:
         return '<p class="quiet">There is no record: it was not played.</p>\n'
     picture = Drawing(line, number, cell.predicted)
-    gap = f"<p>The record has a gap: {escaped(line.gap)}.</p>\n" if line.gap else ""
+    gap = f"<p>The record has a gap: {escape(line.gap)}.</p>\n" if line.gap else ""
     address = "" if line.address is None else f"Who had {line.address} when; s"
     about = f"{address or 'S'}econds after the {line.about}."
     return f"""{gap}<figure><figcaption class="quiet">{about}</figcaption>
 {picture.svg()}
-{listed(picture.groups)}</figure>
+{list_events(picture.groups)}</figure>
 """

@@ -19,9 +19,9 @@ from xml.etree import ElementTree as Xml
 from rich.text import Text
 
 from holdover.model.seconds import show_offset, show_seconds
-from holdover.reference.console.output import Output, coloured, document, grid
+from holdover.reference.console.output import Output, colour_outcome, document, grid
 from holdover.reference.lab.collision.collision import PlayedCollision
-from holdover.reference.lab.experiments.verdict import Verdict, combined, is_refusal, spread
+from holdover.reference.lab.experiments.verdict import Verdict, combine_verdicts, is_refusal, spread
 from holdover.reference.lab.report.page import VERDICTS
 
 COLOUR = {"holds": "green", "late": "red", "wrong": "bold magenta", "unknown": "yellow"}
@@ -34,7 +34,7 @@ def gravest(verdicts: Sequence[Verdict]) -> str:
     return next(says for says in VERDICTS if any(each.says == says for each in verdicts))
 
 
-def grouped(verdicts: Sequence[Verdict]) -> dict[Key, dict[str, list[Verdict]]]:
+def group_repeats(verdicts: Sequence[Verdict]) -> dict[Key, dict[str, list[Verdict]]]:
     """The repeats of each cell: by client and server, then by fault."""
     found: dict[Key, dict[str, list[Verdict]]] = {}
     for each in verdicts:
@@ -52,9 +52,9 @@ def table(verdicts: Sequence[Verdict]) -> None:
     out = Output()
     faults = list(dict.fromkeys(each.cell.fault.name for each in verdicts))
     cells = grid("client", "server", "lease", *faults)
-    for (client, server), row in grouped(verdicts).items():
+    for (client, server), row in group_repeats(verdicts).items():
         leases = sorted({each.cell.lease for cells in row.values() for each in cells})
-        said = [shown(row[fault]) if fault in row else Text("-") for fault in faults]
+        said = [show_cell(row[fault]) if fault in row else Text("-") for fault in faults]
         cells.add_row(client, server, "/".join(f"{lease} s" for lease in leases), *said)
     out.print(cells)
     out.say(
@@ -65,10 +65,10 @@ def table(verdicts: Sequence[Verdict]) -> None:
         out.say(line)
     for client in dict.fromkeys(each.cell.client.name for each in verdicts):
         mine = [each for each in verdicts if each.cell.client.name == client]
-        out.say(Text(f"{client}: ") + coloured(combined(mine)))
+        out.say(Text(f"{client}: ") + colour_outcome(combine_verdicts(mine)))
 
 
-def shown(cells: Sequence[Verdict]) -> Text:
+def show_cell(cells: Sequence[Verdict]) -> Text:
     """A cell of the table: the spread of its repeats, and who removed the address."""
     says = gravest(cells)
     figures = spread(cells)
@@ -88,17 +88,17 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
     for says in ("wrong", "unknown"):
         for each in verdicts:
             if each.says == says:
-                yield Text(f"{says}: ", style=COLOUR[says]) + f"{named(each)}: {each.reason}"
+                yield Text(f"{says}: ", style=COLOUR[says]) + f"{name_cell(each)}: {each.reason}"
     for each in verdicts:
         seen = each.measured
         if seen is not None and seen.duplicate > 0:
             both = "both answered ARP" if seen.answered > 1 else f"{seen.answered} answered ARP"
             yield Text("two hosts: ", style=COLOUR["late"]) + (
-                f"{named(each)}: {show_seconds(seen.duplicate)}; {both}"
+                f"{name_cell(each)}: {show_seconds(seen.duplicate)}; {both}"
             )
 
 
-def named(each: Verdict) -> str:
+def name_cell(each: Verdict) -> str:
     """A cell in a line."""
     cell = each.cell
     return f"{cell.client.name}, {cell.server.name}, {cell.fault.name}, run {cell.repeat}"
@@ -106,7 +106,7 @@ def named(each: Verdict) -> str:
 
 def slug(each: Verdict) -> str:
     """The same as the name of a directory."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", named(each)).strip("-").lower()
+    return re.sub(r"[^A-Za-z0-9]+", "-", name_cell(each)).strip("-").lower()
 
 
 def programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -132,7 +132,7 @@ def programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     out.print(cells)
 
 
-def replayed(played: PlayedCollision, as_json: bool) -> None:
+def print_replay(played: PlayedCollision, as_json: bool) -> None:
     """What became of the model's collision on a real kernel."""
     plan, seen = played.plan, played.seen
     if as_json:
@@ -151,7 +151,7 @@ def replayed(played: PlayedCollision, as_json: bool) -> None:
         return
     out = Output()
     name = Text(f"{plan.profile.name}, on a real kernel: ", style="bold")
-    out.say(name + coloured(seen.outcome))
+    out.say(name + colour_outcome(seen.outcome))
     out.say(f"  {seen.reason}")
     if plan.made_to_stay:
         out.say("  played: what server and second host do where the client stays")
@@ -168,7 +168,7 @@ def replayed(played: PlayedCollision, as_json: bool) -> None:
 def data(verdicts: Sequence[Verdict], conditions: Mapping[str, str]) -> dict[str, Any]:
     """Conditions, outcome and cells; where a number is infinite, it is "forever" or "unbounded"."""
     return {
-        "outcome": combined(verdicts),
+        "outcome": combine_verdicts(verdicts),
         "conditions": dict(conditions),
         "cells": [cell_data(each) for each in verdicts],
     }

@@ -4,7 +4,7 @@ Theory of operation.  Colours have a name each, with a value for light and one f
 drawn takes the name.  Nothing is told by colour alone: a verdict has its word, a late span and an
 overlap are hatched, each its own way.  Red is for the overlap and nothing else.
 
-`escaped` is for every text that is not of this package: what a browser would not show is written
+`escape` is for every text that is not of this package: what a browser would not show is written
 out, so that a command line cannot hide a part of itself.
 
 What it does not know: what is shown.
@@ -15,7 +15,7 @@ from __future__ import annotations
 import html
 
 
-def escaped(words: str) -> str:
+def escape(words: str) -> str:
     r"""Text for HTML or an attribute; characters that do not print as a \\ and their number."""
     return html.escape("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words), quote=True)
 

@@ -21,13 +21,13 @@ from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.lab.record.timeline import HeldSpan, Timeline
 from holdover.reference.lab.report.event_list import (
     TimelineEvent,
-    acked,
+    describe_ack,
+    describe_timeline,
     events,
-    grouped,
+    group_events,
     name,
-    told,
 )
-from holdover.reference.lab.report.style import escaped
+from holdover.reference.lab.report.style import escape
 
 TOP, ROW, BAR, LABEL = 20, 38, 16, 15
 """Pixels: what is above the rows; a host's row, and its bar below the name of the row."""
@@ -73,7 +73,7 @@ class Scale:
         # But for the moment that it takes to heed a DHCPNAK.
         least = VISIBLE if kind == "both" or (kind == "over" and begin >= 0) else 0.0
         width = f"{100 * max(self.part(end) - self.part(begin), least):.2f}%"
-        title = f"<title>{escaped(words)}</title>" if words else ""
+        title = f"<title>{escape(words)}</title>" if words else ""
         return (
             f'<rect x="{self(begin)}" y="{y:g}" width="{width}" height="{height:g}" '
             f'class="{kind}">{title}</rect>'
@@ -92,7 +92,7 @@ class Scale:
             anchor, shift = ("end", -beside) if late else ("start", beside)
         return (
             f'<text x="{self(at)}" y="{y:g}" dx="{shift}" text-anchor="{anchor}" '
-            f'class="{kind}">{escaped(words)}</text>'
+            f'class="{kind}">{escape(words)}</text>'
         )
 
 
@@ -121,7 +121,7 @@ class Drawing:
         scale = Scale(low - room, high + room)
         object.__setattr__(self, "scale", scale)
         apart = APART * (scale.high - scale.low)
-        object.__setattr__(self, "groups", grouped(events(line), apart))
+        object.__setattr__(self, "groups", group_events(events(line), apart))
 
     # The rows ------------------------------------------------------------------------------------
 
@@ -138,7 +138,7 @@ class Drawing:
             f'<svg class="line" xmlns="http://www.w3.org/2000/svg" role="img" {names} '
             f'height="{height}">',
             f'<title id="t{self.number}">Who had the address when</title>',
-            f'<desc id="d{self.number}">{escaped(told(self.line))}</desc>',
+            f'<desc id="d{self.number}">{escape(describe_timeline(self.line))}</desc>',
             *self.ground(),
             *(part for row, host in enumerate(self.line.hosts) for part in self.host(host, row)),
             *self.server(),
@@ -202,7 +202,7 @@ class Drawing:
         rows = {host: y + LABEL + LEASE * row for row, host in enumerate(self.line.hosts)}
         for each in self.line.granted:
             top, who = rows[each.host], name(self.line, each.host)
-            words = f"lease of {who}: {acked(self.line, each)}"
+            words = f"lease of {who}: {describe_ack(self.line, each)}"
             yield self.scale.rect(each.begin, each.until, top + 1, LEASE - 3, "lease", words)
             yield self.scale.upright(each.begin, top - 1, top + LEASE - 1, "ack")
         for nak in self.line.happened:

@@ -142,7 +142,7 @@ def _write(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def templated(command: str) -> ClientProgram:
+def client_from_command(command: str) -> ClientProgram:
     """A client by its command line, as `udhcpc -f -i {iface}`; InputError where it is none."""
     try:
         words = shlex.split(command)

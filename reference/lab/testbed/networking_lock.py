@@ -116,7 +116,7 @@ class HeldLock:
 
 
 @contextmanager
-def held() -> Iterator[HeldLock]:
+def hold_lock() -> Iterator[HeldLock]:
     """The lock is held meanwhile."""
     lock = HeldLock()
     try:
@@ -130,7 +130,7 @@ def why_not() -> str:
     if platform.machine() not in USERFAULTFD:
         return f"no number of userfaultfd is known for {platform.machine()}"
     try:
-        with held():
+        with hold_lock():
             return ""
     except (OSError, UnheardError) as error:
         return str(error)

@@ -64,10 +64,10 @@ def inside() -> Path | None:
 
 def alone(arguments: Sequence[str]) -> int:
     """Run holdover with these arguments, and return its exit status; InputError if it cannot be."""
-    spaces = checked()
+    spaces = check_namespaces()
     clear()
     reads, writes = os.pipe()
-    with made() as place:
+    with make_place() as place:
         inner = subprocess.Popen(
             [
                 "unshare",
@@ -86,8 +86,8 @@ def alone(arguments: Sequence[str]) -> int:
             pass_fds=[reads],
         )
         os.close(reads)
-        signal.signal(signal.SIGTERM, interrupted)
-        signal.signal(signal.SIGHUP, interrupted)
+        signal.signal(signal.SIGTERM, interrupt)
+        signal.signal(signal.SIGHUP, interrupt)
         try:
             return inner.wait()
         finally:
@@ -98,7 +98,7 @@ def alone(arguments: Sequence[str]) -> int:
             inner.wait()
 
 
-def checked() -> tuple[str, ...]:
+def check_namespaces() -> tuple[str, ...]:
     """The namespaces that are wanted; InputError where a program or a right is missing."""
     for program, package in NEEDS.items():
         if shutil.which(program) is None:
@@ -115,7 +115,7 @@ def checked() -> tuple[str, ...]:
     return spaces
 
 
-def interrupted(number: int, frame: FrameType | None) -> None:
+def interrupt(number: int, frame: FrameType | None) -> None:
     """A signal as Ctrl-C; and only once, for what follows takes things away."""
     for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(each, signal.SIG_IGN)
@@ -126,9 +126,9 @@ def interrupted(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def made() -> Iterator[str]:
+def make_place() -> Iterator[str]:
     """A directory in the place for temporary ones, locked while it is used."""
-    while (lock := locked(place := tempfile.mkdtemp(prefix=PREFIX))) < 0:
+    while (lock := lock_place(place := tempfile.mkdtemp(prefix=PREFIX))) < 0:
         pass
     try:
         yield place
@@ -137,7 +137,7 @@ def made() -> Iterator[str]:
         os.close(lock)
 
 
-def locked(place: str) -> int:
+def lock_place(place: str) -> int:
     """Its lock; negative where another run has cleared it, for it was not locked yet."""
     try:
         lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
@@ -166,10 +166,10 @@ def clear() -> None:
 
 
 @contextmanager
-def tied() -> Iterator[None]:
+def tie_to_parent() -> Iterator[None]:
     """Be interrupted when the outer process has ended, and say nothing: that one does."""
-    signal.signal(signal.SIGINT, interrupted)
-    signal.signal(signal.SIGTERM, interrupted)
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     threading.Thread(target=_wait_for_the_end, args=(int(os.environ[PIPE]),), daemon=True).start()
     try:
         yield

@@ -144,7 +144,7 @@ class Scene:
         other = self._prepared(self.place / "server", self.order, "--misbehave", how)
         self.next_ack()
         self.end_server()
-        self.server = begun(other)
+        self.server = wait_until_serving(other)
         self.mark(f"server {how}")
 
     def answer_after(self, act: Callable[[Scene], None]) -> None:
@@ -185,11 +185,11 @@ class Scene:
         self.server = refuser
         if other is not None:
             refuser.says("refuses", START)  # so the port is free
-            self._offers = begun(other)
+            self._offers = wait_until_serving(other)
         self.mark(f"server refuses by {way}" + (f", offers {ANOTHER}" if offers else ""))
 
     def _prepared(self, place: Path, order: ServerOrder, *more: str) -> Process:
-        """Our own server, which waits for `begun`."""
+        """Our own server, which waits for `wait_until_serving`."""
         place.mkdir(exist_ok=True)
         process = self.srv.start(*holdover(place, order, PREPARED), *more)
         process.says("prepared", START)
@@ -208,7 +208,7 @@ class Scene:
         """Meanwhile the kernel's networking lock is held; UnheardError where that cannot be."""
         if reason := networking_lock.why_not():
             raise UnheardError(f"the kernel's networking lock cannot be held here: {reason}")
-        with networking_lock.held():
+        with networking_lock.hold_lock():
             self.mark(LOCKED)
             yield
         self.mark(UNLOCKED)
@@ -301,7 +301,7 @@ class Scene:
         self._recorder.ended(START)
 
 
-def begun(prepared: Process) -> Process:
+def wait_until_serving(prepared: Process) -> Process:
     """A server that was prepared, when it serves."""
     prepared.signal(signal.SIGUSR1)
     prepared.says('"started"', START)

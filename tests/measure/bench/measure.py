@@ -190,7 +190,7 @@ def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
 def by_solver(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
     """Bounded model checking, or Spacer (`ask["depth"]` is None), on one property."""
     from holdover.proofs.logic.intervals import UnlimitedError
-    from holdover.proofs.logic.model_checking import bounded
+    from holdover.proofs.logic.model_checking import check_depth
     from tests.measure.bench.horn_clauses import spacer
 
     prop = property_of(ask["property"])
@@ -200,7 +200,7 @@ def by_solver(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
         if ask["depth"] is None:
             outcome, depth = spacer(instance, prop, ask["timeout"]).outcome, None
         else:
-            answer = bounded(instance, prop, ask["depth"], timeout=ask["timeout"])
+            answer = check_depth(instance, prop, ask["depth"], timeout=ask["timeout"])
             outcome, depth = answer.outcome, answer.depth
     except UnlimitedError:
         return {"took": time.perf_counter() - start, "verdict": "cannot be read", "cut": "reading"}

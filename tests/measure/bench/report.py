@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.explorer.configurations import Configuration
-from holdover.reference.commands.search import counted
+from holdover.reference.commands.search import count_of
 from holdover.reference.docs.markdown import codes, table
 from tests.measure.bench import referees
 from tests.measure.bench.cases import BASE, GIB, Series
@@ -255,8 +255,8 @@ def compared_table(compared: Compared) -> str:
 def described(case: Configuration) -> str:
     """A configuration in a line."""
     return (
-        f"`{case.profile}`, {counted(case.hosts, 'host')}, "
-        f"{counted(case.addresses, 'address', 'es')}, {counted(case.messages, 'datagram')}, "
+        f"`{case.profile}`, {count_of(case.hosts, 'host')}, "
+        f"{count_of(case.addresses, 'address', 'es')}, {count_of(case.messages, 'datagram')}, "
         f"a lease of {case.ticks} ticks, delay {case.delay}, faults: "
         f"{codes(case.faults) or 'none'}"
     )
@@ -491,8 +491,8 @@ def growth_plot(series: Sequence[Series], rows: Sequence[Row], path: Path) -> No
     grid[0][0].set_ylabel("states stored")
     grid[1][0].set_ylabel("seconds of search")
     figure.suptitle(
-        f"One size grows from {counted(BASE.hosts, 'host')}, "
-        f"{counted(BASE.addresses, 'address', 'es')}, {counted(BASE.messages, 'datagram')}, "
+        f"One size grows from {count_of(BASE.hosts, 'host')}, "
+        f"{count_of(BASE.addresses, 'address', 'es')}, {count_of(BASE.messages, 'datagram')}, "
         f"{BASE.ticks} ticks (hollow: cut off)"
     )
     figure.legend(loc="outside lower center", ncols=2, frameon=False)

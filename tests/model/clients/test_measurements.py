@@ -15,10 +15,10 @@ from holdover.model.clients.measurements import (
     comparisons,
     constants_of,
     data,
-    joined,
+    join_words,
     parts,
     predict,
-    refuted,
+    refutations,
 )
 from holdover.model.clients.profile import (
     Environment,
@@ -87,7 +87,7 @@ def test_slack_is_what_the_prediction_has_left(profile: str, fault: str, left: s
 def test_what_did_not_stand_is_kept_with_what_the_profile_says_since() -> None:
     """Where a constant was mended, the profile has the value that the table gives."""
     mended = 0
-    for row in refuted():
+    for row in refutations():
         client = load(row.profile)
         for key, value in re.findall(r"(\w+) = ([\w.]*\w)", row.since):
             now = getattr(client, key)
@@ -98,7 +98,7 @@ def test_what_did_not_stand_is_kept_with_what_the_profile_says_since() -> None:
 
 def test_what_was_fitted_is_said_to_be() -> None:
     """A late constant that a measurement has raised is fitted, or its source says the same."""
-    for row in refuted():
+    for row in refutations():
         if row.by != "its source" and "late = " in row.since:
             assert dict(load(row.profile).why)["late"].startswith(("fitted: ", "read: "))
 
@@ -200,5 +200,5 @@ def test_prediction_is_in_the_lease_of_the_measurement() -> None:
 
 
 def test_what_is_listed() -> None:
-    assert joined(["a"]) == "a"
-    assert joined(["a", "b", "c"]) == "a, b and c"
+    assert join_words(["a"]) == "a"
+    assert join_words(["a", "b", "c"]) == "a, b and c"

@@ -21,7 +21,7 @@ from holdover.model.clients.profile import (
     Profile,
     in_seconds,
     load,
-    mixed,
+    mix_constants,
 )
 from holdover.model.errors import InputError
 from holdover.model.table.expr import Constant
@@ -146,7 +146,7 @@ def test_what_differs_is_given_host_by_host() -> None:
 def test_what_is_about_all_hosts_cannot_differ() -> None:
     one, other = (in_seconds(Profile("x"), Environment(grace=Fraction(n))) for n in (1, 2))
     with pytest.raises(ValueError, match="grace is the same for all hosts"):
-        mixed([one, other])
+        mix_constants([one, other])
 
 
 def test_hosts_have_clients_in_turn() -> None:

@@ -15,10 +15,10 @@ from holdover.model.explorer.graphs import (
     dominators,
     graph,
     never_reaches,
+    pause_collection,
     quotient,
     steps_of,
     unavoidable,
-    uncollected,
 )
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
@@ -242,7 +242,7 @@ def test_garbage_is_collected_again_afterwards() -> None:
     during = []
 
     def fail() -> None:
-        with uncollected():
+        with pause_collection():
             during.append(gc.isenabled())
             raise KeyError
 
@@ -253,7 +253,7 @@ def test_garbage_is_collected_again_afterwards() -> None:
     assert gc.isenabled()
     gc.disable()
     try:
-        with uncollected():
+        with pause_collection():
             pass
         assert not gc.isenabled()
     finally:

@@ -9,7 +9,7 @@ import pytest
 
 from holdover.model.explorer.explore import explore
 from holdover.model.explorer.situations import FACTS, Situation, in_general, passages, view
-from holdover.model.explorer.stategraph import StateGraph, TooManyStatesError, grown
+from holdover.model.explorer.stategraph import StateGraph, TooManyStatesError, grow
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
@@ -25,7 +25,7 @@ def colliding(request: pytest.FixtureRequest, build: Build) -> Instance:
 
 def up_to_collisions(instance: Instance) -> StateGraph:
     holds = instance.predicate(EXCLUSIVE.term)
-    return grown(instance, most=100_000, end=lambda state: not holds(state))
+    return grow(instance, most=100_000, end=lambda state: not holds(state))
 
 
 def reaches(graph: StateGraph, without: set[int]) -> bool:
@@ -103,7 +103,7 @@ def test_a_graph_that_does_not_fit_is_not_asked(build: Build) -> None:
 def test_situations_do_not_tell_hosts_apart(build: Build) -> None:
     instance = build("rfc2131", "mutes")
     situation = view(instance)
-    holding = {situation(state) for state in grown(instance, most=100_000).states}
+    holding = {situation(state) for state in grow(instance, most=100_000).states}
     assert {one.holders for one in holding} >= {(), ((),)}
     assert str(Situation((), False)) == "no host holds an address; the server is silent"
     assert str(Situation(((),), True)) == "h1 holds under its lease; the server is there"

@@ -15,7 +15,7 @@ from holdover.model.explorer.stategraph import (
     StateGraph,
     TooManyStatesError,
     comes,
-    grown,
+    grow,
     read,
 )
 from holdover.model.readings.finite import Instance
@@ -29,7 +29,7 @@ Build = Callable[..., Instance]
 
 def test_the_states_are_the_explorers_found_in_another_order(build: Build) -> None:
     instance = build("wfwg311", "mutes", lease=3)
-    seen, graph = explore(instance, ALWAYS, STEPS), grown(instance, most=100_000)
+    seen, graph = explore(instance, ALWAYS, STEPS), grow(instance, most=100_000)
     assert graph.states != seen.states
     assert read(graph).states == set(seen.states)
 
@@ -38,7 +38,7 @@ def test_steps_depth_and_shortest_runs_are_the_explorers(build: Build) -> None:
     for instance in (build("wfwg311", "mutes", lease=3), build("rfc2131", "forgets")):
         seen, found = (
             explore(instance, ALWAYS, STEPS),
-            read(grown(instance, most=100_000), ALWAYS, STEPS),
+            read(grow(instance, most=100_000), ALWAYS, STEPS),
         )
         assert (found.steps, found.depth) == (seen.steps, seen.depth)
         assert found.broken == {name: len(run) for name, run in sorted(seen.violations.items())}
@@ -47,7 +47,7 @@ def test_steps_depth_and_shortest_runs_are_the_explorers(build: Build) -> None:
 
 def test_a_shortest_run_is_a_run(build: Build) -> None:
     instance = build("rfc2131", "forgets")
-    found = read(grown(instance, most=100_000), ALWAYS, STEPS)
+    found = read(grow(instance, most=100_000), ALWAYS, STEPS)
     assert set(found.runs) == {"exclusive", "one_commitment"}
     for run in found.runs.values():
         assert run.states[0] == instance.initial
@@ -60,17 +60,17 @@ def test_a_shortest_run_is_a_run(build: Build) -> None:
 
 def test_too_many_states_are_too_many(build: Build) -> None:
     instance = build("rfc2131", hosts=1)
-    count = len(grown(instance, most=100_000).states)
-    assert len(grown(instance, most=count).states) == count
+    count = len(grow(instance, most=100_000).states)
+    assert len(grow(instance, most=count).states) == count
     with pytest.raises(TooManyStatesError, match=f"more than {count - 1:,} states"):
-        grown(instance, most=count - 1)
+        grow(instance, most=count - 1)
 
 
 def test_memory_a_state_is_as_measured(build: Build) -> None:
     instance = build("rfc2131", "mutes")
     tracemalloc.start()
     try:
-        graph = grown(instance, most=100_000)
+        graph = grow(instance, most=100_000)
         size = tracemalloc.get_traced_memory()[0] / len(graph.states)
     finally:
         tracemalloc.stop()
@@ -81,7 +81,7 @@ def test_memory_a_state_is_as_measured(build: Build) -> None:
 def test_a_graph_ends_where_it_is_told_to(build: Build) -> None:
     instance = build("rfc2131", hosts=1)
     bound = instance.predicate(exists(h, phase[h] == "BOUND"))
-    graph = grown(instance, most=100_000, end=bound)
+    graph = grow(instance, most=100_000, end=bound)
     assert graph.ends == {n for n, state in enumerate(graph.states) if bound(state)}
     assert graph.ends
     assert not any(graph.graph.out_degree(end) for end in graph.ends)
@@ -99,11 +99,11 @@ def only(instance: Instance, *names: str) -> Table:
 
 def test_time_that_cannot_pass_is_seen(build: Build) -> None:
     instance = build("rfc2131", "mutes", hosts=1)
-    assert read(grown(instance, most=100_000)).time_passes
+    assert read(grow(instance, most=100_000)).time_passes
     stuck = Instance(only(instance, "mute", "unmute"), instance.constants, instance.bounds)
-    assert not read(grown(stuck, most=100_000)).time_passes
+    assert not read(grow(stuck, most=100_000)).time_passes
     free = Instance(only(instance, "mute", "tick"), instance.constants, instance.bounds)
-    assert read(grown(free, most=100_000)).time_passes
+    assert read(grow(free, most=100_000)).time_passes
 
 
 def test_a_row_without_which_time_stands_still_is_missed(build: Build) -> None:
@@ -114,7 +114,7 @@ def test_a_row_without_which_time_stands_still_is_missed(build: Build) -> None:
     late = [row for row in rows if row.name == "tick"]
     assert late
     without = Instance(table, instance.constants, instance.bounds)
-    found = read(grown(without, most=100_000))
+    found = read(grow(without, most=100_000))
     assert not found.time_passes
 
 
@@ -124,7 +124,7 @@ def test_what_comes_in_the_end_is_what_arrays_say(build: Build) -> None:
     for faults in (("mutes",), ("crashes",), ("crashes", "restarts"), ("freezes",)):
         instance = build("rfc2131", *faults, hosts=1)
         seen = explore(instance, keep_steps=True)
-        graph = grown(instance, most=100_000)
+        graph = grow(instance, most=100_000)
         alive: dict[str, Expr] = {**EVENTUALLY, "alive": forall(h, process[h] == "RUNS")}
         taken = steps_of(seen)
         expected = tuple(
@@ -136,14 +136,14 @@ def test_what_comes_in_the_end_is_what_arrays_say(build: Build) -> None:
 
 
 def test_a_dead_client_does_not_recover(build: Build) -> None:
-    dead = grown(build("rfc2131", "crashes", hosts=1), most=100_000)
+    dead = grow(build("rfc2131", "crashes", hosts=1), most=100_000)
     assert comes(dead, EVENTUALLY, FAULT_ROWS) == ("told",)
-    started = grown(build("rfc2131", "crashes", "restarts", hosts=1), most=100_000)
+    started = grow(build("rfc2131", "crashes", "restarts", hosts=1), most=100_000)
     assert comes(started, EVENTUALLY, FAULT_ROWS) == ("recovers", "told")
 
 
 def test_what_always_is_comes_and_what_never_is_does_not(build: Build) -> None:
-    graph: StateGraph = grown(build("rfc2131", hosts=1), most=100_000)
+    graph: StateGraph = grow(build("rfc2131", hosts=1), most=100_000)
     asked: dict[str, Any] = {
         "always": TRUE,
         "never": ~TRUE,

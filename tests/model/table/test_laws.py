@@ -11,7 +11,7 @@ import pytest
 from holdover.model.table.laws import STATES, TIME
 from holdover.model.table.laws_of_acts import ACTS
 from holdover.model.table.properties import Property
-from holdover.proofs.mutation.__main__ import recorded
+from holdover.proofs.mutation.__main__ import read_fates
 from holdover.proofs.mutation.facts import FACTS
 from holdover.proofs.mutation.fates import by_name, lawless
 from holdover.proofs.mutation.samples import Sample, SmallWorld, sample, settings
@@ -60,7 +60,7 @@ def test_names_of_laws_are_distinct() -> None:
 )
 def test_each_law_convicts_a_mutant(law: Property) -> None:
     """Its recorded victim breaks it again, and no other check had to be asked."""
-    victims = [f for f in recorded() if f.killer == "law" and f.detail.endswith(f": {law.name}")]
+    victims = [f for f in read_fates() if f.killer == "law" and f.detail.endswith(f": {law.name}")]
     assert victims, "a law that convicts nobody is no check"
     victim = min(victims, key=lambda fate: len(seen(fate.detail.split(": ")[0]).seen.states))
     where, _, _ = victim.detail.partition(": ")

@@ -25,7 +25,7 @@ from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import g, h, lease_end, notice, now, phase, renew_at
 from holdover.proofs.logic.bitvectors import Symbolic
 from holdover.proofs.logic.intervals import Range, UnlimitedError, extent
-from holdover.proofs.logic.model_checking import DisagreementError, bounded, checked
+from holdover.proofs.logic.model_checking import DisagreementError, ask_solver, check_depth
 from tests.measure.bench.horn_clauses import spacer
 from tests.slow import stretched
 
@@ -240,7 +240,7 @@ def test_fractions_of_a_tick_are_refused() -> None:
 )
 def test_the_shortest_run_has_the_pinned_length(name: str, broken: str) -> None:
     instance = PINNED[name].instance()
-    found = bounded(instance, PROPERTIES[broken], 30)
+    found = check_depth(instance, PROPERTIES[broken], 30)
     assert (found.outcome, found.depth) == ("violated", PINNED[name].broken[broken])
     assert found.trace is not None
     assert len(found.trace) == found.depth
@@ -248,14 +248,14 @@ def test_the_shortest_run_has_the_pinned_length(name: str, broken: str) -> None:
 
 
 def test_nothing_is_found_before_that_length_nor_where_the_property_holds() -> None:
-    forgets = bounded(PINNED["server forgets"].instance(), PROPERTIES["one_commitment"], 4)
+    forgets = check_depth(PINNED["server forgets"].instance(), PROPERTIES["one_commitment"], 4)
     assert (forgets.outcome, forgets.depth, forgets.trace) == ("holds", 4, None)
-    exact = bounded(PINNED["rfc2131"].instance(), EXCLUSIVE, 8)
+    exact = check_depth(PINNED["rfc2131"].instance(), EXCLUSIVE, 8)
     assert (exact.outcome, exact.depth, exact.trace) == ("holds", 8, None)
 
 
 def test_another_solver_finds_the_same() -> None:
-    found = bounded(PINNED["server forgets"].instance(), STEPS[0], 5, logic=None)
+    found = check_depth(PINNED["server forgets"].instance(), STEPS[0], 5, logic=None)
     assert (found.outcome, found.depth) == ("violated", 5)
 
 
@@ -266,7 +266,7 @@ def test_a_run_that_the_finite_reading_does_not_have_is_no_violation() -> None:
     forget = [i for i, label in enumerate(instance.labels) if label.action.name == "forget"]
     instance.successors = lambda state: [e for e in successors(state) if e[0] not in forget]
     with pytest.raises(DisagreementError, match=r"no run of the finite reading: .*forget"):
-        bounded(instance, STEPS[0], 5)
+        check_depth(instance, STEPS[0], 5)
 
 
 # Spacer ------------------------------------------------------------------------------------------
@@ -304,13 +304,13 @@ def test_spacer_does_not_contradict_the_explorer(prop: Property) -> None:
 
 def test_a_search_without_time_decides_nothing() -> None:
     instance = PINNED["wfwg311"].instance()
-    found = bounded(instance, EXCLUSIVE, 22, timeout=0)
+    found = check_depth(instance, EXCLUSIVE, 22, timeout=0)
     assert (found.outcome, found.depth, found.trace) == ("unknown", -1, None)
     assert spacer(instance, EXCLUSIVE, 0).outcome == "unknown"
 
 
 def test_a_search_that_is_cut_off_says_how_far_it_came() -> None:
-    found = bounded(PINNED["wfwg311"].instance(), EXCLUSIVE, 22, timeout=1)
+    found = check_depth(PINNED["wfwg311"].instance(), EXCLUSIVE, 22, timeout=1)
     assert found.outcome == "unknown"
     assert found.depth is not None
     assert -1 <= found.depth < 22
@@ -325,7 +325,7 @@ def test_a_single_check_is_cut_off() -> None:
         x * y == 3037000493 * 2654435761, z3.ULT(x, 1 << 32), z3.ULT(y, 1 << 32), z3.ULT(x, y)
     )
     start = time.perf_counter()
-    assert checked(solver, 0.3) == z3.unknown
+    assert ask_solver(solver, 0.3) == z3.unknown
     assert time.perf_counter() - start < 5 * stretched()
 
 
@@ -345,7 +345,7 @@ def test_a_solver_that_gives_up_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> N
         return solver
 
     monkeypatch.setattr(z3, "SolverFor", idle)
-    found = bounded(PINNED["rfc2131"].instance(), EXCLUSIVE, 8)
+    found = check_depth(PINNED["rfc2131"].instance(), EXCLUSIVE, 8)
     assert found.outcome == "unknown"
     assert found.depth is not None
     assert found.depth < 8

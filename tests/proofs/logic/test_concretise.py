@@ -10,7 +10,7 @@ from holdover.model.clients.network import ClientKind
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
 from holdover.model.explorer.explore import Trace
 from holdover.model.table.properties import EXCLUSIVE, Property
-from holdover.proofs.logic.concretise import hurried, realise, replay
+from holdover.proofs.logic.concretise import realise, replay, shorten_flights
 from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.verdicts.judge import STANDARD, Size, search
 
@@ -82,7 +82,7 @@ def test_hurried_run_takes_the_same_steps_and_comes_to_the_same(
     profile = load(name)
     wanted = OWNED if profile.probes else EXCLUSIVE
     run = found(profile, world, wanted)
-    hasty = hurried(run, wanted)
+    hasty = shorten_flights(run, wanted)
     assert Counter(hasty.labels) == Counter(run.labels)
     assert replay(hasty.instance, hasty.labels) == hasty
     assert run.instance.predicate(wanted.term)(hasty.states[-1]) is False
@@ -91,12 +91,12 @@ def test_hurried_run_takes_the_same_steps_and_comes_to_the_same(
 
 def test_hurried_run_keeps_no_datagram_waiting_without_need() -> None:
     run = found(load("connman"), STANDARD)
-    assert waits(hurried(run, EXCLUSIVE)) < waits(run)
+    assert waits(shorten_flights(run, EXCLUSIVE)) < waits(run)
 
 
 def test_hurried_run_silences_the_server_as_late_as_it_can() -> None:
     run = found(load("wfwg311"), LOSSLESS)
-    assert ticks_until("mute", hurried(run, EXCLUSIVE)) > ticks_until("mute", run)
+    assert ticks_until("mute", shorten_flights(run, EXCLUSIVE)) > ticks_until("mute", run)
 
 
 def ticks_until(name: str, trace: Trace) -> int:

@@ -44,7 +44,7 @@ from holdover.proofs.logic.obligations import (
     variables_of,
 )
 from holdover.proofs.logic.solvers import SOLVERS, Answer, by_cvc5, by_z3, decide
-from holdover.proofs.theorems.t2_safety import TOLERATED, case, judged
+from holdover.proofs.theorems.t2_safety import TOLERATED, case, judge_obligations
 
 HOLDS_AT_ONCE = Property("at_once", "", "", forall(h, holds[h] != NO_ADDRESS))
 """What does not hold initially."""
@@ -305,15 +305,15 @@ def test_one_unknown_answer_leaves_the_case_open(monkeypatch: pytest.MonkeyPatch
     verdict = decide(rows(RFC2131, row), ("z3", "cvc5"))
     assert not verdict.proved
     assert {(a.solver, a.result) for a in verdict.open} == {("cvc5", "unknown")}
-    assert judged("rfc2131", verdict) == "unknown"
+    assert judge_obligations("rfc2131", verdict) == "unknown"
     assert verdict.outcome == "unknown"
-    assert judged("rfc2131", decide(rows(RFC2131, row), ("z3",))) == "holds"
+    assert judge_obligations("rfc2131", decide(rows(RFC2131, row), ("z3",))) == "holds"
 
 
 def test_an_undecided_premise_leaves_the_case_open() -> None:
     verdict = decide(rows(RFC2131, LEASE_TABLE.action("lapse")))
     asked = Answer(verdict.fires[0].obligation, "z3", "unknown", 0.0)
-    assert judged("rfc2131", replace(verdict, fires=(asked,))) == "unknown"
+    assert judge_obligations("rfc2131", replace(verdict, fires=(asked,))) == "unknown"
 
 
 # SMT-LIB -----------------------------------------------------------------------------------------

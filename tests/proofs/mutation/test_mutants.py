@@ -13,8 +13,8 @@ from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import asleep, h, kind, m, stepped
 from holdover.proofs.mutation import __main__ as spec
-from holdover.proofs.mutation.__main__ import main, page, recorded, summary
-from holdover.proofs.mutation.facts import FACTS, OPEN, proved
+from holdover.proofs.mutation.__main__ import main, page, read_fates, summary
+from holdover.proofs.mutation.facts import FACTS, OPEN, prove_facts
 from holdover.proofs.mutation.fates import (
     KILLERS,
     Bench,
@@ -24,15 +24,15 @@ from holdover.proofs.mutation.fates import (
     by_name,
     different,
     equivalent,
-    explored,
+    explore_mutant,
     in_step,
     judge,
-    refuted,
+    refute_mutant,
     run,
 )
 from holdover.proofs.mutation.mutants import Mutant, mutants
 
-RECORDED = {f"{f.row}/{f.part} {f.place}".rstrip(): f for f in recorded()}
+RECORDED = {f"{f.row}/{f.part} {f.place}".rstrip(): f for f in read_fates()}
 QUICK = ("give_up", "notify", "reinstate", "mute", "unmute", "lose")
 NOTHING = Bench((), (), ())
 
@@ -141,8 +141,8 @@ def test_the_record_has_every_mutant_and_no_unexplained_one() -> None:
 def test_what_changes_nothing_is_killed_by_nothing() -> None:
     lapse = LEASE_TABLE.action("lapse")
     changed = with_row(replace(lapse, when=(*lapse.when, TRUE)))
-    assert explored(changed, bench().samples) == ("survives", "")
-    assert refuted(changed, bench().claims) == ""
+    assert explore_mutant(changed, bench().samples) == ("survives", "")
+    assert refute_mutant(changed, bench().claims) == ""
     assert judge(changed).killer == "equivalent"
 
 
@@ -196,7 +196,7 @@ def test_counts_are_compared_in_full() -> None:
 
 
 def test_the_facts_are_proved() -> None:
-    assert proved(OPEN)
+    assert prove_facts(OPEN)
     assert bench().facts == FACTS
 
 
@@ -207,13 +207,13 @@ def test_the_facts_are_proved() -> None:
 )
 def test_what_is_no_fact_is_not_proved(claim: Expr) -> None:
     wrong = Property("wrong", "", "", claim)
-    assert not proved(replace(OPEN, invariant=(*FACTS, wrong)))
+    assert not prove_facts(replace(OPEN, invariant=(*FACTS, wrong)))
 
 
 def test_a_row_that_breaks_a_fact_is_refuted() -> None:
     whole = LEASE_TABLE.action("suspend")
     worse = with_row(replace(whole, then=(*whole.then, becomes(stepped[h], True))))
-    assert refuted(worse, bench().claims).startswith("T3-missed/suspend")
+    assert refute_mutant(worse, bench().claims).startswith("T3-missed/suspend")
 
 
 # Report ------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_processes_say_what_one_process_says() -> None:
     seen: list[tuple[int, int]] = []
     fates = run(2, lambda n, of: seen.append((n, of)), ["notify"])
     assert fates == run(1, None, ["notify"])
-    assert fates == [f for f in recorded() if f.row == "notify"]
+    assert fates == [f for f in read_fates() if f.row == "notify"]
     assert seen == [(n + 1, len(fates)) for n in range(len(fates))]
 
 
@@ -244,16 +244,16 @@ def test_the_command_fails_at_an_unexplained_survivor(monkeypatch: pytest.Monkey
 
 
 def test_the_command_fails_at_a_stale_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spec, "run", lambda *_: recorded()[1:])
+    monkeypatch.setattr(spec, "run", lambda *_: read_fates()[1:])
     result = CliRunner().invoke(main, ["--check"])
     assert (result.exit_code, "--record" in result.stderr) == (1, True)
     assert CliRunner().invoke(main, []).exit_code == 0
 
 
 def test_json_has_every_fate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spec, "run", lambda *_: recorded())
+    monkeypatch.setattr(spec, "run", lambda *_: read_fates())
     result = CliRunner().invoke(main, ["--json"])
-    assert [Fate(**fate) for fate in json.loads(result.output)] == recorded()
+    assert [Fate(**fate) for fate in json.loads(result.output)] == read_fates()
 
 
 @pytest.mark.parametrize(
@@ -267,9 +267,9 @@ def test_bad_input_is_a_usage_error(arguments: list[str], says: str) -> None:
 
 def test_the_page_shows_every_row_and_the_counts() -> None:
     text = page()
-    assert summary(recorded()) in text
+    assert summary(read_fates()) in text
     for row in LEASE_TABLE.actions:
         assert f"\n## `{row.name}`\n" in text
     body = [line for line in text.splitlines() if line.startswith(("| guard", "| effect", "| due"))]
-    assert len(body) == len(recorded())
-    assert {fate.killer for fate in recorded()} <= set(KILLERS)
+    assert len(body) == len(read_fates())
+    assert {fate.killer for fate in read_fates()} <= set(KILLERS)

@@ -23,7 +23,7 @@ from holdover.proofs.theorems.t0_time_passes import (
     FACTS,
     Obstacle,
     blocks,
-    explored,
+    explore_network,
     instances,
     obligations,
     occurs,
@@ -202,5 +202,5 @@ def test_a_search_that_is_cut_off_decides_nothing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         t0_time_passes, "explore", lambda instance: explore(instance, memory=10_000)
     )
-    found: Check = explored("wfwg311")
+    found: Check = explore_network("wfwg311")
     assert (found.outcome, found.detail) == ("unknown", "the search was cut off")

@@ -108,7 +108,7 @@ def answer(
     monkeypatch: pytest.MonkeyPatch, found: BoundedResult, in_seconds: str = "unsat"
 ) -> None:
     """Have bounded model checking say this, and the solver that of real time."""
-    monkeypatch.setattr(t1_refutation, "bounded", lambda *given: found)
+    monkeypatch.setattr(t1_refutation, "check_depth", lambda *given: found)
     monkeypatch.setattr(t1_refutation, "collision_within", lambda *given: (in_seconds, None))
 
 
@@ -152,7 +152,7 @@ def test_a_row_more_is_a_collision_in_real_time(collision: Trace) -> None:
 def test_a_collision_that_is_none_in_seconds_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """In two ticks a lease T1 and T2 are one, and the shortest collision there rebinds at T1."""
     monkeypatch.setattr(t1_refutation, "TICK", Fraction(1800))
-    found = t1_refutation.explored(instance())
+    found = t1_refutation.explore_collision(instance())
     assert found is not None
     assert "renew" not in [label.action.name for label in found.labels]
     assert t1_refutation.in_real_time(found).outcome == "violated"

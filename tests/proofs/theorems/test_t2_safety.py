@@ -21,7 +21,7 @@ from holdover.proofs.theorems.t2_safety import (
     check,
     choices,
     detail,
-    judged,
+    judge_obligations,
 )
 
 Verdicts = Mapping[str, CaseVerdict]
@@ -47,7 +47,7 @@ def verdicts() -> Verdicts:
 @pytest.mark.parametrize("name", TOLERATED)
 def test_t2_holds(name: str, verdicts: Verdicts) -> None:
     verdict = verdicts[name]
-    assert judged(name, verdict) == "holds", detail(verdict)
+    assert judge_obligations(name, verdict) == "holds", detail(verdict)
     assert verdict.proved is (name not in BROKEN_BY)
 
 
@@ -89,14 +89,14 @@ def test_the_case_is_the_profiles(name: str) -> None:
 def test_a_fault_that_is_not_tolerated_breaks_it(fault: str, row: str) -> None:
     """The claim is about these faults and not about all."""
     verdict = decide(case("rfc2131", (*NETWORK, fault)), firing_too=False)
-    assert judged("rfc2131", verdict) == "violated"
+    assert judge_obligations("rfc2131", verdict) == "violated"
     assert row in {answer.obligation.row for answer in verdict.open}
 
 
 def test_a_clock_that_stops_in_suspend_breaks_it() -> None:
     claim = case("rfc2131", TOLERATED["rfc2131"])
     stops = replace(claim, fixed={**claim.fixed, "clock": "MONOTONIC"})
-    assert judged("rfc2131", decide(stops, firing_too=False)) == "violated"
+    assert judge_obligations("rfc2131", decide(stops, firing_too=False)) == "violated"
 
 
 # Verdicts ----------------------------------------------------------------------------------------
@@ -104,31 +104,37 @@ def test_a_clock_that_stops_in_suspend_breaks_it() -> None:
 
 def test_an_unexpected_failure_is_a_violation(verdicts: Verdicts) -> None:
     verdict = verdicts["wfwg311"]
-    assert judged("rfc2131", verdict) == "violated"
+    assert judge_obligations("rfc2131", verdict) == "violated"
     open_too = replace(verdict.answers[0], result="unknown")
-    assert judged("rfc2131", replace(verdict, answers=(*verdict.answers, open_too))) == "violated"
+    assert (
+        judge_obligations("rfc2131", replace(verdict, answers=(*verdict.answers, open_too)))
+        == "violated"
+    )
 
 
 def test_an_expected_failure_that_does_not_come_is_no_confirmation(verdicts: Verdicts) -> None:
     """Else the broken client could be mended unnoticed, and T2 be said of nothing."""
-    assert judged("wfwg311", verdicts["rfc2131"]) == "violated"
+    assert judge_obligations("wfwg311", verdicts["rfc2131"]) == "violated"
 
 
 def test_a_failure_seen_by_one_solver_of_two_is_no_confirmation(verdicts: Verdicts) -> None:
     verdict = verdicts["wfwg311"]
     other = [replace(a, solver="cvc5", result="proved") for a in verdict.answers]
-    assert judged("wfwg311", replace(verdict, answers=(*verdict.answers, *other))) == "violated"
+    assert (
+        judge_obligations("wfwg311", replace(verdict, answers=(*verdict.answers, *other)))
+        == "violated"
+    )
     undecided = [replace(a, result="unknown") if a.result == "refuted" else a for a in other]
     undecided = [
         replace(a, solver="cvc5", result="unknown" if a.result == "refuted" else a.result)
         for a in verdict.answers
     ]
     both = (*verdict.answers, *undecided)
-    assert judged("wfwg311", replace(verdict, answers=both)) == "unknown"
+    assert judge_obligations("wfwg311", replace(verdict, answers=both)) == "unknown"
 
 
 def test_nothing_answered_is_unknown(verdicts: Verdicts) -> None:
-    assert judged("rfc2131", replace(verdicts["rfc2131"], answers=())) == "unknown"
+    assert judge_obligations("rfc2131", replace(verdicts["rfc2131"], answers=())) == "unknown"
 
 
 def test_a_check_tells_what_was_proved(monkeypatch: pytest.MonkeyPatch, verdicts: Verdicts) -> None:

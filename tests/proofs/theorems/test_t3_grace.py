@@ -48,6 +48,7 @@ from holdover.proofs.result import Theorem
 from holdover.proofs.theorems import t3_grace as module
 from holdover.proofs.theorems.t3_grace import (
     REACHED,
+    check_claims,
     ends_badly,
     hearing,
     lemma,
@@ -55,8 +56,7 @@ from holdover.proofs.theorems.t3_grace import (
     necessary,
     prove,
     prove_lemma,
-    settled,
-    shown,
+    reaching_term,
     sufficient,
 )
 from holdover.proofs.theorems.t3_runs import HEARD, MISSED, hosts, run, ways
@@ -424,7 +424,7 @@ def test_every_way_to_miss_an_ack_has_a_run_and_so_has_every_term() -> None:
 
 
 def test_where_no_ack_is_missed_the_bound_is_one_of_its_terms() -> None:
-    below, premises = shown()
+    below, premises = reaching_term()
     assert by_z3(below).result == by_cvc5(below).result == "proved"
     assert by_z3(premises).result == "refuted"
 
@@ -478,9 +478,9 @@ def fact(formula: object) -> Obligation:
 
 def test_premises_without_a_model_make_a_check_unknown() -> None:
     impossible, possible = fact(z3.BoolVal(False)), fact(z3.BoolVal(True))
-    assert settled("", "", [(impossible, possible)], ("z3",)).outcome == "holds"
-    vacuous = settled("", "", [(impossible, impossible)], ("z3",))
+    assert check_claims("", "", [(impossible, possible)], ("z3",)).outcome == "holds"
+    vacuous = check_claims("", "", [(impossible, impossible)], ("z3",))
     assert vacuous.outcome == "unknown"
     assert "nothing satisfies its premises" in vacuous.detail
-    assert settled("", "", [(possible, None)], ("z3", "cvc5")).outcome == "violated"
-    assert settled("", "", [], ("z3",)).outcome == "unknown"
+    assert check_claims("", "", [(possible, None)], ("z3", "cvc5")).outcome == "violated"
+    assert check_claims("", "", [], ("z3",)).outcome == "unknown"

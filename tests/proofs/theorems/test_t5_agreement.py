@@ -23,7 +23,7 @@ from holdover.proofs.theorems.t5_agreement import (
     invariant_holds,
     never_fire,
     prove,
-    replayed_breach,
+    replay_breach,
     same_worst,
     worlds,
 )
@@ -84,18 +84,18 @@ def test_an_invariant_that_is_none_is_caught(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_broken_step_is_taken_by_the_concrete_semantics() -> None:
-    assert replayed_breach("lapse", "held_under_lease").outcome == "holds"
+    assert replay_breach("lapse", "held_under_lease").outcome == "holds"
 
 
 def test_a_step_that_breaks_nothing_is_not_confirmed() -> None:
-    check = replayed_breach("lapse", "covered")
+    check = replay_breach("lapse", "covered")
     assert (check.outcome, check.detail) == ("violated", "z3: unsat")
 
 
 def test_a_conjunct_that_holds_after_all_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The solver says sat, the concrete semantics says the conjunct holds."""
     monkeypatch.setattr(t5_agreement, "Interpreter", forgiving())
-    assert replayed_breach("lapse", "held_under_lease").outcome == "violated"
+    assert replay_breach("lapse", "held_under_lease").outcome == "violated"
 
 
 def forgiving() -> type[Interpreter]:

@@ -10,7 +10,14 @@ from holdover.model.clients.profile import builtin_names
 from holdover.model.explorer.configurations import configurations
 from holdover.proofs.result import Check, Outcome
 from holdover.proofs.verdicts import claims
-from holdover.proofs.verdicts.claims import Claim, ClaimResult, check, check_all, pinned, stated
+from holdover.proofs.verdicts.claims import (
+    Claim,
+    ClaimResult,
+    check,
+    check_all,
+    check_configuration,
+    check_verdict,
+)
 
 SERVER_FORGETS = Claim("pinned", "server forgets", "pinned", 1)
 WFWG311 = Claim("profile", "wfwg311", "profile", 1)
@@ -33,13 +40,13 @@ def test_claims_are_in_the_order_of_the_report() -> None:
 
 @pytest.mark.parametrize("name", ["wfwg311", "dhcpcd"])
 def test_violated_profile_that_is_stated_to_be_is_as_stated(name: str) -> None:
-    found = stated(name, ("z3",))
+    found = check_verdict(name, ("z3",))
     assert (found.outcome, found.says) == ("holds", f"{name} is violated")
     assert found.detail.startswith("violated: ")
 
 
 def test_safe_profile_is_as_stated() -> None:
-    found = stated("wfwg311-fixed", ("z3",))
+    found = check_verdict("wfwg311-fixed", ("z3",))
     assert (found.outcome, found.says) == ("holds", "wfwg311-fixed holds")
     assert found.detail.startswith("holds: theorem T3")
 
@@ -61,7 +68,7 @@ def test_wrong_expectation_is_not_as_stated(
 
 
 def test_pinned_search_shows_its_numbers() -> None:
-    found, c = pinned("server forgets"), SEARCH
+    found, c = check_configuration("server forgets"), SEARCH
     assert found.outcome == "holds"
     assert found.detail == f"{c.states} states, {c.steps} steps, depth {c.depth}"
 
@@ -69,7 +76,7 @@ def test_pinned_search_shows_its_numbers() -> None:
 def test_changed_pinned_number_is_not_as_stated(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = [replace(c, states=c.states + 1) for c in configurations()]
     monkeypatch.setattr(claims, "configurations", lambda: wrong)
-    found = pinned("server forgets")
+    found = check_configuration("server forgets")
     assert (found.outcome, found.detail) == (
         "violated",
         f"states: {SEARCH.states}, pinned {SEARCH.states + 1}",

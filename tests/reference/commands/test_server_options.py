@@ -8,7 +8,7 @@ import pytest
 
 from holdover.model.errors import InputError
 from holdover.reference.cli import main
-from holdover.reference.commands.server import chosen, misbehaviour
+from holdover.reference.commands.server import choose_address, misbehaviour
 from holdover.reference.core.config import Misbehaviour
 from holdover.reference.core.instants import SECOND
 
@@ -77,14 +77,14 @@ def test_a_misbehaviour_that_cannot_be_is_refused(given: str, reason: str) -> No
 )
 def test_a_pool_that_the_interface_cannot_serve_is_refused(there: list[str], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        chosen("eth0", (FIRST, SECOND_ONE), [IPv4Interface(each) for each in there])
+        choose_address("eth0", (FIRST, SECOND_ONE), [IPv4Interface(each) for each in there])
 
 
 def test_the_server_is_the_address_in_the_subnet_of_the_pool() -> None:
     there = [IPv4Interface("192.0.2.1/24"), IPv4Interface("10.77.0.1/24")]
-    assert chosen("eth0", (FIRST, SECOND_ONE), there) == there[1]
+    assert choose_address("eth0", (FIRST, SECOND_ONE), there) == there[1]
     with pytest.raises(InputError, match="no host"):
-        chosen("eth0", (IPv4Address("10.77.0.200"), IPv4Address("10.77.0.255")), there)
+        choose_address("eth0", (IPv4Address("10.77.0.200"), IPv4Address("10.77.0.255")), there)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from holdover.proofs.verdicts.matrix import ROWS, SAFEGUARDS
-from holdover.reference.docs.__main__ import GENERATORS, RegionError, drifted, filled, main, sources
+from holdover.reference.docs.__main__ import (
+    GENERATORS,
+    RegionError,
+    fill_regions,
+    find_drift,
+    main,
+    sources,
+)
 from holdover.reference.docs.proof_pages import HEAVY
 from tests.checkout import ROOT
 
@@ -24,13 +31,13 @@ NEW = (
 
 
 def test_regions_are_filled_and_the_rest_stays() -> None:
-    assert filled(OLD, "f.md", GIVEN) == NEW
-    assert filled(NEW, "f.md", GIVEN) == NEW
+    assert fill_regions(OLD, "f.md", GIVEN) == NEW
+    assert fill_regions(NEW, "f.md", GIVEN) == NEW
 
 
 def test_unknown_generator_names_the_nearest() -> None:
     with pytest.raises(RegionError, match=r"f\.md: line 1: no generator 'tow'; nearest: two"):
-        filled("<!-- generated: tow -->\n<!-- end -->\n", "f.md", GIVEN)
+        fill_regions("<!-- generated: tow -->\n<!-- end -->\n", "f.md", GIVEN)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +50,7 @@ def test_unknown_generator_names_the_nearest() -> None:
 )
 def test_open_region_is_refused(text: str) -> None:
     with pytest.raises(RegionError, match="line 1: region 'one' has no <!-- end -->"):
-        filled(text, "f.md", GIVEN)
+        fill_regions(text, "f.md", GIVEN)
 
 
 def in_folder(root: Path, text: str) -> Path:
@@ -56,7 +63,7 @@ def in_folder(root: Path, text: str) -> Path:
 def test_drift_is_found_at_any_depth_and_in_the_readme(tmp_path: Path) -> None:
     page = in_folder(tmp_path, OLD)
     (tmp_path / "README.md").write_text(NEW)
-    assert drifted(tmp_path, GIVEN) == {page: NEW}
+    assert find_drift(tmp_path, GIVEN) == {page: NEW}
 
 
 def test_check_fails_then_write_then_check_passes(tmp_path: Path) -> None:
@@ -104,7 +111,7 @@ def test_light_regions_have_not_drifted() -> None:
     for path in sources(ROOT):
         text = path.read_text(encoding="utf-8")
         heavy = {name: region(text, name) for name in GENERATORS if name not in LIGHT}
-        assert filled(text, path.name, {**light, **heavy}) == text, path.relative_to(ROOT)
+        assert fill_regions(text, path.name, {**light, **heavy}) == text, path.relative_to(ROOT)
 
 
 def region(text: str, name: str) -> Callable[[], str]:

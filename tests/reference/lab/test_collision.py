@@ -7,7 +7,12 @@ import pytest
 from holdover.model.clients.profile import load
 from holdover.model.errors import InputError
 from holdover.proofs.result import Outcome
-from holdover.reference.lab.collision.collision import OverlapRecord, PlayedCollision, play, told_by
+from holdover.reference.lab.collision.collision import (
+    OverlapRecord,
+    PlayedCollision,
+    judge_record,
+    play,
+)
 from holdover.reference.lab.collision.plan import SURROUNDINGS
 from holdover.reference.lab.collision.schedule import Plan
 from holdover.reference.lab.record.record import Captured, Change
@@ -20,7 +25,7 @@ MOVED: tuple[Change, ...] = (added(0.1), removed(10), added(10.6, host="b"))
 
 
 def seen(*frames: Captured, kernel: tuple[Change, ...], gap: str | None = None) -> OverlapRecord:
-    return told_by(record(*frames, seen=kernel, end=14, gap=gap), LEASED)
+    return judge_record(record(*frames, seen=kernel, end=14, gap=gap), LEASED)
 
 
 def test_two_that_answer_are_a_violation() -> None:

@@ -27,7 +27,7 @@ from holdover.reference.lab.experiments.faults import (
     READERS,
     SHORTENED,
     TABLE,
-    fault_named,
+    find_fault,
 )
 from holdover.reference.lab.record.measure import Unknown
 from holdover.reference.lab.testbed import scene
@@ -143,7 +143,7 @@ def link(monkeypatch: pytest.MonkeyPatch) -> Link:
 
 
 def played(link: Link, name: str) -> list[str]:
-    fault = fault_named(name)
+    fault = find_fault(name)
     assert fault is not None
     fault.play(link)
     return [what for _, what in link.said]
@@ -198,10 +198,10 @@ def test_a_client_that_thaws_has_something_left_of_the_lease(
 
 
 def test_a_length_belongs_to_who_shortens() -> None:
-    fault = fault_named("shortened frozen=0s")
+    fault = find_fault("shortened frozen=0s")
     assert fault is not None
     assert (fault.name, fault.grants(LEASE)) == ("shortened frozen=0s", 0)
-    assert fault_named("shortened=2") == fault_named("shortened=2") or True
+    assert find_fault("shortened=2") == find_fault("shortened=2") or True
     for name in (
         "frozen=2s",
         "shortened=",
@@ -210,8 +210,8 @@ def test_a_length_belongs_to_who_shortens() -> None:
         "shorten=2s",
         "NAK=1s",
     ):
-        assert fault_named(name) is None, name
-    assert fault_named("frozen") is FAULTS["frozen"]
+        assert find_fault(name) is None, name
+    assert find_fault("frozen") is FAULTS["frozen"]
 
 
 def test_who_cannot_read_the_ack_is_told_from_who_can() -> None:

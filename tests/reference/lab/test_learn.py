@@ -9,11 +9,17 @@ import pytest
 from holdover.model.clients.profile import FACTS, parse
 from holdover.reference.lab.experiments.experiment import Outcome
 from holdover.reference.lab.experiments.faults import BLOCKED
-from holdover.reference.lab.learn.observations import Observation, answer, lifetime, probed
-from holdover.reference.lab.learn.profile import Learned, learned, questions, toml
-from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown, decoded, terms_of
+from holdover.reference.lab.learn.observations import Observation, answer, lifetime, probe_length
+from holdover.reference.lab.learn.profile import Learned, learn_profile, questions, toml
+from holdover.reference.lab.record.measure import (
+    FOREVER,
+    Measurement,
+    Unknown,
+    decode_messages,
+    terms_of,
+)
 from holdover.reference.lab.record.record import Captured, Change, Look, Record
-from holdover.reference.lab.testbed.client_program import templated
+from holdover.reference.lab.testbed.client_program import client_from_command
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.wire.arp import probe
 from holdover.reference.wire.frames import EVERYONE, encode_frame
@@ -99,7 +105,7 @@ def answers(*changes: dict[tuple[str, int], Seen]) -> list[Observation]:
 
 
 def learn(*changes: dict[tuple[str, int], Seen]) -> Learned:
-    return learned(answers(*changes))
+    return learn_profile(answers(*changes))
 
 
 # Each field, both ways ---------------------------------------------------------------------------
@@ -227,11 +233,11 @@ def test_a_holdover_that_no_fields_explain_is_unknown() -> None:
 
 
 def test_where_nobody_knows_its_hook_it_is_taken_to_wait_for_one() -> None:
-    client = templated("udhcpc -f -i {iface}")
+    client = client_from_command("udhcpc -f -i {iface}")
     cells = questions(client)
     assert {"hook", "NAK with hook"}.isdisjoint(cell.fault.name for cell in cells)
     made = {(each.outcome.cell.fault.name, each.outcome.cell.lease): each for each in answers()}
-    told = learned(
+    told = learn_profile(
         [
             replace(
                 made[cell.fault.name, cell.lease],
@@ -248,7 +254,7 @@ def test_where_nobody_knows_its_hook_it_is_taken_to_wait_for_one() -> None:
 
 def test_without_a_cell_there_is_nothing_to_learn() -> None:
     with pytest.raises(ValueError, match="nothing was played"):
-        learned([])
+        learn_profile([])
 
 
 # The file ----------------------------------------------------------------------------------------
@@ -288,8 +294,8 @@ def asked(when: float, hardware: bytes = A) -> Captured:
 
 
 def probed_in(made: Record) -> float | None:
-    messages = list(decoded(made))
-    return probed(made, messages, next(iter(terms_of(made, messages, A))))
+    messages = list(decode_messages(made))
+    return probe_length(made, messages, next(iter(terms_of(made, messages, A))))
 
 
 @pytest.mark.parametrize(
@@ -304,7 +310,7 @@ def test_an_address_is_probed_between_the_ack_and_its_use(
 
 def lifetime_in(*seen: Change | Look) -> float | None:
     made = record(said(1), seen=seen)
-    (term,) = terms_of(made, list(decoded(made)), A)
+    (term,) = terms_of(made, list(decode_messages(made)), A)
     return lifetime(made, term)
 
 

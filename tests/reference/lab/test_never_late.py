@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.lab.experiments.faults import FAULTS, Fault, fault_named
+from holdover.reference.lab.experiments.faults import FAULTS, Fault, find_fault
 from tests.checkout import ROOT
 from tests.measure import never_late
 from tests.measure import never_late_page as page
@@ -85,7 +85,7 @@ def test_nothing_is_claimed_of_nothing() -> None:
 
 
 def test_each_premise_is_broken_by_some_fault_that_is_played_and_no_fault_breaks_two() -> None:
-    faults = [fault_named(name) for name in never_late.USUAL]
+    faults = [find_fault(name) for name in never_late.USUAL]
     assert None not in faults
     breaks = {
         each.name: [premise.breaks(each) for premise in page.PREMISES]
@@ -127,7 +127,7 @@ def test_a_lease_that_a_fault_was_not_played_with_is_left_empty() -> None:
 
 def test_what_would_not_shorten_a_lease_is_not_played() -> None:
     def leases(name: str) -> list[int]:
-        fault = fault_named(name)
+        fault = find_fault(name)
         assert isinstance(fault, Fault)
         wanted = never_late.cells((10, 20, 60), [fault], 2, "reference", "holdover")
         return [each.lease for each in wanted]

@@ -13,9 +13,9 @@ import pytest
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
 from holdover.reference.lab.record.record import Look, Mark
 from holdover.reference.lab.record.timeline import Granted, HeldSpan, Timeline, timeline
-from holdover.reference.lab.report.event_list import events, told
+from holdover.reference.lab.report.event_list import describe_timeline, events
 from holdover.reference.lab.report.page import FEW, MANY, VERDICTS, Shown, page
-from holdover.reference.lab.report.style import escaped
+from holdover.reference.lab.report.style import escape
 from holdover.reference.lab.report.svg import Drawing
 from tests.reference.lab.test_measure import LEASED, OTHER, B, added, at, nak, record, removed, said
 
@@ -118,8 +118,8 @@ def test_a_gap_is_told() -> None:
 
 
 def test_what_does_not_print_is_written_out() -> None:
-    assert escaped("a<b>&\"'") == "a&lt;b&gt;&amp;&quot;&#x27;"
-    assert escaped("\x1b[31m\n\u202e\udc80é") == "\\x1b[31m\\n\\u202e\\udc80é"
+    assert escape("a<b>&\"'") == "a&lt;b&gt;&amp;&quot;&#x27;"
+    assert escape("\x1b[31m\n\u202e\udc80é") == "\\x1b[31m\\n\\u202e\\udc80é"
 
 
 OVERLAP = timeline(
@@ -148,7 +148,7 @@ def test_everything_is_told_in_order() -> None:
         "DHCPACK to other host: 10.77.0.51, 10 s, until +15.00 s",
         "other host still has 10.77.0.50, at the end of the record",
     ]
-    assert told(OVERLAP) == (
+    assert describe_timeline(OVERLAP) == (
         "Seconds after the lease end: client's host had 10.77.0.50 from −9.90 s to +4.04 s; "
         "other host had 10.77.0.50 from +1.00 s until the record ended; "
         "two hosts had it for 3.00 s."
@@ -190,7 +190,7 @@ def test_a_picture_has_a_title_and_says_in_words_what_it_shows() -> None:
     assert drawn.get("role") == "img"
     named = {each.get("id"): each.text for each in drawn if each.get("id")}
     assert drawn.get("aria-labelledby", "").split() == list(named) == ["t7", "d7"]
-    assert named["d7"] == told(OVERLAP)
+    assert named["d7"] == describe_timeline(OVERLAP)
 
 
 def test_what_is_after_the_lease_end_is_drawn_as_such_and_begins_there() -> None:

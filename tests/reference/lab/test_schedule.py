@@ -17,8 +17,8 @@ from holdover.reference.lab.collision.plan import (
     PLAYED,
     SURROUNDINGS,
     UNPLAYED,
-    planned,
-    settled,
+    plan_course,
+    send_at_once,
     staying,
 )
 from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, PlanError, Step
@@ -38,7 +38,7 @@ KEPT = replace(
 
 @cache
 def plan(profile: Profile) -> Plan:
-    return planned(profile, SURROUNDINGS, silent)
+    return plan_course(profile, SURROUNDINGS, silent)
 
 
 def names(steps: Sequence[Step]) -> list[str]:
@@ -103,10 +103,10 @@ def test_what_a_client_sends_is_taken_at_once() -> None:
         return Step(at, LEASE_TABLE.action(row), binding)
 
     renew, mute, miss = step(5, "renew", H1, 0, 0), step(5, "mute"), step(5, "miss", 0, H1)
-    assert settled([renew, mute, miss]) == (mute, renew, miss)
-    assert settled([mute, renew]) == (mute, renew)
+    assert send_at_once([renew, mute, miss]) == (mute, renew, miss)
+    assert send_at_once([mute, renew]) == (mute, renew)
     with pytest.raises(PlanError, match="a DHCPREQUEST that is on its way for 1 s"):
-        settled([renew, mute, replace(miss, at=6)])
+        send_at_once([renew, mute, replace(miss, at=6)])
 
 
 # What cannot be played ---------------------------------------------------------------------------
@@ -124,11 +124,11 @@ def test_what_a_client_sends_is_taken_at_once() -> None:
 )
 def test_what_a_link_cannot_play_is_refused(profile, environment, words) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=words):
-        planned(profile, environment, silent)
+        plan_course(profile, environment, silent)
 
 
 def test_a_frozen_process_can_be_played() -> None:
-    found = planned(load("rfc2131"), SURROUNDINGS.and_faults("freezes"), silent)
+    found = plan_course(load("rfc2131"), SURROUNDINGS.and_faults("freezes"), silent)
     assert found.outcome == "violated"
     assert "freeze" in names(found.steps)
 
@@ -150,7 +150,7 @@ def test_the_fixed_client_releases_in_the_row_of_the_lapse() -> None:
         before, after = course.take(step)
         if before["holds", H1] is not None and after["holds", H1] is None:
             assert (step.action.name, step.at) == ("lapse", 10)
-            assert course.said(step, before) == "the lease of h1 lapses"
+            assert course.sentence(step, before) == "the lease of h1 lapses"
             return
     pytest.fail("it did not release")
 

@@ -13,14 +13,14 @@ import pytest
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import load
 from holdover.reference.lab.experiments.experiment import Cell, Outcome
-from holdover.reference.lab.experiments.faults import FAULTS, TABLE, Fault, fault_named
+from holdover.reference.lab.experiments.faults import FAULTS, TABLE, Fault, find_fault
 from holdover.reference.lab.experiments.verdict import (
     OBEYED,
     Verdict,
-    combined,
+    combine_verdicts,
     heeds,
     is_refusal,
-    predicted,
+    predict_holdover,
     spread,
     verdict,
 )
@@ -47,7 +47,7 @@ def cell(client: str, fault: str, lease: int = 10) -> Cell:
 
 
 def named(name: str) -> Fault:
-    found = fault_named(name)
+    found = find_fault(name)
     assert found is not None
     return found
 
@@ -96,11 +96,14 @@ def test_a_measurement_says(client: str, fault: str, seen: Measurement, says: st
 
 
 def test_who_cannot_have_read_that_its_lease_is_shorter_may_keep_the_longer_one() -> None:
-    lost = predicted(load("reference"), named("shortened lost=2s"), Fraction(40))
-    assert lost == predicted(load("reference"), FAULTS["frozen"], Fraction(40)) + 38
+    lost = predict_holdover(load("reference"), named("shortened lost=2s"), Fraction(40))
+    assert lost == predict_holdover(load("reference"), FAULTS["frozen"], Fraction(40)) + 38
     for name, granted in (("shortened killed", 20), ("shortened frozen=0s", 0)):
-        found = predicted(load("dhclient"), named(name), Fraction(40))
-        assert found == predicted(load("dhclient"), FAULTS["frozen"], Fraction(40)) + 40 - granted
+        found = predict_holdover(load("dhclient"), named(name), Fraction(40))
+        assert (
+            found
+            == predict_holdover(load("dhclient"), FAULTS["frozen"], Fraction(40)) + 40 - granted
+        )
 
 
 def test_the_prediction_is_for_the_lease_before_and_not_for_what_is_left_of_it() -> None:
@@ -172,22 +175,24 @@ def test_the_prediction_is_that_of_the_measured_cells() -> None:
         for profile in ("udhcpc", "dhcpcd", "networkd", "reference"):
             bound = measurements.predict(profile, name, Fraction(24))
             expected = math.inf if bound is None else float(bound)
-            assert predicted(load(profile), FAULTS[name], Fraction(24)) == expected
+            assert predict_holdover(load(profile), FAULTS[name], Fraction(24)) == expected
 
 
 def test_a_late_ack_adds_its_delay_for_who_counts_from_it() -> None:
     lease = Fraction(20)
     for profile, adds in (("udhcpc", 4), ("rfc2131", 0)):
         client = load(profile)
-        late = predicted(client, FAULTS["ACK delayed"], lease)
-        assert late - predicted(client, FAULTS["server killed"], lease) == pytest.approx(adds)
+        late = predict_holdover(client, FAULTS["ACK delayed"], lease)
+        assert late - predict_holdover(client, FAULTS["server killed"], lease) == pytest.approx(
+            adds
+        )
 
 
 def test_every_fault_has_a_prediction_for_every_profile() -> None:
     for fault in TABLE:
         for client in CLIENTS.values():
             assert client.profile is not None
-            assert predicted(load(client.profile), fault, Fraction(client.lease)) is not None
+            assert predict_holdover(load(client.profile), fault, Fraction(client.lease)) is not None
 
 
 def test_many_come_to_the_worst_of_them() -> None:
@@ -195,9 +200,9 @@ def test_many_come_to_the_worst_of_them() -> None:
         judged("dhclient", "frozen", seen)
         for seen in (held(-1), held(0.5), Unknown("it could not be played"))
     )
-    assert combined([holds, holds]) == "holds"
-    assert combined([holds, unknown]) == "unknown"
-    assert combined([holds, unknown, late]) == "violated"
-    assert combined([]) == "unknown"
+    assert combine_verdicts([holds, holds]) == "holds"
+    assert combine_verdicts([holds, unknown]) == "unknown"
+    assert combine_verdicts([holds, unknown, late]) == "violated"
+    assert combine_verdicts([]) == "unknown"
     assert spread([late, holds, unknown]) == (-1, -1, 0.5)
     assert spread([unknown]) is None

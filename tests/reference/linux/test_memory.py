@@ -190,7 +190,9 @@ class World:
         self.memory = memory(self.lines)
         self.undone = 0
         self.journal = SimpleNamespace(
-            event=lambda event, at: None, effect=lambda effect, at: None, note_unstored=self.note_unstored
+            event=lambda event, at: None,
+            effect=lambda effect, at: None,
+            note_unstored=self.note_unstored,
         )
         self.link = SimpleNamespace(receive=lambda: [self.frames.pop() for _ in self.frames[:]])
         self.interface = SimpleNamespace(

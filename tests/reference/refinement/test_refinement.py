@@ -12,7 +12,7 @@ from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
 from holdover.reference.core.client import TABLE, ignore
 from holdover.reference.docs.core_pages import column_name
-from holdover.reference.docs.core_pages import explored as pinned
+from holdover.reference.docs.core_pages import last_exploration as pinned
 from holdover.reference.refinement.__main__ import summary
 from holdover.reference.refinement.coverage import excuse, gaps, table_edges
 from holdover.reference.refinement.search import Refined, as_pinned, refine
