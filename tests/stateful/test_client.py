@@ -60,8 +60,8 @@ def test_no_run_ends_in_a_defect(table: Compiled) -> None:
 
 MUTANTS = {
     "the lease counts from the DHCPACK": (
-        "granted(client, event, client.asking.asked)\n",
-        "granted(client, event, now)\n",
+        "read_lease(client, event.reply, client.asking.asked, chance)\n",
+        "read_lease(client, event.reply, now, chance)\n",
     ),
     "a DHCPNAK is ignored": (
         "    if not from_asked(client, event.reply):\n        return client, ()\n    after, e",

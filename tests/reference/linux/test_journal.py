@@ -104,7 +104,7 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
     Configure: st.builds(Configure, leases, none | instants),
     Remove: st.builds(Remove, addresses),
     Store: st.builds(Store, none | leases),
-    Notify: st.builds(Notify, st.sampled_from(Notice), none | leases, none | options),
+    Notify: st.builds(Notify, st.sampled_from(Notice), none | leases),
     ReceivedRequest: st.builds(ReceivedRequest, requests),
     StartServer: st.builds(StartServer, st.lists(st.tuples(addresses, bindings)).map(tuple)),
     Reinstate: st.builds(Reinstate, addresses),

@@ -190,7 +190,7 @@ class World:
         self.memory = memory(self.lines)
         self.undone = 0
         self.journal = SimpleNamespace(
-            event=lambda event, at: None,
+            event=lambda event, at, chance: None,
             effect=lambda effect, at: None,
             note_unstored=self.note_unstored,
         )
