@@ -261,7 +261,8 @@ def usurped(stage: ServerStage) -> Usurped:
         "it has an address, or ours again",
         lambda tenant: tenant.process.running.poll() is not None or len(client.told()) > 1,
     )
-    if len(client.told()) != 1:
+    granted = [at for at, _ in other.received(ACK)]
+    if not granted or any(at < granted[0] for at in client.at(MessageType.REQUEST)[1:]):
         raise CannotTellError("it has asked for its lease before another had the address")
     client.until(
         "refused, or rebinding", lambda tenant: "REFUSED" in tenant.told() or rebindings(tenant)
