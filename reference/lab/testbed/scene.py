@@ -189,7 +189,7 @@ class Scene:
         self.mark(f"server refuses by {way}" + (f", offers {ANOTHER}" if offers else ""))
 
     def _prepared(self, place: Path, order: ServerOrder, *more: str) -> Process:
-        """Our own server, which waits for `wait_until_serving`."""
+        """Our own server, started and not yet asked to serve (`wait_until_serving`)."""
         place.mkdir(exist_ok=True)
         process = self.srv.start(*holdover(place, order, PREPARED), *more)
         process.says("prepared", START)
