@@ -13,9 +13,9 @@ from holdover.reference.docs import architecture
 from holdover.reference.docs.architecture import imports, modules, read_imports, rooms
 from tests.checkout import ROOT
 
-MOST_FILES, MOST_LINES = 14, 540
-LONGER = {"reference.core.client": 690}
-"""Read in an evening from top to bottom; Figure 5 of RFC 2131 is its table."""
+MOST_FILES, MOST_LINES = 14, 470
+LONGER = {"reference.core.client": 660, "reference.core.server": 510, "model.table.client": 540}
+"""Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows."""
 
 
 def within(*prefixes: str) -> list[str]:

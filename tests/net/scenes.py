@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError
@@ -153,9 +152,7 @@ def scenes(
     return made
 
 
-def _waits(
-    play: Callable[..., None], each: Sequence[ParameterSet]
-) -> Callable[[Future[None]], None]:
+def _waits(play: Callable[..., None], each: Sequence[object]) -> Callable[[Future[None]], None]:
     """The test of a scene, by its name: its last line is where it fails, and shows the scene's."""
 
     @pytest.mark.parametrize("playing", each, indirect=True)
