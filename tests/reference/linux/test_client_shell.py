@@ -64,7 +64,8 @@ class Pretended:
         self.done: list[Effect] = []
         self.up: list[bool] = []
         self.journal = SimpleNamespace(
-            event=lambda event, now: self.heard.append(event), effect=lambda effect, now: None
+            event=lambda event, now, chance: self.heard.append(event),
+            effect=lambda effect, now: None,
         )
         self.link = SimpleNamespace(
             receive=lambda: [self.frames.pop(0) for _ in range(len(self.frames))]
