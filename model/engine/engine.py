@@ -28,7 +28,7 @@ import numpy as np
 from holdover.model.engine.checkpoint import Checkpoint
 from holdover.model.engine.kernel import canonical, scratch_for
 from holdover.model.engine.partition import NoRoomError
-from holdover.model.engine.workers import Crew, Task, Threads
+from holdover.model.engine.workers import LevelRunner, Task, Threads
 from holdover.model.explorer.explore import EngineResult, Progress, Trace
 from holdover.model.packed.components import MEASURE, STEP, WATCH
 from holdover.model.packed.program import LEAST_VALUE, NOTHING, Tally, empty_tally, program
@@ -89,7 +89,7 @@ class EngineSearch:
         self,
         tabulated: Tabulated,
         task: Task,
-        crew: Crew,
+        crew: LevelRunner,
         journal: Checkpoint | None,
         progress: Progress | None = None,
     ):

@@ -1,6 +1,6 @@
 """A share of a search: some of the partitions, in a worker of a cluster.
 
-Theory of operation.  A `Share` is `Threads` whose other partitions are empty and stay so; tables,
+Theory of operation.  A `Shard` is `Threads` whose other partitions are empty and stay so; tables,
 spilling and the expansion of states are what they are there.  A level is expanded in *rounds*.  In
 each, every worker expands states of its own until its buffers for successors are full (`expand`);
 when all have, each fetches from every other what belongs to its own partitions, and puts it in
@@ -67,7 +67,7 @@ class ShardOrder:
         return range(-(-to * PARTITIONS // count), -(-(to + 1) * PARTITIONS // count))
 
 
-class Share(Threads):
+class Shard(Threads):
     """The partitions that an order deals to this worker."""
 
     def __init__(self, worker: Any, order: ShardOrder):
@@ -164,7 +164,7 @@ class Share(Threads):
         self.locks.close()
 
 
-SHARES: dict[str, Share] = {}
+SHARES: dict[str, Shard] = {}
 """The shares that this process has, by the keys of their orders."""
 
 
@@ -176,7 +176,7 @@ async def call(key: str, what: str, *args: Any, dask_worker: Any) -> tuple[Any, 
     try:
         if what == "open":
             dask_worker.handlers["holdover"] = give
-            SHARES[key] = await asyncio.to_thread(Share, dask_worker, *args)
+            SHARES[key] = await asyncio.to_thread(Shard, dask_worker, *args)
             return None, None
         if key not in SHARES:
             raise WorkerGoneError(dask_worker.address)

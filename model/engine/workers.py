@@ -65,7 +65,7 @@ class Task:
         return int(mix(np.uint64(word)) >> np.uint64(16)) % PARTITIONS
 
 
-class Crew(Protocol):
+class LevelRunner(Protocol):
     """Who does the work of a level.  Depths count from 0, the initial state's."""
 
     def start(self, word: int) -> None:

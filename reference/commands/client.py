@@ -55,7 +55,7 @@ from holdover.reference.wire.options import (
 )
 
 if TYPE_CHECKING:
-    from holdover.reference.linux.hooks.background import Later
+    from holdover.reference.linux.hooks.background import BackgroundQueue
 
 STATE = Path("/var/lib/holdover")
 
@@ -182,10 +182,10 @@ def client(interface: str, **given: Any) -> int:
     left out, and their number is a line.
     """
     from holdover.reference.linux.client import ClientShell, Orders, dry
-    from holdover.reference.linux.executor import Hands
+    from holdover.reference.linux.executor import Executor
     from holdover.reference.linux.hooks.dns import resolver
     from holdover.reference.linux.hooks.hook import Hook
-    from holdover.reference.linux.hooks.line_writer import Lines
+    from holdover.reference.linux.hooks.line_writer import LineWriter
     from holdover.reference.linux.kernel.interface import Interface
     from holdover.reference.linux.kernel.privilege import drop
     from holdover.reference.linux.kernel.secondaries import neighbours_stay
@@ -200,8 +200,10 @@ def client(interface: str, **given: Any) -> int:
     identifier = None if given["client_id"] is None else client_id(given["client_id"])
     with ExitStack() as opened:
         line = partial(format_line, interface, given["as_json"], dry_run)
-        lines = Lines(STDOUT, lambda number: line("LOST", LOST.format(number), {"lines": number}))
-        errors = Lines(STDERR, LOST.format)
+        lines = LineWriter(
+            STDOUT, lambda number: line("LOST", LOST.format(number), {"lines": number})
+        )
+        errors = LineWriter(STDERR, LOST.format)
         for each in (lines, errors):
             opened.callback(each.close, PATIENCE)
         warn = errors.put
@@ -249,7 +251,7 @@ def client(interface: str, **given: Any) -> int:
             if word == "SILENT":
                 supervisor.tell(words)
 
-        hands = Hands(
+        executor = Executor(
             link, there, port, directory=directory, hook=hook, journal=journal, warn=warn, tell=tell
         )
         within = given["timeout"]
@@ -260,7 +262,7 @@ def client(interface: str, **given: Any) -> int:
             within=None if within is None else int(within * SECOND),
             verbose=given["verbose"],
         )
-        shell = ClientShell(dry(config) if dry_run else config, hands, orders, say, warn)
+        shell = ClientShell(dry(config) if dry_run else config, executor, orders, say, warn)
         supervisor.tell("asks for a lease")
         try:
             number = asyncio.run(shell.run())
@@ -323,7 +325,7 @@ def by_hardware(hardware: bytes) -> bytes:
     return b"\xff" + hardware[-4:] + b"\0\x03\0\x01" + hardware
 
 
-def let_finish(told: Later[Any]) -> None:
+def let_finish(told: BackgroundQueue[Any]) -> None:
     """Wait for what is told to be done; Ctrl-C ends it at once."""
     with interruptible():
         try:

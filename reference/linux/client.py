@@ -63,7 +63,7 @@ from holdover.reference.core.events import (
     Timer,
 )
 from holdover.reference.core.instants import SECOND, Duration, Instant
-from holdover.reference.linux.executor import Hands
+from holdover.reference.linux.executor import Executor
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import EVERY
 from holdover.reference.linux.kernel.interface import Changes
@@ -140,12 +140,12 @@ def warn_nobody(line: str) -> None:
 
 
 class ClientShell:
-    """A client, and the hands that do what it asks for."""
+    """A client, and the executor that does what it asks for."""
 
     def __init__(
         self,
         config: ClientConfig,
-        hands: Hands,
+        executor: Executor,
         orders: Orders,
         say: Say = unsaid,
         warn: Callable[[str], None] = warn_nobody,
@@ -154,16 +154,16 @@ class ClientShell:
         self.unread = 0
         self.too_late = False
         self._sparing = Sparing()
-        self._config, self._hands, self._orders = config, hands, orders
+        self._config, self._executor, self._orders = config, executor, orders
         self._remarks = Remarks(
             config,
             say,
-            lambda line: warn(f"{hands.interface.name}: {line}"),
+            lambda line: warn(f"{executor.interface.name}: {line}"),
             verbose=orders.verbose,
         )
         self._give_up: Instant | None = None
         self._late_until: Instant | None = None
-        self._interface, self._link = hands.interface, hands.link
+        self._interface, self._link = executor.interface, executor.link
         self._seen = self._interface.link()
         self._news = Changes()
         self._beat_at: Instant = 0
@@ -196,7 +196,7 @@ class ClientShell:
 
     def _deadline(self) -> Instant | None:
         """When there is something to do, if nothing happens before; a beat is something."""
-        retry, tell = self._hands.memory.retry_at, self._remarks.tell_at
+        retry, tell = self._executor.memory.retry_at, self._remarks.tell_at
         beats = self.client.lease is not None and not self._orders.dry
         beat_at = self._beat_at if beats else None
         instants = (self._core_due(), retry, tell, self._give_up, beat_at)
@@ -233,13 +233,13 @@ class ClientShell:
 
     def _start(self) -> None:
         """Begin with what is stored, and with what a predecessor has left on the interface."""
-        self._hands.journal.client(self._config, clock.now(), dry=self._orders.dry)
+        self._executor.journal.client(self._config, clock.now(), dry=self._orders.dry)
         name, up = self._interface.name, self._interface.link().up
         if self._orders.dry:
             if not up:
                 raise InputError(f"{name} is down; set it up first: ip link set {name} up")
         else:
-            self._hands.find()
+            self._executor.find()
             if not up:
                 self._interface.set_up(True)
                 self._brought_up = True
@@ -253,7 +253,7 @@ class ClientShell:
         """With what is stored, and what is on the interface by our doing, or a predecessor's."""
         self.client = Client(self._config, conflicts=self.client.conflicts, rests=self.client.rests)
         self._rests, self._late_until = False, None
-        self._handle(Start(self._hands.memory.stored, self._hands.held))
+        self._handle(Start(self._executor.memory.stored, self._executor.held))
 
     def turn(self) -> None:
         """Whatever there is to take."""
@@ -271,7 +271,7 @@ class ClientShell:
 
     def _beat(self) -> None:
         """Whether the kernel answers, and what could not be done while it did not."""
-        self._hands.catch_up()
+        self._executor.catch_up()
         self._handle_expired()
         if clock.now() >= self._beat_at:
             self._interface.heartbeat.beat()
@@ -280,16 +280,16 @@ class ClientShell:
     def _look(self) -> None:
         """What the kernel has done to the interface meanwhile; later, if it does not answer now."""
         self._news |= self._interface.changes()
-        if not self._news.any or not self._hands.ready():
+        if not self._news.any or not self._executor.ready():
             return
         changes, self._news = self._news, Changes()
         if changes.vanished:
             raise InputError(f"the interface {self._interface.name} is gone")
-        held = self._hands.held
+        held = self._executor.held
         if held is not None and not self._interface.has(held):
-            until = self._hands.until
+            until = self._executor.until
             by_hand = until is None or clock.now() < until - BY_HAND
-            self._hands.note_loss(held)
+            self._executor.note_loss(held)
             self._handle(Gone(held))
             if by_hand and self.client.lease is not None:
                 self._remarks.note_taken(held, deadline(self.client), clock.now())
@@ -314,15 +314,15 @@ class ClientShell:
 
     def _wait(self, now: Instant) -> None:
         """What is to be said or tried again when nothing has happened for a while."""
-        memory = self._hands.memory
+        memory = self._executor.memory
         if memory.retry_at is not None and memory.retry_at <= now:
-            again = memory.retry() and self._hands.held is not None and self._unused
+            again = memory.retry() and self._executor.held is not None and self._unused
             if again:
                 self._unused = False
                 self.begin()
         self._remarks.silent(self.client, now)
         if self._give_up is not None and self._give_up <= now:
-            self.too_late = self._hands.held is None
+            self.too_late = self._executor.held is None
             self._give_up = None
 
     def _event(self, frame: Frame) -> Event | None:
@@ -355,14 +355,14 @@ class ClientShell:
             kind = reading.message.message_type
             name = "a reply" if kind is None else f"DHCP{kind.name}"
             said = describe_malformed(f"{name} from {content.source}", reading.dropped, refused_for)
-            self._hands.note_malformed(said, self._sparing)
+            self._executor.note_malformed(said, self._sparing)
         return event
 
     def _remember(self, event: Event, frame: Frame) -> None:
         """Where the server of our lease is heard from."""
         lease = self.client.lease
         if isinstance(event, Received) and lease is not None and event.reply.server == lease.server:
-            self._hands.heard_from(lease.server, frame.source)
+            self._executor.heard_from(lease.server, frame.source)
 
     # Events --------------------------------------------------------------------------------------
 
@@ -386,20 +386,20 @@ class ClientShell:
         before, self._late_until = self.client, None
         try:
             for effect in self._effects(event, now):
-                self._hands.carry_out(effect)
+                self._executor.carry_out(effect)
         except NotStoredError:
             self._put_back(before, now)
             return
         if self.client.exchange is None:
             self._remarks.note_answer()  # nothing is asked for any more
         self._handle_expired()
-        if self._orders.dry or (self._orders.once and self._hands.held is not None):
+        if self._orders.dry or (self._orders.once and self._executor.held is not None):
             # In use; and announced, as often as it wants to.
             self._done = self.client.phase is Phase.BOUND and self.client.due is None
 
     def _put_back(self, before: Client, now: Instant) -> None:
         """The event that brought a lease which cannot be stored has not been."""
-        self._hands.journal.note_unstored(now)
+        self._executor.journal.note_unstored(now)
         self._become(before)
         self._unused = True
         due, lease = deadline(before), before.lease
@@ -407,7 +407,7 @@ class ClientShell:
             self._late_until = now + RETRY
             if lease is not None and lease.end is not None and now < lease.end:
                 self._late_until = min(self._late_until, lease.end)
-        if before.holds is not None and self._hands.held != before.holds:
+        if before.holds is not None and self._executor.held != before.holds:
             self._handle(Gone(before.holds))
 
     def _become(self, client: Client) -> None:
@@ -416,18 +416,18 @@ class ClientShell:
 
     def _handle_expired(self) -> None:
         """What could not be configured, or not in time, is gone."""
-        if (expired := self._hands.expired) is not None:
-            self._hands.expired = None
+        if (expired := self._executor.expired) is not None:
+            self._executor.expired = None
             self._handle(Gone(expired))
 
     def _effects(self, event: Event, now: Instant) -> Iterator[Effect]:
         """What the core asks for, each to be done before the next is looked at."""
         drawn = chance()
-        self._hands.journal.event(event, now, drawn)
+        self._executor.journal.event(event, now, drawn)
         after, effects = step(self.client, event, now, drawn)
         self._become(after)  # before anything is sent
         for effect in effects:
-            self._hands.journal.effect(effect, now)
+            self._executor.journal.effect(effect, now)
             if not self._orders.dry or isinstance(effect, Send | Notify):
                 if isinstance(effect, Send):
                     self._remarks.sends(effect, now)
@@ -439,9 +439,9 @@ class ClientShell:
         """The interface as it was found; but what was to be done once stays."""
         if self._done or self._orders.dry:
             return
-        found, now = self._hands.held, clock.now()
+        found, now = self._executor.held, clock.now()
         if found is not None and self.client.holds is None:  # the core was not told of it
-            self._try(Start(self._hands.memory.stored, found), now)
+            self._try(Start(self._executor.memory.stored, found), now)
         self._try(Stop(), now)
         if self._brought_up:
             with suppress(InputError):  # the interface is gone
@@ -452,7 +452,7 @@ class ClientShell:
         """No effect is left out because another one fails: the interface is gone, the disk full."""
         for effect in self._effects(event, now):
             with suppress(InputError):
-                self._hands.carry_out(effect)
+                self._executor.carry_out(effect)
 
 
 def chance() -> Chance:

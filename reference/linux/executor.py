@@ -1,7 +1,7 @@
 """What a client core asks for, carried out on an interface, in order.
 
-Theory of operation.  `Hands.carry_out` has done an effect when it returns; only the hook, which is
-told and not waited for, may be behind.  NotStoredError where the lease cannot be stored: nothing
+Theory of operation.  `Executor.carry_out` has done an effect when it returns; only the hook, which
+is told and not waited for, may be behind.  NotStoredError where the lease cannot be stored: nothing
 that comes after may then happen (`memory.py`).
 
 A frame is sent by the packet socket, for the kernel would choose another source, or would have none
@@ -61,7 +61,7 @@ WORTH_A_LINE: Duration = SECOND // 10
 """An address that was there so long after its lease is told of."""
 
 
-class Hands:
+class Executor:
     """Where effects go: link, UDP, kernel, disk (`directory`; None: nowhere), hook and user.
 
     `held`: the address that is on the interface by our doing, `until` when.  `memory`: the lease

@@ -34,11 +34,11 @@ from holdover.reference.core.events import (
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import (
+    AddressSeen,
     Began,
     DryRun,
     Line,
     Lost,
-    Seen,
     Unstored,
     Waited,
 )
@@ -218,7 +218,7 @@ def calls(lines: Iterable[Line]) -> Iterator[Part]:
                 yield Declared(line, value)
             case DryRun():
                 yield Noted(line, "a dry run: nothing but messages and notices was carried out")
-            case Seen(what="expired"):
+            case AddressSeen(what="expired"):
                 if call is not None:
                     yield call
                     call = None
@@ -234,7 +234,7 @@ def calls(lines: Iterable[Line]) -> Iterator[Part]:
                     f"for {show_seconds(length / SECOND)} nobody could change the network: "
                     "the kernel's networking lock was held",
                 )
-            case Seen():
+            case AddressSeen():
                 if call is not None:
                     call.end = number
             case Unstored():

@@ -22,7 +22,7 @@ from holdover.reference.core.events import Received, Send
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder, ServerProgram
-from holdover.reference.linux.storage.journal import Line, Seen, read
+from holdover.reference.linux.storage.journal import AddressSeen, Line, read
 from holdover.reference.validation.calls import calls
 from holdover.reference.validation.findings import JournalVerdict
 from holdover.reference.validation.follower import replay
@@ -109,7 +109,7 @@ class Tenant:
     def addresses(self) -> list[tuple[str, IPv4Address]]:
         """What became of its addresses on the interface."""
         values = (line.value for line in self.lines())
-        return [(v.what, v.address) for v in values if isinstance(v, Seen)]
+        return [(v.what, v.address) for v in values if isinstance(v, AddressSeen)]
 
     def until(self, what: str, wanted: Callable[[Tenant], T]) -> T:
         """Wait until its journal has it; in vain where it has ended."""

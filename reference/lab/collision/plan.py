@@ -26,7 +26,13 @@ from holdover.model.readings.interpreter import Value
 from holdover.model.seconds import show_seconds
 from holdover.proofs.result import Progress
 from holdover.proofs.verdicts.judge import STANDARD, judge
-from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, PlanError, Step
+from holdover.reference.lab.collision.schedule import (
+    KERNEL_ROW,
+    Plan,
+    PlanError,
+    PlanFollower,
+    Step,
+)
 
 SURROUNDINGS = replace(STANDARD, lease=Fraction(10))
 """What every client meets, but for a lease that one can wait for."""
@@ -121,7 +127,7 @@ def plan_course(profile: Profile, environment: Environment, progress: Progress) 
     try:
         steps = send_at_once(steps_of(run, environment))
         plan = Plan(profile, environment, found.outcome, found.reason, steps, stays)
-        rehearse(Course(plan))
+        rehearse(PlanFollower(plan))
     except PlanError as error:
         raise InputError(f"{profile.name}: its run cannot be played on a link: {error}") from None
     return plan
@@ -183,7 +189,7 @@ def send_at_once(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def rehearse(course: Course) -> None:
+def rehearse(course: PlanFollower) -> None:
     """Follow a course without a link; PlanError names what stands in the way."""
     while (step := course.next()) is not None:
         if step.action.name not in PLAYED:

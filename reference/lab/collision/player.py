@@ -1,6 +1,6 @@
 """Two puppets and a server on a link, and a course of the lease table that they follow.
 
-Theory of operation.  A `Stage` waits for the instant of each step (`schedule.py`) and does on the
+Theory of operation.  A `Player` waits for the instant of each step (`schedule.py`) and does on the
 link what the step has changed in the table, and nothing else: a datagram that is new in its slot is
 sent, or waited for where it is the server's; an address that `holds` gains or loses is given to the
 kernel or taken from it, with the lifetime that `kernel_end` says where the kernel is an enforcer.
@@ -36,7 +36,7 @@ from holdover.model.seconds import show_seconds
 from holdover.model.table.vocabulary import HOST
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.collision.puppet import Puppet
-from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, PlanError
+from holdover.reference.lab.collision.schedule import KERNEL_ROW, Plan, PlanError, PlanFollower
 from holdover.reference.lab.testbed.address_monitor import PORT, inside
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene, SceneEndedError
@@ -95,13 +95,13 @@ def play_plan(
             asks = opened.enter_context(closing(LinkSocket(PORT, SERVER_PORT)))
         for host in hosts:
             told(f"{host.name} is {host.hardware.hex(':')}, and a1 is {LEASED}")
-        stage = Stage(plan, scene, hosts, asks, told, stop)
+        stage = Player(plan, scene, hosts, asks, told, stop)
         stage.play()
     scene.close()
     return stage.otherwise
 
 
-class Stage:
+class Player:
     """Two puppets and a server on a link, and the course that they follow."""
 
     def __init__(
@@ -116,7 +116,7 @@ class Stage:
         self.otherwise: str | None = None
         self._plan, self._scene, self._hosts = plan, scene, hosts
         self._asks, self._told, self._stop = asks, told, stop
-        self._course = Course(plan, WATCHED)
+        self._course = PlanFollower(plan, WATCHED)
         self._by_kernel = plan.profile.enforcer == "KERNEL"
         self._begin, self._asked = now(), -ASKS
 

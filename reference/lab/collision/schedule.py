@@ -1,9 +1,10 @@
 """A course of steps, and the lease table followed along it.
 
-Theory of operation.  `Course` follows the table, with a client's own constants, in real seconds, by
-the concrete reading: the rows of a plan (`plan.py`) at their instants, and before them each prompt
-row that is due.  So what a host does and when is the table's, and no row has an effect written down
-here.  Whoever plays a course reads off the state before and after a step what there is to do.
+Theory of operation.  `PlanFollower` follows the table, with a client's own constants, in real
+seconds, by the concrete reading: the rows of a plan (`plan.py`) at their instants, and before them
+each prompt row that is due.  So what a host does and when is the table's, and no row has an effect
+written down here.  Whoever plays a course reads off the state before and after a step what there is
+to do.
 
 A plan may be that of another tenant, one that stays.  Of that one's steps the tenant takes those
 that the table allows it; server, network and second host take all of theirs.
@@ -69,7 +70,7 @@ class Plan:
     made_to_stay: bool
 
 
-class Course:
+class PlanFollower:
     """The table with a client's constants, followed along a plan.
 
     `state`: the present one.  After its last step it goes on until `end`, with what is due.

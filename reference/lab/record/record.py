@@ -50,7 +50,7 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class HostAddresses:
     """What addresses a host has had at an instant not after `at`.
 
     Until `since`, and perhaps longer, it had those of the look before it.
@@ -93,7 +93,7 @@ class Record:
     end: Instant
     hosts: Mapping[str, bytes]
     frames: tuple[Captured, ...]
-    seen: tuple[Look | Change, ...]
+    seen: tuple[HostAddresses | Change, ...]
     marks: tuple[Mark, ...]
     gap: str | None = None
 
@@ -127,13 +127,13 @@ def read(place: Path) -> Record:
     if not lines or lines[0].get("kind") != "head" or lines[0].get("version") != VERSION:
         raise InputError(f"{place / LINK}: line 1: expected a head of version {VERSION}")
     head, *rest = lines
-    seen: list[Look | Change] = []
+    seen: list[HostAddresses | Change] = []
     lost, end = [], None
     for line in rest:
         match line["kind"]:
             case "look":
                 addresses = {IPv4Interface(a): valid for a, valid in line["addresses"].items()}
-                seen.append(Look(line["since"], line["at"], line["host"], addresses))
+                seen.append(HostAddresses(line["since"], line["at"], line["host"], addresses))
             case "change":
                 said = (IPv4Interface(line["address"]), line["there"], line["valid"])
                 seen.append(Change(line["since"], line["at"], line["host"], *said))

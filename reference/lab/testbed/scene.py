@@ -34,7 +34,7 @@ from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import Process, UnheardError
 from holdover.reference.lab.testbed.servers import PREPARED, ServerOrder, ServerProgram, holdover
-from holdover.reference.lab.testbed.wall_clock import Wall
+from holdover.reference.lab.testbed.wall_clock import WallClock
 from holdover.reference.linux.kernel.clock import now
 
 OWN = IPv4Interface("10.77.0.1/24")
@@ -76,7 +76,7 @@ class Scene:
         self.lease = lease
         self.server: Process | None = None
         self._offers: Process | None = None
-        self.wall: Wall | None = None
+        self.wall: WallClock | None = None
         self._hardware = self.a.hardware.replace(":", "")
         self._program, self._stop = server, stop
         self._client: Process | None = None
@@ -98,7 +98,7 @@ class Scene:
 
     def own_wall_clock(self) -> None:
         """Give whatever is started on `a` a wall clock that can be stepped."""
-        self.wall = Wall(self.place)
+        self.wall = WallClock(self.place)
         self.a.under = self.wall.under
 
     def serve(self) -> None:

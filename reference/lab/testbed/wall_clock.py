@@ -65,7 +65,7 @@ time_t time(time_t *at) {
 """
 
 
-class Wall:
+class WallClock:
     """The clock; `under`: the words that start a program with it."""
 
     def __init__(self, place: Path) -> None:

@@ -1,10 +1,11 @@
 """A bounded queue whose items one background thread handles in order.
 
-Theory of operation.  `Later.put` puts a thing in a queue and returns.  A thread, begun with the
-first, hands them to `_do` in their order.  At most `most` wait; when there are more, `_spare` says
-which is left out, and `_left_out` is told.  `close` lets what waits go on for a while, and then
-ends it: `_end` can be read from then on, and `_do` is to return when it can.  A thread and not a
-task of asyncio: a loop that is stuck keeps none of them alive, and none of them sticks the loop.
+Theory of operation.  `BackgroundQueue.put` puts a thing in a queue and returns.  A thread, begun
+with the first, hands them to `_do` in their order.  At most `most` wait; when there are more,
+`_spare` says which is left out, and `_left_out` is told.  `close` lets what waits go on for a
+while, and then ends it: `_end` can be read from then on, and `_do` is to return when it can.  A
+thread and not a task of asyncio: a loop that is stuck keeps none of them alive, and none of them
+sticks the loop.
 
 What it does not know: what is done.  A thread that the kernel keeps (a full pipe, a disk that
 hangs) is left behind, and ends with the process.
@@ -24,7 +25,7 @@ CLOSING = 1.0
 T = TypeVar("T")
 
 
-class Later(ABC, Generic[T]):
+class BackgroundQueue(ABC, Generic[T]):
     """A thread named `name` that does things; at most `most` wait for it."""
 
     def __init__(self, name: str, most: int) -> None:

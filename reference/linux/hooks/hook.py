@@ -37,7 +37,7 @@ from typing import TypeVar
 from holdover.model.errors import InputError
 from holdover.reference.core.events import Lease, Notice
 from holdover.reference.core.instants import Duration
-from holdover.reference.linux.hooks.background import Later
+from holdover.reference.linux.hooks.background import BackgroundQueue
 from holdover.reference.linux.hooks.hook_variables import GRANTS, environment
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.kernel.privilege import check_safe
@@ -66,7 +66,7 @@ class QueuedNotice:
     lease: Lease | None
 
 
-class Commands(Later[T]):
+class Commands(BackgroundQueue[T]):
     """Things of which each is done by a command; `title` begins each line for `note`.
 
     `limit`: seconds that it may take.  `note` is told what goes wrong.
@@ -158,7 +158,7 @@ class Hook(Commands[QueuedNotice]):
         self.put(QueuedNotice(notice, interface, lease))
 
     def close(self, grace: float = 0.0) -> list[QueuedNotice]:
-        """As `Later.close`; what is not told any more is noted."""
+        """As `BackgroundQueue.close`; what is not told any more is noted."""
         if left := super().close(grace):
             self._say(f"not told any more: {', '.join(told.notice.name for told in left)}")
         return left

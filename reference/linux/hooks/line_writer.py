@@ -1,10 +1,10 @@
 """Lines for a reader who may be slow, stuck or gone, and who delays nobody.
 
-Theory of operation.  `Lines.put` returns at once; a thread (`background.py`) writes one line after
-another to a file descriptor.  While it waits for the reader, at most WAITING lines wait for it; of
-more the oldest are left out and counted, as is what could not be written.  The number stands, in
-words of `lost`, where they would have been.  The file is not made non-blocking: it is often that of
-a terminal, or a pipe, which other programs write to as well.
+Theory of operation.  `LineWriter.put` returns at once; a thread (`background.py`) writes one line
+after another to a file descriptor.  While it waits for the reader, at most WAITING lines wait for
+it; of more the oldest are left out and counted, as is what could not be written.  The number
+stands, in words of `lost`, where they would have been.  The file is not made non-blocking: it is
+often that of a terminal, or a pipe, which other programs write to as well.
 
 What it does not know: whether what was written is read.
 """
@@ -14,13 +14,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from holdover.reference.linux.hooks.background import Later
+from holdover.reference.linux.hooks.background import BackgroundQueue
 
 WAITING = 256
 """So many lines may wait."""
 
 
-class Lines(Later[str]):
+class LineWriter(BackgroundQueue[str]):
     """Lines to a file descriptor; `lost` has a line for a number of lines that are missing."""
 
     def __init__(self, file: int, lost: Callable[[int], str]) -> None:

@@ -57,9 +57,9 @@ from holdover.reference.linux.kernel.rtnetlink import (
     NEW_LINK,
     NEW_ROUTE,
     REPLACE,
-    Asking,
     Hearing,
     KernelRefusedError,
+    RequestSocket,
     fields,
 )
 from holdover.reference.linux.kernel.sockets import interface_index, needs
@@ -119,9 +119,9 @@ class Interface:
         self.metric = METRIC + self.index
         self._usual_mtu: int | None = None
         self._hearing = Hearing()
-        self._asking = Asking()
+        self._asking = RequestSocket()
         self._ask = self._asking.ask
-        self._beating = Asking()
+        self._beating = RequestSocket()
         self.heartbeat = Heartbeat(
             lambda: self._beating.ask(NEW_LINK, ACKNOWLEDGE, self._link())  # that changes nothing
         )

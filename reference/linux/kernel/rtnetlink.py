@@ -38,7 +38,7 @@ class KernelRefusedError(OSError):
     """The kernel did not do what it was asked to; `strerror` says what and why."""
 
 
-class Asking:
+class RequestSocket:
     """A socket for requests."""
 
     def __init__(self) -> None:

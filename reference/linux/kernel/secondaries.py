@@ -24,8 +24,8 @@ from pyroute2.netlink import nla, nlmsg
 from holdover.reference.linux.kernel.rtnetlink import (
     ACKNOWLEDGE,
     NEW_LINK,
-    Asking,
     KernelRefusedError,
+    RequestSocket,
     fields,
 )
 
@@ -87,6 +87,6 @@ def promote(index: int, on: bool) -> None:
     conf = {"attrs": [("PROMOTE_SECONDARIES", int(on))]}
     inet = {"attrs": [("IFLA_INET_CONF", conf)]}
     families = {"attrs": [("AF_INET", inet)]}
-    with closing(Asking()) as asking:
+    with closing(RequestSocket()) as asking:
         message = fields(_Link(), ("IFLA_AF_SPEC", families), index=index)
         asking.ask(NEW_LINK, ACKNOWLEDGE, message)

@@ -77,7 +77,7 @@ class DryRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AddressSeen:
     """What the kernel says of an address: `what` is "added", "removed" and so on."""
 
     what: str
@@ -96,7 +96,7 @@ class Waited:
     length: Duration
 
 
-Remark = Began | Lost | DryRun | Seen | Unstored | Malformed | Waited
+Remark = Began | Lost | DryRun | AddressSeen | Unstored | Malformed | Waited
 Entry = Event | Effect | ServerEvent | ServerEffect | ClientConfig | Remark
 KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Entry)}
 
@@ -162,7 +162,7 @@ class Journal:
 
     def address(self, what: str, address: IPv4Address, now: Instant) -> None:
         """What the kernel says of an address."""
-        self._put(Seen(what, address), now)
+        self._put(AddressSeen(what, address), now)
 
     def note_unstored(self, now: Instant) -> None:
         """The lease of the event before could not be stored, and the event counts as not been."""

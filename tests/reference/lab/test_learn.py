@@ -18,7 +18,7 @@ from holdover.reference.lab.record.measure import (
     decode_messages,
     terms_of,
 )
-from holdover.reference.lab.record.record import Captured, Change, Look, Record
+from holdover.reference.lab.record.record import Captured, Change, HostAddresses, Record
 from holdover.reference.lab.testbed.client_program import client_from_command
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.wire.arp import probe
@@ -308,7 +308,7 @@ def test_an_address_is_probed_between_the_ack_and_its_use(
     assert probed_in(record(said(1), *frames, seen=(added(6), removed(9)))) == seconds
 
 
-def lifetime_in(*seen: Change | Look) -> float | None:
+def lifetime_in(*seen: Change | HostAddresses) -> float | None:
     made = record(said(1), seen=seen)
     (term,) = terms_of(made, list(decode_messages(made)), A)
     return lifetime(made, term)
@@ -322,8 +322,8 @@ def test_a_lifetime_is_the_last_one_that_was_set() -> None:
 
 def test_the_kernel_rounds_a_lifetime_up_and_the_looks_tell() -> None:
     """Said again at 2.9, of a lifetime that began at 2; seen to have ten seconds left at 3."""
-    looked = Look(at(2.95), at(3), "a", {HELD: 9})
-    elsewhere = Look(at(2.95), at(3), "b", {HELD: 1})
+    looked = HostAddresses(at(2.95), at(3), "a", {HELD: 9})
+    elsewhere = HostAddresses(at(2.95), at(3), "b", {HELD: 1})
     assert lifetime_in(added(2, 10), added(2.9, 10), looked, elsewhere, removed(12)) == 1
 
 

@@ -18,7 +18,7 @@ from holdover.reference.lab.record.measure import (
     Unknown,
     measure,
 )
-from holdover.reference.lab.record.record import Captured, Change, Look, Mark, Record
+from holdover.reference.lab.record.record import Captured, Change, HostAddresses, Mark, Record
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.wire.arp import Arp, ArpOperation, announcement
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, encode_frame
@@ -31,7 +31,7 @@ SERVER, LEASED, OTHER = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51))
 HELD, MOVED = (IPv4Interface(f"10.77.0.{n}/24") for n in (50, 51))
 A, B, S = (bytes((2, 0, 0, 0, 0, n)) for n in (1, 2, 3))
 LEASE = 10
-Seen = Look | Change
+Seen = HostAddresses | Change
 
 
 def at(seconds: float) -> int:
@@ -145,7 +145,10 @@ def test_an_address_that_comes_back_after_the_end_is_held() -> None:
 
 
 def test_a_look_is_enough_where_the_kernel_said_nothing() -> None:
-    seen = (Look(at(1), at(1.04), "a", {HELD: 9}), Look(at(12.0), at(12.5), "a", {}))
+    seen = (
+        HostAddresses(at(1), at(1.04), "a", {HELD: 9}),
+        HostAddresses(at(12.0), at(12.5), "a", {}),
+    )
     result = found(record(said(1), seen=seen))
     assert (result.holdover, result.uncertainty, result.enforcer) == (1.5, 0.5, "kernel")
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
-from holdover.reference.lab.record.record import Look, Mark
+from holdover.reference.lab.record.record import HostAddresses, Mark
 from holdover.reference.lab.record.timeline import Granted, HeldSpan, Timeline, timeline
 from holdover.reference.lab.report.event_list import describe_timeline, events
 from holdover.reference.lab.report.page import FEW, MANY, VERDICTS, Shown, page
@@ -101,7 +101,7 @@ def test_marks_belong_to_a_host_or_to_nobody() -> None:
 
 def test_other_addresses_and_other_hosts_leases_are_there_too() -> None:
     away = IPv4Interface("169.254.7.7/16")
-    seen = (added(1.1), removed(9), Look(at(10), at(10.1), "a", {away: None}))
+    seen = (added(1.1), removed(9), HostAddresses(at(10), at(10.1), "a", {away: None}))
     line = timeline(record(said(1), said(5, hardware=B, address=OTHER), seen=seen))
     assert [(each.address, each.still) for each in line.held] == [(LEASED, False), (away.ip, True)]
     assert [(each.host, each.address) for each in line.granted] == [("a", LEASED), ("b", OTHER)]

@@ -20,7 +20,7 @@ from holdover.reference.lab.record.record import (
     LINK,
     MARKS,
     Change,
-    Look,
+    HostAddresses,
     Mark,
     pcap_frame,
     pcap_head,
@@ -29,7 +29,7 @@ from holdover.reference.lab.record.record import (
 from holdover.reference.lab.testbed.address_monitor import DELETE_ADDRESS, NEW_ADDRESS, parse
 from holdover.reference.lab.testbed.nak_server import GRANTED, WAYS, refusal
 from holdover.reference.lab.testbed.process import Process, UnheardError
-from holdover.reference.lab.testbed.wall_clock import COMPILER, Wall
+from holdover.reference.lab.testbed.wall_clock import COMPILER, WallClock
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame
 from holdover.reference.wire.messages import BootRequest, reply_from_wire, request_to_wire
 from holdover.reference.wire.option_values import MessageType
@@ -65,7 +65,7 @@ def written(place: Path, *lines: dict[str, Any]) -> Path:
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     record = read(written(tmp_path, *LINES))
     assert record.frames == SENT
-    assert record.seen == (Look(6, 7, "a", {HELD: 3}), Change(7, 8, "a", HELD, False))
+    assert record.seen == (HostAddresses(6, 7, "a", {HELD: 3}), Change(7, 8, "a", HELD, False))
     assert record.marks == (Mark(7, "bound"),)
     assert (record.begin, record.end, record.hosts) == (5, 9 * SECOND, {"a": A})
     assert record.gap is None
@@ -226,7 +226,7 @@ for _ in sys.stdin:
 def test_a_step_moves_the_wall_clock_and_nothing_else(tmp_path: Path) -> None:
     if shutil.which(COMPILER) is None:
         pytest.skip(f"needs the program {COMPILER}")
-    wall = Wall(tmp_path)
+    wall = WallClock(tmp_path)
     asking = subprocess.Popen(
         [*map(str, wall.under), sys.executable, "-c", CLOCKS],
         stdin=subprocess.PIPE,
@@ -255,7 +255,7 @@ def test_a_step_moves_the_wall_clock_and_nothing_else(tmp_path: Path) -> None:
 def test_what_does_not_read_it_is_told_apart(tmp_path: Path) -> None:
     if shutil.which(COMPILER) is None:
         pytest.skip(f"needs the program {COMPILER}")
-    wall = Wall(tmp_path)
+    wall = WallClock(tmp_path)
     asleep = Process(("sleep", "60"))
     try:
         assert not wall.loaded(asleep.running.pid)
@@ -266,4 +266,4 @@ def test_what_does_not_read_it_is_told_apart(tmp_path: Path) -> None:
 def test_without_a_compiler_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UnheardError, match="needs the program cc"):
-        Wall(tmp_path)
+        WallClock(tmp_path)

@@ -21,7 +21,13 @@ from holdover.reference.lab.collision.plan import (
     send_at_once,
     staying,
 )
-from holdover.reference.lab.collision.schedule import KERNEL_ROW, Course, Plan, PlanError, Step
+from holdover.reference.lab.collision.schedule import (
+    KERNEL_ROW,
+    Plan,
+    PlanError,
+    PlanFollower,
+    Step,
+)
 
 OLD, FIXED = load("wfwg311"), load("wfwg311-fixed")
 H1, H2 = 0, 1
@@ -45,7 +51,7 @@ def names(steps: Sequence[Step]) -> list[str]:
     return [step.action.name for step in steps]
 
 
-def followed(course: Course) -> list[Step]:
+def followed(course: PlanFollower) -> list[Step]:
     steps = []
     while (step := course.next()) is not None:
         course.take(step)
@@ -138,14 +144,14 @@ def test_a_frozen_process_can_be_played() -> None:
 
 def test_followed_with_its_own_constants_the_old_client_stays_and_the_fixed_one_does_not() -> None:
     for profile, holds in ((OLD, 0), (FIXED, None)):
-        course = Course(plan(profile))
+        course = PlanFollower(plan(profile))
         followed(course)
         assert course.complete
         assert (course.state["holds", H1], course.state["holds", H2]) == (holds, 0)
 
 
 def test_the_fixed_client_releases_in_the_row_of_the_lapse() -> None:
-    course = Course(plan(FIXED))
+    course = PlanFollower(plan(FIXED))
     while (step := course.next()) is not None:
         before, after = course.take(step)
         if before["holds", H1] is not None and after["holds", H1] is None:
@@ -158,7 +164,7 @@ def test_the_fixed_client_releases_in_the_row_of_the_lapse() -> None:
 def test_after_the_last_step_what_is_due_is_done() -> None:
     """A client that acts up to 1.5 s late on its deadline has as long for the collision."""
     found = plan(load("connman"))
-    steps = followed(Course(found, further=3))
+    steps = followed(PlanFollower(found, further=3))
     assert [(step.action.name, step.at) for step in steps[len(found.steps) :]] == [
         ("lapse", Fraction("11.5")),
         ("notify", Fraction("11.5")),
@@ -166,8 +172,10 @@ def test_after_the_last_step_what_is_due_is_done() -> None:
 
 
 def test_what_the_kernel_removes_is_a_row() -> None:
-    course = Course(plan(KEPT))
-    due = next(step for step in followed(Course(plan(KEPT))) if step.action.name == KERNEL_ROW)
+    course = PlanFollower(plan(KEPT))
+    due = next(
+        step for step in followed(PlanFollower(plan(KEPT))) if step.action.name == KERNEL_ROW
+    )
     assert (due.at, due.binding) == (10, (H1,))
     while (step := course.next()) is not None and step.at < 7:
         course.take(step)
@@ -179,13 +187,13 @@ def test_what_the_kernel_removes_is_a_row() -> None:
 
 def test_a_step_that_the_table_does_not_allow_is_otherwise() -> None:
     found = plan(OLD)
-    course = Course(replace(found, steps=found.steps[1:]))
+    course = PlanFollower(replace(found, steps=found.steps[1:]))
     with pytest.raises(PlanError, match="guard"):
         followed(course)
 
 
 def test_two_hosts_hold_at_the_end_where_the_model_says_so() -> None:
-    course = Course(plan(OLD))
+    course = PlanFollower(plan(OLD))
     followed(course)
     world = course._world
     assert not world.holds(EXCLUSIVE.term, course.state)

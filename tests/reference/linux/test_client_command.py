@@ -21,7 +21,7 @@ from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.testbed.netns import COMMANDS
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.linux import units
-from holdover.reference.linux.hooks.line_writer import WAITING, Lines
+from holdover.reference.linux.hooks.line_writer import WAITING, LineWriter
 from tests.checkout import ROOT
 from tests.net.scenes import needs, scene
 from tests.net.stage import LEASED, Stage
@@ -43,7 +43,7 @@ class Pipe:
         self.open = {self.reader, self.writer}
         fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, 4096)
         self.filled = os.write(self.writer, b"." * 4095 + b"\n")
-        self.lines = Lines(self.writer, "{} lost".format)
+        self.lines = LineWriter(self.writer, "{} lost".format)
 
     def close(self, *files: int) -> None:
         for file in files:
@@ -63,13 +63,13 @@ def pipe() -> Iterator[Pipe]:
         made.close(*made.open)
 
 
-def ended(lines: Lines) -> None:
+def ended(lines: LineWriter) -> None:
     """Its thread, which a write without a reader does not keep."""
     thread = lines._thread
     eventually(lambda: thread is None or not thread.is_alive(), PATIENCE, "it has ended")
 
 
-def stuck(lines: Lines) -> None:
+def stuck(lines: LineWriter) -> None:
     """The thread has a line, and cannot write it."""
     eventually(lambda: lines._busy and not lines._waiting, PATIENCE, "it writes")
 

@@ -34,7 +34,7 @@ from holdover.reference.core.events import (
 )
 from holdover.reference.core.instants import SECOND
 from holdover.reference.linux.client import ClientShell, Orders, chance
-from holdover.reference.linux.executor import Hands
+from holdover.reference.linux.executor import Executor
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.kernel.interface import Changes, Link
 from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
@@ -47,7 +47,7 @@ SERVER, LEASED = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.50")
 
 
 class Pretended:
-    """Hands, an interface and a link that a test moves; they fail at some effects."""
+    """An executor, an interface and a link that a test moves; they fail at some effects."""
 
     def __init__(
         self,
@@ -80,8 +80,8 @@ class Pretended:
         )
 
     def shell(self, config: ClientConfig, orders: Orders | None = None) -> ClientShell:
-        """A client's that has these hands."""
-        return ClientShell(config, cast(Hands, self), orders or Orders())
+        """A client's that has this executor."""
+        return ClientShell(config, cast(Executor, self), orders or Orders())
 
     def ready(self) -> bool:
         return True

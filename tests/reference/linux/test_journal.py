@@ -52,13 +52,13 @@ from holdover.reference.linux.storage import journal as journals
 from holdover.reference.linux.storage.journal import (
     KINDS,
     VERSION,
+    AddressSeen,
     Began,
     DryRun,
     Entry,
     Journal,
     Line,
     Lost,
-    Seen,
     Unstored,
     Waited,
     read,
@@ -122,7 +122,7 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
     Malformed: st.builds(
         Malformed, st.text(max_size=20), st.lists(st.text(max_size=20)).map(tuple), st.booleans()
     ),
-    Seen: st.builds(Seen, st.text(max_size=20), addresses),
+    AddressSeen: st.builds(AddressSeen, st.text(max_size=20), addresses),
     Unstored: st.builds(Unstored),
     Waited: st.builds(Waited, instants),
 }
@@ -189,7 +189,7 @@ def test_a_line_is_there_before_the_next_thing_is_done(tmp_path: Path) -> None:
     journal = Journal(path)
     journal.address("added", A, 7)
     *_, last = read(path)
-    assert last.value == Seen("added", A)
+    assert last.value == AddressSeen("added", A)
     assert path.stat().st_mode & 0o777 == 0o600
     journal.close()
     journal.address("removed", A, 8)

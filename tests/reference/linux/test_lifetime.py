@@ -16,7 +16,7 @@ import pytest
 
 from holdover.reference.core.events import Configure, Lease, Remove
 from holdover.reference.core.instants import SECOND, Duration, Instant
-from holdover.reference.linux.executor import Hands, spared_until
+from holdover.reference.linux.executor import Executor, spared_until
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.interface import FOREVER, Interface, TooLateError, lifetime
 from holdover.reference.linux.kernel.parameters import Parameters
@@ -132,7 +132,7 @@ def test_a_lease_without_end_is_waited_for(kernel: Kernel) -> None:
     assert (kernel.asked, kernel.end) == (1, None)
 
 
-# The hands ---------------------------------------------------------------------------------------
+# The executor ------------------------------------------------------------------------------------
 
 
 class There:
@@ -167,9 +167,9 @@ class There:
 
 @dataclass
 class Set:
-    """Hands on it, and what they said."""
+    """An executor on it, and what they said."""
 
-    hands: Hands
+    executor: Executor
     there: There
     said: list[str]
     waited: list[Duration]
@@ -182,7 +182,7 @@ def one(kernel: Kernel) -> Set:
         address=lambda what, address, now: None, note_wait=lambda length, now: waited.append(length)
     )
     nothing, link = cast(Any, None), cast(Any, SimpleNamespace(hardware=bytes(6)))
-    hands = Hands(
+    executor = Executor(
         link,
         cast(Any, there),
         nothing,
@@ -192,7 +192,7 @@ def one(kernel: Kernel) -> Set:
         tell=nothing,
         warn=said.append,
     )
-    return Set(hands, there, said, waited)
+    return Set(executor, there, said, waited)
 
 
 def leased(seconds: int) -> Configure:
@@ -204,24 +204,24 @@ def leased(seconds: int) -> Configure:
 
 def test_what_came_too_late_is_removed_at_once(one: Set) -> None:
     one.there.too_late = True
-    one.hands.carry_out(leased(10))
+    one.executor.carry_out(leased(10))
     assert one.there.done == [leased(10).until, LEASED]
-    assert (one.hands.held, one.hands.expired) == (None, LEASED)
+    assert (one.executor.held, one.executor.expired) == (None, LEASED)
 
 
 def test_an_extension_waits_until_the_kernel_takes_requests_and_nobody_waits_for_it(
     one: Set,
 ) -> None:
-    one.hands.carry_out(leased(10))
+    one.executor.carry_out(leased(10))
     one.there.out = 3 * SECOND
-    one.hands.carry_out(leased(20))
-    one.hands.carry_out(leased(30))
+    one.executor.carry_out(leased(20))
+    one.executor.carry_out(leased(30))
     for _ in range(2):
-        one.hands.catch_up()
+        one.executor.catch_up()
     assert one.there.done == [leased(10).until]
     one.there.out, one.there.back = 0, [3 * SECOND]
     for _ in range(2):
-        one.hands.catch_up()
+        one.executor.catch_up()
     assert one.there.done == [leased(10).until, leased(30).until]
     assert one.waited == [3 * SECOND]
     first, last = one.said
@@ -230,30 +230,30 @@ def test_an_extension_waits_until_the_kernel_takes_requests_and_nobody_waits_for
 
 
 def test_what_is_to_be_removed_is_not_extended_later(one: Set) -> None:
-    one.hands.carry_out(leased(10))
+    one.executor.carry_out(leased(10))
     one.there.out = 3 * SECOND
-    one.hands.carry_out(leased(20))
-    one.hands.carry_out(Remove(LEASED))
+    one.executor.carry_out(leased(20))
+    one.executor.carry_out(Remove(LEASED))
     one.there.out = 0
-    one.hands.catch_up()
+    one.executor.catch_up()
     assert one.there.done == [leased(10).until, LEASED]
 
 
 def test_a_new_address_is_not_told_before_it_is_there(one: Set) -> None:
     one.there.out = 3 * SECOND
-    one.hands.carry_out(leased(10))
+    one.executor.carry_out(leased(10))
     assert one.there.done == [leased(10).until], "`configure` waits"
 
 
 def test_an_address_that_was_there_too_long_is_told_of(one: Set, kernel: Kernel) -> None:
-    one.hands.carry_out(leased(10))
+    one.executor.carry_out(leased(10))
     kernel.now = BEGUN + 10 * SECOND + SECOND // 20
-    one.hands.carry_out(Remove(LEASED))
+    one.executor.carry_out(Remove(LEASED))
     assert one.said == []
     kernel.now = BEGUN
-    one.hands.carry_out(leased(10))
+    one.executor.carry_out(leased(10))
     kernel.now = BEGUN + 13 * SECOND
-    one.hands.carry_out(Remove(LEASED))
+    one.executor.carry_out(Remove(LEASED))
     assert [line for line in one.said if "removed 3.00 s after the end of its lease" in line]
 
 
@@ -269,5 +269,5 @@ def test_a_kernel_that_was_slow_gets_less_time_but_what_a_renewal_needs(one: Set
     forever = Configure(Lease(LEASED, SERVER, None, None, None, Options()), None)
     assert spared_until(forever, 500 * SECOND, now) is None
     one.there.slow = 5 * SECOND
-    one.hands.carry_out(lease)
+    one.executor.carry_out(lease)
     assert one.there.done == [lease.until - 5 * SECOND]

@@ -352,22 +352,22 @@ def test_a_journal_leaves_out_what_was_put_back_unless_half_of_it_was_done(
 
 
 def test_what_is_not_forgotten_is_not_given_back(disk: Disk) -> None:
-    from holdover.reference.linux.executor import Hands
+    from holdover.reference.linux.executor import Executor
 
     sent: list[bytes] = []
-    hands = Hands.__new__(Hands)
-    hands.memory = memory()
-    hands.held, hands._way, hands._port = None, None, cast(Any, None)
-    hands.link = cast(Any, SimpleNamespace(hardware=bytes(6), send=sent.append))
+    executor = Executor.__new__(Executor)
+    executor.memory = memory()
+    executor.held, executor._way, executor._port = None, None, cast(Any, None)
+    executor.link = cast(Any, SimpleNamespace(hardware=bytes(6), send=sent.append))
     release = Send(
         BootRequest(MessageType.RELEASE, 1, bytes(6), ciaddr=LEASED, server=SERVER), SERVER
     )
-    hands.memory.store(lease(60))
+    executor.memory.store(lease(60))
     disk.read_only = True
-    hands.memory.store(None)
-    hands.send(release)
+    executor.memory.store(None)
+    executor.send(release)
     assert sent == []
     disk.read_only = False
-    hands.memory.retry()
-    hands.send(release)
+    executor.memory.retry()
+    executor.send(release)
     assert len(sent) == 1

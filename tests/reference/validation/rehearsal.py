@@ -31,7 +31,14 @@ from holdover.reference.core.events import (
 )
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.core.server_state import ReceivedRequest, SendReply, Server, StartServer
-from holdover.reference.linux.storage.journal import VERSION, Began, Entry, Line, Seen, to_line
+from holdover.reference.linux.storage.journal import (
+    VERSION,
+    AddressSeen,
+    Began,
+    Entry,
+    Line,
+    to_line,
+)
 from holdover.reference.validation.calls import Part, calls
 from holdover.reference.wire.arp import Arp, announcement
 from holdover.reference.wire.messages import (
@@ -210,7 +217,7 @@ class Rehearsal:
         self.host.frozen = False
         gone = self.host.unnoticed
         if gone is not None:
-            self.write(Seen("expired", gone))
+            self.write(AddressSeen("expired", gone))
             due = self.host.deadline
             if due is not None and due <= self.now:
                 self.happens(Timer())
@@ -225,7 +232,7 @@ class Rehearsal:
         """The address's lifetime is over."""
         gone = self.host.lose_address()
         if gone is not None and self.host.runs:
-            self.write(Seen("expired", gone))
+            self.write(AddressSeen("expired", gone))
             self.happens(Gone(gone))
 
     def arp(self, packet: Arp) -> None:
