@@ -190,7 +190,7 @@ def client(interface: str, **given: Any) -> int:
     from holdover.reference.linux.kernel.privilege import drop
     from holdover.reference.linux.kernel.secondaries import neighbours_stay
     from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
-    from holdover.reference.linux.only_client import lock_interface, lock_lease_file
+    from holdover.reference.linux.locks import lock_interface, lock_lease_file
     from holdover.reference.linux.storage.journal import Journal
     from holdover.reference.linux.storage.lease_file import path_of
     from holdover.reference.linux.supervisor import Supervisor

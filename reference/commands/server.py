@@ -28,12 +28,12 @@ from holdover.reference.console.exit import INTERRUPTED
 from holdover.reference.console.options import DURATION, host_name
 from holdover.reference.core.config import Misbehaviour, ServerConfig
 from holdover.reference.core.instants import SECOND, Instant
-from holdover.reference.linux.ending import ending
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.interface import Interface
 from holdover.reference.linux.kernel.privilege import drop
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.server import LeaseEvent, Service, check_port
+from holdover.reference.linux.signal_orders import ending
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import LeaseFile
 from holdover.reference.linux.supervisor import Supervisor

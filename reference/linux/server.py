@@ -56,13 +56,13 @@ from holdover.reference.core.server_state import (
     StartServer,
     StoreBinding,
 )
-from holdover.reference.linux.ending import Ended
 from holdover.reference.linux.kernel.clock import Alarm
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.directory_watch import Watch
 from holdover.reference.linux.kernel.packet_filter import IP_AT, TYPE_AT
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Sparing, describe_malformed
+from holdover.reference.linux.signal_orders import Ended
 from holdover.reference.linux.storage.journal import Journal
 from holdover.reference.linux.storage.lease_database import BindingNotStoredError, LeaseFile
 from holdover.reference.wire.arp import ARP_TYPE, Arp
