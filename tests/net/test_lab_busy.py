@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments import faults
 from holdover.reference.lab.experiments.experiment import Cell, play_all
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import verdict
 from holdover.reference.lab.record.measure import Measurement
+from holdover.reference.lab.record.record import read
 from holdover.reference.lab.report.report import cell_data
 from holdover.reference.lab.testbed import networking_lock
 from holdover.reference.lab.testbed.clients import CLIENTS
@@ -49,6 +51,8 @@ def test_while_the_kernels_lock_is_held_the_address_stays(
     assert found.says == "late", found
     assert found.worst is not None
     assert result.locked >= AFTER
+    assert sum(each.at - each.since for each in read(outcome.record).kept) >= AFTER * SECOND
+    assert result.kept < 1, "what the lab has itself is not another's"
     assert 0 < result.holdover <= found.worst
     data = cell_data(found)
     assert (late(data), status([data])) == (True, 0), "it is not said to be in time"

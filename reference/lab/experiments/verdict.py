@@ -10,8 +10,9 @@ A client with a profile has a prediction: the bound of T3 for the profile, the l
 surroundings that the fault is in the model (`faults.py`).  Where a server shortens, the lease that
 it had granted before is the longest, and what it grants last the shortest.  While the kernel's
 networking lock is held, nobody acts: by so much process and kernel may be later than the profile
-says.  A measurement above the prediction is *wrong*: the model is, or the profile.  So is a client
-that its profile says heeds a DHCPNAK, and that does not.  A cell that could not be played is
+says.  Where another program held it, and that alone may have made the client late, the cell is
+unknown.  A measurement above the prediction is *wrong*: the model is, or the profile.  So is a
+client that its profile says heeds a DHCPNAK, and that does not.  A cell that could not be played is
 unknown, with its reason.
 
 What it does not know: clients that have no profile; whether the bound is ever reached.
@@ -76,7 +77,7 @@ def verdict(outcome: Outcome) -> Verdict:
     profile = None if cell.client.profile is None else load(cell.client.profile)
     lease = result.lease if cell.fault.grants is whole else cell.lease
     if profile is not None:
-        profile = waiting(profile, Fraction(result.locked))
+        profile = waiting(profile, Fraction(result.locked) + Fraction(result.kept))
     worst = None if profile is None else predict_holdover(profile, cell.fault, Fraction(lease))
     for says, reason in findings(outcome.cell.fault, result, profile, worst):
         return Verdict(outcome, says, reason, worst)
@@ -94,14 +95,19 @@ def findings(
             f"at most {show_seconds(worst, sign=True)} were predicted: "
             "the model or the profile is wrong",
         )
+    busy = f"for {show_seconds(result.kept)} another program held the kernel's networking lock"
     if is_refusal(fault):
         if result.after_nak is None:
             yield "unknown", "no DHCPNAK came while the address was held"
+        elif OBEYED < result.after_nak <= OBEYED + result.kept:
+            yield "unknown", busy
         elif result.after_nak > OBEYED:
             if profile is not None and heeds(fault, profile):
                 yield "wrong", f"profile {profile.name} says that it heeds the DHCPNAK"
             yield "late", "the DHCPNAK is not heeded"
-    if surely > latest_in_time(result):
+    if latest_in_time(result) < result.holdover <= latest_in_time(result) + result.kept:
+        yield "unknown", busy
+    elif surely > latest_in_time(result):
         yield "late", ""
     elif result.holdover > latest_in_time(result):
         yield "unknown", f"within the uncertainty of {show_seconds(result.uncertainty)}"

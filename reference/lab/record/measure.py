@@ -63,8 +63,9 @@ class Measurement:
 
     `lease`: of the term that `holdover` is about.  `after_nak`: from the DHCPNAK to the removal;
     None where there was none while the address was held.  `locked`: how long the lab had the
-    kernel's networking lock meanwhile.  `duplicate`: how long another host had the address too;
-    `answered`: how many of the two answered ARP for it meanwhile.
+    kernel's networking lock meanwhile; `kept`: how long somebody else had, as far as was seen.
+    `duplicate`: how long another host had the address too; `answered`: how many of the two answered
+    ARP for it meanwhile.
     """
 
     address: IPv4Address
@@ -77,6 +78,7 @@ class Measurement:
     duplicate: float
     answered: int
     locked: float = 0.0
+    kept: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ def measure_term(record: Record, term: Term, spans: Sequence[Span]) -> Iterator[
         duplicate=0.0,
         answered=0,
         locked=time_locked(record, term.begin, held),
+        kept=time_kept(record, term.begin, held),
     )
 
 
@@ -188,6 +191,16 @@ def time_locked(record: Record, begin: Instant, end: Instant) -> float:
             total += max(min(mark.at, end) - max(since, begin), 0)
             since = None
     return total / SECOND
+
+
+def time_kept(record: Record, begin: Instant, end: Instant) -> float:
+    """How long requests were kept waiting between two instants while the lab had no lock."""
+    total = 0.0
+    for each in record.kept:
+        since, until = max(each.since, begin), min(each.at, end)
+        if since < until:
+            total += (until - since) / SECOND - time_locked(record, since, until)
+    return total
 
 
 def after_nak(term: Term, spans: Sequence[Span]) -> float | None:

@@ -1,10 +1,11 @@
 """What was recorded of a link: frames, addresses, and what was done to its programs.
 
 Theory of operation.  A record is a directory.  `frames.pcap` has each frame once (pcap with
-nanoseconds; Ethernet).  `link.ndjson` has a line for each change of a host's addresses, and at the
-end what was lost.  `marks.ndjson` has what the lab has done, and what became of programs.  All
-instants, those of the frames too, are nanoseconds of CLOCK_BOOTTIME; the first line of
-`link.ndjson` has the wall clock at the same moment, for who wants a date.
+nanoseconds; Ethernet).  `link.ndjson` has a line for each change of a host's addresses and for each
+request that the kernel kept waiting, and at the end what was lost.  `marks.ndjson` has what the lab
+has done, and what became of programs.  All instants, those of the frames too, are nanoseconds of
+CLOCK_BOOTTIME; the first line of `link.ndjson` has the wall clock at the same moment, for who wants
+a date.
 
 A record that does not come to its end, or has lost something, says so in `gap`: what it does not
 show may have happened.
@@ -86,6 +87,14 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The kernel kept a request about its network waiting: its networking lock was held."""
+
+    since: Instant
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """All of it.  `hosts`: the hardware address of each; `gap`: why it may not be all of it."""
 
@@ -96,6 +105,7 @@ class Record:
     seen: tuple[HostAddresses | Change, ...]
     marks: tuple[Mark, ...]
     gap: str | None = None
+    kept: tuple[Kept, ...] = ()
 
 
 # Writing -----------------------------------------------------------------------------------------
@@ -128,6 +138,7 @@ def read(place: Path) -> Record:
         raise InputError(f"{place / LINK}: line 1: expected a head of version {VERSION}")
     head, *rest = lines
     seen: list[HostAddresses | Change] = []
+    kept: list[Kept] = []
     lost, end = [], None
     for line in rest:
         match line["kind"]:
@@ -137,6 +148,8 @@ def read(place: Path) -> Record:
             case "change":
                 said = (IPv4Interface(line["address"]), line["there"], line["valid"])
                 seen.append(Change(line["since"], line["at"], line["host"], *said))
+            case "kept":
+                kept.append(Kept(line["since"], line["at"]))
             case "lost":
                 lost.append(line["what"])
             case "end":
@@ -154,6 +167,7 @@ def read(place: Path) -> Record:
         tuple(seen),
         tuple(Mark(mark["at"], mark["what"]) for mark in marks),
         "; ".join(lost) or None,
+        tuple(kept),
     )
 
 

@@ -201,6 +201,7 @@ def cell_data(each: Verdict) -> dict[str, Any]:
             "duplicate": seen.duplicate,
             "answered": seen.answered,
             "locked": seen.locked,
+            "kept": seen.kept,
         }
     return found
 

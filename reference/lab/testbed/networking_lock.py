@@ -115,6 +115,13 @@ class HeldLock:
             self._failure = error
 
 
+def ask_for_lock(interface: str) -> None:
+    """A request that takes the lock and changes nothing; returns when it had it.  OSError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        named = struct.pack("16sH14x", interface.encode(), 0)
+        fcntl.ioctl(asking, SET_FLAGS, fcntl.ioctl(asking, GET_FLAGS, named))
+
+
 @contextmanager
 def hold_lock() -> Iterator[HeldLock]:
     """The lock is held meanwhile."""

@@ -10,6 +10,10 @@ LOOKS times a second.  The kernel's word has no time of its own and is as old as
 looks say how old that may be at most.  Both are written where something has changed, with the
 instant up to which the former was known to be true.
 
+Whether the kernel takes requests about its network it is asked BEATS times a second
+(`heartbeat.py`).  Where it kept one waiting, that is written down: nobody could change an address
+meanwhile, the kernel neither.
+
 While two hosts have one address it is asked for by ARP, in the name of `asker`, so that whoever
 answers for it is on record.
 
@@ -31,6 +35,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
@@ -45,14 +50,19 @@ from holdover.reference.lab.record.record import (
     pcap_head,
 )
 from holdover.reference.lab.testbed.address_monitor import MOST_BYTES, NEW_ADDRESS, Watched
+from holdover.reference.lab.testbed.networking_lock import ask_for_lock
 from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.kernel.heartbeat import Heartbeat
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import EVERYONE, decode_frame, encode_frame
 from holdover.reference.wire.messages import BootReply, BootRequest, message_in
 from holdover.reference.wire.option_values import WireError
 
-LOOKS = 20
+LOOKS, BEATS = 20, 5
 """Times a second."""
+
+KEPT = SECOND // 10
+"""Nanoseconds: a request that the kernel keeps for longer is written down."""
 
 ASKS = SECOND // 2
 """Nanoseconds between two questions for an address that two hosts have."""
@@ -90,6 +100,7 @@ class Recorder:
         self._lines = (place / LINK).open("w", buffering=1, encoding="utf-8")
         self._frames = (place / FRAMES).open("wb", buffering=0)
         self._frames.write(pcap_head())
+        self._kernel = Heartbeat(partial(ask_for_lock, BRIDGE), KEPT)
         hardware = {host.name: host.hardware.hex() for host in self._hosts}
         self._write("head", version=VERSION, wall=time.time_ns(), hosts=hardware)
 
@@ -98,7 +109,7 @@ class Recorder:
         self._look()
         say("recording")
         sockets = [self._link, *(host.hearing for host in self._hosts)]
-        next_look = now()
+        next_look = next_beat = now()
         while not self.over:
             left = max(next_look - now(), 0) / SECOND
             select.select(sockets, (), (), left)
@@ -108,9 +119,15 @@ class Recorder:
                 self._look()
                 self._ask()
                 next_look = now() + SECOND // LOOKS
+            if now() >= next_beat:
+                self._beat()
+                next_beat = now() + SECOND // BEATS
         self._look()
         self._hear()
         self._take()
+        self._beat()
+        if self._kernel.is_missed(now()):
+            self._write("kept", since=now() - self._kernel.out(now()))
         _, dropped = struct.unpack("=2I", self._link.getsockopt(SOL_PACKET, STATISTICS, 8))
         if dropped:
             self._write("lost", what=f"{dropped} frames were dropped")
@@ -166,6 +183,11 @@ class Recorder:
             self._frames.write(pcap_frame(at, frame))
             with suppress(OSError):
                 self._bridge.send(frame)
+
+    def _beat(self) -> None:
+        for length in self._kernel.came_back():
+            self._write("kept", since=now() - length)
+        self._kernel.beat()
 
     # Frames --------------------------------------------------------------------------------------
 

@@ -37,10 +37,13 @@ REMEMBERED: Duration = 3600 * SECOND
 
 
 class Heartbeat:
-    """Beats, made by `ask` in a thread that begins with the first."""
+    """Beats, made by `ask` in a thread that begins with the first.
 
-    def __init__(self, ask: Callable[[], object]) -> None:
-        self._ask = ask
+    One that is out for longer than `missed` is missed.
+    """
+
+    def __init__(self, ask: Callable[[], object], missed: Duration = MISSED) -> None:
+        self._ask, self._limit = ask, missed
         self._changed = threading.Condition()
         self._wanted = self._done = 0
         self._began: Instant | None = None
@@ -80,7 +83,7 @@ class Heartbeat:
 
     def is_missed(self, now: Instant) -> bool:
         """Whether one is out for longer than one should be."""
-        return self.out(now) > MISSED
+        return self.out(now) > self._limit
 
     def came_back(self) -> list[Duration]:
         """How long those were out that were missed and are back since the last call."""
@@ -95,7 +98,7 @@ class Heartbeat:
         with self._changed:
             self._missed = [each for each in self._missed if now - each[0] < REMEMBERED]
             out = self.out(now)
-            return max((out if out > MISSED else 0, *(length for _, length in self._missed)))
+            return max((out if out > self._limit else 0, *(length for _, length in self._missed)))
 
     def close(self) -> None:
         """Make no more; one that is out is left to itself."""
@@ -129,10 +132,10 @@ class Heartbeat:
                 now = clock.now()
                 length, self._began = now - self._began, None
                 self._done += 1
-                if length > MISSED:
+                if length > self._limit:
                     self._missed.append((now, length))
                     self._back.append(length)
-                if self._done == self._wanted and (length > MISSED or self._waited_for):
+                if self._done == self._wanted and (length > self._limit or self._waited_for):
                     self._waited_for = False
                     os.eventfd_write(self._file, 1)
                 self._changed.notify_all()

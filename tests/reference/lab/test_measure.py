@@ -18,7 +18,7 @@ from holdover.reference.lab.record.measure import (
     Unknown,
     measure,
 )
-from holdover.reference.lab.record.record import Captured, Change, HostAddresses, Mark, Record
+from holdover.reference.lab.record.record import Captured, Change, HostAddresses, Kept, Mark, Record
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.wire.arp import Arp, ArpOperation, announcement
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, encode_frame
@@ -204,6 +204,23 @@ def test_how_long_nobody_could_change_an_address_while_it_was_there(
     made = record(said(1), seen=(added(1.1), removed(9)), marks=tuple(marks))
     assert found(made).locked == locked
     assert found(replace(made, marks=())).locked == 0
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "kept"), [(5, 7, 2), (0, 3, 2), (8, 20, 1), (9.5, 12, 0)]
+)
+def test_how_long_another_program_had_the_lock_while_the_address_was_there(
+    since: float, until: float, kept: float
+) -> None:
+    """From the DHCPACK at 1 to the removal at 9; what the lab had itself is not another's."""
+    made = record(said(1), seen=(added(1.1), removed(9)))
+    made = replace(made, kept=(Kept(at(since), at(until)),))
+    assert found(made).kept == kept
+    ours = (Mark(at(since), LOCKED), Mark(at(until), UNLOCKED))
+    assert (found(replace(made, marks=ours)).kept, found(replace(made, marks=ours)).locked) == (
+        0,
+        kept,
+    )
 
 
 # NAK ---------------------------------------------------------------------------------------------

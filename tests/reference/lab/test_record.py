@@ -21,6 +21,7 @@ from holdover.reference.lab.record.record import (
     MARKS,
     Change,
     HostAddresses,
+    Kept,
     Mark,
     pcap_frame,
     pcap_head,
@@ -49,6 +50,7 @@ LINES: tuple[dict[str, Any], ...] = (
         "there": False,
         "valid": None,
     },
+    {"kind": "kept", "at": 8, "since": 7},
     {"kind": "end", "at": 9 * SECOND},
 )
 SENT = (said(1.5), answer(2.25, A))
@@ -67,13 +69,14 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert record.frames == SENT
     assert record.seen == (HostAddresses(6, 7, "a", {HELD: 3}), Change(7, 8, "a", HELD, False))
     assert record.marks == (Mark(7, "bound"),)
+    assert record.kept == (Kept(7, 8),)
     assert (record.begin, record.end, record.hosts) == (5, 9 * SECOND, {"a": A})
     assert record.gap is None
 
 
 def test_what_was_lost_is_a_gap(tmp_path: Path) -> None:
     lost = {"kind": "lost", "at": 8, "what": "2 frames were dropped"}
-    assert read(written(tmp_path, *LINES[:3], lost, LINES[3])).gap == "2 frames were dropped"
+    assert read(written(tmp_path, *LINES[:4], lost, LINES[4])).gap == "2 frames were dropped"
 
 
 @pytest.mark.parametrize("cut", [FRAMES, LINK])

@@ -142,6 +142,23 @@ def test_while_the_kernels_lock_is_held_process_and_kernel_may_be_so_much_later(
     assert found.says == "late"
 
 
+@pytest.mark.parametrize(
+    ("late_by", "kept", "says"), [(0.5, 0.6, "unknown"), (0.5, 0.4, "late"), (-0.5, 3, "holds")]
+)
+def test_what_another_program_with_the_lock_may_have_made_late_is_unknown(
+    late_by: float, kept: float, says: str
+) -> None:
+    found = judged("udhcpc", "server killed", replace(held(late_by), kept=kept))
+    assert found.says == says
+    assert ("another program" in found.reason) == (says == "unknown")
+
+
+@pytest.mark.parametrize(("after", "says"), [(OBEYED + 0.5, "unknown"), (OBEYED + 0.7, "wrong")])
+def test_nor_is_who_obeyed_a_nak_late_for_as_long(after: float, says: str) -> None:
+    result = replace(held(-5), after_nak=after, kept=0.6)
+    assert judged("reference", "NAK", result).says == says
+
+
 # Of all faults -----------------------------------------------------------------------------------
 
 
