@@ -58,8 +58,8 @@ PARTICIPLE = re.compile(
 )
 """A word that alone does not tell who does what: "told" is a text, a request or an event."""
 
-AS_IN_THE_RFC = ("model/table/", "reference/core/", "reference/linux/", "reference/wire/")
-"""Predicates are named by states of affairs there: a lease is granted, an address leased."""
+AS_IN_THE_RFC = ("model/table/", "reference/core/client.py")
+"""Predicates are named by states of affairs there: a lease is granted, or an address leased."""
 
 
 def functions(text: str) -> list[str]:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from holdover.model.readings.finite import NONE, Code, Instance, State
+from holdover.model.readings.finite import Code, Instance, State
 from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.properties import ALWAYS
 from holdover.model.table.server import SERVER_ACTIONS
 from holdover.model.table.table import LEASE_TABLE, Table
-from holdover.model.table.vocabulary import KIND, VARIABLES
+from holdover.model.table.vocabulary import VARIABLES
 from holdover.reference.core.instants import Duration
+from holdover.reference.refinement.client_world import WITH_A_CORE
 from holdover.reference.refinement.cores import DefectError
 from holdover.reference.refinement.justify import Rows
 from tests.stateful.scene import Scene
-
-WITH_A_CORE = ("tick", "ignore", "stop", "wake_expired")
-"""Rows of the world that are not taken by themselves: a core has its part in them."""
 
 OF_HOST = (
     "phase",
@@ -32,7 +30,6 @@ OF_HOST = (
     "kernel_end",
     "probing_since",
 )
-FREE = (KIND.values.index("FREE"), NONE, NONE, None, None, False)
 
 
 class Compiled:

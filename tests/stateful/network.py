@@ -64,11 +64,12 @@ from holdover.reference.core.server_state import (
 from holdover.reference.refinement.client_cores import ClientCore
 from holdover.reference.refinement.cores import DefectError
 from holdover.reference.refinement.justify import Situation
+from holdover.reference.refinement.world import FREE
 from holdover.reference.wire import arp
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.messages import BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS
-from tests.stateful.compiled import FREE, Compiled, answering
+from tests.stateful.compiled import Compiled, answering
 from tests.stateful.datagrams import (
     Flight,
     answer,

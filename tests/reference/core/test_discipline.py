@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import Any
 
 import pytest
 
@@ -82,10 +83,10 @@ def test_a_lease_whose_times_are_out_of_order_is_not_used(t1: int, t2: int) -> N
     assert first_error(Store(wrong), Configure(wrong, 58 * SECOND)) == "times"
 
 
-def release(core: object) -> str:
+def release(core: Any) -> str:
     """What `Discipline` says of the core's `Release`, with its address in use."""
     bound = Client(CONFIG, Phase.BOUND, lease=LEASE, holds=A)
-    _, effects = core.step(bound, Release(), 10 * SECOND, Chance(7, 0))  # type: ignore[attr-defined]
+    _, effects = core.step(bound, Release(), 10 * SECOND, Chance(7, 0))
     return first_error(*effects, held=A, stored=LEASE)
 
 
