@@ -147,6 +147,9 @@ class Follower:
             self._begin(call, call.event)
         if isinstance(call.event, Gone):
             self._remove(call)
+        if not self.states and not self.seen.unknown:
+            why = "no `Start` stands before it: what the client was is not known"
+            self._say(self.seen.unknown, call, why)
         if self.states and not self._beyond(call):
             overdue = self._overdue(call, self.states)
             self._check_time(call, overdue)

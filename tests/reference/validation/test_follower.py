@@ -11,7 +11,7 @@ import pytest
 
 from holdover.model.errors import InputError
 from holdover.model.table.client import CLIENT_ACTIONS
-from holdover.reference.core.events import Configure, Notify, Stop
+from holdover.reference.core.events import Configure, Event, Heard, Notify, Stop, Timer
 from holdover.reference.core.instants import SECOND
 from holdover.reference.core.server_state import StartServer
 from holdover.reference.linux.malformed import Malformed
@@ -21,7 +21,9 @@ from holdover.reference.validation.calls import Call, Undone, calls
 from holdover.reference.validation.explain import CLIENT
 from holdover.reference.validation.findings import JournalVerdict
 from holdover.reference.validation.follower import Follower, replay
+from holdover.reference.wire.arp import announcement
 from tests.reference.validation.rehearsal import (
+    ADDRESS,
     SCENES,
     Rehearsal,
     ended,
@@ -141,6 +143,15 @@ def test_a_malformed_message_is_no_call() -> None:
 
 def test_a_journal_without_a_call_has_shown_nothing() -> None:
     assert replay([]).outcome == "unknown"
+
+
+@pytest.mark.parametrize("event", [Timer(), Heard(announcement(bytes(6), ADDRESS)), Stop()])
+def test_a_call_before_any_start_has_shown_nothing(event: Event) -> None:
+    """Such a line may be a server's as well: both cores have timers and hear ARP."""
+    line = replace(rehearsed(renewed).lines[1], value=event)
+    verdict = replay(list(calls([line])))
+    assert verdict.outcome == "unknown"
+    assert "no `Start`" in str(verdict.unknown[0].why)
 
 
 def test_a_servers_journal_is_refused() -> None:
