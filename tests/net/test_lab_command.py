@@ -221,7 +221,9 @@ def test_the_reference_client_holds(played: Ran) -> None:
         ("frozen", "holds"),
         ("NAK", "holds"),
     ]
-    assert all(each["holdover"] <= 0 and each["predicted"] <= 0 for each in data["cells"])
+    for each in data["cells"]:  # while others hold the networking lock, the kernel may be later
+        assert each["holdover"] <= 0
+        assert each["predicted"] <= each["kept"]
     assert {"date", "system", "versions", "command"} <= data["conditions"].keys()
 
 
