@@ -12,6 +12,7 @@ and writes from one end to the other.
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -45,14 +46,26 @@ def folder_of_the_compiled() -> Path | None:
 COMPILED = folder_of_the_compiled()
 
 
-def jit(function: Any) -> Any:
-    """Have numba compile a function at its first call, and keep the result in `COMPILED`."""
+def jit(function: Any, *, inlined: bool = False) -> Any:
+    """Have numba compile a function at its first call, and keep the result in `COMPILED`.
+
+    `inlined`: in the place of each call.  What is handed the sixteen arrays of a `Program` for each
+    state takes longer to be called than to run.
+    """
     usual = numba.config.CACHE_DIR  # of the whole process: what else it compiles stays where it was
     numba.config.CACHE_DIR = str(COMPILED or usual)
     try:
-        return numba.njit(nogil=True, cache=COMPILED is not None, boundscheck=False)(function)
+        return numba.njit(
+            nogil=True,
+            cache=COMPILED is not None,
+            boundscheck=False,
+            inline="always" if inlined else "never",
+        )(function)
     finally:
         numba.config.CACHE_DIR = usual
+
+
+inlined = partial(jit, inlined=True)
 
 
 @numba.extending.intrinsic
@@ -65,7 +78,7 @@ def trailing_zeros(typing, word):
     return word(word), code
 
 
-@jit
+@inlined
 def mix(state):
     """The hash of a state."""
     word = state * MIX
@@ -163,7 +176,7 @@ def canonical(s, state, scratch):
     return least, s.renamings // same
 
 
-@jit
+@inlined
 def holds(p, value, rule):
     """Whether the conditions of a rule are so, its masks being so."""
     for k in range(p.condition_of[rule], p.condition_of[rule + 1]):
@@ -175,7 +188,7 @@ def holds(p, value, rule):
     return True
 
 
-@jit
+@inlined
 def change(p, value, rule):
     """What a rule adds to the word; of a measure, its value."""
     total = np.uint64(0)
@@ -187,10 +200,15 @@ def change(p, value, rule):
     return total
 
 
-@jit
-def read(p, state, value, bits):
-    """Take a state apart, and narrow down the rules to those that its components let through."""
+@inlined
+def read(p, state, value, active, bits):
+    """Take a state apart, and narrow the active rules down to those that its parts let through.
+
+    The rules are copied one by one: for `bits[:] = active` numba compiles the text of an error.
+    """
     words = len(bits)
+    for w in range(words):
+        bits[w] = active[w]
     for c in range(len(p.shift)):
         value[c] = np.int64((state >> p.shift[c]) & p.low[c])
         row = p.first[c] + value[c]
@@ -223,8 +241,7 @@ def expand(p, s, states, begin, out, counts, tally, active):
         if s is not None:
             weight = canonical(s, state, scratch)[1]
         tally.covered[0] += weight
-        bits[:] = active
-        read(p, state, value, bits)
+        read(p, state, value, active, bits)
         for w in range(len(bits)):
             left = bits[w]
             while left:
@@ -262,8 +279,7 @@ def lead_to(p, s, states, goals, found, active):
         scratch = scratch_for(s)
     for number in range(len(states)):
         state = states[number]
-        bits[:] = active
-        read(p, state, value, bits)
+        read(p, state, value, active, bits)
         for w in range(len(bits)):
             left = bits[w]
             while left:
