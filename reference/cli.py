@@ -26,20 +26,24 @@ LONGEST = 2000
 """Characters of an error that are shown: it may repeat what the user gave."""
 
 
-COMMANDS = (
-    "verify",
-    "explore",
-    "export",
-    "prove",
-    "explain",
-    "grace",
-    "matrix",
-    "profiles",
-    "client",
-    "server",
-    "lab",
-)
-"""In the order in which a reader meets them; each is a module of `commands/`."""
+COMMANDS = {
+    "verify": "Judge clients, or, with no name, check every claim.",
+    "explore": "Search every state of a small network.",
+    "export": "Hand the model to other tools.",
+    "prove": "Prove the theorems, or one profile's invariant.",
+    "explain": "Tell a client's shortest collision, or judge a journal.",
+    "grace": "Print how long a server must wait before reuse.",
+    "matrix": "Print which safeguard cures which fault.",
+    "profiles": "List the built-in profiles, or print one as TOML.",
+    "client": "Lease an address, and let go of it in time.",
+    "server": "Serve leases on an Ethernet interface.",
+    "lab": "Measure how long clients keep an address after their lease.",
+}
+"""In the order in which a reader meets them; each is a module of `commands/`.
+
+The line is the first of the command's own help: so that the list is printed at once, it stands
+here as well.
+"""
 
 ON_A_NETWORK = ("client", "server", "lab")
 """These handle signals themselves and drop privileges, which each thread has: none may be older."""
@@ -51,6 +55,11 @@ class Main(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In their order."""
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Their lines, for which none of them is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of this name."""

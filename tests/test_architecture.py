@@ -14,8 +14,14 @@ from holdover.reference.docs.architecture import imports, modules, read_imports,
 from tests.checkout import ROOT
 
 MOST_FILES, MOST_LINES = 14, 470
-LONGER = {"reference.core.client": 660, "reference.core.server": 510, "model.table.client": 540}
-"""Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows."""
+LONGER = {
+    "reference.core.client": 660,
+    "reference.core.server": 510,
+    "model.table.client": 540,
+    "proofs.logic.formula": 570,
+}
+"""Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows; and a
+formula from how it is built to its text."""
 
 
 def within(*prefixes: str) -> list[str]:

@@ -128,6 +128,13 @@ class Environment:
         return replace(self, faults=self.faults | set(faults))
 
 
+STANDARD = Environment(
+    delay=Fraction(1), acknowledge_within=None, faults=frozenset({"mutes", "loses", "duplicates"})
+)
+"""What every client meets: a server that may fall silent, a network that loses, duplicates and
+delays by up to a second, a user who may never answer; an hour's lease, no grace, no drift."""
+
+
 KNOWN: Mapping[str, str] = {
     "read": "in the client's source code, at the lines given",
     "documented": "in an RFC, a manual or an article",

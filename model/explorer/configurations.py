@@ -18,7 +18,7 @@ from importlib import resources
 
 from holdover.model.clients.network import in_turn
 from holdover.model.clients.profile import load
-from holdover.model.explorer.explore import Exploration, Progress, explore
+from holdover.model.explorer.explore import EngineResult, Exploration, Progress, explore
 from holdover.model.explorer.instances import environment_of, small_instance
 from holdover.model.readings.finite import Instance
 from holdover.model.table.client import runs
@@ -126,16 +126,22 @@ def run(
         keep_steps=bool(configuration.eventually),
         progress=progress,
     )
-    seen = ExplorationCounts(
-        len(found.states),
+    return counts(found, lasting(found, configuration.eventually)), found
+
+
+def counts(
+    found: Exploration | EngineResult, eventually: tuple[str, ...] = ()
+) -> ExplorationCounts:
+    """The numbers of an exploration; `eventually`: what comes about in the end."""
+    return ExplorationCounts(
+        found.states if isinstance(found, EngineResult) else len(found.states),
         found.steps,
         found.depth,
         {name: len(trace) for name, trace in sorted(found.violations.items())},
         tuple(sorted(found.witnessed)),
-        lasting(found, configuration.eventually),
+        eventually,
         found.complete,
     )
-    return seen, found
 
 
 def lasting(found: Exploration, names: Sequence[str]) -> tuple[str, ...]:

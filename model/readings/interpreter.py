@@ -249,16 +249,11 @@ def _decided(action: Action) -> list[tuple[Expr, ...]]:
     In order, because a guard may protect the ones behind it from reading an unset instant.
     """
     counts: list[int] = []
+    places = {p: place for place, p in enumerate(action.given, 1)}
     for term in action.when:
-        needed = max((i + 1 for i, p in enumerate(action.given) if _occurs(p, term)), default=0)
+        needed = max((places[p] for p in term.free), default=0)
         counts.append(max(needed, counts[-1] if counts else 0))
     return [
         tuple(term for term, count in zip(action.when, counts, strict=True) if count == bound)
         for bound in range(len(action.given) + 1)
     ]
-
-
-def _occurs(name: Expr, term: object) -> bool:
-    if term is name:
-        return True
-    return isinstance(term, Expr) and any(_occurs(name, inner) for inner in term.args)

@@ -27,6 +27,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property, partial
 from typing import Generic, TypeVar
 
 
@@ -65,6 +66,24 @@ class Expr:
         )
 
     __hash__ = object.__hash__
+
+    @cached_property
+    def operands(self) -> tuple[Expr, ...]:
+        """The arguments that are terms."""
+        return tuple(arg for arg in self.args if isinstance(arg, Expr))
+
+    @cached_property
+    def free(self) -> tuple[Expr, ...]:
+        """The parameters that occur in it and that no quantifier in it binds."""
+        if self.op == "parameter":
+            return (self,)
+        found = dict.fromkeys(p for arg in self.operands for p in arg.free)
+        return tuple(p for p in found if self.op != "forall" or p is not self.args[0])
+
+    @cached_property
+    def quantified(self) -> bool:
+        """Whether a quantifier occurs in it."""
+        return self.op == "forall" or any(arg.quantified for arg in self.operands)
 
     def __eq__(self, other: object) -> Expr:  # type: ignore[override]
         return _compare("eq", self, lift(other, self.sort))
@@ -294,18 +313,17 @@ class Reading(ABC, Generic[R]):
         if term.op in ("literal", "none"):
             return self.leaf(term)
         if term.op == "constant":
-            members = [self.read(a, bound) for a in term.args[1:] if isinstance(a, Expr)]
+            members = [self.read(each, bound) for each in term.operands]
             return self.constant(str(term.args[0]), term.sort, members)
         if term.op == "state":
-            variable, *at = term.args
+            variable = term.args[0]
             assert isinstance(variable, Variable)
-            return self.state(variable, [self.read(a, bound) for a in at if isinstance(a, Expr)])
+            return self.state(variable, [self.read(each, bound) for each in term.operands])
         if term.op == "following":
             (inner,) = term.args
             assert isinstance(inner, Expr)
             return self.after(inner, bound)
-        operands = [a for a in term.args if isinstance(a, Expr)]
-        return self.node(term, [_Later(self, a, bound) for a in operands])
+        return self.node(term, [partial(self.read, each, bound) for each in term.operands])
 
     @abstractmethod
     def leaf(self, term: Expr) -> R:
@@ -332,14 +350,25 @@ class Reading(ABC, Generic[R]):
         raise TypeError(f"{type(self).__name__} does not read properties of steps")
 
 
-@dataclass(frozen=True)
-class _Later(Generic[R]):
-    reading: Reading[R]
-    term: Expr
-    bound: Bindings[R]
+class SharedReading(Reading[R]):
+    """A reading that reads a term once for each binding of the parameters that occur in it."""
 
-    def __call__(self) -> R:
-        return self.reading.read(self.term, self.bound)
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], R] = {}
+
+    def read(self, term: Expr, bound: Bindings[R]) -> R:
+        """What it was read as before, where it was."""
+        if term.op in ("parameter", "literal", "none"):
+            return super().read(term, bound)
+        key = (term, self.place(term), *[bound[name] for name in term.free])
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = super().read(term, bound)
+        return found
+
+    def place(self, term: Expr) -> object:
+        """What else the reading of a term depends on."""
+        return None
 
 
 # Actions -----------------------------------------------------------------------------------------

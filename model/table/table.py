@@ -81,11 +81,7 @@ def tick(actions: tuple[Action, ...]) -> Action:
 
 def mentions(due: Due, name: Expr) -> bool:
     """Whether the parameter occurs in the condition or the instant."""
-
-    def occurs(term: object) -> bool:
-        return term is name or (isinstance(term, Expr) and any(occurs(a) for a in term.args))
-
-    return occurs(due.condition) or occurs(due.instant)
+    return any(p is name for term in (due.condition, due.instant) for p in term.free)
 
 
 @cache

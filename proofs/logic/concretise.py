@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-import z3
-
 from holdover.model.explorer.explore import Trace
 from holdover.model.readings.finite import Instance, Label
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import NOW
+from holdover.proofs.logic.formula import REAL, symbol, with_values
+from holdover.proofs.logic.solvers import solve
 from holdover.proofs.logic.unrolled import SymbolicRun, sizes_of
 
 
@@ -37,19 +37,16 @@ def realise(
             if name == "length":
                 given[name] = constants["full"] if value == longest else constants["least"]
             elif name in ("passing", "skew"):
-                given[name] = z3.Real(f"{name}_{number}")
+                given[name] = symbol(f"{name}_{number}", REAL)
             else:
                 given[name] = value
         path.take(label.action.name, **given)
         instants.append(path.here.values[NOW.name, 0])
-    solver = z3.Solver()
-    solver.add(*(guard for _, guard in path.conditions))
-    solver.add(z3.Not(path.here.read(broken.term, {})))
-    if solver.check() != z3.sat:
+    guards = [guard for _, guard in path.conditions]
+    said, values = solve([*guards, ~path.here.read(broken.term, {})])
+    if said != "sat":
         return None
-    model = solver.model()
-    values = [model.eval(instant, True) for instant in instants]
-    return [Fraction(v.numerator_as_long(), v.denominator_as_long()) for v in values]
+    return [Fraction(str(with_values(instant, values).of)) for instant in instants]
 
 
 LATE = frozenset(

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
-
-import z3
+from functools import cache
 
 from holdover.model.table.expr import (
     BOOL,
@@ -23,20 +21,36 @@ from holdover.model.table.expr import (
     RATIO,
     Action,
     Expr,
-    Reading,
+    SharedReading,
     Sort,
     Variable,
 )
 from holdover.model.table.vocabulary import HOST
+from holdover.proofs.logic import formula
+from holdover.proofs.logic.formula import REAL, TRUE, TRUTH, Domain, Formula, Function
 
-Term = Any  # z3's own types say too little to help
-Binding = Mapping[Expr, Term]
+Binding = Mapping[Expr, Formula]
+Later = Callable[[], Formula]
 
-OPERATORS: Mapping[str, Callable[..., Term]] = {
-    "and": z3.And,
-    "or": z3.Or,
-    "not": z3.Not,
-    "ite": z3.If,
+
+def operate(op: str, args: Sequence[Later]) -> Formula:
+    """An operator of the lease table's language; what a constant decides is not read on."""
+    if op in ("and", "or"):
+        first = args[0]()
+        if first.known and bool(first.of) is (op == "or"):
+            return first
+        return first & args[1]() if op == "and" else first | args[1]()
+    if op == "not":
+        return ~args[0]()
+    if op == "ite":
+        condition = args[0]()
+        if condition.known:
+            return args[1]() if condition.of else args[2]()
+        return formula.ite(condition, args[1](), args[2]())
+    return BINARY[op](args[0](), args[1]())
+
+
+BINARY: Mapping[str, Callable[[Formula, Formula], Formula]] = {
     "eq": lambda x, y: x == y,
     "lt": lambda x, y: x < y,
     "le": lambda x, y: x <= y,
@@ -46,123 +60,115 @@ OPERATORS: Mapping[str, Callable[..., Term]] = {
     "div": lambda x, y: x / y,
 }
 
-_domains: dict[str, Term] = {}
-_members: dict[tuple[str, str], Term] = {}
 
-
-def domain(sort: Sort) -> Term:
-    """The solver's sort."""
+@cache
+def domain(sort: Sort) -> Domain:
+    """The solver's sort.  Values carry their sort's name: ACK occurs in several sorts."""
     if sort is BOOL:
-        return z3.BoolSort()
+        return TRUTH
     if sort in (INSTANT, DURATION, RATIO):
-        return z3.RealSort()
-    if sort.name not in _domains:
-        if sort.indexes:
-            _domains[sort.name] = z3.DeclareSort(sort.name)
-        else:
-            # Values carry their sort's name: ACKNOWLEDGE and ACK occur in several sorts.
-            names = [f"{sort.name}_{value}" for value in sort.values]
-            _domains[sort.name], members = z3.EnumSort(sort.name, names)
-            for value, member in zip(sort.values, members, strict=True):
-                _members[sort.name, value] = member
-    return _domains[sort.name]
+        return REAL
+    return Domain(sort.name, tuple(f"{sort.name}_{value}" for value in sort.values))
 
 
-def nothing(sort: Sort) -> Term:
+@cache
+def nothing(sort: Sort) -> Formula:
     """The member of an index sort that stands for none."""
-    return z3.Const(f"no_{sort.name}", domain(sort))
+    return formula.symbol(f"no_{sort.name}", domain(sort))
 
 
-def literal(sort: Sort, value: object) -> Term:
+def literal(sort: Sort, value: object) -> Formula:
     """A value of a sort."""
     if sort.values:
-        domain(sort)
-        return _members[sort.name, str(value)]
-    if sort is BOOL:
-        return z3.BoolVal(bool(value))
-    return real(value)
+        return formula.literal(domain(sort), f"{sort.name}_{value}")
+    return formula.literal(TRUTH, bool(value)) if sort is BOOL else real(value)
 
 
-def real(value: object) -> Term:
+def real(value: object) -> Formula:
     """An exact real."""
-    exact = Fraction(str(value))
-    return z3.RealVal(f"{exact.numerator}/{exact.denominator}")
+    return formula.literal(REAL, Fraction(str(value)))
 
 
 ALIKE = "alike"
 """How a constant of hosts is fixed that is open, and the same for all hosts."""
 
 
-class Logic(Reading[Term]):
+class Logic(SharedReading[Formula]):
     """Terms as formulas over the state before a step."""
 
     def __init__(self, fixed: Mapping[str, object]):
+        super().__init__()
         self.fixed = fixed
-        self.inside: list[Term] = []  # the members that the quantifiers around a term speak of
+        self.inside: list[Formula] = []  # the members that the quantifiers around a term speak of
 
-    def leaf(self, term: Expr) -> Term:
+    def place(self, term: Expr) -> object:
+        """A quantifier's member is named by how deep it stands."""
+        return len(self.inside) if term.quantified else None
+
+    def leaf(self, term: Expr) -> Formula:
         """A literal or none."""
         if term.op == "none":
             if term.sort.indexes:
                 return nothing(term.sort)
-            return z3.Const(f"unset_{term.sort}", domain(term.sort))
+            return formula.symbol(f"unset_{term.sort}", domain(term.sort))
         return literal(term.sort, term.args[0])
 
-    def constant(self, name: str, sort: Sort, at: Sequence[Term]) -> Term:
+    def constant(self, name: str, sort: Sort, at: Sequence[Formula]) -> Formula:
         """A fixed constant's value; a function of the host, or a symbol, for an open one.
 
         One that is fixed as a tuple has a value for each kind of client, as `ALIKE` any one value.
         """
         value = self.fixed.get(name)
         if value is ALIKE:
-            return z3.Const(name, domain(sort))
+            return formula.symbol(name, domain(sort))
         if isinstance(value, tuple):
             return of_kind(at[0], [literal(sort, each) for each in value])
         if name in self.fixed:
             return literal(sort, value)
         if at:
-            return z3.Function(name, domain(HOST), domain(sort))(*at)
-        return z3.Const(name, domain(sort))
+            return Function(name, (domain(HOST),), domain(sort))(*at)
+        return formula.symbol(name, domain(sort))
 
-    def state(self, variable: Variable, at: Sequence[Term]) -> Term:
+    def state(self, variable: Variable, at: Sequence[Formula]) -> Formula:
         """A function of its index, or a symbol."""
         if variable.index is None:
-            return z3.Const(variable.name, domain(variable.sort))
-        return z3.Function(variable.name, domain(variable.index), domain(variable.sort))(*at)
+            return formula.symbol(variable.name, domain(variable.sort))
+        return Function(variable.name, (domain(variable.index),), domain(variable.sort))(*at)
 
-    def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
+    def node(self, term: Expr, args: Sequence[Later]) -> Formula:
         """The operator; where the drift is open, a clock bound is a function."""
         if "drift" not in self.fixed and (bound := clock_bound(term)) is not None:
             return bound(args[0]())
-        return OPERATORS[term.op](*(arg() for arg in args))
+        return operate(term.op, args)
 
-    def every(self, bound: Expr, body: Callable[[Term], Term]) -> Term:
+    def every(self, bound: Expr, body: Callable[[Formula], Formula]) -> Formula:
         """A quantifier over all members, which none is not.
 
-        A member's name tells how deep it stands.  Numbered as they come (`FreshConst`), a question
-        would be another after others were asked, and a solver's search with it.
+        A member's name tells how deep it stands.  Numbered as they come, a question would be
+        another after others were asked, and a solver's search with it.
         """
-        member = z3.Const(f"{bound.args[0]}_{len(self.inside) + 1}", domain(bound.sort))
+        name = f"{bound.args[0]}_{len(self.inside) + 1}"
+        member = formula.variable(name, domain(bound.sort))
         self.inside.append(member)
         said = body(member)
         self.inside.pop()
-        return z3.ForAll([member], z3.Implies(member != nothing(bound.sort), said))
+        return formula.forall([member], (member != nothing(bound.sort)).implies(said))
 
 
-def of_kind(host: Term, values: Sequence[Term]) -> Term:
+def of_kind(host: Formula, values: Sequence[Formula]) -> Formula:
     """The value of a host's kind of client; any hosts may be of any kind."""
     *others, value = values
     for number, other in reversed(list(enumerate(others, 1))):
-        is_of = z3.Function(f"is_client_{number}", domain(HOST), z3.BoolSort())
-        value = z3.If(is_of(host), other, value)
+        is_of = Function(f"is_client_{number}", (domain(HOST),), TRUTH)
+        value = formula.ite(is_of(host), other, value)
     return value
 
 
-SLOWEST = z3.Function("slowest", z3.RealSort(), z3.RealSort())
-FASTEST = z3.Function("fastest", z3.RealSort(), z3.RealSort())
+SLOWEST = Function("slowest", (REAL,), REAL)
+FASTEST = Function("fastest", (REAL,), REAL)
 
 
-def clock_bound(term: Expr) -> Term | None:
+def clock_bound(term: Expr) -> Function | None:
     """The function that a length over 1 - drift or 1 + drift stands for, where the drift is open.
 
     Left open as functions of the length, these quotients keep the arithmetic linear, and what is
@@ -177,34 +183,35 @@ def clock_bound(term: Expr) -> Term | None:
     return {"sub": SLOWEST, "add": FASTEST}[divisor.op]
 
 
-def right_within(x: Term) -> list[Term]:
+def right_within(x: Formula) -> list[Formula]:
     """What is assumed of the bounds for a length `x`: they enclose it."""
-    return [z3.Implies(x >= 0, z3.And(FASTEST(x) >= 0, FASTEST(x) <= x, x <= SLOWEST(x)))]
+    enclosed = formula.all_of((FASTEST(x) >= 0, FASTEST(x) <= x, x <= SLOWEST(x)))
+    return [(x >= 0).implies(enclosed)]
 
 
-def any_clock() -> list[Term]:
+def any_clock() -> list[Formula]:
     """What is assumed of clocks of any quality: of a longer time they show more, and err by more.
 
     That they are right within their bounds is not needed.
     """
-    x, y = z3.Reals("x y")
+    x, y = formula.variable("x", REAL), formula.variable("y", REAL)
     more = (
         FASTEST(x) <= FASTEST(y),
         SLOWEST(x) - x <= SLOWEST(y) - y,
         x - FASTEST(x) <= y - FASTEST(y),
     )
-    return [z3.ForAll([x, y], z3.Implies(x <= y, term)) for term in more]
+    return [formula.forall([x, y], (x <= y).implies(term)) for term in more]
 
 
 class After(Logic):
-    """Terms over the state after an action, written in the state before it."""
+    """Terms over the state after an action, written in the state that `before` reads."""
 
-    def __init__(self, fixed: Mapping[str, object], action: Action, binding: Binding):
-        super().__init__(fixed)
-        self.before, self.action, self.binding = Logic(fixed), action, binding
-        self.before.inside = self.inside  # what it reads stands under the same quantifiers
+    def __init__(self, before: Logic, action: Action, binding: Binding):
+        super().__init__(before.fixed)
+        self.before, self.action, self.binding = before, action, binding
+        self.inside = before.inside  # what it reads stands under the same quantifiers
 
-    def state(self, variable: Variable, at: Sequence[Term]) -> Term:
+    def state(self, variable: Variable, at: Sequence[Formula]) -> Formula:
         """What the effects make of a variable at this index."""
         value = self.before.state(variable, at)
         for effect in self.action.then:
@@ -217,20 +224,21 @@ class After(Logic):
             elif effect.at is not None:
                 hit = at[0] == self.before.read(effect.at, bound)
             else:
-                hit = z3.BoolVal(True)
-            value = z3.If(hit, self.before.read(effect.value, bound), value)
+                hit = TRUE
+            if not (hit.known and not hit.of):
+                value = formula.ite(hit, self.before.read(effect.value, bound), value)
         return value
 
 
 class Initially(Logic):
     """Terms over the initial state, in which an unset instant is any real."""
 
-    def state(self, variable: Variable, at: Sequence[Term]) -> Term:
+    def state(self, variable: Variable, at: Sequence[Formula]) -> Formula:
         """The value that the variable begins with."""
         if variable.sort.values:
             return literal(variable.sort, variable.initial)
         if variable.initial in ("true", "false"):
-            return z3.BoolVal(variable.initial == "true")
+            return formula.literal(TRUTH, variable.initial == "true")
         if variable.initial == "none":
             return nothing(variable.sort)
         if variable.initial == "0":
@@ -238,11 +246,11 @@ class Initially(Logic):
         return super().state(variable, at)
 
 
-def parameters(action: Action) -> dict[Expr, Term]:
+def parameters(action: Action) -> dict[Expr, Formula]:
     """A symbol for each parameter of an action."""
-    return {p: z3.Const(f"{p.args[0]}", domain(p.sort)) for p in action.given}
+    return {p: formula.symbol(f"{p.args[0]}", domain(p.sort)) for p in action.given}
 
 
-def are_members(binding: Binding) -> list[Term]:
+def are_members(binding: Binding) -> list[Formula]:
     """No parameter of an index sort is none."""
     return [value != nothing(p.sort) for p, value in binding.items() if p.sort.indexes]

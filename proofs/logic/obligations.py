@@ -14,15 +14,13 @@ An answer is "proved" (unsat), "refuted" (sat: a state and a step that break the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import z3
 
 from holdover.model.table.expr import Action, Expr, Variable
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, Table
+from holdover.proofs.logic import formula
 from holdover.proofs.logic.first_order import (
     After,
     Initially,
@@ -31,7 +29,9 @@ from holdover.proofs.logic.first_order import (
     are_members,
     parameters,
 )
+from holdover.proofs.logic.formula import FALSE, TRUE, Formula
 from holdover.proofs.logic.invariants import remembering
+from holdover.proofs.logic.reasons import reasons
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Obligation:
-    """Assertions that must have no model."""
+    """Assertions that must have no model: premises, and last what is not to follow from them.
+
+    `first` are premises that are expected to suffice (`reasons.py`); none, where nothing is known.
+    """
 
     case: str
     row: str
     conjunct: str
-    assertions: tuple[Any, ...] = field(repr=False)  # pages of text
+    assertions: tuple[Formula, ...] = field(repr=False, compare=False)  # pages of text
+    first: tuple[Formula, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -67,17 +71,12 @@ class Obligation:
         return f"; {self.name}: expected {expected}\n{logic}\n(set-info :status {expected})\n{rest}"
 
 
-def script(parts: Sequence[Sequence[Any]], *, rounds: bool) -> str:
+def script(parts: Sequence[Sequence[Formula]], *, rounds: bool) -> str:
     """Assertions as SMT-LIB: the first part, then the others; in `rounds`, each with a check."""
-    solver = z3.Solver()
-    solver.add(*(term for part in parts for term in part))
-    text = solver.to_smt2()
-    declared = text[: text.find("(assert")] if "(assert" in text else ""
-    skipped = (";", "(set-info")
-    declared = "".join(f"{x}\n" for x in declared.splitlines() if x and not x.startswith(skipped))
+    declared = formula.declarations(term for part in parts for term in part)
 
-    def asserted(part: Sequence[Any]) -> str:
-        return "".join(f"(assert {term.sexpr()})\n" for term in part)
+    def asserted(part: Sequence[Formula]) -> str:
+        return "".join(f"(assert {formula.text_of(term)})\n" for term in part)
 
     body = asserted(parts[0])
     for part in parts[1:]:
@@ -94,43 +93,77 @@ def variables_of(term: object) -> set[Variable]:
     return set()
 
 
-def premises(case: Case) -> list[Any]:
-    """Invariant and assumptions in the state before."""
-    logic = Logic(case.fixed)
-    terms = [p.term for p in case.invariant] + list(case.assumptions)
+def premises(case: Case, logic: Logic) -> list[Formula]:
+    """Invariant and assumptions in the state before, which `logic` reads."""
+    return [
+        *telling(logic.read(conjunct.term, {}) for conjunct in case.invariant),
+        *assumptions(case, logic),
+    ]
+
+
+def assumptions(case: Case, logic: Logic) -> list[Formula]:
+    """What is assumed of constants and clocks."""
     clocks = [] if "drift" in case.fixed else any_clock()
-    return [*clocks, *(logic.read(term, {}) for term in terms)]
+    return [*clocks, *telling(logic.read(term, {}) for term in case.assumptions)]
 
 
-def guards(case: Case, action: Action) -> list[Any] | None:
+def telling(terms: Iterable[Formula]) -> list[Formula]:
+    """The terms that say something."""
+    return [term for term in terms if term is not TRUE]
+
+
+def guards(logic: Logic, action: Action) -> list[Formula] | None:
     """A row's guards, or None where the constants alone rule the row out."""
     binding = parameters(action)
-    logic = Logic(case.fixed)
     terms = [logic.read(guard, binding) for guard in action.when]
-    if any(z3.is_false(z3.simplify(term)) for term in terms):
+    if any(term is FALSE for term in terms):
         return None
-    return [*are_members(binding), *terms]
+    return [*are_members(binding), *telling(terms)]
+
+
+class Steps:
+    """The steps of a case, row by row; what they have in common is read once."""
+
+    def __init__(self, case: Case):
+        self.case, self.logic = case, Logic(case.fixed)
+        self.before, self.assumed = premises(case, self.logic), assumptions(case, self.logic)
+        self.kept = {each.name: self.logic.read(each.term, {}) for each in case.invariant}
+        self.reads = {each.name: variables_of(each.term) for each in case.invariant}
+
+    def of(self, action: Action) -> Iterator[Obligation]:
+        """That the row keeps each conjunct that it could disturb."""
+        allowed = guards(self.logic, action)
+        if allowed is None:
+            return
+        changed = {effect.variable for effect in action.then}
+        after = After(self.logic, action, parameters(action))
+        for conjunct in self.case.invariant:
+            if changed & self.reads[conjunct.name]:
+                yield Obligation(
+                    self.case.name,
+                    action.name,
+                    conjunct.name,
+                    (*self.before, *allowed, ~after.read(conjunct.term, {})),
+                    tuple(dict.fromkeys((*allowed, *self._expected(action.name, conjunct.name)))),
+                )
+
+    def _expected(self, row: str, conjunct: str) -> list[Formula]:
+        """The conjunct, and what else the row is known to take to keep it."""
+        others = reasons().get((row, conjunct))
+        if others is None:
+            return telling([self.kept[conjunct]])
+        names = (name for name in (conjunct, *others) if name in self.kept)
+        return [*telling(self.kept[name] for name in names), *self.assumed]
 
 
 def obligations(case: Case) -> Iterator[Obligation]:
     """Everything that has to be unsatisfiable for the case to be proved."""
-    before = premises(case)
-    assumed = [Logic(case.fixed).read(term, {}) for term in case.assumptions]
-    start = Initially(case.fixed)
+    steps, start = Steps(case), Initially(case.fixed)
     for conjunct in case.invariant:
-        goal = z3.Not(start.read(conjunct.term, {}))
-        yield Obligation(case.name, "initially", conjunct.name, (*assumed, goal))
-    reads = {conjunct.name: variables_of(conjunct.term) for conjunct in case.invariant}
+        goal = ~start.read(conjunct.term, {})
+        yield Obligation(case.name, "initially", conjunct.name, (*steps.assumed, goal))
     for action in map(remembering, case.table.actions):
-        allowed = guards(case, action)
-        if allowed is None:
-            continue
-        changed = {effect.variable for effect in action.then}
-        after = After(case.fixed, action, parameters(action))
-        for conjunct in case.invariant:
-            if changed & reads[conjunct.name]:
-                goal = z3.Not(after.read(conjunct.term, {}))
-                yield Obligation(case.name, action.name, conjunct.name, (*before, *allowed, goal))
+        yield from steps.of(action)
 
 
 def firing(case: Case) -> Iterator[Obligation]:
@@ -139,8 +172,10 @@ def firing(case: Case) -> Iterator[Obligation]:
     Where the drift is open, a model without drift will do.
     """
     case = replace(case, fixed={"drift": 0, **case.fixed})
-    before = premises(case)
+    logic = Logic(case.fixed)
+    before = premises(case, logic)
     for action in case.table.actions:
-        allowed = guards(case, action)
+        allowed = guards(logic, action)
         if allowed is not None:
-            yield Obligation(case.name, action.name, "fires", (*before, *allowed))
+            fires = formula.all_of(allowed)  # one, so that rows differ in their last assertion only
+            yield Obligation(case.name, action.name, "fires", (*before, fires))

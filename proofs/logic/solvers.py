@@ -1,16 +1,18 @@
-"""The solvers: what Z3 and cvc5 answer to obligations, and what follows from both."""
+"""The solvers: what Z3 and cvc5 answer to obligations, and what follows from both.
+
+Each is imported when it is asked: to import one takes a tenth of a second.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate, groupby
 from typing import Any
 
-import cvc5
-import z3
-
+from holdover.proofs.logic.formula import Formula, Value
 from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, script
 from holdover.proofs.result import Outcome, combine
 
@@ -19,6 +21,10 @@ EFFORT = {"z3": 60_000_000, "cvc5": 4_000_000}
 
 Z3 spends 7.2 million on the obligation of T3 that takes it longest, `duplicate/ack_covered`, cvc5
 0.1 million; the rest is room.  A limit of time would leave the answer to the machine's load."""
+
+
+FIRST = {"z3": 20_000_000, "cvc5": 400_000}
+"""What it may spend on a question with the premises that are expected to suffice."""
 
 
 ANSWERS = {"unsat": "proved", "sat": "refuted"}
@@ -33,24 +39,16 @@ class Answer:
     solver: str
     result: str
     seconds: float
-    model: Any = field(default=None, compare=False, repr=False)
 
 
-def check_same_premises(together: Sequence[Obligation]) -> None:
-    """ValueError if obligations that are asked together have different premises."""
-    first = together[0].assertions[:-1]
-    for obligation in together:
-        same = zip(first, obligation.assertions[:-1], strict=True)
-        if not all(mine.eq(other) for mine, other in same):
-            raise ValueError(f"{obligation.name} has premises of its own")
+def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[list[Any]]]:
+    """Parts of assertions as Z3 reads their text, in a context of its own.
 
-
-def read_back(*parts: Sequence[Any]) -> tuple[Any, list[list[Any]]]:
-    """Parts of assertions as their text says them, in a context of its own.
-
-    In a context that is shared, and in one to which terms are translated, Z3's search depends on
-    what else was asked or declared, and with it whether it comes to an end before it gives up.
+    In a context that is shared Z3's search depends on what else was asked or declared, and with it
+    whether it comes to an end before it gives up.
     """
+    import z3
+
     own = z3.Context()
     read = list(z3.parse_smt2_string(script(parts, rounds=False), ctx=own))
     if len(read) != sum(map(len, parts)):
@@ -59,40 +57,65 @@ def read_back(*parts: Sequence[Any]) -> tuple[Any, list[list[Any]]]:
     return own, [read[end - len(part) : end] for part, end in zip(parts, ends, strict=True)]
 
 
-def z3_answers(together: Sequence[Obligation]) -> list[Answer]:
-    """Z3's answers to obligations that differ in their last assertion only, as their text is."""
-    check_same_premises(together)
-    own, (before, goals) = read_back(
-        together[0].assertions[:-1], [obligation.assertions[-1] for obligation in together]
-    )
+def solve(assertions: Sequence[Formula], *tactics: str) -> tuple[str, dict[str, Value]]:
+    """What Z3 says of assertions, by these tactics or by its own; if sat, symbols' values."""
+    import z3
+
+    own, (terms,) = read_by_z3(assertions)
+    solver = z3.Then(*tactics, ctx=own).solver() if tactics else z3.Solver(ctx=own)
+    solver.add(*terms)
+    said = str(solver.check())
+    if said != "sat":
+        return said, {}
+    model = solver.model()
+    return said, {str(d): value_of(model[d]) for d in model.decls() if d.arity() == 0}
+
+
+def value_of(term: Any) -> Value:
+    """What Z3's literal says."""
+    import z3
+
+    if z3.is_bool(term):
+        return bool(z3.is_true(term))
+    if z3.is_rational_value(term):
+        return Fraction(term.numerator_as_long(), term.denominator_as_long())
+    if z3.is_bv_value(term):
+        return int(term.as_signed_long())
+    return int(term.as_long()) if z3.is_int_value(term) else str(term)
+
+
+def ask_z3(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int) -> list[str]:
+    """What Z3 says of `before` with each of the others; `most`: what it may spend, in its units."""
+    import z3
+
+    own, (premises, *others) = read_by_z3(before, *rounds)
     solver = z3.Solver(ctx=own)
-    solver.set("rlimit", EFFORT["z3"])
-    solver.add(*before)
-    answers = []
-    for obligation, goal in zip(together, goals, strict=True):
-        start = time.perf_counter()
+    solver.set("rlimit", most)
+    solver.add(*premises)
+    said = []
+    for terms in others:
         solver.push()
-        solver.add(goal)
-        said = str(solver.check())
-        model = solver.model().translate(z3.main_ctx()) if said == "sat" else None
+        solver.add(*terms)
+        said.append(str(solver.check()))
         solver.pop()
-        result = ANSWERS.get(said, "unknown")
-        answers.append(Answer(obligation, "z3", result, time.perf_counter() - start, model))
-    return answers
+    return said
 
 
-def cvc5_answers(together: Sequence[Obligation]) -> list[Answer]:
-    """cvc5's answers to the same as SMT-LIB text, so that text is what it is asked."""
-    check_same_premises(together)
-    start = time.perf_counter()
+def ask_cvc5(
+    before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+) -> list[str]:
+    """The same of cvc5, by SMT-LIB text, so that text is what it is asked."""
+    import cvc5
+
     solver = cvc5.Solver(cvc5.TermManager())
-    solver.setOption("rlimit-per", str(EFFORT["cvc5"]))
+    solver.setOption("rlimit-per", str(most))
     solver.setOption("incremental", "true")
-    solver.setOption("full-saturate-quant", "true")  # instantiate on, where matching runs dry
-    solver.setOption("mbqi", "true")  # and find the model where there is one: else only "unknown"
-    parts = [together[0].assertions[:-1], *(o.assertions[-1:] for o in together)]
+    if most == EFFORT["cvc5"]:
+        solver.setOption("full-saturate-quant", "true")  # instantiate on, where matching runs dry
+        solver.setOption("mbqi", "true")  # find the model where there is one: else only "unknown"
     parser = cvc5.InputParser(solver)
-    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, script(parts, rounds=True), "obligations")
+    text = script([before, *rounds], rounds=True)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "obligations")
     symbols = parser.getSymbolManager()
     said = []
     try:
@@ -101,29 +124,76 @@ def cvc5_answers(together: Sequence[Obligation]) -> list[Answer]:
                 said.append(answer)
     except RuntimeError as error:  # what cvc5 cannot parse it has not decided
         said.append(f"error: {error}")
-    if len(said) != len(together):
-        said = ["unknown"] * len(together)
-    each = (time.perf_counter() - start) / len(together)
-    return [
-        Answer(obligation, "cvc5", ANSWERS.get(answer, "unknown"), each)
-        for obligation, answer in zip(together, said, strict=True)
+    return said if len(said) == len(rounds) else ["unknown"] * len(rounds)
+
+
+Ask = Callable[[Sequence[Formula], Sequence[Sequence[Formula]], int], list[str]]
+
+
+SOLVERS: Mapping[str, Ask] = {"z3": ask_z3, "cvc5": ask_cvc5}
+
+
+def check_same_premises(together: Sequence[Obligation]) -> None:
+    """ValueError if obligations that are asked together have different premises."""
+    first = together[0].assertions[:-1]
+    for obligation in together:
+        same = zip(first, obligation.assertions[:-1], strict=True)
+        if not all(mine is other for mine, other in same):
+            raise ValueError(f"{obligation.name} has premises of its own")
+
+
+def answers(solver: str, together: Sequence[Obligation]) -> list[Answer]:
+    """A solver's answers to obligations that differ in their last assertion only.
+
+    It is asked first whether the premises suffice that are expected to; then with all of them; then
+    alone, what it does not decide among others.
+    """
+    check_same_premises(together)
+    found = first_answers(solver, together)
+    left = [each for each in together if each.name not in found]
+    found |= _answered(solver, left, [each.assertions[:-1] for each in left], EFFORT[solver])
+    for each in left if len(left) > 1 else ():
+        if found[each.name].result == "unknown":
+            found |= _answered(solver, [each], [each.assertions[:-1]], EFFORT[solver])
+    return [found[each.name] for each in together]
+
+
+def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answer]:
+    """By name, the obligations that the premises suffice to prove that are expected to."""
+    expected = [each for each in together if each.first]
+    found = _answered(solver, expected, [each.first for each in expected], FIRST[solver])
+    return {name: answer for name, answer in found.items() if answer.result == "proved"}
+
+
+def _answered(
+    solver: str, some: Sequence[Obligation], premises: Sequence[Sequence[Formula]], most: int
+) -> dict[str, Answer]:
+    """The answers with these premises for each, by the obligations' names."""
+    if not some:
+        return {}
+    own = [dict.fromkeys(terms) for terms in premises]
+    shared = dict.fromkeys(term for term in own[0] if all(term in terms for terms in own))
+    rounds = [
+        [*(term for term in terms if term not in shared), each.assertions[-1]]
+        for each, terms in zip(some, own, strict=True)
     ]
-
-
-Solver = Callable[[Sequence[Obligation]], list[Answer]]
-
-
-SOLVERS: dict[str, Solver] = {"z3": z3_answers, "cvc5": cvc5_answers}
+    start = time.perf_counter()
+    said = SOLVERS[solver](tuple(shared), rounds, most)
+    seconds = (time.perf_counter() - start) / len(some)
+    return {
+        each.name: Answer(each, solver, ANSWERS.get(word, "unknown"), seconds)
+        for each, word in zip(some, said, strict=True)
+    }
 
 
 def by_z3(obligation: Obligation) -> Answer:
     """Z3's answer to one obligation."""
-    return z3_answers([obligation])[0]
+    return answers("z3", [obligation])[0]
 
 
 def by_cvc5(obligation: Obligation) -> Answer:
     """cvc5's answer to one obligation."""
-    return cvc5_answers([obligation])[0]
+    return answers("cvc5", [obligation])[0]
 
 
 @dataclass(frozen=True)
@@ -158,22 +228,17 @@ class CaseVerdict:
         return tuple(a.obligation.row for a in self.fires if a.result == "proved")
 
 
-def whether_fires(obligation: Obligation) -> Answer:
+def whether_fire(rows: Sequence[Obligation]) -> list[Answer]:
     """Whether premises have a model: by cvc5, which builds one in an instant; else by Z3."""
-    answer = by_cvc5(obligation)
-    return by_z3(obligation) if answer.result == "unknown" else answer
+    by_models = answers("cvc5", rows) if rows else []
+    return [
+        by_z3(answer.obligation) if answer.result == "unknown" else answer for answer in by_models
+    ]
 
 
 def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = True) -> CaseVerdict:
     """All answers for a case."""
     groups = [list(group) for _, group in groupby(obligations(case), key=lambda o: o.row)]
-    answers = [answer for group in groups for name in solvers for answer in _asked(name, group)]
-    fires = [whether_fires(o) for o in firing(case)] if firing_too else []
-    return CaseVerdict(case, tuple(answers), tuple(fires))
-
-
-def _asked(name: str, group: Sequence[Obligation]) -> Iterator[Answer]:
-    """A solver's answers; what it cannot decide among others it is asked alone."""
-    for answer in SOLVERS[name](group):
-        alone = answer.result == "unknown" and len(group) > 1
-        yield SOLVERS[name]([answer.obligation])[0] if alone else answer
+    found = [answer for group in groups for name in solvers for answer in answers(name, group)]
+    fires = whether_fire(list(firing(case))) if firing_too else []
+    return CaseVerdict(case, tuple(found), tuple(fires))

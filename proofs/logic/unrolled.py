@@ -11,10 +11,9 @@ is an unconstrained number: a guard that reads it is not protected by luck.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
-
-import z3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import Self
 
 from holdover.model.readings.finite import NONE
 from holdover.model.table.expr import (
@@ -24,27 +23,39 @@ from holdover.model.table.expr import (
     RATIO,
     Action,
     Expr,
-    Reading,
+    SharedReading,
     Sort,
     Variable,
     of_member,
 )
 from holdover.model.table.table import Table
 from holdover.model.table.vocabulary import INDEX_SORTS, h
-from holdover.proofs.logic.first_order import OPERATORS, clock_bound, real
+from holdover.proofs.logic import formula
+from holdover.proofs.logic.first_order import Later, clock_bound, operate, real
+from holdover.proofs.logic.formula import REAL, TRUTH, WHOLE, Formula, words
 
-Term = Any  # z3's own types say too little to help
 Slot = tuple[str, int]
-State = dict[Slot, Term]
-Binding = Mapping[Expr, Term]
+State = dict[Slot, Formula]
+Binding = Mapping[Expr, Formula]
 Sizes = Mapping[Sort, int]
 
 
-class Unrolled(Reading[Term]):
-    """Terms over a symbolic state of fixed size.  Constants that are not `fixed` are symbols."""
+class Unrolled(SharedReading[Formula]):
+    """Formulas over a symbolic state of fixed size.  Constants that are not `fixed` are symbols."""
 
-    def __init__(self, sizes: Sizes, fixed: Mapping[str, object], values: State):
+    INDEX = WHOLE
+    """What indices are to a solver."""
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        fixed: Mapping[str, object],
+        values: State,
+        unsets: Iterator[int] | None = None,
+    ):
+        super().__init__()
         self.sizes, self.fixed, self.values = sizes, fixed, values
+        self.unsets = count(1) if unsets is None else unsets
 
     @classmethod
     def initially(cls, table: Table, sizes: Sizes, fixed: Mapping[str, object]) -> Self:
@@ -54,37 +65,36 @@ class Unrolled(Reading[Term]):
 
     def where(self, values: State) -> Self:
         """The same where the state is this."""
-        return type(self)(self.sizes, self.fixed, values)
+        return type(self)(self.sizes, self.fixed, values, self.unsets)
 
-    def whole(self, value: int) -> Term:
+    def whole(self, value: int) -> Formula:
         """An index."""
-        return z3.IntVal(value)
+        return formula.literal(self.INDEX, value)
 
-    def time(self, value: object) -> Term:
-        """A literal instant, duration or ratio."""
-        return real(value)
-
-    def unset(self) -> Term:
+    def unset(self) -> Formula:
         """Any instant: nothing may depend on it."""
-        return z3.FreshReal("unset")
+        return formula.symbol(f"unset_{next(self.unsets)}", REAL)
 
-    def variable(self, name: str, sort: Sort) -> Term:
+    def variable(self, name: str, sort: Sort) -> Formula:
         """A symbol of a sort."""
         if sort is BOOL:
-            return z3.Bool(name)
-        return z3.Real(name) if sort in (INSTANT, DURATION, RATIO) else z3.Int(name)
+            return formula.symbol(name, TRUTH)
+        timed = sort in (INSTANT, DURATION, RATIO)
+        return formula.symbol(name, REAL if timed else self.INDEX)
 
-    def index(self, term: Term) -> int:
-        """The number that an index term is."""
-        return int(z3.simplify(term).as_long())
+    def index(self, term: Formula) -> int:
+        """The number that an index term is; ValueError if it is open."""
+        if not isinstance(term.of, int) or not term.known:
+            raise ValueError(f"{term} is no known index")
+        return term.of
 
-    def leaf(self, term: Expr) -> Term:
+    def leaf(self, term: Expr) -> Formula:
         """A literal or none."""
         if term.op == "none":
             return self.whole(NONE) if term.sort.indexes else self.unset()
         return self.known(term.args[0], term.sort)
 
-    def constant(self, name: str, sort: Sort, at: Sequence[Term]) -> Term:
+    def constant(self, name: str, sort: Sort, at: Sequence[Formula]) -> Formula:
         """A fixed constant's value, or a symbol for an open one: one for each host."""
         member = self.index(at[0]) if at else 0
         value = of_member(self.fixed.get(name), member)
@@ -92,36 +102,36 @@ class Unrolled(Reading[Term]):
             return self.variable(f"{name}_{member}" if at else name, sort)
         return self.known(value, sort)
 
-    def known(self, value: object, sort: Sort) -> Term:
+    def known(self, value: object, sort: Sort) -> Formula:
         """A value of a sort."""
         if sort is BOOL:
-            return z3.BoolVal(bool(value))
+            return formula.literal(TRUTH, bool(value))
         if sort.values:
             return self.whole(sort.values.index(str(value)))
-        return self.time(value)
+        return real(value)
 
-    def state(self, variable: Variable, at: Sequence[Term]) -> Term:
+    def state(self, variable: Variable, at: Sequence[Formula]) -> Formula:
         """The symbolic value of one variable of one member."""
         return self.values[variable.name, self.index(at[0]) if at else 0]
 
-    def every(self, bound: Expr, body: Callable[[Term], Term]) -> Term:
+    def every(self, bound: Expr, body: Callable[[Formula], Formula]) -> Formula:
         """The conjunction over all members."""
-        return z3.And([body(self.whole(i)) for i in range(self.sizes[bound.sort])])
+        return formula.all_of(body(self.whole(i)) for i in range(self.sizes[bound.sort]))
 
-    def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
+    def node(self, term: Expr, args: Sequence[Later]) -> Formula:
         """The operator; where the drift is open, a clock bound is a function."""
         if "drift" not in self.fixed and (bound := clock_bound(term)) is not None:
             return bound(args[0]())
-        return OPERATORS[term.op](*(arg() for arg in args))
+        return operate(term.op, args)
 
-    def bind(self, action: Action, binding: Sequence[int]) -> dict[Expr, Term]:
+    def bind(self, action: Action, binding: Sequence[int]) -> dict[Expr, Formula]:
         """Parameters with the values of an edge label."""
         return {
-            p: self.whole(v) if p.sort.indexes else self.time(v)
+            p: self.whole(v) if p.sort.indexes else real(v)
             for p, v in zip(action.given, binding, strict=True)
         }
 
-    def guards(self, action: Action, bound: Binding) -> list[Term]:
+    def guards(self, action: Action, bound: Binding) -> list[Formula]:
         """The guards of a row here."""
         return [self.read(guard, bound) for guard in action.when]
 
@@ -138,7 +148,7 @@ class Unrolled(Reading[Term]):
                 slot = (effect.variable.name, at)
                 where, value = self.read(effect.where, case), self.read(effect.value, case)
                 before = after.get(slot, self.values[slot])
-                after[slot] = value if z3.is_true(where) else z3.If(where, value, before)
+                after[slot] = formula.ite(where, value, before)
         return after
 
     def initial(self, table: Table) -> State:
@@ -149,42 +159,26 @@ class Unrolled(Reading[Term]):
             for i in range(self.sizes[v.index] if v.index else 1)
         }
 
-    def _initial(self, variable: Variable) -> Term:
+    def _initial(self, variable: Variable) -> Formula:
         start = variable.initial
         if variable.sort.values:
             return self.whole(variable.sort.values.index(start))
         if start in ("true", "false"):
-            return z3.BoolVal(start == "true")
-        return {"none": lambda: self.whole(NONE), "0": lambda: self.time(0), "unset": self.unset}[
+            return formula.literal(TRUTH, start == "true")
+        return {"none": lambda: self.whole(NONE), "0": lambda: real(0), "unset": self.unset}[
             start
         ]()
 
 
 class Timed(Unrolled):
-    """Indices on machine words of `BITS` bits, for bit-blasting, and times in reals.
+    """Indices on machine words, for bit-blasting, and times in reals.
 
     A client as its profile has it, in seconds; clocks are exact, and leases full ones.
     """
 
-    BITS = 6
+    INDEX = words(6)
 
-    def whole(self, value: int) -> Term:
-        """An index; ValueError where it does not fit."""
-        if not -(1 << (self.BITS - 1)) <= value < 1 << (self.BITS - 1):
-            raise ValueError(f"{value} does not fit into {self.BITS} bits")
-        return z3.BitVecVal(value, self.BITS)
-
-    def variable(self, name: str, sort: Sort) -> Term:
-        """A symbol of a sort."""
-        if sort is BOOL or sort in (INSTANT, DURATION, RATIO):
-            return super().variable(name, sort)
-        return z3.BitVec(name, self.BITS)
-
-    def index(self, term: Term) -> int:
-        """The number that an index term is."""
-        return int(z3.simplify(term).as_signed_long())
-
-    def node(self, term: Expr, args: Sequence[Callable[[], Term]]) -> Term:
+    def node(self, term: Expr, args: Sequence[Later]) -> Formula:
         """The operator; ValueError for a quotient unless the drift is 0, its divisor then 1."""
         if term.op != "div":
             return super().node(term, args)
@@ -192,11 +186,11 @@ class Timed(Unrolled):
             raise ValueError("clocks are exact here: no drift")
         return args[0]()
 
-    def bind(self, action: Action, binding: Sequence[int]) -> dict[Expr, Term]:
+    def bind(self, action: Action, binding: Sequence[int]) -> dict[Expr, Formula]:
         """Parameters of a label, whose one lease length is a full lease; clocks are exact."""
         exact = {"length": self.fixed["full"], "skew": 0}
         return {
-            p: self.whole(v) if p.sort.indexes else self.time(exact[str(p.args[0])])
+            p: self.whole(v) if p.sort.indexes else real(exact[str(p.args[0])])
             for p, v in zip(action.given, binding, strict=True)
         }
 
@@ -217,26 +211,23 @@ class SymbolicRun:
         self.table, self.sizes, self.fixed = table, sizes, fixed
         self.here = Unrolled(sizes, fixed, {})
         self.start = self.here.initial(table)
-        self.here = Unrolled(sizes, fixed, self.start)
+        self.here = self.here.where(self.start)
         self.states = [self.start]
-        self.conditions: list[tuple[str, Term]] = []
-        self.rows: list[tuple[Action, dict[Expr, Term]]] = []
+        self.conditions: list[tuple[str, Formula]] = []
+        self.rows: list[tuple[Action, dict[Expr, Formula]]] = []
 
     def take(self, name: str, **given: object) -> None:
         """Apply a row; parameters by name, as numbers or as terms (there `h` is the first host)."""
         action = self.table.action(name)
-        bound: dict[Expr, Term] = {}
+        bound: dict[Expr, Formula] = {}
         for p in action.given:
             value = given[str(p.args[0])]
             if isinstance(value, Expr):
                 value = self.here.read(value, {h: self.here.whole(0)})
             elif p.sort.indexes:
                 value = self.here.whole(int(str(value)))
-            elif not z3.is_expr(value):
-                value = self.here.time(value)
-            bound[p] = value
+            bound[p] = value if isinstance(value, Formula) else real(value)
         self.conditions += [(name, guard) for guard in self.here.guards(action, bound)]
-        changed = {slot: z3.simplify(v) for slot, v in self.here.changes(action, bound).items()}
-        self.here = Unrolled(self.sizes, self.fixed, {**self.here.values, **changed})
+        self.here = self.here.where({**self.here.values, **self.here.changes(action, bound)})
         self.states.append(self.here.values)
         self.rows.append((action, bound))

@@ -33,8 +33,9 @@ from holdover.model.table.vocabulary import (
     wants,
 )
 from holdover.proofs.logic.first_order import Initially
+from holdover.proofs.logic.formula import Formula
 from holdover.proofs.logic.obligations import Case, obligations
-from holdover.proofs.logic.solvers import read_back
+from holdover.proofs.logic.solvers import read_by_z3
 from holdover.proofs.theorems.t2_safety import numbers
 
 FACTS = (
@@ -117,9 +118,11 @@ EFFORT = 3_000_000
 """What Z3 may spend at once, in its own deterministic units."""
 
 
-def solver_with(assertions: Sequence[Any], *others: Sequence[Any]) -> tuple[Any, list[list[Any]]]:
+def solver_with(
+    assertions: Sequence[Formula], *others: Sequence[Formula]
+) -> tuple[Any, list[list[Any]]]:
     """A solver that gives up after its effort, and other terms to ask it about."""
-    own, (before, *rest) = read_back(assertions, *others)
+    own, (before, *rest) = read_by_z3(assertions, *others)
     solver = z3.Solver(ctx=own)
     solver.set("rlimit", EFFORT)
     solver.add(*before)
@@ -129,7 +132,7 @@ def solver_with(assertions: Sequence[Any], *others: Sequence[Any]) -> tuple[Any,
 class Unset(Initially):
     """The initial state, what is unset being just that: facts may say that something is unset."""
 
-    def state(self, variable: Variable, at: Sequence[Any]) -> Any:
+    def state(self, variable: Variable, at: Sequence[Formula]) -> Formula:
         """What `vocabulary.py` says."""
         if variable.initial == "unset":
             return self.leaf(none(variable.sort))
@@ -140,6 +143,6 @@ def prove_facts(facts: Case) -> bool:
     """Whether they hold initially and every row keeps them."""
     start = Unset(facts.fixed)
     assumed = [start.read(term, {}) for term in facts.assumptions]
-    initially = [[*assumed, z3.Not(start.read(fact.term, {}))] for fact in facts.invariant]
+    initially = [[*assumed, ~start.read(fact.term, {})] for fact in facts.invariant]
     kept = (step.assertions for step in obligations(facts) if step.row != "initially")
     return all(solver_with(goal)[0].check() == z3.unsat for goal in (*initially, *kept))

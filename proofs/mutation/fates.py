@@ -7,7 +7,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import z3
 
@@ -26,7 +26,10 @@ from holdover.proofs.logic.first_order import (
     nothing,
     parameters,
 )
-from holdover.proofs.logic.obligations import Case, guards, premises, variables_of
+from holdover.proofs.logic.formula import all_of, symbol
+from holdover.proofs.logic.invariants import remembering
+from holdover.proofs.logic.obligations import Steps, guards
+from holdover.proofs.logic.solvers import first_answers
 from holdover.proofs.mutation.facts import FACTS, OPEN, prove_facts, solver_with
 from holdover.proofs.mutation.mutants import Mutant, Part, mutants
 from holdover.proofs.mutation.samples import Sample, counts, sample, settings
@@ -65,7 +68,7 @@ class Bench:
     """What mutants are put to: configurations, proved claims with their premises, and facts."""
 
     samples: tuple[Sample, ...]
-    claims: tuple[tuple[Case, Sequence[Any]], ...]
+    claims: tuple[Steps, ...]
     facts: tuple[Property, ...]
 
 
@@ -81,7 +84,7 @@ def bench() -> Bench:
         replace(OPEN, invariant=facts, fixed={"drift": 0}),
     )
     samples = tuple(sample(setting) for setting in settings())
-    return Bench(samples, tuple((claim, premises(claim)) for claim in claims), facts)
+    return Bench(samples, tuple(map(Steps, claims)), facts)
 
 
 def judge(changed: Mutant, on: Bench | None = None) -> Fate:
@@ -160,23 +163,22 @@ def lawless(changed: Mutant, samples: Iterable[Sample]) -> str:
     return ""
 
 
-def refute_mutant(changed: Mutant, claims: Iterable[tuple[Case, Sequence[Any]]]) -> str:
+def refute_mutant(changed: Mutant, claims: Iterable[Steps]) -> str:
     """An obligation of the changed row that has a counterexample; it was proved before."""
-    row = changed.changed
-    sets = {effect.variable for effect in row.then}
-    for claim, before in claims:
-        allowed = guards(claim, row)
-        if allowed is None:
+    for steps in claims:
+        asked = list(steps.of(remembering(changed.changed)))
+        proved = first_answers("z3", asked)
+        left = [step for step in asked if step.name not in proved]
+        if not left:
             continue
-        after = After(claim.fixed, row, parameters(row))
-        asked = [conjunct for conjunct in claim.invariant if sets & variables_of(conjunct.term)]
-        goals = [z3.Not(after.read(conjunct.term, {})) for conjunct in asked]
-        solver, (goals,) = solver_with([*before, *allowed], goals)
-        for conjunct, goal in zip(asked, goals, strict=True):
+        solver, (goals,) = solver_with(
+            left[0].assertions[:-1], [step.assertions[-1] for step in left]
+        )
+        for step, goal in zip(left, goals, strict=True):
             solver.push()
             solver.add(goal)
             if solver.check() == z3.sat:
-                return f"{claim.name}/{row.name}/{conjunct.name}"
+                return step.name
             solver.pop()
     return ""
 
@@ -199,16 +201,16 @@ def equivalent(changed: Mutant, facts: Iterable[Property]) -> str:
     """Why the mutant does the same as the table, proved by Z3; or nothing."""
     before, after = changed.original, changed.changed
     logic, binding = Logic({}), parameters(before)
-    allowed = guards(OPEN, after)
+    allowed = guards(logic, after)
     assert allowed is not None, "with all constants open, no row is ruled out"
     effect = dropped_effect(changed)
     if effect is None:
-        differs = z3.Not(z3.And([logic.read(guard, binding) for guard in before.when]))
+        differs = ~all_of(logic.read(guard, binding) for guard in before.when)
         reason = "follows from the other guards"
     else:
         index = effect.variable.index
-        at = [z3.Const("there", domain(index))] if index else []
-        values = [After({}, row, binding).state(effect.variable, at) for row in (before, after)]
+        at = [symbol("there", domain(index))] if index else []
+        values = [After(logic, row, binding).state(effect.variable, at) for row in (before, after)]
         differs = values[0] != values[1]
         allowed += [there != nothing(index) for there in at if index]
         reason = "the variable has that value already"

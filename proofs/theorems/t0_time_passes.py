@@ -28,9 +28,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
-
-import z3
 
 from holdover.model.clients.profile import FAULTS, Environment, in_ticks, load
 from holdover.model.explorer.explore import Exploration, explore
@@ -58,6 +55,7 @@ from holdover.model.table.vocabulary import (
     skew,
     wants,
 )
+from holdover.proofs.logic import formula
 from holdover.proofs.logic.first_order import (
     FASTEST,
     SLOWEST,
@@ -68,9 +66,10 @@ from holdover.proofs.logic.first_order import (
     literal,
     parameters,
 )
+from holdover.proofs.logic.formula import REAL, WHOLE, Formula
 from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.obligations import obligations as of_case
-from holdover.proofs.logic.solvers import SOLVERS, CaseVerdict, decide, whether_fires
+from holdover.proofs.logic.solvers import CaseVerdict, answers, decide, whether_fire
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
 
@@ -159,38 +158,40 @@ def blocks() -> Iterator[Obstacle]:
         yield Obstacle(value, (m,), (kind[m] == value, ~buffered(m)), rows)
 
 
-def right_within() -> Any:
+def right_within() -> Formula:
     """Clocks are right within their bounds, which encloses each length."""
-    x = z3.Real("x")
-    return z3.ForAll([x], z3.Implies(x >= 0, z3.And(FASTEST(x) <= x, x <= SLOWEST(x))))
+    x = formula.variable("x", REAL)
+    return formula.forall([x], (x >= 0).implies((FASTEST(x) <= x) & (x <= SLOWEST(x))))
 
 
-def premises(
-    blocked: Obstacle, fixed: Mapping[str, object] | None = None
-) -> tuple[list[Any], dict[Expr, Any]]:
-    """The facts, the numbers, and what holds time up; with the symbols for its parameters."""
-    binding = {p: z3.Const(str(p.args[0]), domain(p.sort)) for p in blocked.given}
-    logic = Logic(fixed or {})
-    clocks = [] if fixed else [right_within()]
-    said = [logic.read(term, {}) for term in (*(fact.term for fact in FACTS), *numbers())]
+def held_up(blocked: Obstacle, logic: Logic) -> tuple[list[Formula], dict[Expr, Formula]]:
+    """What holds time up, in terms that `logic` reads; with the symbols for its parameters."""
+    binding = {p: formula.symbol(str(p.args[0]), domain(p.sort)) for p in blocked.given}
     holds = [logic.read(term, binding) for term in blocked.holds]
-    return [*clocks, *said, *are_members(binding), *holds], binding
+    return [*are_members(binding), *holds], binding
+
+
+def premises(logic: Logic) -> list[Formula]:
+    """The facts and the numbers."""
+    clocks = [] if "drift" in logic.fixed else [right_within()]
+    return [*clocks, *(logic.read(t, {}) for t in (*(fact.term for fact in FACTS), *numbers()))]
 
 
 def obligations(blocked: Obstacle) -> Iterator[Obligation]:
     """What must not be: none of the rows may happen, or one does and time is held up as before."""
-    before, known = premises(blocked)
     logic = Logic({})
+    holds, known = held_up(blocked, logic)
+    before = [*premises(logic), *holds]
     possible = []
     for row in blocked.rows:
         measured = {p: logic.read(term, {}) for p, term in MEASURED.get(row.name, {}).items()}
         possible.append(logic.read(may_happen(row, blocked.given), {**known, **measured}))
-    yield Obligation("T0", blocked.name, "may", (*before, z3.Not(z3.Or(*possible))))
+    yield Obligation("T0", blocked.name, "may", (*before, ~formula.any_of(possible)))
     for row in blocked.rows:
         binding = {**parameters(row), **known}
         happens = (logic.read(guard, binding) for guard in row.when)
-        left = z3.Not(makes_progress(blocked, known, After({}, row, binding)))
-        goal = z3.And(*are_members(binding), *happens, left)
+        left = ~makes_progress(blocked, known, After(logic, row, binding))
+        goal = formula.all_of((*are_members(binding), *happens, left))
         yield Obligation("T0", blocked.name, f"settled by {row.name}", (*before, goal))
 
 
@@ -201,32 +202,34 @@ def all_obligations() -> Iterator[Obligation]:
         yield from obligations(blocked)
 
 
-def makes_progress(blocked: Obstacle, known: Mapping[Expr, Any], after: After) -> Any:
+def makes_progress(blocked: Obstacle, known: Mapping[Expr, Formula], after: After) -> Formula:
     """After the row: what was due is not, or the datagram is nearer to being gone."""
     if blocked.name not in KIND.values:
         condition, due, _ = blocked.holds
-        return z3.Not(z3.And(after.read(condition, known), after.read(due, known)))
-    this, other = known[m], z3.Const("other", domain(MESSAGE))
+        return ~(after.read(condition, known) & after.read(due, known))
+    this, other = known[m], formula.symbol("other", domain(MESSAGE))
 
-    def left(reading: Logic, at: Any) -> Any:
+    def left(reading: Logic, at: Formula) -> Formula:
         return stage(reading.read(kind[m], {m: at}))
 
     before = after.before
-    return z3.And(left(after, this) < left(before, this), left(after, other) <= left(before, other))
+    return (left(after, this) < left(before, this)) & (left(after, other) <= left(before, other))
 
 
-def stage(value: Any) -> Any:
+def stage(value: Formula) -> Formula:
     """How far a datagram is from being gone."""
-    found = z3.IntVal(STAGES.index("ACK"))
+    found = formula.literal(WHOLE, STAGES.index("ACK"))
     for number, name in enumerate(STAGES):
-        found = z3.If(value == literal(KIND, name), z3.IntVal(number), found)
+        is_there = value == literal(KIND, name)
+        found = formula.ite(is_there, formula.literal(WHOLE, number), found)
     return found
 
 
 def occurs(blocked: Obstacle) -> Obligation:
     """What holds time up does happen: its premises must have a model, on perfect clocks."""
-    before, _ = premises(blocked, {"drift": 0})
-    return Obligation("T0", blocked.name, "occurs", tuple(before))
+    perfect = Logic({"drift": 0})
+    holds, _ = held_up(blocked, perfect)
+    return Obligation("T0", blocked.name, "occurs", (*premises(perfect), formula.all_of(holds)))
 
 
 def prove_may(solvers: Sequence[str] = ("z3",)) -> Check:
@@ -234,10 +237,9 @@ def prove_may(solvers: Sequence[str] = ("z3",)) -> Check:
     start = time.perf_counter()
     facts = decide(OPEN, solvers)
     groups = [list(obligations(blocked)) for blocked in blocks()]
-    answered = (answer for group in groups for name in solvers for answer in SOLVERS[name](group))
-    answers = [*facts.answers, *answered]
-    fires = [*facts.fires, *(whether_fires(occurs(blocked)) for blocked in blocks())]
-    verdict = CaseVerdict(OPEN, tuple(answers), tuple(fires))
+    answered = (answer for group in groups for name in solvers for answer in answers(name, group))
+    fires = whether_fire([occurs(blocked) for blocked in blocks()])
+    verdict = CaseVerdict(OPEN, (*facts.answers, *answered), (*facts.fires, *fires))
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
     return Check("may", TITLE, verdict.outcome, detail(verdict), time.perf_counter() - start, data)
 

@@ -6,6 +6,9 @@ does, and the explorer's own successor function takes its steps.
 Ticks are not time.  So the explorer's run is taken again in seconds (`realise`), and a query in
 real time leaves to the solver which row comes at each step, and how long time passes before it: no
 run of fewer rows collides.
+
+The two hosts have one client, and can be exchanged for each other: of runs that differ in nothing
+else, the second query is about one.
 """
 
 from __future__ import annotations
@@ -14,9 +17,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
-
-import z3
+from typing import TYPE_CHECKING
 
 from holdover.model.clients.profile import Environment, in_seconds, in_ticks, load
 from holdover.model.explorer.explore import Trace, explore
@@ -24,10 +25,15 @@ from holdover.model.readings.finite import Instance, Label, bounds_for
 from holdover.model.seconds import show_seconds
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
+from holdover.proofs.logic import formula
 from holdover.proofs.logic.concretise import realise
-from holdover.proofs.logic.model_checking import BoundedResult, check_depth
+from holdover.proofs.logic.formula import FALSE, REAL, TRUE, Formula, with_values
+from holdover.proofs.logic.solvers import solve
 from holdover.proofs.logic.unrolled import Slot, State, Timed, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
+
+if TYPE_CHECKING:
+    from holdover.proofs.logic.model_checking import BoundedResult
 
 TITLE = "wfwg311 collides: the shortest run, found twice"
 SIZES = (2, 1, 1)
@@ -46,40 +52,87 @@ def instance(profile: str = PROFILE) -> Instance:
 
 @dataclass
 class Unfolding:
-    """All runs of some rows in real time as one formula: `choices[i]` is the label at step i."""
+    """All runs of some rows in real time as one formula: `choices[i]` is the label at step i.
+
+    `possible` has the values that an item of a state can have, as far as that is seen from the rows
+    before it, one item by itself: a row that none of them lets happen is no choice at that step.
+    """
 
     model: Instance
     states: list[Timed]
-    choices: list[Any] = field(default_factory=list)
-    formula: list[Any] = field(default_factory=list)
+    choices: list[Formula] = field(default_factory=list)
+    conditions: list[Formula] = field(default_factory=list)
+    possible: dict[Formula, frozenset[Formula]] = field(default_factory=dict)
+
+    def values_of(self, term: Formula) -> frozenset[Formula] | None:
+        """The literals that a term may be worth; None: any."""
+        if term.known:
+            return frozenset((term,))
+        if term.op != "ite":
+            return self.possible.get(term)
+        then, otherwise = map(self.values_of, term.args[1:])
+        return None if then is None or otherwise is None else then | otherwise
+
+    def decided(self, term: Formula) -> Formula:
+        """The term, where an item that cannot have a value does not have it."""
+
+        def never(part: Formula) -> Formula | None:
+            if part.op != "=" or not part.args[1].known:
+                return None
+            values = self.values_of(part.args[0])
+            return None if values is None or part.args[1] in values else FALSE
+
+        return formula.replace(term, never)
 
     def take(self, here: Timed, labels: Iterable[int]) -> None:
         """One more row, which the solver chooses among these labels, from the state `here`."""
         step = len(self.choices) + 1
-        choice = z3.BitVec(f"choice_{step}", 8)
+        choice = formula.symbol(f"choice_{step}", formula.words(8))
         self.choices.append(choice)
-        writes: dict[Slot, dict[int, tuple[Any, list[Any]]]] = {}
+        writes: dict[Slot, dict[Formula, list[Formula]]] = {}
         allowed = []
         for number in labels:
             label = self.model.labels[number]
             bound = here.bind(label.action, label.binding)
+            guard = self.decided(formula.all_of(here.guards(label.action, bound)))
+            if guard is FALSE:
+                continue
             chosen = choice == number
             allowed.append(chosen)
-            self.formula.append(z3.Implies(chosen, z3.And(here.guards(label.action, bound))))
+            self.conditions.append(chosen.implies(guard))
             for slot, value in here.changes(label.action, bound).items():
-                value = z3.simplify(value)
-                written = writes.setdefault(slot, {})
-                written.setdefault(value.get_id(), (value, []))[1].append(chosen)
-        self.formula.append(z3.Or(allowed))
+                value = self.decided(value)
+                writes.setdefault(slot, {}).setdefault(value, []).append(chosen)
+        self.conditions.append(formula.any_of(allowed))
+        early, late = host_order(self.model)
+        before = [c == number for c in self.choices[:-1] for number in early]
+        second = formula.any_of(choice == number for number in late)
+        self.conditions.append(second.implies(formula.any_of(before)))
         following: State = dict(here.values)
         for (name, member), values in writes.items():
-            new = here.variable(f"{name}_{member}_{step}", self.model.variable(name).sort)
             value = here.values[name, member]
-            for candidate, when in values.values():
-                value = z3.If(z3.Or(when), candidate, value)
-            self.formula.append(new == value)
+            found = [self.values_of(each) for each in (value, *values)]
+            if found == [frozenset((value,))] * len(found):
+                continue
+            new = here.variable(f"{name}_{member}_{step}", self.model.variable(name).sort)
+            if None not in found:
+                self.possible[new] = frozenset[Formula]().union(*(each or () for each in found))
+            for candidate, when in values.items():
+                value = formula.ite(formula.any_of(when), candidate, value)
+            self.conditions.append(new == value)
             following[name, member] = new
         self.states.append(here.where(following))
+
+
+def host_order(instance: Instance) -> tuple[list[int], list[int]]:
+    """The labels of the first host, and those of others, by their numbers.
+
+    Where hosts can be exchanged, each run is one, up to their names, in which the first host takes
+    the first step that a host takes.
+    """
+    of_first = [n for n, label in enumerate(instance.labels) if label.host == 0]
+    others = [n for n, label in enumerate(instance.labels) if label.host not in (None, 0)]
+    return of_first, others
 
 
 def unfold_in_seconds(model: Instance, depth: int) -> Unfolding:
@@ -92,36 +145,32 @@ def unfold_in_seconds(model: Instance, depth: int) -> Unfolding:
     tick = model.table.action("tick")
     rows = [number for number, label in enumerate(model.labels) if label.action is not tick]
     for step in range(depth):
-        here, passing = runs.states[-1], z3.Real(f"passing_{step}")
+        here, passing = runs.states[-1], formula.symbol(f"passing_{step}", REAL)
         given = {tick.given[0]: passing}
-        may_pass = z3.And(here.guards(tick, given))
-        runs.formula += [passing >= 0, z3.Or(passing == 0, may_pass)]
+        may_pass = formula.all_of(here.guards(tick, given))
+        runs.conditions += [passing >= 0, (passing == 0) | may_pass]
         runs.take(here.where({**here.values, **here.changes(tick, given)}), rows)
     return runs
 
 
-def collides(state: Timed) -> Any:
+def collides(state: Timed) -> Formula:
     """Two hosts hold an address."""
-    return z3.Not(state.read(EXCLUSIVE.term, {}))
+    return ~state.read(EXCLUSIVE.term, {})
 
 
-def bit_and_real() -> Any:
-    """The strategy for machine words beside reals."""
-    return z3.Then("simplify", "propagate-values", "solve-eqs", "smt").solver()
+BIT_AND_REAL = ("simplify", "propagate-values", "solve-eqs", "bit-blast", "simplify", "smt")
+"""The tactics for machine words beside reals."""
 
 
-def collision_within(runs: Unfolding, solver: Any) -> tuple[str, list[Label] | None]:
+def collision_within(runs: Unfolding, *tactics: str) -> tuple[str, list[Label] | None]:
     """Whether one of these runs collides, at its end or before; sat: its rows as well."""
-    solver.add(*runs.formula)
     hits = [collides(state) for state in runs.states]
-    solver.add(z3.Or(hits))
-    answer = str(solver.check())
+    answer, values = solve([*runs.conditions, formula.any_of(hits)], *tactics)
     if answer != "sat":
         return answer, None
-    values = solver.model()
-    length = next(i for i, hit in enumerate(hits) if z3.is_true(values.eval(hit, True)))
-    numbers = [values.eval(choice, True).as_long() for choice in runs.choices[:length]]
-    return answer, [runs.model.labels[number] for number in numbers]
+    length = next(i for i, hit in enumerate(hits) if with_values(hit, values) is TRUE)
+    numbers = [with_values(choice, values).of for choice in runs.choices[:length]]
+    return answer, [runs.model.labels[int(str(number))] for number in numbers]
 
 
 def explore_collision(model: Instance) -> Trace | None:
@@ -164,7 +213,7 @@ def shortest(found: BoundedResult, depth: int) -> tuple[Check, Check]:
 def none_in_seconds(model: Instance, rows: int) -> Check:
     """That no run of fewer rows collides in real time."""
     start = time.perf_counter()
-    answer, _ = collision_within(unfold_in_seconds(model, rows - 1), bit_and_real())
+    answer, _ = collision_within(unfold_in_seconds(model, rows - 1), *BIT_AND_REAL)
     return Check(
         "none shorter in seconds",
         f"in real time no run of fewer than {rows} rows collides, `tick` not counted",
@@ -193,21 +242,38 @@ def in_real_time(found: Trace) -> Check:
     )
 
 
-def prove(progress: Progress = silent) -> Theorem:
-    """T1's checks."""
+NOT_FOUND = Check("explorer", "the explorer finds a collision", "violated")
+
+
+def checks_in_ticks() -> list[Check]:
+    """That the explorer's collision exists, also in seconds, and no shorter one in ticks."""
+    from holdover.proofs.logic.model_checking import check_depth
+
     model = instance()
-    progress("T1: exploring")
     found = explore_collision(model)
     if found is None:
-        none = Check("explorer", "the explorer finds a collision", "violated")
-        return Theorem("T1", TITLE, (none,))
-    depth, rows = len(found), sum(label.action.name != "tick" for label in found.labels)
-    checks = [
+        return [NOT_FOUND]
+    depth = len(found)
+    return [
         Check("explorer", "the explorer finds a collision", "holds", f"{depth} steps"),
         in_real_time(found),
+        *shortest(check_depth(model, EXCLUSIVE, depth), depth),
     ]
-    progress(f"T1: collisions of up to {depth} steps")
-    checks += shortest(check_depth(model, EXCLUSIVE, depth), depth)
-    progress(f"T1: no collision of {rows - 1} rows in real time")
-    checks.append(none_in_seconds(model, rows))
-    return Theorem("T1", TITLE, tuple(checks))
+
+
+def checks_in_seconds() -> list[Check]:
+    """That there is no shorter one in real time."""
+    model = instance()
+    found = explore_collision(model)
+    if found is None:
+        return [NOT_FOUND]
+    rows = sum(label.action.name != "tick" for label in found.labels)
+    return [none_in_seconds(model, rows)]
+
+
+def prove(progress: Progress = silent) -> Theorem:
+    """T1's checks."""
+    progress("T1: collisions in ticks")
+    checks = checks_in_ticks()
+    progress("T1: none shorter in real time")
+    return Theorem("T1", TITLE, (*checks, *checks_in_seconds()))

@@ -24,10 +24,7 @@ is shown for one way at a time, not for combinations; and not for clients that d
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
-
-import z3
+from collections.abc import Iterable, Mapping, Sequence
 
 from holdover.model.table.bound import (
     PREMISES,
@@ -42,18 +39,20 @@ from holdover.model.table.client import fastest, honoured
 from holdover.model.table.expr import Expr, forall
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import HOST, full, g, grace, h, least, probes, shortens
+from holdover.proofs.logic import formula
 from holdover.proofs.logic.first_order import (
     FASTEST,
     SLOWEST,
+    Later,
     Logic,
     any_clock,
     domain,
     right_within,
 )
+from holdover.proofs.logic.formula import REAL, Formula
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case, Obligation
-from holdover.proofs.logic.solvers import OUTCOME, SOLVERS, by_z3, decide
-from holdover.proofs.logic.unrolled import Unrolled
+from holdover.proofs.logic.solvers import OUTCOME, answers, by_z3, decide
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combine, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
 from holdover.proofs.theorems.t3_runs import HEARD, Way, hosts, run, take_address, ways
@@ -118,64 +117,69 @@ def lemma() -> tuple[Obligation, ...]:
     And such clocks are among those of which `any_clock` assumes something: so that there are any.
     """
     drifting = _Drifting({})
-    host = {h: z3.Const("h", domain(HOST))}
+    host = {h: formula.symbol("h", domain(HOST))}
     left = drifting.read(safe_grace(h) <= grace, host)
     right = drifting.read((grace >= ZERO) & (worst_holdover(h) <= fastest(grace)), host)
     premises = [drifting.read(term, {}) for term in numbers()]
     return (
-        Obligation("T3", "lemma", "reaches", (*premises, left, z3.Not(right))),
-        Obligation("T3", "lemma", "fits", (*premises, right, z3.Not(left))),
+        Obligation("T3", "lemma", "reaches", (*premises, left, ~right)),
+        Obligation("T3", "lemma", "fits", (*premises, right, ~left)),
         *(
-            Obligation("T3", "lemma", f"clock {number}", (*premises[-2:], z3.Not(of_drift(axiom))))
+            Obligation("T3", "lemma", f"clock {number}", (*premises[-2:], ~of_drift(axiom)))
             for number, axiom in enumerate(any_clock(), 1)
         ),
     )
 
 
-def of_drift(axiom: Any) -> Any:
+def of_drift(axiom: Formula) -> Formula:
     """What is assumed of any clock, said of one within 1 ± drift."""
-    x, rate = z3.Var(0, z3.RealSort()), z3.Real("drift")
-    return z3.substitute_funs(axiom, (SLOWEST, x / (1 - rate)), (FASTEST, x / (1 + rate)))
+    rate = formula.symbol("drift", REAL)
+
+    def quotient(term: Formula) -> Formula | None:
+        rates = {SLOWEST: 1 - rate, FASTEST: rate + 1}
+        return term.args[0] / rates[term.of] if term.of in rates else None
+
+    return formula.replace(axiom, quotient)
 
 
 class _Drifting(Logic):
     """Formulas in which the quotients by 1 ± drift are what they say."""
 
-    def node(self, term: Expr, args: Sequence[Callable[[], Any]]) -> Any:
+    def node(self, term: Expr, args: Sequence[Later]) -> Formula:
         return args[0]() / args[1]() if term.op == "div" else super().node(term, args)
 
 
 # Necessity ---------------------------------------------------------------------------------------
 
 
-def ends_badly(way: Way, relation: Expr) -> tuple[list[Any], Any]:
+def ends_badly(way: Way, relation: Expr) -> tuple[list[Formula], Formula]:
     """What is assumed, of grace and bound this relation; and that the run exists and ends badly.
 
     Badly: the server has given away an address that is held, and then two hosts hold it, unless
     the new one probes.  That one may be any client.
     """
     path = run(way)
-    start = Unrolled(path.sizes, path.fixed, path.start)
+    start = path.here.where(path.start)
     assumed = (*numbers(), *PREMISES, bounded(h), *way.assumptions(), relation)
     premises = [start.read(term, hosts(start)) for term in assumed]
     for length in (full, least, grace, *(honoured(x, y) for x in (h, g) for y in (full, least))):
         premises += right_within(start.read(length, hosts(start)))
-    given_away = z3.Not(path.here.read(OWNED.term, {}))
+    given_away = ~path.here.read(OWNED.term, {})
     take_address(path)
     end = path.here
-    both = z3.Or(end.read(probes[g], hosts(end)), z3.Not(end.read(EXCLUSIVE.term, {})))
-    return premises, z3.And([*(guard for _, guard in path.conditions), given_away, both])
+    both = end.read(probes[g], hosts(end)) | ~end.read(EXCLUSIVE.term, {})
+    return premises, formula.all_of((*(guard for _, guard in path.conditions), given_away, both))
 
 
 def reaching_term() -> tuple[Obligation, Obligation]:
     """Where no ACK is missed, a grace below the bound is below a term that a run reaches."""
     logic = Logic({"shortens": True})
     assumed = (*numbers(), *PREMISES, ~ack_missed(h), fastest(grace) < worst_holdover(h))
-    host = {h: z3.Const("h", domain(HOST))}
+    host = {h: formula.symbol("h", domain(HOST))}
     premises = [logic.read(term, host) for term in assumed]
-    below = z3.Or([logic.read(fastest(grace) < term, host) for _, term, _ in HEARD])
+    below = formula.any_of(logic.read(fastest(grace) < term, host) for _, term, _ in HEARD)
     return (
-        Obligation("T3", "necessary", "a term", (*premises, z3.Not(below))),
+        Obligation("T3", "necessary", "a term", (*premises, ~below)),
         Obligation("T3", "necessary", "a term, premises", tuple(premises)),
     )
 
@@ -184,7 +188,7 @@ def necessary(way: Way) -> tuple[Obligation, Obligation]:
     """Below the bound the run exists and ends badly; and the premises, which must have a model."""
     premises, exists = ends_badly(way, fastest(grace) < way.shows)
     return (
-        Obligation("T3", "necessary", way.name, (*premises, z3.Not(exists))),
+        Obligation("T3", "necessary", way.name, (*premises, ~exists)),
         Obligation("T3", "necessary", f"{way.name}, premises", tuple(premises)),
     )
 
@@ -201,7 +205,7 @@ def check_claims(
     count, bad = 0, []
     for obligation, premises in claims:
         for solver in solvers:
-            result = SOLVERS[solver]([obligation])[0].result
+            result = answers(solver, [obligation])[0].result
             count += 1
             outcomes.append(OUTCOME[result])
             if result != "proved":

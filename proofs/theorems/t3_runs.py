@@ -38,6 +38,7 @@ from holdover.model.table.vocabulary import (
     retries_for,
     trigger,
 )
+from holdover.proofs.logic.formula import Formula
 from holdover.proofs.logic.invariants import limit
 from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
 
@@ -257,6 +258,6 @@ def take_address(path: SymbolicRun) -> None:
     path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
 
 
-def hosts(logic: Unrolled) -> dict[Expr, Any]:
+def hosts(logic: Unrolled) -> dict[Expr, Formula]:
     """The host that holds on, and the one to which its address is given."""
     return {h: logic.whole(0), g: logic.whole(1)}

@@ -20,21 +20,21 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-import z3
-
 from holdover.model.clients.profile import Environment, Profile, builtin_names, in_ticks, load
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.readings.finite import NONE, Instance, bounds_for
 from holdover.model.readings.interpreter import Interpreter, Value
 from holdover.model.table.bound import bounded, worst_holdover
-from holdover.model.table.expr import DURATION, INSTANT, RATIO, Expr, Sort
+from holdover.model.table.expr import Expr, Sort
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import CONSTANTS, HOST, h
+from holdover.proofs.logic import formula
+from holdover.proofs.logic.formula import Formula, with_values
 from holdover.proofs.logic.invariants import LEASED
 from holdover.proofs.logic.obligations import firing
-from holdover.proofs.logic.solvers import whether_fires
-from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
+from holdover.proofs.logic.solvers import solve, whether_fire
+from holdover.proofs.logic.unrolled import SymbolicRun, sizes_of
 from holdover.proofs.result import Check, Progress, Theorem, silent
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
 
@@ -87,16 +87,13 @@ def invariant_holds(name: str, never_fire: frozenset[str]) -> Iterator[Check]:
 # The broken step, replayed -----------------------------------------------------------------------
 
 
-def concrete_value(sort: Sort, term: object, model: z3.ModelRef) -> Value:
+def concrete_value(sort: Sort, term: Formula, values: Mapping[str, formula.Value]) -> Value:
     """A solver's value as the concrete reading has it."""
-    value = model.eval(term, True)
+    value = with_values(term, values).of
+    assert isinstance(value, bool | int | Fraction)
     if sort.values:
-        return sort.values[int(value.as_long())]
-    if sort.indexes:
-        return None if value.as_long() == NONE else int(value.as_long())
-    if sort in (INSTANT, DURATION, RATIO):
-        return Fraction(value.numerator_as_long(), value.denominator_as_long())
-    return bool(z3.is_true(value))
+        return sort.values[int(value)]
+    return None if sort.indexes and value == NONE else value
 
 
 def replay_breach(row: str, conjunct: str) -> Check:
@@ -112,28 +109,26 @@ def replay_breach(row: str, conjunct: str) -> Check:
         for i in range(sizes[v.index] if v.index else 1)
     }
     values = {slot: path.here.variable(f"{slot[0]}_{slot[1]}", s) for slot, s in sorts.items()}
-    path.here = here = Unrolled(sizes, claim.fixed, values)
-    solver = z3.Solver()
+    path.here = here = path.here.where(values)
+    asked = []
     for slot, sort in sorts.items():
         if sort.values:
-            solver.add(values[slot] >= 0, values[slot] < len(sort.values))
+            asked += [values[slot] >= 0, values[slot] < len(sort.values)]
         elif sort.indexes:
-            solver.add(values[slot] >= NONE, values[slot] < sizes[sort])
-    solver.add(*(here.read(term, {}) for term in (*numbers(), *claim.assumptions)))
-    solver.add(*(here.read(p.term, {}) for p in LEASED))
+            asked += [values[slot] >= NONE, values[slot] < sizes[sort]]
+    asked += [here.read(term, {}) for term in (*numbers(), *claim.assumptions)]
+    asked += [here.read(p.term, {}) for p in LEASED]
     path.take(row, h=0)
-    solver.add(*(guard for _, guard in path.conditions))
-    solver.add(z3.Not(path.here.read(broken.term, {})))
-    answer = str(solver.check())
+    asked += [guard for _, guard in path.conditions]
+    answer, found = solve([*asked, ~path.here.read(broken.term, {})])
     name, says = f"replay, {row}", f"a state in which `{row}` breaks `{conjunct}`, taken concretely"
     if answer != "sat":
         outcome = "violated" if answer == "unsat" else "unknown"
         return Check(name, says, outcome, f"z3: {answer}")  # type: ignore[arg-type]
-    model = solver.model()
 
     def fixed(name: str, *at: Any) -> object:
         sort = CONSTANTS[name].sort
-        return concrete_value(sort, here.constant(name, sort, at), model)
+        return concrete_value(sort, here.constant(name, sort, at), found)
 
     constants = {
         name: fixed(name)
@@ -143,7 +138,7 @@ def replay_breach(row: str, conjunct: str) -> Check:
     }
     world = Interpreter(LEASE_TABLE, constants, sizes)
     before = world.initial().but(
-        {slot: concrete_value(sorts[slot], term, model) for slot, term in values.items()}
+        {slot: concrete_value(sorts[slot], term, found) for slot, term in values.items()}
     )
     after = world.step(before, LEASE_TABLE.action(row), (0,))
     good = all(world.holds(p.term, before) for p in LEASED)
@@ -226,4 +221,8 @@ def prove(progress: Progress = silent) -> Theorem:
 def never_fire(name: str) -> frozenset[str]:
     """The rows that T2's invariant rules out for a profile."""
     claim = case(name, TOLERATED[name])
-    return frozenset(o.row for o in firing(claim) if whether_fires(o).result == "proved")
+    return frozenset(
+        answer.obligation.row
+        for answer in whether_fire(list(firing(claim)))
+        if answer.result == "proved"
+    )

@@ -24,14 +24,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from holdover.model.clients.network import ClientKind, Clients, Network, of_hosts
-from holdover.model.clients.profile import Environment, Profile
+from holdover.model.clients.profile import STANDARD, Environment, Profile
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.explorer.explore import Progress as SearchProgress
 from holdover.model.explorer.instances import small_instance
 from holdover.model.explorer.sequence_chart import ChartEvent, events
-from holdover.model.readings.constants import holds, seconds
+from holdover.model.readings.constants import holds
 from holdover.model.readings.finite import Bounds, Constants
-from holdover.model.table.bound import ack_missed, bounded, safe_grace, server_keeps, worst_holdover
+from holdover.model.table.bound import ack_missed
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.vocabulary import h, shortens
 from holdover.proofs.logic.concretise import realise, shorten_flights
@@ -39,13 +39,8 @@ from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case
 from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
+from holdover.proofs.verdicts.by_bound import Need, judge_by_bound
 from holdover.proofs.verdicts.witness import witness
-
-STANDARD = Environment(
-    delay=Fraction(1), acknowledge_within=None, faults=frozenset({"mutes", "loses", "duplicates"})
-)
-"""What every client meets: a server that may fall silent, a network that loses, duplicates and
-delays by up to a second, a user who may never answer; an hour's lease, no grace, no drift."""
 
 COARSE_DRIFT = Fraction(1, 4)
 """The drift of a search in ticks, where there is any: less is lost in a lease of few ticks."""
@@ -114,26 +109,6 @@ def judge(
     if told := witness((client, client), environment):
         return replace(found, outcome="violated", reason=_broken(profile, told), run=tuple(told))
     return replace(found, reason=_undecided(seen, size))
-
-
-@dataclass(frozen=True)
-class Need:
-    """The grace that a kind of client needs, and its worst holdover; None where none is enough."""
-
-    client: ClientKind
-    worst: Fraction | None
-    grace: Fraction | None
-    met: bool
-    """Whether the server's grace is that long."""
-
-
-def judge_by_bound(client: ClientKind, environment: Environment) -> Need:
-    """By the bound of T3."""
-    constants = client.in_seconds(environment)
-    if not holds(bounded(h) & server_keeps, constants):
-        return Need(client, None, None, False)
-    worst, grace = (seconds(term(h), constants) for term in (worst_holdover, safe_grace))
-    return Need(client, worst, grace, grace <= environment.grace)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil
-from typing import Any
-
-import z3
 
 from holdover.model.clients.network import Clients, of_hosts
 from holdover.model.clients.profile import Environment
@@ -21,7 +18,9 @@ from holdover.model.readings.finite import NONE, Label, name_of
 from holdover.model.table.expr import Action, Expr, of_member
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, NOW
+from holdover.proofs.logic.formula import Formula, Value, with_values
 from holdover.proofs.logic.invariants import OWNED
+from holdover.proofs.logic.solvers import solve
 from holdover.proofs.logic.unrolled import State, SymbolicRun
 from holdover.proofs.theorems.t3_runs import Way, run, take_address, ways
 
@@ -49,11 +48,10 @@ def of_way(way: Way, constants: Mapping[str, object]) -> list[ChartEvent] | None
     if not of_member(constants["probes"], 1):
         take_address(path)
         bad = EXCLUSIVE
-    solver = z3.Solver()
-    solver.add(*(guard for _, guard in path.conditions), z3.Not(path.here.read(bad.term, {})))
-    if solver.check() != z3.sat:
+    guards = [guard for _, guard in path.conditions]
+    said, found = solve([*guards, ~path.here.read(bad.term, {})])
+    if said != "sat":
         return None
-    found = solver.model()
     return [
         event(path, action, bound, before, after, found)
         for (action, bound), before, after in zip(
@@ -65,18 +63,15 @@ def of_way(way: Way, constants: Mapping[str, object]) -> list[ChartEvent] | None
 def event(
     path: SymbolicRun,
     action: Action,
-    bound: Mapping[Expr, Any],
+    bound: Mapping[Expr, Formula],
     before: State,
     after: State,
-    found: z3.ModelRef,
+    found: Mapping[str, Value],
 ) -> ChartEvent:
     """One step as it is told; a label's durations are whole seconds, rounded up."""
 
-    def number(term: Any) -> Fraction:
-        value = found.eval(term, True)
-        if z3.is_int_value(value):
-            return Fraction(value.as_long())
-        return Fraction(value.numerator_as_long(), value.denominator_as_long())
+    def number(term: Formula) -> Fraction:
+        return Fraction(str(with_values(term, found).of))
 
     def kind_in(slot: object) -> str:
         return KIND.values[int(number(before["kind", int(str(slot))]))]

@@ -44,7 +44,7 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
         out.say(line)
     out.say()
     for line in chart(found.run, found.unit):
-        out.print(line, soft_wrap=True)
+        out.console.print(line, soft_wrap=True)
     out.say("\n║ the host holds the address   │ it does not")
     if common is not None:
         out.say()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from holdover.model.clients.measurements import parts
-from holdover.model.clients.network import load_network
+from holdover.model.clients.network import Network, load_network
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.model.readings.constants import holds, seconds
@@ -18,12 +19,16 @@ from holdover.model.seconds import show_seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome
-from holdover.proofs.verdicts.advice import no_bound, shorter_lease
-from holdover.reference.commands.surroundings import network_option, surroundings, world_options
-from holdover.reference.commands.verify import around, print_network_graces
+from holdover.proofs.verdicts.by_bound import Need, judge_by_bound, no_bound, shorter_lease
+from holdover.reference.commands.surroundings import (
+    around,
+    network_option,
+    surroundings,
+    world_options,
+)
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option
-from holdover.reference.console.output import Output, at_least, at_most, document, number
+from holdover.reference.console.output import Output, at_least, at_most, document, grid, number
 
 
 def print_graces(
@@ -75,6 +80,70 @@ def print_graces(
     if given is not None:
         out.say(f"a grace of {show_seconds(given)} is {'' if outcome == 'holds' else 'not '}enough")
     return outcome
+
+
+def print_network_graces(
+    network: Network, world: Environment, said: bool, as_json: bool
+) -> Outcome:
+    """The grace that each kind of client needs, and the one that is enough for all.
+
+    `said`: whether the server's grace was given, so that it is compared with these.
+    """
+    needs = [judge_by_bound(client, world) for client in network.clients]
+    known = [need.grace for need in needs if need.grace is not None]
+    enough = max(known) if len(known) == len(needs) else None
+    met = enough is not None and (not said or enough <= world.grace)
+    outcome: Outcome = "holds" if met else "violated"
+    if as_json:
+        document(
+            {
+                "network": network.title,
+                "outcome": outcome,
+                "safe_grace": number(at_most, enough),
+                "clients": [need_data(need, world) for need in needs],
+            }
+        )
+        return outcome
+    out = Output()
+    if enough is None:
+        out.say(f"{network.title}: no grace is enough for all")
+    else:
+        most = " and ".join(need.client.name for need in needs if need.grace == enough)
+        out.say(f"safe grace: {show_seconds(at_most(enough))} ({network.title}; {most} needs it)")
+    print_needs(out, needs, world, compared=said)
+    if said:
+        out.say(f"a grace of {show_seconds(world.grace)} is {'' if met else 'not '}enough")
+    return outcome
+
+
+def print_needs(
+    out: Output, needs: Sequence[Need], world: Environment, *, compared: bool = True
+) -> None:
+    """A line for each kind of client; `compared`: whether its grace is held to the server's."""
+    table = grid("client", "worst holdover", "safe grace", "")
+    for need in needs:
+        if need.worst is None or need.grace is None:
+            table.add_row(need.client.name, "no bound", "none", "; ".join(_reasons(need, world)))
+        else:
+            times = [show_seconds(at_most(value)) for value in (need.worst, need.grace)]
+            longer = compared and not need.met
+            table.add_row(need.client.name, *times, "longer than the server's" if longer else "")
+    out.print(table)
+
+
+def _reasons(need: Need, world: Environment) -> Iterator[str]:
+    yield from no_bound(need.client.in_seconds(world))
+
+
+def need_data(need: Need, world: Environment) -> dict[str, object]:
+    """What a kind of client needs, for programs."""
+    return {
+        "client": need.client.name,
+        "worst_holdover": number(at_most, need.worst),
+        "safe_grace": number(at_most, need.grace),
+        "enough": need.met,
+        "unbounded_because": [] if need.grace is not None else list(_reasons(need, world)),
+    }
 
 
 @click.command(epilog="Example: holdover grace --lease 86400 --drift-ppm 100")

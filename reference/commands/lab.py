@@ -7,6 +7,8 @@ holds each to the lease and to its client's profile (lab/experiments/verdict.py)
 
 Exit status: 0 each cell holds, 1 a client was late, or the model was wrong, 3 a cell is unknown.
 
+What plays and reports is imported by who plays: `list` and the helps are there at once.
+
 What it does not know: namespaces, clients, measurements.
 """
 
@@ -17,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -27,25 +29,15 @@ from holdover.model.errors import InputError, nearest
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.output import document
 from holdover.reference.console.progress import Progress
-from holdover.reference.lab.collision import collision
-from holdover.reference.lab.experiments.experiment import Cell, Outcome, play_all
 from holdover.reference.lab.experiments.faults import FAULTS, Fault, find_fault
-from holdover.reference.lab.experiments.verdict import combine_verdicts, verdict
-from holdover.reference.lab.learn.experiments import questions
-from holdover.reference.lab.learn.observations import answer
-from holdover.reference.lab.learn.profile import learn_profile, toml
-from holdover.reference.lab.report import report
-from holdover.reference.lab.report.files import (
-    check_directory,
-    conditions_of,
-    make_directory,
-    version,
-    write,
-)
+from holdover.reference.lab.report.programs import print_programs
 from holdover.reference.lab.testbed import sandbox
 from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
+
+if TYPE_CHECKING:
+    from holdover.reference.lab.experiments.experiment import Cell, Outcome
 
 USUAL = (
     "server killed",
@@ -218,6 +210,11 @@ def measure(
     as_json: bool,
 ) -> int:
     """Play cells, report, and the exit status."""
+    from holdover.reference.lab.experiments.experiment import play_all
+    from holdover.reference.lab.experiments.verdict import combine_verdicts, verdict
+    from holdover.reference.lab.report import report
+    from holdover.reference.lab.report.files import check_directory, conditions_of, write
+
     wanted = cells(clients, servers, faults, lease, repeat, watch)
     if out is not None:
         check_directory(out)
@@ -257,6 +254,8 @@ def cells(
     watch: int,
 ) -> list[Cell]:
     """What is to be played.  What was not asked for and is impossible is left out."""
+    from holdover.reference.lab.experiments.experiment import Cell
+
     chosen = clients or [each for each in CLIENTS.values() if each.usual and each.missing() is None]
     beside = servers or [SERVERS[name] for name in BESIDE if SERVERS[name].missing() is None]
     rival = next(CLIENTS[name] for name in RIVALS if CLIENTS[name].missing() is None)
@@ -286,15 +285,24 @@ def usual(client: ClientProgram) -> list[Fault]:
 
 
 @lab.command("list", epilog="Example: holdover lab list --json")
+@click.option("--versions", is_flag=True, help="Ask each program for its version: a second.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_programs(*, as_json: bool) -> None:
+def list_programs(*, versions: bool, as_json: bool) -> None:
     """List clients, servers and faults; which are here, and how to get the others."""
+
+    def asked(program: ClientProgram | ServerProgram) -> str | None:
+        if not versions:
+            return None
+        from holdover.reference.lab.report.files import version
+
+        return version(program)
+
     found: dict[str, list[dict[str, Any]]] = {
         "clients": [
             {
                 "name": each.name,
                 "title": each.title,
-                "version": version(each),
+                "version": asked(each),
                 "missing": each.missing(),
                 "package": each.package,
                 "profile": each.profile,
@@ -307,7 +315,7 @@ def list_programs(*, as_json: bool) -> None:
             {
                 "name": each.name,
                 "title": each.title,
-                "version": version(each),
+                "version": asked(each),
                 "missing": each.missing(),
                 "package": each.package,
                 "shortest": each.shortest,
@@ -327,7 +335,7 @@ def list_programs(*, as_json: bool) -> None:
     if as_json:
         document(found)
         return
-    report.programs(found)
+    print_programs(found)
 
 
 # replay ------------------------------------------------------------------------------------------
@@ -355,8 +363,13 @@ def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
         raise InputError(f"--out {out}: it is there; name another directory")
     if (place := sandbox.inside()) is None:
         return sandbox.alone(sys.argv[1:])
+    from holdover.reference.lab.collision import collision
+    from holdover.reference.lab.report import report
+    from holdover.reference.lab.report.files import make_directory
+
     if out is not None:
         make_directory(out)
+
     with sandbox.tie_to_parent(), Progress(profile) as progress:
         played = collision.replay(client, place / "replay", progress.say)
         if out is not None and played.record.is_dir():
@@ -407,6 +420,12 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
         raise InputError(f"--out {out}: there is no directory {out.parent}")
     if (place := sandbox.inside()) is None:
         return sandbox.alone(sys.argv[1:])
+    from holdover.reference.lab.experiments.experiment import play_all
+    from holdover.reference.lab.learn.experiments import questions
+    from holdover.reference.lab.learn.observations import answer
+    from holdover.reference.lab.learn.profile import learn_profile, toml
+    from holdover.reference.lab.report.files import conditions_of
+
     wanted = questions(client)
     with sandbox.tie_to_parent(), Progress("learn") as progress:
         done = 0

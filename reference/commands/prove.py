@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from holdover.model.clients.profile import Profile, in_seconds, load
+from holdover.model.clients.profile import STANDARD, Profile, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import CaseVerdict, decide
@@ -19,7 +19,7 @@ from holdover.proofs.theorems import t0_time_passes, t2_safety
 from holdover.proofs.theorems.t3_grace import lemma, necessary, reaching_term, sufficient
 from holdover.proofs.theorems.t3_runs import ways
 from holdover.proofs.verdicts import claims as claims_
-from holdover.proofs.verdicts.judge import STANDARD, exact_case
+from holdover.proofs.verdicts.judge import exact_case
 from holdover.reference.commands.surroundings import solver_option, solvers
 from holdover.reference.commands.verify import check_claims
 from holdover.reference.console.exit import EXIT

@@ -15,9 +15,6 @@ from dataclasses import dataclass, fields, replace
 from math import ceil
 from pathlib import Path
 
-import graphviz
-import networkx as nx
-
 from holdover.model.clients.network import Clients, in_turn
 from holdover.model.clients.profile import Profile
 from holdover.model.errors import InputError
@@ -303,6 +300,8 @@ def _write_graph(seen: Exploration, path: Path, option: str) -> None:
     whole = graph(seen)
     bad = {trace.states[-1] for trace in seen.violations.values()}
     if path.suffix == ".graphml":
+        import networkx as nx
+
         plain: nx.DiGraph[int] = nx.DiGraph()
         for number in whole:
             shown = seen.instance.describe(seen.states[number])
@@ -315,6 +314,8 @@ def _write_graph(seen: Exploration, path: Path, option: str) -> None:
         )
         nx.write_graphml(plain, path)
         return
+    import graphviz
+
     picture = graphviz.Digraph("states", graph_attr=QUICKLY)
     for number in whole:
         state = seen.instance.describe(seen.states[number])

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from holdover.model.clients.profile import FAULTS, Environment
+from holdover.model.clients.network import Network
+from holdover.model.clients.profile import FAULTS, STANDARD, Environment
 from holdover.model.errors import InputError, nearest
 from holdover.model.seconds import show_seconds
-from holdover.proofs.verdicts.judge import STANDARD
 from holdover.reference.console.options import DURATION, Command
 
 
@@ -206,3 +206,20 @@ def known_faults(names: Sequence[str]) -> Sequence[str]:
         if name not in FAULTS:
             raise InputError(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
     return names
+
+
+def around(network: Network, given: dict[str, Any]) -> Environment:
+    """The surroundings of a network: what no option says is as its file has it."""
+    said = dict(network.surroundings)
+    if "drift_ppm" in said:
+        said["drift"] = Fraction(str(said.pop("drift_ppm"))) / 1_000_000
+    options = {
+        name: said.get(name, value) if value is None or value is False or value == () else value
+        for name, value in given.items()
+    }
+    try:
+        return surroundings(options, [f for client in network.clients for f in client.faults])
+    except InputError as error:
+        raise InputError(
+            f"{error} (on the command line, or in [surroundings] of the file)"
+        ) from None

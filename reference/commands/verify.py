@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +10,24 @@ import click
 from rich.text import Text
 
 from holdover.model.clients.network import Network, load_network
-from holdover.model.clients.profile import Environment, in_seconds, load
+from holdover.model.clients.profile import STANDARD, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import as_data, sentences
 from holdover.model.readings.finite import name_of
 from holdover.model.seconds import show_seconds
 from holdover.model.table.properties import ALWAYS
 from holdover.model.table.vocabulary import HOST
-from holdover.proofs.result import Outcome, combine
+from holdover.proofs.result import combine
 from holdover.proofs.theorems.t5_state_graph import FITS
 from holdover.proofs.verdicts import claims as claims_
-from holdover.proofs.verdicts.advice import further, no_bound
+from holdover.proofs.verdicts.by_bound import further, no_bound
 from holdover.proofs.verdicts.claims import ClaimResult
-from holdover.proofs.verdicts.judge import (
-    STANDARD,
-    Judgement,
-    Need,
-    NetworkJudgement,
-    Size,
-    judge,
-    judge_by_bound,
-    judge_network,
-)
+from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
+from holdover.reference.commands.grace import need_data, print_needs
 from holdover.reference.commands.search import count_of
 from holdover.reference.commands.state_graph import Common, common_data, common_lines, of_judgement
 from holdover.reference.commands.surroundings import (
+    around,
     memory_option,
     network_option,
     solver_option,
@@ -152,7 +144,7 @@ def elsewhere(judgement: Judgement) -> list[str]:
     """What one more fault would do."""
     told = [
         f"{'no bound' if worst is None else show_seconds(at_most(worst)):>10}  {name}"
-        for name, worst in further(judgement)
+        for name, worst in further(judgement.profile, judgement.environment)
     ]
     return ["worst holdover with one more fault:", *told] if told else []
 
@@ -165,7 +157,10 @@ def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, obj
         "reason": judgement.reason,
         "worst_holdover": number(at_most, judgement.worst),
         "safe_grace": number(at_most, judgement.grace),
-        "with_one_more_fault": {name: number(at_most, worst) for name, worst in further(judgement)},
+        "with_one_more_fault": {
+            name: number(at_most, worst)
+            for name, worst in further(judgement.profile, judgement.environment)
+        },
         "states": judgement.states,
         "run": list(as_data(judgement.run, judgement.unit)),
         "every_run": common_data(common),
@@ -294,23 +289,6 @@ def verify_network(
     return EXIT[found.outcome]
 
 
-def around(network: Network, given: dict[str, Any]) -> Environment:
-    """The surroundings of a network: what no option says is as its file has it."""
-    said = dict(network.surroundings)
-    if "drift_ppm" in said:
-        said["drift"] = Fraction(str(said.pop("drift_ppm"))) / 1_000_000
-    options = {
-        name: said.get(name, value) if value is None or value is False or value == () else value
-        for name, value in given.items()
-    }
-    try:
-        return surroundings(options, [f for client in network.clients for f in client.faults])
-    except InputError as error:
-        raise InputError(
-            f"{error} (on the command line, or in [surroundings] of the file)"
-        ) from None
-
-
 def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:
     """Check claims and report."""
     with Progress("claims") as progress:
@@ -329,7 +307,7 @@ def print_verdict(found: NetworkJudgement, as_json: bool) -> None:
                 "outcome": found.outcome,
                 "reason": found.reason,
                 "grace": float(grace),
-                "clients": [_data(need, found.environment) for need in found.needs],
+                "clients": [need_data(need, found.environment) for need in found.needs],
                 "states": found.states,
                 "hosts": [client.name for client in found.hosts],
                 "run": list(as_data(found.run, "s")),
@@ -339,71 +317,9 @@ def print_verdict(found: NetworkJudgement, as_json: bool) -> None:
     out = Output()
     title = Text(f"{found.network.title}: ", style="bold")
     out.say(title + colour_outcome(found.outcome) + Text(f" - {found.reason}"))
-    _needs(out, found.needs, found.environment)
+    print_needs(out, found.needs, found.environment)
     if found.run:
         who = (f"{name_of(HOST, n)} has {client.name}" for n, client in enumerate(found.hosts))
         out.say(f"\n  {', '.join(who)}:")
         for line in sentences(found.run, "s"):
             out.say(f"  {line}")
-
-
-def print_network_graces(
-    network: Network, world: Environment, said: bool, as_json: bool
-) -> Outcome:
-    """The grace that each kind of client needs, and the one that is enough for all.
-
-    `said`: whether the server's grace was given, so that it is compared with these.
-    """
-    needs = [judge_by_bound(client, world) for client in network.clients]
-    known = [need.grace for need in needs if need.grace is not None]
-    enough = max(known) if len(known) == len(needs) else None
-    met = enough is not None and (not said or enough <= world.grace)
-    outcome: Outcome = "holds" if met else "violated"
-    if as_json:
-        document(
-            {
-                "network": network.title,
-                "outcome": outcome,
-                "safe_grace": number(at_most, enough),
-                "clients": [_data(need, world) for need in needs],
-            }
-        )
-        return outcome
-    out = Output()
-    if enough is None:
-        out.say(f"{network.title}: no grace is enough for all")
-    else:
-        most = " and ".join(need.client.name for need in needs if need.grace == enough)
-        out.say(f"safe grace: {show_seconds(at_most(enough))} ({network.title}; {most} needs it)")
-    _needs(out, needs, world, compared=said)
-    if said:
-        out.say(f"a grace of {show_seconds(world.grace)} is {'' if met else 'not '}enough")
-    return outcome
-
-
-def _needs(
-    out: Output, needs: Sequence[Need], world: Environment, *, compared: bool = True
-) -> None:
-    table = grid("client", "worst holdover", "safe grace", "")
-    for need in needs:
-        if need.worst is None or need.grace is None:
-            table.add_row(need.client.name, "no bound", "none", "; ".join(_reasons(need, world)))
-        else:
-            times = [show_seconds(at_most(value)) for value in (need.worst, need.grace)]
-            longer = compared and not need.met
-            table.add_row(need.client.name, *times, "longer than the server's" if longer else "")
-    out.print(table)
-
-
-def _reasons(need: Need, world: Environment) -> Iterator[str]:
-    yield from no_bound(need.client.in_seconds(world))
-
-
-def _data(need: Need, world: Environment) -> dict[str, object]:
-    return {
-        "client": need.client.name,
-        "worst_holdover": number(at_most, need.worst),
-        "safe_grace": number(at_most, need.grace),
-        "enough": need.met,
-        "unbounded_because": [] if need.grace is not None else list(_reasons(need, world)),
-    }

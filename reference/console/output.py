@@ -1,4 +1,8 @@
-"""Standard output: text for people, one JSON document for programs."""
+"""Standard output: text for people, one JSON document for programs.
+
+What lays tables out and colours a terminal is imported when there is one: it takes a twentieth of a
+second.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +10,57 @@ import json
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from holdover.model.inputs import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 COLOUR = {"holds": "green", "violated": "red", "unknown": "yellow"}
 
 
-class Output(Console):
-    """Standard output: text is printed as it is, and a closed pipe is the command line's matter."""
+class Output:
+    """Standard output; tables are laid out for `width` columns where it is no terminal."""
 
     def __init__(self, width: int = 160):
-        wide = None if sys.stdout.isatty() else width
-        super().__init__(width=wide, highlight=False, markup=False, emoji=False)
+        self.width = None if sys.stdout.isatty() else width
 
-    def on_broken_pipe(self) -> None:
-        """Called while the error is handled: pass it on."""
-        raise
+    @cached_property
+    def console(self) -> Console:
+        """What prints tables and colours: text as it is, and a closed pipe is passed on."""
+        from rich.console import Console
+
+        class Plain(Console):
+            def on_broken_pipe(self) -> None:
+                raise
+
+        return Plain(width=self.width, highlight=False, markup=False, emoji=False)
 
     def say(self, text: str | Text = "") -> None:
         """Print a line, wrapped on a terminal only; what the user gave commands nothing."""
-        if isinstance(text, str):
-            text = printable(text)
-        self.print(text, soft_wrap=not sys.stdout.isatty())
+        if not isinstance(text, str):
+            self.console.print(text, soft_wrap=not sys.stdout.isatty())
+        elif sys.stdout.isatty():
+            self.console.print(printable(text))
+        else:
+            click.echo(printable(text))
+
+    def print(self, table: Table) -> None:
+        """Print a table."""
+        self.console.print(table)
 
 
 def colour_outcome(outcome: str) -> Text:
     """An outcome in its colour, where there is colour."""
+    from rich.text import Text
+
     return Text(outcome, style=COLOUR[outcome])
 
 
@@ -58,6 +81,8 @@ def document(data: object) -> None:
 
 def grid(*heads: str) -> Table:
     """An empty table."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
         table.add_column(head, overflow="fold")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.status import Status
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.status import Status
 
 
 class Progress:
@@ -20,6 +20,10 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.status import Status
+            from rich.text import Text
+
             self.status = Status(Text(self.what), console=Console(stderr=True))
             self.status.start()
         return self
@@ -36,6 +40,8 @@ class Progress:
     def say(self, message: str) -> None:
         """What is being done."""
         if self.status is not None:
+            from rich.text import Text
+
             self.status.update(Text(message))
 
     def search(self, depth: int, states: int, frontier: int) -> None:

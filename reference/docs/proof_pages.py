@@ -30,6 +30,7 @@ from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import KIND, a, full, grace, h, lease, m
 from holdover.proofs.logic import invariants
+from holdover.proofs.logic.first_order import Logic
 from holdover.proofs.logic.invariants import LEASED, PROBED
 from holdover.proofs.logic.obligations import Case, guards, obligations
 from holdover.proofs.mutation import __main__
@@ -177,7 +178,8 @@ def _count(case: Case) -> int:
 
 
 def _excluded(case: Case) -> Iterator[str]:
-    return (action.name for action in LEASE_TABLE.actions if guards(case, action) is None)
+    logic = Logic(case.fixed)
+    return (action.name for action in LEASE_TABLE.actions if guards(logic, action) is None)
 
 
 def obligations_t3() -> str:

@@ -383,7 +383,9 @@ def test_files_of_others_are_not_written_over(tmp_path: Path) -> None:
 
 
 def test_list_tells_what_is_here_and_how_to_get_the_rest() -> None:
-    done = subprocess.run(command("list", "--json"), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command("list", "--versions", "--json"), capture_output=True, text=True, check=True
+    )
     found = json.loads(done.stdout)
     assert len(found["clients"]) >= 12
     assert {each["name"] for each in found["servers"]} == {
@@ -400,6 +402,10 @@ def test_list_tells_what_is_here_and_how_to_get_the_rest() -> None:
         assert each.get("usual", True) == (each["name"] != "pyroute2")
     shown = subprocess.run(command("list"), capture_output=True, text=True, check=True).stdout
     assert "systemd-networkd with KeepConfiguration=dhcp" in shown
+    quick = subprocess.run(command("list", "--json"), capture_output=True, text=True, check=True)
+    quickly = json.loads(quick.stdout)
+    for kind in ("clients", "servers"):
+        assert quickly[kind] == [{**each, "version": None} for each in found[kind]]
 
 
 def test_with_nothing_but_the_project_the_reference_client_meets_our_server(

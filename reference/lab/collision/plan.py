@@ -19,13 +19,13 @@ from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
-from holdover.model.clients.profile import Environment, Profile
+from holdover.model.clients.profile import STANDARD, Environment, Profile
 from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, ChartEvent
 from holdover.model.readings.interpreter import Value
 from holdover.model.seconds import show_seconds
 from holdover.proofs.result import Progress
-from holdover.proofs.verdicts.judge import STANDARD, judge
+from holdover.proofs.verdicts.judge import judge
 from holdover.reference.lab.collision.schedule import (
     KERNEL_ROW,
     Plan,

@@ -109,29 +109,6 @@ def slug(each: Verdict) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name_cell(each)).strip("-").lower()
 
 
-def programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """What `holdover lab list` has."""
-    out = Output()
-    of_clients = ("client", "usual", "profile", "lease")
-    for what, heads in (("clients", of_clients), ("servers", ("server",))):
-        cells = grid(*heads, "version", "what it is")
-        for each in found[what]:
-            here = each["version"] if each["missing"] is None else Text("not here", style="yellow")
-            get = "" if each["missing"] is None else f"; package {each['package']}"
-            more = []
-            if what == "clients":
-                usual = "yes" if each["usual"] else ""
-                more = [usual, str(each["profile"]), f"{each['lease']} s"]
-            cells.add_row(each["name"], *more, here, f"{each['title']}{get}")
-        out.print(cells)
-        out.say()
-    cells = grid("fault", "usual", "what happens")
-    for each in found["faults"]:
-        ours = " (with our own server only)" if each["ours"] else ""
-        cells.add_row(each["name"], "yes" if each["usual"] else "", each["sentence"] + ours)
-    out.print(cells)
-
-
 def print_replay(played: PlayedCollision, as_json: bool) -> None:
     """What became of the model's collision on a real kernel."""
     plan, seen = played.plan, played.seen

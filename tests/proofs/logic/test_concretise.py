@@ -7,12 +7,12 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.clients.network import ClientKind
-from holdover.model.clients.profile import Environment, Profile, in_seconds, load
+from holdover.model.clients.profile import STANDARD, Environment, Profile, in_seconds, load
 from holdover.model.explorer.explore import Trace
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.proofs.logic.concretise import realise, replay, shorten_flights
 from holdover.proofs.logic.invariants import OWNED
-from holdover.proofs.verdicts.judge import STANDARD, Size, search
+from holdover.proofs.verdicts.judge import Size, search
 
 TIGHT = Profile("tight", anchor="ACK", late=Fraction(1))
 LOSSLESS = replace(STANDARD, faults=frozenset({"mutes"}))

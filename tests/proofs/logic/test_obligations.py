@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import z3
@@ -32,7 +34,19 @@ from holdover.model.table.vocabulary import (
     skew,
 )
 from holdover.proofs.logic import solvers as module
-from holdover.proofs.logic.first_order import After, parameters
+from holdover.proofs.logic.first_order import After, Logic, parameters
+from holdover.proofs.logic.formula import (
+    REAL,
+    TRUE,
+    TRUTH,
+    WHOLE,
+    Domain,
+    Formula,
+    literal,
+    symbol,
+    with_values,
+    words,
+)
 from holdover.proofs.logic.obligations import (
     Case,
     Obligation,
@@ -43,7 +57,8 @@ from holdover.proofs.logic.obligations import (
     script,
     variables_of,
 )
-from holdover.proofs.logic.solvers import SOLVERS, Answer, by_cvc5, by_z3, decide
+from holdover.proofs.logic.solvers import SOLVERS, Answer, answers, by_cvc5, by_z3, decide, solve
+from holdover.proofs.theorems.t1_refutation import BIT_AND_REAL
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, judge_obligations
 
 HOLDS_AT_ONCE = Property("at_once", "", "", forall(h, holds[h] != NO_ADDRESS))
@@ -138,16 +153,16 @@ def test_a_planted_bug_breaks_what_it_should(
 
 def skipped(claim: Case) -> list[Obligation]:
     """What was not asked, since the row sets nothing that the conjunct reads."""
-    before = premises(claim)
+    logic = Logic(claim.fixed)
+    before = premises(claim, logic)
     asked = {(o.row, o.conjunct) for o in obligations(claim)}
     found = []
     for action in claim.table.actions:
-        allowed = guards(claim, action)
-        after = After(claim.fixed, action, parameters(action))
+        allowed = guards(logic, action)
+        after = After(logic, action, parameters(action))
         for conjunct in claim.invariant:
             if allowed is not None and (action.name, conjunct.name) not in asked:
-                goal = z3.Not(after.read(conjunct.term, {}))
-                assertions = (*before, *allowed, goal)
+                assertions = (*before, *allowed, ~after.read(conjunct.term, {}))
                 found.append(Obligation(claim.name, action.name, conjunct.name, assertions))
     return found
 
@@ -187,45 +202,97 @@ def test_every_conjunct_is_asked_of_the_initial_state() -> None:
 
 # The same question, whatever was asked before ----------------------------------------------------
 
-TEXTS = """
-import hashlib, sys
-from holdover.proofs.logic.obligations import obligations
+BEFORE = """
+import gc, sys, z3
+from holdover.proofs.logic import formula
+from holdover.proofs.logic.first_order import Logic
+from holdover.proofs.logic.obligations import premises
 from holdover.proofs.theorems.t2_safety import cases
 
+def others():
+    colours = formula.Domain("Colour", ("red", "green", "blue"))
+    x = formula.symbol("x", formula.REAL)
+    built = [formula.ite(formula.symbol(f"is_{n}", formula.TRUTH), x, x + n) for n in range(999)]
+    built += [formula.literal(colours, name) for name in colours.members]
+    for _, claim in cases():
+        built += premises(claim, Logic(claim.fixed))
+    return built + [formula.text_of(term) for term in built]
+
+def sorts_of_values():
+    for other in range(8):
+        z3.EnumSort(f"Other{other}", [f"other_{other}_{n}" for n in range(3)])
+
+def dropped():
+    others()
+    gc.collect()
+
+def kept():
+    global alive
+    alive = others()
+
+{"nothing": list, "sorts": sorts_of_values, "kept": kept, "dropped": dropped}[sys.argv[1]]()
+"""
+"""What another process does before it is asked, by the name that it is given."""
+
+TEXTS = """
+import hashlib
+from holdover.proofs.logic.obligations import obligations
+
 wanted = dict(cases())
-for name in sys.argv[1:]:
-    text = "".join(obligation.smtlib() for obligation in obligations(wanted[name]))
-    print(name, hashlib.sha256(text.encode()).hexdigest())
+for name in sys.argv[2:]:
+    asked = list(obligations(wanted[name.removesuffix("-backwards")]))
+    order = reversed(asked) if name.endswith("-backwards") else asked
+    texts = {obligation.name: obligation.smtlib() for obligation in order}
+    text = "".join(texts[obligation.name] for obligation in asked)
+    print(name.removesuffix("-backwards"), hashlib.sha256(text.encode()).hexdigest())
 """
 
 
 def test_an_obligation_is_the_same_text_whatever_was_built_before() -> None:
     """Z3 and cvc5 may find an answer for one text in time and none for another that says the same.
 
-    Numbers of fresh constants and the order of a simplified sum tell what was built before.
+    Numbers of formulas tell what was built before, and no text may have been made by them.
     """
-    assert set(told(TEXTS, "rfc2131", "reference")) == set(told(TEXTS, "reference", "rfc2131"))
+    said = told(BEFORE + TEXTS, "nothing", "rfc2131", "reference")
+    assert len(said) == len(set(said)) == 2
+    for before, *names in (
+        ("nothing", "reference", "rfc2131"),
+        ("kept", "rfc2131", "reference-backwards"),
+        ("dropped", "rfc2131-backwards", "reference"),
+    ):
+        assert set(told(BEFORE + TEXTS, before, *names)) == set(said)
+
+
+def test_an_obligation_is_the_same_text_once_all_of_it_was_forgotten() -> None:
+    """Built again among others, its formulas are others, by other numbers."""
+    claim = rows(case("reference", TOLERATED["reference"]), LEASE_TABLE.action("prolong"))
+    said = [(o.name, o.smtlib()) for o in obligations(claim)]
+    numbers = {o.assertions[-1].number for o in obligations(claim)}
+    gc.collect()
+    kept = [symbol("x", WHOLE) + number for number in range(99)]
+    again = list(obligations(claim))
+    assert numbers - {o.assertions[-1].number for o in again}
+    assert [(o.name, o.smtlib()) for o in reversed(again)] == said[::-1]
+    assert len(kept) == 99
 
 
 EFFORT = """
-import sys, z3
-for other in range(int(sys.argv[1])):
-    z3.EnumSort(f"Other{other}", [f"other_{other}_{n}" for n in range(3)])
 from dataclasses import replace
 from holdover.model.table.expr import Constant
 from holdover.model.table.vocabulary import CONSTANTS
 from holdover.proofs.theorems.t3_grace import hearing
 from holdover.proofs.mutation.facts import solver_with
 from holdover.proofs.mutation.fates import by_name
-from holdover.proofs.logic.obligations import guards, premises
+from holdover.proofs.logic.obligations import guards
 from holdover.proofs.logic.first_order import ALIKE, After, parameters
 alike = {name: ALIKE for name, fixed in CONSTANTS.items() if isinstance(fixed, Constant)}
 claim = replace(hearing(), fixed={**alike, "drift": 0, **hearing().fixed})
 row = by_name()["lose/guard 1"].changed
-after = After(claim.fixed, row, parameters(row))
+logic = Logic(claim.fixed)
+after = After(logic, row, parameters(row))
 covered = next(conjunct for conjunct in claim.invariant if conjunct.name == "covered")
-goal = z3.Not(after.read(covered.term, {}))
-solver, ((goal,),) = solver_with([*premises(claim), *guards(claim, row)], [goal])
+goal = ~after.read(covered.term, {})
+solver, ((goal,),) = solver_with([*premises(claim, logic), *guards(logic, row)], [goal])
 solver.push()
 solver.add(goal)
 print(solver.check(), solver.statistics().get_key_value("rlimit count"))
@@ -237,7 +304,10 @@ def test_z3_takes_the_same_steps_whatever_was_declared_before() -> None:
 
     The question has a model, and is asked of a dropped guard: proofs are found by the same steps.
     """
-    assert told(EFFORT, "0") == told(EFFORT, "8")
+    (said,) = told(BEFORE + EFFORT, "nothing")
+    assert said.startswith("sat ")
+    for before in ("sorts", "kept", "dropped"):
+        assert told(BEFORE + EFFORT, before) == [said]
 
 
 def told(program: str, *arguments: str) -> list[str]:
@@ -266,7 +336,8 @@ def test_no_obligations_prove_nothing() -> None:
 
 # Unknown -----------------------------------------------------------------------------------------
 
-HARD = Obligation("hard", "cubes", "none", (sum(x * x * x for x in z3.Ints("x y z")) == 114,))
+X, Y, Z = (symbol(name, WHOLE) for name in ("x", "y", "z"))
+HARD = Obligation("hard", "cubes", "none", (X * X * X + Y * Y * Y + Z * Z * Z == 114,))
 """Nobody knows whether 114 is a sum of three cubes."""
 
 
@@ -275,16 +346,17 @@ def test_what_a_solver_cannot_decide_is_unknown(
     solver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(module.EFFORT, solver, 20_000)
-    assert SOLVERS[solver]([HARD])[0].result == "unknown"
+    assert answers(solver, [HARD])[0].result == "unknown"
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_what_a_solver_may_spend_is_no_time(solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that was busy with four other things made an obligation *unknown* once."""
     wanted = next(o for o in obligations(RFC2131) if (o.row, o.conjunct) == ("prolong", "covered"))
-    assert SOLVERS[solver]([wanted])[0].result == "proved"
-    monkeypatch.setitem(module.EFFORT, solver, 1000)
-    assert SOLVERS[solver]([wanted])[0].result == "unknown"
+    assert answers(solver, [wanted])[0].result == "proved"
+    for effort in (module.EFFORT, module.FIRST):
+        monkeypatch.setitem(effort, solver, 1000)
+    assert answers(solver, [wanted])[0].result == "unknown"
 
 
 @pytest.mark.parametrize("said", ["unknown", "timeout", "", '(error "no")', "sat\nunsat"])
@@ -296,10 +368,18 @@ def test_only_unsat_proves(said: str) -> None:
 def test_one_unknown_answer_leaves_the_case_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two solvers that disagree only in being able to answer, neither is left out."""
     row = LEASE_TABLE.action("lapse")
+    asked = list(obligations(rows(RFC2131, row)))
+    said = {
+        each.assertions[-1]: "unknown" if each.conjunct == "covered" else "unsat" for each in asked
+    }
+    whether_they_fire = SOLVERS["cvc5"]
 
-    def gives_up(together: Sequence[Obligation]) -> list[Answer]:
-        results = ["unknown" if o.conjunct == "covered" else "proved" for o in together]
-        return [Answer(o, "cvc5", r, 0.0) for o, r in zip(together, results, strict=True)]
+    def gives_up(
+        before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+    ) -> list[str]:
+        if any(goal not in said for *_, goal in rounds):
+            return whether_they_fire(before, rounds, most)
+        return [said[goal] for *_, goal in rounds]
 
     monkeypatch.setitem(SOLVERS, "cvc5", gives_up)
     verdict = decide(rows(RFC2131, row), ("z3", "cvc5"))
@@ -314,6 +394,29 @@ def test_an_undecided_premise_leaves_the_case_open() -> None:
     verdict = decide(rows(RFC2131, LEASE_TABLE.action("lapse")))
     asked = Answer(verdict.fires[0].obligation, "z3", "unknown", 0.0)
     assert judge_obligations("rfc2131", replace(verdict, fires=(asked,))) == "unknown"
+
+
+# Models ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tactics", [(), BIT_AND_REAL], ids=["its own", "bit and real"])
+def test_a_model_has_a_value_of_each_symbols_domain(tactics: tuple[str, ...]) -> None:
+    colours = Domain("Colour", ("red", "green"))
+    said = {
+        "truth": literal(TRUTH, True),
+        "falsehood": literal(TRUTH, False),
+        "real": literal(REAL, Fraction(-7, 3)),
+        "whole": literal(WHOLE, -12),
+        "negative": literal(words(6), -32),
+        "positive": literal(words(6), 31),
+        "colour": literal(colours, "green"),
+    }
+    asked = [symbol(name, value.domain) == value for name, value in said.items()]
+    answer, found = solve(asked, *tactics)
+    assert answer == "sat"
+    assert found == {name: value.of for name, value in said.items()}
+    assert all(with_values(term, found) is TRUE for term in asked)
+    assert solve([*asked, ~asked[2]], *tactics) == ("unsat", {})
 
 
 # SMT-LIB -----------------------------------------------------------------------------------------
@@ -364,7 +467,7 @@ def test_two_answers_are_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text that makes the solver say more than it was asked decides nothing."""
     original = script
 
-    def garbled(parts: Sequence[Sequence[object]], *, rounds: bool) -> str:
+    def garbled(parts: Sequence[Sequence[Formula]], *, rounds: bool) -> str:
         return original(parts, rounds=rounds).replace("(check-sat)", "(check-sat)(check-sat)")
 
     monkeypatch.setattr(module, "script", garbled)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
-import z3
 
 from holdover.model.clients.profile import FAULTS
 from holdover.model.explorer.explore import explore
@@ -15,8 +14,9 @@ from holdover.model.table.expr import DURATION, Action, Due, Expr, becomes, lift
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, ROWS, Table, tick
 from holdover.model.table.vocabulary import CONSTANTS, h, kind, lease_end, m, now, process
+from holdover.proofs.logic.formula import TRUE, Formula
 from holdover.proofs.logic.obligations import Obligation
-from holdover.proofs.logic.solvers import SOLVERS, Answer, by_cvc5
+from holdover.proofs.logic.solvers import SOLVERS, by_cvc5
 from holdover.proofs.result import Check
 from holdover.proofs.theorems import t0_time_passes
 from holdover.proofs.theorems.t0_time_passes import (
@@ -103,7 +103,7 @@ def test_without_a_fact_something_is_not_proved(
 
 def test_clocks_that_err_in_one_direction_may_be_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     """That they are right within their bounds is needed: else no lease may be measured."""
-    monkeypatch.setattr(t0_time_passes, "right_within", lambda: z3.BoolVal(True))
+    monkeypatch.setattr(t0_time_passes, "right_within", lambda: TRUE)
     assert refuted(list(obligations(BLOCKED["ACK"]))[:1])
 
 
@@ -129,11 +129,12 @@ def test_a_row_that_leaves_what_is_due_is_refuted() -> None:
 
 
 def test_one_unknown_answer_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answers(together: list[Obligation]) -> list[Answer]:
-        said = {o.name: "unknown" if o.row == "NAK" else "proved" for o in together}
-        return [Answer(o, "z3", said[o.name], 0.0) for o in together]
+    undecided = {each.assertions[-1] for each in obligations(BLOCKED["NAK"])}
 
-    monkeypatch.setitem(SOLVERS, "z3", answers)
+    def ask(_: object, rounds: Sequence[Sequence[Formula]], __: int) -> list[str]:
+        return ["unknown" if goal in undecided else "unsat" for *_, goal in rounds]
+
+    monkeypatch.setitem(SOLVERS, "z3", ask)
     assert prove_may().outcome == "unknown"
 
 

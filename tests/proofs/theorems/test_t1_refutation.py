@@ -13,13 +13,15 @@ from holdover.model.readings.finite import Label
 from holdover.model.table.expr import DURATION, lift
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ONE, drift
+from holdover.proofs.logic import model_checking
 from holdover.proofs.logic.concretise import replay
+from holdover.proofs.logic.formula import REAL, literal
 from holdover.proofs.logic.model_checking import BoundedResult
 from holdover.proofs.logic.unrolled import Timed, sizes_of
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t1_refutation
 from holdover.proofs.theorems.t1_refutation import (
-    bit_and_real,
+    BIT_AND_REAL,
     collision_within,
     instance,
     prove,
@@ -108,7 +110,7 @@ def answer(
     monkeypatch: pytest.MonkeyPatch, found: BoundedResult, in_seconds: str = "unsat"
 ) -> None:
     """Have bounded model checking say this, and the solver that of real time."""
-    monkeypatch.setattr(t1_refutation, "check_depth", lambda *given: found)
+    monkeypatch.setattr(model_checking, "check_depth", lambda *given: found)
     monkeypatch.setattr(t1_refutation, "collision_within", lambda *given: (in_seconds, None))
 
 
@@ -143,7 +145,7 @@ def test_a_depth_that_is_too_great_is_caught(
 def test_a_row_more_is_a_collision_in_real_time(collision: Trace) -> None:
     """So many rows collide in real time, and one fewer do not: the second is no accident."""
     rows = sum(label.action.name != "tick" for label in collision.labels)
-    found, run = collision_within(unfold_in_seconds(MODEL, rows), bit_and_real())
+    found, run = collision_within(unfold_in_seconds(MODEL, rows), *BIT_AND_REAL)
     assert found == "sat"
     assert run is not None
     assert [label.action.name for label in run].count("bind") == 2
@@ -190,7 +192,7 @@ def test_an_explorer_that_finds_nothing_refutes_t1(monkeypatch: pytest.MonkeyPat
 def test_a_number_that_does_not_fit_raises() -> None:
     """Else it would wrap around, and one host be taken for another."""
     timed = Timed(sizes_of(1, 1, 1), {"drift": 0}, {})
-    most = 1 << (Timed.BITS - 1)
+    most = 1 << (Timed.INDEX.width - 1)
     assert timed.index(timed.whole(most - 1)) == most - 1
     assert timed.index(timed.whole(-most)) == -most
     for number in (most, -most - 1):
@@ -201,6 +203,6 @@ def test_a_number_that_does_not_fit_raises() -> None:
 def test_clocks_are_exact_in_real_time() -> None:
     term = lift(4, DURATION) / (ONE - drift)
     sizes = sizes_of(1, 1, 1)
-    assert str(Timed(sizes, {"drift": 0}, {}).read(term, {})) == "4"
+    assert Timed(sizes, {"drift": 0}, {}).read(term, {}) is literal(REAL, 4)
     with pytest.raises(ValueError, match="no drift"):
         Timed(sizes, {"drift": 1}, {}).read(term, {})

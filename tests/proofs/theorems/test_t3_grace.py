@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import pytest
-import z3
 
 from holdover.model.clients.profile import Environment, Profile, builtin_names, in_seconds, load
 from holdover.model.readings.constants import holds, seconds
@@ -40,8 +38,10 @@ from holdover.model.table.vocabulary import (
     least,
     shortens,
 )
+from holdover.proofs.logic import formula
 from holdover.proofs.logic import obligations as module_of_obligations
 from holdover.proofs.logic.first_order import ALIKE, FASTEST, SLOWEST, any_clock
+from holdover.proofs.logic.formula import REAL, Formula
 from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import Answer, by_cvc5, by_z3
 from holdover.proofs.result import Theorem
@@ -302,33 +302,38 @@ def test_the_last_assumption_is_the_bound() -> None:
         lambda x: FASTEST(x) > x,
         lambda x: SLOWEST(x) < x,
         lambda x: SLOWEST(x) == x,
-        lambda x: z3.And(x > 0, x < 0),
+        lambda x: (x > 0) & (x < 0),
     ],
     ids=["faster than time", "slower than none", "without error", "contradictory"],
 )
 def test_what_no_drifting_clock_does_may_not_be_assumed(
-    also: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+    also: Callable[[Formula], Formula], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From what no clock does, everything follows: all obligations would be proved."""
-    x = z3.Real("x")
-    assumed = [*any_clock(), z3.ForAll([x], also(x))]
+    x = formula.variable("x", REAL)
+    assumed = [*any_clock(), formula.forall([x], also(x))]
     monkeypatch.setattr(module, "any_clock", lambda: assumed)
     assert prove_lemma().outcome == "violated"
 
 
-X = z3.Var(0, z3.RealSort())
+Clock = Callable[[Formula], Formula]
 
-ODD_CLOCKS: Mapping[str, tuple[Any, Any, Case, tuple[str, str]]] = {
-    "shows less of a longer time": (X, z3.If(X <= 5, X, X / 2), missing(), ("prolong", "covered")),
+ODD_CLOCKS: Mapping[str, tuple[Clock, Clock, Case, tuple[str, str]]] = {
+    "shows less of a longer time": (
+        lambda x: x,
+        lambda x: formula.ite(x <= 5, x, x / 2),
+        missing(),
+        ("prolong", "covered"),
+    ),
     "is slower by less of a longer one": (
-        z3.If(X <= 5, X + 3, X),
-        X,
+        lambda x: formula.ite(x <= 5, x + 3, x),
+        lambda x: x,
         missing(),
         ("bind", "not_too_far"),
     ),
     "is faster by less of a longer one": (
-        X,
-        z3.If(X <= 5, X / 2, X),
+        lambda x: x,
+        lambda x: formula.ite(x <= 5, x / 2, x),
         hearing(),
         ("commit", "ack_covered"),
     ),
@@ -341,21 +346,27 @@ an obligation: what is proved of any clock is refuted of them."""
 def test_each_axiom_about_clocks_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     slowest_, fastest_, case, (row, conjunct) = ODD_CLOCKS[name]
 
-    def of_it(term: Any) -> Any:
-        return z3.substitute_funs(term, (SLOWEST, slowest_), (FASTEST, fastest_))
+    def clock(term: Formula) -> Formula | None:
+        of = {SLOWEST: slowest_, FASTEST: fastest_}
+        return of[term.of](term.args[0]) if term.of in of else None
+
+    def of_it(term: Formula) -> Formula:
+        return formula.replace(term, clock)
 
     def obligation() -> Obligation:
         only = replace(case, table=Table(LEASE_TABLE.variables, (LEASE_TABLE.action(row),)))
         (found,) = (o for o in obligations(only) if (o.row, o.conjunct) == (row, conjunct))
         return found
 
-    true = [by_z3(Obligation("", "", "", (z3.Not(of_it(a)),))).result for a in any_clock()]
+    true = [by_z3(Obligation("", "", "", (~of_it(a),))).result for a in any_clock()]
     place = list(ODD_CLOCKS).index(name)
     assert true == ["refuted" if number == place else "proved" for number in range(3)]
     assert by_z3(obligation()).result == "proved"
     monkeypatch.setattr(module_of_obligations, "any_clock", list)
     asked = obligation()
-    of_odd_clocks = replace(asked, assertions=tuple(map(of_it, asked.assertions)))
+    of_odd_clocks = replace(
+        asked, assertions=tuple(map(of_it, asked.assertions)), first=tuple(map(of_it, asked.first))
+    )
     assert by_cvc5(of_odd_clocks).result == "refuted"
 
 
@@ -418,7 +429,7 @@ def test_every_way_to_miss_an_ack_has_a_run_and_so_has_every_term() -> None:
     for way in heeding:
         start = run(way).here
         missed = start.read(ack_missed(h), hosts(start))
-        assert z3.is_true(z3.simplify(missed)) is (way.ack in {ack for ack, *_ in MISSED})
+        assert (missed is formula.TRUE) is (way.ack in {ack for ack, *_ in MISSED})
         whole = shape(way.shows) == shape(worst_holdover(h))
         assert whole is (way.ack in {ack for ack, *_ in MISSED})
 
@@ -472,12 +483,12 @@ def test_a_run_is_under_the_guards_of_all_its_rows() -> None:
 # Verdicts ----------------------------------------------------------------------------------------
 
 
-def fact(formula: object) -> Obligation:
-    return Obligation("", "fact", "fact", (formula,))
+def fact(said: Formula) -> Obligation:
+    return Obligation("", "fact", "fact", (said,))
 
 
 def test_premises_without_a_model_make_a_check_unknown() -> None:
-    impossible, possible = fact(z3.BoolVal(False)), fact(z3.BoolVal(True))
+    impossible, possible = fact(formula.FALSE), fact(formula.TRUE)
     assert check_claims("", "", [(impossible, possible)], ("z3",)).outcome == "holds"
     vacuous = check_claims("", "", [(impossible, impossible)], ("z3",))
     assert vacuous.outcome == "unknown"

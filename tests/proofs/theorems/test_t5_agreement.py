@@ -6,15 +6,16 @@ from fractions import Fraction
 from functools import partial
 
 import pytest
-import z3
 
 from holdover.model.explorer import explore as explorer
 from holdover.model.readings.interpreter import Interpreter, State
 from holdover.model.table.bound import overhang, worst_holdover
-from holdover.model.table.expr import BOOL, FALSE, INSTANT, TRUE, Expr
+from holdover.model.table.expr import BOOL, FALSE, INSTANT, TRUE, Expr, Sort
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.vocabulary import HOST, PHASE, step
+from holdover.proofs.logic.formula import REAL, TRUTH, WHOLE, Formula, literal, symbol
 from holdover.proofs.logic.invariants import LEASED
+from holdover.proofs.logic.solvers import solve
 from holdover.proofs.result import Outcome, Theorem
 from holdover.proofs.theorems import t5_agreement
 from holdover.proofs.theorems.t5_agreement import (
@@ -111,18 +112,20 @@ def forgiving() -> type[Interpreter]:
 @pytest.mark.parametrize(
     ("sort", "term", "value"),
     [
-        (BOOL, z3.BoolVal(True), True),
-        (INSTANT, z3.RealVal("7/3"), Fraction(7, 3)),
-        (HOST, z3.IntVal(1), 1),
-        (HOST, z3.IntVal(-1), None),
-        (PHASE, z3.IntVal(4), "BOUND"),
+        (BOOL, literal(TRUTH, True), True),
+        (INSTANT, literal(REAL, Fraction(7, 3)), Fraction(7, 3)),
+        (HOST, literal(WHOLE, 1), 1),
+        (HOST, literal(WHOLE, -1), None),
+        (PHASE, literal(WHOLE, 4), "BOUND"),
     ],
     ids=["truth", "instant", "host", "none", "phase"],
 )
-def test_values_are_carried_over(sort: object, term: object, value: object) -> None:
-    solver = z3.Solver()
-    solver.check()
-    assert concrete_value(sort, term, solver.model()) == value  # type: ignore[arg-type]
+def test_values_are_carried_over(sort: Sort, term: Formula, value: object) -> None:
+    """What a term says by itself, and what a model says of a symbol."""
+    assert concrete_value(sort, term, {}) == value
+    said, found = solve([symbol("open", term.domain) == term])
+    assert said == "sat"
+    assert concrete_value(sort, symbol("open", term.domain), found) == value
 
 
 # The worst holdover ------------------------------------------------------------------------------

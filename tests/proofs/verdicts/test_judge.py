@@ -8,7 +8,14 @@ from functools import cache
 import pytest
 
 from holdover.model.clients.network import ClientKind, Network, of_hosts
-from holdover.model.clients.profile import Environment, Profile, builtin_names, in_seconds, load
+from holdover.model.clients.profile import (
+    STANDARD,
+    Environment,
+    Profile,
+    builtin_names,
+    in_seconds,
+    load,
+)
 from holdover.model.explorer.sequence_chart import ChartEvent
 from holdover.model.readings.constants import seconds
 from holdover.model.readings.interpreter import Binding, Interpreter, State
@@ -18,19 +25,11 @@ from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import h
 from holdover.proofs.logic import solvers
 from holdover.proofs.logic.invariants import OWNED
-from holdover.proofs.logic.obligations import Obligation
-from holdover.proofs.logic.solvers import Answer, decide
+from holdover.proofs.logic.solvers import decide
 from holdover.proofs.logic.unrolled import sizes_of
 from holdover.proofs.verdicts import judge as module
 from holdover.proofs.verdicts.claims import SAFE
-from holdover.proofs.verdicts.judge import (
-    STANDARD,
-    Judgement,
-    NetworkJudgement,
-    Size,
-    judge,
-    judge_network,
-)
+from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
 from holdover.proofs.verdicts.witness import witness
 
 VIOLATED = tuple(name for name in builtin_names() if name not in SAFE)
@@ -191,10 +190,12 @@ def test_no_bound_is_none() -> None:
 def silent_solver(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a solver that decides nothing."""
 
-    def shrug(asked: Sequence[Obligation]) -> list[Answer]:
-        return [Answer(obligation, "shrug", "unknown", 0.0) for obligation in asked]
+    def shrug(_: object, rounds: Sequence[object], __: int) -> list[str]:
+        return ["unknown"] * len(rounds)
 
     monkeypatch.setitem(solvers.SOLVERS, "shrug", shrug)
+    for effort in (solvers.EFFORT, solvers.FIRST):
+        monkeypatch.setitem(effort, "shrug", 1)
     return "shrug"
 
 

@@ -1,18 +1,44 @@
-"""What one more fault would do, which lease would do, and why there is no bound."""
+"""What follows from the bound of T3 alone, without a solver and without a search.
+
+The grace that a client needs, what one more fault would do, which lease would do, and why there is
+no bound.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from holdover.model.clients.measurements import unbounded_because
+from holdover.model.clients.network import ClientKind
 from holdover.model.clients.profile import Environment, Profile, in_seconds
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.client import fastest
 from holdover.model.table.vocabulary import full, grace, h
-from holdover.proofs.verdicts.judge import Judgement
+
+
+@dataclass(frozen=True)
+class Need:
+    """The grace that a kind of client needs, and its worst holdover; None where none is enough."""
+
+    client: ClientKind
+    worst: Fraction | None
+    grace: Fraction | None
+    met: bool
+    """Whether the server's grace is that long."""
+
+
+def judge_by_bound(client: ClientKind, environment: Environment) -> Need:
+    """By the bound of T3."""
+    constants = client.in_seconds(environment)
+    if not holds(bound.bounded(h) & bound.server_keeps, constants):
+        return Need(client, None, None, False)
+    terms = (bound.worst_holdover(h), bound.safe_grace(h))
+    worst, enough = (seconds(term, constants) for term in terms)
+    return Need(client, worst, enough, enough <= environment.grace)
+
 
 FURTHER: Sequence[tuple[str, tuple[str, ...]]] = (
     ("process frozen", ("freezes",)),
@@ -23,14 +49,14 @@ FURTHER: Sequence[tuple[str, tuple[str, ...]]] = (
 )
 
 
-def further(judgement: Judgement) -> list[tuple[str, Fraction | None]]:
+def further(profile: Profile, environment: Environment) -> list[tuple[str, Fraction | None]]:
     """The worst holdover with one more fault, by the bound of T3; None where there is none."""
     found = []
     for name, faults in FURTHER:
-        if set(faults) <= judgement.environment.faults:
+        if set(faults) <= environment.faults:
             continue
-        world = replace(judgement.environment.and_faults(*faults), step=Fraction(3600))
-        constants = in_seconds(judgement.profile, world)
+        world = replace(environment.and_faults(*faults), step=Fraction(3600))
+        constants = in_seconds(profile, world)
         limited = holds(bound.bounded(h) & bound.server_keeps, constants)
         found.append((name, seconds(bound.worst_holdover(h), constants) if limited else None))
     return found
