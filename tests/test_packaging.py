@@ -22,6 +22,7 @@ DATA = {Path(part, "py.typed") for part in PARTS} | {
     for file in [
         *(ROOT / "model").rglob("*.toml"),
         *(ROOT / "proofs").rglob("*.json"),
+        *(ROOT / "proofs").rglob("*.toml"),
         *(ROOT / "reference" / "systemd").glob("*.service"),
         *(ROOT / "reference" / "refinement").glob("*.toml"),
         *(ROOT / "reference" / "refinement").glob("*.json"),

@@ -110,8 +110,8 @@ def ask_cvc5(
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("rlimit-per", str(most))
     solver.setOption("incremental", "true")
+    solver.setOption("full-saturate-quant", "true")  # instantiate on, where matching runs dry
     if most == EFFORT["cvc5"]:
-        solver.setOption("full-saturate-quant", "true")  # instantiate on, where matching runs dry
         solver.setOption("mbqi", "true")  # find the model where there is one: else only "unknown"
     parser = cvc5.InputParser(solver)
     text = script([before, *rounds], rounds=True)

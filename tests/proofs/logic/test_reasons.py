@@ -105,15 +105,9 @@ def test_what_is_listed_is_not_kept_by_the_row_and_the_conjunct_alone(conjunct: 
 
 @cache
 def not_first(solver: str) -> frozenset[Step]:
-    """The steps of T3 that the premises do not prove which are expected to.
-
-    cvc5 may spend what it may on all premises: it then goes on where matching runs dry, else what
-    it finds depends on what else this process has asked it.
-    """
+    """The steps of T3 that the premises do not prove which are expected to."""
     steps = steps_of(sufficient())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FIRST, "cvc5", EFFORT["cvc5"])
-        found = {name for group in by_row(steps.values()) for name in first_answers(solver, group)}
+    found = {name for group in by_row(steps.values()) for name in first_answers(solver, group)}
     return frozenset(step for step, each in steps.items() if each.name not in found)
 
 
