@@ -24,7 +24,10 @@ Z3 spends 7.2 million on the obligation of T3 that takes it longest, `duplicate/
 
 
 FIRST = {"z3": 20_000_000, "cvc5": 400_000}
-"""What it may spend on a question with the premises that are expected to suffice."""
+"""What it may spend on a question with the premises that are expected to suffice.
+
+With 2 million Z3 leaves two steps of T3 undecided, `prolong` and `reuse` with `ack_covered`; with
+these both solvers prove each (`tests/proofs/logic/test_reasons.py`)."""
 
 
 ANSWERS = {"unsat": "proved", "sat": "refuted"}
