@@ -60,6 +60,7 @@ from holdover.reference.linux.kernel.clock import Alarm
 from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.kernel.directory_watch import Watch
 from holdover.reference.linux.kernel.packet_filter import IP_AT, TYPE_AT
+from holdover.reference.linux.kernel.rtnetlink import Hearing
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.linux.malformed import Sparing, describe_malformed
 from holdover.reference.linux.signal_orders import Ended
@@ -136,20 +137,25 @@ class Service:
 
     def run(self, ended: Ended) -> int:
         """Serve until a signal says to end, and which; InputError where the link is gone."""
-        alarm, poll = Alarm(), select.poll()
+        alarm, links, poll = Alarm(), Hearing(), select.poll()
         names = None if self._leases is None else Watch(self._leases.path.parent)
         try:
             self._link.make_room(ROOM)
             if names is not None and names.fileno() >= 0:
                 poll.register(names.fileno(), select.POLLIN)
-            for each in (self._link.fileno(), alarm.fileno(), ended.fileno()):
-                poll.register(each, select.POLLIN)
+            for each in (self._link, alarm, ended, links):
+                poll.register(each.fileno(), select.POLLIN)
+            self._check_link()  # what went before somebody listened is told to nobody
             self.handle(StartServer(() if self._leases is None else self._leases.bindings))
             while ended.signal is None:
                 self.look_after_leases(at_once=names is not None and names.clear())
                 due = deadline(self.server)
                 alarm.set(earliest((due, self._look_at)))
-                if self._link.fileno() in dict(poll.poll()):
+                woken = dict(poll.poll())
+                if links.fileno() in woken:
+                    links.hear()
+                    self._check_link()
+                if self._link.fileno() in woken:
                     self.take(self._link.receive(QUEUE, alike))
                 ended.clear()
                 self.obey(ended.orders)
@@ -158,6 +164,7 @@ class Service:
             return ended.signal
         finally:
             alarm.close()
+            links.close()
             if names is not None:
                 names.close()
 
@@ -193,9 +200,7 @@ class Service:
         orders.clear()
 
     def take(self, frames: Sequence[Frame]) -> None:
-        """What the link has; where it has nothing to read, it may be gone."""
-        if not frames:
-            self._check_link()
+        """What the link has."""
         newest = frames[-TURN:]
         for frame in sorted(newest, key=lambda frame: not isinstance(frame.content, Arp)):
             if (event := self.event(frame)) is not None:
@@ -334,7 +339,6 @@ class Service:
             self._link.send(frame)
         except OSError:
             self.unsent += 1
-            self._check_link()
 
     def _unicast(self, payload: bytes, to: IPv4Address, port: int) -> None:
         try:
@@ -343,6 +347,7 @@ class Service:
             self.unsent += 1
 
     def _check_link(self) -> None:
+        """The packet socket does not tell: its one error comes when the link is set down first."""
         try:
             socket.if_indextoname(self._link.index)
         except OSError:

@@ -211,6 +211,16 @@ def test_an_interface_that_goes_ends_the_server(network: Network) -> None:
     assert errors_of(server) == ["error: eth0: the interface is gone"]
 
 
+def test_so_does_one_that_was_set_down_before(network: Network) -> None:
+    server = network.serve()
+    network.hosts["srv"].ip("link", "set", "eth0", "down")
+    server.signal(signal.SIGUSR1)
+    server.says("nothing is withheld", PATIENCE)  # it has seen what there was to see of the link
+    network.hosts["srv"].ip("link", "del", "eth0")
+    assert server.ended() == 2
+    assert errors_of(server) == ["error: eth0: the interface is gone"]
+
+
 FLOOD = """
 import os, socket, sys
 from holdover.reference.wire.frames import *
