@@ -1,4 +1,4 @@
-"""Text from outside: of bounded size, UTF-8, and harmless on a terminal.
+"""Text from outside: of bounded size, UTF-8, and harmless on a terminal; and the user's cache.
 
 A file is read up to a limit that is said, so that none costs memory or minutes.  A control
 character can move a terminal's cursor, hide what is before it or start a command, and a direction
@@ -8,8 +8,10 @@ where they have no business, and escaped wherever text of the user's is shown.
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from pathlib import Path
+from tempfile import TemporaryFile
 
 BOM = b"\xef\xbb\xbf"
 HARMFUL = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
@@ -61,3 +63,25 @@ def show_value(value: object) -> str:
     except RecursionError:
         return "something nested too deeply to be shown"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def folder_in_cache(*names: str) -> Path | None:
+    """A folder in the user's cache (XDG Base Directory); None where nothing can be written.
+
+    What is there may be deleted at any time, and is then made again.
+    """
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+        return writable(Path(cache, "holdover", *names))
+    except RuntimeError:  # the user has no home
+        return None
+
+
+def writable(folder: Path) -> Path | None:
+    """The folder, made if need be; None where it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return None

@@ -11,16 +11,15 @@ and writes from one end to the other.
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import numba
 import numpy as np
 from llvmlite import ir
 
+from holdover.model.inputs import folder_in_cache, writable
 from holdover.model.packed.components import STEP, WATCH
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -33,14 +32,8 @@ def folder_of_the_compiled() -> Path | None:
     take `__pycache__` beside the source: pip leaves those files when it removes the package, and a
     folder `holdover/model` without sources then hides `holdover.model` of an editable installation.
     """
-    try:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-        folder = Path(numba.config.CACHE_DIR or Path(cache, "holdover"))
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError):  # RuntimeError: the user has no home
-        return None
+    own = numba.config.CACHE_DIR
+    return writable(Path(own)) if own else folder_in_cache()
 
 
 COMPILED = folder_of_the_compiled()

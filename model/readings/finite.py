@@ -17,10 +17,12 @@ What it does not know: more datagrams in flight than slots, other lease lengths 
 
 from __future__ import annotations
 
+import ast
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -79,7 +81,7 @@ class Label:
         given = ", ".join(f"{name}={value}" for name, value in self.given.items())
         return f"{self.action.name}({given})"
 
-    @property
+    @cached_property
     def given(self) -> dict[str, int]:
         """The row's parameters, by name."""
         names = (str(p.args[0]) for p in self.action.given)
@@ -90,7 +92,7 @@ class Label:
         """The host that the step is about."""
         return self.given.get("h")
 
-    @property
+    @cached_property
     def slots(self) -> tuple[int, ...]:
         """The datagrams that it is about."""
         pairs = zip(self.action.given, self.binding, strict=True)
@@ -230,6 +232,7 @@ class Instance:
         self.source = Source(self.place, constants, bounds)
         self.initial: State = tuple(self._initial(v) for v, _ in self.slots)
         self.labels: list[Label] = []
+        self.lines: list[list[str]] = []
         self.text = self._write()
         self.successors: Successors = self.compiled(self.text, "successors")
 
@@ -260,11 +263,21 @@ class Instance:
         text = f"def largest(s):\n    found = []\n{lines}    return max(found, default=None)\n"
         return self.compiled(text, "largest")  # type: ignore[no-any-return]
 
+    def only(self, edges: Iterable[int]) -> Successors:
+        """As `successors`, of these edges alone."""
+        lines = (line for edge in edges for line in self.lines[edge])
+        text = "\n".join(["def successors(s):", "    out = []", *lines, "    return out", ""])
+        return self.compiled(text, "successors")  # type: ignore[no-any-return]
+
+    def conditions(self, label: Label) -> list[str]:
+        """The guard of a row as Python source over a state `s`: all of these must hold."""
+        bound = dict(zip(label.action.given, map(constant_code, label.binding), strict=True))
+        guard = self.source._join("and", (self.source.read(w, bound) for w in label.action.when))
+        return list(_conjuncts(ast.parse(guard.text, mode="eval").body))
+
     def row(self, label: Label) -> Callable[[State], State | None]:
         """One row for one binding: the state after it, or None where a guard forbids it."""
-        count = len(self.labels)
-        lines = self._row(label.action, label.binding)
-        del self.labels[count:]
+        lines = self._row(label.action, label.binding, len(self.labels))
         if not lines:
             return lambda _: None
         *body, _ = lines
@@ -283,19 +296,20 @@ class Instance:
         return scope[name]
 
     def _write(self) -> str:
-        lines = ["def successors(s):", "    out = []"]
         for action in self.table.actions:
             for binding in self.bindings(action):
-                lines += self._row(action, binding)
-        return "\n".join([*lines, "    return out", ""])
+                lines = self._row(action, binding, len(self.labels))
+                if lines:
+                    self.labels.append(Label(action, binding))
+                    self.lines.append(lines)
+        body = (line for lines in self.lines for line in lines)
+        return "\n".join(["def successors(s):", "    out = []", *body, "    return out", ""])
 
-    def _row(self, action: Action, binding: tuple[int, ...]) -> list[str]:
+    def _row(self, action: Action, binding: tuple[int, ...], label: int) -> list[str]:
         bound = {p: constant_code(v) for p, v in zip(action.given, binding, strict=True)}
         guard = self.source._join("and", (self.source.read(w, bound) for w in action.when))
         if guard.known and not guard.value:
             return []
-        label = len(self.labels)
-        self.labels.append(Label(action, binding))
         body = ["t = list(s)"]
         passed = 0
         for effect in action.then:
@@ -356,6 +370,15 @@ class Instance:
         if sort.indexes:
             return None if value == NONE else name_of(sort, value)
         return value
+
+
+def _conjuncts(guard: ast.expr) -> Iterator[str]:
+    """The source of what a condition joins by `and`, at any depth."""
+    if isinstance(guard, ast.BoolOp) and isinstance(guard.op, ast.And):
+        for part in guard.values:
+            yield from _conjuncts(part)
+    else:
+        yield ast.unparse(guard)
 
 
 def name_of(sort: Sort | None, member: object) -> str:

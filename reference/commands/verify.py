@@ -87,6 +87,8 @@ def print_code_verdict(code: Conformance, out: Output) -> None:
     settings = f"{len(code.explored)} settings, {code.states:,} states, {code.steps:,} steps"
     out.say(verdict + Text(f" - explored in {settings}"))
     out.say(f"    {', '.join(CODE)}: sha256 {code.digest[:16]}")
+    if code.kept is not None:
+        out.say(f"    found at {code.found}, by the same checker; read from {code.kept}")
     if code.outcome == "holds":
         out.say("    each step is a step of the lease table, each edge of it is taken or excused,")
         out.say("    and no state breaks " + ", ".join(p.name for p in ALWAYS))
@@ -107,6 +109,9 @@ def code_data(code: Conformance) -> dict[str, object]:
         "outcome": code.outcome,
         "files": list(CODE),
         "sha256": code.digest,
+        "checker_sha256": code.checker,
+        "found": code.found,
+        "read_from": code.kept and str(code.kept),
         "settings": [
             {
                 "name": seen.setting.name,
@@ -219,6 +224,7 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
 @memory_option
 @solver_option("z3")
 @jobs_option
+@click.option("--anew", is_flag=True, help="Explore the reference's code, verdict kept or not.")
 @json_option
 def verify(
     names: tuple[str, ...],
@@ -226,6 +232,7 @@ def verify(
     memory: int,
     solver: str,
     jobs: int,
+    anew: bool,
     as_json: bool,
     **given: Any,
 ) -> int:
@@ -237,7 +244,9 @@ def verify(
     decides the exit status.
 
     With `reference`, and no other option of the surroundings, the code of the reference client is
-    explored as well: its steps are steps of the lease table, in every state of every setting.
+    explored as well: its steps are steps of the lease table, in every state of every setting.  That
+    it is so is kept, by the digests of the code and of all that checks it, and read from there when
+    it is asked for again; --anew explores.
 
     With --network, hosts of several kinds are judged together, around one server: whether any two
     of them can hold an address at once, and the grace that each kind needs.
@@ -272,7 +281,7 @@ def verify(
     code = None
     if "reference" in names and world == STANDARD:
         with Progress("reference") as progress:
-            code = conformance(jobs, progress.count)
+            code = conformance(jobs, progress.count, anew=anew)
     print_judgements(found, commons, code, as_json)
     outcomes = [judgement.outcome for judgement in found]
     return EXIT[combine(outcomes if code is None else [*outcomes, code.outcome])]

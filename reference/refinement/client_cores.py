@@ -108,11 +108,10 @@ class ClientCores(Cores[ClientLocal, Call, ClientAnswer]):
         self._views: list[tuple[Any, ...]] = []
 
     def number(self, local: ClientLocal) -> int:
-        """The number of a local state; the same for equal ones."""
-        found = super().number(local)
-        if found == len(self._views):
+        """The number of a local state; the same for equal ones.  DefectError: it is none."""
+        if local not in self:
             self._views.append(self._view_of(local))
-        return found
+        return super().number(local)
 
     def deadline(self, local: ClientLocal) -> int | None:
         """When the core wants to be called; never, where no process runs."""

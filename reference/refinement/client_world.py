@@ -14,6 +14,7 @@ still is one; its kernel answers meanwhile.  A datagram that finds the network f
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from holdover.model.readings.finite import NONE, Label, State
@@ -21,7 +22,7 @@ from holdover.model.table.client import for_client
 from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.server import SERVER_ACTIONS
 from holdover.model.table.table import tick
-from holdover.model.table.vocabulary import HOST, KIND, PHASE, PROCESS, VARIABLES
+from holdover.model.table.vocabulary import KIND, PHASE, PROCESS
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.discipline import Discipline, OrderError
 from holdover.reference.core.events import Configure, Notice, Notify, Remove, Send, SendArp
@@ -40,7 +41,7 @@ from holdover.reference.refinement.client_cores import (
 from holdover.reference.refinement.cores import NUMBER, DefectError
 from holdover.reference.refinement.justify import Rows, kinds
 from holdover.reference.refinement.setting import ADDRESSES, ClientSetting
-from holdover.reference.refinement.world import SPARE, CoreWorld, Node, Step
+from holdover.reference.refinement.world import SPARE, About, Condition, CoreWorld, Node, Rule, Step
 
 WITH_A_CORE = ("tick", "ignore", "stop", "wake_expired")
 """Rows of the world that are not taken by themselves: a core has its part in them."""
@@ -62,8 +63,6 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         cores = ClientCores(core, self.config, table.bounds.past, before_end)
         outside = (a for a in WORLD_ACTIONS if a.name not in WITH_A_CORE)
         super().__init__(setting, cores, rows, (*SERVER_ACTIONS, *outside))
-        self.outside_tick = table.row(Label(tick(WORLD_ACTIONS), (1,)))
-        self.unmoved = tuple(self.hosts)
         place = table.place
         self.own = [
             [
@@ -84,11 +83,6 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         self.kernel_end = [place["kernel_end", h] for h in self.hosts]
         self.notice = [place["notice", h] for h in self.hosts]
         self.process = [place["process", h] for h in self.hosts]
-        self.of_host = [
-            [place[v.name, h] for v in VARIABLES if v.index is HOST] for h in self.hosts
-        ]
-        self.naming = [place["owner", a] for a in range(setting.addresses)]
-        self.naming += [columns[1] for columns in self.columns]
 
     def first(self) -> Node:
         """All hosts have started; nothing else has happened."""
@@ -96,37 +90,28 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         started = (begun,) * self.setting.hosts
         return self.rows.table.initial, started, (False,) * len(self.columns)
 
-    def put_in_order(self, node: Node) -> tuple[Node, tuple[int, ...]]:
-        """The same node with hosts and datagrams in order, and the order of the hosts.
-
-        Neither a host nor a slot has a name that a row, a core or a property could ask for.
-        """
-        state, locals_, taken = node
-        keys = [(locals_[h], state[self.process[h]], state[self.holds[h]]) for h in self.hosts]
-        order = tuple(sorted(self.hosts, key=keys.__getitem__))
-        if order != self.unmoved:
-            s = list(state)
-            for to, source in enumerate(order):
-                for place, old in zip(self.of_host[to], self.of_host[source], strict=True):
-                    s[place] = state[old]
-            for place in self.naming:
-                if s[place] != NONE:
-                    s[place] = order.index(s[place])
-            state, locals_ = tuple(s), tuple(locals_[h] for h in order)
-        state, beside = self.in_order(state, [(each,) for each in taken])
-        return (state, locals_, tuple(each for (each,) in beside)), order
+    def locals_of(self, kind: str, number: int) -> tuple[int, ...]:
+        """Each client has its own."""
+        return (number,) if kind == "client" else ()
 
     # What may happen next ----------------------------------------------------------------------
 
-    def core_calls(self, node: Node) -> Iterator[tuple[Step, Node]]:
-        """The calls of every process that runs."""
-        for h in self.hosts:
-            if node[0][self.process[h]] == RUNS:
-                yield from self._calls(node, h)
+    def is_step(self, slots: Sequence[int]) -> bool:
+        """No row is about the spare slot."""
+        return SPARE not in slots
+
+    def core_calls(self) -> list[Rule]:
+        """The calls of each process."""
+        return [
+            self.calls_of(h, frozenset({h, self.process_of[h]}), partial(self._calls, h=h))
+            for h in self.hosts
+        ]
 
     def _calls(self, node: Node, h: int) -> Iterator[tuple[Step, Node]]:
         """A deadline, a datagram, an order of the user, the end."""
         state, locals_, taken = node
+        if state[self.process[h]] != RUNS:
+            return
         due, core = self.cores.due(locals_[h]), self.cores[locals_[h]].core
         assert core is not None
         jitters = self.setting.jitters or (MIDDLE,)
@@ -155,49 +140,42 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         if self.setting.user and core.phase.name == "INIT" and core.due is None:
             yield ("Start", h), self.perform(node, h, ("S", None, None))
 
-    def may_pass(self, node: Node) -> bool:
+    def quiet(self) -> list[tuple[About, Condition]]:
         """No core wants to be called, no datagram is overdue, no kernel has something to do."""
-        state, locals_, _ = node
-        for h in self.hosts:
-            due = self.cores.due(locals_[h]) if state[self.process[h]] == RUNS else None
-            if due is not None and due <= 0:
-                return False
-        return not self.overdue(node) and self.outside_tick(state) is not None
+        return [
+            *((frozenset({self.process_of[h]}), partial(self._rests, h=h)) for h in self.hosts),
+            *((frozenset({self.slot[m]}), partial(self.on_time, m=m)) for m in self.network),
+            *self.conditions(tick(WORLD_ACTIONS)),
+        ]
+
+    def _rests(self, node: Node, h: int) -> bool:
+        """The host's core does not want to be called now."""
+        if node[0][self.process[h]] != RUNS:
+            return True
+        due = self.cores.due(node[1][h])
+        return due is None or due > 0
 
     def waits(self, state: State, kind: int, client: int) -> bool:
         """A frozen process reads nothing."""
         return kind in FOR_CLIENT and state[self.process[client]] == FROZEN
 
-    def pass_time(self, node: Node) -> Node:
-        """A tick later; DefectError where the table waits for a client that waits."""
-        state, locals_, taken = node
-        following = self.tick(state)
-        if following is None:
-            raise DefectError("late", "the table lets no time pass before a client has acted")
-        return following, tuple(self.cores.older(number) for number in locals_), taken
+    def not_allowed(self) -> None:
+        """The table waits for a client that waits."""
+        raise DefectError("late", "the table lets no time pass before a client has acted")
 
-    def take_row(
-        self, node: Node, following: State, label: Label, host: int, slots: Sequence[int]
-    ) -> Node | None:
-        """What the cores and lease files make of a row; none is about the spare slot."""
-        if SPARE in slots:
-            return None
-        return self._outside(node, following, label.action.name, host)
-
-    def _outside(self, before: Node, state: State, name: str, h: int) -> Node:
-        """A row of the world has fired: what the cores and lease files make of it."""
-        _, locals_, taken = before
-        node = state, locals_, taken
-        match name:
+    def take_row(self, node: Node, following: State, label: Label, host: int) -> Node:
+        """What the cores and lease files make of a row."""
+        then = following, *node[1:]
+        match label.action.name:
             case "crash":
-                return self._crash(before, state, h)
+                return self._crash(node, following, host)
             case "restart":
-                return self._restart(before, state, h)
-            case "kernel_removes" if state[self.process[h]] == RUNS:
-                return self.perform(node, h, ("G", before[0][self.holds[h]]))
+                return self._restart(node, following, host)
+            case "kernel_removes" if following[self.process[host]] == RUNS:
+                return self.perform(then, host, ("G", node[0][self.holds[host]]))
             case "thaw":
-                return self._catch_up(node, h)
-        return node
+                return self._catch_up(then, host)
+        return then
 
     def _crash(self, before: Node, table: State, h: int) -> Node:
         """Nothing is left of the process but its lease file and the address on the interface."""
@@ -268,7 +246,6 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         number, effects, fresh, names = self.cores.call(locals_[h], call)
         after = self.cores[number].core or Client(self.config)
         assert core is not None
-        self.calls += 1
         s, kept = list(before), list(taken)
         self._datagrams(s, kept, h, core, after, slot, fresh=fresh)
         if lapses(core, after):

@@ -3,15 +3,26 @@
 The proofs are about a profile.  That `client.py` is a client of that profile is shown by exploring
 the code itself: in every setting of `refinement/settings.toml`, each step of it is a step of the
 lease table, and the properties hold in each state (`refinement/`).
+
+A verdict that it is so is kept in the user's cache, under the digests of the code and of all that
+was used to check it; whoever is told it again is told so.  No other verdict is kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 
+import numpy as np
+
+from holdover.model.inputs import folder_in_cache
 from holdover.proofs.result import Outcome
 from holdover.reference.refinement.coverage import edges_of, gaps
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
@@ -27,14 +38,29 @@ CODE = (
 )
 """What is explored: the core, its state, its words, its clock, its constants, its messages."""
 
+CHECKER = (
+    "holdover.model",
+    "holdover.reference.core",
+    "holdover.reference.refinement",
+    "holdover.reference.wire",
+)
+"""What explores it, and all that this reads: the Python files and tables in these packages."""
+
 
 @dataclass(frozen=True)
 class Conformance:
-    """What the explorations came to, in the settings' order; `gaps`: edges never taken."""
+    """What the explorations came to, in the settings' order; `gaps`: edges never taken.
+
+    `digest`, `checker`: of what was explored, and by what.  `kept`: the file that the verdict was
+    read from, if it was; `found`: when it was found, by the wall clock (ISO 8601, UTC).
+    """
 
     explored: tuple[Refined, ...]
     gaps: tuple[str, ...]
     digest: str
+    checker: str
+    found: str
+    kept: Path | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -65,10 +91,25 @@ def digest() -> str:
     return found.hexdigest()
 
 
+def checker() -> str:
+    """SHA-256 of what explores it: names and content of the files, Python and numpy by version."""
+    found = hashlib.sha256(f"{platform.python_version()} {np.__version__}".encode())
+    for package in CHECKER:
+        folder = Path(str(resources.files(package)))
+        for path in sorted(each for each in folder.rglob("*") if each.suffix in (".py", ".toml")):
+            found.update(f"{package}/{path.relative_to(folder)}\0".encode())
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
 def conformance(
-    jobs: int = 2, progress: Callable[[int, int, str], None] | None = None
+    jobs: int = 2, progress: Callable[[int, int, str], None] | None = None, *, anew: bool = False
 ) -> Conformance:
-    """Explore the reference client in every setting."""
+    """Explore the reference client in every setting, or read that it was; `anew`: explore."""
+    code, by = digest(), checker()
+    kept = None if anew else _read(code, by)
+    if kept is not None:
+        return kept
     todo = settings()
     found: dict[str, Refined] = {}
     for seen in refine_all(todo, jobs=jobs):
@@ -76,5 +117,45 @@ def conformance(
         if progress is not None:
             progress(len(found), len(todo), f"client.py explored: {seen.setting.name}")
     explored = tuple(found[setting.name] for setting in todo)
-    missing = gaps(edges_of(todo), {edge for seen in explored for edge in seen.taken})
-    return Conformance(explored, tuple(f"{row} in {', '.join(s)}" for s, row in missing), digest())
+    missing = gaps(edges_of(todo, jobs=jobs), {edge for seen in explored for edge in seen.taken})
+    never = tuple(f"{row} in {', '.join(s)}" for s, row in missing)
+    result = Conformance(explored, never, code, by, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    if result.outcome == "holds":
+        _write(result)
+    return result
+
+
+# What is kept ------------------------------------------------------------------------------------
+
+
+def _file(code: str, by: str) -> Path | None:
+    folder = folder_in_cache("verdicts")
+    return None if folder is None else folder / f"{code[:32]}-{by[:32]}.json"
+
+
+def _write(result: Conformance) -> None:
+    """Keep the verdict, where that can be done."""
+    path = _file(result.digest, result.checker)
+    if path is None:
+        return
+    sizes = {seen.setting.name: (seen.states, seen.steps, seen.depth) for seen in result.explored}
+    data = {"code": result.digest, "checker": result.checker, "found": result.found}
+    with suppress(OSError):
+        path.write_text(json.dumps({**data, "settings": sizes}, indent=1) + "\n", "utf-8")
+
+
+def _read(code: str, by: str) -> Conformance | None:
+    """The verdict that is kept; None where there is none about this code by this checker."""
+    path, todo = _file(code, by), settings()
+    try:
+        data = json.loads("" if path is None else path.read_text("utf-8"))
+        sizes = {setting.name: data["settings"][setting.name] for setting in todo}
+        explored = tuple(
+            Refined(s, states=states, steps=steps, depth=depth, complete=True)
+            for s, (states, steps, depth) in ((s, sizes[s.name]) for s in todo)
+        )
+        same = (data["code"], data["checker"], len(data["settings"])) == (code, by, len(todo))
+        found = Conformance(explored, (), code, by, str(data["found"]), path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if same and found.outcome == "holds" else None

@@ -55,6 +55,9 @@ class Cores(ABC, Generic[LocalT, CallT, AnswerT]):
     def __getitem__(self, number: int) -> LocalT:
         return self.locals[number]
 
+    def __contains__(self, local: LocalT) -> bool:
+        return local in self._numbers
+
     def number(self, local: LocalT) -> int:
         """The number of a local state; the same for equal ones."""
         found = self._numbers.get(local)

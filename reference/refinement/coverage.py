@@ -10,45 +10,49 @@ takes has a reason (`excuse`), or it is a gap.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
-from holdover.model.readings.finite import State
+from holdover.model.readings.finite import Label, State
+from holdover.model.table.table import LEASE_TABLE
 from holdover.reference.refinement.justify import CLIENT, DROPS, OVER, Rows, Situation
+from holdover.reference.refinement.search import Search
 from holdover.reference.refinement.setting import ClientSetting
+from holdover.reference.refinement.world import Node, World
 
 Edge = tuple[Situation, str]
 
 
+class TableWorld(World):
+    """The table alone, in the world of a setting.  `edges`: those of clients that were taken."""
+
+    def __init__(self, setting: ClientSetting):
+        rows = Rows(replace(setting, messages=setting.messages - 1))  # which has one datagram more
+        actions = [action for action in LEASE_TABLE.actions if action.name != "tick"]
+        super().__init__(rows, actions, spare=False)
+        self.edges: set[Edge] = set()
+        self._clients = {action.name for action in CLIENT if action.name not in DROPS}
+
+    def take_row(self, node: Node, following: State, label: Label, host: int) -> Node:
+        """The node after a row; if it is a client's, the edge is noted."""
+        if label.action.name in self._clients:
+            self.edges.add((self.rows.situation(node[0], host), label.action.name))
+        return super().take_row(node, following, label, host)
+
+
 def table_edges(setting: ClientSetting) -> frozenset[Edge]:
     """Every edge that the lease table allows a client in this world."""
-    rows = Rows(replace(setting, messages=setting.messages - 1))  # which has one datagram more
-    names = {action.name for action in CLIENT if action.name not in DROPS}
-    host = {
-        number: label.given["h"]
-        for number, label in enumerate(rows.table.labels)
-        if label.action.name in names
-    }
-    found: set[Edge] = set()
-    seen: set[State] = {rows.table.initial}
-    layer = [rows.table.initial]
-    while layer:
-        following: list[State] = []
-        for state in layer:
-            for edge, then in rows.table.successors(state):
-                if edge in host:
-                    row = rows.table.labels[edge].action.name
-                    found.add((rows.situation(state, host[edge]), row))
-                then = rows.canonical(then)
-                if then not in seen:
-                    seen.add(then)
-                    following.append(then)
-        layer = following
-    return frozenset(found)
+    world = TableWorld(setting)
+    search = Search(world)
+    while len(search.layer):
+        search.go_on()
+    return frozenset(world.edges)
 
 
-def edges_of(settings: Iterable[ClientSetting]) -> frozenset[Edge]:
-    """What the table allows in any of these worlds."""
-    return frozenset().union(*(table_edges(setting) for setting in settings))
+def edges_of(settings: Iterable[ClientSetting], *, jobs: int = 2) -> frozenset[Edge]:
+    """What the table allows in any of these worlds; at most `jobs` are explored at once."""
+    with ProcessPoolExecutor(jobs) as pool:
+        return frozenset().union(*pool.map(table_edges, settings))
 
 
 def excuse(edge: Edge) -> str:

@@ -11,15 +11,19 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdover.model.table.properties import ALWAYS
+import numpy as np
+
 from holdover.reference.core import client as reference_client
 from holdover.reference.core import server as reference_server
 from holdover.reference.refinement.client_world import ClientWorld
 from holdover.reference.refinement.cores import Cell, DefectError
 from holdover.reference.refinement.justify import ANYBODY, Situation
+from holdover.reference.refinement.product import ENDS, Product
 from holdover.reference.refinement.server_world import ServerWorld
 from holdover.reference.refinement.setting import ClientSetting, ServerSetting, Setting
-from holdover.reference.refinement.world import CoreWorld, Node, Step, step_in_words
+from holdover.reference.refinement.world import CoreWorld, Step, World, step_in_words
+
+BEGIN: Step = ("begin", ANYBODY)
 
 Progress = Callable[[int, int, int], None]
 """Called with depth, states so far, and states still to be expanded."""
@@ -29,8 +33,8 @@ Progress = Callable[[int, int, int], None]
 class Refined:
     """What an exploration saw.  `complete`: to the last state, and without a defect.
 
-    `calls`: of cores, cascades of ARP included; `local`: distinct local states; `taken`: which rows
-    of the table clients took in which situation; `observed`: phase, event, next phase, effects.
+    `local`: distinct local states; `taken`: which rows of the table clients took in which
+    situation; `observed`: phase, event, next phase, effects.
     `failed`: why the exploration itself came to nothing.
     """
 
@@ -38,7 +42,6 @@ class Refined:
     states: int = 0
     steps: int = 0
     depth: int = 0
-    calls: int = 0
     local: int = 0
     complete: bool = False
     kind: str = ""
@@ -58,63 +61,86 @@ def world_of(setting: Setting, core: Any = None) -> CoreWorld[Any, Any]:
     return ClientWorld(setting, reference_client if core is None else core)
 
 
+class Search:
+    """A search of a world, layer by layer, breadth first: the run to a defect is a shortest one.
+
+    `states`, `steps`, `depth`: so far.  `run`: the steps to the node at which a defect was found.
+    """
+
+    def __init__(self, world: World):
+        self._product = Product(world)
+        self.steps, self.depth, self.run = 0, 0, tuple[str, ...]()
+        self.layer, orders = self._product.packing.first()
+        self._known, self._begin = self.layer, 0
+        nobody = np.array([-1])
+        self._layers = [(nobody, nobody, orders)]
+        wrong = self._product.unwanted(self.layer)
+        if wrong is not None:
+            raise wrong[1]
+
+    @property
+    def states(self) -> int:
+        """Distinct states so far."""
+        return len(self._known)
+
+    def go_on(self) -> None:
+        """Expand the latest layer; DefectError at the first step or state that is wrong."""
+        steps, stop = self._product.steps_from(self.layer)
+        nodes, orders = self._product.packing.in_order(steps.nodes)
+        distinct, first = np.unique(nodes, return_index=True)
+        at = np.minimum(np.searchsorted(self._known, distinct), len(self._known) - 1)
+        fresh = np.sort(first[self._known[at] != distinct])
+        wrong = self._product.unwanted(nodes[fresh])
+        if wrong is not None:
+            row, defect = wrong
+            stop, fresh = (int(steps.places[fresh[row]]), defect), fresh[: row + 1]
+        begin, self._begin = self._begin, self.states
+        self._layers.append((begin + steps.rows[fresh], steps.outcomes[fresh], orders[fresh]))
+        self.layer = nodes[fresh]
+        self._known = np.sort(np.concatenate([self._known, self.layer]), kind="stable")
+        self.steps += len(nodes)
+        self.depth += len(self.layer) > 0
+        if stop is not None:
+            self.run = self._run(begin + stop[0] // ENDS)
+            raise stop[1]
+
+    def _run(self, number: int) -> tuple[str, ...]:
+        """The steps to a node; hosts keep their names though nodes put them in order."""
+        parents, outcomes, orders = (
+            np.concatenate(each) for each in zip(*self._layers, strict=True)
+        )
+        path = []
+        while number >= 0:
+            path.append(number)
+            number = int(parents[number])
+        names: Sequence[int] = range(len(self._product.world.hosts))
+        said = []
+        for number in reversed(path):
+            step = BEGIN if parents[number] < 0 else self._product.step(int(outcomes[number]))
+            said.append(step_in_words(step, names))
+            names = [names[h] for h in self._product.packing.orders[orders[number]]]
+        return tuple(said)
+
+
 def refine(
     setting: Setting, core: Any = None, *, most: int = 1 << 62, progress: Progress | None = None
 ) -> Refined:
-    """Real cores in the table's world, to closure, to the first defect, or to `most` states.
-
-    Breadth first, so that the run to a defect is a shortest one.
-    """
-    world, seen = world_of(setting, core), Refined(setting)
-    table = world.rows.table
-    checks = [(p, table.predicate(p.term)) for p in ALWAYS]
-    step_checks = [(p, table.step_predicate(p.term)) for p in world.steps]
-    index: dict[Node, int] = {}
-    nodes: list[Node] = []
-    parents: list[int] = []
-    steps: list[Step] = []
-    orders: list[tuple[int, ...]] = []
-
-    def found(node: Node, parent: int, step: Step) -> None:
-        node, order = world.put_in_order(node)
-        if node in index:
-            return
-        index[node] = len(nodes)
-        nodes.append(node)
-        parents.append(parent)
-        steps.append(step)
-        orders.append(order)
-        for wanted, check in checks:
-            if not check(node[0]):
-                raise DefectError(wanted.name, f"not so: {wanted.says}")
-
-    number = -1
+    """Real cores in the table's world, to closure, to the first defect, or to `most` states."""
+    world, seen, search = world_of(setting, core), Refined(setting), None
     try:
-        found(world.first(), -1, ("begin", ANYBODY))
-        layer = 0
-        while layer < len(nodes) <= most:
-            end = len(nodes)
-            for number in range(layer, end):
-                before = seen.steps
-                for step, node in world.successors(nodes[number]):
-                    seen.steps += 1
-                    for wanted, step_check in step_checks:
-                        if not step_check(nodes[number][0], node[0]):
-                            raise DefectError(wanted.name, f"not so: {wanted.says}")
-                    found(node, number, step)
-                if seen.steps == before:
-                    raise DefectError("stuck", "nothing can happen any more, not even time")
-            layer = end
-            seen.depth += len(nodes) > end
+        search = Search(world)
+        while len(search.layer) and search.states <= most:
+            search.go_on()
             if progress is not None:
-                progress(seen.depth, len(nodes), len(nodes) - end)
-        seen.complete = layer == len(nodes)
+                progress(search.depth, search.states, len(search.layer))
+        seen.complete = not len(search.layer)
     except DefectError as defect:
         seen.kind, seen.defect = defect.kind, defect.says
-        seen.run = _run(number, parents, steps, orders)
-    seen.states, seen.taken, seen.searched = len(nodes), world.rows.taken, world.rows.searched
-    seen.calls, seen.local = world.calls, len(world.cores.locals)
-    seen.observed = world.cores.observed
+    if search is not None:
+        seen.states, seen.steps, seen.depth = search.states, search.steps, search.depth
+        seen.run = search.run
+    seen.taken, seen.searched = world.rows.taken, world.rows.searched
+    seen.local, seen.observed = len(world.cores.locals), world.cores.observed
     return seen
 
 
@@ -145,19 +171,3 @@ def as_pinned(seen: Refined) -> bool:
         and not seen.kind
         and (seen.states, seen.steps, seen.depth) == (setting.states, setting.steps, setting.depth)
     )
-
-
-def _run(
-    number: int, parents: Sequence[int], steps: Sequence[Step], orders: Sequence[tuple[int, ...]]
-) -> tuple[str, ...]:
-    """The steps to a node; hosts keep their names though nodes put them in order."""
-    names = tuple(range(len(orders[0]))) if orders else ()
-    path = []
-    while number >= 0:
-        path.append(number)
-        number = parents[number]
-    said = []
-    for number in reversed(path):
-        said.append(step_in_words(steps[number], names))
-        names = tuple(names[h] for h in orders[number])
-    return tuple(said)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -39,7 +40,7 @@ from holdover.reference.refinement.cores import NUMBER, DefectError
 from holdover.reference.refinement.justify import ANYBODY, Rows, kinds
 from holdover.reference.refinement.server_cores import ServerCore, ServerCores, ServerLocal
 from holdover.reference.refinement.setting import ADDRESSES, SERVER, ServerSetting
-from holdover.reference.refinement.world import SPARE, CoreWorld, Node, Step
+from holdover.reference.refinement.world import SPARE, About, Condition, CoreWorld, Node, Rule, Step
 from holdover.reference.wire.arp import announcement
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import MessageType
@@ -71,7 +72,7 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
         rows = Rows(setting, served + missed, each=False, lengths=lengths)
         cores = ServerCores(core, rows.table.bounds.past)
         outside = (a for a in WORLD_ACTIONS if a.name != "wake_expired")
-        super().__init__(setting, cores, rows, (*CLIENT_ACTIONS, *outside))
+        super().__init__(setting, cores, rows, (*CLIENT_ACTIONS, *outside), named=True)
         self.steps = () if set(setting.faults) & BREAK_COMMITMENTS else STEPS
         place = rows.table.place
         self.addresses = range(setting.addresses)
@@ -86,19 +87,14 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
         slots = len(self.columns)
         return self.rows.table.initial, (number, *(NO_FLAVOUR,) * slots), (False,) * slots
 
-    def put_in_order(self, node: Node) -> tuple[Node, tuple[int, ...]]:
-        """The same node with its datagrams in order; hosts are known to the server by name."""
-        state, (number, *flavours), taken = node
-        state, beside = self.in_order(state, [*zip(flavours, taken, strict=True)])
-        flavours, taken = [each for each, _ in beside], tuple(each for _, each in beside)
-        return (state, (number, *flavours), taken), tuple(self.hosts)
+    def locals_of(self, kind: str, number: int) -> tuple[int, ...]:
+        """The first is the server's, the others are the slots'."""
+        return {"server": (0,), "slot": (1 + number,)}.get(kind, ())
 
-    def take_row(
-        self, node: Node, following: State, label: Label, host: int, slots: Sequence[int]
-    ) -> Node:
+    def take_row(self, node: Node, following: State, label: Label, host: int) -> Node:
         """What the server hears of a row; what was sent into a full network is lost."""
         _, locals_, taken = node
-        if SPARE in slots:
+        if SPARE in label.slots:
             following = self._without_spare(following)
         flavours = self._flavours(node, following, label.action.name, label.given)
         then = following, (locals_[0], *flavours), taken
@@ -108,7 +104,11 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
             then = self.perform(then, Heard(announcement(hardware(host), ADDRESSES[held])))
         return then
 
-    def core_calls(self, node: Node) -> Iterator[tuple[Step, Node]]:
+    def core_calls(self) -> list[Rule]:
+        """Those of the server."""
+        return [self.calls_of(0, frozenset({self.server}), self._calls)]
+
+    def _calls(self, node: Node) -> Iterator[tuple[Step, Node]]:
         """A message, the deadline, a disk that is full or free again, a new beginning."""
         state, locals_, taken = node
         events: list[tuple[int, ServerEvent, int]] = []
@@ -132,17 +132,15 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
         due = self.cores.due(node[1][0])
         return due is not None and due <= 0
 
-    def may_pass(self, node: Node) -> bool:
+    def quiet(self) -> list[tuple[About, Condition]]:
         """The core does not want to be called, and no datagram is overdue that it does not keep."""
-        return not self._is_due(node) and not self.overdue(node)
+        return [
+            (frozenset({self.server}), lambda node: not self._is_due(node)),
+            *((frozenset({self.slot[m]}), partial(self.on_time, m=m)) for m in self.network),
+        ]
 
-    def pass_time(self, node: Node) -> Node | None:
-        """A tick later; None: a client of the table has something to do first."""
-        state, locals_, taken = node
-        following = self.tick(state)
-        if following is None:
-            return None
-        return following, (self.cores.older(locals_[0]), *locals_[1:]), taken
+    def not_allowed(self) -> None:
+        """A client of the table has something to do first."""
 
     def _flavours(
         self, node: Node, following: State, name: str, values: dict[str, int]
@@ -188,7 +186,6 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
         before, (number, *flavours), taken = node
         after, effects = self.cores.call(number, event)
         server = self.cores[after].server
-        self.calls += 1
         s, kept = list(before), [*taken]
         kept[slot] = slot != SPARE
         replies = [effect.reply for effect in effects if isinstance(effect, SendReply)]

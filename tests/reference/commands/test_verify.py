@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,8 +20,8 @@ from holdover.proofs.verdicts.claims import Claim
 from holdover.reference.refinement import conformance, search
 from holdover.reference.refinement.conformance import digest
 from holdover.reference.refinement.defects import all_defects, mutant
-from holdover.reference.refinement.search import refine
-from holdover.reference.refinement.setting import settings
+from holdover.reference.refinement.search import Refined, refine, refine_all
+from holdover.reference.refinement.setting import Setting, settings
 from tests.reference.commands.running import as_json, run, told
 
 
@@ -91,11 +96,18 @@ def test_verify_that_is_cut_off_is_unknown_and_says_what_to_do() -> None:
 TWO = tuple(setting for setting in settings() if setting.name in ("alone", "two hosts"))
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A cache of one's own, without a verdict; where verdicts are kept."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "holdover" / "verdicts"
+
+
 @pytest.fixture
 def small_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code is explored in two settings, which alone have gaps; tests/refinement has all."""
     monkeypatch.setattr(conformance, "settings", lambda: TWO)
-    monkeypatch.setattr(conformance, "edges_of", lambda settings: frozenset())
+    monkeypatch.setattr(conformance, "edges_of", lambda settings, jobs: frozenset())
 
 
 @pytest.mark.usefixtures("small_settings")
@@ -107,6 +119,69 @@ def test_verify_reference_says_by_which_exploration_of_which_code() -> None:
     (found,) = as_json(run("verify", "reference", "--json"), 0)
     assert found["code"]["sha256"] == digest()
     assert [s["states"] for s in found["code"]["settings"]] == [s.states for s in TWO]
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_a_verdict_that_was_read_says_so(
+    nothing_kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (found,) = as_json(run("verify", "reference", "--json"), 0)
+    assert found["code"]["read_from"] is None
+    (kept,) = nothing_kept.iterdir()
+    monkeypatch.setattr(conformance, "refine_all", None)  # nothing can be explored
+    (again,) = as_json(run("verify", "reference", "--json"), 0)
+    assert again["code"] == {**found["code"], "read_from": str(kept)}
+    shown = told(run("verify", "reference"), 0)
+    assert f"found at {found['code']['found']}, by the same checker; read from {kept}" in shown
+    with pytest.raises(TypeError):
+        run("verify", "reference", "--anew")
+
+
+@pytest.mark.usefixtures("small_settings")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"code": "0" * 64},
+        {"checker": "0" * 64},
+        {"settings": {"alone": [TWO[0].states, TWO[0].steps, TWO[0].depth]}},
+        {"settings": {"alone": [1, 2, 3], "two hosts": [4, 5, 6]}},
+        {"settings": {"alone": [1], "two hosts": [4]}},
+        {"settings": []},
+    ],
+    ids=str,
+)
+def test_what_is_not_that_verdict_is_not_read(
+    nothing_kept: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
+) -> None:
+    run("verify", "reference")
+    (kept,) = nothing_kept.iterdir()
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), **change}))
+    asked = []
+
+    def explore(todo: Iterable[Setting], jobs: int) -> Iterator[Refined]:
+        asked.append(jobs)
+        return refine_all(todo, jobs=jobs)
+
+    monkeypatch.setattr(conformance, "refine_all", explore)
+    (found,) = as_json(run("verify", "reference", "--json"), 0)
+    assert (len(asked), found["code"]["read_from"]) == (1, None)
+
+
+def test_another_checker_has_another_digest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A change of any file that takes part in a verdict is another checker."""
+    for package in conformance.CHECKER:
+        whole = Path(str(resources.files(package)))
+        shutil.copytree(whole, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(conformance, "resources", SimpleNamespace(files=tmp_path.joinpath))
+    before = conformance.checker()
+    for name in ("refinement/justify.py", "refinement/settings.toml", "core/discipline.py"):
+        path = tmp_path / f"holdover.reference.{name}"
+        path.write_text(path.read_text() + "\n")
+        now = conformance.checker()
+        assert now != before
+        before = now
 
 
 @pytest.mark.usefixtures("small_settings")
@@ -130,7 +205,7 @@ def test_verify_reference_with_an_edge_that_is_never_taken_is_unknown(
 ) -> None:
     monkeypatch.setattr(conformance, "settings", lambda: TWO[:1])
     edge = (("BOUND", "before T1", "holds"), "renew")
-    monkeypatch.setattr(conformance, "edges_of", lambda settings: frozenset({edge}))
+    monkeypatch.setattr(conformance, "edges_of", lambda settings, jobs: frozenset({edge}))
     shown = told(run("verify", "reference"), 3)
     assert "never taken: renew in BOUND, before T1, holds" in shown
 

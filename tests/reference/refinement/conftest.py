@@ -10,5 +10,5 @@ from holdover.reference.refinement.setting import every_setting
 
 @pytest.fixture(scope="session")
 def explored() -> Mapping[str, Refined]:
-    """Every setting of clients and servers, by its name: three minutes of processor time."""
+    """Every setting of clients and servers, by its name: about a minute of processor time."""
     return {seen.setting.name: seen for seen in refine_all(every_setting())}
