@@ -4,11 +4,14 @@ Theory of operation.  A defect replaces a passage of a module that stands there 
 `sys.meta_path` before the module is imported, has it loaded so; the file is not touched.  The tests
 that are to notice it then run in that process.
 
+What numba has compiled of the module is used where it is not affected (`affected`).
+
 What it does not know: what they are.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
@@ -45,7 +48,9 @@ class Defect:
                 f"the seeded defect {self.id}: this is in {self.file} {source.count(self.old)}"
                 f" times, not once; change the defect with the code:\n{self.old}"
             )
-        return source.replace(self.old, self.new)
+        # Lines after it keep their numbers: numba finds by them what it has compiled.
+        missing = self.old.count("\n") - self.new.count("\n")
+        return source.replace(self.old, self.new + "\n" * missing)
 
 
 class Seeded(SourceFileLoader):
@@ -56,10 +61,42 @@ class Seeded(SourceFileLoader):
         self.defect = defect
 
     def get_code(self, fullname: str) -> CodeType:
-        source = self.defect.put_into(Path(self.path).read_text(encoding="utf-8"))
-        # What is compiled of a changed kernel must never be taken for the kernel's.
-        source = source.replace("cache=COMPILED is not None", "cache=False")
-        return compile(source, self.path, "exec", dont_inherit=True)
+        source = Path(self.path).read_text(encoding="utf-8")
+        changed = self.defect.put_into(source)
+        # What is compiled of a changed function must never be taken for the function's.
+        not_kept = f"COMPILED is not None and function.__name__ not in {affected(source, changed)}"
+        changed = changed.replace("cache=COMPILED is not None", f"cache={not_kept}")
+        return compile(changed, self.path, "exec", dont_inherit=True)
+
+
+def affected(source: str, changed: str) -> set[str]:
+    """The names in a module that mean something else in a changed one: by what they mention."""
+    before = {ast.dump(statement) for statement in ast.parse(source).body}
+    statements = ast.parse(changed).body
+    found: set[str] = set()
+    while True:
+        more = {
+            name
+            for statement in statements
+            if ast.dump(statement) not in before or found & mentioned(statement)
+            for name in bound(statement)
+        }
+        if more <= found:
+            return found
+        found |= more
+
+
+def mentioned(statement: ast.stmt) -> set[str]:
+    """The names that a statement reads."""
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+
+
+def bound(statement: ast.stmt) -> set[str]:
+    """The names that a statement of a module gives a meaning to."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    names = (n for n in ast.walk(statement) if isinstance(n, ast.Name))
+    return {n.id for n in names if isinstance(n.ctx, ast.Store)}
 
 
 class Seeding(MetaPathFinder):

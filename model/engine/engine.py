@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from holdover.model.engine.checkpoint import Checkpoint
-from holdover.model.engine.kernel import canonical, scratch_for
+from holdover.model.engine.kernel import canonize, scratch_for
 from holdover.model.engine.partition import NoRoomError
 from holdover.model.engine.workers import LevelRunner, Task, Threads
 from holdover.model.explorer.explore import EngineResult, Progress, Trace
@@ -47,14 +47,16 @@ def search(
     *,
     threads: int | None = None,
     memory: int = 1 << 30,
+    expected: int = 0,
     symmetry: bool = True,
     directory: Path | None = None,
     progress: Progress | None = None,
 ) -> EngineResult:
     """Every state within reach, or as many as there is room for; then it is not complete.
 
-    `memory` in bytes bounds tables and buffers; the process takes some 250 MB beside.  `directory`
-    is where the search is kept, and resumed from if it is there already.
+    `memory` in bytes bounds tables and buffers; the process takes some 250 MB beside.  Tables have
+    room for `expected` states from the beginning, and grow if there are more.  `directory` is where
+    the search is kept, and resumed from if it is there already.
 
     TooLarge if the instance has no tables; NotSymmetricError, where symmetry is asked for, if it
     has none; NotThisSearchError if the directory has another search.
@@ -63,7 +65,7 @@ def search(
     task = Task(program(tabulated), renamings(tabulated) if symmetry else None)
     journal = None if directory is None else Checkpoint(directory, task.key, task.rules)
     try:
-        crew = Threads(task, threads or len(os.sched_getaffinity(0)), memory, journal)
+        crew = Threads(task, threads or len(os.sched_getaffinity(0)), memory, journal, expected)
         with closing(crew):
             return EngineSearch(tabulated, task, crew, journal, progress).run()
     except NoRoomError:  # not even for empty tables
@@ -134,13 +136,15 @@ class EngineSearch:
         word, symmetry = self.tabulated.pack(state), self.task.symmetry
         if symmetry is None:
             return word
-        return int(canonical(symmetry, np.uint64(word), scratch_for(symmetry))[0])
+        one = np.array([word], dtype=np.uint64)
+        canonize(symmetry, one, np.ones(1, dtype=np.int64), scratch_for(symmetry))
+        return int(one[0])
 
     def _stands_for(self, word: int, state: State) -> bool:
         return self.canonical(state) == word
 
     def _bits(self, chosen: Iterable[bool]) -> Array:
-        bits = np.zeros(self.task.program.masks.shape[1], dtype=np.uint64)
+        bits = np.zeros(self.task.program.kinds.shape[1], dtype=np.uint64)
         for rule, wanted in enumerate(chosen):
             if wanted:
                 bits[rule // 64] |= np.uint64(1) << np.uint64(rule % 64)

@@ -20,7 +20,26 @@ import numpy as np
 from llvmlite import ir
 
 from holdover.model.inputs import folder_in_cache, writable
-from holdover.model.packed.components import STEP, WATCH
+from holdover.model.packed.program import (
+    AT,
+    AXES,
+    AXES_END,
+    CONDITIONAL,
+    CONDITIONS,
+    END,
+    FIRST,
+    GROUP,
+    JOINTS,
+    LOW,
+    SHIFT,
+    STEPS,
+)
+from holdover.model.packed.symmetry import Symmetry
+from holdover.model.readings.ground import Array
+
+ONE = np.uint64(1)
+
+WORD = np.uint64(64)
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -39,11 +58,11 @@ def folder_of_the_compiled() -> Path | None:
 COMPILED = folder_of_the_compiled()
 
 
-def jit(function: Any, *, inlined: bool = False) -> Any:
+def jit(function: Any, *, inner: bool = False) -> Any:
     """Have numba compile a function at its first call, and keep the result in `COMPILED`.
 
-    `inlined`: in the place of each call.  What is handed the sixteen arrays of a `Program` for each
-    state takes longer to be called than to run.
+    What nobody uses is not compiled: counting references (nothing here makes an array), calls from
+    C, the check that no division is by zero, and calls from Python where a function is `inner`.
     """
     usual = numba.config.CACHE_DIR  # of the whole process: what else it compiles stays where it was
     numba.config.CACHE_DIR = str(COMPILED or usual)
@@ -52,13 +71,16 @@ def jit(function: Any, *, inlined: bool = False) -> Any:
             nogil=True,
             cache=COMPILED is not None,
             boundscheck=False,
-            inline="always" if inlined else "never",
+            error_model="numpy",
+            no_cfunc_wrapper=True,
+            no_cpython_wrapper=inner,
+            _nrt=False,
         )(function)
     finally:
         numba.config.CACHE_DIR = usual
 
 
-inlined = partial(jit, inlined=True)
+inner = partial(jit, inner=True)
 
 
 @numba.extending.intrinsic
@@ -71,7 +93,7 @@ def trailing_zeros(typing, word):
     return word(word), code
 
 
-@inlined
+@inner
 def mix(state):
     """The hash of a state."""
     word = state * MIX
@@ -79,21 +101,31 @@ def mix(state):
     return word * MIX
 
 
-@jit
-def scratch_for(s):
-    """Memory that `canonical` works in."""
+def scratch_for(s: Symmetry) -> tuple[Array, ...]:
+    """Memory that `canonize` works in.  The rank of host 0, which is none, stays 0."""
     hosts, addresses, messages = s.sizes
-    return (
-        np.empty(hosts + addresses + messages, dtype=np.int64),
-        np.empty(hosts, dtype=np.uint64),
-        np.empty(hosts, dtype=np.int64),
-        np.empty(hosts, dtype=np.int64),
-        np.empty(addresses, dtype=np.int64),
-        np.empty(messages, dtype=np.int64),
-    )
+    sizes = (sum(s.sizes), hosts, hosts + 1, addresses, messages)
+    return tuple(np.zeros(size, dtype=np.uint64) for size in sizes)
 
 
-@jit
+@inner
+def place_of(key, i):
+    """Where an item comes when all are sorted by their keys, and of how many alike it is the last.
+
+    Of items that are alike, those are counted that do not come after it.
+    """
+    place = np.uint64(0)
+    alike = 1
+    for other in range(len(key)):
+        if key[other] == key[i] and other < i:
+            alike += 1
+            place += ONE
+        elif key[other] < key[i]:
+            place += ONE
+    return place, alike
+
+
+@inner
 def canonical(s, state, scratch):
     """The state that stands for all that renamings make of this one, and how many those are.
 
@@ -102,66 +134,48 @@ def canonical(s, state, scratch):
     in all of this, each order gives the same state.  The least of these words is the one.
     """
     hosts, addresses, messages = s.sizes
-    value, key, order, rank, placed, mail = scratch
-    for c in range(hosts + addresses + messages):
-        value[c] = np.int64((state >> s.shift[c]) & s.low[c])
-    rest = state & s.rest
+    value, key, rank, placed, mail = scratch
+    for c in range(len(value)):
+        value[c] = (state >> s.parts[c, SHIFT]) & s.parts[c, LOW]
     least = ~np.uint64(0)
     same = 0
     for renaming in range(len(s.placed)):
         for i in range(hosts):
-            key[i] = np.uint64(s.host[renaming, value[i]]) << s.key_shift
+            key[i] = s.host[renaming, value[i]] << s.key_shift
         for j in range(addresses):
-            at = s.placed[renaming, j]
-            placed[at] = value[hosts + j]
-            owner = s.owner[placed[at]]
-            if owner >= 0:
-                key[owner] |= s.owned << np.uint64(at)
+            to = s.placed[renaming, j]
+            placed[to] = value[hosts + j]
+            if s.owner[placed[to]]:
+                key[s.owner[placed[to]] - ONE] |= s.owns << to
         for k in range(messages):
-            number = s.message[renaming, value[hosts + addresses + k]]
-            at = k
-            while at > 0 and s.bare[mail[at - 1]] > s.bare[number]:
-                mail[at] = mail[at - 1]
-                at -= 1
-            mail[at] = number
-        for i in range(hosts):
-            sent = np.uint64(0)
-            for k in range(messages):
-                if s.client[mail[k]] == i:
-                    sent = (sent << s.bare_bits) | np.uint64(s.bare[mail[k]] + 1)
-            key[i] |= sent
-        for i in range(hosts):
-            at = i
-            while at > 0 and key[order[at - 1]] > key[i]:
-                order[at] = order[at - 1]
-                at -= 1
-            order[at] = i
+            mail[k] = s.message[renaming, value[hosts + addresses + k]]
+        for k in range(messages):
+            number = mail[k]
+            if s.client[number]:
+                shift = np.uint64(0)
+                for other in range(messages):  # its datagrams sorted, the last in the lowest bits
+                    if s.client[mail[other]] == s.client[number] and (
+                        s.bare[mail[other]] > s.bare[number]
+                        or (s.bare[mail[other]] == s.bare[number] and other > k)
+                    ):
+                        shift += s.bare_bits
+                key[s.client[number] - ONE] |= (s.bare[number] + ONE) << shift
+        word = state & s.rest
         ways = 1
-        tied = 1
         for i in range(hosts):
-            rank[order[i]] = i
-            tied = tied + 1 if i > 0 and key[order[i]] == key[order[i - 1]] else 1
-            ways *= tied
-        word = rest
-        for i in range(hosts):
-            word |= np.uint64(s.host[renaming, value[order[i]]]) << s.shift[i]
+            place, alike = place_of(key, i)
+            rank[i + 1] = place + ONE
+            ways *= alike
+            word |= (key[i] >> s.key_shift) << s.parts[place, SHIFT]
         for j in range(addresses):
-            owner = s.owner[placed[j]]
-            now = rank[owner] + 1 if owner >= 0 else 0
-            word |= np.uint64(s.owned_by[placed[j], now]) << s.shift[hosts + j]
+            owned = s.owned[placed[j], rank[s.owner[placed[j]]]]
+            word |= owned << s.parts[hosts + j, SHIFT]
         for k in range(messages):
-            client = s.client[mail[k]]
-            number = s.sent_by[mail[k], rank[client] + 1 if client >= 0 else 0]
-            at = k
-            while at > 0 and mail[at - 1] > number:
-                mail[at] = mail[at - 1]
-                at -= 1
-            mail[at] = number
-        tied = 1
+            mail[k] = s.sent[mail[k], rank[s.client[mail[k]]]]
         for k in range(messages):
-            tied = tied + 1 if k > 0 and mail[k] == mail[k - 1] else 1
-            ways *= tied
-            word |= np.uint64(mail[k]) << s.shift[hosts + addresses + k]
+            place, alike = place_of(mail, k)
+            ways *= alike
+            word |= mail[k] << s.parts[np.uint64(hosts + addresses) + place, SHIFT]
         if word < least:
             least, same = word, ways
         elif word == least:
@@ -169,129 +183,104 @@ def canonical(s, state, scratch):
     return least, s.renamings // same
 
 
-@inlined
-def holds(p, value, rule):
-    """Whether the conditions of a rule are so, its masks being so."""
-    for k in range(p.condition_of[rule], p.condition_of[rule + 1]):
-        at = p.condition_at[k]
-        for x in range(p.condition_axis[k], p.condition_axis[k + 1]):
-            at += p.views[p.view_at[x] + value[p.axis[x]]]
-        if p.conditions[at] == 0:
-            return False
-    return True
+@jit
+def canonize(s, states, weights, scratch):
+    """Put each state's canonical one in its place; `weights` becomes how many each stands for."""
+    for i in range(len(states)):
+        states[i], weights[i] = canonical(s, states[i], scratch)
 
 
-@inlined
-def change(p, value, rule):
-    """What a rule adds to the word; of a measure, its value."""
+@inner
+def look_up(joints, axes, numbers, value, begin, end):
+    """The sum of some joints."""
     total = np.uint64(0)
-    for k in range(p.update_of[rule], p.update_of[rule + 1]):
-        at = p.update_at[k]
-        for x in range(p.update_axis[k], p.update_axis[k + 1]):
-            at += p.views[p.view_at[x] + value[p.axis[x]]]
-        total += p.updates[at]
+    for joint in range(begin, end):
+        at = joints[joint, AT]
+        for x in range(joints[joint, AXES], joints[joint, AXES_END]):
+            at += numbers[axes[x, 1] + value[axes[x, 0]]]
+        total += numbers[at]
     return total
 
 
-@inlined
-def read(p, state, value, active, bits):
-    """Take a state apart, and narrow the active rules down to those that its parts let through.
-
-    The rules are copied one by one: for `bits[:] = active` numba compiles the text of an error.
-    """
-    words = len(bits)
-    for w in range(words):
-        bits[w] = active[w]
-    for c in range(len(p.shift)):
-        value[c] = np.int64((state >> p.shift[c]) & p.low[c])
-        row = p.first[c] + value[c]
-        for w in range(words):
-            bits[w] &= p.masks[row, w]
+@inner
+def change(rules, joints, axes, numbers, value, rule):
+    """What a rule adds to the word; of a measure, its value."""
+    total = numbers[rules[rule, 0] + value[rules[rule, 1]]]  # OWN times, written out: most do more
+    total += numbers[rules[rule, 2] + value[rules[rule, 3]]]
+    begin, end = rules[rule, JOINTS], rules[rule, END]
+    if begin != end:
+        total += look_up(joints, axes, numbers, value, begin, end)
+    return total
 
 
 @jit
-def expand(p, s, states, begin, out, counts, tally, active):
-    """Successors of `states[begin:]`, into `out[partition]`, as far as there is room.
+def expand(program, states, weights, begin, found, tally, active, value, row):
+    """Successors of `states[begin:]`, into `found`, as far as there is room.
 
-    Returns the number of the first state not expanded.  `tally` is a Tally; `active` has a bit for
-    each rule to be looked at.
+    Returns the number of the first state not expanded, and how many successors there are.
+    `weights` is how many states each stands for; `tally` is a Tally; `active` has a bit for each
+    rule to be looked at; `value` and `row` are memory for a number of each part.
     """
-    parts, room = out.shape
-    rules = len(p.form)
-    value = np.empty(len(p.shift), dtype=np.int64)
-    bits = np.empty(len(active), dtype=np.uint64)
-    if s is not None:  # numba compiles nothing of it where there is no symmetry
-        scratch = scratch_for(s)
-    weight = 1
-    most = 0  # `max` and the like of numba take as long to compile as all the rest
-    for part in range(parts):
-        if counts[part] > most:
-            most = counts[part]
-    for number in range(begin, len(states)):
-        if most + rules > room:
-            return number
-        state = states[number]
-        if s is not None:
-            weight = canonical(s, state, scratch)[1]
+    parts, masks, kinds, rules, joints, axes, numbers = program
+    words = np.uint64(len(active))
+    count = np.uint64(0)
+    last = len(found) - len(rules)
+    number = begin
+    while number < len(states) and count <= last:
+        state, weight = states[number], weights[number]
+        number += 1
         tally.covered[0] += weight
-        read(p, state, value, active, bits)
-        for w in range(len(bits)):
-            left = bits[w]
-            while left:
-                rule = w * 64 + np.int64(trailing_zeros(left))
-                left &= left - np.uint64(1)
-                if not holds(p, value, rule):
-                    continue
+        for c in range(len(parts)):
+            value[c] = (state >> parts[c, SHIFT]) & parts[c, LOW]
+            row[c] = parts[c, FIRST] + value[c] * words
+        for w in range(words):
+            bits = active[w]
+            for group in range(0, len(parts), GROUP):
+                for c in range(GROUP):  # as many as compilers unroll
+                    bits &= masks[row[group + c] + w]
+            asked = bits & kinds[CONDITIONAL, w]
+            while asked:
+                at = trailing_zeros(asked)
+                asked &= asked - ONE
+                rule = w * WORD + at
+                begin, end = rules[rule, CONDITIONS], rules[rule, JOINTS]
+                if look_up(joints, axes, numbers, value, begin, end) != end - begin:
+                    bits &= ~(ONE << at)
+            seen = bits & ~kinds[STEPS, w]
+            while seen:
+                rule = w * WORD + trailing_zeros(seen)
+                seen &= seen - ONE
                 tally.fired[rule] += weight
-                if p.form[rule] == STEP:
-                    following = state + change(p, value, rule)
-                    if s is not None:
-                        following = canonical(s, following, scratch)[0]
-                    spread = mix(following)
-                    part = np.int64(spread >> np.uint64(16)) & (parts - 1)
-                    out[part, counts[part]] = following
-                    counts[part] += 1
-                    if counts[part] > most:
-                        most = counts[part]
-                elif p.form[rule] == WATCH:
-                    if state < tally.example[rule]:
-                        tally.example[rule] = state
-                else:
-                    measured = np.int64(change(p, value, rule))
-                    if measured > tally.largest[rule]:
-                        tally.largest[rule] = measured
-    return len(states)
+                if state < tally.example[rule]:
+                    tally.example[rule] = state
+                measured = np.int64(change(rules, joints, axes, numbers, value, rule))
+                if measured > tally.largest[rule]:
+                    tally.largest[rule] = measured
+            bits &= kinds[STEPS, w]
+            while bits:
+                rule = w * WORD + trailing_zeros(bits)
+                bits &= bits - ONE
+                tally.fired[rule] += weight
+                found[count] = state + change(rules, joints, axes, numbers, value, rule)
+                count += ONE
+    return number, count
 
 
 @jit
-def lead_to(p, s, states, goals, found, active):
-    """For each goal the least of the states that a step leads from to it, into `found`."""
-    value = np.empty(len(p.shift), dtype=np.int64)
-    bits = np.empty(len(active), dtype=np.uint64)
-    if s is not None:  # numba compiles nothing of it where there is no symmetry
-        scratch = scratch_for(s)
-    for number in range(len(states)):
-        state = states[number]
-        read(p, state, value, active, bits)
-        for w in range(len(bits)):
-            left = bits[w]
-            while left:
-                rule = w * 64 + np.int64(trailing_zeros(left))
-                left &= left - np.uint64(1)
-                if p.form[rule] != STEP or not holds(p, value, rule):
-                    continue
-                following = state + change(p, value, rule)
-                if s is not None:
-                    following = canonical(s, following, scratch)[0]
-                for goal in range(len(goals)):
-                    if following == goals[goal] and state < found[goal]:
-                        found[goal] = state
+def deal(states, out, counts):
+    """Put states into `out[partition]`, which has room for them."""
+    parts = np.uint64(len(out) - 1)
+    for i in range(len(states)):
+        part = (mix(states[i]) >> np.uint64(16)) & parts
+        at = np.uint64(counts[part])
+        out[part, at] = states[i]
+        counts[part] = at + ONE
 
 
-@jit
+@inner
 def home(spread, size):
     """Where in a table of this size a state with this hash belongs."""
-    return np.int64(((spread >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
+    return ((spread >> np.uint64(32)) * size) >> np.uint64(32)
 
 
 @numba.extending.intrinsic
@@ -319,15 +308,13 @@ AHEAD = 16
 @jit
 def insert(table, states, fresh):
     """Put states into a table; those that are new also into `fresh`.  Returns how many."""
-    found = 0
-    size = len(table)
+    found = np.uint64(0)
+    size = np.uint64(len(table))
     count = len(states)
-    for i in range(min(AHEAD, count)):
-        fetch(table, home(mix(states[i]), size))
     for i in range(count):
         if i + AHEAD < count:
             fetch(table, home(mix(states[i + AHEAD]), size))
-        stored = states[i] + np.uint64(1)
+        stored = states[i] + ONE
         at = home(mix(states[i]), size)
         while True:
             there = table[at]
@@ -336,23 +323,9 @@ def insert(table, states, fresh):
             if there == 0:
                 table[at] = stored
                 fresh[found] = states[i]
-                found += 1
+                found += ONE
                 break
-            at += 1
+            at += ONE
             if at == size:
-                at = 0
+                at = np.uint64(0)
     return found
-
-
-@jit
-def move(table, larger):
-    """Put everything of a table into a larger one."""
-    size = len(larger)
-    for i in range(len(table)):
-        if table[i]:
-            at = home(mix(table[i] - np.uint64(1)), size)
-            while larger[at]:
-                at += 1
-                if at == size:
-                    at = 0
-            larger[at] = table[i]

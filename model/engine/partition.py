@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from holdover.model.engine.kernel import insert, move
+from holdover.model.engine.kernel import insert
 from holdover.model.errors import InputError
 from holdover.model.readings.ground import Array
 
@@ -31,7 +31,12 @@ GROWTH = 1.6
 """By how much."""
 
 LEAST = 1 << 8
-"""Places of the first table."""
+"""Places of the first table at least."""
+
+PIECE = 1 << 14
+"""States that are put in at once."""
+
+ONE = np.uint64(1)
 
 BYTES = 8
 """Bytes of a word."""
@@ -99,10 +104,18 @@ def pieces(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
     return ((at, min(size, stop - at)) for at in range(start, stop, size))
 
 
-class Partition:
-    """One share of the states.  `levels[d]` is how many of them have a depth below `d`."""
+def places(states: int) -> int:
+    """How many places a table for so many states has at least."""
+    return int(states / FULL) + 1
 
-    def __init__(self, log: Path | None = None, levels: Sequence[int] = (0,)):
+
+class Partition:
+    """One share of the states.  `levels[d]` is how many of them have a depth below `d`.
+
+    Its first table has places for `expected` states.
+    """
+
+    def __init__(self, log: Path | None = None, levels: Sequence[int] = (0,), expected: int = 0):
         self.log = WordFile(log)
         if self.log.count < levels[-1]:
             self.log.close()
@@ -114,6 +127,7 @@ class Partition:
         self.levels = list(levels)
         self.table: Array = np.zeros(0, dtype=np.uint64)
         self._size = 0
+        self._least = max(LEAST, places(expected))
         self._spilled: WordFile | None = None
         self._waiting: WordFile | None = None
 
@@ -139,8 +153,8 @@ class Partition:
         return self._room(arriving) * BYTES
 
     def _room(self, arriving: int) -> int:
-        wanted = int((self.count + arriving) / FULL) + 1
-        return self._size if wanted <= self._size else max(LEAST, int(wanted * GROWTH))
+        wanted = places(self.count + arriving)
+        return self._size if wanted <= self._size else max(self._least, int(wanted * GROWTH))
 
     def spill(self) -> None:
         """Write the table to a file and give its memory back."""
@@ -151,30 +165,40 @@ class Partition:
         self._spilled.append(self.table)
         self.table = np.zeros(0, dtype=np.uint64)
 
-    def enlarge(self, arriving: int) -> None:
+    def enlarge(self, arriving: int, fresh: Array) -> None:
         """Give the table room for so many more states."""
         size = self._room(arriving)
         if size > self._size:
             larger = np.zeros(size, dtype=np.uint64)
-            move(self.table, larger)
+            for at, count in pieces(0, len(self.table), len(fresh)):
+                stored = self.table[at : at + count]
+                insert(larger, stored[stored > 0] - ONE, fresh)
             self.table, self._size = larger, size
 
     def rebuild(self, fresh: Array) -> None:
         """The table from the log; `fresh` is memory for some words."""
-        self.enlarge(0)
+        self.enlarge(0, fresh)
         for at, count in pieces(0, self.count, len(fresh)):
             insert(self.table, self.log.read(at, count), fresh)
 
     # States --------------------------------------------------------------------------------------
 
-    def put(self, arrived: Iterable[Array], fresh: Array) -> None:
-        """Put states in, and log those that are new; the table has room for them.
+    def put(self, arrived: Sequence[Array], fresh: Array) -> None:
+        """Put states in, and log those that are new.
 
+        Most that arrive are known, so the table is enlarged only when it is about to be too full,
+        and then for all that are still to come: once at most, and to what `needed` says at most.
         `fresh` is memory for as many words as the longest of them has.
         """
         assert len(self.table) == self._size, "the table is on disk"
+        left = sum(map(len, arrived))
         for states in arrived:
-            self.log.append(fresh[: insert(self.table, states, fresh)])
+            for at, count in pieces(0, len(states), PIECE):
+                if places(self.count + count) > self._size:
+                    self.enlarge(left, fresh)
+                piece = states[at : at + count]
+                self.log.append(fresh[: insert(self.table, piece, fresh)])
+                left -= count
 
     def wait(self, arrived: Iterable[Array]) -> None:
         """Keep states for `settle`."""
@@ -196,7 +220,7 @@ class Partition:
             states = self._waiting.read(at, count)
             if self.needed(len(states)) > self.held:
                 make_room(self.held + self.needed(len(states)))
-                self.enlarge(len(states))
+                self.enlarge(len(states), fresh)
             self.put([states], fresh)
         self.spill()
         self._waiting.truncate(0)

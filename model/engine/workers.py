@@ -22,8 +22,16 @@ from typing import Protocol
 import numpy as np
 
 from holdover.model.engine.checkpoint import Checkpoint
-from holdover.model.engine.kernel import expand, lead_to, mix
-from holdover.model.engine.partition import BYTES, NoRoomError, Partition, WordFile, pieces
+from holdover.model.engine.kernel import canonize, deal, expand, scratch_for
+from holdover.model.engine.partition import (
+    BYTES,
+    FULL,
+    PIECE,
+    NoRoomError,
+    Partition,
+    WordFile,
+    pieces,
+)
 from holdover.model.explorer.explore import Progress
 from holdover.model.packed.program import NOTHING, PARTITIONS, Program, Tally, add_up, empty_tally
 from holdover.model.packed.symmetry import Symmetry
@@ -32,6 +40,9 @@ from holdover.model.readings.ground import Array
 ROOM = 1 << 18
 """States that a worker reads at once, and successors that it collects for one partition before they
 are put in.  Many, so that a part of the table that has come into the cache is used again."""
+
+BATCH = 1 << 15
+"""Successors that a worker finds before it deals them out: as many as stay in the cache."""
 
 SMALL = 1 << 10
 """States of a piece at least: fewer are not worth a thread."""
@@ -50,7 +61,7 @@ class Task:
     @property
     def rules(self) -> int:
         """How many rules there are."""
-        return len(self.program.form)
+        return len(self.program.rules)
 
     @property
     def key(self) -> str:
@@ -62,7 +73,10 @@ class Task:
 
     def partition_of(self, word: int) -> int:
         """Where a state belongs."""
-        return int(mix(np.uint64(word)) >> np.uint64(16)) % PARTITIONS
+        counts = np.zeros(PARTITIONS, dtype=np.int64)
+        room = np.empty((PARTITIONS, 1), dtype=np.uint64)
+        deal(np.array([word], dtype=np.uint64), room, counts)
+        return int(np.argmax(counts))
 
 
 class LevelRunner(Protocol):
@@ -99,9 +113,14 @@ class Worker:
         self.counts = np.zeros(PARTITIONS, dtype=np.int64)
         self.fresh = np.empty(room, dtype=np.uint64)
         self.buffer = np.empty(room, dtype=np.uint64)
+        self.successors = np.empty(max(task.rules, BATCH), dtype=np.uint64)
+        self.weights = np.ones(room, dtype=np.int64)
+        self.unused = np.empty(len(self.successors), dtype=np.int64)
         self.states: Array = np.zeros(0, dtype=np.uint64)
         self.begin = 0
         self.tally = empty_tally(task.rules)
+        self.value, self.row = np.empty((2, len(task.program.parts)), dtype=np.uint64)
+        self.scratch = () if task.symmetry is None else scratch_for(task.symmetry)
 
     def start(self) -> None:
         """A level begins."""
@@ -115,24 +134,57 @@ class Worker:
     def expand(self, pieces: Iterator[Piece], active: Array) -> None:
         """Expand pieces until there are no more, or no more room for successors."""
         self.counts[:] = 0
-        while True:
+        room = len(self.fresh)
+        while (left := room - int(self.counts.max())) >= self.task.rules:
             if self.idle:
                 piece = next(pieces, None)
                 if piece is None:
                     return
-                self.states, self.begin = piece.read(self.buffer), 0
-            self.begin = expand(
-                self.task.program,
-                self.task.symmetry,
-                self.states,
-                self.begin,
-                self.out,
-                self.counts,
-                self.tally,
-                active,
-            )
-            if not self.idle:
-                return
+                self.take(piece)
+            deal(self.successors_of(active, left), self.out, self.counts)
+
+    def look_back(self, piece: Piece, goals: Array, least: Array, active: Array) -> None:
+        """For each goal, of the states of a piece that lead to it and of `least` the least."""
+        self.take(piece)
+        states = self.states
+        while not self.idle:
+            begin = self.begin
+            if leading(self.successors_of(active), goals).any():
+                end = self.begin
+                for state in states[begin:end]:  # which of them is it?
+                    self.states, self.begin = np.array([state]), 0
+                    led = leading(self.successors_of(active), goals)
+                    least[led] = np.minimum(least[led], state)
+                self.states, self.begin = states, end
+
+    def take(self, piece: Piece) -> None:
+        """The states of a piece are to be expanded."""
+        self.states, self.begin = piece.read(self.buffer), 0
+        if self.task.symmetry is not None:
+            canonize(self.task.symmetry, self.states, self.weights, self.scratch)
+
+    def successors_of(self, active: Array, room: int | None = None) -> Array:
+        """Successors of the states that come next, as many as there is room for."""
+        found = self.successors[:room]
+        self.begin, count = expand(
+            self.task.program,
+            self.states,
+            self.weights,
+            self.begin,
+            found,
+            self.tally,
+            active,
+            self.value,
+            self.row,
+        )
+        if self.task.symmetry is not None:
+            canonize(self.task.symmetry, found[:count], self.unused, self.scratch)
+        return found[:count]
+
+
+def leading(found: Array, goals: Array) -> Array:
+    """Which of the goals are among the successors found."""
+    return np.array([(found == goal).any() for goal in goals])
 
 
 @dataclass(frozen=True)
@@ -171,12 +223,24 @@ class Pieces:
 class Threads:
     """A crew of threads that share the memory of this process."""
 
-    def __init__(self, task: Task, threads: int, memory: int, journal: Checkpoint | None = None):
+    def __init__(
+        self,
+        task: Task,
+        threads: int,
+        memory: int,
+        journal: Checkpoint | None = None,
+        expected: int = 0,
+    ):
         self.task = task
         buffer = (PARTITIONS + 2) * BYTES * threads
-        room = max(2 * task.rules, min(ROOM, memory // 8 // buffer))
-        self.memory = memory - room * buffer
-        self.workers = [Worker(task, room) for _ in range(threads)]
+        successors = max(2 * task.rules, min(ROOM, memory // 8 // buffer))
+        self.memory = memory - successors * buffer
+        self.workers = [Worker(task, successors) for _ in range(threads)]
+        # More than its share, as shares differ and a piece is put in only where there is room for
+        # all of it; and half of the memory at most, as what is expected may be wrong.
+        room = int(self.memory / 2 / BYTES * FULL) // PARTITIONS
+        share = expected // PARTITIONS
+        self.expected = min(share + min(share, 2 * PIECE), room)
         self.pool = ThreadPoolExecutor(threads)
         self.partitions: list[Partition] = []
         try:
@@ -188,10 +252,12 @@ class Threads:
     def _open(self, journal: Checkpoint | None) -> None:
         for number in range(PARTITIONS):
             if journal is None:
-                partition = Partition()
+                partition = Partition(expected=self.expected)
             else:
                 log = journal.directory / f"{number:02d}.states"
-                partition = Partition(log, [0, *(counts[number] for counts, _ in journal.levels)])
+                partition = Partition(
+                    log, [0, *(counts[number] for counts, _ in journal.levels)], self.expected
+                )
             self.partitions.append(partition)
             self._make_room(partition, partition.needed(0))
             partition.rebuild(self.workers[0].fresh)
@@ -255,14 +321,7 @@ class Threads:
 
         def look_back(worker: Worker) -> None:
             for piece in waiting:
-                lead_to(
-                    self.task.program,
-                    self.task.symmetry,
-                    piece.read(worker.buffer),
-                    goals,
-                    found[self.workers.index(worker)],
-                    active,
-                )
+                worker.look_back(piece, goals, found[self.workers.index(worker)], active)
 
         self._together(look_back)
         least: Array = np.min(found, axis=0)
@@ -303,7 +362,6 @@ class Threads:
                 if partition.spilled:
                     partition.wait(arrived[number])
                 else:
-                    partition.enlarge(sizes[number])
                     partition.put(arrived[number], worker.fresh)
 
         self._together(store)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from holdover.model.packed.components import Joint
+from holdover.model.packed.components import STEP, Joint
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.ground import Array
 
@@ -15,32 +15,48 @@ PARTITIONS = 16
 """Parts that the states are dealt out to: the most workers that can share a search."""
 
 
-class Program(NamedTuple):
-    """A tabulated instance, flat.
+NOTHING = np.iinfo(np.uint64).max
+"""The example of a watch that saw nothing."""
 
-    A state's component `c` is `state >> shift[c] & low[c]`.  `masks[first[c] + value]` has one bit
-    for each rule.  Rule `r` has the conditions from `condition_of[r]` to `condition_of[r + 1]`, and
-    updates likewise.  Condition `k` has the axes from `condition_axis[k]` on and its table at
-    `condition_at[k]`; axis `x` adds `views[view_at[x] + value]` to the place in the table, for the
-    value of component `axis[x]`.
+SHIFT, LOW, FIRST = range(3)
+"""Columns of `Program.parts`."""
+
+GROUP = 8
+"""Parts of a state are filled up to a multiple of this, with parts of no bits."""
+
+STEPS, CONDITIONAL = range(2)
+"""Rows of `Program.kinds`."""
+
+OWN = 2
+"""Updates of a rule that stand in its record."""
+
+CONDITIONS, JOINTS, END = 2 * OWN, 2 * OWN + 1, 2 * OWN + 2
+"""Columns of `Program.rules` after the places and components of a rule's own updates."""
+
+AT, AXES, AXES_END = range(3)
+"""Columns of `Program.joints`."""
+
+
+class Program(NamedTuple):
+    """A tabulated instance, flat; every number of it is a word.
+
+    The value of component `c` is `state >> parts[c, SHIFT] & parts[c, LOW]`.  From
+    `masks[parts[c, FIRST] + value * words]` on it has one bit for each rule, in `words` words;
+    `kinds` has bits for rules likewise: a row for each form, and one for those with conditions.
+
+    A row of `rules` has OWN pairs of a place and a component, then numbers of `joints`: where
+    conditions begin, where updates by several components begin, and where they end.  An update of
+    its own is `numbers[place + value]`.  A joint is `numbers[at + ...]`, where each of its axes, a
+    row of a component and a place, adds `views[place + value]`.
     """
 
-    shift: Array
-    low: Array
-    first: Array
+    parts: Array
     masks: Array
-    form: Array
-    condition_of: Array
-    condition_axis: Array
-    condition_at: Array
-    conditions: Array
-    update_of: Array
-    update_axis: Array
-    update_at: Array
-    updates: Array
-    axis: Array
-    view_at: Array
-    views: Array
+    kinds: Array
+    rules: Array
+    joints: Array
+    axes: Array
+    numbers: Array
 
 
 class Tally(NamedTuple):
@@ -54,10 +70,6 @@ class Tally(NamedTuple):
     fired: Array
     example: Array
     largest: Array
-
-
-NOTHING = np.iinfo(np.uint64).max
-"""The example of a watch that saw nothing."""
 
 
 LEAST_VALUE = np.iinfo(np.int64).min
@@ -85,71 +97,83 @@ def add_up(tallies: Iterable[Tally]) -> Tally:
     )
 
 
+class Numbers:
+    """Arrays one behind the other; one that is there already is not put there again."""
+
+    def __init__(self) -> None:
+        self.arrays: list[Array] = []
+        self.places: dict[bytes, int] = {}
+        self.count = 0
+
+    def put(self, numbers: Array) -> int:
+        """Where these numbers are."""
+        words = np.ascontiguousarray(numbers, dtype=np.int64).view(np.uint64).ravel()
+        if words.tobytes() not in self.places:
+            self.places[words.tobytes()] = self.count
+            self.arrays.append(words)
+            self.count += len(words)
+        return self.places[words.tobytes()]
+
+    def whole(self) -> Array:
+        """All of them."""
+        return np.concatenate(self.arrays)
+
+
 def program(tabulated: Tabulated) -> Program:
     """The arrays of an instance."""
     components = tabulated.components
     words = (len(tabulated.rules) + 63) // 64
     first = np.cumsum([0, *(len(c.kind) for c in components)])
-    masks = np.zeros((first[-1], words), dtype=np.uint64)
-    axis: list[int] = []
-    view_at: list[int] = []
-    views: list[Array] = []
-    viewed = 0
-    flat: dict[str, tuple[list[int], list[int], list[int], list[Array]]] = {
-        "condition": ([0], [0], [0], []),
-        "update": ([0], [0], [0], []),
-    }
+    masks = np.zeros((first[-1] + 1, words), dtype=np.uint64)
+    masks[-1] = NOTHING
+    kinds = np.zeros((2, words), dtype=np.uint64)
+    numbers = Numbers()
+    nothing = numbers.put(np.zeros(max(len(c.kind) for c in components)))
+    axes: list[tuple[int, int]] = []
+    joints: list[tuple[int, int, int]] = []
+    rules: list[list[int]] = []
 
-    def store(what: str, joint: Joint, table: Array) -> None:
-        nonlocal viewed
-        stride = 1
+    def store(joint: Joint, table: Array) -> None:
+        begin, stride = len(axes), 1
         for one in reversed(joint.axes):
-            axis.append(one.component)
-            view_at.append(viewed)
-            views.append(one.views * stride)
-            viewed += len(one.views)
+            axes.append((one.component, numbers.put(one.views * stride)))
             stride *= one.size
-        _, axes, at, tables = flat[what]
-        axes.append(len(axis))
-        tables.append(table.ravel())
-        at.append(at[-1] + table.size)
+        joints.append((numbers.put(table), begin, len(axes)))
 
-    for number in range(len(tabulated.rules)):
+    for number, rule in enumerate(tabulated.rules):
         word, bit = number // 64, np.uint64(1) << np.uint64(number % 64)
+        if rule.form == STEP:
+            kinds[STEPS, word] |= bit
         for component, ids in tabulated.masks_of[number].items():
             masks[first[component] + ids, word] |= bit
+        conditions = len(joints)
         for joint in tabulated.conditions[number]:
-            store("condition", joint, joint.values)
-        flat["condition"][0].append(len(flat["condition"][3]))
-    # Axes of updates come after all axes of conditions: each list of axes is one run of numbers.
-    flat["update"][1][0] = len(axis)
-    for number in range(len(tabulated.rules)):
+            kinds[CONDITIONAL, word] |= bit
+            store(joint, joint.values)
+        updates = len(joints)
+        own: list[int] = []
         for component, joint in tabulated.updates[number].items():
-            shift = tabulated.shifts[component] if component >= 0 else 0
-            store("update", joint, joint.values << shift)
-        flat["update"][0].append(len(flat["update"][3]))
+            table = joint.values << (tabulated.shifts[component] if component >= 0 else 0)
+            if len(joint.axes) == 1 and len(own) < 2 * OWN:
+                (axis,) = joint.axes
+                own += [numbers.put(table[axis.views]), axis.component]
+            else:
+                store(joint, table)
+        own += [nothing, 0] * (OWN - len(own) // 2)
+        rules.append([*own, conditions, updates, len(joints)])
 
-    def whole(numbers: list[int]) -> Array:
-        return np.array(numbers, dtype=np.int64)
+    def together(rows: Sequence[Sequence[int]], columns: int) -> Array:
+        return np.array(rows, dtype=np.uint64).reshape(-1, columns)
 
-    def together(arrays: list[Array], kind: Any) -> Array:
-        return np.concatenate([*arrays, np.zeros(1)]).astype(kind)
-
+    low = [(1 << c.kind.bits) - 1 for c in components]
+    parts = list(zip(tabulated.shifts, low, first[:-1] * words, strict=True))
+    parts += [(0, 0, first[-1] * words)] * (-len(parts) % GROUP)
     return Program(
-        np.array(tabulated.shifts, dtype=np.uint64),
-        np.array([(1 << c.kind.bits) - 1 for c in components], dtype=np.uint64),
-        whole(list(first)),
-        masks,
-        np.array([rule.form for rule in tabulated.rules], dtype=np.uint8),
-        whole(flat["condition"][0]),
-        whole(flat["condition"][1]),
-        whole(flat["condition"][2]),
-        together(flat["condition"][3], np.uint8),
-        whole(flat["update"][0]),
-        whole(flat["update"][1]),
-        whole(flat["update"][2]),
-        np.concatenate([*flat["update"][3], np.zeros(1, dtype=np.int64)]).astype(np.uint64),
-        whole(axis),
-        whole(view_at),
-        together(views, np.int64),
+        together(parts, 3),
+        masks.ravel(),
+        kinds,
+        together(rules, END + 1),
+        together(joints, 3),
+        together(axes, 2),
+        numbers.whole(),
     )

@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from math import factorial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,30 +37,31 @@ class NotSymmetricError(ValueError):
 
 
 class Symmetry(NamedTuple):
-    """Renamings as arrays; `sizes` are how many hosts, addresses and datagrams there are.
+    """Renamings as words; `sizes` are how many hosts, addresses and datagrams there are.
 
-    A component's place in the word is `shift` and `low`; `rest` masks what belongs to no member.
-    `placed[r, j]` is where renaming `r` puts address `j`; `host[r, value]` and `message[r, value]`
-    are values with addresses renamed.  `owner[value]` is the host of an address (-1: none) and
-    `owned_by[value, host + 1]` the value with another; likewise `client` and `sent_by` of a
-    datagram, whose value without its host is `bare`.  `renamings` is how many there are in all.
+    A row of `parts` is where a component lies in the word, as in a `Program`; `rest` masks what
+    belongs to no member.  `placed[r, j]` is where renaming `r` puts address `j`; `host[r, value]`
+    and `message[r, value]` are values with addresses renamed.  Hosts count from 1 here, and 0 is
+    none: `owner[value]` is the host of an address, and `owned[value, host]` the value with another;
+    likewise `client` and `sent` of a datagram, whose value without its host is `bare`.  How the key
+    is made up that hosts are sorted by is in `bare_bits`, `key_shift` and `owns`.  `renamings` is
+    how many there are in all.
     """
 
     sizes: tuple[int, int, int]
-    shift: Array
-    low: Array
+    parts: Array
     rest: np.uint64
     placed: Array
     host: Array
     message: Array
     owner: Array
-    owned_by: Array
+    owned: Array
     client: Array
-    sent_by: Array
+    sent: Array
     bare: Array
     bare_bits: np.uint64
     key_shift: np.uint64
-    owned: np.uint64
+    owns: np.uint64
     renamings: int
 
 
@@ -82,21 +83,24 @@ def renamings(tabulated: Tabulated) -> Symmetry:
     shifts = tabulated.shifts[:members]
     low = [(1 << c.kind.bits) - 1 for c in tabulated.components[:members]]
     taken = sum(mask << shift for mask, shift in zip(low, shifts, strict=True))
-    owner, owned_by = _belonging(addresses, bounds.hosts)
-    client, sent_by = _belonging(messages, bounds.hosts)
+    owner, owned = _belonging(addresses, bounds.hosts)
+    client, sent = _belonging(messages, bounds.hosts)
+
+    def words(numbers: Any) -> Array:
+        return np.array(numbers, dtype=np.uint64)
+
     return Symmetry(
         (bounds.hosts, bounds.addresses, bounds.messages),
-        np.array(shifts, dtype=np.uint64),
-        np.array(low, dtype=np.uint64),
+        words(list(zip(shifts, low, strict=True))),
         np.uint64(((1 << WORD) - 1) & ~taken),
-        np.array(orders, dtype=np.int64),
-        np.array([_renamed(hosts, ADDRESS, n) for n in names], dtype=np.int64),
-        np.array([_renamed(messages, ADDRESS, n) for n in names], dtype=np.int64),
-        owner,
-        owned_by,
-        client,
-        sent_by,
-        bare,
+        words(orders),
+        words([_renamed(hosts, ADDRESS, n) for n in names]),
+        words([_renamed(messages, ADDRESS, n) for n in names]),
+        words(owner),
+        words(owned),
+        words(client),
+        words(sent),
+        words(bare),
         np.uint64(bare_bits),
         np.uint64(key_shift),
         np.uint64(1 << (bare_bits * bounds.messages)),
@@ -161,15 +165,14 @@ def _renamed(kind: ValueDomain, to: object, names: Array) -> Array:
 
 
 def _belonging(kind: ValueDomain, hosts: int) -> tuple[Array, Array]:
-    """Which host each value refers to, and the value that refers to another instead."""
+    """Which host each value refers to, 0 being none, and the value that refers to another."""
     columns = _referring(kind, HOST)
+    owned = np.repeat(np.arange(len(kind))[:, None], hosts + 1, axis=1)
     if not columns:
-        numbers = np.arange(len(kind))
-        return np.full(len(kind), NONE), np.repeat(numbers[:, None], hosts + 1, axis=1)
+        return np.zeros(len(kind)), owned
     host = kind.matrix[:, columns[0]]
-    owned_by = np.repeat(np.arange(len(kind))[:, None], hosts + 1, axis=1)
     for other in range(hosts):
         rows = kind.matrix.copy()
         rows[host != NONE, columns[0]] = other
-        owned_by[:, other + 1] = kind.lookup(rows)
-    return host.copy(), owned_by
+        owned[:, other + 1] = kind.lookup(rows)
+    return host - NONE, owned

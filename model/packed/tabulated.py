@@ -342,17 +342,30 @@ class Tabulated:
     def _close(self, rules: Sequence[PackedRule]) -> None:
         """All values that the components may take."""
         canonical = [rule for rule in rules if rule.form == STEP and self._first(rule)]
+        about = [self._about(rule) for rule in canonical]
+        sizes: list[list[int]] = [[] for _ in canonical]
         grown = True
         while grown:
             grown = False
-            for rule in canonical:
+            for number, rule in enumerate(canonical):
+                known = sizes[number]
+                sizes[number] = [len(kind) for kind in about[number]]
+                if sizes[number] == known:  # it has been applied to all of these
+                    continue
                 checked = self._allowed(rule)
                 if checked is None:
                     continue
-                for number, (_, rows) in self._results(rule, checked[0]).items():
-                    grown |= self.components[number].kind.add(rows)
+                for changed, (_, rows) in self._results(rule, checked[0]).items():
+                    grown |= self.components[changed].kind.add(rows)
             for kind in self.kinds.values():
                 grown |= self._permuted(kind)
+
+    def _about(self, rule: PackedRule) -> list[ValueDomain]:
+        """The values that decide what a rule does, and that it changes."""
+        terms = (*rule.guards, *rule.after.values())
+        numbers = {number for term in terms for number in self.support(term)}
+        numbers |= {self.owner[slot] for slot in rule.after}
+        return [self.components[number].kind for number in sorted(numbers)]
 
     def _first(self, rule: PackedRule) -> bool:
         """Whether the rule's members are the first of their sorts: others are it, renamed.
@@ -417,7 +430,7 @@ class Tabulated:
         """A state as a word."""
         items = np.array([UNSET if v is None else v for v in state], dtype=np.int64)
         return sum(
-            int(c.kind.lookup(items[None, list(c.slots)])[0]) << shift
+            c.kind.numbers[items[list(c.slots)].tobytes()] << shift
             for c, shift in zip(self.components, self.shifts, strict=True)
         )
 

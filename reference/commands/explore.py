@@ -258,7 +258,7 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
             read_off = agreement(explored, search.memory)
             every = of_search(explored, search.memory)
         else:
-            seen = search.run(progress.search, lambda text: click.echo(text, err=True))
+            seen = search.run(progress.search, lambda text: click.echo(text, err=True), estimate)
     print_exploration(search, seen, as_json, read_off, every)
     if graph is not None:
         write_graph(explored, graph, search.memory)

@@ -202,19 +202,25 @@ class Search:
         )
 
     def run(
-        self, progress: Progress | None = None, note: Callable[[str], None] = lambda _: None
+        self,
+        progress: Progress | None = None,
+        note: Callable[[str], None] = lambda _: None,
+        expected: float = 0,
     ) -> EngineResult:
-        """The search, to its end or to the limit of memory; `note` is told what is unexpected."""
+        """The search, to its end or to the limit of memory; `note` is told what is unexpected.
+
+        `expected` is about how many states there are to store, 0 if nobody knows.
+        """
         if not self.plain:
             from holdover.model.packed.components import TooManyValuesError
 
             try:
-                return self._searched(progress)
+                return self._searched(progress, int(expected))
             except TooManyValuesError as error:
                 note(f"{error}: searching with the explorer")
         return found_by(self.explored(progress))
 
-    def _searched(self, progress: Progress | None) -> EngineResult:
+    def _searched(self, progress: Progress | None, expected: int) -> EngineResult:
         """By the engine.  It is imported only here: numba takes as long as all the rest."""
         instance = self.instance(self.hosts, self.addresses, self.messages)
         asked = (ALWAYS, STEPS, SOMETIMES)
@@ -226,6 +232,7 @@ class Search:
                 *asked,
                 threads=self.threads,
                 memory=self.memory,
+                expected=expected,
                 symmetry=self.symmetry,
                 directory=self.checkpoint,
                 progress=progress,

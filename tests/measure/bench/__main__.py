@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: how fast the engine is, beside SPIN, TLC, the explorer and the solvers.
+"""`python -m tests.measure.bench`: the engine beside SPIN, TLC, the explorer and the solvers.
 
 Everything is measured in this one run, one process after the other, each with a limit of time and
 memory.  Exit status 1 if two tools that went to the end differ in what they counted.
@@ -26,11 +26,13 @@ from holdover.model.table.properties import ALWAYS
 from tests.measure.bench import cases, referees, report
 from tests.measure.bench.cases import GIB, Series
 from tests.measure.bench.measure import Row, measured, row_of
+from tests.measure.bench.packing import packed
 from tests.measure.bench.report import (
     BMC,
     COLD,
     ENGINE,
     EXPLORER,
+    ONE,
     SPACER,
     SPIN,
     SYMMETRIC,
@@ -40,7 +42,7 @@ from tests.measure.bench.report import (
     Compared,
 )
 
-TOOLS = ("engine", "explorer", "spin", "tlc", "solvers")
+TOOLS = ("engine", "explorer", "spin", "tlc", "solvers", "growth")
 
 BESIDE = 320 << 20
 """What the engine's process takes beside what its `memory` bounds."""
@@ -77,11 +79,15 @@ class Bench:
     def engine(
         self, case: Configuration, how: str, cache: Path, *, symmetry: bool, seconds: float
     ) -> Row:
-        """The engine, with at most the memory that is required of it."""
+        """The engine, with at most the memory that is required of it.
+
+        It is told how many states there are, as SPIN is.
+        """
         ask = {
             "kind": "engine",
-            "threads": self.threads,
+            "threads": 1 if how == ONE else self.threads,
             "symmetry": symmetry,
+            "expected": 0 if symmetry else case.states,
             "memory": self.limits.engine - BESIDE,
         }
         return measured(
@@ -101,7 +107,7 @@ class Bench:
         limits = self.limits
         states = case.states
         if "engine" not in self.skip:
-            for how in (COLD, WARM, SYMMETRIC):
+            for how in (COLD, WARM, ONE, SYMMETRIC):
                 if how == SYMMETRIC:  # whose kernel nothing has compiled so far
                     self.compiled(self.cache_of(case), symmetry=True)
                 row = self.engine(
@@ -141,13 +147,15 @@ class Bench:
             if states > way.most:
                 continue
             fit = cases.sized(way, instance, states)
+            model = text if way.checks else bare
             try:
                 verdict = referees.spin(
-                    text if way.checks else bare,
+                    packed(model) if way.tuned else model,
                     fit.flags,
                     fit.options,
                     seconds=self.limits.seconds,
                     memory=self.limits.spin,
+                    tuned=way.tuned,
                     name=way.name,
                 )
             except referees.RefereeError as error:
@@ -219,6 +227,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 @click.option("--quick", is_flag=True, help="Tiny configurations: whether it works, no figures.")
 @click.option("--json", "as_json", is_flag=True, help="Print the raw figures as well.")
 @click.option("--skip", type=click.Choice(TOOLS), multiple=True, help="Leave a tool out.")
+@click.option("--case", "names", multiple=True, help="Only the configurations of these names.")
 @click.option("--seconds", type=float, help="Limit for one measurement.  [default: 900]")
 @click.option("--solver-seconds", type=float, help="Limit for one solver.  [default: 60]")
 @click.option(
@@ -237,6 +246,7 @@ def main(
     quick: bool,
     as_json: bool,
     skip: tuple[str, ...],
+    names: tuple[str, ...],
     seconds: float | None,
     solver_seconds: float | None,
     spin_memory: float | None,
@@ -247,7 +257,7 @@ def main(
 
     Leave the machine alone meanwhile: the figures are of wall-clock time.
 
-    Example: python -m tests.bench --quick -o /tmp/bench
+    Example: python -m tests.measure.bench --quick -o /tmp/bench
     """
     if absent := missing(skip):
         raise click.UsageError(f"not installed: {', '.join(absent)}; or leave out with --skip")
@@ -262,7 +272,7 @@ def main(
     load, start = os.getloadavg()[0], time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="holdover-bench-") as cache:
         bench = Bench(limits, frozenset(skip), min(2, len(os.sched_getaffinity(0))), Path(cache))
-        compared, growth, series = _run(bench, quick)
+        compared, growth, series = _run(bench, quick, names)
     data = {
         "command": report.shown_command(sys.argv[1:]),
         "load": load,
@@ -292,12 +302,16 @@ def main(
     sys.exit(1 if differing else 0)
 
 
-def _run(bench: Bench, quick: bool) -> tuple[list[Compared], list[Row], Sequence[Series]]:
+def _run(
+    bench: Bench, quick: bool, names: Sequence[str]
+) -> tuple[list[Compared], list[Row], Sequence[Series]]:
     """All measurements."""
     small = cases.QUICK if quick else tuple(map(cases.pinned, cases.SMALL))
     large = () if quick else cases.LARGE
     compared = []
     for case in (*small, *large):
+        if names and case.name not in names:
+            continue
         rows = []
         for row in bench.compared(case, solvers=case in small or case is cases.LARGE[0]):
             say(row)
@@ -305,7 +319,7 @@ def _run(bench: Bench, quick: bool) -> tuple[list[Compared], list[Row], Sequence
         compared.append(Compared(case, tuple(rows)))
     growth = []
     series = cases.QUICK_GROWTH if quick else cases.GROWTH
-    if "engine" not in bench.skip:
+    if not bench.skip & {"engine", "growth"}:
         for one in series:
             for row in bench.growth(one, bench.cache_of(small[0])):
                 say(row)

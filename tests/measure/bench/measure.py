@@ -31,6 +31,7 @@ class Row:
 
     `prepare` and `seconds` are what it took before and while it searched, in all `total`; `rated`
     is the time to which `states` belong, if the search was cut off and said it last before its end.
+    `cpu` are the seconds that processors worked, of the engine from its start on.
     """
 
     case: str
@@ -44,6 +45,7 @@ class Row:
     cut: str = ""
     prepare: float = 0.0
     seconds: float = 0.0
+    cpu: float = 0.0
     peak: int = 0
     rated: float | None = None
     breadth_first: bool = True
@@ -61,6 +63,11 @@ class Row:
         took = self.seconds if self.rated is None else self.rated
         return self.states / took if self.states and took > 0 else None
 
+    @property
+    def per_cpu(self) -> float | None:
+        """States a second of CPU time."""
+        return self.states / self.cpu if self.states and self.cpu > 0 else None
+
 
 def row_of(case: Configuration, verdict: Verdict, *, breadth_first: bool) -> Row:
     """A referee's verdict as a row."""
@@ -77,6 +84,7 @@ def row_of(case: Configuration, verdict: Verdict, *, breadth_first: bool) -> Row
         v.cut,
         v.prepare,
         v.seconds,
+        v.cpu,
         v.peak,
         v.rated,
         breadth_first,
@@ -105,7 +113,7 @@ def measured(
     command = [sys.executable, "-m", "tests.measure.bench.measure", asked]
     with referees.workplace() as place:
         ran = referees.run(command, place, seconds=seconds, memory=memory, environment=environment)
-    row = Row(case.name, tool, how, seconds=ran.seconds, peak=ran.peak, cut=ran.cut)
+    row = Row(case.name, tool, how, seconds=ran.seconds, cpu=ran.cpu, peak=ran.peak, cut=ran.cut)
     if ran.cut:
         return _cut_off(row, ran, stored="symmetry" in ask and bool(ask["symmetry"]))
     if ran.status:
@@ -170,6 +178,7 @@ def by_engine(case: Configuration, ask: Mapping[str, Any]) -> dict[str, object]:
             SOMETIMES,
             threads=ask["threads"],
             memory=ask["memory"],
+            expected=ask["expected"],
             symmetry=ask["symmetry"],
             progress=Levels(),
         )

@@ -31,6 +31,7 @@ from holdover.model.export.tla import tla, tlc_config
 from holdover.model.export.tla_terms import camel
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, STEPS
+from tests.measure.bench.packing import signed_fields
 
 GLANCE = 0.01
 """Seconds between two looks at a child: what its times are good for."""
@@ -46,11 +47,16 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Ran:
-    """A program that has ended.  `cut` is the limit that ended it: time, memory, or none ("")."""
+    """A program that has ended.  `cut` is the limit that ended it: time, memory, or none ("").
+
+    `cpu` are the seconds that processors worked for it, however many there are and whoever else
+    was there.
+    """
 
     output: str
     status: int
     seconds: float
+    cpu: float
     peak: int
     cut: str = ""
 
@@ -95,7 +101,8 @@ def run(
         finally:
             _end(child)
     text = log.read_text("utf-8", "replace")
-    return Ran(text, child.returncode, took, usage.ru_maxrss * 1024, cut)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Ran(text, child.returncode, took, cpu, usage.ru_maxrss * 1024, cut)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -147,6 +154,7 @@ class Verdict:
     cut: str
     prepare: float
     seconds: float
+    cpu: float
     peak: int
     output: str = field(repr=False)
     errors: int = 0
@@ -165,6 +173,9 @@ def spin_missing() -> list[str]:
 NUMBER = r"\d[\d.e+]*"
 """A number as pan writes it."""
 
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""Has glibc ask for huge pages where it gives memory; numpy does so for the engine's tables."""
+
 PREPARES = 600
 """Seconds that translation and gcc may take; `seconds` are for the search."""
 
@@ -177,9 +188,12 @@ def spin(
     seconds: float,
     memory: int = 1 << 30,
     every: bool = True,
+    tuned: bool = False,
     name: str = "",
 ) -> Verdict:
     """Search a model, or with `every=False` up to the first error, which is then replayed.
+
+    `tuned`: the model is `packed`, and pan's memory is of huge pages where the kernel gives them.
 
     `flags` are gcc's, `options` are pan's.  RefereeError if SPIN or gcc has anything to say, or if
     pan ends other than by a limit.  What pan itself calls not completed is not `complete`.
@@ -189,6 +203,9 @@ def spin(
         translated = run(["spin", "-a", "lease.pml"], place, seconds=PREPARES)
         if translated.status or translated.output:
             raise RefereeError(f"spin -a: {translated.output}")
+        if tuned:
+            fields = place / "pan.h"
+            fields.write_text(signed_fields(fields.read_text("utf-8")), encoding="utf-8")
         limit = f"-DMEMLIM={memory >> 20}"
         compiler = ["gcc", "-w", *flags, limit, "-o", "pan", "pan.c", "-lm", "-pthread"]
         compiled = run(compiler, place, seconds=PREPARES)
@@ -199,6 +216,7 @@ def spin(
             place,
             seconds=seconds,
             memory=memory + (memory >> 3),  # pan counts what it allocates itself
+            environment={**os.environ, **HUGE_PAGES} if tuned else None,
         )
         out = searched.output
         limited = bool(searched.cut) or "reached -DMEMLIM bound" in out or "out of memory" in out
@@ -232,6 +250,7 @@ def spin(
         cut=cut,
         prepare=translated.seconds + compiled.seconds,
         seconds=searched.seconds,
+        cpu=searched.cpu,
         peak=searched.peak,
         output=out,
         errors=errors,
@@ -315,6 +334,7 @@ def tlc(
         cut=ran.cut,
         prepare=0.0,
         seconds=ran.seconds,
+        cpu=ran.cpu,
         peak=ran.peak,
         output=out,
         rated=None if complete else rated,

@@ -36,7 +36,7 @@ def invoked(*arguments: str) -> tuple[int, str, str]:
 def test_quick_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "QUICK", (TINY,))
     monkeypatch.setattr(cases, "QUICK_GROWTH", (cases.Series("hosts", "hosts", (1, 2)),))
-    monkeypatch.setattr(cases, "WAYS", (cases.WAYS[0], cases.WAYS[4], cases.WAYS[5]))
+    monkeypatch.setattr(cases, "WAYS", (*cases.WAYS[:2], *cases.WAYS[-2:]))
     status, out, err = invoked(
         "--json", "--solver-seconds", "1", "--note", "a try", "-o", str(tmp_path)
     )

@@ -11,10 +11,9 @@ from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from holdover.model.engine import checkpoint, engine, kernel, partition
+from holdover.model.engine import checkpoint, engine, partition
 from holdover.model.engine.checkpoint import Checkpoint, NotThisSearchError
 from holdover.model.engine.engine import search
 from holdover.model.engine.partition import Partition
@@ -30,11 +29,9 @@ from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import Expr, exists, following, forall
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
 from holdover.model.table.vocabulary import HOST, a, h, holds, owner
-from tests.model.engine.engine_battery import renamed
+from tests.model.engine.engine_battery import canonical_states, instance_of, renamed, tables
 
-PINNED = {c.name: c for c in configurations()}
-SMALL = PINNED["wfwg311-thereafter"].instance()
-TWO_ADDRESSES = PINNED["lifecycle, two addresses"]
+SMALL = instance_of("wfwg311-thereafter")
 
 
 def counts(found: EngineResult) -> tuple[object, ...]:
@@ -51,6 +48,17 @@ def counts(found: EngineResult) -> tuple[object, ...]:
     )
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instances are tabulated once, and nothing waits for the disk.
+
+    Here processes end and the machine goes on, so what was written is there; what a machine loses
+    that goes down is `resumed` in the battery.
+    """
+    monkeypatch.setattr(engine, "Tabulated", tables)
+    monkeypatch.setattr(os, "fdatasync", lambda file: None)
+
+
 def searched(instance: Instance, **how: Any) -> EngineResult:
     return search(instance, ALWAYS, STEPS, SOMETIMES, **how)
 
@@ -60,9 +68,9 @@ def searched(instance: Instance, **how: Any) -> EngineResult:
 def test_the_pinned_counts(configuration: Configuration, symmetry: bool) -> None:
     if configuration.beside and symmetry:
         with pytest.raises(NotSymmetricError, match="hosts have clients of their own"):
-            searched(configuration.instance(), symmetry=True)
+            searched(instance_of(configuration.name), symmetry=True)
         return
-    found = searched(configuration.instance(), symmetry=symmetry)
+    found = searched(instance_of(configuration.name), symmetry=symmetry)
     assert found.complete
     assert (found.states, found.steps, found.depth) == (
         configuration.states,
@@ -78,7 +86,7 @@ def test_the_pinned_counts(configuration: Configuration, symmetry: bool) -> None
 
 @pytest.mark.parametrize("name", ["wfwg311", "lifecycle, two addresses", "duplicates"])
 def test_all_that_the_explorer_says(name: str) -> None:
-    instance = PINNED[name].instance()
+    instance = instance_of(name)
     seen = explore(instance, ALWAYS, STEPS, SOMETIMES)
     for symmetry in (False, True):
         found = searched(instance, symmetry=symmetry)
@@ -89,7 +97,7 @@ def test_all_that_the_explorer_says(name: str) -> None:
 
 
 def test_runs_are_runs_of_the_finite_reading() -> None:
-    instance = PINNED["wfwg311"].instance()
+    instance = instance_of("wfwg311")
     for symmetry in (False, True):
         for name, trace in searched(instance, symmetry=symmetry).violations.items():
             assert trace.states[0] == instance.initial
@@ -119,7 +127,7 @@ def test_a_property_of_steps_is_broken_by_the_last_step() -> None:
 
 @pytest.mark.parametrize("name", ["wfwg311", "duplicates", "one host, every passing fault"])
 def test_every_state_is_a_word_and_back(name: str) -> None:
-    instance = PINNED[name].instance()
+    instance = instance_of(name)
     tabulated = Tabulated(instance)
     states = explore(instance).states[::7]
     words = [tabulated.pack(state) for state in states]
@@ -142,7 +150,6 @@ def test_renaming_does_not_change_the_canonical_state_and_orbits_are_counted() -
     instance = large.instance()
     tabulated = Tabulated(instance)
     symmetry = renamings(tabulated)
-    scratch = kernel.scratch_for(symmetry)
     bounds = instance.bounds
     groups = [
         dict(zip(("Host", "Address", "Message"), names, strict=True))
@@ -156,8 +163,8 @@ def test_renaming_does_not_change_the_canonical_state_and_orbits_are_counted() -
     seen = explore(instance, memory=10_000_000)
     for state in seen.states[:: len(seen.states) // 150]:
         orbit = {renamed(instance, state, names) for names in groups}
-        words = [np.uint64(tabulated.pack(other)) for other in orbit]
-        ((canonical, size),) = {kernel.canonical(symmetry, word, scratch) for word in words}
+        words = [tabulated.pack(other) for other in orbit]
+        ((canonical, size),) = canonical_states(symmetry, words)
         assert canonical in words
         assert size == len(orbit)
 
@@ -171,7 +178,7 @@ def test_a_term_that_names_a_member_has_no_symmetry() -> None:
 
 # Threads and memory ------------------------------------------------------------------------------
 
-MEDIUM = TWO_ADDRESSES.instance()
+MEDIUM = instance_of("lifecycle, two addresses")
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +237,7 @@ def test_a_search_without_enough_memory_is_unknown_and_what_it_saw_is_true(
 
 def test_what_was_found_last_is_looked_at_too() -> None:
     """Of a search that was cut off, the states of the greatest depth, which it did not expand."""
-    instance = PINNED["wfwg311"].instance()
+    instance = instance_of("wfwg311")
     for prop in ALWAYS:
         trace = explore(instance, (prop,), stop=True).violations[prop.name]
 
@@ -371,7 +378,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotThisSearchError, match="something else"):
         searched(SMALL, directory=tmp_path, symmetry=False)
     with pytest.raises(NotThisSearchError, match="something else"):
-        searched(PINNED["wfwg311"].instance(), directory=tmp_path)
+        searched(instance_of("wfwg311"), directory=tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
