@@ -16,7 +16,7 @@ from dataclasses import replace
 from holdover.model.readings.finite import Label, State
 from holdover.model.table.table import LEASE_TABLE
 from holdover.reference.refinement.justify import CLIENT, DROPS, OVER, Rows, Situation
-from holdover.reference.refinement.search import Search
+from holdover.reference.refinement.product.search import ProductSearch
 from holdover.reference.refinement.setting import ClientSetting
 from holdover.reference.refinement.world import Node, World
 
@@ -43,7 +43,7 @@ class TableWorld(World):
 def table_edges(setting: ClientSetting) -> frozenset[Edge]:
     """Every edge that the lease table allows a client in this world."""
     world = TableWorld(setting)
-    search = Search(world)
+    search = ProductSearch(world)
     while len(search.layer):
         search.go_on()
     return frozenset(world.edges)

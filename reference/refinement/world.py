@@ -7,7 +7,7 @@ and that rows allow the call is asked afterwards (`justify.py`).  Time passes wh
 
 A node has *parts*: of each host the client and its process, the server with all that has no other
 place, and the slots.  What may happen is said by rules, and when time may pass by conditions.  Each
-looks at few of the parts, so `product.py` asks it once for all nodes that have these alike.
+looks at few of the parts, so `product/` asks it once for all nodes that have these alike.
 
 `client_world.py` has client cores and the table's server, `server_world.py` a server core and the
 table's clients, `coverage.py` the table alone.
@@ -74,7 +74,7 @@ OF_PROCESS = ("process", "asleep")
 """What is known of a host without its client: most of what is about it reads no more."""
 
 
-class Part:
+class NodePart:
     """What belongs together in a node: its places in each of the node's three members.
 
     `kind`: "client" and "process", both of the host `host`; "server", or "slot".
@@ -151,7 +151,7 @@ class World:
 
     # Parts ---------------------------------------------------------------------------------------
 
-    def _parts(self) -> tuple[Part, ...]:
+    def _parts(self) -> tuple[NodePart, ...]:
         """The client of host h has the number h; processes, the server and the slots follow."""
         variables = self.rows.table.slots
         clients, processes = (
@@ -168,11 +168,14 @@ class World:
         elsewhere = {i for places in (*clients, *processes, *self.columns) for i in places}
         rest = [i for i in range(len(variables)) if i not in elsewhere]
         return (
-            *(Part("client", clients[h], self.locals_of("client", h), host=h) for h in self.hosts),
-            *(Part("process", processes[h], host=h) for h in self.hosts),
-            Part("server", rest, self.locals_of("server", 0)),
             *(
-                Part("slot", self.columns[m], self.locals_of("slot", m), taken=(m,))
+                NodePart("client", clients[h], self.locals_of("client", h), host=h)
+                for h in self.hosts
+            ),
+            *(NodePart("process", processes[h], host=h) for h in self.hosts),
+            NodePart("server", rest, self.locals_of("server", 0)),
+            *(
+                NodePart("slot", self.columns[m], self.locals_of("slot", m), taken=(m,))
                 for m in self.network
             ),
         )

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from holdover.reference.core import client as reference_client
-from holdover.reference.refinement import packing as packing_module
 from holdover.reference.refinement.coverage import TableWorld
-from holdover.reference.refinement.packing import HiddenError, Packing
-from holdover.reference.refinement.product import Product, _Known, _memo
-from holdover.reference.refinement.search import Search, world_of
+from holdover.reference.refinement.product import packing as packing_module
+from holdover.reference.refinement.product.packing import HiddenError, Packing
+from holdover.reference.refinement.product.search import ProductSearch
+from holdover.reference.refinement.product.steps import Product, _Known, _memo
+from holdover.reference.refinement.search import world_of
 from holdover.reference.refinement.setting import Setting, every_setting, settings
 from holdover.reference.refinement.world import World
 from tests.reference.refinement.plain_search import PlainSearch
@@ -24,14 +25,14 @@ CLIENTS = {setting.name: setting for setting in settings()}
 SETTINGS = {setting.name: setting for setting in every_setting()}
 
 
-def searched(world: World) -> Search:
-    search = Search(world)
+def searched(world: World) -> ProductSearch:
+    search = ProductSearch(world)
     while len(search.layer):
         search.go_on()
     return search
 
 
-def sizes(search: Search | PlainSearch) -> tuple[int, int, int]:
+def sizes(search: ProductSearch | PlainSearch) -> tuple[int, int, int]:
     return search.states, search.steps, search.depth
 
 

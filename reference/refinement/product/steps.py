@@ -25,7 +25,7 @@ from holdover.model.readings.finite import State
 from holdover.model.table.properties import ALWAYS, Property
 from holdover.reference.refinement.cores import DefectError
 from holdover.reference.refinement.justify import ANYBODY
-from holdover.reference.refinement.packing import HiddenError, Numbers, Packing
+from holdover.reference.refinement.product.packing import HiddenError, Numbers, Packing
 from holdover.reference.refinement.world import About, Condition, Node, Rule, Step, World, of_state
 
 PASSES, ENDS = 1 << 20, 1 << 21
@@ -86,8 +86,8 @@ def _condition(about: About, holds: Condition) -> _Memo:
 
 
 @dataclass(frozen=True)
-class Steps:
-    """Steps out of a layer in their order: by which outcome, and to which node.
+class LayerSteps:
+    """LayerSteps out of a layer in their order: by which outcome, and to which node.
 
     `places`: the row of the node that it begins at, and its place there, as one number.
     """
@@ -101,10 +101,10 @@ class Steps:
         """The row of the node that each begins at."""
         return self.places // ENDS
 
-    def before(self, place: int) -> Steps:
+    def before(self, place: int) -> LayerSteps:
         """Those that come before a place."""
         most = np.searchsorted(self.places, place)
-        return Steps(self.places[:most], self.outcomes[:most], self.nodes[:most])
+        return LayerSteps(self.places[:most], self.outcomes[:most], self.nodes[:most])
 
 
 class Product:
@@ -211,7 +211,7 @@ class Product:
 
     # Steps ---------------------------------------------------------------------------------------
 
-    def steps_from(self, nodes: Numbers) -> tuple[Steps, Stop | None]:
+    def steps_from(self, nodes: Numbers) -> tuple[LayerSteps, Stop | None]:
         """Every step out of these nodes, and the first place where something is wrong."""
         rows, orders, outcomes, results = [], [], [], []
         for memo in self._rules:
@@ -235,7 +235,7 @@ class Product:
         every = np.concatenate(rows)
         places = every * ENDS + np.concatenate(orders)
         by = np.argsort(places, kind="stable")
-        steps = Steps(places[by], np.concatenate(outcomes)[by], np.concatenate(results)[by])
+        steps = LayerSteps(places[by], np.concatenate(outcomes)[by], np.concatenate(results)[by])
         for place in steps.places[np.isin(steps.outcomes, list(self._defects))][:1].tolist():
             stops.append((place, self._defects[int(steps.outcomes[steps.places == place][0])]))
         idle = np.flatnonzero(np.bincount(every, minlength=len(nodes)) == 0)[:1]
