@@ -1,4 +1,4 @@
-"""The referee of `ProductSearch`: the same worlds, one node after the other, and nothing remembered.
+"""The referee of `ProductSearch`: the same worlds, node after node, and nothing remembered.
 
 Every rule is asked about every node as it is.  Only the names of hosts and slots are put in order
 here too, by the text of the nodes: which of them stands for all does not matter, but there must be
@@ -17,7 +17,7 @@ from holdover.reference.refinement.world import Node, Value, World
 
 
 class PlainSearch:
-    """All nodes of a world, layer by layer; `states`, `steps` and `depth` as `ProductSearch` has them."""
+    """All nodes of a world, layer by layer; `states`, `steps`, `depth` as in `ProductSearch`."""
 
     def __init__(self, world: World):
         self.world, table = world, world.rows.table
