@@ -138,6 +138,16 @@ class Executor:
                     self._hook.tell(notice, self.interface.name, lease)
                 self._tell(effect)
 
+    def rehearse(self, effect: Effect) -> None:
+        """What of it can be done without doing anything (`rehearsal.py`)."""
+        match effect:
+            case Send(request):
+                self._frame(effect, encode(request_to_wire(request)))
+            case Store(lease):
+                self.memory.rehearse(lease)
+            case Configure(lease):
+                parameters(lease.address, lease.options)
+
     def send(self, effect: Send) -> None:
         """RFC 2131 §4.1: broadcast, or to one server; nothing is given up that is not forgotten."""
         request, to = effect.request, effect.to
@@ -147,10 +157,14 @@ class Executor:
         if to is not None and request.ciaddr == self.held:
             self._port.send(payload, request.ciaddr, to, SERVER_PORT)
             return
+        self.link.send(self._frame(effect, payload))
+
+    def _frame(self, effect: Send, payload: bytes) -> bytes:
+        to, source = effect.to, effect.request.ciaddr
         known = self._way is not None and self._way[0] == to
         hardware = self._way[1] if self._way is not None and known else EVERYONE
-        said = Datagram(request.ciaddr, to or ALL_HOSTS, CLIENT_PORT, SERVER_PORT, payload)
-        self.link.send(encode_frame(hardware, self.link.hardware, said))
+        said = Datagram(source, to or ALL_HOSTS, CLIENT_PORT, SERVER_PORT, payload)
+        return encode_frame(hardware, self.link.hardware, said)
 
     @contextmanager
     def _fitting(self) -> Iterator[None]:
@@ -203,7 +217,7 @@ class Executor:
         until = spared_until(effect, self.interface.heartbeat.slowest(now), now)
         self.held, self.until, self._end = address, until, lease.end
         try:
-            failed = self.interface.configure(parameters(lease), until)
+            failed = self.interface.configure(parameters(address, lease.options), until)
         except (KernelRefusedError, TooLateError) as error:
             # An address of no host, from a broken server; or its time was over when it was set.
             failed = (
@@ -213,10 +227,11 @@ class Executor:
             self.expired = address
         else:
             self.journal.address("added", address, clock.now())
-        for line in (*left_out(lease), *failed):
+        said = (*left_out(lease.options), *failed)
+        for line in said:
             if line not in self._said:
                 self._warn(f"{self.interface.name}: not configured: {line}")
-        self._said = (*left_out(lease), *failed)
+        self._said = said
 
     def take_away(self, address: IPv4Address) -> None:
         """The address, and what came with it."""

@@ -299,7 +299,8 @@ MEASURED = (
     "From the first DHCPDISCOVER on the wire to the kernel's word that the leased address is there "
     "(RTM_NEWADDR).\nNobody probes, nobody remembers a lease; clients take turns in an order that "
     "is rotated. Their files are in\nmemory: ours is synced before the address is used, and how "
-    "long that takes is the disk's affair.\n*By ours*: the client's median divided by that of "
+    "long that takes is the disk's affair.\ndhcpcd writes its lease down before, too, but in place "
+    "and without a sync.\n*By ours*: the client's median divided by that of "
     "`holdover client`; above 1, ours is faster."
 )
 SLOWER = (

@@ -87,6 +87,11 @@ class Memory:
             self.stored = lease
             self._well(said=lease is not None)
 
+    def rehearse(self, lease: Lease | None) -> None:
+        """What `store` does without the disk."""
+        if lease is not None:
+            lease_file.text_for(self._interface, self._hardware, lease)
+
     def retry(self) -> bool:
         """Write what is owed, or see whether the disk takes anything; whether it does."""
         try:

@@ -223,6 +223,9 @@ class World:
             self.held = None
         self.done.append(effect)
 
+    def rehearse(self, effect: Effect) -> None:
+        pass
+
     def heard_from(self, server: IPv4Address, hardware: bytes) -> None:
         pass
 
