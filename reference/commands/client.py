@@ -16,7 +16,6 @@ What it does not know: sockets, netlink, files, the protocol.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from contextlib import ExitStack, closing
@@ -265,7 +264,7 @@ def client(interface: str, **given: Any) -> int:
         shell = ClientShell(dry(config) if dry_run else config, executor, orders, say, warn)
         supervisor.tell("asks for a lease")
         try:
-            number = asyncio.run(shell.run())
+            number = shell.run()
         finally:
             supervisor.tell("ends", "STOPPING=1")
         if shell.too_late:
@@ -348,7 +347,7 @@ def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
     words = "a lease was granted, and is not used" if granted else notice.value
     if lease is None:
         return notice.name, words, {}
-    words += f": {parameters(lease).address} from {lease.server}"
+    words += f": {parameters(lease.address, lease.options).address} from {lease.server}"
     if notice in (Notice.BOUND, Notice.EXTENDED):
         left = "ever" if lease.end is None else f"{(lease.end - now()) // SECOND} s"
         words += f", for {left}"
@@ -359,8 +358,10 @@ def supervisor_words(notify: Notify, words: str) -> tuple[str, ...]:
     """What a supervisor is told of a notice."""
     from holdover.reference.linux.kernel.parameters import parameters
 
-    if notify.notice in (Notice.BOUND, Notice.EXTENDED) and notify.lease is not None:
-        return f"{parameters(notify.lease).address}, leased by {notify.lease.server}", "READY=1"
+    lease = notify.lease
+    if notify.notice in (Notice.BOUND, Notice.EXTENDED) and lease is not None:
+        address = parameters(lease.address, lease.options).address
+        return f"{address}, leased by {lease.server}", "READY=1"
     return (words,)
 
 

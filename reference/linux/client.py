@@ -35,11 +35,11 @@ for; what a hook does, and whether it is done.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
+import select
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,16 +69,16 @@ from holdover.reference.linux.kernel.heartbeat import EVERY
 from holdover.reference.linux.kernel.interface import Changes
 from holdover.reference.linux.malformed import Sparing, describe_malformed
 from holdover.reference.linux.remarks import Remarks, Say
+from holdover.reference.linux.signal_orders import ORDERS, Ended, ending
 from holdover.reference.linux.storage.lease_file import NotStoredError
 from holdover.reference.linux.storage.memory import RETRY
-from holdover.reference.signals import interruptible
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.frames import Datagram, Frame
 from holdover.reference.wire.messages import reply_from
 from holdover.reference.wire.option_values import WireError
 from holdover.reference.wire.packet import read
 
-RENEW, GIVE_BACK = signal.SIGUSR1, signal.SIGUSR2
+RENEW, GIVE_BACK = ORDERS
 
 FAULTS = frozenset(
     {
@@ -167,30 +167,30 @@ class ClientShell:
         self._seen = self._interface.link()
         self._news = Changes()
         self._beat_at: Instant = 0
-        self._woken = asyncio.Event()
-        self._signal: int | None = None
-        self._ordered: list[int] = []
         self._brought_up = self._done = self._rests = self._unused = False
 
     # The loop ------------------------------------------------------------------------------------
 
-    async def run(self) -> int | None:
+    def run(self) -> int | None:
         """Until a signal, and which; None when it has done what was to be done once."""
-        with closing(clock.Alarm()) as alarm, self._awake(alarm):
+        ends = [each for each in ENDS if signal.getsignal(each) != signal.SIG_IGN]  # nohup
+        with closing(clock.Alarm()) as alarm, ending(ends) as ended:
             try:
-                await self._serve(alarm)
+                self._serve(alarm, ended)
             finally:
                 self._leave()
-        return None if self._done else self._signal
+        return None if self._done else ended.signal
 
-    async def _serve(self, alarm: clock.Alarm) -> None:
+    def _serve(self, alarm: clock.Alarm, ended: Ended) -> None:
+        poll = select.poll()
+        for each in (self._link, self._interface, self._interface.heartbeat, alarm, ended):
+            poll.register(each.fileno(), select.POLLIN)
         self._start()
-        while not self._done and self._signal is None and not self.too_late:
+        while not self._done and ended.signal is None and not self.too_late:
             alarm.set(self._deadline())
-            await self._woken.wait()
-            self._woken.clear()
-            alarm.clear()
-            self.turn()
+            poll.poll()
+            ended.clear()
+            self.turn(ended.take())
         if not self._done and self._orders.release:
             self._handle(Release())
 
@@ -201,35 +201,6 @@ class ClientShell:
         beat_at = self._beat_at if beats else None
         instants = (self._core_due(), retry, tell, self._give_up, beat_at)
         return min((instant for instant in instants if instant is not None), default=None)
-
-    @contextmanager
-    def _awake(self, alarm: clock.Alarm) -> Iterator[None]:
-        """Meanwhile whatever there is to read, and a signal, ends a wait and interrupts nothing."""
-        loop, heartbeat = asyncio.get_running_loop(), self._interface.heartbeat
-        sources = (self._link, self._interface, heartbeat, alarm)
-        for source in sources:
-            loop.add_reader(source.fileno(), self._woken.set)
-        handled = [each for each in ENDS if signal.getsignal(each) != signal.SIG_IGN]  # nohup
-        for number in handled:
-            loop.add_signal_handler(number, self._end, number)
-        for number in (RENEW, GIVE_BACK):
-            loop.add_signal_handler(number, self._order, number)
-        try:
-            with interruptible():
-                yield
-        finally:
-            for source in sources:
-                loop.remove_reader(source.fileno())
-            for number in (*handled, RENEW, GIVE_BACK):
-                loop.remove_signal_handler(number)
-
-    def _end(self, number: int) -> None:
-        self._signal = number
-        self._woken.set()
-
-    def _order(self, number: int) -> None:
-        self._ordered.append(number)
-        self._woken.set()
 
     def _start(self) -> None:
         """Begin with what is stored, and with what a predecessor has left on the interface."""
@@ -255,14 +226,14 @@ class ClientShell:
         self._rests, self._late_until = False, None
         self._handle(Start(self._executor.memory.stored, self._executor.held))
 
-    def turn(self) -> None:
-        """Whatever there is to take."""
+    def turn(self, orders: Sequence[int] = ()) -> None:
+        """Whatever there is to take, and to obey."""
         if not self._orders.dry:
             self._beat()
         frames = self._link.receive()
         self._look()  # after it: what the kernel did before a frame was received is seen
         self._due(clock.now())
-        self._obey()
+        self._obey(orders)
         self._wait(clock.now())
         for frame in frames:
             if (event := self._event(frame)) is not None:
@@ -301,10 +272,9 @@ class ClientShell:
 
     # Orders, and waiting -------------------------------------------------------------------------
 
-    def _obey(self) -> None:
+    def _obey(self, orders: Sequence[int]) -> None:
         """The user's signals, in their order; in a dry run there is nothing to order."""
-        ordered, self._ordered = self._ordered, []
-        for number in ordered if not self._orders.dry else ():
+        for number in orders if not self._orders.dry else ():
             if number == RENEW:
                 self.begin()
             else:
@@ -392,6 +362,7 @@ class ClientShell:
             return
         if self.client.exchange is None:
             self._remarks.note_answer()  # nothing is asked for any more
+        self._listen()
         self._handle_expired()
         if self._orders.dry or (self._orders.once and self._executor.held is not None):
             # In use; and announced, as often as it wants to.
@@ -400,7 +371,8 @@ class ClientShell:
     def _put_back(self, before: Client, now: Instant) -> None:
         """The event that brought a lease which cannot be stored has not been."""
         self._executor.journal.note_unstored(now)
-        self._become(before)
+        self.client = before
+        self._listen()
         self._unused = True
         due, lease = deadline(before), before.lease
         if due is not None and due <= now:  # it was the timer that could not be obeyed
@@ -410,8 +382,9 @@ class ClientShell:
         if before.holds is not None and self._executor.held != before.holds:
             self._handle(Gone(before.holds))
 
-    def _become(self, client: Client) -> None:
-        self.client, exchange = client, client.exchange
+    def _listen(self) -> None:
+        """To the answers that are wanted."""
+        exchange = self.client.exchange
         self._link.awaits = None if exchange is None else exchange.xid
 
     def _handle_expired(self) -> None:
@@ -424,8 +397,9 @@ class ClientShell:
         """What the core asks for, each to be done before the next is looked at."""
         drawn = chance()
         self._executor.journal.event(event, now, drawn)
-        after, effects = step(self.client, event, now, drawn)
-        self._become(after)  # before anything is sent
+        self.client, effects = step(self.client, event, now, drawn)
+        if self.client.exchange is not None:
+            self._listen()  # before anything is sent
         for effect in effects:
             self._executor.journal.effect(effect, now)
             if not self._orders.dry or isinstance(effect, Send | Notify):

@@ -203,7 +203,7 @@ class Executor:
         until = spared_until(effect, self.interface.heartbeat.slowest(now), now)
         self.held, self.until, self._end = address, until, lease.end
         try:
-            failed = self.interface.configure(parameters(lease), until)
+            failed = self.interface.configure(parameters(address, lease.options), until)
         except (KernelRefusedError, TooLateError) as error:
             # An address of no host, from a broken server; or its time was over when it was set.
             failed = (
@@ -213,10 +213,11 @@ class Executor:
             self.expired = address
         else:
             self.journal.address("added", address, clock.now())
-        for line in (*left_out(lease), *failed):
+        said = (*left_out(lease.options), *failed)
+        for line in said:
             if line not in self._said:
                 self._warn(f"{self.interface.name}: not configured: {line}")
-        self._said = (*left_out(lease), *failed)
+        self._said = said
 
     def take_away(self, address: IPv4Address) -> None:
         """The address, and what came with it."""

@@ -158,7 +158,7 @@ class Service:
                 if self._link.fileno() in woken:
                     self.take(self._link.receive(QUEUE, alike))
                 ended.clear()
-                self.obey(ended.orders)
+                self.obey(ended.take())
                 if due is not None and due <= boottime():
                     self.handle(Timer())
             return ended.signal
@@ -185,7 +185,7 @@ class Service:
         self._see_to_recording(now)
         self._look_at = now + (LOOK if self.server.recording else RETRY)
 
-    def obey(self, orders: set[int]) -> None:
+    def obey(self, orders: Sequence[int]) -> None:
         """What signals have asked for."""
         now = boottime()
         withheld = self.server.known.withheld
@@ -197,7 +197,6 @@ class Service:
         if signal.SIGUSR2 in orders:
             for address, _ in withheld:
                 self.handle(Reinstate(address))
-        orders.clear()
 
     def take(self, frames: Sequence[Frame]) -> None:
         """What the link has."""

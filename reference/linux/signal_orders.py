@@ -1,10 +1,10 @@
-"""What signals ask of the server: to end, or an order; none interrupts what it does."""
+"""What signals ask of a shell: to end, or an order; none interrupts what it does."""
 
 from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -16,16 +16,24 @@ ORDERS = (signal.SIGUSR1, signal.SIGUSR2)
 
 @dataclass
 class Ended:
-    """Which signal has asked for the end, and which for something else; readable from then on."""
+    """Which signal has asked for the end, and which, in order, for something else.
+
+    Readable from then on.
+    """
 
     wakeup: socket.socket
     signal: int | None = None
-    orders: set[int] = field(default_factory=set)
+    orders: list[int] = field(default_factory=list)
 
     def clear(self) -> None:
         """What has come is known."""
         with suppress(BlockingIOError):
             self.wakeup.recv(64)
+
+    def take(self) -> list[int]:
+        """The orders since the last call."""
+        taken, self.orders = self.orders, []
+        return taken
 
     def fileno(self) -> int:
         """For who waits."""
@@ -33,8 +41,8 @@ class Ended:
 
 
 @contextmanager
-def ending() -> Iterator[Ended]:
-    """Meanwhile SIGINT and SIGTERM, and orders, interrupt nothing, and end a wait.
+def ending(ends: Collection[int] = SIGNALS) -> Iterator[Ended]:
+    """Meanwhile what `ends` (SIGINT and SIGTERM), and orders, interrupt nothing, and end a wait.
 
     A second one, when this is over, ends the program at once (`signals.py`).
     """
@@ -43,13 +51,13 @@ def ending() -> Iterator[Ended]:
 
     def note(number: int, frame: object) -> None:
         if number in ORDERS:
-            ended.orders.add(number)
+            ended.orders.append(number)
         else:
             ended.signal = number
 
     for socket_end in (wakeup, noticed):
         socket_end.setblocking(False)
-    handlers = {number: signal.signal(number, note) for number in (*SIGNALS, *ORDERS)}
+    handlers = {number: signal.signal(number, note) for number in (*ends, *ORDERS)}
     wakes = signal.set_wakeup_fd(noticed.fileno(), warn_on_full_buffer=False)
     try:
         with interruptible():

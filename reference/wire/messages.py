@@ -36,7 +36,7 @@ from typing import Any
 
 from holdover.reference.wire.frames import Datagram
 from holdover.reference.wire.option_layout import OPTIONS_AT
-from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, Value, WireError
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
 from holdover.reference.wire.options import (
     CLIENT_IDENTIFIER,
     LEASE_TIME,
@@ -223,5 +223,4 @@ def _together(rows: Iterable[Option[Any]], values: Iterable[object], more: Optio
 
 def _others(options: Options, named: Iterable[Option[Any]]) -> Options:
     codes = {row.code for row in named}
-    rest: list[tuple[int, Value]] = [(c, v) for c, v in options.items() if c not in codes]
-    return Options(rest)
+    return Options.known({code: value for code, value in options.items() if code not in codes})

@@ -105,15 +105,15 @@ def read_options(data: bytes) -> tuple[Overload, Options, tuple[Dropped, ...]]:
     if stray := pieces.pop(OVERLOAD, None):
         dropped.append(Dropped(OVERLOAD, "expected in the options field", stray[0][0] - 2))
     cut_off = {each.code for each in dropped}
-    read: list[tuple[int, Value]] = []
+    read: dict[int, Value] = {}
     for code, at in pieces.items():
         if code in cut_off:
             continue
         try:
-            read.append((code, _join(data, at, option_of(code).kind.read)))
+            read[code] = _join(data, at, option_of(code).kind.read)
         except WireError as error:
             dropped.append(Dropped(code, error.message, error.offset))
-    return use, Options(read), tuple(dropped)
+    return use, Options.known(read), tuple(dropped)
 
 
 def _scan(data: bytes, at: int, end: int, pieces: Pieces) -> list[Dropped]:

@@ -228,9 +228,11 @@ def _write_text(value: object) -> bytes:
 
 def _read_message_type(data: bytes) -> MessageType:
     number = U8.read(data)
-    if number not in MessageType.__members__.values():
-        raise WireError(f"expected a message type (1 to {max(MessageType)}), got {number}", 0)
-    return MessageType(number)
+    try:
+        return MessageType(number)
+    except ValueError:
+        expected = f"expected a message type (1 to {max(MessageType)})"
+        raise WireError(f"{expected}, got {number}", 0) from None
 
 
 def _write_message_type(value: object) -> bytes:

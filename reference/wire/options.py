@@ -190,6 +190,13 @@ class Options(Mapping[int, Value]):
                 raise ValueError(f"{row}: {error}") from None
             self._values[code] = value
 
+    @classmethod
+    def known(cls, values: dict[int, Value]) -> Options:
+        """Of values that were read as their codes' kinds: what `read` returns, `write` takes."""
+        made = cls.__new__(cls)
+        made._values = values
+        return made
+
     def __getitem__(self, code: int) -> Value:
         return self._values[code]
 

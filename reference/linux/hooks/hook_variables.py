@@ -130,7 +130,7 @@ def name_variables(prefix: str, said: Said, *, udhcpc: bool) -> dict[str, str]:
 
 def variables(lease: Lease, now: Instant) -> Said:
     """What a lease says."""
-    set_to = parameters(lease)
+    set_to = parameters(lease.address, lease.options)
     network = set_to.address.network
     left = INFINITE if lease.end is None else max((lease.end - now) // SECOND, 0)
     yield "ip_address", "ip", str(lease.address)

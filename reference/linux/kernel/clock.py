@@ -12,7 +12,6 @@ What it does not know: time zones and dates.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import time
@@ -63,11 +62,6 @@ class Alarm:
         setting = TimerSetting(value=Timespec(seconds, nanoseconds))
         if LIBC.timerfd_settime(self._file, ABSOLUTE, ctypes.byref(setting), None) < 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
-
-    def clear(self) -> None:
-        """Take note that it has come."""
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._file, 8)
 
     def close(self) -> None:
         """Give it back."""

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ from holdover.reference.linux.kernel.rtnetlink import (
     Hearing,
     KernelRefusedError,
     RequestSocket,
+    encoded,
     fields,
 )
 from holdover.reference.linux.kernel.sockets import interface_index, needs
@@ -73,6 +75,12 @@ MARK = 104
 
 METRIC = 1000
 """Of routes, plus the interface's number: a default route set by hand goes before."""
+
+PREFIX_AT, LOCAL_AT, ADDRESS_AT, BROADCAST_AT = 17, 28, 36, 44
+"""In a request for an address, whose attributes have the order of `_any_address`."""
+
+LIFETIMES = struct.Struct("=2I8x")
+"""struct ifa_cacheinfo, which is its end: for how long it is preferred, and valid."""
 
 UP, RUNNING = 0x1, 0x40
 """IFF_UP, IFF_RUNNING."""
@@ -122,9 +130,9 @@ class Interface:
         self._asking = RequestSocket()
         self._ask = self._asking.ask
         self._beating = RequestSocket()
-        self.heartbeat = Heartbeat(
-            lambda: self._beating.ask(NEW_LINK, ACKNOWLEDGE, self._link())  # that changes nothing
-        )
+        beat = encoded(NEW_LINK, ACKNOWLEDGE, self._link())  # that changes nothing
+        self.heartbeat = Heartbeat(lambda: self._beating.ask_encoded(beat))
+        self._new_address = self._any_address()
 
     def fileno(self) -> int:
         """For who waits for changes."""
@@ -210,16 +218,15 @@ class Interface:
 
     def _have(self, wanted: Parameters, until: Instant | None) -> None:
         """The address with its lifetime, once it has not begun too late."""
-        broadcast = wanted.broadcast
-        more = [] if broadcast is None else [("IFA_BROADCAST", str(broadcast))]
+        request = self._new_address
+        write_address(request, wanted)
         while True:
             self.heartbeat.answers(None if until is None else until - clock.now())
             valid = lifetime(until, clock.now())
             if valid == 0:
                 raise TooLateError
-            times = ("IFA_CACHEINFO", {"ifa_preferred": valid, "ifa_valid": valid})
-            message = self._address(wanted.address, *more, times, ("IFA_PROTO", MARK))
-            self._ask(NEW_ADDRESS, ACKNOWLEDGE | CREATE | REPLACE, message)
+            LIFETIMES.pack_into(request, len(request) - LIFETIMES.size, valid, valid)
+            self._asking.ask_encoded(request)
             if until is None or clock.now() + valid * SECOND <= until:
                 return
 
@@ -300,6 +307,16 @@ class Interface:
             index=self.index,
         )
 
+    def _any_address(self) -> bytearray:
+        """A request for an address that is written into it: pyroute2 takes as long as the disk."""
+        message = self._address(
+            IPv4Interface("0.0.0.0/0"),
+            ("IFA_BROADCAST", "0.0.0.0"),  # that is none, as to leave it out is
+            ("IFA_PROTO", MARK),
+            ("IFA_CACHEINFO", {}),
+        )
+        return encoded(NEW_ADDRESS, ACKNOWLEDGE | CREATE | REPLACE, message)
+
     def _route(self, route: Route, source: IPv4Address | None, flags: int = 0) -> Any:
         direct = route.router == NO_ADDRESS
         return fields(
@@ -317,6 +334,14 @@ class Interface:
             scope=ON_LINK_SCOPE if direct else 0,
             flags=flags,
         )
+
+
+def write_address(request: bytearray, wanted: Parameters) -> None:
+    """Into a request that `_any_address` made, all but the lifetime."""
+    own, broadcast = wanted.address.ip, wanted.broadcast or NO_ADDRESS
+    request[PREFIX_AT] = wanted.address.network.prefixlen
+    for at, address in ((LOCAL_AT, own), (ADDRESS_AT, own), (BROADCAST_AT, broadcast)):
+        request[at : at + 4] = address.packed
 
 
 def lifetime(until: Instant | None, now: Instant) -> int:

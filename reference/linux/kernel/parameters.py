@@ -1,7 +1,8 @@
 """What a lease says about an interface: options 1, 3, 26, 28 and 121.
 
-Theory of operation.  A function from a lease to what is to be configured, without a kernel; what
-options leave open is filled in here, and the wish that no interface could fulfil is left out.
+Theory of operation.  A function from an address and options to what is to be configured, without a
+kernel; what options leave open is filled in here, and the wish that no interface could fulfil is
+left out.
 
 What it does not know: what of it the kernel accepts.  RFC 791, 950 and 3442 are cited from memory.
 """
@@ -9,9 +10,9 @@ What it does not know: what of it the kernel accepts.  RFC 791, 950 and 3442 are
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from holdover.reference.core.events import Lease
 from holdover.reference.wire.option_values import NO_ADDRESS, Route, V
 from holdover.reference.wire.options import (
     BROADCAST_ADDRESS,
@@ -20,6 +21,7 @@ from holdover.reference.wire.options import (
     ROUTERS,
     SUBNET_MASK,
     Option,
+    Options,
 )
 
 SMALLEST_MTU = 576
@@ -38,35 +40,39 @@ class Parameters:
     mtu: int | None
 
 
-def parameters(lease: Lease) -> Parameters:
-    """Options 1, 28, 121 or else 3 (RFC 3442: never both), and 26."""
-    mask, mtu = get(lease, SUBNET_MASK), get(lease, INTERFACE_MTU)
-    address = IPv4Interface((lease.address, prefix_length(mask, lease.address)))
-    network = address.network
+@lru_cache(maxsize=1)
+def parameters(address: IPv4Address, options: Options) -> Parameters:
+    """Options 1, 28, 121 or else 3 (RFC 3442: never both), and 26.
+
+    An offer, its lease and that lease's extensions mostly say the same.
+    """
+    mask, mtu = get(options, SUBNET_MASK), get(options, INTERFACE_MTU)
+    interface = IPv4Interface((address, prefix_length(mask, address)))
+    network = interface.network
     usual = network.broadcast_address if network.prefixlen <= 30 else None
-    routes = get(lease, CLASSLESS_ROUTES)
+    routes = get(options, CLASSLESS_ROUTES)
     if routes is None:
-        routers = (get(lease, ROUTERS) or ())[:1]  # RFC 2132 §3.5: in order of preference
+        routers = (get(options, ROUTERS) or ())[:1]  # RFC 2132 §3.5: in order of preference
         routes = tuple(Route(EVERYWHERE, each) for each in routers if each != NO_ADDRESS)
     return Parameters(
-        address,
-        get(lease, BROADCAST_ADDRESS) or usual,
+        interface,
+        get(options, BROADCAST_ADDRESS) or usual,
         routes,
         None if mtu is None or mtu < SMALLEST_MTU else mtu,
     )
 
 
-def left_out(lease: Lease) -> list[str]:
+def left_out(options: Options) -> list[str]:
     """What a lease says that is not configured, with the reason."""
-    mtu = get(lease, INTERFACE_MTU)
+    mtu = get(options, INTERFACE_MTU)
     if mtu is None or mtu >= SMALLEST_MTU:
         return []
     return [f"MTU {mtu}: less than {SMALLEST_MTU}, and no DHCP message might fit"]
 
 
-def get(lease: Lease, option: Option[V]) -> V | None:
-    """An option of a lease."""
-    return lease.options.get(option.code)  # type: ignore[return-value]  # Options checked it
+def get(options: Options, option: Option[V]) -> V | None:
+    """The value of an option; None where it is absent."""
+    return options.get(option.code)  # type: ignore[return-value]  # Options checked it
 
 
 def prefix_length(mask: IPv4Address | None, address: IPv4Address) -> int:

@@ -129,9 +129,12 @@ def _call(name: str, *arguments: object) -> int:
 def check_safe(path: Path) -> None:
     """InputError where somebody other than root and this user could replace or change the file."""
     try:
-        steps = list(_steps(path))
-        for step in steps:
-            _check_step(path, step, step.lstat(), last=step is steps[-1])
+        steps = _steps(path)
+        step, seen = next(steps)
+        for following in steps:
+            _check_step(path, step, seen, last=False)
+            step, seen = following
+        _check_step(path, step, seen, last=True)
     except OSError as error:
         raise InputError(f"{path}: {error.filename}: {error.strerror}") from error
 
@@ -149,28 +152,34 @@ def own_directory(directory: Path) -> bool:
             f"{user} as its owner"
         ) from error
     check_safe(directory)
-    if (owner := directory.stat().st_uid) != user:
-        raise InputError(f"{directory}: belongs to user {owner}.  Name one of user {user}")
-    if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
+    seen = directory.stat()
+    if seen.st_uid != user:
+        raise InputError(f"{directory}: belongs to user {seen.st_uid}.  Name one of user {user}")
+    may = os.access(directory, os.W_OK | os.X_OK, effective_ids=True)
+    if not (stat.S_ISDIR(seen.st_mode) and may):
         raise InputError(f"{directory}: no directory that user {user} can write to.  Name one")
     return made
 
 
-def _check_step(path: Path, step: Path, seen: os.stat_result, *, last: bool) -> None:
+def _check_step(path: Path, step: str, seen: os.stat_result, *, last: bool) -> None:
     """One name on the way: whose it is, and who may write to it."""
-    where = f"{path}" if step == path else f"{path}: {step}"
     if not _is_trusted(seen.st_uid):
         raise InputError(
-            f"{where}: belongs to user {seen.st_uid}, not to root or to user {os.geteuid()}, who "
-            "runs this; whoever owns it could change what is read or run.  Change its owner"
+            f"{_where(path, step)}: belongs to user {seen.st_uid}, not to root or to user "
+            f"{os.geteuid()}, who runs this; whoever owns it could change what is read or run.  "
+            "Change its owner"
         )
     if stat.S_ISLNK(seen.st_mode) or not seen.st_mode & stat.S_IWOTH:
         return
     if last or not seen.st_mode & stat.S_ISVTX:
         raise InputError(
-            f"{where}: everybody may write there, and so change what is read or run.  "
+            f"{_where(path, step)}: everybody may write there, and so change what is read or run.  "
             f"Take that away: chmod o-w {step}"
         )
+
+
+def _where(path: Path, step: str) -> str:
+    return step if step == str(path) else f"{path}: {step}"
 
 
 def _is_trusted(owner: int) -> bool:
@@ -183,24 +192,28 @@ def _is_trusted(owner: int) -> bool:
     return owner == nobody and not mapped
 
 
-def _steps(path: Path) -> Iterator[Path]:
-    """Every directory, link and file that the kernel looks at on the way, the last one last."""
-    at, ahead, links = Path("/"), [*reversed(path.absolute().parts[1:])], 0
-    yield at
+def _steps(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Every directory, link and file that the kernel looks at on the way, the last one last.
+
+    Names are text: a `Path` for each takes longer than the kernel, and a lease waits for it.
+    """
+    at, ahead, links = "", [*reversed(path.absolute().parts[1:])], 0
+    yield "/", os.lstat("/")
     while ahead:
         name = ahead.pop()
         if name == "..":
-            at = at.parent
+            at = at.rpartition("/")[0]
             continue
-        step = at / name
-        yield step
-        if not step.is_symlink():
+        step = f"{at}/{name}"
+        seen = os.lstat(step)
+        yield step, seen
+        if not stat.S_ISLNK(seen.st_mode):
             at = step
             continue
         links += 1
         if links > LINKS_MOST:
             raise InputError(f"{path}: more than {LINKS_MOST} symbolic links")
-        target = step.readlink()
+        target = Path(step).readlink()
         if target.is_absolute():
-            at = Path("/")
+            at = ""
         ahead.extend(part for part in reversed(target.parts) if part != "/")

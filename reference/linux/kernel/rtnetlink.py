@@ -2,7 +2,9 @@
 
 Theory of operation.  The kernel does what a request says before `send` returns, and its answer is
 there at once; so this waits for it, and what is asked for later is done later.  pyroute2 writes and
-reads the messages; its sockets, which bring an event loop each, are not used.
+reads the messages; its sockets, which bring an event loop each, are not used.  What it writes takes
+longer than what the kernel does, so a request can be made ready before it is wanted (`encoded`).
+The kernel's plain yes, which most requests get, is known by its bytes.
 
 A list that changed while the kernel wrote it is asked for again.
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 from typing import Any
 
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
@@ -29,6 +32,12 @@ CREATE, REPLACE, EXCLUSIVE = 0x400, 0x100, 0x200
 
 GROUPS = 0x1 | 0x10
 """RTMGRP_LINK, RTMGRP_IPV4_IFADDR."""
+
+HEADER = struct.Struct("=I2H2I")
+"""struct nlmsghdr: length, type, flags, sequence number, port."""
+
+ANSWER = struct.Struct("=4xH2xI4xi")
+"""Type, sequence number and error of struct nlmsghdr and the struct nlmsgerr behind it."""
 
 SOL_NETLINK, EXTENDED_ACK = 270, 11
 MOST_BYTES = 1 << 16
@@ -54,14 +63,15 @@ class RequestSocket:
 
     def ask(self, kind: int, flags: int, message: Any) -> list[Any]:
         """Send a request and read its answer; Refused where the kernel says no."""
+        return self.ask_encoded(encoded(kind, flags, message))
+
+    def ask_encoded(self, request: bytearray) -> list[Any]:
+        """The same with what `encoded` has made ready, as often as it is wanted."""
+        length, kind, flags, _, port = HEADER.unpack_from(request)
         while True:
             self._number += 1
-            message["header"].update(
-                type=kind, flags=REQUEST | flags, sequence_number=self._number, pid=0
-            )
-            message.reset()
-            message.encode()
-            self._socket.send(message.data)
+            HEADER.pack_into(request, 0, length, kind, flags, self._number, port)
+            self._socket.send(request)
             found, whole = self._answer(bool(flags & (DUMP | ACKNOWLEDGE)))
             if whole:
                 return found
@@ -71,7 +81,10 @@ class RequestSocket:
         found: list[Any] = []
         whole = True
         while True:
-            for message in self._marshal.parse(self._socket.recv(MOST_BYTES)):
+            data = self._socket.recv(MOST_BYTES)
+            if ANSWER.unpack_from(data) == (ERROR, self._number, 0):
+                return found, whole
+            for message in self._marshal.parse(data):
                 header = message["header"]
                 if header["sequence_number"] != self._number:
                     continue
@@ -123,6 +136,14 @@ def fields(message: Any, *attributes: tuple[str, object], **values: int) -> Any:
         message[name] = value
     message["attrs"] = list(attributes)
     return message
+
+
+def encoded(kind: int, flags: int, message: Any) -> bytearray:
+    """A request as the kernel reads it; `RequestSocket.ask_encoded` gives it its number."""
+    message["header"].update(type=kind, flags=REQUEST | flags, sequence_number=0, pid=0)
+    message.reset()
+    message.encode()
+    return bytearray(message.data)
 
 
 def to_refusal(error: Any) -> KernelRefusedError:

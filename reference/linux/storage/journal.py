@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import get_args
@@ -218,6 +218,7 @@ def is_torn(file: int) -> bool:
     )
 
 
+@cache
 def this_clock() -> str:
     """Which CLOCK_BOOTTIME it is: of which boot, and shifted by what in a time namespace."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

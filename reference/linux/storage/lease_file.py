@@ -148,7 +148,7 @@ def text_for(interface: str, hardware: bytes | None, lease: Lease) -> bytes:
         "wall": datetime.now(UTC).isoformat(),
         "lease": to_json(lease),
     }
-    return json.dumps(said | {"sum": checksum(said)}, indent=1).encode() + b"\n"
+    return json.dumps(said | {"sum": checksum(said)}).encode() + b"\n"
 
 
 def checksum(said: dict[str, Any]) -> str:

@@ -153,9 +153,7 @@ def test_who_has_given_its_lease_back_rests_until_it_is_told_otherwise(
     shell = there.shell(ClientConfig(hardware=bytes(6)))
     shell.begin()
     there.heard.clear()
-    for number in orders:
-        shell._order(number)
-    shell.turn()
+    shell.turn(orders)
     there.news = [Changes(any=True, down=True)]  # the link was down, and is back
     shell.turn()
     assert len([event for event in there.heard if isinstance(event, Start)]) == begins

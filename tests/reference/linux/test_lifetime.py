@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
 from holdover.reference.core.events import Configure, Lease, Remove
 from holdover.reference.core.instants import SECOND, Duration, Instant
@@ -24,7 +25,7 @@ from holdover.reference.linux.kernel.rtnetlink import NEW_ADDRESS
 from holdover.reference.wire.options import Options
 
 LEASED, SERVER = IPv4Address("10.77.0.50"), IPv4Address("10.77.0.1")
-WANTED = Parameters(IPv4Interface("10.77.0.50/24"), None, (), None)
+WANTED = Parameters(IPv4Interface("10.77.0.50/24"), IPv4Address("10.77.0.255"), (), None)
 BEGUN: Instant = 1000 * SECOND
 
 
@@ -56,11 +57,17 @@ class Kernel:
     end: Instant | None = None
     asked: int = 0
 
-    def ask(self, kind: int, flags: int, message: Any) -> list[Any]:
-        assert kind == NEW_ADDRESS
+    def ask_encoded(self, request: bytearray) -> list[Any]:
+        (message,) = MarshalRtnl().parse(bytes(request))
+        assert message["header"]["type"] == NEW_ADDRESS
+        said = [message.get_attr(f"IFA_{name}") for name in ("LOCAL", "ADDRESS", "BROADCAST")]
+        assert said == ["10.77.0.50", "10.77.0.50", "10.77.0.255"]
+        assert (message["prefixlen"], message["index"]) == (24, 7)
         self.asked += 1
         self.now += self.calls.pop(0) if self.calls else SECOND // 1000
-        valid = dict(message["attrs"])["IFA_CACHEINFO"]["ifa_valid"]
+        times = message.get_attr("IFA_CACHEINFO")
+        valid = times["ifa_valid"]
+        assert times["ifa_preferred"] == valid
         self.end = None if valid == FOREVER else self.now + valid * SECOND
         return []
 
@@ -79,8 +86,9 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 def configure(kernel: Kernel, until: Instant | None) -> None:
     there = Interface.__new__(Interface)
-    there.index, there._ask = 7, kernel.ask
-    there.heartbeat = cast(Any, kernel)
+    there.index = 7
+    there._new_address = there._any_address()
+    there.heartbeat = there._asking = cast(Any, kernel)
     there._have(WANTED, until)
 
 
