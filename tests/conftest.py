@@ -52,6 +52,8 @@ LONGEST = (
     "tests/net/test_server_errors.py",
     "tests/reference/linux/test_defects.py",
     "tests/reference/commands/test_explore.py",
+    "tests/model/readings/test_finite.py",
+    "tests/reference/core/test_server.py",
 )
 """Files that take minutes.  What computes comes while the first are played alone; then what waits
 and what computes take turns."""
