@@ -27,22 +27,36 @@ settings.load_profile("ci" if IN_CI else "dev")
 
 # Where and how they run --------------------------------------------------------------------------
 
+ALONE = ("tests/net/test_networking_lock.py", "tests/net/test_lab_busy.py")
+"""Files that hold the kernel's networking lock: no other of the network's is played meanwhile, and
+one process has both, else a second would only wait for the first."""
+
 LONGEST = (
-    "tests/net/test_networking_lock.py",
-    "tests/net/test_lab_busy.py",
+    *ALONE,
     "tests/model/engine/test_engine_defects.py",
-    "tests/net/test_servers.py",
-    "tests/net/test_servers_placed.py",
     "tests/reference/refinement/test_refinement.py",
-    "tests/net/test_learn.py",
     "tests/model/engine/test_engine.py",
+    "tests/net/test_learn.py",
+    "tests/proofs/theorems/test_t0_time_passes.py",
+    "tests/net/test_servers.py",
+    "tests/proofs/mutation/test_mutants.py",
     "tests/net/test_lab_command.py",
+    "tests/net/test_servers_placed.py",
+    "tests/stateful/test_client.py",
+    "tests/stateful/test_defects.py",
+    "tests/stateful/test_model.py",
+    "tests/net/test_hardship.py",
     "tests/model/engine/test_cluster.py",
     "tests/net/test_clients.py",
+    "tests/net/test_lab.py",
     "tests/net/test_server_errors.py",
+    "tests/reference/linux/test_defects.py",
+    "tests/reference/commands/test_explore.py",
+    "tests/model/readings/test_finite.py",
+    "tests/reference/core/test_server.py",
 )
-"""Files that take minutes, what computes beside what waits; in front those that hold the kernel's
-networking lock, for which no other of the network's may be played meanwhile."""
+"""Files that take minutes.  What computes comes while the first are played alone; then what waits
+and what computes take turns."""
 
 
 def pytest_configure() -> None:
@@ -69,7 +83,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     from xdist.scheduler import LoadFileScheduling
 
     config.option.loadscopereorder = False  # the order above, not that of the number of tests
-    return LoadFileScheduling(config, log)
+    scheduling = LoadFileScheduling(config, log)
+    scheduling._split_scope = unit_of
+    return scheduling
+
+
+def unit_of(nodeid: str) -> str:
+    """What goes to one process as a whole: a file, or those that are played alone."""
+    file = nodeid.partition("::")[0]
+    return ALONE[0] if file in ALONE else file
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.checkout import ROOT
+from tests.conftest import ALONE
 from tests.slow import stretched
 
 # One skips in its body, two before it (pytest: an error), two while they are collected (likewise).
@@ -115,6 +116,35 @@ def test_what_tests_record_is_in_a_report_for_ci_and_at_the_end(
     assert "\na line\n" in done.stdout
     (noted,) = ElementTree.parse(tmp_path / "report.xml").iter("property")
     assert (noted.get("name"), noted.get("value")) == ("a title", "a line")
+
+
+PLACED = """
+import os
+import pytest
+@pytest.mark.parametrize("number", range(3))
+def test_it(number, record_property):
+    record_property("where", __file__ + " in " + os.environ["PYTEST_XDIST_WORKER"])
+"""
+
+
+def test_what_is_played_alone_goes_to_one_process(tmp_path: Path) -> None:
+    """Else a second process would only wait for the first, and play nothing meanwhile."""
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    for name in (*ALONE, "tests/test_other.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(PLACED)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "2", "--import-mode=importlib", tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    lines = [line.partition(" in ") for line in done.stdout.splitlines() if " in gw" in line]
+    where = {file.removeprefix(f"{tmp_path}/"): worker for file, _, worker in lines}
+    assert len({where[name] for name in ALONE}) == 1
+    assert where["tests/test_other.py"] != where[ALONE[0]]
 
 
 KILLED = """

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from holdover.model.readings.finite import Instance, Label, State
+from holdover.model.table.expr import all_of
 from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, a, h
 
@@ -106,6 +107,8 @@ def explore(
     wishes = [(p.name, instance.predicate(p.term)) for p in sometimes]
     step_checks = [(p.name, instance.step_predicate(p.term)) for p in steps]
     moved = instance.step_predicate(moves)
+    all_hold = instance.predicate(all_of(*(p.term for p in always)))
+    nothing_new = instance.step_predicate(all_of(*(p.term for p in steps), ~moves))
     overstay = instance.largest([_case(instance, i, j) for i, j in _pairs(instance)])
     limit = max(1, memory // bytes_per_state(instance))
     names = [label.action.name for label in instance.labels]
@@ -116,9 +119,10 @@ def explore(
         seen.states.append(state)
         seen.parents.append(parent)
         seen.edges.append(edge)
-        for name, check in checks:
-            if name not in seen.violations and not check(state):
-                seen.violations[name] = seen.trace(number)
+        if seen.violations or not all_hold(state):
+            for name, check in checks:
+                if name not in seen.violations and not check(state):
+                    seen.violations[name] = seen.trace(number)
         for name, wish in wishes:
             if name not in seen.witnessed and wish(state):
                 seen.witnessed.add(name)
@@ -126,26 +130,28 @@ def explore(
         if over is not None and (seen.worst is None or over > seen.worst):
             seen.worst = over
 
+    successors, index = instance.successors, seen.index
     found(instance.initial, -1, -1)
     layer_start = 0
     while layer_start < len(seen.states):
         layer_end = len(seen.states)
         for number in range(layer_start, layer_end):
             state = seen.states[number]
-            for edge, following in instance.successors(state):
-                seen.steps += 1
+            for edge, following in successors(state):
                 fired[edge] += 1
-                if following not in seen.index:
+                if following not in index:
                     found(following, number, edge)
                 if keep_steps:
-                    seen.taken.extend((number, seen.index[following], edge))
+                    seen.taken.extend((number, index[following], edge))
+                if not seen.violations and nothing_new(state, following):
+                    continue
                 for name, step_check in step_checks:
                     if name not in seen.violations and not step_check(state, following):
                         seen.violations[name] = _extended(seen, number, edge, following)
                 if "address moves" not in seen.witnessed and moved(state, following):
                     seen.witnessed.add("address moves")
             seen.expanded += keep_steps
-            if len(seen.states) > limit:
+            if len(index) > limit:
                 seen.stopped_by = "memory"
             if stop and seen.violations:
                 seen.stopped_by = "violation"
@@ -158,7 +164,7 @@ def explore(
         if len(seen.states) > layer_end:
             seen.depth += 1
         layer_start = layer_end
-    seen.complete = not seen.stopped_by
+    seen.complete, seen.steps = not seen.stopped_by, sum(fired)
     for name, count in zip(names, fired, strict=True):
         if count:
             seen.fired[name] += count

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from holdover.model.readings.prose import Name, Prose, text
 from holdover.model.table import client, environment, server
@@ -104,6 +105,7 @@ _ALSO = (
 NAMES = tuple(Name(d.text, d.term) for d in (*DEFINITIONS, *_ALSO) if d.term.op != "literal")
 
 
+@cache
 def in_words() -> Prose:
     """The prose reading with these names."""
     return Prose(NAMES)

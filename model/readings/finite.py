@@ -31,7 +31,7 @@ from holdover.model.table.expr import (
     Action,
     Effect,
     Expr,
-    Reading,
+    SharedReading,
     Sort,
     Variable,
     of_member,
@@ -124,12 +124,17 @@ BINARY: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
 }
 
 
-class Source(Reading[Code]):
+class Source(SharedReading[Code]):
     """Terms as Python source over the tuples `s` (before) and `t` (after)."""
 
     def __init__(self, slots: Mapping[tuple[str, int], int], constants: Constants, bounds: Bounds):
+        super().__init__()
         self.slots, self.constants, self.bounds = slots, constants, bounds
         self.tuple_name = "s"
+
+    def place(self, term: Expr) -> str:
+        """Over which of the two tuples."""
+        return self.tuple_name
 
     def leaf(self, term: Expr) -> Code:
         """A literal: its value, known."""
@@ -218,9 +223,14 @@ class Source(Reading[Code]):
 
 
 class Instance:
-    """A table with everything fixed: constants and bounds.  Its states are tuples."""
+    """A table with everything fixed: constants and bounds.  Its states are tuples.
 
-    def __init__(self, table: Table, constants: Constants, bounds: Bounds):
+    `like`: another with the same variables, constants and bounds, which has read most terms.
+    """
+
+    def __init__(
+        self, table: Table, constants: Constants, bounds: Bounds, *, like: Instance | None = None
+    ):
         self.table, self.constants, self.bounds = table, constants, bounds
         self.slots: list[tuple[Variable, int]] = [
             (variable, member)
@@ -229,12 +239,16 @@ class Instance:
             for member in range(bounds.size(variable.index) if variable.index else 1)
         ]
         self.place = {(v.name, member): i for i, (v, member) in enumerate(self.slots)}
-        self.source = Source(self.place, constants, bounds)
+        self.source: Source = like.source if like else Source(self.place, constants, bounds)
         self.initial: State = tuple(self._initial(v) for v, _ in self.slots)
         self.labels: list[Label] = []
         self.lines: list[list[str]] = []
         self.text = self._write()
-        self.successors: Successors = self.compiled(self.text, "successors")
+
+    @cached_property
+    def successors(self) -> Successors:
+        """The steps from a state: by which edge (its place in `labels`), and where to."""
+        return self.compiled(self.text, "successors")  # type: ignore[no-any-return]
 
     def _initial(self, variable: Variable) -> Value:
         if variable.initial in variable.sort.values:
@@ -259,8 +273,11 @@ class Instance:
 
     def largest(self, cases: Sequence[tuple[str, str]]) -> Callable[[State], int | None]:
         """The largest value among (condition, value) sources that apply; None if none does."""
-        lines = "".join(f"    if {c}: found.append({v})\n" for c, v in cases)
-        text = f"def largest(s):\n    found = []\n{lines}    return max(found, default=None)\n"
+        lines = "".join(
+            f"    if {c}:\n        v = {v}\n        if most is None or v > most: most = v\n"
+            for c, v in cases
+        )
+        text = f"def largest(s):\n    most = None\n{lines}    return most\n"
         return self.compiled(text, "largest")  # type: ignore[no-any-return]
 
     def only(self, edges: Iterable[int]) -> Successors:

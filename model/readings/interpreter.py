@@ -2,10 +2,10 @@
 
 Theory of operation.  A `State` gives each variable its value; `now` is one of them.  Time is
 absolute and exact (int or Fraction), enumerations are their names, members of an index sort are
-counted from 0.  `Interpreter` interprets terms directly, term by term, with nothing generated,
-folded, shifted or clipped: it is the definition that the finite reading is compared with, that
-random runs in real seconds are made of, and by which a solver's counterexample is replayed.  It is
-slow: some milliseconds a state.
+counted from 0.  `Interpreter` interprets terms directly, term by term, with no code generated and
+nothing folded, shifted or clipped: it is the definition that the finite reading is compared with,
+that random runs in real seconds are made of, and by which a solver's counterexample is replayed.  A
+term is read once, as a function of the moment, and is asked again at each.
 
 A binding gives the parameters of an action their values, in the order of `Action.given`, as in
 `finite.Label`.  Unlike instants in a solver, an unset instant has no value here: comparing it, or
@@ -83,6 +83,7 @@ class Interpreter:
         self._initial = tuple(
             v.initial if v.initial in v.sort.values else INITIAL[v.initial] for v, _ in slots
         )
+        self._meanings = _Meanings(self)
         self._decided = {action.name: _decided(action) for action in table.actions}
 
     def initial(self) -> State:
@@ -98,7 +99,7 @@ class Interpreter:
         following: State | None = None,
     ) -> Value:
         """What a term is worth in a state; a property of steps needs the `following` state too."""
-        return _Moment(self, state, following).read(term, bound)
+        return self._meanings.read(term)(_Moment(state, following, bound))
 
     def holds(self, term: Expr, state: State, *, following: State | None = None) -> bool:
         """Whether a property holds of a state, or of a step."""
@@ -169,57 +170,125 @@ class Interpreter:
         yield from extend({})
 
 
-class _Moment(Reading[Value]):
-    """Terms as values in a state, and after the step that follows."""
+class _Moment:
+    """What the value of a term depends on: a state, the one after the step, the parameters."""
 
-    def __init__(self, world: Interpreter, before: State, following: State | None):
-        self.world, self.before, self.following = world, before, following
+    __slots__ = ("before", "bound", "following")
 
-    def leaf(self, term: Expr) -> Value:
-        if term.op == "none":
-            return None
-        value = term.args[0]
-        assert isinstance(value, bool | int | Fraction | str)
-        return value
+    def __init__(self, before: State, following: State | None, bound: Bindings[Value]):
+        self.before, self.following, self.bound = before, following, bound
 
-    def constant(self, name: str, sort: Sort, at: Sequence[Value]) -> Value:
-        member = at[0] if at else 0
-        if not isinstance(member, int):
-            raise UnsetError(f"{name} of nobody")
-        value = of_member(self.world.constants[name], member)
-        assert isinstance(value, bool | int | Fraction | str)
-        return value
+    def binding(self, name: Expr, member: Value) -> _Moment:
+        """The same with a parameter bound to this member."""
+        return _Moment(self.before, self.following, {**self.bound, name: member})
 
-    def state(self, variable: Variable, at: Sequence[Value]) -> Value:
-        member = at[0] if at else 0
-        if not isinstance(member, int):
-            raise UnsetError(f"{variable.name} of nobody")
-        return self.before[variable.name, member]
-
-    def every(self, bound: Expr, body: Callable[[Value], Value]) -> Value:
-        return all(body(member) for member in range(self.world.sizes[bound.sort]))
-
-    def after(self, term: Expr, bound: Bindings[Value]) -> Value:
+    def after(self) -> _Moment:
+        """The moment after the step."""
         if self.following is None:
-            return super().after(term, bound)
-        return _Moment(self.world, self.following, None).read(term, bound)
+            raise TypeError("a property of steps needs the state after the step")
+        return _Moment(self.following, None, self.bound)
 
-    def node(self, term: Expr, args: Sequence[Callable[[], Value]]) -> Value:
+
+Meaning = Callable[[_Moment], Value]
+
+
+class _Meanings(Reading[Meaning]):
+    """Terms as functions of a moment, a term read once: its parts, put together by its operator."""
+
+    def __init__(self, world: Interpreter):
+        self.world = world
+        self._known: dict[Expr, Meaning] = {}
+
+    def read(self, term: Expr, bound: Bindings[Meaning] = MappingProxyType({})) -> Meaning:
+        """What it was read as before, where it was; a parameter is looked up at each moment."""
+        found = self._known.get(term)
+        if found is None:
+            is_parameter = term.op == "parameter"
+            found = _parameter(term) if is_parameter else super().read(term, bound)
+            self._known[term] = found
+        return found
+
+    def leaf(self, term: Expr) -> Meaning:
+        value = None if term.op == "none" else term.args[0]
+        assert value is None or isinstance(value, bool | int | Fraction | str)
+        return lambda moment: value
+
+    def constant(self, name: str, sort: Sort, at: Sequence[Meaning]) -> Meaning:
+        constants, member_at = self.world.constants, _member(name, at)
+
+        def meaning(moment: _Moment) -> Value:
+            value = of_member(constants[name], member_at(moment))
+            assert isinstance(value, bool | int | Fraction | str)
+            return value
+
+        return meaning
+
+    def state(self, variable: Variable, at: Sequence[Meaning]) -> Meaning:
+        name, member_at = variable.name, _member(variable.name, at)
+        return lambda moment: moment.before[name, member_at(moment)]
+
+    def every(self, bound: Expr, body: Callable[[Meaning], Meaning]) -> Meaning:
+        members, holds = range(self.world.sizes[bound.sort]), body(self.read(bound))
+
+        def meaning(moment: _Moment) -> Value:
+            return all(holds(moment.binding(bound, member)) for member in members)
+
+        return meaning
+
+    def after(self, term: Expr, bound: Bindings[Meaning]) -> Meaning:
+        inner = self.read(term, bound)
+        return lambda moment: inner(moment.after())
+
+    def node(self, term: Expr, args: Sequence[Callable[[], Meaning]]) -> Meaning:
+        read = [arg() for arg in args]
         match term.op:
             case "and":
-                return args[0]() and args[1]()
+                first, second = read
+                return lambda moment: first(moment) and second(moment)
             case "or":
-                return args[0]() or args[1]()
+                first, second = read
+                return lambda moment: first(moment) or second(moment)
             case "not":
-                return not args[0]()
+                (negated,) = read
+                return lambda moment: not negated(moment)
             case "ite":
-                return args[1]() if args[0]() else args[2]()
-        left, right = args[0](), args[1]()
+                condition, then, otherwise = read
+                return lambda moment: then(moment) if condition(moment) else otherwise(moment)
+        left, right = read
         if term.op == "eq" and _may_be_none(term):
-            return left == right
-        if not isinstance(left, int | Fraction) or not isinstance(right, int | Fraction):
-            raise UnsetError(f"{term.op} of {left!r} and {right!r}")
-        return OPERATORS[term.op](left, right)
+            return lambda moment: left(moment) == right(moment)
+        return _of_times(term.op, left, right)
+
+
+def _parameter(term: Expr) -> Meaning:
+    return lambda moment: moment.bound[term]
+
+
+def _member(name: str, at: Sequence[Meaning]) -> Callable[[_Moment], int]:
+    """Whose: the member that the index means, or the only one there is."""
+    if not at:
+        return lambda moment: 0
+    (index,) = at
+
+    def meaning(moment: _Moment) -> int:
+        member = index(moment)
+        if not isinstance(member, int):
+            raise UnsetError(f"{name} of nobody")
+        return member
+
+    return meaning
+
+
+def _of_times(op: str, left: Meaning, right: Meaning) -> Meaning:
+    operate = OPERATORS[op]
+
+    def meaning(moment: _Moment) -> Value:
+        one, other = left(moment), right(moment)
+        if not isinstance(one, int | Fraction) or not isinstance(other, int | Fraction):
+            raise UnsetError(f"{op} of {one!r} and {other!r}")
+        return operate(one, other)
+
+    return meaning
 
 
 OPERATORS: Mapping[str, Callable[[Time, Time], Time | bool]] = {

@@ -374,7 +374,7 @@ class SharedReading(Reading[R]):
 # Actions -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Effect:
     """`variable` at `at` takes `value`; with `every`, at each member for which `where` holds."""
 
@@ -414,10 +414,11 @@ class Due:
     instant: Expr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Action:
     """A row of the table: who may do what (`when`) and what changes (`then`); the rest stays.
 
+    It is itself and equals no other, as its terms do: a look into a dictionary by a row is cheap.
     `says` tells the step in one sentence; `{h}` and the like stand for the parameters.
     """
 

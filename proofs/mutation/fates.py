@@ -32,7 +32,7 @@ from holdover.proofs.logic.obligations import Steps, guards
 from holdover.proofs.logic.solvers import first_answers
 from holdover.proofs.mutation.facts import FACTS, OPEN, prove_facts, solver_with
 from holdover.proofs.mutation.mutants import Mutant, Part, mutants
-from holdover.proofs.mutation.samples import Sample, counts, sample, settings
+from holdover.proofs.mutation.samples import Sample, counts, settings
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
 from holdover.proofs.theorems.t3_grace import hearing, missing
 
@@ -83,7 +83,7 @@ def bench() -> Bench:
         *(replace(any_, fixed={**usual, **any_.fixed}) for any_ in (missing(), hearing())),
         replace(OPEN, invariant=facts, fixed={"drift": 0}),
     )
-    samples = tuple(sample(setting) for setting in settings())
+    samples = tuple(map(Sample, settings()))
     return Bench(samples, tuple(map(Steps, claims)), facts)
 
 
@@ -116,6 +116,8 @@ def explore_mutant(changed: Mutant, samples: Iterable[Sample]) -> tuple[Killer, 
     """What the explorer finds: a crash or a broken property, else a count that differs."""
     count, looks = "", 0
     for known in samples:
+        if not known.alters(changed):
+            continue
         if count and (looks >= LOOKS or len(known.seen.states) > SMALL):
             continue
         if not known.shows(changed):

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 from holdover.model.clients.profile import Environment, Profile, in_ticks, load
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.finite import Instance, State, Successors, bounds_for
+from holdover.model.table.expr import Action
 from holdover.model.table.laws import STATES, TIME
 from holdover.model.table.laws_of_acts import ACTS
 from holdover.model.table.properties import ALWAYS, STEPS, Property
@@ -45,6 +46,14 @@ class SmallWorld:
 
     def instance(self, table: Table) -> Instance:
         """A table in this configuration."""
+        if table is LEASE_TABLE:
+            return self.usual
+        usual = self.usual
+        return Instance(table, usual.constants, usual.bounds, like=usual)
+
+    @functools.cached_property
+    def usual(self) -> Instance:
+        """The lease table in this configuration."""
         durations = ("lease", "shortest", "step", "grace", "delay", "acknowledge_within")
         ticks = {name: getattr(self, name) for name in durations}
         scaled: dict[str, Any] = {n: None if t is None else t * TICK for n, t in ticks.items()}
@@ -58,7 +67,7 @@ class SmallWorld:
         )
         constants = in_ticks(self.client, environment, TICK)
         bounds = bounds_for(constants, self.hosts, self.addresses, self.messages)
-        return Instance(table, constants, bounds)
+        return Instance(LEASE_TABLE, constants, bounds)
 
 
 def settings() -> tuple[SmallWorld, ...]:
@@ -274,14 +283,28 @@ T = TypeVar("T")
 Named: TypeAlias = list[tuple[str, T]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
-    """A configuration as the lease table itself behaves in it."""
+    """A configuration as the lease table itself behaves in it: explored when it is first asked."""
 
     setting: SmallWorld
-    seen: Exploration
-    always: tuple[Property, ...]
-    steps: tuple[Property, ...]
+
+    @functools.cached_property
+    def seen(self) -> Exploration:
+        """All that the lease table does there."""
+        found = explore(self.setting.usual, ALWAYS, STEPS)
+        assert found.complete
+        return found
+
+    @functools.cached_property
+    def always(self) -> tuple[Property, ...]:
+        """The properties of states that hold there: a mutant must keep them."""
+        return tuple(p for p in ALWAYS if p.name not in self.seen.violations)
+
+    @functools.cached_property
+    def steps(self) -> tuple[Property, ...]:
+        """The properties of steps that hold there, likewise."""
+        return tuple(p for p in STEPS if p.name not in self.seen.violations)
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -305,32 +328,41 @@ class Sample:
 
     def rows(self, changed: Mutant) -> tuple[Successors, Successors]:
         """What the row itself does in a state, and what the changed one does."""
-        before, after = (
-            self.setting.instance(Table(LEASE_TABLE.variables, (row,))).successors
-            for row in (changed.original, changed.changed)
-        )
-        return before, after
+        return alone(self, changed.original).successors, alone(self, changed.changed).successors
+
+    def alters(self, changed: Mutant) -> bool:
+        """Whether the changed row is other code here: all of it may be about what never happens."""
+        return alone(self, changed.original).text != alone(self, changed.changed).text
 
     def shows(self, changed: Mutant) -> bool:
         """Whether the changed row does something else in a state that the table reaches."""
-        before, after = self.rows(changed)
-        try:
-            return any(
-                [t for _, t in before(s)] != [t for _, t in after(s)] for s in self.seen.states
-            )
-        except TypeError:
-            return True
+        return self.alters(changed) and differ(self, changed.original, changed.changed)
+
+
+KEPT = 1024
+"""Answers that are kept: those for a row and for what is made of it, in each configuration."""
+
+
+@functools.lru_cache(KEPT)
+def alone(known: Sample, row: Action) -> Instance:
+    """A row, and no other, in a configuration."""
+    return known.setting.instance(Table(LEASE_TABLE.variables, (row,)))
+
+
+@functools.lru_cache(KEPT)
+def differ(known: Sample, row: Action, changed: Action) -> bool:
+    """Whether two rows lead elsewhere from a state that the table reaches, or one of them fails."""
+    before, after = (alone(known, each).successors for each in (row, changed))
+    try:
+        for state in known.seen.states:
+            usual, now = before(state), after(state)
+            if usual != now and [t for _, t in usual] != [t for _, t in now]:
+                return True
+    except TypeError:
+        return True
+    return False
 
 
 def counts(seen: Exploration) -> tuple[int, int, int]:
     """Distinct states, steps, depth: what is pinned."""
     return len(seen.states), seen.steps, seen.depth
-
-
-def sample(setting: SmallWorld) -> Sample:
-    """Explore a configuration; the properties that hold there are those a mutant must keep."""
-    instance = setting.instance(LEASE_TABLE)
-    seen = explore(instance, ALWAYS, STEPS)
-    assert seen.complete
-    kept = [tuple(p for p in group if p.name not in seen.violations) for group in (ALWAYS, STEPS)]
-    return Sample(setting, seen, *kept)

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import FAULTS, Environment, in_ticks, load
@@ -88,6 +89,29 @@ def replay(
     return follower.seen
 
 
+@lru_cache(maxsize=64)
+def world_of(config: ClientConfig | None, addresses: int) -> Interpreter:
+    """The table with the constants of this client; None: those of the profile.
+
+    Kept, since a world reads each term once, and journals of one client are many.
+    """
+    profile, second = replace(load("reference"), late=Fraction(LATE)), SECOND
+    if config is not None:
+        second = config.second
+        between = config.probe_most * max(config.probes - 1, 0)
+        time = config.probe_wait + between + config.announce_wait
+        profile = replace(
+            profile,
+            margin=Fraction(config.margin, second),
+            asks_for=Fraction(config.ask_time, second),
+            probes=config.probes > 0,
+            probe_time=Fraction(time if config.probes else 0, second),
+        )
+    constants = in_ticks(profile, Environment(faults=frozenset(FAULTS)), Fraction(1, second))
+    sizes = {HOST: 2, ADDRESS: addresses, MESSAGE: 3}
+    return Interpreter(LEASE_TABLE, constants, sizes)
+
+
 class Follower:
     """The states of the table in which the client may be; none: not known before `Start`."""
 
@@ -103,23 +127,11 @@ class Follower:
         self._steps = self._world_of(None)
 
     def _world_of(self, config: ClientConfig | None) -> RowSteps:
-        """The table with the constants of this client; None: those of the profile."""
-        profile, second = replace(load("reference"), late=Fraction(LATE)), SECOND
-        if config is not None:
-            second = config.second
-            between = config.probe_most * max(config.probes - 1, 0)
-            time = config.probe_wait + between + config.announce_wait
-            profile = replace(
-                profile,
-                margin=Fraction(config.margin, second),
-                asks_for=Fraction(config.ask_time, second),
-                probes=config.probes > 0,
-                probe_time=Fraction(time if config.probes else 0, second),
-            )
-        constants = in_ticks(profile, Environment(faults=frozenset(FAULTS)), Fraction(1, second))
-        sizes = {HOST: 2, ADDRESS: max(1, len(self._numbers)), MESSAGE: 3}
+        """The rows with the constants of this client; None: those of the profile."""
         self._probes = 0 if config is None else config.probes
-        return RowSteps(Interpreter(LEASE_TABLE, constants, sizes), self._numbers, second)
+        second = SECOND if config is None else config.second
+        world = world_of(config, max(1, len(self._numbers)))
+        return RowSteps(world, self._numbers, second)
 
     def take(self, part: Part) -> None:
         """The next part of the journal."""
@@ -414,8 +426,10 @@ class Follower:
     def _check_done(self, call: Call, overdue: Mapping[Action, int | Fraction]) -> None:
         """A process that runs does what is overdue, before or instead of anything else."""
         earlier = [s.but({("now", 0): 0}) for s in self.states]
-        for row in overdue.keys() & self._overdue(call, earlier).keys():
-            self._convict(call, f"`{row.name}` is overdue, and not done", row.source)
+        still = self._overdue(call, earlier)
+        for row in overdue:
+            if row in still:
+                self._convict(call, f"`{row.name}` is overdue, and not done", row.source)
 
     def _check(self, call: Call, wanted: Property, states: Sequence[State]) -> None:
         """It holds in one of the states, for the client may be in any of them."""

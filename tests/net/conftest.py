@@ -30,6 +30,7 @@ import pytest
 
 from holdover.reference.lab.testbed.netns import Links, run
 from holdover.reference.lab.testbed.process import PATIENCE
+from tests.conftest import ALONE
 from tests.net.scenes import Playing, Scene, Site, played, wanted
 from tests.net.stage import Stage
 
@@ -79,10 +80,6 @@ def first_of_all() -> Iterator[None]:
         os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
-HOLD_THE_LOCK = ("test_networking_lock", "test_lab_busy")
-"""Modules whose tests hold the kernel's networking lock."""
-
-
 @contextmanager
 def taken(file: Path, how: int) -> Iterator[None]:
     """A lock of a file, waited for; `how`: fcntl.LOCK_SH or LOCK_EX."""
@@ -111,7 +108,7 @@ def beside_others(
     """Modules that hold the machine's networking lock are played alone."""
     base = tmp_path_factory.getbasetemp()
     place = base.parents[1] if "PYTEST_XDIST_WORKER" in os.environ else base.parent
-    with in_turn(place, alone=request.path.stem in HOLD_THE_LOCK):
+    with in_turn(place, alone=request.node.nodeid in ALONE):
         yield
 
 

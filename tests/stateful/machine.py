@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import product
+from itertools import count, product
 from time import process_time
 from typing import Any, NamedTuple
 
@@ -316,12 +316,24 @@ def play(
         raise
 
 
-def hunt(core: ClientCore, seconds: float) -> Kill | None:
-    """The first defect of a core in any scene; None: none in that time."""
-    begun, number, aims = process_time(), 0, sorted(expected())
+FIRST = 12
+"""Rounds of the scene in which a defect was found, before those of all scenes in turn."""
+
+
+def rounds_of(scene: str) -> Sequence[int]:
+    """The numbers of the first rounds that are played in a scene."""
+    place = next(i for i, each in enumerate(SCENES) if each.name == scene)
+    return range(place, FIRST * len(SCENES), len(SCENES))
+
+
+def hunt(core: ClientCore, seconds: float, rounds: Iterable[int] | None = None) -> Kill | None:
+    """The first defect of a core in these rounds, or in any; None: none in that time."""
+    begun, aims = process_time(), sorted(expected())
     for table in compiled():
         table.rows.taken.clear()
-    while process_time() - begun < seconds:
+    for number in count() if rounds is None else rounds:
+        if process_time() - begun >= seconds:
+            break
         table = compiled()[number % len(SCENES)]
         missing = expected() - taken(compiled()).keys()
         try:
@@ -329,7 +341,6 @@ def hunt(core: ClientCore, seconds: float) -> Kill | None:
         except DefectError as defect:
             name, took = table.scene.name, process_time() - begun
             return Kill(name, number, defect.kind, defect.says, took)
-        number += 1
     return None
 
 

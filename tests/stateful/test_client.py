@@ -21,7 +21,8 @@ from tests.stateful.compiled import Compiled
 from tests.stateful.machine import ROUND, SCENES, allowed, compiled, expected, hunt, play, taken
 
 ROUNDS = 14
-"""For the coverage: of each scene, as far as `SECONDS` let them."""
+"""For the coverage: of each scene at most, as far as `SECONDS` let them; fewer, where `ENOUGH` is
+reached before: `test_no_run_ends_in_a_defect` goes on, and with other seeds each time."""
 
 ENOUGH = 0.9
 """The exploration takes each edge.  Most that are left out here are a DHCPACK that leaves nothing
@@ -38,9 +39,10 @@ def test_the_client_takes_nearly_every_edge_that_the_table_has(
     begun, wanted = process_time(), expected()
     tables = [Compiled(scene) for scene in SCENES]
     for number, table in product(range(ROUNDS), tables):
-        if process_time() - begun < SECONDS:
-            missing = sorted(wanted - taken(tables).keys())
-            play(table, number, missing or sorted(wanted))
+        missing = sorted(wanted - taken(tables).keys())
+        if len(missing) <= (1 - ENOUGH) * len(wanted) or process_time() - begun >= SECONDS:
+            break
+        play(table, number, missing)
     took, seen = process_time() - begun, taken(tables)
     covered = wanted & seen.keys()
     title = "edges of the lease table that clients took in random runs"

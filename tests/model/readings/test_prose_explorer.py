@@ -100,19 +100,26 @@ def other(name: str, build: Build) -> Instance:
     return build(client, *faults, **more)
 
 
+def instance_of(name: str, build: Build) -> Instance:
+    return CONFIGURATIONS[name].instance() if name in CONFIGURATIONS else other(name, build)
+
+
+@cache
+def right(name: str, build: Build) -> Seen:
+    """What the pages come to, searched once."""
+    return pinned(name) if name in CONFIGURATIONS else searched(other(name, build))
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_pages_come_to_what_the_explorer_sees(name: str, build: Build) -> None:
-    instance = other(name, build)
-    seen, found = searched(instance), explore(instance, ALWAYS, STEPS)
+    seen, found = right(name, build), explore(other(name, build), ALWAYS, STEPS)
     assert (seen.states, seen.steps, seen.depth) == (len(found.states), found.steps, found.depth)
     assert seen.broken == {n: len(run) for n, run in sorted(found.violations.items())}
     assert seen.fired == set(found.fired)
 
 
 def test_every_row_of_the_page_fires(build: Build) -> None:
-    fired: set[str] = set().union(*(pinned(name).fired for name in CONFIGURATIONS))
-    for name in OTHERS:
-        fired |= searched(other(name, build)).fired
+    fired = set().union(*(right(name, build).fired for name in (*CONFIGURATIONS, *OTHERS)))
     assert fired == {row.name for row in documented().rows}
 
 
@@ -174,11 +181,11 @@ def planted(row: str, old: str, new: str) -> str:
     return head + sign + part.replace(old, new) + end + after
 
 
-def differs(wrong: Pages, instance: Instance) -> bool:
+def differs(wrong: Pages, name: str, build: Build) -> bool:
     """Whether the search of another page comes to something else, or to a term without a value."""
-    right = searched(instance)
+    known = right(name, build)
     try:
-        return searched(instance, wrong, 3 * right.states) != right
+        return searched(instance_of(name, build), wrong, 3 * known.states) != known
     except TypeError:  # an instant that is unset is compared
         return True
 
@@ -186,8 +193,7 @@ def differs(wrong: Pages, instance: Instance) -> bool:
 @pytest.mark.parametrize("plant", [name for name, (*_, where) in PLANTED.items() if where])
 def test_a_page_that_differs_in_one_row_is_noticed(plant: str, build: Build) -> None:
     *passage, where = PLANTED[plant]
-    instance = CONFIGURATIONS[where].instance() if where in CONFIGURATIONS else other(where, build)
-    assert differs(pages(planted(*passage), WORDS, PROPERTIES), instance)
+    assert differs(pages(planted(*passage), WORDS, PROPERTIES), where, build)
 
 
 def test_a_deadline_that_differs_is_noticed() -> None:

@@ -14,7 +14,7 @@ from holdover.model.table.properties import Property
 from holdover.proofs.mutation.__main__ import read_fates
 from holdover.proofs.mutation.facts import FACTS
 from holdover.proofs.mutation.fates import by_name, lawless
-from holdover.proofs.mutation.samples import Sample, SmallWorld, sample, settings
+from holdover.proofs.mutation.samples import Sample, SmallWorld, settings
 
 OTHERS = {
     "two hosts",
@@ -31,7 +31,7 @@ SMALL = [s for s in settings() if (s.hosts, s.messages) == (1, 1) or s.name in O
 
 @cache
 def seen(name: str) -> Sample:
-    return sample(next(setting for setting in settings() if setting.name == name))
+    return Sample(next(setting for setting in settings() if setting.name == name))
 
 
 def broken(known: Sample) -> Iterator[tuple[str, str]]:

@@ -246,7 +246,7 @@ def called(tmp_path: Path) -> Path:
 
 def printed(called: Path, name: str) -> str:
     done = subprocess.run(
-        [called, name, "--print-unit"], capture_output=True, text=True, check=True, timeout=120
+        [called, name, "--print-unit"], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     return done.stdout
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from holdover.reference.lab.testbed.process import PATIENCE
 from holdover.reference.linux.kernel import clock
 
 DAY = 86_400
@@ -49,7 +50,7 @@ def test_what_is_read_counts_suspend_and_the_alarm_agrees() -> None:
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("needs root, and the program unshare: a time namespace")
     command = ("unshare", "--time", "--boottime", str(DAY), "--fork", sys.executable, "-c", ALARM)
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     if "unshare" in ran.stderr:
         pytest.skip(f"no time namespace is to be had: {ran.stderr.strip()}")
     slept = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()

@@ -16,11 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from holdover.reference.lab.testbed.process import PATIENCE
 from tests.checkout import ROOT
 from tests.seeding import Defect, Seeding
-
-LONGEST = 100
-"""Seconds that a test may take on a machine that is busy with other things."""
 
 PASSES, GOES_RED = 0, 1
 """pytest's exit statuses."""
@@ -54,7 +52,7 @@ Ran = subprocess.CompletedProcess[str]
 def run(*words: str) -> Ran:
     """The process, to its end."""
     command = [sys.executable, "-m", "tests.reference.linux.test_defects", *words]
-    return subprocess.run(command, cwd=ROOT, timeout=LONGEST, capture_output=True, text=True)
+    return subprocess.run(command, cwd=ROOT, timeout=PATIENCE, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
