@@ -188,6 +188,9 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
     def _unheard(self, node: Node, h: int) -> Node:
         """What a process has taken and not acted on is gone with it (`miss`)."""
         state, locals_, taken = node
+        core = self.cores[locals_[h]].core
+        if core is None or not core.offers:  # of what a core takes only offers wait for anything
+            return node
         s, kept = list(state), list(taken)
         for m in self.network:
             if taken[m] and s[self.columns[m][1]] == h:
