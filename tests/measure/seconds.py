@@ -1,0 +1,216 @@
+"""`python -m tests.measure.seconds`: how long the commands take, beside their limits and as before.
+
+Theory of operation.  Each command is a process of its own, and is run so often; what counts is the
+least, since what else the machine does can only make it longer.  With `--before` every command is
+run with the sources of an earlier commit too, in turns, by the same Python and the same packages: a
+ratio of the two means something on a machine that is not quiet.  Every command has a cache of its
+own, which it finds as the run before it left it (a compiled engine); verdicts are not kept.
+
+What it does not know: what else the machine does.  It writes docs/bench/seconds.md.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from holdover.model.clients.profile import builtin_names
+from holdover.reference.console.progress import Progress
+from tests.checkout import ROOT
+
+PAGE = ROOT / "docs" / "bench" / "seconds.md"
+PACKAGES = ("model", "proofs", "reference")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is measured: the arguments of `holdover`, the limit in seconds, how often it is run.
+
+    `cold`: with an empty cache, each time.
+    """
+
+    says: str
+    arguments: tuple[str, ...]
+    limit: float
+    times: int = 1
+    cold: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a run took, in seconds of the wall clock and of the processor; its exit status."""
+
+    wall: float
+    processor: float
+    status: int
+
+
+ROWS = (
+    *(
+        Row(" ".join(("holdover", *words)), words, 0.15, 7)
+        for words in (
+            ("--help",),
+            ("--version",),
+            ("profiles",),
+            ("grace", "wfwg311"),
+            ("lab", "list"),
+        )
+    ),
+    Row("holdover prove --solver z3", ("prove", "--solver", "z3"), 5),
+    Row("holdover prove --solver both", ("prove", "--solver", "both"), 9),
+    Row("holdover matrix", ("matrix",), 6),
+    Row("holdover verify", ("verify",), 10),
+    Row("holdover verify, nothing compiled", ("verify",), 15, cold=True),
+    Row("holdover verify reference", ("verify", "reference"), 15),
+)
+
+
+def slowest_profile(measured: dict[str, Taken]) -> tuple[str, Taken]:
+    """The built-in profile whose verdict takes longest."""
+    name = max(measured, key=lambda each: measured[each].wall)
+    return name, measured[name]
+
+
+@contextmanager
+def sources(commit: str | None) -> Iterator[Path]:
+    """A folder that has the packages of a commit as `holdover`; None: those of this checkout."""
+    with tempfile.TemporaryDirectory() as folder:
+        there, packages = ROOT, Path(folder, "path", "holdover")
+        packages.mkdir(parents=True)
+        if commit is not None:
+            there = Path(folder, "tree")
+            git("worktree", "add", "--quiet", "--detach", str(there), commit)
+        try:
+            for name in PACKAGES:
+                (packages / name).symlink_to(there / name)
+            yield packages.parent
+        finally:
+            if commit is not None:
+                git("worktree", "remove", "--force", str(there))
+
+
+def git(*words: str) -> str:
+    """What git says."""
+    return subprocess.run(
+        ("git", "-C", str(ROOT), *words), check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def run_once(path: Path, arguments: Sequence[str], cache: Path) -> Taken:
+    """One run of a command with the packages in a folder."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PYTHONPATH": str(path), "XDG_CACHE_HOME": str(cache)}
+    command = (sys.executable, "-c", "from holdover.reference.cli import main; main()", *arguments)
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    status = subprocess.run(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    ).returncode
+    wall, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    shutil.rmtree(cache / "holdover" / "verdicts", ignore_errors=True)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Taken(wall, processor, status)
+
+
+def least(path: Path, row: Row, cache: Path) -> Taken:
+    """The shortest of so many runs, after one that does not count if it has a cache to fill."""
+    runs = []
+    for number in range(row.times + (not row.cold)):
+        if row.cold:
+            shutil.rmtree(cache, ignore_errors=True)
+        taken = run_once(path, row.arguments, cache)
+        if row.cold or number or row.limit > 1:
+            runs.append(taken)
+        if not row.cold and row.limit > 1 and len(runs) == row.times:
+            break
+    return min(runs, key=lambda taken: taken.wall)
+
+
+def shown(taken: Taken | None) -> tuple[str, str]:
+    """Its seconds by the wall clock and of the processor."""
+    if taken is None:
+        return "", ""
+    if taken.status not in (0, 1):
+        return f"status {taken.status}", ""
+    digits = 2 if taken.wall < 2 else 1
+    return f"{taken.wall:.{digits}f}", f"{taken.processor:.{digits}f}"
+
+
+def page(
+    rows: Sequence[tuple[str, float, Taken | None, Taken]], before: str | None, load: float
+) -> str:
+    """The page."""
+    lines = [
+        "# Seconds",
+        "",
+        "How long commands take, printed by",
+        "",
+        "```sh",
+        f"python -m tests.measure.seconds{f' --before {before}' if before else ''}",
+        "```",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores;"
+        f" the load of the machine before it was {load:.1f}. Of several runs the shortest. A status "
+        "other than 0 and 1 is a command that did not end as it should.",
+        "",
+        "| command | before: wall s | processor s | now: wall s | processor s | limit s | |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for says, limit, earlier, now in rows:
+        met = "met" if now.wall <= limit and now.status in (0, 1) else "**not met**"
+        cells = (f"`{says}`", *shown(earlier), *shown(now), f"{limit:g}", met)
+        lines.append(f"| {' | '.join(cells)} |")
+    said = (
+        f"*Before* is commit {before}, with the same Python and the same packages. "
+        if before
+        else ""
+    )
+    lines += ["", f"{said}Commands that use several processes use two."]
+    return "\n".join(lines) + "\n"
+
+
+@click.command(epilog="Example: python -m tests.measure.seconds --before HEAD~10")
+@click.option("--before", metavar="COMMIT", help="Run every command with these sources as well.")
+@click.option("--only", metavar="WORD", help="Only commands with this in them; no page is written.")
+def main(before: str | None, only: str | None) -> None:
+    """Run each command, print what it took, and write docs/bench/seconds.md; some minutes."""
+    load, named = os.getloadavg()[0], before and git("rev-parse", "--short", before)
+    rows: list[tuple[str, float, Taken | None, Taken]] = []
+    todo = [row for row in ROWS if only is None or only in row.says]
+    with (
+        sources(None) as here,
+        sources(named) as there,
+        tempfile.TemporaryDirectory() as caches,
+        Progress("seconds") as progress,
+    ):
+        one, other = Path(caches, "now"), Path(caches, "before")
+        for number, row in enumerate(todo):
+            progress.count(number, len(todo), row.says)
+            earlier = None if named is None else least(there, row, other)
+            rows.append((row.says, row.limit, earlier, least(here, row, one)))
+        if only is None or only in "verify PROFILE":
+            names = builtin_names()
+            each = {name: Row(name, ("verify", name), 0.8, 3) for name in names}
+            name, now = slowest_profile({name: least(here, row, one) for name, row in each.items()})
+            earlier = None if named is None else least(there, each[name], other)
+            rows.append((f"holdover verify {name}, the slowest of {len(names)}", 0.8, earlier, now))
+    text = page(rows, named, load)
+    click.echo(text)
+    if only is None:
+        PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
