@@ -75,6 +75,7 @@ class Packing:
         bits = {**BITS, "client": min(MOST_BITS, left // len(world.hosts))}
         self._shifts = [sum(bits[p.kind] for p in parts[:n]) for n in range(len(parts))]
         self._lows = [(1 << bits[part.kind]) - 1 for part in parts]
+        self._bits: dict[int, int] = {}
         self._values: dict[str, list[Value]] = {kind: [] for kind in bits}
         self._numbers: dict[str, dict[Value, int]] = {kind: {} for kind in bits}
         self._older: dict[str, dict[int, int]] = {kind: {} for kind in bits}
@@ -121,7 +122,8 @@ class Packing:
             for n, part in enumerate(self.world.parts)
         ]
         return tuple(  # type: ignore[return-value]
-            join(chain(*(value[m] for value in values))) for m, join in enumerate(self._join)
+            join(chain.from_iterable(member))
+            for join, member in zip(self._join, zip(*values, strict=True), strict=True)
         )
 
     def pack(self, then: Node, mask: int) -> int:
@@ -137,9 +139,10 @@ class Packing:
 
     def bits(self, mask: int) -> int:
         """All bits of the parts in a mask."""
-        return sum(
-            self._lows[n] << self._shifts[n] for n in range(len(self._lows)) if mask >> n & 1
-        )
+        if mask not in self._bits:
+            fields = zip(self._lows, self._shifts, strict=True)
+            self._bits[mask] = sum(low << at for n, (low, at) in enumerate(fields) if mask >> n & 1)
+        return self._bits[mask]
 
     def part(self, nodes: Numbers, n: int) -> Numbers:
         """The number that each node has of one part."""
