@@ -12,6 +12,7 @@ What it does not know: what they are.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
@@ -103,6 +104,8 @@ class Seeding(MetaPathFinder):
     """Has the module that a defect is in loaded so."""
 
     def __init__(self, defect: Defect):
+        if defect.module in sys.modules:
+            raise ValueError(f"{defect.module} is imported already: {defect.id} cannot be put in")
         self.defect = defect
 
     def find_spec(

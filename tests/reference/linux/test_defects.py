@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from holdover.reference.lab.testbed.process import PATIENCE
 from tests.checkout import ROOT
 from tests.seeding import Defect, Seeding
 
@@ -51,6 +50,9 @@ Ran = subprocess.CompletedProcess[str]
 
 def run(*words: str) -> Ran:
     """The process, to its end."""
+    # Not above: the process that has a defect imports this file, and nothing of the project before.
+    from holdover.reference.lab.testbed.process import PATIENCE
+
     command = [sys.executable, "-m", "tests.reference.linux.test_defects", *words]
     return subprocess.run(command, cwd=ROOT, timeout=PATIENCE, capture_output=True, text=True)
 
