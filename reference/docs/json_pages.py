@@ -63,7 +63,7 @@ def key_table(keys: Schema) -> str:
 
 def says(value: Schema) -> str:
     """What a value means; of a part without another meaning, what the part is."""
-    text = value.get("description") or schemas()["$defs"][referred(value)]["description"]
+    text = value.get("description") or schemas()["$defs"][part_name(value)]["description"]
     return str(text)
 
 
@@ -75,7 +75,7 @@ def kind(value: Schema) -> str:
 def kinds(value: Schema) -> Iterator[str]:
     """Each type that it may have."""
     if "$ref" in value:
-        yield f"[{referred(value)}](#{referred(value)})"
+        yield f"[{part_name(value)}](#{part_name(value)})"
     for each in value.get("anyOf", ()):
         yield from kinds(each)
     if "const" in value:
@@ -86,7 +86,7 @@ def kinds(value: Schema) -> Iterator[str]:
         yield f"list of ({kind(value['items'])})" if name == "array" else name
 
 
-def referred(value: Schema) -> str:
+def part_name(value: Schema) -> str:
     """The part that a value refers to."""
     return str(value["$ref"]).removeprefix(DEFINED)
 

@@ -117,7 +117,7 @@ def print_replay(played: PlayedCollision, as_json: bool) -> None:
             "lab-replay",
             {
                 "profile": plan.profile.name,
-                "predicted": plan.outcome,
+                "predicted_outcome": plan.outcome,
                 "outcome": seen.outcome,
                 "reason": seen.reason,
                 "answered": list(seen.answered),
