@@ -24,6 +24,7 @@ DATA = {Path(part, "py.typed") for part in PARTS} | {
         *(ROOT / "proofs").rglob("*.json"),
         *(ROOT / "proofs").rglob("*.toml"),
         *(ROOT / "reference" / "systemd").glob("*.service"),
+        *(ROOT / "reference" / "console").glob("*.json"),
         *(ROOT / "reference" / "refinement").glob("*.toml"),
         *(ROOT / "reference" / "refinement").glob("*.json"),
     ]

@@ -121,7 +121,9 @@ def facts(graph: GraphReading) -> dict[str, object]:
         "states": len(graph.states),
         "steps": graph.steps,
         "depth": graph.depth,
-        "shortest_runs": graph.broken,
+        "shortest_runs": [
+            {"property": name, "steps": steps} for name, steps in graph.broken.items()
+        ],
         "time_passes": graph.time_passes,
         "in_the_end": list(graph.eventually),
         "components": graph.components,

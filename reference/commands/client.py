@@ -16,7 +16,6 @@ What it does not know: sockets, netlink, files, the protocol.
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -30,6 +29,7 @@ import click
 
 from holdover.model.errors import InputError, nearest
 from holdover.reference.console.options import DURATION, host_name
+from holdover.reference.console.output import UNBOUNDED, json_line
 from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import Notice, Notify
 from holdover.reference.core.instants import SECOND
@@ -351,7 +351,9 @@ def report(notify: Notify, dry_run: bool) -> tuple[str, str, dict[str, Any]]:
     if notice in (Notice.BOUND, Notice.EXTENDED):
         left = "ever" if lease.end is None else f"{(lease.end - now()) // SECOND} s"
         words += f", for {left}"
-    return notice.name, words, dict(to_json(lease))
+    options = [{"code": code, "hex": data.hex()} for code, data in lease.options.pairs()]
+    end = UNBOUNDED if lease.end is None else lease.end
+    return notice.name, words, {**to_json(lease), "end": end, "options": options}
 
 
 def supervisor_words(notify: Notify, words: str) -> tuple[str, ...]:
@@ -373,5 +375,5 @@ def format_line(
 
     if as_json:
         head = {"at": now(), "event": event, "interface": interface, "dry_run": dry_run}
-        return json.dumps(head | more)
+        return json_line("client", head | more)
     return f"{datetime.now():%H:%M:%S} {interface}: {words}"

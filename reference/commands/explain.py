@@ -29,7 +29,8 @@ from holdover.reference.validation.report import print_journal
 def print_explanation(found: Judgement, common: Common | None, as_json: bool) -> None:
     """A collision in sentences and as a chart, and what every collision has in common."""
     if as_json:
-        document({**judgement_data(found, common), "sources": list(found.profile.sources)})
+        sources = list(found.profile.sources)
+        document("explain", {"judgement": judgement_data(found, common), "sources": sources})
         return
     out = Output()
     name = found.profile.name

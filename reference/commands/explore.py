@@ -36,7 +36,7 @@ from holdover.reference.commands.state_graph import (
 from holdover.reference.commands.surroundings import known_faults, memory_option
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import Command, json_option
-from holdover.reference.console.output import Output, colour_outcome, document
+from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
 
 STOPPED = {
@@ -60,6 +60,7 @@ def print_exploration(
     worst = None if unbounded else seen.worst
     if as_json:
         document(
+            "explore",
             {
                 "profile": search.name,
                 "outcome": outcome(seen),
@@ -69,17 +70,23 @@ def print_exploration(
                 "stored": seen.stored,
                 "steps": seen.steps,
                 "depth": seen.depth,
-                "worst_holdover_ticks": worst,
-                "unbounded": unbounded,
-                "properties": {name: said for name, _, said in property_rows(seen)},
-                "broken": {
-                    name: list(as_data(events(trace), "ticks"))
-                    for name, trace in seen.violations.items()
-                },
-                "fired": dict(sorted(seen.fired.items())),
+                "worst_holdover_ticks": UNBOUNDED if unbounded else worst,
+                "properties": [
+                    {
+                        "property": name,
+                        "outcome": said,
+                        "run": list(as_data(events(seen.violations[name]), "ticks"))
+                        if name in seen.violations
+                        else [],
+                    }
+                    for name, _, said in property_rows(seen)
+                ],
+                "fired": [
+                    {"row": row, "times": times} for row, times in sorted(seen.fired.items())
+                ],
                 "networkx": None if graph is None else agreement_data(graph),
                 "every_run": common_data(common),
-            }
+            },
         )
         return
     out = Output()

@@ -45,18 +45,19 @@ def print_graces(
         outcome = "holds" if given is None or needed <= given else "violated"
     if as_json:
         document(
+            "grace",
             {
                 "profile": profile.name,
                 "lease": float(world.lease),
                 "outcome": outcome,
                 "worst_holdover": number(at_most, worst),
                 "safe_grace": number(at_most, needed),
-                "shorter_lease": number(at_least, handed),
+                "shorter_lease": None if handed is None else float(at_least(handed)),
                 "parts": [{"part": p.words, "seconds": float(p.size)} for p in parts(constants)]
                 if limited
                 else [],
                 "unbounded_because": [] if limited else list(no_bound(constants)),
-            }
+            },
         )
         return outcome
     out = Output()
@@ -96,12 +97,13 @@ def print_network_graces(
     outcome: Outcome = "holds" if met else "violated"
     if as_json:
         document(
+            "grace-network",
             {
                 "network": network.title,
                 "outcome": outcome,
                 "safe_grace": number(at_most, enough),
                 "clients": [need_data(need, world) for need in needs],
-            }
+            },
         )
         return outcome
     out = Output()

@@ -237,7 +237,7 @@ def measure(
             progress.say("writing")
             write(out, verdicts, conditions)
     if as_json:
-        document(report.data(verdicts, conditions))
+        document("lab", report.data(verdicts, conditions))
     else:
         report.table(verdicts)
         if out is not None:
@@ -333,7 +333,7 @@ def list_programs(*, versions: bool, as_json: bool) -> None:
         ],
     }
     if as_json:
-        document(found)
+        document("lab-list", found)
         return
     print_programs(found)
 

@@ -21,22 +21,25 @@ def print_matrix(found: Sequence[matrix_.MatrixCell], as_json: bool) -> None:
     cures = {fault.name: matrix_.smallest_cures(fault) for fault in matrix_.ROWS}
     if as_json:
         document(
-            [
-                {
-                    "fault": cell.fault,
-                    "safeguard": cell.safeguard,
-                    "outcome": cell.outcome,
-                    "reason": cell.reason,
-                    "run": list(as_data(cell.judgement.run, cell.judgement.unit))
-                    if cell.judgement
-                    else [],
-                }
-                for cell in found
-            ]
-            + [
-                {"fault": name, "smallest_cures": [list(c) for c in sets]}
-                for name, sets in cures.items()
-            ]
+            "matrix",
+            {
+                "cells": [
+                    {
+                        "fault": cell.fault,
+                        "safeguard": cell.safeguard,
+                        "outcome": cell.outcome,
+                        "reason": cell.reason,
+                        "run": list(as_data(cell.judgement.run, cell.judgement.unit))
+                        if cell.judgement
+                        else [],
+                    }
+                    for cell in found
+                ],
+                "cures": [
+                    {"fault": name, "smallest_cures": [list(c) for c in sets]}
+                    for name, sets in cures.items()
+                ],
+            },
         )
         return
     table = grid("fault", "none", *matrix_.SAFEGUARDS, "all", "smallest cures")

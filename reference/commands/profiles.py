@@ -15,25 +15,33 @@ from holdover.reference.console.output import Output, document, grid
 def print_profile(client: Profile, as_json: bool) -> None:
     """One profile as TOML, or as JSON."""
     if as_json:
-        facts = {k: float(v) if isinstance(v, Fraction) else v for k, v in client.facts().items()}
         document(
+            "profile",
             {
                 "name": client.name,
                 "title": client.title,
                 "sources": list(client.sources),
                 "notes": client.notes,
-                "why": dict(client.why),
-                **facts,
-            }
+                "why": [{"constant": name, "reason": reason} for name, reason in client.why],
+                **{name: constant(value) for name, value in client.facts().items()},
+            },
         )
         return
     click.echo(client.to_toml(), nl=False)
 
 
+def constant(value: object) -> object:
+    """A constant as a profile's file has it: seconds as a number, words in small letters."""
+    if isinstance(value, Fraction):
+        return float(value)
+    return value.lower() if isinstance(value, str) else value
+
+
 def print_profiles(clients: Sequence[Profile], as_json: bool) -> None:
     """The profiles that come with the project."""
     if as_json:
-        document([{"name": client.name, "title": client.title} for client in clients])
+        listed = [{"name": client.name, "title": client.title} for client in clients]
+        document("profiles", {"profiles": listed})
         return
     table = grid("name", "anchor", "released at", "enforcer", "clock", "client")
     for client in clients:

@@ -13,7 +13,7 @@ from rich.text import Text
 from holdover.model.clients.profile import STANDARD, Profile, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.proofs.logic.obligations import Case, Obligation, obligations
-from holdover.proofs.logic.solvers import CaseVerdict, decide
+from holdover.proofs.logic.solvers import OUTCOME, CaseVerdict, decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t0_time_passes, t2_safety
 from holdover.proofs.theorems.t3_grace import lemma, necessary, reaching_term, sufficient
@@ -54,7 +54,7 @@ def obligations_data(verdict: CaseVerdict) -> list[dict[str, object]]:
         {
             "obligation": answer.obligation.name,
             "solver": answer.solver,
-            "result": answer.result,
+            "outcome": OUTCOME[answer.result],
             "seconds": round(answer.seconds, 4),
         }
         for answer in verdict.answers
@@ -66,12 +66,13 @@ def print_obligations(profile: Profile, verdict: CaseVerdict, as_json: bool) -> 
     outcome = obligations_outcome(verdict)
     if as_json:
         document(
+            "prove",
             {
                 "profile": profile.name,
                 "outcome": outcome,
                 "never_fire": list(verdict.never_fire),
                 "obligations": obligations_data(verdict),
-            }
+            },
         )
         return outcome
     out = Output()

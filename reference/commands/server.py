@@ -9,7 +9,6 @@ What it does not know: sockets, files, the protocol.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, fields
@@ -26,6 +25,7 @@ import click
 from holdover.model.errors import InputError, nearest
 from holdover.reference.console.exit import INTERRUPTED
 from holdover.reference.console.options import DURATION, host_name
+from holdover.reference.console.output import json_line
 from holdover.reference.core.config import Misbehaviour, ServerConfig
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.linux.kernel.clock import now as boottime
@@ -207,7 +207,8 @@ def server(
         supervisor.tell(f"serves {pool[0]} to {pool[-1]}", "READY=1")
         number = service.run(ended)
         supervisor.tell("ends", "STOPPING=1")
-        end(service, link.refused, link.lost + port.lost, as_json)
+        unsent = service.unsent + link.lost + port.lost
+        end(service.unread + link.refused, unsent, as_json)
     return INTERRUPTED if number == SIGINT else 0
 
 
@@ -362,9 +363,8 @@ def report(told: LeaseEvent, as_json: bool) -> None:
     click.echo(" ".join(word for word in words if word is not None))
 
 
-def end(service: Service, refused: int, lost: int, as_json: bool) -> None:
+def end(unread: int, unsent: int, as_json: bool) -> None:
     """What came to nothing meanwhile."""
-    unread, unsent = service.unread + refused, service.unsent + lost
     if as_json:
         say({"at": boottime(), "event": "ended", "unread": unread, "unsent": unsent})
     else:
@@ -373,4 +373,4 @@ def end(service: Service, refused: int, lost: int, as_json: bool) -> None:
 
 def say(line: dict[str, Any]) -> None:
     """A line of JSON; `echo` writes it out at once."""
-    click.echo(json.dumps(line))
+    click.echo(json_line("server", line))

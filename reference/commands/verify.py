@@ -17,7 +17,7 @@ from holdover.model.readings.finite import name_of
 from holdover.model.seconds import show_seconds
 from holdover.model.table.properties import ALWAYS
 from holdover.model.table.vocabulary import HOST
-from holdover.proofs.result import combine
+from holdover.proofs.result import Outcome, combine
 from holdover.proofs.theorems.t5_state_graph import FITS
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.by_bound import further, no_bound
@@ -58,11 +58,14 @@ def print_judgements(
 ) -> None:
     """The verdicts on clients, each with its reason and a collision told; and one on code."""
     if as_json:
-        data = [judgement_data(*pair) for pair in zip(found, commons, strict=True)]
-        for entry in data:
-            if code is not None and entry["profile"] == "reference":
-                entry["code"] = code_data(code)
-        document(data)
+        document(
+            "verify",
+            {
+                "outcome": outcome_of(found, code),
+                "judgements": [judgement_data(*p) for p in zip(found, commons, strict=True)],
+                "code": None if code is None else code_data(code),
+            },
+        )
         return
     out = Output()
     for judgement, common in zip(found, commons, strict=True):
@@ -79,6 +82,12 @@ def print_judgements(
             out.say(f"  {line}")
         if code is not None and name == "reference":
             print_code_verdict(code, out)
+
+
+def outcome_of(found: Sequence[Judgement], code: Conformance | None) -> Outcome:
+    """What all verdicts together come to: the worst."""
+    outcomes = [judgement.outcome for judgement in found]
+    return combine(outcomes if code is None else [*outcomes, code.outcome])
 
 
 def print_code_verdict(code: Conformance, out: Output) -> None:
@@ -121,8 +130,9 @@ def code_data(code: Conformance) -> dict[str, object]:
                 "depth": seen.depth,
                 "as_pinned": as_pinned(seen),
                 "failed": seen.failed,
-                "defect": seen.defect
-                and {"kind": seen.kind, "says": seen.defect, "run": list(seen.run)},
+                "defect": {"kind": seen.kind, "says": seen.defect, "run": list(seen.run)}
+                if seen.kind
+                else None,
             }
             for seen in code.explored
         ],
@@ -162,10 +172,10 @@ def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, obj
         "reason": judgement.reason,
         "worst_holdover": number(at_most, judgement.worst),
         "safe_grace": number(at_most, judgement.grace),
-        "with_one_more_fault": {
-            name: number(at_most, worst)
+        "with_one_more_fault": [
+            {"fault": name, "worst_holdover": number(at_most, worst)}
             for name, worst in further(judgement.profile, judgement.environment)
-        },
+        ],
         "states": judgement.states,
         "run": list(as_data(judgement.run, judgement.unit)),
         "every_run": common_data(common),
@@ -176,6 +186,7 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
     """The claims of the specification, and whether they came out as stated."""
     if as_json:
         document(
+            "claims",
             {
                 "outcome": combine(result.outcome for result in found),
                 "claims": [
@@ -186,12 +197,14 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
                         "outcome": check.outcome,
                         "detail": check.detail,
                         "seconds": round(check.seconds, 3),
-                        "facts": dict(check.data),
+                        "facts": [
+                            {"name": name, "value": value} for name, value in check.data.items()
+                        ],
                     }
                     for result in found
                     for check in result.checks
                 ],
-            }
+            },
         )
         return
     table = grid("claim", "as stated", "what was found")
@@ -283,8 +296,7 @@ def verify(
         with Progress("reference") as progress:
             code = conformance(jobs, progress.count, anew=anew)
     print_judgements(found, commons, code, as_json)
-    outcomes = [judgement.outcome for judgement in found]
-    return EXIT[combine(outcomes if code is None else [*outcomes, code.outcome])]
+    return EXIT[outcome_of(found, code)]
 
 
 def verify_network(
@@ -311,6 +323,7 @@ def print_verdict(found: NetworkJudgement, as_json: bool) -> None:
     grace = found.environment.grace
     if as_json:
         document(
+            "verify-network",
             {
                 "network": found.network.title,
                 "outcome": found.outcome,
@@ -320,7 +333,7 @@ def print_verdict(found: NetworkJudgement, as_json: bool) -> None:
                 "states": found.states,
                 "hosts": [client.name for client in found.hosts],
                 "run": list(as_data(found.run, "s")),
-            }
+            },
         )
         return
     out = Output()

@@ -1,4 +1,8 @@
-"""Standard output: text for people, one JSON document for programs.
+"""Standard output: text for people, JSON for programs.
+
+Whatever a command prints with `--json`, a document or a line of many, is an object that names its
+schema and the version of all schemas; `schema.json`, beside this file, has each of them.  A bound
+that there is not is "unbounded"; null is what nobody knows or has asked.
 
 What lays tables out and colours a terminal is imported when there is one: it takes a twentieth of a
 second.
@@ -8,11 +12,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import cached_property
 from math import ceil, floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -22,6 +26,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+VERSION = 1
+"""Of what `--json` prints: another number where a key or its meaning is another."""
+
+UNBOUNDED: Literal["unbounded"] = "unbounded"
+"""What stands in JSON where a number of seconds, or of ticks, has no bound."""
 
 COLOUR = {"holds": "green", "violated": "red", "unknown": "yellow"}
 
@@ -74,9 +84,24 @@ def at_least(value: Fraction) -> Fraction:
     return Fraction(floor(value * 1000), 1000)
 
 
-def document(data: object) -> None:
-    """One JSON document."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+def document(schema: str, data: Mapping[str, object]) -> None:
+    """Print one JSON document."""
+    click.echo(text_of_document(schema, data))
+
+
+def text_of_document(schema: str, data: Mapping[str, object]) -> str:
+    """A JSON document over several lines."""
+    return json.dumps(name_schema(schema, data), indent=2, ensure_ascii=False)
+
+
+def json_line(schema: str, data: Mapping[str, object]) -> str:
+    """A JSON document as one of many lines; each names its schema, as who reads may come late."""
+    return json.dumps(name_schema(schema, data))
+
+
+def name_schema(schema: str, data: Mapping[str, object]) -> dict[str, object]:
+    """The data as an object that says what it is."""
+    return {"schema": f"holdover/{schema}", "version": VERSION, **data}
 
 
 def grid(*heads: str) -> Table:
@@ -89,6 +114,8 @@ def grid(*heads: str) -> Table:
     return table
 
 
-def number(bound: Callable[[Fraction], Fraction], value: Fraction | None) -> float | None:
-    """A bound for JSON; null is *no bound*."""
-    return None if value is None else float(bound(value))
+def number(
+    bound: Callable[[Fraction], Fraction], value: Fraction | None
+) -> float | Literal["unbounded"]:
+    """A bound for JSON; None is *no bound*."""
+    return UNBOUNDED if value is None else float(bound(value))

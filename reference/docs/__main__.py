@@ -6,7 +6,8 @@ default) exits 1 and lists the files that would change.  A file that is all gene
 one region.  The output depends on the model alone: no dates, no machine, no order of a set.
 
 Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `profile_pages.py`
-(profiles and measurements), `core_pages.py` (the cores) and `proof_pages.py` (proofs and searches).
+(profiles and measurements), `core_pages.py` (the cores), `json_pages.py` (what `--json` prints) and
+`proof_pages.py` (proofs and searches).
 Regions are looked for in README.md and in docs/ below the root.
 """
 
@@ -23,6 +24,7 @@ import click
 from holdover.reference.docs import (
     architecture,
     core_pages,
+    json_pages,
     model_pages,
     profile_pages,
     proof_pages,
@@ -33,6 +35,7 @@ GENERATORS = {
     **model_pages.GENERATORS,
     **profile_pages.GENERATORS,
     **core_pages.GENERATORS,
+    **json_pages.GENERATORS,
     **proof_pages.LIGHT,
     **proof_pages.HEAVY,
 }

@@ -91,7 +91,8 @@ class Remarks:
         words = f"nobody answers: {what} sent in {(now - self._since) // SECOND} s"
         if client.holds is not None and client.lease is not None and client.lease.end is not None:
             words += f"; {client.holds} has {(client.lease.end - now) // SECOND} s left"
-        self._say("SILENT", words, {"since": self._since, "sent": dict(self._sent)})
+        sent = [{"message": kind, "times": times} for kind, times in self._sent.items()]
+        self._say("SILENT", words, {"since": self._since, "sent": sent})
 
     def _message(
         self, event: str, way: str, kind: str, address: IPv4Address, peer: IPv4Address | None

@@ -18,7 +18,7 @@ from holdover.reference.validation.findings import Finding, JournalVerdict
 def print_journal(path: Path, seen: JournalVerdict, as_json: bool) -> None:
     """Whether each call in a client's journal is a step of the lease table."""
     if as_json:
-        document(data(path, seen))
+        document("explain-journal", data(path, seen))
         return
     out = Output()
     out.say(Text(f"{printable(str(path))}: ", style="bold") + colour_outcome(seen.outcome))
@@ -70,7 +70,7 @@ def data(path: Path, seen: JournalVerdict) -> dict[str, object]:
         "violation": None if seen.violation is None else finding_data(seen.violation),
         "unknown": [finding_data(finding) for finding in seen.unknown],
         "remarks": [finding_data(finding) for finding in seen.remarks],
-        "taken": dict(seen.taken),
+        "taken": [{"row": row, "times": times} for row, times in seen.taken.most_common()],
     }
 
 

@@ -67,12 +67,13 @@ KEPT = (
     "fault",
     "lease",
     "repeat",
-    "says",
+    "outcome",
+    "as_predicted",
     "reason",
     "predicted",
     "holdover",
-    "removed by",
-    "after NAK",
+    "removed_by",
+    "after_nak",
     "duplicate",
 )
 """What the pages need of a cell of lab.json."""
@@ -103,7 +104,7 @@ def shown(cells: Sequence[Cell]) -> str:
         text = spread(after) if after else "none came"
     else:
         text = spread([number(cell["holdover"]) for cell in known])
-    by = sorted({cell["removed by"] for cell in known} - {""})
+    by = sorted({cell["removed_by"] for cell in known} - {""})
     both = max(cell["duplicate"] for cell in known)
     count = "" if len(known) == len(cells) else f" (n = {len(known)})"
     return (
@@ -203,7 +204,7 @@ def brief(cells: Sequence[Cell]) -> str:
 
 def above(data: Any) -> list[Cell]:
     """Cells that are above what the model allows for their profile."""
-    return [cell for cell in data["cells"] if cell["says"] == "wrong"]
+    return [cell for cell in data["cells"] if cell["as_predicted"] is False]
 
 
 def slack(data: Any) -> Iterator[list[str]]:
@@ -211,7 +212,7 @@ def slack(data: Any) -> Iterator[list[str]]:
     kept: dict[tuple[str, int], list[float]] = {}
     for cell in data["cells"]:
         worst, seen = cell.get("predicted"), cell.get("holdover")
-        if isinstance(worst, float) and isinstance(seen, float) and cell["says"] != "unknown":
+        if isinstance(worst, float) and isinstance(seen, float) and cell["outcome"] != "unknown":
             kept.setdefault((cell["client"], cell["lease"]), []).append(worst - seen)
     for (client, lease), values in kept.items():
         yield [client, f"{lease:g} s", str(len(values)), spread(values)]
@@ -237,7 +238,7 @@ def agreement(row: measurements.MeasuredCase, seen: Sequence[Cell]) -> str:
     if row.high is None or math.inf in values:
         same = row.high is None and all(value == math.inf for value in values)
         return "yes" if same else "NO"
-    kernel = any(cell["removed by"] == "kernel" for cell in seen)
+    kernel = any(cell["removed_by"] == "kernel" for cell in seen)
     slack = KERNEL if kernel else PROCESS
     apart = max(min(values) - float(row.high), float(row.low) - max(values), 0)
     return "yes" if apart <= slack else f"NO: {apart:.1f} s apart"
@@ -254,7 +255,7 @@ def counted(cells: Sequence[Cell]) -> str:
 def page(data: Any) -> str:
     """docs/league.md."""
     conditions = [[key, value] for key, value in data["conditions"].items() if key != "command"]
-    unknown = [cell for cell in data["cells"] if cell["says"] == "unknown"]
+    unknown = [cell for cell in data["cells"] if cell["outcome"] == "unknown"]
     head = ["profile", "fault", "by hand", "the lab", "agree"]
     return f"""# The league table
 

@@ -43,11 +43,11 @@ KEPT = (
     "repeat",
     "reason",
     "predicted",
-    "measured lease",
+    "measured_lease",
     "holdover",
     "uncertainty",
-    "removed by",
-    "after NAK",
+    "removed_by",
+    "after_nak",
     "locked",
 )
 """What the page needs of a cell."""
@@ -105,7 +105,7 @@ def unknown(cell: Cell) -> str | None:
     """Why nothing is known of it."""
     if "holdover" not in cell:
         return str(cell["reason"])
-    if is_refusal(cell) and cell["after NAK"] is None:
+    if is_refusal(cell) and cell["after_nak"] is None:
         return "no DHCPNAK came while the address was held"
     return None
 
@@ -114,8 +114,8 @@ def late(cell: Cell) -> bool:
     """Whether the address was there after the lease, or too long after what ended it at once."""
     if "holdover" not in cell:
         return False
-    after_nak = (cell["after NAK"] or 0) if is_refusal(cell) else 0
-    in_time = 0 if cell["measured lease"] else OBEYED
+    after_nak = (cell["after_nak"] or 0) if is_refusal(cell) else 0
+    in_time = 0 if cell["measured_lease"] else OBEYED
     return number(cell["holdover"]) > in_time or number(after_nak) > OBEYED
 
 
@@ -159,7 +159,7 @@ def figures(cells: Sequence[Cell], figure: Figure, *, predicted: bool = False) -
     rows = []
     for name in dict.fromkeys(cell["fault"] for cell in cells):
         mine = [cell for cell in cells if cell["fault"] == name]
-        by = {cell["removed by"] or "nobody" for cell in mine if "holdover" in cell}
+        by = {cell["removed_by"] or "nobody" for cell in mine if "holdover" in cell}
         fault = find_fault(name)
         columns = [[cell for cell in mine if cell["lease"] == lease] for lease in leases]
         rows.append(
@@ -185,7 +185,7 @@ def holdover(cell: Cell) -> float:
 
 def after_nak(cell: Cell) -> float:
     """Seconds after the DHCPNAK."""
-    return number(cell["after NAK"])
+    return number(cell["after_nak"])
 
 
 def tables(cells: Sequence[Cell]) -> str:

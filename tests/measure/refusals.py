@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from holdover.model.seconds import show_offset
 from holdover.reference.commands.lab import USUAL
+from holdover.reference.console.output import UNBOUNDED
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import OBEYED
 
@@ -34,13 +35,13 @@ def cells_of(data: Any, **wanted: object) -> list[Cell]:
 
 def number(value: Any) -> float:
     """A figure of lab.json."""
-    return math.inf if value in ("forever", "unbounded") else float(value)
+    return math.inf if value == UNBOUNDED else float(value)
 
 
 def after_refusal(cells: Sequence[Cell]) -> list[float]:
     """Seconds from a DHCPNAK to the end of the address, where one came while it was held."""
-    seen = [cell for cell in cells if cell.get("after NAK") is not None]
-    return [number(cell["after NAK"]) for cell in seen]
+    seen = [cell for cell in cells if cell.get("after_nak") is not None]
+    return [number(cell["after_nak"]) for cell in seen]
 
 
 def by_lease(cells: Sequence[Cell]) -> dict[int, list[float]]:

@@ -28,11 +28,12 @@ from pathlib import Path
 
 import pytest
 
-from holdover.reference.lab.testbed.netns import Links, run
+from holdover.reference.lab.testbed.netns import Host, Links, run
 from holdover.reference.lab.testbed.process import PATIENCE
 from tests.conftest import ALONE
 from tests.net.scenes import Playing, Scene, Site, played, wanted
 from tests.net.stage import Stage
+from tests.schemas import checked_text
 
 
 @pytest.fixture(scope="session")
@@ -112,17 +113,40 @@ def beside_others(
         yield
 
 
+class RememberedLinks(Links):
+    """Links of which each host is remembered, and so all that programs have said there."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(place)
+        self.hosts: list[Host] = []
+
+    def __call__(self, **hosts: str | None) -> dict[str, Host]:
+        made = super().__call__(**hosts)
+        self.hosts += made.values()
+        return made
+
+    def json_lines(self) -> Iterator[str]:
+        """What was printed with --json; a program that was killed may have printed half a line."""
+        for host in self.hosts:
+            for program in host.processes:
+                for _, line in program.lines:
+                    if line.startswith('{"schema": "holdover/') and line.endswith("}"):
+                        yield line
+
+
 @pytest.fixture(scope="module")
 def links(
     privileged: None, beside_others: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Links]:
     """A maker of links; taken away when the module is done, and the machine is as it was."""
-    made, before = Links(tmp_path_factory.mktemp("apart")), machine()
+    made, before = RememberedLinks(tmp_path_factory.mktemp("apart")), machine()
     try:
         yield made
     finally:
         made.close()
     assert machine() == before, "a test has changed the machine itself"
+    for line in made.json_lines():
+        checked_text(line)
 
 
 MACHINE_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/hostname", "/proc/sys/kernel/domainname")

@@ -4,7 +4,6 @@ The kernel's account (`ip monitor`) says when an address went; the server's line
 was leased.
 """
 
-import json
 import signal
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from holdover.reference.linux.kernel.clock import now
 from tests.net.scenes import errors_of, named, needs, scene, sees
 from tests.net.stage import LEASED, OURS, SERVER, Picture, Stage
+from tests.schemas import checked_text
 
 LEASE, RENEWED = 120, 10
 MARGIN = 2
@@ -236,7 +236,7 @@ def test_dry_run_tells_the_lease_and_touches_nothing(stage: Stage) -> None:
     client.says("BOUND", PATIENCE)
     assert client.ended() == 0
     assert stage.cli.picture() == before
-    lines = (json.loads(line) for _, line in client.lines)
+    lines = (checked_text(line) for _, line in client.lines)
     (told,) = (line for line in lines if line["event"] != "SILENT")  # a server may be slow
     assert (told["event"], told["address"], told["dry_run"]) == ("BOUND", str(LEASED), True)
     assert len(server.events("DHCPACK")) == 1

@@ -1,6 +1,5 @@
 """Messages that are not as they should be, on a real link: malformed options, tags of 802.1Q."""
 
-import json
 import re
 import signal
 import sys
@@ -20,6 +19,7 @@ from tests.measure import malformed
 from tests.measure.malformed import CASES, GOOD, SERVER, has_lease, serve
 from tests.net import odd, vlan
 from tests.net.scenes import Site, errors_of, needs, scene, scenes
+from tests.schemas import checked_text
 
 LONG = PATIENCE
 """Seconds, for what takes up to ten of RFC 2131's own wait; thirty clients begin at once."""
@@ -94,7 +94,7 @@ def test_a_client_is_not_bound_without_one_that_a_lease_rests_on(site: Site, nam
     assert watch.lines == []
     assert noted(site)
     assert all(each.refused for each in noted(site))
-    assert not any(json.loads(line)["event"] == "BOUND" for _, line in ours.lines)
+    assert not any(checked_text(line)["event"] == "BOUND" for _, line in ours.lines)
 
 
 def noted(site: Site) -> list[Malformed]:

@@ -20,6 +20,7 @@ from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from tests.net.scenes import errors_of
+from tests.schemas import checked, checked_text
 
 SERVER, FIRST, SECOND_ONE, THIRD = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 51, 52))
 
@@ -120,7 +121,7 @@ def test_an_address_that_answers_the_probe_is_not_offered(network: Network) -> N
     network.hosts["b"].ip("addr", "add", f"{FIRST}/24", "dev", "eth0")
     server = network.serve("--json")
     assert network.asks("a") == 0
-    (seen,) = server.events("in use")
+    (seen,) = map(checked, server.events("in use"))
     assert (seen["address"], seen["hardware"]) == (str(FIRST), network.hardware("b"))
     assert network.addresses("a") == [str(SECOND_ONE)]
 
@@ -159,6 +160,7 @@ def test_a_disk_that_is_full_for_a_while_costs_no_lease(network: Network) -> Non
     assert 0 < server.events("DHCPACK")[-1]["lease"] < 3600
     resource.prlimit(process, resource.RLIMIT_FSIZE, most)
     server.says('"stored again"', 20)
+    assert [checked_text(line) for _, line in server.lines]
     assert network.asks("b") == 0
     assert network.addresses("b") == [str(SECOND_ONE)]
 

@@ -5,7 +5,6 @@ What it does not know: what is played, and what is printed.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shlex
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from holdover.model.errors import InputError
+from holdover.reference.console.output import text_of_document
 from holdover.reference.lab.experiments.experiment import Cell
 from holdover.reference.lab.experiments.verdict import Verdict
 from holdover.reference.lab.record import record
@@ -67,7 +67,7 @@ def make_directory(out: Path) -> None:
 
 def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) -> None:
     """The page, JSON, JUnit, and the records, in the place of an earlier run's."""
-    text = json.dumps(report.data(verdicts, conditions), indent=2, ensure_ascii=False)
+    text = text_of_document("lab", report.data(verdicts, conditions))
     (out / "lab.json").write_text(text + "\n", encoding="utf-8")
     report.junit(verdicts, out / "lab.xml")
     title = "How long clients kept an address after their lease"

@@ -19,7 +19,7 @@ from xml.etree import ElementTree as Xml
 from rich.text import Text
 
 from holdover.model.seconds import show_offset, show_seconds
-from holdover.reference.console.output import Output, colour_outcome, document, grid
+from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document, grid
 from holdover.reference.lab.collision.collision import PlayedCollision
 from holdover.reference.lab.experiments.verdict import Verdict, combine_verdicts, is_refusal, spread
 from holdover.reference.lab.report.page import VERDICTS
@@ -114,16 +114,17 @@ def print_replay(played: PlayedCollision, as_json: bool) -> None:
     plan, seen = played.plan, played.seen
     if as_json:
         document(
+            "lab-replay",
             {
                 "profile": plan.profile.name,
-                "model": plan.outcome,
+                "predicted_outcome": plan.outcome,
                 "outcome": seen.outcome,
                 "reason": seen.reason,
                 "answered": list(seen.answered),
                 "duplicate": seen.duplicate,
                 "steps": len(plan.steps),
-                "as predicted": played.as_predicted,
-            }
+                "as_predicted": played.as_predicted,
+            },
         )
         return
     out = Output()
@@ -143,7 +144,7 @@ def print_replay(played: PlayedCollision, as_json: bool) -> None:
 
 
 def data(verdicts: Sequence[Verdict], conditions: Mapping[str, str]) -> dict[str, Any]:
-    """Conditions, outcome and cells; where a number is infinite, it is "forever" or "unbounded"."""
+    """Conditions, outcome and cells; where a number is infinite, it is "unbounded"."""
     return {
         "outcome": combine_verdicts(verdicts),
         "conditions": dict(conditions),
@@ -162,19 +163,20 @@ def cell_data(each: Verdict) -> dict[str, Any]:
         "lease": cell.lease,
         "repeat": cell.repeat,
         "rival": None if cell.rival is None else cell.rival.name,
-        "says": each.says,
+        "outcome": combine_verdicts([each]),
+        "as_predicted": as_predicted(each),
         "reason": each.reason,
-        "predicted": number(each.worst, "unbounded"),
+        "predicted": number(each.worst),
     }
     if seen is not None:
         found |= {
             "address": str(seen.address),
-            "measured lease": seen.lease,
-            "holdover": number(seen.holdover, "forever"),
-            "at least": seen.at_least,
+            "measured_lease": seen.lease,
+            "holdover": number(seen.holdover),
+            "at_least": seen.at_least,
             "uncertainty": seen.uncertainty,
-            "removed by": seen.enforcer,
-            "after NAK": number(seen.after_nak, "forever"),
+            "removed_by": seen.enforcer,
+            "after_nak": number(seen.after_nak),
             "duplicate": seen.duplicate,
             "answered": seen.answered,
             "locked": seen.locked,
@@ -183,9 +185,16 @@ def cell_data(each: Verdict) -> dict[str, Any]:
     return found
 
 
-def number(value: float | None, infinite: str) -> float | str | None:
+def as_predicted(each: Verdict) -> bool | None:
+    """Whether the client does what its profile allows; None: it has none, or nothing is known."""
+    if each.says == "wrong":
+        return False
+    return None if each.says == "unknown" or each.worst is None else True
+
+
+def number(value: float | None) -> float | str | None:
     """A number that JSON has."""
-    return infinite if value == math.inf else value
+    return UNBOUNDED if value == math.inf else value
 
 
 def junit(verdicts: Sequence[Verdict], path: Path) -> None:

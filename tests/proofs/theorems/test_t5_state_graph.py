@@ -111,7 +111,9 @@ def test_without_a_defect_they_agree() -> None:
     found = same_graph(FORGETFUL)
     assert found.outcome == "holds"
     assert found.data["states"] == FORGETFUL.states
-    assert found.data["shortest_runs"] == dict(FORGETFUL.broken)
+    assert found.data["shortest_runs"] == [
+        {"property": name, "steps": steps} for name, steps in FORGETFUL.broken.items()
+    ]
 
 
 def test_a_search_that_is_cut_off_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

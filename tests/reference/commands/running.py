@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from holdover.reference.cli import main
 from holdover.reference.lab.testbed.process import PATIENCE
+from tests.schemas import checked_text
 
 COMMANDS = (
     "verify",
@@ -76,7 +76,8 @@ def refused(result: Result) -> str:
 
 
 def as_json(result: Result, code: int) -> Any:
-    return json.loads(told(result, code))
+    """The document that a command prints; it is held to its schema."""
+    return checked_text(told(result, code))
 
 
 def started(*args: str, **surroundings: str) -> subprocess.Popen[str]:

@@ -28,14 +28,14 @@ def test_explain_what_holds_has_nothing_to_explain() -> None:
 def test_explain_json_has_sources_and_run() -> None:
     found = as_json(run("explain", "connman", "--json"), 1)
     assert found["sources"]
-    assert found["run"][-1]["holding"] == ["a1", "a1"]
+    assert found["judgement"]["run"][-1]["holding"] == ["a1", "a1"]
 
 
 def test_explain_says_what_every_collision_passes_through() -> None:
     shown = told(run("explain", "wfwg311"), 1)
     assert re.search(r"every collision passes through: h1 still holds: its lease has lapsed", shown)
     assert "    mute: the server falls silent\n" in shown
-    found = as_json(run("explain", "wfwg311", "--json"), 1)["every_run"]
+    found = as_json(run("explain", "wfwg311", "--json"), 1)["judgement"]["every_run"]
     assert {"mute", "lapse", "reuse"} <= set(found["needs"])
     assert found["smallest_cut"][0] in found["passes_through"]
 
@@ -43,13 +43,13 @@ def test_explain_says_what_every_collision_passes_through() -> None:
 def test_explain_says_which_of_several_situations_a_collision_passes() -> None:
     shown = told(run("explain", "udhcpc"), 1)
     assert "every way to give a held address away passes through" not in shown
-    found = as_json(run("explain", "udhcpc", "--json"), 1)["every_run"]
+    found = as_json(run("explain", "udhcpc", "--json"), 1)["judgement"]["every_run"]
     assert len(found["smallest_cut"]) > 1
     assert all(f"    {situation}\n" in shown for situation in found["smallest_cut"])
 
 
 def test_explain_of_a_client_that_probes_is_of_giving_away() -> None:
-    found = as_json(run("explain", "dhcpcd", "--json"), 1)["every_run"]
+    found = as_json(run("explain", "dhcpcd", "--json"), 1)["judgement"]["every_run"]
     assert found["property"] == "owned"
     assert found["passes_through"][-1].startswith("h1 still holds: its lease is over at the server")
 
@@ -58,7 +58,7 @@ def test_a_graph_too_large_for_explain_is_said(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(explain_command, "EXPLAINED", 1000)
     said = "what every collision has in common was not asked: more than 1,000 states"
     assert said in told(run("explain", "connman"), 1)
-    found = as_json(run("explain", "connman", "--json"), 1)["every_run"]
+    found = as_json(run("explain", "connman", "--json"), 1)["judgement"]["every_run"]
     assert found == {"not_asked": "more than 1,000 states: too many for a graph"}
 
 

@@ -96,7 +96,8 @@ def test_graph_with_a_collision_says_what_all_pass_through(tmp_path: Path) -> No
     path = tmp_path / "g.graphml"
     found = as_json(run("explore", "freertos", "--graph", path, "--json"), 1)
     assert found["every_run"]["passes_through"]
-    assert found["every_run"]["shortest"] == len(found["broken"]["exclusive"])
+    (collision,) = (p["run"] for p in found["properties"] if p["property"] == "exclusive")
+    assert found["every_run"]["shortest"] == len(collision)
 
 
 def test_networkx_that_disagrees_leaves_the_verdict_unknown(

@@ -14,5 +14,5 @@ def test_matrix_is_a_table_or_one_document(monkeypatch: pytest.MonkeyPatch) -> N
     assert shown.splitlines()[0].split()[:2] == ["fault", "none"]
     assert "none needed" in shown
     found = as_json(run("matrix", "--json"), 0)
-    assert {cell["outcome"] for cell in found if "outcome" in cell} == {"holds"}
-    assert found[-1] == {"fault": "nothing", "smallest_cures": [[]]}
+    assert {cell["outcome"] for cell in found["cells"]} == {"holds"}
+    assert found["cures"] == [{"fault": "nothing", "smallest_cures": [[]]}]

@@ -14,7 +14,9 @@ from tests.reference.commands.running import as_json, run, told
 def test_profiles_lists_every_one() -> None:
     shown = told(run("profiles"), 0)
     assert all(re.search(rf"^{name} ", shown, re.MULTILINE) for name in builtin_names())
-    assert [p["name"] for p in as_json(run("profiles", "--json"), 0)] == list(builtin_names())
+    assert [p["name"] for p in as_json(run("profiles", "--json"), 0)["profiles"]] == list(
+        builtin_names()
+    )
 
 
 @pytest.mark.parametrize("name", ["udhcpc", "networkd", "wfwg311"])

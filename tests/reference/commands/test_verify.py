@@ -51,20 +51,11 @@ def test_verify_wfwg311_fixed_holds_for_any_number_of_hosts() -> None:
 
 
 def test_verify_json_is_one_document() -> None:
-    (found,) = as_json(run("verify", "wfwg311", "--json"), 1)
-    assert set(found) == {
-        "profile",
-        "outcome",
-        "reason",
-        "worst_holdover",
-        "safe_grace",
-        "with_one_more_fault",
-        "states",
-        "run",
-        "every_run",
-    }
+    document = as_json(run("verify", "wfwg311", "--json"), 1)
+    assert (document["outcome"], document["code"]) == ("violated", None)
+    (found,) = document["judgements"]
     assert (found["profile"], found["outcome"]) == ("wfwg311", "violated")
-    assert (found["worst_holdover"], found["safe_grace"]) == (None, None)
+    assert (found["worst_holdover"], found["safe_grace"]) == ("unbounded", "unbounded")
     assert found["run"][-1]["holding"] == ["a1", "a1"]
     assert {step["unit"] for step in found["run"]} == {"s"}
 
@@ -78,12 +69,12 @@ def test_ten_lines_are_judged(mine: Path) -> None:
 
 
 def test_several_profiles_exit_with_the_worst() -> None:
-    found = as_json(run("verify", "wfwg311-fixed", "wfwg311", "--json"), 1)
+    found = as_json(run("verify", "wfwg311-fixed", "wfwg311", "--json"), 1)["judgements"]
     assert [f["outcome"] for f in found] == ["holds", "violated"]
     frozen = ("--fault", "freezes", "--memory", "1")
     found = as_json(
         run("verify", "networkmanager", "rfc2131", "--grace", "10", *frozen, "--json"), 3
-    )
+    )["judgements"]
     assert [f["outcome"] for f in found] == ["holds", "unknown"]
 
 
@@ -116,7 +107,7 @@ def test_verify_reference_says_by_which_exploration_of_which_code() -> None:
     states, steps = (sum(getattr(s, what) for s in TWO) for what in ("states", "steps"))
     assert f"the code: holds - explored in 2 settings, {states:,} states, {steps:,} steps" in shown
     assert f"{', '.join(conformance.CODE)}: sha256 {digest()[:16]}" in shown
-    (found,) = as_json(run("verify", "reference", "--json"), 0)
+    found = as_json(run("verify", "reference", "--json"), 0)
     assert found["code"]["sha256"] == digest()
     assert [s["states"] for s in found["code"]["settings"]] == [s.states for s in TWO]
 
@@ -125,11 +116,11 @@ def test_verify_reference_says_by_which_exploration_of_which_code() -> None:
 def test_a_verdict_that_was_read_says_so(
     nothing_kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (found,) = as_json(run("verify", "reference", "--json"), 0)
+    found = as_json(run("verify", "reference", "--json"), 0)
     assert found["code"]["read_from"] is None
     (kept,) = nothing_kept.iterdir()
     monkeypatch.setattr(conformance, "refine_all", None)  # nothing can be explored
-    (again,) = as_json(run("verify", "reference", "--json"), 0)
+    again = as_json(run("verify", "reference", "--json"), 0)
     assert again["code"] == {**found["code"], "read_from": str(kept)}
     shown = told(run("verify", "reference"), 0)
     assert f"found at {found['code']['found']}, by the same checker; read from {kept}" in shown
@@ -163,7 +154,7 @@ def test_what_is_not_that_verdict_is_not_read(
         return refine_all(todo, jobs=jobs)
 
     monkeypatch.setattr(conformance, "refine_all", explore)
-    (found,) = as_json(run("verify", "reference", "--json"), 0)
+    found = as_json(run("verify", "reference", "--json"), 0)
     assert (len(asked), found["code"]["read_from"]) == (1, None)
 
 
@@ -196,7 +187,7 @@ def test_verify_reference_tells_a_defect_of_the_code(monkeypatch: pytest.MonkeyP
     assert "reference: holds" in shown  # the profile
     assert "the code: violated" in shown
     assert "after begin, " in shown
-    (found,) = as_json(run("verify", "reference", "--json"), 1)
+    found = as_json(run("verify", "reference", "--json"), 1)
     assert found["code"]["settings"][0]["defect"]["kind"] == "refinement"
 
 
@@ -234,19 +225,22 @@ def test_verify_reference_that_is_not_as_pinned_is_unknown(monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("small_settings")
 def test_worst_holdover_with_one_more_fault() -> None:
-    (found,) = as_json(run("verify", "reference", "--json"), 0)
-    assert set(found["with_one_more_fault"].values()) == {0.0}
-    (found,) = as_json(run("verify", "rfc2131", "--fault", "crashes", "--json"), 1)
-    assert "process killed" not in found["with_one_more_fault"]
-    assert found["with_one_more_fault"]["process frozen"] is None
+    assert set(one_more_fault("reference", code=0).values()) == {0.0}
+    found = one_more_fault("rfc2131", "--fault", "crashes")
+    assert "process killed" not in found
+    assert found["process frozen"] == "unbounded"
 
 
 def test_server_that_does_not_keep_its_leases_is_blamed_and_not_the_client() -> None:
     shown = told(run("verify", "reference", "--fault", "forgets"), 1)
     assert "no bound (the server does not stand by its leases)" in shown
     assert "kernel lifetime" not in shown
-    (found,) = as_json(run("verify", "reference", "--fault", "forgets", "--json"), 1)
-    assert set(found["with_one_more_fault"].values()) == {None}
+    assert set(one_more_fault("reference", "--fault", "forgets").values()) == {"unbounded"}
+
+
+def one_more_fault(*words: str, code: int = 1) -> dict[str, float | str]:
+    (found,) = as_json(run("verify", *words, "--json"), code)["judgements"]
+    return {each["fault"]: each["worst_holdover"] for each in found["with_one_more_fault"]}
 
 
 def test_claims_as_stated_and_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,22 +253,13 @@ def test_claims_as_stated_and_not(monkeypatch: pytest.MonkeyPatch) -> None:
     document = as_json(run("verify", "--jobs", "1", "--json"), 1)
     assert document["outcome"] == "violated"
     assert [claim["outcome"] for claim in document["claims"]] == ["violated", "holds"]
-    assert set(document["claims"][0]) == {
-        "group",
-        "name",
-        "says",
-        "outcome",
-        "detail",
-        "seconds",
-        "facts",
-    }
     few[:] = [Claim("T9", "crashes", "T9", 1)]
     assert "the check failed: KeyError('T9')" in told(run("verify", "--jobs", "1"), 3)
 
 
 def test_verify_says_what_every_collision_passes_through() -> None:
     assert "every collision passes through: h1 still holds" in told(run("verify", "connman"), 1)
-    (found,) = as_json(run("verify", "connman", "--json"), 1)
+    (found,) = as_json(run("verify", "connman", "--json"), 1)["judgements"]
     assert "mute" in found["every_run"]["needs"]
-    (safe,) = as_json(run("verify", "wfwg311-fixed", "--json"), 0)
+    (safe,) = as_json(run("verify", "wfwg311-fixed", "--json"), 0)["judgements"]
     assert safe["every_run"] is None

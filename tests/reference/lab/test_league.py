@@ -21,12 +21,13 @@ def cell(holdover: float | str, **more: Any) -> dict[str, Any]:
         "fault": "server killed",
         "lease": 10,
         "repeat": 1,
-        "says": "late",
+        "outcome": "violated",
+        "as_predicted": True,
         "reason": "",
         "holdover": holdover,
-        "after NAK": None,
+        "after_nak": None,
         "duplicate": 0.0,
-        "removed by": "process" if holdover != "forever" else "",
+        "removed_by": "process" if holdover != "unbounded" else "",
     } | more
 
 
@@ -42,10 +43,10 @@ def by_hand(low: float, high: float | None) -> MeasuredCase:
         (by_hand(17, 17.5), [cell(18.4), cell(20)], "yes"),
         (by_hand(17, 17.5), [cell(19), cell(20)], "NO: 1.5 s apart"),
         (by_hand(17, 17.5), [cell(15)], "NO: 2.0 s apart"),
-        (by_hand(17, 17.5), [cell(19.9, **{"removed by": "kernel"})], "yes"),
-        (by_hand(17, 17.5), [cell(17.2), cell("forever")], "NO"),
-        (by_hand(30, None), [cell("forever")], "yes"),
-        (by_hand(30, None), [cell("forever"), cell(17)], "NO"),
+        (by_hand(17, 17.5), [cell(19.9, **{"removed_by": "kernel"})], "yes"),
+        (by_hand(17, 17.5), [cell(17.2), cell("unbounded")], "NO"),
+        (by_hand(30, None), [cell("unbounded")], "yes"),
+        (by_hand(30, None), [cell("unbounded"), cell(17)], "NO"),
     ],
 )
 def test_two_measurements_agree_or_not(
@@ -58,9 +59,9 @@ def test_repeats_are_least_median_and_greatest() -> None:
     assert league.shown([cell(17.25), cell(16.5), cell(17.75)]) == (
         "+16.50 / +17.25 / +17.75 process"
     )
-    assert league.shown([cell("forever", duplicate=12.3)]) == "forever; two hosts 12.30 s"
-    refused = {"fault": "NAK", "removed by": "process"}
-    assert league.shown([cell(-5, **refused, **{"after NAK": 0.25})]) == "+0.25 process"
+    assert league.shown([cell("unbounded", duplicate=12.3)]) == "forever; two hosts 12.30 s"
+    refused = {"fault": "NAK", "removed_by": "process"}
+    assert league.shown([cell(-5, **refused, **{"after_nak": 0.25})]) == "+0.25 process"
     assert league.shown([cell(-5, **refused)]) == "none came process"
     lost = {key: value for key, value in cell(0, reason="no frames").items() if key != "holdover"}
     assert league.shown([lost]) == "unknown: no frames"
@@ -69,10 +70,10 @@ def test_repeats_are_least_median_and_greatest() -> None:
 
 def test_the_page_counts_what_is_wrong_and_unknown() -> None:
     cells = [
-        cell(17.25, says="wrong", reason="too much"),
-        cell(17.5, says="wrong", reason="too much"),
-        cell(0.004, says="unknown", reason="within the uncertainty of 0.05 s"),
-        cell(0.002, says="unknown", reason="within the uncertainty of 0.03 s"),
+        cell(17.25, as_predicted=False, reason="too much"),
+        cell(17.5, as_predicted=False, reason="too much"),
+        cell(0.004, outcome="unknown", reason="within the uncertainty of 0.05 s"),
+        cell(0.002, outcome="unknown", reason="within the uncertainty of 0.03 s"),
     ]
     text = league.page({"cells": cells, "conditions": {"date": "2026-11-26"}})
     assert "- udhcpc, server killed: too much (2)\n" in text
@@ -89,7 +90,7 @@ def test_a_client_that_is_played_again_takes_the_place_of_its_cells() -> None:
     assert once["conditions"]["versions"] == "kea 2.2.0, udhcpc 1.36.1"
     assert once["conditions"]["played again"] == "udhcpc: 1, on 2026-11-27"
     other = {**anew, "versions": "klibc-ipconfig 2.0.12"}
-    ended = {"cells": [cell("forever", client="klibc-ipconfig")], "conditions": other}
+    ended = {"cells": [cell("unbounded", client="klibc-ipconfig")], "conditions": other}
     twice = league.mended(once, ended)["conditions"]
     assert twice["versions"] == "kea 2.2.0, udhcpc 1.36.1, klibc-ipconfig 2.0.12"
     assert twice["played again"] == "udhcpc: 1, on 2026-11-27; klibc-ipconfig: 1, on 2026-11-27"
@@ -99,22 +100,22 @@ def test_slack_is_of_cells_with_a_bound_and_an_end() -> None:
     cells = [
         cell(17.25, predicted=18.5),
         cell(16.5, predicted=18.5),
-        cell("forever", predicted=18.5),
+        cell("unbounded", predicted=18.5),
         cell(1.5, predicted="unbounded"),
-        cell(1.5, predicted=18.5, says="unknown"),
+        cell(1.5, predicted=18.5, outcome="unknown"),
     ]
     assert [*league.slack({"cells": cells})] == [["udhcpc", "10 s", "2", "+1.25 / +2.00"]]
 
 
 # After a DHCPNAK ---------------------------------------------------------------------------------
 
-AFTER_21 = {"after NAK": 21.0}
+AFTER_21 = {"after_nak": 21.0}
 
 
 def refused(**seconds: Sequence[float | str | None]) -> list[dict[str, Any]]:
     """Cells of a DHCPNAK, by lease: `at_10=(4.5, None)`."""
     return [
-        cell(-5, fault="NAK", lease=int(name.removeprefix("at_")), **{"after NAK": each})
+        cell(-5, fault="NAK", lease=int(name.removeprefix("at_")), **{"after_nak": each})
         for name, values in seconds.items()
         for each in values
     ]
@@ -133,7 +134,7 @@ def refused(**seconds: Sequence[float | str | None]) -> list[dict[str, Any]]:
         (refused(at_10=(28, None), at_40=(None, 28)), "time", "+28.00 s"),
         (refused(at_10=(28, 5)), "one lease", "+5.00 to +28.00 (lease 10 s)"),
         (refused(at_10=(5, None), at_40=(None,)), "one lease", "+5.00 (lease 10 s)"),
-        (refused(at_10=(5, "forever"), at_40=(21,)), "forever", "+5.00 to forever"),
+        (refused(at_10=(5, "unbounded"), at_40=(21,)), "forever", "+5.00 to forever"),
         (refused(at_10=(None,), at_40=(None,)), "no NAK", "none came"),
     ],
 )
@@ -189,14 +190,14 @@ def test_the_readme_has_the_extremes_and_the_worst_that_is_predicted() -> None:
     known = {"predicted": 18.6}
     assert league.brief([cell(0.25, **known), cell(0.5, **known)]) == "+0.25 to +0.50 (≤ +18.60)"
     assert league.brief([cell(17.25, **known)]) == "**+17.25** (≤ +18.60)"
-    assert league.brief([cell("forever", predicted="unbounded")]) == "**forever** (no bound)"
+    assert league.brief([cell("unbounded", predicted="unbounded")]) == "**forever** (no bound)"
     refused = {"fault": "NAK", "predicted": 1.1}
-    assert league.brief([cell(-5, **refused, **{"after NAK": 0.25})]) == "+0.25"
+    assert league.brief([cell(-5, **refused, **{"after_nak": 0.25})]) == "+0.25"
     assert league.brief([cell(-5, **refused)]) == "none came"
     lost = {key: value for key, value in cell(0).items() if key != "holdover"}
     assert (league.brief([lost]), league.brief([])) == ("unknown", "")
     assert league.brief([lost, cell(17.25, **known)]) == "**+17.25** (≤ +18.60), n = 1"
-    kept = [cell(-5, **refused, **{"after NAK": 5.25}), cell(-20, **refused, **AFTER_21, lease=40)]
+    kept = [cell(-5, **refused, **{"after_nak": 5.25}), cell(-20, **refused, **AFTER_21, lease=40)]
     assert league.brief(kept) == "**0.53 of the lease**"
-    heeded = cell(-5, **refused, **{"after NAK": 0.25})
+    heeded = cell(-5, **refused, **{"after_nak": 0.25})
     assert league.brief([heeded, cell(-5, **refused)]) == "+0.25, n = 1", "in one none came"

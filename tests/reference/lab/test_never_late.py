@@ -14,10 +14,10 @@ from tests.measure import never_late_page as page
 
 IN_TIME = {
     "holdover": -2.5,
-    "measured lease": 10,
-    "after NAK": None,
+    "measured_lease": 10,
+    "after_nak": None,
     "uncertainty": 0.04,
-    "removed by": "kernel",
+    "removed_by": "kernel",
     "predicted": 0.0,
     "locked": 0.0,
     "reason": "",
@@ -25,8 +25,7 @@ IN_TIME = {
 
 
 def cell(fault: str, **more: Any) -> dict[str, Any]:
-    renamed = {key.replace("_", " ").replace("nak", "NAK"): each for key, each in more.items()}
-    return {"fault": fault, "lease": 10, "repeat": 1} | IN_TIME | renamed
+    return {"fault": fault, "lease": 10, "repeat": 1} | IN_TIME | more
 
 
 def lost(fault: str) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def test_never_late_is_claimed_where_nothing_is_late_on_the_premises() -> None:
         (cell("NAK", after_nak=1.5), "Late in 1 of 4 runs", page.LATE),
         (cell("shortened=2s", holdover=5, measured_lease=2), "Late in 1 of 4 runs", page.LATE),
         (cell("shortened=0s", holdover=1.2, measured_lease=0), "Late in 1 of 4 runs", page.LATE),
-        (cell("frozen", holdover="forever"), "Late in 1 of 4 runs", page.LATE),
+        (cell("frozen", holdover="unbounded"), "Late in 1 of 4 runs", page.LATE),
         (lost("frozen"), "Late or not: not all of it is known", page.UNKNOWN),
         (cell("NAK"), "Late or not: not all of it is known", page.UNKNOWN),
         # Without a premise it may be late, and no later than the model allows.

@@ -77,7 +77,7 @@ def test_an_answer_ends_it_and_it_begins_anew() -> None:
     assert told.passes(100) == []
     told.sends(MessageType.REQUEST, 100)
     assert told.passes(104) == [103]
-    assert told.said[-1][2] == {"since": 100 * SECOND, "sent": {"REQUEST": 1}}
+    assert told.said[-1][2] == {"since": 100 * SECOND, "sent": [{"message": "REQUEST", "times": 1}]}
 
 
 def test_who_holds_a_lease_is_told_how_long() -> None:
