@@ -162,8 +162,8 @@ def page(
         "```",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores;"
-        f" the load of the machine before it was {load:.1f}. Of several runs the shortest. A status "
-        "other than 0 and 1 is a command that did not end as it should.",
+        f" the load of the machine before it was {load:.1f}. Of several runs the shortest. A "
+        "status other than 0 and 1 is a command that did not end as it should.",
         "",
         "| command | before: wall s | processor s | now: wall s | processor s | limit s | |",
         "| --- | --- | --- | --- | --- | --- | --- |",
