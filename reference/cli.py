@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -74,6 +76,8 @@ class Main(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command, or the nearest names."""
         name = args[0]
+        if name in ON_A_NETWORK and sys.platform != "linux":
+            raise InputError(f"holdover {name} needs Linux: it asks its kernel. The others do not")
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             ctx.fail(f"no command {name!r}; {nearest(name, tuple(self.list_commands(ctx)))}")
         return super().resolve_command(ctx, args)
@@ -84,7 +88,7 @@ class Main(click.Group):
             signals.watch()
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:  # closed by who wants the exit status alone
-                setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 -- as a stream
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 -- as a stream
             getattr(sys, name).reconfigure(errors="replace")
         return self.main(*args, **kwargs)
 
@@ -121,8 +125,10 @@ class Main(click.Group):
 
             try:
                 click.echo(describe_crash(error), err=True)
-            finally:  # whatever becomes of the report
-                sys.exit(INTERNAL)
+            except Exception:  # of the report: both are told, where anybody listens
+                with suppress(OSError):
+                    traceback.print_exc()
+            sys.exit(INTERNAL)
         sys.exit(result if isinstance(result, int) else 0)
 
 
