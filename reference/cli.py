@@ -3,9 +3,9 @@
 A command is a module of `commands/`, imported when it is asked for: `client` needs no solver, and
 `verify` no netlink.
 
-Exit status: 0 holds, 1 violated, 2 usage or bad input, 3 unknown; 130 when interrupted, 141 when
-nobody reads on.  Results go to standard output (`--json` as one JSON document), progress to
-standard error and only on a terminal.
+Exit status: 0 holds, 1 violated, 2 usage or bad input, 3 unknown; 70 an error of holdover itself,
+130 when interrupted, 141 when nobody reads on.  Results go to standard output (`--json` as one JSON
+document), progress to standard error and only on a terminal.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -20,7 +22,7 @@ import click
 from holdover.model.errors import InputError, UnfinishedError, nearest
 from holdover.model.inputs import printable
 from holdover.reference import signals
-from holdover.reference.console.exit import EXIT, INTERRUPTED, UNREAD
+from holdover.reference.console.exit import EXIT, INTERNAL, INTERRUPTED, UNREAD
 
 LONGEST = 2000
 """Characters of an error that are shown: it may repeat what the user gave."""
@@ -74,6 +76,8 @@ class Main(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command, or the nearest names."""
         name = args[0]
+        if name in ON_A_NETWORK and sys.platform != "linux":
+            raise InputError(f"holdover {name} needs Linux: it asks its kernel. The others do not")
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             ctx.fail(f"no command {name!r}; {nearest(name, tuple(self.list_commands(ctx)))}")
         return super().resolve_command(ctx, args)
@@ -82,8 +86,10 @@ class Main(click.Group):
         """Run as a program: Ctrl-C ends it at once, and no encoding makes it fail."""
         if sys.argv[1:2] not in [[name] for name in ON_A_NETWORK]:
             signals.watch()
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by who wants the exit status alone
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 -- as a stream
+            getattr(sys, name).reconfigure(errors="replace")
         return self.main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -95,7 +101,7 @@ class Main(click.Group):
             return UNREAD
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run; neither bad input nor an interruption leaves a traceback."""
+        """Run; nothing that goes wrong leaves a traceback, or a status that is a verdict."""
         kwargs["standalone_mode"] = False
         try:
             result = super().main(*args, **kwargs)
@@ -114,6 +120,15 @@ class Main(click.Group):
         except OSError as error:
             click.echo(f"error: {error.strerror or error}", err=True)
             sys.exit(2)
+        except Exception as error:
+            from holdover.reference.console.crash import describe_crash
+
+            try:
+                click.echo(describe_crash(error), err=True)
+            except Exception:  # of the report: both are told, where anybody listens
+                with suppress(OSError):
+                    traceback.print_exc()
+            sys.exit(INTERNAL)
         sys.exit(result if isinstance(result, int) else 0)
 
 
@@ -131,5 +146,5 @@ def main() -> None:
     Start with `holdover verify wfwg311`, a client that does, or describe your own: `holdover
     profiles rfc2131 > my.toml`, change it, `holdover verify my.toml`.
 
-    Exit status: 0 holds, 1 violated, 2 bad input, 3 unknown.
+    Exit status: 0 holds, 1 violated, 2 bad input, 3 unknown; 70 an error of holdover itself.
     """

@@ -6,6 +6,8 @@ answers *unknown*, which would then be reported as a verdict.  So both signals a
 thread but one that waits for them.  A thread that is older than that is not, so nothing may start
 one while modules are imported; numpy does, and is imported by those functions that need it.
 
+Windows blocks no signals: Ctrl-C is an exception there, and comes when it comes.
+
 What it does not know: a signal in the first half second, while modules are imported.
 """
 
@@ -31,6 +33,8 @@ def watch() -> None:
     Processes forked later leave Ctrl-C, which a terminal sends to them as well, to this one, and
     end with it however it ends.
     """
+    if sys.platform == "win32":
+        return
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     parent = 0
 
@@ -66,6 +70,9 @@ def _wait() -> None:
 @contextmanager
 def interruptible() -> Iterator[None]:
     """For a program run meanwhile: it gets Ctrl-C itself, and here it raises KeyboardInterrupt."""
+    if sys.platform == "win32":
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
         yield

@@ -55,7 +55,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("tree")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    for part in PARTS:
+    for part in (*PARTS, ".namespace"):
         shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
@@ -71,7 +71,7 @@ def test_wheel_has_every_source_and_data_file_and_no_other(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         packed = {Path(name) for name in archive.namelist()}
     code = {path for path in packed if not path.parts[0].endswith(".dist-info")}
-    assert code == {Path("holdover") / path for path in SOURCES | DATA}
+    assert code == {Path("holdover") / path for path in SOURCES | DATA | {Path("__main__.py")}}
     assert any(path.suffix == ".toml" for path in code), "no profile: the glob finds none"
 
 
@@ -130,7 +130,10 @@ def test_install_imports_every_module_and_runs(
     home = tree if editable else there.site / "holdover"
     files = there.says(WHERE_FROM, *MODULES)
     assert files == [str(home / Path(*m.split(".")[1:])) + ".py" for m in MODULES]
-    assert "Usage: holdover" in output(there.holdover, "--help")
+    usage = output(there.holdover, "--help")
+    assert "Usage: holdover" in usage
+    for name in ("holdover", "holdover.reference"):
+        assert output(there.python, "-I", "-m", name, "--help") == usage
 
 
 def test_an_editable_installation_takes_the_place_of_a_regular_one(
@@ -167,7 +170,7 @@ def test_mypy_sees_every_source_and_test() -> None:
     report = run(sys.executable, "-m", "mypy").stdout
     checked = re.search(r"(\d+) source files?\b", report)
     assert checked, report
-    assert int(checked[1]) == len(SOURCES) + len(list((ROOT / "tests").rglob("*.py")))
+    assert int(checked[1]) == 1 + len(SOURCES) + len(list((ROOT / "tests").rglob("*.py")))
 
 
 def test_lock_names_versions_and_hashes_only() -> None:

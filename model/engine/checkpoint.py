@@ -9,14 +9,13 @@ the last whole line was found by a level that did not end, and is found again.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from holdover.model.engine.system import lock, sync
 from holdover.model.errors import InputError
 from holdover.model.packed.program import LEAST_VALUE, NOTHING, Tally, empty_tally
 
@@ -49,7 +48,7 @@ class Checkpoint:
 
     def _read(self, directory: Path, key: str) -> None:
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._file.fileno())
         except BlockingIOError:
             raise NotThisSearchError(f"{directory}: another search is writing there") from None
         self._file.seek(0)
@@ -104,7 +103,7 @@ class Checkpoint:
     def _write(self, entry: dict[str, Any]) -> None:
         self._file.write(json.dumps(entry).encode() + b"\n")
         self._file.flush()
-        os.fdatasync(self._file.fileno())
+        sync(self._file.fileno())
 
     def close(self) -> None:
         """Close the journal, and let others have the directory."""

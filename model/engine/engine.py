@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import errno
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ import numpy as np
 from holdover.model.engine.checkpoint import Checkpoint
 from holdover.model.engine.kernel import canonize, scratch_for
 from holdover.model.engine.partition import NoRoomError
+from holdover.model.engine.system import cores
 from holdover.model.engine.workers import LevelRunner, Task, Threads
 from holdover.model.explorer.explore import EngineResult, Progress, Trace
 from holdover.model.packed.components import MEASURE, STEP, WATCH
@@ -65,7 +65,7 @@ def search(
     task = Task(program(tabulated), renamings(tabulated) if symmetry else None)
     journal = None if directory is None else Checkpoint(directory, task.key, task.rules)
     try:
-        crew = Threads(task, threads or len(os.sched_getaffinity(0)), memory, journal, expected)
+        crew = Threads(task, threads or cores(), memory, journal, expected)
         with closing(crew):
             return EngineSearch(tabulated, task, crew, journal, progress).run()
     except NoRoomError:  # not even for empty tables

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from holdover.model.engine.kernel import insert
+from holdover.model.engine.system import read_at, sync, write_at
 from holdover.model.errors import InputError
 from holdover.model.readings.ground import Array
 
@@ -70,7 +71,7 @@ class WordFile:
         left = np.ascontiguousarray(words).data.cast("B")
         at = self.count * BYTES
         while left:
-            written = os.pwrite(self.number, left, at)
+            written = write_at(self.number, left, at)
             left, at = left[written:], at + written
         self.count += len(words)
 
@@ -79,7 +80,7 @@ class WordFile:
         words = np.empty(count, dtype=np.uint64) if into is None else into[:count]
         left, at = words.data.cast("B"), start * BYTES
         while left:
-            got = os.preadv(self.number, [left], at)
+            got = read_at(self.number, left, at)
             if not got:
                 raise OSError(f"{self._file.name}: ends before word {start + count}")
             left, at = left[got:], at + got
@@ -92,7 +93,7 @@ class WordFile:
 
     def sync(self) -> None:
         """Have it on the disk, whatever happens to the machine."""
-        os.fdatasync(self.number)
+        sync(self.number)
 
     def close(self) -> None:
         """Close the file; a nameless one is gone then."""

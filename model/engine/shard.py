@@ -16,7 +16,6 @@ which meanwhile answers other workers.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import importlib
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -28,6 +27,7 @@ import numpy as np
 
 from holdover.model.engine.checkpoint import Checkpoint
 from holdover.model.engine.partition import Partition, pieces
+from holdover.model.engine.system import lock
 from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import InputError, UnfinishedError
 from holdover.model.packed.program import PARTITIONS, Tally, add_up
@@ -95,7 +95,7 @@ class Shard(Threads):
     def _lock(self, path: Path) -> None:
         file = self.locks.enter_context(path.open("ab"))
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file.fileno())
         except BlockingIOError:
             raise WorkersLostError(
                 f"{path}: a worker that was given up still writes there"

@@ -412,7 +412,8 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
     line of the file says on what it stands; what was not or could not be measured has the worst
     value.  So a verdict that it holds can be trusted.
 
-    Exit status: 0, or 3 if something is unknown that was to be measured.
+    Exit status: 0, or 3 if something is unknown that was to be measured; no profile is written
+    if everything is, as of a client that never gets a lease.
     """
     if (missing := client.missing()) is not None:
         raise InputError(f"{client.name}: not here: {missing}")

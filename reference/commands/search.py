@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -237,13 +238,16 @@ class Search:
                 directory=self.checkpoint,
                 progress=progress,
             )
+        if sys.platform != "linux":
+            raise InputError("--cluster: workers share files by way of /proc; it needs Linux")
         from holdover.model.engine.cluster import search_on_cluster
+        from holdover.model.engine.system import cores
 
         return search_on_cluster(
             instance,
             *asked,
             address=None if self.cluster == HERE else self.cluster,
-            workers=self.workers or len(os.sched_getaffinity(0)),
+            workers=self.workers or cores(),
             memory=self.memory,
             symmetry=self.symmetry,
             directory=self.checkpoint,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
@@ -46,8 +46,9 @@ from holdover.reference.console.output import (
     number,
 )
 from holdover.reference.console.progress import Progress
-from holdover.reference.refinement.conformance import CODE, Conformance, conformance
-from holdover.reference.refinement.search import as_pinned
+
+if TYPE_CHECKING:  # numpy comes with it: only who explores the code needs that
+    from holdover.reference.refinement.conformance import Conformance
 
 
 def print_judgements(
@@ -92,6 +93,9 @@ def outcome_of(found: Sequence[Judgement], code: Conformance | None) -> Outcome:
 
 def print_code_verdict(code: Conformance, out: Output) -> None:
     """The verdict on the reference client's code: by which exploration of which code."""
+    from holdover.reference.refinement.conformance import CODE
+    from holdover.reference.refinement.search import as_pinned
+
     verdict = Text("  the code: ", style="bold") + colour_outcome(code.outcome)
     settings = f"{len(code.explored)} settings, {code.states:,} states, {code.steps:,} steps"
     out.say(verdict + Text(f" - explored in {settings}"))
@@ -114,6 +118,9 @@ def print_code_verdict(code: Conformance, out: Output) -> None:
 
 def code_data(code: Conformance) -> dict[str, object]:
     """The verdict on code, for programs."""
+    from holdover.reference.refinement.conformance import CODE
+    from holdover.reference.refinement.search import as_pinned
+
     return {
         "outcome": code.outcome,
         "files": list(CODE),
@@ -294,6 +301,8 @@ def verify(
     code = None
     if "reference" in names and world == STANDARD:
         with Progress("reference") as progress:
+            from holdover.reference.refinement.conformance import conformance
+
             code = conformance(jobs, progress.count, anew=anew)
     print_judgements(found, commons, code, as_json)
     return EXIT[outcome_of(found, code)]

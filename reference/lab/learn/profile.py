@@ -17,19 +17,21 @@ outside of its place is gone by then; more of a random delay than it has seen.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from holdover.model.clients.profile import FACTS, Profile, Seconds, quote, reasons, toml_value
+from holdover.model.errors import UnfinishedError
 from holdover.model.seconds import show_offset
 from holdover.reference.lab.experiments.verdict import predict_holdover
 from holdover.reference.lab.learn import inference
 from holdover.reference.lab.learn.experiments import LONG, questions
 from holdover.reference.lab.learn.inference import Inference
 from holdover.reference.lab.learn.observations import Answers, NoAnswerError, Observation, answer
-from holdover.reference.lab.record.measure import Measurement
+from holdover.reference.lab.record.measure import Measurement, Unknown
 
 __all__ = ["Inference", "Learned", "answer", "learn_profile", "questions", "toml"]
 
@@ -96,11 +98,24 @@ ASSUMED = (
 
 
 def learn_profile(answers: Sequence[Observation]) -> Learned:
-    """The profile of the client whose cells these are; ValueError where there are none."""
+    """The profile of the client whose cells these are; ValueError where there are none.
+
+    UnfinishedError where none was measured: all of the profile would be assumed.
+    """
     if not answers:
         raise ValueError("nothing was played")
     client = answers[0].outcome.cell.client
     of_one = Answers(answers)
+    if not of_one.played:
+        (why, cells), *_ = Counter(
+            each.outcome.result.reason
+            for each in answers
+            if isinstance(each.outcome.result, Unknown)
+        ).most_common(1)
+        raise UnfinishedError(
+            f"{client.name}: no cell was measured, so no profile is written; "
+            f"{cells} of {len(answers)}: {why}"
+        )
     found = {each.key: each for each in ASSUMED}
     for infer, key, worst in INFERENCES:
         try:

@@ -61,7 +61,7 @@ from holdover.reference.linux.kernel.rtnetlink import (
     Hearing,
     KernelRefusedError,
     RequestSocket,
-    encoded,
+    encode_request,
     fields,
 )
 from holdover.reference.linux.kernel.sockets import interface_index, needs
@@ -130,7 +130,7 @@ class Interface:
         self._asking = RequestSocket()
         self._ask = self._asking.ask
         self._beating = RequestSocket()
-        beat = encoded(NEW_LINK, ACKNOWLEDGE, self._link())  # that changes nothing
+        beat = encode_request(NEW_LINK, ACKNOWLEDGE, self._link())  # that changes nothing
         self.heartbeat = Heartbeat(lambda: self._beating.ask_encoded(beat))
         self._new_address = self._any_address()
 
@@ -315,7 +315,7 @@ class Interface:
             ("IFA_PROTO", MARK),
             ("IFA_CACHEINFO", {}),
         )
-        return encoded(NEW_ADDRESS, ACKNOWLEDGE | CREATE | REPLACE, message)
+        return encode_request(NEW_ADDRESS, ACKNOWLEDGE | CREATE | REPLACE, message)
 
     def _route(self, route: Route, source: IPv4Address | None, flags: int = 0) -> Any:
         direct = route.router == NO_ADDRESS

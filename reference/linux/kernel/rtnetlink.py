@@ -63,7 +63,7 @@ class RequestSocket:
 
     def ask(self, kind: int, flags: int, message: Any) -> list[Any]:
         """Send a request and read its answer; Refused where the kernel says no."""
-        return self.ask_encoded(encoded(kind, flags, message))
+        return self.ask_encoded(encode_request(kind, flags, message))
 
     def ask_encoded(self, request: bytearray) -> list[Any]:
         """The same with what `encoded` has made ready, as often as it is wanted."""
@@ -138,7 +138,7 @@ def fields(message: Any, *attributes: tuple[str, object], **values: int) -> Any:
     return message
 
 
-def encoded(kind: int, flags: int, message: Any) -> bytearray:
+def encode_request(kind: int, flags: int, message: Any) -> bytearray:
     """A request as the kernel reads it; `RequestSocket.ask_encoded` gives it its number."""
     message["header"].update(type=kind, flags=REQUEST | flags, sequence_number=0, pid=0)
     message.reset()

@@ -13,6 +13,8 @@ process that is killed leaves at most its last line torn.  The next one begins w
 A disk that is full later stops nobody.  That is said once; the lines that could not be written are
 counted, and `Lost` has their number in the place where they would have been.
 
+Whoever writes is on Linux, and imports its clock; a journal is read anywhere.
+
 What it does not know: whether the disk has kept a line, for it does not sync; two processes that
 write one journal; how long it may get.  A write to a disk that hangs, hangs.
 """
@@ -37,7 +39,6 @@ from holdover.reference.core.config import ClientConfig
 from holdover.reference.core.events import Chance, Effect, Event
 from holdover.reference.core.instants import Duration, Instant
 from holdover.reference.core.server_state import ServerEffect, ServerEvent
-from holdover.reference.linux.kernel.clock import now as boottime
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.json_values import from_json, of, to_json
 
@@ -135,6 +136,8 @@ class Journal:
         self._lost = 0
         if path is None:
             return
+        from holdover.reference.linux.kernel.clock import now as boottime
+
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
         try:
             self._file = os.open(path, flags, 0o600)
@@ -230,6 +233,8 @@ def this_clock() -> str:
 
 def to_line(value: Entry, now: Instant, chance: Chance | None = None) -> bytes:
     """The line of a value, written now."""
+    from holdover.reference.linux.kernel.clock import now as boottime
+
     clocks = {
         "wall": datetime.now(UTC).isoformat(),
         "now": now,

@@ -28,13 +28,13 @@ SOURCE = Path(explorer.__file__).read_text(encoding="utf-8")
 
 DEFECTS: dict[str, tuple[str, str, str]] = {
     "the last step from a state is not taken": (
-        "for edge, following in instance.successors(state):",
-        "for edge, following in instance.successors(state)[:-1]:",
+        "for edge, following in successors(state):",
+        "for edge, following in successors(state)[:-1]:",
         "lacks",
     ),
     "some states are not stored": (
-        "if following not in seen.index:",
-        "if following not in seen.index and (sum(map(bool, following)) != 9 or keep_steps):",
+        "if following not in index:",
+        "if following not in index and (sum(map(bool, following)) != 9 or keep_steps):",
         "lacks",
     ),
     "a state of each depth is not expanded": (
@@ -48,8 +48,8 @@ DEFECTS: dict[str, tuple[str, str, str]] = {
         "the explorer lacks",
     ),
     "steps to known states are not counted": (
-        "seen.steps += 1",
-        "seen.steps += following not in seen.index",
+        "fired[edge] += 1",
+        "fired[edge] += following not in index",
         "steps: ",
     ),
     "the last layer counts for the depth": (

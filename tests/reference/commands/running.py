@@ -12,6 +12,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from holdover.reference.cli import main
+from holdover.reference.console.exit import INTERNAL
 from holdover.reference.lab.testbed.process import PATIENCE
 from tests.schemas import checked_text
 
@@ -60,6 +61,9 @@ def run(*args: str | Path) -> Result:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert "Traceback" not in result.output
+    if result.exit_code == INTERNAL:
+        assert result.exception is not None
+        raise result.exception.__context__ or AssertionError(result.output)
     return result
 
 

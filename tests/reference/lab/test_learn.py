@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdover.model.clients.profile import FACTS, parse
+from holdover.model.errors import UnfinishedError
 from holdover.reference.lab.experiments.experiment import Outcome
 from holdover.reference.lab.experiments.faults import BLOCKED
 from holdover.reference.lab.learn.observations import Observation, answer, lifetime, probe_length
@@ -181,6 +182,12 @@ def test_a_margin_is_what_the_kernels_lifetime_is_early_by(lifetime: float, marg
     assert learn(BY_KERNEL, early)["margin"].value == Fraction(margin)
 
 
+def test_of_a_client_that_never_had_a_lease_there_is_no_profile() -> None:
+    none = {key: Seen(unknown="not within 8 s: the address is in use") for key in USUAL}
+    with pytest.raises(UnfinishedError, match="no profile is written; 14 of 14: not within 8 s"):
+        learn(none)
+
+
 # Nothing is known, and nothing is forced ---------------------------------------------------------
 
 
@@ -207,7 +214,6 @@ def test_a_margin_is_what_the_kernels_lifetime_is_early_by(lifetime: float, marg
         ("checks_xid", {("foreign xid", 30): Seen(-5)}, False),
         ("heeds_nak", {("NAK unicast", 30): Seen(after_nak=FOREVER)}, "NEVER"),
         ("heeds_nak", {("NAK", 30): Seen(after_nak=None)}, "NEVER"),
-        ("probes", {key: Seen(unknown="no program") for key in USUAL}, True),
     ],
 )
 def test_what_contradicts_itself_or_is_missing_is_unknown_and_has_the_worst_value(
@@ -266,7 +272,7 @@ MADE: tuple[dict[tuple[str, int], Seen], ...] = (
     AFTER_PROBING,
     {("frozen", 30): KERNEL},
     {("ACK delayed", 30): Seen(-3)},
-    {key: Seen(unknown="no\nway\x07") for key in USUAL},
+    {key: Seen(unknown="no\nway\x07") for key in USUAL if key[0] != "NAK"},
 )
 
 

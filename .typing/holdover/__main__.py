@@ -1,0 +1,1 @@
+../../.namespace/__main__.py
