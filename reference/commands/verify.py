@@ -283,6 +283,12 @@ def verify(
         if world != STANDARD:
             raise InputError("options of the surroundings need a profile to judge: name one")
         return check_claims(list(claims_.claims(solvers(solver))), solver, jobs, as_json)
+    explores = "reference" in names and world == STANDARD
+    if anew and not explores:
+        raise InputError(
+            "--anew is about the code, which is explored with `reference` and no option of the "
+            "surroundings: leave it out"
+        )
     profiles = [load(name) for name in names]
     found, commons = [], []
     for profile in profiles:
@@ -299,7 +305,7 @@ def verify(
             )
             commons.append(of_judgement(found[-1], FITS))
     code = None
-    if "reference" in names and world == STANDARD:
+    if explores:
         with Progress("reference") as progress:
             from holdover.reference.refinement.conformance import conformance
 

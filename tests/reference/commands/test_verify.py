@@ -128,6 +128,12 @@ def test_a_verdict_that_was_read_says_so(
         run("verify", "reference", "--anew")
 
 
+def test_anew_is_refused_where_no_code_is_explored() -> None:
+    for words in (("rfc2131",), ("reference", "--lease", "2h")):
+        refused = run("verify", *words, "--anew")
+        assert (refused.exit_code, "--anew is about the code" in refused.stderr) == (2, True)
+
+
 @pytest.mark.usefixtures("small_settings")
 @pytest.mark.parametrize(
     "change",
