@@ -19,6 +19,7 @@ from importlib import resources
 from math import ceil
 from pathlib import Path
 
+from holdover.model.clients.rules import contradiction, follow
 from holdover.model.errors import InputError, nearest
 from holdover.model.inputs import harmful, printable, show_value, text_of
 from holdover.model.table.expr import BOOL, DURATION, Constant, Expr
@@ -29,7 +30,11 @@ Seconds = Fraction
 
 @dataclass(frozen=True)
 class Profile:
-    """A client as the lease table sees it; the defaults are RFC 2131's."""
+    """A client as the lease table sees it; the defaults are RFC 2131's.
+
+    `unstated` are the facts that nobody has stated of it: they have RFC 2131's values here, and a
+    verdict says whether it hangs on that (`holdover.proofs.verdicts.unstated`).
+    """
 
     name: str
     title: str = ""
@@ -54,6 +59,7 @@ class Profile:
     asks_for: Seconds = Fraction(60)
     restart: str = "REMOVE"
     releases: bool = False
+    unstated: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, object]:
         """The constants of the table that the client fixes."""
@@ -77,7 +83,7 @@ class Profile:
 
 
 TEXTS = ("name", "title", "sources", "notes", "why")
-FACTS = tuple(f.name for f in fields(Profile) if f.name not in TEXTS)
+FACTS = tuple(f.name for f in fields(Profile) if f.name not in (*TEXTS, "unstated"))
 
 
 @dataclass(frozen=True)
@@ -253,11 +259,13 @@ def parse(text: str, where: str, default_name: str) -> Profile:
         else:
             raise InputError(f"{at}: no such key; {nearest(key, TEXTS + FACTS)}")
     profile = Profile(**values)  # type: ignore[arg-type]
-    problem = contradiction(profile)
+    problem = contradiction(profile.facts())
     if problem:
         key, message = problem
         raise InputError(f"{where}: line {line_of(text, key)}: {key}: {message}")
-    return profile
+    stated = values.keys() & set(FACTS)
+    known = stated | follow(profile.facts(), stated)
+    return replace(profile, unstated=tuple(name for name in FACTS if name not in known))
 
 
 def text_value(value: object, key: str, at: str) -> object:
@@ -332,33 +340,6 @@ def fact(value: object, word: Expr | Constant, at: str) -> object:
         show_value(value).strip("'").lower(), tuple(choice.lower() for choice in choices)
     )
     raise InputError(f"{at}: {show_value(value)} is no choice; {hint}")
-
-
-def contradiction(profile: Profile) -> tuple[str, str] | None:
-    """A key that contradicts another one, and why."""
-    if profile.anchor == "PROBE" and not profile.probes:
-        return "anchor", "counts from the end of probing, but probes = false"
-    if profile.probes and not profile.probe_time:
-        return "probes", "no probe_time: how long it probes at most (RFC 5227 §1.1: 7 s)"
-    if profile.probe_time and not profile.probes:
-        return "probe_time", "a probing time, but probes = false"
-    if profile.retries_for and profile.trigger != "RETRY":
-        return "retries_for", f'a time to retry, but trigger = "{profile.trigger.lower()}"'
-    if profile.enforcer == "PROCESS" and (profile.kernel_late or profile.margin):
-        key = "kernel_late" if profile.kernel_late else "margin"
-        return key, 'speaks of the kernel lifetime, but enforcer = "process"'
-    if profile.trigger == "ACKNOWLEDGE" and not profile.dialog:
-        return "trigger", "waits for an acknowledgement, but dialog = false"
-    if profile.heeds_shorter and profile.trigger != "LAPSE":
-        return "heeds_shorter", (
-            "an ACK that leaves nothing ends the lease, but "
-            f'trigger = "{profile.trigger.lower()}": nobody knows what ends then'
-        )
-    if profile.heeds_shorter and profile.clock == "WALL":
-        return "heeds_shorter", (
-            'compares what is left with the lease end, but clock = "wall" may be set back between'
-        )
-    return None
 
 
 def line_of(text: str, key: str) -> int:

@@ -6,13 +6,14 @@ Each is imported when it is asked: to import one takes a tenth of a second.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, groupby
 from typing import Any
 
-from holdover.proofs.logic.formula import Formula, Value
+from holdover.proofs.logic import formula
+from holdover.proofs.logic.formula import REAL, Formula, Value
 from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, script
 from holdover.proofs.result import Outcome, combine
 
@@ -72,6 +73,54 @@ def solve(assertions: Sequence[Formula], *tactics: str) -> tuple[str, dict[str, 
         return said, {}
     model = solver.model()
     return said, {str(d): value_of(model[d]) for d in model.decls() if d.arity() == 0}
+
+
+class Questions:
+    """Z3 asked again and again of the same assertions, under other assumptions each time.
+
+    An assumption is the name of a truth symbol that the assertions speak of.
+    """
+
+    def __init__(self, assertions: Sequence[Formula]):
+        import z3
+
+        self._own, (terms,) = read_by_z3(assertions)
+        self._solver = z3.SimpleSolver(ctx=self._own)
+        self._solver.add(*terms)
+
+    def model(self, assumed: Iterable[str]) -> dict[str, Value] | None:
+        """The symbols' values in a model; None if there is none.
+
+        ArithmeticError if Z3 does not decide it.
+        """
+        import z3
+
+        said = str(self._solver.check(*(z3.Bool(name, self._own) for name in assumed)))
+        if said == "unknown":
+            raise ArithmeticError(f"Z3 does not decide it: {self._solver.reason_unknown()}")
+        if said == "unsat":
+            return None
+        model = self._solver.model()
+        return {str(d): value_of(model[d]) for d in model.decls() if d.arity() == 0}
+
+
+def greatest(term: Formula, assertions: Sequence[Formula]) -> Fraction | None:
+    """The greatest value of a term over the reals; None if it has no limit.
+
+    ValueError if nothing satisfies the assertions, or if Z3 does not find it.
+    """
+    import z3
+
+    value = formula.symbol("greatest_value", REAL)
+    own, (terms,) = read_by_z3([formula.equal(value, term), *assertions])
+    search = z3.Optimize(ctx=own)
+    search.add(*terms)
+    most = search.maximize(z3.Real("greatest_value", own))
+    if str(search.check()) != "sat":
+        raise ValueError("Z3 finds no greatest value")
+    reached = search.upper(most)
+    finite = z3.is_rational_value(reached) or z3.is_int_value(reached)
+    return Fraction(value_of(reached)) if finite else None
 
 
 def value_of(term: Any) -> Value:

@@ -20,18 +20,52 @@ from holdover.model.table.vocabulary import full, grace, h
 
 
 @dataclass(frozen=True)
+class HangsOn:
+    """The facts, not stated, on which something hangs: as a rule, whether the grace is enough."""
+
+    facts: tuple[str, ...]
+    """With RFC 2131's values for these it is the same, whatever the other unstated ones are."""
+    usually: bool
+    """Whether it is so with RFC 2131's values."""
+    otherwise: tuple[tuple[str, object], ...]
+    """Values with which it is the other way; durations in seconds."""
+
+
+@dataclass(frozen=True)
 class Need:
-    """The grace that a kind of client needs, and its worst holdover; None where none is enough."""
+    """The grace that a kind of client needs, and its worst holdover; None where none is enough.
+
+    Of a profile that leaves facts open they are those of the worst client that it may be.
+    """
 
     client: ClientKind
     worst: Fraction | None
     grace: Fraction | None
     met: bool
     """Whether the server's grace is that long."""
+    hangs_on: HangsOn | None = None
 
 
 def judge_by_bound(client: ClientKind, environment: Environment) -> Need:
     """By the bound of T3."""
+    if not client.profile.unstated:
+        return need_of_stated(client, environment)
+    from holdover.proofs.verdicts.unstated import need_of_all  # which asks a solver
+
+    return need_of_all(client, environment)
+
+
+def any_grace_hangs_on(client: ClientKind, environment: Environment) -> HangsOn | None:
+    """On which unstated facts it hangs whether any grace is enough; None if it is certain."""
+    if not client.profile.unstated:
+        return None
+    from holdover.proofs.verdicts.unstated import any_grace  # which asks a solver
+
+    return any_grace(client, environment)
+
+
+def need_of_stated(client: ClientKind, environment: Environment) -> Need:
+    """The same of a client with exactly these facts, RFC 2131's where none is stated."""
     constants = client.in_seconds(environment)
     if not holds(bound.bounded(h) & bound.server_keeps, constants):
         return Need(client, None, None, False)

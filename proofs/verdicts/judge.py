@@ -2,6 +2,7 @@
 
 In this order:
 
+0. what the profile does not state: if the verdict hangs on that by the bound, it is unknown;
 1. the bound: if the holdover is bounded and the server's grace reaches it, the invariant's
    obligations are proved for exactly these numbers - any number of hosts and addresses (T3);
 2. the explorer: a shortest run after which two hosts hold one address - or, for clients that probe,
@@ -39,7 +40,7 @@ from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case
 from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
-from holdover.proofs.verdicts.by_bound import Need, judge_by_bound
+from holdover.proofs.verdicts.by_bound import HangsOn, Need, judge_by_bound
 from holdover.proofs.verdicts.witness import witness
 
 COARSE_DRIFT = Fraction(1, 4)
@@ -76,6 +77,7 @@ class Judgement:
     proof: CaseVerdict | None = None
     looked_at: tuple[Constants, Bounds] | None = None
     """The instance in which the run was found."""
+    hangs_on: HangsOn | None = None
 
 
 def judge(
@@ -90,6 +92,8 @@ def judge(
     client = ClientKind(profile)
     need = judge_by_bound(client, environment)
     found = Judgement(profile, environment, "unknown", "", need.worst, need.grace)
+    if need.hangs_on is not None:
+        return replace(found, reason=_hangs(need.hangs_on), hangs_on=need.hangs_on)
     if need.met:
         progress(f"{profile.name}: proving")
         case = exact_case(profile.name, client.in_seconds(environment))
@@ -138,6 +142,9 @@ def judge_network(
     clients = network.clients
     needs = tuple(judge_by_bound(client, environment) for client in clients)
     found = NetworkJudgement(network, environment, needs, "unknown", "no proof")
+    hanging = [need for need in needs if need.hangs_on is not None]
+    if hanging and all(need.met or need.hangs_on for need in needs):
+        return replace(found, reason="; ".join(map(_hanging_kind, hanging)))
     if all(need.met for need in needs):
         progress(f"{network.title}: proving")
         case = exact_case(network.title, of_hosts(clients, environment))
@@ -148,7 +155,7 @@ def judge_network(
         (need.client, other)
         for need in sorted(needs, key=lambda need: (need.worst is not None, -(need.worst or 0)))
         for other in sorted(clients, key=lambda other: other.profile.probes)
-        if not need.met
+        if not need.met and need.hangs_on is None
     ]
     for pair in pairs:
         progress(f"{network.title}: {pair[0].name} and {pair[1].name}: searching for a collision")
@@ -184,6 +191,15 @@ def _proved(verdict: CaseVerdict) -> str:
     solvers = " and ".join(sorted({answer.solver for answer in verdict.answers}))
     count = len({answer.obligation.name for answer in verdict.answers})
     return f"theorem T3, any number of hosts and addresses ({count} obligations, {solvers})"
+
+
+def _hangs(on: HangsOn) -> str:
+    return f"depends on what the profile does not state: {', '.join(on.facts)}"
+
+
+def _hanging_kind(need: Need) -> str:
+    assert need.hangs_on is not None
+    return f"{need.client.name} {_hangs(need.hangs_on)}"
 
 
 def _undecided(seen: Exploration, size: Size) -> str:

@@ -13,6 +13,7 @@ from holdover.model.clients.profile import builtin_names, load
 from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import chart, sentences
 from holdover.proofs.verdicts.judge import Judgement, judge
+from holdover.reference.commands.assumed import assume_option, assuming, unstated_lines
 from holdover.reference.commands.state_graph import EXPLAINED, Common, common_lines, of_judgement
 from holdover.reference.commands.surroundings import surroundings, world_options
 from holdover.reference.commands.verify import judgement_data
@@ -39,6 +40,8 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
         out.say(f"  {source}")
     if not found.run:
         out.say(f"\nNothing to explain: {found.reason}.")
+        for line in unstated_lines(found.profile, found.hangs_on, "it holds", "it does not"):
+            out.say(f"  {line}")
         return
     out.say()
     for line in sentences(found.run, found.unit):
@@ -55,9 +58,10 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
 
 @click.command(epilog="Example: holdover explain wfwg311")
 @click.argument("subject", metavar="PROFILE|JOURNAL")
+@assume_option
 @world_options
 @json_option
-def explain(subject: str, as_json: bool, **given: Any) -> int:
+def explain(subject: str, assume: str | None, as_json: bool, **given: Any) -> int:
     """Tell a client's shortest collision, or judge a journal.
 
     PROFILE: in sentences and as a sequence chart.  JOURNAL, what `holdover client --journal` wrote:
@@ -72,7 +76,7 @@ def explain(subject: str, as_json: bool, **given: Any) -> int:
             seen = replay(parts, lambda done, of: progress.count(done, of, "replay"))
         print_journal(path, seen, as_json)
         return EXIT[seen.outcome]
-    client = load(subject)
+    client = assuming(load(subject), assume)
     with Progress(client.name) as progress:
         found = judge(client, surroundings(given), progress=progress.say, searched=progress.search)
         progress.say(f"{client.name}: asking networkx what every collision has in common")

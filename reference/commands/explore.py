@@ -9,11 +9,12 @@ from typing import Any
 import click
 from rich.text import Text
 
-from holdover.model.clients.profile import FAULTS, load
+from holdover.model.clients.profile import FAULTS
 from holdover.model.explorer.explore import EngineResult
 from holdover.model.explorer.sequence_chart import as_data, events, sentences
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.proofs.result import Outcome
+from holdover.reference.commands.assumed import assume_option, load_whole
 from holdover.reference.commands.search import (
     HERE,
     Search,
@@ -186,16 +187,17 @@ def instance_options(command: Command) -> Command:
     ]
     for option in reversed(options):
         command = option(command)
-    return command
+    return assume_option(command)
 
 
 def small_network(profile: str, given: dict[str, Any]) -> Search:
     """The instance that the options describe; hosts with different clients have names."""
     given["faults"] = () if given["faults"] == ("none",) else known_faults(given["faults"])
-    given["beside"] = tuple(load(name) for name in given["beside"])
+    assume = given.pop("assume")
+    given["beside"] = tuple(load_whole(name, assume) for name in given["beside"])
     if given["beside"]:
         given["symmetry"] = False
-    return Search(load(profile), **given)
+    return Search(load_whole(profile, assume), **given)
 
 
 @click.command(epilog="Example: holdover explore wfwg311 --hosts 2 --addresses 2 --lease 3")

@@ -11,15 +11,26 @@ import click
 from click.core import ParameterSource
 
 from holdover.model.clients.measurements import parts
-from holdover.model.clients.network import Network, load_network
+from holdover.model.clients.network import ClientKind, Network, load_network
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
 from holdover.model.errors import InputError
-from holdover.model.readings.constants import holds, seconds
 from holdover.model.seconds import show_seconds
-from holdover.model.table import bound
-from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome
-from holdover.proofs.verdicts.by_bound import Need, judge_by_bound, no_bound, shorter_lease
+from holdover.proofs.verdicts.by_bound import (
+    Need,
+    any_grace_hangs_on,
+    judge_by_bound,
+    need_of_stated,
+    no_bound,
+    shorter_lease,
+)
+from holdover.reference.commands.assumed import (
+    assume_option,
+    assuming,
+    network_assuming,
+    unstated_data,
+    unstated_lines,
+)
 from holdover.reference.commands.surroundings import (
     around,
     network_option,
@@ -35,14 +46,14 @@ def print_graces(
     profile: Profile, world: Environment, given: Fraction | None, as_json: bool
 ) -> Outcome:
     """The safe grace with its parts, or why there is none; returns the outcome."""
-    constants = in_seconds(profile, world)
-    limited = holds(bound.bounded(h) & bound.server_keeps, constants)
-    needed = seconds(bound.safe_grace(h), constants) if limited else None
-    worst = seconds(bound.worst_holdover(h), constants) if limited else None
-    handed = shorter_lease(profile, world)
-    outcome: Outcome = "violated"
-    if needed is not None:
-        outcome = "holds" if given is None or needed <= given else "violated"
+    constants, client = in_seconds(profile, world), ClientKind(profile)
+    need = judge_by_bound(client, world)
+    needed, worst, hangs_on = need.grace, need.worst, need.hangs_on
+    if given is None:
+        hangs_on = None if needed is not None else any_grace_hangs_on(client, world)
+    handed = None if profile.unstated else shorter_lease(profile, world)
+    enough = needed is not None and (given is None or need.met)
+    outcome: Outcome = "unknown" if hangs_on else "holds" if enough else "violated"
     if as_json:
         document(
             "grace",
@@ -53,25 +64,40 @@ def print_graces(
                 "worst_holdover": number(at_most, worst),
                 "safe_grace": number(at_most, needed),
                 "shorter_lease": None if handed is None else float(at_least(handed)),
+                **unstated_data(profile, hangs_on),
                 "parts": [{"part": p.words, "seconds": float(p.size)} for p in parts(constants)]
-                if limited
+                if needed is not None and not profile.unstated
                 else [],
-                "unbounded_because": [] if limited else list(no_bound(constants)),
+                "unbounded_because": list(_reasons(need, world)),
             },
         )
         return outcome
     out = Output()
     if needed is None or worst is None:
-        out.say(f"{profile.name}: no grace is enough, nor a shorter lease, because")
-        for reason in no_bound(constants):
-            out.say(f"  {reason}")
+        asked = need_of_stated(client, world).grace if given is None else given
+        some = "a grace" if asked is None else f"a grace of {show_seconds(asked)}"
+        if hangs_on is None:
+            out.say(f"{profile.name}: no grace is enough, nor a shorter lease, because")
+            for reason in _reasons(need, world):
+                out.say(f"  {reason}")
+        else:
+            facts = ", ".join(hangs_on.facts)
+            out.say(f"{profile.name}: whether {some} is enough depends on what is not stated:")
+            out.say(f"  {facts}")
+        none = "none is" if asked is None else "it is not"
+        for line in unstated_lines(profile, hangs_on, f"{some} is enough", none):
+            out.say(f"  {line}")
         return outcome
     lease = show_seconds(world.lease)
     out.say(f"safe grace: {show_seconds(at_most(needed))} (lease {lease}, {profile.name})")
     out.say(f"worst holdover: {show_seconds(at_most(worst))}")
-    for part in parts(constants):
+    for part in () if profile.unstated else parts(constants):
         out.say(f"  {show_seconds(part.size):>14}  {part.words}")
-    if handed is not None and handed < world.lease:
+    for line in unstated_lines(profile, hangs_on, "it is enough", "it is not"):
+        out.say(f"  {line}")
+    if profile.unstated:
+        pass
+    elif handed is not None and handed < world.lease:
         out.say(
             f"or hand out a lease of at most {show_seconds(at_least(handed))} for a record of "
             f"{lease} (RFC 2131 §3.3)"
@@ -79,7 +105,8 @@ def print_graces(
     elif handed is None:
         out.say("no shorter lease would do instead: the client would stretch or outstay it")
     if given is not None:
-        out.say(f"a grace of {show_seconds(given)} is {'' if outcome == 'holds' else 'not '}enough")
+        fits = {"holds": "is", "violated": "is not", "unknown": "may be"}[outcome]
+        out.say(f"a grace of {show_seconds(given)} {fits} enough")
     return outcome
 
 
@@ -95,6 +122,8 @@ def print_network_graces(
     enough = max(known) if len(known) == len(needs) else None
     met = enough is not None and (not said or enough <= world.grace)
     outcome: Outcome = "holds" if met else "violated"
+    if not met and all(need.met or need.hangs_on for need in needs):
+        outcome = "unknown"
     if as_json:
         document(
             "grace-network",
@@ -107,7 +136,9 @@ def print_network_graces(
         )
         return outcome
     out = Output()
-    if enough is None:
+    if enough is None and outcome == "unknown":
+        out.say(f"{network.title}: whether a grace is enough for all depends on what is not stated")
+    elif enough is None:
         out.say(f"{network.title}: no grace is enough for all")
     else:
         most = " and ".join(need.client.name for need in needs if need.grace == enough)
@@ -134,7 +165,15 @@ def print_needs(
 
 
 def _reasons(need: Need, world: Environment) -> Iterator[str]:
-    yield from no_bound(need.client.in_seconds(world))
+    """Why no grace is enough; nothing where one is."""
+    if need.grace is not None:
+        return
+    if need.client.profile.unstated:
+        on = any_grace_hangs_on(need.client, world)
+        facts = need.client.profile.unstated if on is None else on.facts
+        yield f"the profile does not state {', '.join(facts)}"
+    else:
+        yield from no_bound(need.client.in_seconds(world))
 
 
 def need_data(need: Need, world: Environment) -> dict[str, object]:
@@ -144,16 +183,20 @@ def need_data(need: Need, world: Environment) -> dict[str, object]:
         "worst_holdover": number(at_most, need.worst),
         "safe_grace": number(at_most, need.grace),
         "enough": need.met,
-        "unbounded_because": [] if need.grace is not None else list(_reasons(need, world)),
+        **unstated_data(need.client.profile, need.hangs_on),
+        "unbounded_because": list(_reasons(need, world)),
     }
 
 
 @click.command(epilog="Example: holdover grace --lease 86400 --drift-ppm 100")
 @click.option("--profile", default="rfc2131", show_default=True, help="A profile or FILE.toml.")
 @network_option
+@assume_option
 @world_options
 @json_option
-def grace(profile: str, network: Path | None, as_json: bool, **given: Any) -> int:
+def grace(
+    profile: str, network: Path | None, assume: str | None, as_json: bool, **given: Any
+) -> int:
     """Print how long a server must wait before reuse.
 
     With --network, how long for each kind of client; the longest of them is enough for all.
@@ -166,8 +209,8 @@ def grace(profile: str, network: Path | None, as_json: bool, **given: Any) -> in
         source = click.get_current_context().get_parameter_source("profile")
         if source is not ParameterSource.DEFAULT:
             raise InputError("--network names the clients: leave --profile")
-        site = load_network(network)
+        site = network_assuming(load_network(network), assume)
         said = given["grace"] is not None or "grace" in site.surroundings
         return EXIT[print_network_graces(site, around(site, given), said, as_json)]
-    client, world = load(profile), surroundings(given)
+    client, world = assuming(load(profile), assume), surroundings(given)
     return EXIT[print_graces(client, world, given["grace"], as_json)]

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from holdover.model.clients.profile import load
 from holdover.model.errors import InputError, nearest
+from holdover.reference.commands.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.output import document
 from holdover.reference.console.progress import Progress
@@ -343,13 +343,14 @@ def list_programs(*, versions: bool, as_json: bool) -> None:
 
 @lab.command(epilog="Example: holdover lab replay wfwg311 --out collision")
 @click.argument("profile")
+@assume_option
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep the record there (frames.pcap); it is made.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
+def replay(profile: str, assume: str | None, out: Path | None, *, as_json: bool) -> int:
     """Play the model's collision on a real kernel.
 
     What `holdover explain PROFILE` tells, two hosts do on a link: with real datagrams, a real
@@ -358,7 +359,7 @@ def replay(profile: str, out: Path | None, *, as_json: bool) -> int:
 
     Exit status: 0 one host answers, 1 both do, 2 bad input, 3 it cannot be told.
     """
-    client = load(profile)
+    client = load_whole(profile, assume)
     if out is not None and out.exists():
         raise InputError(f"--out {out}: it is there; name another directory")
     if (place := sandbox.inside()) is None:

@@ -20,6 +20,7 @@ from holdover.proofs.theorems.t3_grace import lemma, necessary, reaching_term, s
 from holdover.proofs.theorems.t3_runs import ways
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import exact_case
+from holdover.reference.commands.assumed import assume_option, load_whole
 from holdover.reference.commands.surroundings import solver_option, solvers
 from holdover.reference.commands.verify import check_claims
 from holdover.reference.console.exit import EXIT
@@ -121,19 +122,28 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
     type=click.Path(file_okay=False, path_type=Path),
     help="Write each obligation as an SMT-LIB file below this directory.",
 )
+@assume_option
 @solver_option("both")
 @jobs_option
 @json_option
-def prove(profile: str | None, smtlib: Path | None, solver: str, jobs: int, as_json: bool) -> int:
+def prove(
+    profile: str | None,
+    smtlib: Path | None,
+    assume: str | None,
+    solver: str,
+    jobs: int,
+    as_json: bool,
+) -> int:
     """Prove the theorems, or one profile's invariant.
 
     The theorems are T0 to T5; the invariant is that of a client with the profile's own numbers.
     """
+    client = None if profile is None else load_whole(profile, assume)
     if smtlib is not None:
-        written = write_smtlib(load(profile) if profile else None, smtlib)
+        written = write_smtlib(client, smtlib)
         click.echo(f"{written} obligations written to {smtlib}", err=True)
-    if profile is not None:
-        return prove_profile(load(profile), solvers(solver), as_json)
+    if client is not None:
+        return prove_profile(client, solvers(solver), as_json)
     todo = [c for c in claims_.claims(solvers(solver)) if c.group.startswith("T")]
     return check_claims(todo, solver, jobs, as_json)
 

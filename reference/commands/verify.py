@@ -23,6 +23,13 @@ from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.by_bound import further, no_bound
 from holdover.proofs.verdicts.claims import ClaimResult
 from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
+from holdover.reference.commands.assumed import (
+    assume_option,
+    assuming,
+    network_assuming,
+    unstated_data,
+    unstated_lines,
+)
 from holdover.reference.commands.grace import need_data, print_needs
 from holdover.reference.commands.search import count_of
 from holdover.reference.commands.state_graph import Common, common_data, common_lines, of_judgement
@@ -73,6 +80,10 @@ def print_judgements(
         name = judgement.profile.name
         verdict = Text(f"{name}: ", style="bold") + colour_outcome(judgement.outcome)
         out.say(verdict + Text(f" - {judgement.reason}"))
+        for line in unstated_lines(
+            judgement.profile, judgement.hangs_on, "it holds", "it does not"
+        ):
+            out.say(f"  {line}")
         out.say(f"  worst holdover: {holdover_of(judgement)}; {grace_of(judgement)}")
         if judgement.run:
             for line in sentences(judgement.run, judgement.unit):
@@ -151,7 +162,8 @@ def holdover_of(judgement: Judgement) -> str:
     """The worst holdover in words."""
     if judgement.worst is not None:
         return show_seconds(at_most(judgement.worst))
-    reasons = no_bound(in_seconds(judgement.profile, judgement.environment))
+    stated = not judgement.profile.unstated
+    reasons = no_bound(in_seconds(judgement.profile, judgement.environment)) if stated else ()
     return "no bound" + (f" ({'; '.join(reasons)})" if reasons else "")
 
 
@@ -163,7 +175,9 @@ def grace_of(judgement: Judgement) -> str:
 
 
 def elsewhere(judgement: Judgement) -> list[str]:
-    """What one more fault would do."""
+    """What one more fault would do; of a client that is not all stated nothing is said."""
+    if judgement.profile.unstated:
+        return []
     told = [
         f"{'no bound' if worst is None else show_seconds(at_most(worst)):>10}  {name}"
         for name, worst in further(judgement.profile, judgement.environment)
@@ -179,7 +193,10 @@ def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, obj
         "reason": judgement.reason,
         "worst_holdover": number(at_most, judgement.worst),
         "safe_grace": number(at_most, judgement.grace),
-        "with_one_more_fault": [
+        **unstated_data(judgement.profile, judgement.hangs_on),
+        "with_one_more_fault": []
+        if judgement.profile.unstated
+        else [
             {"fault": name, "worst_holdover": number(at_most, worst)}
             for name, worst in further(judgement.profile, judgement.environment)
         ],
@@ -240,6 +257,7 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
 @click.command(epilog="Example: holdover verify wfwg311 my.toml --lease 1d --fault freezes")
 @click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...")
 @network_option
+@assume_option
 @world_options
 @memory_option
 @solver_option("z3")
@@ -249,6 +267,7 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
 def verify(
     names: tuple[str, ...],
     network: Path | None,
+    assume: str | None,
     memory: int,
     solver: str,
     jobs: int,
@@ -262,6 +281,9 @@ def verify(
     clients of its kind, a server that may fall silent, a network that loses, duplicates and delays,
     and a user who may never answer; options change that.  Of several clients the worst verdict
     decides the exit status.
+
+    A profile that leaves facts out is every client that they fit: if some of these collide and
+    others do not, the verdict is unknown, and the facts are named on which it hangs.
 
     With `reference`, and no other option of the surroundings, the code of the reference client is
     explored as well: its steps are steps of the lease table, in every state of every setting.  That
@@ -277,7 +299,8 @@ def verify(
     if network is not None:
         if names:
             raise InputError("--network names the clients: leave PROFILE")
-        return verify_network(load_network(network), Size(memory=memory), solver, as_json, given)
+        site = network_assuming(load_network(network), assume)
+        return verify_network(site, Size(memory=memory), solver, as_json, given)
     world = surroundings(given)
     if not names:
         if world != STANDARD:
@@ -289,7 +312,7 @@ def verify(
             "--anew is about the code, which is explored with `reference` and no option of the "
             "surroundings: leave it out"
         )
-    profiles = [load(name) for name in names]
+    profiles = [assuming(load(name), assume) for name in names]
     found, commons = [], []
     for profile in profiles:
         with Progress(profile.name) as progress:

@@ -24,18 +24,20 @@ def profiles() -> str:
 
 
 def profile(client: Profile) -> str:
-    """One profile: what differs from RFC 2131, where it is known from."""
-    usual = Profile("")
+    """One profile: its constants, and from where each is known."""
     why = dict(client.why)
+    unseen = [fact for fact in FACTS if why.get(fact) == "assumed: nobody has looked"]
     rows = [
-        (code(f"{fact} = {_fact(client, fact)}"), *why.get(fact, ": ").split(": ", 1))
+        (code(f"{fact} = {_fact(client, fact)}"), *why[fact].split(": ", 1))
         for fact in FACTS
-        if fact in why or getattr(client, fact) != getattr(usual, fact)
+        if fact in why and fact not in unseen
     ]
+    assumed = ", ".join(code(f"{fact} = {_fact(client, fact)}") for fact in unseen)
+    rest = f"\nNobody has looked at {assumed}.\n" if unseen else ""
     notes = f"\n{client.notes.strip()}\n" if client.notes else ""
     sources = "; ".join(client.sources)
     shown = table(("constant", "known", "from"), rows)
-    return f"### `{client.name}`: {client.title}\n\n{sources}\n\n{shown}{notes}"
+    return f"### `{client.name}`: {client.title}\n\n{sources}\n\n{shown}{rest}{notes}"
 
 
 def known_words() -> str:

@@ -60,7 +60,7 @@ def test_a_file_names_clients_and_surroundings(place: Path) -> None:
     site = read(place, OFFICE)
     assert site.title == "the office"
     assert site.clients[0] == ClientKind(load("networkd"))
-    mine = Profile("mine", anchor="ACK", late=Fraction(2))
+    mine = load(str(place / "mine.toml"))
     assert site.clients[1] == ClientKind(mine, ("freezes", "thaws"))
     assert [client.name for client in site.clients] == ["networkd", "mine (freezes, thaws)"]
     assert site.surroundings == {

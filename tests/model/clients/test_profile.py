@@ -160,13 +160,15 @@ def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_a_client_as_the_rfc_wants_it() -> None:
-    assert parse("", FILE, "mine") == Profile("mine")
+    assert parse("", FILE, "mine") == Profile("mine", unstated=FACTS)
 
 
 def test_a_file_is_read_under_its_own_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('anchor = "ack"\nlate = 0.1\n')
-    assert load(str(path)) == Profile("mine", anchor="ACK", late=Fraction(1, 10))
+    found = load(str(path))
+    assert (found.name, found.anchor, found.late) == ("mine", "ACK", Fraction(1, 10))
+    assert "late" not in found.unstated
 
 
 def test_seconds_are_exact() -> None:
@@ -257,9 +259,14 @@ def test_profile_and_environment_fix_every_constant() -> None:
 
 
 def test_every_fact_of_a_profile_is_a_word_of_the_table() -> None:
-    assert {f.name for f in fields(Profile)} - {"name", "title", "sources", "notes", "why"} == set(
-        FACTS
-    )
+    assert {f.name for f in fields(Profile)} - {
+        "name",
+        "title",
+        "sources",
+        "notes",
+        "why",
+        "unstated",
+    } == set(FACTS)
     assert set(FACTS) <= CONSTANTS.keys()
     assert set(FAULTS) <= CONSTANTS.keys()
 

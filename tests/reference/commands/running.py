@@ -48,6 +48,11 @@ enforcer = "process"
 clock = "monotonic"
 checks_xid = true
 heeds_nak = "always"
+heeds_shorter = false
+probes = false
+asks_for = 60
+restart = "leave"
+releases = true
 """
 
 
