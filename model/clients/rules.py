@@ -32,7 +32,7 @@ ZERO = lift(0, DURATION)
 
 
 @dataclass(frozen=True)
-class Rule:
+class ClientRule:
     """The fact that a file has to change, what must hold, and what is wrong where it does not."""
 
     fact: str
@@ -59,38 +59,38 @@ def _constants(term: Expr) -> set[str]:
 _of_kernel = 'speaks of the kernel lifetime, but enforcer = "{enforcer}"'
 
 RULES = (
-    Rule(
+    ClientRule(
         "anchor",
         (anchor[h] != "PROBE") | probes[h],
         "counts from the end of probing, but probes = {probes}",
     ),
-    Rule(
+    ClientRule(
         "probes",
         ~probes[h] | (probe_time[h] > ZERO),
         "no probe_time: how long it probes at most (RFC 5227 §1.1: 7 s)",
     ),
-    Rule(
+    ClientRule(
         "probe_time", probes[h] | (probe_time[h] == ZERO), "a probing time, but probes = {probes}"
     ),
-    Rule(
+    ClientRule(
         "retries_for",
         (trigger[h] == "RETRY") | (retries_for[h] == ZERO),
         'a time to retry, but trigger = "{trigger}"',
     ),
-    Rule("kernel_late", (enforcer[h] == "KERNEL") | (kernel_late[h] == ZERO), _of_kernel),
-    Rule("margin", (enforcer[h] == "KERNEL") | (margin[h] == ZERO), _of_kernel),
-    Rule(
+    ClientRule("kernel_late", (enforcer[h] == "KERNEL") | (kernel_late[h] == ZERO), _of_kernel),
+    ClientRule("margin", (enforcer[h] == "KERNEL") | (margin[h] == ZERO), _of_kernel),
+    ClientRule(
         "trigger",
         (trigger[h] != "ACKNOWLEDGE") | dialog[h],
         "waits for an acknowledgement, but dialog = {dialog}",
     ),
-    Rule(
+    ClientRule(
         "heeds_shorter",
         ~heeds_shorter[h] | (trigger[h] == "LAPSE"),
         "an ACK that leaves nothing ends the lease, but "
         'trigger = "{trigger}": nobody knows what ends then',
     ),
-    Rule(
+    ClientRule(
         "heeds_shorter",
         ~heeds_shorter[h] | (clock[h] != "WALL"),
         'compares what is left with the lease end, but clock = "{clock}" may be set back between',

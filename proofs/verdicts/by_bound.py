@@ -46,26 +46,8 @@ class Need:
     hangs_on: HangsOn | None = None
 
 
-def judge_by_bound(client: ClientKind, environment: Environment) -> Need:
-    """By the bound of T3."""
-    if not client.profile.unstated:
-        return need_of_stated(client, environment)
-    from holdover.proofs.verdicts.unstated import need_of_all  # which asks a solver
-
-    return need_of_all(client, environment)
-
-
-def any_grace_hangs_on(client: ClientKind, environment: Environment) -> HangsOn | None:
-    """On which unstated facts it hangs whether any grace is enough; None if it is certain."""
-    if not client.profile.unstated:
-        return None
-    from holdover.proofs.verdicts.unstated import any_grace  # which asks a solver
-
-    return any_grace(client, environment)
-
-
 def need_of_stated(client: ClientKind, environment: Environment) -> Need:
-    """The same of a client with exactly these facts, RFC 2131's where none is stated."""
+    """The need of a client with exactly these facts, RFC 2131's where none is stated."""
     constants = client.in_seconds(environment)
     if not holds(bound.bounded(h) & bound.server_keeps, constants):
         return Need(client, None, None, False)

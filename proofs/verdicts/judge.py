@@ -40,7 +40,8 @@ from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case
 from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
-from holdover.proofs.verdicts.by_bound import HangsOn, Need, judge_by_bound
+from holdover.proofs.verdicts.by_bound import HangsOn, Need
+from holdover.proofs.verdicts.need import judge_by_bound
 from holdover.proofs.verdicts.witness import witness
 
 COARSE_DRIFT = Fraction(1, 4)

@@ -13,10 +13,10 @@ from holdover.model.clients.profile import builtin_names, load
 from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import chart, sentences
 from holdover.proofs.verdicts.judge import Judgement, judge
-from holdover.reference.commands.assumed import assume_option, assuming, unstated_lines
 from holdover.reference.commands.state_graph import EXPLAINED, Common, common_lines, of_judgement
 from holdover.reference.commands.surroundings import surroundings, world_options
 from holdover.reference.commands.verify import judgement_data
+from holdover.reference.console.assumed import assume_option, assuming, unstated_lines
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option
 from holdover.reference.console.output import Output, colour_outcome, document

@@ -14,7 +14,6 @@ from holdover.model.explorer.explore import EngineResult
 from holdover.model.explorer.sequence_chart import as_data, events, sentences
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.proofs.result import Outcome
-from holdover.reference.commands.assumed import assume_option, load_whole
 from holdover.reference.commands.search import (
     HERE,
     Search,
@@ -35,6 +34,7 @@ from holdover.reference.commands.state_graph import (
     of_search,
 )
 from holdover.reference.commands.surroundings import known_faults, memory_option
+from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import Command, json_option
 from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document

@@ -16,26 +16,20 @@ from holdover.model.clients.profile import Environment, Profile, in_seconds, loa
 from holdover.model.errors import InputError
 from holdover.model.seconds import show_seconds
 from holdover.proofs.result import Outcome
-from holdover.proofs.verdicts.by_bound import (
-    Need,
-    any_grace_hangs_on,
-    judge_by_bound,
-    need_of_stated,
-    no_bound,
-    shorter_lease,
-)
-from holdover.reference.commands.assumed import (
-    assume_option,
-    assuming,
-    network_assuming,
-    unstated_data,
-    unstated_lines,
-)
+from holdover.proofs.verdicts.by_bound import Need, need_of_stated, no_bound, shorter_lease
+from holdover.proofs.verdicts.need import any_grace_hangs_on, judge_by_bound
 from holdover.reference.commands.surroundings import (
     around,
     network_option,
     surroundings,
     world_options,
+)
+from holdover.reference.console.assumed import (
+    assume_option,
+    assuming,
+    network_assuming,
+    unstated_data,
+    unstated_lines,
 )
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option

@@ -25,7 +25,7 @@ import click
 from click.core import ParameterSource
 
 from holdover.model.errors import InputError, nearest
-from holdover.reference.commands.assumed import assume_option, load_whole
+from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.output import document
 from holdover.reference.console.progress import Progress

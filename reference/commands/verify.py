@@ -23,13 +23,6 @@ from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.by_bound import further, no_bound
 from holdover.proofs.verdicts.claims import ClaimResult
 from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
-from holdover.reference.commands.assumed import (
-    assume_option,
-    assuming,
-    network_assuming,
-    unstated_data,
-    unstated_lines,
-)
 from holdover.reference.commands.grace import need_data, print_needs
 from holdover.reference.commands.search import count_of
 from holdover.reference.commands.state_graph import Common, common_data, common_lines, of_judgement
@@ -41,6 +34,13 @@ from holdover.reference.commands.surroundings import (
     solvers,
     surroundings,
     world_options,
+)
+from holdover.reference.console.assumed import (
+    assume_option,
+    assuming,
+    network_assuming,
+    unstated_data,
+    unstated_lines,
 )
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import jobs_option, json_option

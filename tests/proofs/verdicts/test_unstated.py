@@ -24,8 +24,9 @@ from holdover.model.readings.constants import holds
 from holdover.model.table import bound
 from holdover.model.table.expr import BOOL, DURATION
 from holdover.model.table.vocabulary import CONSTANTS, h
-from holdover.proofs.verdicts.by_bound import any_grace_hangs_on, judge_by_bound, need_of_stated
+from holdover.proofs.verdicts.by_bound import need_of_stated
 from holdover.proofs.verdicts.judge import judge, judge_network
+from holdover.proofs.verdicts.need import any_grace_hangs_on, judge_by_bound
 
 WORLDS = (
     STANDARD,
