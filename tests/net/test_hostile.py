@@ -19,6 +19,9 @@ from tests.net.scenes import errors_of, scene, sees
 from tests.net.stage import LEASED, Stage
 
 FLOODED, RATE = 15, 10_000
+FIRST = ("nice", "-n", "-15")
+"""A flood, and who is flooded, run before everything else: on a machine with much to do it would be
+no flood, or a program that gets no processor."""
 """Seconds, and datagrams a second."""
 
 # Replies -----------------------------------------------------------------------------------------
@@ -218,8 +221,7 @@ print(f"sent {sent} in {gone:.2f} s: {sent / gone:.0f} a second", flush=True)
 def flood(stage: Stage, port: int, seconds: int = FLOODED) -> Process:
     """Random and valid datagrams to a port, from the third host; for so long, and until SIGTERM."""
     words = (str(port), stage.cli.hardware, str(seconds), str(RATE * 11 // 10))
-    # Before everything else that runs, or it would not be a flood on a machine with much to do.
-    return stage.other.start("nice", "-n", "-15", sys.executable, "-c", FLOOD, *words)
+    return stage.other.start(*FIRST, sys.executable, "-c", FLOOD, *words)
 
 
 def memory(process: Process) -> int:
@@ -254,7 +256,7 @@ def flooded_client(stage: Stage) -> FloodedClient:
     """Replies that it did not ask for, while it renews; then the server is gone, and they go on."""
     watch, before = stage.cli.watch(), stage.cli.picture()
     server = stage.server(lease=10)
-    client = stage.client("--no-probe")
+    client = stage.client("--no-probe", under=FIRST)
     client.says("EXTENDED", PATIENCE)
     extended, used = len(client.said("EXTENDED")), memory(client)
     sender = flood(stage, 68)
@@ -288,7 +290,7 @@ def test_a_flooded_client_renews_and_lets_go_in_time(
 def flooded_server(stage: Stage) -> Flooded:
     """Requests of a hundred hosts that are none, while a client comes and renews."""
     more = ("--pool", "10.77.0.50-10.77.0.250", "--leases", stage.place / "leases")
-    server = stage.server(*more, lease=12)
+    server = stage.server(*more, lease=12, under=FIRST)
     used = memory(server)
     before = stage.cli.picture()
     sender = flood(stage, 67, 2 * FLOODED)
