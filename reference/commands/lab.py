@@ -450,6 +450,11 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
             click.echo(text, nl=False)
             raise InputError(f"--out {out}: {error.strerror}; it is printed instead") from error
         click.echo(f"written: {out}; now: holdover verify {out}", err=True)
+    if waited := sum(each.never_renewed for each in answers):
+        click.echo(
+            f"it was not seen to renew its lease: {waited} of {len(answers)} cells wait for that",
+            err=True,
+        )
     for each in found.unknown:
         click.echo(f"unknown: {each.key}: {each.why}", err=True)
     return EXIT["unknown"] if found.unknown else 0

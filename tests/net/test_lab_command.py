@@ -43,6 +43,9 @@ LOOKS = 10
 PLAYS = 6
 """Processes of a run that plays: two of itself, the recorder, the server, the client and theirs."""
 
+REFUSES = "sh -c 'echo unknown option -Q for {iface} >&2; exit 64'"
+"""A client that ends at once, and says why."""
+
 RUNS = {
     "ours": (
         "run",
@@ -88,6 +91,8 @@ RUNS = {
         "--fault",
         "frozen",
     ),
+    "refuses": ("run", "--client", REFUSES, "--server", "holdover", "--fault", "frozen"),
+    "unlearned": ("learn", "--client", REFUSES),
     "collides": ("replay", "wfwg311", "--json"),
     "corrected": ("replay", "wfwg311-fixed", "--json"),
     "rootless": (
@@ -133,7 +138,7 @@ def started(*words: object, under: Sequence[str] = (), **variables: str) -> subp
     )
 
 
-UNKNOWN = ("template", "absent")
+UNKNOWN = ("template", "absent", "refuses", "unlearned")
 """Of whom nothing can be known."""
 
 TIMES = 3
@@ -204,8 +209,8 @@ def played(runs: dict[str, Future[Ran]], request: pytest.FixtureRequest) -> Ran:
     return runs[request.param].result(TIMES * PATIENCE)
 
 
-def run(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("played", [name], indirect=True)
+def run(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("played", names, indirect=True)
 
 
 # What it says ------------------------------------------------------------------------------------
@@ -278,6 +283,17 @@ def test_a_client_that_is_not_here_is_unknown_and_named(played: Ran) -> None:
     assert "unknown: nosuch-client {iface}, holdover, frozen, run 1: missing: nosuch-client" in (
         played.said
     )
+
+
+@run("refuses", "unlearned")
+def test_a_client_that_ends_with_an_error_is_told_with_its_words(played: Ran) -> None:
+    """And nobody waits for its address, which would take `scene.START` seconds."""
+    assert played.status == 3, played
+    assert (
+        "the client has ended without an address; its exit status is 64; it sent 0 DHCPDISCOVER "
+        "and DHCPREQUEST; its last line: unknown option -Q for eth0"
+    ) in played.said + played.errors
+    assert "not within" not in played.said + played.errors
 
 
 # Collisions and profiles -------------------------------------------------------------------------

@@ -25,11 +25,13 @@ from holdover.reference.lab.record.measure import (
     FOREVER,
     Measurement,
     Term,
+    Unknown,
     decode_messages,
     spans_of,
     terms_of,
 )
 from holdover.reference.lab.record.record import Change, Record, read
+from holdover.reference.lab.testbed.scene import RENEWS
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.messages import BootReply
 
@@ -53,6 +55,12 @@ class Observation:
     outcome: Outcome
     probed: float | None = None
     lifetime: float | None = None
+
+    @property
+    def never_renewed(self) -> bool:
+        """Whether the cell could not be played since the client did not renew its lease."""
+        result = self.outcome.result
+        return isinstance(result, Unknown) and RENEWS in result.reason
 
     @property
     def name(self) -> str:

@@ -47,8 +47,14 @@ asks for an address while two hosts have it."""
 START = 180
 """Seconds: a client may wait ten, ask for some, and probe for seven, on a machine that is busy."""
 
+RENEWS = "the client renews its lease"
+"""What most scenes wait for; in the reason of one in which it never came."""
+
 PAUSE = 0.25
 """Seconds between two looks."""
+
+LONGEST = 200
+"""Characters of a program's line that are passed on."""
 
 
 class SceneEndedError(Exception):
@@ -110,14 +116,37 @@ class Scene:
         self._client = client.start(self.a, self.place / "client", hook_blocks=hook_blocks)
 
     def bound(self) -> None:
-        """Wait until the client has a lease, and its host the address."""
-        self.until(
-            lambda: self.acks() and self._recorder.said('"held", "host": "a"'),
-            START,
-            "the client has an address",
-        )
+        """Wait until the client has a lease, and its host the address.
+
+        UnheardError, with what the client did and said, if that takes too long, and at once if it
+        has ended with an error.  One that ends well may go on in the background.
+        """
+        try:
+            self.until(self._has_address, START, "the client has an address")
+        except UnheardError as error:
+            raise UnheardError(f"{error}; {self._account()}") from None
         self._state = RUNNING
         self.mark("bound")
+
+    def _has_address(self) -> bool:
+        if self.acks() and self._recorder.said('"held", "host": "a"'):
+            return True
+        assert self._client is not None
+        if self._client.running.poll():
+            self._client.ended(START)  # all that it said is read
+            raise UnheardError("the client has ended without an address")
+        return False
+
+    def _account(self) -> str:
+        """What the client has done and said so far, in a line."""
+        assert self._client is not None
+        asked = sum(len(self._mine(kind)) for kind in ("DHCPDISCOVER", "DHCPREQUEST"))
+        status = self._client.running.poll()
+        is_there = "it runs" if status is None else f"its exit status is {status}"
+        words = [*(line for _, line in self._client.lines), *self._client.errors]
+        last = next((line.strip() for line in reversed(words) if line.strip()), None)
+        said = "it said nothing" if last is None else f"its last line: {last[:LONGEST]}"
+        return f"{is_there}; it sent {asked} DHCPDISCOVER and DHCPREQUEST; {said}"
 
     # What is done to it --------------------------------------------------------------------------
 
@@ -280,9 +309,17 @@ class Scene:
             self._look()
 
     def next_ack(self) -> None:
-        """Wait until the client is granted its lease once more."""
+        """Wait until the client is granted its lease once more; UnheardError if it never is."""
         before = len(self.acks())
-        self.until(lambda: len(self.acks()) > before, 2 * self.lease + START, "a renewal")
+
+        def renewed() -> bool:
+            if len(self.acks()) > before:
+                return True
+            if self._state == DEAD:
+                raise UnheardError(f"no longer: {RENEWS}: nothing of it runs")
+            return False
+
+        self.until(renewed, 2 * self.lease + START, RENEWS)
 
     def _look(self) -> None:
         if self._client is None or self._state in (None, DEAD):
