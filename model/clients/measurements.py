@@ -228,6 +228,8 @@ def overhang_parts(constants: Mapping[str, object]) -> list[Summand]:
 
 def unbounded_because(constants: Mapping[str, object]) -> list[str]:
     """Why nothing is certain to remove the address."""
+    if constants["clones"]:
+        return ["another host has its client identifier, and so its lease"]
     if not holds(bound.anchor_is_bounded(h), constants):
         return ["the lease may be counted from any later time"]
     reasons = {

@@ -167,6 +167,7 @@ FAULTS = (
     "reuses_early",
     "forges",
     "rival",
+    "clones",
 )
 
 

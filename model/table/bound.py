@@ -22,6 +22,7 @@ from holdover.model.table.vocabulary import (
     anchor,
     checks_xid,
     clock,
+    clones,
     crashes,
     delay,
     dialog,
@@ -116,8 +117,8 @@ server_keeps = ~forgets & ~forges & ~rival & ~reuses_early
 
 
 def bounded(h: Expr) -> Expr:
-    """There is a worst holdover at all."""
-    return anchor_is_bounded(h) & (process_acts(h) | kernel_acts(h))
+    """There is a worst holdover at all, and the server knows whose lease it is."""
+    return ~clones[h] & anchor_is_bounded(h) & (process_acts(h) | kernel_acts(h))
 
 
 def anchor_delay(h: Expr) -> Expr:

@@ -45,7 +45,7 @@ from holdover.model.table.laws import (
     undisturbed,
 )
 from holdover.model.table.properties import Property
-from holdover.model.table.server import NOBODY, on_offer, unanswered
+from holdover.model.table.server import NOBODY, leased_to, on_offer, unanswered
 from holdover.model.table.vocabulary import (
     a,
     address,
@@ -354,20 +354,20 @@ ACTS = (
         "what its owner declines is withheld", "RFC 2131 §4.3.3 MUST",
         "by a server that serves, if the datagram is not lost",
         forall(h, forall(a, (exists(m, taken(m, h, "DECLINE") & (address[m] == a))
-                             & (owner[a] == h) & serving() & ~loses).implies(
+                             & leased_to(a, h) & serving() & ~loses).implies(
             following(withheld[a])))),
     ),
     Property(
         "a refusal has a reason", "RFC 2131 §4.3.2",
         "the address is not on record for the client, or withheld",
         forall(m, forall(h, forall(a, (appears(m, "NAK") & its_own & (address[m] == a)).implies(
-            (owner[a] != h) | withheld[a])))),
+            ~leased_to(a, h) | withheld[a])))),
     ),
     Property(
         "a request for a lease on record is answered", "RFC 2131 §4.3.2",
         "by a server that serves, if the datagram is not lost",
         forall(m, forall(h, forall(a, (taken(m, h, "REQUEST") & (address[m] == a)
-                                       & (owner[a] == h) & serving() & ~loses).implies(
+                                       & leased_to(a, h) & serving() & ~loses).implies(
             following(is_in(kind[m], "ACK", "NAK")))))),
     ),
     Property(

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from holdover.model.table.client import NO_ADDRESS, answers, leased
 from holdover.model.table.expr import DURATION, Expr, exists, following, forall, ite, lift
-from holdover.model.table.server import NOBODY
+from holdover.model.table.server import NOBODY, leased_to
 from holdover.model.table.vocabulary import (
     a,
     address,
     asleep,
     client,
+    clones,
     enforcer,
     g,
     h,
@@ -71,11 +72,14 @@ RELEASED_FIRST = Property(
 
 ALWAYS = (EXCLUSIVE, WITHIN_LEASE, RELEASED_FIRST)
 
-# A lease is given up by its client's RELEASE or DECLINE, which is the only datagram that goes then.
+# A lease is given up by its client's RELEASE or DECLINE, which is the only datagram that goes then;
+# to the server a clone is that client, and what it commits to a clone it commits to that client.
+_of_client = (client[m] == h) | (clones[h] & exists(g, (client[m] == g) & clones[g]))
+_to_client = clones[h] & exists(g, (following(owner[a]) == g) & clones[g])
 _given_up = exists(
     m,
     ((kind[m] == "RELEASE") | (kind[m] == "DECLINE"))
-    & (client[m] == h)
+    & _of_client
     & (address[m] == a)
     & (following(kind[m]) == "FREE"),
 )
@@ -83,7 +87,8 @@ _given_up = exists(
 ONE_COMMITMENT = Property(
     "one_commitment", "RFC 2131 §2.2",
     "a running lease ends only by its own client's RELEASE or DECLINE",
-    forall(h, forall(a, ((owner[a] == h) & (following(owner[a]) != h) & ~_given_up)
+    forall(h, forall(a, ((owner[a] == h) & (following(owner[a]) != h) & ~_given_up
+                         & ~_to_client)
                      .implies(server_end[a] < now))),
 )  # fmt: skip
 
@@ -99,7 +104,7 @@ SOMETIMES = (
 moves = exists(h, exists(g, exists(a, (owner[a] == h) & (following(owner[a]) == g) & (h != g))))
 """Of a step: an address goes from one host to another (a `sometimes` of steps)."""
 
-HOLDOVER_CASES = ((holds[h] == a) & (owner[a] == h) & ~asleep[h], now - server_end[a])
+HOLDOVER_CASES = ((holds[h] == a) & leased_to(a, h) & ~asleep[h], now - server_end[a])
 """When a host outstays the server's record of its lease, and by how much (design: *holdover*)."""
 
 __all__ = ["ALWAYS", "HOLDOVER_CASES", "NOBODY", "SOMETIMES", "STEPS", "Property", "moves"]

@@ -1,8 +1,10 @@
 """The server's rows of the lease table: what a server commits, refuses, reuses and loses.
 
-The server is one party, whatever machines it runs on; `rival_offer` and `rival_ack` are a second
-one that shares its pool and not its records.  An ACK moves a running lease's end only forward,
-unless the environment lets renewals shorten it.  A reply takes the slot of the request it answers.
+A server leases to a client identifier (RFC 2131 §2): hosts that have one together (`clones`) are
+one client to it.  The server is one party, whatever machines it runs on; `rival_offer` and
+`rival_ack` are a second one that shares its pool and not its records.  An ACK moves a running
+lease's end only forward, unless the environment lets renewals shorten it.  A reply takes the slot
+of the request it answers.
 """
 
 from holdover.model.table.client import UNSET, answers, clear, fastest, measures, send
@@ -22,6 +24,7 @@ from holdover.model.table.vocabulary import (
     a,
     address,
     client,
+    clones,
     durable,
     forges,
     forgets,
@@ -59,6 +62,17 @@ def reusable(a: Expr) -> Expr:
     return reuses_early | (now - server_end[a] > fastest(grace))
 
 
+def same_client(g: Expr, h: Expr) -> Expr:
+    """The two hosts have one client identifier, and so are one client to the server."""
+    return (g == h) | (clones[g] & clones[h])
+
+
+def leased_to(a: Expr, h: Expr) -> Expr:
+    """The server has a lease on `a` on record for the client that `h` is to it."""
+    to_a_clone = clones[h] & ~forall(g, (owner[a] != g) | ~clones[g])
+    return (owner[a] == h) | to_a_clone
+
+
 def unanswered(h: Expr, a: Expr) -> Expr:
     """The server's own probe before an offer finds nobody but, perhaps, the client (§3.1(2))."""
     return server_probes.implies(forall(g, (g == h) | ~answers(g, a)))
@@ -66,7 +80,7 @@ def unanswered(h: Expr, a: Expr) -> Expr:
 
 def on_offer(h: Expr, a: Expr) -> Expr:
     """The server may offer `a` to `h`: its own, a free one, or one whose time is over."""
-    return ~withheld[a] & ((owner[a] == h) | (owner[a] == NOBODY) | reusable(a)) & unanswered(h, a)
+    return ~withheld[a] & (leased_to(a, h) | (owner[a] == NOBODY) | reusable(a)) & unanswered(h, a)
 
 
 def grants(m: Expr, h: Expr, a: Expr) -> tuple[Expr, ...]:
@@ -107,21 +121,21 @@ SERVER_ACTIONS = (
     Action("prolong", "RFC 2131 §4.3.2; §3.3 for a shorter lease",
         "the server prolongs the lease of {h} on {a} and sends DHCPACK",
         (m, h, a, length, skew),
-        when=(*grants(m, h, a), owner[a] == h,
+        when=(*grants(m, h, a), leased_to(a, h),
               shortens | (server_end[a] <= now + length + skew)),
         then=committed(m, h, a)),
 
     Action("reuse", "RFC 2131 §2.2, §4.3.1; Q151387 CAUSE",
         "the server reuses {a}, once leased to {g}: it commits it to {h} and sends DHCPACK",
         (m, h, a, g, length, skew),
-        when=(*grants(m, h, a), owner[a] == g, g != h, reusable(a)),
+        when=(*grants(m, h, a), owner[a] == g, ~same_client(g, h), reusable(a)),
         then=committed(m, h, a)),
 
     Action("refuse", "RFC 2131 §4.3.2, §3.1(4)",
         "the server refuses {a} to {h} with DHCPNAK",
         (m, h, a),
         when=(kind[m] == "REQUEST", client[m] == h, address[m] == a, serving(),
-              (owner[a] != h) | withheld[a]),
+              ~leased_to(a, h) | withheld[a]),
         then=(becomes(kind[m], "NAK"), becomes(sent[m], now))),
 
     Action("find_none", "RFC 2131 §3.1(2) \"may respond\", §4.3.1: one on offer to another is kept",
@@ -140,28 +154,30 @@ SERVER_ACTIONS = (
     Action("stay_silent", "RFC 2131 §4.3.2 MUST: no record, no answer",
         "the server has no record of {h} on {a} and does not answer",
         (m, h, a),
-        when=(kind[m] == "REQUEST", client[m] == h, address[m] == a, serving(), owner[a] != h),
+        when=(kind[m] == "REQUEST", client[m] == h, address[m] == a, serving(),
+              ~leased_to(a, h)),
         then=clear(m)),
 
     Action("free", "RFC 2131 §4.3.4",
         "the server frees {a}, released by {h}",
         (m, h, a),
         when=(kind[m] == "RELEASE", client[m] == h, address[m] == a, serving()),
-        then=(becomes(owner[a], ite(owner[a] == h, NOBODY, owner[a])),
-              becomes(server_end[a], ite(owner[a] == h, UNSET, server_end[a])),
+        then=(becomes(owner[a], ite(leased_to(a, h), NOBODY, owner[a])),
+              becomes(server_end[a], ite(leased_to(a, h), UNSET, server_end[a])),
               *clear(m))),
 
     Action("withhold", "RFC 2131 §4.3.3 MUST",
         "the server withholds {a}, declined by {h}",
         (m, h, a),
         when=(kind[m] == "DECLINE", client[m] == h, address[m] == a, serving(),
-              (owner[a] == h) | (owner[a] == NOBODY)),
+              leased_to(a, h) | (owner[a] == NOBODY)),
         then=(*freed(a), becomes(withheld[a], True), *clear(m))),
 
     Action("disregard", "RFC 2131 §4.3.3 \"the suggested network address\"; else it is silent",
         "the server disregards that {h} declines {a}, which is not leased to it",
         (m, h, a),
-        when=(kind[m] == "DECLINE", client[m] == h, address[m] == a, serving(), owner[a] != h),
+        when=(kind[m] == "DECLINE", client[m] == h, address[m] == a, serving(),
+              ~leased_to(a, h)),
         then=clear(m)),
 
     Action("reinstate", "RFC 2131 §4.3.3 is silent on how long; servers use timers",

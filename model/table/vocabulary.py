@@ -249,6 +249,10 @@ forgets = _fixed("forgets", BOOL, "the server restarts without its leases", "RFC
 shortens = _fixed("shortens", BOOL, "a renewal may shorten the lease", "RFC 2131 §3.3")
 reuses_early = _fixed("reuses_early", BOOL, "the server reuses before its lease end", "§2.2")
 forges = _fixed("forges", BOOL, "somebody else sends a client's RELEASE", "RFC 2131 §7")
+clones = _of_host(
+    "clones", BOOL, "the host has the client identifier of each other such host",
+    "RFC 2131 §2: it must be unique; reported (one machine-id on cloned machines)",
+)  # fmt: skip
 rival = _fixed("rival", BOOL, "a second server grants from the same pool", "RFC 2131 §2.2")
 
 # Names for the things an action speaks of.

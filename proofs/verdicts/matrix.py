@@ -92,6 +92,7 @@ ROWS = (
     MatrixRow("reuse before the end", _with("reuses_early")),
     MatrixRow("forged RELEASE", _with("forges")),
     MatrixRow("two servers, one pool", _with("rival")),
+    MatrixRow("two hosts, one client identifier", _with("clones")),
 )
 
 
