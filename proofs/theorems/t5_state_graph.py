@@ -25,6 +25,7 @@ from holdover.model.explorer.configurations import (
     EVENTUALLY,
     FAULT_ROWS,
     Configuration,
+    ExplorationCounts,
     configurations,
     run,
 )
@@ -58,10 +59,12 @@ def reading(configuration: Configuration, instance: Instance, most: int = FITS) 
     return read(grow(instance, most=most), ALWAYS, STEPS, asked, FAULT_ROWS)
 
 
-def same_graph(configuration: Configuration) -> Check:
-    """The explorer and networkx agree on a configuration."""
+def same_graph(
+    configuration: Configuration, explored: tuple[ExplorationCounts, Exploration] | None = None
+) -> Check:
+    """The explorer and networkx agree on a configuration; `explored`, if it has been already."""
     start = time.perf_counter()
-    seen, found = run(configuration)
+    seen, found = explored or run(configuration)
     says = f"networkx and the explorer see the same of {configuration.name}"
     name = f"graph, {configuration.name}"
     if not seen.complete:
