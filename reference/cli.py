@@ -122,6 +122,11 @@ class Main(click.Group):
             sys.exit(2)
         except Exception as error:
             from holdover.reference.console.crash import describe_crash
+            from holdover.reference.console.missing import describe_missing
+
+            if (lack := describe_missing(error)) is not None:
+                click.echo(f"error: {lack}", err=True)
+                sys.exit(2)
 
             try:
                 click.echo(describe_crash(error), err=True)
