@@ -15,7 +15,7 @@ from holdover.model.explorer.sequence_chart import chart, sentences
 from holdover.proofs.verdicts.judge import Judgement, judge
 from holdover.reference.commands.state_graph import EXPLAINED, Common, common_lines, of_judgement
 from holdover.reference.commands.surroundings import surroundings, world_options
-from holdover.reference.commands.verify import judgement_data
+from holdover.reference.commands.verify import cause_lines, judgement_data
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option
 from holdover.reference.console.output import Output, colour_outcome, document
@@ -41,7 +41,7 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
         out.say(f"\nNothing to explain: {found.reason}.")
         return
     out.say()
-    for line in sentences(found.run, found.unit):
+    for line in (*sentences(found.run, found.unit), *cause_lines(found.causes)):
         out.say(line)
     out.say()
     for line in chart(found.run, found.unit):

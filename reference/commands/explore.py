@@ -11,6 +11,7 @@ from rich.text import Text
 
 from holdover.model.clients.profile import FAULTS, load
 from holdover.model.explorer.explore import EngineResult
+from holdover.model.explorer.length import count_of, count_steps
 from holdover.model.explorer.sequence_chart import as_data, events, sentences
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.proofs.result import Outcome
@@ -18,7 +19,6 @@ from holdover.reference.commands.search import (
     HERE,
     Search,
     check_graph_file,
-    count_of,
     found_by,
     outcome,
     write_graph,
@@ -108,7 +108,7 @@ def print_exploration(
         out.say(Text("  ") + colour_outcome(said) + Text(f"{'':{10 - len(said)}}{name}: {says}"))
     for name, trace in seen.violations.items():
         told = events(trace)
-        steps = sum(event.action != "tick" for event in told)
+        steps = count_steps(event.action for event in told)
         out.say(f"\n{name} is broken after {count_of(steps, 'step')}:")
         for line in sentences(told, "ticks"):
             out.say(f"  {line}")

@@ -18,8 +18,15 @@ from holdover.model.readings.constants import holds, seconds
 from holdover.model.seconds import show_seconds
 from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
-from holdover.proofs.result import Outcome
-from holdover.proofs.verdicts.by_bound import Need, judge_by_bound, no_bound, shorter_lease
+from holdover.proofs.result import Outcome, combine
+from holdover.proofs.verdicts.by_bound import (
+    GRACE_WORDS,
+    Need,
+    judge_by_bound,
+    no_bound,
+    shorter_lease,
+    without_bound,
+)
 from holdover.reference.commands.surroundings import (
     around,
     network_option,
@@ -40,7 +47,7 @@ def print_graces(
     needed = seconds(bound.safe_grace(h), constants) if limited else None
     worst = seconds(bound.worst_holdover(h), constants) if limited else None
     handed = shorter_lease(profile, world)
-    outcome: Outcome = "violated"
+    outcome = without_bound(constants)
     if needed is not None:
         outcome = "holds" if given is None or needed <= given else "violated"
     if as_json:
@@ -62,7 +69,8 @@ def print_graces(
         return outcome
     out = Output()
     if needed is None or worst is None:
-        out.say(f"{profile.name}: no grace is enough, nor a shorter lease, because")
+        shorter = "nor a" if outcome == "violated" else "or any"
+        out.say(f"{profile.name}: {GRACE_WORDS[outcome]}, {shorter} shorter lease, because")
         for reason in no_bound(constants):
             out.say(f"  {reason}")
         return outcome
@@ -94,7 +102,8 @@ def print_network_graces(
     known = [need.grace for need in needs if need.grace is not None]
     enough = max(known) if len(known) == len(needs) else None
     met = enough is not None and (not said or enough <= world.grace)
-    outcome: Outcome = "holds" if met else "violated"
+    open_ = [without_bound(n.client.in_seconds(world)) for n in needs if n.grace is None]
+    outcome: Outcome = "holds" if met else combine(open_) if open_ else "violated"
     if as_json:
         document(
             "grace-network",
@@ -108,7 +117,7 @@ def print_network_graces(
         return outcome
     out = Output()
     if enough is None:
-        out.say(f"{network.title}: no grace is enough for all")
+        out.say(f"{network.title}: {GRACE_WORDS[outcome]} for all")
     else:
         most = " and ".join(need.client.name for need in needs if need.grace == enough)
         out.say(f"safe grace: {show_seconds(at_most(enough))} ({network.title}; {most} needs it)")
@@ -159,8 +168,8 @@ def grace(profile: str, network: Path | None, as_json: bool, **given: Any) -> in
     With --network, how long for each kind of client; the longest of them is enough for all.
 
     Or the shorter lease to hand out instead (RFC 2131 §3.3), or that neither helps.  Exit status 0
-    if the grace given with --grace (or in the network's file) is enough, 1 if not or if none is;
-    without --grace, 0 if there is one.
+    if the grace given with --grace (or in the network's file) is enough, 1 if not or if none is, 3
+    if nobody knows whether any is; without --grace, 0 if there is one.
     """
     if network is not None:
         source = click.get_current_context().get_parameter_source("profile")

@@ -28,6 +28,7 @@ from holdover.model.explorer.explore import (
     explore,
 )
 from holdover.model.explorer.instances import environment_of, small_instance
+from holdover.model.explorer.length import count_of
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.proofs.result import Outcome
@@ -53,11 +54,6 @@ HERE = "here"
 
 EASY = 5
 """Up to so many hosts, addresses and datagrams together, looking costs no more than estimating."""
-
-
-def count_of(number: int, noun: str, plural: str = "s") -> str:
-    """A number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}{plural}"
 
 
 @dataclass(frozen=True)
