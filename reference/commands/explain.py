@@ -17,7 +17,7 @@ from holdover.reference.commands.state_graph import EXPLAINED, Common, common_li
 from holdover.reference.commands.surroundings import surroundings, world_options
 from holdover.reference.commands.verify import cause_lines, judgement_data
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import json_option
+from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
 from holdover.reference.linux.storage.journal import read
@@ -54,7 +54,7 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
 
 
 @click.command(epilog="Example: holdover explain wfwg311")
-@click.argument("subject", metavar="PROFILE|JOURNAL")
+@click.argument("subject", metavar="PROFILE|JOURNAL", shell_complete=profile_names)
 @world_options
 @json_option
 def explain(subject: str, as_json: bool, **given: Any) -> int:

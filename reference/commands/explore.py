@@ -35,7 +35,7 @@ from holdover.reference.commands.state_graph import (
 )
 from holdover.reference.commands.surroundings import known_faults, memory_option
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import Command, json_option
+from holdover.reference.console.options import Command, complete_names, json_option, profile_names
 from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
 
@@ -137,6 +137,7 @@ def instance_options(command: Command) -> Command:
             "--beside",
             multiple=True,
             metavar="PROFILE",
+            shell_complete=profile_names,
             help="Another client: the hosts "
             "have PROFILE and these in turn.  May be given several times.",
         ),
@@ -177,6 +178,7 @@ def instance_options(command: Command) -> Command:
             "faults",
             multiple=True,
             metavar="FAULT",
+            shell_complete=complete_names(lambda: ("none", *FAULTS)),
             default=("mutes",),
             show_default=True,
             help="Only these faults: none, or of "
@@ -199,14 +201,15 @@ def small_network(profile: str, given: dict[str, Any]) -> Search:
 
 
 @click.command(epilog="Example: holdover explore wfwg311 --hosts 2 --addresses 2 --lease 3")
-@click.argument("profile")
+@click.argument("profile", shell_complete=profile_names)
 @instance_options
 @memory_option
 @click.option(
     "--graph",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the state graph: .graphml, .dot or .svg.  Implies --plain.",
+    help="Write the state graph: .graphml, .dot or .svg; a picture of many states has the shortest "
+    "run to each property that is broken alone.  Implies --plain.",
 )
 @click.option(
     "--plain",

@@ -34,7 +34,7 @@ from holdover.reference.commands.surroundings import (
     world_options,
 )
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import json_option
+from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, at_least, at_most, document, grid, number
 
 
@@ -158,7 +158,13 @@ def need_data(need: Need, world: Environment) -> dict[str, object]:
 
 
 @click.command(epilog="Example: holdover grace --lease 86400 --drift-ppm 100")
-@click.option("--profile", default="rfc2131", show_default=True, help="A profile or FILE.toml.")
+@click.option(
+    "--profile",
+    default="rfc2131",
+    show_default=True,
+    shell_complete=profile_names,
+    help="A profile or FILE.toml.",
+)
 @network_option
 @world_options
 @json_option

@@ -37,7 +37,7 @@ from holdover.reference.commands.surroundings import (
     world_options,
 )
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import jobs_option, json_option
+from holdover.reference.console.options import jobs_option, json_option, profile_names
 from holdover.reference.console.output import (
     Output,
     at_most,
@@ -251,7 +251,7 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
 
 
 @click.command(epilog="Example: holdover verify wfwg311 my.toml --lease 1d --fault freezes")
-@click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...")
+@click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...", shell_complete=profile_names)
 @network_option
 @world_options
 @memory_option

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from holdover.model.clients.profile import builtin_names
 from holdover.model.errors import InputError
 
 
@@ -41,6 +43,24 @@ DURATION = DurationType()
 
 
 Command = Callable[..., Any]
+
+Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def complete_names(names: Callable[[], Iterable[str]], *, or_file: bool = False) -> Completion:
+    """What a shell completes a word to: these names, asked for when it does; else a file."""
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        fits = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+        return fits or ([CompletionItem(incomplete, type="file")] if or_file else [])
+
+    return complete
+
+
+profile_names = complete_names(builtin_names, or_file=True)
+"""A client: a built-in profile, or a file."""
 
 
 def json_option(command: Command) -> Command:

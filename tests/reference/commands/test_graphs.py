@@ -97,7 +97,8 @@ def test_graph_with_a_collision_says_what_all_pass_through(tmp_path: Path) -> No
     found = as_json(run("explore", "freertos", "--graph", path, "--json"), 1)
     assert found["every_run"]["passes_through"]
     (collision,) = (p["run"] for p in found["properties"] if p["property"] == "exclusive")
-    assert found["every_run"]["shortest"] == len(collision)
+    steps_and_ticks = len(collision) + collision[-1]["time"]
+    assert found["every_run"]["shortest"] == steps_and_ticks
 
 
 def test_networkx_that_disagrees_leaves_the_verdict_unknown(
@@ -139,3 +140,16 @@ def test_graph_too_large_is_refused_after_the_result(
     assert "exclusive: holds" in result.stdout
     assert said in result.stderr
     assert not path.exists()
+
+
+def test_a_picture_of_many_states_has_the_shortest_runs(tmp_path: Path) -> None:
+    """`mutes` is among the faults, and there are 3,768 states: too many to be read."""
+    path = tmp_path / "g.dot"
+    result = run("explore", "freertos", "--graph", path)
+    assert result.exit_code == 1
+    assert "the shortest run to each property that is broken" in result.stderr
+    text = path.read_text()
+    assert text.count("color=red") >= 1
+    assert text.count("shape=box") < 100
+    assert "mute" in text
+    assert "reuse" in text
