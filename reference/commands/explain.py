@@ -67,6 +67,7 @@ def explain(subject: str, as_json: bool, **given: Any) -> int:
     path = Path(subject)
     if subject not in builtin_names() and path.suffix != ".toml" and path.exists():
         no_world_given(subject)
+        check_journal(path)
         with Progress(subject) as progress:
             parts = list(calls(read(path)))
             seen = replay(parts, lambda done, of: progress.count(done, of, "replay"))
@@ -79,6 +80,17 @@ def explain(subject: str, as_json: bool, **given: Any) -> int:
         every = of_judgement(found, EXPLAINED)
     print_explanation(found, every, as_json)
     return EXIT[found.outcome]
+
+
+def check_journal(path: Path) -> None:
+    """InputError for a file that is none: each line of a journal is a JSON object."""
+    with path.open("rb") as file:
+        begin = file.read(1)
+    if begin not in (b"", b"{"):
+        raise InputError(
+            f"{path}: no journal, which is what `holdover client --journal` wrote; the name of a "
+            "profile's file ends in .toml"
+        )
 
 
 def no_world_given(subject: str) -> None:

@@ -33,7 +33,7 @@ class DurationType(click.ParamType[Fraction]):
         except (ValueError, ZeroDivisionError):
             self.fail(f"{value!r} is no length of time: write 90, 1.5, 10m, 1h or 1d", param, ctx)
         if seconds < 0:
-            self.fail(f"{value!r} is negative", param, ctx)
+            self.fail(f"{value!r} is negative: write 90, 1.5, 10m, 1h or 1d", param, ctx)
         if seconds > 10**9:
             self.fail(f"{value!r} is longer than thirty years", param, ctx)
         return seconds

@@ -6,7 +6,6 @@ from fractions import Fraction
 import pytest
 
 from holdover.model.explorer.explore import Trace, explore
-from holdover.model.explorer.length import count_steps
 from holdover.model.explorer.sequence_chart import (
     LANE,
     as_data,
@@ -46,7 +45,7 @@ def test_each_row_can_be_told(build: Build, action: Action) -> None:
     assert (event.sentence in told) == (action.name != "tick")
     assert len(chart([event], "ticks")) == (1 if action.name == "tick" else 2)
     sources = [data["source"] for data in as_data([event], "ticks")]
-    assert sources == ([] if action.name == "tick" else [action.source])
+    assert sources == [action.source]
 
 
 def test_sentences_are_the_articles_story(collision: Trace) -> None:
@@ -155,7 +154,7 @@ def test_the_chart_does_not_blame_the_wrong_party(build: Build, name: str, shown
 
 def test_data_has_what_a_program_needs(collision: Trace) -> None:
     rows = list(as_data(events(collision), "ticks"))
-    assert len(rows) == count_steps(label.action.name for label in collision.labels)
+    assert len(rows) == len(collision)
     assert rows[0] == {
         "time": 0.0,
         "unit": "ticks",

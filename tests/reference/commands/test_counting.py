@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from holdover.model.clients.profile import STANDARD, load
-from holdover.model.explorer.length import length_in_search
+from holdover.model.explorer.length import count_steps, length_in_search
 from holdover.proofs.theorems import t1_refutation
 from holdover.proofs.verdicts import matrix
 from holdover.reference.docs.proof_pages import chart_wfwg311, collision_t1
@@ -41,13 +41,13 @@ def test_each_command_counts_the_steps_of_the_articles_collision_alike(tmp_path:
     counted = {
         "verify": int(re.findall(r"after (\d+) steps", verify)[0]),
         "verify, lines": last(verify),
-        "verify --json": len(judged["run"]),
+        "verify --json": count_steps(each["action"] for each in judged["run"]),
         "verify --json, reason": int(re.findall(r"after (\d+) steps", judged["reason"])[0]),
         "explain": last(explain),
         "explain, chart": len(ROW.findall(explain)),
         "explore": int(re.findall(r"exclusive is broken after (\d+) steps", explored)[0]),
         "explore, lines": last(explored.partition("exclusive is broken")[2]),
-        "explore --json": len(seen),
+        "explore --json": count_steps(each["action"] for each in seen),
         "matrix": int(matrix.cell(cell, ()).reason.split()[0]),
         "T1": int(length_in_search(found.labels).split()[0]),
         "T1, its page": last(collision_t1()),
