@@ -30,6 +30,7 @@ from holdover.model.explorer.configurations import (
     run,
 )
 from holdover.model.explorer.explore import EngineResult, Exploration
+from holdover.model.explorer.length import length_in_search
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
 from holdover.proofs.result import Check, Outcome
@@ -143,7 +144,8 @@ def same_as_solver() -> Check:
     ours = read(grow(model, most=2 * FITS), (EXCLUSIVE,)).broken.get(EXCLUSIVE.name)
     expected = None if found is None else len(found)
     says = "networkx's shortest collision of T1's instance is as long as T1's"
-    detail = f"networkx {ours}, T1 {expected} steps"
+    length = "none" if found is None else length_in_search(found.labels)
+    detail = f"networkx {ours}, T1 {expected}: {length}"
     outcome: Outcome = "holds" if ours == expected is not None else "violated"
     return Check("graph, T1", says, outcome, detail, time.perf_counter() - start)
 
