@@ -206,7 +206,7 @@ def check_all(
         try:
             for future in as_completed(futures):
                 task, error = futures[future], future.exception()
-                found = [failed(claim, error) for claim in task] if error else future.result()
+                found = [unknown_for(claim, error) for claim in task] if error else future.result()
                 for claim, checks in zip(task, found, strict=True):
                     results[claim] = ClaimResult(claim, tuple(checks))
                     if progress is not None:
@@ -232,20 +232,20 @@ def check_task(task: Sequence[Claim], solvers: Sequence[str]) -> list[list[Check
         try:
             found.append(check(claim, solvers))
         except Exception as error:
-            found.append(failed(claim, error))
+            found.append(unknown_for(claim, error))
     gc.collect()
     return found
 
 
-def failed(claim: Claim, error: BaseException) -> list[Check]:
+def unknown_for(claim: Claim, error: BaseException) -> list[Check]:
     """What is said of a claim whose check did not come to its end."""
     return [Check(claim.name, claim.name, "unknown", f"the check failed: {error!r}")]
 
 
 def pause_collection() -> None:
-    """Have cyclic garbage collected between tasks alone: a tenth of their time went into it.
+    """Have cyclic garbage collected between tasks alone.
 
-    What a task builds is kept until its end, and large to traverse.
+    What a task builds is kept until its end: to traverse it again and again frees nothing.
     """
     gc.freeze()
     gc.disable()

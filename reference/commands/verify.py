@@ -170,6 +170,8 @@ def holdover_of(judgement: Judgement) -> str:
 
 def grace_of(judgement: Judgement) -> str:
     """The safe grace in words."""
+    if judgement.grace is None and judgement.profile.unstated:
+        return "no grace is enough for each such client"
     if judgement.grace is None:
         known = without_bound(in_seconds(judgement.profile, judgement.environment))
         return GRACE_WORDS[known]
