@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from holdover.model.errors import InputError, UnfinishedError, nearest
 from holdover.model.inputs import printable
@@ -108,8 +109,11 @@ class Main(click.Group):
         except InputError as error:
             click.echo(f"error: {describe_error(error)}", err=True)
             sys.exit(2)
-        except click.ClickException as error:
+        except NoArgsIsHelpError as error:
             error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            click.echo(f"error: {describe_usage(error)}", err=True)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted", err=True)
@@ -118,10 +122,16 @@ class Main(click.Group):
             click.echo(f"unknown: {describe_error(error)}", err=True)
             sys.exit(EXIT["unknown"])
         except OSError as error:
-            click.echo(f"error: {error.strerror or error}", err=True)
+            where = "" if error.filename is None else f"{printable(str(error.filename))}: "
+            click.echo(f"error: {where}{error.strerror or error}", err=True)
             sys.exit(2)
         except Exception as error:
             from holdover.reference.console.crash import describe_crash
+            from holdover.reference.console.missing import describe_missing
+
+            if (lack := describe_missing(error)) is not None:
+                click.echo(f"error: {lack}", err=True)
+                sys.exit(2)
 
             try:
                 click.echo(describe_crash(error), err=True)
@@ -132,13 +142,20 @@ class Main(click.Group):
         sys.exit(result if isinstance(result, int) else 0)
 
 
+def describe_usage(error: click.ClickException) -> str:
+    """A wrong command line in one line: what is wrong, and which help says what is right."""
+    said = printable(" ".join(error.format_message().split())).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return said if context is None else f"{said}; see {context.command_path} --help"
+
+
 def describe_error(error: Exception) -> str:
     """What an error says; what the user gave may stand in it, and is not to command a terminal."""
     text = printable(str(error))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("holdover", cls=Main, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="holdover")
 def main() -> None:
     """Prove or refute that a DHCP client never outstays its lease.

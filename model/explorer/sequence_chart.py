@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from holdover.model.explorer.explore import Trace
+from holdover.model.explorer.length import TICK
 from holdover.model.readings.finite import NONE, Label, State, name_of
 from holdover.model.seconds import show_number
 from holdover.model.table.expr import Action
@@ -53,7 +54,7 @@ def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[ChartE
     clock = Fraction(0)
     steps = zip(trace.labels, trace.states, trace.states[1:], strict=False)
     for number, (label, before, after) in enumerate(steps):
-        clock += 1 if label.action.name == "tick" else 0
+        clock += 1 if label.action.name == TICK else 0
         time = clock if times is None else times[number]
         said, datagram = sentence(trace, label, before)
         told.append(ChartEvent(time, label, said, label.host, holding(trace, after), datagram))
@@ -96,10 +97,15 @@ def holding(trace: Trace, state: State) -> tuple[str | None, ...]:
     return tuple(None if value == NONE else name_of(sort, value) for value in values)
 
 
+def steps_of(told: Sequence[ChartEvent]) -> list[ChartEvent]:
+    """The steps of a run, without the passing of time."""
+    return [event for event in told if event.action != TICK]
+
+
 def sentences(told: Sequence[ChartEvent], unit: str) -> list[str]:
     """The run, a numbered line a step; the passing of time shows in the times."""
     lines = []
-    shown = [event for event in told if event.action != "tick"]
+    shown = steps_of(told)
     width = max((len(show_time(event.time, unit)) for event in shown), default=0)
     for number, event in enumerate(shown, 1):
         lines.append(f"{number:>3}. {show_time(event.time, unit):>{width}}  {event.sentence}")
@@ -130,9 +136,7 @@ def chart(told: Sequence[ChartEvent], unit: str) -> list[str]:
         names[lane] = name_of(HOST, host)
     lines = [" " * (width + 2) + "".join(f"{name:<{LANE}}" for name in names).rstrip()]
     last = ""
-    for event in told:
-        if event.action == "tick":
-            continue
+    for event in steps_of(told):
         time = show_time(event.time, unit)
         shown = "" if time == last else time
         last = time
@@ -172,7 +176,7 @@ def _about(event: ChartEvent) -> str:
 
 
 def as_data(told: Sequence[ChartEvent], unit: str) -> Iterator[dict[str, object]]:
-    """The run for JSON."""
+    """The run for JSON, with the passing of time: a run may end by that."""
     for event in told:
         yield {
             "time": float(event.time),

@@ -362,8 +362,10 @@ class Instance:
         return lines
 
     def _shift(self, passed: int) -> list[str]:
+        past = self.bounds.past
+        moved = f"v - {passed} if v > {passed - past} else {-past}"
         return [
-            f"if (v := t[{i}]) is not None: t[{i}] = max(v - {passed}, -{self.bounds.past})"
+            f"if (v := t[{i}]) is not None: t[{i}] = {moved}"
             for (name, _), i in self.place.items()
             if self.variable(name).sort is INSTANT
         ]

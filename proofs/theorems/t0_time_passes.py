@@ -264,12 +264,14 @@ def instances(profile: str, faults: Iterable[str]) -> tuple[Instance, Instance]:
 
 def stuck(seen: Exploration, without: Instance) -> list[State]:
     """The states from which no way leads to a `tick` by the rows of the table without faults."""
-    ticks = {n for n, label in enumerate(without.labels) if label.action.name == "tick"}
-    ways: dict[int, list[int]] = {}
-    for number, state in enumerate(seen.states):
-        steps = without.successors(state)
-        if not any(edge in ticks for edge, _ in steps):
-            ways[number] = [seen.index[following] for _, following in steps]
+    (tick,) = (label for label in without.labels if label.action.name == "tick")
+    guard = " and ".join(f"({condition})" for condition in without.conditions(tick))
+    time_passes = without.compiled(f"def time_passes(s):\n    return {guard}\n", "time_passes")
+    ways = {
+        number: [seen.index[following] for _, following in without.successors(state)]
+        for number, state in enumerate(seen.states)
+        if not time_passes(state)
+    }
     while free := [n for n, to in ways.items() if any(other not in ways for other in to)]:
         for number in free:
             del ways[number]

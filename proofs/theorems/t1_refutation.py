@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from holdover.model.clients.profile import Environment, in_seconds, in_ticks, load
 from holdover.model.explorer.explore import Trace, explore
+from holdover.model.explorer.length import count_steps, length_in_search
 from holdover.model.readings.finite import Instance, Label, bounds_for
 from holdover.model.seconds import show_seconds
 from holdover.model.table.properties import EXCLUSIVE
@@ -182,8 +183,9 @@ NONE_FOUND: Mapping[str, Outcome] = {"unsat": "holds", "sat": "violated"}
 """What a solver's answer says of the claim that no run collides."""
 
 
-def shortest(found: BoundedResult, depth: int) -> tuple[Check, Check]:
+def shortest(found: BoundedResult, run: Trace) -> tuple[Check, Check]:
     """What bounded model checking says of that length: no collision is shorter, one is as long."""
+    depth, length = len(run), length_in_search(run.labels)
     none: Outcome = "holds"
     one: Outcome = "violated"
     if found.outcome == "unknown":
@@ -192,11 +194,11 @@ def shortest(found: BoundedResult, depth: int) -> tuple[Check, Check]:
     elif found.outcome == "violated":
         none = "holds" if found.depth == depth else "violated"
         one = "holds" if found.depth == depth else "violated"
-    said = f"z3: {found.outcome}" + ("" if found.depth is None else f" at {found.depth} steps")
+    said = f"z3: {found.outcome}" + ("" if found.depth is None else f" at depth {found.depth}")
     return (
         Check(
             "none shorter",
-            f"no run of fewer than {depth} steps collides",
+            f"no run of fewer than {length}, counted together, collides",
             none,
             said,
             found.seconds,
@@ -210,13 +212,13 @@ def shortest(found: BoundedResult, depth: int) -> tuple[Check, Check]:
     )
 
 
-def none_in_seconds(model: Instance, rows: int) -> Check:
-    """That no run of fewer rows collides in real time."""
+def none_in_seconds(model: Instance, steps: int) -> Check:
+    """That no run of fewer steps collides in real time."""
     start = time.perf_counter()
-    answer, _ = collision_within(unfold_in_seconds(model, rows - 1), *BIT_AND_REAL)
+    answer, _ = collision_within(unfold_in_seconds(model, steps - 1), *BIT_AND_REAL)
     return Check(
         "none shorter in seconds",
-        f"in real time no run of fewer than {rows} rows collides, `tick` not counted",
+        f"in real time no run of fewer than {steps} steps collides",
         NONE_FOUND.get(answer, "unknown"),
         f"z3: {answer}",
         time.perf_counter() - start,
@@ -253,11 +255,12 @@ def checks_in_ticks() -> list[Check]:
     found = explore_collision(model)
     if found is None:
         return [NOT_FOUND]
-    depth = len(found)
     return [
-        Check("explorer", "the explorer finds a collision", "holds", f"{depth} steps"),
+        Check(
+            "explorer", "the explorer finds a collision", "holds", length_in_search(found.labels)
+        ),
         in_real_time(found),
-        *shortest(check_depth(model, EXCLUSIVE, depth), depth),
+        *shortest(check_depth(model, EXCLUSIVE, len(found)), found),
     ]
 
 
@@ -267,8 +270,8 @@ def checks_in_seconds() -> list[Check]:
     found = explore_collision(model)
     if found is None:
         return [NOT_FOUND]
-    rows = sum(label.action.name != "tick" for label in found.labels)
-    return [none_in_seconds(model, rows)]
+    steps = count_steps(label.action.name for label in found.labels)
+    return [none_in_seconds(model, steps)]
 
 
 def prove(progress: Progress = silent) -> Theorem:

@@ -25,10 +25,12 @@ from holdover.model.explorer.configurations import (
     EVENTUALLY,
     FAULT_ROWS,
     Configuration,
+    ExplorationCounts,
     configurations,
     run,
 )
 from holdover.model.explorer.explore import EngineResult, Exploration
+from holdover.model.explorer.length import length_in_search
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
 from holdover.proofs.result import Check, Outcome
@@ -58,10 +60,12 @@ def reading(configuration: Configuration, instance: Instance, most: int = FITS) 
     return read(grow(instance, most=most), ALWAYS, STEPS, asked, FAULT_ROWS)
 
 
-def same_graph(configuration: Configuration) -> Check:
-    """The explorer and networkx agree on a configuration."""
+def same_graph(
+    configuration: Configuration, explored: tuple[ExplorationCounts, Exploration] | None = None
+) -> Check:
+    """The explorer and networkx agree on a configuration; `explored`, if it has been already."""
     start = time.perf_counter()
-    seen, found = run(configuration)
+    seen, found = explored or run(configuration)
     says = f"networkx and the explorer see the same of {configuration.name}"
     name = f"graph, {configuration.name}"
     if not seen.complete:
@@ -140,7 +144,8 @@ def same_as_solver() -> Check:
     ours = read(grow(model, most=2 * FITS), (EXCLUSIVE,)).broken.get(EXCLUSIVE.name)
     expected = None if found is None else len(found)
     says = "networkx's shortest collision of T1's instance is as long as T1's"
-    detail = f"networkx {ours}, T1 {expected} steps"
+    length = "none" if found is None else length_in_search(found.labels)
+    detail = f"networkx {ours}, T1 {expected}: {length}"
     outcome: Outcome = "holds" if ours == expected is not None else "violated"
     return Check("graph, T1", says, outcome, detail, time.perf_counter() - start)
 

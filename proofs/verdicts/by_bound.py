@@ -6,7 +6,7 @@ no bound.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -17,6 +17,7 @@ from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.client import fastest
 from holdover.model.table.vocabulary import full, grace, h
+from holdover.proofs.result import Outcome
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,24 @@ def shorter_lease(profile: Profile, world: Environment) -> Fraction | None:
     shorter = replace(world, lease=handed, shortest=None, faults=world.faults - {"shortens"})
     enough = seconds(bound.safe_grace(h), in_seconds(profile, shorter))
     return handed if enough <= world.lease + world.grace - handed else None
+
+
+def without_bound(constants: dict[str, object]) -> Outcome:
+    """What is known of a grace where there is no bound.
+
+    None is enough, *violated*, where nothing is certain to remove the address, or the server does
+    not keep to its grace.  Where the lease may be counted from any later time, nobody has shown
+    that for each grace there is a run that is longer: *unknown*.
+    """
+    removed = holds(bound.process_acts(h) | bound.kernel_acts(h), constants)
+    return "unknown" if removed and holds(bound.server_keeps, constants) else "violated"
+
+
+GRACE_WORDS: Mapping[Outcome, str] = {
+    "violated": "no grace is enough",
+    "unknown": "unknown whether any grace is enough",
+}
+"""How the same is said."""
 
 
 def no_bound(constants: dict[str, object]) -> Sequence[str]:

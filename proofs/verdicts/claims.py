@@ -1,11 +1,13 @@
 """Every claim of the specification, and whether it comes out as stated: `holdover verify`.
 
 A claim is a theorem's part, a pinned configuration, or the verdict on a profile that is stated
-here.  Each is a task of its own, so that they run side by side; a task that dies is *unknown*.
+here.  Tasks run side by side; what a task that dies was to check is *unknown*.  Claims about one
+configuration are one task, in which it is explored once; every other claim is a task of its own.
 """
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,6 +22,7 @@ from holdover.model.explorer.configurations import (
     differences,
     run,
 )
+from holdover.model.explorer.explore import Exploration
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.proofs.result import Check, Outcome, combine
 from holdover.proofs.theorems import (
@@ -46,6 +49,11 @@ class Claim:
     kind: str
     weight: float
     """Rough seconds on one core: the heavy ones start first."""
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """What is looked at: claims that have it in common are checked one after the other."""
+        return "configuration" if self.kind in ("graph", "pinned") else self.kind, self.name
 
 
 def claims(solvers: Sequence[str] = ("z3",)) -> Iterator[Claim]:
@@ -88,7 +96,7 @@ def check(claim: Claim, solvers: Sequence[str] = ("z3",)) -> list[Check]:
         "T3-necessary": lambda: [t3_grace.prove_necessary(solvers)],
         "T4": lambda: list(t4_regression.prove().checks),
         "T5": lambda: list(t5_agreement.prove().checks),
-        "graph": lambda: [t5_state_graph.same_graph(configuration_named(claim.name))],
+        "graph": lambda: [check_graph(claim.name)],
         "graph-T1": lambda: [t5_state_graph.same_as_solver()],
         "graph-engine": lambda: [
             t5_state_graph.same_engine(name) for name in t5_state_graph.BY_ENGINE
@@ -117,6 +125,30 @@ def configuration_named(name: str) -> Configuration:
     return next(c for c in configurations() if c.name == name)
 
 
+class LastExploration:
+    """What this process explored last: the next claim is about the same configuration, perhaps."""
+
+    def __init__(self) -> None:
+        self.configuration: Configuration | None = None
+        self.found: tuple[ExplorationCounts, Exploration] | None = None
+
+    def of(self, configuration: Configuration) -> tuple[ExplorationCounts, Exploration]:
+        """The exploration of a configuration in plain Python."""
+        if self.found is None or self.configuration != configuration:
+            self.configuration, self.found = configuration, None  # before another takes its memory
+            self.found = run(configuration)
+        return self.found
+
+
+LAST = LastExploration()
+
+
+def check_graph(name: str) -> Check:
+    """Networkx and the explorer see the same of a configuration."""
+    configuration = configuration_named(name)
+    return t5_state_graph.same_graph(configuration, LAST.of(configuration))
+
+
 PLAIN = 50_000
 """States up to which a configuration is explored in plain Python: a quarter of a second.
 
@@ -127,7 +159,7 @@ The tests hold the engine to the plain explorer on every configuration.
 def count_states(configuration: Configuration) -> ExplorationCounts:
     """What an exploration comes to: by the engine, where there is much to explore."""
     if configuration.eventually or configuration.states <= PLAIN:
-        return run(configuration)[0]
+        return LAST.of(configuration)[0]
     from holdover.model.engine.engine import search
 
     instance = configuration.instance()
@@ -169,22 +201,51 @@ def check_all(
 ) -> list[ClaimResult]:
     """Check claims on `jobs` processes, the heavy ones first; the results in the given order."""
     results: dict[Claim, ClaimResult] = {}
-    with ProcessPoolExecutor(jobs) as pool:
-        heavy_first = sorted(todo, key=lambda claim: -claim.weight)
-        futures = {pool.submit(check, claim, solvers): claim for claim in heavy_first}
+    with ProcessPoolExecutor(jobs, initializer=pause_collection) as pool:
+        futures = {pool.submit(check_task, task, solvers): task for task in tasks(todo)}
         try:
             for future in as_completed(futures):
-                claim = futures[future]
-                error = future.exception()
-                found = (
-                    (Check(claim.name, claim.name, "unknown", f"the check failed: {error!r}"),)
-                    if error is not None
-                    else tuple(future.result())
-                )
-                results[claim] = ClaimResult(claim, found)
-                if progress is not None:
-                    progress(len(results), len(todo), f"{claim.group}: {claim.name}")
+                task, error = futures[future], future.exception()
+                found = [unknown_for(claim, error) for claim in task] if error else future.result()
+                for claim, checks in zip(task, found, strict=True):
+                    results[claim] = ClaimResult(claim, tuple(checks))
+                    if progress is not None:
+                        progress(len(results), len(todo), f"{claim.group}: {claim.name}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [results[claim] for claim in todo]
+
+
+def tasks(todo: Sequence[Claim]) -> list[tuple[Claim, ...]]:
+    """Claims by what they look at, the heavy ones first."""
+    found: dict[tuple[str, str], list[Claim]] = {}
+    for claim in todo:
+        found.setdefault(claim.subject, []).append(claim)
+    return sorted(map(tuple, found.values()), key=lambda task: -sum(each.weight for each in task))
+
+
+def check_task(task: Sequence[Claim], solvers: Sequence[str]) -> list[list[Check]]:
+    """The checks of each claim; where one fails, the others are checked."""
+    found = []
+    for claim in task:
+        try:
+            found.append(check(claim, solvers))
+        except Exception as error:
+            found.append(unknown_for(claim, error))
+    gc.collect()
+    return found
+
+
+def unknown_for(claim: Claim, error: BaseException) -> list[Check]:
+    """What is said of a claim whose check did not come to its end."""
+    return [Check(claim.name, claim.name, "unknown", f"the check failed: {error!r}")]
+
+
+def pause_collection() -> None:
+    """Have cyclic garbage collected between tasks alone.
+
+    What a task builds is kept until its end: to traverse it again and again frees nothing.
+    """
+    gc.freeze()
+    gc.disable()

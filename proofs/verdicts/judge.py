@@ -11,6 +11,9 @@ In this order:
 3. the runs that T3 has written down: one of them, with the client's own seconds;
 4. otherwise unknown, with what was looked at.
 
+A run that is told is one by the causes of the verdict (`causes.py`) and by nothing else that could
+do harm, if there is such a run: it is searched for with a client that has only these.
+
 What is judged is the client among hosts of its own kind, on a network as `Environment` says.
 
 A network of several kinds (`judge_network`) holds if the grace is enough for each of them: T3 is
@@ -29,6 +32,7 @@ from holdover.model.clients.profile import STANDARD, Environment, Profile
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.explorer.explore import Progress as SearchProgress
 from holdover.model.explorer.instances import small_instance
+from holdover.model.explorer.length import count_of, count_steps
 from holdover.model.explorer.sequence_chart import ChartEvent, events
 from holdover.model.readings.constants import holds
 from holdover.model.readings.finite import Bounds, Constants
@@ -41,11 +45,16 @@ from holdover.proofs.logic.obligations import Case
 from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
 from holdover.proofs.verdicts.by_bound import HangsOn, Need
+from holdover.proofs.verdicts.causes import Cause, Deployment, blame
 from holdover.proofs.verdicts.need import judge_by_bound
 from holdover.proofs.verdicts.witness import witness
 
 COARSE_DRIFT = Fraction(1, 4)
 """The drift of a search in ticks, where there is any: less is lost in a lease of few ticks."""
+
+
+SHORT = 16
+"""A search for a run by the causes alone has so small a part of the memory: there is another."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,8 @@ class Judgement:
     looked_at: tuple[Constants, Bounds] | None = None
     """The instance in which the run was found."""
     hangs_on: HangsOn | None = None
+    causes: tuple[Cause, ...] = ()
+    """What the run rests on; empty too where none of the runs shows that alone."""
 
 
 def judge(
@@ -102,18 +113,59 @@ def judge(
         if verdict.proved:
             return replace(found, outcome="holds", reason=_proved(verdict), proof=verdict)
     progress(f"{profile.name}: searching for a collision")
-    seen, run, unit = collision((client,) * size.hosts, environment, size, searched)
-    found = replace(found, states=len(seen.states))
-    if run:
-        instance = (seen.instance.constants, seen.instance.bounds)
-        reason = _broken(profile, run)
-        return replace(
-            found, outcome="violated", reason=reason, run=tuple(run), unit=unit, looked_at=instance
-        )
-    progress(f"{profile.name}: trying the runs of T3")
-    if told := witness((client, client), environment):
-        return replace(found, outcome="violated", reason=_broken(profile, told), run=tuple(told))
-    return replace(found, reason=_undecided(seen, size))
+    told = told_by_cause((client,) * size.hosts, environment, size, searched)
+    found = replace(found, states=len(told.seen.states), causes=told.causes)
+    if not told.run:
+        return replace(found, reason=_undecided(told.seen, size))
+    reason, instance = _broken(profile, told.run, told.causes), told.seen.instance
+    looked_at = (instance.constants, instance.bounds) if told.searched else None
+    return replace(
+        found, outcome="violated", reason=reason, run=tuple(told.run), looked_at=looked_at
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """A collision, if there is one, with its causes; the search, and whether that has found it."""
+
+    seen: Exploration
+    run: Sequence[ChartEvent]
+    causes: tuple[Cause, ...]
+    searched: bool
+
+
+def told_by_cause(
+    hosts: Clients, environment: Environment, size: Size, progress: SearchProgress | None = None
+) -> Told:
+    """A collision of which the first host is the holder, and its causes; no events if none is seen.
+
+    First one of a client to which nothing but the causes of the verdict happens, in a short search.
+    Then any, which has them if a client with the causes alone could have the same run.
+    """
+    whole, given = of_hosts(hosts, environment), Deployment(hosts[0], environment)
+    found = blame(hosts[0], environment)
+    lesser = of_hosts(_with_holder(hosts, found.lesser.client), found.lesser.environment)
+    for each in dict.fromkeys((found.alike, given)):
+        kinds, is_whole = _with_holder(hosts, each.client), each == given
+        room = size if is_whole else replace(size, memory=size.memory // SHORT)
+        seen, run = collision(kinds, each.environment, room, progress, whole)
+        if run:
+            shown = not is_whole or each == found.alike or shows(seen, lesser, wanted_of(hosts))
+            return Told(seen, run, found.causes if shown else (), searched=True)
+        if run := witness(kinds[:2], each.environment, whole) or []:
+            causes = found.causes if each == found.alike else ()
+            return Told(seen, run, causes, searched=False)
+    return Told(seen, (), (), searched=True)
+
+
+def _with_holder(hosts: Clients, client: ClientKind) -> Clients:
+    return tuple(client if host == hosts[0] else host for host in hosts)
+
+
+def shows(seen: Exploration, constants: dict[str, object], wanted: Property) -> bool:
+    """Whether the run that was found is one of hosts with these constants, too."""
+    hasty = shorten_flights(seen.violations[wanted.name], wanted)
+    return realise(hasty, constants, wanted) is not None
 
 
 @dataclass(frozen=True)
@@ -129,6 +181,7 @@ class NetworkJudgement:
     hosts: Clients = ()
     states: int = 0
     proof: CaseVerdict | None = None
+    causes: tuple[Cause, ...] = ()
 
 
 def judge_network(
@@ -160,24 +213,27 @@ def judge_network(
     ]
     for pair in pairs:
         progress(f"{network.title}: {pair[0].name} and {pair[1].name}: searching for a collision")
-        seen, run, _ = collision(pair, environment, size, searched)
-        found = replace(found, states=found.states + len(seen.states))
-        if run := run or witness(pair, environment) or []:
+        told = told_by_cause(pair, environment, size, searched)
+        found = replace(found, states=found.states + len(told.seen.states))
+        if told.run:
             return replace(
                 found,
                 outcome="violated",
-                reason=_broken(pair[1].profile, run),
-                run=tuple(run),
+                reason=_broken(pair[1].profile, told.run, told.causes),
+                run=tuple(told.run),
                 hosts=pair,
+                causes=told.causes,
             )
     searched_in = f"no collision found in {found.states} states of two hosts" if pairs else ""
     return replace(found, reason="; ".join(filter(None, ("no proof", searched_in))))
 
 
-def _broken(given: Profile, run: Sequence[ChartEvent]) -> str:
-    """How a run ends badly; it is that of the other host that is given the address."""
+def _broken(given: Profile, run: Sequence[ChartEvent], causes: Sequence[Cause]) -> str:
+    """How a run ends badly, and why; it is that of the other host that is given the address."""
     end = "given away while held" if given.probes else "two hosts hold one address"
-    return f"{end} after {sum(event.action != 'tick' for event in run)} steps"
+    steps = count_of(count_steps(event.action for event in run), "step")
+    why = "; ".join(cause.says for cause in causes)
+    return f"{end} after {steps}" + (f": {why}" if why else "")
 
 
 def exact_case(name: str, constants: dict[str, object]) -> Case:
@@ -231,15 +287,20 @@ def wanted_of(hosts: Clients) -> Property:
 
 
 def collision(
-    hosts: Clients, environment: Environment, size: Size, progress: SearchProgress | None = None
-) -> tuple[Exploration, list[ChartEvent], str]:
+    hosts: Clients,
+    environment: Environment,
+    size: Size,
+    progress: SearchProgress | None = None,
+    constants: dict[str, object] | None = None,
+) -> tuple[Exploration, list[ChartEvent]]:
     """The search, and a shortest collision in seconds, or no events if it found none.
 
     The simplest surroundings that suffice come first: a network that loses nothing, and datagrams
     that arrive at once, since a delay of a second is far less than a tick.  Where they may take a
-    tick, the run found is made to wait as little as it can.
+    tick, the run found is made to wait as little as it can.  Its seconds are those of `constants`,
+    if they are given: those of hosts that can do more than these.
     """
-    wanted, constants = wanted_of(hosts), of_hosts(hosts, environment)
+    wanted, exact = wanted_of(hosts), constants or of_hosts(hosts, environment)
     clean = replace(environment, faults=environment.faults - {"loses", "duplicates"})
     prompt = replace(clean, delay=Fraction(0))
     for world in dict.fromkeys((prompt, clean, environment)):
@@ -248,7 +309,7 @@ def collision(
         if trace is None:
             continue
         hasty = shorten_flights(trace, wanted)
-        times = realise(hasty, constants, wanted)
+        times = realise(hasty, exact, wanted)
         if times is not None:
-            return seen, events(hasty, times), "s"
-    return seen, [], "s"
+            return seen, events(hasty, times)
+    return seen, []

@@ -20,6 +20,7 @@ from functools import cache
 
 from holdover.model.clients.network import ClientKind
 from holdover.model.clients.profile import FAULTS, Environment, Profile, in_seconds
+from holdover.model.explorer.length import count_of, count_steps
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table.bound import bounded, safe_grace, server_keeps
 from holdover.model.table.vocabulary import h
@@ -186,13 +187,11 @@ def cell(fault: MatrixRow, safeguards: tuple[str, ...]) -> MatrixCell:
     if by is not None:
         return MatrixCell(fault.name, name, "holds", by)
     size = replace(SEARCH, messages=fault.messages, ticks=fault.ticks)
-    seen, run, unit = collision((ClientKind(profile),) * size.hosts, environment, size)
+    seen, run = collision((ClientKind(profile),) * size.hosts, environment, size)
     if run:
-        steps = sum(event.action != "tick" for event in run)
-        found = Judgement(
-            profile, environment, "violated", f"{steps} steps", None, None, tuple(run), unit
-        )
-        return MatrixCell(fault.name, name, "violated", f"{steps} steps", found)
+        steps = count_of(count_steps(event.action for event in run), "step")
+        found = Judgement(profile, environment, "violated", steps, None, None, tuple(run))
+        return MatrixCell(fault.name, name, "violated", steps, found)
     searched = f"none in {len(seen.states)} states of 2x1x{size.messages}"
     reason = searched if seen.complete else f"{searched}, cut off at depth {seen.depth}"
     return MatrixCell(fault.name, name, "unknown", reason)

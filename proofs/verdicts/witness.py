@@ -25,17 +25,23 @@ from holdover.proofs.logic.unrolled import State, SymbolicRun
 from holdover.proofs.theorems.t3_runs import Way, run, take_address, ways
 
 
-def witness(hosts: Clients, environment: Environment) -> list[ChartEvent] | None:
+def witness(
+    hosts: Clients, environment: Environment, whole: Mapping[str, object] | None = None
+) -> list[ChartEvent] | None:
     """The first of T3's runs that these two hosts can have in these surroundings; None: none is.
 
-    The first host holds its address too long; the second is given it.
+    The first host holds its address too long; the second is given it.  `whole`: the constants of
+    hosts that can do more, if it is to be a run of theirs, with their seconds.
     """
     constants, holder = of_hosts(hosts, environment), hosts[0]
     profile, faults = holder.profile, environment.faults | set(holder.faults)
     for way in ways():
         fits = (way.profile.probes, way.profile.anchor) == (profile.probes, profile.anchor)
         if fits and faults >= set(way.faults) and (told := of_way(way, constants)):
-            return told
+            if whole is None or whole == constants:
+                return told
+            if same := of_way(way, whole):
+                return same
     return None
 
 

@@ -15,10 +15,10 @@ from holdover.model.explorer.sequence_chart import chart, sentences
 from holdover.proofs.verdicts.judge import Judgement, judge
 from holdover.reference.commands.state_graph import EXPLAINED, Common, common_lines, of_judgement
 from holdover.reference.commands.surroundings import surroundings, world_options
-from holdover.reference.commands.verify import judgement_data
+from holdover.reference.commands.verify import cause_lines, judgement_data
 from holdover.reference.console.assumed import assume_option, assuming, unstated_lines
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import json_option
+from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
 from holdover.reference.linux.storage.journal import read
@@ -44,7 +44,7 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
             out.say(f"  {line}")
         return
     out.say()
-    for line in sentences(found.run, found.unit):
+    for line in (*sentences(found.run, found.unit), *cause_lines(found.causes)):
         out.say(line)
     out.say()
     for line in chart(found.run, found.unit):
@@ -57,7 +57,7 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
 
 
 @click.command(epilog="Example: holdover explain wfwg311")
-@click.argument("subject", metavar="PROFILE|JOURNAL")
+@click.argument("subject", metavar="PROFILE|JOURNAL", shell_complete=profile_names)
 @assume_option
 @world_options
 @json_option
@@ -71,6 +71,7 @@ def explain(subject: str, assume: str | None, as_json: bool, **given: Any) -> in
     path = Path(subject)
     if subject not in builtin_names() and path.suffix != ".toml" and path.exists():
         no_world_given(subject)
+        check_journal(path)
         with Progress(subject) as progress:
             parts = list(calls(read(path)))
             seen = replay(parts, lambda done, of: progress.count(done, of, "replay"))
@@ -83,6 +84,17 @@ def explain(subject: str, assume: str | None, as_json: bool, **given: Any) -> in
         every = of_judgement(found, EXPLAINED)
     print_explanation(found, every, as_json)
     return EXIT[found.outcome]
+
+
+def check_journal(path: Path) -> None:
+    """InputError for a file that is none: each line of a journal is a JSON object."""
+    with path.open("rb") as file:
+        begin = file.read(1)
+    if begin not in (b"", b"{"):
+        raise InputError(
+            f"{path}: no journal, which is what `holdover client --journal` wrote; the name of a "
+            "profile's file ends in .toml"
+        )
 
 
 def no_world_given(subject: str) -> None:

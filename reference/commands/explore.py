@@ -11,6 +11,7 @@ from rich.text import Text
 
 from holdover.model.clients.profile import FAULTS
 from holdover.model.explorer.explore import EngineResult
+from holdover.model.explorer.length import count_of, count_steps
 from holdover.model.explorer.sequence_chart import as_data, events, sentences
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.proofs.result import Outcome
@@ -18,7 +19,6 @@ from holdover.reference.commands.search import (
     HERE,
     Search,
     check_graph_file,
-    count_of,
     found_by,
     outcome,
     write_graph,
@@ -36,7 +36,7 @@ from holdover.reference.commands.state_graph import (
 from holdover.reference.commands.surroundings import known_faults, memory_option
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import Command, json_option
+from holdover.reference.console.options import Command, complete_names, json_option, profile_names
 from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
 
@@ -109,7 +109,7 @@ def print_exploration(
         out.say(Text("  ") + colour_outcome(said) + Text(f"{'':{10 - len(said)}}{name}: {says}"))
     for name, trace in seen.violations.items():
         told = events(trace)
-        steps = sum(event.action != "tick" for event in told)
+        steps = count_steps(event.action for event in told)
         out.say(f"\n{name} is broken after {count_of(steps, 'step')}:")
         for line in sentences(told, "ticks"):
             out.say(f"  {line}")
@@ -138,6 +138,7 @@ def instance_options(command: Command) -> Command:
             "--beside",
             multiple=True,
             metavar="PROFILE",
+            shell_complete=profile_names,
             help="Another client: the hosts "
             "have PROFILE and these in turn.  May be given several times.",
         ),
@@ -178,6 +179,7 @@ def instance_options(command: Command) -> Command:
             "faults",
             multiple=True,
             metavar="FAULT",
+            shell_complete=complete_names(lambda: ("none", *FAULTS)),
             default=("mutes",),
             show_default=True,
             help="Only these faults: none, or of "
@@ -201,14 +203,15 @@ def small_network(profile: str, given: dict[str, Any]) -> Search:
 
 
 @click.command(epilog="Example: holdover explore wfwg311 --hosts 2 --addresses 2 --lease 3")
-@click.argument("profile")
+@click.argument("profile", shell_complete=profile_names)
 @instance_options
 @memory_option
 @click.option(
     "--graph",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the state graph: .graphml, .dot or .svg.  Implies --plain.",
+    help="Write the state graph: .graphml, .dot or .svg; a picture of many states has the shortest "
+    "run to each property that is broken alone.  Implies --plain.",
 )
 @click.option(
     "--plain",

@@ -26,6 +26,7 @@ from holdover.reference.commands.explore import instance_options, small_network
 from holdover.reference.commands.prove import write_smtlib
 from holdover.reference.commands.search import Search, check_graph_file, write_graph
 from holdover.reference.commands.surroundings import memory_option
+from holdover.reference.console.options import complete_names, profile_names
 from holdover.reference.console.progress import Progress
 
 FORMATS = ("tla", "promela", "smtlib", "dot", "graphml", "itf")
@@ -111,13 +112,14 @@ def graph(search: Search, path: Path, progress: Report) -> None:
 
 @click.command(epilog="Example: holdover export tla wfwg311 --addresses 2 -o Lease.tla")
 @click.argument("form", metavar="FORMAT", type=click.Choice(export_.FORMATS))
-@click.argument("profile")
+@click.argument("profile", shell_complete=profile_names)
 @instance_options
 @memory_option
 @click.option(
     "--check",
     multiple=True,
     metavar="PROPERTY",
+    shell_complete=complete_names(lambda: [p.name for p in ALWAYS]),
     help="What TLC, SPIN or the run is "
     "about: " + ", ".join(p.name for p in ALWAYS) + ".  [default: all]",
 )

@@ -15,8 +15,15 @@ from holdover.model.clients.network import ClientKind, Network, load_network
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.model.seconds import show_seconds
-from holdover.proofs.result import Outcome
-from holdover.proofs.verdicts.by_bound import Need, need_of_stated, no_bound, shorter_lease
+from holdover.proofs.result import Outcome, combine
+from holdover.proofs.verdicts.by_bound import (
+    GRACE_WORDS,
+    Need,
+    need_of_stated,
+    no_bound,
+    shorter_lease,
+    without_bound,
+)
 from holdover.proofs.verdicts.need import any_grace_hangs_on, judge_by_bound
 from holdover.reference.commands.surroundings import (
     around,
@@ -32,7 +39,7 @@ from holdover.reference.console.assumed import (
     unstated_lines,
 )
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import json_option
+from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, at_least, at_most, document, grid, number
 
 
@@ -46,8 +53,11 @@ def print_graces(
     if given is None:
         hangs_on = None if needed is not None else any_grace_hangs_on(client, world)
     handed = None if profile.unstated else shorter_lease(profile, world)
-    enough = needed is not None and (given is None or need.met)
-    outcome: Outcome = "unknown" if hangs_on else "holds" if enough else "violated"
+    outcome = without_bound(constants) if needed is None else "violated"
+    if hangs_on is not None:
+        outcome = "unknown"
+    elif needed is not None and (given is None or need.met):
+        outcome = "holds"
     if as_json:
         document(
             "grace",
@@ -71,7 +81,8 @@ def print_graces(
         asked = need_of_stated(client, world).grace if given is None else given
         some = "a grace" if asked is None else f"a grace of {show_seconds(asked)}"
         if hangs_on is None:
-            out.say(f"{profile.name}: no grace is enough, nor a shorter lease, because")
+            shorter = "nor a" if outcome == "violated" else "or any"
+            out.say(f"{profile.name}: {GRACE_WORDS[outcome]}, {shorter} shorter lease, because")
             for reason in _reasons(need, world):
                 out.say(f"  {reason}")
         else:
@@ -115,8 +126,10 @@ def print_network_graces(
     known = [need.grace for need in needs if need.grace is not None]
     enough = max(known) if len(known) == len(needs) else None
     met = enough is not None and (not said or enough <= world.grace)
-    outcome: Outcome = "holds" if met else "violated"
-    if not met and all(need.met or need.hangs_on for need in needs):
+    open_ = [without_bound(n.client.in_seconds(world)) for n in needs if n.grace is None]
+    outcome: Outcome = "holds" if met else combine(open_) if open_ else "violated"
+    hanging = any(need.hangs_on for need in needs)
+    if hanging and all(need.met or need.hangs_on for need in needs):
         outcome = "unknown"
     if as_json:
         document(
@@ -130,10 +143,10 @@ def print_network_graces(
         )
         return outcome
     out = Output()
-    if enough is None and outcome == "unknown":
+    if enough is None and hanging and outcome == "unknown":
         out.say(f"{network.title}: whether a grace is enough for all depends on what is not stated")
     elif enough is None:
-        out.say(f"{network.title}: no grace is enough for all")
+        out.say(f"{network.title}: {GRACE_WORDS[outcome]} for all")
     else:
         most = " and ".join(need.client.name for need in needs if need.grace == enough)
         out.say(f"safe grace: {show_seconds(at_most(enough))} ({network.title}; {most} needs it)")
@@ -183,7 +196,13 @@ def need_data(need: Need, world: Environment) -> dict[str, object]:
 
 
 @click.command(epilog="Example: holdover grace --lease 86400 --drift-ppm 100")
-@click.option("--profile", default="rfc2131", show_default=True, help="A profile or FILE.toml.")
+@click.option(
+    "--profile",
+    default="rfc2131",
+    show_default=True,
+    shell_complete=profile_names,
+    help="A profile or FILE.toml.",
+)
 @network_option
 @assume_option
 @world_options
@@ -196,8 +215,8 @@ def grace(
     With --network, how long for each kind of client; the longest of them is enough for all.
 
     Or the shorter lease to hand out instead (RFC 2131 §3.3), or that neither helps.  Exit status 0
-    if the grace given with --grace (or in the network's file) is enough, 1 if not or if none is;
-    without --grace, 0 if there is one.
+    if the grace given with --grace (or in the network's file) is enough, 1 if not or if none is, 3
+    if nobody knows whether any is; without --grace, 0 if there is one.
     """
     if network is not None:
         source = click.get_current_context().get_parameter_source("profile")

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from holdover.model.errors import InputError, nearest
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
+from holdover.reference.console.options import complete_names, profile_names
 from holdover.reference.console.output import document
 from holdover.reference.console.progress import Progress
 from holdover.reference.lab.experiments.faults import FAULTS, Fault, find_fault
@@ -68,6 +70,12 @@ class ClientType(click.ParamType[ClientProgram]):
     """A client's name, or a command line with {iface}."""
 
     name = "name|command"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names."""
+        return complete_names(lambda: CLIENTS)(ctx, param, incomplete)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -116,6 +124,7 @@ def cell_options(command: Command) -> Command:
             "servers",
             multiple=True,
             metavar="NAME",
+            shell_complete=complete_names(lambda: SERVERS),
             callback=look_up("server", SERVERS, SERVERS.get),
             help="[default: holdover, and kea if it is here]",
         ),
@@ -124,6 +133,7 @@ def cell_options(command: Command) -> Command:
             "faults",
             multiple=True,
             metavar="NAME",
+            shell_complete=complete_names(lambda: FAULTS),
             callback=look_up("fault", FAULTS, find_fault),
             help="One of `holdover lab list`; a server that shortens may be told to what: "
             f"'shortened=2s'.  [default: {', '.join(USUAL)}]",
@@ -342,7 +352,7 @@ def list_programs(*, versions: bool, as_json: bool) -> None:
 
 
 @lab.command(epilog="Example: holdover lab replay wfwg311 --out collision")
-@click.argument("profile")
+@click.argument("profile", shell_complete=profile_names)
 @assume_option
 @click.option(
     "--out",

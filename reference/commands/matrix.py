@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from string import ascii_lowercase
 
 import click
 from rich.text import Text
@@ -14,6 +15,9 @@ from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import jobs_option, json_option
 from holdover.reference.console.output import COLOUR, Output, document, grid
 from holdover.reference.console.progress import Progress
+
+COLUMNS = 80
+"""As many as a terminal has; who reads it through a pipe is printed the same."""
 
 
 def print_matrix(found: Sequence[matrix_.MatrixCell], as_json: bool) -> None:
@@ -42,17 +46,27 @@ def print_matrix(found: Sequence[matrix_.MatrixCell], as_json: bool) -> None:
             },
         )
         return
-    table = grid("fault", "none", *matrix_.SAFEGUARDS, "all", "smallest cures")
+    letters = dict(zip(matrix_.SAFEGUARDS, ascii_lowercase, strict=False))
+    table, second = grid("fault", "none", *letters.values(), "all"), grid("fault", "smallest cures")
     for fault, cells in groupby(found, key=lambda cell: cell.fault):
-        row = [Text(matrix_.short(cell), style=COLOUR[cell.outcome]) for cell in cells]
+        row = [Text(brief(cell), style=COLOUR[cell.outcome]) for cell in cells]
+        table.add_row(fault, *row)
         sets = " or ".join(" + ".join(chosen) or "none needed" for chosen in cures[fault]) or "none"
-        table.add_row(fault, *row, sets)
-    out = Output(width=230)
+        second.add_row(fault, sets)
+    out = Output(width=COLUMNS)
     out.print(table)
-    out.say(
-        "\nholds: proved for any number of hosts; a number: steps of the shortest collision; "
-        "?: unknown (--json says what was searched)"
-    )
+    out.say()
+    for name, letter in letters.items():
+        out.say(f"{letter}  {name}")
+    out.say("\n+  holds: proved for any number of hosts")
+    out.say("11 violated: the steps of the shortest collision")
+    out.say("?  unknown: --json says what was searched\n")
+    out.print(second)
+
+
+def brief(cell: matrix_.MatrixCell) -> str:
+    """A cell in as few letters as it takes."""
+    return "+" if cell.outcome == "holds" else matrix_.short(cell).partition(" ")[0]
 
 
 @click.command(epilog="Example: holdover matrix --json")

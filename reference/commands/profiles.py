@@ -8,7 +8,7 @@ from fractions import Fraction
 import click
 
 from holdover.model.clients.profile import Profile, builtin_names, load
-from holdover.reference.console.options import json_option
+from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, document, grid
 
 
@@ -54,7 +54,7 @@ def print_profiles(clients: Sequence[Profile], as_json: bool) -> None:
 
 
 @click.command(epilog="Example: holdover profiles udhcpc > my.toml")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=profile_names)
 @json_option
 def profiles(name: str | None, as_json: bool) -> int:
     """List the built-in profiles, or print one as TOML.

@@ -24,7 +24,7 @@ from holdover.reference.commands.surroundings import solver_option, solvers
 from holdover.reference.commands.verify import check_claims
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import jobs_option, json_option
+from holdover.reference.console.options import jobs_option, json_option, profile_names
 from holdover.reference.console.output import Output, colour_outcome, document, grid
 from holdover.reference.console.progress import Progress
 
@@ -116,7 +116,7 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
 
 
 @click.command(epilog="Example: holdover prove rfc2131 --solver both --smtlib obligations/")
-@click.argument("profile", required=False)
+@click.argument("profile", required=False, shell_complete=profile_names)
 @click.option(
     "--smtlib",
     type=click.Path(file_okay=False, path_type=Path),

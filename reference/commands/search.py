@@ -15,6 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from holdover.model.clients.network import Clients, in_turn
 from holdover.model.clients.profile import Profile
@@ -28,10 +31,14 @@ from holdover.model.explorer.explore import (
     explore,
 )
 from holdover.model.explorer.instances import environment_of, small_instance
+from holdover.model.explorer.length import count_of
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.proofs.result import Outcome
 from holdover.reference.signals import interruptible
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 DRAWABLE = 500
 """More nodes than this make a picture that nobody can read."""
@@ -53,11 +60,6 @@ HERE = "here"
 
 EASY = 5
 """Up to so many hosts, addresses and datagrams together, looking costs no more than estimating."""
-
-
-def count_of(number: int, noun: str, plural: str = "s") -> str:
-    """A number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}{plural}"
 
 
 @dataclass(frozen=True)
@@ -299,16 +301,37 @@ def write_graph(seen: Exploration, path: Path, memory: int, option: str = "--gra
         raise InputError(f"{option} {path}: `dot` failed with status {error.returncode}") from error
 
 
+def shortest_runs(seen: Exploration) -> nx.DiGraph[int]:
+    """The states and steps of the shortest run to each property that is broken, as of `graph`."""
+    import networkx as nx
+
+    found: nx.DiGraph[int] = nx.DiGraph()
+    for trace in seen.violations.values():
+        numbers = [seen.index[state] for state in trace.states]
+        for label, before, after in zip(trace.labels, numbers, numbers[1:], strict=False):
+            found.add_edge(before, after, actions=frozenset((label.action.name,)))
+    return found
+
+
 def _write_graph(seen: Exploration, path: Path, option: str) -> None:
     from holdover.model.explorer.graphs import graph
 
     count = len(seen.states)
-    if path.suffix != ".graphml" and count > DRAWABLE:
-        raise InputError(
-            f"{option} {path}: {count} states; a picture of more than {DRAWABLE} cannot be read. "
-            "Write .graphml, or take a smaller instance"
+    if path.suffix == ".graphml" or count <= DRAWABLE:
+        whole = graph(seen)
+    elif seen.violations:
+        whole = shortest_runs(seen)
+        click.echo(
+            f"{path}: {count} states; a picture of more than {DRAWABLE} cannot be read. It has the "
+            f"shortest run to each property that is broken, {len(whole)} states; "
+            ".graphml has them all",
+            err=True,
         )
-    whole = graph(seen)
+    else:
+        raise InputError(
+            f"{option} {path}: {count} states, and nothing is broken; a picture of more than "
+            f"{DRAWABLE} cannot be read. Write .graphml, or take a smaller instance"
+        )
     bad = {trace.states[-1] for trace in seen.violations.values()}
     if path.suffix == ".graphml":
         import networkx as nx

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from holdover.model.clients.profile import FAULTS
 from holdover.model.explorer.configurations import EVENTUALLY, FAULT_ROWS
 from holdover.model.explorer.explore import Exploration
+from holdover.model.explorer.length import count_of
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.verdicts.judge import Judgement
-from holdover.reference.commands.search import count_of
 
 if TYPE_CHECKING:
     from holdover.model.explorer.situations import Passages
@@ -37,15 +37,17 @@ class Common:
     instance: Instance
     passages: Passages | None
     reason: str = ""
+    by: str = ""
+    """What alone does harm there, if not all of the client."""
 
 
-def common(instance: Instance, broken: Property, most: int) -> Common:
+def common(instance: Instance, broken: Property, most: int, by: str = "") -> Common:
     """What every run that breaks the property has in common, if the graph fits."""
     from holdover.model.explorer.situations import passages
     from holdover.model.explorer.stategraph import TooManyStatesError
 
     try:
-        return Common(instance, passages(instance, broken, most))
+        return Common(instance, passages(instance, broken, most), by=by)
     except TooManyStatesError as error:
         return Common(instance, None, str(error))
 
@@ -55,7 +57,8 @@ def of_judgement(found: Judgement, most: int) -> Common | None:
     if found.looked_at is None:
         return None
     instance = Instance(LEASE_TABLE, *found.looked_at)
-    return common(instance, OWNED if found.profile.probes else EXCLUSIVE, most)
+    by = "; by what is named as a cause alone" if found.causes else ""
+    return common(instance, OWNED if found.profile.probes else EXCLUSIVE, most, by)
 
 
 def of_search(seen: Exploration, memory: int) -> Common | None:
@@ -93,7 +96,7 @@ def common_lines(said: Common) -> Iterator[str]:
         yield f"networkx finds no collision in {seen.states:,} states"
         return
     noun = NOUNS[seen.property]
-    yield f"networkx, of {seen.states:,} states up to it ({where(said.instance)}):"
+    yield f"networkx, of {seen.states:,} states up to it ({where(said.instance)}{said.by}):"
     for number, situation in enumerate(seen.through):
         yield f"  every {noun} passes through{', then' if number else ''}: {situation}"
     if len(seen.cut) > 1:
@@ -116,7 +119,7 @@ def common_data(said: Common | None) -> dict[str, object] | None:
     seen = said.passages
     return {
         "property": seen.property,
-        "instance": where(said.instance),
+        "instance": where(said.instance) + said.by,
         "states": seen.states,
         "shortest": seen.length,
         "needs": list(seen.rows),

@@ -16,7 +16,7 @@ from holdover.model.clients.network import Network
 from holdover.model.clients.profile import FAULTS, STANDARD, Environment
 from holdover.model.errors import InputError, nearest
 from holdover.model.seconds import show_seconds
-from holdover.reference.console.options import DURATION, Command
+from holdover.reference.console.options import DURATION, Command, complete_names
 
 
 class DriftType(click.ParamType[Fraction]):
@@ -139,6 +139,7 @@ def world_options(command: Command) -> Command:
             "faults",
             multiple=True,
             metavar="FAULT",
+            shell_complete=complete_names(lambda: FAULTS),
             help="Add a fault to "
             "the usual ones, "
             + ", ".join(sorted(STANDARD.faults))

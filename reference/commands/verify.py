@@ -12,6 +12,7 @@ from rich.text import Text
 from holdover.model.clients.network import Network, load_network
 from holdover.model.clients.profile import STANDARD, in_seconds, load
 from holdover.model.errors import InputError
+from holdover.model.explorer.length import count_of
 from holdover.model.explorer.sequence_chart import as_data, sentences
 from holdover.model.readings.finite import name_of
 from holdover.model.seconds import show_seconds
@@ -20,11 +21,11 @@ from holdover.model.table.vocabulary import HOST
 from holdover.proofs.result import Outcome, combine
 from holdover.proofs.theorems.t5_state_graph import FITS
 from holdover.proofs.verdicts import claims as claims_
-from holdover.proofs.verdicts.by_bound import further, no_bound
+from holdover.proofs.verdicts.by_bound import GRACE_WORDS, further, no_bound, without_bound
+from holdover.proofs.verdicts.causes import Cause
 from holdover.proofs.verdicts.claims import ClaimResult
 from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
 from holdover.reference.commands.grace import need_data, print_needs
-from holdover.reference.commands.search import count_of
 from holdover.reference.commands.state_graph import Common, common_data, common_lines, of_judgement
 from holdover.reference.commands.surroundings import (
     around,
@@ -43,7 +44,7 @@ from holdover.reference.console.assumed import (
     unstated_lines,
 )
 from holdover.reference.console.exit import EXIT
-from holdover.reference.console.options import jobs_option, json_option
+from holdover.reference.console.options import jobs_option, json_option, profile_names
 from holdover.reference.console.output import (
     Output,
     at_most,
@@ -86,7 +87,7 @@ def print_judgements(
             out.say(f"  {line}")
         out.say(f"  worst holdover: {holdover_of(judgement)}; {grace_of(judgement)}")
         if judgement.run:
-            for line in sentences(judgement.run, judgement.unit):
+            for line in (*sentences(judgement.run, judgement.unit), *cause_lines(judgement.causes)):
                 out.say(f"  {line}")
         for line in common_lines(common) if common is not None else ():
             out.say(f"  {line}")
@@ -169,8 +170,11 @@ def holdover_of(judgement: Judgement) -> str:
 
 def grace_of(judgement: Judgement) -> str:
     """The safe grace in words."""
+    if judgement.grace is None and judgement.profile.unstated:
+        return "no grace is enough for each such client"
     if judgement.grace is None:
-        return "no grace is enough"
+        known = without_bound(in_seconds(judgement.profile, judgement.environment))
+        return GRACE_WORDS[known]
     return f"a grace of {show_seconds(at_most(judgement.grace))} is enough"
 
 
@@ -183,6 +187,16 @@ def elsewhere(judgement: Judgement) -> list[str]:
         for name, worst in further(judgement.profile, judgement.environment)
     ]
     return ["worst holdover with one more fault:", *told] if told else []
+
+
+def cause_lines(causes: Sequence[Cause]) -> list[str]:
+    """What a run rests on, a line for each fact."""
+    return [f"Cause: {cause.says} ({cause.constant})." for cause in causes]
+
+
+def causes_data(causes: Sequence[Cause]) -> list[dict[str, object]]:
+    """The same for programs."""
+    return [{"constant": cause.constant, "says": cause.says} for cause in causes]
 
 
 def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, object]:
@@ -201,6 +215,7 @@ def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, obj
             for name, worst in further(judgement.profile, judgement.environment)
         ],
         "states": judgement.states,
+        "causes": causes_data(judgement.causes),
         "run": list(as_data(judgement.run, judgement.unit)),
         "every_run": common_data(common),
     }
@@ -255,7 +270,7 @@ def print_claims(found: Sequence[ClaimResult], as_json: bool) -> None:
 
 
 @click.command(epilog="Example: holdover verify wfwg311 my.toml --lease 1d --fault freezes")
-@click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...")
+@click.argument("names", nargs=-1, metavar="[PROFILE | FILE.toml]...", shell_complete=profile_names)
 @network_option
 @assume_option
 @world_options
@@ -370,6 +385,7 @@ def print_verdict(found: NetworkJudgement, as_json: bool) -> None:
                 "clients": [need_data(need, found.environment) for need in found.needs],
                 "states": found.states,
                 "hosts": [client.name for client in found.hosts],
+                "causes": causes_data(found.causes),
                 "run": list(as_data(found.run, "s")),
             },
         )
@@ -381,5 +397,5 @@ def print_verdict(found: NetworkJudgement, as_json: bool) -> None:
     if found.run:
         who = (f"{name_of(HOST, n)} has {client.name}" for n, client in enumerate(found.hosts))
         out.say(f"\n  {', '.join(who)}:")
-        for line in sentences(found.run, "s"):
+        for line in (*sentences(found.run, "s"), *cause_lines(found.causes)):
             out.say(f"  {line}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from holdover.model.clients.profile import builtin_names
 from holdover.model.errors import InputError
 
 
@@ -31,7 +33,7 @@ class DurationType(click.ParamType[Fraction]):
         except (ValueError, ZeroDivisionError):
             self.fail(f"{value!r} is no length of time: write 90, 1.5, 10m, 1h or 1d", param, ctx)
         if seconds < 0:
-            self.fail(f"{value!r} is negative", param, ctx)
+            self.fail(f"{value!r} is negative: write 90, 1.5, 10m, 1h or 1d", param, ctx)
         if seconds > 10**9:
             self.fail(f"{value!r} is longer than thirty years", param, ctx)
         return seconds
@@ -41,6 +43,24 @@ DURATION = DurationType()
 
 
 Command = Callable[..., Any]
+
+Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def complete_names(names: Callable[[], Iterable[str]], *, or_file: bool = False) -> Completion:
+    """What a shell completes a word to: these names, asked for when it does; else a file."""
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        fits = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+        return fits or ([CompletionItem(incomplete, type="file")] if or_file else [])
+
+    return complete
+
+
+profile_names = complete_names(builtin_names, or_file=True)
+"""A client: a built-in profile, or a file."""
 
 
 def json_option(command: Command) -> Command:

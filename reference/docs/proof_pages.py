@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from holdover.model.clients.profile import Profile, load
 from holdover.model.explorer.configurations import configurations
+from holdover.model.explorer.length import length_in_search
 from holdover.model.explorer.sequence_chart import chart, events, sentences
 from holdover.model.readings.definitions import NAMES
 from holdover.model.readings.prose import Name, Prose, text
@@ -140,8 +141,7 @@ def collision_t1() -> str:
     instants = t1_refutation.instants(found)
     assert instants is not None, "T1's collision is none in seconds"
     told = events(found, instants)
-    ticks = sum(event.action == "tick" for event in told)
-    head = f"{len(found)} steps, {ticks} of them ticks, which show in the times only:"
+    head = f"{length_in_search(found.labels)}, which show in the times only:"
     said = block(sentences(told, "s"))
     return "\n\n".join([head, said, block(chart(told, "s"))])
 
@@ -302,7 +302,7 @@ def configuration_table() -> str:
         "states",
         "steps",
         "depth",
-        "broken",
+        "broken after steps and ticks",
         "sometimes",
         "eventually",
     )

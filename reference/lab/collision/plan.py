@@ -22,6 +22,7 @@ from types import MappingProxyType
 from holdover.model.clients.profile import STANDARD, Environment, Profile
 from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, ChartEvent
+from holdover.model.explorer.sequence_chart import steps_of as chart_steps
 from holdover.model.readings.interpreter import Value
 from holdover.model.seconds import show_seconds
 from holdover.proofs.result import Progress
@@ -151,8 +152,7 @@ def steps_of(run: Sequence[ChartEvent], environment: Environment) -> tuple[Step,
     """The steps of a run that was confirmed in seconds; time passes between them."""
     return tuple(
         Step(event.time, event.label.action, _bound(event, environment))
-        for event in run
-        if event.action != "tick"
+        for event in chart_steps(run)
     )
 
 

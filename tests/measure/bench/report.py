@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from holdover.model.explorer.configurations import Configuration
-from holdover.reference.commands.search import count_of
+from holdover.model.explorer.length import count_of
 from holdover.reference.docs.markdown import codes, table
 from tests.measure.bench import referees
 from tests.measure.bench.cases import BASE, GIB, Series

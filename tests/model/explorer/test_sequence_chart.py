@@ -44,8 +44,8 @@ def test_each_row_can_be_told(build: Build, action: Action) -> None:
     told = "\n".join(sentences([event], "ticks"))
     assert (event.sentence in told) == (action.name != "tick")
     assert len(chart([event], "ticks")) == (1 if action.name == "tick" else 2)
-    (data,) = as_data([event], "ticks")
-    assert data["source"] == action.source
+    sources = [data["source"] for data in as_data([event], "ticks")]
+    assert sources == [action.source]
 
 
 def test_sentences_are_the_articles_story(collision: Trace) -> None:

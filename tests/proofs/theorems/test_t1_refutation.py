@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from holdover.model.explorer.explore import Trace, explore
+from holdover.model.explorer.length import length_in_search
 from holdover.model.readings.finite import Label
 from holdover.model.table.expr import DURATION, lift
 from holdover.model.table.properties import EXCLUSIVE
@@ -51,7 +52,7 @@ def test_t1_holds(collision: Trace) -> None:
         "none shorter in seconds": "holds",
     }
     assert theorem.outcome == "holds"
-    assert theorem.checks[0].detail == f"{len(collision)} steps"
+    assert theorem.checks[0].detail == length_in_search(collision.labels) == "18 steps and 4 ticks"
 
 
 def test_the_collision_is_the_articles(collision: Trace) -> None:

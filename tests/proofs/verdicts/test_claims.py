@@ -7,7 +7,13 @@ from dataclasses import replace
 import pytest
 
 from holdover.model.clients.profile import builtin_names
-from holdover.model.explorer.configurations import configurations
+from holdover.model.explorer.configurations import (
+    Configuration,
+    ExplorationCounts,
+    configurations,
+    run,
+)
+from holdover.model.explorer.explore import Exploration
 from holdover.proofs.result import Check, Outcome
 from holdover.proofs.verdicts import claims
 from holdover.proofs.verdicts.claims import (
@@ -100,6 +106,35 @@ def test_crashing_check_is_unknown_and_the_others_are_checked() -> None:
     assert crashed.outcome == "unknown"
     assert crashed.checks[0].detail == "the check failed: KeyError('T9')"
     assert fine.outcome == "holds"
+
+
+def test_claims_about_one_configuration_explore_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    explored: list[Configuration] = []
+
+    def counted(configuration: Configuration) -> tuple[ExplorationCounts, Exploration]:
+        explored.append(configuration)
+        return run(configuration)
+
+    monkeypatch.setattr(claims, "run", counted)
+    monkeypatch.setattr(claims, "LAST", claims.LastExploration())
+    graph = replace(SERVER_FORGETS, group="T5", kind="graph")
+    other = replace(SERVER_FORGETS, name="dhcpcd")
+    together, alone = claims.tasks([graph, other, SERVER_FORGETS])
+    assert (together, alone) == ((graph, SERVER_FORGETS), (other,))
+    found = [claims.check_task(task, ("z3",)) for task in (together, alone)]
+    assert [check.outcome for task in found for (check,) in task] == ["holds"] * 3
+    assert [configuration.name for configuration in explored] == ["server forgets", "dhcpcd"]
+
+
+def test_of_two_claims_about_one_configuration_one_may_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pinned numbers are wrong, and the graph is what it is: one of the two says so."""
+    wrong = [replace(c, states=c.states + 1) for c in configurations()]
+    monkeypatch.setattr(claims, "configurations", lambda: wrong)
+    graph = replace(SERVER_FORGETS, group="T5", kind="graph")
+    found = claims.check_task((graph, CRASHING, SERVER_FORGETS), ("z3",))
+    assert [check.outcome for (check,) in found] == ["holds", "unknown", "violated"]
 
 
 def test_dying_process_leaves_its_claim_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,8 @@ def test_reason_counts_the_steps_but_not_the_passing_of_time(name: str) -> None:
     found = judged(name)
     steps = [event for event in found.run if event.action != "tick"]
     end = "given away while held" if found.profile.probes else "two hosts hold one address"
-    assert found.reason == f"{end} after {len(steps)} steps"
+    said = "; ".join(cause.says for cause in found.causes)
+    assert found.reason == f"{end} after {len(steps)} steps: {said}"
 
 
 @pytest.mark.parametrize("name", SAFE)

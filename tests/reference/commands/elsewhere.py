@@ -114,7 +114,7 @@ def ended(words: list[str]) -> tuple[object, str, str]:
     said, errors = (TextIOWrapper(BytesIO(), "utf-8") for _ in range(2))
     with redirect_stdout(said), redirect_stderr(errors):
         try:
-            main(words, prog_name="main")  # as click.testing has it
+            main(words, prog_name="holdover")  # as click.testing has it
         except SystemExit as end:
             status = end.code
     for stream in (said, errors):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,18 @@ def test_no_grace_is_told_with_its_reasons() -> None:
 def test_grace_json_has_its_parts() -> None:
     found = as_json(run("grace", "--profile", "connman", "--json"), 0)
     assert sum(part["seconds"] for part in found["parts"]) == found["worst_holdover"]
+
+
+def test_where_nobody_knows_a_grace_words_and_status_say_so(tmp_path: Path) -> None:
+    """No bound, and no run that shows that there is none: not the same as that none is enough."""
+    path = tmp_path / "stale.toml"
+    path.write_text("checks_xid = false\nreleases = true\n")
+    said = told(run("grace", "--profile", path), 3)
+    assert said.startswith("stale: unknown whether any grace is enough, or any shorter lease,")
+    assert as_json(run("grace", "--profile", path, "--json"), 3)["outcome"] == "unknown"
+    assert "unknown whether any grace is enough" in told(run("verify", path), 3)
+    network = tmp_path / "network.toml"
+    network.write_text('[[client]]\nprofile = "stale.toml"\n')
+    assert ": unknown whether any grace is enough for all" in told(
+        run("grace", "--network", network), 3
+    )

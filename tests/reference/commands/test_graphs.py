@@ -139,3 +139,16 @@ def test_graph_too_large_is_refused_after_the_result(
     assert "exclusive: holds" in result.stdout
     assert said in result.stderr
     assert not path.exists()
+
+
+def test_a_picture_of_many_states_has_the_shortest_runs(tmp_path: Path) -> None:
+    """`mutes` is among the faults, and there are 3,768 states: too many to be read."""
+    path = tmp_path / "g.dot"
+    result = run("explore", "freertos", "--graph", path)
+    assert result.exit_code == 1
+    assert "the shortest run to each property that is broken" in result.stderr
+    text = path.read_text()
+    assert text.count("color=red") >= 1
+    assert text.count("shape=box") < 100
+    assert "mute" in text
+    assert "reuse" in text

@@ -61,6 +61,7 @@ def test_a_network_as_json(site: Path) -> None:
         "clients",
         "states",
         "hosts",
+        "causes",
         "run",
     ]
     assert found["outcome"] == "violated"

@@ -27,7 +27,7 @@ from tests.reference.commands.running import as_json, run, told
 
 def test_verify_wfwg311_is_violated_and_tells_the_articles_story() -> None:
     shown = told(run("verify", "wfwg311"), 1)
-    assert shown.startswith("wfwg311: violated - two hosts hold one address after 18 steps\n")
+    assert shown.startswith("wfwg311: violated - two hosts hold one address after 18 steps: ")
     at = [
         shown.index(step)
         for step in (
