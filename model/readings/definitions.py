@@ -79,6 +79,8 @@ DEFINITIONS = (
     _of(client.overstays, h, "RETRY"),
     _of(client.patience, h),
     _of(server.reusable, a),
+    _of(server.same_client, g, h),
+    _of(server.leased_to, a, h),
     _of(server.unanswered, h, a),
     _of(server.on_offer, h, a),
     _of(environment.for_server, m),

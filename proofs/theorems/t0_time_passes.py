@@ -15,8 +15,8 @@ inductive; and in a state in which they are true
 
 *That this comes to an end*, so that time does not stand still in ever new steps, is not proved but
 explored: in a small network with all faults at once, each state that is reached has a way to a
-`tick` by rows that need no fault.  A fault's switch only adds rows, so that this is so of each
-combination of faults as well.
+`tick` by rows that need no fault.  A fault's switch only adds rows (`clones` does nothing where
+there is one host), so that this is so of each combination of faults as well.
 
 Assumed: a network is finite, since of infinitely many deadlines none need be the first; clocks are
 right within their bounds; a lease is longer than nothing.

@@ -73,6 +73,7 @@ EVERY_FAULT = (
     "forgets",
     "forges",
     "rival",
+    "clones",
 )
 
 

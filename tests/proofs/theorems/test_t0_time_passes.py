@@ -161,8 +161,11 @@ def reads(term: object, name: str) -> bool:
 
 
 def test_a_switch_only_lets_rows_happen() -> None:
-    """So the states of each combination of faults are among those of all of them at once."""
-    for name in FAULTS:
+    """So the states of each combination of faults are among those of all of them at once.
+
+    `clones` also takes ways away, where there is another host; the network explored has one.
+    """
+    for name in (fault for fault in FAULTS if fault != "clones"):
         assert name in CONSTANTS
         for row in LEASE_TABLE.actions:
             assert set().union(*(positive(guard, name) for guard in row.when)) <= {True}

@@ -150,7 +150,12 @@ def test_smallest_cures_miss_none_of_their_size() -> None:
 
 
 def test_faults_of_others_have_no_cure_but_probing() -> None:
-    for name in ("reuse before the end", "forged RELEASE", "two servers, one pool"):
+    for name in (
+        "reuse before the end",
+        "forged RELEASE",
+        "two servers, one pool",
+        "two hosts, one client identifier",
+    ):
         assert smallest_cures(row(name)) == []
         assert found(name, "client probe").reason == "probing"
 
