@@ -168,6 +168,7 @@ FAULTS = (
     "forges",
     "rival",
     "clones",
+    "jumps",
 )
 
 

@@ -20,7 +20,12 @@ from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import HOST, MESSAGE
 
 OF_A_CLIENT = frozenset(("DISCOVER", "REQUEST", "DECLINE", "RELEASE"))
-FOREIGN = {"forge": "forged ", "rival_offer": "rival ", "rival_ack": "rival "}
+FOREIGN = {
+    "forge": "forged ",
+    "rival_offer": "rival ",
+    "rival_ack": "rival ",
+    "rival_nak": "rival ",
+}
 """What is sent by neither the hosts nor the server."""
 
 SENT = {row.name: FOREIGN.get(row.name, "") + k for row in LEASE_TABLE.actions for k in sends(row)}

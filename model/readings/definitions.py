@@ -78,6 +78,7 @@ DEFINITIONS = (
     _of(client.overstays, h, "ACKNOWLEDGE"),
     _of(client.overstays, h, "RETRY"),
     _of(client.patience, h),
+    _of(server.over, a),
     _of(server.reusable, a),
     _of(server.same_client, g, h),
     _of(server.leased_to, a, h),

@@ -34,6 +34,7 @@ from holdover.model.table.vocabulary import (
     full,
     h,
     heeds_shorter,
+    jumps,
     kernel_late,
     late,
     least,
@@ -112,7 +113,7 @@ def overhang(h: Expr) -> Expr:
 
 # The bound ---------------------------------------------------------------------------------------
 
-server_keeps = ~forgets & ~forges & ~rival & ~reuses_early
+server_keeps = ~forgets & ~forges & ~rival & ~reuses_early & ~jumps
 """The server stands by its leases; without that no grace of the server's helps."""
 
 

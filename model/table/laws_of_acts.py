@@ -359,9 +359,9 @@ ACTS = (
     ),
     Property(
         "a refusal has a reason", "RFC 2131 §4.3.2",
-        "the address is not on record for the client, or withheld",
+        "the address is not on record for the client, or withheld; a second server has no record",
         forall(m, forall(h, forall(a, (appears(m, "NAK") & its_own & (address[m] == a)).implies(
-            ~leased_to(a, h) | withheld[a])))),
+            ~leased_to(a, h) | withheld[a] | rival)))),
     ),
     Property(
         "a request for a lease on record is answered", "RFC 2131 §4.3.2",

@@ -1,10 +1,10 @@
 """The server's rows of the lease table: what a server commits, refuses, reuses and loses.
 
 A server leases to a client identifier (RFC 2131 §2): hosts that have one together (`clones`) are
-one client to it.  The server is one party, whatever machines it runs on; `rival_offer` and
-`rival_ack` are a second one that shares its pool and not its records.  An ACK moves a running
-lease's end only forward, unless the environment lets renewals shorten it.  A reply takes the slot
-of the request it answers.
+one client to it.  The server is one party, whatever machines it runs on; `rival_offer`,
+`rival_ack` and `rival_nak` are a second one that shares its pool and not its records.  An ACK
+moves a running lease's end only forward, unless the environment lets renewals shorten it.  A reply
+takes the slot of the request it answers.
 """
 
 from holdover.model.table.client import UNSET, answers, clear, fastest, measures, send
@@ -32,6 +32,7 @@ from holdover.model.table.vocabulary import (
     g,
     grace,
     h,
+    jumps,
     kind,
     lease,
     least,
@@ -48,18 +49,24 @@ from holdover.model.table.vocabulary import (
     serving,
     shortens,
     skew,
+    step,
     withheld,
 )
 
 NOBODY = none(HOST)
 
 
-def reusable(a: Expr) -> Expr:
+def over(a: Expr) -> Expr:
     """The lease on `a` is over on the server's clock, and so is the grace, strictly.
 
     At the instant itself the last client may still hold: "at" on both sides would collide.
     """
-    return reuses_early | (now - server_end[a] > fastest(grace))
+    return now - server_end[a] > fastest(grace)
+
+
+def reusable(a: Expr) -> Expr:
+    """The server may lease `a`, which is on record for one client, to another."""
+    return reuses_early | over(a)
 
 
 def same_client(g: Expr, h: Expr) -> Expr:
@@ -204,6 +211,12 @@ SERVER_ACTIONS = (
         when=(forgets, ~durable),
         then=everywhere(a, TRUE, *freed(a), becomes(withheld[a], False))),
 
+    Action("jump", "RFC is silent; reported: a clock that GPS or NTP sets after the server's start",
+        "the server's clock is set forward: to it, each lease ends that much sooner",
+        (),
+        when=(jumps, ~forall(a, (owner[a] == NOBODY) | over(a))),
+        then=everywhere(a, owner[a] != NOBODY, becomes(server_end[a], server_end[a] - step))),
+
     Action("forge", "RFC 2131 §7",
         "somebody sends DHCPRELEASE for {a} in the name of {h}",
         (m, h, a),
@@ -222,4 +235,11 @@ SERVER_ACTIONS = (
         when=(rival, kind[m] == "REQUEST", client[m] == h, address[m] == a,
               least <= length, length <= full),
         then=(becomes(kind[m], "ACK"), becomes(lease[m], length), becomes(sent[m], now))),
+
+    Action("rival_nak", "RFC 2131 §4.3.2; silent on a server that the client has not chosen",
+        "a second server, which does not know the first one's leases, refuses {a} to {h} with "
+        "DHCPNAK",
+        (m, h, a),
+        when=(rival, kind[m] == "REQUEST", client[m] == h, address[m] == a),
+        then=(becomes(kind[m], "NAK"), becomes(sent[m], now))),
 )  # fmt: skip

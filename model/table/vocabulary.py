@@ -224,7 +224,7 @@ acknowledge_within = _fixed(
 acknowledges = _fixed(
     "acknowledges", BOOL, "the user answers in time; else perhaps never", "Q151387"
 )
-step = _fixed("step", DURATION, "how far the wall clock is set back", "RFC is silent")
+step = _fixed("step", DURATION, "how far a wall clock, or the server's, is set", "RFC is silent")
 in_order = _fixed(
     "in_order", BOOL, "a client's DISCOVER does not overtake its own RELEASE or DECLINE",
     "RFC 2131 §3.1(5): wait ten seconds after DECLINE; silent for RELEASE",
@@ -246,6 +246,10 @@ restarts = _of_host("restarts", BOOL, "a process that is gone is started again",
 suspends = _of_host("suspends", BOOL, "a host is suspended and resumed", "measured")
 steps = _of_host("steps", BOOL, "the wall clock is set back", "measured")
 forgets = _fixed("forgets", BOOL, "the server restarts without its leases", "RFC 2131 §4")
+jumps = _fixed(
+    "jumps", BOOL, "the server's clock is set forward",
+    "RFC is silent; reported (a clock set by GPS or NTP after the server's start)",
+)  # fmt: skip
 shortens = _fixed("shortens", BOOL, "a renewal may shorten the lease", "RFC 2131 §3.3")
 reuses_early = _fixed("reuses_early", BOOL, "the server reuses before its lease end", "§2.2")
 forges = _fixed("forges", BOOL, "somebody else sends a client's RELEASE", "RFC 2131 §7")

@@ -59,7 +59,7 @@ from holdover.proofs.theorems.t3_runs import HEARD, Way, hosts, run, take_addres
 
 TITLE = "safe if the grace reaches the bound; not if it does not, and the server may fall silent"
 
-BROKEN_SERVERS = ("forgets", "forges", "rival", "reuses_early")
+BROKEN_SERVERS = ("forgets", "forges", "rival", "reuses_early", "jumps")
 
 
 OPEN: Mapping[str, object] = {**dict.fromkeys((*BROKEN_SERVERS, "clones"), False), "in_order": True}

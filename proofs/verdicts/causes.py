@@ -108,6 +108,8 @@ FACTS: Sequence[Fact] = (
     _fault("reuses_early", "the server may reuse an address before its lease is over"),
     _fault("forges", "somebody may forge a RELEASE"),
     _fault("rival", "a second server may lease the same addresses"),
+    _fault("clones", "another host has the client identifier of this one"),
+    _fault("jumps", lambda w: f"the server's clock may be set forward {show_seconds(w.step)}"),
     Fact(
         "drift",
         lambda given: replace(given, environment=replace(given.environment, drift=Fraction(0))),

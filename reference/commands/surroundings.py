@@ -127,7 +127,8 @@ def world_options(command: Command) -> Command:
         click.option(
             "--step",
             type=DURATION,
-            help="How far a wall clock may be set back (with --fault steps).  [default: 1h]",
+            help="How far a wall clock may be set back (with --fault steps), or the server's "
+            "forward (with --fault jumps).  [default: 1h]",
         ),
         click.option(
             "--shortest",
@@ -181,9 +182,9 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
             changes[name] = given[option]
     faults = world.faults | set(known_faults(given["faults"]))
     changes["faults"] = faults
-    stepped = "steps" in faults | set(of_hosts)
+    stepped = not {"steps", "jumps"}.isdisjoint(faults | set(of_hosts))
     if "step" in changes and not stepped:
-        raise InputError("--step: clocks are set back only with --fault steps")
+        raise InputError("--step: clocks are set only with --fault steps or jumps")
     if stepped:
         changes.setdefault("step", Fraction(3600))
     if given["answers_arrive"]:

@@ -145,6 +145,7 @@ def test_a_third_host_has_a_lane_of_its_own(build: Build) -> None:
     [
         ("rival_offer", "rival OFFER a1"),
         ("rival_ack", "rival ACK a1"),
+        ("rival_nak", "rival NAK a1"),
         ("forge", "forged RELEASE a1"),
     ],
 )

@@ -74,6 +74,7 @@ EVERY_FAULT = (
     "forges",
     "rival",
     "clones",
+    "jumps",
 )
 
 

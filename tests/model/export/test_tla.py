@@ -326,6 +326,7 @@ OTHERS: dict[str, Callable[[Build], Instance]] = {
     "suspended": lambda build: build("dhclient", "suspends", "steps", hosts=1),
     "ended": lambda build: build("reference", "stops", "restarts", hosts=1),
     "two servers": lambda build: build("networkd", "rival", broadcasts_nak=False),
+    "server's clock": lambda build: build("rfc2131", "jumps", step=1),
     "clones": lambda build: build("rfc2131", "clones"),
 }
 

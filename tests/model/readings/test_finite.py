@@ -41,6 +41,7 @@ CASES: dict[str, Callable[[Build], Instance]] = {
     "keeps its records": lambda build: build("rfc2131", "forgets", durable=True),
     "forged, out of order": lambda build: build("connman", "forges", in_order=False, messages=2),
     "two servers": lambda build: build("dhcpcd", "rival", hosts=3, addresses=2),
+    "the server's clock set forward": lambda build: build("rfc2131", "jumps", step=1),
     "clones": lambda build: build("udhcpc", "clones", "mutes", hosts=3, addresses=2),
     "clones that probe": lambda build: build("dhcpcd", "clones", hosts=2),
     "unicast NAK": lambda build: build("networkd", "rival", broadcasts_nak=False),

@@ -78,6 +78,7 @@ OTHERS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
     "clock set back": ("dhclient-nolifetime", ("mutes", "steps"), {"hosts": 1, "step": 1}),
     "forged": ("rfc2131", ("forges",), {}),
     "rival": ("rfc2131", ("rival",), {"lease": 2}),
+    "server's clock set forward": ("rfc2131", ("jumps",), {"lease": 2, "step": 1}),
     "clones": ("rfc2131", ("clones",), {"lease": 2}),
     "server probes": ("wfwg311", ("mutes",), {"lease": 2, "server_probes": True}),
     "shortened": ("rfc2131", ("mutes", "shortens"), {"hosts": 1, "shortest": 1}),

@@ -155,6 +155,7 @@ def test_faults_of_others_have_no_cure_but_probing() -> None:
         "forged RELEASE",
         "two servers, one pool",
         "two hosts, one client identifier",
+        "server's clock set forward an hour",
     ):
         assert smallest_cures(row(name)) == []
         assert found(name, "client probe").reason == "probing"

@@ -176,6 +176,7 @@ PAGES: Mapping[str, Words] = {
         "no forges": "no forged RELEASE arrives",
         "no rival": "no second server shares the pool",
         "no clones": "no two hosts have one client identifier",
+        "no jumps": "nobody sets its clock forward",
         "no reuses_early": "it does not reuse early",
         "no shortens": "a renewal never moves its record of the lease backward",
         "no steps": "Only the faults listed happen",
@@ -192,7 +193,7 @@ PAGES: Mapping[str, Words] = {
         "shortens ∨ least = full": "shortens ∨ least = full",
         CONSISTENT: CONSISTENT,
         **dict.fromkeys(
-            ("no forgets", "no forges", "no rival", "no reuses_early"),
+            ("no forgets", "no forges", "no rival", "no reuses_early", "no jumps"),
             "The server stands by its leases: `server_keeps`",
         ),
         "server keeps": "The server stands by its leases: `server_keeps`",
@@ -253,7 +254,7 @@ README: Mapping[str, Words] = {
         "∀ h: kernel_late[h] ≤ margin[h]": "a kernel no later than its margin",
         "in_order = True": "no DISCOVER that overtakes its own RELEASE or DECLINE",
         **dict.fromkeys(
-            ("no forgets", "no forges", "no rival", "no reuses_early", "no shortens"),
+            ("no forgets", "no forges", "no rival", "no reuses_early", "no jumps", "no shortens"),
             "a server that stands by its leases",
         ),
         "no clones": "a client identifier for each host",
