@@ -212,10 +212,11 @@ SERVER_ACTIONS = (
         then=everywhere(a, TRUE, *freed(a), becomes(withheld[a], False))),
 
     Action("jump", "RFC is silent; reported: a clock that GPS or NTP sets after the server's start",
-        "the server's clock is set forward: to it, each lease ends that much sooner",
+        "the server's clock is set forward: to it, each running lease ends that much sooner",
         (),
         when=(jumps, ~forall(a, (owner[a] == NOBODY) | over(a))),
-        then=everywhere(a, owner[a] != NOBODY, becomes(server_end[a], server_end[a] - step))),
+        then=everywhere(a, (owner[a] != NOBODY) & ~over(a),
+                        becomes(server_end[a], server_end[a] - step))),
 
     Action("forge", "RFC 2131 §7",
         "somebody sends DHCPRELEASE for {a} in the name of {h}",

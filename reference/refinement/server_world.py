@@ -52,7 +52,7 @@ FLAVOUR = {"select": SELECTING, "reboot": REBOOTING, "renew": EXTENDING, "rebind
 REQUEST, DISCOVER = KIND.values.index("REQUEST"), KIND.values.index("DISCOVER")
 FOR_SERVER = kinds(for_server)
 REBOOTING_PHASE = PHASE.values.index("REBOOTING")
-NOT_TAKEN = ("forge", "rival_offer", "rival_ack")
+NOT_TAKEN = ("forge", "jump", "rival_offer", "rival_ack", "rival_nak")
 """Rows of the server's part of the table that are not what this server does."""
 
 BREAK_COMMITMENTS = {"forgets", "reuses_early"}

@@ -350,7 +350,7 @@ since = Variable("since", INSTANT, HOST, "unset", "when it went on or off", "mad
 def lamps(*actions: Action) -> Instance:
     time = Action("tick", "made up", "time passes", (passing,), (), (becomes(now, now + passing),))
     table = Table((*VARIABLES, on, since), (*actions, time))
-    return Instance(table, {}, Bounds(3, 1, 1, (), (), 2))
+    return Instance(table, {"clones": False}, Bounds(3, 1, 1, (), (), 2))
 
 
 light = Action(

@@ -171,6 +171,7 @@ ALIVE: dict[str, Callable[[Build], Instance]] = {
         "reference", "shortens", hosts=1, messages=2, delay=1, lease=6, shortest=4
     ),
     "forged, rivalled": lambda build: build("rfc2131", "forges", "rival", hosts=1),
+    "the server's clock set forward": lambda build: build("rfc2131", "jumps", hosts=1, step=1),
 }
 
 
