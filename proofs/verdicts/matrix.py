@@ -91,10 +91,10 @@ ROWS = (
     MatrixRow("server forgets", _with("forgets")),
     MatrixRow("lease shortened, its ACK lost", _with("shortens", "loses", shortest=1200 * SECOND)),
     MatrixRow("reuse before the end", _with("reuses_early")),
-    MatrixRow("server's clock set forward an hour", _with("jumps", step=3600 * SECOND)),
+    MatrixRow("server's clock an hour ahead", _with("jumps", step=3600 * SECOND)),
     MatrixRow("forged RELEASE", _with("forges")),
     MatrixRow("two servers, one pool", _with("rival")),
-    MatrixRow("two hosts, one client identifier", _with("clones")),
+    MatrixRow("two hosts, one identifier", _with("clones")),
 )
 
 

@@ -170,11 +170,9 @@ def holdover_of(judgement: Judgement) -> str:
 
 def grace_of(judgement: Judgement) -> str:
     """The safe grace in words."""
-    if judgement.grace is None and judgement.profile.unstated:
-        return "no grace is enough for each such client"
     if judgement.grace is None:
         known = without_bound(in_seconds(judgement.profile, judgement.environment))
-        return GRACE_WORDS[known]
+        return GRACE_WORDS[known] + (" for each such client" if judgement.profile.unstated else "")
     return f"a grace of {show_seconds(at_most(judgement.grace))} is enough"
 
 

@@ -91,6 +91,8 @@ UNPLAYED = MappingProxyType(
         "forge": "a forger",
         "rival_offer": "a second server",
         "rival_ack": "a second server",
+        "rival_nak": "a second server",
+        "jump": "a server whose clock is set",
         "suspend": "a host that sleeps, and the lab has one kernel for all",
         "resume": "a host that sleeps, and the lab has one kernel for all",
         "wake_expired": "a host that sleeps, and the lab has one kernel for all",

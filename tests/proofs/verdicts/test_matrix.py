@@ -154,8 +154,8 @@ def test_faults_of_others_have_no_cure_but_probing() -> None:
         "reuse before the end",
         "forged RELEASE",
         "two servers, one pool",
-        "two hosts, one client identifier",
-        "server's clock set forward an hour",
+        "two hosts, one identifier",
+        "server's clock an hour ahead",
     ):
         assert smallest_cures(row(name)) == []
         assert found(name, "client probe").reason == "probing"

@@ -50,6 +50,7 @@ class Link(Scene):
         self._seen: dict[str, list[dict[str, Any]]] = {"DHCPREQUEST": [], "DHCPACK": []}
         self._grants, self._begun = lease, self.now
         self._stopped = self._frozen = self._deaf = False
+        self._state = None
         self._waits = 0
         self.said: list[tuple[float, str]] = []
         self._ack()
