@@ -126,6 +126,7 @@ def test_what_a_profile_says_is_of_one_host_and_what_the_surroundings_say_of_all
         "restarts",
         "suspends",
         "steps",
+        "clones",
     }
     assert set(FAULTS) - of_each
 
