@@ -234,7 +234,9 @@ def text_file(path: Path, what: str) -> str:
     try:
         return text_of(path, LARGEST, what)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+        raise InputError(
+            f"{path}: {error.strerror or error}; name a file that has {what}"
+        ) from error
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -244,7 +246,8 @@ def parse(text: str, where: str, default_name: str) -> Profile:
     try:
         data = tomllib.loads(text, parse_float=exactly)
     except ValueError as error:  # TOMLDecodeError is one, and so is what `exactly` raises
-        raise InputError(f"{where}: {error}") from error
+        hint = "a profile is TOML, as `holdover profiles rfc2131` prints one"
+        raise InputError(f"{where}: {error}; {hint}") from error
     except RecursionError as error:
         raise InputError(
             f"{where}: nested too deeply; a profile is a list of `key = value`"

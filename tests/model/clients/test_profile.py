@@ -140,7 +140,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
     with pytest.raises(InputError) as caught:
         load(str(path))
-    assert str(caught.value) == f"{path}: No such file or directory"
+    assert str(caught.value) == f"{path}: No such file or directory; name a file that has a profile"
 
 
 def test_a_directory_is_no_profile(tmp_path: Path) -> None:

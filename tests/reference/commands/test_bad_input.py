@@ -91,7 +91,7 @@ def test_file_that_is_none(name: str, said: str) -> None:
         ("--shortest 10", "--shortest: renewals shorten only with --fault shortens"),
         ("--fault shortens --shortest 2h", "--shortest: must be above 0 and at most the lease"),
         ("--fault shortens --shortest 0", "--shortest: must be above 0"),
-        ("--step 10", "--step: clocks are set back only with --fault steps"),
+        ("--step 10", "--step: clocks are set only with --fault steps or jumps"),
         ("--memory 0", "at least 1 MiB"),
         ("--memory much", "'much' is no whole number of MiB"),
         ("--memory 1000000000", "1000000000 MiB: this machine has"),

@@ -55,9 +55,13 @@ MISTAKES = (
     Mistake("grace --profile udhcp", "no profile 'udhcp'", "nearest: udhcpc"),
     Mistake("explore rfc2131 --beside dhclien", "no profile 'dhclien'", "nearest: dhclient"),
     Mistake("profiles nope", "no profile 'nope'", "there are: connman"),
-    Mistake("verify none.toml", "none.toml: No such file", "or directory"),
-    Mistake("verify ./folder", "folder: Is a directory", ""),
-    Mistake("verify broken.toml", "broken.toml: Invalid value", "at line 1, column 8"),
+    Mistake("verify none.toml", "none.toml: No such file", "name a file that has a profile"),
+    Mistake("verify ./folder", "folder: Is a directory", "name a file that has a profile"),
+    Mistake(
+        "verify broken.toml",
+        "broken.toml: Invalid value (at line 1, column 8)",
+        "`holdover profiles rfc2131` prints one",
+    ),
     Mistake("verify key.toml", "key.toml: line 1: lat: no such key", "nearest: late"),
     Mistake("verify unit.toml", "line 1: late: ", "a number of seconds is needed, not '1h'"),
     Mistake("verify negative.toml", "line 1: late: -1 is negative", "a duration in seconds"),
@@ -79,7 +83,9 @@ MISTAKES = (
     Mistake("verify --network site.toml", "client 1: 'profil': no such key", "profile, faults"),
     Mistake("verify --network fault.toml", "fault.toml: client 1: ", "nearest: freezes"),
     Mistake("grace --network empty.toml", "empty.toml: 1 to 64 kinds", "each as [[client]]"),
-    Mistake("verify --network none.toml", "none.toml: No such file", "or directory"),
+    Mistake(
+        "verify --network none.toml", "none.toml: No such file", "name a file that has a network"
+    ),
     Mistake("verify --network folder", "'--network': File 'folder' is a directory", "--help"),
     Mistake("verify rfc2131 --network site.toml", "--network names the clients", "leave PROFILE"),
     # Small networks, and what is written
