@@ -29,9 +29,11 @@ from holdover.reference.lab.experiments.faults import (
     TABLE,
     find_fault,
 )
-from holdover.reference.lab.record.measure import Unknown
+from holdover.reference.lab.learn.observations import Observation
+from holdover.reference.lab.record.measure import DEAD, Unknown
 from holdover.reference.lab.testbed import scene
 from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, PAUSE, Scene
 from holdover.reference.lab.testbed.servers import SERVERS
 
@@ -50,7 +52,7 @@ class Link(Scene):
         self._seen: dict[str, list[dict[str, Any]]] = {"DHCPREQUEST": [], "DHCPACK": []}
         self._grants, self._begun = lease, self.now
         self._stopped = self._frozen = self._deaf = False
-        self._state = None
+        self._state: str | None = None
         self._waits = 0
         self.said: list[tuple[float, str]] = []
         self._ack()
@@ -272,3 +274,22 @@ def test_what_befalls_the_machine_is_played_last_and_alone(
     assert [outcome.cell for outcome in outcomes] == wanted
     assert order == ["hook"] * 3 + ["kernel busy"] * 2
     assert most == {"hook": 3, "kernel busy": 1}
+
+
+def test_a_client_of_which_nothing_runs_never_renews() -> None:
+    """And nobody waits for it; `learn` says in how many cells that was so."""
+    link = Link()
+    link._state = DEAD
+    before = link.now
+    with pytest.raises(UnheardError, match="the client renews its lease: nothing of it runs") as no:
+        link.next_ack()
+    assert link.now - before < SECOND
+    cell = Cell(
+        client=CLIENTS["klibc-ipconfig"],
+        server=SERVERS["holdover"],
+        fault=FAULTS["NAK"],
+        lease=LEASE,
+    )
+    outcome = Outcome(cell, Unknown(str(no.value)), Path("nowhere"))
+    assert Observation(outcome).never_renewed
+    assert not Observation(replace(outcome, result=Unknown("the recorder has ended"))).never_renewed
