@@ -66,7 +66,10 @@ class Profile:
         return {name: getattr(self, name) for name in FACTS}
 
     def to_toml(self) -> str:
-        """The profile as a file to start from, each key with its meaning."""
+        """The profile as a file to start from, each key with its meaning.
+
+        What is not stated is a comment: a file that is made of a file states no more than that.
+        """
         lines = [f"name = {quote(self.name)}", f"title = {quote(self.title)}"]
         sources = ", ".join(quote(source) for source in self.sources)
         lines += [f"sources = [{sources}]"]
@@ -77,7 +80,9 @@ class Profile:
             value, sort = getattr(self, name), CONSTANTS[name].sort
             choices = f": {' | '.join(v.lower() for v in sort.values)}" if sort.values else ""
             unit = " (seconds)" if sort is DURATION else ""
-            lines.append(f"{name} = {toml_value(value):<15} # {MEANINGS[name][0]}{unit}{choices}")
+            said = "# not stated: " if name in self.unstated else ""
+            meaning = f"{MEANINGS[name][0]}{unit}{choices}"
+            lines.append(f"{said}{name} = {toml_value(value):<15} # {meaning}")
         lines += reasons(self.why)
         return "\n".join(lines) + "\n"
 

@@ -16,7 +16,7 @@ from holdover.model.clients.profile import Environment, Profile, in_seconds
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.client import fastest
-from holdover.model.table.vocabulary import full, grace, h
+from holdover.model.table.vocabulary import clones, full, grace, h
 from holdover.proofs.result import Outcome
 
 
@@ -100,12 +100,13 @@ def shorter_lease(profile: Profile, world: Environment) -> Fraction | None:
 def without_bound(constants: dict[str, object]) -> Outcome:
     """What is known of a grace where there is no bound.
 
-    None is enough, *violated*, where nothing is certain to remove the address, or the server does
-    not keep to its grace.  Where the lease may be counted from any later time, nobody has shown
-    that for each grace there is a run that is longer: *unknown*.
+    None is enough, *violated*, where nothing is certain to remove the address, the server does not
+    keep to its grace, or it takes another host for this one.  Where the lease may be counted from
+    any later time, nobody has shown that for each grace there is a run that is longer: *unknown*.
     """
-    removed = holds(bound.process_acts(h) | bound.kernel_acts(h), constants)
-    return "unknown" if removed and holds(bound.server_keeps, constants) else "violated"
+    removed = bound.process_acts(h) | bound.kernel_acts(h)
+    waits = ~clones[h] & bound.server_keeps
+    return "unknown" if holds(removed & waits, constants) else "violated"
 
 
 GRACE_WORDS: Mapping[Outcome, str] = {

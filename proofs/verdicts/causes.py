@@ -3,10 +3,11 @@
 Theory of operation.  Each fact that can hold an address back has a value that does no harm: a
 process that is never late, a kernel lifetime, a fault that does not happen.  Facts are made
 harmless one after the other, each time the one without which the bound of T3 stays highest, as long
-as the server's grace does not reach it.  What is left are the causes: without any one of them the
-harm would be gone.
+as the server's grace does not reach it.  What is left are the causes: a client with these alone
+has the verdict, and with one of them fewer it holds.  The client itself may have others.
 
-What it does not know: runs.  It asks the bound alone, which is exact (T3).
+What it does not know: runs.  It asks the bound alone: that the grace is enough is proved (T3), that
+less is too short is shown there for one way to hold an address back at a time.
 """
 
 from __future__ import annotations

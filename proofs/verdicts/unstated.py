@@ -6,10 +6,11 @@ facts; those that are not stated stay open in it, and Z3 says which clients of t
 
 * The need of them all is that of the worst of them: the greatest holdover, the greatest grace.
 * The grace is enough for all of them, for none, or for some.  For some, the verdict hangs on facts:
-  a smallest set of them such that, with RFC 2131's values for these, it is the same whatever the
-  others are.
+  a set of them such that, with RFC 2131's values for these, it is the same whatever the others are,
+  and of which none can be left out.
 
-Not here: what is stated and not true.
+Not here: what is stated and not true.  That a grace below the bound is too short is shown for one
+way to hold an address back at a time (T3).
 """
 
 from __future__ import annotations

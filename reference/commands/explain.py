@@ -16,7 +16,13 @@ from holdover.proofs.verdicts.judge import Judgement, judge
 from holdover.reference.commands.state_graph import EXPLAINED, Common, common_lines, of_judgement
 from holdover.reference.commands.surroundings import surroundings, world_options
 from holdover.reference.commands.verify import cause_lines, judgement_data
-from holdover.reference.console.assumed import assume_option, assuming, unstated_lines
+from holdover.reference.console.assumed import (
+    HOLDS,
+    TOO_SHORT,
+    assume_option,
+    assuming,
+    unstated_lines,
+)
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, colour_outcome, document
@@ -40,7 +46,7 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
         out.say(f"  {source}")
     if not found.run:
         out.say(f"\nNothing to explain: {found.reason}.")
-        for line in unstated_lines(found.profile, found.hangs_on, "it holds", "it does not"):
+        for line in unstated_lines(found.profile, found.hangs_on, HOLDS, TOO_SHORT):
             out.say(f"  {line}")
         return
     out.say()

@@ -22,6 +22,7 @@ def print_profile(client: Profile, as_json: bool) -> None:
                 "title": client.title,
                 "sources": list(client.sources),
                 "notes": client.notes,
+                "not_stated": list(client.unstated),
                 "why": [{"constant": name, "reason": reason} for name, reason in client.why],
                 **{name: constant(value) for name, value in client.facts().items()},
             },

@@ -37,6 +37,8 @@ from holdover.reference.commands.surroundings import (
     world_options,
 )
 from holdover.reference.console.assumed import (
+    HOLDS,
+    TOO_SHORT,
     assume_option,
     assuming,
     network_assuming,
@@ -81,9 +83,7 @@ def print_judgements(
         name = judgement.profile.name
         verdict = Text(f"{name}: ", style="bold") + colour_outcome(judgement.outcome)
         out.say(verdict + Text(f" - {judgement.reason}"))
-        for line in unstated_lines(
-            judgement.profile, judgement.hangs_on, "it holds", "it does not"
-        ):
+        for line in unstated_lines(judgement.profile, judgement.hangs_on, HOLDS, TOO_SHORT):
             out.say(f"  {line}")
         out.say(f"  worst holdover: {holdover_of(judgement)}; {grace_of(judgement)}")
         if judgement.run:

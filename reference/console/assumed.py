@@ -50,6 +50,10 @@ def load_whole(name: str, assume: str | None) -> Profile:
     return profile
 
 
+HOLDS, TOO_SHORT = "it holds", "the server's grace is below the bound of T3"
+"""The two answers of a verdict that hangs on what is not stated."""
+
+
 def unstated_lines(profile: Profile, on: HangsOn | None, so: str, not_so: str) -> Iterator[str]:
     """What is not stated, and what the verdict hangs on: `so` or `not_so`, and when."""
     if on is not None:

@@ -20,7 +20,7 @@ def test_an_empty_file_is_no_client_that_holds(empty: Path) -> None:
     shown = told(run("verify", empty), 3)
     assert "empty: unknown - depends on what the profile does not state: anchor," in shown
     assert "as RFC 2131 has what is not stated, it holds (--assume rfc2131)" in shown
-    assert 'with anchor = "ack", it does not' in shown
+    assert 'with anchor = "ack", the server\'s grace is below the bound of T3' in shown
     assert "not stated, and taken at their worst: anchor, floor, late" in shown
     assert (
         "worst holdover: no bound; unknown whether any grace is enough for each such client"
@@ -56,6 +56,18 @@ def test_a_network_of_which_a_profile_is_not_all_stated(empty: Path) -> None:
     assert "whether a grace is enough for all depends on what is not stated" in shown
     assert "the profile does not state anchor, " in shown
     assert "x: holds" in told(run("verify", "--network", site, "--assume", "rfc2131"), 0)
+
+
+def test_a_file_made_of_a_file_states_no_more(empty: Path) -> None:
+    """What RFC 2131 has in its place is a comment."""
+    printed = told(run("profiles", empty), 0)
+    assert '# not stated: trigger = "lapse"' in printed
+    again = empty.with_name("again.toml")
+    again.write_text(printed, "utf-8")
+    assert "depends on what the profile does not state: anchor," in told(run("verify", again), 3)
+    data = as_json(run("profiles", empty, "--json"), 0)
+    assert {"late", "trigger"} <= set(data["not_stated"])
+    assert as_json(run("profiles", "udhcpc", "--json"), 0)["not_stated"] == []
 
 
 def test_explain_says_why_it_explains_nothing(empty: Path) -> None:

@@ -52,6 +52,10 @@ def test_grace_json_has_its_parts() -> None:
     assert sum(part["seconds"] for part in found["parts"]) == found["worst_holdover"]
 
 
+def test_no_grace_is_enough_where_two_hosts_are_one_client_to_the_server() -> None:
+    assert "no grace is enough, nor a shorter lease" in told(run("grace", "--fault", "clones"), 1)
+
+
 def test_where_nobody_knows_a_grace_words_and_status_say_so(tmp_path: Path) -> None:
     """No bound, and no run that shows that there is none: not the same as that none is enough."""
     path = tmp_path / "stale.toml"
