@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 
 from holdover.proofs.verdicts.matrix import ROWS, SAFEGUARDS, MatrixCell
-from holdover.reference.commands.matrix import COLUMNS, print_matrix
+from holdover.reference.commands.matrix import print_matrix
 from tests.reference.commands.running import as_json, run, told
 
 
@@ -32,7 +32,7 @@ def test_the_matrix_fits_a_terminal_and_loses_nothing() -> None:
     with redirect_stdout(StringIO()) as said:
         print_matrix(cells, as_json=False)
     lines = said.getvalue().splitlines()
-    assert max(map(len, (line.rstrip() for line in lines))) <= COLUMNS
+    assert max(map(len, (line.rstrip() for line in lines))) <= 80
     assert len(lines[0].split()) == 1 + len(SAFEGUARDS) + 2
     for row in ROWS:
         (line,) = (each for each in lines[: len(ROWS) + 1] if each.startswith(f"{row.name}  "))
