@@ -39,7 +39,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("sh", "-ec", recipe()), cwd=tree, capture_output=True, text=True, check=False
     )
     if done.returncode and re.search("No matching distribution|onnection", done.stderr):
-        pytest.skip("needs packages from a registry")
+        pytest.skip(f"needs packages from a registry: {done.stderr.strip().splitlines()[-1]}")
     assert done.returncode == 0, done.stderr
     return tree / ".lean" / "bin" / "python"
 
