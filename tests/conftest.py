@@ -3,10 +3,13 @@
 Decision 26 says why: files run beside each other, and each process of a run has a place of its own.
 """
 
+import ctypes
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +26,23 @@ settings.register_profile(
 )
 settings.register_profile("dev", max_examples=60, derandomize=False, print_blob=True, deadline=None)
 settings.load_profile("ci" if IN_CI else "dev")
+
+
+LIBC, NEWNET = ctypes.CDLL(None, use_errno=True), 0x4000_0000
+FIRST_NETWORK = (
+    os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC) if sys.platform == "linux" else -1
+)
+
+
+def in_first_network() -> None:
+    """For a child process: back to the network in which the run began, which tests/net leaves.
+
+    There a package registry can be asked; in a namespace of a test it cannot.
+    """
+    there, here = os.fstat(FIRST_NETWORK), Path("/proc/self/ns/net").stat()
+    if (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
+        if LIBC.setns(FIRST_NETWORK, NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns: no way back into the first network")
 
 
 # Where and how they run --------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkout import ROOT
+from tests.conftest import in_first_network
 
 LOCK = ROOT / ".ci" / "lean.lock"
 HIDING = Path(__file__).with_name("lean.py")
@@ -36,7 +37,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("model", "proofs", "reference", ".namespace", ".ci"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     done = subprocess.run(
-        ("sh", "-ec", recipe()), cwd=tree, capture_output=True, text=True, check=False
+        ("sh", "-ec", recipe()),
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=in_first_network,  # noqa: PLW1509 -- pytest has no other thread that holds a lock
     )
     if done.returncode and re.search("No matching distribution|onnection", done.stderr):
         pytest.skip(f"needs packages from a registry: {done.stderr.strip().splitlines()[-1]}")
