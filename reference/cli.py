@@ -37,6 +37,7 @@ COMMANDS = {
     "explain": "Tell a client's shortest collision, or judge a journal.",
     "grace": "Print how long a server must wait before reuse.",
     "matrix": "Print which safeguard cures which fault.",
+    "situations": "List what people report, or judge one situation.",
     "profiles": "List the built-in profiles, or print one as TOML.",
     "client": "Lease an address, and let go of it in time.",
     "server": "Serve leases on an Ethernet interface.",

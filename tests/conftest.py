@@ -40,9 +40,9 @@ def in_first_network() -> None:
     There a package registry can be asked; in a namespace of a test it cannot.
     """
     there, here = os.fstat(FIRST_NETWORK), Path("/proc/self/ns/net").stat()
-    if (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
-        if LIBC.setns(FIRST_NETWORK, NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns: no way back into the first network")
+    left = (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
+    if left and LIBC.setns(FIRST_NETWORK, NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns: no way back into the first network")
 
 
 # Where and how they run --------------------------------------------------------------------------

@@ -230,6 +230,10 @@ def unbounded_because(constants: Mapping[str, object]) -> list[str]:
     """Why nothing is certain to remove the address."""
     if constants["clones"]:
         return ["another host has its client identifier, and so its lease"]
+    if constants["settles"] or constants["intrudes"]:
+        return ["somebody configures its address by hand on another host"]
+    if constants["keeps_old"]:
+        return ["an old address may stay beside the next one, and nothing bounds how long"]
     if not holds(bound.anchor_is_bounded(h), constants):
         return ["the lease may be counted from any later time"]
     reasons = {

@@ -50,7 +50,7 @@ OF_HOSTS = tuple(fault for fault in FAULTS if isinstance(CONSTANTS[fault], Const
 
 DURATIONS = ("lease", "grace", "ack_delay", "acknowledge_within", "step", "shortest")
 SWITCHES = ("answers_arrive", "server_probes")
-SURROUNDINGS = (*DURATIONS, *SWITCHES, "drift_ppm", "faults")
+SURROUNDINGS = (*DURATIONS, *SWITCHES, "drift_ppm", "faults", "situation")
 """What `[surroundings]` may have: the options of the commands, written with `_`."""
 
 MOST = 64
@@ -183,6 +183,10 @@ def _surroundings(said: object, path: Path) -> Mapping[str, object]:
             raise InputError(f"{at}: {show_value(key)}: no such key; {nearest(key, SURROUNDINGS)}")
         if key == "faults":
             found[key] = _faults(value, at)
+        elif key == "situation":
+            if not isinstance(value, str):
+                raise InputError(f"{at}: {key}: a name is needed, not {show_value(value)}")
+            found[key] = value
         elif key in SWITCHES:
             if not isinstance(value, bool):
                 raise InputError(f"{at}: {key}: true or false is needed, not {show_value(value)}")

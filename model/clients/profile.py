@@ -53,9 +53,13 @@ class Profile:
     clock: str = "BOOTTIME"
     checks_xid: bool = True
     heeds_nak: str = "ALWAYS"
+    after_nak: str = "REMOVE"
+    nak_late: Seconds = Fraction(0)
     heeds_shorter: bool = False
     probes: bool = False
     probe_time: Seconds = Fraction(0)
+    drops_to_renew: bool = False
+    keeps_old: bool = False
     asks_for: Seconds = Fraction(60)
     restart: str = "REMOVE"
     releases: bool = False
@@ -174,6 +178,9 @@ FAULTS = (
     "rival",
     "clones",
     "jumps",
+    "settles",
+    "intrudes",
+    "loses_arp",
 )
 
 

@@ -14,6 +14,7 @@ from holdover.model.readings.constants import holds
 from holdover.model.table.expr import BOOL, DURATION, Expr, lift
 from holdover.model.table.vocabulary import (
     CONSTANTS,
+    after_nak,
     anchor,
     clock,
     dialog,
@@ -22,6 +23,7 @@ from holdover.model.table.vocabulary import (
     heeds_shorter,
     kernel_late,
     margin,
+    nak_late,
     probe_time,
     probes,
     retries_for,
@@ -71,6 +73,16 @@ RULES = (
     ),
     ClientRule(
         "probe_time", probes[h] | (probe_time[h] == ZERO), "a probing time, but probes = {probes}"
+    ),
+    ClientRule(
+        "nak_late",
+        (after_nak[h] == "WAIT") | (nak_late[h] == ZERO),
+        'a time to wait after a DHCPNAK, but after_nak = "{after_nak}"',
+    ),
+    ClientRule(
+        "after_nak",
+        (after_nak[h] != "WAIT") | (nak_late[h] > ZERO),
+        "waits after a DHCPNAK, but no nak_late: how long at most",
     ),
     ClientRule(
         "retries_for",

@@ -36,10 +36,14 @@ FAULT_ROWS = (
     "suspend",
     "set_back",
     "forget",
+    "jump",
     "forge",
+    "settle",
+    "intrude",
     "release",
     "rival_offer",
     "rival_ack",
+    "rival_nak",
 )
 """What must stop for good before something is due *eventually*; everything else is fair."""
 

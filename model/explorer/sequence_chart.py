@@ -93,13 +93,16 @@ def fill_sentence(
 
 
 def holding(trace: Trace, state: State) -> tuple[str | None, ...]:
-    """For each host the address it holds."""
-    sort = trace.instance.variable("holds").sort
-    values = [
-        state[trace.instance.place["holds", host]]
-        for host in range(trace.instance.bounds.size(HOST))
-    ]
-    return tuple(None if value == NONE else name_of(sort, value) for value in values)
+    """For each host the address on its interface, or both that are there."""
+    instance = trace.instance
+    sort = instance.variable("holds").sort
+
+    def of(host: int) -> str | None:
+        places = (instance.place[name, host] for name in ("holds", "beside"))
+        there = [state[place] for place in places if state[place] != NONE]
+        return " and ".join(name_of(sort, value) for value in there) or None
+
+    return tuple(of(host) for host in range(instance.bounds.size(HOST)))
 
 
 def steps_of(told: Sequence[ChartEvent]) -> list[ChartEvent]:

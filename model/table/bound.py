@@ -19,6 +19,7 @@ from holdover.model.table.vocabulary import (
     ONE,
     acknowledge_within,
     acknowledges,
+    after_nak,
     anchor,
     checks_xid,
     clock,
@@ -34,7 +35,9 @@ from holdover.model.table.vocabulary import (
     full,
     h,
     heeds_shorter,
+    intrudes,
     jumps,
+    keeps_old,
     kernel_late,
     late,
     least,
@@ -48,6 +51,7 @@ from holdover.model.table.vocabulary import (
     retries_for,
     reuses_early,
     rival,
+    settles,
     shortens,
     step,
     steps,
@@ -75,6 +79,7 @@ def process_acts(h: Expr) -> Expr:
         ~freezes[h]
         & ~crashes[h]
         & ~(suspends[h] & ((clock[h] != "BOOTTIME") | (trigger[h] != "LAPSE")))
+        & (checks_xid[h] | (after_nak[h] == "REMOVE"))
         & ((trigger[h] == "LAPSE") | (trigger[h] == "RETRY") | answered)
     )
 
@@ -117,9 +122,14 @@ server_keeps = ~forgets & ~forges & ~rival & ~reuses_early & ~jumps
 """The server stands by its leases; without that no grace of the server's helps."""
 
 
+def leased_alone(h: Expr) -> Expr:
+    """What the host has on its interface is what the server leases to it, and to nobody else."""
+    return ~clones[h] & ~settles[h] & ~intrudes[h] & ~keeps_old[h]
+
+
 def bounded(h: Expr) -> Expr:
     """There is a worst holdover at all, and the server knows whose lease it is."""
-    return ~clones[h] & anchor_is_bounded(h) & (process_acts(h) | kernel_acts(h))
+    return leased_alone(h) & anchor_is_bounded(h) & (process_acts(h) | kernel_acts(h))
 
 
 def anchor_delay(h: Expr) -> Expr:

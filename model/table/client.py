@@ -37,18 +37,21 @@ from holdover.model.table.vocabulary import (
     acknowledge_within,
     acknowledges,
     address,
+    after_nak,
     after_t1,
     after_t2,
     anchor,
     asked,
     asks_for,
     asleep,
+    beside,
     broadcasts_nak,
     checks_xid,
     client,
     current,
     dialog,
     drift,
+    drops_to_renew,
     enforcer,
     floor,
     g,
@@ -57,14 +60,17 @@ from holdover.model.table.vocabulary import (
     heeds_shorter,
     holds,
     in_order,
+    keeps_old,
     kernel_end,
     kind,
     late,
     lease,
     lease_end,
+    loses_arp,
     m,
     margin,
     n,
+    nak_late,
     notice,
     now,
     patient,
@@ -74,6 +80,8 @@ from holdover.model.table.vocabulary import (
     probing_since,
     process,
     rebind_at,
+    refused,
+    refused_at,
     releases,
     renew_at,
     retries_for,
@@ -87,6 +95,8 @@ from holdover.model.table.vocabulary import (
 UNSET = none(INSTANT)
 NO_ADDRESS = none(ADDRESS)
 
+LEASED = ("PROBING", "BOUND", "RENEWING", "REBINDING", "INIT_REBOOT", "REBOOTING")
+
 # Words -------------------------------------------------------------------------------------------
 
 
@@ -97,7 +107,7 @@ def runs(h: Expr) -> Expr:
 
 def leased(h: Expr) -> Expr:
     """The client believes that a lease is running, in use or remembered; its ends are set."""
-    return is_in(phase[h], "PROBING", "BOUND", "RENEWING", "REBINDING", "INIT_REBOOT", "REBOOTING")
+    return is_in(phase[h], *LEASED)
 
 
 def first_ask(h: Expr) -> Expr:
@@ -121,8 +131,8 @@ def counts(h: Expr) -> Expr:
 
 
 def answers(h: Expr, a: Expr) -> Expr:
-    """The kernel of `h` answers ARP for `a`: the host holds it and is awake."""
-    return (holds[h] == a) & ~asleep[h]
+    """The kernel of `h` answers ARP for `a`: the host has it, leased or not, and is awake."""
+    return ((holds[h] == a) | (beside[h] == a)) & ~asleep[h]
 
 
 def answered(h: Expr, a: Expr) -> Expr:
@@ -215,7 +225,7 @@ def expects(h: Expr, m: Expr, a: Expr) -> Expr:
     return recognised(h, m) & (
         ((kind[m] == "OFFER") & (phase[h] == "SELECTING"))
         | ((kind[m] == "ACK") & meant_for(h, a) & told)
-        | ((kind[m] == "NAK") & (first_ask(h) | (renewing(h) & heeded(h))))
+        | ((kind[m] == "NAK") & asks)
     )
 
 
@@ -232,6 +242,11 @@ def overstays(h: Expr, reason: str) -> Expr:
 def heeded(h: Expr) -> Expr:
     """A DHCPNAK, sent as this server sends it, ends a lease in use."""
     return (heeds_nak[h] == "ALWAYS") | ((heeds_nak[h] == "UNICAST") & ~broadcasts_nak)
+
+
+def outlasts_nak(h: Expr) -> Expr:
+    """The address of a lease in use stays for a time when a DHCPNAK ends the lease."""
+    return renewing(h) & (after_nak[h] != "REMOVE") & (holds[h] != NO_ADDRESS)
 
 
 def in_time(h: Expr, end: Expr) -> Expr:
@@ -309,6 +324,11 @@ def ask(m: Expr, h: Expr, a: Expr, state: str) -> tuple[Effect, ...]:
     )
 
 
+def unrefused(h: Expr) -> tuple[Effect, ...]:
+    """No address is in use that a DHCPNAK has refused."""
+    return (becomes(refused[h], False), becomes(refused_at[h], UNSET))
+
+
 def forget_lease(h: Expr) -> tuple[Effect, ...]:
     """Nothing is left of the lease but, perhaps, the address on the interface."""
     return (
@@ -319,6 +339,7 @@ def forget_lease(h: Expr) -> tuple[Effect, ...]:
         becomes(lease_end[h], UNSET),
         becomes(kernel_end[h], UNSET),
         becomes(probing_since[h], UNSET),
+        *unrefused(h),
         becomes(stepped[h], False),
     )
 
@@ -334,6 +355,8 @@ def drop_if(condition: Expr, h: Expr) -> tuple[Effect, ...]:
         becomes(holds[h], ite(condition, NO_ADDRESS, holds[h])),
         becomes(lease_end[h], ite(condition, UNSET, lease_end[h])),
         becomes(kernel_end[h], ite(condition, UNSET, kernel_end[h])),
+        becomes(refused[h], refused[h] & ~condition),
+        becomes(refused_at[h], ite(condition, UNSET, refused_at[h])),
         becomes(stepped[h], ite(condition, FALSE, stepped[h])),
     )
 
@@ -345,6 +368,14 @@ def end_lease(h: Expr) -> tuple[Effect, ...]:
     `relinquish` or the kernel removes it: Q151387 SYMPTOMS.
     """
     return (*start_over(h), *drop_if(trigger[h] == "LAPSE", h), becomes(notice[h], "DUE"))
+
+
+def drop_to_renew(h: Expr) -> tuple[Effect, ...]:
+    """Where the client is like that, the address goes when it asks for more time on its lease."""
+    return (
+        becomes(holds[h], ite(drops_to_renew[h], NO_ADDRESS, holds[h])),
+        becomes(kernel_end[h], ite(drops_to_renew[h], UNSET, kernel_end[h])),
+    )
 
 
 def answered_once(h: Expr) -> Effect:
@@ -364,7 +395,7 @@ def ends_at(h: Expr, end: Expr) -> tuple[Effect, ...]:
 
 def begin_lease(h: Expr, end: Expr) -> tuple[Effect, ...]:
     """A lease that ends at `end`, on a clock that has not been set back within it."""
-    return (answered_once(h), *ends_at(h, end), becomes(stepped[h], False))
+    return (answered_once(h), *ends_at(h, end), *unrefused(h), becomes(stepped[h], False))
 
 
 def take(h: Expr, a: Expr) -> tuple[Effect, ...]:
@@ -376,6 +407,12 @@ def take(h: Expr, a: Expr) -> tuple[Effect, ...]:
         becomes(holds[h], ite(untried, NO_ADDRESS, a)),
         becomes(probing_since[h], ite(untried, now, UNSET)),
     )
+
+
+def leave_beside(h: Expr, a: Expr) -> Effect:
+    """Another address that is still configured when `h` takes `a` goes, or stays beside it."""
+    left_over = keeps_old[h] & (holds[h] != NO_ADDRESS) & (holds[h] != a)
+    return becomes(beside[h], ite(left_over, holds[h], ite(beside[h] == a, NO_ADDRESS, beside[h])))
 
 
 # The rows ----------------------------------------------------------------------------------------
@@ -421,12 +458,13 @@ CLIENT_ACTIONS = (
         when=(runs(h), first_ask(h), kind[m] == "ACK", client[m] == h, address[m] == a,
               recognised(h, m), measures(honoured(h, lease[m]), skew),
               in_time(h, ends_by(h, m) + skew)),
-        then=(*take(h, a), *begin_lease(h, ends_by(h, m) + skew), *clear(m))),
+        then=(*take(h, a), leave_beside(h, a), *begin_lease(h, ends_by(h, m) + skew), *clear(m))),
 
     Action("use", "RFC 5227 §2.1.1; RFC 2131 §3.1(5)",
         "no probe was answered: {h} uses {a}",
         (h, a),
-        when=(runs(h), phase[h] == "PROBING", wants[h] == a, may_be_used(h), ~answered(h, a)),
+        when=(runs(h), phase[h] == "PROBING", wants[h] == a, may_be_used(h),
+              loses_arp | ~answered(h, a)),
         then=(becomes(phase[h], "BOUND"), becomes(holds[h], a), becomes(probing_since[h], UNSET)),
         due=Due(runs(h) & room & (phase[h] == "PROBING") & may_be_used(h),
                 probing_since[h] + probe_time[h] + late[h])),
@@ -442,7 +480,7 @@ CLIENT_ACTIONS = (
         (h, m, a),
         when=(runs(h), is_in(phase[h], "BOUND", "RENEWING"), wants[h] == a, now >= renew_at[h],
               now < rebind_at[h], kind[m] == "FREE", may_ask_anew(h)),
-        then=ask(m, h, a, "RENEWING"),
+        then=(*ask(m, h, a, "RENEWING"), *drop_to_renew(h)),
         due=Due(prompt(h) & (phase[h] == "BOUND") & (now < rebind_at[h]), renew_at[h])),
 
     Action("rebind", "RFC 2131 §4.4.5 REBINDING, §4.3.2",
@@ -484,7 +522,29 @@ CLIENT_ACTIONS = (
         (h, m),
         when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(h, m),
               first_ask(h) | (renewing(h) & heeded(h))),
-        then=(*start_over(h), *drop_if(leased(h), h), *clear(m))),
+        then=(*start_over(h), *drop_if(leased(h) & ~outlasts_nak(h), h),
+              becomes(refused[h], outlasts_nak(h) | (refused[h] & ~leased(h))),
+              becomes(refused_at[h],
+                      ite(outlasts_nak(h), now, ite(leased(h), UNSET, refused_at[h]))),
+              *clear(m))),
+
+    Action("disregard_nak", "RFC 2131 §4.4.5 MUST NOT; measured: a broadcast one is not heard",
+        "{h} receives DHCPNAK and goes on as if it had not",
+        (h, m),
+        when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(h, m), renewing(h),
+              ~heeded(h)),
+        then=(becomes(refused[h], refused[h] | (holds[h] != NO_ADDRESS)),
+              becomes(refused_at[h], ite(~refused[h] & (holds[h] != NO_ADDRESS), now,
+                                         refused_at[h])),
+              *clear(m))),
+
+    Action("drop_refused", "RFC 2131 §4.4.5 MUST; measured: later",
+        "{h} removes the address that a DHCPNAK had refused it",
+        (h,),
+        when=(runs(h), after_nak[h] == "WAIT", refused[h], ~leased(h)),
+        then=drop_if(TRUE, h),
+        due=Due(runs(h) & (after_nak[h] == "WAIT") & refused[h] & ~leased(h),
+                refused_at[h] + nak_late[h])),
 
     Action("lapse", "RFC 2131 §4.4.5 MUST, §3.7; Q151387 SYMPTOMS, RESOLUTION",
         "the lease of {h} lapses",

@@ -16,14 +16,17 @@ from holdover.model.table.client import (
     leased,
     runs,
     start_over,
+    unrefused,
 )
-from holdover.model.table.expr import FALSE, Action, Due, Expr, becomes, is_in, ite, lift
+from holdover.model.table.expr import FALSE, Action, Due, Expr, becomes, forall, is_in, ite, lift
+from holdover.model.table.server import NOBODY
 from holdover.model.table.vocabulary import (
     PHASE,
     a,
     address,
     asked,
     asleep,
+    beside,
     client,
     clock,
     crashes,
@@ -32,8 +35,10 @@ from holdover.model.table.vocabulary import (
     duplicates,
     enforcer,
     freezes,
+    g,
     h,
     holds,
+    intrudes,
     kernel_end,
     kernel_late,
     kind,
@@ -43,6 +48,7 @@ from holdover.model.table.vocabulary import (
     m,
     n,
     now,
+    owner,
     phase,
     probing_since,
     process,
@@ -52,6 +58,7 @@ from holdover.model.table.vocabulary import (
     restarts,
     sent,
     serving,
+    settles,
     step,
     stepped,
     steps,
@@ -95,6 +102,7 @@ WORLD_ACTIONS = (
         (h,),
         when=(enforcer[h] == "KERNEL", holds[h] != NO_ADDRESS, ~asleep[h], now >= kernel_end[h]),
         then=(becomes(holds[h], NO_ADDRESS), becomes(kernel_end[h], UNSET),
+              *unrefused(h),
               becomes(lease_end[h], ite(leased(h), lease_end[h], UNSET))),
         due=Due((enforcer[h] == "KERNEL") & (holds[h] != NO_ADDRESS) & ~asleep[h],
                 kernel_end[h] + kernel_late[h])),
@@ -123,6 +131,7 @@ WORLD_ACTIONS = (
               becomes(rebind_at[h], ite(stored, rebind_at[h], UNSET)),
               becomes(lease_end[h], ite(dated & (phase[h] != "PROBING"), lease_end[h], UNSET)),
               becomes(kernel_end[h], ite(holds[h] != NO_ADDRESS, kernel_end[h], UNSET)),
+              *unrefused(h),
               becomes(probing_since[h], UNSET))),
 
     Action("stop", "RFC is silent, and clients differ: for one that leaves its address see `crash`",
@@ -138,6 +147,7 @@ WORLD_ACTIONS = (
               becomes(rebind_at[h], ite(stored, rebind_at[h], UNSET)),
               becomes(lease_end[h], ite(stored, lease_end[h], UNSET)),
               becomes(kernel_end[h], UNSET),
+              *unrefused(h),
               becomes(probing_since[h], UNSET))),
 
     Action("restart", "RFC 2131 §3.2(3); measured: what is done with an address found",
@@ -179,6 +189,20 @@ WORLD_ACTIONS = (
         when=(steps[h], clock[h] == "WALL", leased(h), ~stepped[h]),
         then=(becomes(lease_end[h], lease_end[h] + step), becomes(renew_at[h], renew_at[h] + step),
               becomes(rebind_at[h], rebind_at[h] + step), becomes(stepped[h], True))),
+
+    Action("settle", "RFC 2131 §2.2; reported: a host with a static address within the pool",
+        "somebody configures {a} on {h} by hand, before a server gives it to anybody",
+        (h, a),
+        when=(settles[h], beside[h] == NO_ADDRESS, owner[a] == NOBODY,
+              forall(g, (wants[g] != a) & (holds[g] != a) & (beside[g] != a)),
+              forall(m, address[m] != a)),
+        then=(becomes(beside[h], a),)),
+
+    Action("intrude", "RFC 5227 §2.4; reported",
+        "somebody configures {a} on {h} by hand, which is leased to {g}",
+        (h, a, g),
+        when=(intrudes[h], beside[h] == NO_ADDRESS, owner[a] == g, g != h),
+        then=(becomes(beside[h], a),)),
 
     Action("lose", "RFC 2131 §4.1: UDP loses datagrams",
         "the {kind[m]} of {h} is lost",

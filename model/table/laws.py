@@ -13,6 +13,7 @@ from holdover.model.table.client import (
     NO_ADDRESS,
     UNSET,
     counts,
+    heeded,
     leased,
     may_be_used,
     prompt,
@@ -28,6 +29,7 @@ from holdover.model.table.vocabulary import (
     ADDRESS,
     a,
     address,
+    after_nak,
     after_t1,
     after_t2,
     asked,
@@ -50,6 +52,8 @@ from holdover.model.table.vocabulary import (
     probing_since,
     process,
     rebind_at,
+    refused,
+    refused_at,
     renew_at,
     server_end,
     stepped,
@@ -100,6 +104,16 @@ STATES = (
         forall(h, ((holds[h] != NO_ADDRESS).implies(kernel_end[h] != UNSET))
                   & ((holds[h] != NO_ADDRESS) | is_in(phase[h], "PROBING", "BOUND")
                      | (kernel_end[h] == UNSET))),
+    ),
+    Property(
+        "a refusal is of an address", "RFC 2131 §4.4.5",
+        "it is forgotten with the address or its lease, and by who is gone; and it is of a client "
+        "that does not heed it, or not at once",
+        forall(h, (refused[h] == (refused_at[h] != UNSET))
+                  & (~refused[h] | ((process[h] != "DEAD") & (refused_at[h] <= now)))
+                  & (~refused[h] | ~heeded(h)
+                     | ((holds[h] != NO_ADDRESS) & ~leased(h) & (after_nak[h] != "REMOVE")))
+                  & (~refused[h] | leased(h) | (holds[h] != NO_ADDRESS))),
     ),
     Property(
         "a clock is set back within a lease", "RFC is silent",
@@ -185,6 +199,7 @@ TIME = (
             ((clock[h] != "MONOTONIC") | ~leased(h)
              | (stays(lease_end[h]) & stays(renew_at[h]) & stays(rebind_at[h])))
             & ((clock[h] != "MONOTONIC") | ~counts(h) | stays(asked[h]))
+            & ((clock[h] != "MONOTONIC") | stays(refused_at[h]))
             & ((clock[h] != "MONOTONIC") | (holds[h] == NO_ADDRESS) | stays(lease_end[h]))
             & (~by_kernel | (holds[h] == NO_ADDRESS) | stays(kernel_end[h])))),
     ),

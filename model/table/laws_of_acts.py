@@ -6,7 +6,9 @@ What is said of a datagram that appears is said of the first one: a copy says th
 from holdover.model.table.client import (
     NO_ADDRESS,
     UNSET,
+    answered,
     answered_for,
+    answers,
     buffered,
     conflict,
     counted_from,
@@ -44,13 +46,14 @@ from holdover.model.table.laws import (
     taken,
     undisturbed,
 )
-from holdover.model.table.properties import Property
+from holdover.model.table.properties import Property, waits_after_nak
 from holdover.model.table.server import NOBODY, leased_to, on_offer, unanswered
 from holdover.model.table.vocabulary import (
     a,
     address,
     asked,
     asleep,
+    beside,
     checks_xid,
     client,
     clock,
@@ -58,8 +61,11 @@ from holdover.model.table.vocabulary import (
     duplicates,
     forges,
     forgets,
+    g,
     h,
     holds,
+    intrudes,
+    keeps_old,
     kernel_end,
     kind,
     lease,
@@ -75,11 +81,15 @@ from holdover.model.table.vocabulary import (
     probing_since,
     process,
     rebind_at,
+    refused,
+    refused_at,
     renew_at,
     rival,
     sent,
     server_end,
+    server_probes,
     serving,
+    settles,
     stepped,
     trigger,
     wants,
@@ -113,7 +123,8 @@ ACTS = (
         "no act leaves everything as it was, but of a server that forgets and had no record",
         forgets | ~(
             forall(h, keeps(phase[h], process[h], asleep[h], notice[h], wants[h], holds[h],
-                            stepped[h])
+                            beside[h], refused[h], stepped[h])
+                      & stays(refused_at[h])
                       & stays(asked[h]) & stays(renew_at[h]) & stays(rebind_at[h])
                       & stays(lease_end[h]) & stays(kernel_end[h]) & stays(probing_since[h]))
             & keeps(serving())
@@ -188,7 +199,7 @@ ACTS = (
         "an answer to another exchange is discarded", "RFC 2131 §4.4.1",
         "a client that checks xids does not move by a reply that is not of its exchange",
         forall(m, forall(h, (taken(m, h, *BY_SERVER) & checks_xid[h] & ~current[m]).implies(
-            ~moves))),
+            ~moves & keeps(refused[h])))),
     ),
     Property(
         "an answer about another address is discarded", "RFC 2131 §4.4.5",
@@ -224,6 +235,19 @@ ACTS = (
         "it ends a first request, and a lease in use of a client that heeds it",
         forall(m, forall(h, (taken(m, h, "NAK") & moves).implies(
             first_ask(h) | (renewing(h) & heeded(h))))),
+    ),
+    Property(
+        "a refusal that leaves the address is remembered", "RFC 2131 §4.4.5",
+        "from the instant at which a client takes the DHCPNAK that answers its renewal; and until "
+        "the address is gone, another lease begins, or the process ends",
+        forall(h, (~refused[h] & following(refused[h])).implies(
+            exists(m, taken(m, h, "NAK")) & renewing(h) & runs(h)
+            & following((refused_at[h] == now) & (holds[h] != NO_ADDRESS))))
+        & forall(h, (refused[h] & ~following(refused[h])).implies(
+            gives_up | dies | ends | exists(m, taken(m, h, "ACK"))))
+        & forall(h, (keeps(process[h]) & (holds[h] != NO_ADDRESS) & following(
+            (holds[h] != NO_ADDRESS) & ~leased(h)) & exists(m, taken(m, h, "NAK"))
+            & renewing(h) & moves).implies(following(refused_at[h] == now))),
     ),
     # What is sent.
     Property(
@@ -287,6 +311,27 @@ ACTS = (
     ),
     # Address, lease and notice.
     Property(
+        "an address without a lease is set by hand or left over", "RFC is silent; reported",
+        "by hand: one that nobody has yet, or one that is leased to another; left over by who "
+        "takes another one; and it ends as the address of a lease",
+        forall(h, forall(a, ((beside[h] != a) & following(beside[h] == a)).implies(
+            (keeps_old[h] & (holds[h] == a) & ~following(holds[h] == a))
+            | ((beside[h] == NO_ADDRESS) & keeps(holds[h])
+               & ((intrudes[h] & exists(g, (owner[a] == g) & (g != h)))
+                  | (settles[h] & (owner[a] == NOBODY)
+                     & forall(g, ~answers(g, a) & (wants[g] != a))
+                     & forall(m, address[m] != a)))))))
+        & forall(h, forall(a, ((beside[h] == a) & following(beside[h] != a)).implies(
+            following(wants[h] == a) | (keeps_old[h] & (following(beside[h]) == holds[h]))))),
+    ),
+    Property(
+        "who keeps the old address keeps it when it takes another", "RFC is silent; reported",
+        "the one that is still configured stays beside the new one",
+        forall(h, forall(a, (keeps_old[h] & (holds[h] == a) & exists(m, taken(m, h, "ACK"))
+                             & following((wants[h] != a) & leased(h))).implies(
+            following(beside[h] == a)))),
+    ),
+    Property(
         "who begins to use an address has it", "RFC 2131 §3.1(4)",
         "whoever is BOUND then has configured the address of its lease, and has time to use it",
         forall(h, (~keeps(phase[h]) & following(phase[h] == "BOUND")).implies(
@@ -311,7 +356,7 @@ ACTS = (
         "an address outstays its lease until what it waits for", "Q151387 SYMPTOMS, CAUSE",
         "the notice is acknowledged, or no new lease was to be had; or it is the kernel's",
         forall(h, (gives_up & ~leased(h) & undisturbed & keeps(process[h])).implies(
-            by_kernel | (trigger[h] == "RETRY")
+            by_kernel | (trigger[h] == "RETRY") | waits_after_nak(h)
             | ((trigger[h] == "ACKNOWLEDGE") & (notice[h] == "SHOWN")
                & following(notice[h] == "SILENT")))),
     ),
@@ -321,12 +366,6 @@ ACTS = (
         forall(h, (((gives_up & ~leased(h)) | dies)
                    & following(~leased(h) & (holds[h] == NO_ADDRESS))).implies(
             following(lease_end[h] == UNSET))),
-    ),
-    Property(
-        "a lease loses its address to the kernel alone", "Linux valid_lft",
-        "when the kernel lifetime is over, and not while the host sleeps",
-        forall(h, (gives_up & keeps(phase[h], process[h]) & leased(h)).implies(
-            by_kernel & (now >= kernel_end[h]) & ~asleep[h])),
     ),
     # What the server does.
     Property(
@@ -338,17 +377,12 @@ ACTS = (
             unanswered(h, a) & (rival | on_offer(h, a)))))),
     ),
     Property(
-        "a withheld address is leased to nobody", "RFC 2131 §4.3.3",
-        "while it is withheld its record does not change, but to none",
-        forall(a, (withheld[a] & following(withheld[a])).implies(
-            keeps(owner[a]) | following(owner[a] == NOBODY))),
-    ),
-    Property(
         "an address is withheld for a reason", "RFC 2131 §4.3.3, §3.1(2)",
         "it is declined, or another host answers the server's probe",
         forall(a, (~withheld[a] & following(withheld[a])).implies(exists(h, exists(m,
             (taken(m, h, "DECLINE") & (address[m] == a))
-            | ((kind[m] == "DISCOVER") & (client[m] == h) & ~unanswered(h, a)))))),
+            | (server_probes & (kind[m] == "DISCOVER") & (client[m] == h)
+               & answered(h, a)))))),
     ),
     Property(
         "what its owner declines is withheld", "RFC 2131 §4.3.3 MUST",
@@ -356,12 +390,6 @@ ACTS = (
         forall(h, forall(a, (exists(m, taken(m, h, "DECLINE") & (address[m] == a))
                              & leased_to(a, h) & serving() & ~loses).implies(
             following(withheld[a])))),
-    ),
-    Property(
-        "a refusal has a reason", "RFC 2131 §4.3.2",
-        "the address is not on record for the client, or withheld; a second server has no record",
-        forall(m, forall(h, forall(a, (appears(m, "NAK") & its_own & (address[m] == a)).implies(
-            ~leased_to(a, h) | withheld[a] | rival)))),
     ),
     Property(
         "a request for a lease on record is answered", "RFC 2131 §4.3.2",
@@ -375,6 +403,12 @@ ACTS = (
         "DHCPACK and DHCPNAK take the place of their DHCPREQUEST",
         forall(m, appears(m, "ACK", "NAK").implies(
             (kind[m] == "REQUEST") & keeps(client[m], address[m], current[m]))),
+    ),
+    Property(
+        "a record is of who has asked", "RFC 2131 §3.1(4)",
+        "what a server confirms it has on record for that host, and for no clone of it",
+        forall(m, forall(h, forall(a, (appears(m, "ACK") & its_own & (address[m] == a)
+                                       & ~rival).implies(following(owner[a]) == h)))),
     ),
     Property(
         "a record ends as its DHCPACK says", "RFC 2131 §4.3.1, §3.3",

@@ -7,12 +7,13 @@ decides what checks them.  `sometimes` guard against vacuity.  `eventually` prop
 
 from dataclasses import dataclass
 
-from holdover.model.table.client import NO_ADDRESS, answers, leased
-from holdover.model.table.expr import DURATION, Expr, exists, following, forall, ite, lift
+from holdover.model.table.client import LEASED, NO_ADDRESS, answers, leased
+from holdover.model.table.expr import DURATION, Expr, exists, following, forall, is_in, ite, lift
 from holdover.model.table.server import NOBODY, leased_to
 from holdover.model.table.vocabulary import (
     a,
     address,
+    after_nak,
     asleep,
     client,
     clones,
@@ -26,9 +27,14 @@ from holdover.model.table.vocabulary import (
     lease_end,
     m,
     margin,
+    nak_late,
     notice,
     now,
     owner,
+    phase,
+    process,
+    refused,
+    refused_at,
     server_end,
 )
 
@@ -39,6 +45,11 @@ def declared_error(h: Expr) -> Expr:
     """How late whatever removes the address may be, as the profile declares it."""
     kernel = kernel_late[h] - margin[h]
     return ite((enforcer[h] == "KERNEL") & (late[h] < kernel), kernel, late[h])
+
+
+def waits_after_nak(h: Expr) -> Expr:
+    """A DHCPNAK has ended the lease, and the client has declared how long the address may stay."""
+    return (after_nak[h] == "WAIT") & ~leased(h) & refused[h]
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,21 @@ WITHIN_LEASE = Property(
     "within_lease", "RFC 2131 §4.4.5 MUST",
     "no host holds past its own lease end, but for its declared enforcement error",
     forall(h, ((holds[h] != NO_ADDRESS) & ~asleep[h])
-              .implies(now <= lease_end[h] + declared_error(h))),
+              .implies((now <= lease_end[h] + declared_error(h))
+                       | (waits_after_nak(h) & (now <= refused_at[h] + nak_late[h])))),
 )  # fmt: skip
+
+OBEYS_NAK = Property(
+    "obeys_nak",
+    "RFC 2131 §4.4.5 MUST, §3.2(3)",
+    "no host holds an address that a DHCPNAK has refused it, but for its declared delay",
+    forall(
+        h,
+        (refused[h] & (holds[h] != NO_ADDRESS) & ~asleep[h]).implies(
+            waits_after_nak(h) & (now <= refused_at[h] + nak_late[h])
+        ),
+    ),
+)
 
 RELEASED_FIRST = Property(
     "released_first", "Q151387 RESOLUTION",
@@ -70,7 +94,7 @@ RELEASED_FIRST = Property(
     forall(h, ((notice[h] != "SILENT") & (holds[h] != NO_ADDRESS)).implies(leased(h))),
 )  # fmt: skip
 
-ALWAYS = (EXCLUSIVE, WITHIN_LEASE, RELEASED_FIRST)
+ALWAYS = (EXCLUSIVE, WITHIN_LEASE, OBEYS_NAK, RELEASED_FIRST)
 
 # A lease is given up by its client's RELEASE or DECLINE, which is the only datagram that goes then;
 # to the server a clone is that client, and what it commits to a clone it commits to that client.
@@ -92,7 +116,24 @@ ONE_COMMITMENT = Property(
                      .implies(server_end[a] < now))),
 )  # fmt: skip
 
-STEPS = (ONE_COMMITMENT,)
+KEEPS = Property(
+    "keeps",
+    "RFC 2131 §4.4.5",
+    "while its process and its lease go on, a client keeps the address, but for its declared "
+    "margin",
+    forall(
+        h,
+        (
+            (holds[h] != NO_ADDRESS)
+            & (following(holds[h]) == NO_ADDRESS)
+            & leased(h)
+            & is_in(following(phase[h]), *LEASED)
+            & (following(process[h]) == process[h])
+        ).implies(lease_end[h] - margin[h] <= now),
+    ),
+)
+
+STEPS = (ONE_COMMITMENT, KEEPS)
 
 _both_hold = (holds[h] != NO_ADDRESS) & (holds[g] != NO_ADDRESS)
 holding_two = exists(h, exists(g, (h != g) & _both_hold & (holds[h] != holds[g])))

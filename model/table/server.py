@@ -7,7 +7,7 @@ moves a running lease's end only forward, unless the environment lets renewals s
 takes the slot of the request it answers.
 """
 
-from holdover.model.table.client import UNSET, answers, clear, fastest, measures, send
+from holdover.model.table.client import UNSET, answered, clear, fastest, measures, send
 from holdover.model.table.expr import (
     TRUE,
     Action,
@@ -37,6 +37,7 @@ from holdover.model.table.vocabulary import (
     lease,
     least,
     length,
+    loses_arp,
     m,
     mutes,
     now,
@@ -82,12 +83,17 @@ def leased_to(a: Expr, h: Expr) -> Expr:
 
 def unanswered(h: Expr, a: Expr) -> Expr:
     """The server's own probe before an offer finds nobody but, perhaps, the client (§3.1(2))."""
-    return server_probes.implies(forall(g, (g == h) | ~answers(g, a)))
+    return (server_probes & ~loses_arp).implies(~answered(h, a))
+
+
+def available(h: Expr, a: Expr) -> Expr:
+    """What the server chooses from for `h`: its own address, a free one, one whose time is over."""
+    return ~withheld[a] & (leased_to(a, h) | (owner[a] == NOBODY) | reusable(a))
 
 
 def on_offer(h: Expr, a: Expr) -> Expr:
-    """The server may offer `a` to `h`: its own, a free one, or one whose time is over."""
-    return ~withheld[a] & (leased_to(a, h) | (owner[a] == NOBODY) | reusable(a)) & unanswered(h, a)
+    """The server may offer `a` to `h`."""
+    return available(h, a) & unanswered(h, a)
 
 
 def grants(m: Expr, h: Expr, a: Expr) -> tuple[Expr, ...]:
@@ -154,8 +160,8 @@ SERVER_ACTIONS = (
     Action("set_aside", "RFC 2131 §2.2, §3.1(2); silent on what becomes of the address",
         "the server probes {a} for {h}, is answered by another host, and withholds it",
         (m, h, a),
-        when=(kind[m] == "DISCOVER", client[m] == h, serving(), server_probes, ~withheld[a],
-              ~unanswered(h, a)),
+        when=(kind[m] == "DISCOVER", client[m] == h, serving(), server_probes, available(h, a),
+              answered(h, a)),
         then=(becomes(withheld[a], True),)),
 
     Action("stay_silent", "RFC 2131 §4.3.2 MUST: no record, no answer",

@@ -38,6 +38,8 @@ from holdover.model.table.vocabulary import (
     m,
     now,
     rebind_at,
+    refused,
+    refused_at,
     renew_at,
 )
 
@@ -73,6 +75,8 @@ def tick(actions: tuple[Action, ...]) -> Action:
                         becomes(rebind_at[h], rebind_at[h] + passing)),
             *everywhere(h, stopped & (leased(h) | (holds[h] != NO_ADDRESS)),
                         becomes(lease_end[h], lease_end[h] + passing)),
+            *everywhere(h, stopped & (refused[h]),
+                        becomes(refused_at[h], refused_at[h] + passing)),
             *everywhere(h, asleep[h] & (enforcer[h] == "KERNEL") & (holds[h] != NO_ADDRESS),
                         becomes(kernel_end[h], kernel_end[h] + passing)),
         ),

@@ -51,6 +51,7 @@ ENFORCER = Sort("Enforcer", ("PROCESS", "KERNEL"))
 HEED = Sort("Heed", ("ALWAYS", "UNICAST", "NEVER"))
 CLOCK = Sort("Clock", ("BOOTTIME", "MONOTONIC", "WALL"))
 RESTART = Sort("Restart", ("REMAINDER", "REMOVE", "LEAVE"))
+AFTER_NAK = Sort("AfterNak", ("REMOVE", "WAIT", "LEAVE"))
 
 # State -------------------------------------------------------------------------------------------
 
@@ -81,6 +82,26 @@ holds = Variable(
     "holds", ADDRESS, HOST, "none", "the address configured on the interface: the kernel answers "
     "ARP for it", "RFC 2131 §1.6; Q151387 SYMPTOMS",
 )  # fmt: skip
+beside = Variable(
+    "beside",
+    ADDRESS,
+    HOST,
+    "none",
+    "an address on the interface without a lease: set by hand, or "
+    "left over when the client took another one",
+    "RFC is silent; reported",
+)
+refused = Variable(
+    "refused",
+    BOOL,
+    HOST,
+    "false",
+    "a DHCPNAK has said that the address may not be used, and it is used all the same",
+    "RFC 2131 §4.4.5",
+)
+refused_at = Variable(
+    "refused_at", INSTANT, HOST, "unset", "when that DHCPNAK came", "RFC 2131 §4.4.5"
+)
 asked = Variable(
     "asked", INSTANT, HOST, "unset", "when the first DHCPREQUEST of the present exchange was sent",
     "RFC 2131 §4.4.1, §4.4.5",
@@ -135,9 +156,9 @@ current = Variable(
 )  # fmt: skip
 
 VARIABLES = (
-    NOW, phase, process, asleep, notice, wants, holds, asked, renew_at, rebind_at, lease_end,
-    kernel_end, probing_since, stepped, serving, owner, server_end, withheld, kind, client,
-    address, sent, lease, current,
+    NOW, phase, process, asleep, notice, wants, holds, beside, asked, renew_at, rebind_at,
+    lease_end, kernel_end, refused, refused_at, probing_since, stepped, serving, owner, server_end,
+    withheld, kind, client, address, sent, lease, current,
 )  # fmt: skip
 
 # What a run holds fixed --------------------------------------------------------------------------
@@ -189,12 +210,36 @@ checks_xid = _of_host("checks_xid", BOOL, "replies with a foreign xid are discar
 heeds_nak = _of_host(
     "heeds_nak", HEED, "which DHCPNAK ends a lease in use", "RFC 2131 §4.3.2, Figure 5; measured"
 )
+after_nak = _of_host(
+    "after_nak",
+    AFTER_NAK,
+    "what becomes of the address when a DHCPNAK ends a lease in use",
+    "RFC 2131 §4.4.5: it goes at once; measured",
+)
+nak_late = _of_host(
+    "nak_late",
+    DURATION,
+    "how long after a DHCPNAK that it heeds the client may wait until the address goes",
+    "RFC 2131 §4.4.5: not at all",
+)
 heeds_shorter = _of_host(
     "heeds_shorter", BOOL, "an ACK of its exchange that leaves less, or nothing, takes effect",
     "RFC 2131 §4.4.5 for a renewal; silent on a second ACK",
 )  # fmt: skip
 probes = _of_host("probes", BOOL, "the client probes an address before use", "RFC 5227 §2.1")
 probe_time = _of_host("probe_time", DURATION, "how long probing lasts at most", "RFC 5227 §1.1")
+drops_to_renew = _of_host(
+    "drops_to_renew",
+    BOOL,
+    "the address goes when the client asks to renew its lease",
+    "RFC 2131 §4.4.5: it stays; reported",
+)
+keeps_old = _of_host(
+    "keeps_old",
+    BOOL,
+    "an address that is still configured stays beside the next one",
+    "RFC is silent; reported",
+)
 asks_for = _of_host(
     "asks_for", DURATION, "how long a client repeats a DHCPREQUEST before it starts over",
     "RFC 2131 §3.1(5): four retransmissions, sixty seconds",
@@ -238,6 +283,9 @@ patient = _fixed(
 mutes = _fixed("mutes", BOOL, "the server falls silent", "Q151387 CAUSE")
 loses = _fixed("loses", BOOL, "datagrams are lost", "RFC 2131 §4.1")
 duplicates = _fixed("duplicates", BOOL, "datagrams are duplicated", "RFC 2131 §4.1")
+loses_arp = _fixed(
+    "loses_arp", BOOL, "a probe, or its answer, is lost", "RFC 5227 §1.1: three probes"
+)
 freezes = _of_host("freezes", BOOL, "a process is frozen", "measured")
 thaws = _of_host("thaws", BOOL, "a frozen process runs again", "measured")
 crashes = _of_host("crashes", BOOL, "a process is killed", "measured")
@@ -257,6 +305,18 @@ clones = _of_host(
     "clones", BOOL, "the host has the client identifier of each other such host",
     "RFC 2131 §2: it must be unique; reported (one machine-id on cloned machines)",
 )  # fmt: skip
+settles = _of_host(
+    "settles",
+    BOOL,
+    "somebody configures the host by hand, with an address that nobody has yet",
+    "RFC 2131 §2.2: servers should probe; reported",
+)
+intrudes = _of_host(
+    "intrudes",
+    BOOL,
+    "somebody configures the host by hand, with an address leased to another",
+    "RFC 5227 §2.4; reported",
+)
 rival = _fixed("rival", BOOL, "a second server grants from the same pool", "RFC 2131 §2.2")
 
 # Names for the things an action speaks of.

@@ -40,6 +40,7 @@ from holdover.model.table.expr import (
     none,
 )
 from holdover.model.table.properties import EXCLUSIVE, Property
+from holdover.model.table.server import NOBODY
 from holdover.model.table.vocabulary import (
     ADDRESS,
     MESSAGE,
@@ -49,6 +50,7 @@ from holdover.model.table.vocabulary import (
     anchor,
     asked,
     asleep,
+    beside,
     checks_xid,
     client,
     clock,
@@ -89,6 +91,7 @@ from holdover.model.table.vocabulary import (
     thaws,
     trigger,
     wants,
+    withheld,
 )
 
 
@@ -178,6 +181,11 @@ def coming(h: Expr, a: Expr) -> Expr:
     )
 
 
+def in_answer(m: Expr, h: Expr) -> Expr:
+    """`m` belongs to an exchange in which `h`, which checks that, asks for more time."""
+    return (client[m] == h) & current[m] & checks_xid[h] & renewing(h)
+
+
 OWNED = Property(
     "owned",
     "RFC 2131 §2.2",
@@ -258,6 +266,34 @@ def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]
                     | ~in_time(h, ack_ends(h, m))
                 ),
             ),
+        ),
+        Property(
+            "none_beside",
+            "RFC 2131 §2.2",
+            "no host has an address beside the one that it has leased",
+            forall(h, beside[h] == NO_ADDRESS),
+        ),
+        Property(
+            "asks_for_its_own",
+            "RFC 2131 §4.3.2",
+            "who renews asks for the address that it has leased",
+            over(
+                m,
+                h,
+                body=(in_answer(m, h) & (kind[m] == "REQUEST")).implies(address[m] == wants[h]),
+            ),
+        ),
+        Property(
+            "refused_late",
+            "RFC 2131 §4.3.2",
+            "a DHCPNAK that answers a renewal comes when the client holds no address any more",
+            over(m, h, body=(in_answer(m, h) & (kind[m] == "NAK")).implies(limit(h) < now)),
+        ),
+        Property(
+            "withheld_late",
+            "RFC 2131 §4.3.3",
+            "an address is withheld that is on record for nobody, or whose record is over",
+            forall(a, withheld[a].implies((owner[a] == NOBODY) | (reuse_from(a) < now))),
         ),
         Property(
             "granted",

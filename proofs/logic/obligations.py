@@ -36,7 +36,10 @@ from holdover.proofs.logic.reasons import reasons
 
 @dataclass(frozen=True)
 class Case:
-    """The claim that an invariant is inductive, for these constants and under these assumptions."""
+    """The claim that an invariant is inductive, for these constants and under these assumptions.
+
+    `ruled_out`: rows that cannot happen in such a network, though the constants allow them.
+    """
 
     name: str
     says: str
@@ -44,6 +47,7 @@ class Case:
     fixed: Mapping[str, object]
     assumptions: tuple[Expr, ...] = field(repr=False)
     table: Table = field(default=LEASE_TABLE, repr=False)
+    ruled_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

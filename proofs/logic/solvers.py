@@ -276,8 +276,9 @@ class CaseVerdict:
 
     @property
     def never_fire(self) -> tuple[str, ...]:
-        """Rows that the invariant rules out."""
-        return tuple(a.obligation.row for a in self.fires if a.result == "proved")
+        """Rows that the invariant rules out, and should not."""
+        never = (a.obligation.row for a in self.fires if a.result == "proved")
+        return tuple(row for row in never if row not in self.case.ruled_out)
 
 
 def whether_fire(rows: Sequence[Obligation]) -> list[Answer]:

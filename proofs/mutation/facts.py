@@ -28,6 +28,8 @@ from holdover.model.table.vocabulary import (
     phase,
     probing_since,
     process,
+    refused,
+    refused_at,
     sent,
     stepped,
     wants,
@@ -100,6 +102,24 @@ FACTS = (
         "RFC 5227 §2.1.1",
         "no other client has a time at which its probing began",
         forall(h, (phase[h] == "PROBING") | (probing_since[h] == UNSET)),
+    ),
+    Property(
+        "who is refused an address has not begun a lease since",
+        "RFC 2131 §4.4.5",
+        "it asks for more time on one, or for another; and it is there",
+        forall(
+            h,
+            refused[h].implies(
+                is_in(phase[h], "INIT", "SELECTING", "REQUESTING", "RENEWING", "REBINDING")
+                & (process[h] != "DEAD")
+            ),
+        ),
+    ),
+    Property(
+        "only a refusal has a time",
+        "RFC 2131 §4.4.5",
+        "who is refused no address has no time at which it was",
+        forall(h, refused[h] | (refused_at[h] == UNSET)),
     ),
     Property(
         "only a wall clock steps",

@@ -79,6 +79,8 @@ def settings() -> tuple[SmallWorld, ...]:
     remembering = replace(rfc, restart="REMAINDER")
     wall, never = replace(remembering, clock="WALL"), replace(probing, trigger="NEVER")
     heeding = replace(remembering, heeds_shorter=True)
+    deaf, leaving_again = replace(rfc, heeds_nak="NEVER"), replace(thereafter, after_nak="LEAVE")
+    waiting = replace(rfc, after_nak="WAIT", nak_late=TICK, clock="MONOTONIC")
     heeding_probing = replace(heeding, probes=True, probe_time=TICK)
     ends = ("freezes", "thaws", "crashes", "stops", "restarts", "suspends")
     half, two = Fraction(1, 2), 2
@@ -217,6 +219,72 @@ def settings() -> tuple[SmallWorld, ...]:
         SmallWorld("a rival, probed by the server", rfc, ("rival",), hosts=two, server_probes=True),
         SmallWorld("a rival, two addresses", rfc, ("rival",), addresses=two),
         SmallWorld("a rival, delays", rfc, ("rival", "forgets"), delay=1),
+        SmallWorld("removes after a NAK", waiting, ("forgets",)),
+        SmallWorld("removes after a NAK, suspended", waiting, ("forgets", "suspends")),
+        SmallWorld("removes after a NAK of another server", waiting, ("rival",)),
+        SmallWorld("removes after a NAK, frozen", waiting, ("forgets", "freezes")),
+        SmallWorld(
+            "removes after a NAK, set back",
+            replace(waiting, clock="WALL"),
+            ("forgets", "steps"),
+            step=1,
+        ),
+        SmallWorld("removes after a NAK, killed", waiting, ("forgets", "crashes", "stops")),
+        SmallWorld(
+            "leaves after a NAK",
+            replace(rfc, after_nak="LEAVE", keeps_old=True),
+            ("forgets",),
+            addresses=two,
+            lease=2,
+        ),
+        SmallWorld(
+            "leaves after a NAK, with a kernel lifetime",
+            replace(rfc, after_nak="LEAVE", enforcer="KERNEL"),
+            ("forgets",),
+            addresses=two,
+        ),
+        SmallWorld("leaves after a NAK, tries again", leaving_again, ("forgets", "mutes")),
+        SmallWorld(
+            "leaves after a NAK, a dialog", replace(dialog, after_nak="LEAVE"), ("forgets", "mutes")
+        ),
+        SmallWorld("deaf to NAK, frozen", deaf, ("forgets", "freezes", "thaws")),
+        SmallWorld("deaf to NAK, suspended", deaf, ("forgets", "suspends")),
+        SmallWorld("deaf to NAK, two datagrams", deaf, ("forgets",), messages=two, delay=1),
+        SmallWorld("deaf to NAK, a dialog", replace(dialog, heeds_nak="NEVER"), ("forgets",)),
+        SmallWorld(
+            "deaf to NAK, suspended with a dialog",
+            replace(dialog, heeds_nak="NEVER"),
+            ("forgets", "suspends"),
+            lease=2,
+        ),
+        SmallWorld(
+            "shorter, heeded, deaf to NAK",
+            replace(heeding, heeds_nak="NEVER"),
+            ("shortens", "forgets"),
+            shortest=1,
+            delay=1,
+        ),
+        SmallWorld("keeps old ones", replace(thereafter, keeps_old=True), addresses=two, lease=2),
+        SmallWorld("drops to renew", replace(rfc, drops_to_renew=True), ("mutes",)),
+        SmallWorld(
+            "drops to renew, probing", replace(probing, drops_to_renew=True), ("mutes",), hosts=two
+        ),
+        SmallWorld("settled", rfc, ("settles",), hosts=two, lease=1),
+        SmallWorld("settled, two addresses", rfc, ("settles",), addresses=two, lease=1),
+        SmallWorld("settled, probing", probing, ("settles",), hosts=two),
+        SmallWorld("intruded", rfc, ("intrudes",), hosts=two, lease=1),
+        SmallWorld("intruded, two addresses", rfc, ("intrudes",), addresses=two, lease=1),
+        SmallWorld("probes that are lost", probing, ("settles", "loses_arp"), hosts=two),
+        SmallWorld(
+            "settled, probed by the server", rfc, ("settles",), hosts=two, server_probes=True
+        ),
+        SmallWorld(
+            "probes of the server that are lost",
+            rfc,
+            ("settles", "loses_arp"),
+            hosts=two,
+            server_probes=True,
+        ),
         SmallWorld("clones", rfc, ("clones",), hosts=two),
         SmallWorld("clones, two addresses", rfc, ("clones",), hosts=two, addresses=two),
         SmallWorld("clones that probe", probing, ("clones",), hosts=two),

@@ -111,6 +111,23 @@ FACTS: Sequence[Fact] = (
     _fault("rival", "a second server may lease the same addresses"),
     _fault("clones", "another host has the client identifier of this one"),
     _fault("jumps", lambda w: f"the server's clock may be set forward {show_seconds(w.step)}"),
+    _fault("settles", "somebody configures a free address by hand"),
+    _fault("intrudes", "somebody configures an address by hand that is leased to another"),
+    Fact(
+        "keeps_old",
+        lambda given: given.with_client(keeps_old=False),
+        lambda *_: "an old address stays beside the next one",
+    ),
+    Fact(
+        "after_nak",
+        lambda given: given.with_client(after_nak="REMOVE", nak_late=Fraction(0)),
+        lambda profile, _: (
+            f"after a DHCPNAK the address stays up to {show_seconds(profile.nak_late)}"
+            if profile.after_nak == "WAIT"
+            else "after a DHCPNAK the address stays until there is a new lease"
+        ),
+        choice=True,
+    ),
     Fact(
         "drift",
         lambda given: replace(given, environment=replace(given.environment, drift=Fraction(0))),

@@ -26,9 +26,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 
 from holdover.model.clients.network import ClientKind, Clients, Network, of_hosts
-from holdover.model.clients.profile import STANDARD, Environment, Profile
+from holdover.model.clients.profile import FAULTS, STANDARD, Environment, Profile
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.explorer.explore import Progress as SearchProgress
 from holdover.model.explorer.instances import small_instance
@@ -40,10 +41,11 @@ from holdover.model.table.bound import ack_missed
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.vocabulary import h, shortens
 from holdover.proofs.logic.concretise import realise, shorten_flights
-from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
+from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, PROBED
 from holdover.proofs.logic.obligations import Case
 from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
+from holdover.proofs.theorems.t2_safety import numbers
 from holdover.proofs.verdicts.by_bound import HangsOn, Need
 from holdover.proofs.verdicts.causes import Cause, Deployment, blame
 from holdover.proofs.verdicts.need import judge_by_bound
@@ -112,12 +114,15 @@ def judge(
         verdict = decide(case, solvers, firing_too=False)
         if verdict.proved:
             return replace(found, outcome="holds", reason=_proved(verdict), proof=verdict)
+    probing = profile.probes and among_strangers(environment)
+    if probing and proved_by_probing(environment.faults):
+        return replace(found, outcome="holds", reason=PROBING)
     progress(f"{profile.name}: searching for a collision")
     told = told_by_cause((client,) * size.hosts, environment, size, searched)
     found = replace(found, states=len(told.seen.states), causes=told.causes)
     if not told.run:
         return replace(found, reason=_undecided(told.seen, size))
-    reason, instance = _broken(profile, told.run, told.causes), told.seen.instance
+    reason, instance = _broken(told.run, told.causes), told.seen.instance
     looked_at = (instance.constants, instance.bounds) if told.searched else None
     return replace(
         found, outcome="violated", reason=reason, run=tuple(told.run), looked_at=looked_at
@@ -150,7 +155,11 @@ def told_by_cause(
         room = size if is_whole else replace(size, memory=size.memory // SHORT)
         seen, run = collision(kinds, each.environment, room, progress, whole)
         if run:
-            shown = not is_whole or each == found.alike or shows(seen, lesser, wanted_of(hosts))
+            shown = (
+                not is_whole
+                or each == found.alike
+                or shows(seen, lesser, wanted_of(hosts, environment))
+            )
             return Told(seen, run, found.causes if shown else (), searched=True)
         if run := witness(kinds[:2], each.environment, whole) or []:
             causes = found.causes if each == found.alike else ()
@@ -219,7 +228,7 @@ def judge_network(
             return replace(
                 found,
                 outcome="violated",
-                reason=_broken(pair[1].profile, told.run, told.causes),
+                reason=_broken(told.run, told.causes),
                 run=tuple(told.run),
                 hosts=pair,
                 causes=told.causes,
@@ -228,9 +237,11 @@ def judge_network(
     return replace(found, reason="; ".join(filter(None, ("no proof", searched_in))))
 
 
-def _broken(given: Profile, run: Sequence[ChartEvent], causes: Sequence[Cause]) -> str:
-    """How a run ends badly, and why; it is that of the other host that is given the address."""
-    end = "given away while held" if given.probes else "two hosts hold one address"
+def _broken(run: Sequence[ChartEvent], causes: Sequence[Cause]) -> str:
+    """How a run ends badly, and why."""
+    there = [place for host in run[-1].holding if host for place in host.split(" and ")]
+    both = len(set(there)) < len(there)
+    end = "two hosts hold one address" if both else "given away while held"
     steps = count_of(count_steps(event.action for event in run), "step")
     why = "; ".join(cause.says for cause in causes)
     return f"{end} after {steps}" + (f": {why}" if why else "")
@@ -271,6 +282,21 @@ def _undecided(seen: Exploration, size: Size) -> str:
     )
 
 
+PROBING = "by probing: nobody takes an address that somebody answers for (any number of hosts)"
+
+
+def among_strangers(environment: Environment) -> bool:
+    """Somebody configures addresses by hand, which no lease stands behind."""
+    return not {"settles", "intrudes"}.isdisjoint(environment.faults)
+
+
+@cache
+def proved_by_probing(faults: frozenset[str]) -> bool:
+    """Whether `PROBED` is inductive for clients that probe, whatever else they do."""
+    fixed = {"probes": True, "drift": 0, "in_order": True, **{f: f in faults for f in FAULTS}}
+    return decide(Case("probing", "clients that probe", PROBED, fixed, numbers())).proved
+
+
 def search(
     hosts: Clients, environment: Environment, size: Size, progress: SearchProgress | None = None
 ) -> Exploration:
@@ -278,12 +304,17 @@ def search(
     if environment.drift:
         environment = replace(environment, drift=max(environment.drift, COARSE_DRIFT))
     model = small_instance(hosts, environment, size.ticks, size.addresses, size.messages)
-    return explore(model, (wanted_of(hosts),), stop=True, memory=size.memory, progress=progress)
+    wanted = wanted_of(hosts, environment)
+    return explore(model, (wanted,), stop=True, memory=size.memory, progress=progress)
 
 
-def wanted_of(hosts: Clients) -> Property:
-    """What a run has to break: where the last host probes it does not use what it is given."""
-    return OWNED if hosts[-1].profile.probes else EXCLUSIVE
+def wanted_of(hosts: Clients, environment: Environment) -> Property:
+    """What a run has to break: where the last host probes it does not use what it is given.
+
+    An address that is set by hand is on record for nobody: there it is the collision itself.
+    """
+    given_away = hosts[-1].profile.probes and not among_strangers(environment)
+    return OWNED if given_away else EXCLUSIVE
 
 
 def collision(
@@ -300,7 +331,8 @@ def collision(
     tick, the run found is made to wait as little as it can.  Its seconds are those of `constants`,
     if they are given: those of hosts that can do more than these.
     """
-    wanted, exact = wanted_of(hosts), constants or of_hosts(hosts, environment)
+    wanted = wanted_of(hosts, environment)
+    exact = constants or of_hosts(hosts, environment)
     clean = replace(environment, faults=environment.faults - {"loses", "duplicates"})
     prompt = replace(clean, delay=Fraction(0))
     for world in dict.fromkeys((prompt, clean, environment)):

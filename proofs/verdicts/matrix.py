@@ -16,20 +16,15 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
 
 from holdover.model.clients.network import ClientKind
-from holdover.model.clients.profile import FAULTS, Environment, Profile, in_seconds
+from holdover.model.clients.profile import Environment, Profile, in_seconds
 from holdover.model.explorer.length import count_of, count_steps
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table.bound import bounded, safe_grace, server_keeps
 from holdover.model.table.vocabulary import h
-from holdover.proofs.logic.invariants import PROBED
-from holdover.proofs.logic.obligations import Case
-from holdover.proofs.logic.solvers import decide
 from holdover.proofs.result import Outcome
-from holdover.proofs.theorems.t2_safety import numbers
-from holdover.proofs.verdicts.judge import Judgement, Size, collision
+from holdover.proofs.verdicts.judge import Judgement, Size, collision, proved_by_probing
 
 BARE = Profile(
     "bare",
@@ -95,6 +90,9 @@ ROWS = (
     MatrixRow("forged RELEASE", _with("forges")),
     MatrixRow("two servers, one pool", _with("rival")),
     MatrixRow("two hosts, one identifier", _with("clones")),
+    MatrixRow("static host, there before", _with("settles")),
+    MatrixRow("static host, comes later", _with("intrudes")),
+    MatrixRow("server forgets, ARP is lost", _with("forgets", "loses_arp")),
 )
 
 
@@ -150,15 +148,7 @@ def proof(profile: Profile, environment: Environment) -> str | None:
     limited = holds(bounded(h) & server_keeps, constants)
     if limited and seconds(safe_grace(h), constants) <= environment.grace:
         return "T3"
-    return "probing" if profile.probes and _probing(environment.faults) else None
-
-
-@cache
-def _probing(faults: frozenset[str]) -> bool:
-    """Whether `PROBED` is inductive for clients that probe, whatever else they do."""
-    fixed = {"probes": True, "drift": 0, "in_order": True, **{f: f in faults for f in FAULTS}}
-    verdict = decide(Case("probing", "clients that probe", PROBED, fixed, numbers()))
-    return verdict.proved
+    return "probing" if profile.probes and proved_by_probing(environment.faults) else None
 
 
 @dataclass(frozen=True)

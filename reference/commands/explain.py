@@ -14,7 +14,6 @@ from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import chart, sentences
 from holdover.proofs.verdicts.judge import Judgement, judge
 from holdover.reference.commands.state_graph import EXPLAINED, Common, common_lines, of_judgement
-from holdover.reference.commands.surroundings import surroundings, world_options
 from holdover.reference.commands.verify import cause_lines, judgement_data
 from holdover.reference.console.assumed import (
     HOLDS,
@@ -27,6 +26,7 @@ from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
+from holdover.reference.console.surroundings import surroundings, world_options
 from holdover.reference.linux.storage.journal import read
 from holdover.reference.validation.calls import calls
 from holdover.reference.validation.follower import replay

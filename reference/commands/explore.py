@@ -33,12 +33,12 @@ from holdover.reference.commands.state_graph import (
     common_lines,
     of_search,
 )
-from holdover.reference.commands.surroundings import known_faults, memory_option
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import Command, complete_names, json_option, profile_names
 from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
+from holdover.reference.console.surroundings import known_faults, memory_option
 
 STOPPED = {
     "memory": "what was not seen is unknown: give more --memory, or take a smaller instance",

@@ -25,9 +25,9 @@ from holdover.reference.commands import export as export_
 from holdover.reference.commands.explore import instance_options, small_network
 from holdover.reference.commands.prove import write_smtlib
 from holdover.reference.commands.search import Search, check_graph_file, write_graph
-from holdover.reference.commands.surroundings import memory_option
 from holdover.reference.console.options import complete_names, profile_names
 from holdover.reference.console.progress import Progress
+from holdover.reference.console.surroundings import memory_option
 
 FORMATS = ("tla", "promela", "smtlib", "dot", "graphml", "itf")
 

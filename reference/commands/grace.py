@@ -25,12 +25,6 @@ from holdover.proofs.verdicts.by_bound import (
     without_bound,
 )
 from holdover.proofs.verdicts.need import any_grace_hangs_on, judge_by_bound
-from holdover.reference.commands.surroundings import (
-    around,
-    network_option,
-    surroundings,
-    world_options,
-)
 from holdover.reference.console.assumed import (
     assume_option,
     assuming,
@@ -41,6 +35,12 @@ from holdover.reference.console.assumed import (
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, at_least, at_most, document, grid, number
+from holdover.reference.console.surroundings import (
+    around,
+    network_option,
+    surroundings,
+    world_options,
+)
 
 
 def print_graces(

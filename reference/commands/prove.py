@@ -20,13 +20,13 @@ from holdover.proofs.theorems.t3_grace import lemma, necessary, reaching_term, s
 from holdover.proofs.theorems.t3_runs import ways
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import exact_case
-from holdover.reference.commands.surroundings import solver_option, solvers
 from holdover.reference.commands.verify import check_claims
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import jobs_option, json_option, profile_names
 from holdover.reference.console.output import Output, colour_outcome, document, grid
 from holdover.reference.console.progress import Progress
+from holdover.reference.console.surroundings import solver_option, solvers
 
 
 def case_of(profile: Profile) -> Case:

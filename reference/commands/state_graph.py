@@ -21,7 +21,7 @@ from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.verdicts.judge import Judgement
 
 if TYPE_CHECKING:
-    from holdover.model.explorer.situations import Passages
+    from holdover.model.explorer.holdings import Passages
     from holdover.model.explorer.stategraph import GraphReading
 
 EXPLAINED = 250_000
@@ -43,7 +43,7 @@ class Common:
 
 def common(instance: Instance, broken: Property, most: int, by: str = "") -> Common:
     """What every run that breaks the property has in common, if the graph fits."""
-    from holdover.model.explorer.situations import passages
+    from holdover.model.explorer.holdings import passages
     from holdover.model.explorer.stategraph import TooManyStatesError
 
     try:
@@ -86,7 +86,7 @@ def where(instance: Instance) -> str:
 
 def common_lines(said: Common) -> Iterator[str]:
     """What every collision has in common, in sentences."""
-    from holdover.model.explorer.situations import in_general
+    from holdover.model.explorer.holdings import in_general
 
     if said.passages is None:
         yield f"what every collision has in common was not asked: {said.reason}"
@@ -97,13 +97,13 @@ def common_lines(said: Common) -> Iterator[str]:
         return
     noun = NOUNS[seen.property]
     yield f"networkx, of {seen.states:,} states up to it ({where(said.instance)}{said.by}):"
-    for number, situation in enumerate(seen.through):
-        yield f"  every {noun} passes through{', then' if number else ''}: {situation}"
+    for number, held in enumerate(seen.through):
+        yield f"  every {noun} passes through{', then' if number else ''}: {held}"
     if len(seen.cut) > 1:
         yield f"  every {noun} passes through one of:"
-        yield from (f"    {situation}" for situation in seen.cut)
+        yield from (f"    {held}" for held in seen.cut)
     if not seen.cut:
-        yield f"  no set of such situations cuts every {noun} off"
+        yield f"  nothing of the kind cuts every {noun} off"
     yield f"  no {noun} without:"
     for name in seen.rows:
         if name != "tick":
@@ -123,8 +123,8 @@ def common_data(said: Common | None) -> dict[str, object] | None:
         "states": seen.states,
         "shortest": seen.length,
         "needs": list(seen.rows),
-        "passes_through": [str(situation) for situation in seen.through],
-        "smallest_cut": [str(situation) for situation in seen.cut],
+        "passes_through": [str(held) for held in seen.through],
+        "smallest_cut": [str(held) for held in seen.cut],
     }
 
 

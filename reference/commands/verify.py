@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,21 +21,13 @@ from holdover.model.table.vocabulary import HOST
 from holdover.proofs.result import Outcome, combine
 from holdover.proofs.theorems.t5_state_graph import FITS
 from holdover.proofs.verdicts import claims as claims_
+from holdover.proofs.verdicts.alone import VerdictAlone, judge_alone
 from holdover.proofs.verdicts.by_bound import GRACE_WORDS, further, no_bound, without_bound
 from holdover.proofs.verdicts.causes import Cause
 from holdover.proofs.verdicts.claims import ClaimResult
 from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
 from holdover.reference.commands.grace import need_data, print_needs
 from holdover.reference.commands.state_graph import Common, common_data, common_lines, of_judgement
-from holdover.reference.commands.surroundings import (
-    around,
-    memory_option,
-    network_option,
-    solver_option,
-    solvers,
-    surroundings,
-    world_options,
-)
 from holdover.reference.console.assumed import (
     HOLDS,
     TOO_SHORT,
@@ -56,6 +48,15 @@ from holdover.reference.console.output import (
     number,
 )
 from holdover.reference.console.progress import Progress
+from holdover.reference.console.surroundings import (
+    around,
+    memory_option,
+    network_option,
+    solver_option,
+    solvers,
+    surroundings,
+    world_options,
+)
 
 if TYPE_CHECKING:  # numpy comes with it: only who explores the code needs that
     from holdover.reference.refinement.conformance import Conformance
@@ -91,6 +92,8 @@ def print_judgements(
                 out.say(f"  {line}")
         for line in common_lines(common) if common is not None else ():
             out.say(f"  {line}")
+        for said in by_itself(judgement):
+            out.say(Text("  ") + said)
         for line in elsewhere(judgement):
             out.say(f"  {line}")
         if code is not None and name == "reference":
@@ -187,6 +190,21 @@ def elsewhere(judgement: Judgement) -> list[str]:
     return ["worst holdover with one more fault:", *told] if told else []
 
 
+def alone(judgement: Judgement) -> tuple[VerdictAlone, ...]:
+    """The verdicts on the client by itself; of one that is not all stated nothing is said."""
+    stated = not judgement.profile.unstated
+    return judge_alone(judgement.profile, judgement.environment) if stated else ()
+
+
+def by_itself(judgement: Judgement) -> Iterator[Text]:
+    """The same in words, with a run where it is violated."""
+    for found in alone(judgement):
+        line = Text(f"{found.says}: ") + colour_outcome(found.outcome)
+        yield line + Text(f" - {found.states:,} states of one host, in ticks of a third of a lease")
+        if found.run:
+            yield from (Text(f"  {told}") for told in sentences(found.run, "ticks"))
+
+
 def cause_lines(causes: Sequence[Cause]) -> list[str]:
     """What a run rests on, a line for each fact."""
     return [f"Cause: {cause.says} ({cause.constant})." for cause in causes]
@@ -216,6 +234,15 @@ def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, obj
         "causes": causes_data(judgement.causes),
         "run": list(as_data(judgement.run, judgement.unit)),
         "every_run": common_data(common),
+        "by_itself": [
+            {
+                "property": found.name,
+                "outcome": found.outcome,
+                "states": found.states,
+                "run": list(as_data(found.run, "ticks")),
+            }
+            for found in alone(judgement)
+        ],
     }
 
 

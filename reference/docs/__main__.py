@@ -6,8 +6,8 @@ default) exits 1 and lists the files that would change.  A file that is all gene
 one region.  The output depends on the model alone: no dates, no machine, no order of a set.
 
 Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `profile_pages.py`
-(profiles and measurements), `core_pages.py` (the cores), `json_pages.py` (what `--json` prints) and
-`proof_pages.py` (proofs and searches).
+(profiles and measurements), `core_pages.py` (the cores), `json_pages.py` (what `--json` prints),
+`proof_pages.py` (proofs and searches) and `situation_pages.py` (what people report).
 Regions are looked for in README.md and in docs/ below the root.
 """
 
@@ -28,7 +28,11 @@ from holdover.reference.docs import (
     model_pages,
     profile_pages,
     proof_pages,
+    situation_pages,
 )
+
+HEAVY = {**proof_pages.HEAVY, **situation_pages.HEAVY}
+"""Those that prove or search."""
 
 GENERATORS = {
     **architecture.GENERATORS,
@@ -37,9 +41,10 @@ GENERATORS = {
     **core_pages.GENERATORS,
     **json_pages.GENERATORS,
     **proof_pages.LIGHT,
-    **proof_pages.HEAVY,
+    **situation_pages.GENERATORS,
+    **HEAVY,
 }
-"""Region name to generator; some take long (`proof_pages.HEAVY`)."""
+"""Region name to generator; some take long (`HEAVY`)."""
 
 Generators = Mapping[str, Callable[[], str]]
 

@@ -332,7 +332,7 @@ def collisions() -> str:
     """For each fault the shortest collision without any safeguard."""
     return "\n\n".join(
         f"<details><summary>{fault}: {reason}</summary>\n\n{block(told)}\n\n</details>"
-        for fault, reason, told in _afresh(_bare_runs)
+        for fault, reason, told in afresh(_bare_runs)
     )
 
 
@@ -347,7 +347,7 @@ def _bare_runs() -> list[tuple[str, str, list[str]]]:
     return found
 
 
-def _afresh(make: Callable[[], T]) -> T:
+def afresh(make: Callable[[], T]) -> T:
     """What a function returns in a process in which no solver was asked anything before."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(make).result()
@@ -379,7 +379,7 @@ LIGHT: Generators = {
 }
 
 HEAVY: Generators = {
-    "chart-wfwg311": lambda: _afresh(chart_wfwg311),
+    "chart-wfwg311": lambda: afresh(chart_wfwg311),
     "obligations-t0": obligations_t0,
     "obligations-t2": obligations_t2,
     "obligations-t3": obligations_t3,

@@ -107,7 +107,8 @@ def world_of(config: ClientConfig | None, addresses: int) -> Interpreter:
             probes=config.probes > 0,
             probe_time=Fraction(time if config.probes else 0, second),
         )
-    constants = in_ticks(profile, Environment(faults=frozenset(FAULTS)), Fraction(1, second))
+    faults = frozenset(FAULTS) - {"loses_arp"}  # what a journal has heard was not lost
+    constants = in_ticks(profile, Environment(faults=faults), Fraction(1, second))
     sizes = {HOST: 2, ADDRESS: addresses, MESSAGE: 3}
     return Interpreter(LEASE_TABLE, constants, sizes)
 

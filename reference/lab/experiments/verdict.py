@@ -3,16 +3,18 @@
 Theory of operation.  The lease has an end on the wire, and whoever holds the address after it is
 *late*.  A measurement is an upper bound with a width: what lies within it is neither late nor
 in time, and *unknown*.  A client that ends its lease at a DHCPNAK does so within OBEYED seconds;
-one that keeps it is late as well, however long it keeps it.  A renewal for no time at all ends the
-lease as a DHCPNAK does, and is heeded as fast.
+one that keeps it is late as well, however long it keeps it, and its profile may say how long.  A
+renewal for no time at all ends the lease as a DHCPNAK does, and is heeded as fast.
 
 A client with a profile has a prediction: the bound of T3 for the profile, the lease and the
 surroundings that the fault is in the model (`faults.py`).  Where a server shortens, the lease that
 it had granted before is the longest, and what it grants last the shortest.  While the kernel's
 networking lock is held, nobody acts: by so much process and kernel may be later than the profile
-says.  Where another program held it, and that alone may have made the client late, the cell is
-unknown.  A measurement above the prediction is *wrong*: the model is, or the profile.  So is a
-client that its profile says heeds a DHCPNAK, and that does not.  A cell that could not be played is
+says.  Who waits after a DHCPNAK may do so up to `nak_late`, from an instant within its lease.
+Where another program held the lock, and that alone may have made the client late, the cell is
+unknown.
+A measurement above the prediction is *wrong*: the model is, or the profile.  So is a client that
+keeps an address longer after a DHCPNAK than its profile says.  A cell that could not be played is
 unknown, with its reason.
 
 What it does not know: clients that have no profile; whether the bound is ever reached.
@@ -102,8 +104,11 @@ def findings(
         elif OBEYED < result.after_nak <= OBEYED + result.kept:
             yield "unknown", busy
         elif result.after_nak > OBEYED:
-            if profile is not None and heeds(fault, profile):
-                yield "wrong", f"profile {profile.name} says that it heeds the DHCPNAK"
+            if profile is not None and result.after_nak > OBEYED + stays_after(fault, profile):
+                said = "heeds the DHCPNAK" + (
+                    f" within {show_seconds(profile.nak_late)}" if profile.nak_late else ""
+                )
+                yield "wrong", f"profile {profile.name} says that it {said}"
             yield "late", "the DHCPNAK is not heeded"
     if latest_in_time(result) < result.holdover <= latest_in_time(result) + result.kept:
         yield "unknown", busy
@@ -118,11 +123,12 @@ def is_refusal(fault: Fault) -> bool:
     return fault.refuses is not None
 
 
-def heeds(fault: Fault, profile: Profile) -> bool:
-    """Whether the profile says that this DHCPNAK ends the lease."""
-    return profile.heeds_nak == "ALWAYS" or (
+def stays_after(fault: Fault, profile: Profile) -> float:
+    """How long the profile says that the address may stay after this DHCPNAK, in seconds."""
+    ends = profile.heeds_nak == "ALWAYS" or (
         profile.heeds_nak == "UNICAST" and fault.refuses == "unicast"
     )
+    return float(profile.nak_late) if ends and profile.after_nak != "LEAVE" else math.inf
 
 
 def latest_in_time(result: Measurement) -> float:
@@ -135,7 +141,9 @@ def predict_holdover(profile: Profile, fault: Fault, lease: Seconds) -> float:
     constants = in_seconds(profile, surroundings(fault, lease))
     if not holds(bound.bounded(h), constants):
         return math.inf
-    return float(seconds(bound.worst_holdover(h), constants))
+    after_nak = stays_after(fault, profile) if is_refusal(fault) else 0.0
+    waits = after_nak if math.isfinite(after_nak) else 0.0
+    return float(seconds(bound.worst_holdover(h), constants)) + waits
 
 
 def waiting(profile: Profile, locked: Seconds) -> Profile:

@@ -287,15 +287,58 @@ def trigger(answers: Answers) -> Inference:
     return Inference("trigger", "ACKNOWLEDGE" if waits else "LAPSE", "measured", why)
 
 
-def heeds_nak(answers: Answers) -> Inference:
-    """Which DHCPNAK ends a lease."""
-    said, heeded = [], []
-    for fault in ("NAK", "NAK unicast"):
+REFUSED = ("NAK", "NAK unicast")
+"""The cells in which a renewal is refused."""
+
+
+def stays_refused(answers: Answers) -> dict[str, float]:
+    """How long an address stays after each DHCPNAK; NoAnswerError where none came."""
+    stays = {}
+    for fault in REFUSED:
         _, result = answers.answer(fault)
         if result.after_nak is None:
             raise NoAnswerError(f"{fault}: no DHCPNAK came while the address was held")
-        said.append(f"{fault}: {show_seconds(result.after_nak, sign=True)} after it")
-        heeded.append(result.after_nak <= HEEDED)
+        stays[fault] = result.after_nak
+    return stays
+
+
+def waits_refused(answers: Answers) -> float | None:
+    """How long who counts a refused lease no further keeps its address; None: nobody does so here.
+
+    It is seen where the address goes later than without any answer, and does go.
+    """
+    stays = stays_refused(answers)
+    if min(stays.values()) <= HEEDED or FOREVER in stays.values():
+        return None
+    unanswered = answers.over("server killed")
+    outlasts = all(answers.over(fault) > unanswered + SLACK for fault in REFUSED)
+    return max(stays.values()) if outlasts else None
+
+
+def after_nak(answers: Answers) -> Inference:
+    """What becomes of the address when a DHCPNAK ends the lease."""
+    if (longest := waits_refused(answers)) is None:
+        why = "the lease goes on, or the address goes at once"
+        return Inference("after_nak", "REMOVE", "measured", why)
+    why = f"it stays up to {show_seconds(longest)}, longer than a lease that nobody prolongs"
+    return Inference("after_nak", "WAIT", "measured", why)
+
+
+def nak_late(answers: Answers) -> Inference:
+    """How long it stays then."""
+    longest = waits_refused(answers)
+    why = "as after_nak is" if longest is None else f"up to {show_seconds(longest)}"
+    return Inference("nak_late", half(longest or 0), "measured", why)
+
+
+def heeds_nak(answers: Answers) -> Inference:
+    """Which DHCPNAK ends a lease."""
+    stays = stays_refused(answers)
+    said = [f"{fault}: {show_seconds(stay, sign=True)} after it" for fault, stay in stays.items()]
+    heeded = [stay <= HEEDED for stay in stays.values()]
+    if waits_refused(answers) is not None:
+        said.append("its end is not that of a lease")
+        heeded = [True, True]
     if heeded == [True, False]:
         raise NoAnswerError(
             f"{'; '.join(said)}: a profile has no word for who heeds the first only"

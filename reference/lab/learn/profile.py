@@ -71,11 +71,14 @@ INFERENCES: tuple[tuple[Callable[[Answers], Inference], str, object], ...] = (
     (inference.clock, "clock", "WALL"),
     (inference.checks_xid, "checks_xid", False),
     (inference.heeds_nak, "heeds_nak", "NEVER"),
+    (inference.after_nak, "after_nak", "REMOVE"),
+    (inference.nak_late, "nak_late", Fraction(0)),
     (inference.probes, "probes", True),
     (inference.probe_time, "probe_time", inference.PROBING),
 )
 """Who answers for a field, and the worst value of it.  Those of the floor and of lateness are no
-worst: but where they are unknown, `check_explanation` has the last word."""
+worst: but where they are unknown, `check_explanation` has the last word.  Where nobody knows how
+long an address stays after a DHCPNAK, nobody knows whether it is heeded: it is not, then."""
 
 ASSUMED = (
     Inference("retries_for", Fraction(0), "not measured", "a client that does so is seen as late"),
@@ -85,6 +88,18 @@ ASSUMED = (
         "LEAVE",
         "not measured",
         "assumed, as the worst: what a client keeps is not all kept in the lab",
+    ),
+    Inference(
+        "drops_to_renew",
+        False,
+        "not measured",
+        "assumed: its cells begin with an address that is there while the client asks",
+    ),
+    Inference(
+        "keeps_old",
+        False,
+        "not measured",
+        "assumed: no cell gives another address to a client that has one",
     ),
     Inference("releases", True, "not measured", "assumed, for it only adds to what may happen"),
     Inference(

@@ -127,6 +127,8 @@ def test_what_a_profile_says_is_of_one_host_and_what_the_surroundings_say_of_all
         "suspends",
         "steps",
         "clones",
+        "settles",
+        "intrudes",
     }
     assert set(FAULTS) - of_each
 

@@ -27,7 +27,15 @@ from holdover.model.packed.symmetry import NotSymmetricError, renamings
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import Expr, exists, following, forall
-from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
+from holdover.model.table.properties import (
+    ALWAYS,
+    EXCLUSIVE,
+    RELEASED_FIRST,
+    SOMETIMES,
+    STEPS,
+    WITHIN_LEASE,
+    Property,
+)
 from holdover.model.table.vocabulary import HOST, a, h, holds, owner
 from tests.model.engine.engine_battery import canonical_states, instance_of, renamed, tables
 
@@ -238,7 +246,7 @@ def test_a_search_without_enough_memory_is_unknown_and_what_it_saw_is_true(
 def test_what_was_found_last_is_looked_at_too() -> None:
     """Of a search that was cut off, the states of the greatest depth, which it did not expand."""
     instance = instance_of("wfwg311")
-    for prop in ALWAYS:
+    for prop in (EXCLUSIVE, WITHIN_LEASE, RELEASED_FIRST):
         trace = explore(instance, (prop,), stop=True).violations[prop.name]
 
         class Cramped(Threads):

@@ -75,6 +75,9 @@ EVERY_FAULT = (
     "rival",
     "clones",
     "jumps",
+    "settles",
+    "intrudes",
+    "loses_arp",
 )
 
 
@@ -131,7 +134,7 @@ def test_a_row_reads_as_in_the_table(build: Build) -> None:
         "&& (phase[h2] == PROBING)",
         "&& (wants[h2] == a1)",
         "&& (0 < lease_end[h2])",
-        "&& !((holds[h1] == a1) && !asleep[h1])) ->",
+        "&& !(((holds[h1] == a1) || (beside[h1] == a1)) && !asleep[h1])) ->",
         "phase[h2] = BOUND;",
         "holds[h2] = a1;",
         "probing_since[h2] = UNSET;",
@@ -267,7 +270,7 @@ def test_spin_finds_each_state_that_breaks_a_property() -> None:
 @spins
 @pytest.mark.parametrize("checked", ALWAYS, ids=lambda p: p.name)
 def test_a_counterexample_of_spin_is_a_shortest_run_of_the_table(checked: Property) -> None:
-    pinned = named("wfwg311")
+    pinned = next(c for c in map(named, ("wfwg311", "deaf to DHCPNAK")) if checked.name in c.broken)
     instance = pinned.instance()
     seen = run_spin(promela(instance, check=[checked]), "-DBFS", every=False)
     rows = {said(instance, label): label for label in instance.labels}

@@ -284,6 +284,8 @@ PINNED = (
     "lifecycle, three hosts",
     "one host, every passing fault",
     "two kinds of client",
+    "deaf to DHCPNAK",
+    "clock set back, lifetime over",
 )
 
 
@@ -328,6 +330,9 @@ OTHERS: dict[str, Callable[[Build], Instance]] = {
     "two servers": lambda build: build("networkd", "rival", broadcasts_nak=False),
     "server's clock": lambda build: build("rfc2131", "jumps", step=1),
     "clones": lambda build: build("rfc2131", "clones"),
+    "configured by hand": lambda build: build("rfc2131", "settles", "intrudes", lease=1),
+    "probes lost": lambda build: build("dhcpcd", "settles", "loses_arp", lease=1),
+    "waits after a NAK": lambda build: build("connman", "forgets", hosts=1),
 }
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.clients.profile import FAULTS, builtin_names
+from holdover.model.clients.profile import FAULTS, builtin_names, load
 from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
 from holdover.model.readings.finite import NONE, Instance, State, Value
 from holdover.model.readings.interpreter import Interpreter, UnsetError
@@ -18,6 +18,9 @@ from holdover.model.table.vocabulary import CONSTANTS, h, lease_end, now, phase
 
 Build = Callable[..., Instance]
 Say = Callable[[Instance], Interpreter]
+
+LEAVING = replace(load("rfc2131"), after_nak="LEAVE", keeps_old=True)
+DROPPING = replace(load("rfc2131"), drops_to_renew=True)
 
 # Each fault is in one of them, and together they fire every row.
 CASES: dict[str, Callable[[Build], Instance]] = {
@@ -43,6 +46,11 @@ CASES: dict[str, Callable[[Build], Instance]] = {
     "two servers": lambda build: build("dhcpcd", "rival", hosts=3, addresses=2),
     "the server's clock set forward": lambda build: build("rfc2131", "jumps", step=1),
     "clones": lambda build: build("udhcpc", "clones", "mutes", hosts=3, addresses=2),
+    "configured by hand": lambda build: build("rfc2131", "settles", "intrudes", lease=1),
+    "probes lost": lambda build: build("dhcpcd", "settles", "loses_arp", lease=1),
+    "waits after a NAK": lambda build: build("connman", "forgets", hosts=1),
+    "leaves after a NAK": lambda build: build(LEAVING, "forgets", addresses=2, hosts=1),
+    "drops to renew": lambda build: build(DROPPING, "mutes", hosts=1),
     "clones that probe": lambda build: build("dhcpcd", "clones", hosts=2),
     "unicast NAK": lambda build: build("networkd", "rival", broadcasts_nak=False),
     "never lets go": lambda build: build("freertos", "mutes", "loses", hosts=3),

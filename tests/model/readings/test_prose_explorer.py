@@ -80,6 +80,8 @@ OTHERS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
     "rival": ("rfc2131", ("rival",), {"lease": 2}),
     "server's clock set forward": ("rfc2131", ("jumps",), {"lease": 2, "step": 1}),
     "clones": ("rfc2131", ("clones",), {"lease": 2}),
+    "configured by hand": ("rfc2131", ("settles", "intrudes"), {"lease": 1}),
+    "probes lost": ("reference", ("settles", "loses_arp"), {"lease": 1}),
     "server probes": ("wfwg311", ("mutes",), {"lease": 2, "server_probes": True}),
     "shortened": ("rfc2131", ("mutes", "shortens"), {"hosts": 1, "shortest": 1}),
     "answered twice": (

@@ -172,6 +172,9 @@ ALIVE: dict[str, Callable[[Build], Instance]] = {
     ),
     "forged, rivalled": lambda build: build("rfc2131", "forges", "rival", hosts=1),
     "the server's clock set forward": lambda build: build("rfc2131", "jumps", hosts=1, step=1),
+    "configured by hand": lambda build: build("rfc2131", "settles", "intrudes", lease=1),
+    "deaf to NAK": lambda build: build("networkd", "forgets", hosts=1),
+    "waits after a NAK": lambda build: build("connman", "forgets", hosts=1),
 }
 
 

@@ -42,12 +42,13 @@ from holdover.proofs.logic import formula
 from holdover.proofs.logic import obligations as module_of_obligations
 from holdover.proofs.logic.first_order import ALIKE, FASTEST, SLOWEST, any_clock
 from holdover.proofs.logic.formula import REAL, Formula
-from holdover.proofs.logic.obligations import Case, Obligation, obligations
-from holdover.proofs.logic.solvers import Answer, by_cvc5, by_z3
+from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations
+from holdover.proofs.logic.solvers import Answer, by_cvc5, by_z3, whether_fire
 from holdover.proofs.result import Theorem
 from holdover.proofs.theorems import t3_grace as module
 from holdover.proofs.theorems.t3_grace import (
     REACHED,
+    RULED_OUT,
     check_claims,
     ends_badly,
     hearing,
@@ -86,7 +87,7 @@ def test_no_row_but_the_broken_servers_is_excluded(theorem: Theorem) -> None:
     asked = {o.row for o in obligations(sufficient())}
     missing = {action.name for action in LEASE_TABLE.actions} - asked
     assert missing == {
-        *("forget", "forge", "jump", "rival_offer", "rival_ack", "rival_nak"),
+        *("forget", "forge", "jump", "rival_offer", "rival_ack", "rival_nak", "settle", "intrude"),
         *UNDISTURBING,
     }
 
@@ -105,7 +106,13 @@ def test_premises_that_contradict_each_other_prove_nothing(
     assert "never fire: " in check.detail
 
 
-UNDISTURBING = {"mute", "unmute", "reinstate", "set_aside"}
+UNDISTURBING = {"mute", "unmute"}
+
+
+def test_what_is_ruled_out_never_happens_where_the_grace_is_enough() -> None:
+    """And is what nobody need be told of: were it possible, it would be in the list for nothing."""
+    rows = [one for one in firing(sufficient()) if one.row in RULED_OUT]
+    assert [answer.result for answer in whether_fire(rows)] == ["proved"] * len(RULED_OUT)
 
 
 # Known numbers -----------------------------------------------------------------------------------

@@ -58,6 +58,10 @@ def consistent(facts: dict[str, Any]) -> Profile:
         facts["anchor"] = "ACK"
     if facts["trigger"] != "RETRY":
         facts["retries_for"] = Fraction(0)
+    if facts["after_nak"] != "WAIT":
+        facts["nak_late"] = Fraction(0)
+    elif not facts["nak_late"]:
+        facts["nak_late"] = Fraction(30)
     if facts["trigger"] == "ACKNOWLEDGE":
         facts["dialog"] = True
     if facts["enforcer"] == "PROCESS":

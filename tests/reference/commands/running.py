@@ -24,6 +24,7 @@ COMMANDS = (
     "explain",
     "grace",
     "matrix",
+    "situations",
     "profiles",
     "client",
     "server",
@@ -48,8 +49,11 @@ enforcer = "process"
 clock = "monotonic"
 checks_xid = true
 heeds_nak = "always"
+after_nak = "remove"
 heeds_shorter = false
 probes = false
+drops_to_renew = false
+keeps_old = false
 asks_for = 60
 restart = "leave"
 releases = true

@@ -10,6 +10,7 @@ import pytest
 from click.shell_completion import BashComplete, ShellComplete
 
 from holdover.model.clients.profile import FAULTS, builtin_names
+from holdover.model.clients.situations import situations
 from holdover.reference.cli import main
 from holdover.reference.lab.experiments.faults import FAULTS as LAB_FAULTS
 from holdover.reference.lab.testbed.clients import CLIENTS
@@ -52,6 +53,12 @@ def test_a_profile_is_completed_wherever_one_is_taken(words: str) -> None:
 def test_a_fault_of_the_surroundings_is_completed(words: str) -> None:
     assert names(f"{words} --fault") == set(FAULTS)
     assert names(f"{words} --fault", "fr") == {"freezes"}
+
+
+@pytest.mark.parametrize("words", ["situations", "verify rfc2131 --situation"])
+def test_a_situation_is_completed(words: str) -> None:
+    assert names(words) == {each.name for each in situations()}
+    assert names(words, "clo") == {"clones"}
 
 
 @pytest.mark.parametrize("words", ["explore rfc2131", "export tla rfc2131"])

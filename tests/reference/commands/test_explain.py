@@ -40,13 +40,13 @@ def test_explain_says_what_every_collision_passes_through() -> None:
     assert found["smallest_cut"][0] in found["passes_through"]
 
 
-def test_explain_says_which_of_several_situations_a_collision_passes() -> None:
+def test_explain_says_which_of_several_holdings_a_collision_passes() -> None:
     rival = ("explain", "rfc2131", "--fault", "rival")
     shown = told(run(*rival), 1)
     assert "every collision passes through:" not in shown
     found = as_json(run(*rival, "--json"), 1)["judgement"]["every_run"]
     assert len(found["smallest_cut"]) > 1
-    assert all(f"    {situation}\n" in shown for situation in found["smallest_cut"])
+    assert all(f"    {held}\n" in shown for held in found["smallest_cut"])
 
 
 def test_explain_of_a_client_that_probes_is_of_giving_away() -> None:

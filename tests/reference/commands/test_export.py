@@ -65,7 +65,7 @@ def test_itf_of_what_holds_is_refused() -> None:
     """There is no run to export."""
     done = run("itf", "rfc2131")
     assert done.exit_code == 2
-    assert "no run breaks exclusive or within_lease or released_first" in done.stderr
+    assert "no run breaks exclusive or within_lease or obeys_nak or released_first" in done.stderr
     cut_off = run("itf", "rfc2131", "--hosts", 3, "--addresses", 3, "--memory", 1)
     assert "before the search was cut off; give more --memory" in cut_off.stderr
 

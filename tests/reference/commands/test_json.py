@@ -91,6 +91,8 @@ def of_commands(place: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield as_json(run("grace", "--json"), 0)
     yield as_json(run("grace", *site), 1)
     yield as_json(run("matrix", "--json"), 0)
+    yield as_json(run("situations", "--json"), 0)
+    yield as_json(run("situations", "clones", "--json"), 1)
     yield as_json(run("profiles", "--json"), 0)
     yield as_json(run("profiles", "udhcpc", "--json"), 0)
     yield as_json(run(*SMALL, "--graph", place / "graph.dot", "--json"), 0)

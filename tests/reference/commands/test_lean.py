@@ -42,7 +42,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=in_first_network,  # noqa: PLW1509 -- pytest has no other thread that holds a lock
+        preexec_fn=in_first_network,
     )
     if done.returncode and re.search("No matching distribution|onnection", done.stderr):
         pytest.skip(f"needs packages from a registry: {done.stderr.strip().splitlines()[-1]}")

@@ -9,7 +9,7 @@ import pytest
 
 from holdover.model.clients.network import SURROUNDINGS
 from holdover.model.explorer.configurations import configurations
-from holdover.reference.commands.surroundings import world_options
+from holdover.reference.console.surroundings import world_options
 from tests.reference.commands.running import as_json, refused, run, told
 
 SITE = """\

@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from holdover.proofs.verdicts.matrix import ROWS, SAFEGUARDS
 from holdover.reference.docs.__main__ import (
     GENERATORS,
+    HEAVY,
     RegionError,
     fill_regions,
     find_drift,
     main,
     sources,
 )
-from holdover.reference.docs.proof_pages import HEAVY
 from tests.checkout import ROOT
 
 GIVEN = {"one": lambda: "| 1 |\n", "two": lambda: "II"}

@@ -42,7 +42,7 @@ def fixed(case: Case) -> Iterator[str]:
         if name in FAULTS:
             if not value:
                 yield f"no {name}"
-        elif name not in own or name == "releases":
+        elif name not in own or name in ("releases", "keeps_old"):
             yield f"{name} = {value}"
 
 
@@ -176,14 +176,16 @@ PAGES: Mapping[str, Words] = {
         "no forges": "no forged RELEASE arrives",
         "no rival": "no second server shares the pool",
         "no clones": "no two hosts have one client identifier",
+        **dict.fromkeys(("no settles", "no intrudes"), "Nobody configures an address by hand"),
         "no jumps": "nobody sets its clock forward",
         "no reuses_early": "it does not reuse early",
         "no shortens": "a renewal never moves its record of the lease backward",
-        "no steps": "Only the faults listed happen",
+        **dict.fromkeys(("no steps", "no loses_arp"), "Only the faults listed happen"),
         "in_order = True": "a client's DISCOVER does not overtake its own RELEASE or DECLINE",
         "broadcasts_nak = True": "DHCPNAK is broadcast",
         "server_probes = False": "the server does not probe",
         "releases = True": "each client may also send DHCPRELEASE",
+        "keeps_old = False": None,  # as the profiles say
     },
     "t3": {
         **NUMBERS,
@@ -198,6 +200,10 @@ PAGES: Mapping[str, Words] = {
         ),
         "server keeps": "The server stands by its leases: `server_keeps`",
         "no clones": "No two hosts have one client identifier: `clones`",
+        **dict.fromkeys(
+            ("no settles", "no intrudes", "keeps_old = False"),
+            "Each address in use is a leased one",
+        ),
         "in_order = True": "DISCOVER does not overtake its own RELEASE or DECLINE: `in_order`",
         "each bounded": "`bounded(h)` and `grace ≥ safe_grace(h)` for every host `h`",
         "grace reached": "`bounded(h)` and `grace ≥ safe_grace(h)` for every host `h`",
@@ -220,6 +226,7 @@ PAGES: Mapping[str, Words] = {
         "no process is started again": "restarts",
         "no host sleeps": "suspend",
         "neither client heeds a shorter lease": "shorter leases",
+        "both clients heed each DHCPNAK": "heed each DHCPNAK",
     },
     "t5": {
         "full = 24": "a lease of 24 s",
@@ -258,9 +265,12 @@ README: Mapping[str, Words] = {
             "a server that stands by its leases",
         ),
         "no clones": "a client identifier for each host",
+        **dict.fromkeys(("no settles", "no intrudes"), "no address configured by hand"),
     },
     "t3": {
         "no clones": "no two hosts have one client identifier",
+        **dict.fromkeys(("no settles", "no intrudes"), "nobody configures an address by hand"),
+        "keeps_old = False": "or keeps an old one beside a new one",
         "grace reached": "the server's grace reaches the bound of every host",
         "each bounded": "every host has a bound",
         "server keeps": "stands by its leases",

@@ -78,6 +78,8 @@ AFTER_PROBING = {
 """Its lease ends when its own probing is over, and that is random."""
 PROBED = {key: replace(seen, holdover=0) for key, seen in AFTER_PROBING.items()}
 NEVER = {key: Seen(FOREVER, "") for key in USUAL if not key[0].startswith("NAK")}
+WAITS = {(nak, 30): Seen(13, after_nak=28) for nak in ("NAK", "NAK unicast")}
+"""It tries for another lease, and the old address is there meanwhile."""
 
 
 def answers(*changes: dict[tuple[str, int], Seen]) -> list[Observation]:
@@ -156,6 +158,12 @@ def learn(*changes: dict[tuple[str, int], Seen]) -> Learned:
         ("heeds_nak", {}, "ALWAYS"),
         ("heeds_nak", {("NAK", 30): Seen(after_nak=11)}, "UNICAST"),
         ("heeds_nak", {(nak, 30): Seen(after_nak=15) for nak in ("NAK", "NAK unicast")}, "NEVER"),
+        ("heeds_nak", WAITS, "ALWAYS"),
+        ("after_nak", {}, "REMOVE"),
+        ("after_nak", WAITS, "WAIT"),
+        ("after_nak", {(nak, 30): Seen(after_nak=15) for nak in ("NAK", "NAK unicast")}, "REMOVE"),
+        ("nak_late", {}, 0),
+        ("nak_late", WAITS, 28),
         ("probes", {}, False),
         ("probes", PROBED, True),
         ("probe_time", {}, 0),

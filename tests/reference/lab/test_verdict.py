@@ -18,10 +18,10 @@ from holdover.reference.lab.experiments.verdict import (
     OBEYED,
     Verdict,
     combine_verdicts,
-    heeds,
     is_refusal,
     predict_holdover,
     spread,
+    stays_after,
     verdict,
 )
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
@@ -164,7 +164,9 @@ def test_nor_is_who_obeyed_a_nak_late_for_as_long(after: float, says: str) -> No
 
 def test_a_profile_says_which_nak_is_heeded_whether_or_not_there_is_an_offer() -> None:
     by = {
-        name: heeds(FAULTS[name], load("networkd")) for name in FAULTS if is_refusal(FAULTS[name])
+        name: stays_after(FAULTS[name], load("networkd")) == 0
+        for name in FAULTS
+        if is_refusal(FAULTS[name])
     }
     assert by == {
         "NAK": False,

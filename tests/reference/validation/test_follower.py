@@ -35,6 +35,8 @@ from tests.reference.validation.rehearsal import (
 
 NEVER = {
     "acknowledge": "the notice of this client waits for nobody",
+    "disregard_nak": "this client heeds each DHCPNAK",
+    "drop_refused": "and removes the address with it",
     "relinquish": "this client holds no lapsed address",
 }
 

@@ -136,6 +136,13 @@ def world_options(command: Command) -> Command:
             help="Shortest lease a renewal may grant (with --fault shortens).",
         ),
         click.option(
+            "--situation",
+            metavar="NAME",
+            shell_complete=complete_names(situation_names),
+            help="The faults, and where it matters lease and grace, of what people report: see "
+            "`holdover situations`.",
+        ),
+        click.option(
             "--fault",
             "faults",
             multiple=True,
@@ -162,6 +169,13 @@ def world_options(command: Command) -> Command:
     return command
 
 
+def situation_names() -> list[str]:
+    """Imported when a shell asks for them: few commands are given a situation."""
+    from holdover.model.clients.situations import situations
+
+    return [each.name for each in situations()]
+
+
 def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environment:
     """The environment that the options describe; STANDARD where they are silent.
 
@@ -181,6 +195,12 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
         if given[option] is not None:
             changes[name] = given[option]
     faults = world.faults | set(known_faults(given["faults"]))
+    if given["situation"] is not None:
+        from holdover.model.clients.situations import find_situation
+
+        situation = find_situation(given["situation"])
+        changes = {"lease": situation.lease, "grace": situation.grace, **changes}
+        faults |= set(situation.faults)
     changes["faults"] = faults
     stepped = not {"steps", "jumps"}.isdisjoint(faults | set(of_hosts))
     if "step" in changes and not stepped:

@@ -1,15 +1,15 @@
-"""What every collision passes through: rows and situations, found by networkx, said in sentences.
+"""What every collision passes through: rows and holdings, found by networkx, said in sentences.
 
 Theory of operation.  The state graph is grown up to the first state of each run that breaks a
 property, for what comes after does not matter.  Three questions are put to it:
 
 * which rows can no run to such a state do without?  Each is taken out by itself (`unavoidable`);
-* through which situations does every run pass, and in which order?  Dominators;
-* which is the smallest set of situations of which every run passes through one?  A minimum cut.
+* through which holdings does every run pass, and in which order?  Dominators;
+* which is the smallest set of holdings of which every run passes through one?  A minimum cut.
 
-A situation is what a reader asks of a state (`FACTS`): who holds an address, under which lease, and
-whether the server is there.  It does not tell which host is which.  The last two questions are put
-to the quotient of the graph over situations: each run is a path of it, so what every path passes
+Holdings are what a reader asks of a state (`FACTS`): who holds an address, under which lease, and
+whether the server is there.  They do not tell which host is which.  The last two questions are put
+to the quotient of the graph over holdings: each run is a path of it, so what every path passes
 through, every run passes through.  The reverse fails: the quotient may know of a way round that no
 run takes.  So the answers are true, and there may be more.
 
@@ -66,7 +66,7 @@ GOAL = "goal"
 
 
 @dataclass(frozen=True, order=True)
-class Situation:
+class Holdings:
     """What is seen of a state: the `FACTS` of each host that holds; whether the server is there."""
 
     holders: tuple[tuple[int, ...], ...]
@@ -83,8 +83,8 @@ def _holder(name: str, facts: tuple[int, ...]) -> str:
     return f"{name} still holds: {' and '.join(said)}" if said else f"{name} holds under its lease"
 
 
-def view(instance: Instance) -> Callable[[State], Situation]:
-    """The situation of a state.  Hosts that differ in their names alone are not told apart."""
+def view(instance: Instance) -> Callable[[State], Holdings]:
+    """The holdings of a state.  Hosts that differ in their names alone are not told apart."""
 
     def of(term: Expr, host: int) -> Callable[[State], bool]:
         code = instance.source_of(term, {h: host})
@@ -97,23 +97,23 @@ def view(instance: Instance) -> Callable[[State], Situation]:
     asked = [(of(HOLDS, i), [of(term, i) for _, term in FACTS]) for i in hosts]
     there = instance.predicate(serving())
 
-    def situation(state: State) -> Situation:
+    def seen_of(state: State) -> Holdings:
         holders = [
             tuple(number for number, told in enumerate(facts) if told(state))
             for held, facts in asked
             if held(state)
         ]
-        return Situation(tuple(sorted(holders)), bool(there(state)))
+        return Holdings(tuple(sorted(holders)), bool(there(state)))
 
-    return situation
+    return seen_of
 
 
 @dataclass(frozen=True)
 class Passages:
     """What every run to a state that breaks `property` has in common, in `states` states.
 
-    `rows` has the rows it cannot do without, `through` the situations that it passes through, in
-    their order, and `cut` a smallest set of situations of which it passes through one; all are
+    `rows` has the rows it cannot do without, `through` the holdings that it passes through, in
+    their order, and `cut` a smallest set of holdings of which it passes through one; all are
     empty where no run breaks the property.  `length` is that of a shortest run, in steps.
     """
 
@@ -121,8 +121,8 @@ class Passages:
     states: int
     length: int | None = None
     rows: tuple[str, ...] = ()
-    through: tuple[Situation, ...] = ()
-    cut: tuple[Situation, ...] = ()
+    through: tuple[Holdings, ...] = ()
+    cut: tuple[Holdings, ...] = ()
 
 
 def passages(instance: Instance, broken: Property, most: int) -> Passages:
@@ -132,7 +132,7 @@ def passages(instance: Instance, broken: Property, most: int) -> Passages:
     if not found.ends:
         return Passages(broken.name, len(found.states))
     distances = nx.single_source_shortest_path_length(found.graph, 0)
-    through, cut = situations(found)
+    through, cut = pass_through(found)
     return Passages(
         broken.name,
         len(found.states),
@@ -143,22 +143,22 @@ def passages(instance: Instance, broken: Property, most: int) -> Passages:
     )
 
 
-def situations(found: StateGraph) -> tuple[tuple[Situation, ...], tuple[Situation, ...]]:
+def pass_through(found: StateGraph) -> tuple[tuple[Holdings, ...], tuple[Holdings, ...]]:
     """What every run to an end passes through, and a smallest set of which it passes one.
 
-    Neither has the situation at the start, through which all pass.
+    Neither has those at the start, through which all pass.
     """
-    situation = view(found.instance)
-    views = [GOAL if n in found.ends else situation(s) for n, s in enumerate(found.states)]
-    quotient: nx.DiGraph[Situation | str] = digraph(found.taken, views)
+    seen_of = view(found.instance)
+    views = [GOAL if n in found.ends else seen_of(s) for n, s in enumerate(found.states)]
+    quotient: nx.DiGraph[Holdings | str] = digraph(found.taken, views)
     start = views[0]
     through = [node for node in dominators(quotient, start, [GOAL]) if node != start]
     cut = set() if quotient.has_edge(start, GOAL) else nx.minimum_node_cut(quotient, start, GOAL)
     return _told(through), tuple(sorted(_told(cut)))
 
 
-def _told(nodes: Iterable[Situation | str]) -> tuple[Situation, ...]:
-    return tuple(node for node in nodes if isinstance(node, Situation))
+def _told(nodes: Iterable[Holdings | str]) -> tuple[Holdings, ...]:
+    return tuple(node for node in nodes if isinstance(node, Holdings))
 
 
 def in_general(action: Action) -> str:

@@ -8,7 +8,7 @@ import networkx as nx
 import pytest
 
 from holdover.model.explorer.explore import explore
-from holdover.model.explorer.situations import FACTS, Situation, in_general, passages, view
+from holdover.model.explorer.holdings import FACTS, Holdings, in_general, passages, view
 from holdover.model.explorer.stategraph import StateGraph, TooManyStatesError, grow
 from holdover.model.readings.finite import Instance
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE
@@ -50,10 +50,10 @@ def test_rows_are_exactly_those_without_which_the_table_has_no_collision(
     assert set(found.rows) == needed
 
 
-def test_no_run_gets_round_a_situation(colliding: Instance) -> None:
+def test_no_run_gets_round_them(colliding: Instance) -> None:
     found, graph = passages(colliding, EXCLUSIVE, 100_000), up_to_collisions(colliding)
-    situation = view(colliding)
-    seen = [situation(state) for state in graph.states]
+    seen_of = view(colliding)
+    seen = [seen_of(state) for state in graph.states]
     for each in found.through:
         assert not reaches(graph, {n for n, one in enumerate(seen) if one == each})
     assert found.cut
@@ -71,10 +71,7 @@ def test_the_length_is_the_explorers(colliding: Instance) -> None:
 
 def test_what_windows_for_workgroups_passes_through(build: Build) -> None:
     found = passages(build("wfwg311", "mutes", lease=3), EXCLUSIVE, 100_000)
-    assert found.through == (
-        Situation(((LAPSED, OVER),), True),
-        Situation(((LAPSED, GIVEN),), True),
-    )
+    assert found.through == (Holdings(((LAPSED, OVER),), True), Holdings(((LAPSED, GIVEN),), True))
     assert found.cut == found.through[-1:]
     assert {"mute", "lapse", "notify", "reuse"} <= set(found.rows)
     assert "acknowledge" not in found.rows
@@ -86,7 +83,7 @@ def test_what_windows_for_workgroups_passes_through(build: Build) -> None:
 
 def test_a_server_that_forgets_is_passed_through(build: Build) -> None:
     found = passages(build("rfc2131", "forgets"), EXCLUSIVE, 100_000)
-    assert Situation(((UNRECORDED,),), True) in found.through
+    assert Holdings(((UNRECORDED,),), True) in found.through
     assert "forget" in found.rows
 
 
@@ -100,13 +97,13 @@ def test_a_graph_that_does_not_fit_is_not_asked(build: Build) -> None:
         passages(build("wfwg311", "mutes", lease=3), EXCLUSIVE, 100)
 
 
-def test_situations_do_not_tell_hosts_apart(build: Build) -> None:
+def test_holdings_do_not_tell_hosts_apart(build: Build) -> None:
     instance = build("rfc2131", "mutes")
-    situation = view(instance)
-    holding = {situation(state) for state in grow(instance, most=100_000).states}
+    seen_of = view(instance)
+    holding = {seen_of(state) for state in grow(instance, most=100_000).states}
     assert {one.holders for one in holding} >= {(), ((),)}
-    assert str(Situation((), False)) == "no host holds an address; the server is silent"
-    assert str(Situation(((),), True)) == "h1 holds under its lease; the server is there"
+    assert str(Holdings((), False)) == "no host holds an address; the server is silent"
+    assert str(Holdings(((),), True)) == "h1 holds under its lease; the server is there"
 
 
 def test_every_row_can_be_said_in_general() -> None:
