@@ -518,7 +518,7 @@ CLIENT_ACTIONS = (
         then=(*start_over(h), becomes(notice[h], "DUE"), *clear(m))),
 
     Action("obey_nak", "RFC 2131 §3.1(5), §3.2(3), §4.4.5",
-        "{h} receives DHCPNAK and stops using any address",
+        "{h} receives DHCPNAK: its lease, or its request for one, is over",
         (h, m),
         when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(h, m),
               first_ask(h) | (renewing(h) & heeded(h))),

@@ -59,7 +59,7 @@ def judge_situation(situation: Situation, progress: Progress = silent) -> Situat
     if situation.harm != EXCLUSIVE.name:
         verdicts = {each.name: each for each in judge_alone(profile, world)}
         found = verdicts[situation.harm]
-        reason = f"in all {found.states:,} states of one host, a lease in {TICKS} ticks"
+        reason = f"{found.states:,} states of one host, a lease in {TICKS} ticks"
         return SituationVerdict(situation, found.outcome, reason, None, found.run, "ticks")
     size = Size(addresses=situation.addresses, messages=situation.datagrams)
     judged = judge(profile, world, size, progress=progress)

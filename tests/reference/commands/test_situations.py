@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from holdover.model.clients.situations import list_unexpressed, situations
 from tests.reference.commands.running import as_json, run, told
 
@@ -36,6 +38,18 @@ def test_a_wrong_name_is_told_the_nearest() -> None:
         assert (ended.exit_code, ended.stdout) == (2, "")
         assert "no situation 'clone'" in ended.stderr
         assert "clones" in ended.stderr
+
+
+def test_a_network_is_judged_in_a_situation_of_its_file(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    client = '[[client]]\nprofile = "rfc2131"\n'
+    site.write_text(f"{client}[surroundings]\nsituation = 'clones'\n")
+    shown = told(run("verify", "--network", site), 1)
+    assert "another host has the client identifier of this one" in shown
+    site.write_text(f"{client}[surroundings]\nsituation = 'clone'\n")
+    assert "no situation 'clone'" in run("verify", "--network", site).stderr
+    site.write_text(f"{client}[surroundings]\nsituation = 1\n")
+    assert "a name is needed, not 1" in run("verify", "--network", site).stderr
 
 
 def test_a_client_is_judged_in_a_situation() -> None:
