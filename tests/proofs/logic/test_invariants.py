@@ -33,11 +33,14 @@ CLAIMED = (EXCLUSIVE, OWNED)
 
 ARGUMENT = tuple(p for p in LEASED if p not in CLAIMED)
 
+UNSEEN = ("suspends", "intrudes", "loses_arp")
+"""Faults by which a host has an address that no probe finds, or has found."""
+
 PROBING = Case(
     "probing",
     "clients that probe",
     PROBED,
-    {"probes": True, "drift": 0, "in_order": True, **{f: f != "suspends" for f in FAULTS}},
+    {"probes": True, "drift": 0, "in_order": True, **{f: f not in UNSEEN for f in FAULTS}},
     numbers(),
 )
 
@@ -50,6 +53,10 @@ WITNESSES: Mapping[str, Witness] = {
     "covered": ("rfc2131", "reuse", "owned"),
     "asked_before": ("rfc2131", "bind", "not_too_far"),
     "ack_covered": ("rfc2131", "bind", "covered"),
+    "none_beside": ("rfc2131", "resume", "owned"),
+    "asks_for_its_own": ("rfc2131", "refuse", "refused_late"),
+    "refused_late": ("T3", "obey_nak", "held_under_lease"),
+    "withheld_late": ("rfc2131", "refuse", "refused_late"),
     "granted": ("rfc2131", "bind", "not_too_far"),
     "not_too_far": ("T3", "prolong", "covered"),
     "answers_follow": ("rfc2131", "select", "ack_covered"),
@@ -225,7 +232,7 @@ def test_what_is_claimed_does_not_follow_from_less(name: str) -> None:
 
 
 def test_probing_alone_is_exclusive_whatever_else_goes_wrong() -> None:
-    """Every fault but suspend happens, and the client is any that probes."""
+    """Every fault but these three happens, and the client is any that probes."""
     verdict = decide(PROBING)
     assert verdict.proved
     assert not verdict.never_fire or set(verdict.never_fire) <= {"resume", "wake_expired"}
@@ -237,11 +244,13 @@ def test_without_a_conjunct_probing_proves_nothing() -> None:
     assert asked_of(("probing", "resume", "exclusive"), PROBED[:1]) == "refuted"
 
 
-def test_probing_proves_nothing_where_hosts_are_suspended() -> None:
-    """Who sleeps answers no probe, and wakes up with the address."""
-    asleep = replace(PROBING, fixed={**PROBING.fixed, "suspends": True})
-    refuted = {(a.obligation.row, a.obligation.conjunct) for a in decide(asleep).open}
-    assert ("resume", "exclusive") in refuted
+@pytest.mark.parametrize(
+    ("fault", "row"), [("intrudes", "intrude"), ("loses_arp", "use"), ("suspends", "resume")]
+)
+def test_probing_proves_nothing_of_what_no_probe_finds(fault: str, row: str) -> None:
+    among = replace(PROBING, fixed={**PROBING.fixed, fault: True})
+    refuted = {(a.obligation.row, a.obligation.conjunct) for a in decide(among).open}
+    assert (row, "exclusive") in refuted
 
 
 # The premises ------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def test_every_property_holds_in_some_configuration() -> None:
         ("reboot/guard 1.2", "law"),
         ("lose/guard 2", "equivalent"),
         ("lapse/effect 2", "equivalent"),
-        ("decline/effect 15", "alike"),
+        ("decline/effect 17", "alike"),
         ("disregard/guard 4", "alike"),
     ],
 )
