@@ -109,8 +109,9 @@ class RealClient:
 
     @property
     def heeds_nak(self) -> bool:
-        """Whether it lets go at a DHCPNAK that is broadcast, as its profile says."""
-        return load(str(self.program.profile)).heeds_nak == "ALWAYS"
+        """Whether it lets go at once at a DHCPNAK that is broadcast, as its profile says."""
+        said = load(str(self.program.profile))
+        return (said.heeds_nak, said.after_nak) == ("ALWAYS", "REMOVE")
 
 
 @dataclass(frozen=True)

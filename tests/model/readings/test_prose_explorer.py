@@ -81,6 +81,7 @@ OTHERS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
     "server's clock set forward": ("rfc2131", ("jumps",), {"lease": 2, "step": 1}),
     "clones": ("rfc2131", ("clones",), {"lease": 2}),
     "configured by hand": ("rfc2131", ("settles", "intrudes"), {"lease": 1}),
+    "waits after a NAK": ("connman", ("forgets",), {"hosts": 1, "lease": 2}),
     "probes lost": ("reference", ("settles", "loses_arp"), {"lease": 1}),
     "server probes": ("wfwg311", ("mutes",), {"lease": 2, "server_probes": True}),
     "shortened": ("rfc2131", ("mutes", "shortens"), {"hosts": 1, "shortest": 1}),
@@ -147,7 +148,12 @@ def test_time_waits_for_every_row_that_is_due() -> None:
 PLANTED: dict[str, tuple[str, str, str, str]] = {
     "a lapse a tick late": ("lapse", "now ≥ lease_end[h]", "now > lease_end[h]", "rfc2131"),
     "a lapse that keeps": ("lapse", "LAPSE then none", "RETRY then none", "rfc2131"),
-    "no NAK obeyed": ("obey_nak", "if leased(h) then none", "if false then none", "server forgets"),
+    "no NAK obeyed": (
+        "obey_nak",
+        "if leased(h) ∧ ¬outlasts_nak(h) then none",
+        "if false then none",
+        "server forgets",
+    ),
     "a wait left out": ("lapse", "due  by lease_end[h]", "due  by renew_at[h]", ""),
     "time that does not wait": (
         "tick",
