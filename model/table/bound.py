@@ -122,9 +122,14 @@ server_keeps = ~forgets & ~forges & ~rival & ~reuses_early & ~jumps
 """The server stands by its leases; without that no grace of the server's helps."""
 
 
+def known_alone(h: Expr) -> Expr:
+    """The server takes no other host for this one, and nobody has given another its address."""
+    return ~clones[h] & ~settles[h] & ~intrudes[h]
+
+
 def leased_alone(h: Expr) -> Expr:
     """What the host has on its interface is what the server leases to it, and to nobody else."""
-    return ~clones[h] & ~settles[h] & ~intrudes[h] & ~keeps_old[h]
+    return known_alone(h) & ~keeps_old[h]
 
 
 def bounded(h: Expr) -> Expr:

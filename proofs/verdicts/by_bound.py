@@ -16,7 +16,7 @@ from holdover.model.clients.profile import Environment, Profile, in_seconds
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.client import fastest
-from holdover.model.table.vocabulary import clones, full, grace, h, intrudes, settles
+from holdover.model.table.vocabulary import full, grace, h
 from holdover.proofs.result import Outcome
 
 
@@ -105,7 +105,7 @@ def without_bound(constants: dict[str, object]) -> Outcome:
     any later time, nobody has shown that for each grace there is a run that is longer: *unknown*.
     """
     removed = bound.process_acts(h) | bound.kernel_acts(h)
-    waits = ~clones[h] & ~settles[h] & ~intrudes[h] & bound.server_keeps
+    waits = bound.known_alone(h) & bound.server_keeps
     return "unknown" if holds(removed & waits, constants) else "violated"
 
 

@@ -148,7 +148,8 @@ def proof(profile: Profile, environment: Environment) -> str | None:
     limited = holds(bounded(h) & server_keeps, constants)
     if limited and seconds(safe_grace(h), constants) <= environment.grace:
         return "T3"
-    return "probing" if profile.probes and proved_by_probing(environment.faults) else None
+    probed = profile.probes and proved_by_probing(environment.faults, environment.drift != 0)
+    return "probing" if probed else None
 
 
 @dataclass(frozen=True)

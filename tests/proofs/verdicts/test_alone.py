@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from holdover.model.clients.network import ClientKind
-from holdover.model.clients.profile import STANDARD, builtin_names, load
+from holdover.model.clients.profile import STANDARD, Profile, builtin_names, load
 from holdover.model.explorer.configurations import EVENTUALLY, FAULT_ROWS
 from holdover.model.explorer.explore import explore
 from holdover.model.explorer.graphs import never_reaches, steps_of
@@ -15,8 +15,8 @@ from holdover.proofs.verdicts.alone import SAYS, VerdictAlone, judge_alone, stra
 RFC = load("rfc2131")
 
 
-def verdicts(client: object, *faults: str) -> dict[str, VerdictAlone]:
-    found = judge_alone(client, STANDARD.and_faults(*faults))  # type: ignore[arg-type]
+def verdicts(client: Profile, *faults: str) -> dict[str, VerdictAlone]:
+    found = judge_alone(client, STANDARD.and_faults(*faults))
     return {each.name: each for each in found}
 
 
@@ -44,7 +44,7 @@ def test_a_dhcpnak_does_come() -> None:
     ],
 )
 def test_each_is_broken_by_its_fact_and_told(
-    client: object, faults: tuple[str, ...], broken: str, last: str
+    client: Profile, faults: tuple[str, ...], broken: str, last: str
 ) -> None:
     found = verdicts(client, *faults)
     assert {name for name, each in found.items() if each.outcome == "violated"} >= {broken}
