@@ -49,7 +49,7 @@ OF_HOSTS = tuple(fault for fault in FAULTS if isinstance(CONSTANTS[fault], Const
 """The faults that befall one host and not another."""
 
 DURATIONS = ("lease", "grace", "ack_delay", "acknowledge_within", "step", "shortest")
-SWITCHES = ("answers_arrive", "server_probes")
+SWITCHES = ("answers_arrive", "authoritative", "server_probes")
 SURROUNDINGS = (*DURATIONS, *SWITCHES, "drift_ppm", "faults", "situation")
 """What `[surroundings]` may have: the options of the commands, written with `_`."""
 

@@ -112,6 +112,7 @@ class Environment:
     server_probes: bool = False
     durable: bool = False
     broadcasts_nak: bool = True
+    authoritative: bool = False
     in_order: bool = True
     patient: bool = False
     faults: frozenset[str] = field(default_factory=frozenset)
@@ -133,6 +134,7 @@ class Environment:
             "server_probes": self.server_probes,
             "durable": self.durable,
             "broadcasts_nak": self.broadcasts_nak,
+            "authoritative": self.authoritative,
             "in_order": self.in_order,
             "patient": self.patient,
             **{name: name in self.faults for name in FAULTS},

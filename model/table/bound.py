@@ -13,14 +13,17 @@ client begins to count, and *overhang* how long after its own lease end the addr
 For a client that counts from the REQUEST and acts at once this is 2 x drift x lease / (1 - drift).
 """
 
-from holdover.model.table.client import fastest, honoured, slowest
+from holdover.model.table.client import fastest, heeded, honoured, slowest
 from holdover.model.table.expr import DURATION, RATIO, Expr, forall, ite, lift
 from holdover.model.table.vocabulary import (
     ONE,
     acknowledge_within,
     acknowledges,
     after_nak,
+    after_t1,
     anchor,
+    asks_for,
+    authoritative,
     checks_xid,
     clock,
     clones,
@@ -43,6 +46,8 @@ from holdover.model.table.vocabulary import (
     least,
     loses,
     margin,
+    mutes,
+    nak_late,
     patient,
     probe_time,
     probes,
@@ -182,6 +187,59 @@ def safe_grace(h: Expr) -> Expr:
     """The shortest grace with which no collision is possible through `h`, provided `bounded`."""
     needed = worst_holdover(h) * (ONE + drift)
     return ite(needed < ZERO, ZERO, needed)
+
+
+# When a server has given the address away ---------------------------------------------------------
+
+
+def asks_and_hears(h: Expr) -> Expr:
+    """The client asks at T1, and nothing keeps a DHCPNAK from ending its lease and its use."""
+    works = ~freezes[h] & ~crashes[h] & ~suspends[h] & ~(stops[h] & restarts[h])
+    keeps_time = (trigger[h] == "LAPSE") & ~(steps[h] & (clock[h] == "WALL"))
+    hears = checks_xid[h] & heeded(h) & (after_nak[h] != "LEAVE") & patient & ~loses
+    return works & keeps_time & hears & authoritative & ~mutes
+
+
+def settled(h: Expr) -> Expr:
+    """Even of the shortest lease, all that it began with is over by T1: datagrams, and a probe."""
+    probing = ite(probes[h], probe_time[h], ZERO)
+    begun = asks_for[h] + probing + late[h] + delay + delay
+    shortest = honoured(h, least)
+    return (begun <= fastest(shortest) - after_t1) & (margin[h] + delay + delay < shortest)
+
+
+def to_lease_end(h: Expr) -> Expr:
+    """From a commitment to the last instant at which the client may use that lease."""
+    return anchor_delay(h) + slowest(honoured(h, full)) + overhang(h)
+
+
+def to_refusal(h: Expr) -> Expr:
+    """From a commitment to the last instant at which a DHCPNAK ends the lease, asked for at T1."""
+    return anchor_delay(h) + slowest(honoured(h, full)) - after_t1 + delay + delay
+
+
+def after_refusal(h: Expr) -> Expr:
+    """How long the address may stay when a DHCPNAK that the client heeds has ended its lease."""
+    return ite((after_nak[h] == "WAIT") & heeded(h), nak_late[h], ZERO)
+
+
+def soon_refused(h: Expr) -> Expr:
+    """A host that lets go when it asks for more time."""
+    return leased_alone(h) & asks_and_hears(h) & settled(h)
+
+
+def soon_over(h: Expr) -> Expr:
+    """A host that lets go when its lease ends, or so long after a DHCPNAK that it heeds."""
+    in_time = (after_nak[h] == "WAIT") & process_acts(h) & ~suspends[h]
+    return bounded(h) & ((after_nak[h] == "REMOVE") | ~heeded(h) | in_time)
+
+
+def displaced_for(h: Expr) -> Expr:
+    """How long a host holds an address at most that its server has given to another.
+
+    There is such a time where a host is `soon_refused` or `soon_over`.
+    """
+    return ite(soon_refused(h), to_refusal(h), to_lease_end(h)) + after_refusal(h)
 
 
 def consistent(h: Expr) -> Expr:

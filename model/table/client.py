@@ -231,7 +231,7 @@ def expects(h: Expr, m: Expr, a: Expr) -> Expr:
 
 def may_ask_anew(h: Expr) -> Expr:
     """Where clients are patient: nothing of an exchange that `h` has begun is under way."""
-    return patient.implies(forall(n, (client[n] != h) | ~is_in(kind[n], "REQUEST", "ACK")))
+    return patient.implies(forall(n, (client[n] != h) | ~is_in(kind[n], "REQUEST", "ACK", "NAK")))
 
 
 def overstays(h: Expr, reason: str) -> Expr:
@@ -279,8 +279,8 @@ room = ~forall(n, buffered(n))
 
 
 def prompt(h: Expr) -> Expr:
-    """The client asks as soon as its time has come; a patient one may have to wait first."""
-    return runs(h) & room & ~patient
+    """The client asks as soon as its time has come and, if it is patient, nothing is under way."""
+    return runs(h) & room & may_ask_anew(h)
 
 
 # Effects that several rows share ------------------------------------------------------------------

@@ -53,6 +53,7 @@ from holdover.model.table.vocabulary import (
     address,
     asked,
     asleep,
+    authoritative,
     beside,
     checks_xid,
     client,
@@ -185,6 +186,12 @@ ACTS = (
         (serving() & following(~serving())).implies(mutes),
     ),
     Property(
+        "an authoritative server answers each DHCPREQUEST", "RFC 2131 §4.3.2",
+        "while it is there, no DHCPREQUEST goes without DHCPACK or DHCPNAK, unless it is lost",
+        forall(m, (authoritative & serving() & (kind[m] == "REQUEST")).implies(
+            loses | following(is_in(kind[m], "REQUEST", "ACK", "NAK")))),
+    ),
+    Property(
         "a datagram is copied only as a fault", "RFC 2131 §4.1",
         "an answer takes the slot of its question; another one is a copy",
         duplicates | forall(m, (kind[m] != "FREE") | ~following(is_in(kind[m], *BY_SERVER))),
@@ -300,7 +307,7 @@ ACTS = (
     ),
     Property(
         "who is patient asks anew when nothing is under way", "RFC 2131 §4.1",
-        "no DHCPREQUEST or DHCPACK of the client is in flight",
+        "no DHCPREQUEST of the client is in flight, and no answer to one",
         forall(h, renews.implies(may_ask_anew(h))),
     ),
     Property(

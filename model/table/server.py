@@ -23,6 +23,7 @@ from holdover.model.table.vocabulary import (
     HOST,
     a,
     address,
+    authoritative,
     client,
     clones,
     durable,
@@ -168,7 +169,7 @@ SERVER_ACTIONS = (
         "the server has no record of {h} on {a} and does not answer",
         (m, h, a),
         when=(kind[m] == "REQUEST", client[m] == h, address[m] == a, serving(),
-              ~leased_to(a, h)),
+              ~leased_to(a, h), ~authoritative),
         then=clear(m)),
 
     Action("free", "RFC 2131 §4.3.4",

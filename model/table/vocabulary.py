@@ -258,6 +258,12 @@ after_t2 = _fixed("after_t2", DURATION, "from T2 to the lease end", "RFC 2131 §
 grace = _fixed("grace", DURATION, "how long the server waits after its lease end", "RFC is silent")
 server_probes = _fixed("server_probes", BOOL, "the server probes before it offers", "§3.1(2)")
 broadcasts_nak = _fixed("broadcasts_nak", BOOL, "DHCPNAK is broadcast", "RFC 2131 §4.3.2")
+authoritative = _fixed(
+    "authoritative",
+    BOOL,
+    "the server refuses what it has no record of, and is never silent on it",
+    "RFC 2131 §4.3.2 asks for silence, in INIT-REBOOT; dhcpd's `authoritative`",
+)
 durable = _fixed("durable", BOOL, "the server's leases survive its restart", "RFC 2131 §4")
 
 # The world.
@@ -275,7 +281,7 @@ in_order = _fixed(
     "RFC 2131 §3.1(5): wait ten seconds after DECLINE; silent for RELEASE",
 )  # fmt: skip
 patient = _fixed(
-    "patient", BOOL, "no client asks anew while a DHCPREQUEST or DHCPACK of its own is in flight",
+    "patient", BOOL, "no client asks anew while its DHCPREQUEST, or the answer, is in flight",
     "RFC 2131 §4.1: four seconds before the first retransmission; §4.4.5: sixty",
 )  # fmt: skip
 

@@ -30,6 +30,7 @@ from holdover.model.table.client import (
 )
 from holdover.model.table.expr import (
     FALSE,
+    INSTANT,
     Action,
     Expr,
     Variable,
@@ -43,6 +44,7 @@ from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.server import NOBODY
 from holdover.model.table.vocabulary import (
     ADDRESS,
+    HOST,
     MESSAGE,
     a,
     acknowledges,
@@ -159,14 +161,36 @@ word = Variable(
     "the DHCPACK that told of the address's last commitment",
     "RFC 2131 §3.1(4)",
 )
-"""A history variable: no row reads it, and only proofs know it (`remembering`)."""
+given_at = Variable(
+    "given_at",
+    INSTANT,
+    ADDRESS,
+    "unset",
+    "when the address was committed to the host that has it on record",
+    "RFC 2131 §3.1(4)",
+)
+request = Variable(
+    "request",
+    MESSAGE,
+    HOST,
+    "none",
+    "the DHCPREQUEST by which the client asks for more time, and then its answer",
+    "RFC 2131 §4.4.5",
+)
+
+NOTES = {
+    "commit": (becomes(word[a], m), becomes(given_at[a], now)),
+    "prolong": (becomes(word[a], m),),
+    "reuse": (becomes(word[a], m), becomes(given_at[a], now)),
+    "renew": (becomes(request[h], m),),
+    "rebind": (becomes(request[h], m),),
+}
+"""What rows set of the history variables, which no row reads and only proofs know."""
 
 
 def remembering(action: Action) -> Action:
-    """The row, which also notes what tells of a commitment."""
-    if action.name not in ("commit", "prolong", "reuse"):
-        return action
-    return replace(action, then=(*action.then, becomes(word[a], m)))
+    """The row, which also notes what the history variables remember."""
+    return replace(action, then=(*action.then, *NOTES.get(action.name, ())))
 
 
 def coming(h: Expr, a: Expr) -> Expr:
@@ -411,7 +435,9 @@ ONE_EXCHANGE = Property(
     over(
         m,
         h,
-        body=(patient & (client[m] == h) & is_in(kind[m], "REQUEST", "ACK")).implies(current[m]),
+        body=(patient & (client[m] == h) & is_in(kind[m], "REQUEST", "ACK", "NAK")).implies(
+            current[m]
+        ),
     ),
 )
 

@@ -43,6 +43,7 @@ class SmallWorld:
     server_probes: bool = False
     durable: bool = False
     patient: bool = False
+    authoritative: bool = False
 
     def instance(self, table: Table) -> Instance:
         """A table in this configuration."""
@@ -63,6 +64,7 @@ class SmallWorld:
             server_probes=self.server_probes,
             durable=self.durable,
             patient=self.patient,
+            authoritative=self.authoritative,
             faults=frozenset(self.faults),
         )
         constants = in_ticks(self.client, environment, TICK)
@@ -298,6 +300,7 @@ def settings() -> tuple[SmallWorld, ...]:
             delay=1,
         ),
         SmallWorld("forgotten", rfc, ("forgets",), hosts=two),
+        SmallWorld("forgotten, authoritative", rfc, ("forgets",), authoritative=True),
         SmallWorld("forgotten, durable", rfc, ("forgets",), durable=True),
         SmallWorld("probed by the server", keeps, ("forgets",), hosts=two, server_probes=True),
         SmallWorld(

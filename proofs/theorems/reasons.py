@@ -1,4 +1,4 @@
-"""Which other conjuncts each step of T3 takes: `python -m holdover.proofs.theorems.reasons`.
+"""Which other conjuncts each step of T3 and T6 takes: `python -m holdover.proofs.theorems.reasons`.
 
 Z3's unsatisfiable cores, made smaller one premise at a time.  What is printed is the file
 `proofs/logic/reasons.toml`.
@@ -7,16 +7,18 @@ Z3's unsatisfiable cores, made smaller one premise at a time.  What is printed i
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import z3
 
 from holdover.proofs.logic.first_order import Logic
 from holdover.proofs.logic.formula import Formula
-from holdover.proofs.logic.obligations import Obligation, assumptions, obligations
+from holdover.proofs.logic.obligations import Case, Obligation, assumptions, obligations
+from holdover.proofs.logic.reasons import reasons
 from holdover.proofs.logic.solvers import EFFORT, read_by_z3
 from holdover.proofs.theorems.t3_grace import sufficient
+from holdover.proofs.theorems.t6_displaced import cases
 
 LESS = 1_000_000
 """What Z3 may spend on finding out that a premise is not needed."""
@@ -26,10 +28,20 @@ HEADER = """# Which other conjuncts a row takes to keep a conjunct: see reasons.
 """
 
 
+def claims() -> Iterator[tuple[Case, Sequence[str]]]:
+    """T3 and the parts of T6, each with its conjuncts that no claim before it has."""
+    known: set[str] = set()
+    for claim in (sufficient(), *(case for case, _ in cases())):
+        own = [each.name for each in claim.invariant if each.name not in known]
+        known.update(own)
+        yield claim, own
+
+
 def find_needed(obligation: Obligation, names: Mapping[Formula, str]) -> Sequence[str] | None:
     """The conjuncts among the premises without which Z3 does not find the proof.
 
-    None, where the row's guards and the conjunct itself suffice.
+    None, where the row's guards and the conjunct itself suffice.  It is asked of all premises, and
+    where that is too much for it, of those that the list names today.
     """
     *before, goal = obligation.assertions
     own, (premises, (said,)) = read_by_z3(before, [goal])
@@ -51,6 +63,16 @@ def find_needed(obligation: Obligation, names: Mapping[Formula, str]) -> Sequenc
         return None
     kept = core(range(len(premises)), EFFORT["z3"])
     if kept is None:
+        listed = reasons().get((obligation.row, obligation.conjunct), ())
+        kept = core(
+            [
+                n
+                for n, t in enumerate(before)
+                if names.get(t, "") in ("", obligation.conjunct, *listed)
+            ],
+            EFFORT["z3"],
+        )
+    if kept is None:
         raise ValueError(f"{obligation.name} is not proved")
     for number in reversed(kept):
         if number in kept and before[number] in names:
@@ -60,30 +82,33 @@ def find_needed(obligation: Obligation, names: Mapping[Formula, str]) -> Sequenc
 
 def of_row(row: str) -> list[tuple[str, str, list[str]]]:
     """Conjunct, row, and the other conjuncts: the steps of a row that take more than itself."""
-    claim = sufficient()
-    logic = Logic(claim.fixed)
-    names = {logic.read(each.term, {}): each.name for each in claim.invariant}
-    names.update((term, "") for term in assumptions(claim, logic))
     found = []
-    for obligation in obligations(claim):
-        if obligation.row == row and (others := find_needed(obligation, names)) is not None:
-            said = [name for name in others if name not in ("", obligation.conjunct)]
-            found.append((obligation.conjunct, row, said))
+    for claim, own in claims():
+        logic = Logic(claim.fixed)
+        names = {logic.read(each.term, {}): each.name for each in claim.invariant}
+        names.update((term, "") for term in assumptions(claim, logic))
+        for obligation in obligations(claim):
+            if obligation.row != row or obligation.conjunct not in own:
+                continue
+            others = find_needed(obligation, names)
+            if others is not None:
+                said = [name for name in others if name not in ("", obligation.conjunct)]
+                found.append((obligation.conjunct, row, said))
     return found
 
 
 def main() -> None:
     """Print the list."""
-    claim = sufficient()
-    rows = [row for row in dict.fromkeys(o.row for o in obligations(claim)) if row != "initially"]
+    rows = list(dict.fromkeys(o.row for claim, _ in claims() for o in obligations(claim)))
+    rows.remove("initially")
     with ProcessPoolExecutor() as pool:
         steps = [step for found in pool.map(of_row, rows) for step in found]
     out = sys.stdout
     out.write(HEADER)
-    for conjunct in claim.invariant:
-        lines = [(row, others) for name, row, others in steps if name == conjunct.name]
+    for conjunct in [name for _, own in claims() for name in own]:
+        lines = [(row, others) for name, row, others in steps if name == conjunct]
         if lines:
-            out.write(f"\n[{conjunct.name}]\n")
+            out.write(f"\n[{conjunct}]\n")
         for row, others in lines:
             listed = ", ".join(f'"{name}"' for name in others)
             out.write(f"{row} = [{listed}]\n")

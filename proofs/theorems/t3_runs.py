@@ -10,8 +10,8 @@ What it does not know: whether a run exists, and what follows from it (`t3_grace
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from holdover.model.clients.profile import Environment, Profile
@@ -23,6 +23,7 @@ from holdover.model.table.vocabulary import (
     CONSTANTS,
     acknowledge_within,
     after_t1,
+    after_t2,
     asks_for,
     delay,
     full,
@@ -33,6 +34,7 @@ from holdover.model.table.vocabulary import (
     least,
     margin,
     now,
+    probe_time,
     rebind_at,
     renew_at,
     retries_for,
@@ -45,6 +47,19 @@ from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
 WORST = worst_holdover(h)
 
 
+def choices_of(
+    client: Profile, world: Environment, others: Mapping[str, object]
+) -> dict[str, object]:
+    """The first host's choices, and the other's; all durations and the drift stay open."""
+    facts = {**client.facts(), **world.facts()}
+    open_ = {name for name, c in CONSTANTS.items() if c.sort in (DURATION, RATIO)}
+    known = {name: value for name, value in facts.items() if name not in open_}
+    return {
+        name: value if isinstance(CONSTANTS[name], Expr) else (value, others.get(name))
+        for name, value in known.items()
+    }
+
+
 @dataclass(frozen=True)
 class Way:
     """One way to hold an address back: what the client is like and which faults happen.
@@ -52,7 +67,8 @@ class Way:
     `delayed` says whether the ACK takes time, `waits` whether the address stays after the lapse:
     time cannot pass by nothing, so these are different runs.  `ack`: what becomes of the ACK that
     shortens the lease, or that there is none, and the lease is full or the least.  `shows`: the
-    term of the bound that the run reaches.
+    term of the bound that the run reaches.  `past`: which of T1 and T2 are past when the lease
+    begins, as they may be of a short one.  `others`: what is fixed of the other host's client.
     """
 
     name: str
@@ -62,18 +78,14 @@ class Way:
     waits: bool
     ack: str = "none"
     shows: Expr = WORST
+    past: tuple[str, ...] = ()
+    others: Mapping[str, object] = field(default_factory=dict)
 
     def fixed(self) -> dict[str, object]:
-        """The first host's choices; all durations and the drift stay open, and other hosts."""
+        """What the run holds fixed."""
         patient = self.profile.heeds_shorter and self.ack != "overtaken"
         world = Environment(faults=frozenset(self.faults), patient=patient)
-        facts = {**self.profile.facts(), **world.facts()}
-        open_ = {name for name, c in CONSTANTS.items() if c.sort in (DURATION, RATIO)}
-        known = {name: value for name, value in facts.items() if name not in open_}
-        return {
-            name: value if isinstance(CONSTANTS[name], Expr) else (value, None)
-            for name, value in known.items()
-        }
+        return choices_of(self.profile, world, self.others)
 
     def assumptions(self) -> tuple[Expr, ...]:
         """What this run needs of the durations, beside a grace below the bound."""
@@ -88,6 +100,18 @@ class Way:
             delay <= asks_for[h],
             (delay <= honoured(h, full)) if self.ack == "under way" else TRUE,
             (slowest(honoured(h, full)) - after_t1 <= delay) if self.ack == "overtaken" else TRUE,
+            *self._where_t1_and_t2_lie(),
+        )
+
+    def _where_t1_and_t2_lie(self) -> tuple[Expr, ...]:
+        """Of the shortest lease; of a full one they lie ahead."""
+        if self.ack != "the least":
+            return ()
+        probing = probe_time[h] if self.profile.anchor == "PROBE" else ZERO
+        after = probing + slowest(honoured(h, least))
+        return tuple(
+            (after <= to_end) if name in self.past else (to_end < after)
+            for name, to_end in (("T1", after_t1), ("T2", after_t2))
         )
 
     @property
@@ -165,18 +189,27 @@ def heeding_ways() -> Iterator[Way]:
             name, client = of(ack, anchor, delayed, **facts)
             yield Way(name, client, ("mutes", "shortens", *faults), delayed, False, ack)
     for ack, term, anchors in HEARD:
-        for anchor, delayed in anchors:
+        for (anchor, delayed), past in itertools.product(anchors, PAST.get(ack, ((),))):
             name, client = of(ack, anchor, delayed)
-            yield Way(name, client, ("mutes", "shortens"), delayed, False, ack, term)
+            name += f", {' and '.join(past)} past" if past else ""
+            yield Way(name, client, ("mutes", "shortens"), delayed, False, ack, term, past)
 
+
+PAST: Mapping[str, tuple[tuple[str, ...], ...]] = {"the least": ((), ("T1",), ("T1", "T2"))}
+"""Which of T1 and T2 may be past when the lease begins."""
 
 HEEDED = {"none": "a full lease", "the least": "a least lease"}
 """What else to call the runs in which no ACK shortens a lease."""
 
 
-def run(way: Way, constants: Mapping[str, object] | None = None) -> SymbolicRun:
+def run(
+    way: Way,
+    constants: Mapping[str, object] | None = None,
+    give_away: Callable[[SymbolicRun], None] | None = None,
+) -> SymbolicRun:
     """A run in which the first host holds its address as long as it may, and the server reuses it.
 
+    With `give_away` the server has given the address to the other as soon as it had committed it.
     Where renewals may shorten, the client asks twice: the server's record is then the short lease
     of the second ACK, which the client does not act on while it counts the long one of the first.
     Its numbers are symbols, or these constants.
@@ -194,6 +227,8 @@ def run(way: Way, constants: Mapping[str, object] | None = None) -> SymbolicRun:
     path.take("offer", **first)
     path.take("select", **first)
     path.take("commit", **first, length=way.length, skew=fastest(way.length) - way.length)
+    if give_away is not None:
+        give_away(path)
     if shortened:
         path.take("ask_again", h=0, a=0, m=1)
         path.take("prolong", h=0, a=0, m=1, length=least, skew=fastest(least) - least)
@@ -229,9 +264,12 @@ def run(way: Way, constants: Mapping[str, object] | None = None) -> SymbolicRun:
         path.take("keep_remainder", h=0, a=0)
         if way.profile.probes:
             path.take("use", h=0, a=0)
-    if not process_stops and (way.ack == "overtaken" or not way.profile.heeds_shorter):
-        for asks_at, row in ((renew_at, "renew"), (rebind_at, "rebind")):
-            wait_until(asks_at[h])
+    if not process_stops:
+        for name, asks_at, row in (("T1", renew_at, "renew"), ("T2", rebind_at, "rebind")):
+            if name not in way.past:
+                wait_until(asks_at[h])
+            elif name == "T1" and "T2" in way.past:
+                continue
             path.take(row, **first)
             path.take("miss", m=0, h=0)
             if way.ack == "overtaken" and row == "renew":
@@ -241,6 +279,8 @@ def run(way: Way, constants: Mapping[str, object] | None = None) -> SymbolicRun:
         path.take("lapse", h=0)
         path.take("notify", h=0)
     wait_until(limit(h))
+    if give_away is not None:
+        return path
     path.take("unmute")
     reuse_address(path, second)
     return path

@@ -1,7 +1,7 @@
-"""What follows from the bound of T3 alone, without a solver and without a search.
+"""What follows from the bounds of T3 and T6 alone, without a solver and without a search.
 
-The grace that a client needs, what one more fault would do, which lease would do, and why there is
-no bound.
+The grace that a client needs, what one more fault would do, which lease would do, why there is no
+bound; and how long an address is kept that the server has given away all the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from holdover.model.clients.profile import Environment, Profile, in_seconds
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table import bound
 from holdover.model.table.client import fastest
-from holdover.model.table.vocabulary import full, grace, h
+from holdover.model.table.vocabulary import full, grace, h, rival
 from holdover.proofs.result import Outcome
 
 
@@ -55,6 +55,18 @@ def need_of_stated(client: ClientKind, environment: Environment) -> Need:
     terms = (bound.worst_holdover(h), bound.safe_grace(h))
     worst, enough = (seconds(term, constants) for term in terms)
     return Need(client, worst, enough, enough <= environment.grace)
+
+
+def kept_when_given_away(profile: Profile, environment: Environment) -> Fraction | None:
+    """How long the client keeps an address at most that the server has committed to another host.
+
+    None where T6 has no bound, and of a profile that leaves facts open.
+    """
+    constants = in_seconds(profile, environment)
+    limited = (bound.soon_refused(h) | bound.soon_over(h)) & ~rival
+    if profile.unstated or not holds(limited, constants):
+        return None
+    return seconds(bound.displaced_for(h), constants)
 
 
 FURTHER: Sequence[tuple[str, tuple[str, ...]]] = (

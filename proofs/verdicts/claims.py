@@ -33,6 +33,8 @@ from holdover.proofs.theorems import (
     t4_regression,
     t5_agreement,
     t5_state_graph,
+    t6_displaced,
+    t6_explored,
 )
 from holdover.proofs.verdicts.judge import judge
 
@@ -74,6 +76,9 @@ def claims(solvers: Sequence[str] = ("z3",)) -> Iterator[Claim]:
         yield Claim("T5", configuration.name, "graph", configuration.states / 10_000)
     yield Claim("T5", "T1's collision", "graph-T1", 3)
     yield Claim("T5", "engine", "graph-engine", 5)
+    yield Claim("T6", "the former holder lets go", "T6-sufficient", 3 * cost)
+    yield Claim("T6", "as late as that", "T6-reached", cost)
+    yield Claim("T6", "and no later in a search", "T6-explored", 2)
     for name in builtin_names():
         yield Claim("profile", name, "profile", 2 if name in SAFE else 0.3)
     for configuration in configurations():
@@ -101,6 +106,9 @@ def check(claim: Claim, solvers: Sequence[str] = ("z3",)) -> list[Check]:
         "graph-engine": lambda: [
             t5_state_graph.same_engine(name) for name in t5_state_graph.BY_ENGINE
         ],
+        "T6-sufficient": lambda: list(t6_displaced.prove_sufficient(solvers)),
+        "T6-reached": lambda: [t6_displaced.prove_reached(solvers)],
+        "T6-explored": lambda: list(map(t6_explored.compare, t6_explored.settings())),
         "profile": lambda: [check_verdict(claim.name, solvers)],
         "pinned": lambda: [check_configuration(claim.name)],
     }

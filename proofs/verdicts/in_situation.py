@@ -12,9 +12,12 @@ from fractions import Fraction
 
 from holdover.model.clients.situations import Situation
 from holdover.model.explorer.sequence_chart import ChartEvent
+from holdover.model.readings.constants import holds
+from holdover.model.table.bound import server_keeps
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS
 from holdover.proofs.result import Outcome, Progress, silent
 from holdover.proofs.verdicts.alone import TICKS, judge_alone
+from holdover.proofs.verdicts.by_bound import kept_when_given_away
 from holdover.proofs.verdicts.judge import Size, judge
 from holdover.proofs.verdicts.matrix import MatrixRow, deployment, proof, smallest_cures
 
@@ -46,6 +49,17 @@ class SituationVerdict:
     def exclusive(self) -> bool:
         """Whether two hosts with one address are at stake."""
         return self.situation.harm == EXCLUSIVE.name
+
+    @property
+    def kept(self) -> Fraction | None:
+        """How long a host keeps an address that its server has given away, in seconds, by T6.
+
+        None where the server does not, or there is no bound.
+        """
+        profile, world = self.situation.profile, self.situation.environment
+        if not self.exclusive or holds(server_keeps, world.facts()):
+            return None
+        return kept_when_given_away(profile, world)
 
     @property
     def says(self) -> str:

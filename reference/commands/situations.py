@@ -94,7 +94,12 @@ def happens(situation: Situation) -> str:
 
 def worst_of(found: SituationVerdict) -> str:
     """How long a host outstays its lease at most, in words."""
-    return "no bound" if found.worst is None else show_seconds(at_most(found.worst))
+    if found.worst is not None:
+        return show_seconds(at_most(found.worst))
+    kept = found.kept
+    if kept is None:
+        return "no bound"
+    return f"{show_seconds(at_most(kept))} after the server has given the address away"
 
 
 def cures_of(found: SituationVerdict) -> str:
@@ -125,6 +130,7 @@ def situation_data(found: SituationVerdict) -> dict[str, object]:
         "outcome": found.outcome,
         "reason": found.reason,
         "worst_holdover": number(at_most, found.worst) if found.exclusive else None,
+        "kept_when_given_away": number(at_most, found.kept) if found.exclusive else None,
         "smallest_cures": [list(chosen) for chosen in found.cures],
         "cured_by_probing": found.probing,
         "run": list(as_data(found.run, found.unit)),

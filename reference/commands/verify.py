@@ -14,15 +14,23 @@ from holdover.model.clients.profile import STANDARD, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.model.explorer.length import count_of
 from holdover.model.explorer.sequence_chart import as_data, sentences
+from holdover.model.readings.constants import holds
 from holdover.model.readings.finite import name_of
 from holdover.model.seconds import show_seconds
+from holdover.model.table.bound import server_keeps
 from holdover.model.table.properties import ALWAYS
 from holdover.model.table.vocabulary import HOST
 from holdover.proofs.result import Outcome, combine
 from holdover.proofs.theorems.t5_state_graph import FITS
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.alone import VerdictAlone, judge_alone
-from holdover.proofs.verdicts.by_bound import GRACE_WORDS, further, no_bound, without_bound
+from holdover.proofs.verdicts.by_bound import (
+    GRACE_WORDS,
+    further,
+    kept_when_given_away,
+    no_bound,
+    without_bound,
+)
 from holdover.proofs.verdicts.causes import Cause
 from holdover.proofs.verdicts.claims import ClaimResult
 from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
@@ -87,6 +95,8 @@ def print_judgements(
         for line in unstated_lines(judgement.profile, judgement.hangs_on, HOLDS, TOO_SHORT):
             out.say(f"  {line}")
         out.say(f"  worst holdover: {holdover_of(judgement)}; {grace_of(judgement)}")
+        for line in given_away(judgement):
+            out.say(f"  {line}")
         if judgement.run:
             for line in (*sentences(judgement.run, judgement.unit), *cause_lines(judgement.causes)):
                 out.say(f"  {line}")
@@ -179,6 +189,18 @@ def grace_of(judgement: Judgement) -> str:
     return f"a grace of {show_seconds(at_most(judgement.grace))} is enough"
 
 
+def given_away(judgement: Judgement) -> list[str]:
+    """How long a client keeps an address that a server gives away which it has leased."""
+    world = judgement.environment
+    if holds(server_keeps, world.facts()):
+        return []
+    kept = kept_when_given_away(judgement.profile, world)
+    longest = "for how long, nothing here says"
+    if kept is not None:
+        longest = f"for at most {show_seconds(at_most(kept))}"
+    return [f"after the server has given the address to another host, it is kept {longest}"]
+
+
 def elsewhere(judgement: Judgement) -> list[str]:
     """What one more fault would do; of a client that is not all stated nothing is said."""
     if judgement.profile.unstated:
@@ -223,6 +245,9 @@ def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, obj
         "reason": judgement.reason,
         "worst_holdover": number(at_most, judgement.worst),
         "safe_grace": number(at_most, judgement.grace),
+        "kept_when_given_away": number(
+            at_most, kept_when_given_away(judgement.profile, judgement.environment)
+        ),
         **unstated_data(judgement.profile, judgement.hangs_on),
         "with_one_more_fault": []
         if judgement.profile.unstated
@@ -333,7 +358,7 @@ def verify(
     With --network, hosts of several kinds are judged together, around one server: whether any two
     of them can hold an address at once, and the grace that each kind needs.
 
-    The claims are those of the specification: theorems T0 to T5, the verdict on each built-in
+    The claims are those of the specification: theorems T0 to T6, the verdict on each built-in
     profile, and the pinned searches.  Exit status 0 if each comes out as stated.
     """
     if network is not None:

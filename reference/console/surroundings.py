@@ -163,6 +163,12 @@ def world_options(command: Command) -> Command:
             "that was shortened.",
         ),
         click.option("--server-probes", is_flag=True, help="The server probes before it offers."),
+        click.option(
+            "--authoritative",
+            is_flag=True,
+            help="The server never falls silent, and refuses with DHCPNAK what it has no record "
+            "of.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -211,6 +217,10 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
         if "loses" in given["faults"]:
             raise InputError("--answers-arrive: with --fault loses they do not")
         changes |= {"faults": faults - {"loses"}, "patient": True}
+    if given["authoritative"]:
+        if "mutes" in given["faults"]:
+            raise InputError("--authoritative: with --fault mutes the server falls silent")
+        changes |= {"faults": changes["faults"] - {"mutes"}, "authoritative": True}
     world = replace(world, server_probes=given["server_probes"], **changes)
     if world.lease <= 0:
         raise InputError("--lease: a lease of no length; give seconds above 0")

@@ -6,7 +6,7 @@ table is read by `prose`, the diagram by `phases`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 
 from holdover.model.clients.profile import FACTS
@@ -179,13 +179,35 @@ BOUND = {
 }
 
 
-def bound_terms() -> str:
-    """The bound of T3, each term in the words of the others."""
-    lines = []
-    for name, term in BOUND.items():
-        others = [Name(other, part) for other, part in BOUND.items() if other != name]
-        lines.append(f"{name:<25}= {text(term, Prose([*NAMES, *others]))}")
+GIVEN_AWAY = {
+    "displaced_for(h)": bound.displaced_for(h),
+    "soon_refused(h)": bound.soon_refused(h),
+    "soon_over(h)": bound.soon_over(h),
+    "to_refusal(h)": bound.to_refusal(h),
+    "to_lease_end(h)": bound.to_lease_end(h),
+    "after_refusal(h)": bound.after_refusal(h),
+    "asks_and_hears(h)": bound.asks_and_hears(h),
+    "settled(h)": bound.settled(h),
+}
+
+
+def terms_of(shown: Mapping[str, Expr], known: Mapping[str, Expr]) -> str:
+    """Terms, each in the words of the others and of those that are known."""
+    width, lines = max(map(len, shown)), []
+    for name, term in shown.items():
+        others = [Name(other, part) for other, part in known.items() if other != name]
+        lines.append(f"{name:<{width}} = {text(term, Prose([*NAMES, *others]))}")
     return block(lines)
+
+
+def bound_terms() -> str:
+    """The bound of T3."""
+    return terms_of(BOUND, BOUND)
+
+
+def given_away_terms() -> str:
+    """The bound of T6, in the words of T3's."""
+    return terms_of(GIVEN_AWAY, {**GIVEN_AWAY, **BOUND})
 
 
 def premises() -> str:
@@ -262,6 +284,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "state-diagram": state_diagram,
     "properties": properties,
     "bound": bound_terms,
+    "bound-t6": given_away_terms,
     "premises": premises,
     "laws": laws,
     "article-rules": article_rules,

@@ -30,7 +30,7 @@ from holdover.model.table.expr import TRUE, Expr
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import KIND, a, full, grace, h, lease, m
-from holdover.proofs.logic import invariants
+from holdover.proofs.logic import displaced, invariants
 from holdover.proofs.logic.first_order import Logic
 from holdover.proofs.logic.invariants import LEASED, PROBED
 from holdover.proofs.logic.obligations import Case, guards, obligations
@@ -44,6 +44,7 @@ from holdover.proofs.theorems import (
     t4_regression,
     t5_agreement,
     t5_state_graph,
+    t6_displaced,
 )
 from holdover.proofs.theorems import t3_grace as t3
 from holdover.proofs.verdicts import matrix
@@ -72,6 +73,7 @@ TERMS = (
     _of(invariants.ack_ends, h, m),
     _of(invariants.ack_to, m, h, a),
     _of(invariants.coming, h, a),
+    _of(displaced.given_away, h, a),
 )
 
 OTHERS = (
@@ -85,6 +87,13 @@ OTHERS = (
     Name("ack_ends(h, word[a])", invariants.ack_ends(h, invariants.word[a])),
     Name("process_acts(h)", bound.process_acts(h)),
     Name("kernel_acts(h)", bound.kernel_acts(h)),
+    Name("soon_refused(h)", bound.soon_refused(h)),
+    Name("soon_over(h)", bound.soon_over(h)),
+    Name("displaced_for(h)", bound.displaced_for(h)),
+    Name("to_lease_end(h)", bound.to_lease_end(h)),
+    Name("after_refusal(h)", bound.after_refusal(h)),
+    Name("to_t1", displaced.to_t1),
+    Name("probe_over", displaced.probe_over),
 )
 
 
@@ -107,7 +116,7 @@ def conjuncts(invariant: Iterable[Property]) -> str:
     )
 
 
-# T0 to T5 ----------------------------------------------------------------------------------------
+# T0 to T6 ----------------------------------------------------------------------------------------
 
 
 def held_up_t0() -> str:
@@ -270,6 +279,24 @@ def worst_t5() -> str:
     return table(("profile", "worst holdover, in ticks of 8 s", "outcome"), rows)
 
 
+def obligations_t6() -> str:
+    """The size of T6's proof, and its runs."""
+    rows = [
+        (
+            f"sufficient, {case.says}: the invariant is inductive, and the bound follows",
+            str(_count(case) + 1),
+        )
+        for case, _ in t6_displaced.cases()
+    ]
+    rows.append(
+        (
+            "reached: a run in which two hosts hold the address to the end",
+            str(len(list(t6_displaced.all_reached()))),
+        )
+    )
+    return table(("part", "obligations"), rows)
+
+
 # Searches ----------------------------------------------------------------------------------------
 
 
@@ -372,6 +399,8 @@ LIGHT: Generators = {
     "invariant-terms": invariant_terms,
     "invariant-leased": lambda: conjuncts(LEASED),
     "invariant-probed": lambda: conjuncts(PROBED),
+    "invariant-refused": lambda: conjuncts(displaced.REFUSED_OWN),
+    "invariant-expires": lambda: conjuncts(displaced.EXPIRES_OWN),
     "facts-t0": lambda: conjuncts(t0_time_passes.FACTS),
     "held-up-t0": held_up_t0,
     "collision-t1": collision_t1,
@@ -385,6 +414,7 @@ HEAVY: Generators = {
     "obligations-t3": obligations_t3,
     "ways-t3": ways_t3,
     "needed-t3": needed_t3,
+    "obligations-t6": obligations_t6,
     "compared-t4": compared_t4,
     "agreement-t5": agreement_t5,
     "graphs-t5": graphs_t5,

@@ -41,6 +41,7 @@ CASES: dict[str, Callable[[Build], Instance]] = {
         "reference", "shortens", hosts=1, messages=2, delay=1, lease=6, shortest=4
     ),
     "forgets": lambda build: build("lwip", "forgets", server_probes=True),
+    "refuses at once": lambda build: build("rfc2131", "forgets", authoritative=True, patient=True),
     "keeps its records": lambda build: build("rfc2131", "forgets", durable=True),
     "forged, out of order": lambda build: build("connman", "forges", in_order=False, messages=2),
     "two servers": lambda build: build("dhcpcd", "rival", hosts=3, addresses=2),

@@ -39,8 +39,10 @@ from holdover.proofs.theorems.t3_grace import (
     sufficient,
 )
 from holdover.proofs.theorems.t3_runs import ways
+from holdover.proofs.theorems.t6_displaced import cases as t6
 
-NAMES = [conjunct.name for conjunct in HEARING]
+CLAIMS = tuple(finder.claims())
+NAMES = [name for _, own in CLAIMS for name in own]
 RFC2131 = case("rfc2131", TOLERATED["rfc2131"])
 WFWG311 = case("wfwg311", TOLERATED["wfwg311"])
 
@@ -59,9 +61,20 @@ def steps_of(claim: Case) -> dict[Step, Obligation]:
     return {(each.row, each.conjunct): each for each in asked if each.row != "initially"}
 
 
+@cache
+def listed_steps() -> dict[Step, Obligation]:
+    """The steps that the list may be about: of each conjunct those of the first claim with it."""
+    return {
+        step: each
+        for claim, own in CLAIMS
+        for step, each in steps_of(claim).items()
+        if step[1] in own
+    }
+
+
 def by_row(some: Iterable[Obligation]) -> Iterator[list[Obligation]]:
     """What is asked together."""
-    for _, group in groupby(some, key=lambda each: each.row):
+    for _, group in groupby(some, key=lambda each: (each.case, each.row)):
         yield list(group)
 
 
@@ -73,13 +86,15 @@ def as_if(listed: Reasons, monkeypatch: pytest.MonkeyPatch) -> None:
 # The list ----------------------------------------------------------------------------------------
 
 
-def test_it_is_about_steps_of_t3_and_names_conjuncts_in_their_order() -> None:
-    assert set(reasons()) <= set(steps_of(sufficient()))
+def test_it_is_about_steps_of_t3_and_t6_and_names_conjuncts_in_their_order() -> None:
+    assert set(reasons()) <= set(listed_steps())
+    assert NAMES[: len(HEARING)] == [conjunct.name for conjunct in HEARING]
     for (row, conjunct), others in reasons().items():
+        (claim,) = (claim for claim, own in CLAIMS if conjunct in own)
+        names = [each.name for each in claim.invariant]
         assert row in {action.name for action in LEASE_TABLE.actions}
-        assert conjunct in NAMES
         assert conjunct not in others
-        assert list(others) == [name for name in NAMES if name in others]
+        assert list(others) == [name for name in names if name in others]
     listed = [conjunct for _, conjunct in reasons()]
     assert listed == sorted(listed, key=NAMES.index)
 
@@ -89,7 +104,9 @@ def alone() -> frozenset[Step]:
     """The steps that are listed, and are proved by the row's guards and the conjunct alone."""
     with pytest.MonkeyPatch.context() as patch:
         as_if({}, patch)
-        steps = steps_of(sufficient())
+        listed_steps.cache_clear()
+        steps = listed_steps()
+    listed_steps.cache_clear()
     found = []
     for step in reasons():
         goal = steps[step].assertions[-1]
@@ -105,15 +122,15 @@ def test_what_is_listed_is_not_kept_by_the_row_and_the_conjunct_alone(conjunct: 
 
 @cache
 def not_first(solver: str) -> frozenset[Step]:
-    """The steps of T3 that the premises do not prove which are expected to."""
-    steps = steps_of(sufficient())
+    """The steps that the premises do not prove which are expected to."""
+    steps = listed_steps()
     found = {name for group in by_row(steps.values()) for name in first_answers(solver, group)}
     return frozenset(step for step, each in steps.items() if each.name not in found)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("conjunct", NAMES)
-def test_each_step_of_t3_is_proved_by_what_is_listed(solver: str, conjunct: str) -> None:
+def test_each_step_is_proved_by_what_is_listed(solver: str, conjunct: str) -> None:
     assert {row for row, other in not_first(solver) if other == conjunct} == set()
 
 
@@ -134,8 +151,10 @@ def test_the_list_is_what_the_command_prints(
 ) -> None:
     """Of three rows, of which one takes nothing but what is assumed: for all it takes a minute."""
     some = ("crash", "free", "notify")
-    claim = only(sufficient(), *(row.name for row in LEASE_TABLE.actions if row.name in some))
+    rows = [row.name for row in LEASE_TABLE.actions if row.name in some]
+    claim, parts = only(sufficient(), *rows), [(only(part, *rows), goal) for part, goal in t6()]
     monkeypatch.setattr(finder, "sufficient", lambda: claim)
+    monkeypatch.setattr(finder, "cases", lambda: parts)
     monkeypatch.setattr(finder, "ProcessPoolExecutor", HereInTurn)
     finder.main()
     file = (resources.files("holdover.proofs.logic") / "reasons.toml").read_text("utf-8")
@@ -198,12 +217,15 @@ def results(claim: Case, solver: str) -> dict[Step, str]:
     return {(each.obligation.row, each.obligation.conjunct): each.result for each in found}
 
 
+T3_NAMES = [conjunct.name for conjunct in HEARING]
+
 WRONG: Mapping[str, Callable[[], Reasons]] = {
     "empty": dict,
     "the conjunct alone, and what is assumed": lambda: dict.fromkeys(steps_of(RFC2131), ()),
     "what is needed left out": lambda: {step: others[1:] for step, others in reasons().items()},
     "of something else": lambda: {
-        (row, conjunct): [NAMES[NAMES.index(conjunct) - 1]] for row, conjunct in steps_of(RFC2131)
+        (row, conjunct): [T3_NAMES[T3_NAMES.index(conjunct) - 1]]
+        for row, conjunct in steps_of(RFC2131)
     },
     "of what there is not": lambda: dict.fromkeys(steps_of(RFC2131), ("nothing", "exclusive")),
 }

@@ -423,7 +423,7 @@ def test_every_anchor_and_everything_that_holds_back_is_a_way() -> None:
 def test_every_way_to_miss_an_ack_has_a_run_and_so_has_every_term() -> None:
     """All that `ack_missed` names, but for the xid: necessity is not claimed without its check."""
     heeding = [way for way in WAYS.values() if way.profile.heeds_shorter]
-    assert len(heeding) == 27
+    assert len(heeding) == 37
     assert {way.ack for way in heeding} == {ack for ack, *_ in (*MISSED, *HEARD)}
     faults = {fault for way in heeding for fault in way.faults}
     assert faults == {

@@ -17,6 +17,7 @@ import pytest
 from holdover.model.clients.profile import FAULTS, Environment, Profile
 from holdover.model.readings.prose import text
 from holdover.model.table.bound import consistent, server_keeps
+from holdover.model.table.client import room
 from holdover.model.table.expr import Expr, forall
 from holdover.model.table.vocabulary import h
 from holdover.proofs.logic.obligations import Case
@@ -28,6 +29,7 @@ from holdover.proofs.theorems import (
     t4_regression,
     t5_agreement,
     t5_state_graph,
+    t6_displaced,
 )
 from holdover.proofs.verdicts.claims import claims
 from tests.checkout import ROOT
@@ -72,6 +74,7 @@ NAMED = {
     id(t3_grace.EACH_BOUNDED): "each bounded",
     id(t3_grace.REACHED): "grace reached",
     id(server_keeps): "server keeps",
+    id(room): "room",
 }
 
 
@@ -110,6 +113,10 @@ ASKED: Mapping[str, set[str]] = {
         f"tick = {t4_regression.TICK}",
         *t4_regression.NEVER,
     },
+    "t6": {
+        *set.intersection(*(set(fixed(case)) for case, _ in t6_displaced.cases())),
+        *terms(t6_displaced.ENOUGH),
+    },
     "t5": {*worlds(), f"fits = {t5_state_graph.FITS}", f"tick = {t5_agreement.TICK}"},
 }
 """The premises of each theorem."""
@@ -129,10 +136,12 @@ WEAKEST: Words = {
     "acknowledges = False": None,
     "patient = False": None,
     "durable = False": None,  # guards `forget` alone
+    "authoritative = False": None,
 }
 NOTHING_ELSE: Words = {
     "patient = False": None,
     "durable = False": None,
+    "authoritative = False": None,
     "step = 0": None,
     "acknowledge_within = 0": None,  # the user may never answer
     "in_order = True": None,  # nobody sends RELEASE or DECLINE
@@ -243,6 +252,15 @@ PAGES: Mapping[str, Words] = {
         "fits = 20000": "more than 20,000 states",
         "tick = 1200": "ticks of 1200 s",
     },
+    "t6": {
+        **NUMBERS,
+        "0 < least": "leases are positive",
+        "drift < 1": "drift is a rate below one",
+        "shortens ∨ least = full": "one length unless renewals may shorten it",
+        CONSISTENT: "a client that waits for an acknowledgement shows a notice",
+        "no rival": "There is no second server beside the first",
+        "room": "A client that is to ask finds room for its datagram",
+    },
 }
 """The words for each premise on the theorem's page; None: it assumes nothing."""
 
@@ -282,6 +300,7 @@ README: Mapping[str, Words] = {
         "nobody probes": "nobody probing",
     },
     "t5": {},
+    "t6": {"no rival": "No second server"},
 }
 """The same in the README's line, which leaves to the page what it has no words for."""
 

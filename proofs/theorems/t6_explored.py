@@ -1,0 +1,120 @@
+"""T6 beside a search of small networks: how long a host keeps an address that was given away.
+
+All runs of two hosts are explored, and for each state in which a host is displaced the longest time
+is found that may have passed since the server committed its address to the other.  Nothing of the
+proof is used: neither the invariant nor the history variables.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from holdover.model.clients.profile import Environment, Profile, in_ticks, load
+from holdover.model.explorer.explore import explore
+from holdover.model.readings.constants import seconds
+from holdover.model.readings.finite import Instance, State, bounds_for
+from holdover.model.table.bound import displaced_for
+from holdover.model.table.table import LEASE_TABLE
+from holdover.model.table.vocabulary import a, asleep, h, holds
+from holdover.proofs.logic.displaced import given_away
+from holdover.proofs.result import Check
+
+TICK = Fraction(8)
+"""Seconds."""
+
+FURTHER = 3
+"""How many ticks past the bound a search looks."""
+
+
+@dataclass(frozen=True)
+class SmallNetwork:
+    """A client in its surroundings, and how many datagrams it takes to see it."""
+
+    name: str
+    client: Profile
+    world: Environment
+    datagrams: int = 1
+
+    @property
+    def constants(self) -> dict[str, object]:
+        """The constants of the table, in ticks."""
+        return in_ticks(self.client, self.world, TICK)
+
+
+def settings() -> Iterator[SmallNetwork]:
+    """What a client may be like that is refused, or whose lease ends: a lease of eight ticks."""
+    world = Environment(
+        lease=8 * TICK, delay=TICK, faults=frozenset({"forgets"}), patient=True, authoritative=True
+    )
+    client = replace(load("rfc2131"), asks_for=TICK)
+    waits = replace(client, after_nak="WAIT", nak_late=TICK)
+    yield SmallNetwork("refused", client, world)
+    yield SmallNetwork("waits after a DHCPNAK", waits, world)
+    yield SmallNetwork("counts from the DHCPACK", replace(client, anchor="ACK"), world, 2)
+    yield SmallNetwork("ignores DHCPNAK", replace(client, heeds_nak="NEVER"), world)
+    yield SmallNetwork("a silent server", client, replace(world, authoritative=False))
+    late = replace(client, late=TICK, heeds_nak="NEVER")
+    yield SmallNetwork("ignores DHCPNAK, and is late", late, world)
+
+
+def longest(setting: SmallNetwork) -> int | None:
+    """The longest time for which the first host is displaced, in ticks; None if it never is.
+
+    It is looked for up to `FURTHER` ticks past the bound: that much says that it may be longer.
+    """
+    most = int(seconds(displaced_for(h), setting.constants)) + FURTHER
+    bounds = bounds_for(setting.constants, 2, 1, setting.datagrams, past=most)
+    instance = Instance(LEASE_TABLE, setting.constants, bounds)
+    seen = explore(instance, keep_steps=True)
+    if not seen.complete:
+        raise MemoryError(f"{setting.name}: the search was cut off")
+    first = {h: 0, a: 0}
+    away = _asks(instance, instance.source_of(given_away(h, a), first))
+    has = _asks(instance, instance.source_of((holds[h] == a) & ~asleep[h], first))
+    given = [away(state) for state in seen.states]
+    rows = [label.action.name for label in instance.labels]
+    passing = [label.binding[0] if label.action.name == "tick" else 0 for label in instance.labels]
+    onward: dict[int, list[tuple[int, int]]] = {}
+    since = [-1] * len(seen.states)
+    """For each state, how long ago the address was given away at most; -1 where it was not."""
+    steps = seen.taken
+    for place in range(0, len(steps), 3):
+        before, after, edge = steps[place : place + 3]
+        if not given[after]:
+            continue
+        if given[before] and rows[edge] not in ("commit", "reuse"):
+            onward.setdefault(before, []).append((after, passing[edge]))
+        else:
+            since[after] = max(since[after], 0)
+    todo = [number for number, age in enumerate(since) if age >= 0]
+    while todo:
+        before = todo.pop()
+        for after, passed in onward.get(before, ()):
+            age = min(most, since[before] + passed)
+            if age > since[after]:
+                since[after] = age
+                todo.append(after)
+    return max(
+        (age for age, state in zip(since, seen.states, strict=True) if age >= 0 and has(state)),
+        default=None,
+    )
+
+
+def _asks(instance: Instance, source: str) -> Callable[[State], bool]:
+    return instance.compiled(f"def asks(s):\n    return {source}\n", "asks")  # type: ignore[no-any-return]
+
+
+def compare(setting: SmallNetwork) -> Check:
+    """The longest time that the explorer finds is the bound."""
+    start = time.perf_counter()
+    bound, found = seconds(displaced_for(h), setting.constants), longest(setting)
+    return Check(
+        f"explored, {setting.name}",
+        f"the longest time that the explorer finds is the bound: {setting.name}",
+        "holds" if found == bound else "violated",
+        f"explorer {found}, bound {bound} ticks",
+        time.perf_counter() - start,
+    )
