@@ -90,6 +90,16 @@ OTHERS = {
     "planted": replace(OURS["frozen"], client=LATE_CLIENT, lease=2 * ENOUGH),
     "taken": replace(UDHCPC, fault=FAULTS["address taken"]),
     "no recorder": replace(UDHCPC, fault=Fault("no recorder", "it is killed", lose_the_recorder)),
+    **{
+        name: replace(
+            UDHCPC,
+            server=SERVERS["kea"],
+            rival=CLIENTS["pyroute2"],
+            fault=FAULTS[name],
+            lease=ENOUGH,
+        )
+        for name in ("given away", "server clock set forward")
+    },
     "watched": replace(OURS["frozen"], fault=Fault("watched", "twice", watch_twice)),
 }
 
@@ -269,6 +279,16 @@ def test_two_hosts_that_have_one_address_are_seen_to_answer(played: Outcome) -> 
 
 
 # Nothing is known --------------------------------------------------------------------------------
+
+
+@cell("given away", "server clock set forward")
+def test_what_is_given_away_is_kept_no_longer_than_predicted(played: Outcome) -> None:
+    """By a server that forgets and one that thinks it is later; both hosts answer meanwhile."""
+    result, judged = measured(played), verdict(played)
+    assert result.displaced is not None
+    assert judged.kept is not None
+    assert 0 < result.displaced <= judged.kept + result.uncertainty
+    assert (result.duplicate > 0, result.answered) == (True, 2)
 
 
 @cell("no recorder")

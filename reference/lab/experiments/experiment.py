@@ -125,11 +125,15 @@ def play_cell(cell: Cell, links: Links, place: Path, run: Run) -> None:
         )
         if fault.own_wall_clock:
             scene.own_wall_clock()
+        if fault.servers_wall_clock:
+            scene.servers_wall_clock()
         scene.serve()
         scene.begin(cell.client, fault.hook_blocks)
     scene.bound()
     if cell.rival is not None and scene.b is not None:
-        cell.rival.start(scene.b, place / "rival")
+        scene.rival = cell.rival
+        if fault.gives_away is None:
+            scene.begin_rival()
     fault.play(scene)
     scene.mark(f"fault: {fault.name}")
     window = int((cell.window + (fault.hook_blocks or 0)) * SECOND)

@@ -54,6 +54,9 @@ LEFT = 1.5
 """Seconds that a lease which was shortened still has when a frozen client may read of it."""
 
 
+REFUSING = Environment(delay=measurements.DELAY, patient=True, authoritative=True)
+"""A server that refuses what it has given to another, on a link that loses nothing."""
+
 Way = Literal["broadcast", "unicast"]
 """How a DHCPNAK comes."""
 
@@ -73,7 +76,9 @@ class Fault:
     `hook_blocks`: seconds that the client's hook takes before an address goes.  `needs_own_server`:
     it is possible with our own server only.  `rival`: there is another host on the link, on which a
     client may want the address.  `own_wall_clock`: the client has one, which can be set.  `alone`:
-    it befalls whatever is on the machine, so nothing else is played meanwhile.
+    it befalls whatever is on the machine, so nothing else is played meanwhile.  `gives_away`: the
+    server gives the address to another host; these are the surroundings in which T6 says how long
+    the client keeps it.  `servers_wall_clock`: the server has one, which can be set.
     """
 
     name: str
@@ -89,6 +94,8 @@ class Fault:
     rival: bool = False
     own_wall_clock: bool = False
     alone: bool = False
+    gives_away: Environment | None = None
+    servers_wall_clock: bool = False
 
 
 def kill_server(scene: Scene) -> None:
@@ -149,6 +156,20 @@ def forgotten(scene: Scene) -> None:
     scene.lose_leases()
     scene.wait(1.5 * scene.lease)
     scene.end_server()
+
+
+def give_away(scene: Scene) -> None:
+    """The server loses its leases, gives the address to another host, and refuses the client."""
+    scene.lose_leases()
+    scene.give_to_rival()
+    scene.wait(1.5 * scene.lease)
+
+
+def set_server_clock(scene: Scene) -> None:
+    """The server's clock is set forward: to it all leases are over, and it does the same."""
+    scene.step_server(HOUR)
+    scene.give_to_rival()
+    scene.wait(1.5 * scene.lease)
 
 
 def flap(scene: Scene) -> None:
@@ -345,6 +366,23 @@ TABLE = (
     ),
     *map(shorten_lease, READERS),
     Fault("leases lost", "the server forgets its leases; then it is gone", forgotten, rival=True),
+    Fault(
+        "given away",
+        "the server loses its leases, and gives the address to another host",
+        give_away,
+        refuses="broadcast",
+        rival=True,
+        gives_away=replace(REFUSING, faults=frozenset({"forgets"})),
+    ),
+    Fault(
+        "server clock set forward",
+        "the server's wall clock is set forward by an hour, and it gives the address away",
+        set_server_clock,
+        refuses="broadcast",
+        rival=True,
+        gives_away=replace(REFUSING, faults=frozenset({"jumps"}), step=Fraction(HOUR)),
+        servers_wall_clock=True,
+    ),
     Fault("link flap", "the link is down for a second; the server is gone", flap),
     Fault(
         "clock set back",

@@ -51,13 +51,15 @@ class Verdict:
     """A cell, and what it says.
 
     `worst`: seconds, the greatest holdover that the model allows; infinite where it has no bound;
-    None where the client has no profile, or nothing was measured.
+    None where the client has no profile, or nothing was measured.  `kept`: seconds, how long it may
+    keep an address that was given away; likewise.
     """
 
     outcome: Outcome
     says: Says
     reason: str
     worst: float | None
+    kept: float | None = None
 
     @property
     def cell(self) -> Cell:
@@ -81,16 +83,30 @@ def verdict(outcome: Outcome) -> Verdict:
     if profile is not None:
         profile = waiting(profile, Fraction(result.locked) + Fraction(result.kept))
     worst = None if profile is None else predict_holdover(profile, cell.fault, Fraction(lease))
-    for says, reason in findings(outcome.cell.fault, result, profile, worst):
-        return Verdict(outcome, says, reason, worst)
-    return Verdict(outcome, "holds", "", worst)
+    kept = None if profile is None else predict_kept(profile, cell.fault, Fraction(lease))
+    for says, reason in findings(outcome.cell.fault, result, profile, worst, kept):
+        return Verdict(outcome, says, reason, worst, kept)
+    return Verdict(outcome, "holds", "", worst, kept)
 
 
 def findings(
-    fault: Fault, result: Measurement, profile: Profile | None, worst: float | None
+    fault: Fault,
+    result: Measurement,
+    profile: Profile | None,
+    worst: float | None,
+    kept: float | None = None,
 ) -> Iterable[tuple[Says, str]]:
     """What is to be said against it, the gravest first."""
     surely = result.at_least - result.uncertainty
+    if fault.gives_away is not None:
+        if result.displaced is None:
+            yield "unknown", "the server gave the address to nobody else while it was held"
+        elif kept is not None and result.displaced - result.uncertainty > kept:
+            yield (
+                "wrong",
+                f"kept for {show_seconds(result.displaced)} after it was given away, and at most "
+                f"{show_seconds(kept)} were predicted: the model or the profile is wrong",
+            )
     if worst is not None and surely > worst:
         yield (
             "wrong",
@@ -144,6 +160,21 @@ def predict_holdover(profile: Profile, fault: Fault, lease: Seconds) -> float:
     after_nak = stays_after(fault, profile) if is_refusal(fault) else 0.0
     waits = after_nak if math.isfinite(after_nak) else 0.0
     return float(seconds(bound.worst_holdover(h), constants)) + waits
+
+
+def predict_kept(profile: Profile, fault: Fault, lease: Seconds) -> float | None:
+    """How long the client may keep an address that was given away, in seconds, by T6.
+
+    Infinite where there is no bound; None where the fault gives nothing away.  Each DHCPREQUEST of
+    the client is answered at once here, so that it repeats none.
+    """
+    if fault.gives_away is None:
+        return None
+    world = replace(fault.gives_away, lease=lease)
+    constants = in_seconds(replace(profile, asks_for=world.delay), world)
+    if not holds(bound.soon_refused(h) | bound.soon_over(h), constants):
+        return math.inf
+    return float(seconds(bound.displaced_for(h), constants))
 
 
 def waiting(profile: Profile, locked: Seconds) -> Profile:

@@ -13,6 +13,9 @@ that, by up to `uncertainty`, it was surely there.  So `holdover` is never too s
 A DHCPNAK is measured by itself (`after_nak`): a host that obeys does so a moment later, and that is
 no holdover.  One that does not is measured against its lease end as well.
 
+A DHCPACK that commits the address to another host is measured by itself too (`displaced`): from
+then on the server has it on record for that one, whatever is left of the lease.
+
 Who removed an address: the kernel, where no process of the client could, or where the lifetime that
 it was last given had run out (a process that does so after that is not told apart from it); the
 process otherwise.
@@ -62,7 +65,8 @@ class Measurement:
     """Seconds, but for the address and who did what.
 
     `lease`: of the term that `holdover` is about.  `after_nak`: from the DHCPNAK to the removal;
-    None where there was none while the address was held.  `locked`: how long the lab had the
+    None where there was none while the address was held.  `displaced`: likewise from a DHCPACK
+    that committed the address to another host.  `locked`: how long the lab had the
     kernel's networking lock meanwhile; `kept`: how long somebody else had, as far as was seen.
     `duplicate`: how long another host had the address too; `answered`: how many of the two answered
     ARP for it meanwhile.
@@ -79,6 +83,7 @@ class Measurement:
     answered: int
     locked: float = 0.0
     kept: float = 0.0
+    displaced: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,7 @@ def measure(record: Record, host: str, address: IPv4Address | None = None) -> Me
         after_nak=max(naks, default=None),
         duplicate=sum(end - begin for begin, end in both) / SECOND,
         answered=len(answerers(record, messages, worst.address, both)),
+        displaced=time_displaced(record, messages, host, spans[worst.address], worst.address),
     )
 
 
@@ -212,6 +218,36 @@ def after_nak(term: Term, spans: Sequence[Span]) -> float | None:
                 return FOREVER
             return (span.held_to(term.until) - nak) / SECOND
     return None
+
+
+def time_displaced(
+    record: Record,
+    messages: Sequence[tuple[Instant, BootReply | Arp]],
+    host: str,
+    spans: Sequence[Span],
+    address: IPv4Address,
+) -> float | None:
+    """How long a host had an address at most that a DHCPACK had committed to another since.
+
+    None: there was no such DHCPACK while it had it.
+    """
+    acks = [
+        (at, reply.chaddr == record.hosts[host])
+        for at, reply in messages
+        if isinstance(reply, BootReply)
+        and reply.type is MessageType.ACK
+        and reply.address == address
+        and reply.lease is not None
+    ]
+    longest = None
+    for number, (at, mine) in enumerate(acks):
+        again = next((later for later, own in acks[number + 1 :] if own), record.end)
+        for span in spans if not mine else ():
+            if span.begin <= at < span.held_to(again):
+                forever = span.end is None and again == record.end
+                held = FOREVER if forever else (span.held_to(again) - at) / SECOND
+                longest = held if longest is None else max(longest, held)
+    return longest
 
 
 def enforcer(record: Record, span: Span) -> str:

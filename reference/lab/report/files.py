@@ -101,6 +101,8 @@ def page_cell(each: Verdict) -> page.Shown:
         uncertainty=0.0 if seen is None else seen.uncertainty,
         enforcer="" if seen is None else seen.enforcer,
         after_nak=None if seen is None else seen.after_nak,
+        displaced=None if seen is None else seen.displaced,
+        predicted_displaced=each.kept,
         duplicate=0.0 if seen is None else seen.duplicate,
         answered=0 if seen is None else seen.answered,
     )

@@ -88,6 +88,8 @@ class Shown:
     predicted: float | None = None
     enforcer: str = ""
     after_nak: float | None = None
+    displaced: float | None = None
+    predicted_displaced: float | None = None
     duplicate: float = 0.0
     answered: int = 0
     timeline: Timeline | None = None
@@ -278,6 +280,10 @@ def facts(cell: Shown) -> str:
     rows.append(("predicted at worst", worst_predicted(cell.predicted)))
     if cell.after_nak is not None:
         rows.append(("after the DHCPNAK", show_seconds(cell.after_nak)))
+    if cell.displaced is not None:
+        rows.append(("kept when given away", show_offset(cell.displaced)))
+        if cell.predicted_displaced is not None:
+            rows.append(("predicted at most", show_offset(cell.predicted_displaced)))
     if cell.duplicate:
         rows += [
             ("two hosts had it", show_seconds(cell.duplicate)),

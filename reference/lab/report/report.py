@@ -91,6 +91,11 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
                 yield Text(f"{says}: ", style=COLOUR[says]) + f"{name_cell(each)}: {each.reason}"
     for each in verdicts:
         seen = each.measured
+        if seen is not None and seen.displaced is not None:
+            at_most = "" if each.kept is None else f"; predicted: at most {show_offset(each.kept)}"
+            yield Text("given away: ", style="bold") + (
+                f"{name_cell(each)}: kept for {show_offset(seen.displaced)}{at_most}"
+            )
         if seen is not None and seen.duplicate > 0:
             both = "both answered ARP" if seen.answered > 1 else f"{seen.answered} answered ARP"
             yield Text("two hosts: ", style=COLOUR["late"]) + (
@@ -167,6 +172,7 @@ def cell_data(each: Verdict) -> dict[str, Any]:
         "as_predicted": as_predicted(each),
         "reason": each.reason,
         "predicted": number(each.worst),
+        "predicted_displaced": number(each.kept),
     }
     if seen is not None:
         found |= {
@@ -181,6 +187,7 @@ def cell_data(each: Verdict) -> dict[str, Any]:
             "answered": seen.answered,
             "locked": seen.locked,
             "kept": seen.kept,
+            "displaced": number(seen.displaced),
         }
     return found
 

@@ -83,6 +83,7 @@ class Scene:
         self.server: Process | None = None
         self._offers: Process | None = None
         self.wall: WallClock | None = None
+        self.rival: ClientProgram | None = None
         self._hardware = self.a.hardware.replace(":", "")
         self._program, self._stop = server, stop
         self._client: Process | None = None
@@ -106,6 +107,11 @@ class Scene:
         """Give whatever is started on `a` a wall clock that can be stepped."""
         self.wall = WallClock(self.place)
         self.a.under = self.wall.under
+
+    def servers_wall_clock(self) -> None:
+        """Give the server a wall clock that can be stepped."""
+        self.wall = WallClock(self.place)
+        self.srv.under = self.wall.under
 
     def serve(self) -> None:
         """Start the server, with the leases that it has granted so far."""
@@ -164,6 +170,30 @@ class Scene:
         self._program.forget(self.place / "server")
         self.serve()
         self.mark("server started without its leases")
+
+    def begin_rival(self) -> None:
+        """Start the client of the other host."""
+        assert self.rival is not None
+        assert self.b is not None
+        self.rival.start(self.b, self.place / "rival")
+
+    def give_to_rival(self) -> None:
+        """The client of the other host asks for an address, and is granted the one that is held.
+
+        UnheardError where the first one is granted it again before that.
+        """
+        assert self.b is not None
+        mine, hardware = len(self.acks()), self.b.hardware.replace(":", "")
+        self.begin_rival()
+
+        def given() -> bool:
+            if len(self.acks()) > mine:
+                raise UnheardError("the client renewed its lease before the other host had asked")
+            acks = (m for m in self._recorder.events("DHCPACK") if m["hardware"] == hardware)
+            return any(ack["address"] == str(LEASED) for ack in acks)
+
+        self.until(given, START, "the server gives the address to the other host")
+        self.mark("server gave the address away")
 
     def misbehave_from_next_ack(self, how: str) -> None:
         """One more renewal; then our own server takes over the leases, and does wrong.
@@ -244,13 +274,21 @@ class Scene:
 
     def step(self, seconds: int) -> None:
         """Step the client's wall clock; UnheardError where it does not read it."""
-        assert self.wall is not None
         assert self._client is not None
-        programs = [each for each in processes(self._client) if state(each) != "Z"]
+        self._step(self._client, "client", seconds)
+
+    def step_server(self, seconds: int) -> None:
+        """Step the server's wall clock; UnheardError where it does not read it."""
+        assert self.server is not None
+        self._step(self.server, "server", seconds)
+
+    def _step(self, whose: Process, name: str, seconds: int) -> None:
+        assert self.wall is not None
+        programs = [each for each in processes(whose) if state(each) != "Z"]
         if not programs or not all(map(self.wall.loaded, programs)):
-            raise UnheardError("the client does not read its wall clock by libc")
+            raise UnheardError(f"the {name} does not read its wall clock by libc")
         self.wall.step(seconds)
-        self.mark(f"wall clock {seconds:+} s")
+        self.mark(f"{name}'s wall clock {seconds:+} s")
 
     def mark(self, what: str) -> None:
         """Write down what has just been done, or seen."""

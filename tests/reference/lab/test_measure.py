@@ -300,3 +300,33 @@ def test_unknown_with_a_reason(made: Record, reason: str) -> None:
 def test_faults_have_names_of_their_own() -> None:
     assert len(FAULTS) == len(TABLE)
     assert CLIENTS["reference"].hook is not None, "for the fault of that name"
+
+
+# Given away --------------------------------------------------------------------------------------
+
+
+def test_what_was_given_to_another_is_measured_from_that_dhcpack() -> None:
+    given = found(record(said(1), said(3, hardware=B), seen=(added(1.1), removed(7))))
+    assert given.displaced == 4
+    assert given.holdover == -4, "by its own lease it is early"
+    kept = found(record(said(1), said(3, hardware=B), seen=(added(1.1),), end=40))
+    assert kept.displaced == FOREVER
+
+
+def test_it_ends_where_the_server_grants_it_to_the_first_one_again() -> None:
+    again = record(said(1), said(3, hardware=B), said(5), seen=(added(1.1), removed(14)))
+    assert found(again).displaced == 2
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        (said(1),),
+        (said(1), said(3, hardware=B, address=OTHER)),
+        (said(1), said(9, hardware=B)),
+        (said(1), said(3, MessageType.NAK, hardware=B, address=IPv4Address(0), lease=None)),
+    ],
+    ids=["nobody else", "another address", "after it was gone", "a refusal"],
+)
+def test_nothing_was_given_away_while_it_was_held(frames: tuple[Captured, ...]) -> None:
+    assert found(record(*frames, seen=(added(1.1), removed(7)))).displaced is None

@@ -20,6 +20,7 @@ from holdover.reference.lab.experiments.verdict import (
     combine_verdicts,
     is_refusal,
     predict_holdover,
+    predict_kept,
     spread,
     stays_after,
     verdict,
@@ -173,6 +174,8 @@ def test_a_profile_says_which_nak_is_heeded_whether_or_not_there_is_an_offer() -
         "NAK and offer": False,
         "NAK unicast": True,
         "NAK unicast and offer": True,
+        "given away": False,
+        "server clock set forward": False,
     }
 
 
@@ -225,3 +228,43 @@ def test_many_come_to_the_worst_of_them() -> None:
     assert combine_verdicts([]) == "unknown"
     assert spread([late, holds, unknown]) == (-1, -1, 0.5)
     assert spread([unknown]) is None
+
+
+# Given away --------------------------------------------------------------------------------------
+
+GIVEN = FAULTS["given away"]
+
+
+def given(displaced: float | None, after_nak: float | None = 0.1) -> Measurement:
+    return replace(
+        IN_TIME, lease=40, holdover=-5, at_least=-5, displaced=displaced, after_nak=after_nak
+    )
+
+
+def test_what_is_given_away_is_predicted_by_t6() -> None:
+    """Half a lease of forty seconds, there and back; or all of it, and how late the client is."""
+    kept = predict_kept(load("reference"), GIVEN, Fraction(40))
+    assert kept == pytest.approx(20 + 2 * float(measurements.DELAY))
+    deaf = predict_kept(load("networkd"), GIVEN, Fraction(40))
+    assert deaf is not None
+    assert deaf > 40
+    assert predict_kept(load("reference"), FAULTS["server clock set forward"], Fraction(40)) == kept
+    assert predict_kept(load("reference"), FAULTS["NAK"], Fraction(40)) is None
+    leaves = replace(load("rfc2131"), after_nak="LEAVE")
+    assert predict_kept(leaves, GIVEN, Fraction(40)) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("client", "seen", "says"),
+    [
+        ("reference", given(20.1), "holds"),
+        ("reference", given(20.3), "wrong"),
+        ("reference", given(20.1, after_nak=1.2), "wrong"),
+        ("reference", given(FOREVER), "wrong"),
+        ("reference", given(None), "unknown"),
+        ("networkd", given(40.5, after_nak=5.0), "late"),
+        ("networkd", given(42.0, after_nak=5.0), "wrong"),
+    ],
+)
+def test_a_client_that_keeps_what_was_given_away(client: str, seen: Measurement, says: str) -> None:
+    assert judged(client, "given away", seen).says == says
