@@ -188,7 +188,9 @@ def ends_of_lease() -> Iterator[Way]:
     return (way for way in ways() if "shortens" not in way.faults)
 
 
-def reached(name: str, path: SymbolicRun, assumed: Sequence[Expr]) -> tuple[Obligation, Obligation]:
+def obligations_of_run(
+    name: str, path: SymbolicRun, assumed: Sequence[Expr]
+) -> tuple[Obligation, Obligation]:
     """That the run exists, and both hosts hold the address at the last instant of the bound.
 
     The server commits at instant 0.  And the premises, which must have a model.
@@ -212,11 +214,11 @@ def reached(name: str, path: SymbolicRun, assumed: Sequence[Expr]) -> tuple[Obli
 def all_reached() -> Iterator[tuple[Obligation, Obligation]]:
     """For each way to be refused, and for each way to hold an address back."""
     for refusal in refusals():
-        yield reached(refusal.name, run_of(refusal), refusal.assumptions())
+        yield obligations_of_run(refusal.name, run_of(refusal), refusal.assumptions())
     for way in ends_of_lease():
         early = replace(way, faults=(*way.faults, *mistakes(way.profile)), others=KEEPS_ON)
         path = run(early, give_away=give_away)
-        yield reached(way.name, path, (soon_over(h), *early.assumptions()))
+        yield obligations_of_run(way.name, path, (soon_over(h), *early.assumptions()))
 
 
 def all_obligations() -> Iterator[Obligation]:
