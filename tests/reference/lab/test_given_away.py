@@ -30,7 +30,7 @@ def test_a_row_has_the_repeats_the_bound_and_how_near_they_came() -> None:
 
 def test_what_is_longer_than_predicted_is_said_and_what_has_no_end() -> None:
     beyond = given_away.row([cell(10.0), cell(21.0, as_predicted=False, reason="too long")])
-    assert beyond == ["10 / 21", "20.00", "1.05", "**longer than predicted**"]
+    assert beyond == ["10.00 / 21.00", "20.00", "1.05", "**longer than predicted**"]
     endless = given_away.row([cell("unbounded", predicted_displaced="unbounded")])
     assert endless == ["forever", "no bound", "", ""]
     refuted = given_away.row([cell("unbounded")])
