@@ -18,7 +18,7 @@ of the lease that it had.  Else only until the ACK comes, which is at most `dela
 for each way to miss the ACK, and for each term where none is missed.
 
 Assumed: a client's DISCOVER does not overtake its own RELEASE or DECLINE (`in_order`).  Necessity
-is shown for one way at a time, not for combinations; and not for clients that do not check the xid.
+is shown for clients that check the xid; with each thing that holds back, and with several at once.
 """
 
 from __future__ import annotations
@@ -55,7 +55,15 @@ from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.solvers import OUTCOME, answers, by_z3, decide
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combine, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
-from holdover.proofs.theorems.t3_runs import HEARD, Way, hosts, run, take_address, ways
+from holdover.proofs.theorems.t3_runs import (
+    HEARD,
+    Way,
+    combined_ways,
+    hosts,
+    run,
+    take_address,
+    ways,
+)
 
 TITLE = "safe if the grace reaches the bound; not if it does not, and the server may fall silent"
 
@@ -276,9 +284,20 @@ def prove_necessary(solvers: Sequence[str] = ("z3",)) -> Check:
     )
 
 
+def prove_combined(solvers: Sequence[str] = ("z3",)) -> Check:
+    """The same where several things hold the address back at once."""
+    return check_claims(
+        "combined",
+        "where several hold it back at once, any grace below the bound is too short",
+        (necessary(way) for way in combined_ways()),
+        solvers,
+    )
+
+
 def prove(solvers: Sequence[str] = ("z3",), progress: Progress = silent) -> Theorem:
     """T3's checks."""
     progress("T3: enough grace suffices")
     enough = prove_sufficient(solvers)
     progress("T3: less does not suffice")
-    return Theorem("T3", TITLE, (enough, prove_lemma(solvers), prove_necessary(solvers)))
+    necessity = (prove_necessary(solvers), prove_combined(solvers))
+    return Theorem("T3", TITLE, (enough, prove_lemma(solvers), *necessity))

@@ -10,12 +10,12 @@ What it does not know: whether a run exists, and what follows from it (`t3_grace
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from holdover.model.clients.profile import Environment, Profile
-from holdover.model.table.bound import ZERO, outstay, while_under_way, worst_holdover
+from holdover.model.table.bound import ZERO, outstay, overhang, while_under_way, worst_holdover
 from holdover.model.table.client import fastest, honoured, slowest
 from holdover.model.table.expr import DURATION, RATIO, TRUE, Expr, ite, lift
 from holdover.model.table.table import LEASE_TABLE
@@ -38,6 +38,7 @@ from holdover.model.table.vocabulary import (
     rebind_at,
     renew_at,
     retries_for,
+    step,
     trigger,
 )
 from holdover.proofs.logic.formula import Formula
@@ -68,7 +69,9 @@ class Way:
     time cannot pass by nothing, so these are different runs.  `ack`: what becomes of the ACK that
     shortens the lease, or that there is none, and the lease is full or the least.  `shows`: the
     term of the bound that the run reaches.  `past`: which of T1 and T2 are past when the lease
-    begins, as they may be of a short one.  `others`: what is fixed of the other host's client.
+    begins, as they may be of a short one.  `before`: which of them come before the address goes, as
+    they need not where the kernel removes it early.  `others`: what is fixed of the other host's
+    client.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Way:
     ack: str = "none"
     shows: Expr = WORST
     past: tuple[str, ...] = ()
+    before: tuple[str, ...] = ("T1", "T2")
     others: Mapping[str, object] = field(default_factory=dict)
 
     def fixed(self) -> dict[str, object]:
@@ -89,12 +93,10 @@ class Way:
 
     def assumptions(self) -> tuple[Expr, ...]:
         """What this run needs of the durations, beside a grace below the bound."""
-        patience = late[h] + ite(trigger[h] == "RETRY", retries_for[h], acknowledge_within)
         return (
             (delay > ZERO) if self.delayed else TRUE,
             (delay == ZERO) if self.profile.anchor != "REQUEST" and not self.delayed else TRUE,
-            (patience > ZERO) if self.waits else TRUE,
-            (patience == ZERO) if self.profile.trigger != "LAPSE" and not self.waits else TRUE,
+            *(self._beside_a_kernel() if self.beside_a_kernel else self._alone()),
             margin[h] < honoured(h, self.length),
             margin[g] < honoured(g, full),
             delay <= asks_for[h],
@@ -102,6 +104,30 @@ class Way:
             (slowest(honoured(h, full)) - after_t1 <= delay) if self.ack == "overtaken" else TRUE,
             *self._where_t1_and_t2_lie(),
         )
+
+    @property
+    def beside_a_kernel(self) -> bool:
+        """The kernel removes the address as well, and the client goes on meanwhile."""
+        return self.profile.enforcer == "KERNEL" and {"freezes", "crashes"}.isdisjoint(self.faults)
+
+    def _alone(self) -> tuple[Expr, ...]:
+        """Whether a process has patience that acts alone."""
+        patience = late[h] + ite(trigger[h] == "RETRY", retries_for[h], acknowledge_within)
+        if self.waits:
+            return (patience > ZERO,)
+        return (patience == ZERO,) if self.profile.trigger in ("ACKNOWLEDGE", "RETRY") else ()
+
+    def _beside_a_kernel(self) -> tuple[Expr, ...]:
+        """When the first of the two acts: before or after T1, T2, and the last time for a lapse."""
+        back = step if "steps" in self.faults else ZERO
+        lies = [
+            (back - to_end < overhang(h)) if name in self.before else (overhang(h) <= back - to_end)
+            for name, to_end in (("T1", after_t1), ("T2", after_t2))
+        ]
+        if self.profile.trigger in ("ACKNOWLEDGE", "RETRY"):
+            last = back + late[h]
+            lies.append((last < overhang(h)) if self.waits else (overhang(h) <= last))
+        return tuple(lies)
 
     def _where_t1_and_t2_lie(self) -> tuple[Expr, ...]:
         """Of the shortest lease; of a full one they lie ahead."""
@@ -130,6 +156,50 @@ HOLDERS: tuple[tuple[str, Mapping[str, Any], tuple[str, ...], tuple[bool, ...]],
 )
 """What can hold an address back, as facts and faults, and whether it may outlast the lapse."""
 
+STEPPED = (
+    (
+        "late answer, clock set back",
+        {"trigger": "ACKNOWLEDGE", "dialog": True, "clock": "WALL"},
+        ("steps",),
+        (True, False),
+    ),
+    (
+        "late retries, clock set back",
+        {"trigger": "RETRY", "clock": "WALL"},
+        ("steps",),
+        (True, False),
+    ),
+)
+"""Two of them at once."""
+
+NEVER = ("process that never releases", {"trigger": "NEVER"}, (), (False,))
+
+Kind = tuple[str, Mapping[str, Any], tuple[str, ...], bool, tuple[str, ...]]
+
+ASKS = ("T1", "T2")
+
+ALONE: tuple[Kind, ...] = tuple(
+    (what, facts, faults, waits, ASKS)
+    for what, facts, faults, waiting in HOLDERS
+    for waits in waiting
+)
+
+COMBINED: tuple[Kind, ...] = (
+    *(
+        (what, facts, faults, waits, ASKS)
+        for what, facts, faults, both in STEPPED
+        for waits in both
+    ),
+    *(
+        (f"{what}, beside a kernel", {**facts, "enforcer": "KERNEL"}, faults, waits, before)
+        for what, facts, faults, waiting in (*HOLDERS, *STEPPED, NEVER)
+        if "enforcer" not in facts
+        for waits in waiting
+        for before in ((), ASKS[:1], ASKS)
+        if not waits or before == ASKS
+    ),
+)
+"""Several of them at once: with a clock that is set back, and beside a kernel that acts as well."""
 
 ANCHORS = (("REQUEST", False), ("ACK", True), ("ACK", False), ("PROBE", True), ("PROBE", False))
 
@@ -156,22 +226,35 @@ HEARD: tuple[tuple[str, Expr, tuple[tuple[str, bool], ...]], ...] = (
 
 def ways() -> Iterator[Way]:
     """Every anchor with everything that can hold an address back, and with a shortened renewal."""
-    for what, facts, faults, waiting in HOLDERS:
-        for anchor, delayed in ANCHORS:
-            for waits, renewal in itertools.product(waiting, ((), ("shortens",))):
-                client = Profile(what, anchor=anchor, probes=anchor == "PROBE", **facts)
-                words = [f"{anchor} anchor", what, *renewal]
-                words += ["no delay"] if anchor != "REQUEST" and not delayed else []
-                words += ["no wait"] if True in waiting and not waits else []
-                yield Way(
-                    ", ".join(words),
-                    client,
-                    ("mutes", *faults, *renewal),
-                    delayed,
-                    waits,
-                    "discarded" if renewal else "none",
-                )
+    yield from ways_of(ALONE)
     yield from heeding_ways()
+
+
+def combined_ways() -> Iterator[Way]:
+    """The same with several of these at once."""
+    return ways_of(COMBINED)
+
+
+def ways_of(kinds: Iterable[Kind]) -> Iterator[Way]:
+    """Each kind with each anchor, and with a renewal that shortens the lease or none."""
+    for (what, facts, faults, waits, before), (anchor, delayed), renewal in itertools.product(
+        kinds, ANCHORS, ((), ("shortens",))
+    ):
+        client = Profile(what, anchor=anchor, probes=anchor == "PROBE", **facts)
+        words = [f"{anchor} anchor", what, *renewal]
+        words += ["no delay"] if anchor != "REQUEST" and not delayed else []
+        waiting = facts.get("trigger") in ("ACKNOWLEDGE", "RETRY")
+        words += ["no wait"] if waiting and not waits else []
+        words += [] if "T2" in before else ["before T2"] if before else ["before T1"]
+        yield Way(
+            ", ".join(words),
+            client,
+            ("mutes", *faults, *renewal),
+            delayed,
+            waits,
+            "discarded" if renewal else "none",
+            before=before,
+        )
 
 
 def heeding_ways() -> Iterator[Way]:
@@ -266,6 +349,8 @@ def run(
             path.take("use", h=0, a=0)
     if not process_stops:
         for name, asks_at, row in (("T1", renew_at, "renew"), ("T2", rebind_at, "rebind")):
+            if name not in way.before:
+                break
             if name not in way.past:
                 wait_until(asks_at[h])
             elif name == "T1" and "T2" in way.past:

@@ -184,7 +184,7 @@ def run_of(way: Refusal) -> SymbolicRun:
 
 
 def ends_of_lease() -> Iterator[Way]:
-    """The ways of T3 to hold an address back, where no ACK shortens a lease."""
+    """The ways of T3 by which one acts alone, process or kernel, and no ACK shortens a lease."""
     return (way for way in ways() if "shortens" not in way.faults)
 
 

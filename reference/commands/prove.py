@@ -17,7 +17,7 @@ from holdover.proofs.logic.solvers import OUTCOME, CaseVerdict, decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t0_time_passes, t2_safety, t6_displaced
 from holdover.proofs.theorems.t3_grace import lemma, necessary, reaching_term, sufficient
-from holdover.proofs.theorems.t3_runs import ways
+from holdover.proofs.theorems.t3_runs import combined_ways, ways
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import exact_case
 from holdover.reference.commands.verify import check_claims
@@ -98,7 +98,12 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
     else:
         cases = [case for _, case in t2_safety.cases()] + [sufficient()]
         found = [o for case in cases for o in obligations(case)]
-        found = [*found, *lemma(), reaching_term()[0], *(necessary(way)[0] for way in ways())]
+        found = [
+            *found,
+            *lemma(),
+            reaching_term()[0],
+            *(necessary(way)[0] for way in (*ways(), *combined_ways())),
+        ]
         found += t0_time_passes.all_obligations()
         found += t6_displaced.all_obligations()
     count = 0
@@ -145,7 +150,7 @@ def prove(
         click.echo(f"{written} obligations written to {smtlib}", err=True)
     if client is not None:
         return prove_profile(client, solvers(solver), as_json)
-    todo = [c for c in claims_.claims(solvers(solver)) if c.group.startswith("T")]
+    todo = [c for c in claims_.claims(solvers(solver), combined=True) if c.group.startswith("T")]
     return check_claims(todo, solver, jobs, as_json)
 
 

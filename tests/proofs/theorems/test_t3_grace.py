@@ -60,7 +60,7 @@ from holdover.proofs.theorems.t3_grace import (
     reaching_term,
     sufficient,
 )
-from holdover.proofs.theorems.t3_runs import HEARD, MISSED, hosts, run, ways
+from holdover.proofs.theorems.t3_runs import HEARD, MISSED, combined_ways, hosts, run, ways
 
 WAYS = {way.name: way for way in ways()}
 
@@ -76,7 +76,8 @@ def test_t3_holds(theorem: Theorem) -> None:
         for check in theorem.checks
         if (check.outcome != "holds")
     } == {}
-    assert [check.name for check in theorem.checks] == ["sufficient", "lemma", "necessary"]
+    names = [check.name for check in theorem.checks]
+    assert names == ["sufficient", "lemma", "necessary", "combined"]
     assert theorem.outcome == "holds"
 
 
@@ -488,6 +489,36 @@ def test_a_run_is_under_the_guards_of_all_its_rows() -> None:
     assert [row.name for row, _ in path.rows][-1] == "reuse"
     for action, _ in path.rows:
         assert sum(name == action.name for name, _ in path.conditions) >= len(action.when)
+
+
+COMBINED = {way.name: way for way in combined_ways()}
+
+
+def test_whatever_removes_an_address_is_combined_with_all_else() -> None:
+    """Each trigger beside a kernel, with a clock that is set back and without, and each anchor."""
+    assert len(COMBINED) == 290
+    assert COMBINED.keys().isdisjoint(WAYS)
+    both = {
+        (way.profile.anchor, way.profile.trigger, "steps" in way.faults, way.before)
+        for way in COMBINED.values()
+        if way.profile.enforcer == "KERNEL"
+    }
+    orders = {before for *_, before in both}
+    assert orders == {(), ("T1",), ("T1", "T2")}
+    for anchor in ("REQUEST", "ACK", "PROBE"):
+        for trigger in ("LAPSE", "ACKNOWLEDGE", "RETRY"):
+            assert {
+                (anchor, trigger, stepped, order) for stepped in (True, False) for order in orders
+            } <= both
+        assert {(anchor, "NEVER", False, order) for order in orders} <= both
+
+
+@pytest.mark.parametrize("name", list(COMBINED)[::23])
+def test_of_several_at_once_the_bound_is_tight_too(name: str) -> None:
+    way = COMBINED[name]
+    at, exists = ends_badly(way, fastest(grace) == way.shows)
+    assert by_z3(Obligation("", name, "premises", tuple(at))).result == "refuted"
+    assert by_z3(Obligation("", name, "at", (*at, exists))).result == "proved"
 
 
 # Verdicts ----------------------------------------------------------------------------------------
