@@ -18,7 +18,8 @@ of the lease that it had.  Else only until the ACK comes, which is at most `dela
 for each way to miss the ACK, and for each term where none is missed.
 
 Assumed: a client's DISCOVER does not overtake its own RELEASE or DECLINE (`in_order`).  Necessity
-is shown for clients that check the xid; with each thing that holds back, and with several at once.
+is shown with each thing that holds back, for clients that check the xid and for those that do not;
+and with several at once, for the former.
 """
 
 from __future__ import annotations
@@ -285,10 +286,10 @@ def prove_necessary(solvers: Sequence[str] = ("z3",)) -> Check:
 
 
 def prove_combined(solvers: Sequence[str] = ("z3",)) -> Check:
-    """The same where several things hold the address back at once."""
+    """The same where several things hold the address back at once, or the xid is not checked."""
     return check_claims(
         "combined",
-        "where several hold it back at once, any grace below the bound is too short",
+        "several ways at once, or no xid check: any grace below the bound is too short",
         (necessary(way) for way in combined_ways()),
         solvers,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdover.model.clients.profile import Environment, Profile
@@ -95,7 +95,7 @@ class Way:
         """What this run needs of the durations, beside a grace below the bound."""
         return (
             (delay > ZERO) if self.delayed else TRUE,
-            (delay == ZERO) if self.profile.anchor != "REQUEST" and not self.delayed else TRUE,
+            (delay == ZERO) if self.may_be_delayed and not self.delayed else TRUE,
             *(self._beside_a_kernel() if self.beside_a_kernel else self._alone()),
             margin[h] < honoured(h, self.length),
             margin[g] < honoured(g, full),
@@ -104,6 +104,16 @@ class Way:
             (slowest(honoured(h, full)) - after_t1 <= delay) if self.ack == "overtaken" else TRUE,
             *self._where_t1_and_t2_lie(),
         )
+
+    @property
+    def may_be_delayed(self) -> bool:
+        """It matters how long the ACK takes."""
+        return self.profile.anchor != "REQUEST" or not self.profile.checks_xid
+
+    @property
+    def stale(self) -> bool:
+        """The client takes an ACK of an exchange that it has given up for one of its next."""
+        return self.delayed and self.profile.anchor == "REQUEST" and not self.profile.checks_xid
 
     @property
     def beside_a_kernel(self) -> bool:
@@ -231,8 +241,21 @@ def ways() -> Iterator[Way]:
 
 
 def combined_ways() -> Iterator[Way]:
-    """The same with several of these at once."""
-    return ways_of(COMBINED)
+    """The same with several of these at once; and with a client that does not check the xid."""
+    yield from ways_of(COMBINED)
+    for way in ways_of(ALONE):
+        if way.profile.anchor != "PROBE":
+            yield from unchecked(way)
+
+
+def unchecked(way: Way) -> Iterator[Way]:
+    """The same where the client takes any reply for an answer, in time or late."""
+    client = replace(way.profile, checks_xid=False)
+    both = (True, False) if client.anchor == "REQUEST" else (way.delayed,)
+    for delayed in both:
+        words = ["no xid check", *(["no delay"] if not delayed and len(both) > 1 else [])]
+        name = ", ".join([way.name, *words])
+        yield replace(way, name=name, profile=client, delayed=delayed)
 
 
 def ways_of(kinds: Iterable[Kind]) -> Iterator[Way]:
@@ -297,7 +320,7 @@ def run(
     of the second ACK, which the client does not act on while it counts the long one of the first.
     Its numbers are symbols, or these constants.
     """
-    path = SymbolicRun(LEASE_TABLE, sizes_of(2, 1, 2), constants or way.fixed())
+    path = SymbolicRun(LEASE_TABLE, sizes_of(2, 1, 3 if way.stale else 2), constants or way.fixed())
     first, second = {"h": 0, "a": 0, "m": 0}, {"h": 1, "a": 0, "m": 0}
     shortened = way.ack not in ("none", "the least")
     process_stops = {"freezes", "crashes"} & set(way.faults)
@@ -315,8 +338,15 @@ def run(
     if shortened:
         path.take("ask_again", h=0, a=0, m=1)
         path.take("prolong", h=0, a=0, m=1, length=least, skew=fastest(least) - least)
+    anew = {"h": 0, "a": 0, "m": 2}
+    if way.stale:
+        path.take("give_up", h=0)
+        path.take("discover", **anew)
+        path.take("offer", **anew)
     if way.delayed and way.ack not in ("under way", "overtaken"):
         path.take("tick", passing=delay)
+    if way.stale:
+        path.take("select", **anew)
     path.take("bind", **first, skew=slowest(length) - length)
     if way.profile.probes:
         path.take("use", h=0, a=0)
@@ -332,6 +362,8 @@ def run(
         if fault in way.faults:
             path.take(row, h=0)
     path.take("mute")
+    if way.stale:
+        path.take("miss", m=2, h=0)
     if way.ack == "killed":
         path.take("miss", m=1, h=0)
     if way.ack == "asleep":

@@ -71,7 +71,7 @@ def claims(solvers: Sequence[str] = ("z3",), *, combined: bool = False) -> Itera
     yield Claim("T3", "enough grace suffices", "T3-sufficient", 8 * cost)
     yield Claim("T3", "less does not", "T3-necessary", 2 * cost)
     if combined:
-        yield Claim("T3", "nor where several hold it back", "T3-combined", 5 * cost)
+        yield Claim("T3", "nor with several causes, or no xid check", "T3-combined", 5 * cost)
     yield Claim("T4", "the fix changes nothing else", "T4", 3)
     yield Claim("T5", "the readings agree", "T5", 4)
     for configuration in t5_state_graph.fitting():

@@ -201,7 +201,10 @@ def obligations_t3() -> str:
             "necessary: the terms of the bound, and a run for each way to hold",
             str(1 + len(list(t3_runs.ways()))),
         ),
-        ("combined: a run for several ways at once", str(len(list(t3_runs.combined_ways())))),
+        (
+            "combined: a run for several ways at once, and for no xid check",
+            str(len(list(t3_runs.combined_ways()))),
+        ),
     )
     excluded = f"Rows that the premises exclude: {codes(_excluded(case))}."
     return table(("part", "obligations"), rows) + "\n" + excluded

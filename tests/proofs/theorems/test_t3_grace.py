@@ -496,7 +496,7 @@ COMBINED = {way.name: way for way in combined_ways()}
 
 def test_whatever_removes_an_address_is_combined_with_all_else() -> None:
     """Each trigger beside a kernel, with a clock that is set back and without, and each anchor."""
-    assert len(COMBINED) == 290
+    assert len(COMBINED) == 354
     assert COMBINED.keys().isdisjoint(WAYS)
     both = {
         (way.profile.anchor, way.profile.trigger, "steps" in way.faults, way.before)
@@ -511,6 +511,18 @@ def test_whatever_removes_an_address_is_combined_with_all_else() -> None:
                 (anchor, trigger, stepped, order) for stepped in (True, False) for order in orders
             } <= both
         assert {(anchor, "NEVER", False, order) for order in orders} <= both
+
+
+def test_who_does_not_check_the_xid_counts_from_a_later_question() -> None:
+    """Each single way with each anchor that it may have; with REQUEST an ACK is stale."""
+    unchecked = [way for way in COMBINED.values() if not way.profile.checks_xid]
+    assert len(unchecked) == 64
+    assert {way.stale for way in unchecked if way.profile.anchor == "REQUEST"} == {True, False}
+    for way in unchecked:
+        assert way.stale == (way.profile.anchor == "REQUEST" and way.delayed)
+        rows = [row.name for row, _ in run(way).rows]
+        assert ("give_up" in rows) is way.stale
+    assert not any(way.stale for way in WAYS.values())
 
 
 @pytest.mark.parametrize("name", list(COMBINED)[::23])
