@@ -245,10 +245,10 @@ def combined_ways() -> Iterator[Way]:
     yield from ways_of(COMBINED)
     for way in ways_of(ALONE):
         if way.profile.anchor != "PROBE":
-            yield from unchecked(way)
+            yield from without_xid_check(way)
 
 
-def unchecked(way: Way) -> Iterator[Way]:
+def without_xid_check(way: Way) -> Iterator[Way]:
     """The same where the client takes any reply for an answer, in time or late."""
     client = replace(way.profile, checks_xid=False)
     both = (True, False) if client.anchor == "REQUEST" else (way.delayed,)
