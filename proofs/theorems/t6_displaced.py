@@ -60,18 +60,28 @@ TITLE = "given away: who asks at T1 and is refused, or whose lease ends, lets go
 OPEN: Mapping[str, object] = {"rival": False}
 """Everything is open but a second server, which keeps no record of what it grants."""
 
+HEARD: Mapping[str, object] = {
+    **OPEN,
+    **dict.fromkeys(("loses", "mutes"), False),
+    **dict.fromkeys(("patient", "authoritative"), True),
+}
+"""Where one of these is not so, no host is `soon_refused`, and nothing is claimed of any."""
+
 ENOUGH = (*numbers(), *PREMISES, room)
 
 
 def cases() -> tuple[tuple[Case, Expr], ...]:
     """The two invariants, and what follows from each of them."""
-    return (
-        (
-            Case("T6-refused", "hosts that ask at T1 and hear the DHCPNAK", REFUSED, OPEN, ENOUGH),
-            REFUSED_SOON.term,
-        ),
-        (Case("T6-over", "hosts whose leases end", EXPIRES, OPEN, ENOUGH), OVER_SOON.term),
+    refused = Case(
+        "T6-refused",
+        "hosts that ask at T1 and hear the DHCPNAK",
+        REFUSED,
+        HEARD,
+        ENOUGH,
+        ruled_out=("unmute",),  # nobody is back who was never gone
     )
+    over = Case("T6-over", "hosts whose leases end", EXPIRES, OPEN, ENOUGH)
+    return (refused, REFUSED_SOON.term), (over, OVER_SOON.term)
 
 
 def follows(case: Case, goal: Expr) -> Obligation:
