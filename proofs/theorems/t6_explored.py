@@ -17,6 +17,7 @@ from holdover.model.explorer.explore import explore
 from holdover.model.readings.constants import seconds
 from holdover.model.readings.finite import Instance, State, bounds_for
 from holdover.model.table.bound import displaced_for
+from holdover.model.table.expr import Expr
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import a, asleep, h, holds
 from holdover.proofs.logic.displaced import given_away
@@ -71,9 +72,8 @@ def longest(setting: SmallNetwork) -> int | None:
     seen = explore(instance, keep_steps=True)
     if not seen.complete:
         raise MemoryError(f"{setting.name}: the search was cut off")
-    first = {h: 0, a: 0}
-    away = _asks(instance, instance.source_of(given_away(h, a), first))
-    has = _asks(instance, instance.source_of((holds[h] == a) & ~asleep[h], first))
+    away = asks(instance, given_away(h, a))
+    has = asks(instance, (holds[h] == a) & ~asleep[h])
     given = [away(state) for state in seen.states]
     rows = [label.action.name for label in instance.labels]
     passing = [label.binding[0] if label.action.name == "tick" else 0 for label in instance.labels]
@@ -103,8 +103,10 @@ def longest(setting: SmallNetwork) -> int | None:
     )
 
 
-def _asks(instance: Instance, source: str) -> Callable[[State], bool]:
-    return instance.compiled(f"def asks(s):\n    return {source}\n", "asks")  # type: ignore[no-any-return]
+def asks(instance: Instance, term: Expr) -> Callable[[State], bool]:
+    """A property of the first host and address as a function."""
+    found = instance.largest([(instance.source_of(term, {h: 0, a: 0}), "0")])
+    return lambda state: found(state) is not None
 
 
 def compare(setting: SmallNetwork) -> Check:
