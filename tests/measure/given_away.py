@@ -136,8 +136,8 @@ connman goes on when its renewal is refused, and heeds the DHCPNAK that answers 
 at T2; then it keeps the address until it gives up.  It listens on a UDP socket while RENEWING, and
 on a packet socket while REBINDING (gdhcp/client.c, continue_renew, continue_rebound); why the first
 hears nothing was not found out.  How long it waits (`nak_late`) was fitted to the
-[league](league.md), where it was refused at T2.  No fact of a profile says that yet: its profile has it heed each
-DHCPNAK, which these figures refute.
+[league](league.md), where it was refused at T2.  No fact of a profile says that yet: its profile
+has it heed each DHCPNAK, which these figures refute.
 
 ## Conditions
 
