@@ -1,0 +1,72 @@
+"""A certificate for an obligation, built and handed to the checker.
+
+Theory of operation.  The premises are those that are known to suffice (`reasons.py`), or those of
+Z3's core; `ground.py` finds instances of them, `refute.py` the rest; then what is not needed is
+left out.  A certificate that the checker does not accept is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from holdover.proofs.certificates import written
+from holdover.proofs.certificates.check import RejectedError, Terms, Text
+from holdover.proofs.certificates.ground import Item, ground, sorts_of
+from holdover.proofs.certificates.refute import refutation
+from holdover.proofs.certificates.written import Line
+from holdover.proofs.logic.obligations import Obligation
+from holdover.proofs.logic.solvers import read_by_z3
+
+
+def expected(obligation: Obligation) -> list[int]:
+    """The assertions that are expected to suffice, by number."""
+    place = {id(term): number for number, term in enumerate(obligation.assertions, 1)}
+    return sorted({place[id(term)] for term in (*obligation.first, obligation.assertions[-1])})
+
+
+def core(obligation: Obligation) -> list[int]:
+    """The assertions of Z3's core."""
+    import z3
+
+    own, (terms,) = read_by_z3(obligation.assertions)
+    solver = z3.Solver(ctx=own)
+    for number, term in enumerate(terms, 1):
+        solver.assert_and_track(term, f"k{number}")
+    if solver.check() != z3.unsat:
+        raise RejectedError(f"{obligation.name}: Z3 does not refute it")
+    return sorted(int(str(name)[1:]) for name in solver.unsat_core())
+
+
+def build(obligation: Obligation, terms: Terms) -> str:
+    """Its certificate; RejectedError if none is found."""
+    said = obligation.smtlib()
+    text, sorts = Text(said, terms), sorts_of(said)
+    items = None
+    if obligation.first:
+        items = found_items(text, sorts, expected(obligation))
+    if items is None:
+        items = found_items(text, sorts, core(obligation))
+    if items is None:
+        raise RejectedError(f"{obligation.name}: no instances found")
+    lines = [line_of(item) for item in ordered(items)]
+    proof, _ = written.replay(text, lines)
+    lines += refutation(proof)
+    lines = written.shortest(text, lines)
+    return written.certificate(written.replay(text, lines)[1])
+
+
+def found_items(text: Text, sorts: str, used: Sequence[int]) -> list[Item] | None:
+    """The items that refute these assertions."""
+    asserted = [(number, text.assertion(number)) for number in used]
+    return ground(text.terms, asserted, sorts)
+
+
+def ordered(items: Sequence[Item]) -> list[Item]:
+    """What is used first."""
+    return sorted(items, key=lambda item: item.kind != "use")
+
+
+def line_of(item: Item) -> Line:
+    """The line that says so."""
+    about = (item.about, item.by) if item.kind == "every" else (item.about,)
+    return Line(item.kind, about)

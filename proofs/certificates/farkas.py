@@ -1,0 +1,116 @@
+"""Which sum contradicts itself: multipliers for what letters say of numbers.
+
+Theory of operation.  Z3 is asked whether rows `p >= 0`, `p > 0` and `p = 0`, a row for each letter,
+have a solution, each product of unknowns being an unknown of its own.  Where they have none, and
+each of the rows that are left is needed, their multipliers are unique but for a common factor
+(Farkas), and are found by elimination in exact fractions.
+
+What it does not know: that a product of unknowns has to do with them.  Products of two rows may be
+given as rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd, lcm
+from typing import Any
+
+from holdover.proofs.certificates.check import Monomial, Polynomial
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is not negative; `strict`: it is positive; `zero`: it is 0.  `letters` say so."""
+
+    letters: tuple[int, ...]
+    polynomial: Polynomial
+    strict: bool
+    zero: bool
+
+
+def contradiction(rows: Sequence[Row]) -> list[tuple[Fraction, Row]] | None:
+    """Multipliers of some of the rows whose sum contradicts itself; None if there are none."""
+    found = _core(rows)
+    while found is not None:
+        for place in range(len(found)):
+            less = _core(found[:place] + found[place + 1 :])
+            if less is not None:
+                found = less
+                break
+        else:
+            return list(zip(multipliers(found), found, strict=True))
+    return None
+
+
+def _core(rows: Sequence[Row]) -> list[Row] | None:
+    """Rows of these that have no solution, by Z3."""
+    import z3
+
+    if not rows:
+        return None
+    unknowns: dict[Monomial, str] = {}
+    lines = []
+    for place, row in enumerate(rows):
+        parts = ["0.0"]
+        for monomial, number in row.polynomial.items():
+            factor = f"(/ {abs(number.numerator)}.0 {number.denominator}.0)"
+            factor = f"(- {factor})" if number < 0 else factor
+            if not monomial:
+                parts.append(factor)
+                continue
+            name = unknowns.setdefault(monomial, f"u{len(unknowns)}")
+            parts.append(f"(* {factor} {name})")
+        op = "=" if row.zero else ">" if row.strict else ">="
+        said = f"({op} (+ {' '.join(parts)}) 0.0)"
+        lines.append(f"(declare-fun k{place} () Bool)(assert (=> k{place} {said}))")
+    declared = [f"(declare-fun {name} () Real)" for name in unknowns.values()]
+    solver = z3.SolverFor("QF_LRA", ctx=z3.Context())
+    solver.from_string("\n".join([*declared, *lines]))
+    names = [z3.Bool(f"k{place}", solver.ctx) for place in range(len(rows))]
+    if solver.check(*names) != z3.unsat:
+        return None
+    return [rows[int(str(name)[1:])] for name in reversed(list(solver.unsat_core()))]
+
+
+def multipliers(rows: Sequence[Row]) -> list[Fraction]:
+    """The multipliers of rows each of which is needed: whole numbers, as small as can be."""
+    unknowns = {monomial for row in rows for monomial in row.polynomial if monomial}
+    matrix = [
+        [row.polynomial.get(monomial, Fraction(0)) for row in rows] for monomial in sorted(unknowns)
+    ]
+    free = _one_free(matrix, len(rows))
+    total = sum(
+        (factor * row.polynomial.get((), Fraction(0)) for factor, row in zip(free, rows, strict=True)),
+        Fraction(0),
+    )
+    signs = [factor for factor, row in zip(free, rows, strict=True) if not row.zero]
+    if total > 0 or (total == 0 and any(factor < 0 for factor in signs)):
+        free = [-factor for factor in free]
+    whole = lcm(*(factor.denominator for factor in free))
+    common = gcd(*(int(factor * whole) for factor in free))
+    return [factor * whole / common for factor in free]
+
+
+def _one_free(matrix: list[list[Any]], width: int) -> list[Fraction]:
+    """The vector that a matrix takes to 0, where there is one but for a factor."""
+    pivots: list[int] = []
+    rows = [list(row) for row in matrix]
+    for column in range(width):
+        place = next((i for i in range(len(pivots), len(rows)) if rows[i][column]), None)
+        if place is None:
+            continue
+        rows[len(pivots)], rows[place] = rows[place], rows[len(pivots)]
+        pivot = rows[len(pivots)]
+        pivot[:] = [value / pivot[column] for value in pivot]
+        for other in rows:
+            if other is not pivot and other[column]:
+                other[:] = [x - other[column] * y for x, y in zip(other, pivot, strict=True)]
+        pivots.append(column)
+    (free,) = (column for column in range(width) if column not in pivots)
+    found = [Fraction(0)] * width
+    found[free] = Fraction(1)
+    for row, column in zip(rows, pivots, strict=False):
+        found[column] = -row[free]
+    return found
