@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdover.proofs.certificates import written
-from holdover.proofs.certificates.check import RejectedError, Terms, Text
+from holdover.proofs.certificates.check import MOST_WORK, Proof, RejectedError, tree_of
 from holdover.proofs.certificates.ground import Item, ground, sorts_of
 from holdover.proofs.certificates.refute import refutation
 from holdover.proofs.certificates.written import Line
@@ -37,28 +37,30 @@ def core(obligation: Obligation) -> list[int]:
     return sorted(int(str(name)[1:]) for name in solver.unsat_core())
 
 
-def build(obligation: Obligation, terms: Terms) -> str:
+def build(obligation: Obligation) -> str:
     """Its certificate; RejectedError if none is found."""
     said = obligation.smtlib()
-    text, sorts = Text(said, terms), sorts_of(said)
+    start, sorts = Proof(said), sorts_of(said)
     items = None
     if obligation.first:
-        items = found_items(text, sorts, expected(obligation))
+        items = found_items(start, sorts, expected(obligation))
     if items is None:
-        items = found_items(text, sorts, core(obligation))
+        items = found_items(start, sorts, core(obligation))
     if items is None:
         raise RejectedError(f"{obligation.name}: no instances found")
+    start.left = MOST_WORK
     lines = [line_of(item) for item in ordered(items)]
-    proof, _ = written.replay(text, lines)
+    proof, _ = written.replay(start, lines)
     lines += refutation(proof)
-    lines = written.shortest(text, lines)
-    return written.certificate(written.replay(text, lines)[1])
+    lines = written.shortest(start, lines)
+    return written.certificate(written.replay(start, lines)[1])
 
 
-def found_items(text: Text, sorts: str, used: Sequence[int]) -> list[Item] | None:
+def found_items(start: Proof, sorts: str, used: Sequence[int]) -> list[Item] | None:
     """The items that refute these assertions."""
-    asserted = [(number, text.assertion(number)) for number in used]
-    return ground(text.terms, asserted, sorts)
+    trees = [tree_of(start.asserted[number - 1])[1] for number in used]
+    asserted = [(number, start.term(tree, {})) for number, tree in zip(used, trees, strict=True)]
+    return ground(start, asserted, sorts)
 
 
 def ordered(items: Sequence[Item]) -> list[Item]:

@@ -1,7 +1,7 @@
 """Which sum contradicts itself: multipliers for what letters say of numbers.
 
-Theory of operation.  Z3 is asked whether rows `p >= 0`, `p > 0` and `p = 0`, a row for each letter,
-have a solution, each product of unknowns being an unknown of its own.  Where they have none, and
+Theory of operation.  Z3 is asked whether rows `p >= 0` and `p > 0`, a row for each letter, have a
+solution, each product of unknowns being an unknown of its own.  Where they have none, and
 each of the rows that are left is needed, their multipliers are unique but for a common factor
 (Farkas), and are found by elimination in exact fractions.
 
@@ -17,17 +17,16 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import Any
 
-from holdover.proofs.certificates.check import Monomial, Polynomial
+from holdover.proofs.certificates.check import Polynomial
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is not negative; `strict`: it is positive; `zero`: it is 0.  `letters` say so."""
+    """What is not negative, and positive where it is `strict`; `about` is what says so."""
 
-    letters: tuple[int, ...]
+    about: tuple[tuple[bool, int], ...]
     polynomial: Polynomial
     strict: bool
-    zero: bool
 
 
 def contradiction(rows: Sequence[Row]) -> list[tuple[Fraction, Row]] | None:
@@ -50,7 +49,7 @@ def _core(rows: Sequence[Row]) -> list[Row] | None:
 
     if not rows:
         return None
-    unknowns: dict[Monomial, str] = {}
+    unknowns: dict[tuple[int, ...], str] = {}
     lines = []
     for place, row in enumerate(rows):
         parts = ["0.0"]
@@ -62,7 +61,7 @@ def _core(rows: Sequence[Row]) -> list[Row] | None:
                 continue
             name = unknowns.setdefault(monomial, f"u{len(unknowns)}")
             parts.append(f"(* {factor} {name})")
-        op = "=" if row.zero else ">" if row.strict else ">="
+        op = ">" if row.strict else ">="
         said = f"({op} (+ {' '.join(parts)}) 0.0)"
         lines.append(f"(declare-fun k{place} () Bool)(assert (=> k{place} {said}))")
     declared = [f"(declare-fun {name} () Real)" for name in unknowns.values()]
@@ -81,12 +80,7 @@ def multipliers(rows: Sequence[Row]) -> list[Fraction]:
         [row.polynomial.get(monomial, Fraction(0)) for row in rows] for monomial in sorted(unknowns)
     ]
     free = _one_free(matrix, len(rows))
-    total = sum(
-        (factor * row.polynomial.get((), Fraction(0)) for factor, row in zip(free, rows, strict=True)),
-        Fraction(0),
-    )
-    signs = [factor for factor, row in zip(free, rows, strict=True) if not row.zero]
-    if total > 0 or (total == 0 and any(factor < 0 for factor in signs)):
+    if any(factor < 0 for factor in free):
         free = [-factor for factor in free]
     whole = lcm(*(factor.denominator for factor in free))
     common = gcd(*(int(factor * whole) for factor in free))

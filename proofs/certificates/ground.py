@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from holdover.proofs.certificates.check import Terms
+from holdover.proofs.certificates.check import Proof
 
 MOST_ROUNDS, MOST_ITEMS = 4, 6000
 
@@ -33,7 +32,7 @@ class Item:
     says: int
 
 
-def subterms(terms: Terms, roots: Iterable[int], *, into: bool = False) -> Iterator[int]:
+def subterms(terms: Proof, roots: Iterable[int], *, into: bool = False) -> Iterator[int]:
     """Each term in these, once; those under a quantifier where `into`."""
     seen, waiting = set[int](), list(roots)
     while waiting:
@@ -43,10 +42,10 @@ def subterms(terms: Terms, roots: Iterable[int], *, into: bool = False) -> Itera
         seen.add(one)
         yield one
         if into or terms.keys[one][0] != "forall":
-            waiting += terms.keys[one][2]
+            waiting += terms.keys[one][1]
 
 
-def polarities(terms: Terms, root: int) -> Iterator[tuple[int, bool]]:
+def polarities(terms: Proof, root: int) -> Iterator[tuple[int, bool]]:
     """Each `forall` in a truth-valued term, with each side on which it stands: True as it is."""
     seen, waiting = set[tuple[int, bool]](), [(root, True)]
     while waiting:
@@ -54,7 +53,7 @@ def polarities(terms: Terms, root: int) -> Iterator[tuple[int, bool]]:
         if (one, side) in seen:
             continue
         seen.add((one, side))
-        op, _, args, _ = terms.keys[one]
+        op, args, _ = terms.keys[one]
         if op == "forall":
             yield one, side
         elif op == "not":
@@ -68,7 +67,7 @@ def polarities(terms: Terms, root: int) -> Iterator[tuple[int, bool]]:
 class Grounding:
     """The items that there are so far for some assertions."""
 
-    def __init__(self, terms: Terms, used: Sequence[tuple[int, int]]):
+    def __init__(self, terms: Proof, used: Sequence[tuple[int, int]]):
         self.terms = terms
         self.items: list[Item] = []
         self.made: set[tuple[str, int, int]] = set()
@@ -93,15 +92,15 @@ class Grounding:
                 denied.append(forall)
         self.collect(item.says)
         for forall in denied:
-            (variable,), (body,) = self.terms.keys[forall][1:3]
-            new = self.terms.make("some", forall, sort=self.terms.sorts[variable])
-            says = self.terms.replace(body, variable, new)
-            negated = self.terms.make("not", sort="Bool", args=(says,))
+            variable, body = self.terms.keys[forall][1]
+            new = self.terms.make("!", self.terms.sort[variable], forall)
+            says = self.terms.replace(body, {variable: new})
+            negated = self.terms.make("not", "Bool", says)
             self.put(Item("some", forall, 0, negated))
 
     def empty(self, term: int) -> bool:
         """Whether it holds since it says that something is itself."""
-        op, _, args, _ = self.terms.keys[term]
+        op, args, _ = self.terms.keys[term]
         if op == "=":
             return bool(args[0] == args[1])
         return op == "or" and any(self.empty(arg) for arg in args)
@@ -114,14 +113,14 @@ class Grounding:
             if one in self.walked:
                 continue
             self.walked.add(one)
-            op, _, args, sort = self.terms.keys[one]
+            op, args, sort = self.terms.keys[one]
             waiting += args
-            if op == "app":
-                for arg in args:
-                    if not self.terms.open[arg] and self.terms.sorts[arg] == "Real":
-                        self.by_sort.setdefault("Real", {})[arg] = None
-            if sort not in ("Real", "Bool", "Int") and op != "val" and not self.terms.open[one]:
-                self.by_sort.setdefault(sort, {})[one] = None
+            numbers = [arg for arg in args if op in self.terms.declared]
+            numbers = [arg for arg in numbers if self.terms.sort[arg] in ("Real", "Int")]
+            own = sort not in ("Real", "Bool", "Int") and op not in self.terms.sorts[sort]
+            for each in (*numbers, *([one] if own else [])):
+                if not self.terms.free[each]:
+                    self.by_sort.setdefault(self.terms.sort[each], {})[each] = None
 
     def round(self) -> bool:
         """The instances for the terms that there were; whether there are new ones."""
@@ -131,9 +130,9 @@ class Grounding:
         while todo := self.quantified - done:
             for forall in sorted(todo):
                 done.add(forall)
-                (variable,), (body,) = self.terms.keys[forall][1:3]
-                for by in known.get(self.terms.sorts[variable], ()):
-                    says = self.terms.replace(body, variable, by)
+                variable, body = self.terms.keys[forall][1]
+                for by in known.get(self.terms.sort[variable], ()):
+                    says = self.terms.replace(body, {variable: by})
                     self.put(Item("every", forall, by, says))
                 if len(self.items) > MOST_ITEMS:
                     return True
@@ -151,7 +150,7 @@ def needed(grounding: Grounding, sorts: str) -> list[Item] | None:
     return smaller(grounding.terms, found, sorts)
 
 
-def core(terms: Terms, items: Sequence[Item], sorts: str) -> list[Item] | None:
+def core(terms: Proof, items: Sequence[Item], sorts: str) -> list[Item] | None:
     """Items that together have no model, or None if Z3 does not find that."""
     import z3
 
@@ -165,7 +164,7 @@ def core(terms: Terms, items: Sequence[Item], sorts: str) -> list[Item] | None:
     return [item for place, item in enumerate(items) if place in kept]
 
 
-def smaller(terms: Terms, items: list[Item], sorts: str) -> list[Item]:
+def smaller(terms: Proof, items: list[Item], sorts: str) -> list[Item]:
     """What is left when each that is not needed is left out, the last first."""
     import z3
 
@@ -182,7 +181,7 @@ def smaller(terms: Terms, items: list[Item], sorts: str) -> list[Item]:
     return [items[place] for place in sorted(kept)]
 
 
-def text_of(terms: Terms, items: Sequence[Item], sorts: str) -> str:
+def text_of(terms: Proof, items: Sequence[Item], sorts: str) -> str:
     """What the items say, each under the name of its place, as SMT-LIB."""
     declared: dict[str, None] = {}
     lines: list[str] = []
@@ -191,26 +190,21 @@ def text_of(terms: Terms, items: Sequence[Item], sorts: str) -> str:
     def name(term: int) -> str:
         if term in names:
             return names[term]
-        op, parts, args, sort = terms.keys[term]
-        if op == "num":
-            dot = ".0" if sort == "Real" else ""
-            said: str = f"{parts[0]}{dot}"
-        elif op in ("val", "true", "false"):
-            said = str(parts[0]) if parts else op
-        elif op == "sym":
-            said = str(parts[0])
+        op, args, sort = terms.keys[term]
+        if op in ("forall", "!"):
+            said = f"{'all' if op == 'forall' else 'some'}_{term}"
             declared[f"(declare-fun {said} () {sort})"] = None
-        elif op in ("forall", "some"):
-            said = f"{op}_{term}"
-            declared[f"(declare-fun {said} () {sort})"] = None
+        elif not args:
+            said = op
+            if op in terms.declared and op not in ("true", "false", *terms.sorts[sort]):
+                declared[f"(declare-fun {said} () {sort})"] = None
         else:
             inner = " ".join(map(name, args))
-            head = str(parts[0]) if op == "app" else op
-            if op == "app":
-                of = " ".join(terms.sorts[arg] for arg in args)
-                declared[f"(declare-fun {head} ({of}) {sort})"] = None
+            if op in terms.declared:
+                of = " ".join(terms.sort[arg] for arg in args)
+                declared[f"(declare-fun {op} ({of}) {sort})"] = None
             said = f"t_{term}"
-            lines.append(f"(define-fun {said} () {sort} ({head} {inner}))")
+            lines.append(f"(define-fun {said} () {sort} ({op} {inner}))")
         names[term] = said
         return said
 
@@ -230,10 +224,10 @@ def sorts_of(text: str) -> str:
     return "".join(line + "\n" for line in text.splitlines() if line.startswith(kept))
 
 
-def ground(terms: Terms, used: Sequence[tuple[int, int]], sorts: str) -> list[Item] | None:
+def ground(terms: Proof, used: Sequence[tuple[int, int]], sorts: str) -> list[Item] | None:
     """The items that refute these assertions, in the order in which they can be made."""
     grounding = Grounding(terms, used)
-    found: Any = None
+    found: list[Item] | None = None
     for _ in range(MOST_ROUNDS):
         more = grounding.round()
         found = needed(grounding, sorts)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from holdover.proofs.certificates.check import Proof, RejectedError
+from holdover.proofs.certificates.check import Proof, RejectedError, plus
 from holdover.proofs.certificates.farkas import Row, contradiction
-from holdover.proofs.certificates.written import Line, add, letter_of, literal_of, words_of
+from holdover.proofs.certificates.written import Line, add, literal_of, words_of
 
 MOST_CASES, MOST_LOOKED_AT = 400, 60
 
@@ -51,7 +51,7 @@ class Search:
             if self.proof.propagate():
                 return
             failed = self.assume(path)
-            lemma = None if failed else list(self.sum())
+            lemma = [] if failed else list(self.sum())
             self.forget()
             if failed:
                 if path:
@@ -85,14 +85,14 @@ class Search:
         self.assume(path)
         open_letters: dict[int, int] = {}
         value = self.proof.value
-        for letter in {abs(each) for each in self.proof.watched}:
-            for clause in (*self.proof.watched.get(letter, ()), *self.proof.watched.get(-letter, ())):
-                if not any(value.get(each) for each in clause):
-                    for each in clause:
-                        if each not in value:
-                            open_letters[abs(each)] = open_letters.get(abs(each), 0) + 1
+        for letter, clauses in self.proof.clauses.items():
+            if letter not in value:
+                held = sum(any(value.get(each) for each in clause) for clause in clauses)
+                count = open_letters.get(abs(letter), 0) + len(clauses) - held
+                open_letters[abs(letter)] = count
         self.forget()
-        ranked = sorted(open_letters, key=lambda letter: (-open_letters[letter], letter))
+        ranked = [letter for letter, count in open_letters.items() if count]
+        ranked.sort(key=lambda letter: (-open_letters[letter], letter))
         best, most = 0, -1
         for letter in ranked[:MOST_LOOKED_AT]:
             follows = []
@@ -110,69 +110,68 @@ class Search:
     # What is known of numbers
 
     def rows(self) -> Iterator[Row]:
-        """What the letters say that are known, and which unknowns are equal."""
+        """What the letters say that are known, and which numbers are equal."""
         proof = self.proof
-        for letter in proof.below:
-            if letter in proof.value:
-                known = letter if proof.value[letter] else -letter
-                polynomial, strict, _ = proof.known_sign(known)
-                yield Row((known,), polynomial, strict, False)
-        for letter, left, _ in proof.equalities:
-            if proof.value.get(letter) and proof.terms.sorts[left] in ("Real", "Int"):
-                yield Row((letter,), proof.known_sign(letter)[0], False, True)
+        for letter, term in enumerate(proof.says):
+            if letter in proof.value and proof.keys[term][0] == "<=":
+                yield self.row(proof.value[letter], *proof.keys[term][1])
         classes: dict[int, int] = {}
         for term in sorted(proof.met):
-            if proof.terms.sorts[term] in ("Real", "Int"):
+            if proof.sort[term] in ("Real", "Int"):
                 other = classes.setdefault(proof.find(term), term)
                 if other != term:
-                    known = self.proof.terms.polynomial
-                    difference = {**known(term)}
-                    for monomial, number in known(other).items():
-                        difference[monomial] = difference.get(monomial, 0) - number
-                    difference = {m: n for m, n in difference.items() if n}
-                    if difference:
-                        yield Row((0, term, other), difference, False, True)
+                    yield self.row(True, term, other)
+                    yield self.row(True, other, term)
 
-    def sum(self) -> Iterator[Line]:
+    def row(self, side: bool, left: int, right: int) -> Row:
+        """That left <= right, or that it is not."""
+        less = self.proof.make("<=", "Bool", left, right)
+        x, y = map(self.proof.polynomial, (left, right))
+        return Row(((side, less),), plus(y, x, -1) if side else plus(x, y, -1), not side)
+
+    def products(self) -> Iterator[Row]:
+        """The products of two rows of which one has an unknown that is multiplied somewhere."""
+        rows = list(self.rows())
+        for place, row in enumerate(rows):
+            for other in rows[place:]:
+                product = self.proof.times(row.polynomial, other.polynomial)
+                yield Row((*row.about, *other.about), product, row.strict and other.strict)
+
+    def sum(self, *, products: bool = False) -> Iterator[Line]:
         """A sum that contradicts itself, with the letters that it takes; nothing if none does."""
-        found = contradiction(list(self.rows()))
-        if found is None:
-            return
-        letters, factors = [], []
-        for factor, row in found:
-            if row.letters[0]:
-                literals = tuple(literal_of(self.proof, letter) for letter in row.letters)
-            else:
-                same = self.proof.terms.make("=", sort="Bool", args=row.letters[1:])
-                if same not in self.proof.letters:
-                    yield Line("atom", (same,))
-                literals = ((True, same),)
-            letters.append(literals)
-            factors.append(factor)
-        yield Line("sum", letters=tuple(letters), factors=tuple(factors))
+        rows, said = list(self.rows()), set[int]()
+        found = contradiction([*rows, *(self.products() if products else ())])
+        for _, row in found or ():
+            for _, less in row.about:
+                if less not in self.proof.letters and less not in said:
+                    said.add(less)
+                    left, right = self.proof.keys[less][1]
+                    same = self.proof.make("=", "Bool", left, right)
+                    other = self.proof.make("=", "Bool", right, left)
+                    if not {same, other} & {*self.proof.letters, *said}:
+                        said.add(same)
+                        yield Line("atom", (same,))
+        if found:
+            letters = tuple(row.about for _, row in found)
+            yield Line("sum", letters=letters, factors=tuple(factor for factor, _ in found))
 
     def more(self, path: tuple[int, ...]) -> bool:
         """What may be said where no case is left; whether there was anything."""
         proof = self.proof
         self.assume(path)
-        apart = [
-            proof.says[letter]
-            for letter, left, _ in proof.equalities
-            if proof.value.get(letter) is not True and proof.terms.sorts[left] in ("Real", "Int")
-        ]
         fixed = {proof.find(constant) for constant in proof.constants}
         wide = [
             term
             for term in sorted(proof.met)
-            if proof.text.sorts[proof.terms.sorts[term]] and proof.find(term) not in fixed
+            if proof.sorts[proof.sort[term]] and proof.find(term) not in fixed
         ]
+        lines = list(self.sum(products=True))
         self.forget()
-        done = {line.about for line in self.lines if line.kind in ("order", "values")}
-        new = [Line("order", (same,)) for same in apart if (same,) not in done]
-        new += [Line("values", (term,)) for term in wide if (term,) not in done]
-        for line in new[:1]:
+        done = {line.about for line in self.lines if line.kind == "values"}
+        new = [Line("values", (term,)) for term in wide if (term,) not in done]
+        for line in lines or new[:1]:
             self.put(line)
-        return bool(new)
+        return bool(lines or new)
 
 
 def refutation(proof: Proof) -> list[Line]:
@@ -180,6 +179,3 @@ def refutation(proof: Proof) -> list[Line]:
     search = Search(proof)
     search.close(())
     return search.lines
-
-
-__all__ = ["Search", "letter_of", "refutation"]

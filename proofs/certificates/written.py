@@ -7,10 +7,11 @@ be left out, and the text made anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.proofs.certificates.check import HEAD, Proof, RejectedError, Text, check
+from holdover.proofs.certificates.check import HEAD, Proof, RejectedError, check
 
 Literal = tuple[bool, int]
 """Whether it is so, and the term of a letter."""
@@ -41,18 +42,11 @@ def letter_of(proof: Proof, literal: Literal) -> int:
 
 
 def text_of_term(proof: Proof, term: int) -> str:
-    """A closed term without quantifiers, as a certificate has it."""
-    op, parts, args, sort = proof.terms.keys[term]
-    if op == "num":
-        return f"{parts[0]}.0" if sort == "Real" else f"{parts[0]}"
-    if op == "some":
-        return f"!{letter_of(proof, (True, parts[0]))}"
-    if op in ("true", "false"):
-        return str(op)
-    head = str(parts[0]) if op in ("app", "sym", "val") else str(op)
-    if not args:
-        return head
-    return f"({head} {' '.join(text_of_term(proof, arg) for arg in args)})"
+    """A closed term, as a certificate has it."""
+    op, args, _ = proof.keys[term]
+    if op == "!":
+        return f"!{letter_of(proof, (True, args[0]))}"
+    return f"({op} {' '.join(text_of_term(proof, arg) for arg in args)})" if args else str(op)
 
 
 def words_of(proof: Proof, line: Line) -> str:
@@ -64,21 +58,29 @@ def words_of(proof: Proof, line: Line) -> str:
     if line.kind == "every":
         forall = letter_of(proof, (True, line.about[0]))
         return f"every {forall} {text_of_term(proof, line.about[1])}"
-    if line.kind == "order":
-        return f"order {letter_of(proof, (True, line.about[0]))}"
-    if line.kind in ("atom", "values", "quotient"):
+    if line.kind in ("atom", "values"):
         return f"{line.kind} {text_of_term(proof, line.about[0])}"
-    words = [line.kind]
-    for place, product in enumerate(line.letters):
-        letters = "*".join(str(letter_of(proof, each)) for each in product)
-        factor = line.factors[place] if line.factors else Fraction(1)
-        words.append(letters if factor == 1 else f"{factor}*{letters}")
-    return " ".join(words)
+    products = [[letter_of(proof, each) for each in product] for product in line.letters]
+    if line.kind == "sum":
+        for factor, product in zip(line.factors, products, strict=True):
+            product.insert(0, factor)  # type: ignore[arg-type]
+    return " ".join([line.kind, *("*".join(map(str, product)) for product in products)])
 
 
-def replay(text: Text, lines: Sequence[Line]) -> tuple[Proof, list[str]]:
-    """The proof after these lines, and what they say."""
-    proof, said = Proof(text), []
+SHARED = ("sorts", "declared", "asserted", "numbers", "keys", "sort", "free")
+"""What a proof knows of terms, which others may use."""
+
+
+def again(proof: Proof) -> Proof:
+    """A proof of the same obligation that has no line yet, by way of one that has none."""
+    new = object.__new__(Proof)
+    new.__dict__ = {k: v if k in SHARED else copy(v) for k, v in proof.__dict__.items()}
+    return new
+
+
+def replay(start: Proof, lines: Sequence[Line]) -> tuple[Proof, list[str]]:
+    """The proof after these lines, and what they say; `start` has none, and is as before."""
+    proof, said = again(start), list[str]()
     for line in lines:
         said.append(words_of(proof, line))
         add(proof, said[-1])
@@ -87,36 +89,29 @@ def replay(text: Text, lines: Sequence[Line]) -> tuple[Proof, list[str]]:
 
 def add(proof: Proof, said: str) -> None:
     """One line more."""
-    proof.line(said.split(), said.partition(" ")[2])
+    proof.line(said)
 
 
 def certificate(lines: Sequence[str]) -> str:
-    """The text of a certificate; neighbours of a kind that takes several stand on one line."""
-    kept: list[str] = [HEAD]
-    for line in lines:
-        kind, _, rest = line.partition(" ")
-        if kind in ("use", "some") and kept[-1].partition(" ")[0] == kind:
-            kept[-1] += f" {rest}"
-        else:
-            kept.append(line)
-    return "\n".join(kept) + "\n"
+    """The text of a certificate."""
+    return "\n".join([HEAD, *lines]) + "\n"
 
 
-def holds(text: Text, lines: Sequence[Line]) -> bool:
+def holds(start: Proof, lines: Sequence[Line]) -> bool:
     """Whether these lines are a proof."""
     try:
-        proof, _ = replay(text, lines)
+        proof, _ = replay(start, lines)
         return proof.propagate()
     except RejectedError:
         return False
 
 
-def shortest(text: Text, lines: Sequence[Line]) -> list[Line]:
+def shortest(start: Proof, lines: Sequence[Line]) -> list[Line]:
     """A proof without the lines that it can do without, the last looked at first."""
     kept = list(lines)
     for place in reversed(range(len(kept))):
         less = kept[:place] + kept[place + 1 :]
-        if holds(text, less):
+        if holds(start, less):
             kept = less
     return kept
 
