@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdover.proofs.certificates import written
-from holdover.proofs.certificates.check import MOST_WORK, Proof, RejectedError, tree_of
+from holdover.proofs.certificates.check import MOST_WORK, Proof, check, tree_of
 from holdover.proofs.certificates.ground import Item, ground, sorts_of
 from holdover.proofs.certificates.refute import refutation
-from holdover.proofs.certificates.written import Line
+from holdover.proofs.certificates.written import Line, NoProofError
 from holdover.proofs.logic.obligations import Obligation
 from holdover.proofs.logic.solvers import read_by_z3
 
@@ -33,12 +33,12 @@ def core(obligation: Obligation) -> list[int]:
     for number, term in enumerate(terms, 1):
         solver.assert_and_track(term, f"k{number}")
     if solver.check() != z3.unsat:
-        raise RejectedError(f"{obligation.name}: Z3 does not refute it")
+        raise NoProofError(f"{obligation.name}: Z3 does not refute it")
     return sorted(int(str(name)[1:]) for name in solver.unsat_core())
 
 
 def build(obligation: Obligation) -> str:
-    """Its certificate; RejectedError if none is found."""
+    """Its certificate; NoProofError if none is found."""
     said = obligation.smtlib()
     start, sorts = Proof(said), sorts_of(said)
     items = None
@@ -47,13 +47,16 @@ def build(obligation: Obligation) -> str:
     if items is None:
         items = found_items(start, sorts, core(obligation))
     if items is None:
-        raise RejectedError(f"{obligation.name}: no instances found")
+        raise NoProofError(f"{obligation.name}: no instances found")
     start.left = MOST_WORK
     lines = [line_of(item) for item in ordered(items)]
     proof, _ = written.replay(start, lines)
     lines += refutation(proof)
     lines = written.shortest(start, lines)
-    return written.certificate(written.replay(start, lines)[1])
+    certificate = written.certificate(written.replay(start, lines)[1])
+    if why := check(said, certificate):
+        raise NoProofError(f"{obligation.name}: {why}")
+    return certificate
 
 
 def found_items(start: Proof, sorts: str, used: Sequence[int]) -> list[Item] | None:

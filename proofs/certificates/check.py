@@ -3,9 +3,9 @@
 It needs nothing but Python.  `python check.py DIR` checks each `*.smt2` below a directory against
 the `*.cert` beside it.  Exit: 0 all accepted, 1 one rejected, 2 what was given is no such file.
 
-What you have to believe.  *Accepted* says: the assertions of the SMT-LIB text have no model.  For
-that this file and Python must be right; who wrote the certificate, and how it was found, does not
-matter.  That the text says what is claimed is another matter.
+What you have to believe.  *Accepted* says: the assertions of the SMT-LIB text have no model, if
+this file and Python are right; how the certificate was found does not matter.  That the text says
+what is claimed is another matter.
 
 Theory of operation.  A *letter* is a number for a truth-valued term without free variables: 1 for
 the first that is met, then its parts from left to right, and so on; `-7` is the negation of 7.
@@ -19,8 +19,7 @@ What `and`, `or`, `not`, `ite` and `=` say of letters becomes clauses.  `x < y` 
   values TERM    a term of a data type is one of its values
   sum M*L ...    not all these letters L are true: the sum of what each says is not negative, M
                  times, is a number below 0 (or 0, where one of them is strict).  x <= y says it of
-                 y - x, and its negation strictly of x - y.  M*L*K takes the product of both.
-                 In a sum all that is not `+ - *` or a number is an unknown.
+                 the polynomial y - x, its negation strictly of x - y; M*L*K of the product of two.
   step L ...     one of these letters is true, since propagation from their negations fails
 
 Propagation takes the last letter of a clause of which the others are false, and what equality
@@ -35,23 +34,18 @@ from pathlib import Path
 from typing import Any
 
 HEAD, MOST_WORK, MOST_LINE = "holdover certificate 1", 10_000_000, 20_000  # units, characters
-NAME, LETTER = r"[A-Za-z_$][A-Za-z0-9_$]*", r"-?[1-9][0-9]{0,8}"
-NUMBER = r"(0|[1-9][0-9]{0,39})(\.0)?"  # one text for one number
-FACTOR = rf"[0-9]{{1,300}}(/[0-9]{{1,300}})?(\*{LETTER}){{1,2}}"
-OPERATORS = {"not": "Bool ", "and": "(Bool )+", "or": "(Bool )+", "ite": r"Bool (\S+ )\1"}
-OPERATORS |= {"=": r"(\S+ )\1", "-": r"(Real |Int )\1?", "/": "Real Real "}
+NAME, NUMBER = "[A-Za-z_$][A-Za-z0-9_$]*", r"(0|[1-9][0-9]{0,39})(\.0)?"  # 01 would be another 1
+MULTIPLE = r"[0-9]{1,300}(/[0-9]{1,300})?(\*-?[0-9]{1,9}){1,2}"
+OPERATORS = {"and": "(Bool )+", "or": "(Bool )+", "not": "Bool ", "ite": r"Bool (\S+ )\1"}
 OPERATORS |= dict.fromkeys(("<", "<=", "+", "*"), r"(Real |Int )\1")  # by their arguments' sorts
+OPERATORS |= {"=": r"(\S+ )\1", "-": r"(Real |Int )\1?", "/": "Real Real ", "let": "", "forall": ""}
 Polynomial = dict[tuple[int, ...], Fraction]  # by monomial: the terms that are multiplied, in order
 
 
-class RejectedError(Exception):
-    """Why a certificate proves nothing."""
-
-
 def need(condition: object, why: str) -> None:
-    """Rejects, unless."""
+    """ValueError, by which a certificate is rejected, unless."""
     if not condition:
-        raise RejectedError(why)
+        raise ValueError(why)
 
 
 def tree_of(text: str) -> Any:
@@ -61,11 +55,10 @@ def tree_of(text: str) -> Any:
         if token == "(":
             stack.append([])
         else:
-            word = token if token != ")" else stack.pop()
-            need(stack, "a parenthesis too many")
+            word = stack.pop() if token == ")" else token
             stack[-1].append(word)
-    need(len(stack) == 1 and len(stack[0]) == 1, f"no term: {text[:60]}")
-    return stack[0][0]
+    ((tree,),) = stack
+    return tree
 
 
 def plus(left: Polynomial, right: Polynomial, factor: Any, by: tuple[int, ...] = ()) -> Polynomial:
@@ -84,8 +77,7 @@ class Proof:
         self.sorts: dict[str, tuple[str, ...]] = {"Bool": (), "Real": (), "Int": ()}  # with values
         self.declared: dict[str, Any] = {"true": ((), "Bool"), "false": ((), "Bool")}
         self.asserted, self.left = list[str](), MOST_WORK
-        self.numbers, self.keys = dict[Any, int](), list[Any]()  # keys: operator, arguments, sort
-        self.sort, self.free = list[str](), list[frozenset[int]]()  # by term; free: variables
+        self.numbers, self.keys, self.free = dict[Any, int](), list[Any](), list[frozenset[int]]()
         self.letters, self.says = dict[int, int](), [-1]  # by term; and its inverse
         self.clauses = dict[int, list[list[int]]]()  # by letter, or negation, that is in them
         self.value, self.trail = dict[int, bool](), list[int]()  # by letter, and by negation
@@ -101,38 +93,38 @@ class Proof:
             elif line not in ("(set-logic ALL)", "(set-info :status unsat)", "(check-sat)"):
                 self.declare(tree_of(line))
 
-    def spend(self, work: int) -> None:
-        """So much work is done."""
+    def _spend(self, work: int) -> None:
         self.left -= work
         need(self.left > 0, "too much work")
 
+    def new(self, name: Any) -> str:
+        """A name that stands for nothing yet."""
+        known = {*self.sorts, *self.declared, *OPERATORS}
+        need(re.fullmatch(NAME, name) and name not in known, f"no name, or of two things: {name}")
+        return str(name)
+
     def declare(self, tree: Any) -> None:
         """A sort, a data type whose values are names, or a function."""
-        sorts, new = {}, {}
         match tree:
             case ["declare-sort", name, "0"]:
-                sorts = {name: ()}
+                self.sorts[self.new(name)] = ()
             case ["declare-datatypes", [[name, "0"]], [values]]:
-                new = {value: ((), name) for (value,) in values}
-                sorts = {name: tuple(new)}
+                self.sorts[self.new(name)] = tuple(self.new(value) for (value,) in values)
+                self.declared |= {value: ((), name) for (value,) in values}
             case ["declare-fun", name, of, sort] if {sort, *of} <= self.sorts.keys():
-                new = {name: (tuple(of), sort)}
-        known = {*self.sorts, *self.declared, *OPERATORS, "let", "forall"}
-        fine = [name for name in (*sorts, *new) if re.fullmatch(NAME, name) and name not in known]
-        need(fine and len(fine) == len(sorts) + len(new), f"no declaration: {tree[:2]}")
-        self.sorts.update(sorts)
-        self.declared.update(new)
+                self.declared[self.new(name)] = (tuple(of), sort)
+            case _:
+                raise ValueError(f"no such command: {tree[0]}")
 
     def make(self, op: str, sort: str, *args: int) -> int:
-        """The number of a term.  A variable is `?name`; a `forall` is of a variable and a body."""
+        """The number of a term.  A variable is `?name`, a `forall` of a variable and a body."""
         key = (op, args, sort)
         if key not in self.numbers:
-            self.spend(1)
+            self._spend(1)
             new = self.numbers[key] = len(self.keys)
             free = frozenset({new} if op[0] == "?" else ()).union(*(self.free[x] for x in args))
             self.free.append(free - {args[0]} if op == "forall" else free)
             self.keys.append(key)
-            self.sort.append(sort)
         return self.numbers[key]
 
     def replace(self, term: int, by: dict[int, int]) -> int:
@@ -144,21 +136,20 @@ class Proof:
 
     def polynomial(self, term: int) -> Polynomial:
         """A number's term as a sum of products of unknowns."""
-        self.spend(1)
+        self._spend(1)
         op, args, _ = self.keys[term]
         if re.fullmatch(NUMBER, op):
             return plus({}, {(): Fraction(op)}, 1)
         if op in ("+", "-", "*", "/"):
             x, y = [{}, *map(self.polynomial, args)][-2:]
             if op != "/":
-                return self.times(x, y) if op == "*" else plus(x, y, 1 if op == "+" else -1)
+                return self._times(x, y) if op == "*" else plus(x, y, 1 if op == "+" else -1)
             if list(y) == [()]:
-                return self.times(x, {(): 1 / y[()]})
+                return self._times(x, {(): 1 / y[()]})
         return {(term,): Fraction(1)}
 
-    def times(self, left: Polynomial, right: Polynomial) -> Polynomial:
-        """The product."""
-        self.spend(len(left) * len(right))
+    def _times(self, left: Polynomial, right: Polynomial) -> Polynomial:
+        self._spend(len(left) * len(right))
         found: Polynomial = {}
         for monomial, number in left.items():
             found = plus(found, right, number, monomial)
@@ -167,26 +158,23 @@ class Proof:
     def term(self, tree: Any, scope: dict[str, int]) -> int:
         """The term that is written so; `scope` has the names that are not declared."""
         if isinstance(tree, str):
-            if tree in scope:
-                return scope[tree]
-            if re.fullmatch(NUMBER, tree):
+            if tree not in scope and re.fullmatch(NUMBER, tree):
                 return self.make(tree, "Real" if tree.endswith(".0") else "Int")
-            need(self.declared.get(tree, ("?",))[0] == (), f"unknown: {tree[:60]}")
-            return self.make(tree, self.declared[tree][1])
+            need(tree in scope or self.declared.get(tree, "?")[0] == (), f"unknown: {tree[:60]}")
+            return scope[tree] if tree in scope else self.make(tree, self.declared[tree][1])
         op, *parts = tree
         if op == "let":
             values = {name: self.term(value, scope) for name, value in parts[0]}
             return self.term(parts[1], {**scope, **values})
         if op == "forall":
             (name, sort), *others = parts[0]
-            new = name not in scope and name not in self.declared and re.fullmatch(NAME, name)
-            need(new and sort in self.sorts, f"no variable: {name}")
+            need(self.new(name) not in scope and sort in self.sorts, f"no variable: {name}")
             inner = [op, others, parts[1]] if others else parts[1]
             variable = self.make(f"?{name}", sort)
             body = self.term(inner, {**scope, name: variable})
-            return self.make("forall", "Bool", variable, body)
+            return self.make(op, "Bool", variable, body)
         args = [self.term(part, scope) for part in parts]
-        of = tuple([self.sort[arg] for arg in args])
+        of = tuple([self.keys[arg][2] for arg in args])
         if op in self.declared:
             need(args and self.declared[op][0] == of, f"{op} is of other sorts")
             return self.make(op, self.declared[op][1], *args)
@@ -204,34 +192,28 @@ class Proof:
             return self.letters[term]
         new = self.letters[term] = len(self.says)
         self.says.append(term)
+        side, parts = -1 if op == "or" else 1, list[int]()
         if op in ("and", "or"):
-            side = 1 if op == "and" else -1
-            self.both(side * new, [side * self.letter(arg) for arg in args])
-        elif op == "ite" or (op == "=" and self.sort[args[0]] == "Bool"):
+            parts = [side * self.letter(arg) for arg in args]
+        elif op == "ite" or (op == "=" and self.keys[args[0]][2] == "Bool"):
             when, then, *other = map(self.letter, args)
             for sign in (1, -1):
                 self.add([-when, -sign * new, sign * then])
                 self.add([when, -sign * new, sign * (other[0] if other else -then)])
-        elif op == "=":
-            self.equalities.append((new, *args))
-            if self.sort[args[0]] in ("Real", "Int"):
-                ways = (self.make("<=", sort, *way) for way in (args, args[::-1]))
-                self.both(new, [self.letter(way) for way in ways])
-        elif op not in ("<=", "forall"):
+        elif op in ("=", "<="):
+            self.meet(*args)
+            if op == "=":
+                self.equalities.append((new, *args))
+                if self.keys[args[0]][2] in ("Real", "Int"):
+                    parts = [self.letter(self.make("<=", sort, *x)) for x in (args, args[::-1])]
+        elif op != "forall":
             self.equalities.append((new, term, self.true))
             self.meet(term)
-        self.meet(*(args if op in ("<=", "=") else ()))
+        for part in parts:  # it is true where all these are
+            self.add([-side * new, part])
+        if parts:
+            self.add([side * new, *(-part for part in parts)])
         return new
-
-    def both(self, new: int, parts: list[int]) -> None:
-        """A letter is true where all these are."""
-        for part in parts:
-            self.add([-new, part])
-        self.add([new, *(-part for part in parts)])
-
-    def same(self, left: int, right: int) -> int:
-        """The letter of left = right."""
-        return self.letter(self.make("=", "Bool", left, right))
 
     def meet(self, *terms: int) -> None:
         """Terms that equality speaks of, with their parts; what an `ite` or a quotient is."""
@@ -241,8 +223,8 @@ class Proof:
                 op, args, sort = self.keys[term]
                 if op == "ite" and sort != "Bool":
                     when = self.letter(args[0])
-                    self.add([-when, self.same(term, args[1])])
-                    self.add([when, self.same(term, args[2])])
+                    self.add([-when, self.letter(self.make("=", "Bool", term, args[1]))])
+                    self.add([when, self.letter(self.make("=", "Bool", term, args[2]))])
                 elif args and op not in ("!", "ite", "forall"):
                     self.meet(*args)
                     self.functions.append(term)
@@ -250,7 +232,8 @@ class Proof:
                     self.constants.append(term)
                 if op == "/" and list(self.polynomial(term)) == [(term,)]:
                     zero, product = self.make("0.0", sort), self.make("*", sort, term, args[1])
-                    self.add([self.same(args[1], zero), self.same(product, args[0])])
+                    pairs = (args[1], zero), (product, args[0])
+                    self.add([self.letter(self.make("=", "Bool", *pair)) for pair in pairs])
 
     def add(self, clause: list[int]) -> None:
         """A clause; what is left of it is noted."""
@@ -260,7 +243,7 @@ class Proof:
 
     def last(self, clause: list[int]) -> None:
         """The last letter of a clause of which all others are false; it fails if there is none."""
-        self.spend(1 + len(clause))
+        self._spend(1 + len(clause))
         left = {letter for letter in clause if self.value.get(letter) is not False}
         if len(left) == 1:
             self.note(*left)
@@ -276,10 +259,9 @@ class Proof:
     def propagate(self) -> bool:
         """Whether what is known fails."""
         while not self.failed and (self.head < len(self.trail) or self.equal()):
-            for letter in self.trail[self.head :]:
-                self.head += 1
-                for clause in self.clauses.get(-letter, ()):
-                    self.last(clause)
+            self.head += 1
+            for clause in self.clauses.get(-self.trail[self.head - 1], ()):
+                self.last(clause)
         return self.failed
 
     def find(self, term: int) -> int:
@@ -288,8 +270,7 @@ class Proof:
             term = self.above[term]
         return term
 
-    def join(self, left: int, right: int) -> bool:
-        """They are equal; whether that is new."""
+    def _join(self, left: int, right: int) -> bool:
         left, right = self.find(left), self.find(right)
         if left != right:
             self.above[left] = right
@@ -300,17 +281,15 @@ class Proof:
         before, more, fixed = len(self.trail), True, dict[int, int]()
         self.above.clear()
         for letter, left, right in self.equalities:
-            if self.value.get(letter):
-                self.join(left, right)
-            elif right == self.true and letter in self.value:
-                self.join(left, self.false)
+            if letter in self.value and (self.value[letter] or right == self.true):
+                self._join(left, right if self.value[letter] else self.false)
         while more:
             more, alike = False, dict[Any, int]()
-            self.spend(1 + len(self.functions))
+            self._spend(1 + len(self.functions) + len(self.equalities))
             for term in self.functions:
                 op, args, _ = self.keys[term]
                 first = alike.setdefault((op, *map(self.find, args)), term)
-                more = self.join(first, term) or more
+                more = self._join(first, term) or more
         for term in self.constants:
             self.failed = self.failed or fixed.setdefault(self.find(term), term) != term
         for letter, left, right in self.equalities:
@@ -321,41 +300,49 @@ class Proof:
 
     def line(self, line: str) -> None:
         """What a line of a certificate adds."""
-        self.spend(100)
+        self._spend(1000)
         kind, _, rest = line.partition(" ")
         if kind == "use":
-            need(re.fullmatch(LETTER, rest) and 0 < int(rest) <= len(self.asserted), "no assertion")
+            need(0 < int(rest) <= len(self.asserted), f"no assertion {rest[:60]}")
             _, tree = tree_of(self.asserted[int(rest) - 1])
             self.add([self.letter(self.term(tree, {}))])
         elif kind in ("some", "every"):
             word, _, text = rest.partition(" ")
-            letter = self.known(word)
+            letter = self._known(word)
             op, args, _ = self.keys[self.says[abs(letter)]]
             need(letter > 0 and op == "forall", f"{letter} is no forall")
             if kind == "some":
                 text = f"!{letter}"
-                self.scope[text] = self.make("!", self.sort[args[0]], self.says[letter])
+                self.scope[text] = self.make("!", self.keys[args[0]][2], self.says[letter])
             by = self.term(tree_of(text), self.scope)
-            need(self.sort[by] == self.sort[args[0]], "a term of another sort")
+            need(self.keys[by][2] == self.keys[args[0]][2], "a term of another sort")
             body = self.letter(self.replace(args[1], {args[0]: by}))
             self.add([letter, -body] if kind == "some" else [-letter, body])
         elif kind == "atom":
             self.letter(self.term(tree_of(rest), self.scope))
         elif kind == "values":
             term = self.term(tree_of(rest), self.scope)
-            values = [self.term(name, {}) for name in self.sorts[self.sort[term]]]
+            values = [self.term(name, {}) for name in self.sorts[self.keys[term][2]]]
             need(values, "only a data type has values")
-            self.add([self.same(term, value) for value in values])
+            self.add([self.letter(self.make("=", "Bool", term, value)) for value in values])
         elif kind == "sum":
             self.sum(rest.split())
         else:
             need(kind == "step", f"no such line: {line[:60]}")
-            self.step([self.known(word) for word in rest.split()])
+            clause = [self._known(word) for word in rest.split()]
+            if not self.propagate():
+                before = len(self.trail)
+                for letter in clause:
+                    self.note(-letter)
+                need(self.propagate(), f"propagation does not fail: {line[:60]}")
+                for letter in self.trail[before:]:
+                    del self.value[letter], self.value[-letter]
+                del self.trail[before:]
+                self.head, self.failed = before, False
+                self.add(clause)
 
-    def known(self, word: str) -> int:
-        """A letter of a certificate, or its negation."""
-        is_there = re.fullmatch(LETTER, word) and abs(int(word)) < len(self.says)
-        need(is_there, f"no such letter: {word[:60]}")
+    def _known(self, word: str) -> int:
+        need(0 < abs(int(word)) < len(self.says), f"no such letter: {word[:60]}")
         return int(word)
 
     def sum(self, words: list[str]) -> None:
@@ -363,38 +350,24 @@ class Proof:
         total, strictly, clause = Polynomial(), False, list[int]()
         for word in words:
             factor, *letters = word.split("*")
-            fits = re.fullmatch(FACTOR, word) and Fraction(factor) > 0
-            need(fits, f"no multiple, above 0, of letters: {word[:60]}")
+            need(re.fullmatch(MULTIPLE, word) and Fraction(factor) > 0, f"no multiple: {word[:60]}")
             product: Polynomial = {(): Fraction(factor)}
-            for letter in map(self.known, letters):
+            for letter in map(self._known, letters):
                 clause.append(-letter)
                 op, args, _ = self.keys[self.says[abs(letter)]]
                 need(op == "<=", f"{letter} is no comparison")
                 x, y = map(self.polynomial, args[:: 1 if letter > 0 else -1])
-                product = self.times(product, plus(y, x, -1))
+                product = self._times(product, plus(y, x, -1))
             strictly = strictly or all(int(letter) < 0 for letter in letters)
             total = plus(total, product, 1)
-            self.spend(len(total))
+            self._spend(len(total))
         end = total.pop((), 0)
         need(not total and (end < 0 or (end == 0 and strictly)), "a sum without contradiction")
         self.add(clause)
 
-    def step(self, clause: list[int]) -> None:
-        """A clause, since propagation from its negation fails."""
-        if not self.propagate():
-            before = len(self.trail)
-            for letter in clause:
-                self.note(-letter)
-            need(self.propagate(), f"propagation does not fail: step {clause}")
-            for letter in self.trail[before:]:
-                del self.value[letter], self.value[-letter]
-            del self.trail[before:]
-            self.head, self.failed = before, False
-            self.add(clause)
 
-
-def check(obligation: str, certificate: str) -> None:
-    """`RejectedError`, unless the certificate proves that the assertions have no model."""
+def check(obligation: str, certificate: str) -> str:
+    """Why the certificate does not prove that the assertions have no model; empty if it does."""
     try:
         head, *lines = certificate.removesuffix("\n").split("\n")
         need(head == HEAD, f"the first line is not: {HEAD}")
@@ -402,33 +375,24 @@ def check(obligation: str, certificate: str) -> None:
         for line in lines:
             need(len(line) <= MOST_LINE and not re.search(r"\blet\b", line), "too long, or a let")
             proof.line(line)
-        need(proof.propagate(), "nothing fails in the end")
-    except (
-        ArithmeticError,
-        LookupError,
-        MemoryError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise RejectedError(f"{type(error).__name__}: {error}") from error
+        return "" if proof.propagate() else "nothing fails in the end"
+    except Exception as error:  # whatever it is, it is no proof
+        return f"{type(error).__name__}: {error}"
 
 
 def main(*files: str) -> int:
     """Checks a file, or all below a directory."""
-    pairs, bad = [tuple(map(Path, files))], 0
+    pairs, bad = [tuple(map(Path, files))], list[str]()
     if len(files) == 1:
         pairs = [(x, x.with_suffix(".cert")) for x in sorted(Path(*files).rglob("*.smt2"))]
-    for pair in pairs:
-        try:
-            check(*(file.read_text("ascii") for file in pair))
-        except RejectedError as error:
-            bad += 1
-            sys.stdout.write(f"rejected: {pair[1]}: {error}\n")
-        except (OSError, TypeError, ValueError) as error:
-            sys.stderr.write(f"check.py OBLIGATION.smt2 CERTIFICATE, or check.py DIR: {error}\n")
-            return 2
-    sys.stdout.write(f"{len(pairs) - bad} accepted, {bad} rejected\n")
+    try:
+        for pair in pairs:
+            if why := check(*(file.read_text("ascii", "replace") for file in pair)):
+                bad.append(f"rejected: {pair[1]}: {why}\n")
+    except (OSError, TypeError) as error:
+        sys.stderr.write(f"check.py OBLIGATION.smt2 CERTIFICATE, or check.py DIR: {error}\n")
+        return 2
+    sys.stdout.write(f"{''.join(bad)}{len(pairs) - len(bad)} accepted, {len(bad)} rejected\n")
     return 1 if bad else 0 if pairs else 2
 
 

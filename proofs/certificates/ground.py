@@ -93,7 +93,7 @@ class Grounding:
         self.collect(item.says)
         for forall in denied:
             variable, body = self.terms.keys[forall][1]
-            new = self.terms.make("!", self.terms.sort[variable], forall)
+            new = self.terms.make("!", self.terms.keys[variable][2], forall)
             says = self.terms.replace(body, {variable: new})
             negated = self.terms.make("not", "Bool", says)
             self.put(Item("some", forall, 0, negated))
@@ -116,11 +116,11 @@ class Grounding:
             op, args, sort = self.terms.keys[one]
             waiting += args
             numbers = [arg for arg in args if op in self.terms.declared]
-            numbers = [arg for arg in numbers if self.terms.sort[arg] in ("Real", "Int")]
+            numbers = [arg for arg in numbers if self.terms.keys[arg][2] in ("Real", "Int")]
             own = sort not in ("Real", "Bool", "Int") and op not in self.terms.sorts[sort]
             for each in (*numbers, *([one] if own else [])):
                 if not self.terms.free[each]:
-                    self.by_sort.setdefault(self.terms.sort[each], {})[each] = None
+                    self.by_sort.setdefault(self.terms.keys[each][2], {})[each] = None
 
     def round(self) -> bool:
         """The instances for the terms that there were; whether there are new ones."""
@@ -131,7 +131,7 @@ class Grounding:
             for forall in sorted(todo):
                 done.add(forall)
                 variable, body = self.terms.keys[forall][1]
-                for by in known.get(self.terms.sort[variable], ()):
+                for by in known.get(self.terms.keys[variable][2], ()):
                     says = self.terms.replace(body, {variable: by})
                     self.put(Item("every", forall, by, says))
                 if len(self.items) > MOST_ITEMS:
@@ -201,7 +201,7 @@ def text_of(terms: Proof, items: Sequence[Item], sorts: str) -> str:
         else:
             inner = " ".join(map(name, args))
             if op in terms.declared:
-                of = " ".join(terms.sort[arg] for arg in args)
+                of = " ".join(terms.keys[arg][2] for arg in args)
                 declared[f"(declare-fun {op} ({of}) {sort})"] = None
             said = f"t_{term}"
             lines.append(f"(define-fun {said} () {sort} ({op} {inner}))")

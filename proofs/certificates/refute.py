@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from holdover.proofs.certificates.check import Proof, RejectedError, plus
+from holdover.proofs.certificates.check import Polynomial, Proof, plus
 from holdover.proofs.certificates.farkas import Row, contradiction
-from holdover.proofs.certificates.written import Line, add, literal_of, words_of
+from holdover.proofs.certificates.written import Line, NoProofError, add, literal_of, words_of
 
 MOST_CASES, MOST_LOOKED_AT = 400, 60
 
@@ -46,7 +46,7 @@ class Search:
         proof.head, proof.failed = len(proof.trail), False
 
     def close(self, path: tuple[int, ...]) -> None:
-        """Shows that these letters fail; RejectedError if that is not found."""
+        """Shows that these letters fail; NoProofError if that is not found."""
         while True:
             if self.proof.propagate():
                 return
@@ -65,10 +65,10 @@ class Search:
             if split:
                 self.cases += 1
                 if self.cases > MOST_CASES:
-                    raise RejectedError("too many cases")
+                    raise NoProofError("too many cases")
                 self.close((*path, split))
             elif not self.more(path):
-                raise RejectedError("nothing fails, and there is no case left")
+                raise NoProofError("nothing fails, and there is no case left")
 
     def clause(self, path: tuple[int, ...]) -> tuple[tuple[tuple[bool, int], ...], ...]:
         """The negations of those of these letters that fail together."""
@@ -117,7 +117,7 @@ class Search:
                 yield self.row(proof.value[letter], *proof.keys[term][1])
         classes: dict[int, int] = {}
         for term in sorted(proof.met):
-            if proof.sort[term] in ("Real", "Int"):
+            if proof.keys[term][2] in ("Real", "Int"):
                 other = classes.setdefault(proof.find(term), term)
                 if other != term:
                     yield self.row(True, term, other)
@@ -130,11 +130,13 @@ class Search:
         return Row(((side, less),), plus(y, x, -1) if side else plus(x, y, -1), not side)
 
     def products(self) -> Iterator[Row]:
-        """The products of two rows of which one has an unknown that is multiplied somewhere."""
+        """The products of two rows."""
         rows = list(self.rows())
         for place, row in enumerate(rows):
             for other in rows[place:]:
-                product = self.proof.times(row.polynomial, other.polynomial)
+                product: Polynomial = {}
+                for monomial, number in row.polynomial.items():
+                    product = plus(product, other.polynomial, number, monomial)
                 yield Row((*row.about, *other.about), product, row.strict and other.strict)
 
     def sum(self, *, products: bool = False) -> Iterator[Line]:
@@ -163,7 +165,7 @@ class Search:
         wide = [
             term
             for term in sorted(proof.met)
-            if proof.sorts[proof.sort[term]] and proof.find(term) not in fixed
+            if proof.sorts[proof.keys[term][2]] and proof.find(term) not in fixed
         ]
         lines = list(self.sum(products=True))
         self.forget()
@@ -175,7 +177,7 @@ class Search:
 
 
 def refutation(proof: Proof) -> list[Line]:
-    """The lines that are missing; RejectedError if they are not found."""
+    """The lines that are missing; NoProofError if they are not found."""
     search = Search(proof)
     search.close(())
     return search.lines

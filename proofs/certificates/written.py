@@ -11,10 +11,14 @@ from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 
-from holdover.proofs.certificates.check import HEAD, Proof, RejectedError, check
+from holdover.proofs.certificates.check import HEAD, Proof
 
 Literal = tuple[bool, int]
 """Whether it is so, and the term of a letter."""
+
+
+class NoProofError(Exception):
+    """That a certificate was not found, or that lines are none."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,11 @@ def literal_of(proof: Proof, letter: int) -> Literal:
 
 
 def letter_of(proof: Proof, literal: Literal) -> int:
-    """The letter that is there for it; RejectedError if there is none."""
+    """The letter that is there for it; NoProofError if there is none."""
     known = len(proof.says)
     found = proof.letter(literal[1])
     if len(proof.says) > known:
-        raise RejectedError("no such letter yet")
+        raise NoProofError("no such letter yet")
     return found if literal[0] else -found
 
 
@@ -67,7 +71,7 @@ def words_of(proof: Proof, line: Line) -> str:
     return " ".join([line.kind, *("*".join(map(str, product)) for product in products)])
 
 
-SHARED = ("sorts", "declared", "asserted", "numbers", "keys", "sort", "free")
+SHARED = ("sorts", "declared", "asserted", "numbers", "keys", "free")
 """What a proof knows of terms, which others may use."""
 
 
@@ -102,7 +106,7 @@ def holds(start: Proof, lines: Sequence[Line]) -> bool:
     try:
         proof, _ = replay(start, lines)
         return proof.propagate()
-    except RejectedError:
+    except (NoProofError, ValueError):
         return False
 
 
@@ -114,12 +118,3 @@ def shortest(start: Proof, lines: Sequence[Line]) -> list[Line]:
         if holds(start, less):
             kept = less
     return kept
-
-
-def accepted(obligation: str, said: str) -> bool:
-    """Whether the checker accepts it, asked as a reader would."""
-    try:
-        check(obligation, said)
-    except RejectedError:
-        return False
-    return True
