@@ -39,7 +39,7 @@ MULTIPLE = r"[0-9]{1,300}(/[0-9]{1,300})?(\*-?[0-9]{1,9}){1,2}"
 OPERATORS = {"and": "(Bool )+", "or": "(Bool )+", "not": "Bool ", "ite": r"Bool (\S+ )\1"}
 OPERATORS |= dict.fromkeys(("<", "<=", "+", "*"), r"(Real |Int )\1")  # by their arguments' sorts
 OPERATORS |= {"=": r"(\S+ )\1", "-": r"(Real |Int )\1?", "/": "Real Real ", "let": "", "forall": ""}
-Polynomial = dict[tuple[int, ...], Fraction]  # by monomial: the terms that are multiplied, in order
+Polynomial = dict[tuple[int, ...], Fraction | int]  # by monomial: its unknowns' terms, in order
 
 
 def need(condition: object, why: str) -> None:
@@ -139,14 +139,14 @@ class Proof:
         self._spend(1)
         op, args, _ = self.keys[term]
         if re.fullmatch(NUMBER, op):
-            return plus({}, {(): Fraction(op)}, 1)
+            return plus({}, {(): int(op.removesuffix(".0"))}, 1)
         if op in ("+", "-", "*", "/"):
             x, y = [{}, *map(self.polynomial, args)][-2:]
             if op != "/":
                 return self._times(x, y) if op == "*" else plus(x, y, 1 if op == "+" else -1)
             if list(y) == [()]:
-                return self._times(x, {(): 1 / y[()]})
-        return {(term,): Fraction(1)}
+                return self._times(x, {(): 1 / Fraction(y[()])})
+        return {(term,): 1}
 
     def _times(self, left: Polynomial, right: Polynomial) -> Polynomial:
         self._spend(len(left) * len(right))
@@ -351,7 +351,7 @@ class Proof:
         for word in words:
             factor, *letters = word.split("*")
             need(re.fullmatch(MULTIPLE, word) and Fraction(factor) > 0, f"no multiple: {word[:60]}")
-            product: Polynomial = {(): Fraction(factor)}
+            product: Polynomial = {(): 1}
             for letter in map(self._known, letters):
                 clause.append(-letter)
                 op, args, _ = self.keys[self.says[abs(letter)]]
@@ -359,7 +359,7 @@ class Proof:
                 x, y = map(self.polynomial, args[:: 1 if letter > 0 else -1])
                 product = self._times(product, plus(y, x, -1))
             strictly = strictly or all(int(letter) < 0 for letter in letters)
-            total = plus(total, product, 1)
+            total = plus(total, product, Fraction(factor))
             self._spend(len(total))
         end = total.pop((), 0)
         need(not total and (end < 0 or (end == 0 and strictly)), "a sum without contradiction")

@@ -77,7 +77,7 @@ def multipliers(rows: Sequence[Row]) -> list[Fraction]:
     """The multipliers of rows each of which is needed: whole numbers, as small as can be."""
     unknowns = {monomial for row in rows for monomial in row.polynomial if monomial}
     matrix = [
-        [row.polynomial.get(monomial, Fraction(0)) for row in rows] for monomial in sorted(unknowns)
+        [Fraction(row.polynomial.get(monomial, 0)) for row in rows] for monomial in sorted(unknowns)
     ]
     free = _one_free(matrix, len(rows))
     if any(factor < 0 for factor in free):

@@ -24,6 +24,7 @@ class Search:
 
     def __init__(self, proof: Proof):
         self.proof, self.lines, self.cases = proof, list[Line](), 0
+        self.polynomials: dict[int, Polynomial] = {}
 
     def put(self, line: Line) -> None:
         """One line more, at the root."""
@@ -123,10 +124,16 @@ class Search:
                     yield self.row(True, term, other)
                     yield self.row(True, other, term)
 
+    def polynomial(self, term: int) -> Polynomial:
+        """A number's term, taken apart once."""
+        if term not in self.polynomials:
+            self.polynomials[term] = self.proof.polynomial(term)
+        return self.polynomials[term]
+
     def row(self, side: bool, left: int, right: int) -> Row:
         """That left <= right, or that it is not."""
         less = self.proof.make("<=", "Bool", left, right)
-        x, y = map(self.proof.polynomial, (left, right))
+        x, y = map(self.polynomial, (left, right))
         return Row(((side, less),), plus(y, x, -1) if side else plus(x, y, -1), not side)
 
     def products(self) -> Iterator[Row]:

@@ -76,14 +76,15 @@ SHARED = ("sorts", "declared", "asserted", "numbers", "keys", "free")
 
 
 def again(proof: Proof) -> Proof:
-    """A proof of the same obligation that has no line yet, by way of one that has none."""
+    """A second proof that is as far as this one."""
     new = object.__new__(Proof)
     new.__dict__ = {k: v if k in SHARED else copy(v) for k, v in proof.__dict__.items()}
+    new.clauses = {letter: list(clauses) for letter, clauses in proof.clauses.items()}
     return new
 
 
 def replay(start: Proof, lines: Sequence[Line]) -> tuple[Proof, list[str]]:
-    """The proof after these lines, and what they say; `start` has none, and is as before."""
+    """The proof after these lines, and what they say; `start` is as before."""
     proof, said = again(start), list[str]()
     for line in lines:
         said.append(words_of(proof, line))
@@ -102,7 +103,7 @@ def certificate(lines: Sequence[str]) -> str:
 
 
 def holds(start: Proof, lines: Sequence[Line]) -> bool:
-    """Whether these lines are a proof."""
+    """Whether these lines are the rest of a proof."""
     try:
         proof, _ = replay(start, lines)
         return proof.propagate()
@@ -112,9 +113,10 @@ def holds(start: Proof, lines: Sequence[Line]) -> bool:
 
 def shortest(start: Proof, lines: Sequence[Line]) -> list[Line]:
     """A proof without the lines that it can do without, the last looked at first."""
-    kept = list(lines)
-    for place in reversed(range(len(kept))):
-        less = kept[:place] + kept[place + 1 :]
-        if holds(start, less):
-            kept = less
+    before, kept = [again(start)], list[Line]()
+    for line in lines:
+        before.append(replay(before[-1], [line])[0])
+    for place in reversed(range(len(lines))):
+        if not holds(before[place], kept):
+            kept.insert(0, lines[place])
     return kept
