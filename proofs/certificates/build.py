@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdover.proofs.certificates import written
-from holdover.proofs.certificates.check import MOST_WORK, Proof, check, tree_of
+from holdover.proofs.certificates.check import Proof, check, tree_of
 from holdover.proofs.certificates.ground import Item, ground, sorts_of
 from holdover.proofs.certificates.refute import refutation
 from holdover.proofs.certificates.written import Line, NoProofError
 from holdover.proofs.logic.obligations import Obligation
 from holdover.proofs.logic.solvers import read_by_z3
+
+MOST_SEARCHED = 10**12
+"""What a search may spend, in the checker's units: it is limited by its cases."""
 
 
 def expected(obligation: Obligation) -> list[int]:
@@ -41,6 +44,7 @@ def build(obligation: Obligation) -> str:
     """Its certificate; NoProofError if none is found."""
     said = obligation.smtlib()
     start, sorts = Proof(said), sorts_of(said)
+    start.left = MOST_SEARCHED
     items = None
     if obligation.first:
         items = found_items(start, sorts, expected(obligation))
@@ -48,7 +52,6 @@ def build(obligation: Obligation) -> str:
         items = found_items(start, sorts, core(obligation))
     if items is None:
         raise NoProofError(f"{obligation.name}: no instances found")
-    start.left = MOST_WORK
     lines = [line_of(item) for item in ordered(items)]
     proof, _ = written.replay(start, lines)
     lines += refutation(proof)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -12,12 +14,16 @@ from rich.text import Text
 
 from holdover.model.clients.profile import STANDARD, Profile, in_seconds, load
 from holdover.model.errors import InputError
+from holdover.model.table.table import LEASE_TABLE
+from holdover.proofs.certificates import kept as kept_certificates
+from holdover.proofs.certificates.written import NoProofError
+from holdover.proofs.logic.beside import pairs
+from holdover.proofs.logic.invariants import remembering
 from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import OUTCOME, CaseVerdict, decide
 from holdover.proofs.result import Outcome
-from holdover.proofs.theorems import t0_time_passes, t2_safety, t6_displaced
-from holdover.proofs.theorems.t3_grace import lemma, necessary, reaching_term, sufficient
-from holdover.proofs.theorems.t3_runs import combined_ways, ways
+from holdover.proofs.theorems import t2_safety
+from holdover.proofs.theorems.obligations import all_obligations, file_name
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import exact_case
 from holdover.reference.commands.verify import check_claims
@@ -90,35 +96,85 @@ def print_obligations(profile: Profile, verdict: CaseVerdict, as_json: bool) -> 
 
 def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib") -> int:
     """Every obligation as a file; returns how many."""
-    found: Iterable[Obligation]
-    if profile is not None:
-        # A name is anything; what it becomes is a folder and a comment in a file.
-        name = re.sub(r"[^\w.-]+", "-", profile.name).strip(".-")
-        found = obligations(case_of(replace(profile, name=name or "profile")))
-    else:
-        cases = [case for _, case in t2_safety.cases()] + [sufficient()]
-        found = [o for case in cases for o in obligations(case)]
-        found = [
-            *found,
-            *lemma(),
-            reaching_term()[0],
-            *(necessary(way)[0] for way in (*ways(), *combined_ways())),
-        ]
-        found += t0_time_passes.all_obligations()
-        found += t6_displaced.all_obligations()
     count = 0
-    try:
-        for obligation in found:
-            name = obligation.name.replace(", ", "_").replace(" ", "-")
-            path = folder / f"{name}.smt2"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(
-                obligation.smtlib(t2_safety.expected_answer(obligation)), encoding="utf-8"
-            )
+    with writing(option, folder):
+        for obligation in obligations_of(profile):
+            text = obligation.smtlib(t2_safety.expected_answer(obligation))
+            write_beside(folder, obligation, {".smt2": text})
             count += 1
+    return count
+
+
+def obligations_of(profile: Profile | None) -> Iterable[Obligation]:
+    """Those of a profile, or of all theorems."""
+    if profile is None:
+        return all_obligations()
+    # A name is anything; what it becomes is a folder and a comment in a file.
+    name = re.sub(r"[^\w.-]+", "-", profile.name).strip(".-")
+    return obligations(case_of(replace(profile, name=name or "profile")))
+
+
+def write_beside(folder: Path, obligation: Obligation, texts: Mapping[str, str]) -> None:
+    """Files that have an obligation's name, by their suffix."""
+    for suffix, text in texts.items():
+        path = folder / f"{file_name(obligation)}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def writing(option: str, folder: Path) -> Iterator[None]:
+    """Says which option could not be followed."""
+    try:
+        yield
     except OSError as error:
         raise InputError(f"{option} {folder}: {error.strerror or error}") from error
-    return count
+
+
+def write_certificates(profile: Profile | None, folder: Path) -> Outcome:
+    """Each obligation with its certificate; holds if the checker accepts one for each."""
+    kept = kept_certificates.read()
+    count, built, open_ones = 0, 0, list[str]()
+    with Progress("certificates") as progress, writing("--certificates", folder):
+        for obligation in obligations_of(profile):
+            if t2_safety.expected_answer(obligation) == "sat":
+                continue  # it is no theorem, and has no proof
+            progress.say(obligation.name)
+            try:
+                found = kept_certificates.certified(obligation, kept)
+            except NoProofError as error:
+                open_ones.append(f"{obligation.name}: {error}")
+                continue
+            write_beside(folder, obligation, {".smt2": found.obligation, ".cert": found.text})
+            count, built = count + 1, built + (not found.kept)
+    said = f"{count} obligations with a certificate each written to {folder}, {built} of them built"
+    click.echo(said)
+    for line in open_ones:
+        click.echo(f"no certificate: {line}")
+    return "unknown" if open_ones else "holds"
+
+
+def show_row(profile: Profile | None, name: str, as_json: bool) -> None:
+    """A row of the lease table, with what proofs remember of it, beside its SMT-LIB."""
+    names = [row.name for row in LEASE_TABLE.actions]
+    if name not in names:
+        near = " or ".join(get_close_matches(name, names))
+        hint = f": {near}?" if near else f"; there are {', '.join(names)}"
+        raise InputError(f"--show {name}: the lease table has no such row{hint}")
+    row = remembering(LEASE_TABLE.action(name))
+    found = pairs(row, {} if profile is None else case_of(profile).fixed)
+    if as_json:
+        parts = [{"says": p.says, "smtlib": p.smtlib, "sets": p.variable or None} for p in found]
+        document("prove-row", {"row": row.name, "source": row.source, "parts": parts})
+        return
+    out = Output()
+    out.say(Text(f"{row.name}: {row.source}", style="bold"))
+    table = grid("the lease table", "SMT-LIB")
+    for pair in found:
+        table.add_row(
+            pair.says, f"{pair.variable} = {pair.smtlib}" if pair.variable else pair.smtlib
+        )
+    out.print(table)
 
 
 @click.command(epilog="Example: holdover prove rfc2131 --solver both --smtlib obligations/")
@@ -128,6 +184,12 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
     type=click.Path(file_okay=False, path_type=Path),
     help="Write each obligation as an SMT-LIB file below this directory.",
 )
+@click.option(
+    "--certificates",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write each obligation and a proof of it that check.py accepts, and ask no solver.",
+)
+@click.option("--show", metavar="ROW", help="Print a row of the lease table beside its SMT-LIB.")
 @assume_option
 @solver_option("both")
 @jobs_option
@@ -135,6 +197,8 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
 def prove(
     profile: str | None,
     smtlib: Path | None,
+    certificates: Path | None,
+    show: str | None,
     assume: str | None,
     solver: str,
     jobs: int,
@@ -145,6 +209,11 @@ def prove(
     The theorems are T0 to T6; the invariant is that of a client with the profile's own numbers.
     """
     client = None if profile is None else load_whole(profile, assume)
+    if show is not None:
+        show_row(client, show, as_json)
+        return 0
+    if certificates is not None:
+        return EXIT[write_certificates(client, certificates)]
     if smtlib is not None:
         written = write_smtlib(client, smtlib)
         click.echo(f"{written} obligations written to {smtlib}", err=True)

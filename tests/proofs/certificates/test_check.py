@@ -1,0 +1,358 @@
+"""The checker attacked: what is no proof is rejected, whoever wrote it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdover.proofs.certificates import check as module
+from holdover.proofs.certificates import kept
+from holdover.proofs.certificates.check import HEAD, Proof, check
+from holdover.proofs.logic.obligations import Obligation, obligations
+from holdover.proofs.theorems import t2_safety, t5_agreement
+from tests.measure import false_proofs
+from tests.proofs.certificates.structures import Structure
+
+SOURCE = Path(str(module.__file__))
+DECLARED = (
+    "(declare-sort A 0)\n(declare-fun a () A)\n(declare-fun b () A)\n(declare-fun p (A) Bool)\n"
+)
+NUMBERS = "(declare-fun x () Real)\n(declare-fun y () Real)\n"
+
+
+def certificate(*lines: str) -> str:
+    return "\n".join([HEAD, *lines]) + "\n"
+
+
+@pytest.fixture(scope="module")
+def some() -> list[tuple[Obligation, str, str]]:
+    """A twentieth of T2's obligations for `rfc2131`, with the certificates that are kept."""
+    case = t2_safety.case("rfc2131", t2_safety.TOLERATED["rfc2131"])
+    known = kept.read()
+    found = list(obligations(case))[::20]
+    return [(each, each.smtlib(), known[each.name]) for each in found]
+
+
+# What it is --------------------------------------------------------------------------------------
+
+
+def test_it_is_short_and_stands_alone() -> None:
+    source = SOURCE.read_text("utf-8")
+    assert len(source.splitlines()) <= 400
+    imports = re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE)
+    assert imports
+    assert set(imports) <= sys.stdlib_module_names
+    assert not re.search(r"\bfloat\b|\d\.\d+ ?[-+*/]", source)
+
+
+def test_it_runs_where_there_is_nothing_else(
+    tmp_path: Path, some: list[tuple[Obligation, str, str]]
+) -> None:
+    alone = tmp_path / "check.py"
+    alone.write_bytes(SOURCE.read_bytes())
+    _, text, proof = some[0]
+    (tmp_path / "one.smt2").write_text(text)
+    (tmp_path / "one.cert").write_text(proof)
+
+    def run(*files: str) -> subprocess.CompletedProcess[str]:
+        python = [sys.executable, "-I", "-S", str(alone)]
+        return subprocess.run(
+            [*python, *files], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert run("one.smt2", "one.cert").stdout == "1 accepted, 0 rejected\n"
+    assert run(".").returncode == 0
+    assert run("one.smt2", "none.cert").returncode == run().returncode == 2
+    (tmp_path / "one.cert").write_bytes(proof.encode() + b"\xff\xfe\n")
+    bad = run("one.smt2", "one.cert")
+    assert (bad.returncode, bad.stderr) == (1, "")
+    assert bad.stdout.startswith("rejected: one.cert: ")
+
+
+def test_each_rule_proves_what_it_should() -> None:
+    both = "(assert (forall ((v A)) (p v)))\n(assert (not (forall ((v A)) (p v))))\n"
+    swapped = "(assert (forall ((v A)) (p v)))\n(assert (not (forall ((w A)) (p w))))\n"
+    assert check(DECLARED + both, certificate("use 1", "use 2")) == ""
+    proof = certificate("use 1", "use 2", "some 2", "every 1 !2")
+    assert check(DECLARED + swapped, proof) == ""
+    sums = NUMBERS + "(assert (< x y))\n(assert (< (* 2.0 y) (+ x x)))\n"
+    assert check(sums, certificate("use 1", "use 2", "sum 2*-1 1*-2")) == ""
+    products = NUMBERS + "(assert (< 0.0 x))\n(assert (< 0.0 y))\n(assert (<= (* x y) 0.0))\n"
+    lines = ("use 1", "use 2", "use 3", "sum 1*-1*-2 1*3")
+    assert check(products, certificate(*lines)) == ""
+    quotient = NUMBERS + "(assert (< 0.0 y))\n(assert (= x (/ 1.0 y)))\n(assert (= x 0.0))\n"
+    assert check(quotient, certificate("use 1", "use 2", "use 3")).startswith("nothing fails")
+    kinds = "(declare-datatypes ((K 0)) (((U) (V))))\n(declare-fun k () K)\n"
+    neither = kinds + "(assert (not (= k U)))\n(assert (not (= k V)))\n"
+    assert check(neither, certificate("use 1", "use 2", "values k")) == ""
+    assert check(neither, certificate("use 1", "use 2")) == "nothing fails in the end"
+
+
+# Certificates that are none ----------------------------------------------------------------------
+
+
+def test_what_is_kept_is_accepted(some: list[tuple[Obligation, str, str]]) -> None:
+    assert [check(text, proof) for _, text, proof in some] == [""] * len(some)
+
+
+def test_no_line_of_it_can_be_left_out(some: list[tuple[Obligation, str, str]]) -> None:
+    for obligation, text, proof in some:
+        lines = proof.splitlines()
+        for place in range(len(lines)):
+            less = "\n".join(lines[:place] + lines[place + 1 :]) + "\n"
+            assert check(text, less), f"{obligation.name} without {lines[place]}"
+
+
+def test_no_multiplier_can_be_another(some: list[tuple[Obligation, str, str]]) -> None:
+    """Negated, or a half more; where all are, nothing has changed, so one alone stays."""
+    count = 0
+    for _, text, proof in some:
+        for found in re.finditer(r"(?<=[ ])(\d+)(?=\*)", proof):
+            line = proof[: found.start()].rsplit("\n", 1)[1] + proof[found.start() :].split("\n")[0]
+            for other in (f"-{found[1]}", f"{2 * int(found[1]) + 1}/2", "0"):
+                changed = proof[: found.start()] + other + proof[found.end() :]
+                assert check(text, changed) or (other[0] not in "-0" and line.count("*") == 1)
+                count += 1
+    assert count > 20
+
+
+def test_no_sign_of_a_sum_can_be_another(some: list[tuple[Obligation, str, str]]) -> None:
+    count = 0
+    for _, text, proof in some:
+        for found in re.finditer(r"\*(-?)(?=\d)", proof):
+            sign = "*" if found[1] else "*-"
+            assert check(text, proof[: found.start()] + sign + proof[found.end() :])
+            count += 1
+    assert count > 10
+
+
+def test_a_certificate_is_of_its_obligation(some: list[tuple[Obligation, str, str]]) -> None:
+    """Another's is no proof, but where it proves it as well: two may speak of the same."""
+    wrong = same = 0
+    for _, text, _ in some:
+        for _, other, proof in some:
+            if other != text:
+                wrong += bool(check(text, proof))
+                same += not check(text, proof)
+    assert wrong > 20 * same
+
+
+def test_a_goal_is_needed(some: list[tuple[Obligation, str, str]]) -> None:
+    """But where a row never fires: there the premises contradict each other."""
+    without = set()
+    for obligation, text, proof in some:
+        goal = text.rindex("(assert ")
+        if not check(text[:goal] + "(assert true)\n(check-sat)\n", proof):
+            without.add(obligation.row)
+    assert without <= t5_agreement.never_fire("rfc2131")
+    assert len(without) < len(some) / 5
+
+
+@pytest.mark.parametrize(
+    ("obligation", "lines"),
+    [
+        ("(assert (p a))\n", ("use 2",)),
+        ("(assert (p a))\n", ("use 0",)),
+        ("(assert (p a))\n", ("use -1",)),
+        ("(assert (not (p a)))\n", ("use 1", "step -1")),  # a letter is what it says
+        ("(assert (forall ((v A)) (p v)))\n", ("use 1", "some 1", "every 1 !2")),
+        ("(assert (forall ((v A)) (p v)))\n", ("use 1", "every -1 a")),
+        ("(assert (forall ((v A)) (p v)))\n", ("use 1", "every 1 true")),  # another sort
+        ("(assert (forall ((v A)) (p v)))\n", ("use 1", "every 1 v")),
+        ("(assert (forall ((v A)) (p v)))\n", ("use 1", "every 1 c")),
+        ("(assert (p a))\n", ("use 1", "atom (p p)")),
+        ("(assert (p a))\n", ("use 1", "atom (= a true)")),
+        ("(assert (p a))\n", ("use 1", "atom (and)")),
+        ("(assert (p a))\n", ("use 1", "atom (let ((z a)) (p z))")),
+        ("(assert (p a))\n", ("use 1", "values a")),
+        ("(assert (p a))\n", ("use 1", "sum 1*1")),
+        ("(assert (p a))\n", ("use 1", "sum")),
+        ("(assert (p a))\n", ("use 1", "step")),
+        ("(assert (p a))\n", ("use 1", "")),
+        ("(assert (p a))\n", ("use 1", "believe 1")),
+        ("(assert (= a b))\n", ("use 1", "atom (= 1 01)")),
+        ("(assert (= a b))\n", ("use 1", "atom (= 0.0 00.0)")),
+        ("(assert (= a b))\n", ("use 1", "atom (= 1 1.0)")),
+    ],
+)
+def test_a_line_that_breaks_a_rule_is_no_proof(obligation: str, lines: tuple[str, ...]) -> None:
+    assert check(DECLARED + obligation, certificate(*lines))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DECLARED + "(assert (p a))(assert (not (p a)))\n",  # one line is one command
+        DECLARED + "(assert (p a))\n(push 1)\n(assert (not (p a)))\n",
+        DECLARED + "(assert (p a)) ; (assert (not (p a)))\n",
+        DECLARED + '(assert (p |a|))\n(set-info :x "\n(assert (not (p a)))\n")\n',
+        DECLARED + "(declare-fun a () A)\n(assert (p a))\n(assert (not (p a)))\n",
+        DECLARED + "(declare-fun and (A) Bool)\n(assert (p a))\n(assert (not (p a)))\n",
+        DECLARED + "(assert (p a))\n(assert (not (p a))\n",
+        DECLARED + "(define-fun q () Bool (p a))\n(assert q)\n(assert (not (p a)))\n",
+        DECLARED + "(assert (forall ((a A)) (p a)))\n(assert (not (p a)))\n",
+    ],
+)
+def test_a_text_that_it_does_not_know_is_not_read_as_another(text: str) -> None:
+    assert check(text, certificate("use 1", "use 2")) not in ("", "nothing fails in the end")
+
+
+def test_a_variable_that_is_bound_again_is_another() -> None:
+    """In a `let` stands a closed `forall` that has the name of the variable around."""
+    text = (
+        "(assert (let ((z (forall ((v A)) (p v)))) (forall ((v A)) (or z (not (p v))))))\n"
+        "(assert (p a))\n(assert (not (p b)))\n"
+    )
+    lines = ("use 1", "use 2", "use 3", "every 1 a", "every 5 b")
+    assert check(DECLARED + text, certificate(*lines)) == ""
+    lines = ("use 1", "use 3", "every 1 b", "every 1 a")
+    assert check(DECLARED + text, certificate(*lines)) == "nothing fails in the end"
+
+
+# Hostile ones ------------------------------------------------------------------------------------
+
+NEST = "(" * 5000 + "p" + ")" * 5000
+POWER = "(* (+ x y) " * 400 + "x" + ")" * 400
+SQUARE = "x"
+for _ in range(10):
+    SQUARE = f"(* (+ {SQUARE} y) (+ {SQUARE} 1.0))"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"atom {NEST}",
+        "atom " + "(not " * 3000 + "true" + ")" * 3000,
+        f"atom (= {POWER} x)",
+        "atom (= x " + "9" * 5000 + ")",
+        f"atom (= x {SQUARE[:15000]})",
+        "sum " + "1*1 " * 4000,
+        "sum 1e999999999*1",
+        f"sum {'9' * 5000}*1",
+        f"step {'1 ' * 9000}",
+        "use " + "9" * 5000,
+        "step \u0661",
+        "use \u0661",
+        "(" * 19000,
+        ")" * 19000,
+        "every 1 " + "(f " * 2000 + "x" + ")" * 2000,
+    ],
+    ids=range(15),
+)
+def test_a_hostile_line_ends_in_a_rejection(line: str) -> None:
+    text = NUMBERS + "(assert (= (+ x y) (* x y)))\n(assert (forall ((v Real)) (= v x)))\n"
+    assert check(text, certificate("use 1", "use 2", line))
+
+
+def test_work_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_WORK", 200_000)
+    text = "(declare-fun x () Real)\n(declare-fun f (Real) Real)\n"
+    text += "(assert (forall ((v Real)) (< (f v) v)))\n"
+    lines = [f"every 1 (+ x {n}.0)" for n in range(1, 500)]
+    assert "too much work" in check(text, certificate("use 1", *lines))
+    wide = "(* (+ (f 1.0) (+ (f 2.0) (+ (f 3.0) (f 4.0)))) " * 60 + "x" + ")" * 60
+    assert "too much work" in check(text, certificate("use 1", f"atom (<= {wide} x)", "sum 1*2"))
+
+
+@given(st.data())
+def test_fuzzed_bytes_are_rejected(
+    some: list[tuple[Obligation, str, str]], data: st.DataObject
+) -> None:
+    """Whatever is written over a certificate: it is rejected, or the same proof in other words."""
+    _, text, proof = data.draw(st.sampled_from(some))
+    raw = bytearray(proof.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(raw) - 1))
+        raw[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+    changed = raw.decode("ascii", "replace")
+    if not check(text, changed):
+        goal = text.rindex("(assert ")
+        assert check(text[:goal] + "(assert true)\n(check-sat)\n", changed)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_rejected(raw: bytes) -> None:
+    text = DECLARED + "(assert (p a))\n(assert (not (p a)))\n"
+    body = raw.decode("ascii", "replace")
+    assert check(text, body)
+    assert not check(text, certificate("use 1", "use 2"))
+    assert check(DECLARED + "(assert (p a))\n", certificate("use 1", *body.splitlines()))
+
+
+# Satisfiable obligations -------------------------------------------------------------------------
+
+
+def test_there_is_no_proof_of_what_is_not_so() -> None:
+    """`python -m tests.measure.false_proofs` has a hundred thousand of them."""
+    count = false_proofs.hunt(400, 3)
+    assert count.wrong == []
+    assert min(count.lines[kind] for kind in ("use", "some", "every", "values", "sum", "step")) > 20
+
+
+DEFECTS = {
+    "a sum is strict, always": ("(end == 0 and strictly)", "(end == 0)"),
+    "a sum has unknowns left": ("need(not total and (", "need((not total or True) and ("),
+    "no direction": ("args[:: 1 if letter > 0 else -1]", "args[::-1]"),
+    "or is and": ('-1 if op == "or" else 1', "1"),
+    "ite the other way": ("self.add([when, -sign * new", "self.add([-when, -sign * new"),
+    "an instance proves its forall": (
+        'if kind == "some" else [-letter, body]',
+        'if kind == "some" else [letter, -body]',
+    ),
+    "a witness proves its forall false": (
+        '[letter, -body] if kind == "some"',
+        '[-body] if kind == "some"',
+    ),
+    "an old constant as a witness": (
+        'self.make("!", self.keys[args[0]][2], self.says[letter])',
+        'self.make("a" if self.keys[args[0]][2] == "A" else "b", self.keys[args[0]][2])',
+    ),
+    "different classes differ": ("pair <= fixed.keys()", "pair & fixed.keys()"),
+    "a step is never undone": ("del self.value[letter], self.value[-letter]", "continue"),
+    "a step is taken on trust": ("need(self.propagate(), f", "need(self.propagate() or True, f"),
+    "two letters are left": (
+        "if len(left) == 1:\n            self.note(*left)",
+        "if left:\n            self.note(min(left))",
+    ),
+    "one value is missing": (
+        "for name in self.sorts[self.keys[term][2]]]",
+        "for name in self.sorts[self.keys[term][2]][1:]]",
+    ),
+    "a clause is turned": ("clause.append(-letter)", "clause.append(letter)"),
+    "a quotient by 0": (
+        "pairs = (args[1], zero), (product, args[0])",
+        "pairs = ((product, args[0]),)",
+    ),
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_defect_of_the_checker_is_noticed(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted ones: a rule that is wrong is found by the hunt."""
+    old, new = DEFECTS[defect]
+    source = SOURCE.read_text("utf-8")
+    assert source.count(old) == 1, old
+    changed = types.ModuleType("changed")
+    exec(compile(source.replace(old, new), "changed", "exec"), changed.__dict__)
+    for name, method in vars(changed.Proof).items():
+        if isinstance(method, types.FunctionType):
+            monkeypatch.setattr(Proof, name, method)
+    assert false_proofs.hunt(2000, 5).wrong
+
+
+def test_the_referee_knows_a_witness_and_a_quantifier() -> None:
+    proof = Proof(DECLARED + "(assert (not (forall ((v A)) (p v))))\n")
+    proof.line("use 1")
+    proof.line("some 1")
+    structure = Structure(proof, {"A": [0, 1]}, lambda name, args, sort: args == (0,))
+    forall = proof.says[1]
+    witness = proof.make("!", "A", forall)
+    assert structure.value(forall) is False
+    assert structure.value(witness) == 1
