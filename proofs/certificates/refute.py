@@ -16,7 +16,7 @@ from holdover.proofs.certificates.check import Polynomial, Proof, plus
 from holdover.proofs.certificates.farkas import Row, contradiction
 from holdover.proofs.certificates.written import Line, NoProofError, add, literal_of, words_of
 
-MOST_CASES, MOST_LOOKED_AT = 400, 60
+MOST_CASES, MOST_LOOKED_AT = 400, 12
 
 
 class Search:

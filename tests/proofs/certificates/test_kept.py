@@ -1,0 +1,129 @@
+"""The certificates that are kept, and those that are built; and what becomes of a changed table."""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from holdover.model.table.expr import Action
+from holdover.model.table.table import LEASE_TABLE
+from holdover.proofs.certificates import kept
+from holdover.proofs.certificates.build import build
+from holdover.proofs.certificates.check import check
+from holdover.proofs.certificates.written import NoProofError
+from holdover.proofs.logic.formula import REAL, symbol
+from holdover.proofs.logic.invariants import remembering
+from holdover.proofs.logic.obligations import Obligation, Steps, obligations
+from holdover.proofs.logic.solvers import answers
+from holdover.proofs.theorems import t0_time_passes, t2_safety, t3_grace
+
+CASE = t2_safety.case("rfc2131", t2_safety.TOLERATED["rfc2131"])
+
+
+def test_each_obligation_of_a_profile_has_a_certificate() -> None:
+    known = kept.read()
+    found = list(obligations(CASE))
+    assert [o.name for o in found if check(o.smtlib(), known[o.name])] == []
+    assert {o.name for o in found} == {name for name in known if name.startswith(f"{CASE.name}/")}
+
+
+def test_each_theorem_that_is_proved_by_obligations_has_certificates() -> None:
+    """All of them are checked by `python -m holdover.proofs.certificates`, as CI does."""
+    cases = {name.partition("/")[0] for name in kept.read()}
+    assert cases == {"T0", "T3", "T6", "T6-over", "T6-refused"} | {
+        f"T2-{name}" for name in t2_safety.TOLERATED
+    }
+
+
+def test_they_are_small() -> None:
+    texts = [file.read_bytes() for file in sorted(kept.FOLDER.glob("*.txt"))]
+    assert len(lzma.compress(b"".join(texts))) < 300_000
+
+
+def test_what_is_built_is_what_is_kept() -> None:
+    """The same wherever it is built: nothing depends on what was built before."""
+    known = kept.read()
+    for obligation in [*list(obligations(CASE))[::80], *t3_grace.lemma()]:
+        assert build(obligation) == known[obligation.name], obligation.name
+
+
+def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
+    texts = {"T2-x/row/b": "one\ntwo\n", "T2-x/row/a": "three\n", "T0/c": "four\n"}
+    kept.write({**texts, "T9/gone": "five\n"}, tmp_path)
+    kept.write(texts, tmp_path)
+    assert kept.read(tmp_path) == texts
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["T0.txt", "T2-x.txt"]
+
+
+def test_what_has_a_model_has_no_certificate() -> None:
+    x = symbol("x", REAL)
+    with pytest.raises(NoProofError, match="Z3 does not refute it"):
+        build(Obligation("T9", "row", "conjunct", (x > 0, x < 1)))
+
+
+def test_the_step_of_the_article_has_no_certificate() -> None:
+    case = t2_safety.case("wfwg311", t2_safety.TOLERATED["wfwg311"])
+    steps = Steps(case).of(remembering(LEASE_TABLE.action("lapse")))
+    (broken,) = (each for each in steps if each.conjunct == "held_under_lease")
+    assert broken.name not in kept.read()
+    with pytest.raises(NoProofError):
+        build(broken)
+
+
+def test_another_set_of_premises_is_found_where_the_expected_ones_do_not_suffice() -> None:
+    """Those of T0 that `reasons.toml` says nothing of are proved from Z3's core."""
+    found = [
+        o for o in t0_time_passes.all_obligations() if o.conjunct == "no record reaches too far"
+    ]
+    poor = next(o for o in found if o.row == "commit")
+    assert check(poor.smtlib(), build(poor)) == ""
+
+
+# A changed table ---------------------------------------------------------------------------------
+
+
+def mutants() -> Iterator[Action]:
+    """Each row without one of its guards, or of its effects."""
+    for row in LEASE_TABLE.actions:
+        for place in range(len(row.when)):
+            yield replace(row, when=row.when[:place] + row.when[place + 1 :])
+        for place in range(len(row.then)):
+            yield replace(row, then=row.then[:place] + row.then[place + 1 :])
+
+
+def test_a_changed_row_is_not_certified_unless_it_is_still_proved() -> None:
+    """Z3 refutes what a changed row breaks: the certificate of the row as it was is rejected."""
+    known, steps = kept.read(), Steps(CASE)
+    rejected, rows = 0, set[str]()
+    for mutant in mutants():
+        bad = [
+            each
+            for each in steps.of(remembering(mutant))
+            if check(each.smtlib(), known.get(each.name, ""))
+        ]
+        for answer in answers("z3", bad) if bad else ():
+            if answer.result == "refuted":
+                rejected += 1
+                rows.add(mutant.name)
+    assert len(rows) > 15
+    assert rejected > 60
+
+
+def test_a_certificate_that_is_accepted_for_a_changed_row_proves_it() -> None:
+    """What the checker takes of a changed row, Z3 proves too."""
+    known, steps = kept.read(), Steps(CASE)
+    count = 0
+    for mutant in list(mutants())[::7]:
+        good = [
+            each
+            for each in steps.of(remembering(mutant))
+            if not check(each.smtlib(), known.get(each.name, ""))
+        ]
+        for answer in answers("z3", good) if good else ():
+            assert answer.result == "proved", answer.obligation.name
+            count += 1
+    assert count > 50
