@@ -23,23 +23,24 @@ EACH = 100
 
 def write(only: str) -> None:
     """Builds what is missing; what has been built is kept now and then, since it takes long."""
-    known, there = kept.read(), set[str]()
+    old, known = kept.read(), kept.read()
     built, open_ones = 0, list[str]()
-    for obligation in proved_obligations():
-        there.add(obligation.name)
-        if not obligation.name.startswith(only):
-            continue
+    for obligation in proved_obligations(only):
+        name = obligation.name
+        old.pop(name, None)
         try:
             found = kept.certified(obligation, known)
         except NoProofError as error:
-            open_ones.append(f"{obligation.name}: {error}")
-            known.pop(obligation.name, None)
+            open_ones.append(f"{name}: {error}")
+            known.pop(name, None)
             continue
-        known[obligation.name] = found.text
+        known[name] = found.text
         built += not found.kept
         if not found.kept and built % EACH == 0:
             kept.write(known)
-    known = {name: text for name, text in known.items() if name in there}
+    for name in old:
+        if name.startswith(only):  # there is no such obligation any more
+            del known[name]
     kept.write(known)
     click.echo(f"{len(known)} certificates, {built} of them new; {len(open_ones)} not found")
     for line in open_ones:
