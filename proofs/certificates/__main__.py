@@ -29,7 +29,7 @@ def write(only: str) -> None:
         name = obligation.name
         old.pop(name, None)
         try:
-            found = kept.certified(obligation, known)
+            found = kept.with_certificate(obligation, known)
         except NoProofError as error:
             open_ones.append(f"{name}: {error}")
             known.pop(name, None)

@@ -13,7 +13,7 @@ from holdover.proofs.certificates import written
 from holdover.proofs.certificates.check import Proof, check, tree_of
 from holdover.proofs.certificates.ground import Item, ground, sorts_of
 from holdover.proofs.certificates.refute import refutation
-from holdover.proofs.certificates.written import Line, NoProofError
+from holdover.proofs.certificates.written import NoProofError, ProofLine
 from holdover.proofs.logic.obligations import Obligation
 from holdover.proofs.logic.solvers import read_by_z3
 
@@ -21,7 +21,7 @@ MOST_SEARCHED = 10**12
 """What a search may spend, in the checker's units: it is limited by its cases."""
 
 
-def expected(obligation: Obligation) -> list[int]:
+def expected_premises(obligation: Obligation) -> list[int]:
     """The assertions that are expected to suffice, by number."""
     place = {id(term): number for number, term in enumerate(obligation.assertions, 1)}
     return sorted({place[id(term)] for term in (*obligation.first, obligation.assertions[-1])})
@@ -47,12 +47,12 @@ def build(obligation: Obligation) -> str:
     start.left = MOST_SEARCHED
     items = None
     if obligation.first:
-        items = found_items(start, sorts, expected(obligation))
+        items = found_items(start, sorts, expected_premises(obligation))
     if items is None:
         items = found_items(start, sorts, core(obligation))
     if items is None:
         raise NoProofError(f"{obligation.name}: no instances found")
-    lines = [line_of(item) for item in ordered(items)]
+    lines = [line_of(item) for item in in_order(items)]
     proof, _ = written.replay(start, lines)
     lines += refutation(proof)
     lines = written.shortest(start, lines)
@@ -69,12 +69,12 @@ def found_items(start: Proof, sorts: str, used: Sequence[int]) -> list[Item] | N
     return ground(start, asserted, sorts)
 
 
-def ordered(items: Sequence[Item]) -> list[Item]:
+def in_order(items: Sequence[Item]) -> list[Item]:
     """What is used first."""
     return sorted(items, key=lambda item: item.kind != "use")
 
 
-def line_of(item: Item) -> Line:
+def line_of(item: Item) -> ProofLine:
     """The line that says so."""
     about = (item.about, item.by) if item.kind == "every" else (item.about,)
-    return Line(item.kind, about)
+    return ProofLine(item.kind, about)

@@ -139,7 +139,7 @@ class Grounding:
         return len(self.items) > before
 
 
-def needed(grounding: Grounding, sorts: str) -> list[Item] | None:
+def needed_items(grounding: Grounding, sorts: str) -> list[Item] | None:
     """The items that refute, none of them without need; None if all of them do not."""
     items = grounding.items
     found = core(grounding.terms, items, sorts)
@@ -230,7 +230,7 @@ def ground(terms: Proof, used: Sequence[tuple[int, int]], sorts: str) -> list[It
     found: list[Item] | None = None
     for _ in range(MOST_ROUNDS):
         more = grounding.round()
-        found = needed(grounding, sorts)
+        found = needed_items(grounding, sorts)
         if found is not None or not more or len(grounding.items) > MOST_ITEMS:
             break
     return found

@@ -50,7 +50,7 @@ class Certified:
     kept: bool
 
 
-def certified(obligation: Obligation, kept: dict[str, str]) -> Certified:
+def with_certificate(obligation: Obligation, kept: dict[str, str]) -> Certified:
     """The kept certificate if the checker accepts it, else one that is built; or NoProofError."""
     said, text = obligation.smtlib(), kept.get(obligation.name, "")
     accepted = not check(said, text)

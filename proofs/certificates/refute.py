@@ -14,19 +14,19 @@ from collections.abc import Iterator, Sequence
 
 from holdover.proofs.certificates.check import Polynomial, Proof, plus
 from holdover.proofs.certificates.farkas import Row, contradiction
-from holdover.proofs.certificates.written import Line, NoProofError, add, literal_of, words_of
+from holdover.proofs.certificates.written import NoProofError, ProofLine, add, literal_of, words_of
 
-MOST_CASES, MOST_LOOKED_AT = 400, 12
+MOST_CASES, MOST_LOOKED_AT = 400, 60
 
 
-class Search:
+class ProofSearch:
     """A proof that is being completed, and the lines that complete it."""
 
     def __init__(self, proof: Proof):
-        self.proof, self.lines, self.cases = proof, list[Line](), 0
+        self.proof, self.lines, self.cases = proof, list[ProofLine](), 0
         self.polynomials: dict[int, Polynomial] = {}
 
-    def put(self, line: Line) -> None:
+    def put(self, line: ProofLine) -> None:
         """One line more, at the root."""
         add(self.proof, words_of(self.proof, line))
         self.lines.append(line)
@@ -56,7 +56,7 @@ class Search:
             self.forget()
             if failed:
                 if path:
-                    self.put(Line("step", letters=self.clause(path)))
+                    self.put(ProofLine("step", letters=self.clause(path)))
                 return
             if lemma:
                 for line in lemma:
@@ -146,7 +146,7 @@ class Search:
                     product = plus(product, other.polynomial, number, monomial)
                 yield Row((*row.about, *other.about), product, row.strict and other.strict)
 
-    def sum(self, *, products: bool = False) -> Iterator[Line]:
+    def sum(self, *, products: bool = False) -> Iterator[ProofLine]:
         """A sum that contradicts itself, with the letters that it takes; nothing if none does."""
         rows, said = list(self.rows()), set[int]()
         found = contradiction([*rows, *(self.products() if products else ())])
@@ -159,10 +159,10 @@ class Search:
                     other = self.proof.make("=", "Bool", right, left)
                     if not {same, other} & {*self.proof.letters, *said}:
                         said.add(same)
-                        yield Line("atom", (same,))
+                        yield ProofLine("atom", (same,))
         if found:
             letters = tuple(row.about for _, row in found)
-            yield Line("sum", letters=letters, factors=tuple(factor for factor, _ in found))
+            yield ProofLine("sum", letters=letters, factors=tuple(factor for factor, _ in found))
 
     def more(self, path: tuple[int, ...]) -> bool:
         """What may be said where no case is left; whether there was anything."""
@@ -177,14 +177,14 @@ class Search:
         lines = list(self.sum(products=True))
         self.forget()
         done = {line.about for line in self.lines if line.kind == "values"}
-        new = [Line("values", (term,)) for term in wide if (term,) not in done]
+        new = [ProofLine("values", (term,)) for term in wide if (term,) not in done]
         for line in lines or new[:1]:
             self.put(line)
         return bool(lines or new)
 
 
-def refutation(proof: Proof) -> list[Line]:
+def refutation(proof: Proof) -> list[ProofLine]:
     """The lines that are missing; NoProofError if they are not found."""
-    search = Search(proof)
+    search = ProofSearch(proof)
     search.close(())
     return search.lines

@@ -22,7 +22,7 @@ class NoProofError(Exception):
 
 
 @dataclass(frozen=True)
-class Line:
+class ProofLine:
     """A line: the assertion or the terms that it is about, or the letters of a sum or a step."""
 
     kind: str
@@ -53,7 +53,7 @@ def text_of_term(proof: Proof, term: int) -> str:
     return f"({op} {' '.join(text_of_term(proof, arg) for arg in args)})" if args else str(op)
 
 
-def words_of(proof: Proof, line: Line) -> str:
+def words_of(proof: Proof, line: ProofLine) -> str:
     """A line's text, after those before it have been added."""
     if line.kind == "use":
         return f"use {line.about[0]}"
@@ -83,7 +83,7 @@ def again(proof: Proof) -> Proof:
     return new
 
 
-def replay(start: Proof, lines: Sequence[Line]) -> tuple[Proof, list[str]]:
+def replay(start: Proof, lines: Sequence[ProofLine]) -> tuple[Proof, list[str]]:
     """The proof after these lines, and what they say; `start` is as before."""
     proof, said = again(start), list[str]()
     for line in lines:
@@ -102,7 +102,7 @@ def certificate(lines: Sequence[str]) -> str:
     return "\n".join([HEAD, *lines]) + "\n"
 
 
-def holds(start: Proof, lines: Sequence[Line]) -> bool:
+def holds(start: Proof, lines: Sequence[ProofLine]) -> bool:
     """Whether these lines are the rest of a proof."""
     try:
         proof, _ = replay(start, lines)
@@ -111,9 +111,9 @@ def holds(start: Proof, lines: Sequence[Line]) -> bool:
         return False
 
 
-def shortest(start: Proof, lines: Sequence[Line]) -> list[Line]:
+def shortest(start: Proof, lines: Sequence[ProofLine]) -> list[ProofLine]:
     """A proof without the lines that it can do without, the last looked at first."""
-    before, kept = [again(start)], list[Line]()
+    before, kept = [again(start)], list[ProofLine]()
     for line in lines:
         before.append(replay(before[-1], [line])[0])
     for place in reversed(range(len(lines))):

@@ -141,7 +141,7 @@ def write_certificates(profile: Profile | None, folder: Path) -> Outcome:
                 continue  # it is no theorem, and has no proof
             progress.say(obligation.name)
             try:
-                found = kept_certificates.certified(obligation, kept)
+                found = kept_certificates.with_certificate(obligation, kept)
             except NoProofError as error:
                 open_ones.append(f"{obligation.name}: {error}")
                 continue

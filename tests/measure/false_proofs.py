@@ -26,7 +26,7 @@ from typing import Any
 import click
 
 from holdover.proofs.certificates.check import HEAD, Proof, check
-from holdover.proofs.certificates.refute import Search
+from holdover.proofs.certificates.refute import ProofSearch
 from holdover.proofs.certificates.written import NoProofError, again, words_of
 from tests.proofs.certificates.structures import Structure
 
@@ -196,7 +196,7 @@ def line_of(proof: Proof, maker: Maker) -> str:
 def search(found: Try) -> None:
     """The sums that a search finds for what is known, once without and once with a guess."""
     proof = again(found.proof)
-    finder = Search(proof)
+    finder = ProofSearch(proof)
     letters = [n for n in range(1, len(proof.says)) if n not in proof.value]
     for path in ((), tuple(letters[:1]), tuple(-n for n in letters[-2:])):
         if finder.assume(path):
@@ -213,7 +213,7 @@ def search(found: Try) -> None:
             extend(found, said)
 
 
-def spoilt(certificate: list[str], luck: random.Random) -> list[str]:
+def spoil(certificate: list[str], luck: random.Random) -> list[str]:
     """The same with a letter, a sign, a word or a line changed."""
     lines = list(certificate)
     place = luck.randrange(len(lines))
@@ -255,7 +255,7 @@ def hunt(tries: int, seed: int) -> Count:
             kind = line.partition(" ")[0]
             count.lines[kind] = count.lines.get(kind, 0) + 1
         wrong = found.wrong()
-        for lines in (found.certificate, spoilt(found.certificate, luck)):
+        for lines in (found.certificate, spoil(found.certificate, luck)):
             count.tries += 1
             text = "\n".join([HEAD, *lines]) + "\n"
             if not check(found.obligation, text):
