@@ -12,7 +12,7 @@ import sys
 
 import click
 
-from holdover.proofs.certificates import kept
+from holdover.proofs.certificates import shelf
 from holdover.proofs.certificates.build import build
 from holdover.proofs.certificates.check import check
 from holdover.proofs.certificates.written import NoProofError
@@ -23,13 +23,13 @@ EACH = 100
 
 def write(only: str) -> None:
     """Builds what is missing; what has been built is kept now and then, since it takes long."""
-    old, known = kept.read(), kept.read()
+    old, known = shelf.read(), shelf.read()
     built, open_ones = 0, list[str]()
     for obligation in proved_obligations(only):
         name = obligation.name
         old.pop(name, None)
         try:
-            found = kept.with_certificate(obligation, known)
+            found = shelf.with_certificate(obligation, known)
         except NoProofError as error:
             open_ones.append(f"{name}: {error}")
             known.pop(name, None)
@@ -37,11 +37,11 @@ def write(only: str) -> None:
         known[name] = found.text
         built += not found.kept
         if not found.kept and built % EACH == 0:
-            kept.write(known)
+            shelf.write(known)
     for name in old:
         if name.startswith(only):  # there is no such obligation any more
             del known[name]
-    kept.write(known)
+    shelf.write(known)
     click.echo(f"{len(known)} certificates, {built} of them new; {len(open_ones)} not found")
     for line in open_ones:
         click.echo(line)
@@ -49,7 +49,7 @@ def write(only: str) -> None:
 
 def bad_ones() -> list[str]:
     """What is not accepted, or cannot be built; and certificates of no obligation."""
-    old, bad = kept.read(), list[str]()
+    old, bad = shelf.read(), list[str]()
     for place, obligation in enumerate(proved_obligations()):
         why = check(obligation.smtlib(), old.pop(obligation.name, ""))
         if why:

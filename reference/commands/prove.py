@@ -15,7 +15,7 @@ from rich.text import Text
 from holdover.model.clients.profile import STANDARD, Profile, in_seconds, load
 from holdover.model.errors import InputError
 from holdover.model.table.table import LEASE_TABLE
-from holdover.proofs.certificates import kept as kept_certificates
+from holdover.proofs.certificates import shelf
 from holdover.proofs.certificates.written import NoProofError
 from holdover.proofs.logic.beside import pairs
 from holdover.proofs.logic.invariants import remembering
@@ -133,7 +133,7 @@ def writing(option: str, folder: Path) -> Iterator[None]:
 
 def write_certificates(profile: Profile | None, folder: Path) -> Outcome:
     """Each obligation with its certificate; holds if the checker accepts one for each."""
-    kept = kept_certificates.read()
+    kept = shelf.read()
     count, built, open_ones = 0, 0, list[str]()
     with Progress("certificates") as progress, writing("--certificates", folder):
         for obligation in obligations_of(profile):
@@ -141,7 +141,7 @@ def write_certificates(profile: Profile | None, folder: Path) -> Outcome:
                 continue  # it is no theorem, and has no proof
             progress.say(obligation.name)
             try:
-                found = kept_certificates.with_certificate(obligation, kept)
+                found = shelf.with_certificate(obligation, kept)
             except NoProofError as error:
                 open_ones.append(f"{obligation.name}: {error}")
                 continue

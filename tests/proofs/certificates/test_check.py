@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdover.proofs.certificates import check as module
-from holdover.proofs.certificates import kept
+from holdover.proofs.certificates import shelf
 from holdover.proofs.certificates.check import HEAD, Proof, check
 from holdover.proofs.logic.obligations import Obligation, obligations
 from holdover.proofs.theorems import t2_safety, t5_agreement
@@ -35,7 +35,7 @@ def certificate(*lines: str) -> str:
 def some() -> list[tuple[Obligation, str, str]]:
     """A twentieth of T2's obligations for `rfc2131`, with the certificates that are kept."""
     case = t2_safety.case("rfc2131", t2_safety.TOLERATED["rfc2131"])
-    known = kept.read()
+    known = shelf.read()
     found = list(obligations(case))[::20]
     return [(each, each.smtlib(), known[each.name]) for each in found]
 

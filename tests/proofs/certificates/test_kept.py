@@ -11,7 +11,7 @@ import pytest
 
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE
-from holdover.proofs.certificates import kept
+from holdover.proofs.certificates import shelf
 from holdover.proofs.certificates.build import build
 from holdover.proofs.certificates.check import check
 from holdover.proofs.certificates.written import NoProofError
@@ -25,29 +25,29 @@ CASE = t2_safety.case("rfc2131", t2_safety.TOLERATED["rfc2131"])
 
 
 def test_each_obligation_of_a_profile_has_a_certificate() -> None:
-    known = kept.read()
+    known = shelf.read()
     found = list(obligations(CASE))
     assert [o.name for o in found if check(o.smtlib(), known[o.name])] == []
     assert {o.name for o in found} == {name for name in known if name.startswith(f"{CASE.name}/")}
 
 
 def test_they_are_small() -> None:
-    texts = [file.read_bytes() for file in sorted(kept.FOLDER.glob("*.txt"))]
+    texts = [file.read_bytes() for file in sorted(shelf.FOLDER.glob("*.txt"))]
     assert len(lzma.compress(b"".join(texts))) < 300_000
 
 
 def test_what_is_built_is_what_is_kept() -> None:
     """The same wherever it is built: nothing depends on what was built before."""
-    known = kept.read()
+    known = shelf.read()
     for obligation in list(obligations(CASE))[::80]:
         assert build(obligation) == known[obligation.name], obligation.name
 
 
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     texts = {"T2-x/row/b": "one\ntwo\n", "T2-x/row/a": "three\n", "T0/c": "four\n"}
-    kept.write({**texts, "T9/gone": "five\n"}, tmp_path)
-    kept.write(texts, tmp_path)
-    assert kept.read(tmp_path) == texts
+    shelf.write({**texts, "T9/gone": "five\n"}, tmp_path)
+    shelf.write(texts, tmp_path)
+    assert shelf.read(tmp_path) == texts
     assert sorted(file.name for file in tmp_path.iterdir()) == ["T0.txt", "T2-x.txt"]
 
 
@@ -67,7 +67,7 @@ def test_the_step_of_the_article_has_no_certificate() -> None:
     case = t2_safety.case("wfwg311", t2_safety.TOLERATED["wfwg311"])
     steps = Steps(case).of(remembering(LEASE_TABLE.action("lapse")))
     (broken,) = (each for each in steps if each.conjunct == "held_under_lease")
-    assert broken.name not in kept.read()
+    assert broken.name not in shelf.read()
     with pytest.raises(NoProofError):
         build(broken)
 
@@ -95,7 +95,7 @@ def mutants() -> Iterator[Action]:
 
 def test_a_changed_row_is_not_certified() -> None:
     """Of those rows that a proof takes something from."""
-    known, steps = kept.read(), Steps(CASE)
+    known, steps = shelf.read(), Steps(CASE)
     rejected: dict[str, int] = {}
     for mutant in mutants():
         for each in steps.of(remembering(mutant)):
@@ -107,7 +107,7 @@ def test_a_changed_row_is_not_certified() -> None:
 
 def test_a_certificate_that_is_accepted_for_a_changed_row_proves_it() -> None:
     """What the checker takes of a changed row, Z3 proves too."""
-    known, steps = kept.read(), Steps(CASE)
+    known, steps = shelf.read(), Steps(CASE)
     count = 0
     for mutant in list(mutants())[::21]:
         good = [
