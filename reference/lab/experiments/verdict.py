@@ -10,7 +10,8 @@ A client with a profile has a prediction: the bound of T3 for the profile, the l
 surroundings that the fault is in the model (`faults.py`).  Where a server shortens, the lease that
 it had granted before is the longest, and what it grants last the shortest.  While the kernel's
 networking lock is held, nobody acts: by so much process and kernel may be later than the profile
-says.  Who waits after a DHCPNAK may do so up to `nak_late`, from an instant within its lease.
+says.  Who waits after a DHCPNAK may do so up to `nak_late`, from an instant within its lease: who
+hears nothing while RENEWING (`hears_renewing`), from a later DHCPNAK than the first.
 Where another program held the lock, and that alone may have made the client late, the cell is
 unknown.
 A measurement above the prediction is *wrong*: the model is, or the profile.  So is a client that
@@ -34,7 +35,7 @@ from holdover.model.clients.profile import Environment, Profile, Seconds, in_sec
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.seconds import show_seconds
 from holdover.model.table import bound
-from holdover.model.table.vocabulary import h
+from holdover.model.table.vocabulary import after_t1, h
 from holdover.proofs.result import Outcome as Proved
 from holdover.reference.lab.experiments.experiment import Cell, Outcome
 from holdover.reference.lab.experiments.faults import Fault, whole
@@ -120,7 +121,10 @@ def findings(
         elif OBEYED < result.after_nak <= OBEYED + result.kept:
             yield "unknown", busy
         elif result.after_nak > OBEYED:
-            if profile is not None and result.after_nak > OBEYED + stays_after(fault, profile):
+            unheard = 0.0 if profile is None else not_heard_for(profile, result.lease)
+            if profile is not None and result.after_nak > OBEYED + unheard + stays_after(
+                fault, profile
+            ):
                 said = "heeds the DHCPNAK" + (
                     f" within {show_seconds(profile.nak_late)}" if profile.nak_late else ""
                 )
@@ -145,6 +149,13 @@ def stays_after(fault: Fault, profile: Profile) -> float:
         profile.heeds_nak == "UNICAST" and fault.refuses == "unicast"
     )
     return float(profile.nak_late) if ends and profile.after_nak != "LEAVE" else math.inf
+
+
+def not_heard_for(profile: Profile, lease: float) -> float:
+    """How long after the first DHCPNAK, which answers it at T1, the client may hear of one."""
+    if profile.hears_renewing or not lease:
+        return 0.0
+    return float(seconds(after_t1, in_seconds(profile, Environment(lease=Fraction(lease)))))
 
 
 def latest_in_time(result: Measurement) -> float:
