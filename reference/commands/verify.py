@@ -96,7 +96,7 @@ def print_judgements(
         for line in unstated_lines(judgement.profile, judgement.hangs_on, HOLDS, TOO_SHORT):
             out.say(f"  {line}")
         out.say(f"  worst holdover: {holdover_of(judgement)}; {grace_of(judgement)}")
-        for line in (*given_away(judgement), *contested(judgement)):
+        for line in (*given_away(judgement), *longest_conflict(judgement)):
             out.say(f"  {line}")
         if judgement.run:
             for line in (*sentences(judgement.run, judgement.unit), *cause_lines(judgement.causes)):
@@ -202,7 +202,7 @@ def given_away(judgement: Judgement) -> list[str]:
     return [f"after the server has given the address to another host, it is kept {longest}"]
 
 
-def contested(judgement: Judgement) -> list[str]:
+def longest_conflict(judgement: Judgement) -> list[str]:
     """How long two hosts have one address, where the client gives way to the other."""
     longest = in_use_by_two(judgement.profile, judgement.environment)
     if longest is None or judgement.outcome != "violated":
