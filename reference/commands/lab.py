@@ -277,7 +277,7 @@ def cells(
             repeat=number,
             window=watch,
             lease=lease or max(client.lease, server.shortest),
-            rival=rival if fault.rival and fault.name != "address taken" else None,
+            rival=rival if fault.rival else None,
         )
         for number in range(1, repeat + 1)
         for client in chosen

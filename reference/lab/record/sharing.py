@@ -1,0 +1,121 @@
+"""For how long two hosts had one address at once: from a record alone.
+
+Theory of operation.  In the kernels of the hosts stand the spans in which each had the address.
+While the client's host and another one both have it, it is *shared*; each such time is a spell,
+which ends when one of the two lets go.  `shared` is the longest spell, and FOREVER where a spell
+lasted until the record ended: `at_least` is how long it was seen.  A spell counts from when both
+surely had the address until one of them may have lost it, so it is never too long.
+
+That two hosts have an address is one thing, that both say so another: `answered` are those that
+answered ARP for it meanwhile.
+
+Of the host that asks for the address by DHCP while another one has it (`asker`) it is told what it
+was offered and granted, and how often it declined: who was not offered the address was kept from it
+by the server, who declined has found out by itself.
+
+Nothing is a measurement where the record has a gap: that is `Unknown`.
+
+What it does not know: leases and their ends (`measure.py`); who should have let go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from holdover.reference.core.instants import SECOND, Instant
+from holdover.reference.lab.record.measure import (
+    FOREVER,
+    Unknown,
+    answerers,
+    decode_messages,
+    find_overlap,
+    spans_of,
+)
+from holdover.reference.lab.record.record import Record
+from holdover.reference.wire.arp import Arp
+from holdover.reference.wire.frames import decode_frame
+from holdover.reference.wire.messages import BootReply, BootRequest, message_in
+from holdover.reference.wire.option_values import MessageType, WireError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """Of an address that two hosts may have had at once: seconds, but for what is counted.
+
+    `shared`: the longest spell; FOREVER where one lasted to the end; 0 where there was none.
+    `at_least`: how long that spell was seen.  `spells`: how many.  `answered`: hosts that answered
+    ARP meanwhile.  `other_had_it`: another host had the address at some time.  `offered`,
+    `granted`: DHCPOFFERs and DHCPACKs of the address to the asker.  `declined`: its DHCPDECLINEs.
+    """
+
+    address: IPv4Address
+    shared: float
+    at_least: float
+    spells: int
+    answered: int
+    other_had_it: bool
+    offered: int
+    granted: int
+    declined: int
+
+
+def measure_sharing(
+    record: Record, host: str, asker: str, address: IPv4Address
+) -> Sharing | Unknown:
+    """For how long a host of the record had the address together with another one."""
+    if record.gap is not None:
+        return Unknown(f"the record has a gap: {record.gap}")
+    messages = list(decode_messages(record))
+    both = sorted(find_overlap(record, host, address, list(spans_of(record, host, address))))
+    begin, end = max(both, key=lambda spell: lasts(record, spell), default=(0, 0))
+    return Sharing(
+        address=address,
+        shared=lasts(record, (begin, end)),
+        at_least=(end - begin) / SECOND,
+        spells=len(both),
+        answered=len(answerers(record, messages, address, both)),
+        other_had_it=any(
+            any(spans_of(record, each, address)) for each in record.hosts if each != host
+        ),
+        offered=count_replies(messages, MessageType.OFFER, record.hosts[asker], address),
+        granted=count_replies(messages, MessageType.ACK, record.hosts[asker], address),
+        declined=count_declines(record, record.hosts[asker], address),
+    )
+
+
+def lasts(record: Record, spell: tuple[Instant, Instant]) -> float:
+    """How long a spell is, in seconds; FOREVER: to the end of the record."""
+    begin, end = spell
+    return FOREVER if begin < end == record.end else (end - begin) / SECOND
+
+
+def count_replies(
+    messages: Sequence[tuple[Instant, BootReply | Arp]],
+    kind: MessageType,
+    hardware: bytes,
+    address: IPv4Address,
+) -> int:
+    """How many messages of that kind assigned the address to the client of that hardware."""
+    return sum(
+        reply.type is kind and reply.chaddr == hardware and reply.address == address
+        for _, reply in messages
+        if isinstance(reply, BootReply)
+    )
+
+
+def count_declines(record: Record, hardware: bytes, address: IPv4Address) -> int:
+    """How many DHCPDECLINEs of the address came from the client of that hardware."""
+    found = 0
+    for frame in record.frames:
+        with suppress(WireError):
+            said = message_in(decode_frame(frame.data).content)
+            found += (
+                isinstance(said, BootRequest)
+                and said.type is MessageType.DECLINE
+                and said.chaddr == hardware
+                and said.requested == address
+            )
+    return found
