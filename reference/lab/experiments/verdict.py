@@ -170,7 +170,7 @@ def sharing_findings(
             f"two hosts had the address for {show_seconds(result.shared)}, and at most "
             f"{show_seconds(shared_for)} were predicted: the model or the profile is wrong",
         )
-    if result.at_least > ANSWERED_BY and result.answered < 2:
+    if result.total > ANSWERED_BY and result.answered < 2:
         yield "unknown", f"of two hosts that had the address {result.answered} answered ARP"
     if result.shared > (GIVES_WAY if fault.shares == "nobody" else 0):
         yield "late", ""

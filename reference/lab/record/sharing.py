@@ -2,9 +2,10 @@
 
 Theory of operation.  In the kernels of the hosts stand the spans in which each had the address.
 While the client's host and another one both have it, it is *shared*; each such time is a spell,
-which ends when one of the two lets go.  `shared` is the longest spell, and FOREVER where a spell
-lasted until the record ended: `at_least` is how long it was seen.  A spell counts from when both
-surely had the address until one of them may have lost it, so it is never too long.
+which ends when one of the two lets go.  `shared` is the longest spell, and FOREVER where one lasted
+until the record ended, however late it began; `total` is how long it was seen altogether.  A spell
+counts from when both surely had the address until one of them may have lost it, so it is never too
+long.
 
 That two hosts have an address is one thing, that both say so another: `answered` are those that
 answered ARP for it meanwhile.
@@ -46,14 +47,14 @@ class Sharing:
     """Of an address that two hosts may have had at once: seconds, but for what is counted.
 
     `shared`: the longest spell; FOREVER where one lasted to the end; 0 where there was none.
-    `at_least`: how long that spell was seen.  `spells`: how many.  `answered`: hosts that answered
-    ARP meanwhile.  `other_had_it`: another host had the address at some time.  `offered`,
+    `total`: of all spells, as far as they were seen.  `spells`: how many.  `answered`: hosts that
+    answered ARP meanwhile.  `other_had_it`: another host had the address at some time.  `offered`,
     `granted`: DHCPOFFERs and DHCPACKs of the address to the asker.  `declined`: its DHCPDECLINEs.
     """
 
     address: IPv4Address
     shared: float
-    at_least: float
+    total: float
     spells: int
     answered: int
     other_had_it: bool
@@ -70,11 +71,10 @@ def measure_sharing(
         return Unknown(f"the record has a gap: {record.gap}")
     messages = list(decode_messages(record))
     both = sorted(find_overlap(record, host, address, list(spans_of(record, host, address))))
-    begin, end = max(both, key=lambda spell: lasts(record, spell), default=(0, 0))
     return Sharing(
         address=address,
-        shared=lasts(record, (begin, end)),
-        at_least=(end - begin) / SECOND,
+        shared=max((lasts(record, *spell) for spell in both), default=0.0),
+        total=sum(end - begin for begin, end in both) / SECOND,
         spells=len(both),
         answered=len(answerers(record, messages, address, both)),
         other_had_it=any(
@@ -86,10 +86,9 @@ def measure_sharing(
     )
 
 
-def lasts(record: Record, spell: tuple[Instant, Instant]) -> float:
+def lasts(record: Record, begin: Instant, end: Instant) -> float:
     """How long a spell is, in seconds; FOREVER: to the end of the record."""
-    begin, end = spell
-    return FOREVER if begin < end == record.end else (end - begin) / SECOND
+    return FOREVER if end == record.end else (end - begin) / SECOND
 
 
 def count_replies(

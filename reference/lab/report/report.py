@@ -212,7 +212,7 @@ def shared_data(seen: Sharing, predicted: float | None) -> dict[str, Any]:
         "predicted_shared": number(predicted),
         "address": str(seen.address),
         "shared": number(seen.shared),
-        "at_least": seen.at_least,
+        "total": seen.total,
         "spells": seen.spells,
         "answered": seen.answered,
         "offered": seen.offered,
