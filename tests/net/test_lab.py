@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from holdover.reference.lab.experiments.experiment import Cell, Outcome, Run, play, play_all
-from holdover.reference.lab.experiments.faults import FAULTS, Fault
+from holdover.reference.lab.experiments.fault import Fault
+from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import OBEYED, latest_in_time, verdict
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown

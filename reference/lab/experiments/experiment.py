@@ -23,7 +23,7 @@ from pathlib import Path
 
 from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND
-from holdover.reference.lab.experiments.faults import Fault, whole
+from holdover.reference.lab.experiments.fault import Fault, whole
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
 from holdover.reference.lab.record.sharing import Sharing, measure_sharing

@@ -15,9 +15,7 @@ moves back, so the lease ends that much after that DHCPACK.  The server is stopp
 has asked, and what befalls the client befalls it before the answer.  So it is known whether it can
 have read the DHCPACK: whoever could not keeps the longer lease, and no client can do better.
 
-A fault that is about an address which two hosts have at once (`shares`) does not wait for a lease
-end: the server goes on.  Another host has the address by hand, before the client has it or after,
-or it is the client's clone.  A host that is there before the client acts before that one is BOUND.
+Those of two hosts with one address have no lease end (`two_hosts.py`).
 
 `surroundings` is what the model makes of it: the environment in which a profile's bound is the
 worst holdover that is possible (`verdict.py`).
@@ -33,11 +31,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Literal
 
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.core.instants import SECOND
+from holdover.reference.lab.experiments.fault import Fault, Way
+from holdover.reference.lab.experiments.two_hosts import TWO_HOSTS
 from holdover.reference.lab.testbed.scene import Scene
 
 BLOCKED = 60.0
@@ -54,74 +53,12 @@ LATE_BY = Fraction(1, 5)
 BUSY_BEFORE, BUSY_AFTER = 5, 10
 """Seconds before and after a lease end for which the kernel's networking lock is held."""
 
-SHARED_FOR = 1.5
-"""Leases for which two hosts that may have one address are left to it: in that time each renews."""
-
 LEFT = 1.5
 """Seconds that a lease which was shortened still has when a frozen client may read of it."""
 
 
 REFUSING = Environment(delay=measurements.DELAY, patient=True, authoritative=True)
 """A server that refuses what it has given to another, on a link that loses nothing."""
-
-Asker = Literal["client", "clone", "nobody"]
-"""Who asks for an address by DHCP while another host has it."""
-
-Way = Literal["broadcast", "unicast"]
-"""How a DHCPNAK comes."""
-
-
-def whole(lease: int) -> int:
-    """A renewal is granted as much as the first lease."""
-    return lease
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault.
-
-    `play` does it to a scene, and may wait there.  `delays`: a DHCPACK, by this share of the lease.
-    `grants`: what the last DHCPACK grants, in seconds, by the lease.  `unread`: the client cannot
-    read that DHCPACK before the lease ends that it grants.  `refuses`: how the DHCPNAK comes.
-    `hook_blocks`: seconds that the client's hook takes before an address goes.  `needs_own_server`:
-    it is possible with our own server only.  `rival`: there is another host on the link, on which a
-    client may want the address.  `own_wall_clock`: the client has one, which can be set.  `alone`:
-    it befalls whatever is on the machine, so nothing else is played meanwhile.  `gives_away`: the
-    server gives the address to another host; these are the surroundings in which T6 says how long
-    the client keeps it.  `servers_wall_clock`: the server has one, which can be set.  `shares`: it
-    is about two hosts with one address, and this one asks for it while another has it.  `before`:
-    what is done before the client is started; then `play` does not find it BOUND.
-    `server_probes`: the server asks whether an address is in use before it offers it.
-    """
-
-    name: str
-    sentence: str
-    play: Callable[[Scene], None]
-    surroundings: Environment = measurements.FAULTS["server killed"]
-    delays: Fraction = Fraction(0)
-    grants: Callable[[int], int] = whole
-    unread: bool = False
-    refuses: Way | None = None
-    hook_blocks: float | None = None
-    needs_own_server: bool = False
-    rival: bool = False
-    own_wall_clock: bool = False
-    alone: bool = False
-    gives_away: Environment | None = None
-    servers_wall_clock: bool = False
-    shares: Asker | None = None
-    before: Callable[[Scene], None] | None = None
-    server_probes: bool = False
-
-    @property
-    def two_hosts(self) -> bool:
-        """There is another host on the link."""
-        return self.rival or self.shares is not None
-
-    @property
-    def clones(self) -> bool:
-        """The client and another host have one client identifier."""
-        return "clones" in self.surroundings.faults
 
 
 def kill_server(scene: Scene) -> None:
@@ -227,38 +164,6 @@ def busy(scene: Scene) -> None:
         scene.wait_until(end + BUSY_AFTER * SECOND)
 
 
-# Two hosts with one address ----------------------------------------------------------------------
-
-
-def start_clone(scene: Scene) -> None:
-    """Another host starts the same client, with the same client identifier; both renew."""
-    scene.clone_asks()
-    scene.wait(SHARED_FOR * scene.lease)
-
-
-def come_first(scene: Scene) -> None:
-    """Another host has the address by hand, and nobody has asked for one yet."""
-    scene.stranger_comes()
-
-
-def lease_what_is_taken(scene: Scene) -> None:
-    """The server grants the client an address that another host has: it asks nobody."""
-    scene.granted()
-    scene.wait(SHARED_FOR * scene.lease)
-
-
-def ask_for_what_is_taken(scene: Scene) -> None:
-    """The client asks a server that finds out, or does not, that another host has the address."""
-    scene.asked()
-    scene.wait(SHARED_FOR * scene.lease)
-
-
-def come_later(scene: Scene) -> None:
-    """Another host is given by hand the address that the client has."""
-    scene.stranger_comes()
-    scene.wait(SHARED_FOR * scene.lease)
-
-
 # A server that shortens --------------------------------------------------------------------------
 
 
@@ -343,11 +248,6 @@ def shorten_lease(reader: Reader, to: int | None = None) -> Fault:
         unread=reader.unread,
         needs_own_server=True,
     )
-
-
-def strangers(fault: str) -> Environment:
-    """A server that goes on and a link that loses nothing, and this fault."""
-    return Environment(delay=measurements.DELAY, faults=frozenset({fault}))
 
 
 # The table ---------------------------------------------------------------------------------------
@@ -458,37 +358,7 @@ TABLE = (
         busy,
         alone=True,
     ),
-    Fault(
-        "clones",
-        "another host starts the same client with the same client identifier",
-        start_clone,
-        strangers("clones"),
-        shares="clone",
-    ),
-    Fault(
-        "static host before",
-        "another host has the address by hand before the server leases it; the server does not ask",
-        lease_what_is_taken,
-        strangers("settles"),
-        shares="client",
-        before=come_first,
-    ),
-    Fault(
-        "static host before, server probes",
-        "another host has the address by hand before the server leases it; the server asks",
-        ask_for_what_is_taken,
-        replace(strangers("settles"), server_probes=True),
-        shares="client",
-        before=come_first,
-        server_probes=True,
-    ),
-    Fault(
-        "static host after",
-        "another host is given the address by hand after the client has it",
-        come_later,
-        strangers("intrudes"),
-        shares="nobody",
-    ),
+    *TWO_HOSTS,
 )
 
 FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in TABLE})

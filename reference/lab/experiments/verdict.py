@@ -42,7 +42,7 @@ from holdover.model.table import bound
 from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome as Proved
 from holdover.reference.lab.experiments.experiment import Cell, Outcome
-from holdover.reference.lab.experiments.faults import Fault, whole
+from holdover.reference.lab.experiments.fault import Fault, whole
 from holdover.reference.lab.record.measure import Measurement, Unknown
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.testbed.stranger import ANNOUNCE_INTERVAL
@@ -184,6 +184,8 @@ def never_came_about(fault: Fault, result: Sharing) -> str | None:
         return "no other host had the address"
     if fault.shares == "nobody":
         return "the client had let go of the address before"
+    if not result.told:
+        return "nobody was told that another host has the address"
     if fault.server_probes and not result.offered:
         return None
     if not result.granted:

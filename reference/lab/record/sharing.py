@@ -8,7 +8,8 @@ counts from when both surely had the address until one of them may have lost it,
 long.
 
 That two hosts have an address is one thing, that both say so another: `answered` are those that
-answered ARP for it meanwhile.
+answered ARP for it meanwhile.  Where they never both had it, `told` says that somebody asked for
+it, and was told that it is in use, by ARP or by ICMP.
 
 Of the host that asks for the address by DHCP while another one has it (`asker`) it is told what it
 was offered and granted, and how often it declined: who was not offered the address was kept from it
@@ -36,10 +37,13 @@ from holdover.reference.lab.record.measure import (
     spans_of,
 )
 from holdover.reference.lab.record.record import Record
-from holdover.reference.wire.arp import Arp
-from holdover.reference.wire.frames import decode_frame
+from holdover.reference.wire.arp import Arp, ArpOperation
+from holdover.reference.wire.frames import Packet, decode_frame
 from holdover.reference.wire.messages import BootReply, BootRequest, message_in
 from holdover.reference.wire.option_values import MessageType, WireError
+
+ICMP = 1
+"""The protocol's number (RFC 792)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,9 @@ class Sharing:
 
     `shared`: the longest spell; FOREVER where one lasted to the end; 0 where there was none.
     `total`: of all spells, as far as they were seen.  `spells`: how many.  `answered`: hosts that
-    answered ARP meanwhile.  `other_had_it`: another host had the address at some time.  `offered`,
-    `granted`: DHCPOFFERs and DHCPACKs of the address to the asker.  `declined`: its DHCPDECLINEs.
+    answered ARP meanwhile.  `other_had_it`: another host had the address at some time.  `told`:
+    ARP replies and ICMP packets of others than the asker that said so.  `offered`, `granted`:
+    DHCPOFFERs and DHCPACKs of the address to the asker.  `declined`: its DHCPDECLINEs.
     """
 
     address: IPv4Address
@@ -58,6 +63,7 @@ class Sharing:
     spells: int
     answered: int
     other_had_it: bool
+    told: int
     offered: int
     granted: int
     declined: int
@@ -80,6 +86,7 @@ def measure_sharing(
         other_had_it=any(
             any(spans_of(record, each, address)) for each in record.hosts if each != host
         ),
+        told=count_tellings(record, record.hosts[asker], address),
         offered=count_replies(messages, MessageType.OFFER, record.hosts[asker], address),
         granted=count_replies(messages, MessageType.ACK, record.hosts[asker], address),
         declined=count_declines(record, record.hosts[asker], address),
@@ -103,6 +110,21 @@ def count_replies(
         for _, reply in messages
         if isinstance(reply, BootReply)
     )
+
+
+def count_tellings(record: Record, hardware: bytes, address: IPv4Address) -> int:
+    """How often other hardware said that it has the address: ARP replies, and ICMP."""
+    found = 0
+    for frame in record.frames:
+        with suppress(WireError):
+            seen = decode_frame(frame.data)
+            if seen.source != hardware:
+                match seen.content:
+                    case Arp(operation=ArpOperation.REPLY, sender=sender):
+                        found += sender == address
+                    case Packet(source=source, protocol=protocol) if protocol == ICMP:
+                        found += source == address
+    return found
 
 
 def count_declines(record: Record, hardware: bytes, address: IPv4Address) -> int:

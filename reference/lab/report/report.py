@@ -215,6 +215,7 @@ def shared_data(seen: Sharing, predicted: float | None) -> dict[str, Any]:
         "total": seen.total,
         "spells": seen.spells,
         "answered": seen.answered,
+        "told": seen.told,
         "offered": seen.offered,
         "granted": seen.granted,
         "declined": seen.declined,

@@ -13,7 +13,8 @@ import pytest
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import load
 from holdover.reference.lab.experiments.experiment import Cell, Outcome
-from holdover.reference.lab.experiments.faults import FAULTS, TABLE, Fault, find_fault
+from holdover.reference.lab.experiments.fault import Fault
+from holdover.reference.lab.experiments.faults import FAULTS, TABLE, find_fault
 from holdover.reference.lab.experiments.verdict import (
     OBEYED,
     Verdict,
