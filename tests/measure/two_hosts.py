@@ -65,6 +65,7 @@ KEPT = (
     "shared",
     "total",
     "spells",
+    "at_end",
     "answered",
     "offered",
     "granted",
@@ -118,6 +119,8 @@ def remarks(cells: Sequence[Cell]) -> Iterator[str]:
         yield f"DHCPDECLINEs: {min(declined)} to {max(declined)}"
     if (most := max((cell["spells"] for cell in known), default=0)) > 1:
         yield f"in up to {most} parts"
+    if nobody := sum(cell["at_end"] == 0 for cell in known):
+        yield f"at the end nobody had it: {nobody} of {len(known)}"
     yield from sorted({cell["reason"] for cell in cells if cell["outcome"] == "unknown"})
 
 
@@ -192,9 +195,10 @@ tell them apart.
 {identities()}
 ## What the records show
 
-- A probe keeps a clone from the address, and costs the first host nothing at once; but its
-  DHCPDECLINE is in the name of both, so the server withholds the address from both, or goes on to
-  offer it.
+- A probe keeps a clone from the address, at a price.  Its DHCPDECLINE is in the name of both hosts.
+  Kea then withholds the address, and refuses the first host's next renewal: nobody has it.  ISC
+  dhcpd and dnsmasq offer it again, and again; where the first host gives way, both may go on to
+  find each other's probes, and decline by turns.
 - ISC dhcpd sends the DHCPACK of a renewal to the hardware address that its kernel has for the
   address.  Where that is the other host's, who asked does not hear it: its lease ends, and it asks
   anew.  So it is that one of two hosts lets go for a moment, or a client whose address the kernel

@@ -164,6 +164,8 @@ def sharing_findings(
     fault: Fault, result: Sharing, shared_for: float | None
 ) -> Iterable[tuple[Says, str]]:
     """What is to be said of two hosts with one address, the gravest first."""
+    if fault.shares == "clone" and not result.one_identity:
+        yield "unknown", "the two hosts did not send one client identifier"
     if shared_for is not None and result.shared > shared_for:
         yield (
             "wrong",

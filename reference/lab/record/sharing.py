@@ -13,7 +13,8 @@ it, and was told that it is in use, by ARP or by ICMP.
 
 Of the host that asks for the address by DHCP while another one has it (`asker`) it is told what it
 was offered and granted, and how often it declined: who was not offered the address was kept from it
-by the server, who declined has found out by itself.
+by the server, who declined has found out by itself.  Clones are clones where both sent one and the
+same client identifier (option 61), and nothing else: `one_identity`.
 
 Nothing is a measurement where the record has a gap: that is `Unknown`.
 
@@ -51,22 +52,26 @@ class Sharing:
     """Of an address that two hosts may have had at once: seconds, but for what is counted.
 
     `shared`: the longest spell; FOREVER where one lasted to the end; 0 where there was none.
-    `total`: of all spells, as far as they were seen.  `spells`: how many.  `answered`: hosts that
-    answered ARP meanwhile.  `other_had_it`: another host had the address at some time.  `told`:
-    ARP replies and ICMP packets of others than the asker that said so.  `offered`, `granted`:
-    DHCPOFFERs and DHCPACKs of the address to the asker.  `declined`: its DHCPDECLINEs.
+    `total`: of all spells, as far as they were seen.  `spells`: how many.  `at_end`: hosts that had
+    the address when the record ended.  `answered`: hosts that answered ARP while two had it.
+    `other_had_it`: another host had the address at some time.  `told`: ARP replies and ICMP packets
+    of others than the asker that said so.  `offered`, `granted`: DHCPOFFERs and DHCPACKs of the
+    address to the asker.  `declined`: its DHCPDECLINEs.  `one_identity`: the host and the asker,
+    another one, have sent one client identifier.
     """
 
     address: IPv4Address
     shared: float
     total: float
     spells: int
+    at_end: int
     answered: int
     other_had_it: bool
     told: int
     offered: int
     granted: int
     declined: int
+    one_identity: bool
 
 
 def measure_sharing(
@@ -76,12 +81,14 @@ def measure_sharing(
     if record.gap is not None:
         return Unknown(f"the record has a gap: {record.gap}")
     messages = list(decode_messages(record))
+    requests = {each: requests_from(record, record.hosts[each]) for each in (host, asker)}
     both = sorted(find_overlap(record, host, address, list(spans_of(record, host, address))))
     return Sharing(
         address=address,
         shared=max((lasts(record, *spell) for spell in both), default=0.0),
         total=sum(end - begin for begin, end in both) / SECOND,
         spells=len(both),
+        at_end=sum(had_at_end(record, each, address) for each in record.hosts),
         answered=len(answerers(record, messages, address, both)),
         other_had_it=any(
             any(spans_of(record, each, address)) for each in record.hosts if each != host
@@ -89,13 +96,22 @@ def measure_sharing(
         told=count_tellings(record, record.hosts[asker], address),
         offered=count_replies(messages, MessageType.OFFER, record.hosts[asker], address),
         granted=count_replies(messages, MessageType.ACK, record.hosts[asker], address),
-        declined=count_declines(record, record.hosts[asker], address),
+        declined=sum(
+            request.type is MessageType.DECLINE and request.requested == address
+            for request in requests[asker]
+        ),
+        one_identity=host != asker and have_one_identity(requests[host], requests[asker]),
     )
 
 
 def lasts(record: Record, begin: Instant, end: Instant) -> float:
     """How long a spell is, in seconds; FOREVER: to the end of the record."""
     return FOREVER if end == record.end else (end - begin) / SECOND
+
+
+def had_at_end(record: Record, host: str, address: IPv4Address) -> bool:
+    """Whether a host had the address when the record ended."""
+    return any(span.end is None for span in spans_of(record, host, address))
 
 
 def count_replies(
@@ -127,16 +143,18 @@ def count_tellings(record: Record, hardware: bytes, address: IPv4Address) -> int
     return found
 
 
-def count_declines(record: Record, hardware: bytes, address: IPv4Address) -> int:
-    """How many DHCPDECLINEs of the address came from the client of that hardware."""
-    found = 0
+def requests_from(record: Record, hardware: bytes) -> list[BootRequest]:
+    """What the client of that hardware has said to servers."""
+    found = []
     for frame in record.frames:
         with suppress(WireError):
             said = message_in(decode_frame(frame.data).content)
-            found += (
-                isinstance(said, BootRequest)
-                and said.type is MessageType.DECLINE
-                and said.chaddr == hardware
-                and said.requested == address
-            )
+            if isinstance(said, BootRequest) and said.chaddr == hardware:
+                found.append(said)
     return found
+
+
+def have_one_identity(first: Sequence[BootRequest], second: Sequence[BootRequest]) -> bool:
+    """Whether both have said one and the same client identifier, and each always."""
+    said = [{request.client_id for request in each} for each in (first, second)]
+    return said[0] == said[1] and len(said[0]) == 1 and None not in said[0]

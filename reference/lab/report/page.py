@@ -314,6 +314,7 @@ def shared_facts(seen: Sharing, predicted: float | None) -> list[tuple[str, str]
         ("predicted at worst", worst_predicted(predicted)),
         ("hosts that answered ARP", str(seen.answered)),
         ("times that both had it", str(seen.spells)),
+        ("hosts that had it at the end", str(seen.at_end)),
         ("DHCPACKs to who asked", str(seen.granted)),
         ("DHCPDECLINEs", str(seen.declined)),
     ]

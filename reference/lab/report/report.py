@@ -214,6 +214,7 @@ def shared_data(seen: Sharing, predicted: float | None) -> dict[str, Any]:
         "shared": number(seen.shared),
         "total": seen.total,
         "spells": seen.spells,
+        "at_end": seen.at_end,
         "answered": seen.answered,
         "told": seen.told,
         "offered": seen.offered,
