@@ -67,6 +67,7 @@ KEPT = (
     "spells",
     "at_end",
     "answered",
+    "told",
     "offered",
     "granted",
     "declined",
