@@ -201,8 +201,9 @@ def predict_sharing(profile: Profile, fault: Fault) -> float | None:
     """For how long the client may have an address together with another host, in seconds.
 
     Nothing of the kind where the server's probe, or that of the client who comes second, finds who
-    is there: no ARP is lost here.  Else it is as long as the client does not give way; infinite
-    where there is no bound.  None where the fault is about no such thing.
+    is there: no ARP is lost here, and who is there is there before anybody asks.  Else it is as
+    long as the client does not give way; infinite where there is no bound.  None where the fault is
+    about no such thing.
     """
     if fault.shares is None:
         return None

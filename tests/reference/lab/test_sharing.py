@@ -155,6 +155,8 @@ def test_clones_have_one_client_identifier(
     later = asked(3, MessageType.REQUEST, B, client_id=b"third")
     assert shared(replace(made, frames=(*frames, later)), "b").one_identity is False
     assert shared(replace(made, frames=frames[:1]), "b").one_identity is False
+    changes = (later, asked(4, MessageType.REQUEST, client_id=b"third"))
+    assert shared(replace(made, frames=(*frames, *changes)), "b").one_identity is False
 
 
 def test_a_record_with_a_gap_says_nothing() -> None:
