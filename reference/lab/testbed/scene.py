@@ -203,10 +203,12 @@ class Scene:
     def stranger_comes(self) -> None:
         """Somebody configures the address on the other host by hand, and it speaks."""
         assert self.b is not None
-        self.b.ip("addr", "add", f"{LEASED}/{self.order.own.network.prefixlen}", "dev", "eth0")
-        self.mark("another host has the address")
         words = ("-m", "holdover.reference.lab.testbed.stranger", str(LEASED), str(OWN.ip))
-        self.b.start(sys.executable, *words).says("announced", START)
+        stranger = self.b.start(sys.executable, *words)
+        stranger.says("ready", START)
+        self.b.ip("addr", "add", f"{LEASED}/{self.order.own.network.prefixlen}", "dev", "eth0")
+        stranger.signal(signal.SIGUSR1)
+        self.mark("another host has the address")
 
     def asked(self) -> None:
         """Wait until the client has asked for an address."""

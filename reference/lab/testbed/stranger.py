@@ -7,6 +7,9 @@ what the network start-up of a host and its traffic say: it announces the addres
 entry of a peer has grown old.  Each of these is an ARP packet of another host with the address, a
 conflict to whoever has it (RFC 5227 §2.4).
 
+It is started beforehand and says `ready`; at SIGUSR1, when the host has the address, it begins at
+once.  So the first conflict is heard when there is one, on a machine that is busy too.
+
 It never gives way, whatever it hears: it is the worst neighbour that a client may have.
 
 What it does not know: DHCP.  It gives the host no address; the lab does.
@@ -14,6 +17,7 @@ What it does not know: DHCP.  It gives the host no address; the lab does.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -43,12 +47,13 @@ def packets(
 def main() -> None:
     """Speak for a host with an address, of a peer: ADDRESS PEER."""
     address, peer = map(IPv4Address, sys.argv[1:])
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     link = LinkSocket("eth0", CLIENT_PORT)
-    for number, (arp, silence) in enumerate(packets(link.hardware, address, peer)):
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    signal.sigwait({signal.SIGUSR1})
+    for arp, silence in packets(link.hardware, address, peer):
         link.send(encode_frame(EVERYONE, link.hardware, arp))
-        if number == 0:
-            sys.stdout.write("announced\n")
-            sys.stdout.flush()
         time.sleep(silence)
 
 
