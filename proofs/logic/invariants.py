@@ -63,6 +63,7 @@ from holdover.model.table.vocabulary import (
     freezes,
     full,
     g,
+    gives_way,
     grace,
     h,
     holds,
@@ -362,7 +363,7 @@ def leased_argument(hears: Callable[[Expr, Expr], Expr]) -> tuple[Property, ...]
                     (phase[h] == "INIT")
                     & (holds[h] == NO_ADDRESS)
                     & ((kind[m] != "RELEASE") | releases[h])
-                    & ((kind[m] != "DECLINE") | probes[h])
+                    & ((kind[m] != "DECLINE") | probes[h] | gives_way[h])
                 ),
             ),
         ),

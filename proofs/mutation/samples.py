@@ -85,6 +85,8 @@ def settings() -> tuple[SmallWorld, ...]:
     waiting = replace(rfc, after_nak="WAIT", nak_late=TICK, clock="MONOTONIC")
     heeding_probing = replace(heeding, probes=True, probe_time=TICK)
     ends = ("freezes", "thaws", "crashes", "stops", "restarts", "suspends")
+    yielding = replace(rfc, gives_way=True, gives_way_within=TICK)
+    deaf_at_t1 = replace(rfc, hears_renewing=False)
     half, two = Fraction(1, 2), 2
     return (
         SmallWorld("one lease", rfc, ("mutes", "loses"), lease=3),
@@ -276,6 +278,34 @@ def settings() -> tuple[SmallWorld, ...]:
         SmallWorld("settled, probing", probing, ("settles",), hosts=two),
         SmallWorld("intruded", rfc, ("intrudes",), hosts=two, lease=1),
         SmallWorld("intruded, two addresses", rfc, ("intrudes",), addresses=two, lease=1),
+        SmallWorld("intruded, gives way", yielding, ("intrudes",), hosts=two, lease=2),
+        SmallWorld("intruded, gives way, delays", yielding, ("intrudes",), lease=2, delay=1),
+        SmallWorld(
+            "intruded, gives way unless ARP is lost",
+            yielding,
+            ("intrudes", "loses_arp"),
+            hosts=two,
+            lease=2,
+        ),
+        SmallWorld(
+            "intruded, gives way, stands still",
+            yielding,
+            ("intrudes", "freezes", "thaws", "suspends"),
+            hosts=two,
+            lease=2,
+        ),
+        SmallWorld(
+            "intruded, gives way, killed or ended",
+            yielding,
+            ("intrudes", "crashes", "stops", "restarts"),
+            hosts=two,
+            lease=2,
+        ),
+        SmallWorld("clones, gives way", yielding, ("clones",), hosts=two, lease=2),
+        SmallWorld("hears nothing at T1", deaf_at_t1, ("forgets",), lease=4),
+        SmallWorld(
+            "hears nothing at T1, no xid", replace(deaf_at_t1, checks_xid=False), messages=two
+        ),
         SmallWorld("probes that are lost", probing, ("settles", "loses_arp"), hosts=two),
         SmallWorld(
             "settled, probed by the server", rfc, ("settles",), hosts=two, server_probes=True

@@ -15,7 +15,7 @@ from holdover.model.errors import InputError
 from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import OUTCOME, CaseVerdict, decide
 from holdover.proofs.result import Outcome
-from holdover.proofs.theorems import t0_time_passes, t2_safety, t6_displaced
+from holdover.proofs.theorems import t0_time_passes, t2_safety, t6_displaced, t7_contested
 from holdover.proofs.theorems.t3_grace import lemma, necessary, reaching_term, sufficient
 from holdover.proofs.theorems.t3_runs import combined_ways, ways
 from holdover.proofs.verdicts import claims as claims_
@@ -106,6 +106,7 @@ def write_smtlib(profile: Profile | None, folder: Path, option: str = "--smtlib"
         ]
         found += t0_time_passes.all_obligations()
         found += t6_displaced.all_obligations()
+        found += t7_contested.all_obligations()
     count = 0
     try:
         for obligation in found:
@@ -142,7 +143,7 @@ def prove(
 ) -> int:
     """Prove the theorems, or one profile's invariant.
 
-    The theorems are T0 to T6; the invariant is that of a client with the profile's own numbers.
+    The theorems are T0 to T7; the invariant is that of a client with the profile's own numbers.
     """
     client = None if profile is None else load_whole(profile, assume)
     if smtlib is not None:

@@ -170,9 +170,9 @@ the end of the watch, one and a half leases and 30 s after the two met.  Where t
 both answered ARP for it.
 
 Beside it what the client's [profile](profiles.md) allows.  A host that probes before use, or whose
-server does, takes no address that another one has; no ARP is lost here.  A profile does not say yet
-whether a client gives way later (RFC 5227 §2.4), so that everything else has *no bound*, and a
-client that gives way is better than predicted.
+server does, takes no address that another one has; no ARP is lost here.  A client whose profile
+says that it gives way (RFC 5227 §2.4) may have it together with another host for as long as
+[T7](theorems/t7.md) says, each time; everybody else has *no bound*.
 
 ```sh
 python -m tests.measure.two_hosts --write

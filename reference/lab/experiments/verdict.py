@@ -10,7 +10,8 @@ A client with a profile has a prediction: the bound of T3 for the profile, the l
 surroundings that the fault is in the model (`faults.py`).  Where a server shortens, the lease that
 it had granted before is the longest, and what it grants last the shortest.  While the kernel's
 networking lock is held, nobody acts: by so much process and kernel may be later than the profile
-says.  Who waits after a DHCPNAK may do so up to `nak_late`, from an instant within its lease.
+says.  Who waits after a DHCPNAK may do so up to `nak_late`, from an instant within its lease: who
+hears nothing while RENEWING (`hears_renewing`), from a later DHCPNAK than the first.
 Where another program held the lock, and that alone may have made the client late, the cell is
 unknown.
 A measurement above the prediction is *wrong*: the model is, or the profile.  So is a client that
@@ -19,8 +20,8 @@ unknown, with its reason.
 
 Of two hosts that may have one address at once it is held to that: they are *late* if they do, but
 for the time in which a client that gives way has let go (RFC 5227 §2.4).  Whoever probes before use
-finds who is there already, and so has no part in it; of everybody else there is no bound, unless it
-gives way.
+finds who is there already, and so has no part in it.  Of a client that gives way T7 says how long
+it may take, each time; of everybody else there is no bound.
 
 What it does not know: clients that have no profile; whether the bound is ever reached.
 """
@@ -39,7 +40,7 @@ from holdover.model.clients.profile import Environment, Profile, Seconds, in_sec
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.seconds import show_seconds
 from holdover.model.table import bound
-from holdover.model.table.vocabulary import h
+from holdover.model.table.vocabulary import after_t1, h
 from holdover.proofs.result import Outcome as Proved
 from holdover.reference.lab.experiments.experiment import Cell, Outcome
 from holdover.reference.lab.experiments.fault import Fault, whole
@@ -102,7 +103,7 @@ def verdict(outcome: Outcome) -> Verdict:
     profile = None if cell.client.profile is None else load(cell.client.profile)
     if isinstance(result, Sharing):
         shared_for = None if profile is None else predict_sharing(profile, cell.fault)
-        for says, reason in sharing_findings(cell.fault, result, shared_for):
+        for says, reason in sharing_findings(cell.fault, result, profile, shared_for):
             return Verdict(outcome, says, reason, None, shared_for=shared_for)
         return Verdict(outcome, "holds", "", None, shared_for=shared_for)
     lease = result.lease if cell.fault.grants is whole else cell.lease
@@ -146,7 +147,10 @@ def findings(
         elif OBEYED < result.after_nak <= OBEYED + result.kept:
             yield "unknown", busy
         elif result.after_nak > OBEYED:
-            if profile is not None and result.after_nak > OBEYED + stays_after(fault, profile):
+            unheard = 0.0 if profile is None else not_heard_for(profile, result.lease)
+            if profile is not None and result.after_nak > OBEYED + unheard + stays_after(
+                fault, profile
+            ):
                 said = "heeds the DHCPNAK" + (
                     f" within {show_seconds(profile.nak_late)}" if profile.nak_late else ""
                 )
@@ -161,12 +165,13 @@ def findings(
 
 
 def sharing_findings(
-    fault: Fault, result: Sharing, shared_for: float | None
+    fault: Fault, result: Sharing, profile: Profile | None, shared_for: float | None
 ) -> Iterable[tuple[Says, str]]:
     """What is to be said of two hosts with one address, the gravest first."""
     if fault.shares == "clone" and not result.one_identity:
         yield "unknown", "the two hosts did not send one client identifier"
-    if shared_for is not None and result.shared > shared_for:
+    acts_within = 0.0 if profile is None or is_found_before(profile, fault) else OBEYED
+    if shared_for is not None and result.shared > shared_for + acts_within:
         yield (
             "wrong",
             f"two hosts had the address for {show_seconds(result.shared)}, and at most "
@@ -201,22 +206,23 @@ def predict_sharing(profile: Profile, fault: Fault) -> float | None:
     """For how long the client may have an address together with another host, in seconds.
 
     Nothing of the kind where the server's probe, or that of the client who comes second, finds who
-    is there: no ARP is lost here, and who is there is there before anybody asks.  Else it is as
-    long as the client does not give way; infinite where there is no bound.  None where the fault is
-    about no such thing.
+    is there: no ARP is lost here, and who is there is there before anybody asks.  Else it is what
+    T7 allows a client that gives way, each time; infinite where there is no bound.  None where the
+    fault is about no such thing.
     """
     if fault.shares is None:
         return None
-    asked = fault.shares != "nobody" and (fault.server_probes or profile.probes)
-    return 0.0 if asked else gives_way_after(profile)
+    if is_found_before(profile, fault):
+        return 0.0
+    constants = in_seconds(profile, fault.surroundings)
+    if not holds(bound.soon_gives_way(h), constants):
+        return math.inf
+    return float(seconds(bound.contested_for(h), constants))
 
 
-def gives_way_after(profile: Profile) -> float:
-    """How long a client keeps an address that another host is heard to have (RFC 5227 §2.4).
-
-    Infinite: no fact of a profile says that a client gives way.
-    """
-    return math.inf
+def is_found_before(profile: Profile, fault: Fault) -> bool:
+    """Whether a probe finds the host that is there, before two have the address."""
+    return fault.shares != "nobody" and (fault.server_probes or profile.probes)
 
 
 def is_refusal(fault: Fault) -> bool:
@@ -230,6 +236,13 @@ def stays_after(fault: Fault, profile: Profile) -> float:
         profile.heeds_nak == "UNICAST" and fault.refuses == "unicast"
     )
     return float(profile.nak_late) if ends and profile.after_nak != "LEAVE" else math.inf
+
+
+def not_heard_for(profile: Profile, lease: float) -> float:
+    """How long after the first DHCPNAK, which answers it at T1, the client may hear of one."""
+    if profile.hears_renewing or not lease:
+        return 0.0
+    return float(seconds(after_t1, in_seconds(profile, Environment(lease=Fraction(lease)))))
 
 
 def latest_in_time(result: Measurement) -> float:

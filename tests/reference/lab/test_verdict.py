@@ -22,11 +22,11 @@ from holdover.reference.lab.experiments.verdict import (
     OBEYED,
     Verdict,
     combine_verdicts,
-    gives_way_after,
     is_refusal,
     predict_holdover,
     predict_kept,
     predict_sharing,
+    sharing_findings,
     spread,
     stays_after,
     verdict,
@@ -330,6 +330,9 @@ def shared(client: str, fault: str, result: Sharing) -> Verdict:
         ("udhcpc", AFTER, replace(GAVE_WAY, shared=GIVES_WAY + 0.1), "late"),
         ("udhcpc", AFTER, GAVE_WAY, "holds"),
         ("reference", AFTER, GAVE_WAY, "holds"),
+        ("reference", AFTER, replace(GAVE_WAY, shared=10.9), "late"),
+        ("reference", AFTER, replace(GAVE_WAY, shared=11.1), "wrong"),  # within ten, it says
+        ("reference", AFTER, TAKEN, "wrong"),
     ],
 )
 def test_two_hosts_with_one_address_say(client: str, fault: str, seen: Sharing, says: str) -> None:
@@ -375,9 +378,23 @@ def test_a_probe_of_client_or_server_finds_who_is_there_before_and_nobody_who_co
         client = load(profile)
         found = {name: predict_sharing(client, FAULTS[name]) for name in SHARING}
         without = 0.0 if client.probes else math.inf
-        assert found == {"clones": without, BEFORE: without, PROBED: 0.0, AFTER: math.inf}
+        later = float(client.gives_way_within) if client.gives_way else math.inf
+        assert found == {"clones": without, BEFORE: without, PROBED: 0.0, AFTER: later}
         assert predict_sharing(client, FAULTS["frozen"]) is None
-        assert gives_way_after(client) == math.inf, "no fact of a profile says otherwise"
+
+
+def test_who_gives_way_may_have_the_address_each_time_for_as_long_as_t7_says() -> None:
+    """At once (a), or at the second conflict (b); a moment more is no refutation."""
+    for within in (0, 10):
+        gives = replace(load("udhcpc"), gives_way=True, gives_way_within=Fraction(within))
+        for name in ("clones", BEFORE, AFTER):
+            assert predict_sharing(gives, FAULTS[name]) == within
+            seen = replace(GAVE_WAY, shared=within + 0.9)
+            found = sharing_findings(FAULTS[name], seen, gives, float(within))
+            assert "wrong" not in [says for says, _ in found]
+            seen = replace(GAVE_WAY, shared=within + 1.1)
+            found = sharing_findings(FAULTS[name], seen, gives, float(within))
+            assert "wrong" in [says for says, _ in found]
 
 
 @pytest.mark.parametrize("fault", SHARING)
