@@ -191,10 +191,8 @@ def never_came_about(fault: Fault, result: Sharing) -> str | None:
         return "no other host had the address"
     if fault.shares == "nobody":
         return "the client had let go of the address before"
-    if not result.told:
-        return "nobody was told that another host has the address"
     if fault.server_probes and not result.offered:
-        return None
+        return None if result.told else "nobody was told that another host has the address"
     if not result.granted:
         return "the server did not grant the address to who asked for it"
     if not result.declined:

@@ -9,7 +9,7 @@ long.
 
 That two hosts have an address is one thing, that both say so another: `answered` are those that
 answered ARP for it meanwhile.  Where they never both had it, `told` says that somebody asked for
-it, and was told that it is in use, by ARP or by ICMP.
+it, and was told that it is in use, by ARP or by ICMP; who listens may hear of it without asking.
 
 Of the host that asks for the address by DHCP while another one has it (`asker`) it is told what it
 was offered and granted, and how often it declined: who was not offered the address was kept from it

@@ -217,7 +217,6 @@ def test_each_fault_is_run_with_servers_that_can() -> None:
         assert lease >= max(SERVERS[name].shortest for name in servers)
 
 
-@pytest.mark.skipif(not (ROOT / two_hosts.RAW).exists(), reason="it has not been measured yet")
 def test_the_page_is_that_of_the_figures() -> None:
     raw = (ROOT / two_hosts.RAW).read_text("utf-8")
     data = json.loads(raw)
