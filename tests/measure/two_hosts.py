@@ -21,6 +21,7 @@ from holdover.model.seconds import show_number
 from holdover.reference.console.exit import EXIT
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import FAULTS
+from holdover.reference.lab.experiments.verdict import ANSWERED_BY
 from holdover.reference.lab.testbed.client_program import CLONE
 from holdover.reference.lab.testbed.clients import CLIENTS
 from tests.measure import lab_runs
@@ -117,7 +118,8 @@ def remarks(cells: Sequence[Cell]) -> Iterator[str]:
         yield "**longer than predicted**"
     declined = [cell["declined"] for cell in known]
     if any(declined):
-        yield f"DHCPDECLINEs: {min(declined)} to {max(declined)}"
+        few_to_many = dict.fromkeys(map(str, (min(declined), max(declined))))
+        yield f"DHCPDECLINEs: {' to '.join(few_to_many)}"
     if (most := max((cell["spells"] for cell in known), default=0)) > 1:
         yield f"in up to {most} parts"
     if nobody := sum(cell["at_end"] == 0 for cell in known):
@@ -166,8 +168,8 @@ def page(data: Any) -> str:
 For how many seconds two hosts had one address at once, with real clients: least / median / greatest
 of {repeats} {"run" if repeats == 1 else "runs"} with each server, with a lease of {LEASE} s, with
 dnsmasq of {LONGER} s.  What is told of a run is its longest time without a break.  *Forever*: to
-the end of the watch, one and a half leases and 30 s after the two met.  Where two hosts had it,
-both answered ARP for it.
+the end of the watch, one and a half leases and 30 s after the two met.  Where two hosts had it for
+more than {ANSWERED_BY:g} s, both answered ARP for it; else the cell is *unknown*.
 
 Beside it what the client's [profile](profiles.md) allows.  A host that probes before use, or whose
 server does, takes no address that another one has; no ARP is lost here.  A client whose profile

@@ -195,6 +195,8 @@ def test_a_row_has_each_server_the_prediction_and_what_is_to_be_said() -> None:
     assert row(never) == (
         "| udhcpc | never | never | DHCPDECLINEs: 1 to 21; at the end nobody had it: 1 of 2 |"
     )
+    once = [cell(0.0, **found, declined=1, at_end=1)]
+    assert row(once).endswith("| DHCPDECLINEs: 1 |")
     assert "in up to 3 parts" in row([cell(9.0), cell(8.0, spells=3)])
     assert "**longer than predicted**" in row([cell(9.0, as_predicted=False)])
 
