@@ -279,7 +279,6 @@ def settings() -> tuple[SmallWorld, ...]:
         SmallWorld("intruded", rfc, ("intrudes",), hosts=two, lease=1),
         SmallWorld("intruded, two addresses", rfc, ("intrudes",), addresses=two, lease=1),
         SmallWorld("intruded, gives way", yielding, ("intrudes",), hosts=two, lease=2),
-        SmallWorld("intruded, gives way, delays", yielding, ("intrudes",), lease=2, delay=1),
         SmallWorld(
             "intruded, gives way unless ARP is lost",
             yielding,
@@ -288,21 +287,52 @@ def settings() -> tuple[SmallWorld, ...]:
             lease=2,
         ),
         SmallWorld(
-            "intruded, gives way, stands still",
+            "intruded, gives way, frozen",
             yielding,
-            ("intrudes", "freezes", "thaws", "suspends"),
+            ("intrudes", "freezes", "thaws"),
+            hosts=two,
+            lease=1,
+        ),
+        SmallWorld(
+            "intruded, gives way, suspended", yielding, ("intrudes", "suspends"), hosts=two, lease=1
+        ),
+        SmallWorld(
+            "intruded, gives way, killed", yielding, ("intrudes", "crashes"), hosts=two, lease=1
+        ),
+        SmallWorld(
+            "intruded, gives way, ended", yielding, ("intrudes", "stops"), hosts=two, lease=1
+        ),
+        SmallWorld(
+            "intruded, gives way, two addresses",
+            yielding,
+            ("intrudes",),
+            hosts=two,
+            addresses=two,
+            lease=1,
+        ),
+        SmallWorld(
+            "refused, gives way",
+            replace(waiting, gives_way=True, nak_late=2 * TICK),
+            ("forgets",),
             hosts=two,
             lease=2,
         ),
         SmallWorld(
-            "intruded, gives way, killed or ended",
-            yielding,
-            ("intrudes", "crashes", "stops", "restarts"),
+            "set back, gives way",
+            replace(wall, gives_way=True),
+            ("steps", "intrudes"),
             hosts=two,
-            lease=2,
+            lease=1,
+            step=1,
         ),
         SmallWorld("clones, gives way", yielding, ("clones",), hosts=two, lease=2),
         SmallWorld("hears nothing at T1", deaf_at_t1, ("forgets",), lease=4),
+        SmallWorld(
+            "hears nothing at T1, deaf to NAK",
+            replace(deaf_at_t1, heeds_nak="NEVER"),
+            ("forgets",),
+            lease=4,
+        ),
         SmallWorld(
             "hears nothing at T1, no xid", replace(deaf_at_t1, checks_xid=False), messages=two
         ),
