@@ -17,7 +17,7 @@ MOST_FILES, MOST_LINES = 14, 470
 LONGER = {
     "reference.core.client": 660,
     "reference.core.server": 510,
-    "model.table.client": 600,
+    "model.table.client": 650,
     "proofs.logic.formula": 570,
 }
 """Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows; and a

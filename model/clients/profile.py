@@ -52,12 +52,15 @@ class Profile:
     margin: Seconds = Fraction(0)
     clock: str = "BOOTTIME"
     checks_xid: bool = True
+    hears_renewing: bool = True
     heeds_nak: str = "ALWAYS"
     after_nak: str = "REMOVE"
     nak_late: Seconds = Fraction(0)
     heeds_shorter: bool = False
     probes: bool = False
     probe_time: Seconds = Fraction(0)
+    gives_way: bool = False
+    gives_way_within: Seconds = Fraction(0)
     drops_to_renew: bool = False
     keeps_old: bool = False
     asks_for: Seconds = Fraction(60)

@@ -17,7 +17,7 @@ from pathlib import Path
 STRENGTHS = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY", "stated", "ours")
 """RFC 2131 §1.4, and *stated* (in the indicative or in lower case), *ours* (our reading)."""
 
-THEOREMS = ("T1", "T2", "T3", "T4", "T5", "T6")
+THEOREMS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,10 @@ from holdover.model.table.vocabulary import (
     clock,
     dialog,
     enforcer,
+    gives_way,
+    gives_way_within,
     h,
+    hears_renewing,
     heeds_shorter,
     kernel_late,
     margin,
@@ -106,6 +109,16 @@ RULES = (
         "heeds_shorter",
         ~heeds_shorter[h] | (clock[h] != "WALL"),
         'compares what is left with the lease end, but clock = "{clock}" may be set back between',
+    ),
+    ClientRule(
+        "heeds_shorter",
+        ~heeds_shorter[h] | hears_renewing[h],
+        "takes each answer to its question, but hears_renewing = {hears_renewing}",
+    ),
+    ClientRule(
+        "gives_way_within",
+        gives_way[h] | (gives_way_within[h] == ZERO),
+        "a time in which it lets go, but gives_way = {gives_way}",
     ),
 )
 

@@ -36,7 +36,10 @@ from holdover.model.table.vocabulary import (
     forgets,
     freezes,
     full,
+    gives_way,
+    gives_way_within,
     h,
+    hears_renewing,
     heeds_shorter,
     intrudes,
     jumps,
@@ -45,6 +48,7 @@ from holdover.model.table.vocabulary import (
     late,
     least,
     loses,
+    loses_arp,
     margin,
     mutes,
     nak_late,
@@ -196,8 +200,9 @@ def asks_and_hears(h: Expr) -> Expr:
     """The client asks at T1, and nothing keeps a DHCPNAK from ending its lease and its use."""
     works = ~freezes[h] & ~crashes[h] & ~suspends[h] & ~(stops[h] & restarts[h])
     keeps_time = (trigger[h] == "LAPSE") & ~(steps[h] & (clock[h] == "WALL"))
-    hears = checks_xid[h] & heeded(h) & (after_nak[h] != "LEAVE") & patient & ~loses
-    return works & keeps_time & hears & authoritative & ~mutes
+    heeds = checks_xid[h] & heeded(h) & (after_nak[h] != "LEAVE")
+    hears = hears_renewing[h] & patient & ~loses
+    return works & keeps_time & heeds & hears & authoritative & ~mutes
 
 
 def settled(h: Expr) -> Expr:
@@ -242,10 +247,26 @@ def displaced_for(h: Expr) -> Expr:
     return ite(soon_refused(h), to_refusal(h), to_lease_end(h)) + after_refusal(h)
 
 
+# When another host uses the address ---------------------------------------------------------------
+
+
+def soon_gives_way(h: Expr) -> Expr:
+    """A client that hears of any other host which uses its address, and lets go."""
+    return gives_way[h] & ~loses_arp & ~freezes[h] & ~crashes[h] & ~suspends[h]
+
+
+def contested_for(h: Expr) -> Expr:
+    """How long an address is in use by `h` and another host at most, if it `soon_gives_way`.
+
+    Each time: whoever lets go may ask for an address again, and be given the same.
+    """
+    return gives_way_within[h]
+
+
 def consistent(h: Expr) -> Expr:
     """What the bound needs of a profile that does not contradict itself (clients/profile.py)."""
     return (trigger[h] == "ACKNOWLEDGE").implies(dialog[h]) & heeds_shorter[h].implies(
-        (trigger[h] == "LAPSE") & (clock[h] != "WALL")
+        (trigger[h] == "LAPSE") & (clock[h] != "WALL") & hears_renewing[h]
     )
 
 

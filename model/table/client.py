@@ -48,6 +48,8 @@ from holdover.model.table.vocabulary import (
     broadcasts_nak,
     checks_xid,
     client,
+    contested,
+    contested_at,
     current,
     dialog,
     drift,
@@ -55,7 +57,10 @@ from holdover.model.table.vocabulary import (
     enforcer,
     floor,
     g,
+    gives_way,
+    gives_way_within,
     h,
+    hears_renewing,
     heeds_nak,
     heeds_shorter,
     holds,
@@ -150,9 +155,19 @@ def conflict(h: Expr, a: Expr) -> Expr:
     return ~forall(g, (g == h) | ~seen)
 
 
+def in_conflict(h: Expr) -> Expr:
+    """Another host's kernel answers for the address that `h` uses (RFC 5227 §2.4)."""
+    return (holds[h] != NO_ADDRESS) & answered(h, holds[h])
+
+
 def recognised(h: Expr, m: Expr) -> Expr:
     """The client takes this reply for an answer to its present exchange."""
     return current[m] | ~checks_xid[h]
+
+
+def deaf(h: Expr) -> Expr:
+    """The client does not hear what answers it now."""
+    return (phase[h] == "RENEWING") & ~hears_renewing[h]
 
 
 def honoured(h: Expr, length: Expr) -> Expr:
@@ -222,10 +237,14 @@ def expects(h: Expr, m: Expr, a: Expr) -> Expr:
     told = (asks & (heeds_shorter[h] | in_time(h, ends_by(h, m)))) | (
         heeds_shorter[h] & answered_for(h) & leaves_less(h, m)
     )
-    return recognised(h, m) & (
-        ((kind[m] == "OFFER") & (phase[h] == "SELECTING"))
-        | ((kind[m] == "ACK") & meant_for(h, a) & told)
-        | ((kind[m] == "NAK") & asks)
+    return (
+        recognised(h, m)
+        & ~deaf(h)
+        & (
+            ((kind[m] == "OFFER") & (phase[h] == "SELECTING"))
+            | ((kind[m] == "ACK") & meant_for(h, a) & told)
+            | ((kind[m] == "NAK") & asks)
+        )
     )
 
 
@@ -370,6 +389,11 @@ def end_lease(h: Expr) -> tuple[Effect, ...]:
     return (*start_over(h), *drop_if(trigger[h] == "LAPSE", h), becomes(notice[h], "DUE"))
 
 
+def uncontested(h: Expr) -> tuple[Effect, ...]:
+    """The client knows of no other host that uses its address."""
+    return (becomes(contested[h], False), becomes(contested_at[h], UNSET))
+
+
 def drop_to_renew(h: Expr) -> tuple[Effect, ...]:
     """Where the client is like that, the address goes when it asks for more time on its lease."""
     return (
@@ -496,7 +520,7 @@ CLIENT_ACTIONS = (
         "{h} receives DHCPACK: more time on {a}",
         (h, m, a, skew),
         when=(runs(h), renewing(h), wants[h] == a, kind[m] == "ACK", client[m] == h,
-              address[m] == a, recognised(h, m), measures(honoured(h, lease[m]), skew),
+              address[m] == a, recognised(h, m), ~deaf(h), measures(honoured(h, lease[m]), skew),
               in_time(h, ends_by(h, m) + skew)),
         then=(*take(h, a), *begin_lease(h, ends_by(h, m) + skew), *clear(m))),
 
@@ -520,7 +544,7 @@ CLIENT_ACTIONS = (
     Action("obey_nak", "RFC 2131 §3.1(5), §3.2(3), §4.4.5",
         "{h} receives DHCPNAK: its lease, or its request for one, is over",
         (h, m),
-        when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(h, m),
+        when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(h, m), ~deaf(h),
               first_ask(h) | (renewing(h) & heeded(h))),
         then=(*start_over(h), *drop_if(leased(h) & ~outlasts_nak(h), h),
               becomes(refused[h], outlasts_nak(h) | (refused[h] & ~leased(h))),
@@ -531,7 +555,7 @@ CLIENT_ACTIONS = (
     Action("disregard_nak", "RFC 2131 §4.4.5 MUST NOT; measured: a broadcast one is not heard",
         "{h} receives DHCPNAK and goes on as if it had not",
         (h, m),
-        when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(h, m), renewing(h),
+        when=(runs(h), kind[m] == "NAK", client[m] == h, recognised(h, m), ~deaf(h), renewing(h),
               ~heeded(h)),
         then=(becomes(refused[h], refused[h] | (holds[h] != NO_ADDRESS)),
               becomes(refused_at[h], ite(~refused[h] & (holds[h] != NO_ADDRESS), now,
@@ -545,6 +569,27 @@ CLIENT_ACTIONS = (
         then=drop_if(TRUE, h),
         due=Due(runs(h) & (after_nak[h] == "WAIT") & refused[h] & ~leased(h),
                 refused_at[h] + nak_late[h])),
+
+    Action("hear_conflict", "RFC 5227 §2.4",
+        "{h} hears that another host uses its address",
+        (h,),
+        when=(runs(h), gives_way[h], in_conflict(h), ~contested[h]),
+        then=(becomes(contested[h], True), becomes(contested_at[h], now)),
+        due=Due(runs(h) & gives_way[h] & ~loses_arp & in_conflict(h) & ~contested[h], now)),
+
+    Action("conflict_ends", "RFC 5227 §2.4: a conflict is of an address in use by two",
+        "only {h} uses its address, or it does not any more",
+        (h,),
+        when=(contested[h], ~in_conflict(h)),
+        then=uncontested(h),
+        due=Due(contested[h] & ~in_conflict(h), now)),
+
+    Action("yield_address", "RFC 5227 §2.4 (a), (b); RFC 2131 §3.1(5) for DHCPDECLINE",
+        "{h} gives {a} up, which another host uses, and sends DHCPDECLINE",
+        (h, m, a),
+        when=(runs(h), contested[h], in_conflict(h), holds[h] == a, kind[m] == "FREE"),
+        then=(*start_over(h), *uncontested(h), *send(m, h, "DECLINE", a)),
+        due=Due(runs(h) & room & contested[h], contested_at[h] + gives_way_within[h])),
 
     Action("lapse", "RFC 2131 §4.4.5 MUST, §3.7; Q151387 SYMPTOMS, RESOLUTION",
         "the lease of {h} lapses",

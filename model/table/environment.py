@@ -16,6 +16,7 @@ from holdover.model.table.client import (
     leased,
     runs,
     start_over,
+    uncontested,
     unrefused,
 )
 from holdover.model.table.expr import FALSE, Action, Due, Expr, becomes, forall, is_in, ite, lift
@@ -111,7 +112,7 @@ WORLD_ACTIONS = (
         "the client process of {h} is frozen",
         (h,),
         when=(freezes[h], process[h] == "RUNS", ~asleep[h]),
-        then=(becomes(process[h], "FROZEN"),)),
+        then=(becomes(process[h], "FROZEN"), *uncontested(h))),
 
     Action("thaw", "measured",
         "the client process of {h} runs again",
@@ -131,7 +132,7 @@ WORLD_ACTIONS = (
               becomes(rebind_at[h], ite(stored, rebind_at[h], UNSET)),
               becomes(lease_end[h], ite(dated & (phase[h] != "PROBING"), lease_end[h], UNSET)),
               becomes(kernel_end[h], ite(holds[h] != NO_ADDRESS, kernel_end[h], UNSET)),
-              *unrefused(h),
+              *unrefused(h), *uncontested(h),
               becomes(probing_since[h], UNSET))),
 
     Action("stop", "RFC is silent, and clients differ: for one that leaves its address see `crash`",
@@ -147,7 +148,7 @@ WORLD_ACTIONS = (
               becomes(rebind_at[h], ite(stored, rebind_at[h], UNSET)),
               becomes(lease_end[h], ite(stored, lease_end[h], UNSET)),
               becomes(kernel_end[h], UNSET),
-              *unrefused(h),
+              *unrefused(h), *uncontested(h),
               becomes(probing_since[h], UNSET))),
 
     Action("restart", "RFC 2131 §3.2(3); measured: what is done with an address found",
@@ -169,7 +170,7 @@ WORLD_ACTIONS = (
         "{h} is suspended",
         (h,),
         when=(suspends[h], ~asleep[h]),
-        then=(becomes(asleep[h], True),)),
+        then=(becomes(asleep[h], True), *uncontested(h))),
 
     Action("resume", "RFC is silent; measured",
         "{h} wakes up",

@@ -14,6 +14,7 @@ from holdover.model.table.client import (
     UNSET,
     counts,
     heeded,
+    in_conflict,
     leased,
     may_be_used,
     prompt,
@@ -37,13 +38,18 @@ from holdover.model.table.vocabulary import (
     asleep,
     client,
     clock,
+    contested,
+    contested_at,
     enforcer,
+    gives_way,
+    gives_way_within,
     h,
     holds,
     kernel_end,
     kind,
     late,
     lease_end,
+    loses_arp,
     m,
     now,
     owner,
@@ -114,6 +120,12 @@ STATES = (
                   & (~refused[h] | ~heeded(h)
                      | ((holds[h] != NO_ADDRESS) & ~leased(h) & (after_nak[h] != "REMOVE")))
                   & (~refused[h] | leased(h) | (holds[h] != NO_ADDRESS))),
+    ),
+    Property(
+        "a conflict is known since an instant", "RFC 5227 §2.4",
+        "to a client that gives way, and runs",
+        forall(h, (contested[h] == (contested_at[h] != UNSET))
+                  & (~contested[h] | (gives_way[h] & runs(h) & (contested_at[h] <= now)))),
     ),
     Property(
         "a clock is set back within a lease", "RFC is silent",
@@ -191,6 +203,18 @@ TIME = (
         "while it runs, can send and its lease goes on, time stands until it uses the address",
         forall(h, (runs(h) & room & (phase[h] == "PROBING") & may_be_used(h)).implies(
             following(now <= probing_since[h] + probe_time[h] + late[h]))),
+    ),
+    Property(
+        "no client that gives way overlooks a conflict", "RFC 5227 §2.4",
+        "while it runs and ARP is not lost, time stands until it has heard of the other host",
+        forall(h, (runs(h) & gives_way[h] & ~loses_arp & in_conflict(h)).implies(contested[h])),
+    ),
+    Property(
+        "no client lets a conflict go on longer than it says", "RFC 5227 §2.4 (a), (b)",
+        "while it runs and can send, time stands until it has given way; and a conflict that is "
+        "over is forgotten",
+        forall(h, contested[h].implies(
+            in_conflict(h) & (~room | following(now <= contested_at[h] + gives_way_within[h])))),
     ),
     Property(
         "suspend stops CLOCK_MONOTONIC and the kernel's lifetimes", "RFC is silent; measured",

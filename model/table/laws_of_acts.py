@@ -17,6 +17,7 @@ from holdover.model.table.client import (
     for_client,
     heeded,
     honoured,
+    in_conflict,
     leased,
     leaves_nothing,
     may_ask_anew,
@@ -58,12 +59,15 @@ from holdover.model.table.vocabulary import (
     checks_xid,
     client,
     clock,
+    contested,
+    contested_at,
     current,
     duplicates,
     forges,
     forgets,
     g,
     h,
+    hears_renewing,
     holds,
     intrudes,
     keeps_old,
@@ -124,8 +128,8 @@ ACTS = (
         "no act leaves everything as it was, but of a server that forgets and had no record",
         forgets | ~(
             forall(h, keeps(phase[h], process[h], asleep[h], notice[h], wants[h], holds[h],
-                            beside[h], refused[h], stepped[h])
-                      & stays(refused_at[h])
+                            beside[h], refused[h], contested[h], stepped[h])
+                      & stays(refused_at[h]) & stays(contested_at[h])
                       & stays(asked[h]) & stays(renew_at[h]) & stays(rebind_at[h])
                       & stays(lease_end[h]) & stays(kernel_end[h]) & stays(probing_since[h]))
             & keeps(serving())
@@ -244,6 +248,12 @@ ACTS = (
             first_ask(h) | (renewing(h) & heeded(h))))),
     ),
     Property(
+        "who hears nothing while RENEWING takes no answer then", "RFC 2131 §4.4.5; measured",
+        "neither DHCPACK nor DHCPNAK changes its lease, nor what it knows of a refusal",
+        forall(m, forall(h, (taken(m, h, "ACK", "NAK") & (phase[h] == "RENEWING")
+                             & ~hears_renewing[h]).implies(~moves & keeps(refused[h])))),
+    ),
+    Property(
         "a refusal that leaves the address is remembered", "RFC 2131 §4.4.5",
         "from the instant at which a client takes the DHCPNAK that answers its renewal; and until "
         "the address is gone, another lease begins, or the process ends",
@@ -255,6 +265,19 @@ ACTS = (
         & forall(h, (keeps(process[h]) & (holds[h] != NO_ADDRESS) & following(
             (holds[h] != NO_ADDRESS) & ~leased(h)) & exists(m, taken(m, h, "NAK"))
             & renewing(h) & moves).implies(following(refused_at[h] == now))),
+    ),
+    Property(
+        "a conflict is heard, and ends", "RFC 5227 §2.4",
+        "a client that runs hears of it, from then on, while there is one; and who knows of one "
+        "gives its address up, and says so, or goes on until that is over or itself stands still",
+        forall(h, (~contested[h] & following(contested[h])).implies(
+            runs(h) & in_conflict(h) & following(contested_at[h] == now)))
+        & forall(h, (contested[h] & ~following(contested[h])).implies(
+            ~in_conflict(h) | following(~runs(h))
+            | (gives_up & exists(m, appears(m, "DECLINE") & its_own))))
+        & forall(h, (contested[h] & following(contested[h])).implies(stays(contested_at[h])))
+        & forall(h, forall(m, (appears(m, "DECLINE") & its_own & gives_up).implies(
+            contested[h] & in_conflict(h)))),
     ),
     # What is sent.
     Property(
@@ -272,11 +295,11 @@ ACTS = (
         "who gives up names what it had", "RFC 2131 §3.1(5), §3.1(6)",
         "a DHCPDECLINE or DHCPRELEASE, unless it is forged, is of the address its client wanted",
         forall(m, forall(h, (appears(m, "DECLINE", "RELEASE") & its_own & ~keeps(phase[h])).implies(
-            following(address[m]) == wants[h]))),
+            (following(address[m]) == wants[h]) | (following(address[m]) == holds[h])))),
     ),
     Property(
         "who declines has seen another", "RFC 2131 §3.1(5), RFC 5227 §2.1.1",
-        "a probe was answered, or somebody else probes",
+        "a probe was answered, or somebody else probes, or uses the address that it uses",
         forall(m, forall(h, forall(a, (appears(m, "DECLINE") & its_own
                                        & (following(address[m]) == a)).implies(conflict(h, a))))),
     ),

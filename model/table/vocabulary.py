@@ -120,6 +120,17 @@ probing_since = Variable(
     "probing_since", INSTANT, HOST, "unset", "when the client began to probe, or woke up probing",
     "RFC 5227 §2.1.1",
 )  # fmt: skip
+contested = Variable(
+    "contested",
+    BOOL,
+    HOST,
+    "false",
+    "the client has heard that another host uses its address",
+    "RFC 5227 §2.4",
+)
+contested_at = Variable(
+    "contested_at", INSTANT, HOST, "unset", "when it has first heard that", "RFC 5227 §2.4"
+)
 stepped = Variable(
     "stepped", BOOL, HOST, "false", "the wall clock was set back within this lease",
     "RFC is silent; measured (clock step)",
@@ -157,8 +168,8 @@ current = Variable(
 
 VARIABLES = (
     NOW, phase, process, asleep, notice, wants, holds, beside, asked, renew_at, rebind_at,
-    lease_end, kernel_end, refused, refused_at, probing_since, stepped, serving, owner, server_end,
-    withheld, kind, client, address, sent, lease, current,
+    lease_end, kernel_end, refused, refused_at, probing_since, contested, contested_at, stepped,
+    serving, owner, server_end, withheld, kind, client, address, sent, lease, current,
 )  # fmt: skip
 
 # What a run holds fixed --------------------------------------------------------------------------
@@ -207,6 +218,12 @@ kernel_late = _of_host(
 margin = _of_host("margin", DURATION, "how early the kernel lifetime is set", "RFC is silent")
 clock = _of_host("clock", CLOCK, "the clock of the client's deadline", "RFC 2131 §3.3")
 checks_xid = _of_host("checks_xid", BOOL, "replies with a foreign xid are discarded", "§4.4.1")
+hears_renewing = _of_host(
+    "hears_renewing",
+    BOOL,
+    "what answers the client while it is RENEWING reaches it; else only while it is REBINDING",
+    "RFC 2131 §4.4.5; measured",
+)
 heeds_nak = _of_host(
     "heeds_nak", HEED, "which DHCPNAK ends a lease in use", "RFC 2131 §4.3.2, Figure 5; measured"
 )
@@ -228,6 +245,18 @@ heeds_shorter = _of_host(
 )  # fmt: skip
 probes = _of_host("probes", BOOL, "the client probes an address before use", "RFC 5227 §2.1")
 probe_time = _of_host("probe_time", DURATION, "how long probing lasts at most", "RFC 5227 §1.1")
+gives_way = _of_host(
+    "gives_way",
+    BOOL,
+    "the client gives its address up when another host uses it",
+    "RFC 5227 §2.4 (a), (b)",
+)
+gives_way_within = _of_host(
+    "gives_way_within",
+    DURATION,
+    "how long after it has heard of that host the client lets go at most",
+    "RFC 5227 §2.4: (a) at once, (b) at the second conflict within ten seconds",
+)
 drops_to_renew = _of_host(
     "drops_to_renew",
     BOOL,

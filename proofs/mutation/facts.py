@@ -7,7 +7,7 @@ from typing import Any
 
 import z3
 
-from holdover.model.table.client import NO_ADDRESS, UNSET
+from holdover.model.table.client import NO_ADDRESS, UNSET, runs
 from holdover.model.table.client import counts as asking_counts
 from holdover.model.table.expr import DURATION, Variable, forall, is_in, none
 from holdover.model.table.properties import Property
@@ -17,6 +17,7 @@ from holdover.model.table.vocabulary import (
     asked,
     client,
     clock,
+    contested,
     current,
     full,
     h,
@@ -120,6 +121,12 @@ FACTS = (
         "RFC 2131 §4.4.5",
         "who is refused no address has no time at which it was",
         forall(h, refused[h] | (refused_at[h] == UNSET)),
+    ),
+    Property(
+        "who knows of a conflict runs",
+        "RFC 5227 §2.4",
+        "a client that stands still or is gone knows of none",
+        forall(h, contested[h].implies(runs(h))),
     ),
     Property(
         "only a wall clock steps",

@@ -32,7 +32,8 @@ from holdover.proofs.logic.obligations import Steps, guards
 from holdover.proofs.logic.solvers import first_answers
 from holdover.proofs.mutation.facts import FACTS, OPEN, prove_facts, solver_with
 from holdover.proofs.mutation.mutants import Mutant, Part, mutants
-from holdover.proofs.mutation.samples import Sample, counts, settings
+from holdover.proofs.mutation.samples import Sample, counts
+from holdover.proofs.mutation.small_worlds import settings
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
 from holdover.proofs.theorems.t3_grace import hearing, missing
 

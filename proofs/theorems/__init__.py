@@ -1,1 +1,1 @@
-"""T0 to T6, a file a theorem; what is said of one client is in verdicts/."""
+"""T0 to T7, a file a theorem; what is said of one client is in verdicts/."""

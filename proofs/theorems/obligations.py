@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from holdover.proofs.logic.obligations import Obligation, obligations
-from holdover.proofs.theorems import t0_time_passes, t2_safety, t6_displaced
+from holdover.proofs.theorems import t0_time_passes, t2_safety, t6_displaced, t7_contested
 from holdover.proofs.theorems.t3_grace import lemma, necessary, reaching_term, sufficient
 from holdover.proofs.theorems.t3_runs import combined_ways, ways
 
@@ -33,6 +33,7 @@ def sources() -> Iterator[tuple[str, Iterator[Obligation]]]:
     yield "T3", of_t3()
     yield "T0", t0_time_passes.all_obligations()
     yield "T6", t6_displaced.all_obligations()
+    yield "T7", t7_contested.all_obligations()
 
 
 def of_t3() -> Iterator[Obligation]:

@@ -95,7 +95,10 @@ FACTS = (
 
 OPEN = Case("T0", "every client in every environment", FACTS, {}, numbers())
 
-INSTEAD: Mapping[str, tuple[str, ...]] = {"use": ("use", "decline")}
+INSTEAD: Mapping[str, tuple[str, ...]] = {
+    "use": ("use", "decline"),
+    "yield_address": ("yield_address", "conflict_ends"),
+}
 """Rows any of which settles what is due; else it is the row itself."""
 
 ARRIVES: Mapping[str, tuple[str, ...]] = {

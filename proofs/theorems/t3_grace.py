@@ -80,8 +80,9 @@ OPEN: Mapping[str, object] = {
 """Everything is open but the server's own failures, and addresses that it leases to nobody alone:
 no two hosts have one identifier, none is configured by hand, none keeps an old address."""
 
-RULED_OUT = ("set_aside",)
-"""In such a network the server's probe of an address that it may offer finds nobody."""
+RULED_OUT = ("set_aside", "hear_conflict", "yield_address")
+"""In such a network the server's probe of an address that it may offer finds nobody, and no client
+hears of another host that uses its address."""
 
 EACH_BOUNDED = forall(h, bounded(h))
 REACHED = forall(h, worst_holdover(h) <= fastest(grace))

@@ -40,6 +40,7 @@ NEVER: Mapping[str, frozenset[str]] = {
     "no process is started again": frozenset({"reboot", "keep_remainder"}),
     "no host sleeps": frozenset({"resume", "wake_expired"}),
     "neither client heeds a shorter lease": frozenset({"cut_short", "cut_off"}),
+    "neither client gives way": frozenset({"hear_conflict", "conflict_ends", "yield_address"}),
     "both clients heed each DHCPNAK": frozenset({"disregard_nak", "drop_refused"}),
 }
 """Rows that these surroundings and clients leave no occasion for; every other one must fire."""

@@ -32,15 +32,19 @@ from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import (
     after_t1,
+    after_t2,
     asks_for,
     delay,
     full,
     g,
     h,
+    late,
+    lease_end,
     least,
     margin,
     nak_late,
     now,
+    rebind_at,
     renew_at,
 )
 from holdover.proofs.logic import formula
@@ -193,6 +197,56 @@ def run_of(way: Refusal) -> SymbolicRun:
     return path
 
 
+@dataclass(frozen=True)
+class LateRefusal:
+    """A client that hears nothing while RENEWING, and is refused at the end of its lease."""
+
+    name: str = "hears nothing while RENEWING, refused at the lease end, waits"
+
+    def fixed(self) -> dict[str, object]:
+        """The choices of the first host's client and of the surroundings."""
+        client = Profile(self.name, hears_renewing=False, after_nak="WAIT")
+        faults = frozenset({*mistakes(client), "loses"})
+        return choices_of(client, Environment(faults=faults), KEEPS_ON)
+
+    def assumptions(self) -> tuple[Expr, ...]:
+        """What this run needs of the durations: the last question is asked before the end."""
+        return (
+            soon_over(h),
+            delay > ZERO,
+            delay + delay < after_t2,
+            delay <= asks_for[h],
+            late[h] == ZERO,
+            nak_late[h] > ZERO,
+        )
+
+
+def run_late(way: LateRefusal) -> SymbolicRun:
+    """The server's first answer is not heard, the next question is lost, the last is refused."""
+    path = SymbolicRun(LEASE_TABLE, sizes_of(2, 1, 2), way.fixed())
+    first = {"h": 0, "a": 0, "m": 0}
+    for row in ("discover", "offer", "select"):
+        path.take(row, **first)
+    path.take("commit", **first, length=full, skew=fastest(full) - full)
+    give_away(path)
+    length = honoured(h, full)
+    path.take("bind", **first, skew=slowest(length) - length)
+    path.take("tick", passing=renew_at[h] - now)
+    for row in ("renew", "refuse", "ignore"):
+        path.take(row, **first)
+    path.take("tick", passing=rebind_at[h] - now)
+    for row in ("rebind", "lose"):
+        path.take(row, **first)
+    path.take("tick", passing=lease_end[h] - delay - delay - now)
+    path.take("rebind", **first)
+    path.take("tick", passing=delay)
+    path.take("refuse", **first)
+    path.take("tick", passing=delay)
+    path.take("obey_nak", h=0, m=0)
+    path.take("tick", passing=nak_late[h])
+    return path
+
+
 def ends_of_lease() -> Iterator[Way]:
     """The ways of T3 by which one acts alone, process or kernel, and no ACK shortens a lease."""
     return (way for way in ways() if "shortens" not in way.faults)
@@ -222,9 +276,12 @@ def obligations_of_run(
 
 
 def all_reached() -> Iterator[tuple[Obligation, Obligation]]:
-    """For each way to be refused, and for each way to hold an address back."""
+    """For each way to be refused, soon or late, and for each way to hold an address back."""
     for refusal in refusals():
         yield obligations_of_run(refusal.name, run_of(refusal), refusal.assumptions())
+    late_refusal = LateRefusal()
+    path = run_late(late_refusal)
+    yield obligations_of_run(late_refusal.name, path, late_refusal.assumptions())
     for way in ends_of_lease():
         early = replace(way, faults=(*way.faults, *mistakes(way.profile)), others=KEEPS_ON)
         path = run(early, give_away=give_away)

@@ -1,14 +1,14 @@
-"""T6 beside a search of small networks: how long a host keeps an address that was given away.
+"""T6 and T7 beside a search of small networks: for how long two hosts have one address.
 
-All runs of two hosts are explored, and for each state in which a host is displaced the longest time
-is found that may have passed since the server committed its address to the other.  Nothing of the
-proof is used: neither the invariant nor the history variables.
+All runs of two hosts are explored.  For each state in which a host is displaced, or in conflict,
+the longest time is found that may have passed since the server committed its address to the other,
+or since the other has it.  Nothing of the proofs is used: neither invariants nor history variables.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -16,7 +16,8 @@ from holdover.model.clients.profile import Environment, Profile, in_ticks, load
 from holdover.model.explorer.explore import explore
 from holdover.model.readings.constants import seconds
 from holdover.model.readings.finite import Instance, State, bounds_for
-from holdover.model.table.bound import displaced_for
+from holdover.model.table.bound import contested_for, displaced_for
+from holdover.model.table.client import in_conflict
 from holdover.model.table.expr import Expr
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import a, asleep, h, holds
@@ -61,44 +62,59 @@ def settings() -> Iterator[SmallNetwork]:
     yield SmallNetwork("ignores DHCPNAK, and is late", late, world)
 
 
-def longest(setting: SmallNetwork) -> int | None:
-    """The longest time for which the first host is displaced, in ticks; None if it never is.
+def longest_displaced(setting: SmallNetwork) -> tuple[int, int | None]:
+    """The bound, and the longest time for which the first host is displaced, in ticks."""
+    bound = int(seconds(displaced_for(h), setting.constants))
+    holding = (holds[h] == a) & ~asleep[h]
+    return bound, longest(setting, bound, given_away(h, a), holding, ("commit", "reuse"))
 
-    It is looked for up to `FURTHER` ticks past the bound: that much says that it may be longer.
+
+def longest_conflict(setting: SmallNetwork) -> tuple[int, int | None]:
+    """The bound, and the longest time for which two hosts have the address, in ticks."""
+    bound = int(seconds(contested_for(h), setting.constants))
+    return bound, longest(setting, bound, in_conflict(h), in_conflict(h), ())
+
+
+def longest(
+    setting: SmallNetwork, bound: int, since: Expr, still: Expr, anew: Collection[str]
+) -> int | None:
+    """How long ago the state `since` began at most, where it is `still` so; None if it never is.
+
+    In ticks, of the first host and address.  The rows `anew` begin it again.  It is looked for up
+    to `FURTHER` ticks past the bound: that much says that it may be longer.
     """
-    most = int(seconds(displaced_for(h), setting.constants)) + FURTHER
+    most = bound + FURTHER
     bounds = bounds_for(setting.constants, 2, 1, setting.datagrams, past=most)
     instance = Instance(LEASE_TABLE, setting.constants, bounds)
     seen = explore(instance, keep_steps=True)
     if not seen.complete:
         raise MemoryError(f"{setting.name}: the search was cut off")
-    away = asks(instance, given_away(h, a))
-    has = asks(instance, (holds[h] == a) & ~asleep[h])
-    given = [away(state) for state in seen.states]
+    lasts, has = asks(instance, since), asks(instance, still)
+    lasting = [lasts(state) for state in seen.states]
     rows = [label.action.name for label in instance.labels]
     passing = [label.binding[0] if label.action.name == "tick" else 0 for label in instance.labels]
     onward: dict[int, list[tuple[int, int]]] = {}
-    since = [-1] * len(seen.states)
-    """For each state, how long ago the address was given away at most; -1 where it was not."""
+    began = [-1] * len(seen.states)
+    """For each state, how long ago it began at most; -1 where it is not so."""
     steps = seen.taken
     for place in range(0, len(steps), 3):
         before, after, edge = steps[place : place + 3]
-        if not given[after]:
+        if not lasting[after]:
             continue
-        if given[before] and rows[edge] not in ("commit", "reuse"):
+        if lasting[before] and rows[edge] not in anew:
             onward.setdefault(before, []).append((after, passing[edge]))
         else:
-            since[after] = max(since[after], 0)
-    todo = [number for number, age in enumerate(since) if age >= 0]
+            began[after] = max(began[after], 0)
+    todo = [number for number, age in enumerate(began) if age >= 0]
     while todo:
         before = todo.pop()
         for after, passed in onward.get(before, ()):
-            age = min(most, since[before] + passed)
-            if age > since[after]:
-                since[after] = age
+            age = min(most, began[before] + passed)
+            if age > began[after]:
+                began[after] = age
                 todo.append(after)
     return max(
-        (age for age, state in zip(since, seen.states, strict=True) if age >= 0 and has(state)),
+        (age for age, state in zip(began, seen.states, strict=True) if age >= 0 and has(state)),
         default=None,
     )
 
@@ -109,13 +125,17 @@ def asks(instance: Instance, term: Expr) -> Callable[[State], bool]:
     return lambda state: found(state) is not None
 
 
-def compare(setting: SmallNetwork) -> Check:
-    """The longest time that the explorer finds is the bound."""
+def compare(
+    setting: SmallNetwork,
+    search: Callable[[SmallNetwork], tuple[int, int | None]] = longest_displaced,
+    what: str = "time",
+) -> Check:
+    """The longest time, or conflict, that the explorer finds is the bound."""
     start = time.perf_counter()
-    bound, found = seconds(displaced_for(h), setting.constants), longest(setting)
+    bound, found = search(setting)
     return Check(
         f"explored, {setting.name}",
-        f"the longest time that the explorer finds is the bound: {setting.name}",
+        f"the longest {what} that the explorer finds is the bound: {setting.name}",
         "holds" if found == bound else "violated",
         f"explorer {found}, bound {bound} ticks",
         time.perf_counter() - start,

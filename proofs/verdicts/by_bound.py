@@ -1,7 +1,7 @@
-"""What follows from the bounds of T3 and T6 alone, without a solver and without a search.
+"""What follows from the bounds of T3, T6 and T7 alone, without a solver and without a search.
 
 The grace that a client needs, what one more fault would do, which lease would do, why there is no
-bound; and how long an address is kept that the server has given away all the same.
+bound; how long an address is kept that the server has given away all the same, and in use by two.
 """
 
 from __future__ import annotations
@@ -67,6 +67,17 @@ def kept_when_given_away(profile: Profile, environment: Environment) -> Fraction
     if profile.unstated or not holds(limited, constants):
         return None
     return seconds(bound.displaced_for(h), constants)
+
+
+def in_use_by_two(profile: Profile, environment: Environment) -> Fraction | None:
+    """How long the client and another host have one address at most, each time.
+
+    None where T7 has no bound, and of a profile that leaves facts open.
+    """
+    constants = in_seconds(profile, environment)
+    if profile.unstated or not holds(bound.soon_gives_way(h), constants):
+        return None
+    return seconds(bound.contested_for(h), constants)
 
 
 FURTHER: Sequence[tuple[str, tuple[str, ...]]] = (

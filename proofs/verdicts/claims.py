@@ -35,6 +35,7 @@ from holdover.proofs.theorems import (
     t5_state_graph,
     t6_displaced,
     t6_explored,
+    t7_contested,
 )
 from holdover.proofs.verdicts.judge import judge
 
@@ -81,6 +82,7 @@ def claims(solvers: Sequence[str] = ("z3",), *, combined: bool = False) -> Itera
     yield Claim("T6", "the former holder lets go", "T6-sufficient", 3 * cost)
     yield Claim("T6", "as late as that", "T6-reached", cost)
     yield Claim("T6", "and no later in a search", "T6-explored", 2)
+    yield Claim("T7", "who gives way lets go, and no sooner", "T7", 3)
     for name in builtin_names():
         yield Claim("profile", name, "profile", 2 if name in SAFE else 0.3)
     for configuration in configurations():
@@ -112,6 +114,7 @@ def check(claim: Claim, solvers: Sequence[str] = ("z3",)) -> list[Check]:
         "T6-sufficient": lambda: list(t6_displaced.prove_sufficient(solvers)),
         "T6-reached": lambda: [t6_displaced.prove_reached(solvers)],
         "T6-explored": lambda: list(map(t6_explored.compare, t6_explored.settings())),
+        "T7": lambda: list(t7_contested.prove(solvers).checks),
         "profile": lambda: [check_verdict(claim.name, solvers)],
         "pinned": lambda: [check_configuration(claim.name)],
     }

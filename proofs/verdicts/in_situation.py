@@ -17,7 +17,7 @@ from holdover.model.table.bound import server_keeps
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS
 from holdover.proofs.result import Outcome, Progress, silent
 from holdover.proofs.verdicts.alone import TICKS, judge_alone
-from holdover.proofs.verdicts.by_bound import kept_when_given_away
+from holdover.proofs.verdicts.by_bound import in_use_by_two, kept_when_given_away
 from holdover.proofs.verdicts.judge import Size, judge
 from holdover.proofs.verdicts.matrix import MatrixRow, deployment, proof, smallest_cures
 
@@ -60,6 +60,15 @@ class SituationVerdict:
         if not self.exclusive or holds(server_keeps, world.facts()):
             return None
         return kept_when_given_away(profile, world)
+
+    @property
+    def shared(self) -> Fraction | None:
+        """How long the host and another have one address, each time, in seconds, by T7.
+
+        None where there is no bound.
+        """
+        profile, world = self.situation.profile, self.situation.environment
+        return in_use_by_two(profile, world) if self.exclusive else None
 
     @property
     def says(self) -> str:

@@ -31,7 +31,8 @@ from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import complete_names, profile_names
 from holdover.reference.console.output import document
 from holdover.reference.console.progress import Progress
-from holdover.reference.lab.experiments.faults import FAULTS, Fault, find_fault
+from holdover.reference.lab.experiments.fault import Fault
+from holdover.reference.lab.experiments.faults import FAULTS, find_fault
 from holdover.reference.lab.report.programs import print_programs
 from holdover.reference.lab.testbed import sandbox
 from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
@@ -42,14 +43,8 @@ if TYPE_CHECKING:
     from holdover.reference.lab.experiments.experiment import Cell, Outcome
 
 USUAL = (
-    "server killed",
-    "frozen",
-    "kill -9",
-    "hook",
-    "NAK",
-    "NAK and offer",
-    "NAK unicast",
-    "link flap",
+    *("server killed", "frozen", "kill -9", "hook"),
+    *("NAK", "NAK and offer", "NAK unicast", "link flap"),
 )
 BESIDE = ("holdover", "kea")
 """The default matrix: these faults, and those of these servers that are here."""
@@ -277,7 +272,7 @@ def cells(
             repeat=number,
             window=watch,
             lease=lease or max(client.lease, server.shortest),
-            rival=rival if fault.rival and fault.name != "address taken" else None,
+            rival=rival if fault.rival else None,
         )
         for number in range(1, repeat + 1)
         for client in chosen

@@ -206,7 +206,7 @@ def prove(
 ) -> int:
     """Prove the theorems, or one profile's invariant.
 
-    The theorems are T0 to T6; the invariant is that of a client with the profile's own numbers.
+    The theorems are T0 to T7; the invariant is that of a client with the profile's own numbers.
     """
     client = None if profile is None else load_whole(profile, assume)
     if show is not None:

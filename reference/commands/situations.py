@@ -131,6 +131,7 @@ def situation_data(found: SituationVerdict) -> dict[str, object]:
         "reason": found.reason,
         "worst_holdover": number(at_most, found.worst) if found.exclusive else None,
         "kept_when_given_away": number(at_most, found.kept) if found.exclusive else None,
+        "in_use_by_two": number(at_most, found.shared) if found.exclusive else None,
         "smallest_cures": [list(chosen) for chosen in found.cures],
         "cured_by_probing": found.probing,
         "run": list(as_data(found.run, found.unit)),

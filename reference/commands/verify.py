@@ -27,6 +27,7 @@ from holdover.proofs.verdicts.alone import VerdictAlone, judge_alone
 from holdover.proofs.verdicts.by_bound import (
     GRACE_WORDS,
     further,
+    in_use_by_two,
     kept_when_given_away,
     no_bound,
     without_bound,
@@ -95,7 +96,7 @@ def print_judgements(
         for line in unstated_lines(judgement.profile, judgement.hangs_on, HOLDS, TOO_SHORT):
             out.say(f"  {line}")
         out.say(f"  worst holdover: {holdover_of(judgement)}; {grace_of(judgement)}")
-        for line in given_away(judgement):
+        for line in (*given_away(judgement), *longest_conflict(judgement)):
             out.say(f"  {line}")
         if judgement.run:
             for line in (*sentences(judgement.run, judgement.unit), *cause_lines(judgement.causes)):
@@ -201,6 +202,15 @@ def given_away(judgement: Judgement) -> list[str]:
     return [f"after the server has given the address to another host, it is kept {longest}"]
 
 
+def longest_conflict(judgement: Judgement) -> list[str]:
+    """How long two hosts have one address, where the client gives way to the other."""
+    longest = in_use_by_two(judgement.profile, judgement.environment)
+    if longest is None or judgement.outcome != "violated":
+        return []
+    told = show_seconds(at_most(longest))
+    return [f"when it hears that another host uses its address, both have it for at most {told}"]
+
+
 def elsewhere(judgement: Judgement) -> list[str]:
     """What one more fault would do; of a client that is not all stated nothing is said."""
     if judgement.profile.unstated:
@@ -248,6 +258,7 @@ def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, obj
         "kept_when_given_away": number(
             at_most, kept_when_given_away(judgement.profile, judgement.environment)
         ),
+        "in_use_by_two": number(at_most, in_use_by_two(judgement.profile, judgement.environment)),
         **unstated_data(judgement.profile, judgement.hangs_on),
         "with_one_more_fault": []
         if judgement.profile.unstated
@@ -358,7 +369,7 @@ def verify(
     With --network, hosts of several kinds are judged together, around one server: whether any two
     of them can hold an address at once, and the grace that each kind needs.
 
-    The claims are those of the specification: theorems T0 to T6, the verdict on each built-in
+    The claims are those of the specification: theorems T0 to T7, the verdict on each built-in
     profile, and the pinned searches.  Exit status 0 if each comes out as stated.
     """
     if network is not None:

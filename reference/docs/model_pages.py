@@ -15,7 +15,7 @@ from holdover.model.readings.definitions import DEFINITIONS, NAMES, in_words
 from holdover.model.readings.possible import edges
 from holdover.model.readings.prose import Name, Prose, due, effects, text
 from holdover.model.table import bound
-from holdover.model.table.client import CLIENT_ACTIONS
+from holdover.model.table.client import CLIENT_ACTIONS, in_conflict
 from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.expr import Action, Expr, Sort, Variable
 from holdover.model.table.laws import STATES, TIME
@@ -191,6 +191,13 @@ GIVEN_AWAY = {
 }
 
 
+CONTESTED = {
+    "soon_gives_way(h)": bound.soon_gives_way(h),
+    "contested_for(h)": bound.contested_for(h),
+    "in_conflict(h)": in_conflict(h),
+}
+
+
 def terms_of(shown: Mapping[str, Expr], known: Mapping[str, Expr]) -> str:
     """Terms, each in the words of the others and of those that are known."""
     width, lines = max(map(len, shown)), []
@@ -208,6 +215,11 @@ def bound_terms() -> str:
 def given_away_terms() -> str:
     """The bound of T6, in the words of T3's."""
     return terms_of(GIVEN_AWAY, {**GIVEN_AWAY, **BOUND})
+
+
+def contested_terms() -> str:
+    """The bound of T7, and what it is about."""
+    return terms_of(CONTESTED, CONTESTED)
 
 
 def premises() -> str:
@@ -285,6 +297,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "properties": properties,
     "bound": bound_terms,
     "bound-t6": given_away_terms,
+    "bound-t7": contested_terms,
     "premises": premises,
     "laws": laws,
     "article-rules": article_rules,

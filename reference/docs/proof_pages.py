@@ -45,6 +45,7 @@ from holdover.proofs.theorems import (
     t5_agreement,
     t5_state_graph,
     t6_displaced,
+    t7_contested,
 )
 from holdover.proofs.theorems import t3_grace as t3
 from holdover.proofs.verdicts import matrix
@@ -116,7 +117,7 @@ def conjuncts(invariant: Iterable[Property]) -> str:
     )
 
 
-# T0 to T6 ----------------------------------------------------------------------------------------
+# T0 to T7 ----------------------------------------------------------------------------------------
 
 
 def held_up_t0() -> str:
@@ -301,6 +302,30 @@ def obligations_t6() -> str:
     return table(("part", "obligations"), rows)
 
 
+def obligations_t7() -> str:
+    """The size of T7's proof, and its run."""
+    rows = [
+        (
+            "the invariant is inductive, and time stands until a conflict is known",
+            str(_count(t7_contested.CASE) + 1),
+        ),
+        (
+            "reached: a run in which two hosts have the address to the end",
+            str(len(list(t7_contested.all_reached()))),
+        ),
+    ]
+    return table(("part", "obligations"), rows)
+
+
+def explored_t7() -> str:
+    """The longest conflict in small networks."""
+    rows = [
+        (check.name.removeprefix("explored, "), check.detail, check.outcome)
+        for check in t7_contested.search()
+    ]
+    return table(("network", "longest conflict, in ticks of 8 s", "outcome"), rows)
+
+
 # Searches ----------------------------------------------------------------------------------------
 
 
@@ -405,6 +430,7 @@ LIGHT: Generators = {
     "invariant-probed": lambda: conjuncts(PROBED),
     "invariant-refused": lambda: conjuncts(displaced.REFUSED_OWN),
     "invariant-expires": lambda: conjuncts(displaced.EXPIRES_OWN),
+    "invariant-t7": lambda: conjuncts(t7_contested.INVARIANT),
     "facts-t0": lambda: conjuncts(t0_time_passes.FACTS),
     "held-up-t0": held_up_t0,
     "collision-t1": collision_t1,
@@ -419,6 +445,8 @@ HEAVY: Generators = {
     "ways-t3": ways_t3,
     "needed-t3": needed_t3,
     "obligations-t6": obligations_t6,
+    "obligations-t7": obligations_t7,
+    "explored-t7": explored_t7,
     "compared-t4": compared_t4,
     "agreement-t5": agreement_t5,
     "graphs-t5": graphs_t5,

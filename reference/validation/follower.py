@@ -346,7 +346,7 @@ class Follower:
         """What the table has no row for; nothing is known of the client then."""
         reply = call.event.reply if isinstance(call.event, Received) else None
         if Notice.CEASED in call.notices:
-            why = "a conflict on an address in use (RFC 5227 §2.4): the table has no row"
+            why = "a conflict on an address in use (RFC 5227 §2.4): nobody knows how it ended"
         elif reply is not None and reply.type is MessageType.ACK and reply.lease == INFINITE:
             why = "a lease without end (RFC 2131 §3.3): the table has none"
         else:

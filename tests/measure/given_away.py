@@ -10,10 +10,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
-import statistics
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +20,16 @@ import click
 from holdover.model.seconds import show_number
 from holdover.reference.console.exit import EXIT
 from holdover.reference.docs.markdown import table
-from holdover.reference.lab.testbed.clients import CLIENTS
-from holdover.reference.lab.testbed.netns import COMMANDS
+from tests.measure import lab_runs
+from tests.measure.lab_runs import (
+    Cell,
+    cells_of,
+    clients_here,
+    conditions_table,
+    number,
+    run_lab,
+    spread,
+)
 
 PAGE = Path("docs/given-away.md")
 RAW = PAGE.with_suffix(".json")
@@ -37,8 +42,6 @@ RUN = (
     *(f"--server={name}" for name in SERVERS),
 )
 """And each client that is here, by its name."""
-
-Cell = dict[str, Any]
 
 KEPT = (
     "client",
@@ -57,20 +60,6 @@ KEPT = (
 """What the page needs of a cell of lab.json."""
 
 
-def measure() -> Any:
-    """What `holdover lab` says."""
-    here = [name for name, client in CLIENTS.items() if client.missing() is None]
-    with tempfile.TemporaryDirectory() as place:
-        words = (*RUN, *(f"--client={name}" for name in here), "--out", f"{place}/out")
-        subprocess.run((sys.executable, "-c", COMMANDS, *words), check=False)
-        return json.loads(Path(place, "out", "lab.json").read_text("utf-8"))
-
-
-def seconds(value: object) -> float:
-    """A number of lab.json."""
-    return math.inf if value == "unbounded" else float(str(value))
-
-
 def shown(value: float) -> str:
     """A time; infinite is what had no end while it was watched."""
     return "forever" if value == math.inf else show_number(value)
@@ -81,16 +70,15 @@ def row(cells: Sequence[Cell]) -> list[str]:
     known = [cell for cell in cells if cell.get("displaced") is not None]
     if not known:
         return ["unknown", "", "", "; ".join(sorted({cell["reason"] for cell in cells}))]
-    kept = [seconds(cell["displaced"]) for cell in known]
-    three = dict.fromkeys(map(shown, (min(kept), statistics.median_low(kept), max(kept))))
-    allowed = seconds(known[0]["predicted_displaced"])
+    kept = [number(cell["displaced"]) for cell in known]
+    allowed = number(known[0]["predicted_displaced"])
     tight = "" if math.inf in (allowed, max(kept)) else f"{max(kept) / allowed:.2f}"
     said = ["**longer than predicted**"] if max(kept) > allowed else []
     if not said:
         said += sorted({cell["reason"] for cell in known if cell["as_predicted"] is False})
     said += [f"n = {len(known)} of {len(cells)}"] if len(known) < len(cells) else []
     predicted = "no bound" if allowed == math.inf else show_number(allowed)
-    return [" / ".join(three), predicted, tight, "; ".join(said)]
+    return [spread(kept, shown), predicted, tight, "; ".join(said)]
 
 
 def page(data: Any) -> str:
@@ -99,13 +87,9 @@ def page(data: Any) -> str:
     parts = []
     for fault in FAULTS:
         clients = dict.fromkeys(cell["client"] for cell in cells)
-        rows = [
-            [name, *row([c for c in cells if (c["client"], c["fault"]) == (name, fault)])]
-            for name in clients
-        ]
+        rows = [[name, *row(cells_of(data, client=name, fault=fault))] for name in clients]
         head = ["client", "kept", "predicted, at most", "measured / predicted", ""]
         parts.append(f"## {fault.capitalize()}\n\n{table(head, rows)}")
-    conditions = [[key, value] for key, value in data["conditions"].items() if key != "command"]
     told = "\n".join(parts)
     return f"""# Given away
 
@@ -115,8 +99,8 @@ lease of {LEASE} s.  The second host takes the address without a probe.  *Foreve
 the watch.
 
 Beside it the longest time that [T6](theorems/t6.md) allows the client's [profile](profiles.md), on
-a link that loses nothing, with a server that refuses what it has given away.  No profile was fitted
-to these figures.  Of a client whose profile does not hear a DHCPNAK that is broadcast it is the
+a link that loses nothing, with a server that refuses what it has given away.  No profile but
+connman's was made with these figures in sight.  Of a client whose profile does not hear a DHCPNAK that is broadcast it is the
 time to its lease end; that some are refused sooner all the same is no contradiction.
 
 ```sh
@@ -130,26 +114,23 @@ which runs, with each client that is on the machine, by its name:
 ```
 
 {told}
-## Longer than predicted
+## What connman hears
 
-connman goes on when its renewal is refused, and heeds the DHCPNAK that answers its next question,
-at T2; then it keeps the address until it gives up.  It listens on a UDP socket while RENEWING, and
-on a packet socket while REBINDING (gdhcp/client.c, continue_renew, continue_rebound); why the first
-hears nothing was not found out.  How long it waits (`nak_late`) was fitted to the
-[league](league.md), where it was refused at T2.  No fact of a profile says that yet: its profile
-has it heed each DHCPNAK, which these figures refute.
+connman goes on when its renewal is answered, be it by DHCPACK or DHCPNAK, and asks again at T2; the
+answer to that one it hears.  It listens on a UDP socket while RENEWING, and on a packet socket
+while REBINDING (gdhcp/client.c, continue_renew, continue_rebound); why the first hears nothing was
+not found out.  Runs like these have shown it: its profile (`hears_renewing = false`) is younger
+than the first of them, and so of connman the bound is no prediction.  How long it waits after a
+DHCPNAK (`nak_late`) was fitted to the [league](league.md).
 
 ## Conditions
 
-{table(["condition", ""], conditions)}"""
+{conditions_table(data)}"""
 
 
 def kept(data: Any) -> str:
-    """docs/given-away.json: conditions, and a line a cell."""
-    cells = [{key: cell[key] for key in KEPT if key in cell} for cell in data["cells"]]
-    lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
-    head = json.dumps(data["conditions"], ensure_ascii=False)
-    return f'{{"conditions": {head}, "cells": [\n{lines}\n]}}\n'
+    """docs/given-away.json."""
+    return lab_runs.kept(data, KEPT)
 
 
 @click.command()
@@ -157,7 +138,7 @@ def kept(data: Any) -> str:
 @click.option("--again", is_flag=True, help=f"Of what {RAW} has: measure nothing.")
 def main(*, write: bool, again: bool) -> None:
     """Measure, and print the page."""
-    data = json.loads(RAW.read_text("utf-8")) if again else measure()
+    data = json.loads(RAW.read_text("utf-8")) if again else run_lab((RUN,), clients_here())
     click.echo(page(data))
     if write:
         RAW.write_text(kept(data), encoding="utf-8")

@@ -18,17 +18,12 @@ import json
 import math
 import re
 import shlex
-import signal
-import statistics
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -39,8 +34,9 @@ from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import BLOCKED
 from holdover.reference.lab.learn.inference import KERNEL_LATE
 from holdover.reference.lab.testbed.clients import CLIENTS
-from holdover.reference.lab.testbed.netns import COMMANDS
-from tests.measure.refusals import REFUSALS, Cell, after_refusal, cells_of, kept_for, number
+from tests.measure import lab_runs
+from tests.measure.lab_runs import Cell, cells_of, clients_here, number, run_lab, split_versions
+from tests.measure.refusals import REFUSALS, after_refusal, kept_for
 
 PAGE = Path("docs/league.md")
 RAW = PAGE.with_suffix(".json")
@@ -113,8 +109,7 @@ def shown(cells: Sequence[Cell]) -> str:
 
 def spread(values: Sequence[float]) -> str:
     """Least / median / greatest, or one of them where all are the same."""
-    three = (min(values), statistics.median_low(values), max(values))
-    return " / ".join(dict.fromkeys(map(show_offset, three)))
+    return lab_runs.spread(values, show_offset)
 
 
 def refusals(data: Any) -> str:
@@ -155,7 +150,7 @@ def leagues(data: Any) -> Iterator[str]:
 
 def summary(data: Any) -> str:
     """The README's table: a line a client, of all servers and repeats."""
-    versions = dict(each.rsplit(" ", 1) for each in data["conditions"]["versions"].split(", "))
+    versions = split_versions(data["conditions"]["versions"])
     rows = []
     for client in dict.fromkeys(cell["client"] for cell in data["cells"]):
         cells = [cells_of(data, client=client, fault=fault) for fault in SUMMARY]
@@ -325,38 +320,8 @@ def connman(data: Any) -> str:
 
 
 def kept(data: Any) -> str:
-    """docs/league.json: conditions, and a line a cell."""
-    cells = [{key: cell[key] for key in KEPT if key in cell} for cell in data["cells"]]
-    lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
-    known = {key: value for key, value in data["conditions"].items() if key != "command"}
-    conditions = json.dumps(known, ensure_ascii=False)
-    return f'{{"conditions": {conditions},\n"cells": [\n{lines}\n]}}\n'
-
-
-def made(place: Path, clients: Sequence[str]) -> Any:
-    """Run the lab with these clients, and what it has written."""
-    names = [f"--client={name}" for name in clients]
-    found: list[Any] = []
-    for run in RUNS:
-        out = place / str(len(found))
-        words = [sys.executable, "-c", COMMANDS, *run, *names, "--out", str(out)]
-        lab = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-        try:
-            lab.wait()
-        except BaseException:  # the lab takes away what it has made, if it is asked to
-            lab.terminate()
-            lab.wait()
-            raise
-        found.append(json.loads((out / "lab.json").read_text(encoding="utf-8")))
-    return together(found)
-
-
-def together(found: Sequence[Any]) -> Any:
-    """Several runs as one: what they say of their cells and their time is told one by one."""
-    conditions = dict(found[0]["conditions"])
-    for key in ("cells", "took"):
-        conditions[key] = " + ".join(each["conditions"][key] for each in found)
-    return {"conditions": conditions, "cells": [cell for each in found for cell in each["cells"]]}
+    """docs/league.json."""
+    return lab_runs.kept(data, KEPT)
 
 
 def mended(data: Any, again: Any) -> Any:
@@ -365,18 +330,13 @@ def mended(data: Any, again: Any) -> Any:
     cells = [cell for cell in data["cells"] if cell["client"] not in anew] + again["cells"]
     conditions = dict(data["conditions"])
     told = f"{', '.join(sorted(anew))}: {again['conditions']['cells']}"
-    versions = dict(each.rsplit(" ", 1) for each in conditions["versions"].split(", "))
-    versions |= dict(each.rsplit(" ", 1) for each in again["conditions"]["versions"].split(", "))
+    versions = split_versions(conditions["versions"])
+    versions |= split_versions(again["conditions"]["versions"])
     conditions["versions"] = ", ".join(map(" ".join, versions.items()))
     told = f"{told}, on {again['conditions']['date']}"
     before = conditions.get("played again", "")
     conditions["played again"] = f"{before}; {told}" if before else told
     return {"conditions": conditions, "cells": cells}
-
-
-def terminated(number: int, frame: FrameType | None) -> None:
-    """SIGTERM as an exit, so that the lab is ended."""
-    raise SystemExit(128 + number)
 
 
 @click.command()
@@ -401,13 +361,10 @@ def main(source: Path | None, clients: tuple[str, ...], write: bool) -> None:
     """
     if source is not None and clients:
         raise click.UsageError("--from plays nothing, so there is no --client to play again")
-    signal.signal(signal.SIGTERM, terminated)
     if source is not None:
         data = json.loads(source.read_text(encoding="utf-8"))
     else:
-        with tempfile.TemporaryDirectory(prefix="league-") as folder:
-            here = [each.name for each in CLIENTS.values() if each.missing() is None]
-            data = made(Path(folder) / "lab", clients or here)
+        data = run_lab(RUNS, clients or clients_here())
         if clients:
             data = mended(json.loads(RAW.read_text(encoding="utf-8")), data)
     text = page(data)

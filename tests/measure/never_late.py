@@ -30,7 +30,8 @@ import click
 from holdover.reference.console.exit import INTERRUPTED
 from holdover.reference.console.progress import Progress
 from holdover.reference.lab.experiments.experiment import WINDOW, Cell, Outcome, play_all
-from holdover.reference.lab.experiments.faults import FAULTS, Fault, find_fault, whole
+from holdover.reference.lab.experiments.fault import Fault, whole
+from holdover.reference.lab.experiments.faults import FAULTS, find_fault
 from holdover.reference.lab.experiments.verdict import verdict
 from holdover.reference.lab.report.report import cell_data, name_cell
 from holdover.reference.lab.testbed.clients import CLIENTS

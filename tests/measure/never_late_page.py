@@ -22,9 +22,10 @@ from typing import Any
 from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.console.exit import EXIT
 from holdover.reference.docs.markdown import table
-from holdover.reference.lab.experiments.faults import Fault, find_fault
+from holdover.reference.lab.experiments.fault import Fault
+from holdover.reference.lab.experiments.faults import find_fault
 from holdover.reference.lab.experiments.verdict import OBEYED
-from tests.measure.refusals import Cell, number
+from tests.measure.lab_runs import Cell, number
 
 PAGE, README = Path("docs/never-late.md"), Path("README.md")
 RAW = PAGE.with_suffix(".json")

@@ -11,31 +11,18 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from holdover.model.seconds import show_offset
 from holdover.reference.commands.lab import USUAL
-from holdover.reference.console.output import UNBOUNDED
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import OBEYED
+from tests.measure.lab_runs import Cell, cells_of, number
 
 REFUSALS = tuple(name for name in USUAL if FAULTS[name].refuses)
 """The faults that are played with both leases."""
 
-Cell = dict[str, Any]
-"""A cell of lab.json."""
-
 HangsOn = Literal["no NAK", "obeyed", "forever", "one lease", "lease", "time"]
-
-
-def cells_of(data: Any, **wanted: object) -> list[Cell]:
-    """The cells that have these values."""
-    return [c for c in data["cells"] if all(c[key] == value for key, value in wanted.items())]
-
-
-def number(value: Any) -> float:
-    """A figure of lab.json."""
-    return math.inf if value == UNBOUNDED else float(value)
 
 
 def after_refusal(cells: Sequence[Cell]) -> list[float]:

@@ -19,16 +19,19 @@ from typing import Any
 import pytest
 
 from holdover.reference.lab.experiments.experiment import Cell, Outcome, Run, play, play_all
-from holdover.reference.lab.experiments.faults import FAULTS, Fault
-from holdover.reference.lab.experiments.verdict import OBEYED, latest_in_time, verdict
+from holdover.reference.lab.experiments.fault import Fault
+from holdover.reference.lab.experiments.faults import FAULTS
+from holdover.reference.lab.experiments.verdict import GIVES_WAY, OBEYED, latest_in_time, verdict
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
+from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.report import cell_data
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.lab.testbed.scene import ANOTHER, LEASED, Scene
 from holdover.reference.lab.testbed.servers import SERVERS
+from holdover.reference.lab.testbed.stranger import ANNOUNCE_INTERVAL
 from tests.checkout import ROOT
 from tests.measure.never_late import QUICK, cells, each_fault
 from tests.measure.never_late_page import LATE, UNKNOWN, late, status, tables
@@ -88,7 +91,14 @@ OTHERS = {
     "moves": MOVES,
     # So long that the freeze does not come between the server's DHCPACK to a renewal and its use.
     "planted": replace(OURS["frozen"], client=LATE_CLIENT, lease=2 * ENOUGH),
-    "taken": replace(UDHCPC, fault=FAULTS["address taken"]),
+    "after": replace(UDHCPC, fault=FAULTS["static host after"]),
+    "gives way": replace(OURS["frozen"], fault=FAULTS["static host after"], window=3),
+    "before": replace(OURS["frozen"], fault=FAULTS["static host before"], window=3),
+    "server probes": replace(UDHCPC, fault=FAULTS["static host before, server probes"]),
+    "clones": replace(UDHCPC, server=SERVERS["kea"], fault=FAULTS["clones"], lease=ENOUGH),
+    "our clones": replace(
+        OURS["frozen"], server=SERVERS["kea"], fault=FAULTS["clones"], window=3, lease=ENOUGH
+    ),
     "no recorder": replace(UDHCPC, fault=Fault("no recorder", "it is killed", lose_the_recorder)),
     **{
         name: replace(
@@ -268,14 +278,49 @@ def test_a_client_with_a_margin_on_the_wrong_side_is_late(played: Outcome) -> No
     assert "Late on these premises: 1 of 1.\n\n- frozen, 40 s, run 1" in tables([said(played)])
 
 
-@cell("taken")
+# Two hosts with one address ----------------------------------------------------------------------
+
+
+def shared(outcome: Outcome) -> Sharing:
+    assert isinstance(outcome.result, Sharing), outcome.result
+    return outcome.result
+
+
+@cell("after", "clones")
 def test_two_hosts_that_have_one_address_are_seen_to_answer(played: Outcome) -> None:
-    result = measured(played)
-    assert (result.holdover, result.enforcer) == (FOREVER, "")
-    assert result.at_least >= 3
-    assert result.duplicate > 5
-    assert result.answered == 2
-    assert status([said(played)]) == LATE
+    """A host that somebody configures, and a clone, beside a client that looks out for neither."""
+    result, found = shared(played), verdict(played)
+    assert (found.says, found.shared_for) == ("late", FOREVER)
+    assert (result.shared, result.at_end, result.answered) == (FOREVER, 2, 2)
+    assert result.total > 5
+
+
+@cell("gives way")
+def test_the_reference_client_gives_way_to_who_comes_later(played: Outcome) -> None:
+    """RFC 5227 §2.4(b): once it defends its address; at the second announcement it lets go."""
+    result = shared(played)
+    assert verdict(played).says == "holds"
+    assert ANNOUNCE_INTERVAL / 2 < result.shared <= GIVES_WAY
+    assert (result.answered, result.at_end) == (2, 1)
+
+
+@cell("before", "our clones")
+def test_the_reference_client_declines_what_another_host_has(played: Outcome) -> None:
+    result, found = shared(played), verdict(played)
+    assert (found.says, found.shared_for) == ("holds", 0)
+    assert (result.shared, result.spells) == (0, 0)
+    assert result.granted > 0
+    assert result.declined > 0
+    assert result.one_identity is played.cell.fault.clones
+
+
+@cell("server probes")
+def test_a_server_that_asks_offers_nothing_that_another_host_has(played: Outcome) -> None:
+    """The client would not ask."""
+    result, found = shared(played), verdict(played)
+    assert (found.says, found.shared_for) == ("holds", 0)
+    assert (result.shared, result.offered, result.at_end) == (0, 0, 1)
+    assert result.told > 0
 
 
 # Nothing is known --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 Theory of operation.  `play` builds a link, has the client get an address, lets the fault act, and
 watches until the lease has ended and the address is gone, or `window` seconds longer.  Then it
 takes all away and measures the record.  What could not be played is Unknown, with the reason.
+Of two hosts with one address no lease end is waited for: they are watched for `window` seconds.
 
 `play_all` plays many at once, each in a thread; most of their time is waiting.  The longest leases
 begin first.  At most STARTING links are built at one moment, since that is what takes the machine.
@@ -22,10 +23,11 @@ from pathlib import Path
 
 from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND
-from holdover.reference.lab.experiments.faults import Fault, whole
+from holdover.reference.lab.experiments.fault import Fault, whole
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
-from holdover.reference.lab.testbed.client_program import ClientProgram
+from holdover.reference.lab.record.sharing import Sharing, measure_sharing
+from holdover.reference.lab.testbed.client_program import NO_IDENTITY, ClientProgram
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, Scene, SceneEndedError
@@ -65,6 +67,10 @@ class Cell:
                 return f"missing: {missing}"
         if self.fault.needs_own_server and self.server.name != "holdover":
             return f"{self.server.name} cannot be asked for it"
+        if self.fault.clones and not self.client.identity:
+            return f"{self.client.name} {NO_IDENTITY}"
+        if self.fault.server_probes and "probe" in self.server.unsupported:
+            return f"{self.server.name} does not ask whether an address is in use"
         if self.fault.grants is not whole and self.fault.grants(self.lease) >= self.lease:
             return f"{self.fault.name}: that is no shorter than a lease of {self.lease} s"
         if self.lease < self.server.shortest:
@@ -77,7 +83,7 @@ class Outcome:
     """A cell and what was measured; `record`: the directory of its record."""
 
     cell: Cell
-    result: Measurement | Unknown
+    result: Measurement | Sharing | Unknown
     record: Path
 
 
@@ -105,13 +111,21 @@ def play(cell: Cell, place: Path, run: Run) -> Outcome:
     run.links.append(links)
     try:
         play_cell(cell, links, place, run)
-        return Outcome(cell, measure(record.read(where), "a", LEASED), where)
+        return Outcome(cell, measure_cell(cell, where), where)
     except FAILURES as error:
         if run.stop.is_set():
             raise SceneEndedError from error
         return Outcome(cell, Unknown(str(error).partition("\n")[0] or repr(error)), where)
     finally:
         links.close()
+
+
+def measure_cell(cell: Cell, where: Path) -> Measurement | Sharing | Unknown:
+    """What the record of a cell says."""
+    made = record.read(where)
+    if cell.fault.shares is None:
+        return measure(made, "a", LEASED)
+    return measure_sharing(made, "a", "b" if cell.fault.shares == "clone" else "a", LEASED)
 
 
 def play_cell(cell: Cell, links: Links, place: Path, run: Run) -> None:
@@ -121,21 +135,40 @@ def play_cell(cell: Cell, links: Links, place: Path, run: Run) -> None:
         if run.stop.is_set():
             raise SceneEndedError
         scene = Scene(
-            links, place, run.stop, server=cell.server, lease=cell.lease, rival=fault.rival
+            links,
+            place,
+            run.stop,
+            server=cell.server,
+            lease=cell.lease,
+            rival=fault.two_hosts,
+            server_probes=fault.server_probes,
         )
         if fault.own_wall_clock:
             scene.own_wall_clock()
         if fault.servers_wall_clock:
             scene.servers_wall_clock()
         scene.serve()
-        scene.begin(cell.client, fault.hook_blocks)
-    scene.bound()
+        if fault.before is not None:
+            fault.before(scene)
+        scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones)
+    if fault.before is None:
+        scene.bound()
     if cell.rival is not None and scene.b is not None:
         scene.rival = cell.rival
         if fault.gives_away is None:
             scene.begin_rival()
     fault.play(scene)
     scene.mark(f"fault: {fault.name}")
+    if fault.shares is None:
+        watch_the_lease_end(cell, scene)
+    else:
+        scene.wait(cell.window)
+    scene.close()
+
+
+def watch_the_lease_end(cell: Cell, scene: Scene) -> None:
+    """Watch until the lease has ended and the address is gone, or for the window longer."""
+    fault = cell.fault
     window = int((cell.window + (fault.hook_blocks or 0)) * SECOND)
 
     def over() -> bool:
@@ -144,7 +177,6 @@ def play_cell(cell: Cell, links: Links, place: Path, run: Run) -> None:
 
     # A client that is granted one lease after another has no lease end: `measure` will say so.
     scene.until(over, 4 * cell.lease + window / SECOND + 60, "the lease ends")
-    scene.close()
 
 
 def play_all(

@@ -15,6 +15,8 @@ moves back, so the lease ends that much after that DHCPACK.  The server is stopp
 has asked, and what befalls the client befalls it before the answer.  So it is known whether it can
 have read the DHCPACK: whoever could not keeps the longer lease, and no client can do better.
 
+Those of two hosts with one address have no lease end (`two_hosts.py`).
+
 `surroundings` is what the model makes of it: the environment in which a profile's bound is the
 worst holdover that is possible (`verdict.py`).
 
@@ -29,12 +31,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Literal
 
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.core.instants import SECOND
-from holdover.reference.lab.testbed.scene import LEASED, Scene
+from holdover.reference.lab.experiments.fault import Fault, Way
+from holdover.reference.lab.experiments.two_hosts import TWO_HOSTS
+from holdover.reference.lab.testbed.scene import Scene
 
 BLOCKED = 60.0
 """Seconds that a hook blocks."""
@@ -56,46 +59,6 @@ LEFT = 1.5
 
 REFUSING = Environment(delay=measurements.DELAY, patient=True, authoritative=True)
 """A server that refuses what it has given to another, on a link that loses nothing."""
-
-Way = Literal["broadcast", "unicast"]
-"""How a DHCPNAK comes."""
-
-
-def whole(lease: int) -> int:
-    """A renewal is granted as much as the first lease."""
-    return lease
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault.
-
-    `play` does it to a scene, and may wait there.  `delays`: a DHCPACK, by this share of the lease.
-    `grants`: what the last DHCPACK grants, in seconds, by the lease.  `unread`: the client cannot
-    read that DHCPACK before the lease ends that it grants.  `refuses`: how the DHCPNAK comes.
-    `hook_blocks`: seconds that the client's hook takes before an address goes.  `needs_own_server`:
-    it is possible with our own server only.  `rival`: there is another host on the link, on which a
-    client may want the address.  `own_wall_clock`: the client has one, which can be set.  `alone`:
-    it befalls whatever is on the machine, so nothing else is played meanwhile.  `gives_away`: the
-    server gives the address to another host; these are the surroundings in which T6 says how long
-    the client keeps it.  `servers_wall_clock`: the server has one, which can be set.
-    """
-
-    name: str
-    sentence: str
-    play: Callable[[Scene], None]
-    surroundings: Environment = measurements.FAULTS["server killed"]
-    delays: Fraction = Fraction(0)
-    grants: Callable[[int], int] = whole
-    unread: bool = False
-    refuses: Way | None = None
-    hook_blocks: float | None = None
-    needs_own_server: bool = False
-    rival: bool = False
-    own_wall_clock: bool = False
-    alone: bool = False
-    gives_away: Environment | None = None
-    servers_wall_clock: bool = False
 
 
 def kill_server(scene: Scene) -> None:
@@ -199,14 +162,6 @@ def busy(scene: Scene) -> None:
     scene.wait_until(end - BUSY_BEFORE * SECOND)
     with scene.networking_locked():
         scene.wait_until(end + BUSY_AFTER * SECOND)
-
-
-def give_to_another(scene: Scene) -> None:
-    """Another host is given the address by hand; the server is gone."""
-    assert scene.b is not None
-    scene.end_server()
-    scene.b.ip("addr", "add", f"{LEASED}/{scene.order.own.network.prefixlen}", "dev", "eth0")
-    scene.mark("another host has the address")
 
 
 # A server that shortens --------------------------------------------------------------------------
@@ -403,12 +358,7 @@ TABLE = (
         busy,
         alone=True,
     ),
-    Fault(
-        "address taken",
-        "another host takes the address; the server is gone",
-        give_to_another,
-        rival=True,
-    ),
+    *TWO_HOSTS,
 )
 
 FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in TABLE})

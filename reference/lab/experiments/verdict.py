@@ -10,12 +10,18 @@ A client with a profile has a prediction: the bound of T3 for the profile, the l
 surroundings that the fault is in the model (`faults.py`).  Where a server shortens, the lease that
 it had granted before is the longest, and what it grants last the shortest.  While the kernel's
 networking lock is held, nobody acts: by so much process and kernel may be later than the profile
-says.  Who waits after a DHCPNAK may do so up to `nak_late`, from an instant within its lease.
+says.  Who waits after a DHCPNAK may do so up to `nak_late`, from an instant within its lease: who
+hears nothing while RENEWING (`hears_renewing`), from a later DHCPNAK than the first.
 Where another program held the lock, and that alone may have made the client late, the cell is
 unknown.
 A measurement above the prediction is *wrong*: the model is, or the profile.  So is a client that
 keeps an address longer after a DHCPNAK than its profile says.  A cell that could not be played is
 unknown, with its reason.
+
+Of two hosts that may have one address at once it is held to that: they are *late* if they do, but
+for the time in which a client that gives way has let go (RFC 5227 §2.4).  Whoever probes before use
+finds who is there already, and so has no part in it.  Of a client that gives way T7 says how long
+it may take, each time; of everybody else there is no bound.
 
 What it does not know: clients that have no profile; whether the bound is ever reached.
 """
@@ -34,14 +40,22 @@ from holdover.model.clients.profile import Environment, Profile, Seconds, in_sec
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.seconds import show_seconds
 from holdover.model.table import bound
-from holdover.model.table.vocabulary import h
+from holdover.model.table.vocabulary import after_t1, h
 from holdover.proofs.result import Outcome as Proved
 from holdover.reference.lab.experiments.experiment import Cell, Outcome
-from holdover.reference.lab.experiments.faults import Fault, whole
+from holdover.reference.lab.experiments.fault import Fault, whole
 from holdover.reference.lab.record.measure import Measurement, Unknown
+from holdover.reference.lab.record.sharing import Sharing
+from holdover.reference.lab.testbed.stranger import ANNOUNCE_INTERVAL
 
 OBEYED = 1.0
 """Seconds in which a host that heeds a DHCPNAK has removed the address."""
+
+GIVES_WAY = ANNOUNCE_INTERVAL + OBEYED
+"""Seconds in which a host that gives way at the second conflict, or at the first, has let go."""
+
+ANSWERED_BY = 2.0
+"""Seconds after which both hosts that have an address have been asked for it."""
 
 Says = Literal["holds", "late", "wrong", "unknown"]
 
@@ -52,7 +66,8 @@ class Verdict:
 
     `worst`: seconds, the greatest holdover that the model allows; infinite where it has no bound;
     None where the client has no profile, or nothing was measured.  `kept`: seconds, how long it may
-    keep an address that was given away; likewise.
+    keep an address that was given away; likewise.  `shared_for`: seconds, for how long it may have
+    an address together with another host; likewise.
     """
 
     outcome: Outcome
@@ -60,6 +75,7 @@ class Verdict:
     reason: str
     worst: float | None
     kept: float | None = None
+    shared_for: float | None = None
 
     @property
     def cell(self) -> Cell:
@@ -72,6 +88,12 @@ class Verdict:
         result = self.outcome.result
         return result if isinstance(result, Measurement) else None
 
+    @property
+    def shared(self) -> Sharing | None:
+        """What was seen of two hosts with one address; None: the cell is not about that."""
+        result = self.outcome.result
+        return result if isinstance(result, Sharing) else None
+
 
 def verdict(outcome: Outcome) -> Verdict:
     """Hold a measurement to the lease, and to the client's profile."""
@@ -79,6 +101,11 @@ def verdict(outcome: Outcome) -> Verdict:
     if isinstance(result, Unknown):
         return Verdict(outcome, "unknown", result.reason, None)
     profile = None if cell.client.profile is None else load(cell.client.profile)
+    if isinstance(result, Sharing):
+        shared_for = None if profile is None else predict_sharing(profile, cell.fault)
+        for says, reason in sharing_findings(cell.fault, result, profile, shared_for):
+            return Verdict(outcome, says, reason, None, shared_for=shared_for)
+        return Verdict(outcome, "holds", "", None, shared_for=shared_for)
     lease = result.lease if cell.fault.grants is whole else cell.lease
     if profile is not None:
         profile = waiting(profile, Fraction(result.locked) + Fraction(result.kept))
@@ -120,7 +147,10 @@ def findings(
         elif OBEYED < result.after_nak <= OBEYED + result.kept:
             yield "unknown", busy
         elif result.after_nak > OBEYED:
-            if profile is not None and result.after_nak > OBEYED + stays_after(fault, profile):
+            unheard = 0.0 if profile is None else not_heard_for(profile, result.lease)
+            if profile is not None and result.after_nak > OBEYED + unheard + stays_after(
+                fault, profile
+            ):
                 said = "heeds the DHCPNAK" + (
                     f" within {show_seconds(profile.nak_late)}" if profile.nak_late else ""
                 )
@@ -134,6 +164,65 @@ def findings(
         yield "unknown", f"within the uncertainty of {show_seconds(result.uncertainty)}"
 
 
+def sharing_findings(
+    fault: Fault, result: Sharing, profile: Profile | None, shared_for: float | None
+) -> Iterable[tuple[Says, str]]:
+    """What is to be said of two hosts with one address, the gravest first."""
+    if fault.shares == "clone" and not result.one_identity:
+        yield "unknown", "the two hosts did not send one client identifier"
+    acts_within = 0.0 if profile is None or is_found_before(profile, fault) else OBEYED
+    if shared_for is not None and result.shared > shared_for + acts_within:
+        yield (
+            "wrong",
+            f"two hosts had the address for {show_seconds(result.shared)}, and at most "
+            f"{show_seconds(shared_for)} were predicted: the model or the profile is wrong",
+        )
+    if result.total > ANSWERED_BY and result.answered < 2:
+        yield "unknown", f"of two hosts that had the address {result.answered} answered ARP"
+    if result.shared > (GIVES_WAY if fault.shares == "nobody" else 0):
+        yield "late", ""
+    if not result.shared and (reason := never_came_about(fault, result)):
+        yield "unknown", reason
+
+
+def never_came_about(fault: Fault, result: Sharing) -> str | None:
+    """Why that no two hosts had the address tells nothing of the client."""
+    if not result.other_had_it and fault.shares != "clone":
+        return "no other host had the address"
+    if fault.shares == "nobody":
+        return "the client had let go of the address before"
+    if fault.server_probes and not result.offered:
+        return None if result.told else "nobody was told that another host has the address"
+    if not result.granted:
+        return "the server did not grant the address to who asked for it"
+    if not result.declined:
+        return "who was granted the address neither used nor declined it"
+    return None
+
+
+def predict_sharing(profile: Profile, fault: Fault) -> float | None:
+    """For how long the client may have an address together with another host, in seconds.
+
+    Nothing of the kind where the server's probe, or that of the client who comes second, finds who
+    is there: no ARP is lost here, and who is there is there before anybody asks.  Else it is what
+    T7 allows a client that gives way, each time; infinite where there is no bound.  None where the
+    fault is about no such thing.
+    """
+    if fault.shares is None:
+        return None
+    if is_found_before(profile, fault):
+        return 0.0
+    constants = in_seconds(profile, fault.surroundings)
+    if not holds(bound.soon_gives_way(h), constants):
+        return math.inf
+    return float(seconds(bound.contested_for(h), constants))
+
+
+def is_found_before(profile: Profile, fault: Fault) -> bool:
+    """Whether a probe finds the host that is there, before two have the address."""
+    return fault.shares != "nobody" and (fault.server_probes or profile.probes)
+
+
 def is_refusal(fault: Fault) -> bool:
     """Whether it is about a DHCPNAK."""
     return fault.refuses is not None
@@ -145,6 +234,13 @@ def stays_after(fault: Fault, profile: Profile) -> float:
         profile.heeds_nak == "UNICAST" and fault.refuses == "unicast"
     )
     return float(profile.nak_late) if ends and profile.after_nak != "LEAVE" else math.inf
+
+
+def not_heard_for(profile: Profile, lease: float) -> float:
+    """How long after the first DHCPNAK, which answers it at T1, the client may hear of one."""
+    if profile.hears_renewing or not lease:
+        return 0.0
+    return float(seconds(after_t1, in_seconds(profile, Environment(lease=Fraction(lease)))))
 
 
 def latest_in_time(result: Measurement) -> float:

@@ -27,7 +27,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from holdover.reference.lab.experiments.experiment import Cell
-from holdover.reference.lab.experiments.faults import BLOCKED, FAULTS, Fault
+from holdover.reference.lab.experiments.fault import Fault
+from holdover.reference.lab.experiments.faults import BLOCKED, FAULTS
 from holdover.reference.lab.testbed.client_program import ClientProgram
 from holdover.reference.lab.testbed.scene import Scene
 from holdover.reference.lab.testbed.servers import SERVERS

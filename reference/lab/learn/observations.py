@@ -146,9 +146,11 @@ class Answers:
         found = self._all.get((fault, lease))
         if found is None:
             raise NoAnswerError(f"{fault}, {lease} s: not played")
-        if not isinstance(found.outcome.result, Measurement):
-            raise NoAnswerError(f"{found.name}: {found.outcome.result.reason}")
-        return found, found.outcome.result
+        result = found.outcome.result
+        if not isinstance(result, Measurement):
+            reason = result.reason if isinstance(result, Unknown) else "it has no lease end"
+            raise NoAnswerError(f"{found.name}: {reason}")
+        return found, result
 
     def over(self, fault: str, lease: int = LONG) -> float:
         """Seconds from the server's lease end to the client's."""

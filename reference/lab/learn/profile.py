@@ -90,6 +90,19 @@ ASSUMED = (
         "assumed, as the worst: what a client keeps is not all kept in the lab",
     ),
     Inference(
+        "hears_renewing",
+        False,
+        "not measured",
+        "assumed, as the worst: no cell shows whether it has heard what answered it at T1",
+    ),
+    Inference(
+        "gives_way",
+        False,
+        "not measured",
+        "assumed, as the worst: no cell has another host use its address",
+    ),
+    Inference("gives_way_within", Fraction(0), "not measured", "as gives_way is"),
+    Inference(
         "drops_to_renew",
         False,
         "not measured",

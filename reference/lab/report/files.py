@@ -105,4 +105,6 @@ def page_cell(each: Verdict) -> page.Shown:
         predicted_displaced=each.kept,
         duplicate=0.0 if seen is None else seen.duplicate,
         answered=0 if seen is None else seen.answered,
+        shared=each.shared,
+        predicted_shared=each.shared_for,
     )

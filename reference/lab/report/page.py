@@ -21,6 +21,7 @@ from math import inf
 from typing import TypeVar
 
 from holdover.model.seconds import show_offset, show_seconds
+from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.record.timeline import Timeline
 from holdover.reference.lab.report.event_list import list_events
 from holdover.reference.lab.report.style import HATCHES, STYLE, escape
@@ -28,7 +29,7 @@ from holdover.reference.lab.report.svg import Drawing
 
 VERDICTS: Mapping[str, str] = {
     "wrong": "the measurement exceeds its prediction: the model or the profile is wrong",
-    "late": "the host had the address after its lease, or in spite of a DHCPNAK",
+    "late": "the host had the address after its lease, in spite of a DHCPNAK, or with another host",
     "unknown": "nothing can be said, with the reason; that is no pass",
     "holds": "the host let go of the address in time",
 }
@@ -72,7 +73,7 @@ class Shown:
 
     `says`: one of VERDICTS, and `reason` why.  `holdover`: None where nothing is known, inf: held
     to the end.  `predicted`: None where nothing is, inf: no bound.  `timeline`: None where it was
-    not played.
+    not played.  `shared`: of two hosts with one address; None: the cell is not about that.
     """
 
     client: str
@@ -92,6 +93,8 @@ class Shown:
     predicted_displaced: float | None = None
     duplicate: float = 0.0
     answered: int = 0
+    shared: Sharing | None = None
+    predicted_shared: float | None = None
     timeline: Timeline | None = None
 
 
@@ -215,10 +218,15 @@ def summary_field(cells: Sequence[Numbered]) -> str:
     word = worst.says + (f" {count}/{len(cells)}" if count < len(cells) else "")
     lines = [spread([c.holdover for _, c in cells if c.holdover is not None], "")]
     lines.append(spread([c.after_nak for _, c in cells if c.after_nak is not None], "NAK: "))
-    both = max(cell.duplicate for _, cell in cells)
+    both = max(with_another(cell) for _, cell in cells)
     lines.append(f'<i class="red">both: {show_seconds(both)}</i>' if both else "")
     told = "".join(f"<span>{line}</span>" for line in lines if line)
     return f'<td class="{worst.says}"><a href="#cell-{cells[0][0]}"><b>{word}</b>{told}</a></td>'
+
+
+def with_another(cell: Shown) -> float:
+    """Seconds for which two hosts had the address."""
+    return cell.duplicate if cell.shared is None else cell.shared.shared
 
 
 def spread(figures: Sequence[float], before: str) -> str:
@@ -277,7 +285,10 @@ def facts(cell: Shown) -> str:
         if cell.holdover != inf:
             rows.append(("known to within", show_seconds(cell.uncertainty)))
         rows.append(("removed by", cell.enforcer or "nobody"))
-    rows.append(("predicted at worst", worst_predicted(cell.predicted)))
+    if cell.shared is not None:
+        rows += shared_facts(cell.shared, cell.predicted_shared)
+    else:
+        rows.append(("predicted at worst", worst_predicted(cell.predicted)))
     if cell.after_nak is not None:
         rows.append(("after the DHCPNAK", show_seconds(cell.after_nak)))
     if cell.displaced is not None:
@@ -294,6 +305,19 @@ def facts(cell: Shown) -> str:
         + "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
         + "</dl>\n"
     )
+
+
+def shared_facts(seen: Sharing, predicted: float | None) -> list[tuple[str, str]]:
+    """The figures of two hosts with one address."""
+    return [
+        ("two hosts had it", show_seconds(seen.shared)),
+        ("predicted at worst", worst_predicted(predicted)),
+        ("hosts that answered ARP", str(seen.answered)),
+        ("times that both had it", str(seen.spells)),
+        ("hosts that had it at the end", str(seen.at_end)),
+        ("DHCPACKs to who asked", str(seen.granted)),
+        ("DHCPDECLINEs", str(seen.declined)),
+    ]
 
 
 def worst_predicted(worst: float | None) -> str:

@@ -22,6 +22,7 @@ from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document, grid
 from holdover.reference.lab.collision.collision import PlayedCollision
 from holdover.reference.lab.experiments.verdict import Verdict, combine_verdicts, is_refusal, spread
+from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.page import VERDICTS
 
 COLOUR = {"holds": "green", "late": "red", "wrong": "bold magenta", "unknown": "yellow"}
@@ -59,7 +60,8 @@ def table(verdicts: Sequence[Verdict]) -> None:
     out.print(cells)
     out.say(
         "\nSeconds that the address was held after the server's lease end; negative: early; "
-        "forever: as long as it was watched.  NAK: seconds after a DHCPNAK."
+        "forever: as long as it was watched.  NAK: seconds after a DHCPNAK.  Both: seconds for "
+        "which two hosts had it."
     )
     for line in remarks(verdicts):
         out.say(line)
@@ -71,6 +73,8 @@ def table(verdicts: Sequence[Verdict]) -> None:
 def show_cell(cells: Sequence[Verdict]) -> Text:
     """A cell of the table: the spread of its repeats, and who removed the address."""
     says = gravest(cells)
+    if shared := [each.shared.shared for each in cells if each.shared is not None]:
+        return Text(f"both {show_seconds(max(shared))}", style=COLOUR[says])
     figures = spread(cells)
     if figures is None:
         return Text("unknown", style=COLOUR["unknown"])
@@ -97,10 +101,19 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
                 f"{name_cell(each)}: kept for {show_offset(seen.displaced)}{at_most}"
             )
         if seen is not None and seen.duplicate > 0:
-            both = "both answered ARP" if seen.answered > 1 else f"{seen.answered} answered ARP"
-            yield Text("two hosts: ", style=COLOUR["late"]) + (
-                f"{name_cell(each)}: {show_seconds(seen.duplicate)}; {both}"
-            )
+            yield tell_two_hosts(each, seen.duplicate, seen.answered)
+        if each.shared is not None and each.shared.shared > 0:
+            yield tell_two_hosts(each, each.shared.shared, each.shared.answered)
+
+
+def tell_two_hosts(each: Verdict, shared: float, answered: int) -> Text:
+    """For how long two hosts had the address."""
+    both = "both answered ARP" if answered > 1 else f"{answered} answered ARP"
+    most = each.shared_for
+    at_most = "" if most is None or most == math.inf else f"; predicted: {show_seconds(most)}"
+    return Text("two hosts: ", style=COLOUR["late"]) + (
+        f"{name_cell(each)}: {show_seconds(shared)}; {both}{at_most}"
+    )
 
 
 def name_cell(each: Verdict) -> str:
@@ -171,9 +184,10 @@ def cell_data(each: Verdict) -> dict[str, Any]:
         "outcome": combine_verdicts([each]),
         "as_predicted": as_predicted(each),
         "reason": each.reason,
-        "predicted": number(each.worst),
-        "predicted_displaced": number(each.kept),
     }
+    if each.shared is not None:
+        return found | shared_data(each.shared, each.shared_for)
+    found |= {"predicted": number(each.worst), "predicted_displaced": number(each.kept)}
     if seen is not None:
         found |= {
             "address": str(seen.address),
@@ -192,11 +206,29 @@ def cell_data(each: Verdict) -> dict[str, Any]:
     return found
 
 
+def shared_data(seen: Sharing, predicted: float | None) -> dict[str, Any]:
+    """What was seen of two hosts with one address."""
+    return {
+        "predicted_shared": number(predicted),
+        "address": str(seen.address),
+        "shared": number(seen.shared),
+        "total": seen.total,
+        "spells": seen.spells,
+        "at_end": seen.at_end,
+        "answered": seen.answered,
+        "told": seen.told,
+        "offered": seen.offered,
+        "granted": seen.granted,
+        "declined": seen.declined,
+    }
+
+
 def as_predicted(each: Verdict) -> bool | None:
     """Whether the client does what its profile allows; None: it has none, or nothing is known."""
     if each.says == "wrong":
         return False
-    return None if each.says == "unknown" or each.worst is None else True
+    nothing = each.worst is None and each.shared_for is None
+    return None if each.says == "unknown" or nothing else True
 
 
 def number(value: float | None) -> float | str | None:
@@ -224,6 +256,8 @@ def junit(verdicts: Sequence[Verdict], path: Path) -> None:
             name=f"{cell.fault.name}, {cell.lease} s, run {cell.repeat}",
         )
         held = "" if seen is None else f"held {show_seconds(seen.holdover, sign=True)}"
+        if each.shared is not None:
+            held = f"two hosts {show_seconds(each.shared.shared)}"
         said = "; ".join(filter(None, (held, each.reason)))
         if each.says != "holds":
             kind = "error" if each.says == "unknown" else "failure"

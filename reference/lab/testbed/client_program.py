@@ -8,6 +8,7 @@ keeps in `place`.
 
     {iface}    the interface          {place}  its own directory
     {python}   this interpreter       {hook}   nothing, or what gives it a hook that blocks
+    {identity} nothing, or what gives it the client identifier that another host has as well
 
 A hook that blocks is the dialog that nobody clicks: it is told that an address goes and takes its
 time before it does what is usually done.  For a client that has removed the address by then, it
@@ -45,6 +46,9 @@ BUS = "dbus-daemon"
 """A helper that is started for some clients, and is none of their processes."""
 
 
+CLONE = "00:63:6c:6f:6e:65"
+"""The client identifier (option 61) of hosts that have one and the same: type 0, and "clone"."""
+
 SHELL_HOOK = """#!/bin/sh
 case ${reason:-$1} in
 EXPIRE | NAK | RELEASE | STOP) sleep {seconds} ;;
@@ -75,7 +79,8 @@ class ClientProgram:
     `needs`: programs, or files, that must be there; `package` has them: Debian's or PyPI's, "" for
     our own.  `lease`: seconds, short, and such that it does what it does with longer ones.
     `profile`: the built-in one that describes it.  `version_command`: prints its version.
-    `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.  `usual`: it is
+    `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.  `identity`:
+    what gives it the client identifier CLONE; "": it takes none from its user.  `usual`: it is
     played where no client is named.
     """
 
@@ -90,6 +95,7 @@ class ClientProgram:
     setup: str = ""
     script: str = ""
     hook: HookWords | None = None
+    identity: str = ""
     usual: bool = True
 
     def missing(self) -> str | None:
@@ -109,16 +115,27 @@ class ClientProgram:
             raise UnheardError(f"{self.name} says no version: {said}")
         return found[0]
 
-    def start(self, host: Host, place: Path, *, hook_blocks: float | None = None) -> Process:
+    def start(
+        self, host: Host, place: Path, *, hook_blocks: float | None = None, cloned: bool = False
+    ) -> Process:
         """Start it on a host; `hook_blocks`: seconds that its hook takes before an address goes.
 
-        InputError where it is to have a hook and knows none.
+        `cloned`: with the client identifier CLONE.  InputError where it is to have a hook, or that
+        identifier, and knows none.
         """
         if hook_blocks is not None and self.hook is None:
             raise InputError(f"{self.name} has no hook that could block")
+        if cloned and not self.identity:
+            raise InputError(f"{self.name} {NO_IDENTITY}")
         place = place.absolute()
         place.mkdir(parents=True, exist_ok=True)
-        values = {"iface": INTERFACE, "place": str(place), "python": sys.executable, "hook": ""}
+        values = {
+            "iface": INTERFACE,
+            "place": str(place),
+            "python": sys.executable,
+            "hook": "",
+            "identity": self.identity if cloned else "",
+        }
         if self.script:
             _write(place / "script", self.script)
         if self.hook is not None and hook_blocks is not None:
@@ -130,10 +147,16 @@ class ClientProgram:
         return host.apart(*shlex.split(_filled(self.command, values)), setup=setup)
 
 
+PLAIN = ("hook", "identity")
+"""Several words, or the line of a file."""
+
+NO_IDENTITY = "takes no client identifier from its user"
+
+
 def _filled(text: str, values: Mapping[str, str]) -> str:
-    """A text with values for words in braces, as one word of a shell each; a hook is several."""
+    """A text with values for words in braces, as one word of a shell each; but for PLAIN."""
     for name, value in values.items():
-        text = text.replace(f"{{{name}}}", value if name == "hook" else shlex.quote(value))
+        text = text.replace(f"{{{name}}}", value if name in PLAIN else shlex.quote(value))
     return text
 
 

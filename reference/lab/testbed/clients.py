@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from holdover.reference.lab.testbed.client_program import BUS, ClientProgram, HookWords
+from holdover.reference.lab.testbed.client_program import BUS, CLONE, ClientProgram, HookWords
 from holdover.reference.lab.testbed.netns import COMMANDS
 
 # Scripts of ours ---------------------------------------------------------------------------------
@@ -62,12 +62,16 @@ WITH_BUS = f"{READ_ONLY_SYS}; mkdir /run/dbus; {BUS} --system --fork --nopidfile
 DHCLIENT = "dhclient -4 -d -v -cf /run/dhclient.conf -lf {place}/leases -pf /run/dhclient.pid"
 DHCLIENT_SETUP = """cat >/run/dhclient.conf <<END
 timeout 20; retry 2; initial-interval 1; backoff-cutoff 3; reboot 1; select-timeout 0;
+{identity}
 END"""
+DHCLIENT_IDENTITY = f"send dhcp-client-identifier {CLONE};"
 DHCLIENT_DEBIAN = "/sbin/dhclient-script"
 
+UDHCPC_IDENTITY = f"-x 0x3d:{CLONE.replace(':', '')}"
 UDHCPC_DEBIAN = "/etc/udhcpc/default.script"
 
 DHCPCD_SETUP = "mkdir /run/dhcpcd"
+DHCPCD_IDENTITY = f"-I {CLONE}"
 DHCPCD_HOOKS = "/lib/dhcpcd/dhcpcd-run-hooks"
 
 NETWORKD = "/lib/systemd/systemd-networkd"
@@ -82,7 +86,10 @@ Name={{iface}}
 DHCP=ipv4
 LinkLocalAddressing=no
 IPv6AcceptRA=no
+{{identity}}
 """
+NETWORKD_IDENTITY = "[DHCPv4]\nIAID=1\n[Network]"
+"""The rest of its identifier is the machine-id, which is one for all hosts of the lab."""
 
 NETWORK_MANAGER_SETUP = f"""{WITH_BUS}
 mkdir -p /run/NetworkManager/system-connections
@@ -103,10 +110,12 @@ type=ethernet
 interface-name={{iface}}
 [ipv4]
 method=auto
+{{identity}}
 [ipv6]
 method=disabled
 END
 umask 022"""
+NETWORK_MANAGER_IDENTITY = f"dhcp-client-id={CLONE}"
 
 PYROUTE2 = "{python} -u -m pyroute2.dhcp.cli --log-level DEBUG -R {hook} " + " ".join(
     f"--hook pyroute2.dhcp.hooks.{name}"
@@ -122,7 +131,8 @@ PROGRAMS = (
         profile="reference",
         version_command=(sys.executable, "-c", COMMANDS, "--version"),
         command=f"{{python}} -u -c '{COMMANDS}' client {{iface}} --json {{hook}} "
-        "--state-dir {place}/state --journal {place}/journal",
+        "--state-dir {place}/state --journal {place}/journal {identity}",
+        identity=f"--client-id {CLONE}",
         hook=HookWords("--hook {place}/hook"),
     ),
     ClientProgram(
@@ -134,6 +144,7 @@ PROGRAMS = (
         profile="dhclient",
         version_command=("dhclient", "--version"),
         setup=DHCLIENT_SETUP,
+        identity=DHCLIENT_IDENTITY,
         command=f"{DHCLIENT} {{hook}} {{iface}}",
         hook=HookWords("-sf {place}/hook", DHCLIENT_DEBIAN),
     ),
@@ -147,6 +158,7 @@ PROGRAMS = (
         version_command=("dhclient", "--version"),
         setup=DHCLIENT_SETUP,
         script=DHCLIENT_SCRIPT,
+        identity=DHCLIENT_IDENTITY,
         command=f"{DHCLIENT} -sf {{place}}/script {{hook}} {{iface}}",
         hook=HookWords("-sf {place}/hook", "{place}/script"),
     ),
@@ -158,7 +170,8 @@ PROGRAMS = (
         lease=30,
         profile="udhcpc",
         version_command=("udhcpc", "--help"),
-        command=f"udhcpc -f -i {{iface}} -s {UDHCPC_DEBIAN} {{hook}}",
+        command=f"udhcpc -f -i {{iface}} -s {UDHCPC_DEBIAN} {{hook}} {{identity}}",
+        identity=UDHCPC_IDENTITY,
         hook=HookWords("-s {place}/hook", UDHCPC_DEBIAN),
     ),
     ClientProgram(
@@ -170,7 +183,8 @@ PROGRAMS = (
         profile="udhcpc-lifetime",
         version_command=("udhcpc", "--help"),
         script=UDHCPC_SCRIPT,
-        command="udhcpc -f -i {iface} -s {place}/script {hook}",
+        command="udhcpc -f -i {iface} -s {place}/script {hook} {identity}",
+        identity=UDHCPC_IDENTITY,
         hook=HookWords("-s {place}/hook", "{place}/script"),
     ),
     ClientProgram(
@@ -182,7 +196,8 @@ PROGRAMS = (
         profile="dhcpcd",
         version_command=("dhcpcd", "--version"),
         setup=DHCPCD_SETUP,
-        command="dhcpcd -B -4 -d -f /etc/dhcpcd.conf {hook} {iface}",
+        command="dhcpcd -B -4 -d -f /etc/dhcpcd.conf {hook} {identity} {iface}",
+        identity=DHCPCD_IDENTITY,
         hook=HookWords("-c {place}/hook", DHCPCD_HOOKS),
     ),
     ClientProgram(
@@ -194,7 +209,8 @@ PROGRAMS = (
         profile="dhcpcd-noarp",
         version_command=("dhcpcd", "--version"),
         setup=DHCPCD_SETUP,
-        command="dhcpcd -B -4 -d -A -f /etc/dhcpcd.conf {hook} {iface}",
+        command="dhcpcd -B -4 -d -A -f /etc/dhcpcd.conf {hook} {identity} {iface}",
+        identity=DHCPCD_IDENTITY,
         hook=HookWords("-c {place}/hook", DHCPCD_HOOKS),
     ),
     ClientProgram(
@@ -206,6 +222,7 @@ PROGRAMS = (
         profile="networkd",
         version_command=(NETWORKD, "--version"),
         command=NETWORKD,
+        identity=NETWORKD_IDENTITY,
         setup=f"{NETWORKD_SETUP}END",
     ),
     ClientProgram(
@@ -217,6 +234,7 @@ PROGRAMS = (
         profile="networkd-keep",
         version_command=(NETWORKD, "--version"),
         command=NETWORKD,
+        identity=NETWORKD_IDENTITY,
         setup=f"{NETWORKD_SETUP}KeepConfiguration=dhcp\nEND",
     ),
     ClientProgram(
@@ -227,6 +245,7 @@ PROGRAMS = (
         lease=6,
         profile="networkmanager",
         version_command=("NetworkManager", "--version"),
+        identity=NETWORK_MANAGER_IDENTITY,
         setup=NETWORK_MANAGER_SETUP,
         command="NetworkManager -n --config=/run/NetworkManager.conf "
         "--config-dir=/run/none --system-config-dir=/run/none",

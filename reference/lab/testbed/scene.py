@@ -73,12 +73,15 @@ class Scene:
         server: ServerProgram,
         lease: int,
         rival: bool = False,
+        server_probes: bool = False,
     ) -> None:
         self.place, self.record = place, place / "record"
         self.record.mkdir()
         hosts = links(srv=str(OWN), a=None, **({"b": None} if rival else {}))
         self.srv, self.a, self.b = hosts["srv"], hosts["a"], hosts.get("b")
-        self.order = ServerOrder(own=OWN, first=LEASED, last=LEASED, lease=lease)
+        self.order = ServerOrder(
+            own=OWN, first=LEASED, last=LEASED, lease=lease, probe=server_probes
+        )
         self.lease = lease
         self.server: Process | None = None
         self._offers: Process | None = None
@@ -87,6 +90,7 @@ class Scene:
         self._hardware = self.a.hardware.replace(":", "")
         self._program, self._stop = server, stop
         self._client: Process | None = None
+        self._client_program: ClientProgram | None = None
         self._state: str | None = None
         self._marks = self.record / MARKS
         self._marks.touch()
@@ -117,9 +121,14 @@ class Scene:
         """Start the server, with the leases that it has granted so far."""
         self.server = self._program.start(self.srv, self.place / "server", self.order)
 
-    def begin(self, client: ClientProgram, hook_blocks: float | None) -> None:
-        """Start the client."""
-        self._client = client.start(self.a, self.place / "client", hook_blocks=hook_blocks)
+    def begin(
+        self, client: ClientProgram, hook_blocks: float | None = None, *, cloned: bool = False
+    ) -> None:
+        """Start the client; `cloned`: with the client identifier that another host has too."""
+        self._client_program = client
+        self._client = client.start(
+            self.a, self.place / "client", hook_blocks=hook_blocks, cloned=cloned
+        )
 
     def bound(self) -> None:
         """Wait until the client has a lease, and its host the address.
@@ -177,6 +186,38 @@ class Scene:
         assert self.b is not None
         self.rival.start(self.b, self.place / "rival")
 
+    def clone_asks(self) -> None:
+        """The other host starts the same client, with the same client identifier.
+
+        Until the server has granted it an address; UnheardError where it does not.
+        """
+        assert self.b is not None
+        hardware = self.b.hardware.replace(":", "")
+        assert self._client_program is not None
+        self._client_program.start(self.b, self.place / "clone", cloned=True)
+        self.until(
+            lambda: self._of(hardware, "DHCPACK"), START, "the server grants the clone an address"
+        )
+        self.mark("another host has the client's identifier")
+
+    def stranger_comes(self) -> None:
+        """Somebody configures the address on the other host by hand, and it speaks."""
+        assert self.b is not None
+        words = ("-m", "holdover.reference.lab.testbed.stranger", str(LEASED), str(OWN.ip))
+        stranger = self.b.start(sys.executable, *words)
+        stranger.says("ready", START)
+        self.b.ip("addr", "add", f"{LEASED}/{self.order.own.network.prefixlen}", "dev", "eth0")
+        stranger.signal(signal.SIGUSR1)
+        self.mark("another host has the address")
+
+    def asked(self) -> None:
+        """Wait until the client has asked for an address."""
+        self.until(lambda: self._mine("DHCPDISCOVER"), START, "the client asks for an address")
+
+    def granted(self) -> None:
+        """Wait until the server has granted the client the address, whatever it makes of that."""
+        self.until(self.acks, START, "the server grants the client the address")
+
     def give_to_rival(self) -> None:
         """The client of the other host asks for an address, and is granted the one that is held.
 
@@ -189,8 +230,7 @@ class Scene:
         def given() -> bool:
             if len(self.acks()) > mine:
                 raise UnheardError("the client renewed its lease before the other host had asked")
-            acks = (m for m in self._recorder.events("DHCPACK") if m["hardware"] == hardware)
-            return any(ack["address"] == str(LEASED) for ack in acks)
+            return any(a["address"] == str(LEASED) for a in self._of(hardware, "DHCPACK"))
 
         self.until(given, START, "the server gives the address to the other host")
         self.mark("server gave the address away")
@@ -317,7 +357,10 @@ class Scene:
 
     def _mine(self, event: str) -> list[dict[str, Any]]:
         """Messages from or to the client."""
-        return [m for m in self._recorder.events(event) if m["hardware"] == self._hardware]
+        return self._of(self._hardware, event)
+
+    def _of(self, hardware: str, event: str) -> list[dict[str, Any]]:
+        return [m for m in self._recorder.events(event) if m["hardware"] == hardware]
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""

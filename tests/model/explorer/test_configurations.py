@@ -22,7 +22,7 @@ from holdover.model.explorer.configurations import (
     run,
 )
 from holdover.model.table.table import LEASE_TABLE
-from holdover.proofs.mutation.samples import SmallWorld
+from holdover.proofs.mutation.small_worlds import SmallWorld
 from holdover.proofs.theorems import t1_refutation, t4_regression
 
 CHEAP = tuple(c for c in configurations() if c.states < 20_000)

@@ -21,6 +21,7 @@ Say = Callable[[Instance], Interpreter]
 
 LEAVING = replace(load("rfc2131"), after_nak="LEAVE", keeps_old=True)
 DROPPING = replace(load("rfc2131"), drops_to_renew=True)
+YIELDING = replace(load("rfc2131"), gives_way=True, gives_way_within=Fraction(8))
 
 # Each fault is in one of them, and together they fire every row.
 CASES: dict[str, Callable[[Build], Instance]] = {
@@ -52,6 +53,7 @@ CASES: dict[str, Callable[[Build], Instance]] = {
     "waits after a NAK": lambda build: build("connman", "forgets", hosts=1),
     "leaves after a NAK": lambda build: build(LEAVING, "forgets", addresses=2, hosts=1),
     "drops to renew": lambda build: build(DROPPING, "mutes", hosts=1),
+    "gives way": lambda build: build(YIELDING, "intrudes", "freezes", "thaws", "stops", lease=2),
     "clones that probe": lambda build: build("dhcpcd", "clones", hosts=2),
     "unicast NAK": lambda build: build("networkd", "rival", broadcasts_nak=False),
     "never lets go": lambda build: build("freertos", "mutes", "loses", hosts=3),

@@ -14,7 +14,8 @@ from holdover.model.table.properties import Property
 from holdover.proofs.mutation.__main__ import read_fates
 from holdover.proofs.mutation.facts import FACTS
 from holdover.proofs.mutation.fates import by_name, lawless
-from holdover.proofs.mutation.samples import Sample, SmallWorld, settings
+from holdover.proofs.mutation.samples import Sample
+from holdover.proofs.mutation.small_worlds import SmallWorld, settings
 
 OTHERS = {
     "two hosts",

@@ -175,6 +175,7 @@ ALIVE: dict[str, Callable[[Build], Instance]] = {
     "configured by hand": lambda build: build("rfc2131", "settles", "intrudes", lease=1),
     "deaf to NAK": lambda build: build("networkd", "forgets", hosts=1),
     "waits after a NAK": lambda build: build("connman", "forgets", hosts=1),
+    "gives way": lambda build: build("reference", "intrudes", lease=3),
 }
 
 

@@ -18,10 +18,14 @@ from holdover.proofs.logic.invariants import given_at, remembering, request, wor
 from holdover.proofs.logic.solvers import solve
 from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
 
-NOTING = Table(
-    (*LEASE_TABLE.variables, word, given_at, request), tuple(map(remembering, LEASE_TABLE.actions))
-)
-"""The lease table with its history variables."""
+
+def noting(table: Table) -> Table:
+    """A lease table with its history variables."""
+    variables = (*table.variables, word, given_at, request)
+    return Table(variables, tuple(map(remembering, table.actions)))
+
+
+NOTING = noting(LEASE_TABLE)
 
 
 class Open(Unrolled):
@@ -45,6 +49,7 @@ def breaks(
     fixed: Mapping[str, object],
     assumed: Iterable[Expr],
     sizes: tuple[int, int, int] = (2, 1, 1),
+    table: Table = NOTING,
 ) -> bool:
     """Whether there is a state with the invariant from which the row leads to one without `broken`.
 
@@ -52,12 +57,10 @@ def breaks(
     where it speaks of two.  Its numbers are symbols.
     """
     many = sizes_of(*sizes)
-    path = SymbolicRun(NOTING, many, fixed)
+    path = SymbolicRun(table, many, fixed)
     path.here = Open(many, fixed, {})
     sorts = {
-        (v.name, i): v.sort
-        for v in NOTING.variables
-        for i in range(many[v.index] if v.index else 1)
+        (v.name, i): v.sort for v in table.variables for i in range(many[v.index] if v.index else 1)
     }
     values = {slot: path.here.variable(f"{slot[0]}_{slot[1]}", s) for slot, s in sorts.items()}
     path.here = here = path.here.where(values)
@@ -70,7 +73,7 @@ def breaks(
     asked += [here.read(term, {}) for term in assumed]
     asked += [here.read(each.term, {}) for each in invariant]
     if row:
-        action, met = NOTING.action(row), dict.fromkeys(many, 0)
+        action, met = table.action(row), dict.fromkeys(many, 0)
         given: dict[str, object] = {}
         for parameter in action.given:
             name = str(parameter.args[0])

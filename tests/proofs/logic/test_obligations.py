@@ -190,6 +190,7 @@ def test_a_row_that_the_constants_rule_out_is_not_asked_about() -> None:
         "mute",
         "unmute",
         "reinstate",
+        "conflict_ends",
     }
 
 

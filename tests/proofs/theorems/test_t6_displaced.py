@@ -207,7 +207,7 @@ def test_each_premise_of_being_refused_soon_is_needed() -> None:
         ({"faults": frozenset({"forgets", "mutes"})}, 1),
     ):
         world = replace(usual.world, **change)
-        found = t6_explored.longest(replace(usual, world=world, datagrams=datagrams))
+        found = t6_explored.longest_displaced(replace(usual, world=world, datagrams=datagrams))[1]
         bound = seconds(to_refusal(h), usual.constants)
         assert found is not None
         assert found > bound, change
@@ -225,4 +225,4 @@ def test_a_client_that_is_later_is_seen_by_the_explorer() -> None:
     """The comparison can fail: of a client that waits longer than its profile says."""
     (usual,) = (s for s in settings() if s.name == "waits after a DHCPNAK")
     later = replace(usual, client=replace(usual.client, nak_late=2 * t6_explored.TICK))
-    assert t6_explored.longest(later) == seconds(displaced_for(h), usual.constants) + 1
+    assert t6_explored.longest_displaced(later)[1] == seconds(displaced_for(h), usual.constants) + 1

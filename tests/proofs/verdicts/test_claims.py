@@ -33,7 +33,7 @@ CRASHING = Claim("T9", "no such theorem", "T9", 1)
 
 def test_claims_cover_theorems_profiles_and_pinned_searches() -> None:
     found = Counter(claim.group for claim in claims.claims())
-    assert set(found) == {"T0", "T1", "T2", "T3", "T4", "T5", "T6", "profile", "pinned"}
+    assert set(found) == {"T0", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "profile", "pinned"}
     assert found["profile"] == len(builtin_names())
     assert found["pinned"] == len(configurations())
     assert set(claims.SAFE) <= set(builtin_names())

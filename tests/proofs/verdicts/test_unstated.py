@@ -66,7 +66,9 @@ def consistent(facts: dict[str, Any]) -> Profile:
         facts["dialog"] = True
     if facts["enforcer"] == "PROCESS":
         facts |= {"kernel_late": Fraction(0), "margin": Fraction(0)}
-    if facts["trigger"] != "LAPSE" or facts["clock"] == "WALL":
+    if not facts["gives_way"]:
+        facts["gives_way_within"] = Fraction(0)
+    if facts["trigger"] != "LAPSE" or facts["clock"] == "WALL" or not facts["hears_renewing"]:
         facts["heeds_shorter"] = False
     assert contradiction(facts) is None
     return Profile("any", **facts)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -33,8 +34,9 @@ from holdover.reference.lab.experiments.experiment import Cell, Outcome
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import verdict
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
+from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.files import conditions_of, write
-from holdover.reference.lab.report.report import print_replay
+from holdover.reference.lab.report.report import print_replay, remarks, show_cell
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS
 from holdover.reference.linux.remarks import Remarks
@@ -108,9 +110,9 @@ def of_client() -> Iterator[Any]:
     yield checked_text(line("LOST", "", {"lines": 3}))
     said: list[tuple[str, str, dict[str, Any]]] = []
     config = ClientConfig(hardware=bytes(6))
-    remarks = Remarks(config, lambda *what: said.append(what), print, verbose=True)
-    remarks.sends(Send(BootRequest(MessageType.DISCOVER, 1, bytes(6))), 0)
-    remarks.silent(Client(config), 10 * SECOND)
+    told = Remarks(config, lambda *what: said.append(what), print, verbose=True)
+    told.sends(Send(BootRequest(MessageType.DISCOVER, 1, bytes(6))), 0)
+    told.silent(Client(config), 10 * SECOND)
     yield from (checked_text(line(*each)) for each in said)
 
 
@@ -139,9 +141,32 @@ def of_lab(place: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
         duplicate=0.0,
         answered=0,
     )
-    verdicts = [verdict(Outcome(cell, each, place / "none")) for each in (seen, Unknown("no end"))]
+    both = Sharing(
+        address=LEASED,
+        shared=FOREVER,
+        total=40.0,
+        spells=1,
+        at_end=2,
+        answered=2,
+        other_had_it=True,
+        told=80,
+        offered=1,
+        granted=2,
+        declined=0,
+        one_identity=True,
+    )
+    outcomes = [
+        Outcome(cell, seen, place / "none"),
+        Outcome(cell, Unknown("no end"), place / "none"),
+        Outcome(replace(cell, fault=FAULTS["clones"]), both, place / "none"),
+    ]
+    verdicts = [verdict(outcome) for outcome in outcomes]
     write(place, verdicts, conditions_of([cell], 1, 0.5))
     yield checked_text((place / "lab.json").read_text())
+    assert "two hosts forever" in (place / "lab.xml").read_text()
+    told = [str(each) for each in remarks(verdicts)]
+    assert "two hosts: udhcpc, holdover, clones, run 1: forever; both answered ARP" in told
+    assert str(show_cell(verdicts[2:])) == "both forever"
     plan = Plan(load("wfwg311"), STANDARD, "violated", "", (), False)
     overlap = OverlapRecord(outcome="violated", reason="both answer", duplicate=3.5)
     lines: list[str] = []
@@ -156,7 +181,9 @@ def test_each_form_is_one_that_is_printed(form: str, outputs: dict[str, Any]) ->
 
 
 def test_a_cell_of_the_lab_has_one_vocabulary(outputs: dict[str, Any]) -> None:
-    seen, lost = outputs["lab"]["cells"]
+    seen, lost, both = outputs["lab"]["cells"]
+    assert (both["shared"], both["predicted_shared"], both["total"]) == (UNBOUNDED, UNBOUNDED, 40)
+    assert (both["outcome"], both["as_predicted"]) == ("violated", True)
     assert (seen["holdover"], seen["predicted"]) == (UNBOUNDED, UNBOUNDED)
     assert (seen["outcome"], seen["as_predicted"]) == ("violated", True)
     assert (lost["outcome"], lost["as_predicted"]) == ("unknown", None)

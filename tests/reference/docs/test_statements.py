@@ -30,6 +30,7 @@ from holdover.proofs.theorems import (
     t5_agreement,
     t5_state_graph,
     t6_displaced,
+    t7_contested,
 )
 from holdover.proofs.verdicts.claims import claims
 from tests.checkout import ROOT
@@ -117,6 +118,7 @@ ASKED: Mapping[str, set[str]] = {
         *set.intersection(*(set(fixed(case)) for case, _ in t6_displaced.cases())),
         *terms(t6_displaced.ENOUGH),
     },
+    "t7": {*fixed(t7_contested.CASE), *terms(t7_contested.CASE.assumptions)},
     "t5": {*worlds(), f"fits = {t5_state_graph.FITS}", f"tick = {t5_agreement.TICK}"},
 }
 """The premises of each theorem."""
@@ -236,6 +238,7 @@ PAGES: Mapping[str, Words] = {
         "no host sleeps": "suspend",
         "neither client heeds a shorter lease": "shorter leases",
         "both clients heed each DHCPNAK": "heed each DHCPNAK",
+        "neither client gives way": "neither gives way",
     },
     "t5": {
         "full = 24": "a lease of 24 s",
@@ -260,6 +263,15 @@ PAGES: Mapping[str, Words] = {
         CONSISTENT: "a client that waits for an acknowledgement shows a notice",
         "no rival": "There is no second server beside the first",
         "room": "A client that is to ask finds room for its datagram",
+    },
+    "t7": {
+        **NUMBERS,
+        "0 < least": "T3's bound on durations and drift",
+        "drift < 1": "T3's bound on durations and drift",
+        "shortens ∨ least = full": "T3's bound on durations and drift",
+        CONSISTENT: "T3's bound on durations and drift",
+        "no loses_arp": "No ARP is lost (`loses_arp`)",
+        "room": "The client finds room for its DHCPDECLINE",
     },
 }
 """The words for each premise on the theorem's page; None: it assumes nothing."""
@@ -301,6 +313,7 @@ README: Mapping[str, Words] = {
     },
     "t5": {},
     "t6": {"no rival": "No second server"},
+    "t7": {"no loses_arp": "ARP is not lost", "room": "finds room for its DHCPDECLINE"},
 }
 """The same in the README's line, which leaves to the page what it has no words for."""
 

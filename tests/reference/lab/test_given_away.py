@@ -46,7 +46,9 @@ def test_what_was_not_measured_is_no_figure() -> None:
 
 
 def test_the_page_is_that_of_the_figures() -> None:
-    data = json.loads((ROOT / given_away.RAW).read_text("utf-8"))
+    raw = (ROOT / given_away.RAW).read_text("utf-8")
+    data = json.loads(raw)
+    assert raw == given_away.kept(data)
     assert given_away.page(data) == (ROOT / given_away.PAGE).read_text("utf-8")
     assert {c["fault"] for c in data["cells"]} == set(given_away.FAULTS)
     wrong = {c["client"] for c in data["cells"] if "were predicted" in c["reason"]}

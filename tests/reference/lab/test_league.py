@@ -12,6 +12,7 @@ import pytest
 from holdover.model.clients.measurements import MeasuredCase
 from tests.checkout import ROOT
 from tests.measure import league, refusals
+from tests.measure.lab_runs import join_runs
 
 
 def cell(holdover: float | str, **more: Any) -> dict[str, Any]:
@@ -166,7 +167,7 @@ def test_runs_come_together_as_one() -> None:
         about = {"date": "2026-11-26", "cells": cells, "took": took}
         return {"conditions": about, "cells": [cell(1, fault=fault)]}
 
-    data = league.together([ran("9, 3 at once", "2 s", "hook"), ran("4, 2 at once", "5 s", "NAK")])
+    data = join_runs([ran("9, 3 at once", "2 s", "hook"), ran("4, 2 at once", "5 s", "NAK")])
     assert data["conditions"]["cells"] == "9, 3 at once + 4, 2 at once"
     assert data["conditions"]["took"] == "2 s + 5 s"
     assert [each["fault"] for each in data["cells"]] == ["hook", "NAK"]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from holdover.reference.lab.experiments.faults import FAULTS, Fault, find_fault
+from holdover.reference.lab.experiments.fault import Fault
+from holdover.reference.lab.experiments.faults import FAULTS, find_fault
 from tests.checkout import ROOT
 from tests.measure import never_late
 from tests.measure import never_late_page as page

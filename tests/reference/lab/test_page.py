@@ -12,6 +12,7 @@ import pytest
 
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
 from holdover.reference.lab.record.record import HostAddresses, Mark
+from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.record.timeline import Granted, HeldSpan, Timeline, timeline
 from holdover.reference.lab.report.event_list import describe_timeline, events
 from holdover.reference.lab.report.page import FEW, MANY, VERDICTS, Shown, page
@@ -379,6 +380,36 @@ def test_a_cell_has_its_figures() -> None:
     ):
         assert expected in words
     assert "nobody" in page([shown(enforcer="", holdover=inf)], "lab", {})
+
+
+def test_a_cell_of_two_hosts_has_theirs() -> None:
+    both = Sharing(
+        address=LEASED,
+        shared=inf,
+        total=40.0,
+        spells=3,
+        at_end=2,
+        answered=2,
+        other_had_it=True,
+        told=80,
+        offered=1,
+        granted=5,
+        declined=4,
+        one_identity=True,
+    )
+    cell = shown(fault="clones", holdover=None, predicted=None, shared=both, predicted_shared=inf)
+    text = page([cell, replace(cell, shared=replace(both, shared=2.5), repeat=2)], "lab", {})
+    assert "both: forever</i>" in text
+    for name, value in (
+        ("two hosts had it", "2.50 s"),
+        ("predicted at worst", "no bound"),
+        ("times that both had it", "3"),
+        ("hosts that had it at the end", "2"),
+        ("DHCPACKs to who asked", "5"),
+        ("DHCPDECLINEs", "4"),
+    ):
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in text
+    assert "removed by" not in text, "there is no lease end"
 
 
 def test_conditions_stand_at_the_end() -> None:

@@ -12,20 +12,27 @@ import pytest
 
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import load
+from holdover.proofs.verdicts.judge import judge, proved_by_probing
 from holdover.reference.lab.experiments.experiment import Cell, Outcome
-from holdover.reference.lab.experiments.faults import FAULTS, TABLE, Fault, find_fault
+from holdover.reference.lab.experiments.fault import Fault
+from holdover.reference.lab.experiments.faults import FAULTS, TABLE, find_fault
 from holdover.reference.lab.experiments.verdict import (
+    ANSWERED_BY,
+    GIVES_WAY,
     OBEYED,
     Verdict,
     combine_verdicts,
     is_refusal,
     predict_holdover,
     predict_kept,
+    predict_sharing,
+    sharing_findings,
     spread,
     stays_after,
     verdict,
 )
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
+from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS
 
@@ -268,3 +275,145 @@ def test_what_is_given_away_is_predicted_by_t6() -> None:
 )
 def test_a_client_that_keeps_what_was_given_away(client: str, seen: Measurement, says: str) -> None:
     assert judged(client, "given away", seen).says == says
+
+
+# Two hosts with one address ----------------------------------------------------------------------
+
+BEFORE, PROBED, AFTER = (
+    "static host before",
+    "static host before, server probes",
+    "static host after",
+)
+SHARING = ("clones", BEFORE, PROBED, AFTER)
+
+FOUND = Sharing(
+    address=IPv4Address("10.77.0.50"),
+    shared=0.0,
+    total=0.0,
+    spells=0,
+    at_end=1,
+    answered=0,
+    other_had_it=True,
+    told=1,
+    offered=1,
+    granted=1,
+    declined=1,
+    one_identity=True,
+)
+"""Who asked was told, and declined."""
+
+TAKEN = replace(FOUND, shared=FOREVER, total=40.0, spells=1, at_end=2, answered=2, declined=0)
+"""Who asked took it all the same."""
+
+GAVE_WAY = replace(TAKEN, shared=2.1, total=2.1, at_end=1)
+
+
+def shared(client: str, fault: str, result: Sharing) -> Verdict:
+    return verdict(Outcome(cell(client, fault), result, Path()))
+
+
+@pytest.mark.parametrize(
+    ("client", "fault", "seen", "says"),
+    [
+        ("udhcpc", "clones", TAKEN, "late"),
+        ("udhcpc", "clones", GAVE_WAY, "late"),
+        ("reference", "clones", FOUND, "holds"),
+        ("reference", "clones", TAKEN, "wrong"),  # it probes
+        ("reference", "clones", GAVE_WAY, "wrong"),
+        ("udhcpc", BEFORE, TAKEN, "late"),
+        ("udhcpc", BEFORE, FOUND, "holds"),
+        ("dhcpcd", BEFORE, FOUND, "holds"),
+        ("dhcpcd", BEFORE, replace(FOUND, told=0), "holds"),  # it may have heard an announcement
+        ("dhcpcd", BEFORE, GAVE_WAY, "wrong"),
+        ("udhcpc", PROBED, replace(FOUND, offered=0, granted=0, declined=0), "holds"),
+        ("udhcpc", PROBED, TAKEN, "wrong"),  # the server has asked
+        ("udhcpc", AFTER, TAKEN, "late"),
+        ("udhcpc", AFTER, replace(GAVE_WAY, shared=GIVES_WAY + 0.1), "late"),
+        ("udhcpc", AFTER, GAVE_WAY, "holds"),
+        ("reference", AFTER, GAVE_WAY, "holds"),
+        ("reference", AFTER, replace(GAVE_WAY, shared=10.9), "late"),
+        ("reference", AFTER, replace(GAVE_WAY, shared=11.1), "wrong"),  # within ten, it says
+        ("reference", AFTER, TAKEN, "wrong"),
+    ],
+)
+def test_two_hosts_with_one_address_say(client: str, fault: str, seen: Sharing, says: str) -> None:
+    found = shared(client, fault, seen)
+    assert found.says == says, found
+    assert (found.shared, found.measured, found.worst) == (seen, None, None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "seen", "reason"),
+    [
+        ("clones", replace(TAKEN, one_identity=False), "one client identifier"),
+        ("clones", replace(FOUND, one_identity=False), "one client identifier"),
+        ("clones", replace(FOUND, declined=0), "neither used nor declined"),
+        ("clones", replace(FOUND, granted=0, declined=0), "did not grant"),
+        (BEFORE, replace(FOUND, other_had_it=False), "no other host"),
+        (BEFORE, replace(FOUND, offered=0, granted=0, declined=0), "did not grant"),
+        (BEFORE, replace(FOUND, declined=0), "neither used nor declined"),
+        (PROBED, replace(FOUND, offered=0, granted=0, declined=0, told=0), "nobody was told"),
+        (PROBED, replace(FOUND, offered=1, granted=0, declined=0), "did not grant"),
+        (AFTER, FOUND, "had let go of the address before"),
+        (AFTER, replace(FOUND, other_had_it=False), "no other host"),
+        (AFTER, replace(TAKEN, answered=1), "1 answered ARP"),
+    ],
+)
+def test_that_no_two_hosts_were_seen_is_no_pass_by_itself(
+    fault: str, seen: Sharing, reason: str
+) -> None:
+    found = shared("udhcpc", fault, seen)
+    assert found.says == "unknown", found
+    assert reason in found.reason
+
+
+def test_for_a_short_time_nobody_may_have_been_asked() -> None:
+    short = replace(GAVE_WAY, shared=ANSWERED_BY, total=ANSWERED_BY, answered=0)
+    assert shared("udhcpc", AFTER, short).says == "holds"
+
+
+def test_a_probe_of_client_or_server_finds_who_is_there_before_and_nobody_who_comes_later() -> None:
+    for profile in ("reference", "dhcpcd", "udhcpc", "networkmanager"):
+        client = load(profile)
+        found = {name: predict_sharing(client, FAULTS[name]) for name in SHARING}
+        without = 0.0 if client.probes else math.inf
+        later = float(client.gives_way_within) if client.gives_way else math.inf
+        assert found == {"clones": without, BEFORE: without, PROBED: 0.0, AFTER: later}
+        assert predict_sharing(client, FAULTS["frozen"]) is None
+
+
+def test_who_gives_way_may_have_the_address_each_time_for_as_long_as_t7_says() -> None:
+    """At once (a), or at the second conflict (b); a moment more is no refutation."""
+    for within in (0, 10):
+        gives = replace(load("udhcpc"), gives_way=True, gives_way_within=Fraction(within))
+        for name in ("clones", BEFORE, AFTER):
+            assert predict_sharing(gives, FAULTS[name]) == within
+            seen = replace(GAVE_WAY, shared=within + 0.9)
+            found = sharing_findings(FAULTS[name], seen, gives, float(within))
+            assert "wrong" not in [says for says, _ in found]
+            seen = replace(GAVE_WAY, shared=within + 1.1)
+            found = sharing_findings(FAULTS[name], seen, gives, float(within))
+            assert "wrong" in [says for says, _ in found]
+
+
+@pytest.mark.parametrize("fault", SHARING)
+def test_where_no_two_hosts_are_predicted_the_model_has_none(fault: str) -> None:
+    """By a proof for any number of hosts that probe, or, where only the server does, by a search.
+
+    Of clients that do not probe, and where no probe helps, the model has a run to two.
+    """
+    world = replace(FAULTS[fault].surroundings, lease=Fraction(10))
+    probes, silent = (replace(load("rfc2131"), probes=each) for each in (True, False))
+    proved = proved_by_probing(world.faults, drifts=False)
+    assert proved is (predict_sharing(probes, FAULTS[fault]) == 0)
+    found = judge(silent, world)
+    if predict_sharing(silent, FAULTS[fault]) == 0:
+        assert found.reason.startswith("no proof; no collision in all")
+    else:
+        assert found.outcome == "violated"
+
+
+def test_a_client_without_a_profile_has_no_prediction_for_two_hosts() -> None:
+    stranger = replace(cell("udhcpc", "clones"), client=replace(CLIENTS["udhcpc"], profile=None))
+    found = verdict(Outcome(stranger, TAKEN, Path()))
+    assert (found.says, found.shared_for) == ("late", None)

@@ -37,6 +37,9 @@ NEVER = {
     "acknowledge": "the notice of this client waits for nobody",
     "disregard_nak": "this client heeds each DHCPNAK",
     "drop_refused": "and removes the address with it",
+    "hear_conflict": "of a conflict about an address in use nobody knows how it ended",
+    "conflict_ends": "likewise",
+    "yield_address": "likewise",
     "relinquish": "this client holds no lapsed address",
 }
 

@@ -1,0 +1,106 @@
+"""What the measures of real clients have in common: the lab is run, and what it writes is kept.
+
+A page (docs/*.md) is made of the figures beside it (docs/*.json): conditions, and a line a cell,
+with what the page needs of a cell of lab.json.  `run_lab` plays; everything else reads.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from holdover.reference.console.output import UNBOUNDED
+from holdover.reference.docs.markdown import table
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.netns import COMMANDS
+
+Cell = dict[str, Any]
+"""A cell of lab.json."""
+
+
+def clients_here() -> list[str]:
+    """The names of the clients that are on this machine."""
+    return [each.name for each in CLIENTS.values() if each.missing() is None]
+
+
+def run_lab(runs: Sequence[Sequence[str]], clients: Sequence[str]) -> Any:
+    """Run `holdover` with these words and clients, one run after the other; what it has written."""
+    signal.signal(signal.SIGTERM, exit_at_signal)
+    names = [f"--client={name}" for name in clients]
+    found: list[Any] = []
+    with tempfile.TemporaryDirectory(prefix="lab-runs-") as place:
+        for run in runs:
+            out = Path(place) / str(len(found))
+            words = [sys.executable, "-c", COMMANDS, *run, *names, "--out", str(out)]
+            lab = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+            try:
+                lab.wait()
+            except BaseException:  # the lab takes away what it has made, if it is asked to
+                lab.terminate()
+                lab.wait()
+                raise
+            found.append(json.loads((out / "lab.json").read_text(encoding="utf-8")))
+    return join_runs(found)
+
+
+def exit_at_signal(number: int, frame: FrameType | None) -> None:
+    """SIGTERM as an exit, so that the lab is ended."""
+    raise SystemExit(128 + number)
+
+
+def join_runs(found: Sequence[Any]) -> Any:
+    """Several runs as one: what they say of their cells and their time is told one by one."""
+    conditions = dict(found[0]["conditions"])
+    for key in ("cells", "took"):
+        conditions[key] = " + ".join(each["conditions"][key] for each in found)
+    versions: dict[str, str] = {}
+    for each in found:
+        versions |= split_versions(each["conditions"].get("versions", ""))
+    if versions:
+        conditions["versions"] = ", ".join(map(" ".join, versions.items()))
+    return {"conditions": conditions, "cells": [cell for each in found for cell in each["cells"]]}
+
+
+def split_versions(told: str) -> dict[str, str]:
+    """Programs and their versions, of what the conditions say of them."""
+    return dict(each.rsplit(" ", 1) for each in told.split(", ")) if told else {}
+
+
+def cells_of(data: Any, **wanted: object) -> list[Cell]:
+    """The cells that have these values."""
+    return [c for c in data["cells"] if all(c[key] == value for key, value in wanted.items())]
+
+
+def number(value: Any) -> float:
+    """A figure of lab.json."""
+    return math.inf if value == UNBOUNDED else float(value)
+
+
+def spread(values: Sequence[float], show: Callable[[float], str]) -> str:
+    """Least / median / greatest, or one of them where they read the same."""
+    three = (min(values), statistics.median_low(values), max(values))
+    return " / ".join(dict.fromkeys(map(show, three)))
+
+
+def conditions_table(data: Any) -> str:
+    """Under which conditions a page's figures were measured; the command stands on the page."""
+    rows = [[key, value] for key, value in data["conditions"].items() if key != "command"]
+    return table(["condition", ""], rows)
+
+
+def kept(data: Any, keys: Sequence[str]) -> str:
+    """The figures of a page as a file: conditions, and a line a cell with these keys."""
+    cells = [{key: cell[key] for key in keys if key in cell} for cell in data["cells"]]
+    lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
+    known = {key: value for key, value in data["conditions"].items() if key != "command"}
+    conditions = json.dumps(known, ensure_ascii=False)
+    return f'{{"conditions": {conditions},\n"cells": [\n{lines}\n]}}\n'
