@@ -23,7 +23,13 @@ from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import OUTCOME, CaseVerdict, decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t2_safety
-from holdover.proofs.theorems.obligations import all_obligations, file_name
+from holdover.proofs.theorems.obligations import (
+    CERTIFIED,
+    all_obligations,
+    file_name,
+    has_certificates,
+    is_proved,
+)
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import exact_case
 from holdover.reference.commands.verify import check_claims
@@ -131,27 +137,44 @@ def writing(option: str, folder: Path) -> Iterator[None]:
         raise InputError(f"{option} {folder}: {error.strerror or error}") from error
 
 
-def write_certificates(profile: Profile | None, folder: Path) -> Outcome:
-    """Each obligation with its certificate; holds if the checker accepts one for each."""
+def write_certificates(profile: Profile | None, folder: Path, as_json: bool) -> Outcome:
+    """Each obligation with its certificate; holds if the checker accepts one for each.
+
+    Of theorems that are not `CERTIFIED` none is looked for: they are named, and it is unknown.
+    """
     kept = shelf.read()
-    count, built, open_ones = 0, 0, list[str]()
+    written, built, without = 0, 0, dict[str, str]()
+    others: dict[str, int] = {}
     with Progress("certificates") as progress, writing("--certificates", folder):
         for obligation in obligations_of(profile):
-            if t2_safety.expected_answer(obligation) == "sat":
+            if not is_proved(obligation):
                 continue  # it is no theorem, and has no proof
+            if profile is None and not has_certificates(obligation.name):
+                theorem = obligation.case.partition("-")[0]
+                others[theorem] = others.get(theorem, 0) + 1
+                continue
             progress.say(obligation.name)
             try:
                 found = shelf.with_certificate(obligation, kept)
             except NoProofError as error:
-                open_ones.append(f"{obligation.name}: {error}")
+                without[obligation.name] = str(error)
                 continue
             write_beside(folder, obligation, {".smt2": found.obligation, ".cert": found.text})
-            count, built = count + 1, built + (not found.kept)
-    said = f"{count} obligations with a certificate each written to {folder}, {built} of them built"
-    click.echo(said)
-    for line in open_ones:
-        click.echo(f"no certificate: {line}")
-    return "unknown" if open_ones else "holds"
+            written, built = written + 1, built + (not found.kept)
+    for theorem, count in sorted(others.items()):
+        without[theorem] = f"{count} obligations, of which holdover has no certificates"
+    outcome: Outcome = "unknown" if without else "holds"
+    if as_json:
+        open_ones = [{"name": name, "why": why} for name, why in without.items()]
+        counts = {"written": written, "built": built, "without": open_ones}
+        document("prove-certificates", {"outcome": outcome, "folder": str(folder), **counts})
+        return outcome
+    of = profile.name if profile else " and ".join(CERTIFIED)
+    said = f"{written} obligations of {of} written to {folder}, each with a certificate"
+    click.echo(f"{said}; {built} of these built now")
+    for name, why in without.items():
+        click.echo(f"no certificate: {name}: {why}")
+    return outcome
 
 
 def show_row(profile: Profile | None, name: str, as_json: bool) -> None:
@@ -187,7 +210,7 @@ def show_row(profile: Profile | None, name: str, as_json: bool) -> None:
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write each obligation and a proof of it that check.py accepts, and ask no solver.",
+    help="Write obligations of T0 and T2, or of PROFILE, each with a proof that check.py accepts.",
 )
 @click.option("--show", metavar="ROW", help="Print a row of the lease table beside its SMT-LIB.")
 @assume_option
@@ -213,7 +236,7 @@ def prove(
         show_row(client, show, as_json)
         return 0
     if certificates is not None:
-        return EXIT[write_certificates(client, certificates)]
+        return EXIT[write_certificates(client, certificates, as_json)]
     if smtlib is not None:
         written = write_smtlib(client, smtlib)
         click.echo(f"{written} obligations written to {smtlib}", err=True)
