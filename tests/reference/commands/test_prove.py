@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+import holdover.proofs.certificates.check
 from holdover.model.clients.profile import load
+from holdover.proofs.certificates import shelf
+from holdover.proofs.certificates.written import NoProofError
 from holdover.reference.commands.prove import write_smtlib
 from tests.reference.commands.running import as_json, refused, run, told
 
@@ -43,3 +50,76 @@ def test_smtlib_into_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     said = refused(run("prove", "rfc2131", "--smtlib", tmp_path / "file" / "below"))
     assert said.startswith("error: --smtlib ")
+
+
+# Certificates ------------------------------------------------------------------------------------
+
+CHECKER = Path(holdover.proofs.certificates.check.__file__)
+
+
+def checked(folder: Path) -> subprocess.CompletedProcess[str]:
+    """What the checker says, by itself: as a file, with nothing but Python."""
+    command = (sys.executable, "-I", CHECKER, folder)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_certificates_are_accepted_by_the_checker_alone(tmp_path: Path) -> None:
+    said = told(run("prove", "rfc2131", "--certificates", tmp_path), 0)
+    files = sorted(tmp_path.rglob("*.cert"))
+    assert said == (
+        f"{len(files)} obligations of rfc2131 written to {tmp_path}, each with a certificate;"
+        " 0 of these built now\n"
+    )
+    assert len(files) == len(list(tmp_path.rglob("*.smt2"))) > 400
+    assert checked(tmp_path).returncode == 0
+    files[0].write_text(files[-1].read_text())  # of another obligation
+    assert checked(tmp_path).returncode == 1
+
+
+def test_a_theorem_without_certificates_is_named(tmp_path: Path) -> None:
+    said = told(run("prove", "--certificates", tmp_path), 3)
+    first, *rest = said.splitlines()
+    assert first.endswith(
+        f"T0 and T2 written to {tmp_path}, each with a certificate; 0 of these built now"
+    )
+    assert [line.split(":")[1] for line in rest] == [" T3", " T6", " T7"]
+    assert {file.name.partition("-")[0] for file in tmp_path.iterdir()} == {"T0", "T2"}
+
+
+def test_an_obligation_of_which_none_is_found_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> None:
+        raise NoProofError("too many cases")
+
+    monkeypatch.setattr(shelf, "with_certificate", unknown)
+    found = as_json(run("prove", "rfc2131", "--certificates", tmp_path, "--json"), 3)
+    assert (found["outcome"], found["written"]) == ("unknown", 0)
+    assert {each["why"] for each in found["without"]} == {"too many cases"}
+
+
+def test_the_step_that_breaks_the_invariant_has_no_certificate(tmp_path: Path) -> None:
+    found = as_json(run("prove", "wfwg311", "--certificates", tmp_path, "--json"), 3)
+    assert [each["name"] for each in found["without"]] == ["T2-wfwg311/lapse/held_under_lease"]
+
+
+def test_certificates_into_a_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = refused(run("prove", "rfc2131", "--certificates", tmp_path / "file" / "below"))
+    assert said.startswith("error: --certificates ")
+
+
+# A row beside its text ---------------------------------------------------------------------------
+
+
+def test_a_row_is_shown_beside_what_is_proved_of_it() -> None:
+    found = as_json(run("prove", "--show", "lapse", "--json"), 0)
+    parts = {part["says"]: (part["sets"], part["smtlib"]) for part in found["parts"]}
+    assert parts["now ≥ lease_end[h]"] == (None, "(<= (lease_end h) now)")
+    assert parts["wants[h] := none"] == ("wants[x]", "(ite (= x h) no_Address (wants x))")
+    shown = told(run("prove", "--show", "lapse"), 0)
+    assert "wants[x] = (ite (= x h) no_Address (wants x))" in shown
+
+
+def test_a_row_that_there_is_not_is_named_with_the_nearest() -> None:
+    assert "no such row: lapse?" in refused(run("prove", "--show", "laps"))
