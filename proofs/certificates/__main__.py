@@ -60,7 +60,9 @@ def bad_ones() -> list[str]:
         seconds += process_time() - start
         if why:
             bad.append(f"{obligation.name}: {why}")
-    click.echo(f"{len(found)} obligations of {' and '.join(CERTIFIED)}, all checked in {seconds:.1f} s")
+    click.echo(
+        f"{len(found)} obligations of {', '.join(CERTIFIED)}, all checked in {seconds:.1f} s"
+    )
     again = found[::EACH]
     for obligation in again:
         try:

@@ -169,7 +169,7 @@ def write_certificates(profile: Profile | None, folder: Path, as_json: bool) -> 
         counts = {"written": written, "built": built, "without": open_ones}
         document("prove-certificates", {"outcome": outcome, "folder": str(folder), **counts})
         return outcome
-    of = profile.name if profile else " and ".join(CERTIFIED)
+    of = profile.name if profile else ", ".join(CERTIFIED)
     said = f"{written} obligations of {of} written to {folder}, each with a certificate"
     click.echo(f"{said}; {built} of these built now")
     for name, why in without.items():
@@ -210,7 +210,7 @@ def show_row(profile: Profile | None, name: str, as_json: bool) -> None:
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write obligations of T0 and T2, or of PROFILE, each with a proof that check.py accepts.",
+    help="Write obligations of T0, T2, T7, or of PROFILE, each with a proof that check.py accepts.",
 )
 @click.option("--show", metavar="ROW", help="Print a row of the lease table beside its SMT-LIB.")
 @assume_option

@@ -95,8 +95,12 @@ class Maker:
 
 def model(proof: Proof, luck: random.Random) -> Structure:
     """Random functions on a few members."""
-    members = {"A": list(range(luck.choice((1, 2, 3)))), "B": ["u", "v"][: luck.choice((1, 2))]}
-    members |= {"Bool": [False, True], "K": ["K_1", "K_2", "K_3"]}  # type: ignore[dict-item]
+    members: dict[str, list[Any]] = {
+        "A": list(range(luck.choice((1, 2, 3)))),
+        "B": ["u", "v"][: luck.choice((1, 2))],
+        "Bool": [False, True],
+        "K": ["K_1", "K_2", "K_3"],
+    }
     known: dict[tuple[str, tuple[Any, ...]], Any] = {}
 
     def function(name: str, args: tuple[Any, ...], sort: str) -> Any:

@@ -103,7 +103,7 @@ class World:
 
     def __init__(self, luck: random.Random):
         self.luck, self.others = luck, dict[Any, Any]()
-        self.constants = {
+        self.constants: dict[str, Any] = {
             name: self.any(each.sort)
             if isinstance(each, Expr)
             else tuple(self.any(each.sort) for _ in range(SIZES[HOST]))

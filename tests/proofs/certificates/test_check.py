@@ -210,10 +210,10 @@ def test_a_variable_that_is_bound_again_is_another() -> None:
         "(assert (let ((z (forall ((v A)) (p v)))) (forall ((v A)) (or z (not (p v))))))\n"
         "(assert (p a))\n(assert (not (p b)))\n"
     )
-    lines = ("use 1", "use 2", "use 3", "every 1 a", "every 5 b")
-    assert check(DECLARED + text, certificate(*lines)) == ""
-    lines = ("use 1", "use 3", "every 1 b", "every 1 a")
-    assert check(DECLARED + text, certificate(*lines)) == "nothing fails in the end"
+    right = certificate("use 1", "use 2", "use 3", "every 1 a", "every 5 b")
+    assert check(DECLARED + text, right) == ""
+    poor = certificate("use 1", "use 3", "every 1 b", "every 1 a")
+    assert check(DECLARED + text, poor) == "nothing fails in the end"
 
 
 # Hostile ones ------------------------------------------------------------------------------------
