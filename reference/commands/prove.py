@@ -210,7 +210,7 @@ def show_row(profile: Profile | None, name: str, as_json: bool) -> None:
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write obligations of T0, T2, T7, or of PROFILE, each with a proof that check.py accepts.",
+    help="Write obligations of T0, T2, T7 or of PROFILE, each with a proof for check.py.",
 )
 @click.option("--show", metavar="ROW", help="Print a row of the lease table beside its SMT-LIB.")
 @assume_option

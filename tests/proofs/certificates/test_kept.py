@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,25 @@ def test_each_obligation_of_a_profile_has_a_certificate() -> None:
 def test_they_are_small() -> None:
     texts = [file.read_bytes() for file in sorted(shelf.FOLDER.glob("*.txt"))]
     assert len(lzma.compress(b"".join(texts))) < 300_000
+
+
+def test_the_page_has_a_certificate_that_is_kept() -> None:
+    """What is done by hand on the page is a proof of what is proved."""
+    page = (Path(__file__).parents[3] / "docs" / "certificates.md").read_text("utf-8")
+    shown = dict(re.findall(r"<!-- example: (\w+) -->\n```\n(.*?)```", page, re.DOTALL))
+    (example,) = (o for o in obligations(CASE) if (o.row, o.conjunct) == ("tick", "asked_before"))
+    assert shown["certificate"] == shelf.read()[example.name]
+    said = [line for line in example.smtlib().splitlines() if line.startswith("(assert ")]
+    lines = [line.split(None, 1) for line in shown["assertions"].splitlines()]
+    assert len(lines) == 3
+    for number, text in lines:
+        assert said[int(number) - 1] == f"(assert {text})"
+    assert f"three of its {len(said)} assertions" in page
+
+
+def test_the_page_counts_what_is_kept() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "certificates.md").read_text("utf-8")
+    assert f"(`proofs/certificates/kept/`, {len(shelf.read()):,} of them)" in page
 
 
 def test_what_is_built_is_what_is_kept() -> None:
