@@ -29,12 +29,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.core.instants import SECOND
-from holdover.reference.lab.testbed.scene import LEASED, Scene
+
+if TYPE_CHECKING:  # the list of faults is there at once
+    from holdover.reference.lab.testbed.scene import Scene
 
 BLOCKED = 60.0
 """Seconds that a hook blocks."""
@@ -203,6 +205,8 @@ def busy(scene: Scene) -> None:
 
 def give_to_another(scene: Scene) -> None:
     """Another host is given the address by hand; the server is gone."""
+    from holdover.reference.lab.testbed.scene import LEASED
+
     assert scene.b is not None
     scene.end_server()
     scene.b.ip("addr", "add", f"{LEASED}/{scene.order.own.network.prefixlen}", "dev", "eth0")
