@@ -48,6 +48,11 @@ class SearchResult:
     fired: Counter[str] = field(default_factory=Counter)
     worst: int | None = None
 
+    @property
+    def count(self) -> int:
+        """How many states there were."""
+        raise NotImplementedError
+
 
 @dataclass
 class EngineResult(SearchResult):
@@ -55,6 +60,11 @@ class EngineResult(SearchResult):
 
     states: int = 0
     stored: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many states there were."""
+        return self.states
 
 
 @dataclass
@@ -71,6 +81,11 @@ class Exploration(SearchResult):
     edges: array[int] = field(default_factory=lambda: array("q"))
     taken: array[int] = field(default_factory=lambda: array("q"))
     expanded: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many states there were."""
+        return len(self.states)
 
     def trace(self, number: int) -> Trace:
         """The shortest run to the state of this number."""
