@@ -320,13 +320,13 @@ def why_value(value: object, text: str, where: str) -> tuple[tuple[str, str], ..
         raise InputError(f"{at}: a table is needed, [why], not {show_value(value)}")
     after = "\n" * begins + "\n".join(text.splitlines()[begins:])
     for key, reason in value.items():
-        at = Place(where, after, key, "why: ")
+        place = Place(where, after, key, "why: ")
         if key not in FACTS:
-            raise InputError(f"{at}: no such constant; {nearest(key, FACTS)}")
-        known, _, source = str(text_value(reason, key, at)).partition(": ")
+            raise InputError(f"{place}: no such constant; {nearest(key, FACTS)}")
+        known, _, source = str(text_value(reason, key, place)).partition(": ")
         if known not in KNOWN or not source.strip():
             raise InputError(
-                f"{at}: {show_value(reason)} does not say how it is known; "
+                f"{place}: {show_value(reason)} does not say how it is known; "
                 f'write "{" | ".join(KNOWN)}", a colon, and from where'
             )
     return tuple(value.items())
@@ -346,7 +346,7 @@ def reasons(why: Sequence[tuple[str, str]]) -> list[str]:
     return ["", "[why]", *(f"{key} = {quote(reason)}" for key, reason in why)] if why else []
 
 
-def harmless(text: str, key: str, at: Place) -> str:
+def harmless(text: str, key: str, at: Place | str) -> str:
     """The text; InputError where it has what a terminal obeys.  Notes may have several lines."""
     found = harmful(text, "\n\t" if key == "notes" else "")
     if found is not None:

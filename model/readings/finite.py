@@ -251,8 +251,8 @@ class Source(SharedReading[Code]):
         text = "(" + f" {word} ".join(part.text for part in open_parts) + ")"
         safe = all(part.safe for part in open_parts)
         if word == "and":
-            parts = tuple(each for part in open_parts for each in (part.parts or (part,)))
-            return Code(text, safe=safe, parts=parts)
+            joined = tuple(each for part in open_parts for each in (part.parts or (part,)))
+            return Code(text, safe=safe, parts=joined)
         if len({part.item for part in open_parts}) == 1 and all(p.among for p in open_parts):
             among = tuple(dict.fromkeys(value for part in open_parts for value in part.among))
             return Code(text, safe=safe, item=open_parts[0].item, among=among)
