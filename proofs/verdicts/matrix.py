@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -227,18 +227,19 @@ def _cell(pair: tuple[MatrixRow, tuple[str, ...]]) -> MatrixCell:
 
 def whole(jobs: int = 2, progress: Callable[[int, int], None] | None = None) -> list[MatrixCell]:
     """All cells, in order, on `jobs` processes; those that are the same are found once."""
-    todo = {same(*pair): pair for pair in reversed(list(cells()))}
-    found: dict[tuple[object, ...], MatrixCell] = {}
+    todo = list(cells())
+    running: dict[tuple[object, ...], Future[MatrixCell]] = {}
+    done = []
     with ProcessPoolExecutor(jobs, initializer=pause_collection) as pool:
-        running = {pool.submit(_cell, pair): key for key, pair in reversed(todo.items())}
-        for number, future in enumerate(as_completed(running), 1):
-            found[running[future]] = future.result()
+        for pair in todo:
+            if (key := same(*pair)) not in running:
+                running[key] = pool.submit(_cell, pair)
+        for number, (fault, safeguards) in enumerate(todo, 1):
+            found = running[same(fault, safeguards)].result()
+            done.append(replace(found, fault=fault.name, safeguard=named(safeguards)))
             if progress is not None:
                 progress(number, len(todo))
-    return [
-        replace(found[same(*pair)], fault=pair[0].name, safeguard=named(pair[1]))
-        for pair in cells()
-    ]
+    return done
 
 
 def named(safeguards: tuple[str, ...]) -> str:
