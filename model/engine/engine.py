@@ -55,7 +55,7 @@ def search(
 ) -> EngineResult:
     """Every state within reach, or as many as there is room for; then it is not complete.
 
-    With `stop`, those up to the depth of the first violation.
+    With `stop`, it ends a step past the first violation.
 
     `memory` in bytes bounds tables and buffers; the process takes some 250 MB beside.  Tables have
     room for `expected` states from the beginning, and grow if there are more.  `directory` is where

@@ -24,7 +24,7 @@ INDENT = "    "
 
 
 @dataclass(frozen=True)
-class Test:
+class Conjunct:
     """A condition as Python source.
 
     `safe`: asking it never raises.  `item`: it only says that this item of the state is one of
@@ -44,12 +44,12 @@ class BranchRule:
     `first` may be asked in any order, and before `then`.
     """
 
-    first: tuple[Test, ...]
-    then: tuple[Test, ...]
+    first: tuple[Conjunct, ...]
+    then: tuple[Conjunct, ...]
     body: tuple[str, ...] = field(repr=False)
 
     @classmethod
-    def of(cls, tests: Sequence[Test], body: Sequence[str]) -> BranchRule:
+    def of(cls, tests: Sequence[Conjunct], body: Sequence[str]) -> BranchRule:
         """A rule by its conjuncts in their order."""
         safe = next((i for i, test in enumerate(tests) if not test.safe), len(tests))
         return cls(tuple(dict.fromkeys(tests[:safe])), tuple(tests[safe:]), tuple(body))
@@ -59,16 +59,16 @@ class BranchRule:
         """It is known that nothing follows."""
         return any(test.text == "False" for test in (*self.first, *self.then[:1]))
 
-    def without(self, test: Test) -> BranchRule:
+    def without(self, test: Conjunct) -> BranchRule:
         """The same where a test has been asked."""
         return BranchRule(tuple(t for t in self.first if t is not test), self.then, self.body)
 
-    def about(self, item: int) -> Test | None:
+    def about(self, item: int) -> Conjunct | None:
         """The test that tells which values of an item are allowed, if these are few."""
         fits = (t for t in self.first if t.item == item and len(t.among) <= FEW)
         return next(fits, None)
 
-    def asked(self, text: str) -> Test | None:
+    def asked(self, text: str) -> Conjunct | None:
         """The test that is written so."""
         return next((t for t in self.first if t.text == text), None)
 
@@ -102,7 +102,7 @@ def branches(rules: Sequence[BranchRule], depth: int = 1) -> Iterator[str]:
         yield from (INDENT * inner + line for line in rule.body)
 
 
-def _by_value(item: int, rules: Sequence[tuple[BranchRule, Test]], depth: int) -> Iterator[str]:
+def _by_value(item: int, rules: Sequence[tuple[BranchRule, Conjunct]], depth: int) -> Iterator[str]:
     """A branch for each value of an item that one of these rules allows."""
     name, word = f"v{depth}", "if"
     yield f"{INDENT * depth}{name} = s[{item}]"

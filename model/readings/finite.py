@@ -26,7 +26,7 @@ from functools import cached_property
 from math import ceil
 from typing import Any
 
-from holdover.model.readings.branches import BranchRule, Test, branches
+from holdover.model.readings.branches import BranchRule, Conjunct, branches
 from holdover.model.table.expr import (
     INSTANT,
     Action,
@@ -117,10 +117,10 @@ class Code:
     parts: tuple[Code, ...] = field(default=(), compare=False)
 
     @property
-    def tests(self) -> tuple[Test, ...]:
+    def tests(self) -> tuple[Conjunct, ...]:
         """The conjuncts, in their order."""
         return tuple(
-            Test(each.text, each.safe, each.item if each.among else None, each.among)
+            Conjunct(each.text, each.safe, each.item if each.among else None, each.among)
             for each in (self.parts or (self,))
         )
 
