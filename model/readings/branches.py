@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 FEW = 3
 """So many rules are asked one by one, and so many values a rule may allow to have a branch each."""
@@ -24,17 +25,32 @@ INDENT = "    "
 
 
 @dataclass(frozen=True)
-class Conjunct:
-    """A condition as Python source.
+class Code:
+    """Python source, or a value that is already known.
 
-    `safe`: asking it never raises.  `item`: it only says that this item of the state is one of
-    `among`.
+    `safe`: it never raises.  `item`: it is this item of the state, or, with values in `among`, it
+    says that the item is one of them.  `parts`: what it joins by `and`.
     """
 
     text: str
-    safe: bool = False
-    item: int | None = None
-    among: tuple[object, ...] = ()
+    known: bool = False
+    value: bool | int | Fraction | None = None
+    safe: bool = field(default=False, compare=False)
+    item: int | None = field(default=None, compare=False)
+    among: tuple[object, ...] = field(default=(), compare=False)
+    parts: tuple[Code, ...] = field(default=(), compare=False)
+
+    @property
+    def conjuncts(self) -> tuple[Code, ...]:
+        """What it joins by `and`, in its order, or itself."""
+        return self.parts or (self,)
+
+
+def constant_code(value: bool | int | Fraction | None) -> Code:
+    """The code of a value."""
+    if isinstance(value, Fraction) and value.denominator == 1:
+        value = int(value)
+    return Code(repr(value), True, value, safe=True)
 
 
 @dataclass(frozen=True)
@@ -44,12 +60,12 @@ class BranchRule:
     `first` may be asked in any order, and before `then`.
     """
 
-    first: tuple[Conjunct, ...]
-    then: tuple[Conjunct, ...]
+    first: tuple[Code, ...]
+    then: tuple[Code, ...]
     body: tuple[str, ...] = field(repr=False)
 
     @classmethod
-    def of(cls, tests: Sequence[Conjunct], body: Sequence[str]) -> BranchRule:
+    def of(cls, tests: Sequence[Code], body: Sequence[str]) -> BranchRule:
         """A rule by its conjuncts in their order."""
         safe = next((i for i, test in enumerate(tests) if not test.safe), len(tests))
         return cls(tuple(dict.fromkeys(tests[:safe])), tuple(tests[safe:]), tuple(body))
@@ -59,16 +75,16 @@ class BranchRule:
         """It is known that nothing follows."""
         return any(test.text == "False" for test in (*self.first, *self.then[:1]))
 
-    def without(self, test: Conjunct) -> BranchRule:
+    def without(self, test: Code) -> BranchRule:
         """The same where a test has been asked."""
         return BranchRule(tuple(t for t in self.first if t is not test), self.then, self.body)
 
-    def about(self, item: int) -> Conjunct | None:
+    def about(self, item: int) -> Code | None:
         """The test that tells which values of an item are allowed, if these are few."""
-        fits = (t for t in self.first if t.item == item and len(t.among) <= FEW)
+        fits = (t for t in self.first if t.item == item and 0 < len(t.among) <= FEW)
         return next(fits, None)
 
-    def asked(self, text: str) -> Conjunct | None:
+    def asked(self, text: str) -> Code | None:
         """The test that is written so."""
         return next((t for t in self.first if t.text == text), None)
 
@@ -80,7 +96,9 @@ def branches(rules: Sequence[BranchRule], depth: int = 1) -> Iterator[str]:
         items = Counter(
             item
             for rule in rules
-            for item in {t.item for t in rule.first if t.item is not None and len(t.among) <= FEW}
+            for item in {
+                t.item for t in rule.first if t.item is not None and 0 < len(t.among) <= FEW
+            }
         )
         text, shared = max(texts.items(), key=lambda each: each[1], default=("", 0))
         item, alike = max(items.items(), key=lambda each: each[1], default=(0, 0))
@@ -102,7 +120,7 @@ def branches(rules: Sequence[BranchRule], depth: int = 1) -> Iterator[str]:
         yield from (INDENT * inner + line for line in rule.body)
 
 
-def _by_value(item: int, rules: Sequence[tuple[BranchRule, Conjunct]], depth: int) -> Iterator[str]:
+def _by_value(item: int, rules: Sequence[tuple[BranchRule, Code]], depth: int) -> Iterator[str]:
     """A branch for each value of an item that one of these rules allows."""
     name, word = f"v{depth}", "if"
     yield f"{INDENT * depth}{name} = s[{item}]"

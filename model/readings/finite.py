@@ -20,13 +20,13 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
 from typing import Any
 
-from holdover.model.readings.branches import BranchRule, Conjunct, branches
+from holdover.model.readings.branches import BranchRule, Code, branches, constant_code
 from holdover.model.table.expr import (
     INSTANT,
     Action,
@@ -98,38 +98,6 @@ class Label:
         """The datagrams that it is about."""
         pairs = zip(self.action.given, self.binding, strict=True)
         return tuple(value for p, value in pairs if p.sort is MESSAGE)
-
-
-@dataclass(frozen=True)
-class Code:
-    """Python source, or a value that is already known.
-
-    `safe`: it never raises.  `item`: it is this item of the state, or, with values in `among`, it
-    says that the item is one of them.  `parts`: what it joins by `and`.
-    """
-
-    text: str
-    known: bool = False
-    value: Value = None
-    safe: bool = field(default=False, compare=False)
-    item: int | None = field(default=None, compare=False)
-    among: tuple[Value, ...] = field(default=(), compare=False)
-    parts: tuple[Code, ...] = field(default=(), compare=False)
-
-    @property
-    def tests(self) -> tuple[Conjunct, ...]:
-        """The conjuncts, in their order."""
-        return tuple(
-            Conjunct(each.text, each.safe, each.item if each.among else None, each.among)
-            for each in (self.parts or (self,))
-        )
-
-
-def constant_code(value: Value) -> Code:
-    """The code of a value."""
-    if isinstance(value, Fraction) and value.denominator == 1:
-        value = int(value)
-    return Code(repr(value), True, value, safe=True)
 
 
 BINARY: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
@@ -380,7 +348,7 @@ class Instance:
         if passed:
             body += self._shift(passed)
         body.append(f"out.append(({label}, tuple(t)))")
-        return BranchRule.of(guard.tests, body)
+        return BranchRule.of(guard.conjuncts, body)
 
     def _effect(self, effect: Effect, bound: dict[Expr, Code]) -> list[str]:
         if effect.every:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdover.model.readings.branches import BranchRule, Conjunct, branches
+from holdover.model.readings.branches import BranchRule, Code, branches
 
 ITEMS = 3
 VALUES = range(4)
@@ -16,19 +16,19 @@ VALUES = range(4)
 State = tuple[int | None, ...]
 
 
-def conjuncts() -> st.SearchStrategy[Conjunct]:
+def conjuncts() -> st.SearchStrategy[Code]:
     """An item is one of some values, or it is not 0, or above 1: which None is not."""
     items = st.integers(0, ITEMS - 1)
     among = st.lists(st.sampled_from(VALUES), min_size=1, max_size=3, unique=True)
 
-    def one_of(item: int, values: Sequence[int]) -> Conjunct:
+    def one_of(item: int, values: Sequence[int]) -> Code:
         text = " or ".join(f"(s[{item}] == {value})" for value in values)
-        return Conjunct(f"({text})", safe=True, item=item, among=tuple(values))
+        return Code(f"({text})", safe=True, item=item, among=tuple(values))
 
     return st.one_of(
         st.builds(one_of, items, among),
-        items.map(lambda item: Conjunct(f"(not s[{item}])", safe=True)),
-        items.map(lambda item: Conjunct(f"(s[{item}] > 1)")),
+        items.map(lambda item: Code(f"(not s[{item}])", safe=True)),
+        items.map(lambda item: Code(f"(s[{item}] > 1)")),
     )
 
 
@@ -39,7 +39,7 @@ def compiled(rules: Sequence[BranchRule]) -> Callable[[State], list[int]]:
     return scope["f"]
 
 
-def asked_in_order(rules: Sequence[Sequence[Conjunct]], state: State) -> list[int]:
+def asked_in_order(rules: Sequence[Sequence[Code]], state: State) -> list[int]:
     return [
         number
         for number, rule in enumerate(rules)
@@ -51,16 +51,16 @@ def asked_in_order(rules: Sequence[Sequence[Conjunct]], state: State) -> list[in
     st.lists(st.lists(conjuncts(), max_size=4), max_size=12),
     st.tuples(*[st.sampled_from(VALUES)] * ITEMS),
 )
-def test_the_same_rules_follow_once_each(rules: list[list[Conjunct]], state: State) -> None:
+def test_the_same_rules_follow_once_each(rules: list[list[Code]], state: State) -> None:
     built = [BranchRule.of(rule, [f"out.append({n})"]) for n, rule in enumerate(rules)]
     assert compiled(built)(state) == asked_in_order(rules, state)
 
 
 def test_what_may_fail_is_asked_after_what_stands_before_it() -> None:
     known, more, later = (
-        Conjunct("(s[0] == 1)", safe=True, item=0, among=(1,)),
-        Conjunct("(s[1] > 1)"),
-        Conjunct("(s[2] == 0)", safe=True, item=2, among=(0,)),
+        Code("(s[0] == 1)", safe=True, item=0, among=(1,)),
+        Code("(s[1] > 1)"),
+        Code("(s[2] == 0)", safe=True, item=2, among=(0,)),
     )
     rules = [BranchRule.of([known, more, later], [f"out.append({n})"]) for n in range(5)]
     assert [rule.first for rule in rules] == [(known,)] * 5
@@ -70,6 +70,6 @@ def test_what_may_fail_is_asked_after_what_stands_before_it() -> None:
 
 
 def test_what_is_known_never_to_follow() -> None:
-    never, known = Conjunct("False", safe=True), Conjunct("(s[0] == 1)", safe=True)
+    never, known = Code("False", safe=True), Code("(s[0] == 1)", safe=True)
     assert BranchRule.of([known, never], []).never
     assert not BranchRule.of([known], []).never
