@@ -15,11 +15,14 @@ What it does not know: for how long they had the address (`record/sharing.py`).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.lab.experiments.fault import Fault
-from holdover.reference.lab.testbed.scene import Scene
+
+if TYPE_CHECKING:  # the list of faults is there at once
+    from holdover.reference.lab.testbed.scene import Scene
 
 SHARED_FOR = 1.5
 """Leases for which two hosts that may have one address are left to it: in that time each renews."""
