@@ -178,7 +178,7 @@ SEARCH = Size(memory=300 << 20)
 def cell(fault: MatrixRow, safeguards: tuple[str, ...]) -> MatrixCell:
     """A proof, else a search."""
     profile, environment = deployment(fault, safeguards)
-    name = named(safeguards)
+    name = name_of(safeguards)
     by = proof(profile, environment)
     if by is not None:
         return MatrixCell(fault.name, name, "holds", by)
@@ -236,12 +236,12 @@ def whole(jobs: int = 2, progress: Callable[[int, int], None] | None = None) -> 
                 running[key] = pool.submit(_cell, pair)
         for number, (fault, safeguards) in enumerate(todo, 1):
             found = running[same(fault, safeguards)].result()
-            done.append(replace(found, fault=fault.name, safeguard=named(safeguards)))
+            done.append(replace(found, fault=fault.name, safeguard=name_of(safeguards)))
             if progress is not None:
                 progress(number, len(todo))
     return done
 
 
-def named(safeguards: tuple[str, ...]) -> str:
+def name_of(safeguards: tuple[str, ...]) -> str:
     """Safeguards in a column's head."""
     return " + ".join(safeguards) or "none"
