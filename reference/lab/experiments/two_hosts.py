@@ -28,6 +28,11 @@ SHARED_FOR = 1.5
 """Leases for which two hosts that may have one address are left to it: in that time each renews."""
 
 
+def stranger_comes(scene: Scene) -> None:
+    """Another host is given the address by hand before the client asks."""
+    scene.stranger_comes()
+
+
 def start_clone(scene: Scene) -> None:
     """Another host starts the same client, with the same client identifier; both renew."""
     scene.clone_asks()
@@ -71,7 +76,7 @@ TWO_HOSTS = (
         lease_what_is_taken,
         strangers("settles"),
         shares="client",
-        before=Scene.stranger_comes,
+        before=stranger_comes,
     ),
     Fault(
         "static host before, server probes",
@@ -79,7 +84,7 @@ TWO_HOSTS = (
         ask_for_what_is_taken,
         replace(strangers("settles"), server_probes=True),
         shares="client",
-        before=Scene.stranger_comes,
+        before=stranger_comes,
         server_probes=True,
     ),
     Fault(
