@@ -1,0 +1,418 @@
+"""What the recordings of the audit show: for each kind of blame, how the lab is made to show it.
+
+Theory of operation.  A `Staged` is a cell of the lab (reference/lab/experiments/experiment.py) with
+a fault of its own where the lab has none: who is to blame is known, because it was done on purpose.
+Hosts are those of the lab's scene: `srv` the server, `a` the client, `b` another host, and `other`
+where a second server is wanted.  `culprits` names hosts; the record has their hardware addresses.
+
+What it does not know: how it is recorded and kept (`make.py`), and what the audit says of it.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Interface
+from types import MappingProxyType
+
+from holdover.reference.lab.experiments.faults import FAULTS, Fault, give_to_another
+from holdover.reference.lab.testbed.client_program import ClientProgram
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.netns import Host
+from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene
+from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder
+
+SECOND_SERVER = IPv4Interface("10.77.0.3/24")
+FOREIGN = IPv4Address("10.77.0.180")
+"""Another server's address, and what it leases where it is a rogue."""
+
+STAYS = """#!/bin/sh
+case ${1:-$reason} in
+bound | renew) ip -4 addr replace "$ip/$mask" dev "$interface" ;;
+BOUND | RENEW | REBIND | REBOOT)
+  ip -4 addr replace "$new_ip_address/$new_subnet_mask" dev "$interface" ;;
+PREINIT | deconfig) ip link set "$interface" up ;;
+TIMEOUT) exit 1 ;;
+esac
+"""
+"""A script for udhcpc or dhclient that configures addresses, and never removes one."""
+
+KEEPS = "udhcpc -f -i {iface} -s {place}/script"
+CLONED = "udhcpc -f -i {iface} -s /etc/udhcpc/default.script -x 61:00636c6f6e65"
+"""The client identifier `clone` (type 0), whichever host runs it."""
+
+GIVES_BACK = "(sleep 8; dhclient -4 -r -cf /run/dhclient.conf -lf {place}/leases \\\n"
+GIVES_BACK += "  -pf /run/dhclient.pid -sf {place}/script {iface}) &"
+
+
+def keeper(name: str) -> ClientProgram:
+    """udhcpc or dhclient with a script that never removes an address."""
+    given = CLIENTS["udhcpc" if name == "udhcpc" else "dhclient-without-lifetime"]
+    command = KEEPS if name == "udhcpc" else given.command
+    return replace(given, name=f"{name} that keeps", script=STAYS, command=command, hook=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A recording.  `kind`: what the audit has to find, "" where it has to find nothing.
+
+    `culprits`: the hosts that may be named; `rival`: what runs on `b`.  `talks`: `a` sends a packet
+    each second, so that the wire shows whether it has the address.  `second`: what is played with a
+    host `other`, in the place of the fault.
+    """
+
+    name: str
+    kind: str
+    culprits: tuple[str, ...] = ("a",)
+    client: ClientProgram
+    server: str = "holdover"
+    fault: Fault
+    lease: int
+    rival: ClientProgram | None = None
+    talks: bool = False
+    second: Callable[[Scene, Host], None] | None = None
+    window: float = 15.0
+
+
+def talk(host: Host) -> None:
+    """A packet each second from now on, if the host has an address to send it from."""
+    ping = f"busybox ping -c 1 -W 1 -s 8 {OWN.ip}"
+    host.start("sh", "-c", f"while :; do {ping} >/dev/null 2>&1; sleep 1; done")
+
+
+# What the lab has no fault for -------------------------------------------------------------------
+
+
+def give_back(scene: Scene) -> None:
+    """The client sends DHCPRELEASE at a signal, and keeps the address."""
+    scene.signal_client(signal.SIGUSR2)
+    scene.wait(12)
+
+
+def wait_for_release(scene: Scene) -> None:
+    """Its own setup has it send DHCPRELEASE by and by."""
+    scene.until(lambda: scene._mine("DHCPRELEASE"), 60, "the client gives its lease back")
+    scene.wait(10)
+
+
+def take_and_announce(scene: Scene) -> None:
+    """Another host has the address by hand and says so, again and again; the client stays."""
+    give_to_another(scene)
+    assert scene.b is not None
+    for _ in range(6):
+        scene.b.start("busybox", "arping", "-A", "-c", "1", "-I", "eth0", str(LEASED)).ended()
+        scene.a.start("busybox", "arping", "-U", "-c", "1", "-I", "eth0", str(LEASED)).ended()
+        scene.wait(1)
+
+
+def settle_by_hand(scene: Scene) -> None:
+    """Another host has the address by hand, and talks."""
+    give_to_another(scene)
+    assert scene.b is not None
+    talk(scene.b)
+
+
+def commit_again(scene: Scene) -> None:
+    """The server reuses the address while its lease runs."""
+    scene.end_server()
+    scene.server = scene._prepared(scene.place / "server", scene.order, "--misbehave", "reuse-early")
+    scene.server.signal(signal.SIGUSR1)
+    scene.server.says('"started"', 60)
+    scene.give_to_rival()
+    scene.wait(4)
+    scene.end_server()
+
+
+def clone(scene: Scene) -> None:
+    """Another host asks with the same client identifier, and is granted the same address."""
+    scene.give_to_rival()
+    scene.wait(6)
+    scene.end_server()
+
+
+def split(server: str) -> Callable[[Scene, Host], None]:
+    """The server falls silent; a second one, that knows nothing of its leases, serves the pool."""
+
+    def play(scene: Scene, other: Host) -> None:
+        scene.end_server()
+        order = replace(scene.order, own=SECOND_SERVER)
+        second = SERVERS[server].start(other, scene.place / "second", order)
+        scene.mark("second server started")
+        scene.give_to_rival()
+        scene.wait(4)
+        second.end()
+        scene.mark("second server ended")
+
+    return play
+
+
+def intrude(server: str) -> Callable[[Scene, Host], None]:
+    """Beside the server another one leases addresses of its own choice."""
+
+    def play(scene: Scene, other: Host) -> None:
+        order = ServerOrder(own=SECOND_SERVER, first=FOREIGN, last=FOREIGN, lease=scene.lease)
+        rogue = SERVERS[server].start(other, scene.place / "second", order)
+        scene.mark("second server started")
+        scene.begin_rival()
+        scene.wait(10)
+        rogue.end()
+        scene.mark("second server ended")
+        scene.wait(1)
+        scene.end_server()
+
+    return play
+
+
+AWAY = FAULTS["given away"].gives_away
+
+
+def own(name: str, play: Callable[[Scene], None], *, rival: bool = False) -> Fault:
+    """A fault that the lab does not have; a rival begins when `play` begins it."""
+    return Fault(name, name, play, rival=rival, gives_away=AWAY)
+
+
+def nothing(scene: Scene) -> None:
+    """What is played is played with a second server (`Staged.second`)."""
+
+
+CLONE = replace(CLIENTS["udhcpc"], name="udhcpc cloned", command=CLONED, hook=None)
+
+# The table ---------------------------------------------------------------------------------------
+
+TABLE = (
+    Staged(
+        name="holdover-udhcpc",
+        kind="client_holdover",
+        client=CLIENTS["udhcpc"],
+        fault=FAULTS["server killed"],
+        lease=10,
+        talks=True,
+        window=25,
+    ),
+    Staged(
+        name="holdover-dhclient-frozen",
+        kind="client_holdover",
+        client=CLIENTS["dhclient-without-lifetime"],
+        fault=FAULTS["frozen"],
+        lease=10,
+        rival=CLIENTS["dhclient"],
+    ),
+    Staged(
+        name="holdover-klibc",
+        kind="client_holdover",
+        client=CLIENTS["klibc-ipconfig"],
+        server="kea",
+        fault=FAULTS["server killed"],
+        lease=10,
+        talks=True,
+    ),
+    Staged(
+        name="released-udhcpc",
+        kind="used_after_release",
+        client=keeper("udhcpc"),
+        fault=own("gives back", give_back),
+        lease=30,
+        talks=True,
+    ),
+    Staged(
+        name="released-dhclient",
+        kind="used_after_release",
+        client=replace(keeper("dhclient"), setup=keeper("dhclient").setup + "\n" + GIVES_BACK),
+        fault=own("gives back by and by", wait_for_release),
+        lease=40,
+        talks=True,
+    ),
+    Staged(
+        name="nak-networkd",
+        kind="nak_ignored",
+        client=CLIENTS["networkd"],
+        fault=FAULTS["NAK"],
+        lease=20,
+        talks=True,
+    ),
+    Staged(
+        name="nak-networkmanager",
+        kind="nak_ignored",
+        client=CLIENTS["NetworkManager"],
+        fault=FAULTS["NAK unicast"],
+        lease=20,
+        talks=True,
+    ),
+    Staged(
+        name="conflict-dhclient",
+        kind="conflict_ignored",
+        culprits=("a", "b"),
+        client=CLIENTS["dhclient"],
+        fault=own("announces", take_and_announce, rival=True),
+        lease=40,
+        talks=True,
+    ),
+    Staged(
+        name="conflict-udhcpc",
+        kind="conflict_ignored",
+        culprits=("a", "b"),
+        client=CLIENTS["udhcpc-lifetime"],
+        fault=own("announces", take_and_announce, rival=True),
+        lease=40,
+    ),
+    Staged(
+        name="forgetful-holdover",
+        kind="forgetful_server",
+        culprits=("srv",),
+        client=CLIENTS["dhclient"],
+        fault=FAULTS["given away"],
+        lease=40,
+        rival=CLIENTS["dhclient"],
+    ),
+    Staged(
+        name="forgetful-kea",
+        kind="forgetful_server",
+        culprits=("srv",),
+        client=CLIENTS["pyroute2"],
+        server="kea",
+        fault=FAULTS["given away"],
+        lease=40,
+        rival=CLIENTS["dhclient"],
+        talks=True,
+    ),
+    Staged(
+        name="recommit-dhclient",
+        kind="server_recommit",
+        culprits=("srv",),
+        client=CLIENTS["dhclient"],
+        fault=own("reuses early", commit_again, rival=True),
+        lease=40,
+        rival=CLIENTS["dhclient"],
+    ),
+    Staged(
+        name="recommit-udhcpc",
+        kind="server_recommit",
+        culprits=("srv",),
+        client=CLIENTS["udhcpc-lifetime"],
+        fault=own("reuses early", commit_again, rival=True),
+        lease=40,
+        rival=CLIENTS["pyroute2"],
+        talks=True,
+    ),
+    Staged(
+        name="rogue-udhcpd",
+        kind="rogue_server",
+        culprits=("other",),
+        client=CLIENTS["dhclient"],
+        fault=own("rogue udhcpd", nothing, rival=True),
+        second=intrude("udhcpd"),
+        lease=40,
+        rival=CLIENTS["dhclient"],
+    ),
+    Staged(
+        name="rogue-kea",
+        kind="rogue_server",
+        culprits=("other",),
+        client=CLIENTS["udhcpc-lifetime"],
+        server="isc",
+        fault=own("rogue kea", nothing, rival=True),
+        second=intrude("kea"),
+        lease=40,
+        rival=CLIENTS["udhcpc-lifetime"],
+    ),
+    Staged(
+        name="split-kea",
+        kind="two_servers",
+        culprits=("srv", "other"),
+        client=CLIENTS["dhclient"],
+        server="kea",
+        fault=own("split kea", nothing, rival=True),
+        second=split("kea"),
+        lease=40,
+        rival=CLIENTS["dhclient"],
+    ),
+    Staged(
+        name="split-isc",
+        kind="two_servers",
+        culprits=("srv", "other"),
+        client=CLIENTS["udhcpc-lifetime"],
+        server="isc",
+        fault=own("split isc", nothing, rival=True),
+        second=split("isc"),
+        lease=40,
+        rival=CLIENTS["dhclient"],
+        talks=True,
+    ),
+    Staged(
+        name="static-dhclient",
+        kind="static_host",
+        culprits=("b",),
+        client=CLIENTS["dhclient"],
+        fault=own("settles", settle_by_hand, rival=True),
+        lease=20,
+    ),
+    Staged(
+        name="static-reference",
+        kind="static_host",
+        culprits=("b",),
+        client=CLIENTS["reference"],
+        fault=own("settles", settle_by_hand, rival=True),
+        lease=20,
+        talks=True,
+    ),
+    Staged(
+        name="clones-holdover",
+        kind="same_client_id",
+        culprits=("a", "b"),
+        client=CLONE,
+        fault=own("cloned", clone, rival=True),
+        lease=40,
+        rival=CLONE,
+    ),
+    Staged(
+        name="clones-kea",
+        kind="same_client_id",
+        culprits=("a", "b"),
+        client=CLONE,
+        server="kea",
+        fault=own("cloned", clone, rival=True),
+        lease=40,
+        rival=CLONE,
+        talks=True,
+    ),
+    Staged(
+        name="two-addresses-udhcpc",
+        kind="two_addresses",
+        client=keeper("udhcpc"),
+        fault=FAULTS["NAK and offer"],
+        lease=20,
+    ),
+    Staged(
+        name="two-addresses-dhclient",
+        kind="two_addresses",
+        client=keeper("dhclient"),
+        fault=FAULTS["NAK and offer"],
+        lease=20,
+    ),
+    *(
+        Staged(
+            name=f"reference-{fault.replace(' ', '-').replace('--9', '-9').lower()}",
+            kind="",
+            culprits=(),
+            client=CLIENTS["reference"],
+            server=server,
+            fault=FAULTS[fault],
+            lease=12,
+            rival=rival,
+            talks=True,
+        )
+        for fault, server, rival in (
+            ("server killed", "kea", None),
+            ("frozen", "holdover", CLIENTS["dhclient"]),
+            ("kill -9", "isc", CLIENTS["pyroute2"]),
+            ("NAK", "holdover", None),
+            ("NAK and offer", "holdover", None),
+            ("hook", "udhcpd", None),
+            ("link flap", "kea", None),
+        )
+    ),
+)
+
+STAGED: Mapping[str, Staged] = MappingProxyType({each.name: each for each in TABLE})
+"""Every recording, by name."""
