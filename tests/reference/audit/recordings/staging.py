@@ -39,11 +39,15 @@ esac
 """A script for udhcpc or dhclient that configures addresses, and never removes one."""
 
 KEEPS = "udhcpc -f -i {iface} -s {place}/script"
+KEEPER = CLIENTS["dhclient-without-lifetime"].command.replace(" {hook}", "")
 CLONED = "udhcpc -f -i {iface} -s /etc/udhcpc/default.script -x 61:00636c6f6e65"
 """The client identifier `clone` (type 0), whichever host runs it."""
 
-GIVES_BACK = "(sleep 8; dhclient -4 -r -cf /run/dhclient.conf -lf {place}/leases \\\n"
-GIVES_BACK += "  -pf /run/dhclient.pid -sf {place}/script {iface}) &"
+GIVES_BACK = "dhclient -4 -r -cf /run/dhclient.conf -lf {place}/leases -pf /run/dhclient.pid"
+RELEASER = (
+    f"sh -c '(sleep 8; {GIVES_BACK} -sf {{place}}/script {{iface}}) & {KEEPER}; sleep 100'"
+)
+"""dhclient, and another one that ends it and gives its lease back; the shell outlives both."""
 
 
 def keeper(name: str) -> ClientProgram:
@@ -194,9 +198,12 @@ TABLE = (
         name="holdover-dhclient-frozen",
         kind="client_holdover",
         client=CLIENTS["dhclient-without-lifetime"],
+        server="kea",
         fault=FAULTS["frozen"],
         lease=10,
         rival=CLIENTS["dhclient"],
+        talks=True,
+        window=30,
     ),
     Staged(
         name="holdover-klibc",
@@ -218,7 +225,7 @@ TABLE = (
     Staged(
         name="released-dhclient",
         kind="used_after_release",
-        client=replace(keeper("dhclient"), setup=keeper("dhclient").setup + "\n" + GIVES_BACK),
+        client=replace(keeper("dhclient"), command=RELEASER),
         fault=own("gives back by and by", wait_for_release),
         lease=40,
         talks=True,
