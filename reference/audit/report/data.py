@@ -176,11 +176,7 @@ def gap_data(gap: Gap, places: Places) -> dict[str, Any]:
 
 def unreadable_data(found: Unreadable, places: Places) -> dict[str, Any]:
     """A frame or a line that could not be read."""
-    return {
-        "time": time_of(found.at),
-        "where": where_data(found.where, places),
-        "why": found.why,
-    }
+    return {"time": time_of(found.at), "where": where_data(found.where, places), "why": found.why}
 
 
 def source_data(source: Coverage) -> dict[str, Any]:

@@ -128,9 +128,7 @@ def of_finding(finding: AuditFinding, index: int, places: Places) -> dict[str, A
         "message": {"text": f"{finding.sentence} What to do: {finding.advice}"},
         "locations": known[-1:],
         "relatedLocations": known[:-1],
-        "partialFingerprints": {
-            "holdover/v1": "/".join((finding.kind, str(finding.address), mac))
-        },
+        "partialFingerprints": {"holdover/v1": "/".join((finding.kind, str(finding.address), mac))},
         "properties": {
             "kind": finding.kind,
             "section": finding.section,
@@ -147,7 +145,7 @@ def of_finding(finding: AuditFinding, index: int, places: Places) -> dict[str, A
 
 def of_open(question: OpenQuestion, index: int, places: Places) -> dict[str, Any]:
     """What could not be decided."""
-    found = {
+    found: dict[str, Any] = {
         "ruleId": OPEN,
         "ruleIndex": index,
         "kind": "open",
@@ -161,11 +159,13 @@ def of_open(question: OpenQuestion, index: int, places: Places) -> dict[str, Any
 
 def notifications(audit: Audit, places: Places) -> Iterator[dict[str, Any]]:
     """What may be unseen, and what could not be read."""
-    for each in (*audit.gaps, *audit.unreadable):
+    told = [(each.where, each.why) for each in audit.gaps]
+    told += [(each.where, each.why) for each in audit.unreadable]
+    for where, why in told:
         yield {
             "level": "warning",
-            "message": {"text": each.why},
-            "locations": [location(each.where, each.why, places)],
+            "message": {"text": why},
+            "locations": [location(where, why, places)],
         }
 
 

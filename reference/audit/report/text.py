@@ -43,9 +43,8 @@ def print_audit(audit: Audit) -> None:
         out.say()
         for line in finding_lines(number, finding, places):
             out.say(line)
-    if more := len(audit.findings) - MOST_FINDINGS:
-        if more > 0:
-            out.say(f"\nand {more} more findings; --json has all")
+    if (more := len(audit.findings) - MOST_FINDINGS) > 0:
+        out.say(f"\nand {more} more findings; --json has all")
     for title, lines in sections(audit, places):
         if lines:
             out.say(f"\n{title}")

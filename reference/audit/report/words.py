@@ -75,7 +75,7 @@ class Places:
         return where.file in self.captures
 
     def unit(self, where: Where) -> str:
-        """ "frame" or "line"."""
+        """What its number counts: "frame" or "line"."""
         return "frame" if self.is_frame(where) else "line"
 
     def show(self, where: Where) -> str:

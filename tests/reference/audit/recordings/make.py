@@ -107,7 +107,7 @@ def play_all(names: list[str], place: Path) -> int:
 
 
 def alone(arguments: list[str]) -> int:
-    """This program once more, in namespaces of its own (reference/lab/testbed/sandbox.py)."""
+    """Run it once more, in namespaces of its own (reference/lab/testbed/sandbox.py)."""
     spaces = sandbox.check_namespaces()
     with sandbox.make_place() as place:
         inner = (sys.executable, "-m", "tests.reference.audit.recordings.make", *arguments)

@@ -44,14 +44,12 @@ CLONED = "udhcpc -f -i {iface} -s /etc/udhcpc/default.script -x 61:00636c6f6e65"
 """The client identifier `clone` (type 0), whichever host runs it."""
 
 GIVES_BACK = "dhclient -4 -r -cf /run/dhclient.conf -lf {place}/leases -pf /run/dhclient.pid"
-RELEASER = (
-    f"sh -c '(sleep 8; {GIVES_BACK} -sf {{place}}/script {{iface}}) & {KEEPER}; sleep 100'"
-)
+RELEASER = f"sh -c '(sleep 8; {GIVES_BACK} -sf {{place}}/script {{iface}}) & {KEEPER}; sleep 100'"
 """dhclient, and another one that ends it and gives its lease back; the shell outlives both."""
 
 
 def keeper(name: str) -> ClientProgram:
-    """udhcpc or dhclient with a script that never removes an address."""
+    """One of two clients with a script that never removes an address."""
     given = CLIENTS["udhcpc" if name == "udhcpc" else "dhclient-without-lifetime"]
     command = KEEPS if name == "udhcpc" else given.command
     return replace(given, name=f"{name} that keeps", script=STAYS, command=command, hook=None)
@@ -120,7 +118,9 @@ def settle_by_hand(scene: Scene) -> None:
 def commit_again(scene: Scene) -> None:
     """The server reuses the address while its lease runs."""
     scene.end_server()
-    scene.server = scene._prepared(scene.place / "server", scene.order, "--misbehave", "reuse-early")
+    scene.server = scene._prepared(
+        scene.place / "server", scene.order, "--misbehave", "reuse-early"
+    )
     scene.server.signal(signal.SIGUSR1)
     scene.server.says('"started"', 60)
     scene.give_to_rival()
