@@ -172,7 +172,7 @@ def notifications(audit: Audit, places: Places) -> Iterator[dict[str, Any]]:
 def location(where: Where, what: str, places: Places) -> dict[str, Any]:
     """A line as a region; a frame as a logical location."""
     physical: dict[str, Any] = {"artifactLocation": {"uri": uri(where.file)}}
-    found = {
+    found: dict[str, Any] = {
         "physicalLocation": physical,
         "message": {"text": f"{places.unit(where)} {where.number}: {what}"},
     }
