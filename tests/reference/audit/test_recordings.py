@@ -61,9 +61,7 @@ def test_kind_and_culprit(recording: Recording) -> None:
 
 
 @pytest.mark.parametrize(
-    "recording",
-    [name for name in BLAMED if STAGED[name].kind == "client_holdover"],
-    indirect=True,
+    "recording", [name for name in BLAMED if STAGED[name].kind == "client_holdover"], indirect=True
 )
 def test_the_holdover_is_the_recorders_own(recording: Recording) -> None:
     (finding,) = (f for f in audit(recording).findings if f.kind == "client_holdover")

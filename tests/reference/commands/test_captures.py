@@ -60,7 +60,9 @@ def test_what_is_under_zstd_goes_by_its_name(tmp_path: Path) -> None:
         assert (hint([str(tmp_path / name)]) is not None) == known
 
 
-@pytest.mark.parametrize("data", [b"", b"\xa1", b"\x1f\x8b", b"\x1f\x8b" + bytes(60), b"anchor = 1"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\xa1", b"\x1f\x8b", b"\x1f\x8b" + bytes(60), b"anchor = 1"]
+)
 def test_other_files_are_none(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)

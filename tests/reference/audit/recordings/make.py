@@ -38,28 +38,37 @@ SINCE = (1980, 1, 1, 0, 0, 0)
 AT_ONCE = 12
 
 
-class WithSecondServer(Links):
-    """Links on which there is a host more, for a second server."""
+class PreparedLinks(Links):
+    """Links with what a recording wants besides: a host more, and what is done beforehand."""
 
     other: Host
 
+    def __init__(self, place: Path, staged: Staged) -> None:
+        super().__init__(place)
+        self._staged = staged
+
     def __call__(self, **hosts: str | None) -> dict[str, Host]:
-        made = super().__call__(**hosts, other=str(SECOND_SERVER))
-        self.other = made.pop("other")
+        if self._staged.second is not None:
+            hosts["other"] = str(SECOND_SERVER)
+        made = super().__call__(**hosts)
+        if self._staged.second is not None:
+            self.other = made.pop("other")
+        if self._staged.before is not None:
+            self._staged.before(made)
         return made
 
 
 def play(staged: Staged, place: Path) -> str:
     """Play one and keep its record; what went wrong, or ""."""
     place.mkdir()
-    links = WithSecondServer(place) if staged.second else Links(place)
+    links = PreparedLinks(place, staged)
     fault, begun = staged.fault, staged.fault.play
 
     def acted(scene: Scene) -> None:
         if staged.talks:
             talk(scene.a)
             scene.wait(1.5)
-        if staged.second is not None and isinstance(links, WithSecondServer):
+        if staged.second is not None:
             staged.second(scene, links.other)
         else:
             begun(scene)

@@ -48,11 +48,33 @@ RELEASER = f"sh -c '(sleep 8; {GIVES_BACK} -sf {{place}}/script {{iface}}) & {KE
 """dhclient, and another one that ends it and gives its lease back; the shell outlives both."""
 
 
+PROBES = """#!/bin/sh
+ask() { busybox arping -D -c 2 -w 2 -I "$interface" "$1"; }
+case ${1:-$reason} in
+bound) ask "$ip"; ip -4 addr replace "$ip/$mask" dev "$interface" ;;
+renew) ip -4 addr replace "$ip/$mask" dev "$interface" ;;
+BOUND)
+  ask "$new_ip_address"
+  ip -4 addr replace "$new_ip_address/$new_subnet_mask" dev "$interface" ;;
+PREINIT) ip link set "$interface" up ;;
+deconfig) ip link set "$interface" up; ip -4 addr flush dev "$interface" ;;
+EXPIRE) ip -4 addr flush dev "$interface" ;;
+TIMEOUT) exit 1 ;;
+esac
+"""
+"""A script that asks by ARP whether an address is in use, and takes it whatever the answer is."""
+
+
 def keeper(name: str) -> ClientProgram:
     """One of two clients with a script that never removes an address."""
     given = CLIENTS["udhcpc" if name == "udhcpc" else "dhclient-without-lifetime"]
     command = KEEPS if name == "udhcpc" else given.command
     return replace(given, name=f"{name} that keeps", script=STAYS, command=command, hook=None)
+
+
+def deaf(name: str) -> ClientProgram:
+    """The same with a script that asks who has an address, and does not care."""
+    return replace(keeper(name), name=f"{name} that does not care", script=PROBES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +83,7 @@ class Staged:
 
     `culprits`: the hosts that may be named; `rival`: what runs on `b`.  `talks`: `a` sends a packet
     each second, so that the wire shows whether it has the address.  `second`: what is played with a
-    host `other`, in the place of the fault.
+    host `other`, in the place of the fault.  `before`: is done to the hosts before all else.
     """
 
     name: str
@@ -74,6 +96,7 @@ class Staged:
     rival: ClientProgram | None = None
     talks: bool = False
     second: Callable[[Scene, Host], None] | None = None
+    before: Callable[[Mapping[str, Host]], None] | None = None
     window: float = 15.0
 
 
@@ -106,6 +129,12 @@ def take_and_announce(scene: Scene) -> None:
         scene.b.start("busybox", "arping", "-A", "-c", "1", "-I", "eth0", str(LEASED)).ended()
         scene.a.start("busybox", "arping", "-U", "-c", "1", "-I", "eth0", str(LEASED)).ended()
         scene.wait(1)
+
+
+def has_it_by_hand(hosts: Mapping[str, Host]) -> None:
+    """Another host has the address before the client comes."""
+    hosts["b"].ip("addr", "add", f"{LEASED}/{OWN.network.prefixlen}", "dev", "eth0")
+    talk(hosts["b"])
 
 
 def settle_by_hand(scene: Scene) -> None:
@@ -246,22 +275,18 @@ TABLE = (
         lease=20,
         talks=True,
     ),
-    Staged(
-        name="conflict-dhclient",
-        kind="conflict_ignored",
-        culprits=("a", "b"),
-        client=CLIENTS["dhclient"],
-        fault=own("announces", take_and_announce, rival=True),
-        lease=40,
-        talks=True,
-    ),
-    Staged(
-        name="conflict-udhcpc",
-        kind="conflict_ignored",
-        culprits=("a", "b"),
-        client=CLIENTS["udhcpc-lifetime"],
-        fault=own("announces", take_and_announce, rival=True),
-        lease=40,
+    *(
+        Staged(
+            name=f"conflict-{name}",
+            kind="conflict_ignored",
+            culprits=("a", "b"),
+            client=deaf(name),
+            fault=own("does not care", lambda scene: scene.wait(6), rival=True),
+            lease=20,
+            talks=True,
+            before=has_it_by_hand,
+        )
+        for name in ("udhcpc", "dhclient")
     ),
     Staged(
         name="forgetful-holdover",
@@ -362,6 +387,14 @@ TABLE = (
         fault=own("settles", settle_by_hand, rival=True),
         lease=20,
         talks=True,
+    ),
+    Staged(
+        name="static-announces",
+        kind="static_host",
+        culprits=("b",),
+        client=CLIENTS["udhcpc-lifetime"],
+        fault=own("announces", take_and_announce, rival=True),
+        lease=40,
     ),
     Staged(
         name="clones-holdover",
