@@ -1,0 +1,314 @@
+"""What is still possible of one client and one address, and how much must be unseen for it.
+
+Theory of operation.  A `Chart` is an automaton (`automaton.py`) with all that may happen unseen
+between two observations worked out: from each node, where its client may be at the next one, what
+has become of the lease end, and how many datagrams were missed on the way.  A `Possibilities` is a
+set of hypotheses: a node, two counts (`missed`: datagrams that no source saw; `unheard`: DHCPNAKs
+that a source saw and the client did not get), and the latest instant at which the client's lease
+may end.  An observation leads from each hypothesis to those that it agrees with.
+
+Why it allows too much and never too little.  Let a client run as the table allows, and let the
+sources have missed `k` of its datagrams.  By induction over the observations there is a hypothesis
+with its node, at most `k` missed, and a lease end that is not earlier than its own:
+- silent rows and missed datagrams are paths of the chart, and every path is in it;
+- a row that begins a lease sets its end to the send time of its DHCPREQUEST, and `longest` of what
+  option 51 says (RFC 2131 §4.4.1; the slowest clock): where several DHCPREQUESTs carry the xid, the
+  last counts; where a later one may be unseen, at the price of one, the DHCPACK's own time;
+- a lease that began unseen is taken for one that began now, of the longest time that any server of
+  these sources has granted; without such a time, for endless;
+- a hypothesis is given up only if it disagrees with the observation or its node's limit is over, or
+  if another one has the node, no higher count, and no earlier end.
+A use of the address keeps the hypotheses in which the client has it.  What the cheapest of them
+has missed is the least that explains the use: 0, and it may be as the RFC wants.
+
+A message that itself shows that something was missed (a DHCPACK to a DHCPREQUEST that nobody saw)
+is no reproach to the client: what every hypothesis has to pay for a message is forgiven.
+
+What it does not know: lower bounds of lease ends; leases of a length that was never seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from holdover.reference.audit.monitor.automaton import MINE, NO_ONE, OTHER, Automaton, Ends, Node
+from holdover.reference.core.instants import SECOND, Instant
+
+ENDLESS: Instant = 1 << 80
+NO_LEASE: Instant = -1
+BEFORE: Instant = -2
+"""Of a lease end: never; there is no lease; the lease is older than all that was seen."""
+
+FORMS: Mapping[str, tuple[str, ...]] = {
+    "selecting": ("REQUESTING",),
+    "extending": ("RENEWING", "REBINDING"),
+    "rebooting": ("REBOOTING", "RENEWING", "REBINDING"),
+    "unclear": ("REQUESTING", "RENEWING", "REBINDING", "REBOOTING"),
+}
+"""The phase after a DHCPREQUEST of this form (RFC 2131 Table 4).
+
+A client that has lost its address to the kernel renews in the form of INIT-REBOOT (Table 1: ciaddr
+only where it answers ARP)."""
+
+
+class Sign(NamedTuple):
+    """What was observed: a kind of message, or of use; about which address; a DHCPREQUEST's form.
+
+    `kind`: DISCOVER, REQUEST, DECLINE, RELEASE, ACK, NAK; USE: the host has the address; LACKS: it
+    has it not.
+    """
+
+    kind: str
+    about: str = NO_ONE
+    form: str = ""
+
+
+class Leap(NamedTuple):
+    """From one observation to the next: unseen steps to `at` (with `limit`), then to `after`."""
+
+    limit: int | None
+    refused_limit: int | None
+    ends: Ends
+    after: int
+    then: Ends
+    missed: int
+
+
+class Grant(NamedTuple):
+    """When a lease that a DHCPACK begins ends at the latest, and by an unseen DHCPREQUEST."""
+
+    end: Instant
+    unseen: Instant
+
+
+class Now(NamedTuple):
+    """The moment of an observation.
+
+    `fresh`: when a lease of which nothing was seen would end at the latest; `older`: likewise one
+    that is older than the sources; `refused`: the last DHCPNAK, None: there was none.
+    """
+
+    at: Instant
+    fresh: Instant
+    older: Instant
+    refused: Instant | None = None
+
+
+State = tuple[int, int, int]
+"""Node, missed, unheard."""
+
+
+class Chart:
+    """The nodes of an automaton by number, and the leaps between them."""
+
+    def __init__(self, automaton: Automaton):
+        self.automaton = automaton
+        self.nodes = automaton.nodes
+        self.number = {node: i for i, node in enumerate(self.nodes)}
+        self._reach = [self._reached_from(node) for node in self.nodes]
+        self._leaps: dict[Sign, tuple[tuple[Leap, ...], ...]] = {}
+
+    def leaps(self, sign: Sign) -> tuple[tuple[Leap, ...], ...]:
+        """For each node, how the observation may come about."""
+        found = self._leaps.get(sign)
+        if found is None:
+            steps = [list(self._steps(node, sign)) for node in self.nodes]
+            found = tuple(self._leaps_from(i, steps) for i in range(len(self.nodes)))
+            self._leaps[sign] = found
+        return found
+
+    def after(self, sign: Sign) -> set[int]:
+        """The nodes in which a client may be after it, whatever came before."""
+        return {self.number[node] for each in self.nodes for node, _ in self._steps(each, sign)}
+
+    def limits(self, node: Node) -> tuple[int | None, int | None]:
+        """Nanoseconds that it lasts after the lease end, and after a DHCPNAK; None: no limit."""
+        after_end, after_nak = (
+            [int(each.seconds * SECOND) for each in self.automaton.limits(node) if each[0] is of]
+            for of in (False, True)
+        )
+        return min(after_end, default=None), min(after_nak, default=None)
+
+    def _reached_from(self, start: Node) -> dict[tuple[Node, Ends], int]:
+        """Where unseen steps may lead, and how many datagrams are missed on the way."""
+        best: dict[tuple[Node, Ends], int] = {}
+        waiting: list[tuple[int, int, Node, Ends]] = [(0, 0, start, "keep")]
+        count = 0
+        while waiting:
+            missed, _, node, ends = heappop(waiting)
+            if (node, ends) in best:
+                continue
+            best[node, ends] = missed
+            for way in self.automaton.ways[node]:
+                count += 1
+                unseen = missed + bool(way.sends) + (way.takes in ("ACK", "NAK"))
+                later = ends if way.ends == "keep" else way.ends
+                heappush(waiting, (unseen, count, way.after, later))
+        return best
+
+    def _steps(self, node: Node, sign: Sign) -> Iterable[tuple[Node, Ends]]:
+        """What the observation itself does in a node."""
+        if sign.kind == "USE":
+            if (node.has and sign.about == MINE) or (
+                sign.about == OTHER and OTHER in (node.holds, node.beside)
+            ):
+                yield node, "keep"
+            return
+        if sign.kind == "LACKS":
+            if not node.has:
+                yield node, "keep"
+            return
+        for way in self.automaton.ways[node]:
+            kind = way.takes if sign.kind in ("ACK", "NAK") else way.sends
+            if kind != sign.kind or (sign.about != NO_ONE and way.about != sign.about):
+                continue
+            if sign.form and way.after.phase not in FORMS[sign.form]:
+                continue
+            yield way.after, way.ends
+
+    def _leaps_from(self, start: int, steps: list[list[tuple[Node, Ends]]]) -> tuple[Leap, ...]:
+        found: dict[tuple[int | None, int | None, Ends, int, Ends], int] = {}
+        for (node, ends), missed in self._reach[start].items():
+            for after, then in steps[self.number[node]]:
+                key = (*self.limits(node), ends, self.number[after], then)
+                found[key] = min(missed, found.get(key, missed))
+        return tuple(Leap(*key, missed) for key, missed in found.items())
+
+
+class Possibilities:
+    """The hypotheses about one client and one address; `most`: what is counted at most."""
+
+    __slots__ = ("chart", "most", "states")
+
+    def __init__(self, chart: Chart, most: tuple[int, int], states: Mapping[State, Instant]):
+        self.chart, self.most, self.states = chart, most, dict(states)
+
+    @classmethod
+    def unknown(cls, chart: Chart, most: tuple[int, int]) -> Possibilities:
+        """Anything may have been before."""
+        return cls(chart, most, {(node, 0, 0): BEFORE for node in range(len(chart.nodes))})
+
+    def copy(self) -> Possibilities:
+        """The same, to go another way."""
+        return Possibilities(self.chart, self.most, self.states)
+
+    @property
+    def least(self) -> tuple[int, int]:
+        """What the cheapest hypothesis has missed and not heard: first missed, then unheard."""
+        return min((missed, unheard) for _, missed, unheard in self.states)
+
+    def latest(self, now: Now) -> Instant:
+        """Until when, at the latest, the cheapest hypotheses last without another message."""
+        least, found = self.least, now.at
+        for (node, missed, unheard), end in self.states.items():
+            if (missed, unheard) == least:
+                limit, refused = self.chart.limits(self.chart.nodes[node])
+                until = ENDLESS if limit is None else _dated(end, now) + limit
+                if refused is not None and now.refused is not None:
+                    until = min(until, now.refused + refused)
+                found = max(found, until)
+        return found
+
+    def explains(self, missed: int, unheard: int) -> bool:
+        """Whether no more than so much, missed and unheard, explains all that was seen."""
+        return any(m <= missed and u <= unheard for _, m, u in self.states)
+
+    def fewest(self, unheard: int) -> int | None:
+        """The fewest missed, where no more than so many DHCPNAKs are unheard."""
+        return min((m for _, m, u in self.states if u <= unheard), default=None)
+
+    def see(self, sign: Sign, now: Now, grant: Grant | None = None, *, sure: bool = True) -> None:
+        """A message was seen.  `sure`: a DHCPNAK that is not heard counts; else it does not."""
+        before = self.least
+        found = self._follow(sign, now, grant)
+        if sign.kind == "ACK":
+            for state, end in self.states.items():
+                _keep(found, state, end)
+        if sign.kind == "NAK":
+            for (node, missed, unheard), end in self.states.items():
+                if unheard + sure <= self.most[1]:
+                    _keep(found, (node, missed, unheard + sure), end)
+        if not found:  # the client does what no row of the table does: begin anew from here
+            found = {(node, *before): now.fresh for node in self.chart.after(sign)}
+        self.states = _undominated(found, now)
+        self._forgive(before)
+
+    def use(self, sign: Sign, now: Now) -> bool:
+        """The host was seen to have the address, or not to; False: no hypothesis explains it."""
+        found = self._follow(sign, now, None)
+        if found:
+            self.states = _undominated(found, now)
+        return bool(found)
+
+    def _follow(self, sign: Sign, now: Now, grant: Grant | None) -> dict[State, Instant]:
+        leaps, most, found = self.chart.leaps(sign), self.most[0], dict[State, Instant]()
+        at, fresh = now.at, now.fresh
+        for (node, missed, unheard), had in self.states.items():
+            for limit, refused, ends, after, then, more in leaps[node]:
+                count = missed + more
+                if count > most:
+                    continue
+                end = _becomes(ends, had, fresh)
+                if limit is not None and _dated(end, now) + limit < at:
+                    continue
+                if refused is not None and now.refused is not None and now.refused + refused < at:
+                    continue
+                if then != "grant":
+                    _keep(found, (after, count, unheard), _becomes(then, end, fresh))
+                    continue
+                assert grant is not None
+                _keep(found, (after, count, unheard), grant.end)
+                if grant.unseen > grant.end and count < most:
+                    _keep(found, (after, count + 1, unheard), grant.unseen)
+        return found
+
+    def _forgive(self, before: tuple[int, int]) -> None:
+        """What every hypothesis has missed for the sake of a message."""
+        least = self.least
+        more = max(0, least[0] - before[0])
+        if more:
+            self.states = {(n, m - more, u): end for (n, m, u), end in self.states.items()}
+
+
+def _becomes(ends: Ends, end: Instant, fresh: Instant) -> Instant:
+    if ends == "keep":
+        return end
+    return {"clear": NO_LEASE, "grant": fresh, "any": ENDLESS}[ends]
+
+
+def _dated(end: Instant, now: Now) -> Instant:
+    """An instant to compare with."""
+    if end == BEFORE:
+        return now.older
+    return -ENDLESS if end == NO_LEASE else end
+
+
+def _keep(found: dict[State, Instant], state: State, end: Instant) -> None:
+    """The later end, of two for the same state; a lease older than the sources stays."""
+    had = found.get(state)
+    if had is None or (had != BEFORE and (end == BEFORE or end > had)):
+        found[state] = end
+
+
+def _undominated(found: Mapping[State, Instant], now: Now) -> dict[State, Instant]:
+    """Those that no other one covers."""
+    best: dict[int, list[tuple[int, Instant]]] = {}
+    kept: dict[State, Instant] = {}
+    for state, end in sorted(found.items()):
+        node, _, unheard = state
+        dated = _dated(end, now)
+        others = best.setdefault(node, [])
+        if any(u <= unheard and other >= dated for u, other in others):
+            continue
+        others.append((unheard, dated))
+        kept[state] = end
+    return kept
+
+
+@lru_cache(maxsize=16)
+def chart_of(automaton: Automaton) -> Chart:
+    """The chart of an automaton; kept, since all clients have the same one."""
+    return Chart(automaton)
