@@ -281,6 +281,7 @@ TABLE = (
             kind="conflict_ignored",
             culprits=("a", "b"),
             client=deaf(name),
+            server="kea",
             fault=own("does not care", lambda scene: scene.wait(6), rival=True),
             lease=20,
             talks=True,
