@@ -236,6 +236,14 @@ class Possibilities:
         self.states = _undominated(found, now)
         self._forgive(before)
 
+    def grant_unseen(self, end: Instant, now: Now) -> None:
+        """A server's record shows a lease that no source saw begin: the client may have it."""
+        found = dict(self.states)
+        for number, node in enumerate(self.chart.nodes):
+            if node.holds == MINE and node.phase == "BOUND":
+                _keep(found, (number, 0, 0), end)
+        self.states = _undominated(found, now)
+
     def use(self, sign: Sign, now: Now) -> bool:
         """The host was seen to have the address, or not to; False: no hypothesis explains it."""
         found = self._follow(sign, now, None)
