@@ -14,7 +14,7 @@ What it does not know: how it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 
 from holdover.proofs.result import Outcome
@@ -23,21 +23,28 @@ from holdover.reference.audit.monitor.addresses import (
     Commitment,
     Dispute,
     Overlap,
-    Run,
     Unheeded,
 )
 from holdover.reference.audit.monitor.clients import ClientTrack, Followed, Suspicion
 from holdover.reference.audit.monitor.context import AuditContext
 from holdover.reference.audit.monitor.disguises import Disguises
+from holdover.reference.audit.monitor.evidence import (
+    both_seconds,
+    duplicate_seconds,
+    given_since,
+    grounds_evidence,
+    lease_evidence,
+    missed_text,
+    use_evidence,
+    used_beside,
+)
 from holdover.reference.audit.monitor.results import (
     AddressTimeline,
     Audit,
     AuditFinding,
     BlameKind,
     Evidence,
-    LeaseSpan,
     OpenQuestion,
-    UseSpan,
 )
 from holdover.reference.audit.monitor.rulebook import Rulebook
 from holdover.reference.audit.monitor.sentences import (
@@ -52,8 +59,9 @@ from holdover.reference.audit.monitor.sentences import (
     static_sentence,
 )
 from holdover.reference.audit.monitor.servers import Servers
+from holdover.reference.audit.monitor.timelines import timeline_of
 from holdover.reference.audit.observations import Coverage, DhcpMessage, Gap, Held, Unreadable
-from holdover.reference.core.instants import SECOND, Duration, Instant
+from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.wire.messages import BootReply
 
 MOST = 10_000
@@ -110,25 +118,25 @@ class Conclusions:
         if not found.certain:
             why = (
                 f"used {length_text(late)} after it was to be given up; as the RFC wants only if "
-                f"{_missed_text(found.missed)} was missed"
+                f"{missed_text(found.missed)} was missed"
             )
             about = f"{address}, used by {name}"
             self.ask(OpenQuestion(about=about, why=why, where=found.first_where, at=found.first))
             self.rulebook.leave_open(KINDS[found.kind].rule, why)
             return
         self._misused.add((address, client.hardware))
-        given = None if track is None else _given_since(track, client.hardware, found)
-        others = [] if track is None else _used_beside(track, client.hardware, found)
-        evidence = _grounds_evidence(address, client.hardware, found)
+        given = None if track is None else given_since(track, client.hardware, found)
+        others = [] if track is None else used_beside(track, client.hardware, found)
+        evidence = grounds_evidence(address, client.hardware, found)
         if given is not None:
-            evidence.append(_commitment_evidence(address, given))
-        evidence.append(_use_evidence(found.first_where, found.first, name, found.how))
+            evidence.append(lease_evidence(address, given))
+        evidence.append(use_evidence(found.first_where, found.first, name, found.how))
         evidence += [
-            _use_evidence(run.where, run.begin, hardware_text(run.hardware), run.how)
+            use_evidence(run.where, run.begin, hardware_text(run.hardware), run.how)
             for run in others[:2]
         ]
         if found.last_where != found.first_where:
-            evidence.append(_use_evidence(found.last_where, found.last, name, found.how))
+            evidence.append(use_evidence(found.last_where, found.last, name, found.how))
         given_to = None if given is None else given.hardware
         self._find(
             AuditFinding(
@@ -141,7 +149,7 @@ class Conclusions:
                 since=found.since,
                 until=found.last,
                 holdover_s=late / SECOND,
-                duplicate_s=_duplicate(others, found),
+                duplicate_s=duplicate_seconds(others, found),
                 uncertainty_s=found.uncertainty / SECOND,
                 unless_missed=found.missed,
                 evidence=tuple(sorted(evidence, key=lambda each: each.at)),
@@ -198,7 +206,7 @@ class Conclusions:
         if track.commitments and not track.overlaps:
             self.rulebook.keep("R1")
         if len(self.timelines) < MOST:
-            self.timelines.append(self._timeline(track))
+            self.timelines.append(timeline_of(track, self.findings))
 
     def _dispute(self, track: AddressTrack, found: Dispute, servers: Servers) -> None:
         first, second = found.first, found.second
@@ -209,21 +217,18 @@ class Conclusions:
         if found.missed <= self.context.premises.missed:
             why = (
                 f"committed to {names[1]} while {names[0]} had it; as the RFC wants only if "
-                f"{_missed_text(found.missed)} was missed"
+                f"{missed_text(found.missed)} was missed"
             )
             about = str(track.address)
             self.ask(OpenQuestion(about=about, why=why, where=found.where, at=found.at))
             self.rulebook.leave_open("R2", why)
             return
-        evidence = [
-            _commitment_evidence(track.address, first),
-            _commitment_evidence(track.address, second),
-        ]
+        evidence = [lease_evidence(track.address, first), lease_evidence(track.address, second)]
         if found.before is not None:
             evidence.append(found.before)
         for use, name in ((found.first_use, names[0]), (found.second_use, names[1])):
             if use is not None:
-                evidence.append(_use_evidence(use[1], use[0], name, "frame"))
+                evidence.append(use_evidence(use[1], use[0], name, "frame"))
         culprit = servers.tracks.get(second.server) if second.server is not None else None
         left = None if first.end is None else first.end - found.at
         row = KINDS[kind]
@@ -239,7 +244,7 @@ class Conclusions:
                 server=second.server,
                 since=found.at,
                 until=found.until,
-                duplicate_s=_both(found),
+                duplicate_s=both_seconds(found),
                 unless_missed=found.missed,
                 evidence=tuple(sorted(evidence, key=lambda each: each.at)),
                 sentence=dispute_sentence(
@@ -258,7 +263,7 @@ class Conclusions:
             self.rulebook.break_(
                 "R2", found.where, found.at, first.hardware, "committed to another"
             )
-        if _both(found):
+        if both_seconds(found):
             self.rulebook.break_("R1", found.where, found.at, first.hardware, "used by two at once")
 
     def _kind(self, found: Dispute, servers: Servers) -> BlameKind:
@@ -317,9 +322,9 @@ class Conclusions:
                 duplicate_s=(found.end - found.begin) / SECOND,
                 unless_missed=None,
                 evidence=(
-                    _commitment_evidence(track.address, owner),
-                    _use_evidence(found.where, found.begin, "two hosts by turns", "frame"),
-                    _use_evidence(found.last, found.end, "two hosts by turns", "frame"),
+                    lease_evidence(track.address, owner),
+                    use_evidence(found.where, found.begin, "two hosts by turns", "frame"),
+                    use_evidence(found.last, found.end, "two hosts by turns", "frame"),
                 ),
                 sentence=static_sentence(track.address, owner.hardware, other, found.begin),
                 advice=row.advice,
@@ -354,8 +359,8 @@ class Conclusions:
                 evidence=(
                     Evidence(found.probed[1], found.probed[0], f"ARP probe by {names[0]}"),
                     Evidence(found.answered[1], found.answered[0], f"ARP answer by {names[1]}"),
-                    _use_evidence(found.used[1], found.used[0], names[0], "ARP"),
-                    _use_evidence(found.again[1], found.again[0], names[1], "ARP"),
+                    use_evidence(found.used[1], found.used[0], names[0], "ARP"),
+                    use_evidence(found.again[1], found.again[0], names[1], "ARP"),
                 ),
                 sentence=conflict_sentence(
                     track.address, found.hardware, found.other, found.used[0]
@@ -427,128 +432,3 @@ class Conclusions:
             coverage=coverage,
             premises=self.context.premises,
         )
-
-    def _timeline(self, track: AddressTrack) -> AddressTimeline:
-        return AddressTimeline(
-            address=track.address,
-            vlan=track.vlan,
-            leases=tuple(
-                LeaseSpan(
-                    hardware=each.hardware,
-                    client_id=each.client_id,
-                    server=each.name,
-                    begin=each.begin,
-                    end=each.end,
-                    over=each.over,
-                    over_by=each.over_by,
-                    acks=each.acks,
-                    where=each.where,
-                )
-                for each in track.commitments
-            ),
-            uses=tuple(self._use_span(track, run) for run in track.runs),
-            overlaps=tuple((o.begin, o.end, o.one, o.other) for o in track.overlaps),
-            truncated=track.truncated,
-        )
-
-    def _use_span(self, track: AddressTrack, run: Run) -> UseSpan:
-        at_fault = any(
-            f.address == track.address
-            and f.hardware == run.hardware
-            and f.since <= run.end
-            and (f.until is None or run.begin <= f.until)
-            and f.kind in MISUSES
-            for f in self.findings
-        )
-        return UseSpan(
-            hardware=run.hardware,
-            begin=run.begin,
-            end=run.end,
-            frames=run.frames,
-            how=run.how,
-            entitled="yes" if run.granted else "no" if at_fault else "unknown",
-            where=run.where,
-            last=run.last,
-        )
-
-
-MISUSES: Sequence[BlameKind] = (
-    "client_holdover",
-    "used_after_release",
-    "nak_ignored",
-    "conflict_ignored",
-    "static_host",
-    "two_addresses",
-)
-"""Kinds in which the hardware of the finding is that of who used the address."""
-
-
-def _missed_text(missed: int | None) -> str:
-    return "more than is counted" if missed is None else f"{missed} datagram{'s' * (missed != 1)}"
-
-
-def _use_evidence(where: object, at: Instant, name: str, how: str) -> Evidence:
-    return Evidence(where, at, f"used by {name} ({how})")  # type: ignore[arg-type]
-
-
-def _commitment_evidence(address: IPv4Address, found: Commitment) -> Evidence:
-    length = "for ever" if found.end is None else f"for {length_text(found.end - found.at)}"
-    whose = hardware_text(found.hardware)
-    return Evidence(found.where, found.at, f"{address} leased to {whose} {length} by {found.name}")
-
-
-def _grounds_evidence(address: IPv4Address, hardware: bytes, found: Suspicion) -> list[Evidence]:
-    evidence, grounds = [], found.grounds
-    name = hardware_text(hardware)
-    if grounds is not None:
-        if grounds.asked_where is not None and grounds.asked_last is not None:
-            what = f"DHCPREQUEST by {name}"
-            evidence.append(Evidence(grounds.asked_where, grounds.asked_last, what))
-        length = "for ever" if grounds.end is None else f"for {grounds.seconds} s"
-        evidence.append(
-            Evidence(grounds.where, grounds.at, f"DHCPACK: {address} to {name} {length}")
-        )
-    if found.ended is not None:
-        evidence.append(found.ended)
-    return evidence
-
-
-def _given_since(track: AddressTrack, hardware: bytes, found: Suspicion) -> Commitment | None:
-    """To whom the address was committed while the client used it without a lease."""
-    since = found.since if found.grounds is None else found.grounds.at
-    return next(
-        (
-            c
-            for c in track.commitments
-            if c.hardware != hardware and since <= c.at and c.begin <= found.last
-        ),
-        None,
-    )
-
-
-def _used_beside(track: AddressTrack, hardware: bytes, found: Suspicion) -> list[Run]:
-    """Runs of others who had a lease, while the client used the address without one."""
-    return [
-        run
-        for run in track.runs
-        if run.hardware != hardware
-        and run.granted
-        and run.begin <= found.last
-        and run.end >= found.first
-    ]
-
-
-def _duplicate(others: Sequence[Run], found: Suspicion) -> float | None:
-    if not others:
-        return None
-    begin = min(max(run.begin, found.since) for run in others)
-    end = min(found.last, max(run.end for run in others))
-    return max(0, end - begin) / SECOND
-
-
-def _both(found: Dispute) -> float | None:
-    """How long both were seen to use the address."""
-    if found.second_use is None or found.last_first is None:
-        return None
-    both: Duration = found.last_first[0] - found.second_use[0]
-    return both / SECOND if both > 0 else None

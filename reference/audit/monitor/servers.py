@@ -66,7 +66,7 @@ class Servers:
         if message.lease is None or message.address == NO_ADDRESS or seen.relayed:
             return
         mask = message.options.get(SUBNET_MASK.code)
-        if mask is not None:
+        if isinstance(mask, IPv4Address):
             try:
                 track.network = IPv4Network(f"{message.address}/{mask}", strict=False)
             except ValueError:

@@ -34,7 +34,7 @@ from functools import lru_cache
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from holdover.reference.audit.monitor.automaton import MINE, NO_ONE, OTHER, Automaton, Ends, Node
+from holdover.reference.audit.possible.automaton import MINE, NO_ONE, OTHER, Automaton, Ends, Node
 from holdover.reference.core.instants import SECOND, Instant
 
 ENDLESS: Instant = 1 << 80
