@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from holdover.reference.audit.monitor.results import Evidence
-from holdover.reference.audit.observations import Vlans, Where
+from holdover.reference.audit.observations import Recorded, Vlans, Where
 from holdover.reference.core.instants import SECOND, Duration, Instant
 
 AT_ONCE: Duration = 10 * SECOND
@@ -35,6 +35,9 @@ BACK = 3
 
 BACK_ALONE = 2
 """Likewise where both are one client to the server: DHCPREQUEST, DHCPACK."""
+
+RECORD: Duration = 2 * SECOND
+"""Nanoseconds by which a server's record, kept in whole seconds, differs from its DHCPACK."""
 
 SPANS = 64
 """Spans of an address that are kept; of older ones the timeline says that it is truncated."""
@@ -83,9 +86,12 @@ class Dispute:
     first_use: tuple[Instant, Where] | None = None
     second_use: tuple[Instant, Where] | None = None
     last_first: tuple[Instant, Where] | None = None
+    closed: bool = False
 
     def use(self, hardware: bytes, at: Instant, where: Where) -> None:
-        """One of the two uses the address."""
+        """One of the two uses the address; not counted any more after a gap (`closed`)."""
+        if self.closed:
+            return
         if hardware == self.first.hardware:
             self.first_use = self.first_use or (at, where)
             self.last_first = (at, where)
@@ -136,6 +142,22 @@ class Overlap:
 
 
 @dataclass(slots=True)
+class Unheeded:
+    """A client probed for the address, was answered by another host, and took it all the same.
+
+    `answers`: how often it was answered; `again`: the other host used it after that, too.
+    """
+
+    hardware: bytes
+    other: bytes
+    probed: tuple[Instant, Where]
+    answered: tuple[Instant, Where]
+    answers: int
+    used: tuple[Instant, Where] | None = None
+    again: tuple[Instant, Where] | None = None
+
+
+@dataclass(slots=True)
 class AddressTrack:
     """All that is known of one address."""
 
@@ -147,6 +169,14 @@ class AddressTrack:
     runs: deque[Run] = field(default_factory=lambda: deque(maxlen=SPANS))
     turns: deque[tuple[Instant, bytes, bytes]] = field(default_factory=lambda: deque(maxlen=TURNS))
     truncated: bool = False
+    heard_of: Instant = 0
+    probing: dict[bytes, tuple[Instant, Where]] = field(default_factory=dict)
+    unheeded: list[Unheeded] = field(default_factory=list)
+
+    @property
+    def awaited(self) -> bool:
+        """Something may yet be said of it."""
+        return bool(self.commitments) and self.commitments[-1].may_run(self.heard_of)
 
     @property
     def current(self) -> Commitment | None:
@@ -158,6 +188,7 @@ class AddressTrack:
 
         `before`: what showed that the server had lost its record of the lease that runs.
         """
+        self.heard_of = new.at
         had = self.current
         if had is not None and had.hardware == new.hardware and had.server == new.server:
             had.at, had.end, had.sure, had.where = new.at, new.end, new.sure, had.where
@@ -205,6 +236,7 @@ class AddressTrack:
         frames: int = 1,
     ) -> Overlap | None:
         """A host uses the address; the overlap that this makes, if it does."""
+        self.heard_of = until
         holder = self.holder(at)
         granted = holder is not None and holder.hardware == hardware
         if granted and holder is not None:
@@ -231,6 +263,78 @@ class AddressTrack:
         run.ip |= how == "IP"
         run.log |= how == "log"
         return self._overlap(hardware, at, where, holder)
+
+    def record(self, seen: Recorded, sure: Instant | None) -> None:
+        """A server's record has a lease: no other way to see it, or a DHCPACK that was seen."""
+        assert seen.begin is not None
+        self.heard_of = max(self.heard_of, seen.at)
+        for known in self.commitments:
+            close = known.end is None or seen.end is None or abs(known.end - seen.end) <= RECORD
+            if known.hardware == seen.hardware and close:
+                return
+        had = self.current
+        new = Commitment(
+            seen.hardware,
+            seen.client_id,
+            None,
+            seen.server,
+            seen.begin,
+            seen.begin,
+            seen.end,
+            sure,
+            seen.where,
+        )
+        if had is not None and had.hardware == seen.hardware:
+            if had.end is not None and (seen.end is None or seen.end > had.end):
+                had.end, had.sure, had.acks = seen.end, sure, had.acks + 1
+            return
+        self.truncated |= len(self.commitments) == SPANS
+        self.commitments.append(new)
+
+    def forget(self) -> None:
+        """After a gap nothing is sure any more."""
+        for commitment in self.commitments:
+            commitment.sure = 0
+        for dispute in self.disputes:
+            dispute.closed = True
+        self.turns.clear()
+        self.probing.clear()
+
+    # Conflicts that a probe has shown ------------------------------------------------------------
+
+    def probe(self, hardware: bytes, at: Instant, where: Where) -> None:
+        """A host probes for the address."""
+        had = self.probing.get(hardware)
+        if had is None or at - had[0] > AT_ONCE:
+            self.probing[hardware] = at, where
+            self.unheeded = [u for u in self.unheeded if u.hardware != hardware or u.used]
+
+    def withdraw(self, hardware: bytes) -> None:
+        """A host heeds the conflict: it declines."""
+        self.probing.pop(hardware, None)
+        self.unheeded = [u for u in self.unheeded if u.hardware != hardware or u.used]
+
+    def contest(self, hardware: bytes, at: Instant, where: Where) -> None:
+        """A host says by ARP that it has the address: to those who probe, and to who took it."""
+        for known in self.unheeded:
+            if known.used is not None and known.other == hardware and at - known.used[0] <= AT_ONCE:
+                known.again = known.again or (at, where)
+            if known.hardware == hardware and known.used is None:
+                known.used = at, where
+        probed = self.probing.pop(hardware, None)
+        if probed is not None:
+            return
+        for prober, since in self.probing.items():
+            if at - since[0] > AT_ONCE:
+                continue
+            known_one = next(
+                (u for u in self.unheeded if u.hardware == prober and u.used is None), None
+            )
+            if known_one is None:
+                self.unheeded.append(Unheeded(prober, hardware, since, (at, where), 1))
+                del self.unheeded[:-SPANS]
+            elif known_one.other == hardware:
+                known_one.answers += 1
 
     def _overlap(
         self, hardware: bytes, at: Instant, where: Where, holder: Commitment | None

@@ -20,11 +20,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from holdover.reference.audit.monitor.automaton import MINE, NO_ONE, OTHER
 from holdover.reference.audit.monitor.context import DELAY, AuditContext
-from holdover.reference.audit.monitor.possibilities import Grant, Possibilities, Sign
 from holdover.reference.audit.monitor.results import BlameKind, Evidence
-from holdover.reference.audit.observations import DhcpMessage, Where
+from holdover.reference.audit.observations import DhcpMessage, Recorded, Where
+from holdover.reference.audit.possible.automaton import MINE, NO_ONE, OTHER
+from holdover.reference.audit.possible.possibilities import Grant, Possibilities, Sign
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
@@ -110,7 +110,7 @@ class Followed:
     settles: Instant = -1
     refused: Instant | None = None
     used: Instant | None = None
-    held: Instant | None = None
+    gone: Instant | None = None
     suspicion: Suspicion | None = None
 
 
@@ -185,6 +185,22 @@ class ClientTrack:
             if other is not followed and other.grounds is not None and other.ended_kind is None:
                 self._end(other, "two_addresses", seen, f"DHCPACK: {message.address}")
         return grounds
+
+    def record(self, seen: Recorded, length: int | None) -> None:
+        """A server's record says that the client has a lease: as good as a DHCPACK unheard of."""
+        assert seen.begin is not None
+        self._renew_ignorance(seen.at)
+        followed = self.follow(seen.address)
+        known = None if followed.grounds is None else followed.grounds.end
+        if known is not None and seen.end is not None and seen.end <= known + SECOND:
+            return
+        for each in followed.possible:
+            lasts = self.context.longest_for(each.chart, length)
+            now = self.context.now(each.chart, seen.at, followed.refused)
+            each.grant_unseen(seen.begin + lasts, now)
+        followed.quiet_until = -1
+        seconds = INFINITE if length is None else length
+        self._begin(followed, Grounds(seen.begin, seen.where, seconds, None, None, None, None))
 
     def follow(self, address: IPv4Address) -> Followed:
         """The hypotheses about an address; the oldest address makes room for a new one."""
@@ -315,7 +331,7 @@ class ClientTrack:
         followed = self.addresses.get(address)
         if followed is None:
             return
-        followed.used = at
+        followed.used, followed.gone = at, None
         if at <= followed.quiet_until:
             suspicion = followed.suspicion
             if suspicion is not None:
@@ -342,6 +358,7 @@ class ClientTrack:
         """The host has not got the address at that instant: its own log says so."""
         followed = self.addresses.get(address)
         if followed is not None:
+            followed.gone = at
             for each in followed.possible:
                 each.use(Sign("LACKS"), self.context.now(each.chart, at, followed.refused))
             followed.quiet_until = -1

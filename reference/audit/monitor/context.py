@@ -17,15 +17,15 @@ from holdover.model.clients.profile import STANDARD, Profile, load
 from holdover.model.readings.constants import seconds
 from holdover.model.table.client import fastest
 from holdover.model.table.expr import DURATION, lift
-from holdover.reference.audit.monitor.automaton import FAULTS, automaton_of
-from holdover.reference.audit.monitor.possibilities import (
+from holdover.reference.audit.monitor.results import Premises
+from holdover.reference.audit.possible.automaton import FAULTS, automaton_of
+from holdover.reference.audit.possible.possibilities import (
     ENDLESS,
     Chart,
     Now,
     Possibilities,
     chart_of,
 )
-from holdover.reference.audit.monitor.results import Premises
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.options import INFINITE
 

@@ -6,7 +6,7 @@ another (OTHER) or none.  The guards and effects of each row are read over sets 
 (`possible.py`'s reading, with more of the host known): whatever is not known of, other hosts,
 instants, who else is on the link, may be anything.  So each step of each run of the table is an
 edge here, and an edge need not be a step of any run: the automaton allows too much, never too
-little (tests/reference/audit/monitor/test_automaton.py plays random runs of the table on it).
+little (tests/reference/audit/possible/test_automaton.py plays random runs of the table on it).
 
 An edge says what travels on the wire: the message that the client takes, the one that it sends, or
 neither (`silent`).  It says what becomes of the lease end: it is kept, begins with the message

@@ -34,7 +34,7 @@ from functools import lru_cache
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from holdover.reference.audit.monitor.automaton import MINE, NO_ONE, OTHER, Automaton, Ends, Node
+from holdover.reference.audit.possible.automaton import MINE, NO_ONE, OTHER, Automaton, Ends, Node
 from holdover.reference.core.instants import SECOND, Instant
 
 ENDLESS: Instant = 1 << 80
@@ -235,6 +235,14 @@ class Possibilities:
             found = {(node, *before): now.fresh for node in self.chart.after(sign)}
         self.states = _undominated(found, now)
         self._forgive(before)
+
+    def grant_unseen(self, end: Instant, now: Now) -> None:
+        """A server's record shows a lease that no source saw begin: the client may have it."""
+        found = dict(self.states)
+        for number, node in enumerate(self.chart.nodes):
+            if node.holds == MINE and node.phase == "BOUND":
+                _keep(found, (number, 0, 0), end)
+        self.states = _undominated(found, now)
 
     def use(self, sign: Sign, now: Now) -> bool:
         """The host was seen to have the address, or not to; False: no hypothesis explains it."""
