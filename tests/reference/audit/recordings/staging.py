@@ -10,6 +10,7 @@ What it does not know: how it is recorded and kept (`make.py`), and what the aud
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,12 +21,14 @@ from holdover.reference.lab.experiments.faults import FAULTS, Fault, give_to_ano
 from holdover.reference.lab.testbed.client_program import ClientProgram
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import Host
-from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene
+from holdover.reference.lab.testbed.scene import ANOTHER, LEASED, OWN, Scene
 from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder
 
 SECOND_SERVER = IPv4Interface("10.77.0.3/24")
-FOREIGN = IPv4Address("10.77.0.180")
-"""Another server's address, and what it leases where it is a rogue."""
+"""Another server's address."""
+
+ROGUE, FOREIGN = IPv4Interface("192.168.77.1/24"), IPv4Address("192.168.77.180")
+"""Where it is of another network, as a router that somebody brought from home; what it leases."""
 
 STAYS = """#!/bin/sh
 case ${1:-$reason} in
@@ -137,6 +140,12 @@ def has_it_by_hand(hosts: Mapping[str, Host]) -> None:
     talk(hosts["b"])
 
 
+def go_on(scene: Scene) -> None:
+    """For a while all goes on; then the server is gone."""
+    scene.wait(6)
+    scene.end_server()
+
+
 def settle_by_hand(scene: Scene) -> None:
     """Another host has the address by hand, and talks."""
     give_to_another(scene)
@@ -180,21 +189,68 @@ def split(server: str) -> Callable[[Scene, Host], None]:
     return play
 
 
-def intrude(server: str) -> Callable[[Scene, Host], None]:
-    """Beside the server another one leases addresses of its own choice."""
+def intrude(name: str) -> Callable[[Scene, Host], None]:
+    """A server of another network answers the client, which begins anew, before its own does."""
 
     def play(scene: Scene, other: Host) -> None:
-        order = ServerOrder(own=SECOND_SERVER, first=FOREIGN, last=FOREIGN, lease=scene.lease)
-        rogue = SERVERS[server].start(other, scene.place / "second", order)
+        other.ip("addr", "add", str(ROGUE), "dev", "eth0")
+        other.ip("addr", "del", str(SECOND_SERVER), "dev", "eth0")
+        order = ServerOrder(own=ROGUE, first=FOREIGN, last=FOREIGN, lease=scene.lease)
+        rogue = SERVERS["udhcpd"].start(other, scene.place / "second", order)
         scene.mark("second server started")
-        scene.begin_rival()
-        scene.wait(10)
+        signal_server(scene, signal.SIGSTOP)
+        begin_anew(scene, CLIENTS[name])
+        scene.until(lambda: granted(scene, FOREIGN), 60, "the client has a lease of the rogue")
+        signal_server(scene, signal.SIGCONT)
+        scene.wait(4)
         rogue.end()
         scene.mark("second server ended")
-        scene.wait(1)
         scene.end_server()
 
     return play
+
+
+def signal_server(scene: Scene, number: int) -> None:
+    """Send a signal to all processes of the server."""
+    assert scene.server is not None
+    for process in scene.server.tree():
+        os.kill(process, number)
+
+
+def granted(scene: Scene, address: IPv4Address) -> bool:
+    """Whether the client was granted that address."""
+    return any(ack["address"] == str(address) for ack in scene._mine("DHCPACK"))
+
+
+def begin_anew(scene: Scene, client: ClientProgram) -> None:
+    """The client is killed, and another one started in its place that knows of no lease."""
+    scene.signal_client(signal.SIGKILL)
+    client.start(scene.a, scene.place / "again")
+
+
+def take_another(scene: Scene) -> None:
+    """The client begins anew, and is leased another address; nobody removes the first one."""
+    scene.end_server()
+    order = replace(scene.order, first=ANOTHER, last=ANOTHER)
+    server = SERVERS["holdover"].start(scene.srv, scene.place / "another", order)
+    scene.mark("server started with another pool")
+    begin_anew(scene, keeper("udhcpc"))
+    scene.until(lambda: granted(scene, ANOTHER), 60, "the client has another lease")
+    scene.wait(6)
+    server.end()
+
+
+def forget(scene: Scene) -> None:
+    """The server has lost its leases, leaves a renewal unanswered, and gives the address away."""
+    scene.lose_leases()
+    asked = len(scene._mine("DHCPREQUEST"))
+    scene.until(
+        lambda: len(scene._mine("DHCPREQUEST")) > asked, 2 * scene.lease, "the client renews"
+    )
+    scene.wait(1)
+    scene.give_to_rival()
+    scene.wait(6)
+    scene.end_server()
 
 
 AWAY = FAULTS["given away"].gives_away
@@ -260,9 +316,9 @@ TABLE = (
         talks=True,
     ),
     Staged(
-        name="nak-networkd",
+        name="nak-udhcpc",
         kind="nak_ignored",
-        client=CLIENTS["networkd"],
+        client=keeper("udhcpc"),
         fault=FAULTS["NAK"],
         lease=20,
         talks=True,
@@ -282,38 +338,32 @@ TABLE = (
             culprits=("a", "b"),
             client=deaf(name),
             server="kea",
-            fault=own("does not care", lambda scene: scene.wait(6), rival=True),
+            fault=own("does not care", go_on, rival=True),
             lease=20,
             talks=True,
             before=has_it_by_hand,
         )
         for name in ("udhcpc", "dhclient")
     ),
-    Staged(
-        name="forgetful-holdover",
-        kind="forgetful_server",
-        culprits=("srv",),
-        client=CLIENTS["dhclient"],
-        fault=FAULTS["given away"],
-        lease=40,
-        rival=CLIENTS["dhclient"],
+    *(
+        Staged(
+            name=f"forgetful-{server}",
+            kind="forgetful_server",
+            culprits=("srv",),
+            client=CLIENTS["udhcpc-lifetime"],
+            server=server,
+            fault=own("forgets", forget, rival=True),
+            lease=40,
+            rival=CLIENTS["dhclient"],
+            talks=True,
+        )
+        for server in ("holdover", "udhcpd")
     ),
     Staged(
-        name="forgetful-kea",
-        kind="forgetful_server",
-        culprits=("srv",),
-        client=CLIENTS["pyroute2"],
-        server="kea",
-        fault=FAULTS["given away"],
-        lease=40,
-        rival=CLIENTS["dhclient"],
-        talks=True,
-    ),
-    Staged(
-        name="recommit-dhclient",
+        name="recommit-reference",
         kind="server_recommit",
         culprits=("srv",),
-        client=CLIENTS["dhclient"],
+        client=CLIENTS["reference"],
         fault=own("reuses early", commit_again, rival=True),
         lease=40,
         rival=CLIENTS["dhclient"],
@@ -328,26 +378,18 @@ TABLE = (
         rival=CLIENTS["pyroute2"],
         talks=True,
     ),
-    Staged(
-        name="rogue-udhcpd",
-        kind="rogue_server",
-        culprits=("other",),
-        client=CLIENTS["dhclient"],
-        fault=own("rogue udhcpd", nothing, rival=True),
-        second=intrude("udhcpd"),
-        lease=40,
-        rival=CLIENTS["dhclient"],
-    ),
-    Staged(
-        name="rogue-kea",
-        kind="rogue_server",
-        culprits=("other",),
-        client=CLIENTS["udhcpc-lifetime"],
-        server="isc",
-        fault=own("rogue kea", nothing, rival=True),
-        second=intrude("kea"),
-        lease=40,
-        rival=CLIENTS["udhcpc-lifetime"],
+    *(
+        Staged(
+            name=f"rogue-{client}",
+            kind="rogue_server",
+            culprits=("other",),
+            client=CLIENTS[client],
+            server=server,
+            fault=own("intrudes", nothing, rival=True),
+            second=intrude(client),
+            lease=40,
+        )
+        for client, server in (("udhcpc", "kea"), ("udhcpc-lifetime", "isc"))
     ),
     Staged(
         name="split-kea",
@@ -417,19 +459,16 @@ TABLE = (
         rival=CLONE,
         talks=True,
     ),
-    Staged(
-        name="two-addresses-udhcpc",
-        kind="two_addresses",
-        client=keeper("udhcpc"),
-        fault=FAULTS["NAK and offer"],
-        lease=20,
-    ),
-    Staged(
-        name="two-addresses-dhclient",
-        kind="two_addresses",
-        client=keeper("dhclient"),
-        fault=FAULTS["NAK and offer"],
-        lease=20,
+    *(
+        Staged(
+            name=f"two-addresses-{name}",
+            kind="two_addresses",
+            client=keeper(name),
+            fault=own("takes another", take_another),
+            lease=30,
+            talks=True,
+        )
+        for name in ("udhcpc", "dhclient")
     ),
     *(
         Staged(
