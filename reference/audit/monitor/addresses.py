@@ -65,6 +65,11 @@ class Commitment:
         """Whether the lease surely runs, as far as was seen."""
         return self.over is None and (self.sure is None or at < self.sure)
 
+    def is_of_another(self, other: Commitment) -> bool:
+        """It is another client's: of another host, and not of the same client identifier."""
+        alone = self.client_id is not None and self.client_id == other.client_id
+        return self.hardware != other.hardware and not alone
+
     def may_run(self, at: Instant) -> bool:
         """Whether it is not over by the server's word, on a perfect clock."""
         return self.over is None and (self.end is None or at < self.end)

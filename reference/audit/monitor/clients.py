@@ -354,6 +354,20 @@ class ClientTrack:
                     each.use(Sign("USE", OTHER), self.context.now(each.chart, at, other.refused))
                 other.quiet_until = -1
 
+    def yield_to(self, address: IPv4Address, at: Instant) -> None:
+        """Another client has the address by now, so that this one's lease was over.
+
+        As far as the server goes by its record, and no longer than the bound of T3 after it.
+        """
+        followed = self.addresses.get(address)
+        for each in () if followed is None else followed.possible:
+            assert followed is not None
+            outstay = self.context.outstay(each.chart)
+            if outstay is not None and each.end_by(
+                at + outstay, self.context.now(each.chart, at, followed.refused)
+            ):
+                followed.quiet_until = -1
+
     def lack(self, address: IPv4Address, at: Instant) -> None:
         """The host has not got the address at that instant: its own log says so."""
         followed = self.addresses.get(address)

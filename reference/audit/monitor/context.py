@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from holdover.model.clients.profile import STANDARD, Profile, load
-from holdover.model.readings.constants import seconds
+from holdover.model.readings.constants import holds, seconds
+from holdover.model.table.bound import bounded, worst_holdover
 from holdover.model.table.client import fastest
 from holdover.model.table.expr import DURATION, lift
+from holdover.model.table.vocabulary import h
 from holdover.reference.audit.monitor.results import Premises
 from holdover.reference.audit.possible.automaton import FAULTS, automaton_of
 from holdover.reference.audit.possible.possibilities import (
@@ -50,8 +52,10 @@ independent losses of 5 %, six in a row are one in 64 million."""
 UNDELIVERED = 3
 """How many DHCPNAKs in a row may not have reached the client that they were for."""
 
-OPEN = frozenset({"probes", "enforcer", "heeds_shorter"})
-"""Where clients that conform differ: RFC 2131 says SHOULD of the first, and nothing of the rest."""
+OPEN = frozenset({"probes", "enforcer"})
+"""Where clients that conform differ in what they may do: RFC 2131 says SHOULD of the first
+and nothing of the second.  A client that heeds a DHCPACK which leaves less (`heeds_shorter`) ends
+earlier for it, and what ends earlier is covered by what ends later."""
 
 
 def default_premises(*, complete: bool = False, drift: Fraction = DRIFT) -> Premises:
@@ -77,6 +81,7 @@ class AuditContext:
     begin: Instant | None = None
     longest: int | None = None
     _fastest: dict[int, Duration] = field(default_factory=dict)
+    _outstay: dict[tuple[int, int], Duration | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, premises: Premises, profile: Profile | None = None) -> AuditContext:
@@ -107,6 +112,21 @@ class AuditContext:
         if length is None or length == INFINITE:
             return ENDLESS
         return chart.automaton.longest(length)
+
+    def outstay(self, chart: Chart) -> Duration | None:
+        """How long a client may hold past the server's record of a lease: the bound of T3.
+
+        None: no lease was seen, or one for ever, or there is no such bound.
+        """
+        if self.longest is None or self.longest == INFINITE:
+            return None
+        key = self.longest, id(chart)
+        if key not in self._outstay:
+            length = Fraction(self.longest)
+            facts = chart.automaton.constants | {"full": length, "least": length}
+            known = holds(bounded(h), facts)
+            self._outstay[key] = int(seconds(worst_holdover(h), facts) * SECOND) if known else None
+        return self._outstay[key]
 
     def shortest(self, length: int) -> Duration:
         """How long a lease of so many seconds lasts at least on a server's clock (§3.3)."""

@@ -191,6 +191,7 @@ class Monitor:
         before = self.servers.lost_record(message.server, had, unanswered)
         new = self._commitment(message, client, grounds, seen)
         track.commit(new, before)
+        self._yield_to(track, message.chaddr, seen.at)
         rogue = self.servers.other_network(seen, message, self._tracks_of(client))
         if rogue is not None:
             self.conclusions.take_rogue(seen, message, rogue)
@@ -236,6 +237,7 @@ class Monitor:
         if track is None:
             track = self.addresses[key] = AddressTrack(seen.address, seen.vlan)
         track.use(seen.hardware, seen.at, seen.until, seen.where, seen.last, seen.how, seen.frames)
+        self._yield_to(track, seen.hardware, seen.at)
         if arp:
             track.contest(seen.hardware, seen.at, seen.where)
         if client is not None and link == seen.vlan:
@@ -244,6 +246,18 @@ class Monitor:
                 client.use(seen.address, seen.until, seen.last, seen.how)
             if arp:
                 self.checks.use(seen.hardware, seen.address, seen.at, seen.where)
+
+    def _yield_to(self, track: AddressTrack, hardware: bytes, at: Instant) -> None:
+        """The address is this client's: other clients' leases on it are over (`yield_to`)."""
+        if len(track.commitments) < 2:
+            return
+        mine = next((c for c in reversed(track.commitments) if c.hardware == hardware), None)
+        if mine is None or not mine.may_run(at):
+            return
+        for other in {c.hardware for c in track.commitments if c.is_of_another(mine)}:
+            client = None if other is None else self.clients.get(other)
+            if client is not None:
+                client.yield_to(track.address, at)
 
     def _probe(self, seen: Probe) -> None:
         self.checks.probe(seen)

@@ -62,8 +62,9 @@ class AuditFinding:
     at fault or has leased.  `since`: from when on it was wrong, at the latest; `until`: the last
     instant at which it was seen to be; None: it was so when the last source ended.
 
-    `holdover_s`: from the client's lease end, as late as it may have been, to the last use;
-    `uncertainty_s`: by how much the lease end may have been earlier, and the holdover longer.
+    `holdover_s`: from `since` to the last use; of a client that overstays, `since` is the server's
+    lease end (the DHCPACK and option 51).  `uncertainty_s`: by how much the client's own end was
+    earlier, which counts from its DHCPREQUEST, or from the first one of its xid.
     `duplicate_s`: how long two hosts were seen to use the address at once, from the first use by
     the second to the last use by the first.  None where it is not about that.
     """

@@ -236,6 +236,13 @@ class Possibilities:
         self.states = _undominated(found, now)
         self._forgive(before)
 
+    def end_by(self, latest: Instant, now: Now) -> bool:
+        """Whatever lease there is ends then at the latest; whether that changes anything."""
+        later = [s for s, end in self.states.items() if _dated(end, now) > latest]
+        if later:
+            self.states = _undominated(self.states | dict.fromkeys(later, latest), now)
+        return bool(later)
+
     def grant_unseen(self, end: Instant, now: Now) -> None:
         """A server's record shows a lease that no source saw begin: the client may have it."""
         found = dict(self.states)
