@@ -52,7 +52,7 @@ RELEASER = f"sh -c '(sleep 8; {GIVES_BACK} -sf {{place}}/script {{iface}}) & {KE
 
 
 PROBES = """#!/bin/sh
-ask() { busybox arping -D -c 2 -w 2 -I "$interface" "$1"; }
+ask() { for each in 1 2 3 4 5; do busybox arping -D -c 1 -w 1 -I "$interface" "$1"; done; }
 case ${1:-$reason} in
 bound) ask "$ip"; ip -4 addr replace "$ip/$mask" dev "$interface" ;;
 renew) ip -4 addr replace "$ip/$mask" dev "$interface" ;;
@@ -339,7 +339,7 @@ TABLE = (
             client=deaf(name),
             server="kea",
             fault=own("does not care", go_on, rival=True),
-            lease=20,
+            lease=40,
             talks=True,
             before=has_it_by_hand,
         )
