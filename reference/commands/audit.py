@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT = "-"
 
+HERE = "here"
+"""`--cluster` without an address: processes of this machine."""
+
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 WRITTEN = click.Path(dir_okay=False, path_type=Path)
 
@@ -54,7 +57,9 @@ def rules_of(
     return tuple(dict.fromkeys(names))
 
 
-@click.command(epilog="Example: holdover audit office.pcap --leases kea-leases4.csv --html out.html")
+@click.command(
+    epilog="Example: holdover audit office.pcap --leases kea-leases4.csv --html out.html"
+)
 @click.argument(
     "captures",
     metavar="[CAPTURE]...",
@@ -112,14 +117,30 @@ def rules_of(
     help="Write a copy of the captures there, as pcapng, with comments at the frames of evidence.",
 )
 @click.option(
-    "--follow",
-    metavar="INTERFACE",
-    help="Watch an interface, until Ctrl-C; needs root, and Linux.",
+    "--follow", metavar="INTERFACE", help="Watch an interface, until Ctrl-C; needs root, and Linux."
 )
 @click.option(
-    "--metrics",
-    metavar="[HOST]:PORT",
-    help="With --follow: serve OpenMetrics there, as :9100.",
+    "--metrics", metavar="[HOST]:PORT", help="With --follow: serve OpenMetrics there, as :9100."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="Read files and judge addresses by so many processes, for many large files.",
+)
+@click.option(
+    "--cluster",
+    is_flag=False,
+    flag_value=HERE,
+    metavar="[ADDRESS]",
+    help="The same by the workers of a Dask cluster: that of the scheduler at ADDRESS, or one of "
+    "processes of this machine.",
+)
+@click.option(
+    "--spool",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where --workers and --cluster keep what was read, which all workers must reach.  "
+    "[default: the place for temporary files]",
 )
 def audit(
     captures: Sequence[str],
@@ -132,12 +153,15 @@ def audit(
     follow: str | None,
     metrics: str | None,
     drift_ppm: float | None,
+    workers: int | None,
+    cluster: str | None,
+    spool: Path | None,
     *,
     complete: bool,
     as_json: bool,
     as_sarif: bool,
 ) -> int:
-    """Say who used which address when, and who is at fault.
+    r"""Say who used which address when, and who is at fault.
 
     For whoever has "duplicate IP address" in a log.  Record what happens on the network, for longer
     than a lease, and have it judged:
@@ -153,21 +177,29 @@ def audit(
     Exit status: 0 nobody was at fault, 1 somebody was, 2 bad input, 3 it cannot be told.
     """
     check_options(captures, host_logs, leases, annotate, follow, metrics, (as_json, as_sarif))
-    from holdover.reference.audit.course import Sources, run_course
+    check_workers(captures, follow, workers, cluster, spool)
+    from holdover.reference.audit.course import Grounding, Sources
 
-    sources = Sources(tuple(captures), tuple(host_logs), tuple(leases), follow)
+    sources = Sources(tuple(captures), tuple(host_logs), tuple(leases))
+    drift = None if drift_ppm is None else Fraction(drift_ppm) / 10**6
+    grounding = Grounding.of(profile, complete=complete, drift=drift)
     with ExitStack() as opened:
         page = None if html is None else opened.enter_context(open_new(html, "--html", sources))
         copy = None
         if annotate is not None:
             copy = opened.enter_context(open_new(annotate, "--annotate", sources))
-        found = run_course(
-            sources,
-            profile=profile,
-            complete=complete,
-            drift=None if drift_ppm is None else Fraction(drift_ppm) / 10**6,
-            metrics=metrics,
-        )
+        if follow is not None:
+            from holdover.reference.audit.following import follow_interface
+
+            found = follow_interface(follow, sources, grounding, metrics, tell=not as_json)
+        elif workers is not None or cluster is not None:
+            from holdover.reference.audit.partition.partitioned import run_partitioned
+
+            found = run_partitioned(sources, grounding, workers, cluster, spool)
+        else:
+            from holdover.reference.audit.course import run_course
+
+            found = run_course(sources, grounding)
         if rules:
             from holdover.reference.audit.report.words import choose_rules
 
@@ -208,6 +240,26 @@ def check_options(
         raise click.UsageError("--annotate copies captures: name them as files")
 
 
+def check_workers(
+    captures: Sequence[str],
+    follow: str | None,
+    workers: int | None,
+    cluster: str | None,
+    spool: Path | None,
+) -> None:
+    """UsageError for what many workers cannot do."""
+    if workers is None and cluster is None:
+        if spool is not None:
+            raise click.UsageError("--spool is for --workers or --cluster")
+        return
+    if follow is not None or STANDARD_INPUT in captures:
+        raise click.UsageError(
+            "--workers and --cluster read files; '-' and --follow are one stream"
+        )
+    if cluster not in (None, HERE) and spool is None:
+        raise click.UsageError("--cluster ADDRESS takes --spool DIR, which all machines reach")
+
+
 @contextmanager
 def open_new(path: Path, option: str, sources: Sources) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path` when all went well; InputError where it cannot."""
@@ -220,18 +272,19 @@ def open_new(path: Path, option: str, sources: Sources) -> Iterator[IO[bytes]]:
             with path.open("wb") as file:
                 yield file
             return
-        made = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False)
+        number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     except OSError as error:
         raise InputError(f"{option} {path}: {error.strerror}; name another file") from error
+    made = Path(name)
     try:
-        with made:
-            yield made  # type: ignore[misc]
+        with open(number, "wb") as file:  # noqa: PTH123 -- a descriptor
+            yield file
         usual = os.umask(0o077)
         os.umask(usual)
-        Path(made.name).chmod(0o666 & ~usual)
-        Path(made.name).replace(path)
+        made.chmod(0o666 & ~usual)
+        made.replace(path)
     except BaseException:
-        Path(made.name).unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
         raise
 
 

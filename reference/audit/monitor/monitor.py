@@ -99,6 +99,23 @@ class Monitor:
             case Recorded():
                 self._record(seen)
 
+    def overhear(
+        self, at: Instant, *, reply: Observation | None = None, lease: int | None = None
+    ) -> None:
+        """Something that concerns others, whom another monitor judges (reference/audit/partition).
+
+        Time has come to `at`; `reply`: a server's message; `lease`: seconds that it grants.
+        """
+        self._clock(at)
+        if lease is not None:
+            self.context.note_lease(lease)
+        if (
+            isinstance(reply, DhcpMessage)
+            and isinstance(reply.message, BootReply)
+            and not reply.copy
+        ):
+            self.servers.note(reply, reply.message)
+
     def finish(self, coverage: Sequence[Coverage] = ()) -> Audit:
         """All that can be said, now that nothing more is to come."""
         ends = [each.end for each in coverage if each.end is not None]

@@ -20,7 +20,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from holdover.model.errors import InputError
 from holdover.reference.audit.monitor.results import Audit
@@ -49,6 +49,21 @@ PCAP = {
 }
 """The first bytes of a pcap: its byte order, and how many digits of a second it has."""
 
+
+class ReadableBytes(Protocol):
+    """What is copied."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes; fewer at the end."""
+
+
+class WritableBytes(Protocol):
+    """What takes the copy."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take bytes."""
+
+
 Comments = Mapping[int, str]
 """By the number of a frame."""
 
@@ -68,7 +83,9 @@ def comments_of(audit: Audit) -> Mapping[str, Comments]:
     }
 
 
-def copy_with_comments(source: BinaryIO, comments: Comments, out: BinaryIO, name: str) -> int:
+def copy_with_comments(
+    source: ReadableBytes, comments: Comments, out: WritableBytes, name: str
+) -> int:
     """Copy a capture, and how many frames got their comment; InputError where it is none."""
     magic = source.read(4)
     if magic in PCAP:
@@ -81,7 +98,9 @@ def copy_with_comments(source: BinaryIO, comments: Comments, out: BinaryIO, name
 # From pcap ---------------------------------------------------------------------------------------
 
 
-def _copy_pcap(source: BinaryIO, comments: Comments, out: BinaryIO, order: str, digits: int) -> int:
+def _copy_pcap(
+    source: ReadableBytes, comments: Comments, out: WritableBytes, order: str, digits: int
+) -> int:
     head = source.read(20)
     if len(head) < 20:
         return 0
@@ -120,7 +139,7 @@ class CopiedBlock:
     body: bytes
 
 
-def _copy_pcapng(source: BinaryIO, comments: Comments, out: BinaryIO) -> int:
+def _copy_pcapng(source: ReadableBytes, comments: Comments, out: WritableBytes) -> int:
     number = done = 0
     for block in _blocks(source):
         body = block.body
@@ -134,7 +153,7 @@ def _copy_pcapng(source: BinaryIO, comments: Comments, out: BinaryIO) -> int:
     return done
 
 
-def _blocks(source: BinaryIO) -> Iterator[CopiedBlock]:
+def _blocks(source: ReadableBytes) -> Iterator[CopiedBlock]:
     """The blocks of a file of which the first four bytes are read; those that are whole."""
     order, kind = "<", SECTION.to_bytes(4, "big")
     while len(kind) == 4:

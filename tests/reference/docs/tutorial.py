@@ -33,7 +33,7 @@ BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """A block of commands; `output`: None where the page shows none; where it stands on the page."""
+    """A block of commands; `output`: None where the page shows none; `at`: where that stands."""
 
     text: str
     output: str | None
