@@ -1,0 +1,182 @@
+"""Messages of DHCP: from the rows of the walk to what the cores say to each other.
+
+Theory of operation.  The walk has read what is plain in a message, and left the other options as
+bytes; those are read by `reference/wire`, once for the same bytes, since the clients of a network
+and its servers say the same again and again.  What the walk could not read (`kernel.ODD`) is read
+here by `reference/wire` from its beginning.  What is no message is `Unreadable`, with its reason.
+
+What it does not know: what a message means, and whether it has been seen before (`points.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+from typing import Any, cast
+
+import numpy as np
+
+from holdover.reference.audit.inputs import kernel
+from holdover.reference.audit.inputs.build import twin
+from holdover.reference.audit.observations import DhcpMessage, Unreadable, Vlans, Where
+from holdover.reference.wire.messages import (
+    NO_OPTIONS,
+    BootReply,
+    BootRequest,
+    reply_from,
+    request_from,
+)
+from holdover.reference.wire.option_layout import OPTIONS_AT, read_options
+from holdover.reference.wire.option_values import MessageType, WireError
+from holdover.reference.wire.options import RELAY_INFORMATION, Options
+from holdover.reference.wire.packet import BROADCAST, Op, read
+
+REMEMBERED = 1 << 14
+"""How many addresses, names and options are kept at most, so that each is built once."""
+
+WHY = {
+    kernel.FRAGMENT: "DHCP: a fragment of a message; fragments are not put together",
+    kernel.CUT: "DHCP: cut off by the capture: capture whole packets (snap length 0)",
+    kernel.IP_LENGTH: "DHCP: the length in the IPv4 header is too small",
+    kernel.UDP_LENGTH: "DHCP: the length in the UDP header is wrong",
+    kernel.CHECKSUM: "DHCP: the UDP checksum is wrong",
+}
+
+TYPES = (None, *MessageType)
+"""By number; the walk lets no other pass."""
+
+FIXED = bytes(OPTIONS_AT)
+new_where, new_request, new_reply, new_message = (
+    twin(each) for each in (Where, BootRequest, BootReply, DhcpMessage)
+)
+
+
+class Names:
+    """Addresses by their numbers: each is built once, as long as it is not forgotten."""
+
+    def __init__(self) -> None:
+        self._addresses: dict[int, IPv4Address] = {}
+        self._hardware: dict[int, bytes] = {}
+        self._options: dict[bytes, tuple[Options, bool]] = {b"": (NO_OPTIONS, False)}
+        self._vlans: dict[int, Vlans] = {0: ()}
+
+    def address(self, number: int) -> IPv4Address:
+        """An IPv4 address."""
+        found = self._addresses.get(number)
+        if found is None:
+            if len(self._addresses) >= REMEMBERED:
+                self._addresses.clear()
+            found = self._addresses[number] = IPv4Address(number)
+        return found
+
+    def hardware(self, number: int) -> bytes:
+        """A hardware address."""
+        found = self._hardware.get(number)
+        if found is None:
+            if len(self._hardware) >= REMEMBERED:
+                self._hardware.clear()
+            found = self._hardware[number] = number.to_bytes(6, "big")
+        return found
+
+    def options(self, data: bytes) -> tuple[Options, bool]:
+        """The options in their bytes, and whether a relay's is among them.
+
+        What cannot be read is left out, as the cores do.
+        """
+        found = self._options.get(data)
+        if found is None:
+            if len(self._options) >= REMEMBERED:
+                self._options.clear()
+            _, options, _ = read_options(FIXED + data)
+            found = self._options[data] = options, RELAY_INFORMATION.code in options
+        return found
+
+    def vlans(self, number: int) -> Vlans:
+        """The VLANs, outer one first."""
+        found = self._vlans.get(number)
+        if found is None:
+            outer, inner = divmod(number, 4096)
+            found = self._vlans[number] = (outer, inner) if outer else (inner,)
+        return found
+
+
+def observe_message(
+    row: Sequence[int], side: bytes, data: np.ndarray[Any, Any], names: Names, file: str
+) -> DhcpMessage | Unreadable:
+    """What a row of the walk says (`kernel.look`); `data` is what the walk looked at."""
+    (
+        number, at, hardware, to, source, destination, vlans, _, _, status, payload_at, size, op,
+        kind, xid, secs, flags, ciaddr, yiaddr, giaddr, requested, server, lease, t1, t2,
+        chaddr_size, id_size, others_size, side_at, _,
+    ) = row  # fmt: skip
+    where = new_where(file, number)
+    where.__class__ = Where
+    address = names.address
+    message: Any
+    if status == kernel.PLAIN:
+        begin = side_at + chaddr_size
+        chaddr = side[side_at:begin]
+        client_id = None if id_size < 0 else side[begin : begin + id_size]
+        begin += max(id_size, 0)
+        options, relayed = names.options(side[begin : begin + others_size])
+        if op == 1:
+            message = new_request(
+                TYPES[kind],
+                xid,
+                chaddr,
+                client_id,
+                secs,
+                flags >= BROADCAST,
+                address(ciaddr),
+                address(giaddr),
+                None if requested < 0 else address(requested),
+                None if server < 0 else address(server),
+                None if lease < 0 else lease,
+                options,
+            )
+            message.__class__ = BootRequest
+        else:
+            message = new_reply(
+                TYPES[kind],
+                xid,
+                chaddr,
+                client_id,
+                flags >= BROADCAST,
+                address(yiaddr),
+                address(ciaddr),
+                address(giaddr),
+                None if server < 0 else address(server),
+                None if lease < 0 else lease,
+                None if t1 < 0 else t1,
+                None if t2 < 0 else t2,
+                options,
+            )
+            message.__class__ = BootReply
+    elif status == kernel.ODD:
+        try:
+            message = _read(data[payload_at : payload_at + size].tobytes())
+        except WireError as error:
+            return Unreadable(at, where, f"DHCP: {error}")
+        giaddr, relayed = int(message.giaddr), RELAY_INFORMATION.code in message.options
+    else:
+        return Unreadable(at, where, WHY[status])
+    what = new_message(
+        at,
+        where,
+        None if hardware < 0 else names.hardware(hardware),
+        None if to < 0 else names.hardware(to),
+        address(source),
+        address(destination),
+        message,
+        relayed or giaddr != 0,
+        False,
+        names.vlans(vlans),
+    )
+    what.__class__ = DhcpMessage
+    return cast(DhcpMessage, what)
+
+
+def _read(payload: bytes) -> BootRequest | BootReply:
+    """As the cores would have it."""
+    reading = read(payload)
+    return request_from(reading) if reading.message.op is Op.BOOTREQUEST else reply_from(reading)
