@@ -128,7 +128,7 @@ class ClientTrack:
     latest: Asked | None = None
     client_id: bytes | None = None
     heard_of: Instant = 0
-    declined: Evidence | None = None
+    pending: tuple[DhcpMessage, BootReply, int] | None = None
 
     # Messages ------------------------------------------------------------------------------------
 
@@ -150,6 +150,8 @@ class ClientTrack:
         if about is not None and kind != "RELEASE":
             self.follow(about)
         self._see(kind, about, seen.at, form)
+        if self.pending is not None and seen.at - self.pending[0].at <= DELAY:
+            self._grant_all(*self.pending, at=seen.at)  # it may be on its way still
         if about is not None and about in self.addresses and kind in ("RELEASE", "DECLINE"):
             followed = self.addresses[about]
             ends: BlameKind = "used_after_release" if kind == "RELEASE" else "conflict_ignored"
@@ -168,9 +170,8 @@ class ClientTrack:
             return None
         self.context.note_lease(message.lease)
         followed = self.follow(message.address)
-        for each in self.addresses.values():
-            self._grant(each, MINE if each is followed else OTHER, seen.at, message.lease, asked)
-        self._grant_fresh(seen.at, message.lease, asked)
+        self.pending = seen, message, message.lease
+        self._grant_all(seen, message, message.lease, at=seen.at)
         grounds = Grounds(
             seen.at,
             seen.where,
@@ -215,6 +216,17 @@ class ClientTrack:
             self.addresses.move_to_end(address)
         return followed
 
+    def excuse(self, since: Instant | None) -> None:
+        """Nothing is suspected any more of what was in a gap since then (None: at all)."""
+        for followed in self.addresses.values():
+            found = followed.suspicion
+            if found is not None and (since is None or found.last >= since):
+                followed.suspicion = None
+            followed.quiet_until = -1
+        self.done = [
+            (a, found) for a, found in self.done if since is not None and found.last < since
+        ]
+
     def finish(self) -> list[tuple[IPv4Address, Suspicion]]:
         """All suspicions, also those that are still open."""
         for followed in self.addresses.values():
@@ -227,7 +239,7 @@ class ClientTrack:
         if self.begin != self.context.begin:
             self.begin = self.context.begin
             self.fresh = self.context.unknown()
-            self.latest = None
+            self.latest = self.pending = None
             self.asked.clear()
             for followed in self.addresses.values():
                 self._close(followed)
@@ -283,17 +295,19 @@ class ClientTrack:
         for each in self.fresh:
             each.see(Sign("NAK"), self.context.now(each.chart, seen.at, seen.at), sure=False)
 
-    def _grant(
-        self, followed: Followed, about: str, at: Instant, length: int, asked: Asked | None
+    def _grant_all(
+        self, seen: DhcpMessage, message: BootReply, length: int, *, at: Instant
     ) -> None:
-        for each in followed.possible:
-            now = self.context.now(each.chart, at, followed.refused)
-            each.see(Sign("ACK", about), now, self._lease_end(each, at, length, asked))
-        followed.quiet_until = -1
-
-    def _grant_fresh(self, at: Instant, length: int, asked: Asked | None) -> None:
+        """A DHCPACK reaches the client, or not; `at`: not before."""
+        asked = self.asked.get(message.xid)
+        for followed in self.addresses.values():
+            about = MINE if followed.address == message.address else OTHER
+            for each in followed.possible:
+                now = self.context.now(each.chart, at, followed.refused)
+                each.see(Sign("ACK", about), now, self._lease_end(each, seen.at, length, asked))
+            followed.quiet_until = -1
         for each in self.fresh:
-            end = self._lease_end(each, at, length, asked)
+            end = self._lease_end(each, seen.at, length, asked)
             each.see(Sign("ACK", OTHER), self.context.now(each.chart, at), end)
 
     def _lease_end(

@@ -137,26 +137,31 @@ class Monitor:
         if self.context.begin is None:
             self.context.begin = at
         self.last = at if self.last is None else max(self.last, at)
-        for gap in [g for g in self._hidden if g.until is not None and g.until <= at]:
-            self._hidden.remove(gap)
-            assert gap.until is not None
-            self._forget(gap.until)
+        for gap in list(self._hidden):
+            if gap.since is not None and gap.since > at:
+                continue
+            over = gap.until is not None and gap.until <= at
+            self.context.begin = max(self.context.begin, gap.until or at if over else at)
+            if over:
+                self._hidden.remove(gap)
+                self._forget()
 
     def _gap(self, gap: Gap) -> None:
-        """Nothing is known of what happened in it."""
+        """Nothing is known of what happened in it, nor was while it was on."""
         self._gaps.append(gap)
         self.conclusions.hide(gap)
-        if gap.since is None and self.last is None:
+        if self.last is None and gap.since is None:
             return  # before the first observation nothing was known anyway
-        if gap.until is None or (self.last is not None and gap.until > self.last):
+        over = gap.until is not None and self.last is not None and gap.until <= self.last
+        if not over:
             self._hidden.append(gap)
-            if gap.since is None or self.last is None or gap.since <= self.last:
-                self._forget(self.last or 0)
-        else:
-            self._forget(self.last if self.last is not None else gap.until)
+        if gap.since is None or self.last is None or gap.since <= self.last:
+            for client in self.clients.values():
+                client.excuse(gap.since)
+            self.context.begin = max(self.context.begin or 0, self.last or 0)
+            self._forget()
 
-    def _forget(self, until: Instant) -> None:
-        self.context.begin = max(until, self.context.begin or until)
+    def _forget(self) -> None:
         self.checks.forget()
         for track in self.addresses.values():
             track.forget()
@@ -352,12 +357,12 @@ class Monitor:
 
     def _only_host(self, address: IPv4Address) -> bytes | None:
         """Whose log it is that does not say so: the one client that has this address."""
-        owners = {
+        holders = [
             track.holder(self.last or 0)
             for (_, each), track in self.addresses.items()
             if each == address
-        }
-        hardware = {owner.hardware for owner in owners if owner is not None}
+        ]
+        hardware = {each.hardware for each in holders if each is not None}
         return hardware.pop() if len(hardware) == 1 else None
 
     def _sweep(self, at: Instant) -> None:

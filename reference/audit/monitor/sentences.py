@@ -207,7 +207,7 @@ def rogue_sentence(
 ) -> str:
     """A server of another network takes clients away."""
     return (
-        f"a second server, {server}, gave {address} to {hardware_text(client)} at {clock_text(at)} "
-        f"on a link of another network, while the client had {had} from the server {other}; "
+        f"{address}, of another network, was given to {hardware_text(client)} by a second server, "
+        f"{server}, at {clock_text(at)}, while the client had {had} from the server {other}; "
         "the second server is at fault: RFC 2131 §7"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import Any
 
 from holdover.reference.audit.monitor.context import default_premises
 from holdover.reference.audit.monitor.monitor import Monitor
@@ -22,7 +23,7 @@ from holdover.reference.audit.observations import (
 )
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.wire.messages import BootReply, BootRequest
-from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import ROUTERS, SUBNET_MASK, Options
 
 BEGIN = 1_700_000_000 * SECOND
@@ -77,7 +78,7 @@ class Link:
 
     # Whole exchanges -----------------------------------------------------------------------------
 
-    def discover(self, at: float, mac: bytes, **fields: object) -> int:
+    def discover(self, at: float, mac: bytes, **fields: Any) -> int:
         self.xid += 1
         self.request(at, BootRequest(MessageType.DISCOVER, self.xid, mac, **fields))
         return self.xid
@@ -89,7 +90,7 @@ class Link:
         address: IPv4Address,
         server: IPv4Address = SERVER,
         lease: int = LEASE,
-        **fields: object,
+        **fields: Any,
     ) -> None:
         self.reply(
             at,
@@ -111,7 +112,7 @@ class Link:
         mac: bytes,
         address: IPv4Address,
         server: IPv4Address = SERVER,
-        **fields: object,
+        **fields: Any,
     ) -> None:
         self.request(
             at,
@@ -127,7 +128,7 @@ class Link:
         address: IPv4Address,
         server: IPv4Address = SERVER,
         lease: int = LEASE,
-        **fields: object,
+        **fields: Any,
     ) -> None:
         self.reply(
             at,
@@ -154,7 +155,7 @@ class Link:
         server: IPv4Address = SERVER,
         lease: int = LEASE,
         client_id: bytes | None = None,
-        **fields: object,
+        **fields: Any,
     ) -> None:
         """DHCPDISCOVER to DHCPACK within 30 ms; the client asks at `at`."""
         self.discover(at - 0.02, mac, client_id=client_id)
@@ -186,7 +187,7 @@ class Link:
         self.xid += 1
         self.request(at, BootRequest(MessageType.REQUEST, self.xid, mac, requested=address))
 
-    def release(self, at: float, mac: bytes, address: IPv4Address, **fields: object) -> None:
+    def release(self, at: float, mac: bytes, address: IPv4Address, **fields: Any) -> None:
         self.xid += 1
         self.request(
             at,
@@ -201,6 +202,12 @@ class Link:
         self.request(
             at, BootRequest(MessageType.DECLINE, self.xid, mac, requested=address, server=SERVER)
         )
+
+    def change(self, **fields: Any) -> None:
+        """The last message, otherwise."""
+        last = self.seen[-1]
+        assert isinstance(last, DhcpMessage)
+        self.seen[-1] = replace(last, **fields)
 
     # Use -----------------------------------------------------------------------------------------
 
@@ -231,8 +238,8 @@ class Link:
         self.seen.append(Probe(self.instant(at), self.where(), mac, address))
 
     def gap(self, since: float | None, until: float | None, why: str = "frames dropped") -> None:
-        instants = [None if each is None else self.instant(each) for each in (since, until)]
-        self.seen.append(Gap(*instants, self.where(), why))
+        begin, end = (None if each is None else self.instant(each) for each in (since, until))
+        self.seen.append(Gap(begin, end, self.where(), why))
 
     def held(
         self,
@@ -304,11 +311,3 @@ def network(mask: str, router: str) -> Options:
 
 def kinds(audit: Audit) -> list[str]:
     return [found.kind for found in audit.findings]
-
-
-def without(audit: Audit) -> Audit:
-    """For a comparison: the same without gaps."""
-    return replace(audit, gaps=())
-
-
-assert NO_ADDRESS
