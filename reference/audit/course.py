@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -70,7 +70,10 @@ class Grounding:
     ) -> Grounding:
         """By options; `drift` is a ratio.  InputError where there is no such profile."""
         premises = default_premises(complete=complete, drift=DRIFT if drift is None else drift)
-        return cls(premises, None if profile is None else load(profile))
+        if profile is None:
+            return cls(premises)
+        known = load(profile)
+        return cls(replace(premises, profile=known.name), known)
 
     def monitor(self) -> Monitor:
         """A monitor that has seen nothing."""

@@ -29,6 +29,9 @@ from holdover.reference.audit.report.words import (
 from holdover.reference.console.output import COLOUR, Output, colour_outcome, grid
 from holdover.reference.core.instants import SECOND
 
+LEAST = 0.001
+"""Seconds of an uncertainty that are told."""
+
 MOST_FINDINGS, MOST_LINES = 50, 20
 """That are printed, of findings and of any other list."""
 
@@ -99,7 +102,7 @@ def figures(finding: AuditFinding) -> str:
         parts.append(f"holdover {show_seconds(finding.holdover_s)}")
     if finding.duplicate_s is not None:
         parts.append(f"two hosts at once for {show_seconds(finding.duplicate_s)}")
-    if finding.uncertainty_s:
+    if finding.uncertainty_s >= LEAST:
         parts.append(f"perhaps {show_seconds(finding.uncertainty_s)} longer")
     return "".join(f", {each}" for each in parts)
 

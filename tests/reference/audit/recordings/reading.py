@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from holdover.reference.core.instants import SECOND, Instant
@@ -19,9 +20,9 @@ from holdover.reference.lab.record.record import (
     pcap_head,
     read,
 )
-from holdover.reference.lab.testbed.scene import LEASED
+from holdover.reference.lab.testbed.scene import LEASED, OWN
 from tests.checkout import ROOT
-from tests.reference.audit.recordings.staging import STAGED, Staged
+from tests.reference.audit.recordings.staging import ROGUE, SECOND_SERVER, STAGED, Staged
 
 PLACE = ROOT / "tests/reference/audit/recordings"
 
@@ -57,8 +58,15 @@ class Recording:
 
     @property
     def culprits(self) -> set[bytes]:
-        """The hardware addresses of the hosts that may be blamed; servers' are on the wire."""
+        """The hardware addresses of the hosts that may be blamed."""
         return {self.record.hosts[each] for each in self.staged.culprits if each in "ab"}
+
+    @property
+    def servers(self) -> set[IPv4Address]:
+        """The servers that may be blamed."""
+        second = ROGUE if self.staged.kind == "rogue_server" else SECOND_SERVER
+        names = {"srv": OWN.ip, "other": second.ip}
+        return {names[each] for each in self.staged.culprits if each in names}
 
     def cut(self, into: Path, begin: Instant | None = None, end: Instant | None = None) -> Path:
         """A capture of the frames of [begin, end] alone."""

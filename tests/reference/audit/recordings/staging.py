@@ -52,7 +52,9 @@ RELEASER = f"sh -c '(sleep 8; {GIVES_BACK} -sf {{place}}/script {{iface}}) & {KE
 
 
 PROBES = """#!/bin/sh
-ask() { for each in 1 2 3 4 5; do busybox arping -D -c 1 -w 1 -I "$interface" "$1"; done; }
+ask() {
+  for each in 1 2 3 4 5; do busybox arping -D -c 1 -w 1 -I "$interface" "$1"; sleep 1; done
+}
 case ${1:-$reason} in
 bound) ask "$ip"; ip -4 addr replace "$ip/$mask" dev "$interface" ;;
 renew) ip -4 addr replace "$ip/$mask" dev "$interface" ;;
