@@ -185,3 +185,15 @@ class Coverage:
 
 
 Observation = DhcpMessage | Use | Probe | Held | Recorded | Gap | Unreadable
+
+
+def due_at(what: Observation) -> Instant:
+    """When an observation is in turn; -1: it has no time, and comes first.
+
+    A gap is in turn at its beginning.  One that has none, or is told later (a capture says at its
+    end what it has dropped), comes when it is told.
+    """
+    if isinstance(what, Gap):
+        at = what.until if what.since is None else what.since
+        return -1 if at is None else at
+    return -1 if what.at is None else what.at

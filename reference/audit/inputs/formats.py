@@ -112,20 +112,16 @@ class Capture:
     def _lose_the_rest(self, why: str) -> None:
         self.losses.append(Loss(self.last, None, self.frames, why))
 
-    def _ended(self, at: int) -> None:
-        """No more bytes come, and `at` is where the next record would begin."""
-        left = self.window.end - at
+    def _ended(self) -> None:
+        """No more bytes come; what is left in the window is no whole record."""
         if self.window.broken:
             self._lose_the_rest(self.window.broken)
-        elif left:
-            place = self.window.base + at
+        elif self.window.end:
+            place = self.window.base
             self._lose_the_rest(
                 f"byte {place}: the file ends in the middle of a record: copy it again, or audit "
                 "what is there"
             )
-
-    def _more(self, at: int) -> int | None:
-        return self.window.more(at)
 
 
 class Pcap(Capture):
@@ -159,8 +155,8 @@ class Pcap(Capture):
             if why == kernel.DAMAGED:
                 self._lose_the_rest(f"byte {self.window.base + here}: no record stands there")
                 return
-            at = here if why == kernel.FULL else self._more(here)
-        self._ended(here)
+            at = here if why == kernel.FULL else self.window.more(here)
+        self._ended()
 
 
 class Pcapng(Capture):
@@ -207,8 +203,8 @@ class Pcapng(Capture):
             if why == kernel.DAMAGED:
                 self._lose_the_rest(f"byte {self.window.base + here}: no block stands there")
                 return
-            at = here if why == kernel.FULL else self._more(here)
-        self._ended(here)
+            at = here if why == kernel.FULL else self.window.more(here)
+        self._ended()
         if self._foreign and not any(each != kernel.FOREIGN for each in self.links):
             raise InputError(f"{self.name}: link type {', '.join(self._foreign)}: {KNOWN}")
 

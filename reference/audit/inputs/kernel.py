@@ -1,9 +1,9 @@
 """The walk over captured frames, compiled by numba: it notes who used which address.
 
 Theory of operation.  `index_pcap` and `index_pcapng` find where the next frames of a buffer are,
-and when they were captured; `look` looks at each of them once.  What uses an address is put together
-to runs in a hash table of (hardware address, IPv4 address, how, VLANs): the table holds runs that
-are not over yet, and a run that is over goes to `out`.  `sweep`, after each batch, takes those out
+and when they were captured; `look` looks at each of them once.  What uses an address is put
+together to runs in a hash table of (hardware address, IPv4 address, how, VLANs): the table holds
+runs that are not over yet, and a run that is over goes to `out`.  `sweep`, after each batch, takes those out
 that have ended meanwhile; so the memory is that of the pairs that were alive within RUN, and of one
 batch.  A message of DHCP becomes a row of numbers, with its bytes in `side`; what is not plain in
 it (option 52, an option given twice or of a wrong length, ...) is left to `reference/wire`, which
@@ -221,8 +221,8 @@ def check_order(times, reached, slack):
     The least time, what is reached now, the first frame that was moved (-1: none), and the least
     time that one had.
     """
-    least = lowest = np.int64(NO_TIME)
-    first = np.int64(-1)
+    least = lowest = NO_TIME
+    first = -1
     for i in range(len(times)):
         at = times[i]
         if at == SIMPLE_TIME:
@@ -231,7 +231,8 @@ def check_order(times, reached, slack):
             if first < 0:
                 first = i
             lowest = min(lowest, at)
-            at = times[i] = reached
+            at = reached
+            times[i] = at
         least = min(least, at)
         reached = max(reached, at)
     return least, reached, first, lowest
@@ -495,10 +496,10 @@ def look(
     data, off, cap, times, iface, count, number, links, networks, slots, runs, out, rows, side,
     counts, prints, sparse, gap, longest
 ):  # fmt: skip
-    """Look at `count` frames, the first of which is `number`; counts: runs, out, rows, side, prints.
+    """Look at `count` frames, the first of which is `number`.
 
-    prints: the fingerprint and the time of each frame of IPv4 or ARP whose fingerprint is a
-    multiple of `sparse`; 0: of none.
+    counts: of runs, out, rows, side, prints.  prints: the fingerprint and the time of each frame of
+    IPv4 or ARP whose fingerprint is a multiple of `sparse`; 0: of none.
     """
     for i in range(count):
         at = times[i]

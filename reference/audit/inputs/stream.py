@@ -69,9 +69,10 @@ class Bytes:
         return self.data[: min(size, self.end)].tobytes()
 
     def more(self, at: int) -> int | None:
-        """Forget what is before `at`, get more; where `at` is now, None where no more comes."""
-        if self._over:
-            return None
+        """Forget what is before `at`, get more; where `at` is now, None where no more comes.
+
+        Either way, what stood at `at` is in front now.
+        """
         left = self.end - at
         if left == len(self._room):
             larger = bytearray(2 * len(self._room))
@@ -81,6 +82,8 @@ class Bytes:
             self.data[:left] = self.data[at : self.end].copy()
         self.base += at
         self.end = left
+        if self._over:
+            return None
         try:
             got = self._source.readinto(memoryview(self._room)[left:]) or 0
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -157,4 +160,4 @@ def open_bytes(source: Source) -> Bytes:
     if first == ZSTD:
         unpacked = Zstd(file, name)
         return Bytes(unpacked, unpacked, file)
-    return Bytes(file, file)
+    return Bytes(cast(Readable, file), file)

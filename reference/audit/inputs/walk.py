@@ -108,7 +108,7 @@ class Walk:
     def flush(self, over: bool = True) -> list[Item]:
         """What can be let go of; `over`: all of it, for no frame comes any more."""
         if self.newest is None:
-            ended, self._waiting = self._waiting, []
+            ended, self._messages = self._messages, []
             return ended
         self._unswept = 0
         oldest = kernel.sweep(
@@ -128,6 +128,11 @@ class Walk:
         ready = _count_before(found, before)
         self._waiting = found[ready:]
         return found[:ready]
+
+    def finish(self, losses: list[Loss]) -> Sequence[Item]:
+        """What is left, when no frame comes any more; `losses` are emptied."""
+        self._note(losses)
+        return self.flush()
 
     # Before the kernel ---------------------------------------------------------------------------
 
