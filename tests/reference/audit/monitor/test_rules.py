@@ -8,7 +8,7 @@ import pytest
 from holdover.model.clients.requirements import protocol
 from holdover.reference.audit.monitor.context import default_premises
 from holdover.reference.audit.monitor.results import RuleVerdict
-from holdover.reference.wire.messages import BootRequest
+from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
 from tests.reference.audit.link import ANN, BOB, CID, SERVER, A, B, Link
 
@@ -322,7 +322,7 @@ def test_a_nak_has_no_lease_time_and_an_ack_to_an_inform_neither() -> None:
     link.nak(0.1, ANN)
     link.xid += 1
     link.request(1, BootRequest(MessageType.INFORM, link.xid, ANN, ciaddr=A), SERVER)
-    link.ack(1.1, ANN, NO_ADDRESS, **{"lease": None})
+    link.reply(1.1, BootReply(MessageType.ACK, link.xid, ANN, address=NO_ADDRESS, server=SERVER))
     assert link.audit(10).rules["R35"].outcome == "holds"
 
 
