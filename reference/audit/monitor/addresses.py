@@ -305,6 +305,13 @@ class AddressTrack:
         self.turns.clear()
         self.probing.clear()
 
+    def excuse(self, since: Instant | None) -> None:
+        """Whatever was seen since then (None: at all) may have had its reason in a gap."""
+        begin = 0 if since is None else since
+        self.disputes = [each for each in self.disputes if each.until < begin]
+        self.overlaps = [each for each in self.overlaps if each.end < begin]
+        self.unheeded = [each for each in self.unheeded if each.answered[0] < begin]
+
     # Conflicts that a probe has shown ------------------------------------------------------------
 
     def probe(self, hardware: bytes, at: Instant, where: Where) -> None:

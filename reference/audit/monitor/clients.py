@@ -37,7 +37,7 @@ KEPT = 4
 def form_of(request: BootRequest) -> str:
     """Which DHCPREQUEST it is (RFC 2131 Table 4)."""
     if request.ciaddr != NO_ADDRESS:
-        return "extending"
+        return "extending" if request.server is None else "unclear"
     if request.requested is None:
         return "unclear"
     return "selecting" if request.server is not None else "rebooting"
@@ -139,7 +139,7 @@ class ClientTrack:
         about, form, kind = None, "", message.type.name
         if message.type is MessageType.REQUEST:
             form = form_of(message)
-            about = message.ciaddr if form == "extending" else message.requested
+            about = message.requested if message.ciaddr == NO_ADDRESS else message.ciaddr
             self._ask(seen, message, about, form)
         elif message.type is MessageType.DECLINE:
             about = message.requested

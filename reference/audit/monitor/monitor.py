@@ -147,7 +147,7 @@ class Monitor:
                 self._forget()
 
     def _gap(self, gap: Gap) -> None:
-        """Nothing is known of what happened in it, nor was while it was on."""
+        """Nothing is known of what happened in it, nor was while it was on; it may be told late."""
         self._gaps.append(gap)
         self.conclusions.hide(gap)
         if self.last is None and gap.since is None:
@@ -158,6 +158,8 @@ class Monitor:
         if gap.since is None or self.last is None or gap.since <= self.last:
             for client in self.clients.values():
                 client.excuse(gap.since)
+            for track in self.addresses.values():
+                track.excuse(gap.since)
             self.context.begin = max(self.context.begin or 0, self.last or 0)
             self._forget()
 

@@ -141,7 +141,8 @@ class WireChecks:
 
     def _ask(self, seen: DhcpMessage, message: BootRequest, talk: Talk) -> None:
         form, to_all = form_of(message), seen.destination == BROADCAST
-        if form == "extending":
+        selects = message.server is not None and message.requested is not None
+        if message.ciaddr != NO_ADDRESS and not selects:
             rule = "R13" if to_all else "R12"
             extra = [
                 name
@@ -155,7 +156,7 @@ class WireChecks:
             self._retry(seen, message, talk, to_all=to_all)
             return
         talk.extending = None
-        if form == "selecting":
+        if selects:
             self._judge(message.ciaddr == NO_ADDRESS, "R15", seen, message, "ciaddr is set")
             self._selecting(seen, message, talk)
         elif form == "rebooting":

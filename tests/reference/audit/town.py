@@ -56,7 +56,13 @@ from holdover.reference.core.server_state import (
 from holdover.reference.wire import arp
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.frames import Datagram, decode_frame, encode_frame
-from holdover.reference.wire.messages import BootRequest, message_in, reply_to_wire, request_to_wire
+from holdover.reference.wire.messages import (
+    BootReply,
+    BootRequest,
+    message_in,
+    reply_to_wire,
+    request_to_wire,
+)
 from holdover.reference.wire.option_values import NO_ADDRESS
 from holdover.reference.wire.packet import encode
 from tests.virtual_host import VirtualHost

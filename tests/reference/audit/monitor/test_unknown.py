@@ -67,6 +67,19 @@ def test_after_a_gap_the_audit_goes_on() -> None:
     assert link.audit(2000).gaps
 
 
+def test_a_gap_that_is_told_at_the_end() -> None:
+    """A capture says at its end that it has dropped frames, not when."""
+    link = Link()
+    link.dora(0, ANN, A)
+    link.dora(300, BOB, A)
+    for n in range(20):
+        link.use(301 + n, ANN if n % 2 else BOB, A)
+    link.uses(330, 1050, ANN, A)
+    assert len(link.audit(2000).findings) == 2
+    link.gap(None, 1051)
+    assert "frames dropped" in reasons(link, 2000)
+
+
 def test_a_gap_without_an_end() -> None:
     link = Link()
     link.dora(0, ANN, A)

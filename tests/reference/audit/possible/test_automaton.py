@@ -36,11 +36,10 @@ from holdover.reference.core.instants import SECOND
 LEASE = 600
 DRIFT = Fraction(1, 10_000)
 SIZES = {HOST: 2, ADDRESS: 2, MESSAGE: 2}
-DOMAINS = {"length": (LEASE,), "skew": (0,), "passing": (Fraction(1, 2), 30, 150)}
+DOMAINS = {"length": (LEASE,), "skew": (0,), "passing": (Fraction(1, 2), 74, 150, 299)}
 CLIENT, ABOUT = 0, 0
 ENVIRONMENT = replace(STANDARD, lease=Fraction(LEASE), faults=FAULTS)
-RARE = ("stop", "release", "mute", "lose", "miss", "ignore", "duplicate", "give_up", "lapse")
-NOT_PART = ("notify", "acknowledge", "reinstate")
+RARE = ("stop", "release", "mute", "lose", "miss", "ignore", "duplicate", "give_up", "unmute")
 
 
 @dataclass
@@ -69,14 +68,17 @@ def runs(seed: int, steps: int, *, probes: bool, kernel: bool) -> Iterator[Step]
     for _ in range(steps):
         possible = []
         for action in rng.sample(LEASE_TABLE.actions, len(LEASE_TABLE.actions)):
-            if action.name in RARE and rng.random() < 0.9:
+            settled = state["phase", CLIENT] in ("BOUND", "RENEWING", "REBINDING")
+            if action.name in RARE and rng.random() < (
+                0.99 if settled or action.name == "unmute" else 0.9
+            ):
                 continue
-            if action.name == "tick" and rng.random() < 0.5:
+            if action.name == "tick" and not settled and rng.random() < 0.5:
                 continue
             found = list(world.bindings(state, action, DOMAINS))
             if found:
                 possible.append((action, rng.choice(found)))
-                if len(possible) == 2:
+                if len(possible) == 2 or (settled and action.name == "tick"):
                     break
         if not possible:
             continue
@@ -107,7 +109,7 @@ def whole() -> Automaton:
     return automaton_of(conforming(), replace(STANDARD, drift=DRIFT, faults=FAULTS), OPEN)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_each_step_of_the_table_is_a_way(seed: int) -> None:
     automaton, rows = whole(), set()
     for step in runs(seed, 250, probes=seed % 2 == 0, kernel=seed % 3 == 0):
@@ -133,7 +135,7 @@ def nanoseconds(value: Value) -> int:
     return int(value * SECOND)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(12))
 def test_there_is_always_a_hypothesis_that_is_true(seed: int) -> None:
     """Its node, no more missed than were, and no earlier lease end: what 0041 argues."""
     rng, chart = random.Random(seed), chart_of(whole())
