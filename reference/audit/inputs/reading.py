@@ -17,6 +17,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Network
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
@@ -34,7 +35,11 @@ from holdover.reference.audit.inputs.points import (
 from holdover.reference.audit.inputs.stream import Source, name_of, open_bytes
 from holdover.reference.audit.inputs.walk import Item, Walk
 from holdover.reference.audit.observations import Coverage, Observation, due_at
-from holdover.reference.core.instants import Duration
+from holdover.reference.core.instants import SECOND, Duration, Instant
+
+
+LAB_YEAR: Instant = 365 * 86400 * SECOND
+"""A capture that begins before that counts from its machine's start: it is the lab's."""
 
 
 @contextmanager
@@ -80,12 +85,15 @@ class Reading(Iterator[Observation]):
             for source in captures:
                 opened.append(open_capture(source))
                 self._coverage[opened[-1].name] = Coverage(opened[-1].name, None, None, 0)
+            frames = mark_copies(self._frames(opened))
+            first = next(frames, None) if logs else None
+            frames = frames if first is None else chain((first,), frames)
+            boottime = first is not None and 0 <= due_at(first) < LAB_YEAR
             records = []
             for path in logs:
-                log = read_log(path)
+                log = read_log(path, boottime=boottime)
                 self._coverage[log.coverage.file] = log.coverage
                 records.append(log.observations)
-            frames = mark_copies(self._frames(opened))
             if records:
                 keyed = [((due_at(each), each) for each in source) for source in (frames, *records)]
                 yield from (each for _, each in heapq.merge(*keyed, key=itemgetter(0)))

@@ -7,8 +7,9 @@ says that an address went, the same without "Deleted" that it came, or was given
 which is on the line below.  The program writes the time at which it reads what the kernel said: the
 change was up to LATE earlier.
 
-The lab's own log (reference/lab/record/record.py) counts in CLOCK_BOOTTIME; its first line has the
-wall clock at the same moment.
+The lab's own log (reference/lab/record/record.py) counts in CLOCK_BOOTTIME, as its captures do; its
+first line has the wall clock at the same moment.  Where it goes with a capture of the lab, it stays
+in that clock, and else becomes dates.  At its end it says once more what each host still has.
 
 What it does not know: IPv6; the time zone of a log of `ip`; a host that was suspended while `ip`
 had not yet read (LATE is not enough then).
@@ -114,8 +115,10 @@ def is_lab_log(head: str) -> bool:
     return isinstance(first, dict) and first.get("kind") == "head" and "wall" in first
 
 
-def read_lab_log(lines: Iterable[Line], file: str) -> Iterator[Observation]:
-    """The changes of the addresses of all hosts."""
+def read_lab_log(
+    lines: Iterable[Line], file: str, *, boottime: bool = False
+) -> Iterator[Observation]:
+    """The changes of the addresses of all hosts; `boottime`: in the clock of the lab's captures."""
     apart = 0
     hosts: dict[str, bytes] = {}
     had: dict[str, set[IPv4Address]] = {}
@@ -127,7 +130,7 @@ def read_lab_log(lines: Iterable[Line], file: str) -> Iterator[Observation]:
             line = json.loads(text)
             at = int(line["at"])
             if line["kind"] == "head":
-                apart = int(line["wall"]) - at
+                apart = 0 if boottime else int(line["wall"]) - at
                 hosts = {name: bytes.fromhex(mac) for name, mac in line["hosts"].items()}
             last = at + apart
             if line["kind"] in ("look", "change"):
@@ -137,7 +140,11 @@ def read_lab_log(lines: Iterable[Line], file: str) -> Iterator[Observation]:
             elif line["kind"] == "kept":
                 why = "the kernel kept a request about its network waiting: no address could change"
                 yield Gap(int(line["since"]) + apart, at + apart, where, why)
-            ended = ended or line["kind"] == "end"
+            if line["kind"] == "end":
+                ended = True
+                for host, held in had.items():
+                    for address in sorted(held):
+                        yield _held((last, last), where, hosts.get(host), address, True, None)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             yield Unreadable(last, where, f"no line of the lab's log: {type(error).__name__}")
     if not ended:

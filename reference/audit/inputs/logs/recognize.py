@@ -48,8 +48,11 @@ class LogContents:
     coverage: Coverage
 
 
-def read_log(path: Path) -> LogContents:
-    """A host's log or a server's records; InputError where the format is not known."""
+def read_log(path: Path, *, boottime: bool = False) -> LogContents:
+    """A host's log or a server's records; InputError where the format is not known.
+
+    `boottime`: it goes with captures in the lab's clock (`host.py`).
+    """
     name = name_of(path)
     window = open_bytes(path)
     try:
@@ -61,6 +64,8 @@ def read_log(path: Path) -> LogContents:
         lines = lines_of(window)
         if read is None:
             found = list(others.read_dnsmasq(lines, name, written_at(path)))
+        elif read is host.read_lab_log:
+            found = list(host.read_lab_log(lines, name, boottime=boottime))
         else:
             found = list(read(lines, name))
         if window.broken:
