@@ -175,7 +175,8 @@ class Unreadable:
 class Coverage:
     """What a source saw: nothing before its first instant, and nothing after its last one.
 
-    `begin` and `end` are None where it has no frame, or no line with a time.
+    `begin` and `end` are None where it has no frame, or no line with a time.  `frames`: of a
+    capture; 0: it is empty, or a text.
     """
 
     file: str

@@ -116,9 +116,12 @@ def is_lab_log(head: str) -> bool:
 
 
 def read_lab_log(
-    lines: Iterable[Line], file: str, *, boottime: bool = False
+    lines: Iterable[Line], file: str, covered: list[Instant], *, boottime: bool = False
 ) -> Iterator[Observation]:
-    """The changes of the addresses of all hosts; `boottime`: in the clock of the lab's captures."""
+    """The changes of the addresses of all hosts; `boottime`: in the clock of the lab's captures.
+
+    `covered` gets the instant of each line: the lab looks all the time, from the first to the last.
+    """
     apart = 0
     hosts: dict[str, bytes] = {}
     had: dict[str, set[IPv4Address]] = {}
@@ -133,6 +136,7 @@ def read_lab_log(
                 apart = 0 if boottime else int(line["wall"]) - at
                 hosts = {name: bytes.fromhex(mac) for name, mac in line["hosts"].items()}
             last = at + apart
+            covered.append(last)
             if line["kind"] in ("look", "change"):
                 yield from _changes(line, where, apart, hosts, had)
             elif line["kind"] == "lost":

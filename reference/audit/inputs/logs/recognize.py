@@ -26,8 +26,10 @@ HEAD, LONGEST = 1 << 16, 1 << 20
 
 Parser = Callable[[Iterator[Line], str], Iterator[Observation]]
 
+LAB = "the lab's log"
+
 FORMATS: dict[str, tuple[Callable[[str], bool], Parser | None]] = {
-    "the lab's log": (host.is_lab_log, host.read_lab_log),
+    LAB: (host.is_lab_log, None),
     "Zeek's dhcp.log": (others.is_zeek, others.read_zeek),
     "ip -ts monitor": (host.is_ip_monitor, host.read_ip_monitor),
     "ISC dhcpd.leases": (isc.is_isc, isc.read_isc),
@@ -36,7 +38,7 @@ FORMATS: dict[str, tuple[Callable[[str], bool], Parser | None]] = {
     "Windows' DhcpSrvLog": (others.is_windows, others.read_windows),
     "dnsmasq.leases": (others.is_dnsmasq, None),
 }
-"""By name: whether a text begins so, and who reads it; None: who also needs the file's time."""
+"""By name: whether a text begins so, and who reads it; None: who is told more (`read_log`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,20 @@ def read_log(path: Path, *, boottime: bool = False) -> LogContents:
         if kind is None:
             raise InputError(_unknown(name, head))
         read = FORMATS[kind][1]
-        lines = lines_of(window)
-        if read is None:
+        lines, covered = lines_of(window), list[Instant]()
+        if kind == LAB:
+            found = list(host.read_lab_log(lines, name, covered, boottime=boottime))
+        elif read is None:
             found = list(others.read_dnsmasq(lines, name, written_at(path)))
-        elif read is host.read_lab_log:
-            found = list(host.read_lab_log(lines, name, boottime=boottime))
         else:
             found = list(read(lines, name))
         if window.broken:
             raise InputError(f"{name}: {window.broken}")
     finally:
         window.close()
-    times = [each.at for each in found if isinstance(each, Held | Recorded)]
+    times = [each.at for each in found if isinstance(each, Held | Recorded)] + covered
     found.sort(key=due_at)
-    coverage = Coverage(name, min(times, default=None), max(times, default=None), len(times))
+    coverage = Coverage(name, min(times, default=None), max(times, default=None), 0)
     return LogContents(kind, tuple(found), coverage)
 
 
