@@ -15,6 +15,7 @@ What it does not know: how it is shown.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 from holdover.proofs.result import Outcome
@@ -118,7 +119,7 @@ class Conclusions:
         if not found.certain:
             why = (
                 f"used {length_text(late)} after it was to be given up; as the RFC wants only if "
-                f"{missed_text(found.missed)} was missed"
+                f"{missed_text(found.missed)} had been missed"
             )
             about = f"{address}, used by {name}"
             self.ask(OpenQuestion(about=about, why=why, where=found.first_where, at=found.first))
@@ -136,7 +137,7 @@ class Conclusions:
             for run in others[:2]
         ]
         if found.last_where != found.first_where:
-            evidence.append(use_evidence(found.last_where, found.last, name, found.how))
+            evidence.append(use_evidence(found.last_where, found.last, name, found.last_how))
         given_to = None if given is None else given.hardware
         self._find(
             AuditFinding(
@@ -217,7 +218,7 @@ class Conclusions:
         if found.missed <= self.context.premises.missed:
             why = (
                 f"committed to {names[1]} while {names[0]} had it; as the RFC wants only if "
-                f"{missed_text(found.missed)} was missed"
+                f"{missed_text(found.missed)} had been missed"
             )
             about = str(track.address)
             self.ask(OpenQuestion(about=about, why=why, where=found.where, at=found.at))
@@ -402,11 +403,13 @@ class Conclusions:
         )
 
     def _find(self, found: AuditFinding) -> None:
+        found = replace(found, evidence=tuple(sorted(found.evidence, key=lambda each: each.at)))
         if len(self.findings) < MOST:
             self.findings.append(found)
         if found.rule and found.rule not in ("R1", "R2"):
-            first = found.evidence[-1]
-            self.rulebook.break_(found.rule, first.where, found.since, found.hardware, found.kind)
+            last = found.evidence[-1]
+            first = next((each for each in found.evidence if each.at >= found.since), last)
+            self.rulebook.break_(found.rule, first.where, first.at, found.hardware, found.kind)
 
     # The whole -----------------------------------------------------------------------------------
 

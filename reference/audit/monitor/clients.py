@@ -92,6 +92,7 @@ class Suspicion:
     grounds: Grounds | None
     ended: Evidence | None
     uncertainty: Instant = 0
+    last_how: str = ""
     missed: int | None = 0
     certain: bool = False
     uses: int = 1
@@ -350,6 +351,7 @@ class ClientTrack:
             suspicion = followed.suspicion
             if suspicion is not None:
                 suspicion.last, suspicion.last_where, suspicion.uses = at, where, suspicion.uses + 1
+                suspicion.last_how = how
             return
         if at <= followed.settles:
             return
@@ -425,7 +427,7 @@ class ClientTrack:
                 uncertainty,
                 missed,
             )
-        suspicion.last, suspicion.last_where = at, where
+        suspicion.last, suspicion.last_where, suspicion.last_how = at, where, how
         suspicion.uses += 1
         if missed is None or (suspicion.missed is not None and missed > suspicion.missed):
             suspicion.missed = missed

@@ -30,7 +30,8 @@ def lease_evidence(address: IPv4Address, found: Commitment) -> Evidence:
     """A server committed the address."""
     length = "for ever" if found.end is None else f"for {length_text(found.end - found.at)}"
     whose = hardware_text(found.hardware)
-    return Evidence(found.where, found.at, f"{address} leased to {whose} {length} by {found.name}")
+    what = f"{address} leased to {whose} {length} by {found.name}"
+    return Evidence(found.where, found.begin, what)
 
 
 def grounds_evidence(address: IPv4Address, hardware: bytes, found: Suspicion) -> list[Evidence]:
