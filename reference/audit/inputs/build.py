@@ -2,9 +2,9 @@
 
 Theory of operation.  A frozen dataclass sets each of its fields by `object.__setattr__`, which
 takes three times as long as an assignment; of a large capture hundreds of thousands are built.
-`twin` makes a class with the same slots that is not frozen: its instances are filled by assignments, and
-then told that they are of the frozen class (`value.__class__ = Use`).  Python allows that where the
-slots are the same, and raises TypeError where they are not.
+`twin` makes a class with the same slots that is not frozen: its instances are filled by
+assignments, and then told that they are of the frozen class (`value.__class__ = Use`).  Python
+allows that where the slots are the same, and raises TypeError where they are not.
 
 What it does not know: `__post_init__`; a class that has one has no twin.
 """

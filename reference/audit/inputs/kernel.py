@@ -3,11 +3,11 @@
 Theory of operation.  `index_pcap` and `index_pcapng` find where the next frames of a buffer are,
 and when they were captured; `look` looks at each of them once.  What uses an address is put
 together to runs in a hash table of (hardware address, IPv4 address, how, VLANs): the table holds
-runs that are not over yet, and a run that is over goes to `out`.  `sweep`, after each batch, takes those out
-that have ended meanwhile; so the memory is that of the pairs that were alive within RUN, and of one
-batch.  A message of DHCP becomes a row of numbers, with its bytes in `side`; what is not plain in
-it (option 52, an option given twice or of a wrong length, ...) is left to `reference/wire`, which
-reads it again.  Nothing here makes an object of Python for a frame.
+runs that are not over yet, and a run that is over goes to `out`.  `sweep`, after each batch, takes
+those out that have ended meanwhile; so the memory is that of the pairs that were alive within RUN,
+and of one batch.  A message of DHCP becomes a row of numbers, with its bytes in `side`; what is not
+plain in it (option 52, an option given twice or of a wrong length, ...) is left to
+`reference/wire`, which reads it again.  Nothing here makes an object of Python for a frame.
 
 A frame is evidence of what its headers say; the checksum of the IPv4 header is not looked at, for
 a capture on the sending host has it before the network card has put it there.  That of UDP is, for
@@ -218,11 +218,12 @@ NO_TIME = (1 << 63) - 1
 def check_order(times, reached, slack):
     """Move the times that lie more than `slack` behind what was `reached` to that.
 
-    The least time, what is reached now, the first frame that was moved (-1: none), and the least
-    time that one had.
+    The least time, what is reached now, the first frame that was moved (-1: none), the least time
+    that one had, and to where the last one was moved.
     """
     least = lowest = NO_TIME
     first = -1
+    moved_to = reached
     for i in range(len(times)):
         at = times[i]
         if at == SIMPLE_TIME:
@@ -231,11 +232,11 @@ def check_order(times, reached, slack):
             if first < 0:
                 first = i
             lowest = min(lowest, at)
-            at = reached
+            at = moved_to = reached
             times[i] = at
         least = min(least, at)
         reached = max(reached, at)
-    return least, reached, first, lowest
+    return least, reached, first, lowest, moved_to
 
 
 # Runs --------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """Several points of capture: how far their clocks are apart, and what is the same frame or message.
 
 Theory of operation.  `measure_offsets` reads each capture once beforehand, and takes fingerprints
-of a part of its frames (`kernel.look`).  A frame that is just once in the first capture, and
-just once in another one, was seen by both: the difference of its times is the offset of their
-clocks, and of the frame's way between the points.  The offset is the median of all differences, its
+of a part of its frames (`kernel.look`).  A frame that is just once in the first capture, and just
+once in another one, was seen by both: the difference of its times is the offset of their clocks,
+and of the frame's way between the points.  The offset is the median of all differences, its
 uncertainty half of the range of the middle 98 % of them: so the way, which is in the offset, and
 the drift of the clocks are in it too.  A capture that shares no frame with the first one is
 compared with the others that are known already.

@@ -134,6 +134,10 @@ class Walk:
         self._note(losses)
         return self.flush()
 
+    def pass_time(self, now: Instant) -> None:
+        """No frame from before `now` comes any more, though none has come since."""
+        self.newest = now if self.newest is None else max(self.newest, now)
+
     # Before the kernel ---------------------------------------------------------------------------
 
     def _in_order(self, times: Array) -> None:
@@ -141,12 +145,12 @@ class Walk:
         if self._offset:
             times[times != kernel.SIMPLE_TIME] += self._offset
         reached = NEVER if self.newest is None else self.newest
-        least, reached, first, lowest = kernel.check_order(times, reached, SLACK)
+        least, reached, first, lowest, moved_to = kernel.check_order(times, reached, SLACK)
         if least == kernel.NO_TIME:
             return
         if first >= 0:
             why = "the clock of the capture was set back: times after that cannot be told"
-            self._note([Loss(int(lowest), int(reached), self.frames + int(first) + 1, why)], 0)
+            self._note([Loss(int(lowest), int(moved_to), self.frames + int(first) + 1, why)], 0)
         self.newest = int(reached)
         self.begin = int(least) if self.begin is None else min(self.begin, int(least))
 

@@ -1,11 +1,11 @@
 """A host's own logs: what its kernel said of its addresses.
 
 Theory of operation.  `ip -ts monitor address` (with or without -o, or with a label), and `ip -t
-monitor`, which has the time on a line of its own; the log is of the host in the first line
-`# mac aa:bb:cc:dd:ee:ff`, or of nobody known.  A line "Deleted 2: eth0    inet 10.0.0.5/24 ..."
-says that an address went, the same without "Deleted" that it came, or was given a new lifetime,
-which is on the line below.  The program writes the time at which it reads what the kernel said: the
-change was up to LATE earlier.
+monitor`, which has the time on a line of its own; the log is of the host in the first line `# mac
+aa:bb:cc:dd:ee:ff`, or of nobody known.  A line "Deleted 2: eth0    inet 10.0.0.5/24 ..." says that
+an address went, the same without "Deleted" that it came, or was given a new lifetime, which is on
+the line below.  The program writes the time at which it reads what the kernel said: the change was
+up to LATE earlier.
 
 The lab's own log (reference/lab/record/record.py) counts in CLOCK_BOOTTIME, as its captures do; its
 first line has the wall clock at the same moment.  Where it goes with a capture of the lab, it stays

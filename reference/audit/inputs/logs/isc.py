@@ -2,8 +2,8 @@
 
 Theory of operation.  A `lease ADDRESS { ... }` is what the address is from then on; the same
 address comes again and again.  Times are UTC, as a date or, with `db-time-format local`, as `epoch`
-and seconds.  When a record was written it does not say: for a running lease that is the client's last
-transaction (cltt), for one that is over its end.
+and seconds.  When a record was written it does not say: for a running lease that is the client's
+last transaction (cltt), for one that is over its end.
 
 What it does not know: the server's own address, host declarations, failover states.
 """
