@@ -25,11 +25,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Whether the reading is to end."""
+    """Whether the reading is to end; `stop` is set then, for a source that looks at it."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop: threading.Event | None = None) -> None:
         self.came = False
         self._waiting = False
+        self._stop = stop
 
     @contextmanager
     def heard(self) -> Iterator[None]:
@@ -46,19 +47,23 @@ class Interruption:
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         again, self.came = self.came, True
+        if self._stop is not None:
+            self._stop.set()
         if self._waiting or again:
             raise KeyboardInterrupt
 
     def until(self, source: Iterator[T]) -> Iterator[T]:
         """What a source gives, until its end or the interruption."""
-        while not self.came:
-            try:
+        try:
+            while not self.came:
                 self._waiting = True
-                if self.came:
-                    return
                 each = next(source)
-            except (StopIteration, KeyboardInterrupt):
-                return
-            finally:
                 self._waiting = False
-            yield each
+                yield each
+        except StopIteration:
+            return
+        except KeyboardInterrupt:
+            if not self.came:
+                raise
+        finally:
+            self._waiting = False

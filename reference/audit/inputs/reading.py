@@ -37,7 +37,6 @@ from holdover.reference.audit.inputs.walk import Item, Walk
 from holdover.reference.audit.observations import Coverage, Observation, due_at
 from holdover.reference.core.instants import SECOND, Duration, Instant
 
-
 LAB_YEAR: Instant = 365 * 86400 * SECOND
 """A capture that begins before that counts from its machine's start: it is the lab's."""
 

@@ -92,10 +92,10 @@ class Suspicion:
     grounds: Grounds | None
     ended: Evidence | None
     uncertainty: Instant = 0
-    last_how: str = ""
     missed: int | None = 0
     certain: bool = False
     uses: int = 1
+    last_how: str = ""
 
 
 @dataclass(slots=True)

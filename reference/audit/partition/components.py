@@ -39,13 +39,9 @@ def keys_of(seen: Observation) -> tuple[Key, ...]:
             found = [b"h" + message.chaddr]
             if message.client_id is not None:
                 found.append(b"c" + message.client_id)
-            named: tuple[IPv4Address | None, ...] = (message.ciaddr,)
-            named += (
-                (message.requested,) if isinstance(message, BootRequest) else (message.address,)
-            )
-            found += [
-                b"a" + each.packed for each in named if each not in (None, NO_ADDRESS) and each
-            ]
+            own = message.requested if isinstance(message, BootRequest) else message.address
+            named = [each for each in (message.ciaddr, own) if each is not None]
+            found += [b"a" + each.packed for each in named if each != NO_ADDRESS]
             return tuple(found)
         case Use(how="IP", hardware=hardware):
             return (b"h" + hardware,)

@@ -126,6 +126,7 @@ def lease_of(seen: Observation) -> int | None:
         granted = message.type is MessageType.ACK and message.address != NO_ADDRESS
         return message.lease if granted and not seen.copy else None
     if isinstance(seen, Recorded) and seen.state == "leased" and seen.hardware is not None:
-        known = seen.begin is not None and seen.end is not None
-        return max(0, seen.end - seen.begin) // SECOND if known else None
+        if seen.begin is None or seen.end is None:
+            return None
+        return max(0, seen.end - seen.begin) // SECOND
     return None

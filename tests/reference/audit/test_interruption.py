@@ -65,3 +65,10 @@ def test_an_error_of_the_source_is_no_interruption() -> None:
 
     with pytest.raises(ValueError, match="no"):
         list(Interruption().until(bad()))
+
+
+def test_a_source_that_looks_for_it_ends_by_itself() -> None:
+    stop = threading.Event()
+    with Interruption(stop).heard():
+        ctrl_c()
+        assert stop.wait(60)
