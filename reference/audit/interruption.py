@@ -52,11 +52,17 @@ class Interruption:
         if self._waiting or again:
             raise KeyboardInterrupt
 
+    def is_over(self) -> bool:
+        """Whether it came."""
+        return self.came
+
     def until(self, source: Iterator[T]) -> Iterator[T]:
         """What a source gives, until its end or the interruption."""
         try:
-            while not self.came:
+            while not self.is_over():
                 self._waiting = True
+                if self.is_over():  # it came in between
+                    return
                 each = next(source)
                 self._waiting = False
                 yield each

@@ -62,11 +62,13 @@ class Reading(Iterator[Observation]):
         host_logs: Sequence[Path] = (),
         leases: Sequence[Path] = (),
         networks: Iterable[IPv4Network] = (),
+        *,
+        boottime: bool | None = None,
     ) -> None:
         if list(captures).count("-") > 1:
             raise InputError("standard input: named twice, and can be read once")
         self.offsets: list[ClockOffset] = measure_offsets(captures)
-        self._networks = tuple(networks)
+        self._networks, self._boottime = tuple(networks), boottime
         self._coverage: dict[str, Coverage] = {}
         self._items = self._all(captures, [*host_logs, *leases])
 
@@ -87,10 +89,11 @@ class Reading(Iterator[Observation]):
             frames = mark_copies(self._frames(opened))
             first = next(frames, None) if logs else None
             frames = frames if first is None else chain((first,), frames)
-            boottime = first is not None and 0 <= due_at(first) < LAB_YEAR
+            if self._boottime is None:
+                self._boottime = first is not None and is_boottime(due_at(first))
             records = []
             for path in logs:
-                log = read_log(path, boottime=boottime)
+                log = read_log(path, boottime=self._boottime)
                 self._coverage[log.coverage.file] = log.coverage
                 records.append(log.observations)
             if records:
@@ -138,6 +141,11 @@ class Reading(Iterator[Observation]):
                 return
 
 
+def is_boottime(first: Instant) -> bool:
+    """Whether a capture that begins then is of the lab, which counts from its machine's start."""
+    return 0 <= first < LAB_YEAR
+
+
 def open_capture(source: Source) -> Capture:
     """A capture; InputError where it is none."""
     window, name = open_bytes(source), name_of(source)
@@ -166,9 +174,12 @@ def read_all(
     host_logs: Sequence[Path] = (),
     leases: Sequence[Path] = (),
     networks: Iterable[IPv4Network] = (),
+    *,
+    boottime: bool | None = None,
 ) -> Reading:
     """The observations of all sources in time order; InputError where one cannot be used.
 
-    `networks`: uses of other addresses are left out, as of hosts beyond a router.
+    `networks`: uses of other addresses are left out, as of hosts beyond a router.  `boottime`: a
+    log of the lab goes with captures in the lab's clock; None: the captures say so.
     """
-    return Reading(captures, host_logs, leases, networks)
+    return Reading(captures, host_logs, leases, networks, boottime=boottime)

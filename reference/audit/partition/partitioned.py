@@ -24,9 +24,9 @@ from pathlib import Path
 from holdover.model.errors import InputError
 from holdover.reference.audit.course import Grounding, Sources
 from holdover.reference.audit.inputs.points import ClockOffset, measure_offsets
-from holdover.reference.audit.inputs.reading import read_all
+from holdover.reference.audit.inputs.reading import is_boottime, read_all
 from holdover.reference.audit.monitor.results import Audit
-from holdover.reference.audit.observations import Coverage
+from holdover.reference.audit.observations import Coverage, due_at
 from holdover.reference.audit.partition.crew import AuditCrew, ProcessCrew, dask_crew
 from holdover.reference.audit.partition.judge import JudgeOrder, deal_out, judge
 from holdover.reference.audit.partition.merge import merge_audits
@@ -43,10 +43,14 @@ PARTS = 2
 
 @dataclass(frozen=True, slots=True)
 class ReadOrder:
-    """A group of sources that a worker is to read, and where its spool goes."""
+    """A group of sources that a worker is to read, where its spool goes, and the clock of its logs.
+
+    `boottime`: that of the lab's captures (`inputs/reading.py`).
+    """
 
     sources: Sources
     path: Path
+    boottime: bool = False
 
 
 def run_partitioned(
@@ -79,7 +83,10 @@ def audit_by(
     """The audit of all sources by a crew; spools go to `place`."""
     progress.say("audit: comparing clocks")
     groups = group_sources(sources, measure_offsets(sources.named))
-    orders = [ReadOrder(each, place / f"{number}.spool") for number, each in enumerate(groups)]
+    boottime = has_boottime(sources)
+    orders = [
+        ReadOrder(each, place / f"{number}.spool", boottime) for number, each in enumerate(groups)
+    ]
     progress.say(f"audit: reading {len(groups)} groups of files")
     told = partial(report_progress, progress, "groups of files read")
     spools = tuple(crew.map(read_group, orders, told))
@@ -106,8 +113,16 @@ def report_progress(progress: Progress, what: str, done: int, of: int) -> None:
 def read_group(order: ReadOrder) -> Spooled:
     """Read a group of sources into its spool."""
     sources = order.sources
-    reading = read_all(sources.named, sources.host_logs, sources.leases)
+    reading = read_all(sources.named, sources.host_logs, sources.leases, boottime=order.boottime)
     return write_spool(reading, lambda: reading.coverage, order.path)
+
+
+def has_boottime(sources: Sources) -> bool:
+    """Whether the logs go with captures of the lab; only a log of the lab asks for that."""
+    if not sources.host_logs:
+        return False
+    begun = (next(read_all((each,)), None) for each in sources.named[:1])
+    return any(each is not None and is_boottime(due_at(each)) for each in begun)
 
 
 def group_sources(sources: Sources, offsets: Sequence[ClockOffset]) -> list[Sources]:
