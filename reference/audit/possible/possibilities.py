@@ -118,6 +118,10 @@ class Chart:
             for i in range(len(self.nodes))
         ]
 
+    def __deepcopy__(self, memo: object) -> Chart:
+        """It never changes."""
+        return self
+
     def leaps(self, sign: Sign) -> tuple[tuple[Leap, ...], ...]:
         """For each node, how the observation may come about."""
         found = self._leaps.get(sign)
