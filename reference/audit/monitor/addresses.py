@@ -36,6 +36,9 @@ BACK = 3
 BACK_ALONE = 2
 """Likewise where both are one client to the server: DHCPREQUEST, DHCPACK."""
 
+ANSWER: Duration = 2 * SECOND
+"""Nanoseconds in which a probe is answered: ANNOUNCE_WAIT of RFC 5227 §1.1."""
+
 RECORD: Duration = 2 * SECOND
 """Nanoseconds by which a server's record, kept in whole seconds, differs from its DHCPACK."""
 
@@ -177,11 +180,11 @@ class AddressTrack:
     heard_of: Instant = 0
     probing: dict[bytes, tuple[Instant, Where]] = field(default_factory=dict)
     unheeded: list[Unheeded] = field(default_factory=list)
+    probed: tuple[Instant, bytes] | None = None
 
-    @property
-    def awaited(self) -> bool:
-        """Something may yet be said of it."""
-        return bool(self.commitments) and self.commitments[-1].may_run(self.heard_of)
+    def is_leased(self, at: Instant) -> bool:
+        """Some lease on it may run."""
+        return self.holder(at) is not None
 
     @property
     def current(self) -> Commitment | None:
@@ -316,10 +319,21 @@ class AddressTrack:
 
     def probe(self, hardware: bytes, at: Instant, where: Where) -> None:
         """A host probes for the address."""
+        self.probed = at, hardware
         had = self.probing.get(hardware)
         if had is None or at - had[0] > AT_ONCE:
             self.probing[hardware] = at, where
             self.unheeded = [u for u in self.unheeded if u.hardware != hardware or u.used]
+
+    def was_silent(
+        self, hardware: bytes, lease_end: Instant, used: Instant | None, end: Instant
+    ) -> bool:
+        """After the lease end another host probed for the address, and this one did not answer."""
+        if self.probed is None:
+            return False
+        at, prober = self.probed
+        heard = used is not None and used >= lease_end
+        return prober != hardware and at >= lease_end and at + ANSWER <= end and not heard
 
     def withdraw(self, hardware: bytes) -> None:
         """A host heeds the conflict: it declines."""

@@ -105,7 +105,7 @@ class Conclusions:
         for address, suspicion in client.finish():
             self._misuse(client, address, suspicion, tracks.get(address))
         for followed in client.addresses.values():
-            self._remainder(client, followed, end)
+            self._remainder(client, followed, tracks.get(followed.address), end)
 
     def _misuse(
         self,
@@ -148,7 +148,7 @@ class Conclusions:
                 hardware=client.hardware,
                 server=None if found.grounds is None else found.grounds.server,
                 since=found.since,
-                until=found.last,
+                until=None if found.still else found.last,
                 holdover_s=late / SECOND,
                 duplicate_s=duplicate_seconds(others, found),
                 uncertainty_s=found.uncertainty / SECOND,
@@ -165,7 +165,13 @@ class Conclusions:
                 "R1", found.first_where, found.first, client.hardware, "used by two at once"
             )
 
-    def _remainder(self, client: ClientTrack, followed: Followed, end: Instant | None) -> None:
+    def _remainder(
+        self,
+        client: ClientTrack,
+        followed: Followed,
+        track: AddressTrack | None,
+        end: Instant | None,
+    ) -> None:
         """A lease whose end was not seen, or at whose end nothing was."""
         grounds = followed.grounds
         if grounds is None or followed.ended_kind is not None:
@@ -178,7 +184,11 @@ class Conclusions:
             why = "what was given ends before the lease"
             self.ask(OpenQuestion(about=about, why=why, where=grounds.where, at=grounds.end))
             self.rulebook.leave_open("R3", why)
-        elif followed.gone is not None and followed.gone <= grounds.end:
+        elif (followed.gone is not None and followed.gone <= grounds.end) or (
+            self.context.premises.missed == 0
+            and track is not None
+            and track.was_silent(client.hardware, grounds.end, followed.used, end)
+        ):
             self.decided += 1
             self.rulebook.keep("R3")
         elif (followed.address, client.hardware) not in self._misused:

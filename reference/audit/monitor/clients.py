@@ -96,6 +96,7 @@ class Suspicion:
     certain: bool = False
     uses: int = 1
     last_how: str = ""
+    still: bool = False
 
 
 @dataclass(slots=True)
@@ -384,11 +385,23 @@ class ClientTrack:
             ):
                 followed.quiet_until = -1
 
-    def lack(self, address: IPv4Address, at: Instant) -> None:
-        """The host has not got the address at that instant: its own log says so."""
+    def keep(self, address: IPv4Address) -> None:
+        """The host has the address when the last source ends."""
+        followed = self.addresses.get(address)
+        if followed is not None and followed.suspicion is not None:
+            followed.suspicion.still = True
+
+    def lack(self, address: IPv4Address, since: Instant, at: Instant) -> None:
+        """The host has not got the address at that instant: its own log says so.
+
+        It went in [since, at].  How long it was held counts to `at`, as the lab counts it.
+        """
         followed = self.addresses.get(address)
         if followed is not None:
             followed.gone = at
+            found = followed.suspicion
+            if found is not None and found.last == since:
+                found.last, found.uncertainty = at, found.uncertainty + at - since
             for each in followed.possible:
                 each.use(Sign("LACKS"), self.context.now(each.chart, at, followed.refused))
             followed.quiet_until = -1

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from copy import deepcopy
 from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import Profile
@@ -53,8 +54,14 @@ IDLE = 4
 """A client or an address is forgotten when it was not heard of for so many of the longest leases,
 and what there was to say of it is kept."""
 
-SWEEP = 4096
-"""So many messages from one look for the forgotten to the next."""
+USUAL = 86_400
+"""Seconds: taken for the longest lease where none was seen, or one for ever; to forget by."""
+
+SWEEP = 1 << 14
+"""So many observations from one look for the forgotten to the next."""
+
+TRACKS = 1 << 16
+"""Addresses that are followed at most; beyond that, those without a lease are forgotten first."""
 
 
 class Monitor:
@@ -75,7 +82,7 @@ class Monitor:
         self._hidden: list[Gap] = []
         self._gaps: list[Gap] = []
         self._unreadable: list[Unreadable] = []
-        self._messages = 0
+        self._observed = 0
         self._held: dict[tuple[bytes, IPv4Address], Held] = {}
 
     def observe(self, seen: Observation) -> None:
@@ -87,6 +94,9 @@ class Monitor:
             self._unreadable.append(seen)
             return
         self._clock(seen.at)
+        self._observed += 1
+        if self._observed % SWEEP == 0:
+            self._sweep(seen.at)
         match seen:
             case DhcpMessage():
                 self._message(seen)
@@ -123,6 +133,8 @@ class Monitor:
         if end is not None:
             for (hardware, address), held in list(self._held.items()):
                 self._log_use(hardware, address, end, held.where)
+                if hardware in self.clients:
+                    self.clients[hardware].keep(address)
         for client in self.clients.values():
             self.conclusions.take_client(client, self._track(client, None), end)
         for track in self.addresses.values():
@@ -130,6 +142,10 @@ class Monitor:
         return self.conclusions.audit(
             tuple(self._gaps), tuple(self._unreadable), tuple(coverage), self.servers
         )
+
+    def so_far(self, coverage: Sequence[Coverage] = ()) -> Audit:
+        """What can be said by now; the audit goes on."""
+        return deepcopy(self).finish(coverage)
 
     # Time ----------------------------------------------------------------------------------------
 
@@ -173,9 +189,6 @@ class Monitor:
     def _message(self, seen: DhcpMessage) -> None:
         if seen.copy:
             return
-        self._messages += 1
-        if self._messages % SWEEP == 0:
-            self._sweep(seen.at)
         message = seen.message
         if not seen.relayed:
             self._links[message.chaddr] = seen.vlan
@@ -302,11 +315,12 @@ class Monitor:
             self._log_use(hardware, seen.address, seen.at, seen.where)
             return
         held = self._held.pop(key, None)
+        since = seen.since if held is None else max(seen.since, held.at)
         if held is not None:
-            self._log_use(hardware, seen.address, max(seen.since, held.at), seen.where)
+            self._log_use(hardware, seen.address, since, seen.where)
         client = self.clients.get(hardware)
         if client is not None:
-            client.lack(seen.address, seen.at)
+            client.lack(seen.address, since, seen.at)
 
     def _log_use(self, hardware: bytes, address: IPv4Address, at: Instant, where: Where) -> None:
         track = self._address(address, hardware)
@@ -369,9 +383,9 @@ class Monitor:
 
     def _sweep(self, at: Instant) -> None:
         """Forget who was not heard of for long; what is to be said of them is said."""
-        if self.context.longest is None or self.context.longest == INFINITE:
-            return
-        old = at - IDLE * self.context.longest * SECOND
+        longest = self.context.longest
+        lease = USUAL if longest is None or longest == INFINITE else longest
+        old = at - IDLE * lease * SECOND
         for hardware, client in list(self.clients.items()):
             if client.heard_of >= old:
                 break
@@ -379,6 +393,7 @@ class Monitor:
             del self.clients[hardware]
             self._links.pop(hardware, None)
         for key, track in list(self.addresses.items()):
-            if track.heard_of < old and not track.awaited:
+            crowded = len(self.addresses) > TRACKS and not track.commitments
+            if crowded or (track.heard_of < old and not track.is_leased(at)):
                 self.conclusions.take_address(track, self.clients, self.servers, at)
                 del self.addresses[key]

@@ -5,6 +5,8 @@ results in the order of the items.  The function depends on its item alone and h
 files that it writes whole, so an item that was lost with its worker is done again: nothing is lost,
 and nothing counted twice.  A worker that is lost again and again, as by its memory, ends it all.
 
+What knows Dask is imported where it is asked for: every process that is started reads this module.
+
 What it does not know: what is done; several machines are Dask's business (decision 17).
 """
 
@@ -18,8 +20,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
 
-from holdover.model.engine.cluster import import_distributed, local_cluster
-from holdover.model.engine.shard import NoClusterError, WorkersLostError
+from holdover.model.errors import InputError, UnfinishedError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,7 +36,7 @@ class AuditCrew(Protocol):
     """Who maps functions over items."""
 
     def map(self, work: Callable[[T], R], items: Sequence[T], told: Told) -> list[R]:
-        """The results, in the order of the items; WorkersLostError where workers do not last."""
+        """The results, in the order of the items; UnfinishedError where workers do not last."""
 
 
 class ProcessCrew:
@@ -63,7 +64,7 @@ class ProcessCrew:
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
         if len(found) < len(items):
-            raise WorkersLostError(f"a worker was lost {LOSSES} times; give fewer --workers")
+            raise UnfinishedError(f"a worker was lost {LOSSES} times; give fewer --workers")
         return [found[number] for number in range(len(items))]
 
     def _pool(self, items: int) -> ProcessPoolExecutor:
@@ -86,6 +87,8 @@ class DaskCrew:
 
     def map(self, work: Callable[[T], R], items: Sequence[T], told: Told) -> list[R]:
         """By its scheduler, which gives what a lost worker had to another one."""
+        from holdover.model.engine.cluster import import_distributed
+
         distributed = import_distributed()
         futures = self.client.map(work, items, pure=False, retries=LOSSES)
         try:
@@ -93,7 +96,7 @@ class DaskCrew:
                 told(done, len(items))
             found: list[R] = self.client.gather(futures)
         except distributed.KilledWorker as error:
-            raise WorkersLostError(f"the cluster lost its workers: {error}") from error
+            raise UnfinishedError(f"the cluster lost its workers: {error}") from error
         finally:
             self.client.cancel(futures)
         return found
@@ -101,7 +104,12 @@ class DaskCrew:
 
 @contextmanager
 def dask_crew(address: str | None, workers: int) -> Iterator[DaskCrew]:
-    """Of the scheduler at an address, or of a cluster of processes of this machine."""
+    """Of the scheduler at an address, or of a cluster of processes of this machine.
+
+    InputError where no scheduler answers.
+    """
+    from holdover.model.engine.cluster import import_distributed, local_cluster
+
     if address is None:
         with local_cluster(import_distributed(), workers) as client:
             yield DaskCrew(client)
@@ -109,6 +117,6 @@ def dask_crew(address: str | None, workers: int) -> Iterator[DaskCrew]:
     try:
         client = import_distributed().Client(address)
     except OSError as error:
-        raise NoClusterError(f"{address}: no Dask scheduler answers there") from error
+        raise InputError(f"{address}: no Dask scheduler answers there") from error
     with client:
         yield DaskCrew(client)

@@ -198,6 +198,10 @@ class Automaton:
         for node in self.ways:
             self._limits[node] = tuple(self._limits_of(node))
 
+    def __deepcopy__(self, memo: object) -> Automaton:
+        """It never changes."""
+        return self
+
     @property
     def nodes(self) -> tuple[Node, ...]:
         """All that are reachable."""

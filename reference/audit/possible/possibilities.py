@@ -17,7 +17,7 @@ with its node, at most `k` missed, and a lease end that is not earlier than its 
 - a lease that began unseen is taken for one that began now, of the longest time that any server of
   these sources has granted; without such a time, for endless;
 - a hypothesis is given up only if it disagrees with the observation or its node's limit is over, or
-  if another one has the node, no higher count, and no earlier end.
+  if another one leads to its node unseen, at no higher count in all and with no earlier end.
 A use of the address keeps the hypotheses in which the client has it.  What the cheapest of them
 has missed is the least that explains the use: 0, and it may be as the RFC wants.
 
@@ -97,6 +97,9 @@ class Now(NamedTuple):
     refused: Instant | None = None
 
 
+NO_PRICE = 1 << 20
+"""There is no way without a message that would be seen."""
+
 State = tuple[int, int, int]
 """Node, missed, unheard."""
 
@@ -110,6 +113,14 @@ class Chart:
         self.number = {node: i for i, node in enumerate(self.nodes)}
         self._reach = [self._reached_from(node) for node in self.nodes]
         self._leaps: dict[Sign, tuple[tuple[Leap, ...], ...]] = {}
+        self.price = [
+            [self._reach[i].get((node, "keep"), NO_PRICE) for node in self.nodes]
+            for i in range(len(self.nodes))
+        ]
+
+    def __deepcopy__(self, memo: object) -> Chart:
+        """It never changes."""
+        return self
 
     def leaps(self, sign: Sign) -> tuple[tuple[Leap, ...], ...]:
         """For each node, how the observation may come about."""
@@ -172,10 +183,20 @@ class Chart:
     def _leaps_from(self, start: int, steps: list[list[tuple[Node, Ends]]]) -> tuple[Leap, ...]:
         found: dict[tuple[int | None, int | None, Ends, int, Ends], int] = {}
         for (node, ends), missed in self._reach[start].items():
+            limit, refused = self.limits(node)
+            if ends == "clear" and limit is not None:
+                continue  # it would have lasted until the end of a lease that there is not
+            if ends in ("grant", "any"):
+                limit = None  # a lease that begins now is not over
             for after, then in steps[self.number[node]]:
-                key = (*self.limits(node), ends, self.number[after], then)
+                key = (limit, refused, ends, self.number[after], then)
                 found[key] = min(missed, found.get(key, missed))
-        return tuple(Leap(*key, missed) for key, missed in found.items())
+        leaps = [Leap(*key, missed) for key, missed in sorted(found.items(), key=str)]
+        kept: list[Leap] = []
+        for each in sorted(leaps, key=lambda leap: leap.missed):
+            if not any(_covers(other, each) for other in kept):
+                kept.append(each)
+        return tuple(kept)
 
 
 class Possibilities:
@@ -226,21 +247,21 @@ class Possibilities:
         found = self._follow(sign, now, grant)
         if sign.kind == "ACK":
             for state, end in self.states.items():
-                _keep(found, state, end)
+                _keep(found, state, end, now)
         if sign.kind == "NAK":
             for (node, missed, unheard), end in self.states.items():
                 if unheard + sure <= self.most[1]:
-                    _keep(found, (node, missed, unheard + sure), end)
+                    _keep(found, (node, missed, unheard + sure), end, now)
         if not found:  # the client does what no row of the table does: begin anew from here
             found = {(node, *before): now.fresh for node in self.chart.after(sign)}
-        self.states = _undominated(found, now)
+        self.states = _undominated(self.chart, found, now)
         self._forgive(before)
 
     def end_by(self, latest: Instant, now: Now) -> bool:
         """Whatever lease there is ends then at the latest; whether that changes anything."""
         later = [s for s, end in self.states.items() if _dated(end, now) > latest]
         if later:
-            self.states = _undominated(self.states | dict.fromkeys(later, latest), now)
+            self.states = _undominated(self.chart, self.states | dict.fromkeys(later, latest), now)
         return bool(later)
 
     def grant_unseen(self, end: Instant, now: Now) -> None:
@@ -248,36 +269,42 @@ class Possibilities:
         found = dict(self.states)
         for number, node in enumerate(self.chart.nodes):
             if node.holds == MINE and node.phase == "BOUND":
-                _keep(found, (number, 0, 0), end)
-        self.states = _undominated(found, now)
+                _keep(found, (number, 0, 0), end, now)
+        self.states = _undominated(self.chart, found, now)
 
     def use(self, sign: Sign, now: Now) -> bool:
         """The host was seen to have the address, or not to; False: no hypothesis explains it."""
         found = self._follow(sign, now, None)
         if found:
-            self.states = _undominated(found, now)
+            self.states = _undominated(self.chart, found, now)
         return bool(found)
 
     def _follow(self, sign: Sign, now: Now, grant: Grant | None) -> dict[State, Instant]:
         leaps, most, found = self.chart.leaps(sign), self.most[0], dict[State, Instant]()
-        at, fresh = now.at, now.fresh
+        at, fresh, refused_at = now.at, now.fresh, now.refused
+        get = found.get
         for (node, missed, unheard), had in self.states.items():
+            dated = _dated(had, now)
             for limit, refused, ends, after, then, more in leaps[node]:
                 count = missed + more
                 if count > most:
+                    break  # they are in the order of what is missed
+                if limit is not None and dated + limit < at:
                     continue
-                end = _becomes(ends, had, fresh)
-                if limit is not None and _dated(end, now) + limit < at:
+                if refused is not None and refused_at is not None and refused_at + refused < at:
                     continue
-                if refused is not None and now.refused is not None and now.refused + refused < at:
-                    continue
-                if then != "grant":
-                    _keep(found, (after, count, unheard), _becomes(then, end, fresh))
-                    continue
-                assert grant is not None
-                _keep(found, (after, count, unheard), grant.end)
-                if grant.unseen > grant.end and count < most:
-                    _keep(found, (after, count + 1, unheard), grant.unseen)
+                if then == "grant":
+                    assert grant is not None
+                    end = grant.end
+                    if grant.unseen > end and count < most:
+                        _keep(found, (after, count + 1, unheard), grant.unseen, now)
+                else:
+                    how = ends if then == "keep" else then
+                    end = had if how == "keep" else _becomes(how, fresh)
+                state = (after, count, unheard)
+                known = get(state)
+                if known is None or _dated(end, now) > _dated(known, now):
+                    found[state] = end
         return found
 
     def _forgive(self, before: tuple[int, int]) -> None:
@@ -288,10 +315,22 @@ class Possibilities:
             self.states = {(n, m - more, u): end for (n, m, u), end in self.states.items()}
 
 
-def _becomes(ends: Ends, end: Instant, fresh: Instant) -> Instant:
-    if ends == "keep":
-        return end
-    return {"clear": NO_LEASE, "grant": fresh, "any": ENDLESS}[ends]
+def _covers(one: Leap, other: Leap) -> bool:
+    """The one leads to the same node with no earlier end, at no higher price, for as long."""
+    if one.after != other.after or one.then != other.then or one.missed > other.missed:
+        return False
+    lasts = all(
+        mine is None or (theirs is not None and mine >= theirs)
+        for mine, theirs in ((one.limit, other.limit), (one.refused_limit, other.refused_limit))
+    )
+    as_long = one.limit is None or one.ends == other.ends
+    end = one.then != "keep" or one.ends == other.ends or other.ends == "clear"
+    return lasts and as_long and end
+
+
+def _becomes(ends: Ends, fresh: Instant) -> Instant:
+    """The lease end after a step that does not keep it."""
+    return NO_LEASE if ends == "clear" else fresh if ends == "grant" else ENDLESS
 
 
 def _dated(end: Instant, now: Now) -> Instant:
@@ -301,26 +340,32 @@ def _dated(end: Instant, now: Now) -> Instant:
     return -ENDLESS if end == NO_LEASE else end
 
 
-def _keep(found: dict[State, Instant], state: State, end: Instant) -> None:
-    """The later end, of two for the same state; a lease older than the sources stays."""
+def _keep(found: dict[State, Instant], state: State, end: Instant, now: Now) -> None:
+    """The later end, of two for the same state."""
     had = found.get(state)
-    if had is None or (had != BEFORE and (end == BEFORE or end > had)):
+    if had is None or _dated(end, now) > _dated(had, now):
         found[state] = end
 
 
-def _undominated(found: Mapping[State, Instant], now: Now) -> dict[State, Instant]:
-    """Those that no other one covers."""
-    best: dict[int, list[tuple[int, Instant]]] = {}
-    kept: dict[State, Instant] = {}
-    for state, end in sorted(found.items()):
-        node, _, unheard = state
-        dated = _dated(end, now)
-        others = best.setdefault(node, [])
-        if any(u <= unheard and other >= dated for u, other in others):
-            continue
-        others.append((unheard, dated))
-        kept[state] = end
-    return kept
+def _undominated(chart: Chart, found: Mapping[State, Instant], now: Now) -> dict[State, Instant]:
+    """Those that no other one covers.
+
+    A hypothesis covers another one if unseen steps, which keep the lease end, lead from its node to
+    the other's, at no higher price in all, and its end is no earlier: whatever follows from the
+    other then follows from it.
+    """
+    kept: list[tuple[list[int], int, int, Instant]] = []
+    result: dict[State, Instant] = {}
+    prices = chart.price
+    ordered = sorted((m, u, -_dated(end, now), n, end) for (n, m, u), end in found.items())
+    for missed, unheard, minus, node, end in ordered:
+        for price, m, u, dated in kept:
+            if m + price[node] <= missed and u <= unheard and dated >= -minus:
+                break
+        else:
+            kept.append((prices[node], missed, unheard, -minus))
+            result[node, missed, unheard] = end
+    return result
 
 
 @lru_cache(maxsize=16)

@@ -1,9 +1,12 @@
 """What was given does not show it: unknown, and never a pass; what logs add."""
 
+from ipaddress import IPv4Address
+
 import pytest
 
 from holdover.reference.audit.monitor.context import default_premises
-from tests.reference.audit.link import ANN, BOB, LEASE, A, Link, kinds
+from holdover.reference.audit.monitor.monitor import Monitor
+from tests.reference.audit.link import ANN, BOB, COMPLETE, LEASE, A, Link, kinds
 
 
 def reasons(link: Link, end: float) -> str:
@@ -107,7 +110,8 @@ def test_a_host_s_log_shows_an_overstay_that_the_wire_does_not() -> None:
     link.held(630.2, ANN, A, there=False, since=630)
     (found,) = link.audit(1000).findings
     assert (found.kind, found.hardware) == ("client_holdover", ANN)
-    assert found.holdover_s == pytest.approx(19.99 + 10, abs=0.01)
+    assert found.holdover_s == pytest.approx(630.2 - 600.01, abs=0.001)
+    assert found.uncertainty_s == pytest.approx(0.21)
 
 
 def test_a_host_that_never_lets_go_by_its_log() -> None:
@@ -116,6 +120,7 @@ def test_a_host_that_never_lets_go_by_its_log() -> None:
     link.held(0.1, ANN, A, there=True)
     link.use(900, BOB, A)
     (found,) = link.audit(900).findings
+    assert found.until is None
     assert found.holdover_s == pytest.approx(299.99, abs=0.01)
 
 
@@ -160,3 +165,44 @@ def test_premises_are_printed() -> None:
     link.dora(0, ANN, A)
     assert link.audit(700, default_premises()).premises.missed == 6
     assert link.audit(700).premises.missed == 0
+
+
+def test_a_probe_that_is_not_answered_shows_that_the_address_went() -> None:
+    link = Link()
+    link.dora(0, ANN, A)
+    link.uses(5, 590, ANN, A)
+    link.probe(700, BOB, A)
+    assert link.audit(710).verdict == "holds"
+    assert link.audit(701).verdict == "unknown"
+    assert link.audit(710, default_premises()).verdict == "unknown"
+    link.use(700.1, ANN, A)
+    assert kinds(link.audit(710)) == ["client_holdover"]
+
+
+def test_an_audit_under_way_says_what_it_knows_and_goes_on() -> None:
+    link = Link()
+    link.dora(0, ANN, A)
+    link.uses(5, 640, ANN, A)
+    monitor = Monitor(COMPLETE)
+    for each in link.seen:
+        monitor.observe(each)
+        before = kinds(monitor.so_far())
+    assert before == ["client_holdover"]
+    assert kinds(monitor.finish()) == ["client_holdover"]
+
+
+def test_memory_is_bounded_by_those_who_are_there() -> None:
+    """Ten thousand clients, one after the other: most are forgotten, what was found is kept."""
+    monitor = Monitor(COMPLETE)
+    for n in range(10_000):
+        link = Link()
+        mac = bytes((2, 1, *n.to_bytes(4, "big")))
+        address = IPv4Address(n + (10 << 24))
+        link.dora(60 * n, mac, address, lease=600)
+        link.use(60 * n + 1, mac, address)
+        link.use(60 * n + 2, mac, address)
+        for each in link.seen:
+            monitor.observe(each)
+    assert len(monitor.clients) < 3000
+    assert len(monitor.addresses) < 3000
+    assert len(monitor.finish().addresses) == 10_000

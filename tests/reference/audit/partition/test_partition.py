@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pytest
 
-from holdover.model.engine.shard import WorkersLostError
+from holdover.model.errors import UnfinishedError
 from holdover.reference.audit.course import Grounding, Sources, run_course
 from holdover.reference.audit.inputs.points import measure_offsets
 from holdover.reference.audit.monitor.results import Audit
@@ -127,7 +127,7 @@ def test_a_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
 
 
 def test_one_that_is_killed_each_time_ends_it() -> None:
-    with pytest.raises(WorkersLostError, match="fewer --workers"):
+    with pytest.raises(UnfinishedError, match="fewer --workers"):
         ProcessCrew(1).map(subprocess.check_output, [shell("kill -9 $PPID")], lambda done, of: None)
 
 
