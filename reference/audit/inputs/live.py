@@ -4,8 +4,9 @@ Theory of operation.  A packet socket hears each frame that comes or goes, those
 (promiscuous mode).  What has come is put together to a batch, and walked like that of a file, so
 observations are some tens of milliseconds late, and a run of uses as long as it lasts; memory is
 that of one batch, and of the runs.  The kernel stamps each frame with the wall clock, tells which
-VLAN's tag it has taken off (it is put back), and how many frames it had to drop because nobody was
-there to read: that is a `Gap`, as is the time in which the interface was down.
+VLAN's tag it has taken off (it is put back), and, when asked, how many frames it has had to drop
+since it was asked last: that is a `Gap` of this length, as is the time in which the interface was
+down.
 
 What it does not know: links other than Ethernet; what a switch does not send to this port.
 """
@@ -40,17 +41,18 @@ LARGEST = 1 << 17
 QUEUE = 1 << 24
 """Bytes that may wait for this process; the kernel may grant less."""
 
-WAIT, SETTLED = 0.05, SECOND // 20
-"""Seconds to wait for a frame at most; nanoseconds after which no earlier one comes any more."""
+WAIT, SETTLED, LONG = 0.05, SECOND // 20, SECOND
+"""Seconds to wait for a frame at most; nanoseconds after which no earlier one comes any more, and
+for which frames are taken before anything else is done."""
 
 ALL_TYPES, ETHERNET = 0x0003, 1
 """ETH_P_ALL, ARPHRD_ETHER."""
 
-SOL_PACKET, MEMBERSHIP, AUXILIARY, PROMISCUOUS = 263, 1, 8, 1
-"""PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_MR_PROMISC."""
+SOL_PACKET, MEMBERSHIP, STATISTICS, AUXILIARY, PROMISCUOUS = 263, 1, 6, 8, 1
+"""PACKET_ADD_MEMBERSHIP, PACKET_STATISTICS, PACKET_AUXDATA, PACKET_MR_PROMISC."""
 
-STAMPS, OVERFLOW, FORCE = 35, 40, 33
-"""SO_TIMESTAMPNS, SO_RXQ_OVFL, SO_RCVBUFFORCE."""
+STAMPS, FORCE = 35, 33
+"""SO_TIMESTAMPNS, SO_RCVBUFFORCE."""
 
 AUXILIARY_DATA = struct.Struct("=3I4H")
 TAGGED, TAG_TYPE = 0x10, 0x40
@@ -70,8 +72,9 @@ class Follower:
             np.zeros(FRAMES, np.int64) for _ in range(4)
         )
         self._links = np.array([kernel.ETHERNET], np.int64)
-        self._dropped = 0
-        self._last: Instant = time.time_ns()
+        self._asked: Instant = time.time_ns()
+        self._is_down = False
+        self._count = 0
         self._losses: list[Loss] = []
 
     def run(self, stop: threading.Event) -> Iterator[Sequence[Item]]:
@@ -79,16 +82,24 @@ class Follower:
         try:
             while not stop.is_set():
                 select.select([self._socket], (), (), WAIT)
-                yield self._hear()
-                self.walk.pass_time(time.time_ns() - SETTLED)
+                asked = time.time_ns()
+                while self._hear() and time.time_ns() - asked < LONG:
+                    yield self._feed()
+                self._count_drops()
+                yield self._feed()
+                self.walk.pass_time(asked - SETTLED)
                 yield self.walk.flush(over=False)
-            yield self._hear()
+            stopped = time.time_ns()
+            while self._hear() and time.time_ns() - stopped < LONG:
+                yield self._feed()
+            self._count_drops()
+            yield self._feed()
             yield self.walk.finish(self._losses)
         finally:
             self._socket.close()
 
-    def _hear(self) -> Sequence[Item]:
-        """A batch of what waits in the socket."""
+    def _hear(self) -> bool:
+        """A batch of what waits in the socket; whether there may be more."""
         count = at = 0
         while count < FRAMES and at + LARGEST <= ROOM:
             room = memoryview(self._room)[at : at + LARGEST]
@@ -101,47 +112,58 @@ class Follower:
                     raise InputError(
                         f"interface {self._interface}: cannot be heard any more: {error.strerror}"
                     ) from None
-                self._lose(time.time_ns(), "the interface went down")
+                self._is_down = True
+                self._lose(self._asked, time.time_ns(), "the interface went down")
                 break
-            stamp, tag, dropped = read_extras(extras)
+            stamp, tag = read_extras(extras)
             stamp = stamp or time.time_ns()
-            if dropped != self._dropped:
-                missed = (dropped - self._dropped) % (1 << 32)
-                self._lose(stamp, f"the kernel dropped {missed} frames: this machine is too slow")
-                self._dropped = dropped
+            if self._is_down:
+                self._lose(self._asked, stamp, "the interface was down")
+                self._is_down = False
             if tag is not None:
                 self._room[at + 16 : at + 4 + size] = self._room[at + 12 : at + size]
                 self._room[at + 12 : at + 16] = tag
                 size += 4
             self._off[count], self._cap[count], self._times[count] = at, size, stamp
-            self._last = stamp
             count, at = count + 1, at + size
+        self._count = count
+        return count == FRAMES or at + LARGEST > ROOM
+
+    def _feed(self) -> Sequence[Item]:
+        """What the batch shows."""
+        count, self._count = self._count, 0
         if not count and not self._losses:
             return ()
         arrays = self._off, self._cap, self._times, self._iface
         return self.walk.feed(self._data, arrays, count, self._links, self._losses)
 
-    def _lose(self, until: Instant, why: str) -> None:
-        self._losses.append(Loss(min(self._last, until), until, self.walk.frames, why))
+    def _count_drops(self) -> None:
+        """What the kernel has dropped since it was asked last."""
+        _, dropped = struct.unpack("=2I", self._socket.getsockopt(SOL_PACKET, STATISTICS, 8))
+        asked = time.time_ns()
+        if dropped:
+            why = f"the kernel dropped {dropped} frames: this machine was too slow"
+            self._lose(self._asked, asked, why)
+        if not self._is_down:
+            self._asked = asked
+
+    def _lose(self, since: Instant, until: Instant, why: str) -> None:
+        self._losses.append(Loss(min(since, until), until, self.walk.frames, why))
 
 
-def read_extras(
-    extras: Iterable[tuple[int, int, bytes]],
-) -> tuple[Instant | None, bytes | None, int]:
-    """The time of a frame, the tag that was taken off it, and the frames dropped so far."""
-    stamp, tag, dropped = None, None, 0
+def read_extras(extras: Iterable[tuple[int, int, bytes]]) -> tuple[Instant | None, bytes | None]:
+    """The time of a frame, and the tag that was taken off it."""
+    stamp, tag = None, None
     for level, kind, data in extras:
         if level == socket.SOL_SOCKET and kind == STAMPS:
             seconds, rest = struct.unpack("=2q", data[:16])
             stamp = seconds * SECOND + rest
-        elif level == socket.SOL_SOCKET and kind == OVERFLOW:
-            (dropped,) = struct.unpack("=I", data[:4])
         elif level == SOL_PACKET and kind == AUXILIARY:
             status, *_, control, ethertype = AUXILIARY_DATA.unpack_from(data)
             if status & TAGGED:
                 outer = ethertype if status & TAG_TYPE else 0x8100
                 tag = struct.pack("!2H", outer, control)
-    return stamp, tag, dropped
+    return stamp, tag
 
 
 def open_socket(interface: str) -> socket.socket:
@@ -163,7 +185,6 @@ def open_socket(interface: str) -> socket.socket:
         except PermissionError:
             continue
     opened.setsockopt(socket.SOL_SOCKET, STAMPS, 1)
-    opened.setsockopt(socket.SOL_SOCKET, OVERFLOW, 1)
     opened.setsockopt(SOL_PACKET, AUXILIARY, 1)
     wanted = struct.pack("=I2H8s", socket.if_nametoindex(interface), PROMISCUOUS, 0, b"")
     opened.setsockopt(SOL_PACKET, MEMBERSHIP, wanted)

@@ -221,9 +221,11 @@ def mark_copies(items: Iterable[Observation]) -> Iterator[Observation]:
 
 def is_passed_on(what: DhcpMessage, earlier: Sequence[DhcpMessage]) -> bool:
     """Whether a relay has passed on one of the earlier messages as this one, or the other way."""
-    own, flows = (
-        _flow(what),
-        Counter(_flow(each) for each in earlier if each.message.server == what.message.server),
+    own = _flow(what)
+    flows = Counter(
+        _flow(each)
+        for each in earlier
+        if each.message.server == what.message.server and what.at - each.at <= RELAYED_WITHIN
     )
     return any(
         other != own and count > flows[own] and (own[0] or other[0])

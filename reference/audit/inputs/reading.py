@@ -152,7 +152,8 @@ def open_capture(source: Source) -> Capture:
     try:
         capture = capture_of(window, name)
         if capture is None:
-            raise InputError(_foreign(name, window.head(8)))
+            head = window.head(8)
+            raise InputError(f"{name}: {window.broken}" if window.broken else _foreign(name, head))
     except InputError:
         window.close()
         raise

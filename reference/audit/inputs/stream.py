@@ -4,8 +4,8 @@ Theory of operation.  `Bytes` is a window on a source: `data[:end]` is there, an
 for what comes after it, when all before `at` is done with.  It is a small buffer, which stays in
 the processor's cache, and grows only where one record needs it: so a capture of any size takes as
 much memory as a small one, and is read faster than if it were mapped (decision 42).  Whether it is
-packed, the first bytes say.  gzip is Python's own; for zstd, which Python has only since 3.14, the
-program `zstd` is asked.
+packed, the first bytes say.  gzip is unpacked by zlib; for zstd, which Python has only since 3.14,
+the program `zstd` is asked.
 
 What ends before its time, or cannot be unpacked any further, sets `broken`; what came before is
 read.
@@ -15,7 +15,6 @@ What it does not know: what the bytes are.
 
 from __future__ import annotations
 
-import gzip
 import io
 import shutil
 import subprocess
@@ -35,6 +34,9 @@ Source = Path | Literal["-"]
 
 BUFFER = 1 << 20
 """Bytes: of the buffer at first."""
+
+GZIP_FORMAT = 31
+"""zlib's `wbits` of a gzip member with the largest window."""
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -86,7 +88,7 @@ class Bytes:
             return None
         try:
             got = self._source.readinto(memoryview(self._room)[left:]) or 0
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error) as error:
             self.broken = f"cannot be unpacked any further: {error}"
             got = 0
         except OSError as error:
@@ -102,6 +104,32 @@ class Bytes:
         """Let go of the source."""
         for thing in self._to_close:
             thing.close()
+
+
+class Gunzip:
+    """What zlib unpacks of a file, of one member or several."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._packed = file, b""
+        self._member = zlib.decompressobj(GZIP_FORMAT)
+
+    def readinto(self, room: Any, /) -> int:
+        """As of a file; EOFError where it is cut off, zlib.error where it is damaged."""
+        space = memoryview(room)
+        while True:
+            self._packed = self._packed or self._file.read(BUFFER // 4)
+            if self._member.eof:
+                if not self._packed.startswith(GZIP):  # the end, or padding
+                    return 0
+                self._member = zlib.decompressobj(GZIP_FORMAT)
+            if not self._packed:
+                raise EOFError("gzip: the file is cut off")
+            unpacked = self._member.decompress(self._packed, len(space))
+            left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            self._packed = left
+            if unpacked:
+                space[: len(unpacked)] = unpacked
+                return len(unpacked)
 
 
 class Zstd:
@@ -151,13 +179,20 @@ def open_bytes(source: Source) -> Bytes:
     """A window on what is in a source, unpacked; InputError where it cannot be opened."""
     name = name_of(source)
     try:
-        file = sys.stdin.buffer if source == "-" else Path(source).open("rb")  # noqa: SIM115
-        first = cast(io.BufferedReader, file).peek(4)[:4]
+        file: Any = sys.stdin.buffer if source == "-" else Path(source).open("rb")  # noqa: SIM115
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror}") from None
-    if first.startswith(GZIP):
-        return Bytes(cast(Readable, gzip.GzipFile(fileobj=cast(BinaryIO, file))), file)
-    if first == ZSTD:
-        unpacked = Zstd(file, name)
-        return Bytes(unpacked, unpacked, file)
-    return Bytes(cast(Readable, file), file)
+    try:
+        first = file.peek(4)[:4]
+        if first.startswith(GZIP):
+            return Bytes(Gunzip(file), file)
+        if first == ZSTD:
+            unpacked = Zstd(file, name)
+            return Bytes(unpacked, unpacked, file)
+    except OSError as error:
+        file.close()
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+    except InputError:
+        file.close()
+        raise
+    return Bytes(file, file)

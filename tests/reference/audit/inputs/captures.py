@@ -32,13 +32,19 @@ ADDRESS, SERVER = IPv4Address("10.0.0.57"), IPv4Address("10.0.0.1")
 # Frames ------------------------------------------------------------------------------------------
 
 
-def ip_packet(source: IPv4Address, destination: IPv4Address = SERVER, size: int = 20) -> bytes:
-    """A TCP packet, more or less."""
+def ip_packet(
+    source: IPv4Address,
+    destination: IPv4Address = SERVER,
+    size: int = 20,
+    content: bytes | None = None,
+) -> bytes:
+    """A TCP packet, more or less, with `content`, or so many zeros."""
+    inside = bytes(size) if content is None else content
     head = bytearray(
-        IPV4.pack(0x45, 0, 20 + size, 1, 0x4000, 64, 6, 0, source.packed, destination.packed)
+        IPV4.pack(0x45, 0, 20 + len(inside), 1, 0x4000, 64, 6, 0, source.packed, destination.packed)
     )
     head[10:12] = struct.pack("!H", checksum(bytes(head)))
-    return bytes(head) + bytes(size)
+    return bytes(head) + inside
 
 
 def ethernet(content: bytes, source: bytes = MAC, kind: int = 0x0800, tags: bytes = b"") -> bytes:
