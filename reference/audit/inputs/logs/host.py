@@ -149,7 +149,14 @@ def read_lab_log(
                 for host, held in had.items():
                     for address in sorted(held):
                         yield _held((last, last), where, hosts.get(host), address, True, None)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             yield Unreadable(last, where, f"no line of the lab's log: {type(error).__name__}")
     if not ended:
         yield Gap(last, None, Where(file, 1), "the recorder did not come to its end")
