@@ -10,9 +10,9 @@ What it does not know: what a message means, and whether it has been seen before
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -51,53 +51,49 @@ new_where, new_request, new_reply, new_message = (
 )
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Remembered(dict[K, V]):
+    """What was made of a key: made when it is asked for, forgotten when there are too many."""
+
+    def __init__(self, make: Callable[[K], V]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: K) -> V:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        self[key] = made = self._make(key)
+        return made
+
+
 class Names:
-    """Addresses by their numbers: each is built once, as long as it is not forgotten."""
+    """Addresses and so on by their numbers, and options by their bytes: each is built once.
+
+    `options` gives the options and whether a relay's is among them; what cannot be read is left
+    out, as the cores do.
+    """
 
     def __init__(self) -> None:
-        self._addresses: dict[int, IPv4Address] = {}
-        self._hardware: dict[int, bytes] = {}
-        self._options: dict[bytes, tuple[Options, bool]] = {b"": (NO_OPTIONS, False)}
-        self._vlans: dict[int, Vlans] = {0: ()}
+        self.address = Remembered[int, IPv4Address](IPv4Address)
+        self.hardware = Remembered[int, bytes](lambda number: number.to_bytes(6, "big"))
+        self.vlans = Remembered[int, Vlans](_vlans)
+        self.options = Remembered[bytes, tuple[Options, bool]](_options)
 
-    def address(self, number: int) -> IPv4Address:
-        """An IPv4 address."""
-        found = self._addresses.get(number)
-        if found is None:
-            if len(self._addresses) >= REMEMBERED:
-                self._addresses.clear()
-            found = self._addresses[number] = IPv4Address(number)
-        return found
 
-    def hardware(self, number: int) -> bytes:
-        """A hardware address."""
-        found = self._hardware.get(number)
-        if found is None:
-            if len(self._hardware) >= REMEMBERED:
-                self._hardware.clear()
-            found = self._hardware[number] = number.to_bytes(6, "big")
-        return found
+def _vlans(number: int) -> Vlans:
+    """The VLANs, the outer one first."""
+    outer, inner = divmod(number, 4096)
+    return (outer, inner) if outer else (inner,) if inner else ()
 
-    def options(self, data: bytes) -> tuple[Options, bool]:
-        """The options in their bytes, and whether a relay's is among them.
 
-        What cannot be read is left out, as the cores do.
-        """
-        found = self._options.get(data)
-        if found is None:
-            if len(self._options) >= REMEMBERED:
-                self._options.clear()
-            _, options, _ = read_options(FIXED + data)
-            found = self._options[data] = options, RELAY_INFORMATION.code in options
-        return found
-
-    def vlans(self, number: int) -> Vlans:
-        """The VLANs, outer one first."""
-        found = self._vlans.get(number)
-        if found is None:
-            outer, inner = divmod(number, 4096)
-            found = self._vlans[number] = (outer, inner) if outer else (inner,)
-        return found
+def _options(data: bytes) -> tuple[Options, bool]:
+    if not data:
+        return NO_OPTIONS, False
+    _, options, _ = read_options(FIXED + data)
+    return options, RELAY_INFORMATION.code in options
 
 
 def observe_message(
@@ -118,7 +114,7 @@ def observe_message(
         chaddr = side[side_at:begin]
         client_id = None if id_size < 0 else side[begin : begin + id_size]
         begin += max(id_size, 0)
-        options, relayed = names.options(side[begin : begin + others_size])
+        options, relayed = names.options[side[begin : begin + others_size]]
         if op == 1:
             message = new_request(
                 TYPES[kind],
@@ -127,10 +123,10 @@ def observe_message(
                 client_id,
                 secs,
                 flags >= BROADCAST,
-                address(ciaddr),
-                address(giaddr),
-                None if requested < 0 else address(requested),
-                None if server < 0 else address(server),
+                address[ciaddr],
+                address[giaddr],
+                None if requested < 0 else address[requested],
+                None if server < 0 else address[server],
                 None if lease < 0 else lease,
                 options,
             )
@@ -142,10 +138,10 @@ def observe_message(
                 chaddr,
                 client_id,
                 flags >= BROADCAST,
-                address(yiaddr),
-                address(ciaddr),
-                address(giaddr),
-                None if server < 0 else address(server),
+                address[yiaddr],
+                address[ciaddr],
+                address[giaddr],
+                None if server < 0 else address[server],
                 None if lease < 0 else lease,
                 None if t1 < 0 else t1,
                 None if t2 < 0 else t2,
@@ -163,14 +159,14 @@ def observe_message(
     what = new_message(
         at,
         where,
-        None if hardware < 0 else names.hardware(hardware),
-        None if to < 0 else names.hardware(to),
-        address(source),
-        address(destination),
+        None if hardware < 0 else names.hardware[hardware],
+        None if to < 0 else names.hardware[to],
+        address[source],
+        address[destination],
         message,
         relayed or giaddr != 0,
         False,
-        names.vlans(vlans),
+        names.vlans[vlans],
     )
     what.__class__ = DhcpMessage
     return cast(DhcpMessage, what)

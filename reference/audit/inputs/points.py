@@ -18,7 +18,7 @@ What it does not know: how long frames take from one point to the other; clocks 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -197,26 +197,48 @@ def join(items: Iterable[Placed], window: Duration = WINDOW) -> Iterator[Observa
 
 
 def mark_copies(items: Iterable[Observation]) -> Iterator[Observation]:
-    """The same, with `copy` where a relay has passed a message on, and it was seen before."""
-    recent: dict[object, list[DhcpMessage]] = {}
-    older: dict[object, list[DhcpMessage]] = {}
-    turned = 0
+    """The same, with `copy` where a relay has passed a message on, and it was seen before.
+
+    As long as no message has to do with a relay, they are but remembered.
+    """
+    waiting: deque[DhcpMessage] = deque()
+    known = KnownMessages()
+    relayed = -RELAYED_WITHIN
     for what in items:
         if not isinstance(what, DhcpMessage):
             yield what
             continue
-        if what.at - turned > RELAYED_WITHIN:
-            recent, older, turned = {}, recent, what.at
-        message = what.message
-        key = message.xid, message.type, message.chaddr
-        earlier = recent.get(key) or older.get(key)
-        if earlier is None:
-            recent[key] = [what]
+        since = what.at - RELAYED_WITHIN
+        if what.relayed:
+            relayed = what.at
+        elif relayed < since:
+            while waiting and waiting[0].at < since:
+                waiting.popleft()
+            waiting.append(what)
             yield what
             continue
-        copied = is_passed_on(what, earlier)
-        recent[key] = [*earlier[-MOST_ALIKE:], what]
-        yield replace(what, copy=True) if copied else what
+        while waiting:
+            known.add(waiting.popleft())
+        yield replace(what, copy=True) if known.add(what) else what
+
+
+class KnownMessages:
+    """The messages of the last seconds, by transaction."""
+
+    def __init__(self) -> None:
+        self._recent: dict[object, list[DhcpMessage]] = {}
+        self._older: dict[object, list[DhcpMessage]] = {}
+        self._turned: Instant = 0
+
+    def add(self, what: DhcpMessage) -> bool:
+        """Whether one of them is the same on the other side of a relay."""
+        if what.at - self._turned > RELAYED_WITHIN:
+            self._recent, self._older, self._turned = {}, self._recent, what.at
+        message = what.message
+        key = message.xid, message.type, message.chaddr
+        earlier = self._recent.get(key) or self._older.get(key) or []
+        self._recent[key] = [*earlier[-MOST_ALIKE:], what]
+        return is_passed_on(what, earlier)
 
 
 def is_passed_on(what: DhcpMessage, earlier: Sequence[DhcpMessage]) -> bool:

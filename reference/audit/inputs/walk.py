@@ -199,8 +199,8 @@ class Walk:
             where = new_where(file, first)
             where.__class__ = Where
             how = key >> kernel.HOW_AT & 3
-            mac, address = hardware_of(hardware), address_of(key & ADDRESS)
-            vlans = vlans_of(key >> kernel.VLAN_AT)
+            mac, address = hardware_of[hardware], address_of[key & ADDRESS]
+            vlans = vlans_of[key >> kernel.VLAN_AT]
             if how == kernel.BY_PROBE:
                 add((since, Probe(since, where, mac, address, vlans), 0, 0))
                 continue
