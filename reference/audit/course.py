@@ -87,7 +87,7 @@ def run_course(sources: Sources, grounding: Grounding) -> Audit:
     with Progress("audit") as progress, interruption.heard():
         progress.say("audit: opening")
         reading = read_all(sources.named, sources.host_logs, sources.leases)
-        watch = Watch(progress)
+        watch = ReadingProgress(progress)
         last = think(monitor, interruption.until(reading), watch)
         if interruption.came:
             monitor.observe(interruption_gap(reading.coverage, last))
@@ -95,17 +95,17 @@ def run_course(sources: Sources, grounding: Grounding) -> Audit:
         return monitor.finish(reading.coverage)
 
 
-def think(monitor: Monitor, source: Iterator[Observation], watch: Watch) -> Instant | None:
+def think(monitor: Monitor, source: Iterator[Observation], progress: ReadingProgress) -> Instant | None:
     """Have a monitor observe all; the last instant."""
     last: Instant | None = None
     for seen in source:
         monitor.observe(seen)
         last = seen.at if not isinstance(seen, Gap) and seen.at is not None else last
-        watch.tick(last)
+        progress.tick(last)
     return last
 
 
-class Watch:
+class ReadingProgress:
     """Says now and then how far it is."""
 
     def __init__(self, progress: Progress) -> None:

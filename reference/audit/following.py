@@ -66,13 +66,13 @@ def follow_interface(
             end = None if walk.begin is None else time.time_ns()
             return (*before.coverage, Coverage(interface, walk.begin, end, walk.frames))
 
-        batches = passed(follower.run(stop), lambda: lookout.look(coverage))
+        batches = do_before_each(follower.run(stop), lambda: lookout.look(coverage))
         for seen in mark_copies(item[1] for batch in batches for item in batch):
             monitor.observe(seen)
         return monitor.finish(coverage())
 
 
-def passed(source: Iterator[T], then: Callable[[], None]) -> Iterator[T]:
+def do_before_each(source: Iterator[T], then: Callable[[], None]) -> Iterator[T]:
     """What a source gives; something is done before each."""
     for each in source:
         then()

@@ -81,10 +81,15 @@ style-src 'unsafe-inline'">
 {f'<h2 id="findings">Findings</h2>{findings}' if findings else ""}
 {address_parts(audit)}
 {rule_part(audit, places)}
-{listed("What cannot be told from this", reasons(audit))}
-{listed("Gaps", (f"{places.show(each.where)}: {each.why}{interval(each)}" for each in audit.gaps))}
+{list_lines("What cannot be told from this", reasons(audit))}
 {
-        listed(
+        list_lines(
+            "Gaps",
+            (f"{places.show(each.where)}: {each.why}{interval(each)}" for each in audit.gaps),
+        )
+    }
+{
+        list_lines(
             "What could not be read",
             (f"{places.show(each.where)}: {each.why}" for each in audit.unreadable),
         )
@@ -215,7 +220,7 @@ def source_part(audit: Audit) -> str:
     return f'<h2>What was read</h2>{sources}<p class="quiet">{escape(premises)}</p>'
 
 
-def listed(title: str, lines: Iterable[str]) -> str:
+def list_lines(title: str, lines: Iterable[str]) -> str:
     """A list with a title; nothing where it is empty."""
     told = list(lines)
     if not told:

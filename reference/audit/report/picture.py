@@ -49,7 +49,7 @@ class AddressDrawing(Drawing):
         """Leases, their ends before their time, and uses."""
         found = []
         for lease in self.leases:
-            who = called(lease.hardware)
+            who = name_host(lease.hardware)
             end = "for ever" if lease.end is None else f"until {self.clock(lease.end)}"
             acks = f", {lease.acks} DHCPACKs" if lease.acks > 1 else ""
             found.append(self.event(lease.begin, f"leased to {who} by {lease.server} {end}{acks}"))
@@ -59,7 +59,7 @@ class AddressDrawing(Drawing):
             elif lease.end is not None and self.after(lease.end) <= self.line.end:
                 found.append(self.event(lease.end, f"the lease of {who} ends"))
         for use in self.uses:
-            who = called(use.hardware)
+            who = name_host(use.hardware)
             found.append(self.event(use.begin, f"used by {who}{RIGHT[use.entitled]} ({use.how})"))
             found.append(self.event(use.end, f"last seen to be used by {who}"))
         for since, until in self.line.overlap:
@@ -87,7 +87,7 @@ class AddressDrawing(Drawing):
     def description(self) -> str:
         """The picture in a sentence."""
         said = [
-            f"{called(use.hardware)} from {show_seconds(self.after(use.begin), sign=True)} to "
+            f"{name_host(use.hardware)} from {show_seconds(self.after(use.begin), sign=True)} to "
             f"{show_seconds(self.after(use.end), sign=True)}{RIGHT[use.entitled]}"
             for use in self.uses
         ] or ["nobody was seen to use it"]
@@ -127,8 +127,8 @@ def draw_address(audit: Audit, line: AddressTimeline, number: int) -> tuple[Addr
     """The picture of an address as number `number` of a page, and how many hosts it leaves out."""
     about = [each for each in audit.findings if each.address == line.address]
     hosts, left_out = choose_hosts(line, [show_hardware(each.hardware) for each in about])
-    uses = tuple(each for each in line.uses if called(each.hardware) in hosts)[-MOST_SPANS:]
-    leases = tuple(each for each in line.leases if called(each.hardware) in hosts)[-MOST_SPANS:]
+    uses = tuple(each for each in line.uses if name_host(each.hardware) in hosts)[-MOST_SPANS:]
+    leases = tuple(each for each in line.leases if name_host(each.hardware) in hosts)[-MOST_SPANS:]
     uses = tuple(sorted(uses, key=lambda each: each.begin))
     leases = tuple(sorted(leases, key=lambda each: each.begin))
     ends = [each.end for each in leases if each.end is not None]
@@ -153,7 +153,7 @@ def draw_address(audit: Audit, line: AddressTimeline, number: int) -> tuple[Addr
         address=line.address,
         hosts=hosts,
         held=tuple(held_span(each, line.address, zero) for each in uses),
-        granted=tuple(granted(each, line.address, zero, last) for each in leases),
+        granted=tuple(lease_span(each, line.address, zero, last) for each in leases),
         happened=(),
         overlap=tuple(
             ((begin - zero) / SECOND, (end - zero) / SECOND)
@@ -167,11 +167,11 @@ def draw_address(audit: Audit, line: AddressTimeline, number: int) -> tuple[Addr
 def choose_hosts(line: AddressTimeline, named: Sequence[str | None]) -> tuple[tuple[str, ...], int]:
     """The hosts of a picture in the order in which they come, and how many others there are."""
     seen = [
-        *((each.begin, called(each.hardware)) for each in line.leases),
-        *((each.begin, called(each.hardware)) for each in line.uses),
+        *((each.begin, name_host(each.hardware)) for each in line.leases),
+        *((each.begin, name_host(each.hardware)) for each in line.uses),
     ]
     order = list(dict.fromkeys(host for _, host in sorted(seen)))
-    both = [called(each) for _, _, *pair in line.overlaps for each in pair]
+    both = [name_host(each) for _, _, *pair in line.overlaps for each in pair]
     wanted = dict.fromkeys([*(each for each in (*named, *both) if each in order), *order[::-1]])
     kept = set(list(wanted)[:MOST_HOSTS])
     return tuple(each for each in order if each in kept), len(order) - len(kept)
@@ -180,17 +180,17 @@ def choose_hosts(line: AddressTimeline, named: Sequence[str | None]) -> tuple[tu
 def held_span(use: UseSpan, address: IPv4Address, zero: Instant) -> HeldSpan:
     """A use as the lab's picture has a span."""
     begin, end = (use.begin - zero) / SECOND, (use.end - zero) / SECOND
-    return HeldSpan(called(use.hardware), address, begin, end, end, still=False)
+    return HeldSpan(name_host(use.hardware), address, begin, end, end, still=False)
 
 
-def granted(lease: LeaseSpan, address: IPv4Address, zero: Instant, last: Instant) -> Granted:
+def lease_span(lease: LeaseSpan, address: IPv4Address, zero: Instant, last: Instant) -> Granted:
     """A lease as the lab's picture has one; without an end it goes on to that of the picture."""
     end = last if lease.end is None else lease.end
     until = end if lease.over is None else min(end, lease.over)
     begin = (lease.begin - zero) / SECOND
     length = int(max(end - lease.begin, 0) // SECOND)
     over = (until - zero) / SECOND
-    return Granted(called(lease.hardware), address, begin, length, (end - zero) / SECOND, over)
+    return Granted(name_host(lease.hardware), address, begin, length, (end - zero) / SECOND, over)
 
 
 def source_end(audit: Audit) -> Instant:
@@ -198,6 +198,6 @@ def source_end(audit: Audit) -> Instant:
     return max((each.end for each in audit.coverage if each.end is not None), default=0)
 
 
-def called(hardware: bytes | None) -> str:
+def name_host(hardware: bytes | None) -> str:
     """A host."""
     return show_hardware(hardware) or UNKNOWN_HOST
