@@ -95,7 +95,9 @@ def run_course(sources: Sources, grounding: Grounding) -> Audit:
         return monitor.finish(reading.coverage)
 
 
-def think(monitor: Monitor, source: Iterator[Observation], progress: ReadingProgress) -> Instant | None:
+def think(
+    monitor: Monitor, source: Iterator[Observation], progress: ReadingProgress
+) -> Instant | None:
     """Have a monitor observe all; the last instant."""
     last: Instant | None = None
     for seen in source:

@@ -1,8 +1,8 @@
 """An audit of what happens on an interface, while it happens; Linux.
 
 Theory of operation.  The monitor that audits files observes what the interface shows, until Ctrl-C;
-then there is a report as of a file.  Before that, conclusions are drawn now and then of a copy of
-the monitor: each new finding is told at once, and whoever asks for metrics gets them.  Drawing them
+then there is a report as of a file.  Before that, conclusions are drawn now and then
+(`Monitor.so_far`): each new finding is told at once, and whoever asks for metrics gets them.  Drawing them
 takes longer the more there is to conclude from, so they come at least REST times as far apart as
 the last ones took.
 
@@ -13,7 +13,6 @@ What it does not know: how frames are heard (`inputs/live.py`).
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -95,7 +94,7 @@ class Lookout:
         began = time.monotonic()
         if began < self._next:
             return
-        found = conclude(self._monitor, coverage())
+        found = self._monitor.so_far(coverage())
         if self._server is not None:
             self._server.tell(open_metrics(found))
         for finding in found.findings:
@@ -112,12 +111,6 @@ class Lookout:
         )
         took = time.monotonic() - began
         self._next = time.monotonic() + max(LOOK, REST * took)
-
-
-def conclude(monitor: Monitor, coverage: tuple[Coverage, ...]) -> Audit:
-    """The conclusions so far, of a copy: a monitor that has concluded observes nothing more."""
-    shared = {id(chart): chart for chart in monitor.context.charts}
-    return copy.deepcopy(monitor, shared).finish(coverage)
 
 
 def name_finding(finding: AuditFinding) -> tuple[object, ...]:
