@@ -2,9 +2,9 @@
 
 Theory of operation.  The monitor that audits files observes what the interface shows, until Ctrl-C;
 then there is a report as of a file.  Before that, conclusions are drawn now and then
-(`Monitor.so_far`): each new finding is told at once, and whoever asks for metrics gets them.  Drawing them
-takes longer the more there is to conclude from, so they come at least REST times as far apart as
-the last ones took.
+(`Monitor.so_far`): each new finding is told at once, and whoever asks for metrics gets them.
+Drawing them takes longer the more there is to conclude from, so they come at least REST times as
+far apart as the last ones took.
 
 Logs of hosts and records of servers are read once, at the beginning, for what was before.
 
