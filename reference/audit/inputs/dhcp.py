@@ -69,7 +69,7 @@ class Remembered(dict[K, V]):
         return made
 
 
-class Names:
+class NameTables:
     """Addresses and so on by their numbers, and options by their bytes: each is built once.
 
     `options` gives the options and whether a relay's is among them; what cannot be read is left
@@ -97,14 +97,41 @@ def _options(data: bytes) -> tuple[Options, bool]:
 
 
 def observe_message(
-    row: Sequence[int], side: bytes, data: np.ndarray[Any, Any], names: Names, file: str
+    row: Sequence[int], side: bytes, data: np.ndarray[Any, Any], names: NameTables, file: str
 ) -> DhcpMessage | Unreadable:
     """What a row of the walk says (`kernel.look`); `data` is what the walk looked at."""
     (
-        number, at, hardware, to, source, destination, vlans, _, _, status, payload_at, size, op,
-        kind, xid, secs, flags, ciaddr, yiaddr, giaddr, requested, server, lease, t1, t2,
-        chaddr_size, id_size, others_size, side_at, _,
-    ) = row  # fmt: skip
+        number,
+        at,
+        hardware,
+        to,
+        source,
+        destination,
+        vlans,
+        _,
+        _,
+        status,
+        payload_at,
+        size,
+        op,
+        kind,
+        xid,
+        secs,
+        flags,
+        ciaddr,
+        yiaddr,
+        giaddr,
+        requested,
+        server,
+        lease,
+        t1,
+        t2,
+        chaddr_size,
+        id_size,
+        others_size,
+        side_at,
+        _,
+    ) = row
     where = new_where(file, number)
     where.__class__ = Where
     address = names.address

@@ -147,9 +147,17 @@ class Pcap(Capture):
         while at is not None:
             here = at
             count, here, why = kernel.index_pcap(
-                self.window.data, here, self.window.end, self._big, self._header, self._unit,
-                LARGEST, self.off, self.cap, self.times,
-            )  # fmt: skip
+                self.window.data,
+                here,
+                self.window.end,
+                self._big,
+                self._header,
+                self._unit,
+                LARGEST,
+                self.off,
+                self.cap,
+                self.times,
+            )
             if count:
                 yield self._filled(count)
             if why == kernel.DAMAGED:
@@ -180,9 +188,19 @@ class Pcapng(Capture):
         while at is not None:
             here = at
             count, here, why = kernel.index_pcapng(
-                self.window.data, here, self.window.end, self._big, LARGEST, self._interfaces,
-                self.off, self.cap, self.times, self.iface, self.drops, count,
-            )  # fmt: skip
+                self.window.data,
+                here,
+                self.window.end,
+                self._big,
+                LARGEST,
+                self._interfaces,
+                self.off,
+                self.cap,
+                self.times,
+                self.iface,
+                self.drops,
+                count,
+            )
             if why == kernel.OTHER and not self._begins_section(here):
                 size = self._block(here)
                 if size is None:

@@ -33,10 +33,37 @@ BY_ARP, BY_IP, BY_PROBE = 0, 1, 2
 """In KEY: bits 0 to 31 are the address, then two bits say how, then the VLANs (12 bits each)."""
 
 (
-    NUMBER, AT, SOURCE_HARDWARE, TO_HARDWARE, SOURCE, DESTINATION, VLANS, INTERFACE, PORT, STATUS,
-    PAYLOAD_AT, PAYLOAD_SIZE, OP, KIND, XID, SECS, FLAGS, CIADDR, YIADDR, GIADDR, REQUESTED, SERVER,
-    LEASE, T1, T2, CHADDR_SIZE, ID_SIZE, OTHERS_SIZE, SIDE_AT, PRINT
-) = range(30)  # fmt: skip
+    NUMBER,
+    AT,
+    SOURCE_HARDWARE,
+    TO_HARDWARE,
+    SOURCE,
+    DESTINATION,
+    VLANS,
+    INTERFACE,
+    PORT,
+    STATUS,
+    PAYLOAD_AT,
+    PAYLOAD_SIZE,
+    OP,
+    KIND,
+    XID,
+    SECS,
+    FLAGS,
+    CIADDR,
+    YIADDR,
+    GIADDR,
+    REQUESTED,
+    SERVER,
+    LEASE,
+    T1,
+    T2,
+    CHADDR_SIZE,
+    ID_SIZE,
+    OTHERS_SIZE,
+    SIDE_AT,
+    PRINT,
+) = range(30)
 MESSAGE_COLUMNS = 30
 """Of a message; -1: it has none.  In `side`, from SIDE_AT: chaddr, client-id, other options."""
 
@@ -494,9 +521,26 @@ def is_within(address, networks):
 
 @jit
 def look(
-    data, off, cap, times, iface, count, number, links, networks, slots, runs, out, rows, side,
-    counts, prints, sparse, gap, longest
-):  # fmt: skip
+    data,
+    off,
+    cap,
+    times,
+    iface,
+    count,
+    number,
+    links,
+    networks,
+    slots,
+    runs,
+    out,
+    rows,
+    side,
+    counts,
+    prints,
+    sparse,
+    gap,
+    longest,
+):
     """Look at `count` frames, the first of which is `number`.
 
     counts: of runs, out, rows, side, prints.  prints: the fingerprint and the time of each frame of

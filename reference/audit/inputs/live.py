@@ -59,7 +59,7 @@ TAGGED, TAG_TYPE = 0x10, 0x40
 """TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID."""
 
 
-class Follower:
+class InterfaceFollower:
     """Hears an interface; InputError where that cannot be."""
 
     def __init__(self, interface: str, networks: Iterable[IPv4Network] = ()) -> None:
@@ -206,5 +206,5 @@ def follow(
 
     It ends within WAIT of that, or when the next one is asked for.
     """
-    follower = Follower(interface, networks)
+    follower = InterfaceFollower(interface, networks)
     return mark_copies(item[1] for batch in follower.run(stop) for item in batch)

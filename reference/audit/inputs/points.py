@@ -135,9 +135,26 @@ def unique_prints(source: Source) -> Array:
         for count in capture.batches():
             capture.losses.clear()
             kernel.look(
-                capture.data, capture.off, capture.cap, capture.times, capture.iface, count, 1,
-                capture.links, networks, slots, runs, out, rows, side, counts, prints, SPARSE, 0, 0,
-            )  # fmt: skip
+                capture.data,
+                capture.off,
+                capture.cap,
+                capture.times,
+                capture.iface,
+                count,
+                1,
+                capture.links,
+                networks,
+                slots,
+                runs,
+                out,
+                rows,
+                side,
+                counts,
+                prints,
+                SPARSE,
+                0,
+                0,
+            )
             counts[:4] = 0
             slots[:] = 0
     finally:
@@ -154,7 +171,7 @@ Placed = tuple[Instant, Observation, tuple[int, int], int]
 """As an `Item` of the walk; its point is the number of the file, and of the interface."""
 
 
-def placed(batches: Iterable[Sequence[Item]], file: int) -> Iterator[Placed]:
+def place_items(batches: Iterable[Sequence[Item]], file: int) -> Iterator[Placed]:
     """The items of one capture."""
     for batch in batches:
         for at, what, interface, mark in batch:

@@ -30,7 +30,7 @@ from holdover.reference.audit.inputs.points import (
     join,
     mark_copies,
     measure_offsets,
-    placed,
+    place_items,
 )
 from holdover.reference.audit.inputs.stream import Source, name_of, open_bytes
 from holdover.reference.audit.inputs.walk import Item, Walk
@@ -53,7 +53,7 @@ def paused_collector() -> Iterator[None]:
             gc.enable()
 
 
-class Reading(Iterator[Observation]):
+class AuditReading(Iterator[Observation]):
     """The observations; what each source covered, as far as it has been read."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Reading(Iterator[Observation]):
                     yield item[1]
             return
         unsure = max((each.uncertainty or 0 for each in self.offsets), default=0)
-        points = [placed(each, number) for number, each in enumerate(walked)]
+        points = [place_items(each, number) for number, each in enumerate(walked)]
         yield from join(heapq.merge(*points, key=itemgetter(0)), WINDOW + unsure)
 
     def _walk(self, capture: Capture, offset: Duration) -> Iterator[Sequence[Item]]:
@@ -177,10 +177,10 @@ def read_all(
     networks: Iterable[IPv4Network] = (),
     *,
     boottime: bool | None = None,
-) -> Reading:
+) -> AuditReading:
     """The observations of all sources in time order; InputError where one cannot be used.
 
     `networks`: uses of other addresses are left out, as of hosts beyond a router.  `boottime`: a
     log of the lab goes with captures in the lab's clock; None: the captures say so.
     """
-    return Reading(captures, host_logs, leases, networks, boottime=boottime)
+    return AuditReading(captures, host_logs, leases, networks, boottime=boottime)

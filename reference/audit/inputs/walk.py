@@ -23,7 +23,7 @@ import numpy as np
 
 from holdover.reference.audit.inputs import kernel
 from holdover.reference.audit.inputs.build import twin
-from holdover.reference.audit.inputs.dhcp import Names, observe_message
+from holdover.reference.audit.inputs.dhcp import NameTables, observe_message
 from holdover.reference.audit.inputs.formats import BATCH, Loss
 from holdover.reference.audit.observations import RUN, Gap, How, Observation, Probe, Use, Where
 from holdover.reference.core.instants import SECOND, Duration, Instant
@@ -62,7 +62,7 @@ class Walk:
     ) -> None:
         rows = [(int(each.network_address), int(each.netmask)) for each in networks]
         self._networks = np.array(rows, np.int64).reshape(len(rows), 2)
-        self._file, self._names, self._offset = file, Names(), offset
+        self._file, self._names, self._offset = file, NameTables(), offset
         self._slots = np.zeros(1 << 17, np.int32)
         self._runs = np.zeros((1 << 16, kernel.RUN_COLUMNS), np.int64)
         self._out = np.zeros((1 << 17, kernel.RUN_COLUMNS), np.int64)
@@ -96,10 +96,26 @@ class Walk:
         counts = self._counts
         counts[2] = counts[3] = 0
         kernel.look(
-            data, off, cap, times, iface, count, self.frames + 1, links, self._networks,
-            self._slots, self._runs, self._out, self._rows, self._side, counts, self._no_prints,
-            0, RUN, LONGEST,
-        )  # fmt: skip
+            data,
+            off,
+            cap,
+            times,
+            iface,
+            count,
+            self.frames + 1,
+            links,
+            self._networks,
+            self._slots,
+            self._runs,
+            self._out,
+            self._rows,
+            self._side,
+            counts,
+            self._no_prints,
+            0,
+            RUN,
+            LONGEST,
+        )
         self.frames += count
         self._unswept += count
         self._take_messages(data)
@@ -192,8 +208,10 @@ class Walk:
         found: list[Item] = []
         add, file = found.append, self._file
         hardware_of, address_of, vlans_of = (
-            self._names.hardware, self._names.address, self._names.vlans
-        )  # fmt: skip
+            self._names.hardware,
+            self._names.address,
+            self._names.vlans,
+        )
         ordered = runs[np.argsort(runs[:, kernel.SINCE], kind="stable")]
         for hardware, key, since, until, frames, first, last in ordered.tolist():
             where = new_where(file, first)

@@ -38,9 +38,18 @@ from holdover.reference.core.instants import SECOND, Instant
 DNSMASQ = re.compile(r"\d+ [0-9A-Fa-f:-]{11,} \d+\.\d+\.\d+\.\d+ \S+ \S+")
 WINDOWS_HEAD = "ID,Date,Time,Description,IP Address"
 WINDOWS = {
-    10: "leased", 11: "leased", 12: "released", 13: "declined", 15: "refused", 16: "free",
-    17: "expired", 18: "expired", 20: "leased", 21: "leased", 23: "free",
-}  # fmt: skip
+    10: "leased",
+    11: "leased",
+    12: "released",
+    13: "declined",
+    15: "refused",
+    16: "free",
+    17: "expired",
+    18: "expired",
+    20: "leased",
+    21: "leased",
+    23: "free",
+}
 """By event; others are of no lease."""
 
 WINDOWS_LINE = re.compile(r"\d{1,5},\d+/\d+/\d+,\d+:\d+:\d+,")

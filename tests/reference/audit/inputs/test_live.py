@@ -27,7 +27,7 @@ for name in ("near", "far"):
 frames = {frames}
 live.QUEUE = {queue}
 stop = threading.Event()
-follower = live.Follower("near")
+follower = live.InterfaceFollower("near")
 sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 sender.bind(("far", 0))
 def send():
