@@ -68,6 +68,9 @@ from holdover.reference.wire.messages import BootReply
 MOST = 10_000
 """Findings, open questions and timelines that are kept, each; an audit of more says so."""
 
+OF_USES = ("R1", "R2", "R3", "R6", "R9", "R30")
+"""The rules that a use, or a DHCPACK, which nobody saw would break."""
+
 
 class Conclusions:
     """What there is to say so far."""
@@ -88,7 +91,9 @@ class Conclusions:
             self.open.setdefault((question.about, question.why), question)
 
     def hide(self, gap: Gap) -> None:
-        """A source has a gap."""
+        """A source has a gap: no rule about uses holds for what it hides."""
+        for rule in OF_USES:
+            self.rulebook.leave_open(rule, f"a gap: {gap.why}")
         self.ask(OpenQuestion(about="a gap", why=gap.why, where=gap.where, at=gap.until))
 
     def leave_open_log(self, seen: Held) -> None:
@@ -431,6 +436,9 @@ class Conclusions:
         servers: Servers,
     ) -> Audit:
         """All of it, in the order of time."""
+        if self.context.premises.missed:
+            for rule in OF_USES:
+                self.rulebook.leave_open(rule, "frames may have been missed")
         if not self.decided and not self.findings and not self.open:
             self.ask(OpenQuestion(about="everything", why="no lease was seen"))
         verdict: Outcome = "violated" if self.findings else "unknown" if self.open else "holds"

@@ -160,6 +160,18 @@ def test_a_lease_that_only_the_server_s_record_has() -> None:
     assert (found.kind, found.hardware) == ("client_holdover", ANN)
 
 
+@pytest.mark.parametrize("name", ["R1", "R2"])
+def test_no_rule_about_uses_holds_for_what_may_be_hidden(name: str) -> None:
+    link = Link()
+    link.dora(0, ANN, A)
+    link.uses(5, 590, ANN, A)
+    link.dora(700, BOB, A)
+    assert link.audit(2000).rules[name].outcome == "holds"
+    assert link.audit(2000, default_premises()).rules[name].outcome == "unknown"
+    link.gap(100, 101)
+    assert link.audit(2000).rules[name].outcome == "unknown"
+
+
 def test_premises_are_printed() -> None:
     link = Link()
     link.dora(0, ANN, A)
