@@ -23,7 +23,7 @@ import click
 
 from holdover.model.inputs import printable
 from holdover.reference.audit.course import Grounding, Sources
-from holdover.reference.audit.inputs.live import Follower
+from holdover.reference.audit.inputs.live import InterfaceFollower
 from holdover.reference.audit.inputs.points import mark_copies
 from holdover.reference.audit.inputs.reading import read_all
 from holdover.reference.audit.interruption import Interruption
@@ -49,7 +49,7 @@ def follow_interface(
     """
     monitor, stop = grounding.monitor(), threading.Event()
     with ExitStack() as opened:
-        follower = Follower(interface)
+        follower = InterfaceFollower(interface)
         server = None
         if metrics is not None:
             server = opened.enter_context(closing(MetricsServer(metrics)))
