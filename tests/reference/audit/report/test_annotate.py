@@ -140,8 +140,9 @@ def test_a_copy_without_comments_is_the_same_bytes() -> None:
 
 
 def test_a_comment_is_added_to_those_that_are_there() -> None:
-    made = copy(copy(PCAP, {2: "zwei", 3: "drei"}), {2: "two", 1: "one"})
-    assert comments(made) == {1: ["one"], 2: ["zwei", "two"], 3: ["drei"]}
+    made = copy(copy(PCAP, {2: "zwei!", 3: "drei"}), {2: "two", 1: "one"})
+    made = copy(made, {2: "due"})
+    assert comments(made) == {1: ["one"], 2: ["zwei!", "two", "due"], 3: ["drei"]}
     assert packets(made) == packets(copy(PCAP, {}))
 
 
