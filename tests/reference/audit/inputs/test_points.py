@@ -148,8 +148,9 @@ def test_a_retransmission_is_no_copy(tmp_path: Path) -> None:
 
 def test_a_rebinding_after_a_renewal_with_the_same_xid_is_no_copy(tmp_path: Path) -> None:
     renewal = captures.request(ciaddr=ADDRESS)
-    frames = [captures.dhcp(renewal, ADDRESS, SERVER), captures.dhcp(renewal, ADDRESS)]
-    assert copies(tmp_path, frames) == [False, False]
+    of_another = exchange(xid=99)[1]  # so relays are there
+    frames = [of_another, captures.dhcp(renewal, ADDRESS, SERVER), captures.dhcp(renewal, ADDRESS)]
+    assert copies(tmp_path, frames) == [False, False, False]
 
 
 def test_offers_of_two_servers_are_no_copies(tmp_path: Path) -> None:
@@ -158,6 +159,18 @@ def test_offers_of_two_servers_are_no_copies(tmp_path: Path) -> None:
         captures.dhcp(captures.reply(MessageType.OFFER)),
         captures.dhcp(captures.reply(MessageType.OFFER, server=other), other),
     ]
+    assert copies(tmp_path, frames) == [False, False]
+
+
+def test_nor_are_those_that_both_give_to_a_relay(tmp_path: Path) -> None:
+    other = IPv4Address("10.1.0.2")
+    frames = [
+        captures.dhcp(
+            captures.reply(MessageType.OFFER, server=server, giaddr=RELAY), server, RELAY,
+            ports=(67, 67),
+        )
+        for server in (FAR, other)
+    ]  # fmt: skip
     assert copies(tmp_path, frames) == [False, False]
 
 

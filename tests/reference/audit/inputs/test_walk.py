@@ -95,6 +95,7 @@ def random_request(random: Random) -> BootRequest:
         client_id=random.choice((None, b"\1" + MAC)),
         requested=random.choice((None, ADDRESS)),
         giaddr=random.choice((NO_ADDRESS, SERVER)),
+        broadcast=random.choice((False, True)),
         lease=random.choice((None, 5)),
         options=Options(random.sample(more, random.randrange(3))),
     )
@@ -204,6 +205,15 @@ def test_a_run_goes_on_from_one_batch_to_the_next(tmp_path: Path) -> None:
     (use,) = observe(tmp_path, captures.pcap(shots))
     assert isinstance(use, Use)
     assert (use.frames, use.last.number) == (50_000, 50_000)
+
+
+def test_what_is_seen_stays_in_order_from_one_batch_to_the_next(tmp_path: Path) -> None:
+    """A run that is still open is told later than what came after its beginning."""
+    one, other = captures.ip(), captures.arp(mac=OTHER)
+    shots = [(START + i * 10_000, other if i % 5999 == 7 else one) for i in range(50_000)]
+    found = [o.at for o in observe(tmp_path, captures.pcap(shots)) if isinstance(o, Use)]
+    assert found == sorted(found)
+    assert len(found) == 10
 
 
 def cooked(content: bytes, kind: int = 0x0800, *, two: bool) -> bytes:
