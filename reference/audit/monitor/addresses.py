@@ -114,7 +114,7 @@ class Dispute:
 
 
 @dataclass(slots=True)
-class Run:
+class UseRun:
     """One host uses the address, on and on."""
 
     hardware: bytes
@@ -174,7 +174,7 @@ class AddressTrack:
     commitments: deque[Commitment] = field(default_factory=lambda: deque(maxlen=SPANS))
     disputes: list[Dispute] = field(default_factory=list)
     overlaps: list[Overlap] = field(default_factory=list)
-    runs: deque[Run] = field(default_factory=lambda: deque(maxlen=SPANS))
+    runs: deque[UseRun] = field(default_factory=lambda: deque(maxlen=SPANS))
     turns: deque[tuple[Instant, bytes, bytes]] = field(default_factory=lambda: deque(maxlen=TURNS))
     truncated: bool = False
     heard_of: Instant = 0
@@ -265,7 +265,7 @@ class AddressTrack:
             run.end, run.last, run.frames = max(run.end, until), last, run.frames + frames
         else:
             self.truncated |= len(self.runs) == SPANS
-            run = Run(hardware, at, until, where, last, False, False, False, frames, granted)
+            run = UseRun(hardware, at, until, where, last, False, False, False, frames, granted)
             self.runs.append(run)
         run.arp |= how == "ARP"
         run.ip |= how == "IP"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
-from holdover.reference.audit.monitor.addresses import AddressTrack, Commitment, Dispute, Run
+from holdover.reference.audit.monitor.addresses import AddressTrack, Commitment, Dispute, UseRun
 from holdover.reference.audit.monitor.clients import Suspicion
 from holdover.reference.audit.monitor.results import Evidence
 from holdover.reference.audit.monitor.sentences import hardware_text, length_text
@@ -64,7 +64,7 @@ def given_since(track: AddressTrack, hardware: bytes, found: Suspicion) -> Commi
     )
 
 
-def used_beside(track: AddressTrack, hardware: bytes, found: Suspicion) -> list[Run]:
+def used_beside(track: AddressTrack, hardware: bytes, found: Suspicion) -> list[UseRun]:
     """Runs of others who had a lease, while the client used the address without one."""
     return [
         run
@@ -76,7 +76,7 @@ def used_beside(track: AddressTrack, hardware: bytes, found: Suspicion) -> list[
     ]
 
 
-def duplicate_seconds(others: Sequence[Run], found: Suspicion) -> float | None:
+def duplicate_seconds(others: Sequence[UseRun], found: Suspicion) -> float | None:
     """For how many seconds others used the address as well; None: nobody did."""
     if not others:
         return None

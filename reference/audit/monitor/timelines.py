@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdover.reference.audit.monitor.addresses import AddressTrack, Run
+from holdover.reference.audit.monitor.addresses import AddressTrack, UseRun
 from holdover.reference.audit.monitor.results import (
     AddressTimeline,
     AuditFinding,
@@ -52,7 +52,7 @@ def timeline_of(track: AddressTrack, findings: Sequence[AuditFinding]) -> Addres
     )
 
 
-def _use_span(track: AddressTrack, run: Run, findings: Sequence[AuditFinding]) -> UseSpan:
+def _use_span(track: AddressTrack, run: UseRun, findings: Sequence[AuditFinding]) -> UseSpan:
     at_fault = any(
         f.address == track.address
         and f.hardware == run.hardware

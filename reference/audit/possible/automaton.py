@@ -104,7 +104,7 @@ class Node(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ClientWay:
     """A step from one node to another: what is taken, what is sent, about which address."""
 
     row: str
@@ -184,7 +184,7 @@ class Automaton:
     def __init__(self, profile: Profile, environment: Environment, unknown: frozenset[str]):
         self.constants = in_seconds(profile, environment)
         self._facts = Facts(self.constants, unknown)
-        self.ways: dict[Node, tuple[Way, ...]] = {}
+        self.ways: dict[Node, tuple[ClientWay, ...]] = {}
         self._limits: dict[Node, tuple[Limit, ...]] = {}
         self._longest: dict[int, int] = {}
         start = Node("INIT", "RUNS", NO_ONE, NO_ONE, NO_ONE, refused=False)
@@ -223,8 +223,8 @@ class Automaton:
 
     # From the table ------------------------------------------------------------------------------
 
-    def _ways(self, node: Node) -> list[Way]:
-        found: dict[Way, None] = {}
+    def _ways(self, node: Node) -> list[ClientWay]:
+        found: dict[ClientWay, None] = {}
         for action in CLIENT_ROWS:
             kinds = KINDS if _takes(action, m) else ("FREE",)
             for before, about in product(kinds, ABOUT if _takes(action, m) else (NO_ONE,)):
@@ -233,7 +233,9 @@ class Automaton:
                         found[way] = None
         return list(found)
 
-    def _steps(self, node: Node, action: Action, before: str, about: str, named: str) -> list[Way]:
+    def _steps(
+        self, node: Node, action: Action, before: str, about: str, named: str
+    ) -> list[ClientWay]:
         reading = OfHost(node, self._facts, (before, about))
         known = ((h, HERE), (m, MESSAGE_HERE), (a, named))
         bound: dict[Expr, Values] = dict.fromkeys(action.given, ANY)
@@ -261,7 +263,7 @@ class Automaton:
         if takes and not sends:
             subject = about
         return [
-            Way(action.name, Node(*each), takes, sends, subject, how)  # type: ignore[arg-type]
+            ClientWay(action.name, Node(*each), takes, sends, subject, how)  # type: ignore[arg-type]
             for each in product(*(values[v] for v in TRACKED))
             for how in ends
         ]
