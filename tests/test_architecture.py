@@ -13,7 +13,7 @@ from holdover.reference.docs import architecture
 from holdover.reference.docs.architecture import imports, modules, read_imports, rooms
 from tests.checkout import ROOT
 
-MOST_FILES, MOST_LINES = 14, 470
+MOST_FILES, MOST_LINES = 15, 470
 LONGER = {
     "reference.core.client": 660,
     "reference.core.server": 510,

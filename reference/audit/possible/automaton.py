@@ -10,7 +10,7 @@ little (tests/reference/audit/possible/test_automaton.py plays random runs of th
 
 An edge says what travels on the wire: the message that the client takes, the one that it sends, or
 neither (`silent`).  It says what becomes of the lease end: it is kept, begins with the message
-(GRANT), or is cleared.  The lease end itself is a number, kept beside the node (`hypotheses.py`).
+(GRANT), or is cleared.  The lease end itself is a number, kept beside the node (possibilities.py).
 
 A limit is a deadline of the table (`Action.due`): where its condition surely holds and each outcome
 of the row takes the address away, the node lasts until then at most.
