@@ -100,8 +100,9 @@ the watch.
 
 Beside it the longest time that [T6](theorems/t6.md) allows the client's [profile](profiles.md), on
 a link that loses nothing, with a server that refuses what it has given away.  No profile but
-connman's was made with these figures in sight.  Of a client whose profile does not hear a DHCPNAK that is broadcast it is the
-time to its lease end; that some are refused sooner all the same is no contradiction.
+connman's was made with these figures in sight.  Of a client whose profile does not hear a DHCPNAK
+that is broadcast it is the time to its lease end; that some are refused sooner all the same is no
+contradiction.
 
 ```sh
 python -m tests.measure.given_away --write
