@@ -64,7 +64,7 @@ def polarities(terms: Proof, root: int) -> Iterator[tuple[int, bool]]:
             waiting += [(arg, each) for arg in args for each in (True, False)]
 
 
-class Grounding:
+class InstanceSearch:
     """The items that there are so far for some assertions."""
 
     def __init__(self, terms: Proof, used: Sequence[tuple[int, int]]):
@@ -139,15 +139,15 @@ class Grounding:
         return len(self.items) > before
 
 
-def needed_items(grounding: Grounding, sorts: str) -> list[Item] | None:
+def needed_items(search: InstanceSearch, sorts: str) -> list[Item] | None:
     """The items that refute, none of them without need; None if all of them do not."""
-    items = grounding.items
-    found = core(grounding.terms, items, sorts)
+    items = search.items
+    found = core(search.terms, items, sorts)
     while found is not None and len(found) < len(items):
-        items, found = found, core(grounding.terms, found, sorts)
+        items, found = found, core(search.terms, found, sorts)
     if found is None:
         return None
-    return smaller(grounding.terms, found, sorts)
+    return smaller(search.terms, found, sorts)
 
 
 def core(terms: Proof, items: Sequence[Item], sorts: str) -> list[Item] | None:
@@ -226,11 +226,11 @@ def sorts_of(text: str) -> str:
 
 def ground(terms: Proof, used: Sequence[tuple[int, int]], sorts: str) -> list[Item] | None:
     """The items that refute these assertions, in the order in which they can be made."""
-    grounding = Grounding(terms, used)
+    search = InstanceSearch(terms, used)
     found: list[Item] | None = None
     for _ in range(MOST_ROUNDS):
-        more = grounding.round()
-        found = needed_items(grounding, sorts)
-        if found is not None or not more or len(grounding.items) > MOST_ITEMS:
+        more = search.round()
+        found = needed_items(search, sorts)
+        if found is not None or not more or len(search.items) > MOST_ITEMS:
             break
     return found
