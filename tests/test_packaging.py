@@ -23,6 +23,7 @@ DATA = {Path(part, "py.typed") for part in PARTS} | {
         *(ROOT / "model").rglob("*.toml"),
         *(ROOT / "proofs").rglob("*.json"),
         *(ROOT / "proofs").rglob("*.toml"),
+        *(ROOT / "proofs" / "certificates" / "kept").glob("*.txt"),
         *(ROOT / "reference" / "systemd").glob("*.service"),
         *(ROOT / "reference" / "console").glob("*.json"),
         *(ROOT / "reference" / "refinement").glob("*.toml"),

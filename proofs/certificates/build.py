@@ -36,7 +36,7 @@ def core(obligation: Obligation) -> list[int]:
     for number, term in enumerate(terms, 1):
         solver.assert_and_track(term, f"k{number}")
     if solver.check() != z3.unsat:
-        raise NoProofError(f"{obligation.name}: Z3 does not refute it")
+        raise NoProofError("Z3 does not refute it")
     return sorted(int(str(name)[1:]) for name in solver.unsat_core())
 
 
@@ -51,14 +51,14 @@ def build(obligation: Obligation) -> str:
     if items is None:
         items = found_items(start, sorts, core(obligation))
     if items is None:
-        raise NoProofError(f"{obligation.name}: no instances found")
+        raise NoProofError("no instances found")
     lines = [line_of(item) for item in in_order(items)]
     proof, _ = written.replay(start, lines)
     lines += refutation(proof)
     lines = written.shortest(start, lines)
     certificate = written.certificate(written.replay(start, lines)[1])
     if why := check(said, certificate):
-        raise NoProofError(f"{obligation.name}: {why}")
+        raise NoProofError(why)
     return certificate
 
 
