@@ -122,7 +122,7 @@ def write_page(told: Explanation, path: Path) -> None:
     if compared is None:
         raise InputError(f"--html: {found.profile.name}: there is no run to show ({found.reason})")
     shown = compared.shown()
-    names = ", beside it ".join(each.title for each in shown)
+    names = " beside ".join(each.name for each in shown)
     title = f"Two hosts, one address: {names}"
     ask = "Step through it, and answer the notice of h1 by its OK, or do not."
     lead = f"{run_heading(compared)}. {ask}"

@@ -19,8 +19,9 @@ function columns(number) {
   const course = data.courses[number], from = at.answered[number];
   if (from === null) return course.columns;
   const [answer, ...rest] = course.answers[from];
-  const together = [...course.columns[from].happened, ...answer.happened];
-  const there = { ...answer, happened: together };
+  const was = course.columns[from];
+  // The lanes still show how it was when the notice was answered: a collision before that was one.
+  const there = { ...answer, happened: [...was.happened, ...answer.happened], was };
   return [...course.columns.slice(0, from), there, ...rest];
 }
 
@@ -29,7 +30,8 @@ function columns(number) {
 const TOP = 20, ROW = 40, BAR = 16, LABEL = 15, WIRE = 56, LEASES = 30, AXIS = 24;
 
 function lanes(number) {
-  const all = columns(number), hosts = data.hosts.length, part = 100 / count;
+  const all = columns(number).map((column) => column.was || column);
+  const hosts = data.hosts.length, part = 100 / count;
   const wireTop = TOP + ROW * hosts, serverTop = wireTop + WIRE;
   const bottom = serverTop + LEASES * data.addresses.length + 6;
   const svg = make("svg", { class: "line", role: "img", height: bottom + AXIS,
@@ -131,8 +133,9 @@ function lanes(number) {
 
 // What is said below them -----------------------------------------------------------------------
 
-function told(number, column) {
-  const box = make("div", { class: "now" + (column.both ? " red" : "") });
+function told(column) {
+  const collided = column.both || (column.was && column.was.both);
+  const box = make("div", { class: "now" + (collided ? " red" : "") });
   for (const each of column.happened) {
     const line = make("p");
     const mark = { "by itself": "by itself: ", "left out": "left out here: " }[each.how] || "";
@@ -143,6 +146,7 @@ function told(number, column) {
   }
   if (!column.happened.length) box.append(make("p", {}, "This course was not followed so far."));
   if (column.both) box.append(make("b", {}, "Two hosts have one address."));
+  else if (collided) box.append(make("b", {}, "Two hosts had one address until this OK."));
   return box;
 }
 
@@ -156,14 +160,14 @@ function dialogs(number, column) {
       : "The lease has expired. The address is released."));
     if (row === 0 && String(at.column) in data.courses[number].answers) {
       const ok = make("button", { type: "button", id: `ok-${number}` }, "OK");
-      ok.addEventListener("click", () => { at.answered[number] = at.column; stop(); show(); });
+      ok.addEventListener("click", () => { at.answered[number] = at.column; stop(); show(); by("on").focus(); });
       box.append(ok);
     }
     place.append(box);
   });
   if (from !== null) {
     const back = make("button", { type: "button" }, "Take the OK back");
-    back.addEventListener("click", () => { at.answered[number] = null; show(); });
+    back.addEventListener("click", () => { at.answered[number] = null; show(); by("on").focus(); });
     place.append(back);
   }
   return place;
@@ -216,6 +220,7 @@ function values(before, column) {
 
 function show() {
   const open = data.courses.map((_, n) => by(`values-${n}`)?.open);
+  const focused = document.activeElement?.id;
   data.courses.forEach((course, number) => {
     if (at.answered[number] !== null && at.answered[number] > at.column)
       at.answered[number] = null;
@@ -225,11 +230,12 @@ function show() {
     lane.append(lanes(number));
     const folded = make("details", { id: `values-${number}` });
     folded.open = Boolean(open[number]);
-    folded.append(make("summary", {}, "All values"), values(before, column));
-    by(`course-${number}`).replaceChildren(lane, told(number, column), dialogs(number, column),
+    folded.append(make("summary", { id: `fold-${number}` }, "All values"), values(before, column));
+    by(`course-${number}`).replaceChildren(lane, told(column), dialogs(number, column),
       make("h3", {}, "What must hold"), holdings(column),
       make("h3", {}, "Changed in this step"), changes(before, column), folded);
   });
+  if (focused) by(focused)?.focus(); // what was focused has been drawn anew
   const column = columns(0)[at.column];
   by("where").textContent = `step ${at.column + 1} of ${count}, ${column.now} s`;
   by("slider").value = at.column;
@@ -279,7 +285,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.target.id === "slider") return;
   const key = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" }[event.key];
   if (key) { stop(); moves[key](); event.preventDefault(); }
-  if (event.key === " " && !event.target.closest("button, summary")) {
+  if (event.key === " " && !event.target.closest?.("button, summary")) {
     play();
     event.preventDefault();
   }
