@@ -87,7 +87,7 @@ def smallest_changes(profile: Profile, environment: Environment) -> list[Profile
         cured = list(dict.fromkeys(_cured(given, count)))[:MOST_JUDGED]
         found = [(other, judge(other, environment)) for other in cured]
         changes = [
-            ProfileChange(changed(profile, other), changed(other, profile), judged)
+            ProfileChange(other_facts(profile, other), other_facts(other, profile), judged)
             for other, judged in found
             if judged.outcome == "holds"
         ]
@@ -110,7 +110,7 @@ def _cured(given: Deployment, count: int) -> Iterator[Profile]:
 
 def _nearer(profile: Profile, given: Deployment) -> Profile:
     """The same with each value put back that need not change."""
-    for name in changed(given.client.profile, profile):
+    for name in other_facts(given.client.profile, profile):
         back = replace(profile, **{name: getattr(given.client.profile, name)})
         if _holds(back, given.environment):
             profile = back
@@ -123,7 +123,7 @@ def _holds(profile: Profile, environment: Environment) -> bool:
     )
 
 
-def changed(profile: Profile, other: Profile) -> dict[str, object]:
+def other_facts(profile: Profile, other: Profile) -> dict[str, object]:
     """The facts of `other` that are not those of the profile."""
     return {
         name: getattr(other, name)

@@ -35,7 +35,7 @@ from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
 from holdover.reference.console.surroundings import surroundings, world_options
-from holdover.reference.explanation.comparison import Comparison, compare
+from holdover.reference.explanation.comparison import SameSchedule, compare
 from holdover.reference.explanation.page import collision_page
 from holdover.reference.explanation.said import (
     bound_line,
@@ -59,7 +59,7 @@ class Explanation:
 
     found: Judgement
     common: Common | None
-    compared: Comparison | None
+    compared: SameSchedule | None
     parts: tuple[BoundPart, ...]
     changes: Sequence[ProfileChange]
 
@@ -98,7 +98,7 @@ def print_explanation(told: Explanation, as_json: bool) -> None:
             out.say(line)
 
 
-def print_run(out: Output, told: Explanation, compared: Comparison) -> None:
+def print_run(out: Output, told: Explanation, compared: SameSchedule) -> None:
     """The run, its turning point and its chart; and how the others live it."""
     source = compared.source
     out.say()

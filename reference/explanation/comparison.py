@@ -51,17 +51,22 @@ class TurningPoint:
 
 
 @dataclass(frozen=True)
-class Follower:
-    """A client that lives the run of another one."""
+class FollowingClient:
+    """A client that lives the run of another one, and how it stands at the end of the schedule.
+
+    `collides`: two hosts have one address; `given_away`: somebody has one that the server has
+    given to another host.
+    """
 
     judgement: Judgement
     course: Course
     collides: bool
+    given_away: bool
     lets_go: Happening | None
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SameSchedule:
     """A run with its course and its turning point, and who follows it.
 
     `without`: the guard that the client of the run lacks, if it is made from one that holds.
@@ -72,7 +77,7 @@ class Comparison:
     steps: tuple[ScheduledStep, ...]
     course: Course
     turning: TurningPoint | None
-    followers: tuple[Follower, ...]
+    followers: tuple[FollowingClient, ...]
 
     def shown(self) -> list[ShownCourse]:
         """The courses for a page, that of the run first."""
@@ -90,7 +95,7 @@ class Comparison:
         ]
 
 
-def compare(found: Judgement, beside: Judgement | None = None) -> Comparison | None:
+def compare(found: Judgement, beside: Judgement | None = None) -> SameSchedule | None:
     """The run that explains a client, and how it and the one beside it live it.
 
     None: there is no run.  Where neither has one, it is that of the first without its guard.
@@ -103,7 +108,7 @@ def compare(found: Judgement, beside: Judgement | None = None) -> Comparison | N
             without, source = broken
     if source is None:
         return None
-    steps, broken_by = schedule_of(source.run), OWNED if ends_given_away(source) else EXCLUSIVE
+    steps = schedule_of(source.run)
     course = follow(world_of(source, source), steps)
     turning = turning_point(course, [cause.says for cause in source.causes])
     followers = []
@@ -111,22 +116,17 @@ def compare(found: Judgement, beside: Judgement | None = None) -> Comparison | N
         if each is source:
             continue
         other = follow(world_of(each, source), steps)
-        collides = not other.world.holds(broken_by.term, other.state(len(steps) - 1))
+        end = other.state(len(steps) - 1)
+        collides, given_away = (not other.world.holds(p.term, end) for p in (EXCLUSIVE, OWNED))
         lets_go = None if turning is None else letting_go(other, turning.host)
-        followers.append(Follower(each, other, collides, lets_go))
-    return Comparison(source, without, steps, course, turning, tuple(followers))
+        followers.append(FollowingClient(each, other, collides, given_away, lets_go))
+    return SameSchedule(source, without, steps, course, turning, tuple(followers))
 
 
 def world_of(found: Judgement, source: Judgement) -> Interpreter:
     """The table with a client's constants, as large as the run of `source` needs."""
     constants = in_seconds(found.profile, found.environment)
     return Interpreter(LEASE_TABLE, constants, sizes_in(source.run))
-
-
-def ends_given_away(found: Judgement) -> bool:
-    """Its run ends where a held address is given away, since nobody then uses it."""
-    held = [place for host in found.run[-1].holding if host for place in host.split(" and ")]
-    return len(set(held)) == len(held)
 
 
 def turning_point(course: Course, causes: Sequence[str]) -> TurningPoint | None:
@@ -160,9 +160,16 @@ def what_is_over(world: Interpreter, state: State, host: int, place: int) -> str
     return f"here the lease is over at the server{own}; {who} still holds {what}"
 
 
+def keeps(course: Course, host: int) -> bool:
+    """Whether a host has an address on its interface at the end."""
+    return course.state(len(course.columns) - 1)["holds", host] is not None
+
+
 def letting_go(course: Course, host: int) -> Happening | None:
-    """The last step after which a host no longer has an address on its interface."""
+    """The last step after which a host no longer has an address, if it has none at the end."""
     found = None
+    if keeps(course, host):
+        return None
     for column in course.columns:
         for each in column.happened:
             if each.before["holds", host] is not None and each.after["holds", host] is None:

@@ -68,7 +68,7 @@ def collision_page(
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
 style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <title>{escape(title)}</title>
-<style>{STYLE}{packaged("player.css")}</style>
+<style>{STYLE}{asset("player.css")}</style>
 </head>
 <body>
 {HATCHES}
@@ -97,13 +97,13 @@ style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <ol class="steps">{steps}</ol>
 </main>
 <script type="application/json" id="run">{embedded.replace("<", chr(92) + "u003c")}</script>
-<script>{packaged("player.js")}</script>
+<script>{asset("player.js")}</script>
 </body>
 </html>
 """
 
 
-def packaged(name: str) -> str:
+def asset(name: str) -> str:
     """The text of a file beside this one."""
     return (resources.files("holdover.reference.explanation") / name).read_text("utf-8")
 

@@ -170,6 +170,8 @@ function dialogs(number, column) {
     back.addEventListener("click", () => { at.answered[number] = null; show(); by("on").focus(); });
     place.append(back);
   }
+  if (!place.childElementCount)
+    place.append(make("p", { class: "quiet" }, "No notice is on a screen."));
   return place;
 }
 

@@ -14,11 +14,17 @@ from holdover.model.seconds import show_number, show_seconds
 from holdover.model.table.vocabulary import HOST
 from holdover.proofs.verdicts.changes import BoundPart, ProfileChange
 from holdover.proofs.verdicts.judge import Judgement
-from holdover.reference.explanation.comparison import Comparison, Follower, differences, effect_of
+from holdover.reference.explanation.comparison import (
+    FollowingClient,
+    SameSchedule,
+    differences,
+    effect_of,
+    keeps,
+)
 from holdover.reference.explanation.page import Paragraph
 
 
-def run_lines(found: Comparison) -> list[str]:
+def run_lines(found: SameSchedule) -> list[str]:
     """The run, a numbered line a step, with the turning point where it is."""
     source = found.source
     lines = sentences(source.run, source.unit)
@@ -53,31 +59,39 @@ def change_lines(changes: Sequence[ProfileChange]) -> list[str]:
     ]
 
 
-def follower_lines(found: Comparison, follower: Follower) -> Iterator[str]:
+def follower_lines(found: SameSchedule, follower: FollowingClient) -> Iterator[str]:
     """How a client lives the run of another one."""
     name = follower.judgement.profile.name
     host = name_of(HOST, 0 if found.turning is None else found.turning.host)
+    kept = keeps(follower.course, 0 if found.turning is None else found.turning.host)
     if follower.lets_go is not None:
         at, row = show_number(follower.lets_go.at), follower.lets_go.action
         yield f"{at} s: {follower.lets_go.says}; with that {host} lets go of the address"
         yield f"the row that does it: {row.name} ({row.source}): {effect_of(follower.lets_go)}"
-    elif not follower.collides:
-        yield f"{host} does not hold the address when the other host is given it"
+    elif kept:
+        yield f"{host} still holds the address at the end"
+    else:
+        yield f"{host} never holds the address"
     yield from differences(follower.course)
     if follower.course.stopped:
         yield f"the run was followed no further: {follower.course.stopped}"
     elif follower.collides:
         yield f"it ends as badly: {name} collides in this schedule too"
+    elif follower.given_away:
+        yield "no collision so far, but the server has given away an address that is still held:"
+        yield "a host that probes finds that out, and one that does not would use it"
+    elif kept:
+        yield "no collision so far; since the address is still held, what comes next decides"
     else:
         yield f"no collision: the schedule that undoes {found.source.profile.name} is harmless here"
 
 
-def follower_heading(found: Comparison, follower: Follower) -> str:
+def follower_heading(found: SameSchedule, follower: FollowingClient) -> str:
     """What the lines about a follower are of."""
     return f"The same schedule with {follower.judgement.profile.name}"
 
 
-def run_heading(found: Comparison) -> str:
+def run_heading(found: SameSchedule) -> str:
     """Whose run it is, where it is not the client's own."""
     source = found.source
     if found.without:
@@ -86,7 +100,7 @@ def run_heading(found: Comparison) -> str:
 
 
 def page_paragraphs(
-    found: Comparison,
+    found: SameSchedule,
     parts: Sequence[BoundPart],
     changes: Sequence[ProfileChange],
     asked: Judgement,
@@ -117,7 +131,7 @@ def page_paragraphs(
 
 
 def explanation_data(
-    found: Comparison | None, parts: Sequence[BoundPart], changes: Sequence[ProfileChange]
+    found: SameSchedule | None, parts: Sequence[BoundPart], changes: Sequence[ProfileChange]
 ) -> dict[str, object]:
     """The same for programs."""
     turning = None if found is None or found.turning is None else found.turning
@@ -145,7 +159,7 @@ def change_data(change: ProfileChange) -> dict[str, object]:
     }
 
 
-def follower_data(found: Comparison, follower: Follower) -> dict[str, object]:
+def follower_data(found: SameSchedule, follower: FollowingClient) -> dict[str, object]:
     """How a client lives the run of another one."""
     let_go = follower.lets_go
     return {
@@ -153,6 +167,7 @@ def follower_data(found: Comparison, follower: Follower) -> dict[str, object]:
         "run_of": found.source.profile.name,
         "without": found.without,
         "collides": follower.collides,
+        "given_away": follower.given_away,
         "lets_go": None
         if let_go is None
         else {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from holdover.model.clients.profile import STANDARD, load
-from holdover.proofs.verdicts.judge import Judgement
+from holdover.proofs.verdicts.judge import Judgement, judge
 from holdover.reference.explanation.comparison import compare, effect_of
+from holdover.reference.explanation.said import follower_lines
 from tests.reference.explanation.told import compared, judged
 
 
@@ -50,6 +53,28 @@ def test_two_that_hold_follow_the_run_without_the_guard_of_the_first() -> None:
 def test_another_that_collides_too_is_said_to() -> None:
     (follower,) = compared("wfwg311", "udhcpc").followers
     assert (follower.collides, follower.lets_go) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "given_away", "end"),
+    [
+        ("forgets", True, "the server has given away an address that is still held"),
+        ("rival", False, "since the address is still held, what comes next decides"),
+    ],
+)
+def test_a_follower_that_still_holds_is_not_said_to_come_through(
+    fault: str, given_away: bool, end: str
+) -> None:
+    """Nothing that a client does helps there, and who probes has not used the address yet."""
+    world = STANDARD.and_faults(fault)
+    found = compare(judge(load("rfc2131"), world), judge(load("reference"), world))
+    assert found is not None
+    (follower,) = found.followers
+    assert (follower.collides, follower.given_away, follower.lets_go) == (False, given_away, None)
+    said = list(follower_lines(found, follower))
+    assert said[0] == "h1 still holds the address at the end"
+    assert any(end in line for line in said)
+    assert not any("harmless" in line for line in said)
 
 
 def test_of_what_is_unknown_there_is_no_run() -> None:
