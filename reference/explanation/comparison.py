@@ -150,10 +150,15 @@ def turning_point(course: Course, causes: Sequence[str]) -> TurningPoint | None:
 def what_is_over(world: Interpreter, state: State, host: int, place: int) -> str:
     """Why an address is held without a lease there, as far as the state says it."""
     who, what, owner = name_of(HOST, host), name_of(ADDRESS, place), state["owner", place]
-    if owner is not None and owner != host:
-        return f"here the server has given {what} to {name_of(HOST, owner)}; {who} still holds it"
+    if state["holds", host] != place:
+        return f"here {who} has {what} without a lease"
     if not world.value(leased(h), state, {h: host}):
         return f"here the lease is over; {who} still holds {what}"
+    if owner is None:
+        return f"here the server has no record of the lease of {what}; {who} still holds it"
+    if owner != host:
+        other = name_of(HOST, owner)
+        return f"here {who} holds {what}, which the server has on record for {other}"
     end = state["lease_end", host]
     assert isinstance(end, int | Fraction)
     own = f", and to {who} it lasts until {show_seconds(Fraction(end))}"
@@ -163,6 +168,20 @@ def what_is_over(world: Interpreter, state: State, host: int, place: int) -> str
 def keeps(course: Course, host: int) -> bool:
     """Whether a host has an address on its interface at the end."""
     return course.state(len(course.columns) - 1)["holds", host] is not None
+
+
+def undecided(course: Course) -> bool:
+    """Whether two hosts have or want one address at the end, so that what comes next decides."""
+    end, world = course.state(len(course.columns) - 1), course.world
+    return any(
+        sum(
+            end["wants", host] == place
+            or world.value(answers(h, a), end, {h: host, a: place}) is True
+            for host in range(world.sizes[HOST])
+        )
+        > 1
+        for place in range(world.sizes[ADDRESS])
+    )
 
 
 def letting_go(course: Course, host: int) -> Happening | None:

@@ -20,6 +20,7 @@ from holdover.reference.explanation.comparison import (
     differences,
     effect_of,
     keeps,
+    undecided,
 )
 from holdover.reference.explanation.page import Paragraph
 
@@ -80,8 +81,8 @@ def follower_lines(found: SameSchedule, follower: FollowingClient) -> Iterator[s
     elif follower.given_away:
         yield "no collision so far, but the server has given away an address that is still held:"
         yield "a host that probes finds that out, and one that does not would use it"
-    elif kept:
-        yield "no collision so far; since the address is still held, what comes next decides"
+    elif undecided(follower.course):
+        yield "no collision so far; two hosts want one address, and what comes next decides"
     else:
         yield f"no collision: the schedule that undoes {found.source.profile.name} is harmless here"
 
