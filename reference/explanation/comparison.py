@@ -170,7 +170,7 @@ def keeps(course: Course, host: int) -> bool:
     return course.state(len(course.columns) - 1)["holds", host] is not None
 
 
-def undecided(course: Course) -> bool:
+def leaves_open(course: Course) -> bool:
     """Whether two hosts have or want one address at the end, so that what comes next decides."""
     end, world = course.state(len(course.columns) - 1), course.world
     return any(

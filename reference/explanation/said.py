@@ -20,7 +20,7 @@ from holdover.reference.explanation.comparison import (
     differences,
     effect_of,
     keeps,
-    undecided,
+    leaves_open,
 )
 from holdover.reference.explanation.page import Paragraph
 
@@ -81,7 +81,7 @@ def follower_lines(found: SameSchedule, follower: FollowingClient) -> Iterator[s
     elif follower.given_away:
         yield "no collision so far, but the server has given away an address that is still held:"
         yield "a host that probes finds that out, and one that does not would use it"
-    elif undecided(follower.course):
+    elif leaves_open(follower.course):
         yield "no collision so far; two hosts want one address, and what comes next decides"
     else:
         yield f"no collision: the schedule that undoes {found.source.profile.name} is harmless here"

@@ -16,7 +16,7 @@ def test_the_turning_point_is_the_lapse_after_which_the_address_stays() -> None:
     assert found.turning is not None
     column = found.course.columns[found.turning.column]
     assert [each.action.name for each in column.happened] == ["lapse"]
-    assert (found.turning.at, found.turning.host) == (3600, 0)
+    assert (float(found.turning.at), found.turning.host) == (3600, 0)
     assert found.turning.says.startswith(
         "here the lease is over; h1 still holds a1: the address stays until a notice is answered"
     )

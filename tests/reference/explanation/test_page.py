@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -77,11 +78,13 @@ def test_the_page_is_one_small_file_that_fetches_nothing(names: tuple[str, ...])
 
 
 def test_what_is_a_text_is_no_tag() -> None:
-    text = written("wfwg311")
+    shown = [replace(each, reason="</script><b>") for each in compared("wfwg311").shown()]
+    text = collision_page("A <title>", "Lead & more.", [Paragraph("Why", ["x < y"])], shown)
     assert "A &lt;title&gt;" in text
     assert "<li>x &lt; y</li>" in text
     ((_, run),) = [each for each in Page(text).scripts if each[0].get("id") == "run"]
     assert "<" not in run
+    assert json.loads(run)["courses"][0]["reason"] == "</script><b>"
 
 
 def test_the_script_finds_each_element_that_it_asks_for() -> None:
