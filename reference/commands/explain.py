@@ -124,7 +124,8 @@ def write_page(told: Explanation, path: Path) -> None:
     shown = compared.shown()
     names = " beside ".join(each.name for each in shown)
     title = f"Two hosts, one address: {names}"
-    ask = "Step through it, and answer the notice of h1 by its OK, or do not."
+    answerable = any(each.answers for each in shown)
+    ask = "Step through it" + (", and answer the notice of h1, or do not." if answerable else ".")
     lead = f"{run_heading(compared)}. {ask}"
     paragraphs = page_paragraphs(compared, told.parts, told.changes, found)
     try:

@@ -151,7 +151,8 @@ function told(column) {
 }
 
 function dialogs(number, column) {
-  const place = make("div", { class: "place" }), from = at.answered[number];
+  const ever = data.courses.some((each) => each.columns.some((c) => c.notice.includes("SHOWN")));
+  const place = make("div", ever ? { class: "place" } : {}), from = at.answered[number];
   column.notice.forEach((notice, row) => {
     if (notice !== "SHOWN") return;
     const box = make("div", { class: "dialog", role: "group", "aria-label": "the notice" });
@@ -170,7 +171,7 @@ function dialogs(number, column) {
     back.addEventListener("click", () => { at.answered[number] = null; show(); by("on").focus(); });
     place.append(back);
   }
-  if (!place.childElementCount)
+  if (ever && !place.childElementCount)
     place.append(make("p", { class: "quiet" }, "No notice is on a screen."));
   return place;
 }
