@@ -14,6 +14,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -42,6 +43,7 @@ COMMANDS = {
     "client": "Lease an address, and let go of it in time.",
     "server": "Serve leases on an Ethernet interface.",
     "lab": "Measure how long clients keep an address after their lease.",
+    "audit": "Say who used which address when, and who is at fault.",
 }
 """In the order in which a reader meets them; each is a module of `commands/`.
 
@@ -51,6 +53,9 @@ here as well.
 
 ON_A_NETWORK = ("client", "server", "lab")
 """These handle signals themselves and drop privileges, which each thread has: none may be older."""
+
+REPORTS_AT_THE_END = "audit"
+"""Ctrl-C ends its reading; the report so far is written by the same thread."""
 
 
 class Main(click.Group):
@@ -86,7 +91,7 @@ class Main(click.Group):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run as a program: Ctrl-C ends it at once, and no encoding makes it fail."""
-        if sys.argv[1:2] not in [[name] for name in ON_A_NETWORK]:
+        if sys.argv[1:2] not in [[name] for name in (*ON_A_NETWORK, REPORTS_AT_THE_END)]:
             signals.watch()
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:  # closed by who wants the exit status alone
@@ -105,16 +110,20 @@ class Main(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run; nothing that goes wrong leaves a traceback, or a status that is a verdict."""
         kwargs["standalone_mode"] = False
+        given = args[0] if args else kwargs.get("args")
+        words = list(sys.argv[1:] if given is None else given)
         try:
             result = super().main(*args, **kwargs)
         except InputError as error:
             click.echo(f"error: {describe_error(error)}", err=True)
+            tell_of_audit(words)
             sys.exit(2)
         except NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
             click.echo(f"error: {describe_usage(error)}", err=True)
+            tell_of_audit(words)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted", err=True)
@@ -141,6 +150,14 @@ class Main(click.Group):
                     traceback.print_exc()
             sys.exit(INTERNAL)
         sys.exit(result if isinstance(result, int) else 0)
+
+
+def tell_of_audit(words: Sequence[str]) -> None:
+    """Whoever has handed a capture to another command is told which one reads it."""
+    from holdover.reference.console.captures import hint
+
+    if (said := hint(words)) is not None:
+        click.echo(said, err=True)
 
 
 def describe_usage(error: click.ClickException) -> str:

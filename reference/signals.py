@@ -14,7 +14,6 @@ What it does not know: a signal in the first half second, while modules are impo
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
 import signal
 import sys
@@ -60,8 +59,9 @@ def _end_with(parent: int) -> None:
 
 def _wait() -> None:
     number = signal.sigwait(SIGNALS)
-    for child in multiprocessing.active_children():  # where no kernel does it, nor knows the newest
-        child.kill()
+    if used := sys.modules.get("multiprocessing"):  # else there are none
+        for child in used.active_children():  # where no kernel does it, nor knows the newest
+            child.kill()
     shown = "\x1b[?25h\n" if os.isatty(STDERR) else ""  # progress hides the cursor
     os.write(STDERR, f"{shown}interrupted\n".encode())
     os._exit(128 + number)

@@ -13,15 +13,17 @@ from holdover.reference.docs import architecture
 from holdover.reference.docs.architecture import imports, modules, read_imports, rooms
 from tests.checkout import ROOT
 
-MOST_FILES, MOST_LINES = 14, 470
+MOST_FILES, MOST_LINES = 15, 470
 LONGER = {
     "reference.core.client": 660,
     "reference.core.server": 510,
     "model.table.client": 650,
     "proofs.logic.formula": 570,
+    "reference.audit.inputs.kernel": 670,
 }
 """Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows; and a
-formula from how it is built to its text."""
+formula from how it is built to its text.  What numba compiles together is in one file, for it looks
+at the time of that one only when it asks whether what it has kept is still right."""
 
 
 def within(*prefixes: str) -> list[str]:

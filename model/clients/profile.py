@@ -271,7 +271,7 @@ def parse(text: str, where: str, default_name: str) -> Profile:
         ) from error
     values: dict[str, object] = {"name": default_name}
     for key, value in data.items():
-        at = f"{where}: line {line_of(text, key)}: {key if key.isidentifier() else show_value(key)}"
+        at = Place(where, text, key)
         if key == "why":
             values[key] = why_value(value, text, where)
         elif key in TEXTS:
@@ -290,7 +290,21 @@ def parse(text: str, where: str, default_name: str) -> Profile:
     return replace(profile, unstated=tuple(name for name in FACTS if name not in known))
 
 
-def text_value(value: object, key: str, at: str) -> object:
+@dataclass(frozen=True)
+class Place:
+    """Where a file has a key, for an error: the line is looked for when it is said."""
+
+    where: str
+    text: str
+    key: str
+    of: str = ""
+
+    def __str__(self) -> str:
+        key = self.key if self.key.isidentifier() else show_value(self.key)
+        return f"{self.where}: line {line_of(self.text, self.key)}: {self.of}{key}"
+
+
+def text_value(value: object, key: str, at: Place) -> object:
     """A text key's value."""
     if key == "sources":
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
@@ -304,19 +318,18 @@ def text_value(value: object, key: str, at: str) -> object:
 def why_value(value: object, text: str, where: str) -> tuple[tuple[str, str], ...]:
     """How each constant is known, in the order of the file."""
     begins = line_of_table(text, "why")
-    at = f"{where}: line {begins}: why"
     if not isinstance(value, dict):
+        at = f"{where}: line {begins}: why"
         raise InputError(f"{at}: a table is needed, [why], not {show_value(value)}")
     after = "\n" * begins + "\n".join(text.splitlines()[begins:])
     for key, reason in value.items():
-        shown = key if key.isidentifier() else show_value(key)
-        at = f"{where}: line {line_of(after, key)}: why: {shown}"
+        place = Place(where, after, key, "why: ")
         if key not in FACTS:
-            raise InputError(f"{at}: no such constant; {nearest(key, FACTS)}")
-        known, _, source = str(text_value(reason, key, at)).partition(": ")
+            raise InputError(f"{place}: no such constant; {nearest(key, FACTS)}")
+        known, _, source = str(text_value(reason, key, place)).partition(": ")
         if known not in KNOWN or not source.strip():
             raise InputError(
-                f"{at}: {show_value(reason)} does not say how it is known; "
+                f"{place}: {show_value(reason)} does not say how it is known; "
                 f'write "{" | ".join(KNOWN)}", a colon, and from where'
             )
     return tuple(value.items())
@@ -324,8 +337,9 @@ def why_value(value: object, text: str, where: str) -> tuple[tuple[str, str], ..
 
 def line_of_table(text: str, name: str) -> int:
     """The line of a table's head, counted from 1."""
+    head = re.compile(rf"\s*\[\s*{name}\s*\]")
     for number, line in enumerate(text.splitlines(), 1):
-        if re.match(rf"\s*\[\s*{name}\s*\]", line):
+        if head.match(line):
             return number
     return line_of(text, name)
 
@@ -335,7 +349,7 @@ def reasons(why: Sequence[tuple[str, str]]) -> list[str]:
     return ["", "[why]", *(f"{key} = {quote(reason)}" for key, reason in why)] if why else []
 
 
-def harmless(text: str, key: str, at: str) -> str:
+def harmless(text: str, key: str, at: Place | str) -> str:
     """The text; InputError where it has what a terminal obeys.  Notes may have several lines."""
     found = harmful(text, "\n\t" if key == "notes" else "")
     if found is not None:
@@ -343,7 +357,7 @@ def harmless(text: str, key: str, at: str) -> str:
     return text
 
 
-def fact(value: object, word: Expr | Constant, at: str) -> object:
+def fact(value: object, word: Expr | Constant, at: Place) -> object:
     """A constant's value, checked against its sort."""
     if word.sort is BOOL:
         if isinstance(value, bool):

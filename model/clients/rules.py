@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from holdover.model.readings.constants import holds
 from holdover.model.table.expr import BOOL, DURATION, Expr, lift
@@ -44,7 +45,7 @@ class ClientRule:
     term: Expr
     message: str
 
-    @property
+    @cached_property
     def speaks_of(self) -> frozenset[str]:
         """The facts in it."""
         return frozenset(_constants(self.term))

@@ -234,7 +234,7 @@ def search_on_cluster(
 
     Raises what `engine.search` does, NoClusterError, and WorkersLostError where that goes on.
     """
-    distributed = _distributed()
+    distributed = import_distributed()
     if address is not None and directory is None:
         raise NoClusterError(
             "a cluster of several machines needs a directory that all of them reach"
@@ -247,7 +247,7 @@ def search_on_cluster(
             journal = Checkpoint(directory, task.key, task.rules)
             stack.callback(journal.close)
         if address is None:
-            client = stack.enter_context(_here(distributed, min(workers, PARTITIONS)))
+            client = stack.enter_context(local_cluster(distributed, min(workers, PARTITIONS)))
         else:
             try:
                 client = stack.enter_context(distributed.Client(address))
@@ -261,17 +261,18 @@ def search_on_cluster(
             return EngineResult(instance, stopped_by="memory")
 
 
-def _distributed() -> Any:
+def import_distributed() -> Any:
+    """Dask's package; NoClusterError where it is not installed."""
     try:
         return importlib.import_module("distributed")
     except ImportError as error:
         raise NoClusterError(
-            "a search on several machines takes Dask: pip install 'holdover[cluster]'"
+            "work on several machines takes Dask: pip install 'holdover[cluster]'"
         ) from error
 
 
 @contextmanager
-def _here(distributed: Any, workers: int, threads: int = 1) -> Iterator[Any]:
+def local_cluster(distributed: Any, workers: int, threads: int = 1) -> Iterator[Any]:
     """A cluster of processes of this machine, which nobody else is told of."""
     scratch = tempfile.mkdtemp(prefix="holdover-")  # Dask's; nothing of ours is there
     settings: dict[str, object] = {

@@ -49,10 +49,13 @@ def search(
     memory: int = 1 << 30,
     expected: int = 0,
     symmetry: bool = True,
+    stop: bool = False,
     directory: Path | None = None,
     progress: Progress | None = None,
 ) -> EngineResult:
     """Every state within reach, or as many as there is room for; then it is not complete.
+
+    With `stop`, it ends a step past the first violation.
 
     `memory` in bytes bounds tables and buffers; the process takes some 250 MB beside.  Tables have
     room for `expected` states from the beginning, and grow if there are more.  `directory` is where
@@ -67,7 +70,7 @@ def search(
     try:
         crew = Threads(task, threads or cores(), memory, journal, expected)
         with closing(crew):
-            return EngineSearch(tabulated, task, crew, journal, progress).run()
+            return EngineSearch(tabulated, task, crew, journal, progress, stop=stop).run()
     except NoRoomError:  # not even for empty tables
         return EngineResult(instance, stopped_by="memory")
     finally:
@@ -94,10 +97,13 @@ class EngineSearch:
         crew: LevelRunner,
         journal: Checkpoint | None,
         progress: Progress | None = None,
+        *,
+        stop: bool = False,
     ):
         self.tabulated, self.task, self.crew, self.journal = tabulated, task, crew, journal
-        self.progress = progress
+        self.progress, self.stop = progress, stop
         self.found = EngineResult(tabulated.instance)
+        self.broken = {p.name for p in (*tabulated.always, *tabulated.steps)}
         self.sights: dict[str, Sight] = {}
         self.fired = np.zeros(task.rules, dtype=np.int64)
         self.active = self._bits(rule.form != STEP for rule in tabulated.rules)
@@ -122,6 +128,9 @@ class EngineSearch:
             self._take(depth, tally)
             if self.progress is not None:
                 self.progress(depth + 1, totals[-1], totals[-1] - totals[-2])
+            if self.stop and not self.found.stopped_by and self.broken & self.sights.keys():
+                self.found.stopped_by = "violation"
+                break
             if self.found.stopped_by:
                 self._take(depth + 1, self.crew.look(depth + 1, self.active))
                 break

@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from holdover.model.readings.finite import Instance, Label, State
 from holdover.model.table.expr import all_of
@@ -47,6 +48,11 @@ class SearchResult:
     fired: Counter[str] = field(default_factory=Counter)
     worst: int | None = None
 
+    @property
+    def count(self) -> int:
+        """How many states there were."""
+        raise NotImplementedError
+
 
 @dataclass
 class EngineResult(SearchResult):
@@ -54,6 +60,11 @@ class EngineResult(SearchResult):
 
     states: int = 0
     stored: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many states there were."""
+        return self.states
 
 
 @dataclass
@@ -70,6 +81,11 @@ class Exploration(SearchResult):
     edges: array[int] = field(default_factory=lambda: array("q"))
     taken: array[int] = field(default_factory=lambda: array("q"))
     expanded: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many states there were."""
+        return len(self.states)
 
     def trace(self, number: int) -> Trace:
         """The shortest run to the state of this number."""
@@ -103,72 +119,129 @@ def explore(
     `memory` in bytes bounds what is stored; a search that reaches it is not complete.
     """
     seen = Exploration(instance)
-    checks = [(p.name, instance.predicate(p.term)) for p in always]
-    wishes = [(p.name, instance.predicate(p.term)) for p in sometimes]
-    step_checks = [(p.name, instance.step_predicate(p.term)) for p in steps]
-    moved = instance.step_predicate(moves)
-    all_hold = instance.predicate(all_of(*(p.term for p in always)))
-    nothing_new = instance.step_predicate(all_of(*(p.term for p in steps), ~moves))
-    overstay = instance.largest([_case(instance, i, j) for i, j in _pairs(instance)])
+    looks = Looks(seen, always, steps, sometimes)
     limit = max(1, memory // bytes_per_state(instance))
-    names = [label.action.name for label in instance.labels]
-    fired = [0] * len(names)
+    fired = [0] * len(instance.labels)
+    successors, index, states = instance.successors, seen.index, seen.states
+    parents, edges, taken, number_of = seen.parents, seen.edges, seen.taken, index.setdefault
 
-    def found(state: State, parent: int, edge: int) -> None:
-        number = seen.index[state] = len(seen.states)
-        seen.states.append(state)
-        seen.parents.append(parent)
-        seen.edges.append(edge)
-        if seen.violations or not all_hold(state):
-            for name, check in checks:
-                if name not in seen.violations and not check(state):
-                    seen.violations[name] = seen.trace(number)
-        for name, wish in wishes:
-            if name not in seen.witnessed and wish(state):
-                seen.witnessed.add(name)
-        over = overstay(state)
-        if over is not None and (seen.worst is None or over > seen.worst):
-            seen.worst = over
-
-    successors, index = instance.successors, seen.index
-    found(instance.initial, -1, -1)
-    layer_start = 0
-    while layer_start < len(seen.states):
-        layer_end = len(seen.states)
+    index[instance.initial] = 0
+    states.append(instance.initial)
+    parents.append(-1)
+    edges.append(-1)
+    if not looks.nothing_at(instance.initial, looks.worst):
+        looks.at(0)
+    layer_start, count = 0, 1
+    while layer_start < count:
+        layer_end = count
         for number in range(layer_start, layer_end):
-            state = seen.states[number]
+            state = states[number]
             for edge, following in successors(state):
                 fired[edge] += 1
-                if following not in index:
-                    found(following, number, edge)
+                if (to := number_of(following, count)) == count:
+                    count += 1
+                    states.append(following)
+                    parents.append(number)
+                    edges.append(edge)
+                    if not looks.nothing_at(following, looks.worst):
+                        looks.at(to)
                 if keep_steps:
-                    seen.taken.extend((number, index[following], edge))
-                if not seen.violations and nothing_new(state, following):
-                    continue
-                for name, step_check in step_checks:
-                    if name not in seen.violations and not step_check(state, following):
-                        seen.violations[name] = _extended(seen, number, edge, following)
-                if "address moves" not in seen.witnessed and moved(state, following):
-                    seen.witnessed.add("address moves")
+                    taken.extend((number, to, edge))
+                if looks.steps and not looks.nothing_in(state, following):
+                    looks.step(number, edge, following)
             seen.expanded += keep_steps
-            if len(index) > limit:
+            if count > limit:
                 seen.stopped_by = "memory"
             if stop and seen.violations:
                 seen.stopped_by = "violation"
             if seen.stopped_by:
                 break
         if progress is not None:
-            progress(seen.depth, len(seen.states), len(seen.states) - layer_end)
+            progress(seen.depth, count, count - layer_end)
         if seen.stopped_by:
             break
-        if len(seen.states) > layer_end:
+        if count > layer_end:
             seen.depth += 1
         layer_start = layer_end
     seen.complete, seen.steps = not seen.stopped_by, sum(fired)
-    for name, count in zip(names, fired, strict=True):
-        if count:
-            seen.fired[name] += count
+    for label, times in zip(instance.labels, fired, strict=True):
+        if times:
+            seen.fired[label.action.name] += times
     return seen
+
+
+class Looks:
+    """What a search looks for, and what it has not found yet, in two functions that ask for all.
+
+    `nothing_at`: a state breaks no property that none broke before, shows no sight that none
+    showed, and no host in it outstays its lease by more than `worst`.  `nothing_in` says the same
+    of a step; `steps` is whether anything is left to ask of one.
+    """
+
+    nothing_at: Callable[[State, float], bool]
+    nothing_in: Callable[[State, State], bool]
+
+    def __init__(
+        self,
+        seen: Exploration,
+        always: Sequence[Property],
+        steps: Sequence[Property],
+        sometimes: Sequence[Property],
+    ):
+        self.seen, self.instance = seen, seen.instance
+        ask, ask_step = self.instance.predicate, self.instance.step_predicate
+        self.broken = {p.name: (p.term, ask(p.term)) for p in always}
+        self.shown = {p.name: (p.term, ask(p.term)) for p in sometimes}
+        self.broken_by_step = {p.name: (p.term, ask_step(p.term)) for p in steps}
+        self.moved = ask_step(moves)
+        cases = [_case(self.instance, i, j) for i, j in _pairs(self.instance)]
+        self.overstay = self.instance.largest(cases)
+        self.later = [f" and not ({c} and {v} > worst)" for c, v in cases]
+        self.worst = -inf
+        self._write()
+
+    def _write(self) -> None:
+        """The functions, for what is left."""
+        source = self.instance.source
+        at = all_of(
+            *(term for term, _ in self.broken.values()), *(~t for t, _ in self.shown.values())
+        )
+        text = f"{source.read(at, {}).text}{''.join(self.later)}"
+        self.nothing_at = self.instance.compiled(
+            f"def nothing_at(s, worst):\n    return {text}\n", "nothing_at"
+        )
+        left = [term for term, _ in self.broken_by_step.values()]
+        if "address moves" not in self.seen.witnessed:
+            left.append(~moves)
+        self.steps = bool(left)
+        self.nothing_in = self.instance.step_predicate(all_of(*left))
+
+    def at(self, number: int) -> None:
+        """Look at the state of this number."""
+        seen = self.seen
+        state = seen.states[number]
+        for name in [name for name, (_, holds) in self.broken.items() if not holds(state)]:
+            seen.violations[name] = seen.trace(number)
+            del self.broken[name]
+        for name in [name for name, (_, holds) in self.shown.items() if holds(state)]:
+            seen.witnessed.add(name)
+            del self.shown[name]
+        over = self.overstay(state)
+        if over is not None and over > self.worst:
+            seen.worst = over
+            self.worst = over
+        self._write()
+
+    def step(self, number: int, edge: int, following: State) -> None:
+        """Look at the step from the state of this number."""
+        seen = self.seen
+        state, unkept = seen.states[number], self.broken_by_step
+        for name in [name for name, (_, kept) in unkept.items() if not kept(state, following)]:
+            seen.violations[name] = _extended(seen, number, edge, following)
+            del unkept[name]
+        if self.moved(state, following):
+            seen.witnessed.add("address moves")
+        self._write()
 
 
 def _pairs(instance: Instance) -> Iterator[tuple[int, int]]:

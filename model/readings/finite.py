@@ -20,12 +20,13 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
 from typing import Any
 
+from holdover.model.readings.branches import BranchRule, Code, branches, constant_code
 from holdover.model.table.expr import (
     INSTANT,
     Action,
@@ -99,20 +100,6 @@ class Label:
         return tuple(value for p, value in pairs if p.sort is MESSAGE)
 
 
-@dataclass(frozen=True)
-class Code:
-    """Python source, or a value that is already known."""
-
-    text: str
-    known: bool = False
-    value: Value = None
-
-
-def constant_code(value: Value) -> Code:
-    """The code of a value."""
-    return Code(repr(value), True, value)
-
-
 BINARY: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "eq": ("==", lambda x, y: x == y),
     "lt": ("<", lambda x, y: x < y),
@@ -161,7 +148,9 @@ class Source(SharedReading[Code]):
             return constant_code(0)
         member = at[0].value if at else 0
         assert isinstance(member, int)
-        return Code(f"{self.tuple_name}[{self.slots[variable.name, member]}]")
+        slot = self.slots[variable.name, member]
+        item = slot if self.tuple_name == "s" else None
+        return Code(f"{self.tuple_name}[{slot}]", safe=True, item=item)
 
     def every(self, bound: Expr, body: Callable[[Code], Code]) -> Code:
         """The conjunction over all members."""
@@ -185,7 +174,9 @@ class Source(SharedReading[Code]):
             return self._join(term.op, (arg() for arg in args))
         if term.op == "not":
             inner = args[0]()
-            return constant_code(not inner.value) if inner.known else Code(f"(not {inner.text})")
+            if inner.known:
+                return constant_code(not inner.value)
+            return Code(f"(not {inner.text})", safe=inner.safe)
         if term.op == "ite":
             condition = args[0]()
             if condition.known:
@@ -193,7 +184,8 @@ class Source(SharedReading[Code]):
             then, otherwise = args[1](), args[2]()
             if then == otherwise:
                 return then
-            return Code(f"({then.text} if {condition.text} else {otherwise.text})")
+            safe = condition.safe and then.safe and otherwise.safe
+            return Code(f"({then.text} if {condition.text} else {otherwise.text})", safe=safe)
         symbol, function = BINARY[term.op]
         left, right = args[0](), args[1]()
         if left.known and right.known:
@@ -202,7 +194,12 @@ class Source(SharedReading[Code]):
             return left
         if term.op in ("add", "sub") and right.known and right.value == 0:
             return left
-        return Code(f"({left.text} {symbol} {right.text})")
+        text = f"({left.text} {symbol} {right.text})"
+        if term.op != "eq" or not (left.safe and right.safe):
+            return Code(text)
+        item, other = (left, right) if right.known else (right, left)
+        among = (other.value,) if other.known and item.item is not None and not item.among else ()
+        return Code(text, safe=True, item=item.item if among else None, among=among)
 
     def _join(self, word: str, parts: Iterator[Code] | list[Code]) -> Code:
         stop = word == "or"
@@ -219,7 +216,15 @@ class Source(SharedReading[Code]):
             return constant_code(not stop)
         if len(open_parts) == 1:
             return open_parts[0]
-        return Code("(" + f" {word} ".join(part.text for part in open_parts) + ")")
+        text = "(" + f" {word} ".join(part.text for part in open_parts) + ")"
+        safe = all(part.safe for part in open_parts)
+        if word == "and":
+            joined = tuple(each for part in open_parts for each in (part.parts or (part,)))
+            return Code(text, safe=safe, parts=joined)
+        if len({part.item for part in open_parts}) == 1 and all(p.among for p in open_parts):
+            among = tuple(dict.fromkeys(value for part in open_parts for value in part.among))
+            return Code(text, safe=safe, item=open_parts[0].item, among=among)
+        return Code(text, safe=safe)
 
 
 class Instance:
@@ -294,11 +299,11 @@ class Instance:
 
     def row(self, label: Label) -> Callable[[State], State | None]:
         """One row for one binding: the state after it, or None where a guard forbids it."""
-        lines = self._row(label.action, label.binding, len(self.labels))
-        if not lines:
+        rule = self._row(label.action, label.binding, len(self.labels))
+        if rule is None:
             return lambda _: None
-        *body, _ = lines
-        text = "\n".join(["def row(s):", *body, "        return tuple(t)", "    return None", ""])
+        lines = branches([replace(rule, body=(*rule.body[:-1], "return tuple(t)"))])
+        text = "\n".join(["def row(s):", *lines, "    return None", ""])
         row: Callable[[State], State | None] = self.compiled(text, "row")
         return row
 
@@ -313,20 +318,24 @@ class Instance:
         return scope[name]
 
     def _write(self) -> str:
+        rules = []
         for action in self.table.actions:
             for binding in self.bindings(action):
-                lines = self._row(action, binding, len(self.labels))
-                if lines:
+                rule = self._row(action, binding, len(self.labels))
+                if rule is not None:
                     self.labels.append(Label(action, binding))
-                    self.lines.append(lines)
-        body = (line for lines in self.lines for line in lines)
-        return "\n".join(["def successors(s):", "    out = []", *body, "    return out", ""])
+                    self.lines.append(list(branches([rule])))
+                    if not rule.never:
+                        rules.append(rule)
+        body = branches(rules)
+        ends = ["    out.sort()", "    return out", ""]  # by edge: no two have the same
+        return "\n".join(["def successors(s):", "    out = []", *body, *ends])
 
-    def _row(self, action: Action, binding: tuple[int, ...], label: int) -> list[str]:
+    def _row(self, action: Action, binding: tuple[int, ...], label: int) -> BranchRule | None:
         bound = {p: constant_code(v) for p, v in zip(action.given, binding, strict=True)}
         guard = self.source._join("and", (self.source.read(w, bound) for w in action.when))
         if guard.known and not guard.value:
-            return []
+            return None
         body = ["t = list(s)"]
         passed = 0
         for effect in action.then:
@@ -339,7 +348,7 @@ class Instance:
         if passed:
             body += self._shift(passed)
         body.append(f"out.append(({label}, tuple(t)))")
-        return [f"    if {guard.text}:", *("        " + line for line in body)]
+        return BranchRule.of(guard.conjuncts, body)
 
     def _effect(self, effect: Effect, bound: dict[Expr, Code]) -> list[str]:
         if effect.every:

@@ -148,16 +148,21 @@ class Steps:
                     action.name,
                     conjunct.name,
                     (*self.before, *allowed, ~after.read(conjunct.term, {})),
-                    tuple(dict.fromkeys((*allowed, *self._expected(action.name, conjunct.name)))),
+                    self._first(allowed, action.name, conjunct.name),
                 )
 
-    def _expected(self, row: str, conjunct: str) -> list[Formula]:
-        """The conjunct, and what else the row is known to take to keep it."""
+    def _first(self, allowed: Sequence[Formula], row: str, conjunct: str) -> tuple[Formula, ...]:
+        """The guards, the conjunct, and what else the row is known to take to keep it.
+
+        None where that is no part of this invariant: it has another argument.
+        """
         others = reasons().get((row, conjunct))
         if others is None:
-            return telling([self.kept[conjunct]])
-        names = (name for name in (conjunct, *others) if name in self.kept)
-        return [*telling(self.kept[name] for name in names), *self.assumed]
+            return tuple(dict.fromkeys((*allowed, *telling([self.kept[conjunct]]))))
+        if not self.kept.keys() >= set(others):
+            return ()
+        known = telling(self.kept[name] for name in (conjunct, *others))
+        return tuple(dict.fromkeys((*allowed, *known, *self.assumed)))
 
 
 def obligations(case: Case) -> Iterator[Obligation]:

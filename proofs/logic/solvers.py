@@ -157,14 +157,31 @@ def ask_cvc5(
     before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
 ) -> list[str]:
     """The same of cvc5, by SMT-LIB text, so that text is what it is asked."""
+    options = ["full-saturate-quant"]  # instantiate on, where matching runs dry
+    if most == EFFORT["cvc5"]:
+        options.append("mbqi")  # find the model where there is one: else only "unknown"
+    return _ask_cvc5(before, rounds, most, options)
+
+
+def ask_for_models(
+    before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+) -> list[str]:
+    """The same of cvc5 where there are models, which it looks for among those of few members."""
+    return _ask_cvc5(before, rounds, most, ["finite-model-find"])
+
+
+def _ask_cvc5(
+    before: Sequence[Formula],
+    rounds: Sequence[Sequence[Formula]],
+    most: int,
+    options: Sequence[str],
+) -> list[str]:
     import cvc5
 
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("rlimit-per", str(most))
-    solver.setOption("incremental", "true")
-    solver.setOption("full-saturate-quant", "true")  # instantiate on, where matching runs dry
-    if most == EFFORT["cvc5"]:
-        solver.setOption("mbqi", "true")  # find the model where there is one: else only "unknown"
+    for option in ("incremental", *options):
+        solver.setOption(option, "true")
     parser = cvc5.InputParser(solver)
     text = script([before, *rounds], rounds=True)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "obligations")
@@ -187,8 +204,8 @@ SOLVERS: Mapping[str, Ask] = {"z3": ask_z3, "cvc5": ask_cvc5}
 
 def check_same_premises(together: Sequence[Obligation]) -> None:
     """ValueError if obligations that are asked together have different premises."""
-    first = together[0].assertions[:-1]
     for obligation in together:
+        first = together[0].assertions[:-1]
         same = zip(first, obligation.assertions[:-1], strict=True)
         if not all(mine is other for mine, other in same):
             raise ValueError(f"{obligation.name} has premises of its own")
@@ -218,7 +235,11 @@ def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answ
 
 
 def _answered(
-    solver: str, some: Sequence[Obligation], premises: Sequence[Sequence[Formula]], most: int
+    solver: str,
+    some: Sequence[Obligation],
+    premises: Sequence[Sequence[Formula]],
+    most: int,
+    ask: Ask | None = None,
 ) -> dict[str, Answer]:
     """The answers with these premises for each, by the obligations' names."""
     if not some:
@@ -230,7 +251,7 @@ def _answered(
         for each, terms in zip(some, own, strict=True)
     ]
     start = time.perf_counter()
-    said = SOLVERS[solver](tuple(shared), rounds, most)
+    said = (ask or SOLVERS[solver])(tuple(shared), rounds, most)
     seconds = (time.perf_counter() - start) / len(some)
     return {
         each.name: Answer(each, solver, ANSWERS.get(word, "unknown"), seconds)
@@ -283,9 +304,12 @@ class CaseVerdict:
 
 def whether_fire(rows: Sequence[Obligation]) -> list[Answer]:
     """Whether premises have a model: by cvc5, which builds one in an instant; else by Z3."""
-    by_models = answers("cvc5", rows) if rows else []
+    check_same_premises(rows)
+    given = [each.assertions[:-1] for each in rows]
+    found = _answered("cvc5", rows, given, EFFORT["cvc5"], ask_for_models)
     return [
-        by_z3(answer.obligation) if answer.result == "unknown" else answer for answer in by_models
+        by_z3(answer.obligation) if answer.result == "unknown" else answer
+        for answer in (found[each.name] for each in rows)
     ]
 
 

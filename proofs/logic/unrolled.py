@@ -5,15 +5,20 @@ symbolic state:  T3 asks whether a run exists for all values of the constants, a
 a run that the explorer found in ticks exists in exact seconds.  Where the choice of the rows is the
 solver's as well (T1), indices are machine words (`Timed`).
 
+What is known is computed with as Python's numbers; a formula stands only for what is open.
+
 References are indices with -1 for none, enumerations are indices into their sort.  An unset instant
 is an unconstrained number: a guard that reads it is not protected by luck.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
 from itertools import count
-from typing import Self
+from typing import Any, Self
 
 from holdover.model.readings.finite import NONE
 from holdover.model.table.expr import (
@@ -23,7 +28,7 @@ from holdover.model.table.expr import (
     RATIO,
     Action,
     Expr,
-    SharedReading,
+    Reading,
     Sort,
     Variable,
     of_member,
@@ -31,7 +36,7 @@ from holdover.model.table.expr import (
 from holdover.model.table.table import Table
 from holdover.model.table.vocabulary import INDEX_SORTS, h
 from holdover.proofs.logic import formula
-from holdover.proofs.logic.first_order import Later, clock_bound, operate, real
+from holdover.proofs.logic.first_order import BINARY, Later, clock_bound, operate, real
 from holdover.proofs.logic.formula import REAL, TRUTH, WHOLE, Formula, words
 
 Slot = tuple[str, int]
@@ -40,7 +45,29 @@ Binding = Mapping[Expr, Formula]
 Sizes = Mapping[Sort, int]
 
 
-class Unrolled(SharedReading[Formula]):
+Known = bool | int | Fraction
+"""What a term is that constants decide."""
+
+Value = Known | Formula
+
+
+def value_of(term: Formula) -> Value:
+    """A formula as the value that it is, where it is known."""
+    known: Any = term.of if term.known else term
+    return known  # type: ignore[no-any-return]
+
+
+COMPUTED: Mapping[str, Callable[[Any, Any], Known]] = {
+    "eq": operator.eq,
+    "lt": operator.lt,
+    "le": operator.le,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+}
+
+
+class Unrolled(Reading[Formula]):
     """Formulas over a symbolic state of fixed size.  Constants that are not `fixed` are symbols."""
 
     INDEX = WHOLE
@@ -53,9 +80,9 @@ class Unrolled(SharedReading[Formula]):
         values: State,
         unsets: Iterator[int] | None = None,
     ):
-        super().__init__()
         self.sizes, self.fixed, self.values = sizes, fixed, values
         self.unsets = count(1) if unsets is None else unsets
+        self.constants: dict[tuple[object, ...], Value] = {}
 
     @classmethod
     def initially(cls, table: Table, sizes: Sizes, fixed: Mapping[str, object]) -> Self:
@@ -65,7 +92,114 @@ class Unrolled(SharedReading[Formula]):
 
     def where(self, values: State) -> Self:
         """The same where the state is this."""
-        return type(self)(self.sizes, self.fixed, values, self.unsets)
+        other = type(self)(self.sizes, self.fixed, values, self.unsets)
+        other.constants = self.constants
+        return other
+
+    def read(self, term: Expr, bound: Binding) -> Formula:
+        """What a term means here."""
+        given = {name: value_of(value) for name, value in bound.items()}
+        return self.formula(self.value(term, given), term.sort)
+
+    def formula(self, value: Value, sort: Sort) -> Formula:
+        """A value of a sort as a formula."""
+        if isinstance(value, Formula):
+            return value
+        if sort is BOOL:
+            return formula.TRUE if value else formula.FALSE
+        if sort in (INSTANT, DURATION, RATIO):
+            return formula.literal(REAL, value)
+        return self.whole(int(value))
+
+    def value(self, term: Expr, bound: Mapping[Expr, Value]) -> Value:
+        """What a term is: a value where it is known, else a formula."""
+        op, args = term.op, term.args
+        if op == "parameter":
+            return bound[term]
+        if op == "state":
+            return self._item(args, bound)
+        if op in ("and", "or"):
+            return self._joined(op, args, bound)
+        if op in COMPUTED:
+            first, second = self.value(args[0], bound), self.value(args[1], bound)  # type: ignore[arg-type]
+            if not isinstance(first, Formula) and not isinstance(second, Formula):
+                return COMPUTED[op](first, second)
+            left, right = term.operands
+            return value_of(
+                BINARY[op](self.formula(first, left.sort), self.formula(second, right.sort))
+            )
+        if op == "constant":
+            return self._constant(term, bound)
+        if op == "not":
+            inner = self.value(args[0], bound)  # type: ignore[arg-type]
+            return ~inner if isinstance(inner, Formula) else not inner
+        if op == "ite":
+            condition, then, otherwise = term.operands
+            chosen = self.value(condition, bound)
+            if not isinstance(chosen, Formula):
+                return self.value(then if chosen else otherwise, bound)
+            values = (self.value(each, bound) for each in (then, otherwise))
+            return value_of(formula.ite(chosen, *(self.formula(v, term.sort) for v in values)))
+        if op == "literal":
+            key = (args[0], term.sort)
+            if key not in self.constants:
+                self.constants[key] = value_of(self.leaf(term))
+            return self.constants[key]
+        if op == "none":
+            return value_of(self.leaf(term))
+        if op == "forall":
+            name, body = args
+            assert isinstance(name, Expr)
+            assert isinstance(body, Expr)
+            return self._every(name, body, bound)
+        later = [partial(self._later, each, bound) for each in term.operands]
+        return value_of(self.node(term, later))
+
+    def _later(self, term: Expr, bound: Mapping[Expr, Value]) -> Formula:
+        return self.formula(self.value(term, bound), term.sort)
+
+    def _joined(self, op: str, args: Sequence[object], bound: Mapping[Expr, Value]) -> Value:
+        left, right = args
+        assert isinstance(left, Expr)
+        assert isinstance(right, Expr)
+        first = self.value(left, bound)
+        if not isinstance(first, Formula):
+            return first if bool(first) is (op == "or") else self.value(right, bound)
+        second = self.value(right, bound)
+        if not isinstance(second, Formula):
+            return second if bool(second) is (op == "or") else first
+        return value_of(first & second if op == "and" else first | second)
+
+    def _every(self, name: Expr, body: Expr, bound: Mapping[Expr, Value]) -> Value:
+        open_: list[Formula] = []
+        for member in range(self.sizes[name.sort]):
+            said = self.value(body, {**bound, name: member})
+            if isinstance(said, Formula):
+                open_.append(said)
+            elif not said:
+                return False
+        return value_of(formula.all_of(open_))
+
+    def _item(self, args: Sequence[object], bound: Mapping[Expr, Value]) -> Value:
+        variable, *at = args
+        assert isinstance(variable, Variable)
+        places = [self.value(each, bound) for each in at]  # type: ignore[arg-type]
+        if any(isinstance(place, Formula) for place in places):
+            assert variable.index is not None
+            return value_of(self.state(variable, [self.formula(p, variable.index) for p in places]))
+        return value_of(self.values[variable.name, int(places[0]) if places else 0])  # type: ignore[arg-type]
+
+    def _constant(self, term: Expr, bound: Mapping[Expr, Value]) -> Value:
+        name, *at = term.args
+        places = [self.value(each, bound) for each in at]  # type: ignore[arg-type]
+        key = (name, *places)
+        found = self.constants.get(key)
+        if found is None:
+            members = [
+                self.formula(p, each.sort) for p, each in zip(places, term.operands, strict=True)
+            ]
+            found = self.constants[key] = value_of(self.constant(str(name), term.sort, members))
+        return found
 
     def whole(self, value: int) -> Formula:
         """An index."""

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from holdover.model.table.bound import (
     PREMISES,
@@ -50,7 +51,7 @@ from holdover.proofs.logic.first_order import (
     domain,
     right_within,
 )
-from holdover.proofs.logic.formula import REAL, Formula
+from holdover.proofs.logic.formula import REAL, TRUE, Formula
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.solvers import OUTCOME, answers, by_z3, decide
@@ -226,13 +227,17 @@ def check_claims(
     outcomes: list[Outcome] = []
     count, bad = 0, []
     for obligation, premises in claims:
+        met = None
         for solver in solvers:
-            result = answers(solver, [obligation])[0].result
+            own = with_its_goal(obligation, premises) if solver == "z3" else None
+            found = answers(solver, [obligation, *([own] if own else [])])
+            result = found[0].result
+            met = found[1].result if own else met
             count += 1
             outcomes.append(OUTCOME[result])
             if result != "proved":
                 bad.append(f"{obligation.conjunct}: {result} by {solver}")
-        if premises is not None and by_z3(premises).result != "refuted":
+        if premises is not None and (met or by_z3(premises).result) != "refuted":
             outcomes.append("unknown")
             bad.append(f"{obligation.conjunct}: nothing satisfies its premises")
     text = f"{count - len(bad)} of {count} proved by {' and '.join(solvers)}"
@@ -244,6 +249,14 @@ def check_claims(
         time.perf_counter() - start,
         {"obligations": count},
     )
+
+
+def with_its_goal(obligation: Obligation, premises: Obligation | None) -> Obligation | None:
+    """The premises, to be asked beside the obligation that has them; None where it has others."""
+    given = obligation.assertions[:-1]
+    if premises is None or [*map(id, premises.assertions)] != [*map(id, given)]:
+        return None
+    return replace(premises, assertions=(*premises.assertions, TRUE))
 
 
 def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:

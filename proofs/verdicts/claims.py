@@ -38,6 +38,7 @@ from holdover.proofs.theorems import (
     t7_contested,
 )
 from holdover.proofs.verdicts.judge import judge
+from holdover.proofs.verdicts.processes import pause_collection
 
 SAFE = ("reference", "rfc2131", "wfwg311-fixed")
 """The profiles that hold in the standard surroundings; every other one is violated."""
@@ -254,12 +255,3 @@ def check_task(task: Sequence[Claim], solvers: Sequence[str]) -> list[list[Check
 def unknown_for(claim: Claim, error: BaseException) -> list[Check]:
     """What is said of a claim whose check did not come to its end."""
     return [Check(claim.name, claim.name, "unknown", f"the check failed: {error!r}")]
-
-
-def pause_collection() -> None:
-    """Have cyclic garbage collected between tasks alone.
-
-    What a task builds is kept until its end: to traverse it again and again frees nothing.
-    """
-    gc.freeze()
-    gc.disable()

@@ -26,17 +26,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 
 from holdover.model.clients.network import ClientKind, Clients, Network, of_hosts
 from holdover.model.clients.profile import FAULTS, STANDARD, Environment, Profile
-from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.explorer.explore import Progress as SearchProgress
+from holdover.model.explorer.explore import SearchResult, bytes_per_state, explore
 from holdover.model.explorer.instances import small_instance
 from holdover.model.explorer.length import count_of, count_steps
 from holdover.model.explorer.sequence_chart import ChartEvent, events
 from holdover.model.readings.constants import holds
-from holdover.model.readings.finite import Bounds, Constants
+from holdover.model.readings.finite import Bounds, Constants, Instance
 from holdover.model.table.bound import ack_missed
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.vocabulary import h, shortens
@@ -53,6 +53,10 @@ from holdover.proofs.verdicts.witness import witness
 
 COARSE_DRIFT = Fraction(1, 4)
 """The drift of a search in ticks, where there is any: less is lost in a lease of few ticks."""
+
+
+PLAIN = 130_000
+"""States up to which a search is in plain Python: the engine takes half a second to begin."""
 
 
 SHORT = 16
@@ -119,7 +123,7 @@ def judge(
         return replace(found, outcome="holds", reason=PROBING)
     progress(f"{profile.name}: searching for a collision")
     told = told_by_cause((client,) * size.hosts, environment, size, searched)
-    found = replace(found, states=len(told.seen.states), causes=told.causes)
+    found = replace(found, states=told.seen.count, causes=told.causes)
     if not told.run:
         return replace(found, reason=_undecided(told.seen, size))
     reason, instance = _broken(told.run, told.causes), told.seen.instance
@@ -133,7 +137,7 @@ def judge(
 class Told:
     """A collision, if there is one, with its causes; the search, and whether that has found it."""
 
-    seen: Exploration
+    seen: SearchResult
     run: Sequence[ChartEvent]
     causes: tuple[Cause, ...]
     searched: bool
@@ -171,7 +175,7 @@ def _with_holder(hosts: Clients, client: ClientKind) -> Clients:
     return tuple(client if host == hosts[0] else host for host in hosts)
 
 
-def shows(seen: Exploration, constants: dict[str, object], wanted: Property) -> bool:
+def shows(seen: SearchResult, constants: dict[str, object], wanted: Property) -> bool:
     """Whether the run that was found is one of hosts with these constants, too."""
     hasty = shorten_flights(seen.violations[wanted.name], wanted)
     return realise(hasty, constants, wanted) is not None
@@ -223,7 +227,7 @@ def judge_network(
     for pair in pairs:
         progress(f"{network.title}: {pair[0].name} and {pair[1].name}: searching for a collision")
         told = told_by_cause(pair, environment, size, searched)
-        found = replace(found, states=found.states + len(told.seen.states))
+        found = replace(found, states=found.states + told.seen.count)
         if told.run:
             return replace(
                 found,
@@ -270,14 +274,14 @@ def _hanging_kind(need: Need) -> str:
     return f"{need.client.name} {_hangs(need.hangs_on)}"
 
 
-def _undecided(seen: Exploration, size: Size) -> str:
+def _undecided(seen: SearchResult, size: Size) -> str:
     shape = f"{size.hosts} hosts, {size.addresses} addresses, {size.messages} datagrams"
     if seen.complete:
-        return f"no proof; no collision in all {len(seen.states)} states of {shape}"
+        return f"no proof; no collision in all {seen.count} states of {shape}"
     if "exclusive" in seen.violations or "owned" in seen.violations:
         return f"no proof; a collision in ticks that is none in seconds ({shape})"
     return (
-        f"no proof; cut off after {len(seen.states)} states of {shape}, depth {seen.depth}: "
+        f"no proof; cut off after {seen.count} states of {shape}, depth {seen.depth}: "
         "give more --memory"
     )
 
@@ -298,18 +302,43 @@ def proved_by_probing(faults: frozenset[str], drifts: bool) -> bool:
     """
     clocks = {} if drifts else {"drift": 0}
     fixed = {"probes": True, **clocks, **{f: f in faults for f in FAULTS}}
-    return decide(Case("probing", "clients that probe", PROBED, fixed, numbers())).proved
+    case = Case("probing", "clients that probe", PROBED, fixed, numbers())
+    return decide(case, firing_too=False).proved
 
 
 def search(
     hosts: Clients, environment: Environment, size: Size, progress: SearchProgress | None = None
-) -> Exploration:
-    """The exploration in ticks; durations are rounded up, and so is a drift."""
+) -> SearchResult:
+    """The exploration in ticks; durations are rounded up, and so is a drift.
+
+    It is the explorer's as far as PLAIN states, and from there on the engine's.
+    """
     if environment.drift:
         environment = replace(environment, drift=max(environment.drift, COARSE_DRIFT))
     model = small_instance(hosts, environment, size.ticks, size.addresses, size.messages)
     wanted = wanted_of(hosts, environment)
-    return explore(model, (wanted,), stop=True, memory=size.memory, progress=progress)
+    room = PLAIN * bytes_per_state(model)
+    seen = explore(model, (wanted,), stop=True, memory=min(room, size.memory), progress=progress)
+    if seen.stopped_by != "memory" or size.memory <= room:
+        return seen
+    return search_by_engine(model, wanted, size.memory, progress)
+
+
+def search_by_engine(
+    model: Instance, wanted: Property, memory: int, progress: SearchProgress | None
+) -> SearchResult:
+    """The same by the engine; by the explorer where it has no engine, or the engine no tables."""
+    from holdover.model.engine.engine import search
+    from holdover.model.packed.components import TooManyValuesError
+    from holdover.model.packed.symmetry import NotSymmetricError
+
+    ask = partial(search, model, (wanted,), threads=1, memory=memory, stop=True, progress=progress)
+    try:
+        return ask()
+    except NotSymmetricError:
+        return ask(symmetry=False)
+    except TooManyValuesError:
+        return explore(model, (wanted,), stop=True, memory=memory, progress=progress)
 
 
 def wanted_of(hosts: Clients, environment: Environment) -> Property:
@@ -327,7 +356,7 @@ def collision(
     size: Size,
     progress: SearchProgress | None = None,
     constants: dict[str, object] | None = None,
-) -> tuple[Exploration, list[ChartEvent]]:
+) -> tuple[SearchResult, list[ChartEvent]]:
     """The search, and a shortest collision in seconds, or no events if it found none.
 
     The simplest surroundings that suffice come first: a network that loses nothing, and datagrams

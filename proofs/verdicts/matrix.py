@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -25,6 +25,7 @@ from holdover.model.table.bound import bounded, safe_grace, server_keeps
 from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome
 from holdover.proofs.verdicts.judge import Judgement, Size, collision, proved_by_probing
+from holdover.proofs.verdicts.processes import pause_collection
 
 BARE = Profile(
     "bare",
@@ -104,11 +105,15 @@ def _server(**facts: object) -> Callable[[Deployment], Deployment]:
     return lambda pair: (pair[0], replace(pair[1], **facts))  # type: ignore[arg-type]
 
 
+BOUNDED, ENOUGH = bounded(h), safe_grace(h)
+LIMITED = BOUNDED & server_keeps
+
+
 def _enough_grace(pair: Deployment) -> Deployment:
     """The safe grace where there is one, else two leases: much more than anybody gives."""
     constants = in_seconds(*pair)
-    limited = holds(bounded(h), constants)
-    enough = seconds(safe_grace(h), constants) if limited else 2 * pair[1].lease
+    limited = holds(BOUNDED, constants)
+    enough = seconds(ENOUGH, constants) if limited else 2 * pair[1].lease
     return pair[0], replace(pair[1], grace=enough)
 
 
@@ -145,8 +150,7 @@ def deployment(fault: MatrixRow, safeguards: tuple[str, ...]) -> Deployment:
 def proof(profile: Profile, environment: Environment) -> str | None:
     """The theorem that covers the deployment for any number of hosts, or None."""
     constants = in_seconds(profile, environment)
-    limited = holds(bounded(h) & server_keeps, constants)
-    if limited and seconds(safe_grace(h), constants) <= environment.grace:
+    if holds(LIMITED, constants) and seconds(ENOUGH, constants) <= environment.grace:
         return "T3"
     probed = profile.probes and proved_by_probing(environment.faults, environment.drift != 0)
     return "probing" if probed else None
@@ -174,7 +178,7 @@ SEARCH = Size(memory=300 << 20)
 def cell(fault: MatrixRow, safeguards: tuple[str, ...]) -> MatrixCell:
     """A proof, else a search."""
     profile, environment = deployment(fault, safeguards)
-    name = " + ".join(safeguards) or "none"
+    name = name_of(safeguards)
     by = proof(profile, environment)
     if by is not None:
         return MatrixCell(fault.name, name, "holds", by)
@@ -184,7 +188,7 @@ def cell(fault: MatrixRow, safeguards: tuple[str, ...]) -> MatrixCell:
         steps = count_of(count_steps(event.action for event in run), "step")
         found = Judgement(profile, environment, "violated", steps, None, None, tuple(run))
         return MatrixCell(fault.name, name, "violated", steps, found)
-    searched = f"none in {len(seen.states)} states of 2x1x{size.messages}"
+    searched = f"none in {seen.count} states of 2x1x{size.messages}"
     reason = searched if seen.complete else f"{searched}, cut off at depth {seen.depth}"
     return MatrixCell(fault.name, name, "unknown", reason)
 
@@ -212,17 +216,32 @@ def cells() -> Iterator[tuple[MatrixRow, tuple[str, ...]]]:
         yield fault, tuple(SAFEGUARDS)
 
 
+def same(fault: MatrixRow, safeguards: tuple[str, ...]) -> tuple[object, ...]:
+    """What a cell comes to depends on this alone; what a client has already changes nothing."""
+    return (*deployment(fault, safeguards), fault.messages, fault.ticks)
+
+
 def _cell(pair: tuple[MatrixRow, tuple[str, ...]]) -> MatrixCell:
     return cell(*pair)
 
 
 def whole(jobs: int = 2, progress: Callable[[int, int], None] | None = None) -> list[MatrixCell]:
-    """All cells, in order, on `jobs` processes."""
+    """All cells, in order, on `jobs` processes; those that are the same are found once."""
     todo = list(cells())
+    running: dict[tuple[object, ...], Future[MatrixCell]] = {}
     done = []
-    with ProcessPoolExecutor(jobs) as pool:
-        for number, found in enumerate(pool.map(_cell, todo), 1):
-            done.append(found)
+    with ProcessPoolExecutor(jobs, initializer=pause_collection) as pool:
+        for pair in todo:
+            if (key := same(*pair)) not in running:
+                running[key] = pool.submit(_cell, pair)
+        for number, (fault, safeguards) in enumerate(todo, 1):
+            found = running[same(fault, safeguards)].result()
+            done.append(replace(found, fault=fault.name, safeguard=name_of(safeguards)))
             if progress is not None:
                 progress(number, len(todo))
     return done
+
+
+def name_of(safeguards: tuple[str, ...]) -> str:
+    """Safeguards in a column's head."""
+    return " + ".join(safeguards) or "none"

@@ -23,6 +23,7 @@ import click
 
 from holdover.reference.docs import (
     architecture,
+    audit_pages,
     core_pages,
     json_pages,
     model_pages,
@@ -40,6 +41,7 @@ GENERATORS = {
     **profile_pages.GENERATORS,
     **core_pages.GENERATORS,
     **json_pages.GENERATORS,
+    **audit_pages.GENERATORS,
     **proof_pages.LIGHT,
     **situation_pages.GENERATORS,
     **HEAVY,

@@ -99,9 +99,10 @@ lease of {LEASE} s.  The second host takes the address without a probe.  *Foreve
 the watch.
 
 Beside it the longest time that [T6](theorems/t6.md) allows the client's [profile](profiles.md), on
-a link that loses nothing, with a server that refuses what it has given away.  No profile was fitted
-to these figures.  Of a client whose profile does not hear a DHCPNAK that is broadcast it is the
-time to its lease end; that some are refused sooner all the same is no contradiction.
+a link that loses nothing, with a server that refuses what it has given away.  No profile but
+connman's was made with these figures in sight.  Of a client whose profile does not hear a DHCPNAK
+that is broadcast it is the time to its lease end; that some are refused sooner all the same is no
+contradiction.
 
 ```sh
 python -m tests.measure.given_away --write
@@ -114,14 +115,14 @@ which runs, with each client that is on the machine, by its name:
 ```
 
 {told}
-## Longer than predicted
+## What connman hears
 
-connman goes on when its renewal is refused, and heeds the DHCPNAK that answers its next question,
-at T2; then it keeps the address until it gives up.  It listens on a UDP socket while RENEWING, and
-on a packet socket while REBINDING (gdhcp/client.c, continue_renew, continue_rebound); why the first
-hears nothing was not found out.  How long it waits (`nak_late`) was fitted to the
-[league](league.md), where it was refused at T2.  No fact of a profile says that yet: its profile
-has it heed each DHCPNAK, which these figures refute.
+connman goes on when its renewal is answered, be it by DHCPACK or DHCPNAK, and asks again at T2; the
+answer to that one it hears.  It listens on a UDP socket while RENEWING, and on a packet socket
+while REBINDING (gdhcp/client.c, continue_renew, continue_rebound); why the first hears nothing was
+not found out.  Runs like these have shown it: its profile (`hears_renewing = false`) is younger
+than the first of them, and so of connman the bound is no prediction.  How long it waits after a
+DHCPNAK (`nak_late`) was fitted to the [league](league.md).
 
 ## Conditions
 

@@ -44,7 +44,7 @@ WAYS: Mapping[str, Sequence[Sequence[str]]] = {
 
 COMMANDS: Mapping[str, Sequence[str]] = {
     "Python itself": ("-c", "pass"),
-    "import of both cores": ("-c", "import holdover.reference.core"),
+    "import of both cores": ("-c", "from holdover.reference.core import client, server"),
     "`holdover --version`": ("-m", "holdover", "--version"),
     "`holdover client --help`": ("-m", "holdover", "client", "--help"),
     "`holdover server --help`": ("-m", "holdover", "server", "--help"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from holdover.model.readings.finite import Code, Instance, State
+from holdover.model.readings.branches import Code
+from holdover.model.readings.finite import Instance, State
 from holdover.model.table.environment import WORLD_ACTIONS
 from holdover.model.table.properties import ALWAYS
 from holdover.model.table.server import SERVER_ACTIONS

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
-from holdover.reference.lab.testbed.scene import Scene
+
+if TYPE_CHECKING:  # the list of faults is there at once
+    from holdover.reference.lab.testbed.scene import Scene
 
 Asker = Literal["client", "clone", "nobody"]
 """Who asks for an address by DHCP while another host has it."""

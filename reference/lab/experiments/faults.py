@@ -31,13 +31,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments.fault import Fault, Way
 from holdover.reference.lab.experiments.two_hosts import TWO_HOSTS
-from holdover.reference.lab.testbed.scene import Scene
+
+if TYPE_CHECKING:  # the list of faults is there at once
+    from holdover.reference.lab.testbed.scene import Scene
 
 BLOCKED = 60.0
 """Seconds that a hook blocks."""

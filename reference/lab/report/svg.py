@@ -5,6 +5,9 @@ address, the server one with a thin bar for each lease.  All is placed by per ce
 letters are not scaled: so the same picture is readable on a telephone.  Where a bar of the client's
 host is not covered by a lease it is `over`; where two hosts have the address, `both`.
 
+Other timelines than the lab's are drawn by a class that is derived from `Drawing` and has its own
+words (reference/audit/report/picture.py).
+
 What happened is numbered below the rows.  Events that would stand on top of each other have one
 number; the list that tells of them (`event_list.py`) says all that the picture shows.
 
@@ -121,7 +124,21 @@ class Drawing:
         scale = Scale(low - room, high + room)
         object.__setattr__(self, "scale", scale)
         apart = APART * (scale.high - scale.low)
-        object.__setattr__(self, "groups", group_events(events(line), apart))
+        object.__setattr__(self, "groups", group_events(self.told(), apart))
+
+    # What another kind of timeline tells in its own way -----------------------------------------
+
+    def told(self) -> list[TimelineEvent]:
+        """What is told below the rows, in order of time."""
+        return events(self.line)
+
+    def called(self, host: str) -> str:
+        """What a host is called."""
+        return name(self.line, host)
+
+    def description(self) -> str:
+        """The picture in a sentence."""
+        return describe_timeline(self.line)
 
     # The rows ------------------------------------------------------------------------------------
 
@@ -138,7 +155,7 @@ class Drawing:
             f'<svg class="line" xmlns="http://www.w3.org/2000/svg" role="img" {names} '
             f'height="{height}">',
             f'<title id="t{self.number}">Who had the address when</title>',
-            f'<desc id="d{self.number}">{escape(describe_timeline(self.line))}</desc>',
+            f'<desc id="d{self.number}">{escape(self.description())}</desc>',
             *self.ground(),
             *(part for row, host in enumerate(self.line.hosts) for part in self.host(host, row)),
             *self.server(),
@@ -163,14 +180,14 @@ class Drawing:
     def host(self, host: str, row: int) -> Iterator[str]:
         """A host, and when it had an address."""
         y = TOP + ROW * row
-        yield f'<text x="0" y="{y + 10}" class="name halo">{name(self.line, host)}</text>'
+        yield f'<text x="0" y="{y + 10}" class="name halo">{escape(self.called(host))}</text>'
         for held in self.line.held:
             if held.host == host:
                 yield from self.bar(held, y + LABEL)
 
     def bar(self, held: HeldSpan, y: int) -> Iterator[str]:
         """A span: what of it is covered by a lease, what is not, and what is not certain."""
-        rect, who = self.scale.rect, name(self.line, held.host)
+        rect, who = self.scale.rect, self.called(held.host)
         words = f"{who} has {held.address}: {show_offset(held.begin)} to {show_offset(held.end)} s"
         if held.address != self.line.address:
             yield rect(held.begin, held.end, y + 4, BAR - 8, "else", words)
@@ -201,7 +218,7 @@ class Drawing:
         yield f'<text x="0" y="{y + 10}" class="name halo">server&#8217;s leases</text>'
         rows = {host: y + LABEL + LEASE * row for row, host in enumerate(self.line.hosts)}
         for each in self.line.granted:
-            top, who = rows[each.host], name(self.line, each.host)
+            top, who = rows[each.host], self.called(each.host)
             words = f"lease of {who}: {describe_ack(self.line, each)}"
             yield self.scale.rect(each.begin, each.until, top + 1, LEASE - 3, "lease", words)
             yield self.scale.upright(each.begin, top - 1, top + LEASE - 1, "ack")

@@ -51,21 +51,25 @@ class _Known:
 
     def look_up(self, keys: Numbers, ask: Callable[[int], int]) -> Numbers:
         """The answer for each key; a key that is new is asked about."""
-        new = np.unique(keys[~self._has(keys)])
-        if len(new):
-            answers = np.array([ask(key) for key in new.tolist()], dtype=np.int64)
-            every = np.concatenate([self._keys, new])
-            by = np.argsort(every, kind="stable")
-            self._keys, self._answers = every[by], np.concatenate([self._answers, answers])[by]
+        at, has = self._find(keys)
+        if has.all():
+            answers: Numbers = self._answers[at]
+            return answers
+        new = np.unique(keys[~has])
+        asked = np.array([ask(key) for key in new.tolist()], dtype=np.int64)
+        every = np.concatenate([self._keys, new])
+        by = np.argsort(every, kind="stable")
+        self._keys, self._answers = every[by], np.concatenate([self._answers, asked])[by]
         found: Numbers = self._answers[np.searchsorted(self._keys, keys)]
         return found
 
-    def _has(self, keys: Numbers) -> NDArray[np.bool_]:
+    def _find(self, keys: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
+        """Where each key is, and whether it is there."""
         if not len(self._keys):
-            return np.zeros(len(keys), dtype=np.bool_)
+            return np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=np.bool_)
         at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         has: NDArray[np.bool_] = self._keys[at] == keys
-        return has
+        return at, has
 
 
 @dataclass
@@ -236,7 +240,9 @@ class Product:
         places = every * ENDS + np.concatenate(orders)
         by = np.argsort(places, kind="stable")
         steps = LayerSteps(places[by], np.concatenate(outcomes)[by], np.concatenate(results)[by])
-        for place in steps.places[np.isin(steps.outcomes, list(self._defects))][:1].tolist():
+        known = list(self._defects)
+        wrong = np.flatnonzero(np.isin(steps.outcomes, known)) if known else by[:0]
+        for place in steps.places[wrong][:1].tolist():
             stops.append((place, self._defects[int(steps.outcomes[steps.places == place][0])]))
         idle = np.flatnonzero(np.bincount(every, minlength=len(nodes)) == 0)[:1]
         stops += [(row * ENDS + PASSES + 1, DefectError("stuck", STUCK)) for row in idle.tolist()]

@@ -32,7 +32,7 @@ ASKED = (ALWAYS, STEPS, SOMETIMES)
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """The address of a cluster with two workers, of two threads each."""
-    with cluster._here(distributed, 2, threads=2) as client:
+    with cluster.local_cluster(distributed, 2, threads=2) as client:
         yield client.scheduler.address
 
 

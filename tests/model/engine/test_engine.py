@@ -243,6 +243,15 @@ def test_a_search_without_enough_memory_is_unknown_and_what_it_saw_is_true(
     assert found.depth < whole.depth
 
 
+def test_with_stop_it_ends_a_step_past_the_first_violation() -> None:
+    whole = search(SMALL, (EXCLUSIVE,), threads=1)
+    seen = search(SMALL, (EXCLUSIVE,), threads=1, stop=True)
+    assert (seen.stopped_by, seen.complete) == ("violation", False)
+    assert len(seen.violations["exclusive"]) == len(whole.violations["exclusive"])
+    assert seen.depth == len(seen.violations["exclusive"]) + 1 < whole.depth
+    assert seen.states < whole.states
+
+
 def test_what_was_found_last_is_looked_at_too() -> None:
     """Of a search that was cut off, the states of the greatest depth, which it did not expand."""
     instance = instance_of("wfwg311")

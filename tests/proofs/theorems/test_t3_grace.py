@@ -107,7 +107,7 @@ def test_premises_that_contradict_each_other_prove_nothing(
     assert "never fire: " in check.detail
 
 
-UNDISTURBING = {"mute", "unmute"}
+UNDISTURBING = {"mute", "unmute", "hear_conflict", "conflict_ends"}
 
 
 def test_what_is_ruled_out_never_happens_where_the_grace_is_enough() -> None:

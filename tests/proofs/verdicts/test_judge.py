@@ -16,6 +16,7 @@ from holdover.model.clients.profile import (
     in_seconds,
     load,
 )
+from holdover.model.explorer.explore import EngineResult
 from holdover.model.explorer.sequence_chart import ChartEvent
 from holdover.model.readings.constants import seconds
 from holdover.model.readings.interpreter import Binding, Interpreter, State
@@ -171,7 +172,7 @@ def test_just_below_the_bound_a_run_of_t3_is_one_of_the_client(name: str) -> Non
 
 
 def test_it_is_tried_before_the_verdict_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "realise", lambda *given: None)
+    monkeypatch.setattr(module, "realise_bindings", lambda *given: None)
     found = judge(TIGHT, replace(STANDARD, grace=Fraction(199, 100)))
     assert (found.outcome, found.looked_at) == ("violated", None)
     replayed(found, found.environment)
@@ -313,3 +314,20 @@ def test_a_kind_alone_is_judged_as_it_is_in_a_network() -> None:
         assert (
             judge_network(network(ClientKind(load(name))), STANDARD).outcome == judged(name).outcome
         )
+
+
+@pytest.mark.parametrize("name", ["wfwg311", "reference"])
+def test_past_so_many_states_a_search_is_the_engines_and_says_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = (ClientKind(load(name)),) * 2
+    plain = module.search(hosts, STANDARD, Size())
+    monkeypatch.setattr(module, "PLAIN", 100)
+    found = module.search(hosts, STANDARD, Size())
+    assert isinstance(found, EngineResult)
+    assert {n: len(t) for n, t in found.violations.items()} == {
+        n: len(t) for n, t in plain.violations.items()
+    }
+    assert found.complete == plain.complete
+    if plain.complete:
+        assert (found.count, found.depth) == (plain.count, plain.depth)

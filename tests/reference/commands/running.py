@@ -29,6 +29,7 @@ COMMANDS = (
     "client",
     "server",
     "lab",
+    "audit",
 )
 
 

@@ -45,6 +45,7 @@ from holdover.reference.refinement.defects import all_defects, mutant
 from holdover.reference.wire.messages import BootRequest
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import ROUTERS, Options
+from tests.reference.audit.recordings.reading import unpack
 from tests.reference.commands.running import SMALL, as_json, run
 from tests.reference.validation.rehearsal import late_lease, rehearsed
 from tests.schemas import checked_text, forms, forms_of, schemas, valid
@@ -101,6 +102,8 @@ def of_commands(place: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield as_json(run("explain", "wfwg311", "--json"), 1)
     yield as_json(run("explain", journal, "--json"), 1)
     yield as_json(run("lab", "list", "--json"), 0)
+    recording = unpack("holdover-dhclient-frozen", place / "recording")
+    yield as_json(run("audit", recording.frames, "--json"), 1)
 
 
 def of_client() -> Iterator[Any]:

@@ -40,15 +40,15 @@ def imported(*words: str) -> tuple[set[str], int]:
 
 
 AT_ONCE = {
-    "--help": 12,
-    "--version": 12,
-    "profiles": 30,
-    "profiles rfc2131": 30,
+    "--help": 10,
+    "--version": 10,
+    "profiles": 24,
+    "profiles rfc2131": 24,
     "grace": 32,
     "grace --json": 32,
-    "lab list": 70,
-    "lab --help": 70,
-    "client --help": 60,
+    "lab list": 50,
+    "lab --help": 50,
+    "client --help": 40,
 }
 """Commands that decide nothing by a solver or a search, and how many modules of ours are enough."""
 

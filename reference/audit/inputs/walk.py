@@ -1,0 +1,244 @@
+"""From batches of frames to observations in time order.
+
+Theory of operation.  `Walk` gives each batch to the kernel, makes observations of what comes out,
+and lets go of those that nothing earlier can follow any more: that is up to the beginning of the
+oldest run that is still open, and SLACK before the newest frame, for captures of several interfaces
+or processors are a little out of order.  A run is cut after LONGEST, so that nothing waits longer.
+At the same instant a use comes before a message: a DHCPRELEASE is itself sent from its address.
+
+Where the clock of a capture goes back by more than SLACK (somebody set it), the frames are moved to
+the instant that was reached before, and a `Gap` spans all of that.
+
+What it does not know: other captures (`points.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from holdover.reference.audit.inputs import kernel
+from holdover.reference.audit.inputs.build import twin
+from holdover.reference.audit.inputs.dhcp import NameTables, observe_message
+from holdover.reference.audit.inputs.formats import BATCH, Loss
+from holdover.reference.audit.observations import RUN, Gap, How, Observation, Probe, Use, Where
+from holdover.reference.core.instants import SECOND, Duration, Instant
+
+Array = np.ndarray[Any, Any]
+
+LONGEST: Duration = 5 * SECOND
+"""Nanoseconds: no run is longer."""
+
+SLACK: Duration = SECOND
+"""Nanoseconds: by so much frames may be out of order."""
+
+FRAMES_AT_ONCE = 1 << 14
+"""Frames after which runs are swept."""
+
+new_where, new_use = twin(Where), twin(Use)
+
+NEVER: Instant = -(1 << 62)
+
+HOWS: tuple[How, How] = ("ARP", "IP")
+
+
+Item = tuple[Instant, Observation, int, int]
+"""When it is due, the observation, the interface at which it was made, and its fingerprint (of a
+message), or 0."""
+
+ADDRESS = (1 << kernel.HOW_AT) - 1
+due = itemgetter(0)
+
+
+class Walk:
+    """The observations of one capture; `networks`: only uses of their addresses, if there are."""
+
+    def __init__(
+        self, file: str, networks: Iterable[IPv4Network] = (), offset: Duration = 0
+    ) -> None:
+        rows = [(int(each.network_address), int(each.netmask)) for each in networks]
+        self._networks = np.array(rows, np.int64).reshape(len(rows), 2)
+        self._file, self._names, self._offset = file, NameTables(), offset
+        self._slots = np.zeros(1 << 17, np.int32)
+        self._runs = np.zeros((1 << 16, kernel.RUN_COLUMNS), np.int64)
+        self._out = np.zeros((1 << 17, kernel.RUN_COLUMNS), np.int64)
+        self._rows = np.zeros((BATCH, kernel.MESSAGE_COLUMNS), np.int64)
+        self._side = np.zeros(1 << 23, np.uint8)
+        self._counts = np.zeros(5, np.int64)
+        self._no_prints = np.zeros((0, 2), np.int64)
+        self._messages: list[Item] = []
+        self._waiting: list[Item] = []
+        self._unswept = 0
+        self.begin: Instant | None = None
+        self.newest: Instant | None = None
+        self.frames = 0
+
+    def feed(
+        self,
+        data: Array,
+        arrays: tuple[Array, Array, Array, Array],
+        count: int,
+        links: Array,
+        losses: list[Loss],
+    ) -> Sequence[Item]:
+        """Look at a batch: off, cap, times, iface (`Capture`); what can be let go of.
+
+        `losses` are emptied.
+        """
+        off, cap, times, iface = arrays
+        self._in_order(times[:count])
+        self._note(losses)
+        self._make_room(cap[:count])
+        counts = self._counts
+        counts[2] = counts[3] = 0
+        kernel.look(
+            data,
+            off,
+            cap,
+            times,
+            iface,
+            count,
+            self.frames + 1,
+            links,
+            self._networks,
+            self._slots,
+            self._runs,
+            self._out,
+            self._rows,
+            self._side,
+            counts,
+            self._no_prints,
+            0,
+            RUN,
+            LONGEST,
+        )
+        self.frames += count
+        self._unswept += count
+        self._take_messages(data)
+        return self.flush(False) if self._unswept >= FRAMES_AT_ONCE else ()
+
+    def flush(self, over: bool = True) -> list[Item]:
+        """What can be let go of; `over`: all of it, for no frame comes any more."""
+        if self.newest is None:
+            ended, self._messages = self._messages, []
+            return ended
+        self._unswept = 0
+        oldest = kernel.sweep(
+            self._slots, self._runs, self._counts, self._out, 1 << 62 if over else self.newest - RUN
+        )
+        runs = self._out[: self._counts[1]]
+        self._counts[1] = 0
+        found = (
+            self._runs_of(runs) + self._waiting + self._messages
+        )  # in this order where due alike
+        self._messages = []
+        found.sort(key=due)
+        if over:
+            self._waiting = []
+            return found
+        before = min(int(oldest), self.newest - SLACK)
+        ready = _count_before(found, before)
+        self._waiting = found[ready:]
+        return found[:ready]
+
+    def finish(self, losses: list[Loss]) -> Sequence[Item]:
+        """What is left, when no frame comes any more; `losses` are emptied."""
+        self._note(losses)
+        return self.flush()
+
+    def pass_time(self, now: Instant) -> None:
+        """No frame from before `now` comes any more, though none has come since."""
+        self.newest = now if self.newest is None else max(self.newest, now)
+
+    # Before the kernel ---------------------------------------------------------------------------
+
+    def _in_order(self, times: Array) -> None:
+        """Move instants to the clock of the audit, and those that go back too far up again."""
+        if self._offset:
+            times[times != kernel.SIMPLE_TIME] += self._offset
+        reached = NEVER if self.newest is None else self.newest
+        least, reached, first, lowest, moved_to = kernel.check_order(times, reached, SLACK)
+        if least == kernel.NO_TIME:
+            return
+        if first >= 0:
+            why = "the clock of the capture was set back: times after that cannot be told"
+            self._note([Loss(int(lowest), int(moved_to), self.frames + int(first) + 1, why)], 0)
+        self.newest = int(reached)
+        self.begin = int(least) if self.begin is None else min(self.begin, int(least))
+
+    def _note(self, losses: list[Loss], offset: Duration | None = None) -> None:
+        moved = self._offset if offset is None else offset
+        for loss in losses:
+            since = None if loss.since is None else loss.since + moved
+            until = None if loss.until is None else loss.until + moved
+            due_at = until if since is None else since
+            at = self.newest or 0 if due_at is None else due_at
+            gap = Gap(since, until, Where(self._file, max(loss.number, 1)), loss.why)
+            self._messages.append((at, gap, 0, 0))
+        losses.clear()
+
+    def _make_room(self, sizes: Array) -> None:
+        """For as many runs and bytes as there can be."""
+        most = int(self._counts[0]) + len(sizes)
+        if most > len(self._runs):
+            self._runs = np.concatenate([self._runs, np.zeros_like(self._runs)])
+            self._slots = np.zeros(2 * len(self._slots), np.int32)
+            kernel.sweep(self._slots, self._runs, self._counts, self._out, -(1 << 62))
+        if self._counts[1] + 2 * most > len(self._out):
+            self._out = np.concatenate([self._out, np.zeros_like(self._out)])
+
+    # After it ------------------------------------------------------------------------------------
+
+    def _take_messages(self, data: Array) -> None:
+        count = int(self._counts[2])
+        if not count:
+            return
+        side = self._side[: self._counts[3]].tobytes()
+        names, file, add = self._names, self._file, self._messages.append
+        for row in self._rows[:count].tolist():
+            what = observe_message(row, side, data, names, file)
+            add((row[kernel.AT], what, row[kernel.INTERFACE], row[kernel.PRINT]))
+
+    def _runs_of(self, runs: Array) -> list[Item]:
+        """Uses and probes, in the order of their beginnings."""
+        found: list[Item] = []
+        add, file = found.append, self._file
+        hardware_of, address_of, vlans_of = (
+            self._names.hardware,
+            self._names.address,
+            self._names.vlans,
+        )
+        ordered = runs[np.argsort(runs[:, kernel.SINCE], kind="stable")]
+        for hardware, key, since, until, frames, first, last in ordered.tolist():
+            where = new_where(file, first)
+            where.__class__ = Where
+            how = key >> kernel.HOW_AT & 3
+            mac, address = hardware_of[hardware], address_of[key & ADDRESS]
+            vlans = vlans_of[key >> kernel.VLAN_AT]
+            if how == kernel.BY_PROBE:
+                add((since, Probe(since, where, mac, address, vlans), 0, 0))
+                continue
+            end = where
+            if first != last:
+                end = new_where(file, last)
+                end.__class__ = Where
+            use = new_use(since, where, mac, address, HOWS[how], vlans, frames, until, end)
+            use.__class__ = Use
+            add((since, use, 0, 0))
+        return found
+
+
+def _count_before(items: list[Item], at: Instant) -> int:
+    """How many of them, which are in order, are due before an instant."""
+    low, high = 0, len(items)
+    while low < high:
+        middle = (low + high) // 2
+        if items[middle][0] < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,50 @@
+"""Random runs of our cores: nobody who conforms is accused, and who overstays is found.
+
+A few here; tests/measure/audit_runs.py plays ten thousand of each.
+"""
+
+import pytest
+
+from holdover.reference.core.instants import SECOND
+from tests.reference.audit.verdicts import (
+    conforming_run,
+    finds,
+    is_visible,
+    planted_run,
+    planted_run_with_losses,
+)
+
+SEEDS = range(20_000, 20_060)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nobody_who_conforms_is_accused(seed: int) -> None:
+    _, audit = conforming_run(seed)
+    assert [each.sentence for each in audit.findings] == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_who_overstays_is_found(seed: int) -> None:
+    town, audit = planted_run(seed)
+    assert is_visible(town)
+    assert finds(town, audit)
+    (found,) = audit.findings
+    assert town.overstayed is not None
+    _, _, end, last = town.overstayed
+    held = (last - end) / SECOND
+    assert found.holdover_s == pytest.approx(held, abs=0.6)  # a DHCPACK may take half a second
+
+
+@pytest.mark.parametrize("seed", range(20_000, 20_020))
+def test_who_overstays_for_long_is_found_where_frames_are_missed(seed: int) -> None:
+    town, audit = planted_run_with_losses(seed)
+    assert is_visible(town)
+    assert finds(town, audit)
+
+
+def test_the_runs_have_what_they_are_about() -> None:
+    """Renewals, losses, refusals, addresses that go from one host to another."""
+    towns = [conforming_run(seed)[0] for seed in range(20_000, 20_030)]
+    assert any(town.missed for town in towns)
+    leases = [len(conforming_run(seed)[1].addresses) for seed in range(20_000, 20_005)]
+    assert min(leases) > 0

@@ -1,0 +1,65 @@
+"""What an audit makes of a town, and whether it is right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from holdover.reference.audit.monitor.context import default_premises
+from holdover.reference.audit.monitor.monitor import Monitor
+from holdover.reference.audit.monitor.results import Audit, Premises
+from holdover.reference.core.instants import SECOND
+from tests.reference.audit.town import Town, coverage, observe, weather_of
+
+CERTAIN = 3 * SECOND
+"""An overstay is visible where a use is so much later than the lease end: the client's clock may be
+100 ppm slow, and a timer a second late."""
+
+TURNS = 6
+"""Where frames may be missed: how often the address has to go to and fro (each time two or three
+datagrams would have to be missed)."""
+
+
+def audit_of(town: Town, premises: Premises) -> Audit:
+    """The audit of what passed the capture point."""
+    monitor = Monitor(premises)
+    for each in observe(town.frames):
+        monitor.observe(each)
+    return monitor.finish(coverage(town))
+
+
+def conforming_run(seed: int) -> tuple[Town, Audit]:
+    """A run in which everybody conforms, seen by a point that misses frames, or none."""
+    town = Town(weather_of(seed)).run()
+    complete = town.weather.missed == 0
+    return town, audit_of(town, default_premises(complete=complete))
+
+
+def planted_run(seed: int) -> tuple[Town, Audit]:
+    """A run in which a host overstays its lease, seen by a point that misses nothing."""
+    town = Town(weather_of(seed, overstay=True, missed=0.0)).run()
+    return town, audit_of(town, default_premises(complete=True))
+
+
+def planted_run_with_losses(seed: int) -> tuple[Town, Audit]:
+    """Likewise, by a point that misses frames, and with a server that gives the address away.
+
+    The one who overstays uses the address for many lease times.
+    """
+    weather = weather_of(seed, overstay=True, missed=0.05)
+    weather = replace(weather, length=weather.lease * 12, pool=1, probes=False)
+    town = Town(weather).run()
+    return town, audit_of(town, default_premises())
+
+
+def is_visible(town: Town) -> bool:
+    """The overstay shows on the wire."""
+    stay = town.overstayed
+    return stay is not None and stay[3] > stay[2] + CERTAIN
+
+
+def finds(town: Town, audit: Audit) -> bool:
+    """The overstay is found, its culprit named, and nobody else accused."""
+    assert town.overstayed is not None
+    address, hardware, _, _ = town.overstayed
+    found = [(each.kind, each.address, each.hardware) for each in audit.findings]
+    return found == [("client_holdover", address, hardware)]
