@@ -46,6 +46,8 @@ class ChartEvent:
     holding: tuple[str | None, ...]
     datagram: str = ""
     """What is lost, missed, ignored or duplicated."""
+    exact: tuple[Fraction, ...] = ()
+    """The row's parameters in the unit of the run, members as their number; empty: not known."""
 
     @property
     def action(self) -> str:
@@ -53,8 +55,15 @@ class ChartEvent:
         return self.label.action.name
 
 
-def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[ChartEvent]:
-    """The steps of a run; `times` has the instant after each step, else ticks are counted."""
+def events(
+    trace: Trace,
+    times: Sequence[Fraction] | None = None,
+    bindings: Sequence[tuple[Fraction, ...]] | None = None,
+) -> list[ChartEvent]:
+    """The steps of a run; `times` has the instant after each step, else ticks are counted.
+
+    `bindings`: the parameters of each step, in the same unit.
+    """
     told = []
     clock = Fraction(0)
     steps = zip(trace.labels, trace.states, trace.states[1:], strict=False)
@@ -62,7 +71,9 @@ def events(trace: Trace, times: Sequence[Fraction] | None = None) -> list[ChartE
         clock += 1 if label.action.name == TICK else 0
         time = clock if times is None else times[number]
         said, datagram = sentence(trace, label, before)
-        told.append(ChartEvent(time, label, said, label.host, holding(trace, after), datagram))
+        exact = () if bindings is None else bindings[number]
+        held = holding(trace, after)
+        told.append(ChartEvent(time, label, said, label.host, held, datagram, exact))
     return told
 
 

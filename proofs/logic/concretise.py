@@ -16,7 +16,7 @@ from holdover.model.readings.finite import Instance, Label
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import NOW
-from holdover.proofs.logic.formula import REAL, symbol, with_values
+from holdover.proofs.logic.formula import REAL, Formula, symbol, with_values
 from holdover.proofs.logic.solvers import solve
 from holdover.proofs.logic.unrolled import SymbolicRun, sizes_of
 
@@ -25,11 +25,22 @@ def realise(
     trace: Trace, constants: Mapping[str, object], broken: Property
 ) -> list[Fraction] | None:
     """The instant after each step in seconds, or None if there is no such run in real time."""
+    found = realise_bindings(trace, constants, broken)
+    return None if found is None else [instant for instant, _ in found]
+
+
+def realise_bindings(
+    trace: Trace, constants: Mapping[str, object], broken: Property
+) -> list[tuple[Fraction, tuple[Fraction, ...]]] | None:
+    """After each step its instant, and the row's parameters in seconds (members as their number).
+
+    None if there is no such run in real time.
+    """
     bounds = trace.instance.bounds
     sizes = sizes_of(bounds.hosts, bounds.addresses, bounds.messages)
     path = SymbolicRun(trace.instance.table, sizes, constants)
     longest = max(bounds.lengths)
-    instants = []
+    taken = []
     for number, label in enumerate(trace.labels):
         given: dict[str, object] = {}
         for p, value in zip(label.action.given, label.binding, strict=True):
@@ -41,12 +52,17 @@ def realise(
             else:
                 given[name] = value
         path.take(label.action.name, **given)
-        instants.append(path.here.values[NOW.name, 0])
+        instant = path.here.values[NOW.name, 0]
+        taken.append((instant, [given[str(p.args[0])] for p in label.action.given]))
     guards = [guard for _, guard in path.conditions]
     said, values = solve([*guards, ~path.here.read(broken.term, {})])
     if said != "sat":
         return None
-    return [Fraction(str(with_values(instant, values).of)) for instant in instants]
+
+    def number_of(term: object) -> Fraction:
+        return Fraction(str(with_values(term, values).of if isinstance(term, Formula) else term))
+
+    return [(number_of(at), tuple(map(number_of, given))) for at, given in taken]
 
 
 LATE = frozenset(

@@ -40,7 +40,7 @@ from holdover.model.readings.finite import Bounds, Constants, Instance
 from holdover.model.table.bound import ack_missed
 from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.vocabulary import h, shortens
-from holdover.proofs.logic.concretise import realise, shorten_flights
+from holdover.proofs.logic.concretise import realise, realise_bindings, shorten_flights
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, PROBED
 from holdover.proofs.logic.obligations import Case
 from holdover.proofs.logic.solvers import CaseVerdict, decide
@@ -374,7 +374,8 @@ def collision(
         if trace is None:
             continue
         hasty = shorten_flights(trace, wanted)
-        times = realise(hasty, exact, wanted)
-        if times is not None:
-            return seen, events(hasty, times)
+        found = realise_bindings(hasty, exact, wanted)
+        if found is not None:
+            times, bindings = zip(*found, strict=True)
+            return seen, events(hasty, times, bindings)
     return seen, []

@@ -82,8 +82,9 @@ def event(
     def kind_in(slot: object) -> str:
         return KIND.values[int(number(before["kind", int(str(slot))]))]
 
-    label = Label(action, tuple(ceil(number(value)) for value in bound.values()))
+    exact = tuple(number(value) for value in bound.values())
+    label = Label(action, tuple(map(ceil, exact)))
     said, datagram = fill_sentence(action, label.binding, kind_in)
     held = [int(number(after["holds", host])) for host in range(path.sizes[HOST])]
     holding = tuple(None if place == NONE else name_of(ADDRESS, place) for place in held)
-    return ChartEvent(number(after[NOW.name, 0]), label, said, label.host, holding, datagram)
+    return ChartEvent(number(after[NOW.name, 0]), label, said, label.host, holding, datagram, exact)

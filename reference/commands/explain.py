@@ -1,7 +1,9 @@
-"""`holdover explain`: a collision told, or a journal held to the lease table."""
+"""`holdover explain`: a collision told and shown, or a journal held to the lease table."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,15 @@ import click
 from click.core import ParameterSource
 from rich.text import Text
 
-from holdover.model.clients.profile import builtin_names, load
+from holdover.model.clients.profile import Profile, builtin_names, load
 from holdover.model.errors import InputError
-from holdover.model.explorer.sequence_chart import chart, sentences
+from holdover.model.explorer.sequence_chart import chart
+from holdover.proofs.verdicts.changes import (
+    BoundPart,
+    ProfileChange,
+    parts_of_bound,
+    smallest_changes,
+)
 from holdover.proofs.verdicts.judge import Judgement, judge
 from holdover.reference.commands.state_graph import EXPLAINED, Common, common_lines, of_judgement
 from holdover.reference.commands.verify import cause_lines, judgement_data
@@ -27,17 +35,43 @@ from holdover.reference.console.options import json_option, profile_names
 from holdover.reference.console.output import Output, colour_outcome, document
 from holdover.reference.console.progress import Progress
 from holdover.reference.console.surroundings import surroundings, world_options
+from holdover.reference.explanation.comparison import SameSchedule, compare
+from holdover.reference.explanation.page import collision_page
+from holdover.reference.explanation.said import (
+    bound_line,
+    change_lines,
+    explanation_data,
+    follower_heading,
+    follower_lines,
+    page_paragraphs,
+    run_heading,
+    run_lines,
+)
 from holdover.reference.linux.storage.journal import read
 from holdover.reference.validation.calls import calls
 from holdover.reference.validation.follower import replay
 from holdover.reference.validation.report import print_journal
 
 
-def print_explanation(found: Judgement, common: Common | None, as_json: bool) -> None:
+@dataclass(frozen=True)
+class Explanation:
+    """A verdict with all that explains it."""
+
+    found: Judgement
+    common: Common | None
+    compared: SameSchedule | None
+    parts: tuple[BoundPart, ...]
+    changes: Sequence[ProfileChange]
+
+
+def print_explanation(told: Explanation, as_json: bool) -> None:
     """A collision in sentences and as a chart, and what every collision has in common."""
+    found, compared = told.found, told.compared
     if as_json:
+        more = explanation_data(compared, told.parts, told.changes)
         sources = list(found.profile.sources)
-        document("explain", {"judgement": judgement_data(found, common), "sources": sources})
+        data = {"judgement": judgement_data(found, told.common), "sources": sources, **more}
+        document("explain", data)
         return
     out = Output()
     name = found.profile.name
@@ -45,32 +79,90 @@ def print_explanation(found: Judgement, common: Common | None, as_json: bool) ->
     for source in found.profile.sources:
         out.say(f"  {source}")
     if not found.run:
-        out.say(f"\nNothing to explain: {found.reason}.")
+        out.say(f"\n{found.outcome}: {found.reason}.")
         for line in unstated_lines(found.profile, found.hangs_on, HOLDS, TOO_SHORT):
             out.say(f"  {line}")
-        return
+    if compared is None:
+        out.say("There is no run to show.")
+    else:
+        print_run(out, told, compared)
+    if line := bound_line(told.parts, found):
+        out.say(f"\n{line}")
+    if told.changes:
+        out.say(f"\nThe smallest changes with which {name} holds:")
+        for line in change_lines(told.changes):
+            out.say(f"  {line}")
+    if told.common is not None:
+        out.say()
+        for line in common_lines(told.common):
+            out.say(line)
+
+
+def print_run(out: Output, told: Explanation, compared: SameSchedule) -> None:
+    """The run, its turning point and its chart; and how the others live it."""
+    source = compared.source
     out.say()
-    for line in (*sentences(found.run, found.unit), *cause_lines(found.causes)):
+    if source is not told.found:
+        out.say(run_heading(compared))
+    for line in (*run_lines(compared), *cause_lines(source.causes)):
         out.say(line)
     out.say()
-    for line in chart(found.run, found.unit):
+    for line in chart(source.run, source.unit):
         out.console.print(line, soft_wrap=True)
     out.say("\n║ the host holds the address   │ it does not")
-    if common is not None:
-        out.say()
-        for line in common_lines(common):
-            out.say(line)
+    for follower in compared.followers:
+        out.say(f"\n{follower_heading(compared, follower)}:")
+        for line in follower_lines(compared, follower):
+            out.say(f"  {line}")
+
+
+def write_page(told: Explanation, path: Path) -> None:
+    """The page of the run; InputError where there is none, or the file cannot be written."""
+    found, compared = told.found, told.compared
+    if compared is None:
+        raise InputError(f"--html: {found.profile.name}: there is no run to show ({found.reason})")
+    shown = compared.shown()
+    names = " beside ".join(each.name for each in shown)
+    title = f"Two hosts, one address: {names}"
+    answerable = any(each.answers for each in shown)
+    ask = "Step through it" + (", and answer the notice of h1, or do not." if answerable else ".")
+    lead = f"{run_heading(compared)}. {ask}"
+    paragraphs = page_paragraphs(compared, told.parts, told.changes, found)
+    try:
+        path.write_text(collision_page(title, lead, paragraphs, shown), "utf-8")
+    except OSError as error:
+        raise InputError(f"--html: {path}: {error.strerror}; name a file to write") from error
 
 
 @click.command(epilog="Example: holdover explain wfwg311")
 @click.argument("subject", metavar="PROFILE|JOURNAL", shell_complete=profile_names)
+@click.option(
+    "--beside",
+    metavar="PROFILE",
+    shell_complete=profile_names,
+    help="Another client in the same schedule: a fix beside the bug.",
+)
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a page to step through the run: one file, which needs no network.",
+)
 @assume_option
 @world_options
 @json_option
-def explain(subject: str, assume: str | None, as_json: bool, **given: Any) -> int:
+def explain(
+    subject: str,
+    beside: str | None,
+    html: Path | None,
+    assume: str | None,
+    as_json: bool,
+    **given: Any,
+) -> int:
     """Tell a client's shortest collision, or judge a journal.
 
-    PROFILE: in sentences and as a sequence chart.  JOURNAL, what `holdover client --journal` wrote:
+    PROFILE: in sentences and as a sequence chart; of a client that holds, the run that its guard
+    prevents.  JOURNAL, what `holdover client --journal` wrote:
     each call of the client against the lease table; up to which line it conforms, and the guard
     that blocked.  A file is a journal, unless its name ends in .toml.
     """
@@ -84,11 +176,28 @@ def explain(subject: str, assume: str | None, as_json: bool, **given: Any) -> in
         print_journal(path, seen, as_json)
         return EXIT[seen.outcome]
     client = assuming(load(subject), assume)
+    other = None if beside is None else assuming(load(beside), assume)
+    world = surroundings(given)
     with Progress(client.name) as progress:
-        found = judge(client, surroundings(given), progress=progress.say, searched=progress.search)
+
+        def judged(each: Profile) -> Judgement:
+            return judge(each, world, progress=progress.say, searched=progress.search)
+
+        found = judged(client)
+        second = None if other is None else judged(other)
         progress.say(f"{client.name}: asking networkx what every collision has in common")
         every = of_judgement(found, EXPLAINED)
-    print_explanation(found, every, as_json)
+        progress.say(f"{client.name}: looking for the smallest changes with which it holds")
+        told = Explanation(
+            found,
+            every,
+            compare(found, second),
+            parts_of_bound(client, world),
+            smallest_changes(client, world),
+        )
+    if html is not None:
+        write_page(told, html)
+    print_explanation(told, as_json)
     return EXIT[found.outcome]
 
 

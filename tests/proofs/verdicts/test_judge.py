@@ -172,7 +172,7 @@ def test_just_below_the_bound_a_run_of_t3_is_one_of_the_client(name: str) -> Non
 
 
 def test_it_is_tried_before_the_verdict_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "realise", lambda *given: None)
+    monkeypatch.setattr(module, "realise_bindings", lambda *given: None)
     found = judge(TIGHT, replace(STANDARD, grace=Fraction(199, 100)))
     assert (found.outcome, found.looked_at) == ("violated", None)
     replayed(found, found.environment)

@@ -20,9 +20,62 @@ def test_explain_tells_and_draws() -> None:
     assert re.search(r"║ bind a1\n", shown)
 
 
-def test_explain_what_holds_has_nothing_to_explain() -> None:
+def test_explain_what_holds_tells_the_run_that_its_guard_prevents() -> None:
     shown = told(run("explain", "wfwg311-fixed"), 0)
-    assert "Nothing to explain: theorem T3, any number of hosts" in shown
+    assert "holds: theorem T3, any number of hosts" in shown
+    assert "The run that its guard prevents (releases before the notice): two hosts" in shown
+    assert "The same schedule with wfwg311-fixed:\n  3600 s: the lease of h1 lapses" in shown
+    assert "the row that does it: lapse (RFC 2131 §4.4.5 MUST" in shown
+    found = as_json(run("explain", "wfwg311-fixed", "--json"), 0)
+    (same,) = found["same_schedule"]
+    assert (same["collides"], same["lets_go"]["row"], same["differs"]) == (False, "lapse", [])
+
+
+def test_explain_has_the_turning_point_where_it_is_and_what_would_cure() -> None:
+    shown = told(run("explain", "wfwg311"), 1)
+    lapse, turn, notice = (
+        shown.index(part) for part in ("lease of h1 lapses", "→ 3600 s  here the", "notice of the")
+    )
+    assert lapse < turn < notice
+    assert '  trigger = "lapse" (is "acknowledge"): holds, theorem T3' in shown
+    found = as_json(run("explain", "wfwg311", "--json"), 1)
+    assert (found["turning_point"]["at"], found["turning_point"]["host"]) == (3600, "h1")
+    assert [each["outcome"] for each in found["smallest_changes"]] == ["holds", "holds"]
+
+
+def test_explain_has_the_parts_of_the_bound() -> None:
+    shown = told(run("explain", "networkd"), 1)
+    assert "\nworst holdover 2 s = anchor delay 1 s + overhang 1 s\n" in shown
+    found = as_json(run("explain", "networkd", "--json"), 1)
+    assert [part["seconds"] for part in found["bound_parts"]] == [1, 1]
+
+
+def test_explain_beside_shows_the_fix_in_the_schedule_of_the_bug(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    both = ("wfwg311", "--beside", "wfwg311-fixed")
+    shown = told(run("explain", *both, "--html", page), 1)
+    assert "no collision: the schedule that undoes wfwg311 is harmless here" in shown
+    text = page.read_text("utf-8")
+    assert "The same schedule with wfwg311-fixed" in text
+    assert text.count('<section class="course"') == 2
+
+
+def test_explain_writes_no_page_where_there_is_no_run(tmp_path: Path) -> None:
+    open_profile = tmp_path / "open.toml"
+    open_profile.write_text('title = "open"\n')
+    said = refused(run("explain", open_profile, "--html", tmp_path / "page.html"))
+    assert "there is no run to show" in said
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_explain_says_where_a_page_cannot_be_written(tmp_path: Path) -> None:
+    said = refused(run("explain", "wfwg311", "--html", tmp_path / "none" / "page.html"))
+    assert "none/page.html: No such file or directory; name a file to write" in said
+
+
+def test_a_journal_has_no_page(tmp_path: Path) -> None:
+    journal = rehearsed(renewed).save(tmp_path / "journal")
+    assert "--html is of a profile" in refused(run("explain", journal, "--html", tmp_path / "p"))
 
 
 def test_explain_json_has_sources_and_run() -> None:

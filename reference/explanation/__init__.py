@@ -1,0 +1,1 @@
+"""A run followed on the lease table for people: course, cause, page; no verdict, no recording."""
