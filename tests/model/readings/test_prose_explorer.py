@@ -82,6 +82,7 @@ OTHERS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
     "clones": ("rfc2131", ("clones",), {"lease": 2}),
     "configured by hand": ("rfc2131", ("settles", "intrudes"), {"lease": 1}),
     "waits after a NAK": ("connman", ("forgets",), {"hosts": 1, "lease": 2}),
+    "gives way": ("reference", ("intrudes",), {"lease": 3}),
     "probes lost": ("reference", ("settles", "loses_arp"), {"lease": 1}),
     "server probes": ("wfwg311", ("mutes",), {"lease": 2, "server_probes": True}),
     "shortened": ("rfc2131", ("mutes", "shortens"), {"hosts": 1, "shortest": 1}),
