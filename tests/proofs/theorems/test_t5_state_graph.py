@@ -33,8 +33,10 @@ DEFECTS: dict[str, tuple[str, str, str]] = {
         "lacks",
     ),
     "some states are not stored": (
-        "if following not in index:",
-        "if following not in index and (sum(map(bool, following)) != 9 or keep_steps):",
+        "                fired[edge] += 1\n",
+        "                fired[edge] += 1\n"
+        "                if sum(map(bool, following)) == 9 and not keep_steps:\n"
+        "                    continue\n",
         "lacks",
     ),
     "a state of each depth is not expanded": (
@@ -43,8 +45,12 @@ DEFECTS: dict[str, tuple[str, str, str]] = {
         "steps",
     ),
     "a state is stored that nothing leads to": (
-        "    layer_start = 0\n",
-        "    found((*instance.initial[:-1], True), 0, 0)\n    layer_start = 0\n",
+        "    layer_start, count = 0, 1\n",
+        "    states.append((*instance.initial[:-1], True))\n"
+        "    index[states[1]] = 1\n"
+        "    parents.append(0)\n"
+        "    edges.append(0)\n"
+        "    layer_start, count = 0, 2\n",
         "the explorer lacks",
     ),
     "steps to known states are not counted": (
@@ -52,14 +58,10 @@ DEFECTS: dict[str, tuple[str, str, str]] = {
         "fired[edge] += following not in index",
         "steps: ",
     ),
-    "the last layer counts for the depth": (
-        "if len(seen.states) > layer_end:",
-        "if layer_end:",
-        "depth: ",
-    ),
+    "the last layer counts for the depth": ("if count > layer_end:", "if layer_end:", "depth: "),
     "a run is one of the last, not of the first": (
-        "if name not in seen.violations and not check(state):",
-        "if not check(state):",
+        "            del self.broken[name]\n",
+        "",
         "shortest runs: ",
     ),
     "a run begins with its second step": (
@@ -68,13 +70,13 @@ DEFECTS: dict[str, tuple[str, str, str]] = {
         "shortest runs: ",
     ),
     "properties of states are not looked at": (
-        "for name, check in checks:",
-        "for name, check in checks[:0]:",
+        "in self.broken.items() if not holds(state)]",
+        "in self.broken.items() if False]",
         "shortest runs: ",
     ),
     "a step is judged the wrong way round": (
-        "not step_check(state, following)",
-        "not step_check(following, state)",
+        "if not kept(state, following)]",
+        "if not kept(following, state)]",
         "shortest runs: ",
     ),
 }
