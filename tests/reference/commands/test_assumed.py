@@ -71,7 +71,7 @@ def test_a_file_made_of_a_file_states_no_more(empty: Path) -> None:
 
 
 def test_explain_says_why_it_explains_nothing(empty: Path) -> None:
-    assert "Nothing to explain: depends on what" in told(run("explain", empty), 3)
+    assert "unknown: depends on what" in told(run("explain", empty), 3)
 
 
 @pytest.mark.parametrize(
