@@ -30,11 +30,13 @@ NO_PROBING = {"use", "decline", "withhold", "disregard"}
 NO_RESTART = {"reboot", "keep_remainder"}
 NO_SUSPEND = {"resume", "wake_expired"}
 
+NO_CONFLICT = {"yield_address"}
+"""No address is in use by two."""
 NEVER_FIRE = {
-    "wfwg311-fixed": NO_PROBING | NO_RESTART,
-    "rfc2131": NO_PROBING | NO_RESTART,
-    "reference": NO_SUSPEND,
-    "wfwg311": NO_PROBING | NO_RESTART | NO_SUSPEND,
+    "wfwg311-fixed": NO_PROBING | NO_RESTART | NO_CONFLICT,
+    "rfc2131": NO_PROBING | NO_RESTART | NO_CONFLICT,
+    "reference": NO_SUSPEND | NO_CONFLICT | {"hear_conflict"},
+    "wfwg311": NO_PROBING | NO_RESTART | NO_SUSPEND | NO_CONFLICT,
 }
 """Rows for which the client or the surroundings give no occasion; no constant rules them out."""
 
