@@ -64,10 +64,12 @@ def words_of(proof: Proof, line: ProofLine) -> str:
         return f"every {forall} {text_of_term(proof, line.about[1])}"
     if line.kind in ("atom", "values"):
         return f"{line.kind} {text_of_term(proof, line.about[0])}"
-    products = [[letter_of(proof, each) for each in product] for product in line.letters]
+    products: list[list[int | Fraction]] = [
+        [letter_of(proof, each) for each in product] for product in line.letters
+    ]
     if line.kind == "sum":
         for factor, product in zip(line.factors, products, strict=True):
-            product.insert(0, factor)  # type: ignore[arg-type]
+            product.insert(0, factor)
     return " ".join([line.kind, *("*".join(map(str, product)) for product in products)])
 
 

@@ -22,7 +22,6 @@ who follows §2.4 (b) gives way, is part of what a profile declares in `gives_wa
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -37,12 +36,12 @@ from holdover.proofs.logic import formula
 from holdover.proofs.logic.first_order import Logic, right_within
 from holdover.proofs.logic.invariants import over
 from holdover.proofs.logic.obligations import Case, Obligation, guards, obligations, premises
-from holdover.proofs.logic.solvers import OUTCOME, answers, decide
 from holdover.proofs.logic.unrolled import SymbolicRun, sizes_of
-from holdover.proofs.result import Check, Progress, Theorem, combine, silent
-from holdover.proofs.theorems.t2_safety import detail, numbers
+from holdover.proofs.result import Check, Progress, Theorem, silent
+from holdover.proofs.theorems.t2_safety import numbers
 from holdover.proofs.theorems.t3_grace import check_claims
 from holdover.proofs.theorems.t3_runs import choices_of, hosts
+from holdover.proofs.theorems.t6_displaced import check_bound
 from holdover.proofs.theorems.t6_explored import TICK, SmallNetwork, compare, longest_conflict
 
 TITLE = "contested: who hears that another host uses its address lets go in time"
@@ -153,20 +152,10 @@ def search() -> Iterator[Check]:
     return (compare(each, longest_conflict, "conflict") for each in settings())
 
 
-def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Iterator[Check]:
+def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
     """A conflict is known at once, and not for longer than the bound."""
-    start = time.perf_counter()
-    verdict = decide(CASE, solvers)
-    at_once = [OUTCOME[answers(solver, [stands()])[0].result] for solver in solvers]
-    data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}
-    yield Check(
-        "known",
-        f"the invariant is inductive for {CASE.says}, and time waits until a conflict is known",
-        combine([verdict.outcome, *at_once]),
-        detail(verdict),
-        time.perf_counter() - start,
-        data,
-    )
+    says = f"the invariant is inductive for {CASE.says}, and time waits until a conflict is known"
+    return check_bound("known", says, CASE, stands(), solvers)
 
 
 def prove_reached(solvers: Sequence[str] = ("z3",)) -> Check:
@@ -182,8 +171,8 @@ def prove_reached(solvers: Sequence[str] = ("z3",)) -> Check:
 def prove(solvers: Sequence[str] = ("z3",), progress: Progress = silent) -> Theorem:
     """T7's checks."""
     progress("T7: a conflict is known, and ends")
-    enough = tuple(prove_sufficient(solvers))
+    enough = prove_sufficient(solvers)
     progress("T7: the bound is reached")
     reach = prove_reached(solvers)
     progress("T7: exploring")
-    return Theorem("T7", TITLE, (*enough, reach, *search()))
+    return Theorem("T7", TITLE, (enough, reach, *search()))

@@ -99,10 +99,13 @@ lease of {LEASE} s.  The second host takes the address without a probe.  *Foreve
 the watch.
 
 Beside it the longest time that [T6](theorems/t6.md) allows the client's [profile](profiles.md), on
-a link that loses nothing, with a server that refuses what it has given away.  No profile but
-connman's was made with these figures in sight.  Of a client whose profile does not hear a DHCPNAK
-that is broadcast it is the time to its lease end; that some are refused sooner all the same is no
-contradiction.
+a link that loses nothing, with a server that refuses what it has given away.  It has the time added
+for which the kernel kept requests about its network waiting, which differs from run to run.
+
+Figures like these have shown that connman hears nothing at T1, and that others do
+(`hears_renewing`): of connman the bound is no prediction; of the others it is what it was before
+there was that fact.  Of a client whose profile does not hear a DHCPNAK that is broadcast it is the
+time to its lease end; that some are refused sooner all the same is no contradiction.
 
 ```sh
 python -m tests.measure.given_away --write

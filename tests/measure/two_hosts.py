@@ -174,7 +174,9 @@ more than {ANSWERED_BY:g} s, both answered ARP for it; else the cell is *unknown
 Beside it what the client's [profile](profiles.md) allows.  A host that probes before use, or whose
 server does, takes no address that another one has; no ARP is lost here.  A client whose profile
 says that it gives way (RFC 5227 §2.4) may have it together with another host for as long as
-[T7](theorems/t7.md) says, each time; everybody else has *no bound*.
+[T7](theorems/t7.md) says, each time; everybody else has *no bound*.  That dhcpcd gives way, and
+others do not, was read off a first run of these cells, and so is no prediction.  The time within
+which one does is RFC 5227's, and was not fitted.
 
 ```sh
 python -m tests.measure.two_hosts --write

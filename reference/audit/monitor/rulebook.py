@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from holdover.model.clients.requirements import protocol
+from holdover.proofs.result import Outcome
 from holdover.reference.audit.monitor.results import EXAMPLES, Breach, RuleVerdict
 from holdover.reference.audit.observations import Where
 from holdover.reference.core.instants import Instant
@@ -84,6 +85,7 @@ class Rulebook:
     def _verdict(self, rule: str) -> RuleVerdict:
         why = tuple(self._why.get(rule, ()))
         kept, broken = self._kept[rule], self._broken[rule]
+        outcome: Outcome
         if broken:
             outcome = "violated"
         elif kept and not why:
@@ -93,7 +95,7 @@ class Rulebook:
             why = why or (UNSEEN.get(rule, NOT_MET),)
         return RuleVerdict(
             rule=rule,
-            outcome=outcome,  # type: ignore[arg-type]
+            outcome=outcome,
             kept=kept,
             broken=broken,
             breaches=tuple(self._breaches.get(rule, ())),

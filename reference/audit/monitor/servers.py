@@ -72,7 +72,8 @@ class Servers:
             except ValueError:
                 track.network = None
         routers = message.options.get(ROUTERS.code)
-        track.routers = routers if isinstance(routers, tuple) else None  # type: ignore[assignment]
+        given = routers if isinstance(routers, tuple) else ()
+        track.routers = tuple(each for each in given if isinstance(each, IPv4Address)) or None
         track.grants += message.type is MessageType.ACK
 
     def refuse(self, seen: DhcpMessage, message: BootReply, track: AddressTrack) -> None:

@@ -21,7 +21,7 @@ message was of the present exchange; the clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -165,7 +165,7 @@ class OfHost(Possible):
             return frozenset({self.known[variable]})
         return EITHER if variable.sort is BOOL else ANY
 
-    def node(self, term: Expr, args: Sequence) -> Values:  # type: ignore[type-arg]
+    def node(self, term: Expr, args: Sequence[Callable[[], Values]]) -> Values:
         """An operator on sets of values; two other addresses need not be the same one."""
         if term.op == "eq":
             left, right = args[0](), args[1]()

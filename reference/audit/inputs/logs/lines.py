@@ -91,21 +91,25 @@ def instant_of(text: str) -> Instant:
     return int(found[1]) * SECOND + int((found[2] or "0").ljust(9, "0")[:9])
 
 
-def utc(*parts: int, nanoseconds: int = 0) -> Instant:
-    """Year, month, day, hour, minute, second."""
+def utc(
+    year: int, month: int, day: int, hour: int, minute: int, second: int, *, nanoseconds: int = 0
+) -> Instant:
+    """A date and a time of day, in UTC; LineError where there is no such."""
     try:
-        moment = datetime.datetime(*parts, tzinfo=datetime.UTC)  # type: ignore[misc,arg-type]
+        moment = datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.UTC)
     except (ValueError, OverflowError) as error:
         raise LineError(f"expected a date and a time: {error}") from None
     since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
     return (since.days * 86400 + since.seconds) * SECOND + nanoseconds
 
 
-def local(*parts: int, nanoseconds: int = 0) -> Instant:
+def local(
+    year: int, month: int, day: int, hour: int, minute: int, second: int, *, nanoseconds: int = 0
+) -> Instant:
     """The same in this machine's time zone."""
-    utc(*parts)  # refuses what is no date
+    utc(year, month, day, hour, minute, second)  # refuses what is no date
     try:
-        seconds = int(time.mktime((*parts, 0, 0, -1)))  # type: ignore[arg-type]
+        seconds = int(time.mktime((year, month, day, hour, minute, second, 0, 0, -1)))
     except (OverflowError, ValueError) as error:
         raise LineError(f"expected a date and a time: {error}") from None
     return seconds * SECOND + nanoseconds
