@@ -20,10 +20,9 @@ from holdover.reference.audit.monitor.clients import form_of
 from holdover.reference.audit.monitor.rulebook import Rulebook
 from holdover.reference.audit.observations import DhcpMessage, Probe, Where
 from holdover.reference.core.instants import SECOND, Duration, Instant
+from holdover.reference.wire.frames import ALL_HOSTS
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
-
-BROADCAST = IPv4Address("255.255.255.255")
 
 SLACK: Duration = SECOND // 10
 """Nanoseconds by which two time stamps of one capture may mislead: timers of programs round."""
@@ -140,7 +139,7 @@ class WireChecks:
         talk.extending = None
 
     def _ask(self, seen: DhcpMessage, message: BootRequest, talk: Talk) -> None:
-        form, to_all = form_of(message), seen.destination == BROADCAST
+        form, to_all = form_of(message), seen.destination == ALL_HOSTS
         selects = message.server is not None and message.requested is not None
         if message.ciaddr != NO_ADDRESS and not selects:
             rule = "R13" if to_all else "R12"
@@ -190,7 +189,7 @@ class WireChecks:
 
     def _decline(self, seen: DhcpMessage, message: BootRequest, talk: Talk) -> None:
         """R26: to all; R25: it was sent; R28 looks at what the server offers next."""
-        good = seen.destination == BROADCAST or seen.relayed
+        good = seen.destination == ALL_HOSTS or seen.relayed
         self._judge(good, "R26", seen, message, f"DHCPDECLINE to {seen.destination}")
         self.rulebook.keep("R25")
         talk.declined, talk.new = seen.at, False
@@ -201,7 +200,7 @@ class WireChecks:
 
     def _release(self, seen: DhcpMessage, message: BootRequest, talk: Talk) -> None:
         """R26: to the server; R29: its fields; R30: not of a lease that is over."""
-        good = seen.destination != BROADCAST
+        good = seen.destination != ALL_HOSTS
         self._judge(good, "R26", seen, message, "DHCPRELEASE is broadcast")
         wrong = [
             name
