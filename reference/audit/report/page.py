@@ -26,7 +26,7 @@ from holdover.reference.audit.report.words import (
     show_instant,
 )
 from holdover.reference.lab.report.event_list import list_events
-from holdover.reference.lab.report.style import HATCHES, STYLE, escape
+from holdover.reference.lab.report.style import begin_page, escape
 
 MOST_OTHERS = 30
 """Addresses without a finding that have a timeline."""
@@ -60,21 +60,7 @@ def audit_page(audit: Audit) -> str:
     findings = "".join(
         finding_part(number, each, places) for number, each in enumerate(audit.findings, 1)
     )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-style-src 'unsafe-inline'">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-{HATCHES}
-<header>
-<h1>{escape(title)}</h1>
+    return f"""{begin_page(title)}\
 <p><b class="badge {BADGES[audit.verdict]}">{audit.verdict}</b> {escape(summary(audit))}.</p>
 </header>
 <main>

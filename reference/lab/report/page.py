@@ -24,7 +24,7 @@ from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.record.timeline import Timeline
 from holdover.reference.lab.report.event_list import list_events
-from holdover.reference.lab.report.style import HATCHES, STYLE, escape
+from holdover.reference.lab.report.style import begin_page, escape
 from holdover.reference.lab.report.svg import Drawing
 
 VERDICTS: Mapping[str, str] = {
@@ -110,21 +110,7 @@ def page(cells: Sequence[Shown], title: str, conditions: Mapping[str, str]) -> s
         open_ones = {min(numbered, key=lambda each: (rank(each[1]), each[0]))[0]}
     by_client = group_by(numbered, lambda each: each[1].client)
     sections = [of_client(*each, open_ones, len(cells) > MANY) for each in by_client.items()]
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-style-src 'unsafe-inline'">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-{HATCHES}
-<header>
-<h1>{escape(title)}</h1>
+    return f"""{begin_page(title)}\
 <p class="quiet">How long a host had an address after the server's lease end, in seconds: negative
 is early. The lease end is that of the last DHCPACK on the wire; when the address went is what the
 host's kernel said.</p>

@@ -139,3 +139,23 @@ svg .strong { font-weight: 700; }
   .wide tbody th { min-width: 8rem; }
   summary { break-after: avoid; } details.cell, figure, tr { break-inside: avoid; } }
 """
+
+
+def begin_page(title: str) -> str:
+    """A page as far as its heading; it may fetch and run nothing."""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
+style-src 'unsafe-inline'">
+<title>{escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+{HATCHES}
+<header>
+<h1>{escape(title)}</h1>
+"""
