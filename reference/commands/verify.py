@@ -207,8 +207,8 @@ def longest_conflict(judgement: Judgement) -> list[str]:
     longest = in_use_by_two(judgement.profile, judgement.environment)
     if longest is None or judgement.outcome != "violated":
         return []
-    told = show_seconds(at_most(longest))
-    return [f"when it hears that another host uses its address, both have it for at most {told}"]
+    told = f"for at most {show_seconds(at_most(longest))} at a time"
+    return [f"when it hears that another host uses its address, both have it {told}"]
 
 
 def elsewhere(judgement: Judgement) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -269,3 +270,48 @@ def test_verify_says_what_every_collision_passes_through() -> None:
     assert "mute" in found["every_run"]["needs"]
     (safe,) = as_json(run("verify", "wfwg311-fixed", "--json"), 0)["judgements"]
     assert safe["every_run"] is None
+
+
+# How long it lasts --------------------------------------------------------------------------------
+
+KEPT = "after the server has given the address to another host, it is kept "
+SHARED = "when it hears that another host uses its address, both have it for at most 10 s at a time"
+REFUSES = ("--fault", "forgets", "--authoritative", "--answers-arrive")
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "silent"),
+    [
+        (("rfc2131", *REFUSES), KEPT + "for at most 1802 s", SHARED),
+        (("rfc2131", "--fault", "forgets"), KEPT + "for at most 3600 s", SHARED),
+        (("wfwg311", "--fault", "forgets"), KEPT + "for how long, nothing here says", SHARED),
+        (("reference", "--fault", "intrudes"), SHARED, KEPT),
+        (("rfc2131", "--fault", "intrudes"), "no bound", SHARED),
+        (("reference", "--fault", "intrudes", "--fault", "freezes"), "no bound", SHARED),
+        (("reference", "--fault", "intrudes", "--fault", "loses_arp"), "no bound", SHARED),
+    ],
+    ids=" ".join,
+)
+def test_how_long_a_second_host_has_the_address_too(
+    words: tuple[str, ...], said: str, silent: str
+) -> None:
+    """By T6 where the server gave it away, by T7 where the client gives way; else by nothing."""
+    shown = told(run("verify", *words), 1)
+    assert said in shown
+    assert silent not in shown
+
+
+def test_a_client_that_gives_way_and_meets_nobody_says_nothing_of_it() -> None:
+    assert SHARED not in told(run("verify", "reference"), 0)
+
+
+def test_the_same_for_programs() -> None:
+    def found(*words: str) -> dict[str, Any]:
+        (verdict,) = as_json(run("verify", *words, "--json"), 1)["judgements"]
+        return dict(verdict)
+
+    assert found("reference", "--fault", "intrudes")["in_use_by_two"] == 10
+    assert found("reference", "--fault", "intrudes", "--fault", "freezes")["in_use_by_two"] == (
+        "unbounded"
+    )
+    assert found("rfc2131", *REFUSES)["kept_when_given_away"] == 1802
