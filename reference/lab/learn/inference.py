@@ -87,7 +87,7 @@ def probe_time(answers: Answers) -> Inference:
         "probe_time",
         value,
         "measured",
-        f"{seen}; it is random, and {PROBING} s at most (RFC 5227 §1.1)",
+        f"{seen}; it is random, and {PROBING} s at most in RFC 5227 §1.1",
     )
 
 

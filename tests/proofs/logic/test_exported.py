@@ -123,6 +123,19 @@ def test_only_a_plain_answer_counts(
     assert asked("fake", file, 0.5).outcome == outcome
 
 
+def test_a_program_is_asked_again_while_it_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As z3 4.8.12, which decides T0/ACK/may with some seeds only; the first answer stands."""
+    file = tmp_path / "any.smt2"
+    file.write_text("(set-info :status unsat)\n", "utf-8")
+    script = 'case "$1" in luck) echo unsat;; late) echo sat;; *) echo unknown;; esac'
+    monkeypatch.setattr(referees, "PROGRAMS", {"fake": ("sh", "-c", script, "fake")})
+    assert asked("fake", file, 5).answer == "unknown"
+    monkeypatch.setattr(referees, "AGAIN", {"fake": (("no",), ("luck",), ("late",))})
+    assert asked("fake", file, 5).outcome == "holds"
+
+
 @pytest.mark.parametrize(("answer", "code"), [("unsat", 0), ("sat", 1), ("unknown", 3)])
 def test_the_command_tells_what_it_was_told(
     answer: str,
