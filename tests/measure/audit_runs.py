@@ -19,6 +19,7 @@ from tests.reference.audit.town import Town
 from tests.reference.audit.verdicts import (
     conforming_run,
     finds,
+    is_clean,
     is_visible,
     planted_run,
     planted_run_with_losses,
@@ -48,10 +49,11 @@ class Count:
         self.of["frames missed"] += town.missed
         self.of["verdict " + audit.verdict] += 1
         self.of["findings"] += len(audit.findings)
+        self.of["rules broken"] += sum(each.broken > 0 for each in audit.rules.values())
         if planted:
             self.of["visible"] += is_visible(town)
             self.of["found"] += finds(town, audit)
-        good = finds(town, audit) or not is_visible(town) if planted else not audit.findings
+        good = finds(town, audit) or not is_visible(town) if planted else is_clean(audit)
         if not good:
             self.wrong.append(seed)
 

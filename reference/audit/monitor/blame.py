@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from holdover.proofs.result import Outcome
 from holdover.reference.audit.monitor.addresses import (
     AddressTrack,
     Commitment,
@@ -47,7 +46,7 @@ from holdover.reference.audit.monitor.results import (
     Evidence,
     OpenQuestion,
 )
-from holdover.reference.audit.monitor.rulebook import Rulebook
+from holdover.reference.audit.monitor.rulebook import Rulebook, judge_all
 from holdover.reference.audit.monitor.sentences import (
     KINDS,
     conflict_sentence,
@@ -399,7 +398,7 @@ class Conclusions:
         self._find(
             AuditFinding(
                 kind="rogue_server",
-                rule="",
+                rule=None,
                 section="RFC 2131 §7",
                 address=message.address,
                 hardware=seen.hardware,
@@ -421,7 +420,7 @@ class Conclusions:
         found = replace(found, evidence=tuple(sorted(found.evidence, key=lambda each: each.at)))
         if len(self.findings) < MOST:
             self.findings.append(found)
-        if found.rule and found.rule not in ("R1", "R2"):
+        if found.rule is not None and found.rule not in ("R1", "R2"):
             last = found.evidence[-1]
             first = next((each for each in found.evidence if each.at >= found.since), last)
             self.rulebook.break_(found.rule, first.where, first.at, found.hardware, found.kind)
@@ -441,12 +440,12 @@ class Conclusions:
                 self.rulebook.leave_open(rule, "frames may have been missed")
         if not self.decided and not self.findings and not self.open:
             self.ask(OpenQuestion(about="everything", why="no lease was seen"))
-        verdict: Outcome = "violated" if self.findings else "unknown" if self.open else "holds"
+        rules = self.rulebook.verdicts()
         return Audit(
-            verdict=verdict,
+            verdict=judge_all(self.findings, rules, self.open.values()),
             findings=tuple(sorted(self.findings, key=lambda each: each.since)),
             addresses=tuple(sorted(self.timelines, key=lambda each: (each.vlan, each.address))),
-            rules=self.rulebook.verdicts(),
+            rules=rules,
             open=tuple(self.open.values()),
             gaps=gaps,
             unreadable=unreadable,

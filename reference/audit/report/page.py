@@ -16,15 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from holdover.reference.audit.monitor.results import AddressTimeline, Audit, AuditFinding
+from holdover.reference.audit.monitor.rulebook import requirements
 from holdover.reference.audit.report.picture import draw_address
-from holdover.reference.audit.report.text import figures, interval, reasons, summary
-from holdover.reference.audit.report.words import (
-    Places,
-    breaches,
-    requirements,
-    show_hardware,
-    show_instant,
-)
+from holdover.reference.audit.report.text import figures, interval, name_finding, reasons, summary
+from holdover.reference.audit.report.words import Places, breaches, show_hardware, show_instant
 from holdover.reference.lab.report.event_list import list_events
 from holdover.reference.lab.report.style import begin_page, escape
 
@@ -100,7 +95,7 @@ def finding_part(number: int, finding: AuditFinding, places: Places) -> str:
             f'<p class="quiet">Excused only if {finding.unless_missed} datagrams in a row, that no '
             "source shows, were on the network.</p>"
         )
-    about = f"{finding.kind}, {finding.rule} ({finding.section}){figures(finding)}"
+    about = f"{name_finding(finding)}{figures(finding)}"
     return f"""<section class="inside" id="finding-{number}">
 <p><b>{number}. {escape(finding.sentence)}</b></p>
 <p class="quiet">{escape(about)}</p>

@@ -51,6 +51,11 @@ def planted_run_with_losses(seed: int) -> tuple[Town, Audit]:
     return town, audit_of(town, default_premises())
 
 
+def is_clean(audit: Audit) -> bool:
+    """Nobody is accused: there is no finding, and no rule was broken, not even an advice."""
+    return not audit.findings and not any(each.broken for each in audit.rules.values())
+
+
 def is_visible(town: Town) -> bool:
     """The overstay shows on the wire."""
     stay = town.overstayed

@@ -9,6 +9,7 @@ from holdover.reference.core.instants import SECOND
 from tests.reference.audit.verdicts import (
     conforming_run,
     finds,
+    is_clean,
     is_visible,
     planted_run,
     planted_run_with_losses,
@@ -21,6 +22,8 @@ SEEDS = range(20_000, 20_060)
 def test_nobody_who_conforms_is_accused(seed: int) -> None:
     _, audit = conforming_run(seed)
     assert [each.sentence for each in audit.findings] == []
+    assert {name: each.breaches for name, each in audit.rules.items() if each.broken} == {}
+    assert is_clean(audit)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
