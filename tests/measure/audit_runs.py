@@ -3,9 +3,9 @@
     python -m tests.measure.audit_runs [RUNS [FIRST SEED [KIND]]]
 
 Three kinds (tests/reference/audit/verdicts.py): everybody conforms, and the capture point may miss
-frames; a host overstays, and it misses none; a host overstays for long, and it misses one in
-twenty.  KIND: 0, 1 or 2; else all of them.  Prints what came out (so far, every 500 runs), and the
-seeds that went wrong; ends with 1 if there is one.
+frames (a finding, or a broken rule, is wrong); a host overstays, and it misses none; a host
+overstays for long, and it misses one in twenty.  KIND: 0, 1 or 2; else all of them.  Prints what
+came out (so far, every 500 runs), and the seeds that went wrong; ends with 1 if there is one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from holdover.reference.audit.monitor.results import Audit
 from tests.reference.audit.town import Town
 from tests.reference.audit.verdicts import (
+    broken_rules,
     conforming_run,
     finds,
     is_clean,
@@ -49,7 +50,7 @@ class Count:
         self.of["frames missed"] += town.missed
         self.of["verdict " + audit.verdict] += 1
         self.of["findings"] += len(audit.findings)
-        self.of["rules broken"] += sum(each.broken > 0 for each in audit.rules.values())
+        self.of["rules broken"] += len(broken_rules(audit))
         if planted:
             self.of["visible"] += is_visible(town)
             self.of["found"] += finds(town, audit)

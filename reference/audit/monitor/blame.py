@@ -81,6 +81,7 @@ class Conclusions:
         self.timelines: list[AddressTimeline] = []
         self.decided = 0
         self._misused: set[tuple[IPv4Address, bytes]] = set()
+        self._doubted: set[tuple[IPv4Address, bytes]] = set()
 
     # What is open --------------------------------------------------------------------------------
 
@@ -122,10 +123,11 @@ class Conclusions:
         late = found.last - found.since
         if not found.certain:
             why = (
-                f"used {length_text(late)} after it was to be given up; as the RFC wants only if "
-                f"{missed_text(found.missed)} had been missed"
+                f"used for {length_text(late)} after it was to be given up, which is right only "
+                f"if the sources missed {missed_text(found.missed)}"
             )
             about = f"{address}, used by {name}"
+            self._doubted.add((address, client.hardware))
             self.ask(OpenQuestion(about=about, why=why, where=found.first_where, at=found.first))
             self.rulebook.leave_open(KINDS[found.kind].rule, why)
             return
@@ -195,7 +197,7 @@ class Conclusions:
         ):
             self.decided += 1
             self.rulebook.keep("R3")
-        elif (followed.address, client.hardware) not in self._misused:
+        elif (followed.address, client.hardware) not in self._misused | self._doubted:
             why = "no use was seen after the lease end, and no log shows that the address went"
             self.ask(OpenQuestion(about=about, why=why, where=grounds.where, at=grounds.end))
             self.rulebook.leave_open("R3", why)
@@ -231,8 +233,8 @@ class Conclusions:
             return
         if found.missed <= self.context.premises.missed:
             why = (
-                f"committed to {names[1]} while {names[0]} had it; as the RFC wants only if "
-                f"{missed_text(found.missed)} had been missed"
+                f"committed to {names[1]} while {names[0]} had it, which is right only if the "
+                f"sources missed {missed_text(found.missed)}"
             )
             about = str(track.address)
             self.ask(OpenQuestion(about=about, why=why, where=found.where, at=found.at))

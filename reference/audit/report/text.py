@@ -30,6 +30,9 @@ LEAST = 0.001
 MOST_FINDINGS, MOST_LINES = 50, 20
 """That are printed, of findings and of any other list."""
 
+RIGHT = {"yes": "", "no": ", WITHOUT A RIGHT TO IT", "unknown": ", whether by right is unknown"}
+"""Whether a host might use an address, in a line of a timeline."""
+
 T = TypeVar("T")
 
 
@@ -145,9 +148,9 @@ def address_lines(line: AddressTimeline, places: Places) -> list[str]:
         said = f"leased to {who} by {lease.server} {end}{over}{acks}; {places.show(lease.where)}"
         told.append((lease.begin, said))
     for use in line.uses:
-        entitled = {"yes": "", "no": ", WITHOUT A RIGHT TO IT", "unknown": ", entitled: unknown"}
+        entitled = RIGHT[use.entitled]
         end = show_instant(use.end)
-        who = f"used by {show_hardware(use.hardware)} until {end}{entitled[use.entitled]}"
+        who = f"used by {show_hardware(use.hardware)} until {end}{entitled}"
         told.append((use.begin, f"{who} ({use.how}); {places.show(use.where)}"))
     for since, until, one, other in line.overlaps:
         length = show_seconds((until - since) / SECOND)

@@ -51,9 +51,18 @@ def planted_run_with_losses(seed: int) -> tuple[Town, Audit]:
     return town, audit_of(town, default_premises())
 
 
+UNHEEDED = {"R32"}
+"""An advice that our server does not follow: it may offer one address to many (its `note`)."""
+
+
+def broken_rules(audit: Audit) -> set[str]:
+    """Rules that were broken, and advice as well, but that which our cores do not follow."""
+    return {name for name, each in audit.rules.items() if each.broken} - UNHEEDED
+
+
 def is_clean(audit: Audit) -> bool:
-    """Nobody is accused: there is no finding, and no rule was broken, not even an advice."""
-    return not audit.findings and not any(each.broken for each in audit.rules.values())
+    """Nobody is accused: there is no finding, and no rule was broken."""
+    return not audit.findings and not broken_rules(audit)
 
 
 def is_visible(town: Town) -> bool:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +34,7 @@ from holdover.reference.audit.partition.spool import read_spool
 from holdover.reference.console.progress import Progress
 from tests.reference.audit.partition.towns import comparable, write_town
 from tests.reference.audit.recordings.reading import unpack
-from tests.reference.audit.report.audits import HOLDS, RULES, UNKNOWN, VIOLATED
+from tests.reference.audit.report.audits import BROKEN_DUTY, HOLDS, RULES, UNKNOWN, VIOLATED
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -231,6 +232,11 @@ def test_a_rule_holds_where_one_partition_tested_it_and_none_is_open() -> None:
     open_one = untested.__class__(rule="R10", outcome="unknown", why=("a gap",))
     assert add_rules([RULES["R10"], open_one]).outcome == "unknown"
     assert add_rules([untested, untested]).why == (NOT_MET,)
+
+
+def test_a_broken_duty_of_one_partition_is_violated() -> None:
+    broken = replace(HOLDS, verdict="violated", rules=HOLDS.rules | {"R38": BROKEN_DUTY})
+    assert merge_audits([UNKNOWN, broken], ()).verdict == "violated"
 
 
 def test_the_verdict_is_the_worst() -> None:

@@ -1,11 +1,22 @@
 """What is printed of an audit."""
 
+from dataclasses import replace
+
 import pytest
 
 from holdover.reference.audit.monitor.results import Audit
 from holdover.reference.audit.report.text import MOST_LINES, print_audit, shorten
 from holdover.reference.audit.report.words import choose_rules, rfc3339, show_instant
-from tests.reference.audit.report.audits import BEGIN, HOLDS, ODD, SENTENCE, UNKNOWN, VIOLATED
+from tests.reference.audit.report.audits import (
+    BEGIN,
+    BROKEN_DUTY,
+    FINDING,
+    HOLDS,
+    ODD,
+    SENTENCE,
+    UNKNOWN,
+    VIOLATED,
+)
 
 
 def told(audit: Audit, capsys: pytest.CaptureFixture[str]) -> str:
@@ -57,6 +68,23 @@ def test_no_finding_is_no_pass_where_something_is_open(capsys: pytest.CaptureFix
         "unknown: no finding, but that is no pass: 10.0.0.60, used by 02:00:00:00:00:05: no DHCPACK"
     )
     assert told(HOLDS, capsys).startswith("holds: no finding: whoever was seen to use")
+
+
+def test_a_broken_duty_without_a_finding_is_told_first(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = replace(UNKNOWN, verdict="violated", rules=UNKNOWN.rules | {"R38": BROKEN_DUTY})
+    assert told(broken, capsys).startswith(
+        "violated: no finding about an address, but broken: R38; of the use of addresses not all "
+    )
+    clear = replace(HOLDS, verdict="violated", rules=HOLDS.rules | {"R38": BROKEN_DUTY})
+    assert told(clear, capsys).splitlines()[0].endswith("about an address, but broken: R38")
+
+
+def test_a_finding_that_breaks_no_rule_names_its_section(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rogue = replace(FINDING, kind="rogue_server", rule=None, section="RFC 2131 §7")
+    said = told(replace(VIOLATED, findings=(rogue,)), capsys)
+    assert "   rogue_server (RFC 2131 §7), holdover" in said
 
 
 def test_a_stranger_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
