@@ -52,9 +52,12 @@ NOT_MET = "nothing that was seen puts it to the test"
 ADVISABLE = ("SHOULD", "SHOULD NOT", "MAY")
 """Strengths of a rule that is no duty (RFC 2119)."""
 
-LOOKED_AT_IN_PART = ("R20",)
-"""Rules of which the checks look at the SHOULD alone, though they have a MUST as well: of R20 at
-how long a client waits, and not at whether that grows."""
+NOT_HELD_AGAINST: Mapping[str, str] = {
+    "R20": "the checks see its SHOULD alone: how long a client waits, and not whether that grows",
+    "R38": "RFC 6842 §3 wants what RFC 2131 Table 3 forbids: a server may follow either",
+    "R39": "RFC 5227 binds who implements it, and RFC 2131 wants any probe at all, as a SHOULD",
+}
+"""Rules with a MUST that somebody may break, as far as is seen, and conform to RFC 2131."""
 
 
 def requirements() -> Mapping[str, Requirement]:
@@ -64,7 +67,7 @@ def requirements() -> Mapping[str, Requirement]:
 
 def is_duty(rule: str) -> bool:
     """Whether who breaks a rule, as far as it is looked at, has broken more than an advice."""
-    return rule not in LOOKED_AT_IN_PART and requirements()[rule].strength not in ADVISABLE
+    return rule not in NOT_HELD_AGAINST and requirements()[rule].strength not in ADVISABLE
 
 
 def broken_duties(rules: Mapping[str, RuleVerdict]) -> list[str]:

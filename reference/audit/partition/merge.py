@@ -45,6 +45,7 @@ def merge_audits(audits: Sequence[Audit], coverage: Sequence[Coverage]) -> Audit
         addresses=tuple(timelines),
         rules=rules,
         open=tuple(asked.values()),
+        gaps=tuple(dict.fromkeys(gap for audit in audits for gap in audit.gaps)),
         coverage=tuple(coverage),
     )
 
