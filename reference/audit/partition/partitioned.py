@@ -101,7 +101,11 @@ def audit_by(
     """The audit of all sources by a crew; spools go to `place`."""
     interruption = Interruption() if interruption is None else interruption
     progress.say("audit: comparing clocks")
-    groups = group_sources(sources, measure_offsets(sources.named))
+    try:
+        with interruption.raised():
+            groups = group_sources(sources, measure_offsets(sources.named))
+    except KeyboardInterrupt:
+        return unread_audit(sources, grounding)
     boottime = has_boottime(sources)
     orders = [
         ReadOrder(each, place / f"{number}.spool", boottime) for number, each in enumerate(groups)
@@ -128,10 +132,16 @@ def audit_by(
     judged = map_until(interruption, crew, judge, wanted, told)
     audits = [judged[number] for number in sorted(judged)]
     if len(judged) < len(wanted):
-        monitor = grounding.monitor()
-        monitor.observe(Gap(None, None, Where(coverage[0].file, 0), INTERRUPTED))
-        audits.append(monitor.finish())
+        audits.append(unread_audit(sources, grounding))
     return merge_audits(audits, coverage)
+
+
+def unread_audit(sources: Sources, grounding: Grounding) -> Audit:
+    """What is to be said of sources of which nothing was read."""
+    coverage = tuple(Coverage(name, None, None, 0) for name in source_names(sources))
+    monitor = grounding.monitor()
+    monitor.observe(Gap(None, None, Where(coverage[0].file, 0), INTERRUPTED))
+    return monitor.finish(coverage)
 
 
 def map_until(
@@ -149,17 +159,20 @@ def map_until(
             return dict(enumerate(crew.map(work, items, told)))
     except CrewStopped as stopped:
         return dict(stopped.found)
+    except KeyboardInterrupt:  # before or after the work
+        return {}
 
 
 def write_gaps(groups: Sequence[Sources], path: Path) -> Spooled:
     """A spool that says of sources that they were not read: a gap from the first frame on.
 
-    Of a text, which may be of any time, it is a gap of all time.
+    Of a text, which may be of any time, and of a pipe, it is a gap of all time.
     """
     gaps, coverage = [], []
     for group in groups:
-        names = [*group.captures, *map(str, (*group.host_logs, *group.leases))]
-        begun = [next(read_all((each,)), None) for each in group.named]
+        names = source_names(group)
+        files = [each for each in group.named if Path(each).is_file()]
+        begun = [next(read_all((each,)), None) for each in files]
         times = [due_at(each) for each in begun if each is not None]
         since = min(times) if times and len(times) == len(names) else None
         gaps.append(Gap(since, None, Where(names[0], 0), INTERRUPTED))
@@ -201,9 +214,14 @@ def group_sources(sources: Sources, offsets: Sequence[ClockOffset]) -> list[Sour
     return groups
 
 
+def source_names(sources: Sources) -> list[str]:
+    """All of them, as they were given."""
+    return [*sources.captures, *map(str, (*sources.host_logs, *sources.leases))]
+
+
 def in_order(sources: Sources, coverage: Sequence[Coverage]) -> tuple[Coverage, ...]:
     """The coverage of the sources in the order in which they were given."""
-    names = [*sources.captures, *map(str, (*sources.host_logs, *sources.leases))]
+    names = source_names(sources)
     return tuple(sorted(coverage, key=lambda each: names.index(each.file)))
 
 
