@@ -2,7 +2,8 @@
 
     python -m tests.measure.audit_runs [RUNS [FIRST SEED [KIND]]]
 
-Three kinds (tests/reference/audit/verdicts.py): everybody conforms, and the capture point may miss
+A run is written as a capture, and that is audited as `holdover audit` does.  Three kinds
+(tests/reference/audit/verdicts.py): everybody conforms, and the capture point may miss
 frames (a finding, or a broken rule, is wrong); a host overstays, and it misses none; a host
 overstays for long, and it misses one in twenty.  KIND: 0, 1 or 2; else all of them.  Prints what
 came out (so far, every 500 runs), and the seeds that went wrong; ends with 1 if there is one.
