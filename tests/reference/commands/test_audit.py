@@ -16,6 +16,8 @@ import pytest
 
 from holdover.reference.audit.course import INTERRUPTED
 from holdover.reference.lab.record.record import pcap_head
+from holdover.reference.wire.option_values import MessageType
+from tests.reference.audit.inputs import captures
 from tests.reference.audit.recordings.reading import Recording, unpack
 from tests.reference.commands.running import PROGRAM, as_json, refused, run, started, told
 
@@ -67,6 +69,16 @@ def test_a_capture_without_a_frame_is_unknown(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pcap"
     empty.write_bytes(pcap_head())
     assert as_json(run("audit", empty, "--json"), 3)["verdict"] == "unknown"
+
+
+def test_a_duty_that_is_broken_is_violated_where_no_address_is_at_stake(tmp_path: Path) -> None:
+    """A DHCPRELEASE to everybody, which names no server."""
+    path = tmp_path / "release.pcap"
+    release = captures.dhcp(captures.request(MessageType.RELEASE, ciaddr=captures.ADDRESS))
+    path.write_bytes(captures.pcap([(captures.START, release)]))
+    said = told(run("audit", path), 1)
+    assert said.startswith("violated: no finding about an address, but broken: R26, R29; ")
+    assert as_json(run("audit", path, "--json"), 1)["findings"] == []
 
 
 # What is printed ---------------------------------------------------------------------------------
