@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 from multiprocessing import active_children
@@ -24,6 +24,7 @@ from holdover.reference.audit.monitor.rulebook import NOT_MET
 from holdover.reference.audit.observations import Gap, Use, Where
 from holdover.reference.audit.partition.components import Components, deal, keys_of
 from holdover.reference.audit.partition.crew import (
+    AuditCrew,
     CrewStopped,
     DaskCrew,
     ProcessCrew,
@@ -235,12 +236,25 @@ def test_a_signal_ends_the_map_and_the_processes_that_are_at_work() -> None:
         told.append(done)
         os.kill(os.getpid(), signal.SIGINT)
 
-    interruption = Interruption()
     before = active_children()
-    with interruption.heard(), pytest.raises(CrewStopped) as caught, interruption.raised():
-        ProcessCrew(2).map(time.sleep, [0.0, 600.0, 600.0], tell)
-    assert (told, dict(caught.value.found)) == ([1], {0: None})
+    assert stop_after_the_first(ProcessCrew(2), tell) == {0: None}
+    assert told == [1]
     assert active_children() == before
+
+
+def test_a_signal_ends_the_map_of_a_cluster() -> None:
+    pytest.importorskip("distributed", reason="needs holdover[cluster]")
+    with dask_crew(None, 2) as crew:
+        found = stop_after_the_first(crew, lambda done, of: os.kill(os.getpid(), signal.SIGINT))
+        assert found == {0: None}
+
+
+def stop_after_the_first(crew: AuditCrew, told: Told) -> Mapping[int, object]:
+    """What was done when Ctrl-C came."""
+    interruption = Interruption()
+    with interruption.heard(), pytest.raises(CrewStopped) as caught, interruption.raised():
+        crew.map(time.sleep, [0.0, 20.0, 20.0], told)
+    return caught.value.found
 
 
 # Components --------------------------------------------------------------------------------------
