@@ -49,8 +49,8 @@ UNSEEN: Mapping[str, str] = {
 
 NOT_MET = "nothing that was seen puts it to the test"
 
-ADVISABLE = ("SHOULD", "SHOULD NOT", "MAY")
-"""Strengths of a rule that is no duty (RFC 2119)."""
+ADVISABLE = ("SHOULD", "SHOULD NOT", "MAY", "ours")
+"""Strengths of a rule that is no duty: RFC 2119's, and that of rules which no RFC has."""
 
 NOT_HELD_AGAINST: Mapping[str, str] = {
     "R20": "the checks see its SHOULD alone: how long a client waits, and not whether that grows",

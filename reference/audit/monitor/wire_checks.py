@@ -23,6 +23,7 @@ from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.frames import ALL_HOSTS
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.options import INFINITE
 
 SLACK: Duration = SECOND // 10
 """Nanoseconds by which two time stamps of one capture may mislead: timers of programs round."""
@@ -262,6 +263,8 @@ class WireChecks:
             wanted = message.type is not MessageType.NAK and not informs
             says = f"DHCP{message.type.name} with{'' if there else 'out'} option 51"
             self._judge(there is wanted, "R35", seen, message, says)
+        if message.lease == INFINITE:  # nothing of it is due, and all three may be for ever
+            return
         if message.lease is not None and message.t1 is not None and message.t2 is not None:
             good = message.t1 < message.t2 < message.lease
             says = f"T1 {message.t1} s, T2 {message.t2} s, lease {message.lease} s"

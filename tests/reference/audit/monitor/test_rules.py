@@ -11,6 +11,7 @@ from holdover.reference.audit.monitor.results import RuleVerdict
 from holdover.reference.audit.monitor.rulebook import NOT_HELD_AGAINST, is_duty
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.options import INFINITE
 from tests.reference.audit.link import ANN, BOB, CID, SERVER, A, B, Link
 
 Tell = Callable[[Link], None]
@@ -349,6 +350,14 @@ def test_a_release_has_the_identifier_of_a_request_that_was_seen(seen: bool, bro
     assert link.audit(20).rules["R29"].broken == broken
 
 
+@pytest.mark.parametrize(("lease", "broken"), [(INFINITE, 0), (600, 1)])
+def test_times_of_a_lease_for_ever_have_no_order(lease: int, broken: int) -> None:
+    link = Link()
+    link.renew(0, ANN, A)
+    link.ack(0.1, ANN, A, lease=lease, t1=lease, t2=lease)
+    assert link.audit(10).rules["R10"].broken == broken
+
+
 # The verdict -------------------------------------------------------------------------------------
 
 
@@ -372,7 +381,7 @@ def test_a_broken_duty_is_violated_and_a_broken_advice_is_not() -> None:
 def test_who_may_break_a_must_and_conform_to_rfc_2131_has_broken_no_duty() -> None:
     """A server that echoes no client identifier does as RFC 2131 Table 3 says."""
     assert not any(map(is_duty, NOT_HELD_AGAINST))
-    assert [name for name in ("R1", "R8", "R14", "R15") if is_duty(name)] == ["R1", "R15"]
+    assert [name for name in ("R1", "R8", "R14", "R15", "R30") if is_duty(name)] == ["R1", "R15"]
 
 
 def test_many_breaches_are_counted_and_few_are_kept() -> None:
