@@ -7,7 +7,8 @@ one region.  The output depends on the model alone: no dates, no machine, no ord
 
 Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `profile_pages.py`
 (profiles and measurements), `core_pages.py` (the cores), `json_pages.py` (what `--json` prints),
-`proof_pages.py` (proofs and searches) and `situation_pages.py` (what people report).
+`proof_pages.py` (proofs and searches), `situation_pages.py` (what people report) and
+`site_pages.py` (the list of decisions).
 Regions are looked for in README.md and in docs/ below the root.
 """
 
@@ -29,6 +30,7 @@ from holdover.reference.docs import (
     model_pages,
     profile_pages,
     proof_pages,
+    site_pages,
     situation_pages,
 )
 
@@ -42,6 +44,7 @@ GENERATORS = {
     **core_pages.GENERATORS,
     **json_pages.GENERATORS,
     **audit_pages.GENERATORS,
+    **site_pages.GENERATORS,
     **proof_pages.LIGHT,
     **situation_pages.GENERATORS,
     **HEAVY,

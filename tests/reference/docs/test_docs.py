@@ -148,11 +148,3 @@ def anchors(page: Path) -> set[str]:
     """The headings of a page as a forge links them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-
-
-def test_every_page_is_on_the_index() -> None:
-    listed = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    docs = ROOT / "docs"
-    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
-    missing = {page for page in pages if f"({page})" not in listed}
-    assert missing == {"index.md"}

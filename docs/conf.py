@@ -1,0 +1,38 @@
+"""The site, as Sphinx builds it from the pages in this folder: `.ci/check site`.
+
+The pages stay Markdown that a code host shows.  What the site needs beside it is made on the way in
+by `holdover.reference.docs.for_the_site`: the navigation, from the lists in index.md, and pictures,
+from the Mermaid blocks.  Nothing that a reader's browser would have to fetch elsewhere.
+"""
+
+from sphinx.application import Sphinx
+
+from holdover.reference import __version__
+from holdover.reference.docs.for_the_site import for_the_site
+
+project = "holdover"
+release = __version__
+copyright = "the authors of holdover, Apache-2.0"
+extensions = ["myst_parser"]
+myst_heading_anchors = 6
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "holdover"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_use_index = False
+html_show_sourcelink = False
+html_theme_options = {"top_of_page_buttons": []}
+pygments_style = "sphinx"
+pygments_dark_style = "github-dark"
+nitpicky = True
+
+
+def _read(app: Sphinx, page: str, source: list[str]) -> None:
+    source[0] = for_the_site(page, source[0])
+
+
+def setup(app: Sphinx) -> None:
+    """Hand each page through `for_the_site` before it is read."""
+    app.connect("source-read", _read)
