@@ -8,7 +8,8 @@ one region.  The output depends on the model alone: no dates, no machine, no ord
 Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `profile_pages.py`
 (profiles and measurements), `core_pages.py` (the cores), `json_pages.py` (what `--json` prints),
 `proof_pages.py` (proofs and searches), `situation_pages.py` (what people report) and
-`site_pages.py` (the list of decisions).
+`site_pages.py` (the list of decisions), `command_pages.py` (click) and `api_pages.py` (what
+programs call).
 Regions are looked for in README.md and in docs/ below the root.
 """
 
@@ -23,8 +24,10 @@ from pathlib import Path
 import click
 
 from holdover.reference.docs import (
+    api_pages,
     architecture,
     audit_pages,
+    command_pages,
     core_pages,
     json_pages,
     model_pages,
@@ -45,6 +48,8 @@ GENERATORS = {
     **json_pages.GENERATORS,
     **audit_pages.GENERATORS,
     **site_pages.GENERATORS,
+    **command_pages.GENERATORS,
+    **api_pages.GENERATORS,
     **proof_pages.LIGHT,
     **situation_pages.GENERATORS,
     **HEAVY,

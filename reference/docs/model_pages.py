@@ -122,6 +122,11 @@ def row(action: Action) -> str:
     return "\n".join([*lines, block(parts), ""])
 
 
+def lapse() -> str:
+    """The row of which a release is made, for the page to be read with."""
+    return row(LEASE_TABLE.action("lapse")).replace("### ", "", 1)
+
+
 def label_lines(label: str, lines: Sequence[str]) -> list[str]:
     """Lines below a label, aligned."""
     return [f"{label if i == 0 else '':<5}{line}" for i, line in enumerate(lines)]
@@ -293,6 +298,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "constants": constants,
     "definitions": definitions,
     "lease-table": lease_table,
+    "row-lapse": lapse,
     "state-diagram": state_diagram,
     "properties": properties,
     "bound": bound_terms,
