@@ -59,7 +59,7 @@ def home(name: str) -> ModuleType:
     raise LookupError(f"core.{name}: defined in none of {', '.join(HOMES)}")
 
 
-def shown(module: ModuleType, node: Definition) -> Iterator[str]:
+def definition_lines(module: ModuleType, node: Definition) -> Iterator[str]:
     """The lines of a definition that a caller needs: no body of a function, no method's."""
     source = lines_of(module)
     match node:
@@ -75,7 +75,7 @@ def shown(module: ModuleType, node: Definition) -> Iterator[str]:
                     case ast.FunctionDef() if not each.name.startswith("_"):
                         marks = [ast.unparse(d) for d in each.decorator_list]
                         yield from (f"    @{mark}" for mark in marks)
-                        yield from (f"    {line}" for line in shown(module, each))
+                        yield from (f"    {line}" for line in definition_lines(module, each))
         case _:
             yield from source[node.lineno - 1 : node.end_lineno]
 
@@ -88,7 +88,7 @@ def bases(node: ast.ClassDef) -> str:
 def entry(title: str, module: ModuleType, name: str) -> str:
     """A definition under its title."""
     node, says = definitions(module)[name]
-    source = "\n".join(shown(module, node))
+    source = "\n".join(definition_lines(module, node))
     text = says.replace("\n    ", "\n")
     return "\n\n".join(filter(None, (f"### {code(title)}", text, f"```python\n{source}\n```")))
 

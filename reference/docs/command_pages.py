@@ -21,8 +21,8 @@ from holdover.reference.docs.markdown import block, code
 
 EXAMPLE = "Example: "
 
-SIGNS = re.compile(r"(?<![\w'-])(?P<sign>--[a-z][\w-]*|[A-Z]+\.[a-z]+)\b")
-"""What stands in running text and is code: an option, a FILE.toml."""
+SIGNS = re.compile(r"(?<![\w'-])(?P<sign>--[a-z][\w-]*)\b")
+"""What stands in running text and is code: an option."""
 
 
 def commands() -> str:

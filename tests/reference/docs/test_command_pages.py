@@ -35,6 +35,6 @@ def test_each_command_has_a_page() -> None:
 
 
 def test_help_becomes_markdown() -> None:
-    assert mark_signs("With --json, and `--x`, a FILE.toml [x>=1] <y>: pre--set") == (
-        "With `--json`, and `--x`, a `FILE.toml` \\[x>=1] &lt;y>: pre--set"
+    assert mark_signs("With --json, and `--x`, and [x>=1] <y>: pre--set") == (
+        "With `--json`, and `--x`, and \\[x>=1] &lt;y>: pre--set"
     )
