@@ -7,7 +7,8 @@ one region.  The output depends on the model alone: no dates, no machine, no ord
 
 Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `profile_pages.py`
 (profiles and measurements), `core_pages.py` (the cores), `json_pages.py` (what `--json` prints),
-`proof_pages.py` (proofs and searches), `situation_pages.py` (what people report) and
+`proof_pages.py` (proofs and searches), `situation_pages.py` (what people report),
+`rule_pages.py` (what the RFCs ask, and what answers for it),
 `site_pages.py` (the list of decisions), `command_pages.py` (click) and `api_pages.py` (what
 programs call).
 Regions are looked for in README.md and in docs/ below the root.
@@ -33,6 +34,7 @@ from holdover.reference.docs import (
     model_pages,
     profile_pages,
     proof_pages,
+    rule_pages,
     site_pages,
     situation_pages,
 )
@@ -47,6 +49,7 @@ GENERATORS = {
     **core_pages.GENERATORS,
     **json_pages.GENERATORS,
     **audit_pages.GENERATORS,
+    **rule_pages.GENERATORS,
     **site_pages.GENERATORS,
     **command_pages.GENERATORS,
     **api_pages.GENERATORS,
