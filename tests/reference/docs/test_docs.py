@@ -95,7 +95,7 @@ LIGHT = [name for name in GENERATORS if name not in HEAVY]
 @pytest.mark.parametrize("name", LIGHT)
 def test_generator_is_deterministic_and_says_something(name: str) -> None:
     first = GENERATORS[name]()
-    assert len(first.splitlines()) > 3
+    assert len(first) > 100
     assert GENERATORS[name]() == first
     assert "Expr(" not in first
 

@@ -183,11 +183,12 @@ def test_page_and_readme_are_of_the_figures_that_are_kept() -> None:
     assert text == league.page(data)
     assert "| NO" not in text, "the lab and a measurement by hand do not agree: say why"
     found = league.REGION.findall((ROOT / league.README).read_text(encoding="utf-8"))
-    assert found == [league.summary(data)]
+    assert found == [league.readme_part(data)]
+    assert (ROOT / league.CHART).read_text(encoding="utf-8") == league.chart(data)
     assert raw == league.kept(data)
 
 
-def test_the_readme_has_the_extremes_and_the_worst_that_is_predicted() -> None:
+def test_the_summary_has_the_extremes_and_the_worst_that_is_predicted() -> None:
     known = {"predicted": 18.6}
     assert league.brief([cell(0.25, **known), cell(0.5, **known)]) == "+0.25 to +0.50 (≤ +18.60)"
     assert league.brief([cell(17.25, **known)]) == "**+17.25** (≤ +18.60)"
