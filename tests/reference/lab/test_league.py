@@ -69,6 +69,9 @@ def test_repeats_are_least_median_and_greatest() -> None:
     assert league.shown([lost, cell(17.25)]) == "+17.25 process (n = 1)"
 
 
+CONDITIONS = {"date": "2026-11-26", "versions": "kea 2.2.0, udhcpc 1.35.0"}
+
+
 def test_the_page_counts_what_is_wrong_and_unknown() -> None:
     cells = [
         cell(17.25, as_predicted=False, reason="too much"),
@@ -76,7 +79,7 @@ def test_the_page_counts_what_is_wrong_and_unknown() -> None:
         cell(0.004, outcome="unknown", reason="within the uncertainty of 0.05 s"),
         cell(0.002, outcome="unknown", reason="within the uncertainty of 0.03 s"),
     ]
-    text = league.page({"cells": cells, "conditions": {"date": "2026-11-26"}})
+    text = league.page({"cells": cells, "conditions": CONDITIONS})
     assert "- udhcpc, server killed: too much (2)\n" in text
     assert "2 of 4 cells.\n\n- udhcpc, server killed: within the uncertainty (2)\n" in text
     assert "| udhcpc | server killed | +17.2 |" in text
