@@ -19,7 +19,7 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 6
 nitpicky = True
 smartquotes = False
-pygments_style = "sphinx"
+pygments_style = "tango"
 pygments_dark_style = "github-dark"
 
 html_theme = "furo"

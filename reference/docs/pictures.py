@@ -86,7 +86,7 @@ def collision() -> str:
         "Two runs in one schedule. With the bug host A holds its address past the end of its "
         "lease, and host B is given the same address: a collision. With the fix A has released it."
     )
-    return svg(width, y - 12, says, drawn)
+    return svg(width, y - 34, says, drawn)
 
 
 def panel(course: Mapping[str, Any], top: int) -> Iterator[str]:

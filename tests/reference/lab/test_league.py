@@ -74,10 +74,10 @@ CONDITIONS = {"date": "2026-11-26", "versions": "kea 2.2.0, udhcpc 1.35.0"}
 
 def test_the_page_counts_what_is_wrong_and_unknown() -> None:
     cells = [
-        cell(17.25, as_predicted=False, reason="too much"),
-        cell(17.5, as_predicted=False, reason="too much"),
-        cell(0.004, outcome="unknown", reason="within the uncertainty of 0.05 s"),
-        cell(0.002, outcome="unknown", reason="within the uncertainty of 0.03 s"),
+        cell(17.25, predicted=18.6, as_predicted=False, reason="too much"),
+        cell(17.5, predicted=18.6, as_predicted=False, reason="too much"),
+        cell(0.004, predicted=18.6, outcome="unknown", reason="within the uncertainty of 0.05 s"),
+        cell(0.002, predicted=18.6, outcome="unknown", reason="within the uncertainty of 0.03 s"),
     ]
     text = league.page({"cells": cells, "conditions": CONDITIONS})
     assert "- udhcpc, server killed: too much (2)\n" in text
