@@ -1,8 +1,8 @@
 """The site, as Sphinx builds it from the pages in this folder: `.ci/check site`.
 
 The pages stay Markdown that a code host shows.  What the site needs beside it is made on the way in
-by `holdover.reference.docs.for_the_site`: the navigation, from the lists in index.md, and pictures,
-from the Mermaid blocks.  Nothing that a reader's browser would have to fetch elsewhere.  The pages
+by `holdover.reference.docs.site.for_the_site`: the navigation, from the lists in index.md, and
+pictures, from the Mermaid blocks.  Nothing that a reader's browser would have to fetch elsewhere.  The pages
 of commands become man pages as well.
 """
 
@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 from holdover.reference import __version__
 from holdover.reference.cli import COMMANDS
-from holdover.reference.docs.for_the_site import for_the_site
+from holdover.reference.docs.site.for_the_site import for_the_site
 
 project = "holdover"
 release = __version__

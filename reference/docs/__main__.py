@@ -11,8 +11,8 @@ Generators are in `architecture.py` (the sources), `model_pages.py` (the model),
 `rule_pages.py` (what the RFCs ask, and what answers for it),
 `site_pages.py` (the list of decisions), `command_pages.py` (click) and `api_pages.py` (what
 programs call).
-Regions are looked for in README.md and in docs/ below the root.  `pictures.py` draws whole files,
-in docs/static/.
+Regions are looked for in README.md and in docs/ below the root.  `site/pictures.py` draws whole
+files, in docs/static/.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from holdover.reference.docs import (
     site_pages,
     situation_pages,
 )
-from holdover.reference.docs.pictures import PICTURES
+from holdover.reference.docs.site.pictures import PICTURES
 
 HEAVY = {**proof_pages.HEAVY, **situation_pages.HEAVY}
 """Those that prove or search."""

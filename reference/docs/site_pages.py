@@ -29,7 +29,7 @@ def decisions() -> str:
     return "\n".join(lines)
 
 
-def found() -> str:
+def sum_up() -> str:
     """How many situations are judged, and how many planted defects are found, by their pages."""
     expressed = sum(len(each.reports) for each in situations())
     reports = expressed + sum(len(each.reports) for each in list_unexpressed())
@@ -45,4 +45,4 @@ def found() -> str:
     )
 
 
-GENERATORS: Mapping[str, Callable[[], str]] = {"decisions": decisions, "found": found}
+GENERATORS: Mapping[str, Callable[[], str]] = {"decisions": decisions, "found": sum_up}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from holdover.reference.docs.built import CLICKS, errors
+from holdover.reference.docs.site.built import CLICKS, errors
 
 PAGE = "<!doctype html><html><body>{}</body></html>"
 

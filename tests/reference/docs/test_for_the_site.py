@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from holdover.reference.docs.for_the_site import (
+from holdover.reference.docs.site.for_the_site import (
     CONTENTS,
     MERMAID,
     DiagramError,

@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree
 
 from holdover.reference.docs.__main__ import find_old_pictures
-from holdover.reference.docs.pictures import collision, runs
+from holdover.reference.docs.site.pictures import collision, runs
 from tests.checkout import ROOT
 
 PICTURE = collision()

@@ -11,7 +11,7 @@ import pytest
 
 from holdover.model.clients.measurements import MeasuredCase
 from tests.checkout import ROOT
-from tests.measure import league, refusals
+from tests.measure import league, league_chart
 from tests.measure.lab_runs import join_runs
 
 
@@ -187,7 +187,7 @@ def test_page_and_readme_are_of_the_figures_that_are_kept() -> None:
     assert "| NO" not in text, "the lab and a measurement by hand do not agree: say why"
     found = league.REGION.findall((ROOT / league.README).read_text(encoding="utf-8"))
     assert found == [league.readme_part(data)]
-    assert (ROOT / league.CHART).read_text(encoding="utf-8") == league.chart(data)
+    assert (ROOT / league.CHART).read_text(encoding="utf-8") == league_chart.chart(data)
     assert raw == league.kept(data)
 
 

@@ -1,4 +1,4 @@
-"""What a built site must be: `python -m holdover.reference.docs.built DIR`.
+"""What a built site must be: `python -m holdover.reference.docs.site.built DIR`.
 
 Theory of operation.  Each HTML file below DIR is read for what a browser loads or follows on its
 own: scripts, style sheets, pictures, fonts.  An address there that is not a file below DIR is an
