@@ -2,8 +2,8 @@
 
 The pages stay Markdown that a code host shows.  What the site needs beside it is made on the way in
 by `holdover.reference.docs.site.for_the_site`: the navigation, from the lists in index.md, and
-pictures, from the Mermaid blocks.  Nothing that a reader's browser would have to fetch elsewhere.  The pages
-of commands become man pages as well.
+pictures, from the Mermaid blocks.  Nothing that a reader's browser would have to fetch elsewhere.
+The pages of commands become man pages as well.
 """
 
 from sphinx.application import Sphinx

@@ -11,7 +11,7 @@ import pytest
 
 from holdover.model.clients.measurements import MeasuredCase
 from tests.checkout import ROOT
-from tests.measure import league, league_chart
+from tests.measure import league, league_chart, refusals
 from tests.measure.lab_runs import join_runs
 
 
