@@ -87,8 +87,8 @@ def javascript(
 ) -> str:
     """The instance as an object: `initial`, `edges`, `take`, and a function for each thing asked.
 
-    `edges`: of each edge the row, the host that it is about or -1, and its sentence, in which
-    `{0}` stands for what is in slot 0 before the step.  `take`: its function.  `states` and
+    `edges`: of each edge the row, the host that it is about or -1, its sentence, in which `{0}`
+    stands for what is in slot 0 before the step, and its parameters.  `take`: its function.  `states` and
     `steps`: names, and the terms that the function of that name gives the values of, in an array.
     """
     terms = JavaScript(instance)
@@ -102,6 +102,7 @@ def javascript(
     of_a_step = [f"{name}: (s, t) => {write_values(terms, asked)}" for name, asked in steps.items()]
     parts = [
         f"initial: {json.dumps(instance.initial)}",
+        f"past: {instance.bounds.past}",
         f"edges: {json.dumps(edges, ensure_ascii=False, separators=(',', ':'))}",
         "take: [\n" + ",\n".join(functions) + "]",
         *of_a_state,

@@ -37,6 +37,7 @@ from holdover.reference.explanation.course import (
     schedule_of,
     sizes_in,
 )
+from holdover.reference.explanation.in_ticks import small_world, states_of, ticks_in
 from holdover.reference.explanation.page_data import ShownCourse, covered
 
 
@@ -82,17 +83,26 @@ class SameSchedule:
     def shown(self) -> list[ShownCourse]:
         """The courses for a page, that of the run first."""
         pairs = [(self.source, self.course), *((f.judgement, f.course) for f in self.followers)]
-        return [
-            ShownCourse(
-                found.profile.name,
-                found.profile.title or found.profile.name,
-                found.outcome,
-                found.reason,
-                course,
-                answers_to_notice(course, self.steps),
-            )
-            for found, course in pairs
-        ]
+        return [self._shown(found, course) for found, course in pairs]
+
+    def _shown(self, found: Judgement, course: Course) -> ShownCourse:
+        world, ticks = small_world(found, self.source), ticks_in(self.source.run)
+        states = states_of(world, course, ticks, world.initial)
+        answers = {
+            # An answer has a column of its own; no time passes in it.
+            at: (other, states_of(world, other, [0, *ticks[at + 1 :]], states[at]))
+            for at, other in answers_to_notice(course, self.steps).items()
+        }
+        return ShownCourse(
+            name=found.profile.name,
+            title=found.profile.title or found.profile.name,
+            outcome=found.outcome,
+            reason=found.reason,
+            course=course,
+            answers=answers,
+            world=world,
+            states=states,
+        )
 
 
 def compare(found: Judgement, beside: Judgement | None = None) -> SameSchedule | None:
