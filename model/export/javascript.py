@@ -88,8 +88,9 @@ def javascript(
     """The instance as an object: `initial`, `edges`, `take`, and a function for each thing asked.
 
     `edges`: of each edge the row, the host that it is about or -1, its sentence, in which `{0}`
-    stands for what is in slot 0 before the step, and its parameters.  `take`: its function.  `states` and
-    `steps`: names, and the terms that the function of that name gives the values of, in an array.
+    stands for what is in slot 0 before the step, and its parameters.  `take`: its function.
+    `states` and `steps`: names, and the terms that the function of that name gives the values of,
+    in an array.
     """
     terms = JavaScript(instance)
     edges, functions = [], []

@@ -37,15 +37,13 @@ TICKS = 3
 
 def small_world(found: Judgement, source: Judgement) -> Instance:
     """The table for hosts with the client of `found`, where the run of `source` was found."""
-    environment, kinds = found.environment, (ClientKind(found.profile),) * 2
+    environment, sizes = found.environment, sizes_in(source.run)
+    kinds = (ClientKind(found.profile),) * max(sizes[HOST], 2)
     if source.looked_at is None:
         if environment.drift:
             environment = replace(environment, drift=max(environment.drift, COARSE_DRIFT))
-        sizes = sizes_in(source.run)
-        kinds = (ClientKind(found.profile),) * max(sizes[HOST], 2)
         return small_instance(kinds, environment, TICKS, sizes[ADDRESS], sizes[MESSAGE])
     constants, bounds = source.looked_at
-    sizes = sizes_in(source.run)
     bounds = replace(bounds, addresses=sizes[ADDRESS], messages=sizes[MESSAGE])
     if found is not source:
         tick = environment.lease / Fraction(str(constants["full"]))

@@ -13,6 +13,7 @@ What it does not know: where a column comes from (`page_data.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from holdover.reference.lab.report.style import HATCHES, PICTURE, escape
@@ -39,6 +40,23 @@ GEOMETRY = {
 Column = Mapping[str, Any]
 
 
+def of_row(what: str, row: int, column: Column) -> bool:
+    """A truth about a host or an address there."""
+    return bool(column[what][row])
+
+
+def holding(row: int, column: Column) -> str:
+    """Whether a host has the address there, and by which right."""
+    if not column["holds"][row]:
+        return ""
+    return "over" if column["over"][row] else "in its lease"
+
+
+def owner(row: int, column: Column) -> str:
+    """Whose lease of an address runs at the server there."""
+    return str(column["owner"][row]) if column["runs"][row] else ""
+
+
 class Lanes:
     """A course as columns of `page_data`, to be drawn."""
 
@@ -50,17 +68,19 @@ class Lanes:
         self.server = self.wire + WIRE
         self.bottom = self.server + ROW * len(self.addresses) + 2
 
-    def svg(self, *, alone: bool = False) -> str:
-        """The picture; `alone`: as a file of its own, with its colours and its size."""
+    @property
+    def height(self) -> int:
+        """Of the picture, in pixels."""
+        return self.bottom + AXIS
+
+    def svg(self, y: int = 0) -> str:
+        """The picture; `y`: where it begins in another one."""
         names = f"Lanes: {', '.join(self.hosts)}, the wire, the server"
-        size = f'height="{self.bottom + AXIS}"'
-        inner = f"<style>{PICTURE}</style>{HATCHES}" if alone else ""
-        if alone:
-            size = f'width="1000" {size} style="background: var(--ground)"'
+        at = f' y="{y}"' if y else ""
         parts = [*self.host_rows(), *self.overlap(), *self.wire_row(), *self.server_rows()]
         return (
             f'<svg class="line" xmlns="http://www.w3.org/2000/svg" role="img" '
-            f'aria-label="{escape(names)}" {size}>{inner}'
+            f'aria-label="{escape(names)}" height="{self.height}"{at}>'
             + "\n".join([*parts, *self.axis()])
             + "</svg>"
         )
@@ -80,9 +100,8 @@ class Lanes:
     ) -> str:
         """Text at a column."""
         x = self.scale(column)
-        return (
-            f'<text x="{x}" y="{y:g}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'
-        )
+        where = f'x="{x}" y="{y:g}" class="{kind}" text-anchor="{anchor}"'
+        return f"<text {where}>{escape(text)}</text>"
 
     def host_rows(self) -> Iterator[str]:
         """When a host has the address, when it believes in its lease, and when that ends."""
@@ -91,27 +110,17 @@ class Lanes:
             yield f'<rect x="0" y="{y + LABEL}" width="100%" height="{BAR}" class="track"></rect>'
             yield self.words(0, y + 10, host)
             kind = "rival" if row else "held"
-            for said, begin, end in self.spans(
-                lambda c, row=row: (
-                    c["holds"][row] and ("over" if c["over"][row] else "in its lease")
-                )
-            ):
+            for said, begin, end in self.spans(partial(holding, row)):
                 drawn = "over" if said == "over" else kind
                 words = f"{host} has the address, {said}"
                 yield self.scale.rect(begin, end, y + LABEL, BAR, drawn, words)
-            for _, begin, end in self.spans(lambda c, row=row: c["leased"][row]):
+            for _, begin, end in self.spans(partial(of_row, "leased", row)):
                 words = f"{host} believes in its lease"
                 yield self.scale.rect(begin, end, y + LABEL + BAR + 2, THIN, "lease", words)
-            for place in self.ends(lambda c, row=row: c["leased"][row]):
+            for place in self.ends(partial(of_row, "leased", row)):
                 yield self.scale.upright(place, y + LABEL - 3, y + LABEL + BAR + 8, "end")
-                late = place > len(self.columns) / 2
-                yield self.words(
-                    place,
-                    y + 10,
-                    f"lease of {host} ends",
-                    "strong halo",
-                    "end" if late else "start",
-                )
+                side = "end" if place > len(self.columns) / 2 else "start"
+                yield self.words(place, y + 10, f"lease of {host} ends", "strong halo", side)
 
     def ends(self, runs: Callable[[Column], bool]) -> Iterator[int]:
         """The columns before which something has ended."""
@@ -157,13 +166,11 @@ class Lanes:
             y = self.server + ROW * row
             yield f'<rect x="0" y="{y + LABEL}" width="100%" height="{BAR}" class="track"></rect>'
             yield self.words(0, y + 10, f"server: lease of {address}")
-            for said, begin, end in self.spans(
-                lambda c, row=row: c["runs"][row] and c["owner"][row]
-            ):
+            for said, begin, end in self.spans(partial(owner, row)):
                 words = f"the server's lease of {said}"
                 yield self.scale.rect(begin, end, y + LABEL, BAR, "lease", words)
                 yield self.words(begin + 0.15, y + LABEL + 12, said, "inside")
-            for place in self.ends(lambda c, row=row: c["runs"][row]):
+            for place in self.ends(partial(of_row, "runs", row)):
                 yield self.scale.upright(place, y + LABEL - 3, y + LABEL + BAR + 3, "end")
             for _, begin, end in self.spans(lambda c: not c["serving"]):
                 thin = y + LABEL + BAR + 2
@@ -184,3 +191,33 @@ class Lanes:
                 anchor = "middle" if place else "start"
                 yield self.words(place, self.bottom + 16, column["now"], "name", anchor)
                 told = place
+
+
+WIDE, MARGIN, TITLE = 960, 20, 26
+"""Pixels: a picture that stands alone, what is around it, and the line above each course."""
+
+
+def picture(data: Mapping[str, Any]) -> str:
+    """The lanes of all courses of `page_data`, one below the other, as an SVG file of its own.
+
+    It is light or dark as who looks at it has it.
+    """
+    y, parts = MARGIN, []
+    for course in data["courses"]:
+        drawn = Lanes(data, course["columns"])
+        y += TITLE
+        parts.append(f'<text x="0" y="{y - 10}" class="title">{escape(course["title"])}</text>')
+        parts.append(drawn.svg(y))
+        y += drawn.height + MARGIN
+    whole = WIDE + 2 * MARGIN
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{y}" \
+viewBox="0 0 {whole} {y}" font-family="system-ui, sans-serif">
+<title>{escape(" and ".join(each["title"] for each in data["courses"]))}</title>
+<style>{PICTURE}.title {{ font-size: 15px; font-weight: 700; }}</style>
+{HATCHES}
+<rect width="100%" height="100%" fill="var(--ground)"/>
+<svg x="{MARGIN}" width="{WIDE}" height="{y}" overflow="visible">
+{"".join(parts)}
+</svg>
+</svg>
+"""

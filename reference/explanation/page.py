@@ -31,6 +31,9 @@ from holdover.reference.lab.report.style import begin_page, escape, legend
 LARGEST = 500_000
 """Bytes: what a page of one or two courses takes at most."""
 
+BADGES = {"violated": "late"}
+"""The lab's style for a verdict, where it has another name: its red is for two hosts at once."""
+
 LEGEND = {
     "held": "h1 has the address under its lease",
     "over": "a host has the address without a lease",
@@ -146,7 +149,7 @@ def asset(name: str) -> str:
 
 def panel(number: int, shown: ShownCourse, drawn: Lanes) -> str:
     """The place of a course, with its lanes for who runs no scripts."""
-    badge = {"violated": "late"}.get(shown.outcome, shown.outcome)
+    badge = BADGES.get(shown.outcome, shown.outcome)
     says = f'<b class="badge {badge}">{escape(shown.outcome)}</b> ' if shown.outcome else ""
     return f"""<section class="course" aria-labelledby="name-{number}">
 <h2 id="name-{number}">{escape(shown.title)}</h2>

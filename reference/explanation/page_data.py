@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, SENT_BY_SERVER
-from holdover.model.export.javascript import javascript
+from holdover.model.export.javascript import Asked, javascript
 from holdover.model.readings.finite import Instance, name_of
 from holdover.model.readings.finite import State as TickState
 from holdover.model.readings.interpreter import Interpreter, State, Value
@@ -24,7 +25,7 @@ from holdover.model.seconds import show_number
 from holdover.model.table.client import answers, leased
 from holdover.model.table.expr import Sort, Variable
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
-from holdover.model.table.server import NOBODY, leased_to
+from holdover.model.table.server import NOBODY, SERVER_ACTIONS, leased_to
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import ADDRESS, HOST, NOW, a, h, now, owner, server_end
 from holdover.proofs.logic.invariants import OWNED
@@ -65,10 +66,13 @@ class ShownCourse:
         return 0 if self.world is None else max(self.world.bounds.lengths)
 
 
-def page_data(shown: Sequence[ShownCourse], sizes: Mapping[Sort, int]) -> dict[str, object]:
+def page_data(shown: Sequence[ShownCourse], sizes: Mapping[Sort, int]) -> dict[str, Any]:
     """All that the page shows; `sizes`: how many hosts, addresses and datagrams there are."""
     hosts, places = range(sizes[HOST]), range(sizes[ADDRESS])
-    rows = {row.name: [row.source, sent_by(row.name)] for row in LEASE_TABLE.actions}
+    rows = {
+        row.name: [row.source, sent_by(row.name), row in SERVER_ACTIONS]
+        for row in LEASE_TABLE.actions
+    }
     return {
         "hosts": [name_of(HOST, host) for host in hosts],
         "addresses": [name_of(ADDRESS, each) for each in places],
@@ -155,7 +159,7 @@ def world_script(world: Instance) -> str:
     """The lease table of a world as an object of JavaScript (`javascript`)."""
     hosts, places = range(world.bounds.hosts), range(world.bounds.addresses)
     pairs = [{h: host, a: place} for host in hosts for place in places]
-    asked = {
+    asked: dict[str, Sequence[Asked]] = {
         "always": [(each.term, {}) for each in PROPERTIES if each not in STEPS],
         "answers": [(answers(h, a), pair) for pair in pairs],
         "covered": [(covered, pair) for pair in pairs],

@@ -143,8 +143,8 @@ function values(before, column) {
 
 // What a visitor may choose -----------------------------------------------------------------------
 
-const WHO = (each) => each.row === "tick" ? "time" : each.host === null ? "server and network"
-  : data.hosts[each.host];
+const WHO = (each) => each.row === "tick" ? "time" : each.host === null || data.rows[each.row][2]
+  ? "server and network" : data.hosts[each.host];
 
 function choosing() {
   const found = choices(every(here)), place = by("choices");

@@ -72,7 +72,7 @@ svg .axis, svg .drop { stroke: var(--rule); }
 svg .drop { stroke-dasharray: 1 3; stroke: var(--quiet); opacity: .6; }
 svg .dot { fill: var(--ground); stroke: var(--quiet); }
 svg .strong { font-weight: 700; }
-svg .inside { fill: var(--ground); font-weight: 700; }
+svg .inside { font-weight: 700; }
 svg .later { opacity: .22; }
 svg .cursor { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 4 2; }
 svg .sent { stroke: var(--ink); stroke-width: 1.5; fill: none; }
