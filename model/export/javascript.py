@@ -95,9 +95,8 @@ def javascript(
     terms = JavaScript(instance)
     edges, functions = [], []
     for label in instance.labels:
-        edges.append(
-            [label.action.name, -1 if label.host is None else label.host, tell_edge(label)]
-        )
+        host = -1 if label.host is None else label.host
+        edges.append([label.action.name, host, tell_edge(label), label.given])
         functions.append(write_edge(instance, terms, label))
     of_a_state = [f"{name}: s => {write_values(terms, asked)}" for name, asked in states.items()]
     of_a_step = [f"{name}: (s, t) => {write_values(terms, asked)}" for name, asked in steps.items()]

@@ -106,7 +106,7 @@ def course_data(shown: ShownCourse) -> dict[str, object]:
     }
     if course is None:
         return {**known, "begin": None, "columns": [], "answers": {}}
-    begin = state_data(course.world, course.begin, None)
+    begin = {"happened": [], **state_data(course.world, course.begin, None)}
     return {
         **known,
         "stopped": course.stopped,
