@@ -54,16 +54,21 @@ def recorded_part(number: int, played: PlayedCollision) -> str:
     if plan.made_to_stay:
         how = " Played: what server and second host do where the client stays."
     head = f"""<section class="recorded" aria-labelledby="recorded-{number}">
-<h3 id="recorded-{number}">{escape(plan.profile.title or plan.profile.name)}</h3>
+<h3 id="recorded-{number}">Recorded: {escape(plan.profile.title or plan.profile.name)}</h3>
 <p><b class="badge {badge}">{escape(seen.outcome)}</b> {escape(seen.reason)}. \
 The model says: {escape(plan.outcome)}.{how}</p>
 """
-    drawn = '<p class="quiet">There is no record that can be drawn.</p>\n'
-    with suppress(InputError):
-        line = timeline(record.read(played.record), FIRST, LEASED)
-        picture = Drawing(line, 1000 + number)
-        drawn = (
-            f'<figure><figcaption class="quiet">Seconds after the {escape(line.about)}.'
-            f"</figcaption>\n{picture.svg()}\n{list_events(picture.groups)}</figure>\n"
-        )
-    return f"{head}{drawn}</section>\n"
+    return f"{head}{draw_record(number, played)}</section>\n"
+
+
+def draw_record(number: int, played: PlayedCollision) -> str:
+    """The timeline of a record; where there is none, or it cannot be read, that."""
+    if played.record.is_dir():
+        with suppress(InputError):
+            line = timeline(record.read(played.record), FIRST, LEASED)
+            drawing = Drawing(line, 1000 + number)
+            return (
+                f'<figure><figcaption class="quiet">Seconds after the {escape(line.about)}.'
+                f"</figcaption>\n{drawing.svg()}\n{list_events(drawing.groups)}</figure>\n"
+            )
+    return '<p class="quiet">There is no record that can be drawn.</p>\n'

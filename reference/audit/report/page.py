@@ -166,7 +166,7 @@ def rule_part(audit: Audit, places: Places) -> str:
     parts = []
     if rows:
         parts.append("<h2>Rules that were put to the test</h2>")
-        parts.append(table(("rule", "", "kept", "broken", "says", "source"), rows))
+        parts.append(table(("rule", "verdict", "kept", "broken", "says", "source"), rows))
     if broken:
         parts.append("<h2>Where rules were broken</h2>")
         parts.append(table(("rule", "where", "when (UTC)", "by", "what was seen"), broken))

@@ -64,8 +64,9 @@ Written = Callable[[str], Path]
 # What it looks like ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide", "narrow"]
+)
 @pytest.mark.parametrize("name", [*RUNS, "walk"])
 def test_a_page_opens_without_a_complaint_and_fits(
     browser: Browser, written: Written, name: str, size: tuple[int, int], scheme: Scheme
