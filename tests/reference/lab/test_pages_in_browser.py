@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from holdover.model.clients.profile import load
+from holdover.proofs.result import Outcome
 from holdover.reference.audit.report.page import audit_page
 from holdover.reference.explanation.replayed import replay_page
 from holdover.reference.lab.collision.collision import OverlapRecord, PlayedCollision
@@ -33,13 +34,14 @@ def audit() -> str:
 
 def replay() -> str:
     """Of a record that is not there: its verdict is, and that nothing can be drawn."""
+    outcomes: list[tuple[str, Outcome]] = [("wfwg311", "violated"), ("wfwg311-fixed", "holds")]
     played = [
         PlayedCollision(
             plan=Plan(load(name), SURROUNDINGS, says, "", (), made_to_stay=says == "holds"),
             seen=OverlapRecord(outcome=says, reason="seen"),
             record=Path("/nowhere"),
         )
-        for name, says in (("wfwg311", "violated"), ("wfwg311-fixed", "holds"))
+        for name, says in outcomes
     ]
     return replay_page(played)
 
