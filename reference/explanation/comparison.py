@@ -22,7 +22,7 @@ from holdover.model.readings.interpreter import Interpreter, State
 from holdover.model.readings.prose import Prose, effects
 from holdover.model.seconds import show_number, show_seconds
 from holdover.model.table.client import answers, leased
-from holdover.model.table.properties import EXCLUSIVE
+from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import ADDRESS, HOST, a, h
 from holdover.proofs.logic.invariants import OWNED
@@ -53,10 +53,10 @@ class TurningPoint:
 
 @dataclass(frozen=True)
 class FollowingClient:
-    """A client that lives the run of another one, and how it stands at the end of the schedule.
+    """A client that lives the run of another one, and what becomes of it in the schedule.
 
-    `collides`: two hosts have one address; `given_away`: somebody has one that the server has
-    given to another host.
+    `collides`: two hosts have one address at some time; `given_away`: somebody has one that the
+    server has given to another host.
     """
 
     judgement: Judgement
@@ -126,11 +126,16 @@ def compare(found: Judgement, beside: Judgement | None = None) -> SameSchedule |
         if each is source:
             continue
         other = follow(world_of(each, source), steps)
-        end = other.state(len(steps) - 1)
-        collides, given_away = (not other.world.holds(p.term, end) for p in (EXCLUSIVE, OWNED))
+        collides, given_away = (breaks(other, p) for p in (EXCLUSIVE, OWNED))
         lets_go = None if turning is None else letting_go(other, turning.host)
         followers.append(FollowingClient(each, other, collides, given_away, lets_go))
     return SameSchedule(source, without, steps, course, turning, tuple(followers))
+
+
+def breaks(course: Course, wanted: Property) -> bool:
+    """Whether a property is broken in any state of a course, between its columns too."""
+    states = [each.after for column in course.columns for each in column.happened]
+    return not all(course.world.holds(wanted.term, state) for state in states)
 
 
 def world_of(found: Judgement, source: Judgement) -> Interpreter:
