@@ -70,7 +70,7 @@ function lanes(all, cursor) {
   words(0, wireTop + 10, "wire");
   all.forEach((column, place) => {
     for (const each of column.happened.filter((one) => one.how !== "left out")) {
-      const middle = place + 0.5, top = wireTop + 27, end = wireTop + WIRE - 5;
+      const middle = place + 0.5, top = wireTop + 27, end = wireTop + WIRE - 9;
       const sent = data.rows[each.row][1], down = sent[0] === "↓";
       if (sent) {
         upright(middle, top, end, "sent" + pale(place));

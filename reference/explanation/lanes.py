@@ -19,7 +19,7 @@ from typing import Any
 from holdover.reference.lab.report.style import HATCHES, PICTURE, escape
 from holdover.reference.lab.report.svg import BAR, LABEL, ROW, TOP, Scale
 
-WIRE, AXIS, THIN = 56, 24, 4
+WIRE, AXIS, THIN = 60, 24, 4
 """Pixels: the row of datagrams, the axis, and a thin bar."""
 
 LEAST = 12
@@ -141,7 +141,7 @@ class Lanes:
     def wire_row(self) -> Iterator[str]:
         """A datagram as an arrow with its letter, and a cross where nobody took one."""
         yield self.words(0, self.wire + 10, "wire")
-        top, end = self.wire + 27, self.wire + WIRE - 5
+        top, end = self.wire + 27, self.wire + WIRE - 9
         for place, column in enumerate(self.columns):
             for each in column["happened"]:
                 if each["how"] == "left out":
