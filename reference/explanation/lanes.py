@@ -32,9 +32,16 @@ NOT_TAKEN = ("miss", "lose", "ignore")
 """Rows by which a datagram goes that nobody takes."""
 
 GEOMETRY = {
-    "TOP": TOP, "ROW": ROW, "BAR": BAR, "LABEL": LABEL, "WIRE": WIRE, "AXIS": AXIS,
-    "THIN": THIN, "LEAST": LEAST, "APART": APART,
-}  # fmt: skip
+    "TOP": TOP,
+    "ROW": ROW,
+    "BAR": BAR,
+    "LABEL": LABEL,
+    "WIRE": WIRE,
+    "AXIS": AXIS,
+    "THIN": THIN,
+    "LEAST": LEAST,
+    "APART": APART,
+}
 """What `lanes.js` draws by."""
 
 Column = Mapping[str, Any]

@@ -37,8 +37,13 @@ def test_each_step_is_a_line_and_both_hosts_are_active_in_the_end() -> None:
         "h1->>server: REQUEST",
         "server->>h1: ACK",
     ]
-    assert [line for line in lines if "activate" in line] == ["activate h1", "activate h2"]
-    assert lines[-1] == "Note over h1,h2: now h1 holds a1 and h2 holds a1"
+    assert [line for line in lines if "activate" in line] == [
+        "activate h1",
+        "activate h2",
+        "deactivate h1",
+        "deactivate h2",
+    ]
+    assert lines[-3] == "Note over h1,h2: now h1 holds a1 and h2 holds a1"
 
 
 def test_who_lets_go_is_no_longer_active() -> None:
@@ -54,6 +59,7 @@ def test_who_lets_go_is_no_longer_active() -> None:
         "activate h1",
         "deactivate h1",
         "activate h2",
+        "deactivate h2",
     ]
 
 

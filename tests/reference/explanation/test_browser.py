@@ -16,7 +16,7 @@ from holdover.reference.explanation.in_ticks import small_world
 from holdover.reference.explanation.lanes import picture
 from holdover.reference.explanation.page import LARGEST, Paragraph, collision_page, sizes_of
 from holdover.reference.explanation.page_data import ShownCourse, page_data
-from tests.browser import NARROW, WIDE, Scheme, Visit, visit
+from tests.browser import NARROW, WIDE, Scheme, Visit, missing, visit
 from tests.reference.explanation.told import compared, judged
 
 if TYPE_CHECKING:
@@ -354,3 +354,8 @@ def test_the_picture_of_the_command_stands_alone(browser: Browser, tmp_path: Pat
             assert seen.page.get_by_text("COLLISION", exact=True).count() == 1
             assert seen.complaints == []
     assert len(grounds) == 2
+
+
+def test_without_a_browser_it_is_said_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert missing() == "there is no chromium: apt-get install chromium"
