@@ -323,7 +323,8 @@ def test_the_fix_beside_it_is_played_too_and_both_are_on_one_page(played: Ran) -
     assert beside["as_predicted"] is True
     assert len(answering(played.out / "beside")) == 1
     page = page_of(played.out).read_text("utf-8")
-    recorded = page.split('<section class="recorded"')[1:]
+    parts = page.split('<section class="recorded"')[1:]
+    recorded = [part.partition("</section>")[0] for part in parts]
     assert ["two hosts have" in each for each in recorded] == [True, False]
     assert all('class="held"' in each and 'class="rival' in each for each in recorded)
 
