@@ -51,9 +51,9 @@ def _lines(steps: Sequence[ChartEvent], hosts: Sequence[str], unit: str) -> Iter
         holding = event.holding
     held = [f"{host} holds {a}" for host, a in zip(hosts, holding, strict=True) if a is not None]
     yield f"Note over {across}: now {' and '.join(held) or 'nobody holds an address'}"
-    for host, address in zip(hosts, holding, strict=True):  # what is never ended is not drawn
+    for name, address in zip(hosts, holding, strict=True):  # what is never ended is not drawn
         if address is not None:
-            yield f"deactivate {host}"
+            yield f"deactivate {name}"
 
 
 def _step(event: ChartEvent, hosts: Sequence[str]) -> str:

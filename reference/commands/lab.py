@@ -351,6 +351,7 @@ def replay(
         return sandbox.alone(sys.argv[1:])
     from holdover.reference.explanation.replayed import replay_page
     from holdover.reference.lab.collision import collision
+    from holdover.reference.lab.collision.plan import SURROUNDINGS, plan_course
     from holdover.reference.lab.report import report
     from holdover.reference.lab.report.files import make_directory
 
@@ -358,16 +359,17 @@ def replay(
         make_directory(out)
     played = []
     with sandbox.tie_to_parent(), Progress(profile) as progress:
-        for client, folder in zip(clients, ("", "beside"), strict=False):
-            played.append(collision.replay(client, place / f"replay{folder}", progress.say))
+        plans = [plan_course(client, SURROUNDINGS, progress.say) for client in clients]
+        for plan, folder in zip(plans, ("", "beside"), strict=False):
+            played.append(collision.play(plan, place / f"replay{folder}", progress.say))
             if out is not None and played[-1].record.is_dir():
                 shutil.copytree(played[-1].record, out / folder, dirs_exist_ok=True)
-        if html is not None:
-            try:
-                write_file("html", html, replay_page(played))
-            except ValueError as error:
-                raise InputError(f"--html: {error}") from error
     report.print_replay(played, as_json)
+    if html is not None:
+        try:
+            write_file("html", html, replay_page(played))
+        except ValueError as error:
+            raise InputError(f"--html: {error}") from error
     return EXIT[played[0].seen.outcome]
 
 
