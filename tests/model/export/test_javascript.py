@@ -29,7 +29,7 @@ SMALL = {"rfc2131": 3, "server forgets": 3, "deaf to DHCPNAK": 3, "two kinds of 
 SEARCH = """() => {
   const known = new Map([[JSON.stringify(model.initial), 0]]), queue = [model.initial];
   const taken = [];
-  for (let place = 0; place < queue.length; place++) {
+  for (let place = 0; place < queue.length && queue.length < 20000; place++) {
     model.take.forEach((take, edge) => {
       const after = take(queue[place]);
       if (!after) return;
