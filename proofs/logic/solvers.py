@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import accumulate, groupby
 from typing import Any
 
@@ -43,6 +44,10 @@ class Answer:
     solver: str
     result: str
     seconds: float
+
+
+Said = tuple[str, ...]
+"""What a solver says in each round."""
 
 
 def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[list[Any]]]:
@@ -136,7 +141,7 @@ def value_of(term: Any) -> Value:
     return int(term.as_long()) if z3.is_int_value(term) else str(term)
 
 
-def ask_z3(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int) -> list[str]:
+def ask_z3(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int) -> Said:
     """What Z3 says of `before` with each of the others; `most`: what it may spend, in its units."""
     import z3
 
@@ -150,12 +155,10 @@ def ask_z3(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most:
         solver.add(*terms)
         said.append(str(solver.check()))
         solver.pop()
-    return said
+    return tuple(said)
 
 
-def ask_cvc5(
-    before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
-) -> list[str]:
+def ask_cvc5(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int) -> Said:
     """The same of cvc5, by SMT-LIB text, so that text is what it is asked."""
     options = ["full-saturate-quant"]  # instantiate on, where matching runs dry
     if most == EFFORT["cvc5"]:
@@ -165,7 +168,7 @@ def ask_cvc5(
 
 def ask_for_models(
     before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
-) -> list[str]:
+) -> Said:
     """The same of cvc5 where there are models, which it looks for among those of few members."""
     return _ask_cvc5(before, rounds, most, ["finite-model-find"])
 
@@ -175,7 +178,7 @@ def _ask_cvc5(
     rounds: Sequence[Sequence[Formula]],
     most: int,
     options: Sequence[str],
-) -> list[str]:
+) -> Said:
     import cvc5
 
     solver = cvc5.Solver(cvc5.TermManager())
@@ -193,10 +196,10 @@ def _ask_cvc5(
                 said.append(answer)
     except RuntimeError as error:  # what cvc5 cannot parse it has not decided
         said.append(f"error: {error}")
-    return said if len(said) == len(rounds) else ["unknown"] * len(rounds)
+    return tuple(said) if len(said) == len(rounds) else ("unknown",) * len(rounds)
 
 
-Ask = Callable[[Sequence[Formula], Sequence[Sequence[Formula]], int], list[str]]
+Ask = Callable[[Sequence[Formula], Sequence[Sequence[Formula]], int], Said]
 
 
 SOLVERS: Mapping[str, Ask] = {"z3": ask_z3, "cvc5": ask_cvc5}
@@ -251,12 +254,24 @@ def _answered(
         for each, terms in zip(some, own, strict=True)
     ]
     start = time.perf_counter()
-    said = (ask or SOLVERS[solver])(tuple(shared), rounds, most)
+    said = asked_once(ask or SOLVERS[solver], tuple(shared), tuple(map(tuple, rounds)), most)
     seconds = (time.perf_counter() - start) / len(some)
     return {
         each.name: Answer(each, solver, ANSWERS.get(word, "unknown"), seconds)
         for each, word in zip(some, said, strict=True)
     }
+
+
+@cache
+def asked_once(
+    ask: Ask, before: tuple[Formula, ...], rounds: tuple[tuple[Formula, ...], ...], most: int
+) -> Said:
+    """What a solver says, which this process asks once.
+
+    Cases share most of their steps: where they fix the same constants, or read none.  The answer
+    depends on nothing but these formulas, of which each exists once, and on the effort.
+    """
+    return ask(before, rounds, most)
 
 
 def by_z3(obligation: Obligation) -> Answer:
