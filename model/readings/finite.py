@@ -228,7 +228,9 @@ class Source(SharedReading[Code]):
 
 
 @cache
-def _known_rules(variables: tuple[Variable, ...], bounds: Bounds) -> dict[object, BranchRule | None]:
+def _known_rules(
+    variables: tuple[Variable, ...], bounds: Bounds
+) -> dict[object, BranchRule | None]:
     """The rules that instances with these variables and bounds have read."""
     return {}
 
