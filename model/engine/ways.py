@@ -57,7 +57,7 @@ class Ways:
             yield found[:count]
 
     def within_reach(self, rules: Array, most: int) -> Array | None:
-        """The states within reach, in the order of their depth; None if there are more than that."""
+        """The states within reach, by depth; None if there are more than that."""
         level = np.array([self.tabulated.pack(self.tabulated.instance.initial)], dtype=np.uint64)
         table = np.zeros(2 * most + ROOM, dtype=np.uint64)
         insert(table, level, level.copy())
@@ -75,7 +75,7 @@ class Ways:
         return np.concatenate(levels) if count <= most else None
 
     def steps(self, words: Array, rules: Array) -> tuple[Array, Array]:
-        """Every step from these states: the place in `words` that it is from, and where it leads."""
+        """Every step from these states: the place in `words` of its first, and where it leads."""
         used = np.uint64(sum(component.kind.bits for component in self.tabulated.components))
         chunk = 1 << min(32, 64 - int(used))
         sources, targets = [], []

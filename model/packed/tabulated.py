@@ -76,8 +76,8 @@ from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
 class Tabulated:
     """An instance as arrays.  `TooLarge` where it cannot be.
 
-    `beside`: an instance of the same states, whose rows are rules as well, of the form BESIDE.  They
-    lead to no values of components but those that this one's rows lead to; KeyError if they do.
+    `beside`: an instance of the same states, whose rows are rules as well, of the form BESIDE.
+    KeyError if one leads to a value of a component that no row of this one leads to.
     """
 
     def __init__(

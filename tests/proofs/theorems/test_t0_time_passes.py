@@ -132,8 +132,8 @@ def test_a_row_that_leaves_what_is_due_is_refuted() -> None:
 def test_one_unknown_answer_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     undecided = {each.assertions[-1] for each in obligations(BLOCKED["NAK"])}
 
-    def ask(_: object, rounds: Sequence[Sequence[Formula]], __: int) -> tuple[str, ...]:
-        return tuple("unknown" if goal in undecided else "unsat" for *_, goal in rounds)
+    def ask(_: object, rounds: Sequence[Sequence[Formula]], __: int) -> list[str]:
+        return ["unknown" if goal in undecided else "unsat" for *_, goal in rounds]
 
     monkeypatch.setitem(SOLVERS, "z3", ask)
     assert prove_may().outcome == "unknown"
@@ -176,7 +176,7 @@ def test_a_switch_only_lets_rows_happen() -> None:
 
 
 def stuck(seen: Exploration, without: Instance) -> list[State]:
-    """The same by the plain explorer: the states from which no way leads to a `tick`, by no fault."""
+    """The states from which no way leads to a `tick`, by no fault, as the explorer sees it."""
     (tick,) = (label for label in without.labels if label.action.name == "tick")
     guard = " and ".join(f"({condition})" for condition in without.conditions(tick))
     time_passes = without.compiled(f"def time_passes(s):\n    return {guard}\n", "time_passes")
