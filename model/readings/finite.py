@@ -22,11 +22,11 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from math import ceil
 from typing import Any
 
-from holdover.model.readings.branches import BranchRule, Code, branches, constant_code
+from holdover.model.readings.branches import BranchRule, Code, branches, constant_code, known_rules
 from holdover.model.table.expr import (
     INSTANT,
     Action,
@@ -37,7 +37,7 @@ from holdover.model.table.expr import (
     Variable,
     of_member,
 )
-from holdover.model.table.table import Table
+from holdover.model.table.table import Table, constants_of
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW
 
 Value = bool | int | Fraction | None
@@ -227,31 +227,6 @@ class Source(SharedReading[Code]):
         return Code(text, safe=safe)
 
 
-@cache
-def _known_rules(
-    variables: tuple[Variable, ...], bounds: Bounds
-) -> dict[object, BranchRule | None]:
-    """The rules that instances with these variables and bounds have read."""
-    return {}
-
-
-@cache
-def constants_of(action: Action) -> tuple[str, ...]:
-    """The names of the constants that a row reads."""
-    names: dict[str, None] = {}
-
-    def look(term: Expr) -> None:
-        if term.op == "constant":
-            names[str(term.args[0])] = None
-        for part in term.operands:
-            look(part)
-
-    effects = (term for e in action.then for term in (e.value, e.where, e.at) if term is not None)
-    for term in (*action.when, *effects):
-        look(term)
-    return tuple(names)
-
-
 class Instance:
     """A table with everything fixed: constants and bounds.  Its states are tuples.
 
@@ -273,8 +248,13 @@ class Instance:
         self.initial: State = tuple(self._initial(v) for v, _ in self.slots)
         self.labels: list[Label] = []
         self.rules: list[BranchRule] = []
-        self._known = _known_rules(tuple(table.variables), bounds)
-        self._write()
+        self._known = known_rules(tuple(table.variables), bounds)
+        for action in table.actions:
+            for binding in self.bindings(action):
+                rule = self._row(action, binding, len(self.labels))
+                if rule is not None:
+                    self.labels.append(Label(action, binding))
+                    self.rules.append(rule)
 
     @cached_property
     def text(self) -> str:
@@ -354,14 +334,6 @@ class Instance:
         scope: dict[str, Any] = {"Fraction": Fraction}
         exec(compile(text, f"<{name}>", "exec"), scope)
         return scope[name]
-
-    def _write(self) -> None:
-        for action in self.table.actions:
-            for binding in self.bindings(action):
-                rule = self._row(action, binding, len(self.labels))
-                if rule is not None:
-                    self.labels.append(Label(action, binding))
-                    self.rules.append(rule)
 
     def _row(self, action: Action, binding: tuple[int, ...], label: int) -> BranchRule | None:
         """The rule of an edge.  Instances share it where all that the row reads is the same."""

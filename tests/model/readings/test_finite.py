@@ -8,7 +8,7 @@ import pytest
 
 from holdover.model.clients.profile import FAULTS, builtin_names, load
 from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
-from holdover.model.readings import finite
+from holdover.model.readings.branches import known_rules
 from holdover.model.readings.finite import NONE, Instance, State, Value
 from holdover.model.readings.interpreter import Interpreter, UnsetError
 from holdover.model.readings.interpreter import State as Moment
@@ -337,9 +337,9 @@ def test_rules_that_instances_share_are_what_each_would_read(build: Build) -> No
     """One after the other, each as if there had been no other before it."""
     alone = {}
     for name, case in CASES.items():
-        finite._known_rules.cache_clear()
+        known_rules.cache_clear()
         alone[name] = case(build).text
-    finite._known_rules.cache_clear()
+    known_rules.cache_clear()
     assert {name: case(build).text for name, case in CASES.items()} == alone
 
 
