@@ -18,7 +18,8 @@ LARGEST = 1 << 22
 """Entries of one table at most."""
 
 
-STEP, WATCH, MEASURE = 0, 1, 2
+STEP, WATCH, MEASURE, BESIDE = 0, 1, 2, 3
+"""The forms of a rule: a row of the instance, what is watched or measured, a row of another."""
 
 
 class TooManyValuesError(ValueError):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from holdover.model.packed.components import STEP, Joint
+from holdover.model.packed.components import BESIDE, STEP, Joint
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.ground import Array
 
@@ -142,7 +142,7 @@ def program(tabulated: Tabulated) -> Program:
 
     for number, rule in enumerate(tabulated.rules):
         word, bit = number // 64, np.uint64(1) << np.uint64(number % 64)
-        if rule.form == STEP:
+        if rule.form in (STEP, BESIDE):
             kinds[STEPS, word] |= bit
         for component, ids in tabulated.masks_of[number].items():
             masks[first[component] + ids, word] |= bit

@@ -34,6 +34,7 @@ from functools import cached_property
 import numpy as np
 
 from holdover.model.packed.components import (
+    BESIDE,
     LARGEST,
     MEASURE,
     STEP,
@@ -73,7 +74,11 @@ from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
 
 
 class Tabulated:
-    """An instance as arrays.  `TooLarge` where it cannot be."""
+    """An instance as arrays.  `TooLarge` where it cannot be.
+
+    `beside`: an instance of the same states, whose rows are rules as well, of the form BESIDE.
+    KeyError if one leads to a value of a component that no row of this one leads to.
+    """
 
     def __init__(
         self,
@@ -81,6 +86,8 @@ class Tabulated:
         always: Sequence[Property] = (),
         steps: Sequence[Property] = (),
         sometimes: Sequence[Property] = (),
+        *,
+        beside: Instance | None = None,
     ):
         self.instance = instance
         self.always, self.steps, self.sometimes = always, steps, sometimes
@@ -90,9 +97,12 @@ class Tabulated:
         self.components: list[Component] = []
         self.owner: dict[int, int] = {}
         self._split()
-        rules = [self._rule(number) for number in range(len(instance.labels))]
+        rules = list(self._rows(STEP, instance, self.reading))
         self._close(rules)
         rules += self._watches(rules.copy())
+        if beside is not None:
+            reading = Grounded(beside.place, beside.constants, beside.bounds)
+            rules += self._rows(BESIDE, beside, reading)
         self.rules: list[PackedRule] = []
         self.masks_of: list[dict[int, Array]] = []
         self.conditions: list[list[Joint]] = []
@@ -131,16 +141,16 @@ class Tabulated:
 
     # Rules ---------------------------------------------------------------------------------------
 
-    def _rule(self, number: int) -> PackedRule:
-        label = self.instance.labels[number]
-        row = ground_row(self.instance, self.reading, label)
-        guards = [c for guard in row.guards for c in conjuncts(guard)]
-        after = dict(row.after)
-        for slot, (variable, _) in enumerate(self.instance.slots if row.passed else ()):
-            if variable.sort is INSTANT:
-                after[slot] = shift_instant(after[slot], row.passed, self.instance.bounds.past)
-        changes = {slot: term for slot, term in after.items() if term != place(slot)}
-        return PackedRule(STEP, label.action.name, number, self._live(guards), changes)
+    def _rows(self, form: int, instance: Instance, reading: Grounded) -> Iterator[PackedRule]:
+        for number, label in enumerate(instance.labels):
+            row = ground_row(instance, reading, label)
+            guards = [c for guard in row.guards for c in conjuncts(guard)]
+            after = dict(row.after)
+            for slot, (variable, _) in enumerate(instance.slots if row.passed else ()):
+                if variable.sort is INSTANT:
+                    after[slot] = shift_instant(after[slot], row.passed, instance.bounds.past)
+            changes = {slot: term for slot, term in after.items() if term != place(slot)}
+            yield PackedRule(form, label.action.name, number, self._live(guards), changes)
 
     @staticmethod
     def _live(guards: Sequence[Ground]) -> tuple[Ground, ...]:

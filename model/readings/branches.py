@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 
 FEW = 3
 """So many rules are asked one by one, and so many values a rule may allow to have a branch each."""
@@ -87,6 +88,12 @@ class BranchRule:
     def asked(self, text: str) -> Code | None:
         """The test that is written so."""
         return next((t for t in self.first if t.text == text), None)
+
+
+@cache
+def known_rules(*layout: object) -> dict[object, BranchRule | None]:
+    """The rules that were read for states of this layout; None where nothing ever follows."""
+    return {}
 
 
 def branches(rules: Sequence[BranchRule], depth: int = 1) -> Iterator[str]:

@@ -26,7 +26,7 @@ from functools import cached_property
 from math import ceil
 from typing import Any
 
-from holdover.model.readings.branches import BranchRule, Code, branches, constant_code
+from holdover.model.readings.branches import BranchRule, Code, branches, constant_code, known_rules
 from holdover.model.table.expr import (
     INSTANT,
     Action,
@@ -37,7 +37,7 @@ from holdover.model.table.expr import (
     Variable,
     of_member,
 )
-from holdover.model.table.table import Table
+from holdover.model.table.table import Table, constants_of
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW
 
 Value = bool | int | Fraction | None
@@ -247,8 +247,26 @@ class Instance:
         self.source: Source = like.source if like else Source(self.place, constants, bounds)
         self.initial: State = tuple(self._initial(v) for v, _ in self.slots)
         self.labels: list[Label] = []
-        self.lines: list[list[str]] = []
-        self.text = self._write()
+        self.rules: list[BranchRule] = []
+        self._known = known_rules(tuple(table.variables), bounds)
+        for action in table.actions:
+            for binding in self.bindings(action):
+                rule = self._row(action, binding, len(self.labels))
+                if rule is not None:
+                    self.labels.append(Label(action, binding))
+                    self.rules.append(rule)
+
+    @cached_property
+    def text(self) -> str:
+        """The source of `successors`."""
+        body = branches([rule for rule in self.rules if not rule.never])
+        ends = ["    out.sort()", "    return out", ""]  # by edge: no two have the same
+        return "\n".join(["def successors(s):", "    out = []", *body, *ends])
+
+    @cached_property
+    def lines(self) -> list[list[str]]:
+        """The source of each edge by itself."""
+        return [list(branches([rule])) for rule in self.rules]
 
     @cached_property
     def successors(self) -> Successors:
@@ -317,21 +335,16 @@ class Instance:
         exec(compile(text, f"<{name}>", "exec"), scope)
         return scope[name]
 
-    def _write(self) -> str:
-        rules = []
-        for action in self.table.actions:
-            for binding in self.bindings(action):
-                rule = self._row(action, binding, len(self.labels))
-                if rule is not None:
-                    self.labels.append(Label(action, binding))
-                    self.lines.append(list(branches([rule])))
-                    if not rule.never:
-                        rules.append(rule)
-        body = branches(rules)
-        ends = ["    out.sort()", "    return out", ""]  # by edge: no two have the same
-        return "\n".join(["def successors(s):", "    out = []", *body, *ends])
-
     def _row(self, action: Action, binding: tuple[int, ...], label: int) -> BranchRule | None:
+        """The rule of an edge.  Instances share it where all that the row reads is the same."""
+        key = (action, binding, *[self.constants.get(name) for name in constants_of(action)])
+        if key not in self._known:
+            self._known[key] = self._rule(action, binding)
+        rule = self._known[key]
+        last = f"out.append(({label}, tuple(t)))"
+        return None if rule is None else replace(rule, body=(*rule.body, last))
+
+    def _rule(self, action: Action, binding: tuple[int, ...]) -> BranchRule | None:
         bound = {p: constant_code(v) for p, v in zip(action.given, binding, strict=True)}
         guard = self.source._join("and", (self.source.read(w, bound) for w in action.when))
         if guard.known and not guard.value:
@@ -347,7 +360,6 @@ class Instance:
                 body += self._effect(effect, bound)
         if passed:
             body += self._shift(passed)
-        body.append(f"out.append(({label}, tuple(t)))")
         return BranchRule.of(guard.conjuncts, body)
 
     def _effect(self, effect: Effect, bound: dict[Expr, Code]) -> list[str]:

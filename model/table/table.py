@@ -113,3 +113,20 @@ class Table:
 
 ROWS = CLIENT_ACTIONS + SERVER_ACTIONS + WORLD_ACTIONS
 LEASE_TABLE = Table(VARIABLES, (*ROWS, tick(ROWS)))
+
+
+@cache
+def constants_of(action: Action) -> tuple[str, ...]:
+    """The names of the constants that a row reads."""
+    names: dict[str, None] = {}
+
+    def look(term: Expr) -> None:
+        if term.op == "constant":
+            names[str(term.args[0])] = None
+        for part in term.operands:
+            look(part)
+
+    effects = (term for e in action.then for term in (e.value, e.where, e.at) if term is not None)
+    for term in (*action.when, *effects):
+        look(term)
+    return tuple(names)

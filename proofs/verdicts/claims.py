@@ -57,6 +57,8 @@ class Claim:
     @property
     def subject(self) -> tuple[str, str]:
         """What is looked at: claims that have it in common are checked one after the other."""
+        if self.kind in ("T2", "T5"):
+            return "clients that T2 proves", ""
         return "configuration" if self.kind in ("graph", "pinned") else self.kind, self.name
 
 

@@ -55,7 +55,7 @@ COARSE_DRIFT = Fraction(1, 4)
 """The drift of a search in ticks, where there is any: less is lost in a lease of few ticks."""
 
 
-PLAIN = 130_000
+PLAIN = 50_000
 """States up to which a search is in plain Python: the engine takes half a second to begin."""
 
 

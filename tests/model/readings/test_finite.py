@@ -8,6 +8,7 @@ import pytest
 
 from holdover.model.clients.profile import FAULTS, builtin_names, load
 from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
+from holdover.model.readings.branches import known_rules
 from holdover.model.readings.finite import NONE, Instance, State, Value
 from holdover.model.readings.interpreter import Interpreter, UnsetError
 from holdover.model.readings.interpreter import State as Moment
@@ -330,6 +331,16 @@ def test_constants_are_folded_away(build: Build) -> None:
     assert "mute" not in written
     assert "kernel_removes" not in written
     assert {"discover", "lapse", "tick"} <= written
+
+
+def test_rules_that_instances_share_are_what_each_would_read(build: Build) -> None:
+    """One after the other, each as if there had been no other before it."""
+    alone = {}
+    for name, case in CASES.items():
+        known_rules.cache_clear()
+        alone[name] = case(build).text
+    known_rules.cache_clear()
+    assert {name: case(build).text for name, case in CASES.items()} == alone
 
 
 def test_states_are_described_in_the_words_of_the_table(build: Build) -> None:

@@ -391,6 +391,26 @@ def test_one_unknown_answer_leaves_the_case_open(monkeypatch: pytest.MonkeyPatch
     assert judge_obligations("rfc2131", decide(rows(RFC2131, row), ("z3",))) == "holds"
 
 
+def test_a_question_is_asked_once_and_another_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call: what is asked by other formulas, or with another effort, is asked anew."""
+    asked: list[int] = []
+
+    def ask(_: object, rounds: Sequence[Sequence[Formula]], most: int) -> list[str]:
+        asked.append(most)
+        return ["unsat"] * len(rounds)
+
+    monkeypatch.setitem(SOLVERS, "z3", ask)
+    lapse = list(obligations(rows(RFC2131, LEASE_TABLE.action("lapse"))))
+    steps = [each for each in lapse if each.row == "lapse"]
+    first, again = answers("z3", steps), answers("z3", steps)
+    assert (len(asked), [a.result for a in again]) == (1, [a.result for a in first])
+    answers("z3", [replace(each, first=each.first[1:]) for each in steps])
+    assert len(asked) == 2
+    answers("z3", [replace(each, first=()) for each in steps])
+    answers("z3", steps[1:])
+    assert (len(asked), len(set(asked))) == (4, 2)
+
+
 def test_an_undecided_premise_leaves_the_case_open() -> None:
     verdict = decide(rows(RFC2131, LEASE_TABLE.action("lapse")))
     asked = Answer(verdict.fires[0].obligation, "z3", "unknown", 0.0)

@@ -24,6 +24,7 @@ from holdover.proofs.logic.solvers import (
     FIRST,
     SOLVERS,
     answers,
+    asked_once,
     decide,
     first_answers,
 )
@@ -276,6 +277,7 @@ def test_without_a_list_a_step_is_proved_by_way_of_all_premises(
     assert said != ["unsat"]
     assert rest == [(EFFORT[solver], whole, ["unsat"])]
     seen.clear()
+    asked_once.cache_clear()  # it has just been asked
     assert answers(solver, [replace(obligation, first=())])[0].result == "proved"
     assert seen == [(EFFORT[solver], whole, ["unsat"])]
 

@@ -1,0 +1,89 @@
+"""Where the steps of a small instance lead, as arrays: for what is asked of ways, not of states.
+
+Theory of operation.  The kernel gives the successors of many states, and does not say whose each
+is.  So the number of a state is put into the bits of its word that no component has: the kernel
+adds to the word, and what stands above comes with it.
+
+What it does not know: symmetry, threads, and searches that are kept.  `engine.py` has these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from holdover.model.engine.kernel import expand, insert
+from holdover.model.packed.components import PackedRule
+from holdover.model.packed.program import empty_tally, program
+from holdover.model.packed.tabulated import Tabulated
+from holdover.model.readings.ground import Array
+
+ROOM = 1 << 16
+"""Successors that are looked at together."""
+
+
+class Ways:
+    """The steps of a tabulated instance by the rules that are chosen."""
+
+    def __init__(self, tabulated: Tabulated):
+        self.tabulated, self.program = tabulated, program(tabulated)
+        self._value, self._row = np.empty((2, len(self.program.parts)), dtype=np.uint64)
+        self._tally = empty_tally(len(tabulated.rules))
+
+    def rules(self, chosen: Callable[[PackedRule], bool]) -> Array:
+        """A bit for each rule that is chosen."""
+        bits = np.zeros(self.program.kinds.shape[1], dtype=np.uint64)
+        for number, rule in enumerate(self.tabulated.rules):
+            if chosen(rule):
+                bits[number // 64] |= np.uint64(1) << np.uint64(number % 64)
+        return bits
+
+    def _successors(self, words: Array, rules: Array) -> Iterator[Array]:
+        weights, begin = np.ones(len(words), dtype=np.int64), 0
+        while begin < len(words):
+            found = np.empty(ROOM + len(self.tabulated.rules), dtype=np.uint64)
+            begin, count = expand(
+                self.program,
+                words,
+                weights,
+                begin,
+                found,
+                self._tally,
+                rules,
+                self._value,
+                self._row,
+            )
+            yield found[:count]
+
+    def within_reach(self, rules: Array, most: int) -> Array | None:
+        """The states within reach, by depth; None if there are more than that."""
+        level = np.array([self.tabulated.pack(self.tabulated.instance.initial)], dtype=np.uint64)
+        table = np.zeros(2 * most + ROOM, dtype=np.uint64)
+        insert(table, level, level.copy())
+        levels, count = [level], 1
+        while len(level):
+            new = []
+            for found in self._successors(level, rules):
+                if count + len(found) >= len(table):
+                    return None
+                fresh = np.empty_like(found)
+                new.append(fresh[: insert(table, found, fresh)])
+                count += len(new[-1])
+            level = np.concatenate(new)
+            levels.append(level)
+        return np.concatenate(levels) if count <= most else None
+
+    def steps(self, words: Array, rules: Array) -> tuple[Array, Array]:
+        """Every step from these states: the place in `words` of its first, and where it leads."""
+        used = np.uint64(sum(component.kind.bits for component in self.tabulated.components))
+        chunk = 1 << min(32, 64 - int(used))
+        sources, targets = [], []
+        for start in range(0, len(words), chunk):
+            some = words[start : start + chunk]
+            marked = some | np.arange(len(some), dtype=np.uint64) << used
+            for found in self._successors(marked, rules):
+                number = found >> used
+                sources.append(number.astype(np.int64) + start)
+                targets.append(found ^ (number << used))
+        return np.concatenate(sources), np.concatenate(targets)
