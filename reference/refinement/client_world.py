@@ -304,7 +304,7 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
     ) -> None:
         """What was received leaves its slot or is taken; a new xid makes all others stale."""
         chosen = bool(core.offers) and after.phase.name != "SELECTING"
-        for m in self.network:
+        for m in self.network if chosen or fresh else ():  # else no datagram need be looked at
             columns = self.columns[m]
             if s[columns[1]] == h:
                 if kept[m] and chosen:

@@ -127,6 +127,10 @@ class Rows:
                 s[place] = value
         return tuple(s)
 
+    def same(self, state: State, other: State) -> bool:
+        """Whether two states differ in the names of datagrams at most."""
+        return state == other or self.canonical(state) == self.canonical(other)
+
     def situation(self, state: State, h: int) -> Situation:
         """What one client sees: its phase, how far its lease has run, whether it holds."""
         phase, holds, renew_at, rebind_at, end = self.sights[h](state)
@@ -142,12 +146,10 @@ class Rows:
 
     def justify(self, before: State, after: State, h: int, names: Sequence[str], said: str) -> None:
         """Count the rows that lead from before to after; a Defect, as `said`, if there are none."""
-        goal = self.canonical(after)
-        path = self.path(before, goal, h, names)
+        path = self.path(before, after, h, names)
         if path is None:
-            raise DefectError(
-                "refinement", f"{said}: no row does this{self._nearest(before, goal, h, names)}"
-            )
+            nearest = self._nearest(before, self.canonical(after), h, names)
+            raise DefectError("refinement", f"{said}: no row does this{nearest}")
         for state, name in path:
             if name not in DROPS:
                 self.taken[self.situation(state, h), name] += 1
@@ -163,7 +165,7 @@ class Rows:
     def _follow(self, state: State, goal: State, h: int, names: Sequence[str]) -> Path | None:
         """The path to the goal by rows of these names in this order."""
         if not names:
-            return [] if self.canonical(state) == goal else None
+            return [] if self.same(state, goal) else None
         for row in self.rows[names[0], h]:
             following = row(state)
             if following is not None:
@@ -179,7 +181,7 @@ class Rows:
         for _ in range(MOST_ROWS + 1):
             following: list[tuple[State, Path, int]] = []
             for state, path, left in layer:
-                if self.canonical(state) == goal and not left:
+                if self.same(state, goal) and not left:
                     return path
                 for (name, host), rows in self.rows.items():
                     if host != h or (name == "lose" and not left):
