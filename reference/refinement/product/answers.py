@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from holdover.reference.refinement.product import kernel
-from holdover.reference.refinement.product.kernel import INSTEAD, Numbers
+from holdover.reference.refinement.product.kernel import ANSWER, INSTEAD, KEY, QUESTION, Numbers
 
 AT_ONCE = 1 << 14
 """As many answers may be pending."""
@@ -35,13 +35,13 @@ class AnswerTable:
         self._asks: list[Ask] = []
         self._bits = np.zeros(64, dtype=np.int64)
         self._asked = np.zeros(AT_ONCE + 1, dtype=np.int64)
-        self._columns = _columns(4 * AT_ONCE)
+        self._cells = _cells(4 * AT_ONCE)
         self.count = 0
 
     @property
     def table(self) -> kernel.Answers:
         """As the kernel has it."""
-        return kernel.Answers(*self._columns, self._bits, self._asked)
+        return kernel.Answers(self._cells, self._bits, self._asked)
 
     def new(self, bits: int, ask: Ask) -> int:
         """The number of a new question, which looks at these bits."""
@@ -56,25 +56,21 @@ class AnswerTable:
         """Answer what is pending; whether anything was."""
         pending = int(self._asked[0])
         places = self._asked[1 : 1 + pending]
-        questions, keys, answers = self._columns
-        asks = self._asks
-        answers[places] = [
-            asks[question - 1](key)
-            for question, key in zip(
-                questions[places].tolist(), keys[places].tolist(), strict=True
-            )
+        asks, cells = self._asks, self._cells
+        questions, keys = (cells[places, column].tolist() for column in (QUESTION, KEY))
+        cells[places, ANSWER] = [
+            asks[question - 1](key) for question, key in zip(questions, keys, strict=True)
         ]
         self._asked[0] = 0
         self.count += pending
-        if 2 * (self.count + AT_ONCE) > len(keys):
+        if 2 * (self.count + AT_ONCE) > len(cells):
             self._enlarge()
         return pending > 0
 
     def _enlarge(self) -> None:
-        old, self._columns = self.table, _columns(2 * len(self._columns[0]))
+        old, self._cells = self.table, _cells(2 * len(self._cells))
         kernel.move(old, self.table)
 
 
-def _columns(places: int) -> tuple[Numbers, Numbers, Numbers]:
-    questions, keys, answers = (np.zeros(places, dtype=np.int64) for _ in range(3))
-    return questions, keys, answers
+def _cells(places: int) -> Numbers:
+    return np.zeros((places, 4), dtype=np.int64)  # of four numbers: none lies in two cache lines

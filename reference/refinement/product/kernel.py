@@ -15,13 +15,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from holdover.model.engine.kernel import MIX, inner, jit
+from holdover.model.engine.kernel import MIX, jit, COMPILED
+import numba
+def inner(f):
+    usual=numba.config.CACHE_DIR; numba.config.CACHE_DIR=str(COMPILED)
+    try: return numba.njit(nogil=True,boundscheck=False,error_model="numpy",no_cfunc_wrapper=True,no_cpython_wrapper=True,_nrt=False,forceinline=True)(f)
+    finally: numba.config.CACHE_DIR=usual
 
 Numbers = NDArray[np.int64]
 
 PENDING = -1
 INSTEAD = -2
 """An answer of `INSTEAD - question`: that question is to be asked."""
+
+QUESTION, KEY, ANSWER = range(3)
+"""Columns of a cell."""
 
 FINE, DEFECT, UNWANTED_TICK, LATE, STUCK = range(5)
 """How `commit` ends."""
@@ -33,14 +41,12 @@ ONE = np.uint64(1)
 
 
 class Answers(NamedTuple):
-    """By place: question + 1 (0: nothing is there), key, answer.  As many places as a power of 2.
+    """`cells`: QUESTION + 1 (0: nothing is there), KEY and ANSWER of each place; a power of 2.
 
     `bits`: which of a node each question looks at.  `asked`: how many are pending, and where.
     """
 
-    questions: Numbers
-    keys: Numbers
-    answers: Numbers
+    cells: Numbers
     bits: Numbers
     asked: Numbers
 
@@ -117,10 +123,10 @@ def home(key, question, places):
 @inner
 def find(table, question, key):
     """The place of an answer, or the free one where it belongs."""
-    places = len(table.keys)
+    places = len(table.cells)
     at = home(key, question, places)
-    while table.questions[at] != 0:
-        if table.questions[at] == question + 1 and table.keys[at] == key:
+    while table.cells[at, QUESTION] != 0:
+        if table.cells[at, QUESTION] == question + 1 and table.cells[at, KEY] == key:
             break
         at += 1
         if at == places:
@@ -134,16 +140,16 @@ def answer(table, question, node):
     while True:
         key = node & table.bits[question]
         at = find(table, question, key)
-        if table.questions[at] == 0:
+        if table.cells[at, QUESTION] == 0:
             count = table.asked[0]
             if count + 1 < len(table.asked):
-                table.questions[at] = question + 1
-                table.keys[at] = key
-                table.answers[at] = PENDING
+                table.cells[at, QUESTION] = question + 1
+                table.cells[at, KEY] = key
+                table.cells[at, ANSWER] = PENDING
                 table.asked[0] = count + 1
                 table.asked[count + 1] = at
             return np.int64(PENDING)
-        found = table.answers[at]
+        found = table.cells[at, ANSWER]
         if found >= PENDING:
             return found
         question = INSTEAD - found
@@ -152,12 +158,11 @@ def answer(table, question, node):
 @jit
 def move(old, new):
     """Put all answers into a larger table."""
-    for at in range(len(old.keys)):
-        if old.questions[at] != 0:
-            to = find(new, old.questions[at] - 1, old.keys[at])
-            new.questions[to] = old.questions[at]
-            new.keys[to] = old.keys[at]
-            new.answers[to] = old.answers[at]
+    for at in range(len(old.cells)):
+        if old.cells[at, QUESTION] != 0:
+            to = find(new, old.cells[at, QUESTION] - 1, old.cells[at, KEY])
+            for column in range(3):
+                new.cells[to, column] = old.cells[at, column]
 
 
 @inner
