@@ -105,7 +105,9 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
 
     def core_calls(self) -> list[Rule]:
         """The calls of each process: those that tell it nothing, what it receives, how it ends."""
-        kinds = self._sends, self._arrivals, self._ends
+        kinds: list[HostCalls] = [self._sends, self._arrivals]
+        if self.setting.user or "stops" in self.setting.faults:
+            kinds.append(self._ends)
         return [
             self.calls_of(
                 h, frozenset({h, self.process_of[h]}), partial(self._running, h=h, calls=calls), n

@@ -94,14 +94,14 @@ class NodePart:
         self.kind, self.host = kind, host
         self.places = tuple(places)
         self.members = self.places, locals_, taken
-        self._of_state, self._of_locals, self._of_taken = (_getter(each) for each in self.members)
+        self._of_state, self._of_locals, self._of_taken = (picker(each) for each in self.members)
 
     def value(self, node: Node) -> Value:
         """What the node has there."""
         return self._of_state(node[0]), self._of_locals(node[1]), self._of_taken(node[2])
 
 
-def _getter(places: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+def picker(places: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     """What picks these places, as a tuple however many they are."""
     if len(places) > 1:
         return itemgetter(*places)

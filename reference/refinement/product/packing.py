@@ -9,15 +9,13 @@ What it does not know: more values of a part than the integer has room for; it s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import chain, permutations
-from operator import itemgetter
-from typing import Any, cast
+from itertools import accumulate, chain, pairwise, permutations
+from typing import Any
 
 import numpy as np
 
 from holdover.reference.refinement.product.kernel import Numbers
-from holdover.reference.refinement.world import Node, Value, World
+from holdover.reference.refinement.world import Node, Value, World, picker
 
 ROOM = 62
 """Bits of a packed node."""
@@ -50,16 +48,12 @@ class _Hidden:
     __add__ = __radd__ = __sub__ = __rsub__ = __neg__ = __index__ = __str__ = __repr__ = read
 
 
-def _joiner(
-    places: Iterable[int], first: tuple[Any, ...]
-) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
-    """What puts values to these places; elsewhere stands what the first node has."""
-    at = {place: n for n, place in enumerate(places)}
-    order = [at.get(place, len(at) + place) for place in range(len(first))]
-    if len(order) < 2:  # `itemgetter` has no tuple then
-        return lambda values: tuple([(*values, *first)[n] for n in order])
-    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]] = itemgetter(*order)
-    return lambda values: pick((*values, *first))
+Flat = tuple[Any, ...]
+"""What a part of a node, or a whole one, has of state, locals and taken, one after the other."""
+
+
+def _flat(members: Value | Node) -> Flat:
+    return (*members[0], *members[1], *members[2])
 
 
 class Packing:
@@ -71,32 +65,39 @@ class Packing:
         bits = {**BITS, "client": min(MOST_BITS, left // len(world.hosts))}
         self.shifts = [sum(bits[p.kind] for p in parts[:n]) for n in range(len(parts))]
         self.lows = [(1 << bits[part.kind]) - 1 for part in parts]
+        self._kinds = [part.kind for part in parts]
         self._bits: dict[int, int] = {}
-        self._values: dict[str, list[Value]] = {kind: [] for kind in bits}
-        self._numbers: dict[str, dict[Value, int]] = {kind: {} for kind in bits}
+        self._values: dict[str, list[Flat]] = {kind: [] for kind in bits}
+        self._numbers: dict[str, dict[Flat, int]] = {kind: {} for kind in bits}
         self._older: dict[str, dict[int, int]] = {kind: {} for kind in bits}
         hosts = range(len(world.hosts))
         self.orders = [tuple(hosts)] if world.named else [*permutations(hosts)]
-        self._first = world.first()
-        self._all_hidden = [
-            cast("Value", tuple(tuple(_Hidden(n) for _ in places) for places in part.members))
-            for n, part in enumerate(parts)
+        self._hidden: list[Flat] = [
+            tuple(_Hidden(n) for _ in chain(*part.members)) for n, part in enumerate(parts)
         ]
-        self._join = [
-            _joiner(chain(*(part.members[m] for part in parts)), first)
-            for m, first in enumerate(self._first)
+        self._first = _flat(world.first())
+        ends = [*accumulate(map(len, world.first()), initial=0)]
+        at = [
+            [begin + place for begin, places in zip(ends, part.members, strict=False) for place in places]
+            for part in parts
+        ]
+        self._of_part = [picker(tuple(places)) for places in at]
+        whence = {place: n for n, place in enumerate(chain(*at))}
+        self._members = [
+            picker(tuple(whence.get(place, len(whence) + place) for place in range(*span)))
+            for span in pairwise(ends)
         ]
 
     def first(self) -> int:
         """The node where every run begins."""
         return sum(
-            self._number(n, part.value(self._first)) << self.shifts[n]
-            for n, part in enumerate(self.world.parts)
+            self._number(n, value(self._first)) << self.shifts[n]
+            for n, value in enumerate(self._of_part)
         )
 
-    def _number(self, part: int, value: Value) -> int:
+    def _number(self, part: int, value: Flat) -> int:
         """The number of a value; OverflowError where there are too many of its kind."""
-        kind = self.world.parts[part].kind
+        kind = self._kinds[part]
         numbers = self._numbers[kind]
         number = numbers.setdefault(value, len(numbers))
         if number == len(self._values[kind]):
@@ -107,25 +108,24 @@ class Packing:
 
     def node(self, packed: int, mask: int) -> Node:
         """A node of which the parts in the mask are shown."""
-        values = [
-            self._values[part.kind][packed >> self.shifts[n] & self.lows[n]]
-            if mask >> n & 1
-            else self._all_hidden[n]
-            for n, part in enumerate(self.world.parts)
-        ]
-        return tuple(  # type: ignore[return-value]
-            join(chain.from_iterable(member))
-            for join, member in zip(self._join, zip(*values, strict=True), strict=True)
-        )
+        values: list[Any] = []
+        for n, kind in enumerate(self._kinds):
+            if mask >> n & 1:
+                values += self._values[kind][packed >> self.shifts[n] & self.lows[n]]
+            else:
+                values += self._hidden[n]
+        values += self._first  # for what is in no part
+        state, locals_, taken = self._members
+        return state(values), locals_(values), taken(values)
 
     def pack(self, then: Node, mask: int) -> int:
         """The parts in the mask of a node; HiddenError if another part has changed."""
-        packed = 0
-        for n, part in enumerate(self.world.parts):
-            value = part.value(then)
+        packed, whole = 0, _flat(then)
+        for n, of_part in enumerate(self._of_part):
+            value = of_part(whole)
             if mask >> n & 1:
                 packed |= self._number(n, value) << self.shifts[n]
-            elif value != self._all_hidden[n]:  # other values are compared, which raises by itself
+            elif value != self._hidden[n]:  # other values are compared, which raises by itself
                 raise HiddenError(n)
         return packed
 
@@ -138,16 +138,21 @@ class Packing:
 
     def aged(self, key: int, n: int) -> int:
         """The bits of one part a tick later."""
-        part = self.world.parts[n]
-        known, number = self._older[part.kind], key >> self.shifts[n] & self.lows[n]
+        known, number = self._older[self._kinds[n]], key >> self.shifts[n] & self.lows[n]
         if number not in known:
-            known[number] = self._number(n, self.world.older(n, self._values[part.kind][number]))
+            known[number] = self._number(n, _flat(self.world.older(n, self._value(n, number))))
         return known[number] << self.shifts[n]
 
     def renamed(self, key: int, n: int, order: tuple[int, ...]) -> int:
         """The bits of one part when the hosts stand in another order."""
-        value = self._values[self.world.parts[n].kind][key >> self.shifts[n] & self.lows[n]]
-        return self._number(n, self.world.renamed(n, value, order)) << self.shifts[n]
+        value = self._value(n, key >> self.shifts[n] & self.lows[n])
+        return self._number(n, _flat(self.world.renamed(n, value, order))) << self.shifts[n]
+
+    def _value(self, part: int, number: int) -> Value:
+        """What a part has of each member of a node."""
+        flat, (places, locals_, _) = self._values[self._kinds[part]][number], self.world.parts[part].members
+        most = len(places) + len(locals_)
+        return flat[: len(places)], flat[len(places) : most], flat[most:]
 
     def ranks(self) -> tuple[Numbers, Numbers]:
         """The ranks of what may be in a slot, and its numbers by rank.
