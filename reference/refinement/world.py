@@ -211,7 +211,10 @@ class World:
             if self.is_step(self.labels[edge][2]):
                 about = self._named("".join(lines))
                 edges.setdefault(next((u for u in usual if about <= u), about), []).append(edge)
-        return [Rule(about if about in usual else frozenset(), self._moves_of(some), some[0]) for about, some in edges.items()]
+        return [
+            Rule(about if about in usual else frozenset(), self._moves_of(some), some[0])
+            for about, some in edges.items()
+        ]
 
     def _named(self, source: str) -> About:
         places = map(int, re.findall(r"[st]\[(\d+)\]", source))

@@ -3,24 +3,25 @@
 Theory of operation.  A node is an integer, and a question looks at some bits of it: its *key*.  All
 answers are in one table, by question and key, with open addressing.  An answer is a number, or it
 names the question to be asked instead, which looks at more; what is not there is put in as pending,
-and noted, so that it is asked once.  `prepare` goes through nodes until all that the search needs of
-them is known; `commit` then takes every step out of them, in order, and `judge` looks at what is
-new.  None of them makes an array, and none knows what a question means.
+and noted, so that it is asked once.  `prepare` goes through nodes until all is known that the
+search needs of them; `commit` then takes every step out of them, in order, and `judge` looks at
+what is new.  None of them makes an array.
+
+What it does not know: what a question, an answer or a step means; that a table has room, which is
+seen to by who calls.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdover.model.engine.kernel import MIX, jit, COMPILED
-import numba
-def inner(f):
-    usual=numba.config.CACHE_DIR; numba.config.CACHE_DIR=str(COMPILED)
-    try: return numba.njit(nogil=True,boundscheck=False,error_model="numpy",no_cfunc_wrapper=True,no_cpython_wrapper=True,_nrt=False,forceinline=True)(f)
-    finally: numba.config.CACHE_DIR=usual
+from holdover.model.engine.kernel import MIX, jit
+
+inner = partial(jit, inner=True, forced=True)
 
 Numbers = NDArray[np.int64]
 

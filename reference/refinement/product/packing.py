@@ -78,7 +78,11 @@ class Packing:
         self._first = _flat(world.first())
         ends = [*accumulate(map(len, world.first()), initial=0)]
         at = [
-            [begin + place for begin, places in zip(ends, part.members, strict=False) for place in places]
+            [
+                begin + place
+                for begin, places in zip(ends, part.members, strict=False)
+                for place in places
+            ]
             for part in parts
         ]
         self._of_part = [picker(tuple(places)) for places in at]
@@ -114,9 +118,9 @@ class Packing:
                 values += self._values[kind][packed >> self.shifts[n] & self.lows[n]]
             else:
                 values += self._hidden[n]
-        values += self._first  # for what is in no part
+        whole = (*values, *self._first)  # the latter for what is in no part
         state, locals_, taken = self._members
-        return state(values), locals_(values), taken(values)
+        return state(whole), locals_(whole), taken(whole)
 
     def pack(self, then: Node, mask: int) -> int:
         """The parts in the mask of a node; HiddenError if another part has changed."""
@@ -150,7 +154,10 @@ class Packing:
 
     def _value(self, part: int, number: int) -> Value:
         """What a part has of each member of a node."""
-        flat, (places, locals_, _) = self._values[self._kinds[part]][number], self.world.parts[part].members
+        flat, (places, locals_, _) = (
+            self._values[self._kinds[part]][number],
+            self.world.parts[part].members,
+        )
         most = len(places) + len(locals_)
         return flat[: len(places)], flat[len(places) : most], flat[most:]
 

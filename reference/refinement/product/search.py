@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from holdover.reference.refinement.cores import DefectError
 from holdover.reference.refinement.justify import ANYBODY
 from holdover.reference.refinement.product import kernel
 from holdover.reference.refinement.product.kernel import ABSENT, Log, Numbers
@@ -104,5 +103,5 @@ class ProductSearch:
 
 def _log(size: int) -> Log:
     """An empty log for so many nodes, a power of two; its table has twice as many places."""
-    columns = (np.empty(size, dtype=np.int64) for _ in range(4))
-    return Log(*columns, np.full(2 * size, ABSENT, dtype=np.int64))
+    nodes, parents, outcomes, orders = (np.empty(size, dtype=np.int64) for _ in range(4))
+    return Log(nodes, parents, outcomes, orders, np.full(2 * size, ABSENT, dtype=np.int64))

@@ -13,7 +13,7 @@ is a shortest one.  `tests/reference/refinement` has a search that remembers not
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
@@ -37,7 +37,6 @@ AskOfNode = Callable[[Node, int], int]
 TICK: Step = ("tick", ANYBODY)
 OF_TIME = -1
 """Stands for an outcome where it is that time has passed."""
-
 
 
 class Product:
@@ -192,20 +191,16 @@ class Product:
             self._results,
             self._defects,
         )
-        return kernel.Outcomes(*(np.frombuffer(each or NOTHING, dtype=np.int64) for each in columns))
+        return kernel.Outcomes(
+            *(np.frombuffer(each or NOTHING, dtype=np.int64) for each in columns)
+        )
 
     def prepare(self, nodes: Numbers) -> tuple[int, int]:
         """Ask all that is asked of these nodes; the most steps out of one, and of all."""
         waiting, most = np.arange(len(nodes)), np.zeros(2, dtype=np.int64)
         while len(waiting):
             left = kernel.prepare(
-                self.answers.table,
-                self.questions,
-                self.layout,
-                self.outcomes,
-                nodes,
-                waiting,
-                most,
+                self.answers.table, self.questions, self.layout, self.outcomes, nodes, waiting, most
             )
             waiting = waiting[:left]
             self.answers.settle()
@@ -214,9 +209,9 @@ class Product:
     def in_order(self, node: int) -> tuple[int, int]:
         """The node that stands for this one, and in which order of its hosts it is that."""
         while True:
-            found = kernel.put_in_order(self.answers.table, self.layout, node)
+            least, order = kernel.put_in_order(self.answers.table, self.layout, node)
             if not self.answers.settle():
-                return found
+                return int(least), int(order)
 
     def unwanted(self, nodes: Numbers) -> tuple[int, DefectError] | None:
         """The first of these nodes in which a property does not hold, and which."""
