@@ -151,10 +151,10 @@ def _write(result: Conformance) -> None:
     sizes = {seen.setting.name: (seen.states, seen.steps, seen.depth) for seen in result.explored}
     data = {"code": result.digest, "checker": result.checker, "found": result.found}
     with suppress(OSError):
-        path.write_text(sealed({**data, "settings": sizes}), "utf-8")
+        path.write_text(with_seal({**data, "settings": sizes}), "utf-8")
 
 
-def sealed(data: Mapping[str, object]) -> str:
+def with_seal(data: Mapping[str, object]) -> str:
     """What is kept, as text with its own SHA-256: a file that was damaged is not read."""
     seal = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
     return json.dumps({**data, SEAL: seal}, indent=1) + "\n"
@@ -166,7 +166,7 @@ def _read(code: str, by: str) -> Conformance | None:
     try:
         text = "" if path is None else path.read_text("utf-8")
         data = json.loads(text)
-        whole = sealed({name: data[name] for name in data if name != SEAL}) == text
+        whole = with_seal({name: data[name] for name in data if name != SEAL}) == text
         sizes = {setting.name: data["settings"][setting.name] for setting in todo}
         explored = tuple(
             Refined(s, states=states, steps=steps, depth=depth, complete=True)

@@ -126,6 +126,7 @@ Runs = list[tuple[float, float]]
 def page(
     rows: Sequence[tuple[str, Explored, Explored]],
     before: str,
+    words: str,
     runs: tuple[Runs, Runs],
     compiling: float,
     load: float,
@@ -137,13 +138,13 @@ def page(
         "Seconds that the exploration takes, before and now, printed by",
         "",
         "```sh",
-        f"python -m tests.measure.refinement {before}",
+        f"python -m tests.measure.refinement {words}",
         "```",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores;"
         f" the load of the machine before it was {load:.1f}. *Before* is commit {before}. States,"
         " steps, depth, the rows that justify the steps and the edges that the table allows are the"
-        " same before and now, in each setting.",
+        " same before and now, in each setting of the second table.",
         "",
         "`holdover verify reference`, with two processes:",
         "",
@@ -159,7 +160,7 @@ def page(
         f"{2 * LIMIT} s of the processor in that time. Where nothing is compiled yet, each of the "
         f"two processes first compiles the search, for {compiling:.1f} s of the processor.",
         "",
-        "Each setting, in seconds of the processor; *code*: the real cores explored, *table*: the "
+        f"{len(rows)} of {len(settings())} settings, each in seconds of the processor; *code*: the real cores explored, *table*: the "
         "edges that the lease table allows there.",
         "",
         "| setting | states | steps | code before | now | table before | now | times less |",
@@ -171,7 +172,7 @@ def page(
         total = [a + b for a, b in zip(total, seconds, strict=True)]
         lines.append(f"| {name} | {is_.found[0]:,} | {is_.found[1]:,} | {columns(seconds)} |")
     states, steps = (sum(each.found[n] for _, _, each in rows) for n in (0, 1))
-    lines.append(f"| all | {states:,} | {steps:,} | {columns(total)} |")
+    lines.append(f"| these | {states:,} | {steps:,} | {columns(total)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -183,13 +184,16 @@ def columns(seconds: Sequence[float]) -> str:
 
 @click.command(epilog="Example: python -m tests.measure.refinement HEAD~10")
 @click.argument("before", metavar="COMMIT")
-def main(before: str) -> None:
+@click.option("--most", default=1 << 62, help="Only settings with at most so many steps.")
+def main(before: str, most: int) -> None:
     """Explore with the sources of a commit and with these; some minutes.
+
+    The command itself explores all settings, whatever --most is.
 
     Exit status 1: something was found that was not found before, or the other way round.
     """
     load, named = os.getloadavg()[0], git("rev-parse", "--short", before)
-    todo, rows = settings(), []
+    todo, rows = [setting for setting in settings() if setting.steps <= most], []
     with (
         sources(named) as there,
         sources(None) as here,
@@ -207,7 +211,8 @@ def main(before: str) -> None:
                     raise click.ClickException(f"{setting.name}: not as before")
                 rows.append((setting.name, earlier, now))
         runs = commands(there, older), commands(here, newer)
-    text = page(rows, named, runs, first.code - again.code, load)
+    words = named if len(todo) == len(settings()) else f"{named} --most {most}"
+    text = page(rows, named, words, runs, first.code - again.code, load)
     click.echo(text)
     PAGE.write_text(text, encoding="utf-8")
 

@@ -52,7 +52,7 @@ class Answers(NamedTuple):
     asked: Numbers
 
 
-class Questions(NamedTuple):
+class Asks(NamedTuple):
     """Which question each is; of `wanted` and `ticks` the answer 0 says that nothing is wrong.
 
     `older`: for each part, what it is a tick later, in its bits.  `late`: it is a defect where

@@ -140,7 +140,7 @@ class Packing:
             self._bits[mask] = sum(low << at for n, (low, at) in enumerate(fields) if mask >> n & 1)
         return self._bits[mask]
 
-    def aged(self, key: int, n: int) -> int:
+    def a_tick_later(self, key: int, n: int) -> int:
         """The bits of one part a tick later."""
         known, number = self._older[self._kinds[n]], key >> self.shifts[n] & self.lows[n]
         if number not in known:

@@ -58,14 +58,14 @@ class Product:
         except DefectError as late:
             self._late = late
         every = range(len(world.parts))
-        self.questions = kernel.Questions(
+        self.questions = kernel.Asks(
             rules=_array(
                 self._question(partial(self._outcomes, rule), _mask(rule.about))
                 for rule in world.rules()
             ),
             quiet=_array(self._condition(*each) for each in world.quiet()),
             allowed=_array(self._condition(*each) for each in world.allowed),
-            older=_array(self._of_part(n, partial(self.packing.aged, n=n)) for n in every),
+            older=_array(self._of_part(n, partial(self.packing.a_tick_later, n=n)) for n in every),
             ticks=self._question(self._of_tick, 0),
             wanted=self._question(self._of_state, 0),
             late=int(self._late is not None),
