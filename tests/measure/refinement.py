@@ -157,11 +157,13 @@ def page(
     lines += [
         "",
         f"The limit is {LIMIT} s by the wall clock, on two cores that do nothing else: they have "
-        f"{2 * LIMIT} s of the processor in that time. Where nothing is compiled yet, each of the "
+        f"{2 * LIMIT} s of the processor in that time. Seconds by the wall clock that were taken "
+        "beside other work (see the load) do not say whether it is met. "
+        f"Where nothing is compiled yet, each of the "
         f"two processes first compiles the search, for {compiling:.1f} s of the processor.",
         "",
-        f"{len(rows)} of {len(settings())} settings, each in seconds of the processor; *code*: the real cores explored, *table*: the "
-        "edges that the lease table allows there.",
+        f"{len(rows)} of {len(settings())} settings, each in seconds of the processor; *code*: the"
+        " real cores explored, *table*: the edges that the lease table allows there.",
         "",
         "| setting | states | steps | code before | now | table before | now | times less |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
