@@ -13,15 +13,12 @@ seen to by who calls.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdover.model.engine.kernel import MIX, jit
-
-inner = partial(jit, inner=True, forced=True)
+from holdover.model.engine.kernel import MIX, inner, jit
 
 Numbers = NDArray[np.int64]
 
