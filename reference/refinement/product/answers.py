@@ -39,9 +39,9 @@ class AnswerTable:
         self.count = 0
 
     @property
-    def table(self) -> kernel.Answers:
+    def table(self) -> kernel.AnswerCells:
         """As the kernel has it."""
-        return kernel.Answers(self._cells, self._bits, self._asked)
+        return kernel.AnswerCells(self._cells, self._bits, self._asked)
 
     def new(self, bits: int, ask: Ask) -> int:
         """The number of a new question, which looks at these bits."""

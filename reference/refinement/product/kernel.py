@@ -38,7 +38,7 @@ ABSENT = -1
 ONE = np.uint64(1)
 
 
-class Answers(NamedTuple):
+class AnswerCells(NamedTuple):
     """`cells`: QUESTION + 1 (0: nothing is there), KEY and ANSWER of each place; a power of 2.
 
     `bits`: which of a node each question looks at.  `asked`: how many are pending, and where.
