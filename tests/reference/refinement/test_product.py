@@ -200,14 +200,15 @@ def test_each_key_has_its_answer_however_they_come() -> None:
 
 
 def test_questions_do_not_take_each_others_answers() -> None:
-    """Of one key, each question has its own; so many of few keys meet in the table."""
+    """Of one key, each question has its own, also where both belong in one place of the table."""
     answers, keys = AnswerTable(), np.arange(16)
-    numbers = range(1, 1000)
+    apart = 1 << 12  # so many questions on, the hash of a key is the same
+    numbers = range(1, apart + 9)
     questions = [answers.new(0xF, partial(operator.add, 100 * n)) for n in numbers]
-    for _ in range(2):
-        found = [answers_to(answers, question, keys) for question in questions]
-        assert found == [(keys + 100 * n).tolist() for n in numbers]
-    assert answers.count == len(questions) * len(keys)
+    for n, question in [*zip(numbers, questions, strict=True)][:8] * 2:
+        for number, asked in ((n, question), (n + apart, question + apart)):
+            assert answers_to(answers, asked, keys) == (keys + 100 * number).tolist()
+    assert answers.count == 2 * 8 * len(keys)
 
 
 def test_too_many_values_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
