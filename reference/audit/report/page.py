@@ -22,7 +22,7 @@ from holdover.reference.audit.report.picture import draw_address
 from holdover.reference.audit.report.text import figures, interval, name_finding, reasons, summary
 from holdover.reference.audit.report.words import Places, breaches, show_hardware, show_instant
 from holdover.reference.lab.report.event_list import list_events
-from holdover.reference.lab.report.style import begin_page, escape
+from holdover.reference.lab.report.style import begin_page, escape, legend
 
 MOST_OTHERS = 30
 """Addresses without a finding that have a timeline."""
@@ -38,19 +38,13 @@ CODE = re.compile("`([^`]+)`")
 BADGES = {"holds": "holds", "violated": "late", "unknown": "unknown"}
 """The lab's style for a verdict: its red is for two hosts at once."""
 
-LEGEND = (
-    ('<rect y="2" width="26" height="10" class="held"/>', "a host uses it, and has it leased"),
-    ('<rect y="2" width="26" height="10" class="over"/>', "a host uses it without a right to it"),
-    (
-        '<rect y="2" width="26" height="10" class="perhaps held"/>',
-        "a host uses it; whether it has a right to it is unknown",
-    ),
-    ('<rect x="1" y="2" width="24" height="10" class="both"/>', "two hosts use it at once"),
-    (
-        '<rect y="5" width="26" height="4" class="lease"/><path d="M1 2V12" class="ack"/>',
-        "a server has leased it, until its lease end",
-    ),
-)
+LEGEND = {
+    "held": "a host uses it, and has it leased",
+    "over": "a host uses it without a right to it",
+    "perhaps": "a host uses it; whether it has a right to it is unknown",
+    "both": "two hosts use it at once",
+    "ack": "a server has leased it, until its lease end",
+}
 """What is seen in a picture, and what it means."""
 
 
@@ -127,12 +121,7 @@ def address_parts(audit: Audit) -> str:
     ]
     left = len(others) - MOST_OTHERS
     more = f'<p class="quiet">And {left} more addresses without a finding.</p>' if left > 0 else ""
-    items = "".join(
-        f'<li><svg width="26" height="14" aria-hidden="true">{drawn}</svg>{escape(means)}</li>'
-        for drawn, means in LEGEND
-    )
-    legend = f'<ul class="legend">{items}</ul>'
-    return f'<h2 id="addresses">Addresses</h2>\n{legend}\n{"".join(parts)}{more}'
+    return f'<h2 id="addresses">Addresses</h2>\n{legend(LEGEND)}{"".join(parts)}{more}'
 
 
 def address_part(audit: Audit, line: AddressTimeline, number: int, *, opened: bool) -> str:
