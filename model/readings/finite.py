@@ -246,27 +246,35 @@ class Instance:
         self.place = {(v.name, member): i for i, (v, member) in enumerate(self.slots)}
         self.source: Source = like.source if like else Source(self.place, constants, bounds)
         self.initial: State = tuple(self._initial(v) for v, _ in self.slots)
-        self.labels: list[Label] = []
-        self.rules: list[BranchRule] = []
         self._known = known_rules(tuple(table.variables), bounds)
-        for action in table.actions:
+
+    @cached_property
+    def _rules(self) -> list[tuple[Label, BranchRule]]:
+        """The edges with their rules; who asks for single rows only never needs them all."""
+        found: list[tuple[Label, BranchRule]] = []
+        for action in self.table.actions:
             for binding in self.bindings(action):
-                rule = self._row(action, binding, len(self.labels))
+                rule = self._row(action, binding, len(found))
                 if rule is not None:
-                    self.labels.append(Label(action, binding))
-                    self.rules.append(rule)
+                    found.append((Label(action, binding), rule))
+        return found
+
+    @cached_property
+    def labels(self) -> list[Label]:
+        """The edges."""
+        return [label for label, _ in self._rules]
+
+    @cached_property
+    def lines(self) -> list[list[str]]:
+        """Of each edge, the source that adds its step to `out`."""
+        return [list(branches([rule])) for _, rule in self._rules]
 
     @cached_property
     def text(self) -> str:
         """The source of `successors`."""
-        body = branches([rule for rule in self.rules if not rule.never])
+        body = branches([rule for _, rule in self._rules if not rule.never])
         ends = ["    out.sort()", "    return out", ""]  # by edge: no two have the same
         return "\n".join(["def successors(s):", "    out = []", *body, *ends])
-
-    @cached_property
-    def lines(self) -> list[list[str]]:
-        """The source of each edge by itself."""
-        return [list(branches([rule])) for rule in self.rules]
 
     @cached_property
     def successors(self) -> Successors:
@@ -317,7 +325,7 @@ class Instance:
 
     def row(self, label: Label) -> Callable[[State], State | None]:
         """One row for one binding: the state after it, or None where a guard forbids it."""
-        rule = self._row(label.action, label.binding, len(self.labels))
+        rule = self._row(label.action, label.binding, 0)
         if rule is None:
             return lambda _: None
         lines = branches([replace(rule, body=(*rule.body[:-1], "return tuple(t)"))])

@@ -13,7 +13,7 @@ still is one; its kernel answers meanwhile.  A datagram that finds the network f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -50,6 +50,8 @@ PROBING = PHASE.values.index("PROBING")
 RUNS, FROZEN, DEAD = (PROCESS.values.index(name) for name in ("RUNS", "FROZEN", "DEAD"))
 SILENT, DUE = 0, 1
 FOR_CLIENT = kinds(for_client)
+HostCalls = Callable[[Node, int], Iterator[tuple[Step, Node]]]
+"""Some calls of a host's core that may come in a node."""
 
 
 class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
@@ -80,6 +82,7 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
             ]
             for h in self.hosts
         ]
+        self.jitters = setting.jitters or (MIDDLE,)
         self.kernel_end = [place["kernel_end", h] for h in self.hosts]
         self.notice = [place["notice", h] for h in self.hosts]
         self.process = [place["process", h] for h in self.hosts]
@@ -101,26 +104,37 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
         return SPARE not in slots
 
     def core_calls(self) -> list[Rule]:
-        """The calls of each process."""
+        """The calls of each process: those that tell it nothing, what it receives, how it ends."""
+        kinds: list[HostCalls] = [self._sends, self._arrivals]
+        if self.setting.user or "stops" in self.setting.faults:
+            kinds.append(self._ends)
         return [
-            self.calls_of(h, frozenset({h, self.process_of[h]}), partial(self._calls, h=h))
+            self.calls_of(
+                h, frozenset({h, self.process_of[h]}), partial(self._running, h=h, calls=calls), n
+            )
             for h in self.hosts
+            for n, calls in enumerate(kinds)
         ]
 
-    def _calls(self, node: Node, h: int) -> Iterator[tuple[Step, Node]]:
-        """A deadline, a datagram, an order of the user, the end."""
-        state, locals_, taken = node
-        if state[self.process[h]] != RUNS:
-            return
-        due, core = self.cores.due(locals_[h]), self.cores[locals_[h]].core
-        assert core is not None
-        jitters = self.setting.jitters or (MIDDLE,)
+    def _running(self, node: Node, h: int, calls: HostCalls) -> Iterator[tuple[Step, Node]]:
+        """Calls of a process that runs; the others are not called."""
+        return calls(node, h) if node[0][self.process[h]] == RUNS else iter(())
+
+    def _sends(self, node: Node, h: int) -> Iterator[tuple[Step, Node]]:
+        """A deadline, and an order of the user to let go."""
+        due = self.cores.due(node[1][h])
         if due is not None and due <= 0:
-            for jitter in jitters:
+            for jitter in self.jitters:
                 then = self.perform(node, h, ("T", jitter))
                 if then == node:
                     raise DefectError("stuck", "the core wants to be called now, and does nothing")
                 yield ("Timer", h), then
+        if self.setting.user and self._core(node, h).lease is not None:
+            yield ("Release", h), self.perform(node, h, ("L",))
+
+    def _arrivals(self, node: Node, h: int) -> Iterator[tuple[Step, Node]]:
+        """A datagram."""
+        state, _, taken = node
         seen = set()
         for m in self.network:
             kind, client, address, _, lease, current = self.rows.content[m](state)
@@ -128,17 +142,25 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
             if kind in FOR_CLIENT and client == h and not taken[m] and content not in seen:
                 seen.add(content)
                 arrival = f"{KIND.values[kind]} to", h
-                for jitter in jitters:
+                for jitter in self.jitters:
                     yield arrival, self.perform(node, h, ("R", *content, jitter), m)
                 if self.setting.broken and KIND.values[kind] != "NAK":
                     wrong = kind, NONE, lease, current
                     yield arrival, self.perform(node, h, ("R", *wrong, MIDDLE))
-        if self.setting.user and core.lease is not None:
-            yield ("Release", h), self.perform(node, h, ("L",))
+
+    def _ends(self, node: Node, h: int) -> Iterator[tuple[Step, Node]]:
+        """The end of the process, and an order of the user to begin again."""
         if "stops" in self.setting.faults:
             yield ("Stop", h), self.perform(self._unheard(node, h), h, STOP)
+        core = self._core(node, h)
         if self.setting.user and core.phase.name == "INIT" and core.due is None:
             yield ("Start", h), self.perform(node, h, ("S", None, None))
+
+    def _core(self, node: Node, h: int) -> Client:
+        """The core of a process that runs."""
+        core = self.cores[node[1][h]].core
+        assert core is not None
+        return core
 
     def quiet(self) -> list[tuple[About, Condition]]:
         """No core wants to be called, no datagram is overdue, no kernel has something to do."""
@@ -304,7 +326,7 @@ class ClientWorld(CoreWorld[ClientSetting, ClientCores]):
     ) -> None:
         """What was received leaves its slot or is taken; a new xid makes all others stale."""
         chosen = bool(core.offers) and after.phase.name != "SELECTING"
-        for m in self.network:
+        for m in self.network if chosen or fresh else ():  # else no datagram need be looked at
             columns = self.columns[m]
             if s[columns[1]] == h:
                 if kept[m] and chosen:

@@ -13,13 +13,15 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
+import llvmlite
+import numba
 import numpy as np
 
 from holdover.model.inputs import folder_in_cache
@@ -45,6 +47,10 @@ CHECKER = (
     "holdover.reference.wire",
 )
 """What explores it, and all that this reads: the Python files and tables in these packages."""
+
+
+SEAL = "sha256"
+"""Of a kept verdict, the digest of all else that is in its file."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,12 @@ def digest() -> str:
 
 
 def checker() -> str:
-    """SHA-256 of what explores it: names and content of the files, Python and numpy by version."""
-    found = hashlib.sha256(f"{platform.python_version()} {np.__version__}".encode())
+    """SHA-256 of what explores it: names and content of the files, and versions.
+
+    Of Python, of numpy, and of what compiles the search.
+    """
+    versions = platform.python_version(), np.__version__, numba.__version__, llvmlite.__version__
+    found = hashlib.sha256(" ".join(versions).encode())
     for package in CHECKER:
         folder = Path(str(resources.files(package)))
         for path in sorted(each for each in folder.rglob("*") if each.suffix in (".py", ".toml")):
@@ -141,14 +151,22 @@ def _write(result: Conformance) -> None:
     sizes = {seen.setting.name: (seen.states, seen.steps, seen.depth) for seen in result.explored}
     data = {"code": result.digest, "checker": result.checker, "found": result.found}
     with suppress(OSError):
-        path.write_text(json.dumps({**data, "settings": sizes}, indent=1) + "\n", "utf-8")
+        path.write_text(with_seal({**data, "settings": sizes}), "utf-8")
+
+
+def with_seal(data: Mapping[str, object]) -> str:
+    """What is kept, as text with its own SHA-256: a file that was damaged is not read."""
+    seal = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**data, SEAL: seal}, indent=1) + "\n"
 
 
 def _read(code: str, by: str) -> Conformance | None:
     """The verdict that is kept; None where there is none about this code by this checker."""
     path, todo = _file(code, by), settings()
     try:
-        data = json.loads("" if path is None else path.read_text("utf-8"))
+        text = "" if path is None else path.read_text("utf-8")
+        data = json.loads(text)
+        whole = with_seal({name: data[name] for name in data if name != SEAL}) == text
         sizes = {setting.name: data["settings"][setting.name] for setting in todo}
         explored = tuple(
             Refined(s, states=states, steps=steps, depth=depth, complete=True)
@@ -158,4 +176,4 @@ def _read(code: str, by: str) -> Conformance | None:
         found = Conformance(explored, (), code, by, str(data["found"]), path)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if same and found.outcome == "holds" else None
+    return found if whole and same and found.outcome == "holds" else None

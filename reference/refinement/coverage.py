@@ -51,8 +51,9 @@ def table_edges(setting: ClientSetting) -> frozenset[Edge]:
 
 def edges_of(settings: Iterable[ClientSetting], *, jobs: int = 2) -> frozenset[Edge]:
     """What the table allows in any of these worlds; at most `jobs` are explored at once."""
+    ordered = sorted(settings, key=lambda setting: -setting.steps)  # the largest first
     with ProcessPoolExecutor(jobs) as pool:
-        return frozenset().union(*pool.map(table_edges, settings))
+        return frozenset().union(*pool.map(table_edges, ordered))
 
 
 def excuse(edge: Edge) -> str:

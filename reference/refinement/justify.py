@@ -102,15 +102,22 @@ class Rows:
         self.content = [itemgetter(*columns) for columns in self.columns]
         names = ("phase", "holds", "renew_at", "rebind_at", "lease_end")
         self.sights = [itemgetter(*(place[n, h] for n in names)) for h in range(setting.hosts)]
-        self.rows: dict[tuple[str, int], list[Row]] = {}
+        self._labels: dict[tuple[str, int], list[Label]] = {}
         for action in actions:
             given = [str(p.args[0]) for p in action.given]
             for binding in self.table.bindings(action):
-                row = self.table.row(Label(action, binding))
                 host = binding[given.index("h")] if each else ANYBODY
-                self.rows.setdefault((action.name, host), []).append(row)
+                self._labels.setdefault((action.name, host), []).append(Label(action, binding))
+        self._rows: dict[tuple[str, int], list[Row]] = {}
         self.taken: Counter[tuple[Situation, str]] = Counter()
         self.searched = 0
+
+    def rows(self, name: str, host: int) -> list[Row]:
+        """The rows of this name for a host (or ANYBODY), compiled when they are first asked for."""
+        key = name, host
+        if key not in self._rows:
+            self._rows[key] = [self.table.row(label) for label in self._labels[key]]
+        return self._rows[key]
 
     def canonical(self, state: State) -> State:
         """The state with its datagrams in order: slots have no names.
@@ -127,6 +134,10 @@ class Rows:
                 s[place] = value
         return tuple(s)
 
+    def same(self, state: State, other: State) -> bool:
+        """Whether two states differ in the names of datagrams at most."""
+        return state == other or self.canonical(state) == self.canonical(other)
+
     def situation(self, state: State, h: int) -> Situation:
         """What one client sees: its phase, how far its lease has run, whether it holds."""
         phase, holds, renew_at, rebind_at, end = self.sights[h](state)
@@ -142,12 +153,10 @@ class Rows:
 
     def justify(self, before: State, after: State, h: int, names: Sequence[str], said: str) -> None:
         """Count the rows that lead from before to after; a Defect, as `said`, if there are none."""
-        goal = self.canonical(after)
-        path = self.path(before, goal, h, names)
+        path = self.path(before, after, h, names)
         if path is None:
-            raise DefectError(
-                "refinement", f"{said}: no row does this{self._nearest(before, goal, h, names)}"
-            )
+            nearest = self._nearest(before, self.canonical(after), h, names)
+            raise DefectError("refinement", f"{said}: no row does this{nearest}")
         for state, name in path:
             if name not in DROPS:
                 self.taken[self.situation(state, h), name] += 1
@@ -163,8 +172,8 @@ class Rows:
     def _follow(self, state: State, goal: State, h: int, names: Sequence[str]) -> Path | None:
         """The path to the goal by rows of these names in this order."""
         if not names:
-            return [] if self.canonical(state) == goal else None
-        for row in self.rows[names[0], h]:
+            return [] if self.same(state, goal) else None
+        for row in self.rows(names[0], h):
             following = row(state)
             if following is not None:
                 rest = self._follow(following, goal, h, names[1:])
@@ -179,12 +188,12 @@ class Rows:
         for _ in range(MOST_ROWS + 1):
             following: list[tuple[State, Path, int]] = []
             for state, path, left in layer:
-                if self.canonical(state) == goal and not left:
+                if self.same(state, goal) and not left:
                     return path
-                for (name, host), rows in self.rows.items():
+                for name, host in self._labels:
                     if host != h or (name == "lose" and not left):
                         continue
-                    for row in rows:
+                    for row in self.rows(name, host):
                         then = row(state)
                         if then is not None and then not in seen:
                             seen.add(then)
@@ -196,7 +205,7 @@ class Rows:
     def _nearest(self, before: State, goal: State, h: int, names: Sequence[str]) -> str:
         """In what the implementation differs from the row that was expected."""
         for name in names:
-            for row in self.rows[name, h]:
+            for row in self.rows(name, h):
                 following = row(before)
                 if following is not None:
                     there = self.canonical(following)

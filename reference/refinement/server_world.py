@@ -292,7 +292,7 @@ class ServerWorld(CoreWorld[ServerSetting, ServerCores]):
                 asked = event.request.requested or event.request.ciaddr
                 if before[self.own[NUMBER[asked]][0]] == host_of(event.request.chaddr):
                     names[-1:] = ["mute", "miss", "unmute"]
-        path = self.rows.path(before, self.rows.canonical(after), ANYBODY, names)
+        path = self.rows.path(before, after, ANYBODY, names)
         if path is None:
             said = type(event).__name__
             if isinstance(event, ReceivedRequest):

@@ -43,6 +43,8 @@ Step = tuple[Label | str, int]
 Moves = Callable[[Node], Iterator[tuple[int, Step, Node]]]
 """What may happen in a node by one rule, and its place in the order of all that may happen."""
 
+CallsInNode = Callable[[Node], Iterator[tuple[Step, Node]]]
+
 Condition = Callable[[Node], bool]
 
 About = frozenset[int]
@@ -63,8 +65,8 @@ FREE = (0, NONE, NONE, None, None, False)
 SPARE = 0
 """Free slots come first in order; this one is free between any two steps of a core."""
 
-MOST_CALLS = 1 << 10
-"""More calls of one core than this cannot come in one node: the order has so many places."""
+MOST_CALLS, MOST_KINDS = 1 << 10, 4
+"""More calls of one kind, and kinds of a core, cannot come in a node: the order has such places."""
 
 SettingT = TypeVar("SettingT", bound=Setting)
 CoresT = TypeVar("CoresT", bound="Cores[Any, Any, Any]")
@@ -92,14 +94,14 @@ class NodePart:
         self.kind, self.host = kind, host
         self.places = tuple(places)
         self.members = self.places, locals_, taken
-        self._of_state, self._of_locals, self._of_taken = (_getter(each) for each in self.members)
+        self._of_state, self._of_locals, self._of_taken = (picker(each) for each in self.members)
 
     def value(self, node: Node) -> Value:
         """What the node has there."""
         return self._of_state(node[0]), self._of_locals(node[1]), self._of_taken(node[2])
 
 
-def _getter(places: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+def picker(places: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     """What picks these places, as a tuple however many they are."""
     if len(places) > 1:
         return itemgetter(*places)
@@ -125,7 +127,9 @@ class World:
         self, rows: Rows, outside: Iterable[Action], *, spare: bool = True, named: bool = False
     ):
         self.rows, table = rows, rows.table
-        self.outside = Instance(Table(VARIABLES, tuple(outside)), table.constants, table.bounds)
+        self.outside = Instance(
+            Table(VARIABLES, tuple(outside)), table.constants, table.bounds, like=table
+        )
         self.labels = [
             (label, ANYBODY if label.host is None else label.host, label.slots)
             for label in self.outside.labels
@@ -207,7 +211,10 @@ class World:
             if self.is_step(self.labels[edge][2]):
                 about = self._named("".join(lines))
                 edges.setdefault(next((u for u in usual if about <= u), about), []).append(edge)
-        return [Rule(about, self._moves_of(some), some[0]) for about, some in edges.items()]
+        return [
+            Rule(about if about in usual else frozenset(), self._moves_of(some), some[0])
+            for about, some in edges.items()
+        ]
 
     def _named(self, source: str) -> About:
         places = map(int, re.findall(r"[st]\[(\d+)\]", source))
@@ -291,11 +298,9 @@ class CoreWorld(World, ABC, Generic[SettingT, CoresT]):
         """The rows of the table, and the calls of the cores."""
         return [*super().rules(), *self.core_calls()]
 
-    def calls_of(
-        self, core: int, about: About, calls: Callable[[Node], Iterator[tuple[Step, Node]]]
-    ) -> Rule:
-        """The calls of one core, which come after all rows in the order."""
-        first = len(self.labels) + core * MOST_CALLS
+    def calls_of(self, core: int, about: About, calls: CallsInNode, kind: int = 0) -> Rule:
+        """Calls of one core, which come after all rows in the order, and one kind after another."""
+        first = len(self.labels) + (core * MOST_KINDS + kind) * MOST_CALLS
 
         def moves(node: Node) -> Iterator[tuple[int, Step, Node]]:
             for number, (step, then) in enumerate(calls(node)):

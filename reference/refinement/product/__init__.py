@@ -1,1 +1,1 @@
-"""A world searched part by part: nodes as integers, what leads from one to the next, the search."""
+"""A world searched part by part: nodes as integers, questions about them, the compiled search."""

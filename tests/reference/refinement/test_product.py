@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ import pytest
 
 from holdover.reference.core import client as reference_client
 from holdover.reference.refinement.coverage import TableWorld
+from holdover.reference.refinement.product import kernel
 from holdover.reference.refinement.product import packing as packing_module
+from holdover.reference.refinement.product.answers import AT_ONCE, AnswerTable
+from holdover.reference.refinement.product.kernel import Numbers
 from holdover.reference.refinement.product.packing import HiddenError, Packing
 from holdover.reference.refinement.product.search import ProductSearch
-from holdover.reference.refinement.product.steps import Product, _Known, _memo
+from holdover.reference.refinement.product.steps import Product
 from holdover.reference.refinement.search import world_of
 from holdover.reference.refinement.setting import Setting, every_setting, settings
 from holdover.reference.refinement.world import World
@@ -38,7 +42,11 @@ def sizes(search: ProductSearch | PlainSearch) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("setting", SMALL, ids=lambda setting: setting.name)
 def test_it_finds_what_a_plain_search_finds(setting: Setting) -> None:
-    assert sizes(searched(world_of(setting))) == sizes(PlainSearch(world_of(setting)))
+    """As many states and steps, as deep, and by the same rows of the table."""
+    ours, plain = world_of(setting), world_of(setting)
+    assert sizes(searched(ours)) == sizes(PlainSearch(plain))
+    assert set(ours.rows.taken) == set(plain.rows.taken) != set()
+    assert set(ours.cores.observed) == set(plain.cores.observed)
 
 
 def test_so_it_does_where_hosts_change_places() -> None:
@@ -67,7 +75,7 @@ def test_every_state_is_the_same_one() -> None:
     def spelled(node: Any, of: Any) -> Any:
         return node[0], of[node[1][0]], node[1][1:], node[2]
 
-    ours = {repr(spelled(packing.node(int(n), every), cores)) for n in search._known}
+    ours = {repr(spelled(packing.node(int(n), every), cores)) for n in search.nodes}
     assert ours == {repr(spelled(node, others)) for node in plain.known}
 
 
@@ -103,7 +111,7 @@ READS: dict[str, Callable[[Any], object]] = {
 def a_node_of_which(shown: int) -> tuple[Packing, Any, int]:
     """A node with these parts shown, and its number."""
     packing = Packing(world_of(SETTINGS["two hosts"]))
-    first = int(packing.first()[0][0])
+    first = packing.first()
     return packing, packing.node(first, shown), first
 
 
@@ -152,26 +160,55 @@ def test_a_rule_is_asked_again_with_what_it_read() -> None:
         asked.append(mask)
         return int(node[0][place["phase", 0]] == 0 and node[0][place["phase", 1]] == 0)
 
-    first, _ = product.packing.first()
-    memo = _memo(frozenset(), both_rest)
-    assert product._look_up(memo, first).tolist() == [1]
+    question = product._question(both_rest, 0)
+    nodes = np.array([product.packing.first()])
+    assert answers_to(product.answers, question, nodes) == [1]
     assert asked == [0, 0b1, 0b11]
-    assert product._look_up(memo, np.repeat(first, 3)).tolist() == [1, 1, 1]
+    assert answers_to(product.answers, question, np.repeat(nodes, 3)) == [1, 1, 1]
     assert asked == [0, 0b1, 0b11], "it is remembered"
 
 
+def answers_to(answers: AnswerTable, question: int, nodes: Numbers) -> list[int]:
+    """What is answered for each of these, one by one."""
+
+    def first(node: int) -> int:
+        while True:
+            _, answer = kernel.judge(answers.table, question, np.array([node]))
+            if not answers.settle():
+                return int(answer)
+
+    return [first(node) for node in nodes.tolist()]
+
+
 def test_each_key_has_its_answer_however_they_come() -> None:
-    known, asked = _Known(), list[int]()
+    """Also when there are so many that the table becomes larger."""
+    answers, asked = AnswerTable(), list[int]()
 
     def ask(key: int) -> int:
         asked.append(key)
-        return key * 10
+        return key * 10 + 1
 
-    for keys in ([5, 1, 5], [], [9, 1, 3, 5], [3, 3, 0]):
-        assert known.look_up(np.array(keys, dtype=np.int64), ask).tolist() == [
-            key * 10 for key in keys
-        ]
+    question = answers.new(0xFF_FFFF, ask)
+    keys = np.array([5, 1, 5, 9, 1, 3, 5, 3, 3, 0, 5 + (1 << 24)])
+    assert answers_to(answers, question, keys) == [int(k & 0xFF_FFFF) * 10 + 1 for k in keys]
     assert sorted(asked) == [0, 1, 3, 5, 9]
+    many = np.arange(3 * AT_ONCE)
+    while kernel.judge(answers.table, question, many) and answers.settle():
+        pass
+    assert (sorted(asked), answers.count) == (many.tolist(), len(many))
+    assert answers_to(answers, question, many[::999]) == (many[::999] * 10 + 1).tolist()
+
+
+def test_questions_do_not_take_each_others_answers() -> None:
+    """Of one key, each question has its own, also where both belong in one place of the table."""
+    answers, keys = AnswerTable(), np.arange(16)
+    apart = 1 << 12  # so many questions on, the hash of a key is the same
+    numbers = range(1, apart + 9)
+    questions = [answers.new(0xF, partial(operator.add, 100 * n)) for n in numbers]
+    for n, question in [*zip(numbers, questions, strict=True)][:8] * 2:
+        for number, asked in ((n, question), (n + apart, question + apart)):
+            assert answers_to(answers, asked, keys) == (keys + 100 * number).tolist()
+    assert answers.count == 2 * 8 * len(keys)
 
 
 def test_too_many_values_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
