@@ -26,6 +26,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from holdover.model.errors import InputError, nearest
+from holdover.reference.commands.lab_device import device
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import complete_names, profile_names
@@ -36,7 +37,7 @@ from holdover.reference.lab.experiments.faults import FAULTS, find_fault
 from holdover.reference.lab.report.programs import print_programs
 from holdover.reference.lab.testbed import sandbox
 from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
-from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.clients import CLIENTS, RIVALS
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 
 if TYPE_CHECKING:
@@ -51,9 +52,6 @@ BESIDE = ("holdover", "kea")
 
 AT_ONCE = 40
 """Cells that two cores bear: most of the time they wait."""
-
-RIVALS = ("dhclient", "pyroute2")
-"""Who wants the address as well; the first of them that is here.  Neither asks who has it."""
 
 OUT = "holdover-lab"
 MOST_LEASE = 3600
@@ -284,6 +282,9 @@ def cells(
 def usual(client: ClientProgram) -> list[Fault]:
     """The usual faults, but for a hook's, where the client has no hook that could block."""
     return [FAULTS[name] for name in USUAL if client.hook or not FAULTS[name].hook_blocks]
+
+
+lab.add_command(device)
 
 
 # list --------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from holdover.reference.lab.experiments.experiment import Cell
 from holdover.reference.lab.experiments.verdict import Verdict
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.timeline import timeline
+from holdover.reference.lab.record.wire_view import seen_from_wire
 from holdover.reference.lab.report import page, report
 from holdover.reference.lab.testbed.client_program import ClientProgram
 from holdover.reference.lab.testbed.process import UnheardError
@@ -71,7 +72,8 @@ def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) ->
     (out / "lab.json").write_text(text + "\n", encoding="utf-8")
     report.junit(verdicts, out / "lab.xml")
     title = "How long clients kept an address after their lease"
-    text = page.page([page_cell(each) for each in verdicts], title, conditions)
+    told_by = page.WIRE if any(each.cell.cable for each in verdicts) else page.KERNEL
+    text = page.page([page_cell(each) for each in verdicts], title, conditions, told_by)
     (out / "lab.html").write_text(text, encoding="utf-8")
     records = out / "records"
     shutil.rmtree(records, ignore_errors=True)
@@ -84,8 +86,10 @@ def page_cell(each: Verdict) -> page.Shown:
     """A cell as the page has it; a record that cannot be read has no timeline."""
     cell, seen, line = each.cell, each.measured, None
     if each.outcome.record.is_dir():
-        with suppress(InputError):
-            line = timeline(record.read(each.outcome.record), "a", LEASED)
+        with suppress(InputError, KeyError):  # KeyError: no device asked
+            made = record.read(each.outcome.record)
+            seen_as = made if cell.cable is None else seen_from_wire(made, LEASED)
+            line = timeline(seen_as, "a", LEASED)
     return page.Shown(
         client=cell.client.title,
         server=cell.server.title,

@@ -102,7 +102,14 @@ Numbered = tuple[int, Shown]
 """A cell, and its number on the page."""
 
 
-def page(cells: Sequence[Shown], title: str, conditions: Mapping[str, str]) -> str:
+KERNEL = "what the host's kernel said"
+WIRE = "when it answered no ARP question any more, as far as the wire tells"
+"""Who tells when an address went."""
+
+
+def page(
+    cells: Sequence[Shown], title: str, conditions: Mapping[str, str], told_by: str = KERNEL
+) -> str:
     """The whole page; `conditions` are told at its end."""
     numbered = list(enumerate(cells, 1))
     open_ones = {number for number, _ in numbered}
@@ -112,8 +119,8 @@ def page(cells: Sequence[Shown], title: str, conditions: Mapping[str, str]) -> s
     sections = [of_client(*each, open_ones, len(cells) > MANY) for each in by_client.items()]
     return f"""{begin_page(title)}\
 <p class="quiet">How long a host had an address after the server's lease end, in seconds: negative
-is early. The lease end is that of the last DHCPACK on the wire; when the address went is what the
-host's kernel said.</p>
+is early. The lease end is that of the last DHCPACK on the wire; when the address went is
+{told_by}.</p>
 {verdicts(cells)}
 </header>
 <main>

@@ -22,6 +22,7 @@ from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document, grid
 from holdover.reference.lab.collision.collision import PlayedCollision
 from holdover.reference.lab.experiments.verdict import Verdict, combine_verdicts, is_refusal, spread
+from holdover.reference.lab.record.premises import Premises
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.page import VERDICTS
 
@@ -104,6 +105,22 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
             yield tell_two_hosts(each, seen.duplicate, seen.answered)
         if each.shared is not None and each.shared.shared > 0:
             yield tell_two_hosts(each, each.shared.shared, each.shared.answered)
+
+
+def print_premises(verdicts: Sequence[Verdict], stand: Sequence[Premises | None]) -> None:
+    """On what each verdict about a device stands, and how exact its figure is."""
+    out = Output()
+    for each, premises in zip(verdicts, stand, strict=True):
+        if premises is None:
+            continue
+        out.say(f"{name_cell(each)}:")
+        if (seen := each.measured) is not None and seen.holdover != math.inf:
+            out.say(
+                f"  it answered for the address until {show_offset(seen.holdover)} s after the "
+                f"lease end, or up to {show_seconds(seen.uncertainty)} less"
+            )
+        for sentence in premises.sentences():
+            out.say(f"  {sentence}")
 
 
 def tell_two_hosts(each: Verdict, shared: float, answered: int) -> Text:

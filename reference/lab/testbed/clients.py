@@ -287,3 +287,6 @@ PROGRAMS = (
 
 CLIENTS: Mapping[str, ClientProgram] = MappingProxyType({each.name: each for each in PROGRAMS})
 """Every client, by name: the variants whose holdover is known, and our own."""
+
+RIVALS = ("dhclient", "pyroute2")
+"""Who wants the address as well; the first of them that is here.  Neither asks who has it."""

@@ -31,8 +31,9 @@ from holdover.reference.lab.record.record import MARKS
 from holdover.reference.lab.testbed import networking_lock
 from holdover.reference.lab.testbed.client_program import ClientProgram, processes
 from holdover.reference.lab.testbed.nak_server import BESIDE
-from holdover.reference.lab.testbed.netns import Links
+from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, UnheardError
+from holdover.reference.lab.testbed.recorder import NOTHING
 from holdover.reference.lab.testbed.servers import PREPARED, ServerOrder, ServerProgram, holdover
 from holdover.reference.lab.testbed.wall_clock import WallClock
 from holdover.reference.linux.kernel.clock import now
@@ -62,7 +63,12 @@ class SceneEndedError(Exception):
 
 
 class Scene:
-    """Who is on the link: `srv`, `a` with the client, and, where there is one, `b` with a rival."""
+    """Who is on the link: `srv`, `a` with the client, and, where there is one, `b` with a rival.
+
+    `questions`: the address is asked for all the time, as if nobody could look into the hosts.
+    """
+
+    a: Host
 
     def __init__(
         self,
@@ -74,11 +80,12 @@ class Scene:
         lease: int,
         rival: bool = False,
         server_probes: bool = False,
+        questions: bool = False,
     ) -> None:
         self.place, self.record = place, place / "record"
         self.record.mkdir()
-        hosts = links(srv=str(OWN), a=None, **({"b": None} if rival else {}))
-        self.srv, self.a, self.b = hosts["srv"], hosts["a"], hosts.get("b")
+        hosts = self._hosts(links, {"b": None} if rival else {})
+        self.srv, self.b = hosts["srv"], hosts.get("b")
         self.order = ServerOrder(
             own=OWN, first=LEASED, last=LEASED, lease=lease, probe=server_probes
         )
@@ -87,7 +94,9 @@ class Scene:
         self._offers: Process | None = None
         self.wall: WallClock | None = None
         self.rival: ClientProgram | None = None
-        self._hardware = self.a.hardware.replace(":", "")
+        self._hardware = ""
+        if (client := hosts.get("a")) is not None:
+            self.a, self._hardware = client, client.hardware.replace(":", "")
         self._program, self._stop = server, stop
         self._client: Process | None = None
         self._client_program: ClientProgram | None = None
@@ -101,9 +110,14 @@ class Scene:
             "holdover.reference.lab.testbed.recorder",
             self.record,
             str(ASKER),
+            str(LEASED) if questions else NOTHING,
             *watched,
         )
         self._recorder.says('"recording"', START)
+
+    def _hosts(self, links: Links, rival: dict[str, None]) -> dict[str, Host]:
+        """Who is on the link."""
+        return links(srv=str(OWN), a=None, **rival)
 
     # The beginning -------------------------------------------------------------------------------
 
