@@ -26,7 +26,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from holdover.model.errors import InputError, nearest
-from holdover.reference.commands.lab_device import device
+from holdover.reference.commands.lab_device import allow, as_client, device, device_options, longest
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import complete_names, profile_names
@@ -388,16 +388,35 @@ def replay(profile: str, assume: str | None, out: Path | None, *, as_json: bool)
 # learn -------------------------------------------------------------------------------------------
 
 
+def questions_of(
+    client: ClientProgram | None, interface: str | None, hardware: str | None, wait: float
+) -> list[Cell]:
+    """The cells that tell the profile of a client, or of a device at an interface."""
+    from holdover.reference.lab.experiments.experiment import Cable
+    from holdover.reference.lab.learn.experiments import LONG, questions
+
+    if client is not None:
+        return questions(client)
+    assert interface is not None
+    cable = Cable(interface=interface, hardware=hardware, patience=wait)
+    return questions(as_client(interface, LONG), cable)
+
+
 @lab.command(
     epilog="Example: holdover lab learn --client 'udhcpc -f -i {iface}' -o my.toml && "
     "holdover verify my.toml"
 )
 @click.option(
-    "--client",
-    type=ClientType(),
-    required=True,
-    help="A name of `holdover lab list`, or a command line.",
+    "--client", type=ClientType(), help="A name of `holdover lab list`, or a command line."
 )
+@click.option(
+    "--device",
+    "interface",
+    metavar="INTERFACE",
+    help="In its place: a device at the cable of that interface, from the wire alone; some ten "
+    "minutes.  As `holdover lab device`.",
+)
+@device_options
 @click.option(
     "-o",
     "--out",
@@ -411,30 +430,44 @@ def replay(profile: str, assume: str | None, out: Path | None, *, as_json: bool)
     show_default=True,
     help="Cells that are played at the same time.",
 )
-def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
+def learn(
+    client: ClientProgram | None,
+    interface: str | None,
+    out: Path | None,
+    jobs: int,
+    wait: int,
+    hardware: str | None,
+    *,
+    yes: bool,
+) -> int:
     """Measure a client's profile, for `holdover verify`.
 
     Plays the cells that tell one client from another, for some two minutes: from what a lease is
     counted, what removes the address, whether a DHCPNAK is heeded, which clock is trusted.  Each
     line of the file says on what it stands; what was not or could not be measured has the worst
-    value.  So a verdict that it holds can be trusted.
+    value.  So a verdict that it holds can be trusted.  Of a device the wire does not tell what
+    removes an address, which clock it trusts, and whether it waits for a hook: all of this is
+    assumed as the worst.
 
     Exit status: 0, or 3 if something is unknown that was to be measured; no profile is written
     if everything is, as of a client that never gets a lease.
     """
-    if (missing := client.missing()) is not None:
+    if (client is None) == (interface is None):
+        raise click.UsageError("name one of --client and --device")
+    if client is not None and (missing := client.missing()) is not None:
         raise InputError(f"{client.name}: not here: {missing}")
     if out is not None and not out.parent.is_dir():
         raise InputError(f"--out {out}: there is no directory {out.parent}")
+    wanted = questions_of(client, interface, hardware, wait)
     if (place := sandbox.inside()) is None:
-        return sandbox.alone(sys.argv[1:])
+        if interface is not None:
+            allow(interface, yes=yes, seconds=longest(wanted))
+        return sandbox.alone(sys.argv[1:], sees_network=interface is not None)
     from holdover.reference.lab.experiments.experiment import play_all
-    from holdover.reference.lab.learn.experiments import questions
     from holdover.reference.lab.learn.observations import answer
     from holdover.reference.lab.learn.profile import learn_profile, toml
     from holdover.reference.lab.report.files import conditions_of
 
-    wanted = questions(client)
     with sandbox.tie_to_parent(), Progress("learn") as progress:
         done = 0
 
@@ -443,7 +476,10 @@ def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
             done += 1
             progress.count(done, len(wanted), outcome.cell.fault.name)
 
-        answers = [answer(outcome) for outcome in play_all(wanted, place, jobs, told)]
+        answers = [
+            answer(outcome)
+            for outcome in play_all(wanted, place, jobs if interface is None else 1, told)
+        ]
     found = learn_profile(answers)
     about = conditions_of(wanted, jobs, 0)
     text = toml(found, [about["versions"], about["system"], about["date"]])

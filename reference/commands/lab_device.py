@@ -17,8 +17,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +45,8 @@ USUAL = ("server silent", "NAK", "NAK unicast")
 
 LEASE, PATIENCE = 30, 300
 """Seconds: of a lease, longer than what real clients stretch; and until a device asks."""
+
+Command = Callable[..., Any]
 
 HARDWARE = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
@@ -82,6 +83,29 @@ def hardware_address(
     raise click.BadParameter(f"{given!r} is no hardware address: write 02:00:00:00:00:01")
 
 
+def device_options(command: Command) -> Command:
+    """Which device, and whether somebody is asked."""
+    options = (
+        click.option(
+            "--wait",
+            type=click.IntRange(1, 86400),
+            default=PATIENCE,
+            show_default=True,
+            help="Seconds in which a device asks for an address, each time.",
+        ),
+        click.option(
+            "--hardware",
+            metavar="ADDRESS",
+            callback=hardware_address,
+            help="The device's hardware address.  [default: who asks first]",
+        ),
+        click.option("--yes", is_flag=True, help="Do not ask before a device's link is taken."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command(epilog="Example: holdover lab device eth1 --lease 30")
 @click.argument("interface")
 @click.option(
@@ -106,19 +130,6 @@ def hardware_address(
     help="Seconds that an address is watched after its lease.",
 )
 @click.option(
-    "--wait",
-    type=click.IntRange(1, 86400),
-    default=PATIENCE,
-    show_default=True,
-    help="Seconds in which the device asks for an address, each time.",
-)
-@click.option(
-    "--hardware",
-    metavar="ADDRESS",
-    callback=hardware_address,
-    help="The device's hardware address.  [default: who asks first]",
-)
-@click.option(
     "--profile",
     metavar="NAME|FILE",
     shell_complete=profile_names,
@@ -129,7 +140,7 @@ def hardware_address(
     type=click.Path(file_okay=False, path_type=Path),
     help="Write lab.html, lab.json, lab.xml (JUnit) and the records there.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask before it starts.")
+@device_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, not the table.")
 def device(
     interface: str,
@@ -247,9 +258,7 @@ def play(cells: Sequence[Cell], place: Path, out: Path | None, *, as_json: bool)
             write(out, verdicts, conditions)
     stand = [premises_of(each) for each in verdicts]
     if as_json:
-        data = report.data(verdicts, conditions)
-        premises = [None if each is None else asdict(each) for each in stand]
-        document("lab-device", {**data, "premises": premises})
+        document("lab-device", report.device_data(verdicts, stand, conditions))
     else:
         report.table(verdicts)
         report.print_premises(verdicts, stand)

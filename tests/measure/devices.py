@@ -1,9 +1,9 @@
 """The lab's clients as if they were devices: played so, and read both ways.
 
-Theory of operation.  `AsDevices` makes a link as `holdover lab device` has it, but that in the place
-of a cable there is a host with a client, which is started as soon as the link is there.  Of that
-host the lab's program for devices knows nothing.  The recorder looks into its kernel all the same,
-so one record has both: what the kernel said, and what the wire tells.
+Theory of operation.  `AsDevices` makes a link as `holdover lab device` has it, but that in place of
+a cable there is a host with a client, which is started as soon as the link is there.  Of that host
+the lab's program for devices knows nothing.  The recorder looks into its kernel all the same, so
+one record has both: what the kernel said, and what the wire tells.
 """
 
 from __future__ import annotations

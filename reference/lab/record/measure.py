@@ -69,7 +69,7 @@ class Measurement:
     that committed the address to another host.  `locked`: how long the lab had the
     kernel's networking lock meanwhile; `kept`: how long somebody else had, as far as was seen.
     `duplicate`: how long another host had the address too; `answered`: how many of the two answered
-    ARP for it meanwhile.
+    ARP for it meanwhile.  `doubt`: why the end is no better known, in words.
     """
 
     address: IPv4Address
@@ -84,6 +84,7 @@ class Measurement:
     locked: float = 0.0
     kept: float = 0.0
     displaced: float | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

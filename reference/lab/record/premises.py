@@ -7,7 +7,7 @@ tell.
 
 `premises` are sentences for the reader: how many questions were answered while the lease ran, how
 far apart they were, how long an answer took, whether anybody else answered for the address, and
-what the device did that no premise allows.  `lies` are those that contradict each other.
+what the device did that no premise allows: the `doubt`.
 
 What it does not know: what is behind the device's hardware address.
 """
@@ -60,6 +60,20 @@ class Premises:
     silent: bool
     askers: tuple[str, ...]
 
+    @property
+    def doubt(self) -> str:
+        """What makes it unsure when the device let go; "": nothing."""
+        if not self.answered:
+            return "it answers no ARP, so the wire does not tell when it lets go"
+        if self.silent:
+            return (
+                "it sent frames from the address while it answered no question, so the wire does "
+                "not tell when it lets go"
+            )
+        if self.answered < FAITHFUL * self.asked:
+            return "it leaves questions without an answer while it has the address"
+        return ""
+
     def sentences(self) -> Iterator[str]:
         """The premises as words, and what contradicts them."""
         yield (
@@ -68,15 +82,8 @@ class Premises:
             f"last answers took {show_seconds(self.slowest)}"
         )
         yield f"it sent {self.frames} other frames from the address"
-        if not self.answered:
-            yield "it answers no ARP, so the wire does not tell when it lets go"
-        elif self.silent:
-            yield (
-                "it sent frames from the address while it answered no question, so the wire does "
-                "not tell when it lets go"
-            )
-        elif self.answered < FAITHFUL * self.asked:
-            yield "it leaves questions without an answer while it has the address"
+        if self.doubt:
+            yield self.doubt
         if self.others:
             yield f"others answered for the address too: {', '.join(self.others)}"
         if self.askers:
@@ -87,16 +94,15 @@ def measure_device(
     record: Record, address: IPv4Address, server: IPv4Address
 ) -> Measurement | Unknown:
     """The holdover of the device that a record is about, from the wire alone."""
-    if (hardware := device_of(record)) is None:
+    if device_of(record) is None:
         return Unknown("no device asked for an address")
     if foreign := sorted(foreign_servers(record, server)):
         return Unknown(f"another DHCP server answers on this link: {', '.join(map(str, foreign))}")
-    found = measure(seen_from_wire(record, address), "a", address)
+    found, stand = measure(seen_from_wire(record, address), "a", address), premises(record, address)
+    assert stand is not None
     if isinstance(found, Measurement):
-        return replace(found, enforcer="")
-    if not signs_of(record, hardware, address).answered:
-        return Unknown(f"{found.reason}; the device answers no ARP")
-    return found
+        return replace(found, enforcer="", doubt=stand.doubt)
+    return Unknown(f"{found.reason}: {stand.doubt}" if stand.doubt else found.reason)
 
 
 def premises(record: Record, address: IPv4Address) -> Premises | None:

@@ -179,7 +179,7 @@ def parted(signs: Signs) -> Iterator[Signs]:
             any(before < ack < one for ack in signs.granted) and silent_between(signs, before, one)
         ):
             begins.append(one)
-    for begin, end in zip(begins, [*begins[1:], None], strict=True):
+    for begin, end in zip(begins, [*begins[1:], None], strict=False):
         yield replace(
             signs,
             questions=tuple(

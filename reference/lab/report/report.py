@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -187,6 +188,14 @@ def data(verdicts: Sequence[Verdict], conditions: Mapping[str, str]) -> dict[str
     }
 
 
+def device_data(
+    verdicts: Sequence[Verdict], stand: Sequence[Premises | None], conditions: Mapping[str, str]
+) -> dict[str, Any]:
+    """The same of a device, and on what each cell stands."""
+    premises = [None if each is None else asdict(each) for each in stand]
+    return {**data(verdicts, conditions), "premises": premises}
+
+
 def cell_data(each: Verdict) -> dict[str, Any]:
     """A cell: what was played, seen, predicted and said."""
     cell, seen = each.cell, each.measured
@@ -201,6 +210,7 @@ def cell_data(each: Verdict) -> dict[str, Any]:
         "outcome": combine_verdicts([each]),
         "as_predicted": as_predicted(each),
         "reason": each.reason,
+        "severity": each.severity,
     }
     if each.shared is not None:
         return found | shared_data(each.shared, each.shared_for)
