@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,11 +104,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A cell and what was measured; `record`: the directory of its record."""
+    """A cell and what was measured.
+
+    `record`: the directory of its record.  `took`: seconds, from the first namespace to the end of
+    the watch.
+    """
 
     cell: Cell
     result: Measurement | Sharing | Unknown
     record: Path
+    took: float = 0.0
 
 
 class Run:
@@ -132,15 +139,17 @@ def play(cell: Cell, place: Path, run: Run, made: type[Links] = Links) -> Outcom
     if (reason := cell.impossible) is not None:
         return Outcome(cell, Unknown(reason), where)
     place.mkdir()
+    began = time.monotonic()
     links = made(place)
     run.links.append(links)
     try:
         play_cell(cell, links, place, run)
-        return Outcome(cell, measure_cell(cell, where), where)
+        return Outcome(cell, measure_cell(cell, where), where, time.monotonic() - began)
     except FAILURES as error:
         if run.stop.is_set():
             raise SceneEndedError from error
-        return Outcome(cell, Unknown(str(error).partition("\n")[0] or repr(error)), where)
+        why = str(error).partition("\n")[0] or repr(error)
+        return Outcome(cell, Unknown(why), where, time.monotonic() - began)
     finally:
         links.close()
 
@@ -156,20 +165,34 @@ def measure_cell(cell: Cell, where: Path) -> Measurement | Sharing | Unknown:
 
 
 def play_cell(cell: Cell, links: Links, place: Path, run: Run) -> None:
-    """Build the link, play the cell, close the record."""
+    """Build the link, play the cell, close the record; what programs said is kept in any case."""
+    with ExitStack() as at_last:
+        with run.starting:
+            if run.stop.is_set():
+                raise SceneEndedError
+            scene = build_scene(cell, links, place, run)
+            at_last.callback(scene.keep_output)
+            begin(cell, scene)
+        play_fault(cell, scene)
+        scene.close()
+
+
+def begin(cell: Cell, scene: Scene) -> None:
+    """Start the server and the client."""
     fault = cell.fault
-    with run.starting:
-        if run.stop.is_set():
-            raise SceneEndedError
-        scene = build_scene(cell, links, place, run)
-        if fault.own_wall_clock:
-            scene.own_wall_clock()
-        if fault.servers_wall_clock:
-            scene.servers_wall_clock()
-        scene.serve()
-        if fault.before is not None:
-            fault.before(scene)
-        scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones)
+    if fault.own_wall_clock:
+        scene.own_wall_clock()
+    if fault.servers_wall_clock:
+        scene.servers_wall_clock()
+    scene.serve()
+    if fault.before is not None:
+        fault.before(scene)
+    scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones)
+
+
+def play_fault(cell: Cell, scene: Scene) -> None:
+    """The client is BOUND; the fault acts; the lease ends, and is watched."""
+    fault = cell.fault
     if fault.before is None:
         scene.bound()
     if cell.rival is not None and scene.b is not None:
@@ -182,7 +205,6 @@ def play_cell(cell: Cell, links: Links, place: Path, run: Run) -> None:
         watch_the_lease_end(cell, scene)
     else:
         scene.wait(cell.window)
-    scene.close()
 
 
 def build_scene(cell: Cell, links: Links, place: Path, run: Run) -> Scene:

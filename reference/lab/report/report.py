@@ -1,8 +1,8 @@
-"""What a run of the lab prints and writes: a league table, JSON, JUnit XML.
+"""What a run of the lab prints and writes: a league table, and JSON.
 
 Theory of operation.  A line is a client with a server, a column is a fault; a cell has the holdover
-of its repeats, least, median and greatest, who removed the address, and what that says.  `data` has
-all of it for programs; JUnit has a test a cell, so that a CI shows which client failed where.
+of its repeats, least, median and greatest, who removed the address, and below it what that says, in
+words: no verdict hangs on a colour.  `data` has all of it for programs.
 
 What it does not know: how it was measured.
 """
@@ -13,9 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as Xml
 
 from rich.text import Text
 
@@ -73,7 +71,20 @@ def table(verdicts: Sequence[Verdict]) -> None:
 
 
 def show_cell(cells: Sequence[Verdict]) -> Text:
-    """A cell of the table: the spread of its repeats, and who removed the address."""
+    """A cell of the table: its figures, and below them the gravest verdict of its repeats."""
+    says, figures = gravest(cells), show_figures(cells)
+    words = worst_words(cells)
+    return figures if figures.plain == words else figures + Text(f"\n{words}", style=COLOUR[says])
+
+
+def worst_words(cells: Sequence[Verdict]) -> str:
+    """The gravest verdict of the repeats, and how grave it is at worst."""
+    says = gravest(cells)
+    return max((each for each in cells if each.says == says), key=lambda each: each.late_by).words
+
+
+def show_figures(cells: Sequence[Verdict]) -> Text:
+    """The spread of the repeats, and who removed the address."""
     says = gravest(cells)
     if shared := [each.shared.shared for each in cells if each.shared is not None]:
         return Text(f"both {show_seconds(max(shared))}", style=COLOUR[says])
@@ -261,33 +272,3 @@ def as_predicted(each: Verdict) -> bool | None:
 def number(value: float | None) -> float | str | None:
     """A number that JSON has."""
     return UNBOUNDED if value == math.inf else value
-
-
-def junit(verdicts: Sequence[Verdict], path: Path) -> None:
-    """A test case a cell: late and wrong are failures, unknown is an error."""
-    late = sum(each.says in ("late", "wrong") for each in verdicts)
-    unknown = sum(each.says == "unknown" for each in verdicts)
-    suite = Xml.Element(
-        "testsuite",
-        name="holdover lab",
-        tests=str(len(verdicts)),
-        failures=str(late),
-        errors=str(unknown),
-    )
-    for each in verdicts:
-        cell, seen = each.cell, each.measured
-        case = Xml.SubElement(
-            suite,
-            "testcase",
-            classname=f"{cell.client.name}.{cell.server.name}",
-            name=f"{cell.fault.name}, {cell.lease} s, run {cell.repeat}",
-        )
-        held = "" if seen is None else f"held {show_seconds(seen.holdover, sign=True)}"
-        if each.shared is not None:
-            held = f"two hosts {show_seconds(each.shared.shared)}"
-        said = "; ".join(filter(None, (held, each.reason)))
-        if each.says != "holds":
-            kind = "error" if each.says == "unknown" else "failure"
-            Xml.SubElement(case, kind, type=each.says, message=said)
-    Xml.indent(suite)
-    Xml.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
