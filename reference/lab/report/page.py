@@ -74,7 +74,8 @@ class Shown:
 
     `says`: one of VERDICTS, and `reason` why; `severity`: how late, in words.  `holdover`: None
     where nothing is known, inf: held to the end.  `predicted`: None where nothing is, inf: no
-    bound.  `timeline`: None where it was not played.  `shared`: of two hosts with one address; None: the cell is not about that.
+    bound.  `timeline`: None where it was not played.  `shared`: of two hosts with one address;
+    None: the cell is not about that.
     """
 
     client: str
