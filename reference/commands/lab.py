@@ -25,6 +25,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from holdover.model.clients.fault_names import IN_THE_TABLE, PLAYED_AS
 from holdover.model.errors import InputError, nearest
 from holdover.reference.commands.lab_device import allow, as_client, device, device_options, longest
 from holdover.reference.console.assumed import assume_option, load_whole
@@ -37,7 +38,7 @@ from holdover.reference.lab.experiments.faults import FAULTS, find_fault
 from holdover.reference.lab.report.programs import print_programs
 from holdover.reference.lab.testbed import sandbox
 from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
-from holdover.reference.lab.testbed.clients import CLIENTS, RIVALS
+from holdover.reference.lab.testbed.clients import CLIENTS, FORMER_NAMES, RIVALS
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ MOST_LEASE = 3600
 Command = Callable[..., Any]
 
 
+def tell_new_name(given: str, name: str) -> None:
+    """That something is called otherwise now; once, not in the inner process as well."""
+    if sandbox.inside() is None:
+        click.echo(f"{given}: it is called {name} now", err=True)
+
+
 class ClientType(click.ParamType[ClientProgram]):
     """A client's name, or a command line with {iface}."""
 
@@ -78,6 +85,9 @@ class ClientType(click.ParamType[ClientProgram]):
             return value
         if value in CLIENTS:
             return CLIENTS[value]
+        if (name := FORMER_NAMES.get(value)) is not None:
+            tell_new_name(value, name)
+            return CLIENTS[name]
         if "{iface}" not in value:
             self.fail(
                 f"no client {value!r}; {nearest(value, tuple(CLIENTS))}; or a command line with "
@@ -99,6 +109,18 @@ def look_up(what: str, known: Mapping[str, Any], find: Callable[[str], Any]) -> 
         return found
 
     return convert
+
+
+def find_fault_by_any_name(name: str) -> Fault | None:
+    """A fault of the lab; by the name that the lease table has, with a hint."""
+    found = find_fault(name)
+    if found is None and (played := PLAYED_AS.get(name)) is not None:
+        if sandbox.inside() is None:
+            click.echo(
+                f"--fault {name}: that is the lease table's name; here it is {played}", err=True
+            )
+        return FAULTS[played]
+    return found
 
 
 def cell_options(command: Command) -> Command:
@@ -127,7 +149,7 @@ def cell_options(command: Command) -> Command:
             multiple=True,
             metavar="NAME",
             shell_complete=complete_names(lambda: FAULTS),
-            callback=look_up("fault", FAULTS, find_fault),
+            callback=look_up("fault", FAULTS, find_fault_by_any_name),
             help="One of `holdover lab list`; a server that shortens may be told to what: "
             f"'shortened=2s'.  [default: {', '.join(USUAL)}]",
         ),
@@ -334,6 +356,8 @@ def list_programs(*, versions: bool, as_json: bool) -> None:
                 "sentence": each.sentence,
                 "usual": each.name in USUAL,
                 "ours": each.needs_own_server,
+                "row": IN_THE_TABLE.get(each.name),
+                "device": not each.needs_access,
             }
             for each in FAULTS.values()
         ],

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from holdover.model.clients.fault_names import IN_THE_TABLE
 from holdover.model.clients.network import Network
 from holdover.model.clients.profile import FAULTS, STANDARD, Environment
 from holdover.model.errors import InputError, nearest
@@ -200,7 +201,8 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
     ):
         if given[option] is not None:
             changes[name] = given[option]
-    faults = world.faults | set(known_faults(given["faults"]))
+    given = {**given, "faults": known_faults(given["faults"])}
+    faults = world.faults | set(given["faults"])
     if given["situation"] is not None:
         from holdover.model.clients.situations import find_situation
 
@@ -235,11 +237,17 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
 
 
 def known_faults(names: Sequence[str]) -> Sequence[str]:
-    """The faults, if there are such; InputError otherwise."""
+    """The faults, if there are such, by the lab's names too; InputError otherwise."""
+    found = []
     for name in names:
-        if name not in FAULTS:
+        if name not in FAULTS and (row := IN_THE_TABLE.get(name)) is not None:
+            click.echo(f"--fault {name}: that is the lab's name; here it is {row}", err=True)
+            found.append(row)
+        elif name not in FAULTS:
             raise InputError(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
-    return names
+        else:
+            found.append(name)
+    return found
 
 
 def around(network: Network, given: dict[str, Any]) -> Environment:

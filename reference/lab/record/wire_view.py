@@ -4,7 +4,8 @@ Theory of operation.  Somebody asks for the address by ARP, again and again, in 
 one after another: the answer says which name asked, and so which question it answers, as long as it
 comes before the same name asks again.  A host has the address when it answers: not before the
 question, not after the answer.  It has it as well when it sends a frame with the address as its
-source, of IPv4 or ARP.  These are its *signs*.
+source, of IPv4 or ARP.  These are its *signs*.  A message of DHCP is none: clients send them past
+the kernel, from an address that it has not any more (dhclient does).
 
 `seen_from_wire` is the record with the host's addresses as the signs tell them, in the place of
 what its kernel said, if that is there at all.  So all that reads records reads it: `measure`, and
@@ -32,7 +33,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.record import HostAddresses, Record
 from holdover.reference.wire.arp import Arp, ArpOperation
-from holdover.reference.wire.frames import Datagram, Frame, Packet, decode_frame
+from holdover.reference.wire.frames import SERVER_PORT, Datagram, Frame, Packet, decode_frame
 from holdover.reference.wire.messages import BootReply, message_in
 from holdover.reference.wire.option_values import MessageType, WireError
 
@@ -99,7 +100,7 @@ def signs_of(record: Record, hardware: bytes, address: IPv4Address) -> Signs:
     frames: list[Instant] = []
     granted: list[Instant] = []
     others: set[bytes] = set()
-    for captured in sorted(record.frames, key=lambda each: each.at):
+    for captured in record.frames:  # a question is on record before its answer
         try:
             frame = decode_frame(captured.data)
         except WireError:
@@ -126,10 +127,12 @@ def signs_of(record: Record, hardware: bytes, address: IPv4Address) -> Signs:
 
 
 def uses(frame: Frame, hardware: bytes, address: IPv4Address) -> bool:
-    """Whether a host sent it from the address: IPv4, or ARP that says so."""
+    """Whether a host sent it from the address: IPv4 but for DHCP, or ARP that says so."""
     if frame.source != hardware:
         return False
     match frame.content:
+        case Datagram(destination_port=port) if port == SERVER_PORT:
+            return False
         case Arp(sender=sender):
             return sender == address
         case Datagram(source=source) | Packet(source=source):
@@ -147,7 +150,8 @@ def note_answer(questions: list[Question], asker: IPv4Address, at: Instant) -> N
     for number in range(len(questions) - 1, -1, -1):
         if questions[number].asker == asker:
             if questions[number].answered is None:
-                questions[number] = replace(questions[number], answered=at)
+                asked = questions[number].asked
+                questions[number] = replace(questions[number], answered=max(at, asked))
             return
 
 

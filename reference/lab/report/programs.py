@@ -28,8 +28,10 @@ def print_programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             cells.add_row(each["name"], *more, here, f"{each['title']}{get}")
         out.print(cells)
         out.say()
-    cells = grid("fault", "usual", "what happens")
+    cells = grid("fault", "usual", "in the table", "what happens")
     for each in found["faults"]:
         ours = " (with our own server only)" if each["ours"] else ""
-        cells.add_row(each["name"], "yes" if each["usual"] else "", each["sentence"] + ours)
+        cells.add_row(
+            each["name"], "yes" if each["usual"] else "", each["row"] or "", each["sentence"] + ours
+        )
     out.print(cells)

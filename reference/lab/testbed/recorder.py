@@ -74,6 +74,9 @@ ASKS = SECOND // 2
 SILENT = 2 * SECOND
 """Who has said nothing from the address for so long is silent."""
 
+NEAR, ODD, TRIES = 20_000, 1 << 62, 5
+"""Nanoseconds between two looks at one clock that are near, and far; how often they are tried."""
+
 STEPPED = SECOND // 100
 """By so much the wall clock moves against the other only if somebody sets it."""
 
@@ -115,13 +118,15 @@ class Recorder:
         self._link.setblocking(False)
         self._link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         self._link.setsockopt(socket.SOL_SOCKET, STAMPS, 1)
-        self._apart = now() - time.time_ns()
+        self._apart = apart()
+        self._dated_by = -self._apart
         self._lines = (place / LINK).open("w", buffering=1, encoding="utf-8")
         self._frames = (place / FRAMES).open("wb", buffering=0)
         self._frames.write(pcap_head())
         self._kernel = Heartbeat(partial(ask_for_lock, BRIDGE), KEPT)
         hardware = {host.name: host.hardware.hex() for host in self._hosts}
-        self._write("head", version=VERSION, wall=time.time_ns(), hosts=hardware)
+        at = now()
+        self._write("head", at=at, version=VERSION, wall=at + self._dated_by, hosts=hardware)
 
     def run(self) -> None:
         """Until it is over."""
@@ -214,7 +219,7 @@ class Recorder:
         hardware = self._bridge.getsockname()[-1]
         asks = Arp(ArpOperation.REQUEST, hardware, asker, bytes(6), address)
         frame = encode_frame(EVERYONE, hardware, asks)
-        self._frames.write(pcap_frame(now(), frame))
+        self._keep(now(), frame)
         with suppress(OSError):
             self._bridge.send(frame)
 
@@ -248,26 +253,45 @@ class Recorder:
             if way == OUTGOING or port in (BRIDGE, "lo"):
                 continue
             at = self._instant(about)
-            self._frames.write(pcap_frame(at, data))
+            self._keep(at, data)
             self._note_sign(at, data)
             tell(at, data)
 
     def _instant(self, about: Sequence[tuple[int, int, bytes]]) -> Instant:
         """When the kernel had the frame; when it was read, where the wall clock was set between."""
-        here, apart = now(), self._apart
-        self._apart = here - time.time_ns()
+        here, before = now(), self._apart
+        self._apart = apart()
         stamps = [
             data for level, kind, data in about if (level, kind) == (socket.SOL_SOCKET, STAMPS)
         ]
-        if not stamps or abs(self._apart - apart) > STEPPED:
+        if not stamps or abs(self._apart - before) > STEPPED:
             return here
         seconds, nanoseconds = struct.unpack("=2q", stamps[0][:16])
         return min(int(seconds * SECOND + nanoseconds + self._apart), here)
 
+    def _keep(self, at: Instant, data: bytes) -> None:
+        """A frame on record, with its date: by the wall clock as it was at the beginning."""
+        self._frames.write(pcap_frame(at + self._dated_by, data))
+
     # Lines ---------------------------------------------------------------------------------------
 
     def _write(self, kind: str, **said: Any) -> None:
-        self._lines.write(json.dumps({"kind": kind, "at": now(), **said}) + "\n")
+        self._lines.write(json.dumps({"kind": kind, "at": now()} | said) + "\n")
+
+
+def apart() -> int:
+    """CLOCK_BOOTTIME less the wall clock, in nanoseconds; read again where something came between.
+
+    Else a frame would be stamped earlier than it was there, by as long as this process waited.
+    """
+    least, found = ODD, 0
+    for _ in range(TRIES):
+        before, wall, after = now(), time.time_ns(), now()
+        if after - before < least:
+            least, found = after - before, (before + after) // 2 - wall
+        if least < NEAR:
+            break
+    return found
 
 
 def tell(at: Instant, data: bytes) -> None:

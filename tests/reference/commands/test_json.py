@@ -172,10 +172,10 @@ def of_lab(place: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
     stand = Premises("02:00:00:00:00:01", 9, 9, 0.05, 0.01, 2, ("02:00:00:00:00:02",), False, ())
     of_device = device_data(verdicts, [stand, None, stand], conditions_of([cell], 1, 0.5))
     yield checked_text(text_of_document("lab-device", of_device))
-    assert "two hosts forever" in (place / "lab.xml").read_text()
+    assert "two hosts had the address at once to the end" in (place / "lab.xml").read_text()
     told = [str(each) for each in remarks(verdicts)]
     assert "two hosts: udhcpc, holdover, clones, run 1: forever; both answered ARP" in told
-    assert str(show_cell(verdicts[2:])) == "both forever"
+    assert str(show_cell(verdicts[2:])) == "both forever\nlate: for ever"
     plan = Plan(load("wfwg311"), STANDARD, "violated", "", (), False)
     overlap = OverlapRecord(outcome="violated", reason="both answer", duplicate=3.5)
     lines: list[str] = []
