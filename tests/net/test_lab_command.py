@@ -102,7 +102,7 @@ RUNS = {
     "ends": ("run", "--client", ENDS, "--server", "holdover", "--fault", "frozen"),
     "hooked": (
         *("run", "--client", HOOKED, "--server", "holdover", "--fault", "hook"),
-        *("--lease", "20", "--watch", "5"),
+        *("--lease", "30", "--watch", "10"),
     ),
     "former": ("run", "--client", "NetworkManager", "--server", "holdover", "--fault", "nosuch"),
     "unlearned": ("learn", "--client", REFUSES),

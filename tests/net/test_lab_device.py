@@ -35,7 +35,7 @@ LEASE, WATCH = 6, 3
 FAKES = {name: f"ho{number}" for number, name in enumerate(LEAVES)}
 """The interface at whose cable each is."""
 
-REAL = {"reference": 12, "udhcpc": 20}
+REAL = {"reference": 12, "dhclient": 6}
 SPACING = 0.05
 
 
