@@ -43,7 +43,7 @@ READING = 0.1
 FIRST = {"server killed", "frozen", "kill -9", "clock set back", "clock set forward", "hook"}
 """The cells that are about the first lease, for they need no renewal: the one after probing."""
 
-UNTOLD = "assumed, as the worst: the wire does not tell who removes an address"
+UNTOLD = "as the worst: the wire does not tell who removes an address"
 
 How = Literal["measured", "not measured", "unknown"]
 
@@ -253,7 +253,7 @@ def margin(answers: Answers) -> Inference:
 def clock(answers: Answers) -> Inference:
     """Whether a step of the wall clock moves the end; monotonic or boottime, no suspend tells."""
     if answers.from_wire:
-        why = "assumed, as the worst: nobody can set the clock of a device from its cable"
+        why = "as the worst: nobody can set the clock of a device from its cable"
         return Inference("clock", "WALL", "not measured", why)
     if (kept := answers.nothing_tells) is not None:
         return Inference("clock", "WALL", "not measured", kept)
@@ -283,7 +283,7 @@ def trigger(answers: Answers) -> Inference:
     if not answers.has_cell("hook"):
         why = "how this client is given a hook is not known"
         if answers.from_wire:
-            why = "assumed, as the worst: the wire does not tell whether it waits for a hook"
+            why = "as the worst: the wire does not tell whether it waits for a hook"
         return Inference("trigger", "ACKNOWLEDGE", "not measured", why)
     _, plain = answers.answer("NAK unicast")
     _, blocked = answers.answer("NAK with hook")
