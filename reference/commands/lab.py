@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
 from holdover.model.clients.fault_names import IN_THE_TABLE, PLAYED_AS
 from holdover.model.errors import InputError, nearest
-from holdover.reference.commands.lab_device import allow, as_client, device, device_options, longest
+from holdover.reference.commands.of_lab.device import device
+from holdover.reference.commands.of_lab.learn import learn
+from holdover.reference.commands.of_lab.options import AT_ONCE, ClientType
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import complete_names, profile_names
@@ -37,8 +38,8 @@ from holdover.reference.lab.experiments.fault import Fault
 from holdover.reference.lab.experiments.faults import FAULTS, find_fault
 from holdover.reference.lab.report.programs import print_programs
 from holdover.reference.lab.testbed import sandbox
-from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
-from holdover.reference.lab.testbed.clients import CLIENTS, FORMER_NAMES, RIVALS
+from holdover.reference.lab.testbed.client_program import ClientProgram
+from holdover.reference.lab.testbed.clients import CLIENTS, RIVALS
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 
 if TYPE_CHECKING:
@@ -51,51 +52,10 @@ USUAL = (
 BESIDE = ("holdover", "kea")
 """The default matrix: these faults, and those of these servers that are here."""
 
-AT_ONCE = 40
-"""Cells that two cores bear: most of the time they wait."""
-
 OUT = "holdover-lab"
 MOST_LEASE = 3600
 
 Command = Callable[..., Any]
-
-
-def tell_new_name(given: str, name: str) -> None:
-    """That something is called otherwise now; once, not in the inner process as well."""
-    if sandbox.inside() is None:
-        click.echo(f"{given}: it is called {name} now", err=True)
-
-
-class ClientType(click.ParamType[ClientProgram]):
-    """A client's name, or a command line with {iface}."""
-
-    name = "name|command"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The names."""
-        return complete_names(lambda: CLIENTS)(ctx, param, incomplete)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> ClientProgram:
-        """The client."""
-        if isinstance(value, ClientProgram):
-            return value
-        if value in CLIENTS:
-            return CLIENTS[value]
-        if (name := FORMER_NAMES.get(value)) is not None:
-            tell_new_name(value, name)
-            return CLIENTS[name]
-        if "{iface}" not in value:
-            self.fail(
-                f"no client {value!r}; {nearest(value, tuple(CLIENTS))}; or a command line with "
-                "{iface}, as 'udhcpc -f -i {iface}'",
-                param,
-                ctx,
-            )
-        return client_from_command(value)
 
 
 def look_up(what: str, known: Mapping[str, Any], find: Callable[[str], Any]) -> Any:
@@ -307,6 +267,7 @@ def usual(client: ClientProgram) -> list[Fault]:
 
 
 lab.add_command(device)
+lab.add_command(learn)
 
 
 # list --------------------------------------------------------------------------------------------
@@ -407,120 +368,3 @@ def replay(profile: str, assume: str | None, out: Path | None, *, as_json: bool)
             shutil.copytree(played.record, out, dirs_exist_ok=True)
     report.print_replay(played, as_json)
     return EXIT[played.seen.outcome]
-
-
-# learn -------------------------------------------------------------------------------------------
-
-
-def questions_of(
-    client: ClientProgram | None, interface: str | None, hardware: str | None, wait: float
-) -> list[Cell]:
-    """The cells that tell the profile of a client, or of a device at an interface."""
-    from holdover.reference.lab.experiments.experiment import Cable
-    from holdover.reference.lab.learn.experiments import LONG, questions
-
-    if client is not None:
-        return questions(client)
-    assert interface is not None
-    cable = Cable(interface=interface, hardware=hardware, patience=wait)
-    return questions(as_client(interface, LONG), cable)
-
-
-@lab.command(
-    epilog="Example: holdover lab learn --client 'udhcpc -f -i {iface}' -o my.toml && "
-    "holdover verify my.toml"
-)
-@click.option(
-    "--client", type=ClientType(), help="A name of `holdover lab list`, or a command line."
-)
-@click.option(
-    "--device",
-    "interface",
-    metavar="INTERFACE",
-    help="In its place: a device at the cable of that interface, from the wire alone; some ten "
-    "minutes.  As `holdover lab device`.",
-)
-@device_options
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the profile there.  [default: standard output]",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 200),
-    default=AT_ONCE,
-    show_default=True,
-    help="Cells that are played at the same time.",
-)
-def learn(
-    client: ClientProgram | None,
-    interface: str | None,
-    out: Path | None,
-    jobs: int,
-    wait: int,
-    hardware: str | None,
-    *,
-    yes: bool,
-) -> int:
-    """Measure a client's profile, for `holdover verify`.
-
-    Plays the cells that tell one client from another, for some two minutes: from what a lease is
-    counted, what removes the address, whether a DHCPNAK is heeded, which clock is trusted.  Each
-    line of the file says on what it stands; what was not or could not be measured has the worst
-    value.  So a verdict that it holds can be trusted.  Of a device the wire does not tell what
-    removes an address, which clock it trusts, and whether it waits for a hook: all of this is
-    assumed as the worst.
-
-    Exit status: 0, or 3 if something is unknown that was to be measured; no profile is written
-    if everything is, as of a client that never gets a lease.
-    """
-    if (client is None) == (interface is None):
-        raise click.UsageError("name one of --client and --device")
-    if client is not None and (missing := client.missing()) is not None:
-        raise InputError(f"{client.name}: not here: {missing}")
-    if out is not None and not out.parent.is_dir():
-        raise InputError(f"--out {out}: there is no directory {out.parent}")
-    wanted = questions_of(client, interface, hardware, wait)
-    if (place := sandbox.inside()) is None:
-        if interface is not None:
-            allow(interface, yes=yes, seconds=longest(wanted))
-        return sandbox.alone(sys.argv[1:], sees_network=interface is not None)
-    from holdover.reference.lab.experiments.experiment import play_all
-    from holdover.reference.lab.learn.observations import answer
-    from holdover.reference.lab.learn.profile import learn_profile, toml
-    from holdover.reference.lab.report.files import conditions_of
-
-    with sandbox.tie_to_parent(), Progress("learn") as progress:
-        done = 0
-
-        def told(outcome: Outcome) -> None:
-            nonlocal done
-            done += 1
-            progress.count(done, len(wanted), outcome.cell.fault.name)
-
-        answers = [
-            answer(outcome)
-            for outcome in play_all(wanted, place, jobs if interface is None else 1, told)
-        ]
-    found = learn_profile(answers)
-    about = conditions_of(wanted, jobs, 0)
-    text = toml(found, [about["versions"], about["system"], about["date"]])
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as error:  # minutes went into it
-            click.echo(text, nl=False)
-            raise InputError(f"--out {out}: {error.strerror}; it is printed instead") from error
-        click.echo(f"written: {out}; now: holdover verify {out}", err=True)
-    if waited := sum(each.never_renewed for each in answers):
-        click.echo(
-            f"it was not seen to renew its lease: {waited} of {len(answers)} cells wait for that",
-            err=True,
-        )
-    for each in found.unknown:
-        click.echo(f"unknown: {each.key}: {each.why}", err=True)
-    return EXIT["unknown"] if found.unknown else 0

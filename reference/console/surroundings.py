@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from holdover.model.clients.fault_names import IN_THE_TABLE
 from holdover.model.clients.network import Network
 from holdover.model.clients.profile import FAULTS, STANDARD, Environment
 from holdover.model.errors import InputError, nearest
@@ -240,13 +239,16 @@ def known_faults(names: Sequence[str]) -> Sequence[str]:
     """The faults, if there are such, by the lab's names too; InputError otherwise."""
     found = []
     for name in names:
-        if name not in FAULTS and (row := IN_THE_TABLE.get(name)) is not None:
+        if name in FAULTS:
+            found.append(name)
+            continue
+        from holdover.model.clients.fault_names import IN_THE_TABLE
+
+        if (row := IN_THE_TABLE.get(name)) is not None:
             click.echo(f"--fault {name}: that is the lab's name; here it is {row}", err=True)
             found.append(row)
-        elif name not in FAULTS:
-            raise InputError(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
         else:
-            found.append(name)
+            raise InputError(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
     return found
 
 

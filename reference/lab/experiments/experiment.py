@@ -25,13 +25,13 @@ from pathlib import Path
 
 from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND
+from holdover.reference.lab.device.device_scene import DeviceScene
 from holdover.reference.lab.experiments.fault import Fault, whole
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
 from holdover.reference.lab.record.premises import measure_device
 from holdover.reference.lab.record.sharing import Sharing, measure_sharing
 from holdover.reference.lab.testbed.client_program import NO_IDENTITY, ClientProgram
-from holdover.reference.lab.testbed.device_scene import DeviceScene
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene, SceneEndedError

@@ -178,7 +178,7 @@ def measure_term(record: Record, term: Term, spans: Sequence[Span]) -> Iterator[
         lease=term.lease,
         holdover=FOREVER if forever else late,
         at_least=late,
-        uncertainty=(held - span.sure) / SECOND if removed else 0.0,
+        uncertainty=max(held - span.sure, 0) / SECOND,
         enforcer=enforcer(record, span) if removed else "",
         after_nak=after_nak(term, inside),
         duplicate=0.0,

@@ -40,7 +40,7 @@ FAITHFUL = 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
+class DevicePremises:
     """What was seen of a device, on which a measurement stands; times in seconds.
 
     `hardware`: the device's.  `asked`, `answered`: questions between the first DHCPACK and the
@@ -79,7 +79,7 @@ class Premises:
         yield (
             f"{self.hardware} answered {self.answered} of {self.asked} questions until its last "
             f"sign; they were {show_seconds(self.apart)} apart at most, and the slowest of its "
-            f"last answers took {show_seconds(self.slowest)}"
+            f"last answers took {self.slowest * 1000:.1f} ms"
         )
         yield f"it sent {self.frames} other frames from the address"
         if self.doubt:
@@ -105,7 +105,7 @@ def measure_device(
     return Unknown(f"{found.reason}: {stand.doubt}" if stand.doubt else found.reason)
 
 
-def premises(record: Record, address: IPv4Address) -> Premises | None:
+def premises(record: Record, address: IPv4Address) -> DevicePremises | None:
     """On which a measurement of a device stands; None: no device asked."""
     if (hardware := device_of(record)) is None:
         return None
@@ -118,7 +118,7 @@ def premises(record: Record, address: IPv4Address) -> Premises | None:
     asked = [each.asked for each in signs.questions if begin <= each.asked]
     apart = [after - before for before, after in pairwise(asked)]
     answers = signs.answered
-    return Premises(
+    return DevicePremises(
         hardware=hardware.hex(":"),
         asked=len(inside),
         answered=sum(each.answered is not None for each in inside),

@@ -169,11 +169,11 @@ class Stay:
 
 def stays_of(signs: Signs, until: Instant) -> Iterator[Stay]:
     """When a host had the address; `until`: the end of the record."""
-    for part in parted(signs):
+    for part in split_signs(signs):
         yield stay(part, until)
 
 
-def parted(signs: Signs) -> Iterator[Signs]:
+def split_signs(signs: Signs) -> Iterator[Signs]:
     """The signs between one silence with a DHCPACK in it and the next; only parts that have any."""
     at = sorted([*(each.asked for each in signs.answered), *signs.frames])
     begins: list[Instant] = []
@@ -213,8 +213,10 @@ def stay(signs: Signs, until: Instant) -> Stay:
     if not asked or speaks_without_answering(signs, asked[-1], slowest):
         return Stay(begin, sure, until)
     needed = longest_silence(signs) + 1
-    if len(unanswered) < needed or unanswered[needed - 1] + slowest > until:
+    if not unanswered:
         return Stay(begin, max(sure, begin), None)
+    if len(unanswered) < needed or unanswered[needed - 1] + slowest > until:
+        return Stay(begin, max(sure, begin), until)
     return Stay(begin, max(sure, begin), unanswered[needed - 1] + slowest)
 
 

@@ -25,10 +25,10 @@ LOGS = ("client.log", "server.log")
 
 def sentence(each: Verdict) -> str:
     """What was seen of a cell, and what is to be said of it."""
-    return "; ".join(filter(None, (seen(each), each.reason)))
+    return "; ".join(filter(None, (describe_measured(each), each.reason)))
 
 
-def seen(each: Verdict) -> str:
+def describe_measured(each: Verdict) -> str:
     """What was measured, in words; "": nothing was."""
     if each.shared is not None:
         if not each.shared.shared:
@@ -36,7 +36,7 @@ def seen(each: Verdict) -> str:
         return f"two hosts had the address at once {lasting(each.shared.shared)}"
     if each.measured is None:
         return ""
-    words = [held(each.measured)]
+    words = [describe_end(each.measured)]
     if is_refusal(each.cell.fault) and each.measured.after_nak is not None:
         words.append(f"it was kept {lasting(each.measured.after_nak)} after the DHCPNAK")
     return "; ".join(words)
@@ -47,7 +47,7 @@ def lasting(seconds: float) -> str:
     return "to the end of the watch" if seconds == math.inf else f"for {show_seconds(seconds)}"
 
 
-def held(result: Measurement) -> str:
+def describe_end(result: Measurement) -> str:
     """Until when the address was held."""
     if result.holdover == math.inf:
         watched = show_seconds(result.at_least)
@@ -148,7 +148,7 @@ def tap(verdicts: Sequence[Verdict]) -> str:
         cell = each.cell
         name = f"{cell.client.name}, {cell.server.name}, {title(each)}"
         word = "ok" if each.says == "holds" else "not ok"
-        lines.append(f"{word} {number} - {escaped(name)}")
+        lines.append(f"{word} {number} - {escape_name(name)}")
         if each.says != "holds":
             lines += [
                 "  ---",
@@ -161,6 +161,6 @@ def tap(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def escaped(name: str) -> str:
+def escape_name(name: str) -> str:
     """A test's name, in which # and a line's end have no meaning."""
     return name.replace("\\", "\\\\").replace("#", "\\#").replace("\n", " ")

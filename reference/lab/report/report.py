@@ -21,7 +21,7 @@ from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document, grid
 from holdover.reference.lab.collision.collision import PlayedCollision
 from holdover.reference.lab.experiments.verdict import Verdict, combine_verdicts, is_refusal, spread
-from holdover.reference.lab.record.premises import Premises
+from holdover.reference.lab.record.premises import DevicePremises
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.page import VERDICTS
 
@@ -119,7 +119,7 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
             yield tell_two_hosts(each, each.shared.shared, each.shared.answered)
 
 
-def print_premises(verdicts: Sequence[Verdict], stand: Sequence[Premises | None]) -> None:
+def print_premises(verdicts: Sequence[Verdict], stand: Sequence[DevicePremises | None]) -> None:
     """On what each verdict about a device stands, and how exact its figure is."""
     out = Output()
     for each, premises in zip(verdicts, stand, strict=True):
@@ -128,8 +128,9 @@ def print_premises(verdicts: Sequence[Verdict], stand: Sequence[Premises | None]
         out.say(f"{name_cell(each)}:")
         if (seen := each.measured) is not None and seen.holdover != math.inf:
             out.say(
-                f"  it answered for the address until {show_offset(seen.holdover)} s after the "
-                f"lease end, or up to {show_seconds(seen.uncertainty)} less"
+                f"  it had the address until {show_seconds(abs(seen.holdover))} "
+                f"{'after' if seen.holdover > 0 else 'before'} the lease end, or up to "
+                f"{show_seconds(seen.uncertainty)} less, as far as the wire tells"
             )
         for sentence in premises.sentences():
             out.say(f"  {sentence}")
@@ -200,7 +201,9 @@ def data(verdicts: Sequence[Verdict], conditions: Mapping[str, str]) -> dict[str
 
 
 def device_data(
-    verdicts: Sequence[Verdict], stand: Sequence[Premises | None], conditions: Mapping[str, str]
+    verdicts: Sequence[Verdict],
+    stand: Sequence[DevicePremises | None],
+    conditions: Mapping[str, str],
 ) -> dict[str, Any]:
     """The same of a device, and on what each cell stands."""
     premises = [None if each is None else asdict(each) for each in stand]

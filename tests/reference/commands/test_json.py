@@ -34,7 +34,7 @@ from holdover.reference.lab.experiments.experiment import Cell, Outcome
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import verdict
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
-from holdover.reference.lab.record.premises import Premises
+from holdover.reference.lab.record.premises import DevicePremises
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.files import conditions_of, write
 from holdover.reference.lab.report.report import device_data, print_replay, remarks, show_cell
@@ -169,7 +169,9 @@ def of_lab(place: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
     verdicts = [verdict(outcome) for outcome in outcomes]
     write(place, verdicts, conditions_of([cell], 1, 0.5))
     yield checked_text((place / "lab.json").read_text())
-    stand = Premises("02:00:00:00:00:01", 9, 9, 0.05, 0.01, 2, ("02:00:00:00:00:02",), False, ())
+    stand = DevicePremises(
+        "02:00:00:00:00:01", 9, 9, 0.05, 0.01, 2, ("02:00:00:00:00:02",), False, ()
+    )
     of_device = device_data(verdicts, [stand, None, stand], conditions_of([cell], 1, 0.5))
     yield checked_text(text_of_document("lab-device", of_device))
     assert "two hosts had the address at once to the end" in (place / "lab.xml").read_text()

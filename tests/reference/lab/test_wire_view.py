@@ -9,7 +9,7 @@ import pytest
 
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown, measure
-from holdover.reference.lab.record.premises import Premises, measure_device, premises
+from holdover.reference.lab.record.premises import DevicePremises, measure_device, premises
 from holdover.reference.lab.record.record import Captured, Mark, Record
 from holdover.reference.lab.record.wire_view import (
     ASKERS,
@@ -86,7 +86,7 @@ def found(made: Record) -> Measurement:
     return result
 
 
-def stand(made: Record) -> Premises:
+def stand(made: Record) -> DevicePremises:
     result = premises(made, LEASED)
     assert result is not None
     return result
@@ -218,3 +218,22 @@ def test_the_premises_count_questions_until_the_last_sign() -> None:
     assert told.apart == pytest.approx(EACH)
     assert told.slowest == pytest.approx(TOOK)
     assert told.hardware == A.hex(":")
+
+
+# What is not known is not sure -------------------------------------------------------------------
+
+
+def test_who_let_go_just_before_the_record_ended_is_not_sure_to_have_it() -> None:
+    """It left eight questions without an answer before, and there were no nine left to ask."""
+    silent = tuple(range(40, 48))
+    made = device(said(1), *asked((1.2, 19.8), missed=silent))
+    result = found(made)
+    assert result.holdover == pytest.approx(20 - 11)
+    assert result.uncertainty == pytest.approx(0.25, abs=EACH)
+
+
+def test_of_who_is_mute_it_is_not_sure_that_it_had_the_address_at_the_next_dhcpack() -> None:
+    """Its frame was in the first lease; the second one began after that had ended."""
+    made = device(said(1), *asked(), sent(4), said(15, lease=4), end=20)
+    result = found(made)
+    assert result.holdover - result.uncertainty <= 0, "it is not called late"

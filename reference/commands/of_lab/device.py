@@ -1,7 +1,7 @@
 """`holdover lab device`: how long a device keeps an address, seen from its cable.
 
 Theory of operation.  The outer process looks whether the interface may be given away
-(lab/testbed/device_port.py) and asks; the inner one (lab/testbed/sandbox.py) sees the same network,
+(lab/device/device_port.py) and asks; the inner one (lab/testbed/sandbox.py) sees the same network,
 and plays the cells one after another, for there is one device.  When it ends, however it ends, its
 namespaces are gone, and with them what led to the interface.  `devices` are the cells that
 `holdover lab learn --device` has as well.
@@ -223,7 +223,7 @@ def longest(cells: Sequence[Cell]) -> float:
 
 def allow(interface: str, *, yes: bool, seconds: float) -> None:
     """InputError where the interface must not be taken, or the user does not want it."""
-    from holdover.reference.lab.testbed.device_port import check_interface, check_no_server
+    from holdover.reference.lab.device.device_port import check_interface, check_no_server
 
     if os.geteuid() != 0:
         raise InputError(f"no permission to take {interface}: run as root")

@@ -45,7 +45,7 @@ TIMES = 2
 def check_interface(name: str) -> None:
     """InputError where the lab must not have the interface."""
     interface_index(name)
-    (link,) = told("ip", "-j", "link", "show", "dev", name)
+    (link,) = ask_ip("ip", "-j", "link", "show", "dev", name)
     if link.get("link_type") != "ether":
         raise InputError(f"{name} is no Ethernet interface; choose one that is")
     if "UP" not in link["flags"]:
@@ -55,7 +55,7 @@ def check_interface(name: str) -> None:
     if "master" in link:
         raise InputError(f"{name} is a port of {link['master']}; take it out of there first")
     for family in ("-4", "-6"):
-        routes = told("ip", "-j", family, "route", "show", "table", "all", "default")
+        routes = ask_ip("ip", "-j", family, "route", "show", "table", "all", "default")
         if any(name in (each.get("dev"), *hops(each)) for each in routes):
             raise InputError(
                 f"{name} carries a default route: this machine would lose its network; "
@@ -68,7 +68,7 @@ def hops(route: dict[str, Any]) -> list[str]:
     return [each.get("dev", "") for each in route.get("nexthops", ())]
 
 
-def told(*command: str) -> list[dict[str, Any]]:
+def ask_ip(*command: str) -> list[dict[str, Any]]:
     """What `ip -j` says; InputError with its words where it fails."""
     try:
         found: list[dict[str, Any]] = json.loads(run(*command) or "[]")
