@@ -77,7 +77,8 @@ def asked(
 
 
 def device(*frames: Captured, end: float = 20.0) -> Record:
-    return replace(record(*frames, seen=(), marks=IS_A, end=end), hosts={"b": B})
+    in_time = sorted(frames, key=lambda each: each.at)
+    return replace(record(*in_time, seen=(), marks=IS_A, end=end), hosts={"b": B})
 
 
 def found(made: Record) -> Measurement:
@@ -237,3 +238,10 @@ def test_of_who_is_mute_it_is_not_sure_that_it_had_the_address_at_the_next_dhcpa
     made = device(said(1), *asked(), sent(4), said(15, lease=4), end=20)
     result = found(made)
     assert result.holdover - result.uncertainty <= 0, "it is not called late"
+
+
+def test_a_message_of_dhcp_is_no_sign() -> None:
+    """Clients send it past the kernel: dhclient does, from an address that is gone."""
+    content = Datagram(LEASED, ALL_HOSTS, 68, 67, b"")
+    late = Captured(at(12), encode_frame(EVERYONE, A, content))
+    assert found(device(said(1), *asked((1.2, 9.0)), late)).holdover < 0
