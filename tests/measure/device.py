@@ -156,12 +156,19 @@ def spread(cells: Sequence[Cell], who: str) -> str:
 def summary(data: Any) -> str:
     """What of it a reader wants to know first."""
     apart = sorted(abs(x) for each in data["cells"] if (x := difference(each)) is not None)
-    beyond = sum(map(disagree, data["cells"]))
+    beyond = [each for each in data["cells"] if disagree(each)]
+    gaps = [each["apart"] for each in beyond if each["apart"]]
+    why = ""
+    if gaps:
+        why = (
+            f" In these, questions were up to {show_number(max(gaps))} s apart, for the machine "
+            "was busy, and the width of the figure says so."
+        )
     return (
         f"{len(apart)} of {len(data['cells'])} runs are measured both ways. The two differ by "
         f"{show_number(statistics.median_low(apart))} s in the middle and by "
         f"{show_number(apart[-1])} s at most; by more than {AGREE} s, or known one way only: "
-        f"{beyond}."
+        f"{len(beyond)}.{why}"
     )
 
 

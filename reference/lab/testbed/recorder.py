@@ -71,6 +71,9 @@ KEPT = SECOND // 10
 ASKS = SECOND // 2
 """Nanoseconds between two questions for an address that two hosts have."""
 
+LAST_ANSWERS = SECOND * 3 // 10
+"""How long the answers to the last questions are waited for."""
+
 SILENT = 2 * SECOND
 """Who has said nothing from the address for so long is silent."""
 
@@ -147,6 +150,7 @@ class Recorder:
             if now() >= next_beat:
                 self._beat()
                 next_beat = now() + SECOND // BEATS
+        self._wait_for_answers()
         self._look()
         self._hear()
         self._take()
@@ -157,6 +161,13 @@ class Recorder:
         if dropped:
             self._write("lost", what=f"{dropped} frames were dropped")
         self._write("end")
+
+    def _wait_for_answers(self) -> None:
+        """What was asked just before the end may still be answered."""
+        end = now() + (LAST_ANSWERS if self._question is not None else 0)
+        while (left := end - now()) > 0:
+            select.select((self._link,), (), (), left / SECOND)
+            self._take()
 
     # Addresses -----------------------------------------------------------------------------------
 
