@@ -56,6 +56,17 @@ class Interruption:
         """Whether it came."""
         return self.came
 
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        """Meanwhile it raises KeyboardInterrupt out of whatever is waited for."""
+        self._waiting = True
+        try:
+            if self.came:  # it came before
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._waiting = False
+
     def until(self, source: Iterator[T]) -> Iterator[T]:
         """What a source gives, until its end or the interruption."""
         try:

@@ -129,7 +129,13 @@ svg .strong { font-weight: 700; }
 @media (max-width: 40rem) { body { padding: 1rem .7rem 3rem; font-size: 14px; }
   .wide tbody th, .wide thead th:first-child { min-width: 7rem; max-width: 8.5rem;
     font-size: .9em; }
-  th, td { padding: .35rem .5rem; } }
+  th, td { padding: .35rem .5rem; }
+  .stack { width: auto; } .stack table, .stack tbody { display: block; }
+  .stack thead { position: absolute; clip-path: inset(50%); }
+  .stack tr { display: block; padding: .35rem .5rem; border-top: 1px solid var(--rule); }
+  .stack tbody th, .stack td { display: block; position: static; min-width: 0; max-width: none;
+    padding: .05rem 0; border: 0; overflow-wrap: anywhere; }
+  .stack td[data-head]::before { content: attr(data-head) " "; color: var(--quiet); } }
 @page { size: landscape; margin: 12mm; }
 @media print { :root { color-scheme: light; } body { max-width: none; padding: 0; font-size: 10pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
