@@ -23,9 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
+from holdover.model.clients.fault_names import PLAYED_AS
 from holdover.model.errors import InputError, nearest
+from holdover.reference.commands.of_lab.device import device
+from holdover.reference.commands.of_lab.learn import learn
+from holdover.reference.commands.of_lab.options import AT_ONCE, ClientType
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import complete_names, profile_names
@@ -35,8 +38,8 @@ from holdover.reference.lab.experiments.fault import Fault
 from holdover.reference.lab.experiments.faults import FAULTS, find_fault
 from holdover.reference.lab.report.programs import list_data, print_programs
 from holdover.reference.lab.testbed import sandbox
-from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
-from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.client_program import ClientProgram
+from holdover.reference.lab.testbed.clients import CLIENTS, RIVALS
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 
 if TYPE_CHECKING:
@@ -49,45 +52,10 @@ USUAL = (
 BESIDE = ("holdover", "kea")
 """The default matrix: these faults, and those of these servers that are here."""
 
-AT_ONCE = 40
-"""Cells that two cores bear: most of the time they wait."""
-
-RIVALS = ("dhclient", "pyroute2")
-"""Who wants the address as well; the first of them that is here.  Neither asks who has it."""
-
 OUT = "holdover-lab"
 MOST_LEASE = 3600
 
 Command = Callable[..., Any]
-
-
-class ClientType(click.ParamType[ClientProgram]):
-    """A client's name, or a command line with {iface}."""
-
-    name = "name|command"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The names."""
-        return complete_names(lambda: CLIENTS)(ctx, param, incomplete)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> ClientProgram:
-        """The client."""
-        if isinstance(value, ClientProgram):
-            return value
-        if value in CLIENTS:
-            return CLIENTS[value]
-        if "{iface}" not in value:
-            self.fail(
-                f"no client {value!r}; {nearest(value, tuple(CLIENTS))}; or a command line with "
-                "{iface}, as 'udhcpc -f -i {iface}'",
-                param,
-                ctx,
-            )
-        return client_from_command(value)
 
 
 def look_up(what: str, known: Mapping[str, Any], find: Callable[[str], Any]) -> Any:
@@ -101,6 +69,18 @@ def look_up(what: str, known: Mapping[str, Any], find: Callable[[str], Any]) -> 
         return found
 
     return convert
+
+
+def find_fault_by_any_name(name: str) -> Fault | None:
+    """A fault of the lab; by the name that the lease table has, with a hint."""
+    found = find_fault(name)
+    if found is None and (played := PLAYED_AS.get(name)) is not None:
+        if sandbox.inside() is None:
+            click.echo(
+                f"--fault {name}: that is the lease table's name; here it is {played}", err=True
+            )
+        return FAULTS[played]
+    return found
 
 
 def cell_options(command: Command) -> Command:
@@ -129,7 +109,7 @@ def cell_options(command: Command) -> Command:
             multiple=True,
             metavar="NAME",
             shell_complete=complete_names(lambda: FAULTS),
-            callback=look_up("fault", FAULTS, find_fault),
+            callback=look_up("fault", FAULTS, find_fault_by_any_name),
             help="One of `holdover lab list`; a server that shortens may be told to what: "
             f"'shortened=2s'.  [default: {', '.join(USUAL)}]",
         ),
@@ -286,6 +266,10 @@ def usual(client: ClientProgram) -> list[Fault]:
     return [FAULTS[name] for name in USUAL if client.hook or not FAULTS[name].hook_blocks]
 
 
+lab.add_command(device)
+lab.add_command(learn)
+
+
 # list --------------------------------------------------------------------------------------------
 
 
@@ -371,84 +355,3 @@ def replay(
         except ValueError as error:
             raise InputError(f"--html: {error}") from error
     return EXIT[played[0].seen.outcome]
-
-
-# learn -------------------------------------------------------------------------------------------
-
-
-@lab.command(
-    epilog="Example: holdover lab learn --client 'udhcpc -f -i {iface}' -o my.toml && "
-    "holdover verify my.toml"
-)
-@click.option(
-    "--client",
-    type=ClientType(),
-    required=True,
-    help="A name of `holdover lab list`, or a command line.",
-)
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the profile there.  [default: standard output]",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 200),
-    default=AT_ONCE,
-    show_default=True,
-    help="Cells that are played at the same time.",
-)
-def learn(client: ClientProgram, out: Path | None, jobs: int) -> int:
-    """Measure a client's profile, for `holdover verify`.
-
-    Plays the cells that tell one client from another, for some two minutes: from what a lease is
-    counted, what removes the address, whether a DHCPNAK is heeded, which clock is trusted.  Each
-    line of the file says on what it stands; what was not or could not be measured has the worst
-    value.  So a verdict that it holds can be trusted.
-
-    Exit status: 0, or 3 if something is unknown that was to be measured; no profile is written
-    if everything is, as of a client that never gets a lease.
-    """
-    if (missing := client.missing()) is not None:
-        raise InputError(f"{client.name}: not here: {missing}")
-    if out is not None and not out.parent.is_dir():
-        raise InputError(f"--out {out}: there is no directory {out.parent}")
-    if (place := sandbox.inside()) is None:
-        return sandbox.alone(sys.argv[1:])
-    from holdover.reference.lab.experiments.experiment import play_all
-    from holdover.reference.lab.learn.experiments import questions
-    from holdover.reference.lab.learn.observations import answer
-    from holdover.reference.lab.learn.profile import learn_profile, toml
-    from holdover.reference.lab.report.files import conditions_of
-
-    wanted = questions(client)
-    with sandbox.tie_to_parent(), Progress("learn") as progress:
-        done = 0
-
-        def told(outcome: Outcome) -> None:
-            nonlocal done
-            done += 1
-            progress.count(done, len(wanted), outcome.cell.fault.name)
-
-        answers = [answer(outcome) for outcome in play_all(wanted, place, jobs, told)]
-    found = learn_profile(answers)
-    about = conditions_of(wanted, jobs, 0)
-    text = toml(found, [about["versions"], about["system"], about["date"]])
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as error:  # minutes went into it
-            click.echo(text, nl=False)
-            raise InputError(f"--out {out}: {error.strerror}; it is printed instead") from error
-        click.echo(f"written: {out}; now: holdover verify {out}", err=True)
-    if waited := sum(each.never_renewed for each in answers):
-        click.echo(
-            f"it was not seen to renew its lease: {waited} of {len(answers)} cells wait for that",
-            err=True,
-        )
-    for each in found.unknown:
-        click.echo(f"unknown: {each.key}: {each.why}", err=True)
-    return EXIT["unknown"] if found.unknown else 0

@@ -200,7 +200,8 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
     ):
         if given[option] is not None:
             changes[name] = given[option]
-    faults = world.faults | set(known_faults(given["faults"]))
+    given = {**given, "faults": known_faults(given["faults"])}
+    faults = world.faults | set(given["faults"])
     if given["situation"] is not None:
         from holdover.model.clients.situations import find_situation
 
@@ -235,11 +236,20 @@ def surroundings(given: dict[str, Any], of_hosts: Sequence[str] = ()) -> Environ
 
 
 def known_faults(names: Sequence[str]) -> Sequence[str]:
-    """The faults, if there are such; InputError otherwise."""
+    """The faults, if there are such, by the lab's names too; InputError otherwise."""
+    found = []
     for name in names:
-        if name not in FAULTS:
+        if name in FAULTS:
+            found.append(name)
+            continue
+        from holdover.model.clients.fault_names import IN_THE_TABLE
+
+        if (row := IN_THE_TABLE.get(name)) is not None:
+            click.echo(f"--fault {name}: that is the lab's name; here it is {row}", err=True)
+            found.append(row)
+        else:
             raise InputError(f"--fault: no fault {name!r}; {nearest(name, FAULTS)}")
-    return names
+    return found
 
 
 def around(network: Network, given: dict[str, Any]) -> Environment:

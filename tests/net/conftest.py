@@ -120,8 +120,8 @@ class RememberedLinks(Links):
         super().__init__(place)
         self.hosts: list[Host] = []
 
-    def __call__(self, **hosts: str | None) -> dict[str, Host]:
-        made = super().__call__(**hosts)
+    def __call__(self, plugged: str | None = None, /, **hosts: str | None) -> dict[str, Host]:
+        made = super().__call__(plugged, **hosts)
         self.hosts += made.values()
         return made
 

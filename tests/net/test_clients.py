@@ -65,16 +65,16 @@ which does not heed one that is broadcast, was seen to take 2.2 s at least (docs
 QUICK_ONES = (
     "reference",
     "dhclient",
-    "dhclient-without-lifetime",
+    "dhclient-nolifetime",
     "networkd",
     "networkd-keep",
-    "NetworkManager",
+    "networkmanager",
     "connman",
     "pyroute2",
     "networkd, released",
     "pyroute2, released",
 )
-SLOW_ONES = ("udhcpc", "udhcpc-lifetime", "dhcpcd-A", "dhcpcd, released")
+SLOW_ONES = ("udhcpc", "udhcpc-lifetime", "dhcpcd-noarp", "dhcpcd, released")
 
 RELEASED_BY = {
     "dhcpcd, released": signal.SIGALRM,
@@ -345,10 +345,10 @@ def test_klibcs_ipconfig_ends_and_its_address_stays(seen: Tenure) -> None:
 BLOCKED = 6
 """Seconds."""
 
-HELD = ("dhclient-without-lifetime", "pyroute2", "udhcpc")
+HELD = ("dhclient-nolifetime", "pyroute2", "udhcpc")
 """Whose address goes after the hook."""
 
-NOT_HELD = ("reference", "dhclient", "dhcpcd-A")
+NOT_HELD = ("reference", "dhclient", "dhcpcd-noarp")
 
 
 def hooks(site: Site) -> Mapping[str, float]:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,6 +46,12 @@ PLAYS = 6
 
 REFUSES = "sh -c 'echo unknown option -Q for {iface} >&2; exit 64'"
 """A client that ends at once, and says why."""
+
+ENDS = "sh -c 'echo goes into the background; exit 0 # {iface}'"
+"""One that ends at once as if all were well."""
+
+HOOKED = "udhcpc -f -i {iface} -s {hook:/etc/udhcpc/default.script}"
+"""A command line with a hook of the lab's, which runs the usual one."""
 
 RUNS = {
     "ours": (
@@ -92,6 +99,12 @@ RUNS = {
         "frozen",
     ),
     "refuses": ("run", "--client", REFUSES, "--server", "holdover", "--fault", "frozen"),
+    "ends": ("run", "--client", ENDS, "--server", "holdover", "--fault", "frozen"),
+    "hooked": (
+        *("run", "--client", HOOKED, "--server", "holdover", "--fault", "hook"),
+        *("--lease", "30", "--watch", "10"),
+    ),
+    "former": ("run", "--client", "NetworkManager", "--server", "holdover", "--fault", "nosuch"),
     "unlearned": ("learn", "--client", REFUSES),
     "collides": ("replay", "wfwg311", "--beside", "wfwg311-fixed", "--json"),
     "corrected": ("replay", "wfwg311-fixed", "--json"),
@@ -138,7 +151,7 @@ def started(*words: object, under: Sequence[str] = (), **variables: str) -> subp
     )
 
 
-UNKNOWN = ("template", "absent", "refuses", "unlearned")
+UNKNOWN = ("template", "absent", "refuses", "ends", "unlearned")
 """Of whom nothing can be known."""
 
 TIMES = 3
@@ -253,6 +266,13 @@ def test_a_late_client_is_violated_and_each_repeat_is_told(played: Ran) -> None:
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "2", "0")
     failures = [failure.get("type") for failure in suite.iter("failure")]
     assert failures == ["late", "late"]
+    for case in suite.iter("testcase"):
+        assert float(case.get("time", "")) > 3
+        said = case.findtext("system-out") or ""
+        assert "--- client.log" in said
+        assert "--- server.log" in said
+    assert (played.out / "lab.tap").read_text().count("not ok") == 2
+    assert played.said.count("late: for ever") >= 1, "told without colour"
     cells = checked_text((played.out / "lab.json").read_text())["cells"]
     assert [each["repeat"] for each in cells] == [1, 2]
     assert all(each["holdover"] == "unbounded" for each in cells)
@@ -297,9 +317,54 @@ def test_a_client_that_ends_with_an_error_is_told_with_its_words(played: Ran) ->
     assert played.status == 3, played
     assert (
         "the client has ended without an address; its exit status is 64; it sent 0 DHCPDISCOVER "
-        "and DHCPREQUEST; its last line: unknown option -Q for eth0"
+        "and DHCPREQUEST; its last words: unknown option -Q for eth0"
     ) in played.said + played.errors
     assert "not within" not in played.said + played.errors
+
+
+@run("refuses")
+def test_what_it_has_said_is_kept_with_its_record(played: Ran) -> None:
+    (place,) = (played.out / "records").iterdir()
+    said = (place / "client.log").read_text()
+    assert "err unknown option -Q for eth0" in said
+    assert said.endswith("exit status 64\n")
+
+
+@run("ends")
+def test_a_client_that_ends_well_without_an_address_is_told_at_once(played: Ran) -> None:
+    assert played.status == 3, played
+    assert (
+        "the client has ended without an address; one that goes into the background has to be "
+        "told not to; its exit status is 0; it sent 0 DHCPDISCOVER and DHCPREQUEST; its last "
+        "words: goes into the background"
+    ) in played.said
+
+
+@run("hooked")
+def test_a_command_line_may_have_a_hook_that_blocks(played: Ran) -> None:
+    """The client waits for it, and so is late by a minute: longer than the watch."""
+    if CLIENTS["udhcpc"].missing():
+        pytest.skip("not here: udhcpc")
+    assert played.status == 1, played
+    (cell,) = checked_text((played.out / "lab.json").read_text())["cells"]
+    assert cell["holdover"] > 50
+    assert cell["severity"] == "one lease or more"
+
+
+@run("former")
+def test_a_former_name_is_accepted_with_a_hint(played: Ran) -> None:
+    assert played.status == 2, played
+    assert "NetworkManager: it is called networkmanager now" in played.errors
+
+
+@run("late")
+def test_a_capture_has_the_date_at_which_it_was_made(played: Ran) -> None:
+    """Other programs read it; the record itself counts in CLOCK_BOOTTIME."""
+    for place in (played.out / "records").iterdir():
+        data = (place / record.FRAMES).read_bytes()
+        seconds, *_ = record.CAPTURED.unpack_from(data, record.PCAP.size)
+        assert abs(seconds - time.time()) < 3600
+        assert abs(record.read(place).frames[0].at - now()) < 3600 * SECOND
 
 
 # Collisions and profiles -------------------------------------------------------------------------

@@ -16,21 +16,25 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND
+from holdover.reference.lab.device.device_scene import DeviceScene
 from holdover.reference.lab.experiments.fault import Fault, whole
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
+from holdover.reference.lab.record.premises import measure_device
 from holdover.reference.lab.record.sharing import Sharing, measure_sharing
 from holdover.reference.lab.testbed.client_program import NO_IDENTITY, ClientProgram
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import UnheardError
-from holdover.reference.lab.testbed.scene import LEASED, Scene, SceneEndedError
+from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene, SceneEndedError
 from holdover.reference.lab.testbed.servers import ServerProgram
 from holdover.reference.linux.kernel.clock import now
 
@@ -47,8 +51,24 @@ FAILURES = (UnheardError, InputError, OSError, ValueError, subprocess.Subprocess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cable:
+    """An interface of the machine, with a device at the other end of its cable.
+
+    `hardware`: the device's; None: who asks first.  `patience`: seconds in which it asks.
+    """
+
+    interface: str
+    hardware: str | None = None
+    patience: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What is to be played.  `rival` wants the address, where the fault has one."""
+    """What is to be played.  `rival` wants the address, where the fault has one.
+
+    `cable`: the client is a device, and the wire alone tells of it.  `questions`: the address is
+    asked for all the time, as there, so that the record can be read both ways.
+    """
 
     client: ClientProgram
     server: ServerProgram
@@ -57,6 +77,8 @@ class Cell:
     repeat: int = 1
     rival: ClientProgram | None = None
     window: float = WINDOW
+    cable: Cable | None = None
+    questions: bool = False
 
     @property
     def impossible(self) -> str | None:
@@ -65,6 +87,8 @@ class Cell:
         for program in programs:
             if (missing := program.missing()) is not None:
                 return f"missing: {missing}"
+        if self.cable is not None and self.fault.needs_access:
+            return f"{self.fault.name}: it is done inside of the client's host, where nobody can be"
         if self.fault.needs_own_server and self.server.name != "holdover":
             return f"{self.server.name} cannot be asked for it"
         if self.fault.clones and not self.client.identity:
@@ -80,11 +104,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A cell and what was measured; `record`: the directory of its record."""
+    """A cell and what was measured.
+
+    `record`: the directory of its record.  `took`: seconds, from the first namespace to the end of
+    the watch.
+    """
 
     cell: Cell
     result: Measurement | Sharing | Unknown
     record: Path
+    took: float = 0.0
 
 
 class Run:
@@ -101,21 +130,26 @@ class Run:
             links.end()
 
 
-def play(cell: Cell, place: Path, run: Run) -> Outcome:
-    """Play a cell, with its files in `place`; Interrupted where the run is ended meanwhile."""
+def play(cell: Cell, place: Path, run: Run, made: type[Links] = Links) -> Outcome:
+    """Play a cell, with its files in `place`; Interrupted where the run is ended meanwhile.
+
+    `made`: what makes its links.
+    """
     where = place / "record"
     if (reason := cell.impossible) is not None:
         return Outcome(cell, Unknown(reason), where)
     place.mkdir()
-    links = Links(place)
+    began = time.monotonic()
+    links = made(place)
     run.links.append(links)
     try:
         play_cell(cell, links, place, run)
-        return Outcome(cell, measure_cell(cell, where), where)
+        return Outcome(cell, measure_cell(cell, where), where, time.monotonic() - began)
     except FAILURES as error:
         if run.stop.is_set():
             raise SceneEndedError from error
-        return Outcome(cell, Unknown(str(error).partition("\n")[0] or repr(error)), where)
+        why = str(error).partition("\n")[0] or repr(error)
+        return Outcome(cell, Unknown(why), where, time.monotonic() - began)
     finally:
         links.close()
 
@@ -123,34 +157,42 @@ def play(cell: Cell, place: Path, run: Run) -> Outcome:
 def measure_cell(cell: Cell, where: Path) -> Measurement | Sharing | Unknown:
     """What the record of a cell says."""
     made = record.read(where)
+    if cell.cable is not None:
+        return measure_device(made, LEASED, OWN.ip)
     if cell.fault.shares is None:
         return measure(made, "a", LEASED)
     return measure_sharing(made, "a", "b" if cell.fault.shares == "clone" else "a", LEASED)
 
 
 def play_cell(cell: Cell, links: Links, place: Path, run: Run) -> None:
-    """Build the link, play the cell, close the record."""
+    """Build the link, play the cell, close the record; what programs said is kept in any case."""
+    with ExitStack() as at_last:
+        with run.starting:
+            if run.stop.is_set():
+                raise SceneEndedError
+            scene = build_scene(cell, links, place, run)
+            at_last.callback(scene.keep_output)
+            begin(cell, scene)
+        play_fault(cell, scene)
+        scene.close()
+
+
+def begin(cell: Cell, scene: Scene) -> None:
+    """Start the server and the client."""
     fault = cell.fault
-    with run.starting:
-        if run.stop.is_set():
-            raise SceneEndedError
-        scene = Scene(
-            links,
-            place,
-            run.stop,
-            server=cell.server,
-            lease=cell.lease,
-            rival=fault.two_hosts,
-            server_probes=fault.server_probes,
-        )
-        if fault.own_wall_clock:
-            scene.own_wall_clock()
-        if fault.servers_wall_clock:
-            scene.servers_wall_clock()
-        scene.serve()
-        if fault.before is not None:
-            fault.before(scene)
-        scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones)
+    if fault.own_wall_clock:
+        scene.own_wall_clock()
+    if fault.servers_wall_clock:
+        scene.servers_wall_clock()
+    scene.serve()
+    if fault.before is not None:
+        fault.before(scene)
+    scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones)
+
+
+def play_fault(cell: Cell, scene: Scene) -> None:
+    """The client is BOUND; the fault acts; the lease ends, and is watched."""
+    fault = cell.fault
     if fault.before is None:
         scene.bound()
     if cell.rival is not None and scene.b is not None:
@@ -163,7 +205,33 @@ def play_cell(cell: Cell, links: Links, place: Path, run: Run) -> None:
         watch_the_lease_end(cell, scene)
     else:
         scene.wait(cell.window)
-    scene.close()
+
+
+def build_scene(cell: Cell, links: Links, place: Path, run: Run) -> Scene:
+    """The link, with a recorder on it."""
+    if cell.cable is not None:
+        return DeviceScene(
+            links,
+            place,
+            run.stop,
+            interface=cell.cable.interface,
+            hardware=cell.cable.hardware,
+            patience=cell.cable.patience,
+            server=cell.server,
+            lease=cell.lease,
+            rival=cell.fault.two_hosts,
+            server_probes=cell.fault.server_probes,
+        )
+    return Scene(
+        links,
+        place,
+        run.stop,
+        server=cell.server,
+        lease=cell.lease,
+        rival=cell.fault.two_hosts,
+        server_probes=cell.fault.server_probes,
+        questions=cell.questions,
+    )
 
 
 def watch_the_lease_end(cell: Cell, scene: Scene) -> None:

@@ -23,6 +23,10 @@ Way = Literal["broadcast", "unicast"]
 """How a DHCPNAK comes."""
 
 
+INSIDE = frozenset({"freezes", "crashes"})
+"""The model's words for what befalls a process."""
+
+
 def whole(lease: int) -> int:
     """A renewal is granted as much as the first lease."""
     return lease
@@ -44,6 +48,7 @@ class Fault:
     is about two hosts with one address, and this one asks for it while another has it.  `before`:
     what is done before the client is started; then `play` does not find it BOUND.
     `server_probes`: the server asks whether an address is in use before it offers it.
+    `pulls_cable`: the client's host loses its carrier.
     """
 
     name: str
@@ -64,6 +69,19 @@ class Fault:
     shares: Asker | None = None
     before: Callable[[Scene], None] | None = None
     server_probes: bool = False
+    pulls_cable: bool = False
+
+    @property
+    def needs_access(self) -> bool:
+        """It is done to the client's host or its programs: no device at a cable can have it."""
+        return (
+            self.pulls_cable
+            or self.hook_blocks is not None
+            or self.own_wall_clock
+            or self.alone
+            or self.clones
+            or bool(self.surroundings.faults & INSIDE)
+        )
 
     @property
     def two_hosts(self) -> bool:

@@ -341,7 +341,7 @@ TABLE = (
         gives_away=replace(REFUSING, faults=frozenset({"jumps"}), step=Fraction(HOUR)),
         servers_wall_clock=True,
     ),
-    Fault("link flap", "the link is down for a second; the server is gone", flap),
+    Fault("link flap", "the link is down for a second; the server is gone", flap, pulls_cable=True),
     Fault(
         "clock set back",
         "the wall clock is set back by an hour; the server is gone",

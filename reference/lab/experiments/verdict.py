@@ -54,10 +54,16 @@ OBEYED = 1.0
 GIVES_WAY = ANNOUNCE_INTERVAL + OBEYED
 """Seconds in which a host that gives way at the second conflict, or at the first, has let go."""
 
+SOON = 1.0
+"""Seconds: who is late by less is late, and no more than a user would see."""
+
 ANSWERED_BY = 2.0
 """Seconds after which both hosts that have an address have been asked for it."""
 
 Says = Literal["holds", "late", "wrong", "unknown"]
+
+Severity = Literal["", "under 1 s", "under one lease", "one lease or more", "for ever"]
+"""How late a client was; "": it was not, or nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,38 @@ class Verdict:
         """What was seen of two hosts with one address; None: the cell is not about that."""
         result = self.outcome.result
         return result if isinstance(result, Sharing) else None
+
+    @property
+    def late_by(self) -> float:
+        """Seconds for which the client had an address without a right to it; 0: it had not.
+
+        After a DHCPNAK the right is over at once.  Infinite: to the end of the watch.
+        """
+        seen = self.measured
+        if self.says not in ("late", "wrong"):
+            return 0.0
+        if self.shared is not None:
+            return self.shared.shared
+        assert seen is not None
+        refused = seen.after_nak if is_refusal(self.cell.fault) else None
+        return max(seen.holdover, refused or 0.0, 0.0)
+
+    @property
+    def severity(self) -> Severity:
+        """How late it was, in words that need no colour."""
+        lease = self.cell.lease
+        if self.says not in ("late", "wrong"):
+            return ""
+        if self.late_by == math.inf:
+            return "for ever"
+        if self.late_by < SOON:
+            return "under 1 s"
+        return "under one lease" if self.late_by < lease else "one lease or more"
+
+    @property
+    def words(self) -> str:
+        """The verdict and how grave it is: "late: under one lease"."""
+        return f"{self.says}: {self.severity}" if self.severity else self.says
 
 
 def verdict(outcome: Outcome) -> Verdict:
@@ -161,7 +199,8 @@ def findings(
     elif surely > latest_in_time(result):
         yield "late", ""
     elif result.holdover > latest_in_time(result):
-        yield "unknown", f"within the uncertainty of {show_seconds(result.uncertainty)}"
+        why = f"within the uncertainty of {show_seconds(result.uncertainty)}"
+        yield "unknown", f"{why}: {result.doubt}" if result.doubt else why
 
 
 def sharing_findings(

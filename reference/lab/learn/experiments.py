@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from holdover.reference.lab.experiments.experiment import Cell
+from holdover.reference.lab.experiments.experiment import Cable, Cell
 from holdover.reference.lab.experiments.fault import Fault
 from holdover.reference.lab.experiments.faults import BLOCKED, FAULTS
 from holdover.reference.lab.testbed.client_program import ClientProgram
@@ -86,8 +86,19 @@ NAK_WITH_HOOK = replace(
 )
 
 
-def questions(client: ClientProgram) -> list[Cell]:
-    """The cells that tell its profile."""
+def questions(client: ClientProgram, cable: Cable | None = None) -> list[Cell]:
+    """The cells that tell its profile.
+
+    `cable`: the client is a device, of which what is done inside of its host is not asked.
+    """
+    cells = all_questions(client)
+    if cable is None:
+        return cells
+    return [replace(cell, cable=cable) for cell in cells if not cell.fault.needs_access]
+
+
+def all_questions(client: ClientProgram) -> list[Cell]:
+    """The cells that tell the profile of a client into which one can look."""
     usual = Cell(client=client, server=SERVERS["holdover"], fault=RENEWED, lease=LONG)
     of_faults = (
         "server killed",

@@ -43,6 +43,8 @@ READING = 0.1
 FIRST = {"server killed", "frozen", "kill -9", "clock set back", "clock set forward", "hook"}
 """The cells that are about the first lease, for they need no renewal: the one after probing."""
 
+UNTOLD = "as the worst: the wire does not tell who removes an address"
+
 How = Literal["measured", "not measured", "unknown"]
 
 
@@ -170,12 +172,15 @@ def late(answers: Answers) -> Inference:
     seen, by_kernel = {}, []
     for fault, lease in cells:
         _, result = answers.answer(fault, lease)
-        if result.enforcer == "process":
+        by_process = answers.from_wire and result.holdover != FOREVER
+        if result.enforcer == "process" or by_process:
             shift = first_lateness(answers, fault, lease) + (beyond if lease == SHORT else 0.0)
             seen[answers.describe(fault, lease)] = result.holdover - shift
         else:
             by_kernel.append(answers.describe(fault, lease))
     whole = Fraction(max(1, ceil(max(seen.values(), default=0.0) - 0.01)))
+    if by_kernel and answers.from_wire:
+        raise NoAnswerError(f"the address goes in some cells, and stays here: {by_kernel[0]}")
     if by_kernel:
         return Inference(
             "late",
@@ -191,6 +196,8 @@ def late(answers: Answers) -> Inference:
 
 def enforcer(answers: Answers) -> Inference:
     """Whether the address goes when no process of the client can remove it."""
+    if answers.from_wire:
+        return Inference("enforcer", "PROCESS", "not measured", UNTOLD)
     ends = [answers.answer(fault)[1].holdover for fault in ("frozen", "kill -9")]
     why = f"frozen: {show_offset(ends[0])}, kill -9: {show_offset(ends[1])}"
     if (ends[0] == FOREVER) != (ends[1] == FOREVER):
@@ -209,12 +216,17 @@ def lifetimes(answers: Answers) -> list[float]:
     return found
 
 
+def no_lifetime(answers: Answers, key: str) -> Inference:
+    """What is said of the kernel's lifetime where there is none, or it is not known."""
+    if answers.from_wire:
+        return Inference(key, Fraction(0), "not measured", "as enforcer is")
+    return Inference(key, Fraction(0), "measured", "the kernel has no lifetime to end")
+
+
 def kernel_late(answers: Answers) -> Inference:
     """How long after its lease end the kernel may remove the address."""
     if enforcer(answers).value == "PROCESS":
-        return Inference(
-            "kernel_late", Fraction(0), "measured", "the kernel has no lifetime to end"
-        )
+        return no_lifetime(answers, "kernel_late")
     last = max(lifetimes(answers))
     more = half(last) if last > DATAGRAM else Fraction(0)
     return Inference(
@@ -228,7 +240,7 @@ def kernel_late(answers: Answers) -> Inference:
 def margin(answers: Answers) -> Inference:
     """How early the kernel's lifetime is set; whole seconds of it may be chance."""
     if enforcer(answers).value == "PROCESS":
-        return Inference("margin", Fraction(0), "measured", "the kernel has no lifetime to end")
+        return no_lifetime(answers, "margin")
     last = max(lifetimes(answers))
     return Inference(
         "margin",
@@ -240,6 +252,9 @@ def margin(answers: Answers) -> Inference:
 
 def clock(answers: Answers) -> Inference:
     """Whether a step of the wall clock moves the end; monotonic or boottime, no suspend tells."""
+    if answers.from_wire:
+        why = "as the worst: nobody can set the clock of a device from its cable"
+        return Inference("clock", "WALL", "not measured", why)
     if (kept := answers.nothing_tells) is not None:
         return Inference("clock", "WALL", "not measured", kept)
     usual = past_end(answers, "server killed")
@@ -266,9 +281,10 @@ def trigger(answers: Answers) -> Inference:
     if answers.nothing_tells is not None and enforcer(answers).value == "PROCESS":
         return Inference("trigger", "NEVER", "measured", answers.describe("server killed"))
     if not answers.has_cell("hook"):
-        return Inference(
-            "trigger", "ACKNOWLEDGE", "not measured", "how this client is given a hook is not known"
-        )
+        why = "how this client is given a hook is not known"
+        if answers.from_wire:
+            why = "as the worst: the wire does not tell whether it waits for a hook"
+        return Inference("trigger", "ACKNOWLEDGE", "not measured", why)
     _, plain = answers.answer("NAK unicast")
     _, blocked = answers.answer("NAK with hook")
     usual, hook = past_end(answers, "server killed"), past_end(answers, "hook")

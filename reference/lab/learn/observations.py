@@ -31,7 +31,8 @@ from holdover.reference.lab.record.measure import (
     terms_of,
 )
 from holdover.reference.lab.record.record import Change, Record, read
-from holdover.reference.lab.testbed.scene import RENEWS
+from holdover.reference.lab.record.wire_view import seen_from_wire
+from holdover.reference.lab.testbed.scene import LEASED, RENEWS
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.messages import BootReply
 
@@ -73,6 +74,8 @@ def answer(outcome: Outcome) -> Observation:
     if not isinstance(outcome.result, Measurement):
         return Observation(outcome)
     record = read(outcome.record)
+    if outcome.cell.cable is not None:
+        record = seen_from_wire(record, LEASED)
     messages = list(decode_messages(record))
     terms = list(terms_of(record, messages, record.hosts["a"]))
     return Observation(
@@ -125,13 +128,17 @@ def lifetime(record: Record, term: Term) -> float | None:
 
 
 class Answers:
-    """The answers of one client, by fault and lease."""
+    """The answers of one client, by fault and lease.
+
+    `from_wire`: it is a device; who removed an address, and what is inside, nothing tells.
+    """
 
     def __init__(self, answers: Sequence[Observation]) -> None:
         self._all = {
             (each.outcome.cell.fault.name, each.outcome.cell.lease): each for each in answers
         }
         self.played = [each for each in answers if isinstance(each.outcome.result, Measurement)]
+        self.from_wire = any(each.outcome.cell.cable is not None for each in answers)
 
     def has_cell(self, fault: str) -> bool:
         """Whether there was such a cell."""

@@ -69,7 +69,7 @@ class Measurement:
     that committed the address to another host.  `locked`: how long the lab had the
     kernel's networking lock meanwhile; `kept`: how long somebody else had, as far as was seen.
     `duplicate`: how long another host had the address too; `answered`: how many of the two answered
-    ARP for it meanwhile.
+    ARP for it meanwhile.  `doubt`: why the end is no better known, in words.
     """
 
     address: IPv4Address
@@ -84,6 +84,7 @@ class Measurement:
     locked: float = 0.0
     kept: float = 0.0
     displaced: float | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def measure_term(record: Record, term: Term, spans: Sequence[Span]) -> Iterator[
         lease=term.lease,
         holdover=FOREVER if forever else late,
         at_least=late,
-        uncertainty=(held - span.sure) / SECOND if removed else 0.0,
+        uncertainty=max(held - span.sure, 0) / SECOND,
         enforcer=enforcer(record, span) if removed else "",
         after_nak=after_nak(term, inside),
         duplicate=0.0,

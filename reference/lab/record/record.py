@@ -3,9 +3,10 @@
 Theory of operation.  A record is a directory.  `frames.pcap` has each frame once (pcap with
 nanoseconds; Ethernet).  `link.ndjson` has a line for each change of a host's addresses and for each
 request that the kernel kept waiting, and at the end what was lost.  `marks.ndjson` has what the lab
-has done, and what became of programs.  All instants, those of the frames too, are nanoseconds of
-CLOCK_BOOTTIME; the first line of `link.ndjson` has the wall clock at the same moment, for who wants
-a date.
+has done, and what became of programs.  All instants are nanoseconds of CLOCK_BOOTTIME; the first
+line of `link.ndjson` has one, and the wall clock at the same moment.  By that, and nothing that is
+set later, the frames have a date in the file: who opens it sees when that was, and `read` gives
+them back in CLOCK_BOOTTIME.  Until version 2 the file had no dates.
 
 A record that does not come to its end, or has lost something, says so in `gap`: what it does not
 show may have happened.
@@ -29,7 +30,7 @@ from holdover.reference.core.instants import SECOND, Instant
 FRAMES, LINK, MARKS = "frames.pcap", "link.ndjson", "marks.ndjson"
 """The files of a record."""
 
-VERSION = 1
+VERSION, UNDATED = 2, 1
 
 PCAP = struct.Struct("=I 2H i 3I")
 CAPTURED = struct.Struct("=4I")
@@ -117,7 +118,7 @@ def pcap_head() -> bytes:
 
 
 def pcap_frame(at: Instant, data: bytes) -> bytes:
-    """A frame in `frames.pcap`."""
+    """A frame in `frames.pcap`; `at`: nanoseconds of the wall clock."""
     return CAPTURED.pack(*divmod(at, SECOND), len(data), len(data)) + data
 
 
@@ -131,12 +132,15 @@ def addresses_as_json(addresses: Addresses) -> dict[str, int | None]:
 
 def read(place: Path) -> Record:
     """The record in a directory; InputError where it is none, or damaged."""
-    frames, cut = _frames(place / FRAMES)
     lines, torn = _lines(place / LINK)
     marks, _ = _lines(place / MARKS)
-    if not lines or lines[0].get("kind") != "head" or lines[0].get("version") != VERSION:
+    if not lines or lines[0].get("kind") != "head":
         raise InputError(f"{place / LINK}: line 1: expected a head of version {VERSION}")
     head, *rest = lines
+    if head.get("version") not in (UNDATED, VERSION):
+        raise InputError(f"{place / LINK}: line 1: expected a head of version {VERSION}")
+    apart = 0 if head["version"] == UNDATED else head["wall"] - head["at"]
+    frames, cut = _frames(place / FRAMES, apart)
     seen: list[HostAddresses | Change] = []
     kept: list[Kept] = []
     lost, end = [], None
@@ -171,14 +175,17 @@ def read(place: Path) -> Record:
     )
 
 
-def _frames(path: Path) -> tuple[tuple[Captured, ...], bool]:
-    """The frames of a file that this module wrote, and whether the last one is cut off."""
+def _frames(path: Path, apart: int) -> tuple[tuple[Captured, ...], bool]:
+    """The frames of a file that this module wrote, and whether the last one is cut off.
+
+    `apart`: nanoseconds from CLOCK_BOOTTIME to the clock of the file.
+    """
     data = path.read_bytes()
     if data[: PCAP.size] != pcap_head():
         raise InputError(f"{path}: byte 0: no pcap file of this lab")
     found = list(_captured(data))
     whole = PCAP.size + sum(CAPTURED.size + len(frame.data) for frame in found)
-    return tuple(found), whole != len(data)
+    return tuple(Captured(each.at - apart, each.data) for each in found), whole != len(data)
 
 
 def _captured(data: bytes) -> Iterator[Captured]:

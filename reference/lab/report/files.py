@@ -1,4 +1,4 @@
-"""The files of a run of the lab: the page, JSON, JUnit and the records, and under which conditions.
+"""The files of a run of the lab: the page, JSON, JUnit, TAP, the records, and the conditions.
 
 What it does not know: what is played, and what is printed.
 """
@@ -21,7 +21,8 @@ from holdover.reference.lab.experiments.experiment import Cell
 from holdover.reference.lab.experiments.verdict import Verdict
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.timeline import timeline
-from holdover.reference.lab.report import page, report
+from holdover.reference.lab.record.wire_view import seen_from_wire
+from holdover.reference.lab.report import junit, page, report
 from holdover.reference.lab.testbed.client_program import ClientProgram
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED
@@ -66,12 +67,14 @@ def make_directory(out: Path) -> None:
 
 
 def write(out: Path, verdicts: Sequence[Verdict], conditions: dict[str, str]) -> None:
-    """The page, JSON, JUnit, and the records, in the place of an earlier run's."""
+    """The page, JSON, JUnit, TAP, and the records, in the place of an earlier run's."""
     text = text_of_document("lab", report.data(verdicts, conditions))
     (out / "lab.json").write_text(text + "\n", encoding="utf-8")
-    report.junit(verdicts, out / "lab.xml")
+    junit.write_junit(out / "lab.xml", verdicts, conditions)
+    (out / "lab.tap").write_text(junit.tap(verdicts), encoding="utf-8")
     title = "How long clients kept an address after their lease"
-    text = page.page([page_cell(each) for each in verdicts], title, conditions)
+    told_by = page.WIRE if any(each.cell.cable for each in verdicts) else page.KERNEL
+    text = page.page([page_cell(each) for each in verdicts], title, conditions, told_by)
     (out / "lab.html").write_text(text, encoding="utf-8")
     records = out / "records"
     shutil.rmtree(records, ignore_errors=True)
@@ -84,8 +87,10 @@ def page_cell(each: Verdict) -> page.Shown:
     """A cell as the page has it; a record that cannot be read has no timeline."""
     cell, seen, line = each.cell, each.measured, None
     if each.outcome.record.is_dir():
-        with suppress(InputError):
-            line = timeline(record.read(each.outcome.record), "a", LEASED)
+        with suppress(InputError, KeyError):  # KeyError: no device asked
+            made = record.read(each.outcome.record)
+            seen_as = made if cell.cable is None else seen_from_wire(made, LEASED)
+            line = timeline(seen_as, "a", LEASED)
     return page.Shown(
         client=cell.client.title,
         server=cell.server.title,
@@ -94,6 +99,7 @@ def page_cell(each: Verdict) -> page.Shown:
         lease=cell.lease,
         repeat=cell.repeat,
         says=each.says,
+        severity=each.severity,
         reason=each.reason,
         predicted=each.worst,
         timeline=line,

@@ -18,9 +18,10 @@ import statistics
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from holdover.model.seconds import show_offset, show_seconds
+from holdover.reference.lab.experiments.verdict import Severity
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.record.timeline import Timeline
 from holdover.reference.lab.report.event_list import list_events
@@ -62,9 +63,10 @@ K = TypeVar("K", bound=Hashable)
 class Shown:
     """A cell as the page shows it.  Seconds, but for `repeat` and `answered`.
 
-    `says`: one of VERDICTS, and `reason` why.  `holdover`: None where nothing is known, inf: held
-    to the end.  `predicted`: None where nothing is, inf: no bound.  `timeline`: None where it was
-    not played.  `shared`: of two hosts with one address; None: the cell is not about that.
+    `says`: one of VERDICTS, and `reason` why; `severity`: how late, in words.  `holdover`: None
+    where nothing is known, inf: held to the end.  `predicted`: None where nothing is, inf: no
+    bound.  `timeline`: None where it was not played.  `shared`: of two hosts with one address;
+    None: the cell is not about that.
     """
 
     client: str
@@ -75,6 +77,7 @@ class Shown:
     repeat: int
     says: str
     reason: str = ""
+    severity: Severity = ""
     holdover: float | None = None
     uncertainty: float = 0.0
     predicted: float | None = None
@@ -93,7 +96,14 @@ Numbered = tuple[int, Shown]
 """A cell, and its number on the page."""
 
 
-def page(cells: Sequence[Shown], title: str, conditions: Mapping[str, str]) -> str:
+KERNEL = "what the host's kernel said"
+WIRE = "when it answered no ARP question any more, as far as the wire tells"
+"""Who tells when an address went."""
+
+
+def page(
+    cells: Sequence[Shown], title: str, conditions: Mapping[str, str], told_by: str = KERNEL
+) -> str:
     """The whole page; `conditions` are told at its end."""
     numbered = list(enumerate(cells, 1))
     open_ones = {number for number, _ in numbered}
@@ -103,8 +113,8 @@ def page(cells: Sequence[Shown], title: str, conditions: Mapping[str, str]) -> s
     sections = [of_client(*each, open_ones, len(cells) > MANY) for each in by_client.items()]
     return f"""{begin_page(title)}\
 <p class="quiet">How long a host had an address after the server's lease end, in seconds: negative
-is early. The lease end is that of the last DHCPACK on the wire; when the address went is what the
-host's kernel said.</p>
+is early. The lease end is that of the last DHCPACK on the wire; when the address went is
+{told_by}.</p>
 {verdicts(cells)}
 </header>
 <main>
@@ -193,12 +203,21 @@ def summary_field(cells: Sequence[Numbered]) -> str:
     worst = min((cell for _, cell in cells), key=rank)
     count = sum(cell.says == worst.says for _, cell in cells)
     word = worst.says + (f" {count}/{len(cells)}" if count < len(cells) else "")
-    lines = [spread([c.holdover for _, c in cells if c.holdover is not None], "")]
+    graver = max((cell for _, cell in cells if cell.says == worst.says), key=gravity)
+    lines = [
+        escape(graver.severity),
+        spread([c.holdover for _, c in cells if c.holdover is not None], ""),
+    ]
     lines.append(spread([c.after_nak for _, c in cells if c.after_nak is not None], "NAK: "))
     both = max(with_another(cell) for _, cell in cells)
     lines.append(f'<i class="red">both: {show_seconds(both)}</i>' if both else "")
     told = "".join(f"<span>{line}</span>" for line in lines if line)
     return f'<td class="{worst.says}"><a href="#cell-{cells[0][0]}"><b>{word}</b>{told}</a></td>'
+
+
+def gravity(cell: Shown) -> int:
+    """How grave a verdict is: 0 is least."""
+    return get_args(Severity).index(cell.severity)
 
 
 def with_another(cell: Shown) -> float:
@@ -230,6 +249,8 @@ def of_client(client: str, cells: Sequence[Numbered], open_ones: set[int], folde
 def cell_of(number: int, cell: Shown, opened: bool) -> str:
     """A cell: a line, and what is folded below it."""
     figure = "" if cell.holdover is None else show_seconds(cell.holdover, sign=True)
+    if cell.severity:
+        figure = f"{escape(cell.severity)}; {figure}"
     where = f"{escape(cell.server)}, lease {cell.lease} s, run {cell.repeat}"
     reason = f"<p>{escape(sentence(cell.reason))}</p>" if cell.reason else ""
     return f"""<details class="cell"{" open" if opened else ""}><summary>{badge(cell.says)}

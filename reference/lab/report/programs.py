@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from holdover.model.clients.fault_names import IN_THE_TABLE
 from holdover.reference.console.output import Output, grid
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.testbed.client_program import ClientProgram
@@ -55,6 +56,8 @@ def list_data(usual: Collection[str], *, versions: bool) -> dict[str, list[dict[
                 "sentence": each.sentence,
                 "usual": each.name in usual,
                 "ours": each.needs_own_server,
+                "row": IN_THE_TABLE.get(each.name),
+                "device": not each.needs_access,
             }
             for each in FAULTS.values()
         ],
@@ -79,8 +82,10 @@ def print_programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             cells.add_row(each["name"], *more, here, f"{each['title']}{get}")
         out.print(cells)
         out.say()
-    cells = grid("fault", "usual", "what happens")
+    cells = grid("fault", "usual", "in the table", "what happens")
     for each in found["faults"]:
         ours = " (with our own server only)" if each["ours"] else ""
-        cells.add_row(each["name"], "yes" if each["usual"] else "", each["sentence"] + ours)
+        cells.add_row(
+            each["name"], "yes" if each["usual"] else "", each["row"] or "", each["sentence"] + ours
+        )
     out.print(cells)

@@ -1,8 +1,8 @@
-"""What a run of the lab prints and writes: a league table, JSON, JUnit XML.
+"""What a run of the lab prints and writes: a league table, and JSON.
 
 Theory of operation.  A line is a client with a server, a column is a fault; a cell has the holdover
-of its repeats, least, median and greatest, who removed the address, and what that says.  `data` has
-all of it for programs; JUnit has a test a cell, so that a CI shows which client failed where.
+of its repeats, least, median and greatest, who removed the address, and below it what that says, in
+words: no verdict hangs on a colour.  `data` has all of it for programs.
 
 What it does not know: how it was measured.
 """
@@ -12,9 +12,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
-from xml.etree import ElementTree as Xml
 
 from rich.text import Text
 
@@ -22,6 +21,7 @@ from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document, grid
 from holdover.reference.lab.collision.collision import PlayedCollision
 from holdover.reference.lab.experiments.verdict import Verdict, combine_verdicts, is_refusal, spread
+from holdover.reference.lab.record.premises import DevicePremises
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.page import VERDICTS
 
@@ -71,7 +71,20 @@ def table(verdicts: Sequence[Verdict]) -> None:
 
 
 def show_cell(cells: Sequence[Verdict]) -> Text:
-    """A cell of the table: the spread of its repeats, and who removed the address."""
+    """A cell of the table: its figures, and below them the gravest verdict of its repeats."""
+    says, figures = gravest(cells), show_figures(cells)
+    words = worst_words(cells)
+    return figures if figures.plain == words else figures + Text(f"\n{words}", style=COLOUR[says])
+
+
+def worst_words(cells: Sequence[Verdict]) -> str:
+    """The gravest verdict of the repeats, and how grave it is at worst."""
+    says = gravest(cells)
+    return max((each for each in cells if each.says == says), key=lambda each: each.late_by).words
+
+
+def show_figures(cells: Sequence[Verdict]) -> Text:
+    """The spread of the repeats, and who removed the address."""
     says = gravest(cells)
     if shared := [each.shared.shared for each in cells if each.shared is not None]:
         return Text(f"both {show_seconds(max(shared))}", style=COLOUR[says])
@@ -104,6 +117,23 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
             yield tell_two_hosts(each, seen.duplicate, seen.answered)
         if each.shared is not None and each.shared.shared > 0:
             yield tell_two_hosts(each, each.shared.shared, each.shared.answered)
+
+
+def print_premises(verdicts: Sequence[Verdict], stand: Sequence[DevicePremises | None]) -> None:
+    """On what each verdict about a device stands, and how exact its figure is."""
+    out = Output()
+    for each, premises in zip(verdicts, stand, strict=True):
+        if premises is None:
+            continue
+        out.say(f"{name_cell(each)}:")
+        if (seen := each.measured) is not None and seen.holdover != math.inf:
+            out.say(
+                f"  it had the address until {show_seconds(abs(seen.holdover))} "
+                f"{'after' if seen.holdover > 0 else 'before'} the lease end, or up to "
+                f"{show_seconds(seen.uncertainty)} less, as far as the wire tells"
+            )
+        for sentence in premises.sentences():
+            out.say(f"  {sentence}")
 
 
 def tell_two_hosts(each: Verdict, shared: float, answered: int) -> Text:
@@ -175,6 +205,16 @@ def data(verdicts: Sequence[Verdict], conditions: Mapping[str, str]) -> dict[str
     }
 
 
+def device_data(
+    verdicts: Sequence[Verdict],
+    stand: Sequence[DevicePremises | None],
+    conditions: Mapping[str, str],
+) -> dict[str, Any]:
+    """The same of a device, and on what each cell stands."""
+    premises = [None if each is None else asdict(each) for each in stand]
+    return {**data(verdicts, conditions), "premises": premises}
+
+
 def cell_data(each: Verdict) -> dict[str, Any]:
     """A cell: what was played, seen, predicted and said."""
     cell, seen = each.cell, each.measured
@@ -189,6 +229,7 @@ def cell_data(each: Verdict) -> dict[str, Any]:
         "outcome": combine_verdicts([each]),
         "as_predicted": as_predicted(each),
         "reason": each.reason,
+        "severity": each.severity,
     }
     if each.shared is not None:
         return found | shared_data(each.shared, each.shared_for)
@@ -239,33 +280,3 @@ def as_predicted(each: Verdict) -> bool | None:
 def number(value: float | None) -> float | str | None:
     """A number that JSON has."""
     return UNBOUNDED if value == math.inf else value
-
-
-def junit(verdicts: Sequence[Verdict], path: Path) -> None:
-    """A test case a cell: late and wrong are failures, unknown is an error."""
-    late = sum(each.says in ("late", "wrong") for each in verdicts)
-    unknown = sum(each.says == "unknown" for each in verdicts)
-    suite = Xml.Element(
-        "testsuite",
-        name="holdover lab",
-        tests=str(len(verdicts)),
-        failures=str(late),
-        errors=str(unknown),
-    )
-    for each in verdicts:
-        cell, seen = each.cell, each.measured
-        case = Xml.SubElement(
-            suite,
-            "testcase",
-            classname=f"{cell.client.name}.{cell.server.name}",
-            name=f"{cell.fault.name}, {cell.lease} s, run {cell.repeat}",
-        )
-        held = "" if seen is None else f"held {show_seconds(seen.holdover, sign=True)}"
-        if each.shared is not None:
-            held = f"two hosts {show_seconds(each.shared.shared)}"
-        said = "; ".join(filter(None, (held, each.reason)))
-        if each.says != "holds":
-            kind = "error" if each.says == "unknown" else "failure"
-            Xml.SubElement(case, kind, type=each.says, message=said)
-    Xml.indent(suite)
-    Xml.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)

@@ -10,6 +10,9 @@ keeps in `place`.
     {python}   this interpreter       {hook}   nothing, or what gives it a hook that blocks
     {identity} nothing, or what gives it the client identifier that another host has as well
 
+A command line of the user's may have {hook} where its client wants the path of a program, or
+{hook:PATH} where that is to run another one: {hook:/etc/udhcpc/default.script}.
+
 A hook that blocks is the dialog that nobody clicks: it is told that an address goes and takes its
 time before it does what is usually done.  For a client that has removed the address by then, it
 comes too late to do harm.  At other events it does not block, so that a lease begins as always.
@@ -59,17 +62,23 @@ exec {script} "$@"
 """What it blocks is `script`; udhcpc says `deconfig` at its start too, when there is no address."""
 
 
+NOTHING = "true"
+"""The program that does nothing, and does it well."""
+
+
 @dataclass(frozen=True, slots=True)
 class HookWords:
     """How a client is given a hook: words of its command line, a file in its place, and its text.
 
-    `script` is what the client runs otherwise.
+    `script` is what the client runs otherwise.  `always`: the file is there in any case, and blocks
+    where that is the fault.
     """
 
     words: str
-    script: str = "true"
+    script: str = NOTHING
     file: str = "hook"
     text: str = SHELL_HOOK
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +147,10 @@ class ClientProgram:
         }
         if self.script:
             _write(place / "script", self.script)
-        if self.hook is not None and hook_blocks is not None:
+        if self.hook is not None and (hook_blocks is not None or self.hook.always):
             values["hook"] = _filled(self.hook.words, values)
             script = _filled(self.hook.script, values)
-            text = _filled(self.hook.text, {"seconds": f"{hook_blocks:g}", "script": script})
+            text = _filled(self.hook.text, {"seconds": f"{hook_blocks or 0:g}", "script": script})
             _write(place / self.hook.file, text)
         setup = _filled(self.setup, values)
         return host.apart(*shlex.split(_filled(self.command, values)), setup=setup)
@@ -173,12 +182,32 @@ def client_from_command(command: str) -> ClientProgram:
         raise InputError(f"client {command!r}: {error}") from None
     if not words:
         raise InputError("client: a command line is needed, as 'udhcpc -f -i {iface}'")
-    for word in re.findall(r"\{(\w+)\}", command):
-        if word not in ("iface", "place", "python"):
-            raise InputError(f"client {command!r}: no {{{word}}}; there are {{iface}}, {{place}}")
+    given, hook = take_hook(command)
+    for word in re.findall(r"\{(\w+)", given):
+        if word not in OWN_WORDS:
+            raise InputError(f"client {command!r}: no {{{word}}}; there are {OWN_WORDS_SHOWN}")
     program = "" if "{" in words[0] else words[0]
     needs = (program,) if program else ()
-    return ClientProgram(name=command, title=command, command=command, needs=needs, lease=30)
+    return ClientProgram(
+        name=command, title=command, command=given, needs=needs, lease=30, hook=hook
+    )
+
+
+OWN_WORDS = ("iface", "place", "python", "hook")
+OWN_WORDS_SHOWN = "{iface}, {place}, {python}, {hook}, {hook:PATH}"
+"""What a command line of the user's may have."""
+
+HOOK_WORD = re.compile(r"\{hook(?::([^{}]*))?\}")
+
+
+def take_hook(command: str) -> tuple[str, HookWords | None]:
+    """A command line with {hook} in the place of {hook:PATH}, and what the hook is; None: none."""
+    found = HOOK_WORD.search(command)
+    if found is None:
+        return command, None
+    script = shlex.quote(found[1]) if found[1] else NOTHING
+    hook = HookWords("{place}/hook", script, always=True)
+    return HOOK_WORD.sub("{hook}", command), hook
 
 
 def processes(client: Process) -> list[int]:

@@ -149,7 +149,7 @@ PROGRAMS = (
         hook=HookWords("-sf {place}/hook", DHCLIENT_DEBIAN),
     ),
     ClientProgram(
-        name="dhclient-without-lifetime",
+        name="dhclient-nolifetime",
         title="ISC dhclient with a script that sets no lifetime",
         package="isc-dhcp-client",
         needs=("dhclient",),
@@ -201,7 +201,7 @@ PROGRAMS = (
         hook=HookWords("-c {place}/hook", DHCPCD_HOOKS),
     ),
     ClientProgram(
-        name="dhcpcd-A",
+        name="dhcpcd-noarp",
         title="dhcpcd, -A",
         package="dhcpcd-base",
         needs=("dhcpcd",),
@@ -238,7 +238,7 @@ PROGRAMS = (
         setup=f"{NETWORKD_SETUP}KeepConfiguration=dhcp\nEND",
     ),
     ClientProgram(
-        name="NetworkManager",
+        name="networkmanager",
         title="NetworkManager, internal client (n-dhcp4)",
         package="network-manager",
         needs=("NetworkManager", BUS),
@@ -287,3 +287,15 @@ PROGRAMS = (
 
 CLIENTS: Mapping[str, ClientProgram] = MappingProxyType({each.name: each for each in PROGRAMS})
 """Every client, by name: the variants whose holdover is known, and our own."""
+
+FORMER_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "NetworkManager": "networkmanager",
+        "dhcpcd-A": "dhcpcd-noarp",
+        "dhclient-without-lifetime": "dhclient-nolifetime",
+    }
+)
+"""What clients were called before each had its profile's name."""
+
+RIVALS = ("dhclient", "pyroute2")
+"""Who wants the address as well; the first of them that is here.  Neither asks who has it."""

@@ -1,6 +1,7 @@
 """Hosts on links of their own: network namespaces around a switch, and programs in them.
 
 Theory of operation.  A link is a bridge in a namespace, and a cable (veth) to each host's `eth0`.
+An interface of the machine may lead there too, with whatever is at the other end of its cable.
 `Links` makes them and takes them away, with all that runs on the hosts.  Their names begin with
 `ho-` and the pid of who made them.  Nothing is configured outside of them.
 
@@ -156,8 +157,11 @@ class Links:
         self._hosts: list[Host] = []
         self._over = threading.Event()
 
-    def __call__(self, **hosts: str | None) -> dict[str, Host]:
-        """Hosts on one link, each with this address ("10.0.0.1/24") or none."""
+    def __call__(self, plugged: str | None = None, /, **hosts: str | None) -> dict[str, Host]:
+        """Hosts on one link, each with this address ("10.0.0.1/24") or none.
+
+        `plugged`: an interface of where this is called, whose cable leads into the switch as well.
+        """
         number = next(NUMBERS)
         switch = self._space(f"{number}-sw")
         run(*f"ip -n {switch} link add br0 {BRIDGE}".split())
@@ -173,6 +177,8 @@ class Links:
             host.ip("link", "set", "eth0", "up")
             if address is not None:
                 host.ip("addr", "add", address, "dev", "eth0")
+        if plugged is not None:
+            plug_in(plugged, switch)
         return made
 
     def _space(self, name: str) -> str:
@@ -199,6 +205,21 @@ class Links:
             subprocess.run(
                 ["ip", "netns", "del", space], check=False, capture_output=True, timeout=PATIENCE
             )
+
+
+PLUGGED = "pdevice"
+"""The port of a switch that an interface of the machine leads to."""
+
+
+def plug_in(interface: str, switch: str) -> None:
+    """The cable of an interface leads into a switch, for as long as that is there.
+
+    A macvlan in passthru mode takes whatever the interface hears, and sends as whoever it likes;
+    the interface itself stays where it is, as it is.  UnheardError where the kernel does not.
+    """
+    cable = f"link add link {interface} name {PLUGGED} netns {switch} type macvlan mode passthru"
+    run("ip", *cable.split())
+    run(*f"ip -n {switch} link set {PLUGGED} master br0 up".split())
 
 
 def run(*command: str) -> str:

@@ -41,11 +41,15 @@ class UnheardError(AssertionError):
 
 
 class Process:
-    """A program.  `lines`: its standard output so far; `errors`: its standard error."""
+    """A program.  `lines`: its standard output so far; `errors`: its standard error.
+
+    `heard`: both in the order in which they were read, with "out" or "err".
+    """
 
     def __init__(self, command: Sequence[str | Path]) -> None:
         self.lines: list[Line] = []
         self.errors: list[str] = []
+        self.heard: list[tuple[Instant, str, str]] = []
         self.running = subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.DEVNULL,
@@ -58,15 +62,18 @@ class Process:
         assert self.running.stderr is not None
         self._readers = [
             threading.Thread(target=_read, args=(self.running.stdout, self._line), daemon=True),
-            threading.Thread(
-                target=_read, args=(self.running.stderr, self.errors.append), daemon=True
-            ),
+            threading.Thread(target=_read, args=(self.running.stderr, self._error), daemon=True),
         ]
         for reader in self._readers:
             reader.start()
 
     def _line(self, line: str) -> None:
         self.lines.append((now(), line))
+        self.heard.append((self.lines[-1][0], "out", line))
+
+    def _error(self, line: str) -> None:
+        self.errors.append(line)
+        self.heard.append((now(), "err", line))
 
     def said(self, pattern: str) -> list[Line]:
         """Its lines with that regular expression in them, so far."""

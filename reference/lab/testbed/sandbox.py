@@ -37,10 +37,12 @@ PREFIX = "holdover-lab-"
 PATIENCE = 30
 """Seconds in which what is interrupted takes its own away, before the kernel does."""
 
+OWN_NETWORK = "--net"
+
 SPACES = (
     "--mount",
     "--pid",
-    "--net",
+    OWN_NETWORK,
     "--uts",
     "--fork",
     "--kill-child",
@@ -62,9 +64,15 @@ def inside() -> Path | None:
     return None if place is None else Path(place)
 
 
-def alone(arguments: Sequence[str]) -> int:
-    """Run holdover with these arguments, and return its exit status; InputError if it cannot be."""
+def alone(arguments: Sequence[str], *, sees_network: bool = False) -> int:
+    """Run holdover with these arguments, and return its exit status; InputError if it cannot be.
+
+    `sees_network`: it has the network that it was called in, and so has to be root; its own links
+    are in namespaces all the same, and gone when it has ended.
+    """
     spaces = check_namespaces()
+    if sees_network:
+        spaces = tuple(each for each in spaces if each != OWN_NETWORK)
     clear()
     reads, writes = os.pipe()
     with make_place() as place:

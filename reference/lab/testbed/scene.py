@@ -29,10 +29,12 @@ from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.measure import DEAD, LOCKED, RUNNING, STOPPED, UNLOCKED
 from holdover.reference.lab.record.record import MARKS
 from holdover.reference.lab.testbed import networking_lock
+from holdover.reference.lab.testbed.account import account, keep_output, never_comes
 from holdover.reference.lab.testbed.client_program import ClientProgram, processes
 from holdover.reference.lab.testbed.nak_server import BESIDE
-from holdover.reference.lab.testbed.netns import Links
+from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, UnheardError
+from holdover.reference.lab.testbed.recorder import NOTHING
 from holdover.reference.lab.testbed.servers import PREPARED, ServerOrder, ServerProgram, holdover
 from holdover.reference.lab.testbed.wall_clock import WallClock
 from holdover.reference.linux.kernel.clock import now
@@ -53,16 +55,18 @@ RENEWS = "the client renews its lease"
 PAUSE = 0.25
 """Seconds between two looks."""
 
-LONGEST = 200
-"""Characters of a program's line that are passed on."""
-
 
 class SceneEndedError(Exception):
     """The scene is not played to its end."""
 
 
 class Scene:
-    """Who is on the link: `srv`, `a` with the client, and, where there is one, `b` with a rival."""
+    """Who is on the link: `srv`, `a` with the client, and, where there is one, `b` with a rival.
+
+    `questions`: the address is asked for all the time, as if nobody could look into the hosts.
+    """
+
+    a: Host
 
     def __init__(
         self,
@@ -74,24 +78,30 @@ class Scene:
         lease: int,
         rival: bool = False,
         server_probes: bool = False,
+        questions: bool = False,
     ) -> None:
         self.place, self.record = place, place / "record"
         self.record.mkdir()
-        hosts = links(srv=str(OWN), a=None, **({"b": None} if rival else {}))
-        self.srv, self.a, self.b = hosts["srv"], hosts["a"], hosts.get("b")
+        hosts = self._hosts(links, {"b": None} if rival else {})
+        self.srv, self.b = hosts["srv"], hosts.get("b")
         self.order = ServerOrder(
             own=OWN, first=LEASED, last=LEASED, lease=lease, probe=server_probes
         )
         self.lease = lease
         self.server: Process | None = None
+        self._first_server: Process | None = None
         self._offers: Process | None = None
         self.wall: WallClock | None = None
         self.rival: ClientProgram | None = None
-        self._hardware = self.a.hardware.replace(":", "")
+        self._hardware = ""
+        if (client := hosts.get("a")) is not None:
+            self.a, self._hardware = client, client.hardware.replace(":", "")
         self._program, self._stop = server, stop
         self._client: Process | None = None
         self._client_program: ClientProgram | None = None
         self._state: str | None = None
+        self._begun = self._born = now()
+        self._ended_at: Instant | None = None
         self._marks = self.record / MARKS
         self._marks.touch()
         watched = [f"{name}={host.space}" for name, host in hosts.items() if host is not self.srv]
@@ -101,9 +111,14 @@ class Scene:
             "holdover.reference.lab.testbed.recorder",
             self.record,
             str(ASKER),
+            str(LEASED) if questions else NOTHING,
             *watched,
         )
         self._recorder.says('"recording"', START)
+
+    def _hosts(self, links: Links, rival: dict[str, None]) -> dict[str, Host]:
+        """Who is on the link."""
+        return links(srv=str(OWN), a=None, **rival)
 
     # The beginning -------------------------------------------------------------------------------
 
@@ -120,12 +135,13 @@ class Scene:
     def serve(self) -> None:
         """Start the server, with the leases that it has granted so far."""
         self.server = self._program.start(self.srv, self.place / "server", self.order)
+        self._first_server = self._first_server or self.server
 
     def begin(
         self, client: ClientProgram, hook_blocks: float | None = None, *, cloned: bool = False
     ) -> None:
         """Start the client; `cloned`: with the client identifier that another host has too."""
-        self._client_program = client
+        self._client_program, self._begun = client, now()
         self._client = client.start(
             self.a, self.place / "client", hook_blocks=hook_blocks, cloned=cloned
         )
@@ -136,32 +152,40 @@ class Scene:
         UnheardError, with what the client did and said, if that takes too long, and at once if it
         has ended with an error.  One that ends well may go on in the background.
         """
-        try:
-            self.until(self._has_address, START, "the client has an address")
-        except UnheardError as error:
-            raise UnheardError(f"{error}; {self._account()}") from None
+        self._wait_for_client(
+            lambda: self.acks() and self._recorder.said('"held", "host": "a"'),
+            "the client has an address",
+        )
         self._state = RUNNING
         self.mark("bound")
 
-    def _has_address(self) -> bool:
-        if self.acks() and self._recorder.said('"held", "host": "a"'):
-            return True
+    def _wait_for_client(self, wanted: Callable[[], Any], what: str) -> None:
+        """Wait for what a client does; UnheardError, with its words, where it never will."""
+        try:
+            self.until(lambda: wanted() or self._check_client(), START, what)
+        except UnheardError as error:
+            raise UnheardError(f"{error}; {self._account()}") from None
+
+    def _check_client(self) -> bool:
+        """UnheardError where the client will never have an address; else it still may: False."""
         assert self._client is not None
-        if self._client.running.poll():
-            self._client.ended(START)  # all that it said is read
-            raise UnheardError("the client has ended without an address")
+        if self._client.running.poll() is not None and self._ended_at is None:
+            self._ended_at = now()
+        asked = self._asks_seen()
+        if reason := never_comes(self._client, self._begun, self._ended_at, asked):
+            if self._ended_at is not None:
+                self._client.ended(START)  # all that it said is read
+            raise UnheardError(reason)
         return False
+
+    def _asks_seen(self) -> int:
+        """How many messages the client has sent that ask for an address."""
+        return sum(len(self._mine(kind)) for kind in ("DHCPDISCOVER", "DHCPREQUEST"))
 
     def _account(self) -> str:
         """What the client has done and said so far, in a line."""
         assert self._client is not None
-        asked = sum(len(self._mine(kind)) for kind in ("DHCPDISCOVER", "DHCPREQUEST"))
-        status = self._client.running.poll()
-        is_there = "it runs" if status is None else f"its exit status is {status}"
-        words = [*(line for _, line in self._client.lines), *self._client.errors]
-        last = next((line.strip() for line in reversed(words) if line.strip()), None)
-        said = "it said nothing" if last is None else f"its last line: {last[:LONGEST]}"
-        return f"{is_there}; it sent {asked} DHCPDISCOVER and DHCPREQUEST; {said}"
+        return account(self._client, self._asks_seen())
 
     # What is done to it --------------------------------------------------------------------------
 
@@ -212,11 +236,11 @@ class Scene:
 
     def asked(self) -> None:
         """Wait until the client has asked for an address."""
-        self.until(lambda: self._mine("DHCPDISCOVER"), START, "the client asks for an address")
+        self._wait_for_client(lambda: self._mine("DHCPDISCOVER"), "the client asks for an address")
 
     def granted(self) -> None:
         """Wait until the server has granted the client the address, whatever it makes of that."""
-        self.until(self.acks, START, "the server grants the client the address")
+        self._wait_for_client(self.acks, "the server grants the client the address")
 
     def give_to_rival(self) -> None:
         """The client of the other host asks for an address, and is granted the one that is held.
@@ -412,6 +436,11 @@ class Scene:
             self.mark(new)
 
     # The end -------------------------------------------------------------------------------------
+
+    def keep_output(self) -> None:
+        """What the client and the first server have said becomes part of the record."""
+        said = {"client": self._client, "server": self._first_server}
+        keep_output(self.record, said, self._born)
 
     def close(self) -> None:
         """The record is complete."""

@@ -23,7 +23,7 @@ from holdover.proofs.verdicts import claims
 from holdover.proofs.verdicts.claims import Claim
 from holdover.proofs.verdicts.matrix import ROWS
 from holdover.reference.commands import client, server
-from holdover.reference.console.output import UNBOUNDED, VERSION
+from holdover.reference.console.output import UNBOUNDED, VERSION, text_of_document
 from holdover.reference.core.client_state import Client
 from holdover.reference.core.config import ClientConfig, ServerConfig
 from holdover.reference.core.events import Lease, Notice, Notify, Send
@@ -34,9 +34,10 @@ from holdover.reference.lab.experiments.experiment import Cell, Outcome
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import verdict
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
+from holdover.reference.lab.record.premises import DevicePremises
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.files import conditions_of, write
-from holdover.reference.lab.report.report import print_replay, remarks, show_cell
+from holdover.reference.lab.report.report import device_data, print_replay, remarks, show_cell
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.servers import SERVERS
 from holdover.reference.linux.remarks import Remarks
@@ -168,10 +169,15 @@ def of_lab(place: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
     verdicts = [verdict(outcome) for outcome in outcomes]
     write(place, verdicts, conditions_of([cell], 1, 0.5))
     yield checked_text((place / "lab.json").read_text())
-    assert "two hosts forever" in (place / "lab.xml").read_text()
+    stand = DevicePremises(
+        "02:00:00:00:00:01", 9, 9, 0.05, 0.01, 2, ("02:00:00:00:00:02",), False, ()
+    )
+    of_device = device_data(verdicts, [stand, None, stand], conditions_of([cell], 1, 0.5))
+    yield checked_text(text_of_document("lab-device", of_device))
+    assert "two hosts had the address at once to the end" in (place / "lab.xml").read_text()
     told = [str(each) for each in remarks(verdicts)]
     assert "two hosts: udhcpc, holdover, clones, run 1: forever; both answered ARP" in told
-    assert str(show_cell(verdicts[2:])) == "both forever"
+    assert str(show_cell(verdicts[2:])) == "both forever\nlate: for ever"
     plan = Plan(load("wfwg311"), STANDARD, "violated", "", (), False)
     overlap = OverlapRecord(outcome="violated", reason="both answer", duplicate=3.5)
     lines: list[str] = []

@@ -8,7 +8,7 @@ import pytest
 
 from holdover.model.clients.profile import FACTS, parse
 from holdover.model.errors import UnfinishedError
-from holdover.reference.lab.experiments.experiment import Outcome
+from holdover.reference.lab.experiments.experiment import Cable, Outcome
 from holdover.reference.lab.experiments.faults import BLOCKED
 from holdover.reference.lab.learn.observations import Observation, answer, lifetime, probe_length
 from holdover.reference.lab.learn.profile import Learned, learn_profile, questions, toml
@@ -344,3 +344,86 @@ def test_the_kernel_rounds_a_lifetime_up_and_the_looks_tell() -> None:
 def test_what_was_not_measured_shows_nothing_besides() -> None:
     cell = questions(CLIENT)[0]
     assert answer(Outcome(cell, Unknown("no program"), Path("nowhere"))).probed is None
+
+
+# A device ----------------------------------------------------------------------------------------
+
+
+def from_wire(*changes: dict[tuple[str, int], Seen]) -> Learned:
+    """The same of a device: who removed an address is not told, and some cells are not there."""
+    seen = dict(USUAL)
+    for change in changes:
+        seen |= change
+    told = [
+        replace(each, outcome=replace(each.outcome, cell=cell))
+        for each in answers(*changes)
+        for cell in questions(CLIENT, Cable(interface="eth1"))
+        if (cell.fault, cell.lease) == (each.outcome.cell.fault, each.outcome.cell.lease)
+    ]
+    found = []
+    for each in told:
+        result = each.outcome.result
+        if isinstance(result, Measurement):
+            result = replace(result, enforcer="")
+        found.append(replace(each, outcome=replace(each.outcome, result=result)))
+    return learn_profile(found)
+
+
+def test_nothing_is_asked_of_a_device_that_is_done_inside_of_it() -> None:
+    asked = [cell.fault.name for cell in questions(CLIENT, Cable(interface="eth1"))]
+    assert sorted(asked) == [
+        *("ACK delayed", "ACK delayed less", "NAK", "NAK unicast", "foreign xid", "renewed"),
+        *("server killed", "server killed"),
+    ]
+
+
+UNTOLD = {
+    "enforcer": "PROCESS",
+    "clock": "WALL",
+    "trigger": "ACKNOWLEDGE",
+    "kernel_late": 0,
+    "margin": 0,
+    "restart": "LEAVE",
+}
+"""What the wire does not tell, and its worst value."""
+
+
+def test_what_the_wire_cannot_tell_is_assumed_worst_and_said() -> None:
+    told = from_wire()
+    assert told.unknown == ()
+    for key, worst in UNTOLD.items():
+        assert (told[key].value, told[key].how) == (worst, "not measured"), key
+    assert "the wire does not tell" in told["enforcer"].why
+    text = toml(told)
+    assert parse(text, "device", "device").enforcer == "PROCESS"
+    assert "assumed: not measured; as the worst: the wire does not tell who" in text
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "value"),
+    [
+        ("anchor", {}, "ACK"),
+        ("anchor", FROM_REQUEST, "REQUEST"),
+        ("floor", {("server killed", 10): Seen(17)}, 27),
+        ("late", {key: Seen(3.5) for key in USUAL if not key[0].startswith("NAK")}, 4),
+        ("heeds_nak", {}, "ALWAYS"),
+        ("heeds_nak", {("NAK", 30): Seen(0, after_nak=15)}, "UNICAST"),
+        ("checks_xid", {}, True),
+        ("checks_xid", {("foreign xid", 30): Seen(0)}, False),
+    ],
+)
+def test_what_it_tells_is_measured(
+    key: str, changes: dict[tuple[str, int], Seen], value: object
+) -> None:
+    found = from_wire(changes)[key]
+    assert (found.value, found.how) == (value, "measured"), found
+
+
+def test_a_device_that_never_lets_go_is_one() -> None:
+    told = from_wire(NEVER)
+    assert (told["trigger"].value, told["trigger"].how) == ("NEVER", "measured")
+
+
+def test_a_device_that_lets_go_in_some_cells_only_is_unknown() -> None:
+    told = from_wire({("server killed", 10): Seen(FOREVER)})
+    assert "late" in [each.key for each in told.unknown]

@@ -74,6 +74,16 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert record.gap is None
 
 
+def test_frames_have_a_date_and_are_read_without_it(tmp_path: Path) -> None:
+    """The file's clock is the wall clock; the record's is CLOCK_BOOTTIME, as all of it."""
+    wall = 1_800_000_000 * SECOND
+    head = LINES[0] | {"version": 2, "at": 5 * SECOND, "wall": wall}
+    written(tmp_path, head, *LINES[1:])
+    dated = [pcap_frame(frame.at + wall - 5 * SECOND, frame.data) for frame in SENT]
+    (tmp_path / FRAMES).write_bytes(pcap_head() + b"".join(dated))
+    assert read(tmp_path).frames == SENT
+
+
 def test_what_was_lost_is_a_gap(tmp_path: Path) -> None:
     lost = {"kind": "lost", "at": 8, "what": "2 frames were dropped"}
     assert read(written(tmp_path, *LINES[:4], lost, LINES[4])).gap == "2 frames were dropped"
@@ -96,7 +106,7 @@ def test_a_record_without_its_end_has_a_gap(tmp_path: Path) -> None:
     ("file", "content", "words"),
     [
         (FRAMES, b"\xd4\xc3\xb2\xa1", "no pcap file of this lab"),
-        (LINK, b'{"kind": "head", "version": 2}\n', "line 1: expected a head"),
+        (LINK, b'{"kind": "head", "version": 3}\n', "line 1: expected a head"),
         (LINK, b"", "line 1: expected a head"),
         (LINK, json.dumps(LINES[0]).encode() + b'\n{"kind": "luck"}\n', "unknown kind 'luck'"),
         (MARKS, b"{\n", "line 1"),

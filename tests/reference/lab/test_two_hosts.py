@@ -87,6 +87,7 @@ def test_who_comes_when_and_for_how_long_they_are_left_to_it(
         f"wait {SHARED_FOR * LEASE:g}",
         "wait 7",
         "close",
+        "keep_output",
     ]
 
 

@@ -47,10 +47,10 @@ class PreparedLinks(Links):
         super().__init__(place)
         self._staged = staged
 
-    def __call__(self, **hosts: str | None) -> dict[str, Host]:
+    def __call__(self, plugged: str | None = None, /, **hosts: str | None) -> dict[str, Host]:
         if self._staged.second is not None:
             hosts["other"] = str(SECOND_SERVER)
-        made = super().__call__(**hosts)
+        made = super().__call__(plugged, **hosts)
         if self._staged.second is not None:
             self.other = made.pop("other")
         if self._staged.before is not None:

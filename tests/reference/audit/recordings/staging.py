@@ -43,7 +43,7 @@ esac
 """A script for udhcpc or dhclient that configures addresses, and never removes one."""
 
 KEEPS = "udhcpc -f -i {iface} -s {place}/script"
-KEEPER = CLIENTS["dhclient-without-lifetime"].command.replace(" {hook}", "")
+KEEPER = CLIENTS["dhclient-nolifetime"].command.replace(" {hook}", "")
 CLONED = "udhcpc -f -i {iface} -s /etc/udhcpc/default.script -x 61:00636c6f6e65"
 """The client identifier `clone` (type 0), whichever host runs it."""
 
@@ -73,7 +73,7 @@ esac
 
 def keeper(name: str) -> ClientProgram:
     """One of two clients with a script that never removes an address."""
-    given = CLIENTS["udhcpc" if name == "udhcpc" else "dhclient-without-lifetime"]
+    given = CLIENTS["udhcpc" if name == "udhcpc" else "dhclient-nolifetime"]
     command = KEEPS if name == "udhcpc" else given.command
     return replace(given, name=f"{name} that keeps", script=STAYS, command=command, hook=None)
 
@@ -293,7 +293,7 @@ TABLE = (
     Staged(
         name="holdover-dhclient-frozen",
         kind="client_holdover",
-        client=CLIENTS["dhclient-without-lifetime"],
+        client=CLIENTS["dhclient-nolifetime"],
         server="kea",
         fault=FAULTS["frozen"],
         lease=10,
@@ -337,7 +337,7 @@ TABLE = (
     Staged(
         name="nak-networkmanager",
         kind="nak_ignored",
-        client=CLIENTS["NetworkManager"],
+        client=CLIENTS["networkmanager"],
         fault=FAULTS["NAK unicast"],
         lease=20,
         talks=True,

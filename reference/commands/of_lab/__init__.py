@@ -1,0 +1,1 @@
+"""Commands of `holdover lab` besides the league: devices, profiles; and the options they share."""
