@@ -21,13 +21,9 @@ from holdover.model.table.expr import DURATION, lift
 from holdover.model.table.vocabulary import h
 from holdover.reference.audit.monitor.results import Premises
 from holdover.reference.audit.possible.automaton import FAULTS, automaton_of
-from holdover.reference.audit.possible.possibilities import (
-    ENDLESS,
-    Chart,
-    Now,
-    Possibilities,
-    chart_of,
-)
+from holdover.reference.audit.possible.chart import Chart, chart_of
+from holdover.reference.audit.possible.hypotheses import ENDLESS, Now
+from holdover.reference.audit.possible.possibilities import Possibilities
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.options import INFINITE
 
