@@ -2,7 +2,7 @@
 
 Theory of operation.  The walk has read what is plain in a message, and left the other options as
 bytes; those are read by `reference/wire`, once for the same bytes, since the clients of a network
-and its servers say the same again and again.  What the walk could not read (`kernel.ODD`) is read
+and its servers say the same again and again.  What the walk could not read (`columns.ODD`) is read
 here by `reference/wire` from its beginning.  What is no message is `Unreadable`, with its reason.
 
 What it does not know: what a message means, and whether it has been seen before (`points.py`).
@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from holdover.reference.audit.inputs import kernel
+from holdover.reference.audit.inputs.kernel import columns, frames
 from holdover.reference.audit.inputs.build import twin
 from holdover.reference.audit.observations import DhcpMessage, Unreadable, Vlans, Where
 from holdover.reference.wire.messages import (
@@ -35,11 +35,11 @@ REMEMBERED = 1 << 14
 """How many addresses, names and options are kept at most, so that each is built once."""
 
 WHY = {
-    kernel.FRAGMENT: "DHCP: a fragment of a message; fragments are not put together",
-    kernel.CUT: "DHCP: cut off by the capture: capture whole packets (snap length 0)",
-    kernel.IP_LENGTH: "DHCP: the length in the IPv4 header is too small",
-    kernel.UDP_LENGTH: "DHCP: the length in the UDP header is wrong",
-    kernel.CHECKSUM: "DHCP: the UDP checksum is wrong",
+    columns.FRAGMENT: "DHCP: a fragment of a message; fragments are not put together",
+    columns.CUT: "DHCP: cut off by the capture: capture whole packets (snap length 0)",
+    columns.IP_LENGTH: "DHCP: the length in the IPv4 header is too small",
+    columns.UDP_LENGTH: "DHCP: the length in the UDP header is wrong",
+    columns.CHECKSUM: "DHCP: the UDP checksum is wrong",
 }
 
 TYPES = (None, *MessageType)
@@ -99,7 +99,7 @@ def _options(data: bytes) -> tuple[Options, bool]:
 def observe_message(
     row: Sequence[int], side: bytes, data: np.ndarray[Any, Any], names: NameTables, file: str
 ) -> DhcpMessage | Unreadable:
-    """What a row of the walk says (`kernel.look`); `data` is what the walk looked at."""
+    """What a row of the walk says (`frames.look`); `data` is what the walk looked at."""
     (
         number,
         at,
@@ -136,7 +136,7 @@ def observe_message(
     where.__class__ = Where
     address = names.address
     message: Any
-    if status == kernel.PLAIN:
+    if status == columns.PLAIN:
         begin = side_at + chaddr_size
         chaddr = side[side_at:begin]
         client_id = None if id_size < 0 else side[begin : begin + id_size]
@@ -175,7 +175,7 @@ def observe_message(
                 options,
             )
             message.__class__ = BootReply
-    elif status == kernel.ODD:
+    elif status == columns.ODD:
         try:
             message = _read(data[payload_at : payload_at + size].tobytes())
         except WireError as error:

@@ -1,7 +1,7 @@
 """Several points of capture: how far their clocks are apart, and what is the same frame or message.
 
 Theory of operation.  `measure_offsets` reads each capture once beforehand, and takes fingerprints
-of a part of its frames (`kernel.look`).  A frame that is just once in the first capture, and just
+of a part of its frames (`frames.look`).  A frame that is just once in the first capture, and just
 once in another one, was seen by both: the difference of its times is the offset of their clocks,
 and of the frame's way between the points.  The offset is the median of all differences, its
 uncertainty half of the range of the middle 98 % of them: so the way, which is in the offset, and
@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from holdover.reference.audit.inputs import kernel
+from holdover.reference.audit.inputs.kernel import columns, frames
 from holdover.reference.audit.inputs.formats import BATCH, capture_of
 from holdover.reference.audit.inputs.stream import Source, name_of, open_bytes
 from holdover.reference.audit.inputs.walk import Item
@@ -125,16 +125,16 @@ def unique_prints(source: Source) -> Array:
         if capture is None:
             return np.zeros((0, 2), np.int64)
         slots = np.zeros(4 * BATCH, np.int32)
-        runs = np.zeros((BATCH, kernel.RUN_COLUMNS), np.int64)
-        out = np.zeros((4 * BATCH, kernel.RUN_COLUMNS), np.int64)
-        rows = np.zeros((BATCH, kernel.MESSAGE_COLUMNS), np.int64)
+        runs = np.zeros((BATCH, columns.RUN_COLUMNS), np.int64)
+        out = np.zeros((4 * BATCH, columns.RUN_COLUMNS), np.int64)
+        rows = np.zeros((BATCH, columns.MESSAGE_COLUMNS), np.int64)
         side = np.zeros(1 << 16, np.uint8)
         networks = np.zeros((0, 2), np.int64)
         prints = np.zeros((MOST_PRINTS, 2), np.int64)
         counts = np.zeros(5, np.int64)
         for count in capture.batches():
             capture.losses.clear()
-            kernel.look(
+            frames.look(
                 capture.data,
                 capture.off,
                 capture.cap,

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from holdover.reference.audit.inputs import kernel
+from holdover.reference.audit.inputs.kernel import columns, frames, places, runs
 from holdover.reference.audit.inputs.build import twin
 from holdover.reference.audit.inputs.dhcp import NameTables, observe_message
 from holdover.reference.audit.inputs.formats import BATCH, Loss
@@ -50,7 +50,7 @@ Item = tuple[Instant, Observation, int, int]
 """When it is due, the observation, the interface at which it was made, and its fingerprint (of a
 message), or 0."""
 
-ADDRESS = (1 << kernel.HOW_AT) - 1
+ADDRESS = (1 << columns.HOW_AT) - 1
 due = itemgetter(0)
 
 
@@ -64,9 +64,9 @@ class Walk:
         self._networks = np.array(rows, np.int64).reshape(len(rows), 2)
         self._file, self._names, self._offset = file, NameTables(), offset
         self._slots = np.zeros(1 << 17, np.int32)
-        self._runs = np.zeros((1 << 16, kernel.RUN_COLUMNS), np.int64)
-        self._out = np.zeros((1 << 17, kernel.RUN_COLUMNS), np.int64)
-        self._rows = np.zeros((BATCH, kernel.MESSAGE_COLUMNS), np.int64)
+        self._runs = np.zeros((1 << 16, columns.RUN_COLUMNS), np.int64)
+        self._out = np.zeros((1 << 17, columns.RUN_COLUMNS), np.int64)
+        self._rows = np.zeros((BATCH, columns.MESSAGE_COLUMNS), np.int64)
         self._side = np.zeros(1 << 23, np.uint8)
         self._counts = np.zeros(5, np.int64)
         self._no_prints = np.zeros((0, 2), np.int64)
@@ -95,7 +95,7 @@ class Walk:
         self._make_room(cap[:count])
         counts = self._counts
         counts[2] = counts[3] = 0
-        kernel.look(
+        frames.look(
             data,
             off,
             cap,
@@ -124,16 +124,16 @@ class Walk:
     def flush(self, over: bool = True) -> list[Item]:
         """What can be let go of; `over`: all of it, for no frame comes any more."""
         if self.newest is None:
-            ended, self._messages = self._messages, []
-            return ended
+            messages, self._messages = self._messages, []
+            return messages
         self._unswept = 0
-        oldest = kernel.sweep(
+        oldest = runs.sweep(
             self._slots, self._runs, self._counts, self._out, 1 << 62 if over else self.newest - RUN
         )
-        runs = self._out[: self._counts[1]]
+        ended = self._out[: self._counts[1]]
         self._counts[1] = 0
         found = (
-            self._runs_of(runs) + self._waiting + self._messages
+            self._runs_of(ended) + self._waiting + self._messages
         )  # in this order where due alike
         self._messages = []
         found.sort(key=due)
@@ -159,10 +159,10 @@ class Walk:
     def _in_order(self, times: Array) -> None:
         """Move instants to the clock of the audit, and those that go back too far up again."""
         if self._offset:
-            times[times != kernel.SIMPLE_TIME] += self._offset
+            times[times != columns.SIMPLE_TIME] += self._offset
         reached = NEVER if self.newest is None else self.newest
-        least, reached, first, lowest, moved_to = kernel.check_order(times, reached, SLACK)
-        if least == kernel.NO_TIME:
+        least, reached, first, lowest, moved_to = places.check_order(times, reached, SLACK)
+        if least == columns.NO_TIME:
             return
         if first >= 0:
             why = "the clock of the capture was set back: times after that cannot be told"
@@ -187,7 +187,7 @@ class Walk:
         if most > len(self._runs):
             self._runs = np.concatenate([self._runs, np.zeros_like(self._runs)])
             self._slots = np.zeros(2 * len(self._slots), np.int32)
-            kernel.sweep(self._slots, self._runs, self._counts, self._out, -(1 << 62))
+            runs.sweep(self._slots, self._runs, self._counts, self._out, -(1 << 62))
         if self._counts[1] + 2 * most > len(self._out):
             self._out = np.concatenate([self._out, np.zeros_like(self._out)])
 
@@ -201,9 +201,9 @@ class Walk:
         names, file, add = self._names, self._file, self._messages.append
         for row in self._rows[:count].tolist():
             what = observe_message(row, side, data, names, file)
-            add((row[kernel.AT], what, row[kernel.INTERFACE], row[kernel.PRINT]))
+            add((row[columns.AT], what, row[columns.INTERFACE], row[columns.PRINT]))
 
-    def _runs_of(self, runs: Array) -> list[Item]:
+    def _runs_of(self, ended: Array) -> list[Item]:
         """Uses and probes, in the order of their beginnings."""
         found: list[Item] = []
         add, file = found.append, self._file
@@ -212,14 +212,14 @@ class Walk:
             self._names.address,
             self._names.vlans,
         )
-        ordered = runs[np.argsort(runs[:, kernel.SINCE], kind="stable")]
+        ordered = ended[np.argsort(ended[:, columns.SINCE], kind="stable")]
         for hardware, key, since, until, frames, first, last in ordered.tolist():
             where = new_where(file, first)
             where.__class__ = Where
-            how = key >> kernel.HOW_AT & 3
+            how = key >> columns.HOW_AT & 3
             mac, address = hardware_of[hardware], address_of[key & ADDRESS]
-            vlans = vlans_of[key >> kernel.VLAN_AT]
-            if how == kernel.BY_PROBE:
+            vlans = vlans_of[key >> columns.VLAN_AT]
+            if how == columns.BY_PROBE:
                 add((since, Probe(since, where, mac, address, vlans), 0, 0))
                 continue
             end = where
