@@ -52,16 +52,12 @@ class Interruption:
         if self._waiting or again:
             raise KeyboardInterrupt
 
-    def is_over(self) -> bool:
-        """Whether it came."""
-        return self.came
-
     def until(self, source: Iterator[T]) -> Iterator[T]:
         """What a source gives, until its end or the interruption."""
         try:
-            while not self.is_over():
+            while True:
                 self._waiting = True
-                if self.is_over():  # it came in between
+                if self.came:
                     return
                 each = next(source)
                 self._waiting = False

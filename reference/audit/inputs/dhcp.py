@@ -2,7 +2,7 @@
 
 Theory of operation.  The walk has read what is plain in a message, and left the other options as
 bytes; those are read by `reference/wire`, once for the same bytes, since the clients of a network
-and its servers say the same again and again.  What the walk could not read (`columns.ODD`) is read
+and its servers say the same again and again.  What the walk could not read (`ODD`) is read
 here by `reference/wire` from its beginning.  What is no message is `Unreadable`, with its reason.
 
 What it does not know: what a message means, and whether it has been seen before (`points.py`).
@@ -10,14 +10,49 @@ What it does not know: what a message means, and whether it has been seen before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from ipaddress import IPv4Address
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 
-from holdover.reference.audit.inputs.kernel import columns, frames
-from holdover.reference.audit.inputs.build import twin
+from holdover.reference.audit.inputs.kernel.columns import (
+    AT,
+    CHADDR_SIZE,
+    CHECKSUM,
+    CIADDR,
+    CUT,
+    DESTINATION,
+    FLAGS,
+    FRAGMENT,
+    GIADDR,
+    ID_SIZE,
+    IP_LENGTH,
+    KIND,
+    LEASE,
+    NUMBER,
+    ODD,
+    OP,
+    OTHERS_SIZE,
+    PAYLOAD_AT,
+    PAYLOAD_SIZE,
+    PLAIN,
+    REQUESTED,
+    SECS,
+    SERVER,
+    SIDE_AT,
+    SOURCE,
+    SOURCE_HARDWARE,
+    STATUS,
+    T1,
+    T2,
+    TO_HARDWARE,
+    UDP_LENGTH,
+    VLANS,
+    XID,
+    YIADDR,
+)
+from holdover.reference.audit.inputs.build import tuple_maker, twin
 from holdover.reference.audit.observations import DhcpMessage, Unreadable, Vlans, Where
 from holdover.reference.wire.messages import (
     NO_OPTIONS,
@@ -35,21 +70,30 @@ REMEMBERED = 1 << 14
 """How many addresses, names and options are kept at most, so that each is built once."""
 
 WHY = {
-    columns.FRAGMENT: "DHCP: a fragment of a message; fragments are not put together",
-    columns.CUT: "DHCP: cut off by the capture: capture whole packets (snap length 0)",
-    columns.IP_LENGTH: "DHCP: the length in the IPv4 header is too small",
-    columns.UDP_LENGTH: "DHCP: the length in the UDP header is wrong",
-    columns.CHECKSUM: "DHCP: the UDP checksum is wrong",
+    FRAGMENT: "DHCP: a fragment of a message; fragments are not put together",
+    CUT: "DHCP: cut off by the capture: capture whole packets (snap length 0)",
+    IP_LENGTH: "DHCP: the length in the IPv4 header is too small",
+    UDP_LENGTH: "DHCP: the length in the UDP header is wrong",
+    CHECKSUM: "DHCP: the UDP checksum is wrong",
 }
 
 TYPES = (None, *MessageType)
 """By number; the walk lets no other pass."""
 
 FIXED = bytes(OPTIONS_AT)
-new_where, new_request, new_reply, new_message = (
-    twin(each) for each in (Where, BootRequest, BootReply, DhcpMessage)
-)
+new_request, new_reply = twin(BootRequest), twin(BootReply)
+new_where, new_message = tuple_maker(Where), tuple_maker(DhcpMessage)
 
+ADDRESSES = (SOURCE, DESTINATION, CIADDR, YIADDR, GIADDR, REQUESTED, SERVER)
+HARDWARES = (SOURCE_HARDWARE, TO_HARDWARE)
+REST = (
+    *(NUMBER, AT, VLANS, STATUS, PAYLOAD_AT, PAYLOAD_SIZE, OP, KIND, XID, SECS, FLAGS, LEASE),
+    *(T1, T2, CHADDR_SIZE, ID_SIZE, OTHERS_SIZE, SIDE_AT, GIADDR),
+)
+"""The columns of a row that are addresses, hardware addresses, and numbers."""
+
+
+Array = np.ndarray[Any, Any]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -72,15 +116,23 @@ class Remembered(dict[K, V]):
 class NameTables:
     """Addresses and so on by their numbers, and options by their bytes: each is built once.
 
-    `options` gives the options and whether a relay's is among them; what cannot be read is left
+    -1 is what is not there (None).  `options` gives the options and whether a relay's is among them; what cannot be read is left
     out, as the cores do.
     """
 
     def __init__(self) -> None:
-        self.address = Remembered[int, IPv4Address](IPv4Address)
-        self.hardware = Remembered[int, bytes](lambda number: number.to_bytes(6, "big"))
+        self.address = Remembered[int, IPv4Address | None](_address)
+        self.hardware = Remembered[int, bytes | None](_hardware)
         self.vlans = Remembered[int, Vlans](_vlans)
         self.options = Remembered[bytes, tuple[Options, bool]](_options)
+
+
+def _address(number: int) -> IPv4Address | None:
+    return None if number < 0 else IPv4Address(number)
+
+
+def _hardware(number: int) -> bytes | None:
+    return None if number < 0 else number.to_bytes(6, "big")
 
 
 def _vlans(number: int) -> Vlans:
@@ -96,107 +148,111 @@ def _options(data: bytes) -> tuple[Options, bool]:
     return options, RELAY_INFORMATION.code in options
 
 
-def observe_message(
-    row: Sequence[int], side: bytes, data: np.ndarray[Any, Any], names: NameTables, file: str
-) -> DhcpMessage | Unreadable:
-    """What a row of the walk says (`frames.look`); `data` is what the walk looked at."""
-    (
-        number,
-        at,
-        hardware,
-        to,
-        source,
-        destination,
-        vlans,
-        _,
-        _,
-        status,
-        payload_at,
-        size,
-        op,
-        kind,
-        xid,
-        secs,
-        flags,
-        ciaddr,
-        yiaddr,
-        giaddr,
-        requested,
-        server,
-        lease,
-        t1,
-        t2,
-        chaddr_size,
-        id_size,
-        others_size,
-        side_at,
-        _,
-    ) = row
-    where = new_where(file, number)
-    where.__class__ = Where
-    address = names.address
-    message: Any
-    if status == columns.PLAIN:
-        begin = side_at + chaddr_size
-        chaddr = side[side_at:begin]
-        client_id = None if id_size < 0 else side[begin : begin + id_size]
-        begin += max(id_size, 0)
-        options, relayed = names.options[side[begin : begin + others_size]]
-        if op == 1:
-            message = new_request(
-                TYPES[kind],
-                xid,
-                chaddr,
-                client_id,
-                secs,
-                flags >= BROADCAST,
-                address[ciaddr],
-                address[giaddr],
-                None if requested < 0 else address[requested],
-                None if server < 0 else address[server],
-                None if lease < 0 else lease,
-                options,
-            )
-            message.__class__ = BootRequest
+def observe_messages(
+    rows: Array, side: bytes, data: Array, names: NameTables, file: str
+) -> list[DhcpMessage | Unreadable]:
+    """What rows of the walk say (`kernel/frames.py`); `data` is what the walk looked at."""
+    found: list[DhcpMessage | Unreadable] = []
+    add, address_of, hardware_of = found.append, names.address, names.hardware
+    options_of, vlans_of = names.options, names.vlans
+    columns = rows.T.tolist()
+    addresses = [map(address_of.__getitem__, columns[each]) for each in ADDRESSES]
+    hardware = [map(hardware_of.__getitem__, columns[each]) for each in HARDWARES]
+    rest = [columns[each] for each in REST]
+    for source, destination, ciaddr, yiaddr, giaddr, requested, server, own, to, row in zip(
+        *addresses, *hardware, zip(*rest, strict=True), strict=True
+    ):
+        (
+            number,
+            at,
+            vlans,
+            status,
+            payload_at,
+            size,
+            op,
+            kind,
+            xid,
+            secs,
+            flags,
+            lease,
+            t1,
+            t2,
+            chaddr_size,
+            id_size,
+            others_size,
+            begin,
+            relay,
+        ) = row
+        where = new_where((file, number))
+        message: Any
+        if status == PLAIN:
+            end = begin + chaddr_size
+            chaddr = side[begin:end]
+            client_id = None
+            if id_size >= 0:
+                client_id = side[end : end + id_size]
+                end += id_size
+            options, relayed = options_of[side[end : end + others_size]]
+            if op == 1:
+                message = new_request(
+                    TYPES[kind],
+                    xid,
+                    chaddr,
+                    client_id,
+                    secs,
+                    flags >= BROADCAST,
+                    ciaddr,
+                    giaddr,
+                    requested,
+                    server,
+                    None if lease < 0 else lease,
+                    options,
+                )
+                message.__class__ = BootRequest
+            else:
+                message = new_reply(
+                    TYPES[kind],
+                    xid,
+                    chaddr,
+                    client_id,
+                    flags >= BROADCAST,
+                    yiaddr,
+                    ciaddr,
+                    giaddr,
+                    server,
+                    None if lease < 0 else lease,
+                    None if t1 < 0 else t1,
+                    None if t2 < 0 else t2,
+                    options,
+                )
+                message.__class__ = BootReply
+        elif status == ODD:
+            try:
+                message = _read(data[payload_at : payload_at + size].tobytes())
+            except WireError as error:
+                add(Unreadable(at, where, f"DHCP: {error}"))
+                continue
+            relay, relayed = int(message.giaddr), RELAY_INFORMATION.code in message.options
         else:
-            message = new_reply(
-                TYPES[kind],
-                xid,
-                chaddr,
-                client_id,
-                flags >= BROADCAST,
-                address[yiaddr],
-                address[ciaddr],
-                address[giaddr],
-                None if server < 0 else address[server],
-                None if lease < 0 else lease,
-                None if t1 < 0 else t1,
-                None if t2 < 0 else t2,
-                options,
+            add(Unreadable(at, where, WHY[status]))
+            continue
+        add(
+            new_message(
+                (
+                    at,
+                    where,
+                    own,
+                    to,
+                    source,
+                    destination,
+                    message,
+                    relayed or relay != 0,
+                    False,
+                    vlans_of[vlans],
+                )
             )
-            message.__class__ = BootReply
-    elif status == columns.ODD:
-        try:
-            message = _read(data[payload_at : payload_at + size].tobytes())
-        except WireError as error:
-            return Unreadable(at, where, f"DHCP: {error}")
-        giaddr, relayed = int(message.giaddr), RELAY_INFORMATION.code in message.options
-    else:
-        return Unreadable(at, where, WHY[status])
-    what = new_message(
-        at,
-        where,
-        None if hardware < 0 else names.hardware[hardware],
-        None if to < 0 else names.hardware[to],
-        address[source],
-        address[destination],
-        message,
-        relayed or giaddr != 0,
-        False,
-        names.vlans[vlans],
-    )
-    what.__class__ = DhcpMessage
-    return cast(DhcpMessage, what)
+        )
+    return found
 
 
 def _read(payload: bytes) -> BootRequest | BootReply:

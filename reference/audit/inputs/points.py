@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -236,7 +236,7 @@ def mark_copies(items: Iterable[Observation]) -> Iterator[Observation]:
             continue
         while waiting:
             known.add(waiting.popleft())
-        yield replace(what, copy=True) if known.add(what) else what
+        yield what._replace(copy=True) if known.add(what) else what
 
 
 class KnownMessages:

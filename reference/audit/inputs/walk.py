@@ -16,16 +16,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from holdover.reference.audit.inputs.kernel import columns, frames, places, runs
-from holdover.reference.audit.inputs.build import twin
-from holdover.reference.audit.inputs.dhcp import NameTables, observe_message
+from holdover.reference.audit.inputs.build import tuple_maker
+from holdover.reference.audit.inputs.dhcp import NameTables, observe_messages
 from holdover.reference.audit.inputs.formats import BATCH, Loss
-from holdover.reference.audit.observations import RUN, Gap, How, Observation, Probe, Use, Where
+from holdover.reference.audit.observations import (
+    RUN,
+    DhcpMessage,
+    Gap,
+    How,
+    Observation,
+    Probe,
+    Unreadable,
+    Use,
+    Where,
+)
 from holdover.reference.core.instants import SECOND, Duration, Instant
 
 Array = np.ndarray[Any, Any]
@@ -39,11 +50,18 @@ SLACK: Duration = SECOND
 FRAMES_AT_ONCE = 1 << 14
 """Frames after which runs are swept."""
 
-new_where, new_use = twin(Where), twin(Use)
+MESSAGES_AT_ONCE = 1 << 10
+"""Messages after which runs are swept, so that those that wait stay in the processor's cache."""
+
+AT_ONCE = 1 << 8
+"""Messages that are made at once, for the same reason."""
+
+new_where, new_use, new_probe = tuple_maker(Where), tuple_maker(Use), tuple_maker(Probe)
 
 NEVER: Instant = -(1 << 62)
 
-HOWS: tuple[How, How] = ("ARP", "IP")
+HOWS: tuple[How, How, str] = ("ARP", "IP", "probe")
+"""By `kernel/columns.py`; the last is no use."""
 
 
 Item = tuple[Instant, Observation, int, int]
@@ -119,7 +137,8 @@ class Walk:
         self.frames += count
         self._unswept += count
         self._take_messages(data)
-        return self.flush(False) if self._unswept >= FRAMES_AT_ONCE else ()
+        is_due = self._unswept >= FRAMES_AT_ONCE or len(self._messages) >= MESSAGES_AT_ONCE
+        return self.flush(False) if is_due else ()
 
     def flush(self, over: bool = True) -> list[Item]:
         """What can be let go of; `over`: all of it, for no frame comes any more."""
@@ -198,38 +217,46 @@ class Walk:
         if not count:
             return
         side = self._side[: self._counts[3]].tobytes()
-        names, file, add = self._names, self._file, self._messages.append
-        for row in self._rows[:count].tolist():
-            what = observe_message(row, side, data, names, file)
-            add((row[columns.AT], what, row[columns.INTERFACE], row[columns.PRINT]))
+        rows, found = self._rows[:count], list[DhcpMessage | Unreadable]()
+        for begin in range(0, count, AT_ONCE):
+            some = rows[begin : begin + AT_ONCE]
+            found += observe_messages(some, side, data, self._names, self._file)
+        times, interfaces, prints = (
+            rows[:, each].tolist() for each in (columns.AT, columns.INTERFACE, columns.PRINT)
+        )
+        self._messages += zip(times, found, interfaces, prints, strict=True)
 
     def _runs_of(self, ended: Array) -> list[Item]:
         """Uses and probes, in the order of their beginnings."""
-        found: list[Item] = []
-        add, file = found.append, self._file
-        hardware_of, address_of, vlans_of = (
-            self._names.hardware,
-            self._names.address,
-            self._names.vlans,
-        )
         ordered = ended[np.argsort(ended[:, columns.SINCE], kind="stable")]
-        for hardware, key, since, until, frames, first, last in ordered.tolist():
-            where = new_where(file, first)
-            where.__class__ = Where
-            how = key >> columns.HOW_AT & 3
-            mac, address = hardware_of[hardware], address_of[key & ADDRESS]
-            vlans = vlans_of[key >> columns.VLAN_AT]
-            if how == columns.BY_PROBE:
-                add((since, Probe(since, where, mac, address, vlans), 0, 0))
-                continue
-            end = where
-            if first != last:
-                end = new_where(file, last)
-                end.__class__ = Where
-            use = new_use(since, where, mac, address, HOWS[how], vlans, frames, until, end)
-            use.__class__ = Use
-            add((since, use, 0, 0))
-        return found
+        keys = ordered[:, columns.KEY]
+        ways = keys >> columns.HOW_AT & 3
+        since, until, frames, first, last = (
+            ordered[:, each].tolist()
+            for each in (
+                columns.SINCE,
+                columns.UNTIL,
+                columns.FRAMES,
+                columns.FIRST,
+                columns.LAST,
+            )
+        )
+        names, file = self._names, repeat(self._file)
+        hardware = list(map(names.hardware.__getitem__, ordered[:, columns.HARDWARE].tolist()))
+        address = list(map(names.address.__getitem__, (keys & ADDRESS).tolist()))
+        vlans = list(map(names.vlans.__getitem__, (keys >> columns.VLAN_AT).tolist()))
+        where = list(map(new_where, zip(file, first)))  # noqa: B905 (`file` has no end)
+        ends = map(new_where, zip(file, last))  # noqa: B905
+        how = map(HOWS.__getitem__, ways.tolist())
+        found: list[Observation] = list(
+            map(
+                new_use,
+                zip(since, where, hardware, address, how, vlans, frames, until, ends, strict=True),
+            )
+        )
+        for i in np.flatnonzero(ways == columns.BY_PROBE).tolist():
+            found[i] = new_probe((since[i], where[i], hardware[i], address[i], vlans[i]))
+        return list(zip(since, found, repeat(0), repeat(0)))  # noqa: B905
 
 
 def _count_before(items: list[Item], at: Instant) -> int:

@@ -207,7 +207,7 @@ class Link:
         """The last message, otherwise."""
         last = self.seen[-1]
         assert isinstance(last, DhcpMessage)
-        self.seen[-1] = replace(last, **fields)
+        self.seen[-1] = last._replace(**fields)
 
     # Use -----------------------------------------------------------------------------------------
 
