@@ -101,12 +101,11 @@ def think(
 ) -> Instant | None:
     """Have a monitor observe all; the last instant."""
     last: Instant | None = None
-    observe, count = monitor.observe, 0
-    for seen in source:
+    observe = monitor.observe
+    for count, seen in enumerate(source, 1):
         observe(seen)
         if not isinstance(seen, Gap) and seen.at is not None:
             last = seen.at
-        count += 1
         if count % BETWEEN == 0:
             progress.tick(count, last)
     return last

@@ -8,6 +8,9 @@ allows that where the slots are the same, and raises TypeError where they are no
 
 A tuple with names is built by `tuple_maker` from all of its values at once, with no call of Python.
 
+`KnownAddress` is an address that has its hash at hand: Python works that out, from the number
+written in hexadecimal, each time that it is asked.
+
 What it does not know: `__post_init__`; a class that has one has no twin.
 """
 
@@ -16,9 +19,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import fields, make_dataclass
 from functools import partial
+from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
 T = TypeVar("T", bound=tuple[Any, ...])
+
+
+class KnownAddress(IPv4Address):
+    """An IPv4 address, equal to all others of its number."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, number: int | str) -> None:
+        super().__init__(number)
+        self._known = super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._known
 
 
 def twin(frozen: type) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from holdover.reference.audit.inputs.build import KnownAddress, tuple_maker, twin
 from holdover.reference.audit.inputs.kernel.columns import (
     AT,
     CHADDR_SIZE,
@@ -52,7 +53,6 @@ from holdover.reference.audit.inputs.kernel.columns import (
     XID,
     YIADDR,
 )
-from holdover.reference.audit.inputs.build import tuple_maker, twin
 from holdover.reference.audit.observations import DhcpMessage, Unreadable, Vlans, Where
 from holdover.reference.wire.messages import (
     NO_OPTIONS,
@@ -128,7 +128,7 @@ class NameTables:
 
 
 def _address(number: int) -> IPv4Address | None:
-    return None if number < 0 else IPv4Address(number)
+    return None if number < 0 else KnownAddress(number)
 
 
 def _hardware(number: int) -> bytes | None:

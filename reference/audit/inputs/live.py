@@ -25,8 +25,8 @@ from ipaddress import IPv4Network
 import numpy as np
 
 from holdover.model.errors import InputError, nearest
-from holdover.reference.audit.inputs.kernel import columns
 from holdover.reference.audit.inputs.formats import Loss
+from holdover.reference.audit.inputs.kernel import columns
 from holdover.reference.audit.inputs.points import mark_copies
 from holdover.reference.audit.inputs.walk import Item, Walk
 from holdover.reference.audit.observations import Observation

@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from holdover.reference.audit.inputs.kernel import columns, frames
 from holdover.reference.audit.inputs.formats import BATCH, capture_of
+from holdover.reference.audit.inputs.kernel import columns, frames
 from holdover.reference.audit.inputs.stream import Source, name_of, open_bytes
 from holdover.reference.audit.inputs.walk import Item
 from holdover.reference.audit.observations import DhcpMessage, Observation, Probe, Use

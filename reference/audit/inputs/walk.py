@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from holdover.reference.audit.inputs.kernel import columns, frames, places, runs
 from holdover.reference.audit.inputs.build import tuple_maker
 from holdover.reference.audit.inputs.dhcp import NameTables, observe_messages
 from holdover.reference.audit.inputs.formats import BATCH, Loss
+from holdover.reference.audit.inputs.kernel import columns, frames, places, runs
 from holdover.reference.audit.observations import (
     RUN,
     DhcpMessage,
@@ -233,13 +233,7 @@ class Walk:
         ways = keys >> columns.HOW_AT & 3
         since, until, frames, first, last = (
             ordered[:, each].tolist()
-            for each in (
-                columns.SINCE,
-                columns.UNTIL,
-                columns.FRAMES,
-                columns.FIRST,
-                columns.LAST,
-            )
+            for each in (columns.SINCE, columns.UNTIL, columns.FRAMES, columns.FIRST, columns.LAST)
         )
         names, file = self._names, repeat(self._file)
         hardware = list(map(names.hardware.__getitem__, ordered[:, columns.HARDWARE].tolist()))
@@ -256,7 +250,7 @@ class Walk:
         )
         for i in np.flatnonzero(ways == columns.BY_PROBE).tolist():
             found[i] = new_probe((since[i], where[i], hardware[i], address[i], vlans[i]))
-        return list(zip(since, found, repeat(0), repeat(0)))  # noqa: B905
+        return list(zip(since, found, repeat(0), repeat(0)))
 
 
 def _count_before(items: list[Item], at: Instant) -> int:

@@ -121,9 +121,7 @@ def after_end(
     return _undominated(chart, {**states, **dict.fromkeys(later, latest)}, now)
 
 
-def after_record(
-    chart: Chart, states: Hypotheses, end: Instant, now: Now
-) -> dict[State, Instant]:
+def after_record(chart: Chart, states: Hypotheses, end: Instant, now: Now) -> dict[State, Instant]:
     """A server's record shows a lease that no source saw begin: the client may have it."""
     found = dict(states)
     for number, node in enumerate(chart.nodes):

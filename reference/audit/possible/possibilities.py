@@ -115,21 +115,12 @@ class Recall:
         ranks = tuple([order.index(each) for each in compared])
         over = tuple([end + limit < at for limit in self._after_end for end in dated])
         refusal = (
-            ()
-            if refused is None
-            else tuple([refused + limit < at for limit in self._after_nak])
+            () if refused is None else tuple([refused + limit < at for limit in self._after_nak])
         )
         return Moment((ranks, over, refusal), ends + come)
 
     def see(
-        self,
-        shape: Shape,
-        ends: Ends,
-        sign: Sign,
-        now: Now,
-        grant: Grant | None,
-        *,
-        sure: bool,
+        self, shape: Shape, ends: Ends, sign: Sign, now: Now, grant: Grant | None, *, sure: bool
     ) -> tuple[Shape, Ends]:
         """What a message leaves."""
         key, pool = self.moment(shape, ends, now, grant)

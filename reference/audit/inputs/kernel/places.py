@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from holdover.reference.audit.inputs.kernel.columns import (
-    BINARY,
     DAMAGED,
     FACTOR,
     FORM,

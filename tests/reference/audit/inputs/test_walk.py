@@ -2,7 +2,7 @@
 
 import struct
 from collections import Counter
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from random import Random
@@ -115,7 +115,7 @@ def test_it_sees_what_a_plain_walk_sees(
     file.write_bytes(captures.pcap(shots, order) if many else captures.pcapng(shots, order))
     seen = list(read_all([file]))
     expected = PlainWalk(str(file)).walk(shots)
-    without_copies = [replace(o, copy=False) if isinstance(o, DhcpMessage) else o for o in seen]
+    without_copies = [o._replace(copy=False) if isinstance(o, DhcpMessage) else o for o in seen]
     assert Counter(map(repr, without_copies)) == Counter(map(repr, expected))
     assert [due_at(o) for o in seen] == sorted(due_at(o) for o in seen)
 

@@ -9,7 +9,7 @@ import pytest
 
 from holdover.reference.audit.monitor.context import AuditContext
 from holdover.reference.audit.possible import possibilities
-from holdover.reference.audit.possible.automaton import MINE, NO_ONE, OTHER
+from holdover.reference.audit.possible.automaton import MINE, OTHER
 from holdover.reference.audit.possible.chart import Chart, Sign
 from holdover.reference.audit.possible.hypotheses import (
     Grant,
@@ -58,9 +58,7 @@ class Both:
             assert self.recalled.use(sign, now) is (found is not None)
             self.plain = self.plain if found is None else found
             return
-        self.plain = after_message(
-            self.chart, self.most, self.plain, sign, now, grant, sure=sure
-        )
+        self.plain = after_message(self.chart, self.most, self.plain, sign, now, grant, sure=sure)
         self.recalled.see(sign, now, grant, sure=sure)
 
     def end_by(self, latest: Instant, now: Now) -> None:
