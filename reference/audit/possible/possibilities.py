@@ -7,7 +7,7 @@ which of them have the same lease end; the ends themselves are a few instants be
 An observation is thought through once for all clients to which the same happens.  The plain path
 asks of instants but three things: which of two lease ends is later, whether a limit after an end is
 over, and whether a limit after a DHCPNAK is over.  So two observations with the same sign, on the
-same shape, for which the answers to all these questions are the same (`Moment.key`), lead to the
+same shape, for which the answers to all these questions are the same (`Recall.key`), lead to the
 same shape, and each new lease end is the same one of those that were there, or that came with the
 observation.  `Recall` keeps that: the shape that comes, and from where each of its ends is taken.
 It is the construction of a deterministic automaton from this one, state by state as they come.
@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from holdover.reference.audit.possible.chart import Chart, Sign
 from holdover.reference.audit.possible.hypotheses import (
@@ -70,13 +69,6 @@ class Shape:
         return self
 
 
-class Moment(NamedTuple):
-    """What an observation compares: the questions' answers, and the ends that may be taken over."""
-
-    key: tuple[object, ...]
-    pool: Ends
-
-
 class Recall:
     """What observations have led to, for one chart and one way of counting."""
 
@@ -84,9 +76,8 @@ class Recall:
         self.chart, self.most = chart, most
         self._shapes: dict[tuple[tuple[State, int], ...], Shape] = {}
         self._after: dict[object, tuple[Shape, tuple[int, ...]] | None] = {}
-        limits = [each for pair in (zip(*chart.limits, strict=True)) for each in (set(pair),)]
         self._after_end, self._after_nak = (
-            tuple(sorted(each for each in some if each is not None)) for some in limits
+            tuple(sorted({limits[i] for limits in chart.limits} - {None})) for i in (0, 1)
         )
 
     def __deepcopy__(self, memo: object) -> Recall:
@@ -105,27 +96,28 @@ class Recall:
         )
         return self._shape(slots), tuple(places)[len(WORDS) :]
 
-    def moment(self, shape: Shape, ends: Ends, now: Now, grant: Grant | None) -> Moment:
-        """What is asked of the instants."""
-        at, fresh, older, refused = now
+    def key(self, shape: Shape, ends: Ends, come: Ends, now: Now) -> object:
+        """The answers to what is asked of the instants; `come`: the ends that come with it."""
+        at, _, older, refused = now
+        refusal = None
+        if refused is not None:
+            refusal = tuple([refused + limit < at for limit in self._after_nak])
         dated = (*ends, older) if shape.has_before else ends
-        come = (fresh,) if grant is None else (fresh, *grant)
+        if not dated and len(come) == 1:
+            return come[0] < ENDLESS, come[0] == ENDLESS, refusal
         compared = (*dated, *come, ENDLESS)
         order = sorted(compared)
         ranks = tuple([order.index(each) for each in compared])
-        over = tuple([end + limit < at for limit in self._after_end for end in dated])
-        refusal = (
-            () if refused is None else tuple([refused + limit < at for limit in self._after_nak])
-        )
-        return Moment((ranks, over, refusal), ends + come)
+        over = [end + limit < at for limit in self._after_end for end in dated]
+        return ranks, *over, refusal
 
     def see(
         self, shape: Shape, ends: Ends, sign: Sign, now: Now, grant: Grant | None, *, sure: bool
     ) -> tuple[Shape, Ends]:
         """What a message leaves."""
-        key, pool = self.moment(shape, ends, now, grant)
-        asked = (shape, sign, sure, key)
-        known = self._after.get(asked)
+        come = (now[1],) if grant is None else (now[1], *grant)
+        asked = (shape, sign, sure, self.key(shape, ends, come, now))
+        known, pool = self._after.get(asked), ends + come
         if known is None:
             states = after_message(
                 self.chart, self.most, joined(shape, ends), sign, now, grant, sure=sure
@@ -136,9 +128,9 @@ class Recall:
 
     def use(self, shape: Shape, ends: Ends, sign: Sign, now: Now) -> tuple[Shape, Ends] | None:
         """What a use leaves; None: nothing explains it."""
-        key, pool = self.moment(shape, ends, now, None)
-        asked = (shape, sign, key)
-        known = self._after.get(asked, ())
+        come = (now[1],)
+        asked = (shape, sign, self.key(shape, ends, come, now))
+        known, pool = self._after.get(asked, ()), ends + come
         if known == ():
             states = after_use(self.chart, self.most, joined(shape, ends), sign, now)
             known = self._after[asked] = None if states is None else self._taken(states, pool)
