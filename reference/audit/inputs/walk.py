@@ -47,7 +47,7 @@ LONGEST: Duration = 5 * SECOND
 SLACK: Duration = SECOND
 """Nanoseconds: by so much frames may be out of order."""
 
-FRAMES_AT_ONCE = 1 << 14
+FRAMES_AT_ONCE = 1 << 15
 """Frames after which runs are swept."""
 
 MESSAGES_AT_ONCE = 1 << 10
@@ -235,13 +235,16 @@ class Walk:
             ordered[:, each].tolist()
             for each in (columns.SINCE, columns.UNTIL, columns.FRAMES, columns.FIRST, columns.LAST)
         )
-        names, file = self._names, repeat(self._file)
+        names, file = self._names, self._file
         hardware = list(map(names.hardware.__getitem__, ordered[:, columns.HARDWARE].tolist()))
         address = list(map(names.address.__getitem__, (keys & ADDRESS).tolist()))
         vlans = list(map(names.vlans.__getitem__, (keys >> columns.VLAN_AT).tolist()))
-        where = list(map(new_where, zip(file, first)))  # noqa: B905 (`file` has no end)
-        ends = map(new_where, zip(file, last))  # noqa: B905
         how = map(HOWS.__getitem__, ways.tolist())
+        where = [new_where((file, number)) for number in first]
+        ends = [
+            begin if begin.number == number else new_where((file, number))
+            for begin, number in zip(where, last, strict=True)
+        ]
         found: list[Observation] = list(
             map(
                 new_use,
