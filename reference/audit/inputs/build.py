@@ -37,6 +37,9 @@ class KnownAddress(IPv4Address):
     def __hash__(self) -> int:
         return self._known
 
+    def __repr__(self) -> str:
+        return f"IPv4Address('{self}')"
+
 
 def twin(frozen: type) -> Any:
     """The class that is filled in place of a frozen one."""

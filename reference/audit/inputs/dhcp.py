@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import IPv4Address
+from itertools import repeat
+from operator import or_
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,9 +21,11 @@ import numpy as np
 from holdover.reference.audit.inputs.build import KnownAddress, tuple_maker, twin
 from holdover.reference.audit.inputs.kernel.columns import (
     AT,
+    CHADDR,
     CHADDR_SIZE,
     CHECKSUM,
     CIADDR,
+    CLIENT,
     CUT,
     DESTINATION,
     FLAGS,
@@ -80,18 +84,13 @@ WHY = {
 TYPES = (None, *MessageType)
 """By number; the walk lets no other pass."""
 
-FIXED = bytes(OPTIONS_AT)
+FIXED, RELAY = bytes(OPTIONS_AT), RELAY_INFORMATION.code
 new_request, new_reply = twin(BootRequest), twin(BootReply)
 new_where, new_message = tuple_maker(Where), tuple_maker(DhcpMessage)
 
-ADDRESSES = (SOURCE, DESTINATION, CIADDR, YIADDR, GIADDR, REQUESTED, SERVER)
-HARDWARES = (SOURCE_HARDWARE, TO_HARDWARE)
-REST = (
-    *(NUMBER, AT, VLANS, STATUS, PAYLOAD_AT, PAYLOAD_SIZE, OP, KIND, XID, SECS, FLAGS, LEASE),
-    *(T1, T2, CHADDR_SIZE, ID_SIZE, OTHERS_SIZE, SIDE_AT, GIADDR),
-)
-"""The columns of a row that are addresses, hardware addresses, and numbers."""
-
+NUMBERS = (*(STATUS, OP, KIND, XID, SECS, CHADDR_SIZE, ID_SIZE, OTHERS_SIZE, SIDE_AT),)
+ADDRESSES = (CIADDR, YIADDR, GIADDR, REQUESTED, SERVER)
+"""The columns of a row from which a message is built: what are numbers, and addresses."""
 
 Array = np.ndarray[Any, Any]
 
@@ -116,13 +115,15 @@ class Remembered(dict[K, V]):
 class NameTables:
     """Addresses and so on by their numbers, and options by their bytes: each is built once.
 
-    -1 is what is not there (None).  `options` gives the options and whether a relay's is among them; what cannot be read is left
-    out, as the cores do.
+    -1 is what is not there (None).  `options` gives the options and whether a relay's is among
+    them; what cannot be read is left out, as the cores do.
     """
 
     def __init__(self) -> None:
         self.address = Remembered[int, IPv4Address | None](_address)
         self.hardware = Remembered[int, bytes | None](_hardware)
+        self.client_id = Remembered[int, bytes | None](_client_id)
+        self.seconds = Remembered[int, int | None](_seconds)
         self.vlans = Remembered[int, Vlans](_vlans)
         self.options = Remembered[bytes, tuple[Options, bool]](_options)
 
@@ -135,124 +136,182 @@ def _hardware(number: int) -> bytes | None:
     return None if number < 0 else number.to_bytes(6, "big")
 
 
+def _client_id(number: int) -> bytes | None:
+    return None if number < 0 else b"\1" + number.to_bytes(6, "big")
+
+
+def _seconds(number: int) -> int | None:
+    return None if number < 0 else number
+
+
 def _vlans(number: int) -> Vlans:
     """The VLANs, the outer one first."""
     outer, inner = divmod(number, 4096)
     return (outer, inner) if outer else (inner,) if inner else ()
 
 
+class LateOptions(Options):
+    """Options that are read from their bytes when somebody asks for them; most nobody does."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:  # the values come later
+        self._data = data
+
+    def __getattr__(self, name: str) -> Any:
+        """The values, where they are not there yet; they are not looked for here again."""
+        if name != "_values":
+            raise AttributeError(name)
+        _, options, _ = read_options(FIXED + self._data)
+        self._values = options._values
+        return self._values
+
+    def __reduce__(self) -> tuple[type[LateOptions], tuple[bytes]]:
+        return LateOptions, (self._data,)
+
+
 def _options(data: bytes) -> tuple[Options, bool]:
     if not data:
         return NO_OPTIONS, False
-    _, options, _ = read_options(FIXED + data)
-    return options, RELAY_INFORMATION.code in options
+    options = LateOptions(data)
+    return options, _has_option(data, RELAY) and RELAY in options
+
+
+def _has_option(data: bytes, code: int) -> bool:
+    """Whether it is among options, each of them whole, as the walk leaves them."""
+    at = 0
+    while at < len(data):
+        if data[at] == code:
+            return True
+        at += 2 + data[at + 1]
+    return False
 
 
 def observe_messages(
     rows: Array, side: bytes, data: Array, names: NameTables, file: str
 ) -> list[DhcpMessage | Unreadable]:
     """What rows of the walk say (`kernel/frames.py`); `data` is what the walk looked at."""
-    found: list[DhcpMessage | Unreadable] = []
-    add, address_of, hardware_of = found.append, names.address, names.hardware
-    options_of, vlans_of = names.options, names.vlans
     columns = rows.T.tolist()
-    addresses = [map(address_of.__getitem__, columns[each]) for each in ADDRESSES]
-    hardware = [map(hardware_of.__getitem__, columns[each]) for each in HARDWARES]
-    rest = [columns[each] for each in REST]
-    for source, destination, ciaddr, yiaddr, giaddr, requested, server, own, to, row in zip(
-        *addresses, *hardware, zip(*rest, strict=True), strict=True
+    address_of, hardware_of = names.address.__getitem__, names.hardware.__getitem__
+    where = list(map(new_where, zip(repeat(file), columns[NUMBER])))
+    messages, options_relayed = build_messages(rows, columns, side, names)
+    found: list[DhcpMessage | Unreadable] = list(
+        map(
+            new_message,
+            zip(
+                columns[AT],
+                where,
+                map(hardware_of, columns[SOURCE_HARDWARE]),
+                map(hardware_of, columns[TO_HARDWARE]),
+                map(address_of, columns[SOURCE]),
+                map(address_of, columns[DESTINATION]),
+                messages,
+                map(or_, options_relayed, (rows[:, GIADDR] != 0).tolist()),
+                repeat(False),
+                map(names.vlans.__getitem__, columns[VLANS]),
+            ),
+        )
+    )
+    for i in np.flatnonzero(rows[:, STATUS] != PLAIN).tolist():
+        status, at, size = columns[STATUS][i], columns[PAYLOAD_AT][i], columns[PAYLOAD_SIZE][i]
+        if status != ODD:
+            found[i] = Unreadable(columns[AT][i], where[i], WHY[status])
+            continue
+        try:
+            message = _read(data[at : at + size].tobytes())
+        except WireError as error:
+            found[i] = Unreadable(columns[AT][i], where[i], f"DHCP: {error}")
+            continue
+        relayed = int(message.giaddr) != 0 or RELAY in message.options
+        found[i] = found[i]._replace(message=message, relayed=relayed)  # type: ignore[union-attr]
+    return found
+
+
+def build_messages(
+    rows: Array, columns: list[list[int]], side: bytes, names: NameTables
+) -> tuple[list[BootRequest | BootReply | None], list[bool]]:
+    """The messages of the rows that are plain, and whether a relay's option is among theirs."""
+    messages: list[Any] = []
+    relayed: list[bool] = []
+    add, add_relayed, options_of = messages.append, relayed.append, names.options
+    for (
+        status,
+        op,
+        kind,
+        xid,
+        secs,
+        chaddr_size,
+        id_size,
+        others_size,
+        begin,
+        broadcast,
+        ciaddr,
+        yiaddr,
+        giaddr,
+        requested,
+        server,
+        chaddr,
+        client_id,
+        lease,
+        t1,
+        t2,
+    ) in zip(
+        *[columns[each] for each in NUMBERS],
+        (rows[:, FLAGS] >= BROADCAST).tolist(),
+        *[map(names.address.__getitem__, columns[each]) for each in ADDRESSES],
+        map(names.hardware.__getitem__, columns[CHADDR]),
+        map(names.client_id.__getitem__, columns[CLIENT]),
+        *[map(names.seconds.__getitem__, columns[each]) for each in (LEASE, T1, T2)],
+        strict=True,
     ):
-        (
-            number,
-            at,
-            vlans,
-            status,
-            payload_at,
-            size,
-            op,
-            kind,
-            xid,
-            secs,
-            flags,
-            lease,
-            t1,
-            t2,
-            chaddr_size,
-            id_size,
-            others_size,
-            begin,
-            relay,
-        ) = row
-        where = new_where((file, number))
-        message: Any
-        if status == PLAIN:
+        if status != PLAIN:
+            add(None)
+            add_relayed(False)
+            continue
+        end = begin
+        if chaddr is None:
             end = begin + chaddr_size
             chaddr = side[begin:end]
-            client_id = None
-            if id_size >= 0:
-                client_id = side[end : end + id_size]
-                end += id_size
-            options, relayed = options_of[side[end : end + others_size]]
-            if op == 1:
-                message = new_request(
-                    TYPES[kind],
-                    xid,
-                    chaddr,
-                    client_id,
-                    secs,
-                    flags >= BROADCAST,
-                    ciaddr,
-                    giaddr,
-                    requested,
-                    server,
-                    None if lease < 0 else lease,
-                    options,
-                )
-                message.__class__ = BootRequest
-            else:
-                message = new_reply(
-                    TYPES[kind],
-                    xid,
-                    chaddr,
-                    client_id,
-                    flags >= BROADCAST,
-                    yiaddr,
-                    ciaddr,
-                    giaddr,
-                    server,
-                    None if lease < 0 else lease,
-                    None if t1 < 0 else t1,
-                    None if t2 < 0 else t2,
-                    options,
-                )
-                message.__class__ = BootReply
-        elif status == ODD:
-            try:
-                message = _read(data[payload_at : payload_at + size].tobytes())
-            except WireError as error:
-                add(Unreadable(at, where, f"DHCP: {error}"))
-                continue
-            relay, relayed = int(message.giaddr), RELAY_INFORMATION.code in message.options
-        else:
-            add(Unreadable(at, where, WHY[status]))
-            continue
-        add(
-            new_message(
-                (
-                    at,
-                    where,
-                    own,
-                    to,
-                    source,
-                    destination,
-                    message,
-                    relayed or relay != 0,
-                    False,
-                    vlans_of[vlans],
-                )
+        if id_size > 0:
+            client_id = side[end : end + id_size]
+            end += id_size
+        options, is_relayed = options_of[side[end : end + others_size]]
+        if op == 1:
+            message = new_request(
+                TYPES[kind],
+                xid,
+                chaddr,
+                client_id,
+                secs,
+                broadcast,
+                ciaddr,
+                giaddr,
+                requested,
+                server,
+                lease,
+                options,
             )
-        )
-    return found
+            message.__class__ = BootRequest
+        else:
+            message = new_reply(
+                TYPES[kind],
+                xid,
+                chaddr,
+                client_id,
+                broadcast,
+                yiaddr,
+                ciaddr,
+                giaddr,
+                server,
+                lease,
+                t1,
+                t2,
+                options,
+            )
+            message.__class__ = BootReply
+        add(message)
+        add_relayed(is_relayed)
+    return messages, relayed
 
 
 def _read(payload: bytes) -> BootRequest | BootReply:

@@ -47,6 +47,11 @@ WINDOW: Duration = SECOND // 20
 RELAYED_WITHIN: Duration = 2 * SECOND
 """Nanoseconds that a relay takes at most."""
 
+NEVER: Instant = -(1 << 62)
+
+MOST_WAITING = 1 << 10
+"""Messages that are remembered before those that are too old for a relay are looked for."""
+
 MOST_ALIKE = 32
 """Messages of one transaction that are remembered at most."""
 
@@ -219,24 +224,28 @@ def mark_copies(items: Iterable[Observation]) -> Iterator[Observation]:
     As long as no message has to do with a relay, they are but remembered.
     """
     waiting: deque[DhcpMessage] = deque()
-    known = KnownMessages()
-    relayed = -RELAYED_WITHIN
+    known, plain_after, full = KnownMessages(), NEVER, MOST_WAITING
     for what in items:
         if not isinstance(what, DhcpMessage):
             yield what
-            continue
-        since = what.at - RELAYED_WITHIN
-        if what.relayed:
-            relayed = what.at
-        elif relayed < since:
-            while waiting and waiting[0].at < since:
-                waiting.popleft()
+        elif not what.relayed and what.at > plain_after:
             waiting.append(what)
+            if len(waiting) >= full:
+                _drop_before(waiting, what.at - RELAYED_WITHIN)
+                full = max(MOST_WAITING, 2 * len(waiting))
             yield what
-            continue
-        while waiting:
-            known.add(waiting.popleft())
-        yield what._replace(copy=True) if known.add(what) else what
+        else:
+            if what.relayed:
+                plain_after = what.at + RELAYED_WITHIN
+            _drop_before(waiting, what.at - RELAYED_WITHIN)
+            while waiting:
+                known.add(waiting.popleft())
+            yield what._replace(copy=True) if known.add(what) else what
+
+
+def _drop_before(waiting: deque[DhcpMessage], since: Instant) -> None:
+    while waiting and waiting[0].at < since:
+        waiting.popleft()
 
 
 class KnownMessages:

@@ -39,6 +39,10 @@ LAB_YEAR: Instant = 365 * 86400 * SECOND
 """A capture that begins before that counts from its machine's start: it is the lab's."""
 
 
+seen_of = itemgetter(1)
+"""The observation of an item."""
+
+
 class AuditReading(Iterator[Observation]):
     """The observations; what each source covered, as far as it has been read."""
 
@@ -102,9 +106,7 @@ class AuditReading(Iterator[Observation]):
             for capture, offset in zip(opened, self.offsets, strict=True)
         ]
         if len(opened) == 1 and not isinstance(opened[0], Pcapng):  # so it is one interface
-            for batch in walked[0]:
-                for item in batch:
-                    yield item[1]
+            yield from chain.from_iterable(map(seen_of, batch) for batch in walked[0])
             return
         unsure = max((each.uncertainty or 0 for each in self.offsets), default=0)
         points = [place_items(each, number) for number, each in enumerate(walked)]

@@ -48,9 +48,14 @@ BY_ARP, BY_IP, BY_PROBE = 0, 1, 2
     OTHERS_SIZE,
     SIDE_AT,
     PRINT,
-) = range(30)
-MESSAGE_COLUMNS = 30
-"""Of a message; -1: it has none.  In `side`, from SIDE_AT: chaddr, client-id, other options."""
+    CHADDR,
+    CLIENT,
+) = range(32)
+MESSAGE_COLUMNS = 32
+"""Of a message; -1: it has none.  In `side`, from SIDE_AT: chaddr, client-id, other options.
+
+CHADDR: of six bytes, as a number.  CLIENT: likewise of a client-id that is 1 and six bytes, an
+Ethernet address (RFC 2132 §9.14).  What is a number is not in `side`, and its SIZE is 0."""
 
 PLAIN, FRAGMENT, CUT, IP_LENGTH, UDP_LENGTH, CHECKSUM, ODD = range(7)
 """STATUS: the row is all of the message; why it is none; ODD: `reference/wire` has to read it."""

@@ -13,9 +13,11 @@ from __future__ import annotations
 import numpy as np
 
 from holdover.reference.audit.inputs.kernel.columns import (
+    CHADDR,
     CHADDR_SIZE,
     CHECKSUM,
     CIADDR,
+    CLIENT,
     FLAGS,
     GIADDR,
     ID_SIZE,
@@ -36,7 +38,15 @@ from holdover.reference.audit.inputs.kernel.columns import (
     YIADDR,
 )
 from holdover.reference.audit.inputs.kernel.compiled import inner
-from holdover.reference.audit.inputs.kernel.words import GOLDEN, MURMUR, SHIFT, be16, be32, be64
+from holdover.reference.audit.inputs.kernel.words import (
+    GOLDEN,
+    MURMUR,
+    SHIFT,
+    be16,
+    be32,
+    be48,
+    be64,
+)
 
 
 @inner
@@ -123,10 +133,14 @@ def read_message(data, at, size, row, side, counts):
         row[column] = -1
     begin = counts[3]
     used = begin
-    for i in range(data[at + 2]):
+    row[CHADDR_SIZE] = data[at + 2]
+    row[CHADDR] = row[CLIENT] = -1
+    if row[CHADDR_SIZE] == 6:
+        row[CHADDR] = be48(data, at + 28)
+        row[CHADDR_SIZE] = 0
+    for i in range(row[CHADDR_SIZE]):
         side[used] = data[at + 28 + i]
         used += 1
-    row[CHADDR_SIZE] = data[at + 2]
     row[ID_SIZE] = -1
     row[SIDE_AT] = begin
     seen0 = seen1 = seen2 = seen3 = np.uint64(0)
@@ -179,6 +193,9 @@ def read_message(data, at, size, row, side, counts):
             others += length + 2
     if row[KIND] < 0:
         return ODD
+    if id_size == 7 and data[id_at] == 1:
+        row[CLIENT] = (be16(data, id_at + 1) << 32) | be32(data, id_at + 3)
+        row[ID_SIZE] = id_size = 0
     for i in range(id_size):
         side[used] = data[id_at + i]
         used += 1
