@@ -2,7 +2,6 @@
 
 import struct
 from collections import Counter
-from dataclasses import FrozenInstanceError
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from random import Random
@@ -127,7 +126,7 @@ def test_what_it_builds_is_frozen_and_equal_to_what_is_built_slowly(tmp_path: Pa
     assert isinstance(message, DhcpMessage)
     assert message.message == captures.request()
     for value, field in ((use, "at"), (message, "at"), (message.message, "xid")):
-        with pytest.raises(FrozenInstanceError):
+        with pytest.raises(AttributeError):
             setattr(value, field, 1)
 
 
