@@ -256,6 +256,8 @@ class AddressTrack:
             if dispute.first.may_run(at) or at < dispute.at + AT_ONCE:
                 dispute.use(hardware, at, where)
         latest = self.runs[-1] if self.runs else None
+        run: UseRun | None
+        newest: UseRun | None
         if latest is not None and latest.hardware == hardware and self._is_newest(latest):
             run = newest = latest
         else:

@@ -77,7 +77,8 @@ class Recall:
         self._shapes: dict[tuple[tuple[State, int], ...], Shape] = {}
         self._after: dict[object, tuple[Shape, tuple[int, ...]] | None] = {}
         self._after_end, self._after_nak = (
-            tuple(sorted({limits[i] for limits in chart.limits} - {None})) for i in (0, 1)
+            tuple(sorted({limits[i] or 0 for limits in chart.limits if limits[i] is not None}))
+            for i in (0, 1)
         )
 
     def __deepcopy__(self, memo: object) -> Recall:
@@ -130,8 +131,8 @@ class Recall:
         """What a use leaves; None: nothing explains it."""
         come = (now[1],)
         asked = (shape, sign, self.key(shape, ends, come, now))
-        known, pool = self._after.get(asked, ()), ends + come
-        if known == ():
+        known, pool = self._after.get(asked), ends + come
+        if known is None and asked not in self._after:
             states = after_use(self.chart, self.most, joined(shape, ends), sign, now)
             known = self._after[asked] = None if states is None else self._taken(states, pool)
         if known is None:
