@@ -163,7 +163,8 @@ class Monitor:
             if gap.since is not None and gap.since > at:
                 continue
             over = gap.until is not None and gap.until <= at
-            self.context.begin = max(self.context.begin, gap.until or at if over else at)
+            begin = at if self.context.begin is None else self.context.begin
+            self.context.begin = max(begin, gap.until or at if over else at)
             if over:
                 self._hidden.remove(gap)
                 self._forget()
