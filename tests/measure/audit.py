@@ -78,7 +78,7 @@ KINDS = {
     "long": Kind("the same, ten times as long", lambda: mixed(3_000_000, 100), times=100, rounds=1),
     "many": Kind("mixed, twenty thousand hosts", lambda: mixed(300_000, 20_000)),
     "dhcp": Kind("DHCP only", lambda: messages(60_000, 3000), times=5),
-    "large": Kind("large frames", lambda: large(700_000), rate=1e9),
+    "large": Kind("large frames", lambda: large(50_000), rate=1e9),
 }
 
 

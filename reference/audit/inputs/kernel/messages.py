@@ -195,7 +195,8 @@ def read_message(data, at, size, row, side, counts):
         return ODD
     if id_size == 7 and data[id_at] == 1:
         row[CLIENT] = (be16(data, id_at + 1) << 32) | be32(data, id_at + 3)
-        row[ID_SIZE] = id_size = 0
+        id_size = np.int64(0)
+        row[ID_SIZE] = id_size
     for i in range(id_size):
         side[used] = data[id_at + i]
         used += 1
