@@ -10,10 +10,13 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytest.register_assert_rewrite("tests.net.stage", "tests.net.server_stage")
 
@@ -121,6 +124,17 @@ def place_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
         patch.setattr(tempfile, "tempdir", None)
         yield
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium (browser.py); without it, or without what drives it, a test is skipped."""
+    from tests.browser import chromium, missing
+
+    if why := missing():
+        pytest.skip(why)
+    with chromium() as found:
+        yield found
 
 
 # In CI -------------------------------------------------------------------------------------------

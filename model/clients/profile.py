@@ -154,6 +154,12 @@ STANDARD = Environment(
 """What every client meets: a server that may fall silent, a network that loses, duplicates and
 delays by up to a second, a user who may never answer; an hour's lease, no grace, no drift."""
 
+LATE: Seconds = Fraction(1)
+"""Seconds that a conforming client's timer may be late on a machine with other work.
+
+RFC 2131 §4.4.5 says "immediately".  Whoever judges a real client grants so much
+(`reference/validation`, `reference/audit`)."""
+
 
 KNOWN: Mapping[str, str] = {
     "read": "in the client's source code, at the lines given",

@@ -1,8 +1,9 @@
 """What the article and the RFCs ask, as data: each sentence with what answers for it here.
 
 `requirements.toml` has K1 to K7, the sentences of Q151387, and R1 to R43, the rules of the RFCs.  A
-rule names the rows of the lease table, the theorems and properties, and the tests that cover it; an
-empty field says that nothing does.  A rule of the RFCs after which no test is named has a `reason`.
+rule names the rows of the lease table, the theorems and properties, and the tests that cover it,
+the findings of an audit that accuse of it, and the pages of measurements of it; an empty field says
+that nothing does.  A rule of the RFCs after which no test is named has a `reason`.
 `source` is *read* where section, strength and quotation were checked against the text of the RFC,
 and *unverified* where that text was not at hand.
 """
@@ -34,6 +35,8 @@ class Requirement:
     rows: tuple[str, ...] = ()
     proofs: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
+    audit: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
     note: str = ""
     reason: str = ""
 

@@ -1,1 +1,1 @@
-"""The lease table written for other tools: TLA+, Promela; nothing here is read back."""
+"""The lease table written for other tools: TLA+, Promela, JavaScript; nothing here is read back."""

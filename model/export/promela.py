@@ -37,12 +37,12 @@ counts states and transitions; with `-DBFS` added, the first counterexample is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 
 from holdover.model.export.promela_terms import INT, NOTHING, ROOM, SHORT, Place, Promela, Written
 from holdover.model.readings.finite import INITIAL, Instance, name_of
-from holdover.model.table.expr import BOOL, DURATION, INSTANT, Action, Effect, Expr, Sort, Variable
+from holdover.model.table.expr import BOOL, DURATION, INSTANT, Action, Expr, Sort, Variable
 from holdover.model.table.properties import Property
 from holdover.model.table.vocabulary import INDEX_SORTS, MEANINGS, NOW
 
@@ -182,41 +182,11 @@ class Exporter:
 
     def effects(self, action: Action, bound: Mapping[Expr, Written]) -> list[str]:
         """What the row does, as assignments of which each reads the state before the step."""
-        after: dict[Place, Written] = {}
-        passed = 0
-        for effect in action.then:
-            if effect.variable is NOW:
-                amount = self.terms.read(effect.value, bound).value
-                assert isinstance(amount, int)
-                passed = amount
-                continue
-            for at in self.members(effect, bound):
-                where = self.terms.read(effect.where, at)
-                if where.known and not where.value:
-                    continue
-                member = self.terms.read(effect.at, at).value if effect.at is not None else 0
-                assert isinstance(member, int)
-                place = (effect.variable, member)
-                value = self.terms.read(effect.value, at)
-                if value.over != 1:
-                    raise ValueError(f"{action.name}: {effect.variable.name} may not be whole")
-                kept = after.get(place, self.terms.before(place))
-                after[place] = self.terms.choice(where, value, kept)
+        after, passed = self.terms.changes(action, bound)
         lines = self.in_order(after)
         if passed:
             lines += self.shift(passed)
         return lines
-
-    def members(
-        self, effect: Effect, bound: Mapping[Expr, Written]
-    ) -> Iterator[Mapping[Expr, Written]]:
-        """The bindings for which an effect is to be read: one for each member that it sets."""
-        if not effect.every:
-            yield bound
-            return
-        assert effect.at is not None
-        for i in self.bounds.domain(effect.at):
-            yield {**bound, effect.at: self.terms.known(i, effect.at.sort)}
 
     def in_order(self, after: Mapping[Place, Written]) -> list[str]:
         """The assignments in an order in which no right side reads what was already set."""

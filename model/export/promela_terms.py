@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
 from holdover.model.readings.finite import BINARY, NONE, Bounds, Constants, name_of
-from holdover.model.table.expr import BOOL, INSTANT, Expr, Reading, Sort, Variable, of_member
+from holdover.model.table.expr import (
+    BOOL,
+    INSTANT,
+    Action,
+    Effect,
+    Expr,
+    Reading,
+    Sort,
+    Variable,
+    of_member,
+)
 from holdover.model.table.vocabulary import NOW
 
 Place = tuple[Variable, int]
@@ -64,6 +74,9 @@ class Written:
 
 class Promela(Reading[Written]):
     """Terms as Promela expressions over the state before the step."""
+
+    conditional = "({condition} -> {then} : {otherwise})"
+    """One of two, as the language writes it."""
 
     def __init__(self, constants: Constants, bounds: Bounds):
         self.constants, self.bounds = constants, bounds
@@ -159,7 +172,9 @@ class Promela(Reading[Written]):
         first, second, over = common(then, otherwise)
         if first.text == second.text:
             return first
-        text = f"({condition.text} -> {first.text} : {second.text})"
+        text = self.conditional.format(
+            condition=condition.text, then=first.text, otherwise=second.text
+        )
         return Written(text, reads((condition, first, second)), self.fits(over))
 
     def scaled(self, left: Written, right: Written, divides: bool) -> Written:
@@ -183,6 +198,42 @@ class Promela(Reading[Written]):
         if not denied:
             return Written(text, both, over)
         return Written(text, both, denied=f"({first.text} {denied} {second.text})")
+
+    def changes(
+        self, action: Action, bound: Mapping[Expr, Written]
+    ) -> tuple[dict[Place, Written], int]:
+        """What a row sets each place to, as of the state before it, and how many ticks pass."""
+        after: dict[Place, Written] = {}
+        passed = 0
+        for effect in action.then:
+            if effect.variable is NOW:
+                amount = self.read(effect.value, bound).value
+                assert isinstance(amount, int)
+                passed = amount
+                continue
+            for at in self.members(effect, bound):
+                where = self.read(effect.where, at)
+                if where.known and not where.value:
+                    continue
+                member = self.read(effect.at, at).value if effect.at is not None else 0
+                assert isinstance(member, int)
+                place = (effect.variable, member)
+                value = self.read(effect.value, at)
+                if value.over != 1:
+                    raise ValueError(f"{action.name}: {effect.variable.name} may not be whole")
+                after[place] = self.choice(where, value, after.get(place, self.before(place)))
+        return after, passed
+
+    def members(
+        self, effect: Effect, bound: Mapping[Expr, Written]
+    ) -> Iterator[Mapping[Expr, Written]]:
+        """The bindings for which an effect is to be read: one for each member that it sets."""
+        if not effect.every:
+            yield bound
+            return
+        assert effect.at is not None
+        for i in self.bounds.domain(effect.at):
+            yield {**bound, effect.at: self.known(i, effect.at.sort)}
 
     def fits(self, factor: int) -> int:
         """The factor, unless an instant times this might need more than 32 bits."""

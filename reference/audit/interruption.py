@@ -52,6 +52,21 @@ class Interruption:
         if self._waiting or again:
             raise KeyboardInterrupt
 
+    def is_over(self) -> bool:
+        """Whether it came."""
+        return self.came
+
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        """Meanwhile it raises KeyboardInterrupt out of whatever is waited for."""
+        self._waiting = True
+        try:
+            if self.came:  # it came before
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._waiting = False
+
     def until(self, source: Iterator[T]) -> Iterator[T]:
         """What a source gives, until its end or the interruption."""
         try:

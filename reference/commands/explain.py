@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rich.text import Text
 from holdover.model.clients.profile import Profile, builtin_names, load
 from holdover.model.errors import InputError
 from holdover.model.explorer.sequence_chart import chart
+from holdover.model.export.mermaid import mermaid
 from holdover.proofs.verdicts.changes import (
     BoundPart,
     ProfileChange,
@@ -32,11 +33,13 @@ from holdover.reference.console.assumed import (
 )
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import json_option, profile_names
-from holdover.reference.console.output import Output, colour_outcome, document
+from holdover.reference.console.output import Output, colour_outcome, document, write_file
 from holdover.reference.console.progress import Progress
 from holdover.reference.console.surroundings import surroundings, world_options
 from holdover.reference.explanation.comparison import SameSchedule, compare
-from holdover.reference.explanation.page import collision_page
+from holdover.reference.explanation.lanes import picture
+from holdover.reference.explanation.page import collision_page, sizes_of
+from holdover.reference.explanation.page_data import page_data
 from holdover.reference.explanation.said import (
     bound_line,
     change_lines,
@@ -116,22 +119,43 @@ def print_run(out: Output, told: Explanation, compared: SameSchedule) -> None:
             out.say(f"  {line}")
 
 
-def write_page(told: Explanation, path: Path) -> None:
-    """The page of the run; InputError where there is none, or the file cannot be written."""
-    found, compared = told.found, told.compared
-    if compared is None:
-        raise InputError(f"--html: {found.profile.name}: there is no run to show ({found.reason})")
+def page_of(told: Explanation, compared: SameSchedule) -> str:
+    """The page of the run; ValueError where it is too large."""
     shown = compared.shown()
     names = " beside ".join(each.name for each in shown)
     title = f"Two hosts, one address: {names}"
     answerable = any(each.answers for each in shown)
     ask = "Step through it" + (", and answer the notice of h1, or do not." if answerable else ".")
     lead = f"{run_heading(compared)}. {ask}"
-    paragraphs = page_paragraphs(compared, told.parts, told.changes, found)
-    try:
-        path.write_text(collision_page(title, lead, paragraphs, shown), "utf-8")
-    except OSError as error:
-        raise InputError(f"--html: {path}: {error.strerror}; name a file to write") from error
+    paragraphs = page_paragraphs(compared, told.parts, told.changes, told.found)
+    return collision_page(title, lead, paragraphs, shown)
+
+
+def svg_of(compared: SameSchedule) -> str:
+    """The lanes of the run, and of who follows it, as a picture."""
+    shown = compared.shown()
+    return picture(page_data(shown, sizes_of(shown[0])))
+
+
+def write_files(told: Explanation, files: Mapping[str, Path | None]) -> None:
+    """The files that are asked for; InputError where there is no run, or one cannot be written."""
+    compared = told.compared
+    for option, path in files.items():
+        if path is None:
+            continue
+        if compared is None:
+            name = told.found.profile.name
+            raise InputError(f"--{option}: {name}: there is no run to show ({told.found.reason})")
+        try:
+            if option == "html":
+                text = page_of(told, compared)
+            elif option == "svg":
+                text = svg_of(compared)
+            else:
+                text = mermaid(compared.source.run, compared.source.unit)
+        except ValueError as error:
+            raise InputError(f"--{option}: {error}") from error
+        write_file(option, path, text)
 
 
 @click.command(epilog="Example: holdover explain wfwg311")
@@ -148,6 +172,19 @@ def write_page(told: Explanation, path: Path) -> None:
     metavar="FILE",
     help="Write a page to step through the run: one file, which needs no network.",
 )
+@click.option(
+    "--svg",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the lanes of the run as a picture, light or dark as its reader has it.",
+)
+@click.option(
+    "--mermaid",
+    "diagram",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the run as a sequence diagram of Mermaid.",
+)
 @assume_option
 @world_options
 @json_option
@@ -155,6 +192,8 @@ def explain(
     subject: str,
     beside: str | None,
     html: Path | None,
+    svg: Path | None,
+    diagram: Path | None,
     assume: str | None,
     as_json: bool,
     **given: Any,
@@ -195,8 +234,7 @@ def explain(
             parts_of_bound(client, world),
             smallest_changes(client, world),
         )
-    if html is not None:
-        write_page(told, html)
+    write_files(told, {"html": html, "svg": svg, "mermaid": diagram})
     print_explanation(told, as_json)
     return EXIT[found.outcome]
 

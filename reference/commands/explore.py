@@ -10,6 +10,7 @@ import click
 from rich.text import Text
 
 from holdover.model.clients.profile import FAULTS
+from holdover.model.errors import InputError
 from holdover.model.explorer.explore import EngineResult
 from holdover.model.explorer.length import count_of, count_steps
 from holdover.model.explorer.sequence_chart import as_data, events, sentences
@@ -36,9 +37,17 @@ from holdover.reference.commands.state_graph import (
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import Command, complete_names, json_option, profile_names
-from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document
+from holdover.reference.console.output import (
+    UNBOUNDED,
+    Output,
+    colour_outcome,
+    document,
+    write_file,
+)
 from holdover.reference.console.progress import Progress
 from holdover.reference.console.surroundings import known_faults, memory_option
+from holdover.reference.explanation.page import collision_page
+from holdover.reference.explanation.page_data import ShownCourse
 
 STOPPED = {
     "memory": "what was not seen is unknown: give more --memory, or take a smaller instance",
@@ -120,6 +129,39 @@ def print_exploration(
     if common is not None:
         for line in common_lines(common):
             out.say(line)
+
+
+def walk_of(search: Search) -> ShownCourse:
+    """The instance for a page; InputError where a page cannot have it."""
+    walk = ShownCourse(
+        name=search.name,
+        title=search.profile.title or search.name,
+        outcome="unknown",
+        reason="not explored so far",
+        answers={},
+        world=search.instance(search.hosts, search.addresses, search.messages),
+        states=(),
+    )
+    try:
+        walk_page(walk, None)
+    except ValueError as error:
+        raise InputError(
+            f"--html: {error}; take fewer hosts, addresses or datagrams, or no fault of a clock"
+        ) from error
+    return walk
+
+
+def walk_page(walk: ShownCourse, seen: EngineResult | None) -> str:
+    """The page of an instance in which each step is chosen, with what a search has found."""
+    if seen is not None:
+        verb = "explored" if seen.complete else "cut off: saw"
+        said = f"{verb} {seen.states:,} states, {seen.steps:,} steps, depth {seen.depth}"
+        walk = replace(walk, outcome=outcome(seen), reason=said)
+    lead = (
+        "Choose each step: all that the lease table allows is offered. What counts is the first "
+        "property below: no address is in use by more than one host."
+    )
+    return collision_page(f"A small network, step by step: {walk.name}", lead, [], [walk])
 
 
 def property_rows(seen: EngineResult) -> list[tuple[str, str, Outcome]]:
@@ -214,6 +256,12 @@ def small_network(profile: str, given: dict[str, Any]) -> Search:
     "run to each property that is broken alone.  Implies --plain.",
 )
 @click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a page to walk through the states, choosing each step: one file, no network.",
+)
+@click.option(
     "--plain",
     is_flag=True,
     help="Search with the explorer: slower, and shares nothing "
@@ -243,7 +291,9 @@ def small_network(profile: str, given: dict[str, Any]) -> Search:
 )
 @click.option("--workers", type=click.IntRange(1, 16), help="[default: as many as processors]")
 @json_option
-def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> int:
+def explore(
+    profile: str, graph: Path | None, html: Path | None, as_json: bool, **given: Any
+) -> int:
     """Search every state of a small network.
 
     Breadth first, so each run shown is a shortest one.  What does not fit into --memory goes to
@@ -257,6 +307,7 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
     if search.plain:
         search = replace(search, symmetry=False)
     search.check_options()
+    walk = None if html is None else walk_of(search)  # before minutes go into the search
     read_off, every = None, None
     with Progress(search.name) as progress:
         progress.say(f"{search.name}: estimating")
@@ -271,6 +322,8 @@ def explore(profile: str, graph: Path | None, as_json: bool, **given: Any) -> in
             every = of_search(explored, search.memory)
         else:
             seen = search.run(progress.search, lambda text: click.echo(text, err=True), estimate)
+    if walk is not None and html is not None:
+        write_file("html", html, walk_page(walk, seen))
     print_exploration(search, seen, as_json, read_off, every)
     if graph is not None:
         write_graph(explored, graph, search.memory)

@@ -29,11 +29,11 @@ from holdover.model.errors import InputError, nearest
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import complete_names, profile_names
-from holdover.reference.console.output import document
+from holdover.reference.console.output import document, write_file
 from holdover.reference.console.progress import Progress
 from holdover.reference.lab.experiments.fault import Fault
 from holdover.reference.lab.experiments.faults import FAULTS, find_fault
-from holdover.reference.lab.report.programs import print_programs
+from holdover.reference.lab.report.programs import list_data, print_programs
 from holdover.reference.lab.testbed import sandbox
 from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
 from holdover.reference.lab.testbed.clients import CLIENTS
@@ -294,49 +294,7 @@ def usual(client: ClientProgram) -> list[Fault]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_programs(*, versions: bool, as_json: bool) -> None:
     """List clients, servers and faults; which are here, and how to get the others."""
-
-    def asked(program: ClientProgram | ServerProgram) -> str | None:
-        if not versions:
-            return None
-        from holdover.reference.lab.report.files import version
-
-        return version(program)
-
-    found: dict[str, list[dict[str, Any]]] = {
-        "clients": [
-            {
-                "name": each.name,
-                "title": each.title,
-                "version": asked(each),
-                "missing": each.missing(),
-                "package": each.package,
-                "profile": each.profile,
-                "lease": each.lease,
-                "usual": each.usual,
-            }
-            for each in CLIENTS.values()
-        ],
-        "servers": [
-            {
-                "name": each.name,
-                "title": each.title,
-                "version": asked(each),
-                "missing": each.missing(),
-                "package": each.package,
-                "shortest": each.shortest,
-            }
-            for each in SERVERS.values()
-        ],
-        "faults": [
-            {
-                "name": each.name,
-                "sentence": each.sentence,
-                "usual": each.name in USUAL,
-                "ours": each.needs_own_server,
-            }
-            for each in FAULTS.values()
-        ],
-    }
+    found = list_data(USUAL, versions=versions)
     if as_json:
         document("lab-list", found)
         return
@@ -346,42 +304,73 @@ def list_programs(*, versions: bool, as_json: bool) -> None:
 # replay ------------------------------------------------------------------------------------------
 
 
-@lab.command(epilog="Example: holdover lab replay wfwg311 --out collision")
+@lab.command(
+    epilog="Example: holdover lab replay wfwg311 --beside wfwg311-fixed --html replay.html"
+)
 @click.argument("profile", shell_complete=profile_names)
+@click.option(
+    "--beside",
+    metavar="PROFILE",
+    shell_complete=profile_names,
+    help="Play this one after it: a fix beside the bug.",
+)
 @assume_option
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep the record there (frames.pcap); it is made.",
+    help="Keep the record there (frames.pcap), that of --beside in its folder beside; it is made.",
+)
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a page: the model's run to step through, and what was recorded of it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def replay(profile: str, assume: str | None, out: Path | None, *, as_json: bool) -> int:
+def replay(
+    profile: str,
+    beside: str | None,
+    assume: str | None,
+    out: Path | None,
+    html: Path | None,
+    *,
+    as_json: bool,
+) -> int:
     """Play the model's collision on a real kernel.
 
     What `holdover explain PROFILE` tells, two hosts do on a link: with real datagrams, a real
     server and a lease of ten seconds.  Then somebody asks by ARP who has the address.  Where the
     client does not collide, server and second host do what makes a client collide that stays.
 
-    Exit status: 0 one host answers, 1 both do, 2 bad input, 3 it cannot be told.
+    Exit status, of PROFILE: 0 one host answers, 1 both do, 2 bad input, 3 it cannot be told.
     """
-    client = load_whole(profile, assume)
+    clients = [load_whole(name, assume) for name in (profile, beside) if name is not None]
     if out is not None and out.exists():
         raise InputError(f"--out {out}: it is there; name another directory")
     if (place := sandbox.inside()) is None:
         return sandbox.alone(sys.argv[1:])
+    from holdover.reference.explanation.replayed import replay_page
     from holdover.reference.lab.collision import collision
+    from holdover.reference.lab.collision.plan import SURROUNDINGS, plan_course
     from holdover.reference.lab.report import report
     from holdover.reference.lab.report.files import make_directory
 
     if out is not None:
         make_directory(out)
-
+    played = []
     with sandbox.tie_to_parent(), Progress(profile) as progress:
-        played = collision.replay(client, place / "replay", progress.say)
-        if out is not None and played.record.is_dir():
-            shutil.copytree(played.record, out, dirs_exist_ok=True)
+        plans = [plan_course(client, SURROUNDINGS, progress.say) for client in clients]
+        for plan, folder in zip(plans, ("", "beside"), strict=False):
+            played.append(collision.play(plan, place / f"replay{folder}", progress.say))
+            if out is not None and played[-1].record.is_dir():
+                shutil.copytree(played[-1].record, out / folder, dirs_exist_ok=True)
     report.print_replay(played, as_json)
-    return EXIT[played.seen.outcome]
+    if html is not None:
+        try:
+            write_file("html", html, replay_page(played))
+        except ValueError as error:
+            raise InputError(f"--html: {error}") from error
+    return EXIT[played[0].seen.outcome]
 
 
 # learn -------------------------------------------------------------------------------------------

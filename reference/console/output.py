@@ -16,10 +16,12 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import cached_property
 from math import ceil, floor
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from holdover.model.errors import InputError
 from holdover.model.inputs import printable
 
 if TYPE_CHECKING:
@@ -119,3 +121,11 @@ def number(
 ) -> float | Literal["unbounded"]:
     """A bound for JSON; None is *no bound*."""
     return UNBOUNDED if value is None else float(bound(value))
+
+
+def write_file(option: str, path: Path, text: str) -> None:
+    """What an option asked to be written; InputError names it where it cannot be."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(f"--{option}: {path}: {error.strerror}; name a file to write") from error

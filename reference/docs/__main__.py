@@ -7,8 +7,12 @@ one region.  The output depends on the model alone: no dates, no machine, no ord
 
 Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `profile_pages.py`
 (profiles and measurements), `core_pages.py` (the cores), `json_pages.py` (what `--json` prints),
-`proof_pages.py` (proofs and searches) and `situation_pages.py` (what people report).
-Regions are looked for in README.md and in docs/ below the root.
+`proof_pages.py` (proofs and searches), `situation_pages.py` (what people report),
+`rule_pages.py` (what the RFCs ask, and what answers for it),
+`site_pages.py` (the list of decisions), `command_pages.py` (click) and `api_pages.py` (what
+programs call).
+Regions are looked for in README.md and in docs/ below the root.  `site/pictures.py` draws whole
+files, in docs/static/.
 """
 
 from __future__ import annotations
@@ -22,15 +26,20 @@ from pathlib import Path
 import click
 
 from holdover.reference.docs import (
+    api_pages,
     architecture,
     audit_pages,
+    command_pages,
     core_pages,
     json_pages,
     model_pages,
     profile_pages,
     proof_pages,
+    rule_pages,
+    site_pages,
     situation_pages,
 )
+from holdover.reference.docs.site.pictures import PICTURES
 
 HEAVY = {**proof_pages.HEAVY, **situation_pages.HEAVY}
 """Those that prove or search."""
@@ -42,6 +51,10 @@ GENERATORS = {
     **core_pages.GENERATORS,
     **json_pages.GENERATORS,
     **audit_pages.GENERATORS,
+    **rule_pages.GENERATORS,
+    **site_pages.GENERATORS,
+    **command_pages.GENERATORS,
+    **api_pages.GENERATORS,
     **proof_pages.LIGHT,
     **situation_pages.GENERATORS,
     **HEAVY,
@@ -97,6 +110,19 @@ def find_drift(root: Path, generators: Generators) -> dict[Path, str]:
     return found
 
 
+def find_old_pictures(root: Path) -> dict[Path, str]:
+    """The pictures that are not what they should be, with what they should be."""
+    folder = root / "docs" / "static"
+    if not folder.is_dir():
+        return {}
+    right = {folder / name: draw() for name, draw in PICTURES.items()}
+    return {
+        path: drawn
+        for path, drawn in right.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != drawn
+    }
+
+
 @click.command()
 @click.option("--check", "mode", flag_value="check", default=True, help="Exit 1 if one drifted.")
 @click.option("--write", "mode", flag_value="write", help="Generate all regions anew.")
@@ -114,7 +140,7 @@ def main(mode: str, root: Path) -> None:
     if not (root / "docs").is_dir():
         raise click.UsageError(f"{root.resolve()} has no docs/; give the repository with --root")
     try:
-        found = find_drift(root, GENERATORS)
+        found = find_drift(root, GENERATORS) | find_old_pictures(root)
     except RegionError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

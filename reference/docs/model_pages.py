@@ -6,11 +6,10 @@ table is read by `prose`, the diagram by `phases`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from holdover.model.clients.profile import FACTS
-from holdover.model.clients.requirements import Requirement, article, protocol
 from holdover.model.readings.definitions import DEFINITIONS, NAMES, in_words
 from holdover.model.readings.possible import edges
 from holdover.model.readings.prose import Name, Prose, due, effects, text
@@ -120,6 +119,11 @@ def row(action: Action) -> str:
     parts += label_lines("then", effects(action.then, WORDS))
     parts += label_lines("due", [due(action.due, WORDS)] if action.due else [])
     return "\n".join([*lines, block(parts), ""])
+
+
+def lapse() -> str:
+    """The row of which a release is made, for the page to be read with."""
+    return row(LEASE_TABLE.action("lapse")).replace("### ", "", 1)
 
 
 def label_lines(label: str, lines: Sequence[str]) -> list[str]:
@@ -244,55 +248,13 @@ def laws() -> str:
     )
 
 
-# Rules -------------------------------------------------------------------------------------------
-
-
-def article_rules() -> str:
-    """K1 to K7."""
-    return rule_table(article(), observed=False)
-
-
-def protocol_rules() -> str:
-    """R1 to R43."""
-    return rule_table(protocol(), observed=True)
-
-
-def rule_table(rules: Iterable[Requirement], *, observed: bool) -> str:
-    """Rules beside the rows, proofs and tests that cover them."""
-    head = ["id", "source", "strength", "rule", "row", "proof", "test"]
-    rows = []
-    for rule in rules:
-        source = rule.section + (" (unverified)" if rule.source == "unverified" else "")
-        cells = [rule.id, source, rule.strength, rule.says]
-        tests = codes(_test(test) for test in rule.tests)
-        none = f"no test: {rule.reason}" if rule.reason else ""
-        cells += [codes(rule.rows), codes(rule.proofs), " ".join(filter(None, (tests, none)))]
-        rows.append([*cells, rule.observed] if observed else cells)
-    return table([*head, "observed"] if observed else head, rows)
-
-
-def _test(test: str) -> str:
-    path, _, name = test.partition("::")
-    return (
-        f"{path.rpartition('/')[2].removesuffix('.py')}::{name}{'*' if name.endswith('_') else ''}"
-    )
-
-
-def quotations() -> str:
-    """The wording of each rule's source, and what is to be said about it."""
-    rows = [
-        (rule.id, f"“{rule.quote}”" if rule.quote else "", rule.note)
-        for rule in (*article(), *protocol())
-    ]
-    return table(("id", "wording", "note"), rows)
-
-
 GENERATORS: dict[str, Callable[[], str]] = {
     "sorts": sorts,
     "variables": variables,
     "constants": constants,
     "definitions": definitions,
     "lease-table": lease_table,
+    "row-lapse": lapse,
     "state-diagram": state_diagram,
     "properties": properties,
     "bound": bound_terms,
@@ -300,8 +262,5 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "bound-t7": contested_terms,
     "premises": premises,
     "laws": laws,
-    "article-rules": article_rules,
-    "protocol-rules": protocol_rules,
-    "quotations": quotations,
 }
 """Region name to generator."""

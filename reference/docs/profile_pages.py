@@ -14,7 +14,7 @@ from holdover.model.clients import measurements as measured
 from holdover.model.clients.profile import FACTS, KNOWN, Profile, builtin_names, load
 from holdover.model.readings.prose import number
 from holdover.model.seconds import show_number, show_offset
-from holdover.model.table.vocabulary import CONSTANTS
+from holdover.model.table.vocabulary import CONSTANTS, MEANINGS
 from holdover.reference.docs.markdown import code, table
 
 
@@ -47,6 +47,28 @@ def known_words() -> str:
     )
     rows = [(word, meaning, str(counts[word])) for word, meaning in KNOWN.items()]
     return table(("known", "it stands", "constants"), rows)
+
+
+def profile_words() -> str:
+    """Each fact that a profile may state: its values, RFC 2131's, and what it means."""
+    least = load("rfc2131")
+    rows = [
+        (code(f), _values(f), code(_fact(least, f)), f"{MEANINGS[f][0]} ({MEANINGS[f][1]})")
+        for f in FACTS
+    ]
+    return table(("word", "values", "RFC 2131", "meaning"), rows)
+
+
+def _values(fact: str) -> str:
+    """What a fact may be, as a file writes it."""
+    sort = CONSTANTS[fact].sort
+    written = {"Bool": ("true", "false")}.get(sort.name, sort.values)
+    return ", ".join(code(v.lower()) for v in written) or "seconds"
+
+
+def how_known() -> str:
+    """The words that say how a fact is known."""
+    return table(("word", "it stands"), [(code(word), says) for word, says in KNOWN.items()])
 
 
 def _fact(client: Profile, fact: str) -> str:
@@ -151,6 +173,8 @@ def measurement_conditions() -> str:
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "profiles": profiles,
     "known": known_words,
+    "known-words": how_known,
+    "profile-words": profile_words,
     "predictions": predictions,
     "measurements": measurements,
     "measurement-notes": measurement_notes,

@@ -22,7 +22,7 @@ from holdover.model.readings.interpreter import Interpreter, State
 from holdover.model.readings.prose import Prose, effects
 from holdover.model.seconds import show_number, show_seconds
 from holdover.model.table.client import answers, leased
-from holdover.model.table.properties import EXCLUSIVE
+from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import ADDRESS, HOST, a, h
 from holdover.proofs.logic.invariants import OWNED
@@ -37,6 +37,7 @@ from holdover.reference.explanation.course import (
     schedule_of,
     sizes_in,
 )
+from holdover.reference.explanation.in_ticks import small_world, states_of, ticks_in
 from holdover.reference.explanation.page_data import ShownCourse, covered
 
 
@@ -52,10 +53,10 @@ class TurningPoint:
 
 @dataclass(frozen=True)
 class FollowingClient:
-    """A client that lives the run of another one, and how it stands at the end of the schedule.
+    """A client that lives the run of another one, and what becomes of it in the schedule.
 
-    `collides`: two hosts have one address; `given_away`: somebody has one that the server has
-    given to another host.
+    `collides`: two hosts have one address at some time; `given_away`: somebody has one that the
+    server has given to another host.
     """
 
     judgement: Judgement
@@ -82,17 +83,26 @@ class SameSchedule:
     def shown(self) -> list[ShownCourse]:
         """The courses for a page, that of the run first."""
         pairs = [(self.source, self.course), *((f.judgement, f.course) for f in self.followers)]
-        return [
-            ShownCourse(
-                found.profile.name,
-                found.profile.title or found.profile.name,
-                found.outcome,
-                found.reason,
-                course,
-                answers_to_notice(course, self.steps),
-            )
-            for found, course in pairs
-        ]
+        return [self._shown(found, course) for found, course in pairs]
+
+    def _shown(self, found: Judgement, course: Course) -> ShownCourse:
+        world, ticks = small_world(found, self.source), ticks_in(self.source.run)
+        states = states_of(world, course, ticks, world.initial)
+        answers = {
+            # An answer has a column of its own; no time passes in it.
+            at: (other, states_of(world, other, [0, *ticks[at + 1 :]], states[at]))
+            for at, other in answers_to_notice(course, self.steps).items()
+        }
+        return ShownCourse(
+            name=found.profile.name,
+            title=found.profile.title or found.profile.name,
+            outcome=found.outcome,
+            reason=found.reason,
+            course=course,
+            answers=answers,
+            world=world,
+            states=states,
+        )
 
 
 def compare(found: Judgement, beside: Judgement | None = None) -> SameSchedule | None:
@@ -116,11 +126,16 @@ def compare(found: Judgement, beside: Judgement | None = None) -> SameSchedule |
         if each is source:
             continue
         other = follow(world_of(each, source), steps)
-        end = other.state(len(steps) - 1)
-        collides, given_away = (not other.world.holds(p.term, end) for p in (EXCLUSIVE, OWNED))
+        collides, given_away = (breaks(other, p) for p in (EXCLUSIVE, OWNED))
         lets_go = None if turning is None else letting_go(other, turning.host)
         followers.append(FollowingClient(each, other, collides, given_away, lets_go))
     return SameSchedule(source, without, steps, course, turning, tuple(followers))
+
+
+def breaks(course: Course, wanted: Property) -> bool:
+    """Whether a property is broken in any state of a course, between its columns too."""
+    states = [each.after for column in course.columns for each in column.happened]
+    return not all(course.world.holds(wanted.term, state) for state in states)
 
 
 def world_of(found: Judgement, source: Judgement) -> Interpreter:

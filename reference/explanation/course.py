@@ -61,6 +61,7 @@ class Happening:
     says: str
     how: How
     host: int | None
+    binding: tuple[Value, ...]
     before: State
     after: State
     why: str = ""
@@ -239,7 +240,7 @@ class _Follower:
         given = zip(action.given, binding, strict=True)
         host = next((v for p, v in given if p is h and isinstance(v, int)), None)
         self.happened.append(
-            Happening(self.state.now, action, says, how, host, before, self.state, why)
+            Happening(self.state.now, action, says, how, host, binding, before, self.state, why)
         )
 
     def _sentence(self, action: Action, binding: tuple[Value, ...]) -> str:

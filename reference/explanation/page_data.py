@@ -1,9 +1,12 @@
-"""What the page of a collision knows: a course, column by column, as plain data.
+"""What the page of a collision knows: courses, column by column, and worlds to go on in.
 
-Each state has the value of every variable and of every property, so that the page decides nothing:
-it only shows.  Instants are seconds from the beginning of the run.
+Each state of a course has the value of every variable and of every property; instants are seconds
+from the beginning of the run.  Where a state in ticks is known (`in_ticks.py`), the column has it,
+and a visitor may choose what happens next: `world_script` is the lease table for that, as functions
+of the page (`model/export/javascript.py`), with the same questions asked of each state.  So the
+page has no rule of its own.
 
-What it does not know: how it is shown (`page.py`, `player.js`).
+What it does not know: how it is shown (`page.py`, `lanes.js`, `player.js`).
 """
 
 from __future__ import annotations
@@ -11,17 +14,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from holdover.model.explorer.sequence_chart import SENT_BY_CLIENT, SENT_BY_SERVER
-from holdover.model.readings.finite import name_of
+from holdover.model.export.javascript import Asked, javascript
+from holdover.model.readings.finite import Instance, name_of
+from holdover.model.readings.finite import State as TickState
 from holdover.model.readings.interpreter import Interpreter, State, Value
 from holdover.model.seconds import show_number
 from holdover.model.table.client import answers, leased
-from holdover.model.table.expr import Variable
+from holdover.model.table.expr import Sort, Variable
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, Property
-from holdover.model.table.server import leased_to
+from holdover.model.table.server import NOBODY, SERVER_ACTIONS, leased_to
 from holdover.model.table.table import LEASE_TABLE
-from holdover.model.table.vocabulary import ADDRESS, HOST, NOW, a, g, h, now, server_end
+from holdover.model.table.vocabulary import ADDRESS, HOST, NOW, a, h, now, owner, server_end
 from holdover.proofs.logic.invariants import OWNED
 from holdover.reference.explanation.course import Course, CourseColumn, Happening
 
@@ -31,65 +37,93 @@ PROPERTIES: Sequence[Property] = (*ALWAYS, OWNED, *STEPS)
 covered = leased(h) & leased_to(a, h) & (now <= server_end[a])
 """The client goes by a lease, and so does the server."""
 
-both_have = answers(h, a) & answers(g, a)
+runs = (owner[a] != NOBODY) & (now <= server_end[a])
+"""The server's lease of the address runs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShownCourse:
     """A client on the page: its name and title, its verdict, its course, and what its user may do.
 
-    `answers`: the course from each column on after which the notice may be answered.
+    `course`: None where there is no run, but a world alone.  `answers`: the course from each column
+    on after which the notice may be answered.  `world`: what a visitor goes on in; None: there is
+    none.  With it, `states` has the state in ticks after each column, and so has each answer;
+    `lease` is how many ticks a lease has.
     """
 
     name: str
     title: str
     outcome: str
     reason: str
-    course: Course
-    answers: Mapping[int, Course]
+    course: Course | None = None
+    answers: Mapping[int, tuple[Course, Sequence[TickState | None]]]
+    world: Instance | None
+    states: Sequence[TickState | None]
+
+    @property
+    def lease(self) -> int:
+        """Ticks of a lease."""
+        return 0 if self.world is None else max(self.world.bounds.lengths)
 
 
-def page_data(shown: Sequence[ShownCourse]) -> dict[str, object]:
-    """All that the page shows."""
-    world = shown[0].course.world
-    slots = [slot for slot in world.initial() if slot[0] != NOW.name]
+def page_data(shown: Sequence[ShownCourse], sizes: Mapping[Sort, int]) -> dict[str, Any]:
+    """All that the page shows; `sizes`: how many hosts, addresses and datagrams there are."""
+    hosts, places = range(sizes[HOST]), range(sizes[ADDRESS])
+    rows = {
+        row.name: [row.source, sent_by(row.name), row in SERVER_ACTIONS]
+        for row in LEASE_TABLE.actions
+    }
     return {
-        "hosts": [name_of(HOST, host) for host in range(world.sizes[HOST])],
-        "addresses": [name_of(ADDRESS, each) for each in range(world.sizes[ADDRESS])],
+        "hosts": [name_of(HOST, host) for host in hosts],
+        "addresses": [name_of(ADDRESS, each) for each in places],
         "variables": [
             {
-                "name": name,
-                "of": member_name(variable(name), member),
-                "means": variable(name).meaning,
+                "name": v.name,
+                "of": member_name(v, member),
+                "means": v.meaning,
+                "sort": v.sort.name,
+                "words": [word.lower() for word in v.sort.values],
             }
-            for name, member in slots
+            for v in LEASE_TABLE.variables
+            if v is not NOW
+            for member in range(sizes[v.index] if v.index else 1)
         ],
         "properties": [{"name": p.name, "says": p.says, "source": p.source} for p in PROPERTIES],
+        "rows": rows,
         "courses": [course_data(each) for each in shown],
     }
 
 
 def course_data(shown: ShownCourse) -> dict[str, object]:
-    """A client: the state before the run, and the columns."""
+    """A client: the state before the run, the columns, and those after an answered notice."""
     course = shown.course
-    return {
+    known: dict[str, object] = {
         "name": shown.name,
         "title": shown.title,
         "outcome": shown.outcome,
         "reason": shown.reason,
+        "lease": shown.lease,
+    }
+    if course is None:
+        return {**known, "begin": None, "columns": [], "answers": {}}
+    begin = {"happened": [], **state_data(course.world, course.begin, None)}
+    return {
+        **known,
         "stopped": course.stopped,
-        "begin": state_data(course.world, course.begin, None),
-        "columns": columns_data(course),
-        "answers": {str(at): columns_data(other) for at, other in shown.answers.items()},
+        "begin": {**begin, "ticks": None if shown.world is None else shown.world.initial},
+        "columns": columns_data(course, shown.states),
+        "answers": {
+            str(at): columns_data(other, states) for at, (other, states) in shown.answers.items()
+        },
     }
 
 
-def columns_data(course: Course) -> list[dict[str, object]]:
-    """The columns of a course."""
+def columns_data(course: Course, states: Sequence[TickState | None]) -> list[dict[str, object]]:
+    """The columns of a course, each with its state in ticks if that is known."""
     before = [course.begin, *(column.state for column in course.columns)]
     return [
-        column_data(course.world, previous, column)
-        for previous, column in zip(before, course.columns, strict=False)
+        {**column_data(course.world, previous, column), "ticks": state}
+        for previous, column, state in zip(before, course.columns, states, strict=False)
     ]
 
 
@@ -103,20 +137,36 @@ def column_data(world: Interpreter, before: State, column: CourseColumn) -> dict
 
 
 def happening_data(each: Happening) -> dict[str, object]:
-    """A step: when, which row and where it is from, and what goes over the wire."""
-    name = each.action.name
-    wire = (SENT_BY_CLIENT.get(name) or SENT_BY_SERVER.get(name)) if each.host is not None else None
+    """A step: when, which row, for whom, and how it came about."""
     return {
-        "at": show_number(Fraction(each.at)),
-        "row": name,
+        "at": f"{show_number(Fraction(each.at))} s",
+        "row": each.action.name,
         "says": each.says,
-        "source": each.action.source,
         "how": each.how,
         "why": each.why,
         "host": each.host,
-        "sent": wire or "",
-        "to_server": name in SENT_BY_CLIENT,
     }
+
+
+def sent_by(row: str) -> str:
+    """What goes over the wire in a step, with an arrow to where it goes; empty: nothing."""
+    if (said := SENT_BY_CLIENT.get(row)) is not None:
+        return f"↓{said}"
+    return f"↑{SENT_BY_SERVER[row]}" if row in SENT_BY_SERVER else ""
+
+
+def world_script(world: Instance) -> str:
+    """The lease table of a world as an object of JavaScript (`javascript`)."""
+    hosts, places = range(world.bounds.hosts), range(world.bounds.addresses)
+    pairs = [{h: host, a: place} for host in hosts for place in places]
+    asked: dict[str, Sequence[Asked]] = {
+        "always": [(each.term, {}) for each in PROPERTIES if each not in STEPS],
+        "answers": [(answers(h, a), pair) for pair in pairs],
+        "covered": [(covered, pair) for pair in pairs],
+        "leased": [(leased(h), {h: host}) for host in hosts],
+        "runs": [(runs, {a: place}) for place in places],
+    }
+    return javascript(world, asked, {"steps": [(each.term, {}) for each in STEPS]})
 
 
 def state_data(world: Interpreter, state: State, before: State | None) -> dict[str, object]:
@@ -127,7 +177,7 @@ def state_data(world: Interpreter, state: State, before: State | None) -> dict[s
         for host in hosts
     ]
     return {
-        "now": show_number(Fraction(state.now)),
+        "now": f"{show_number(Fraction(state.now))} s",
         "values": [
             show_value_of(variable(name), state[name, member])
             for name, member in state
@@ -142,14 +192,10 @@ def state_data(world: Interpreter, state: State, before: State | None) -> dict[s
         "leased": [bool(world.value(leased(h), state, {h: host})) for host in hosts],
         "both": not world.holds(EXCLUSIVE.term, state),
         "owner": [
-            "" if (owner := state["owner", place]) is None else name_of(HOST, int(str(owner)))
+            "" if (whose := state["owner", place]) is None else name_of(HOST, int(str(whose)))
             for place in places
         ],
-        "runs": [
-            state["owner", place] is not None
-            and bool(world.value(now <= server_end[a], state, {a: place}))
-            for place in places
-        ],
+        "runs": [bool(world.value(runs, state, {a: place})) for place in places],
         "serving": state["serving", 0],
         "notice": [state["notice", host] for host in hosts],
     }

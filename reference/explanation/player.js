@@ -1,21 +1,14 @@
-"use strict";
-// Steps through the courses that are embedded in the page; everything that is shown is in the data.
-const data = JSON.parse(document.getElementById("run").textContent);
-const count = data.courses[0].columns.length;
+// Steps through the courses that are embedded in the page, and goes on from them as a visitor likes.
 const by = (id) => document.getElementById(id);
-const at = { column: 0, answered: data.courses.map(() => null), timer: 0 };
+const at = { cursor: 0, answered: data.courses.map(() => null), own: null, timer: 0 };
 
-function make(name, attributes, text) {
-  const svg = ["svg", "rect", "line", "text", "path", "title"].includes(name);
-  const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes || {})) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
+// What stands before the first column; of a world without a run, its first state.
+const begins = data.courses.map((course, number) => course.begin
+  ?? columnOf(worlds[number], worlds[number].initial, { base: "", ticks: 0 }));
 
-// The columns of a course: those of the run, or from where the notice was answered on, those then.
+// The columns of a course: those chosen, or of the run, or from an answered notice on those then.
 function columns(number) {
+  if (at.own) return at.own[number];
   const course = data.courses[number], from = at.answered[number];
   if (from === null) return course.columns;
   const [answer, ...rest] = course.answers[from];
@@ -25,113 +18,19 @@ function columns(number) {
   return [...course.columns.slice(0, from), there, ...rest];
 }
 
-// The lanes -------------------------------------------------------------------------------------
-
-const TOP = 20, ROW = 40, BAR = 16, LABEL = 15, WIRE = 56, LEASES = 30, AXIS = 24;
-
-function lanes(number) {
-  const all = columns(number).map((column) => column.was || column);
-  const hosts = data.hosts.length, part = 100 / count;
-  const wireTop = TOP + ROW * hosts, serverTop = wireTop + WIRE;
-  const bottom = serverTop + LEASES * data.addresses.length + 6;
-  const svg = make("svg", { class: "line", role: "img", height: bottom + AXIS,
-    "aria-label": "Lanes: " + data.hosts.join(", ") + ", the wire, the server. "
-      + "What they show is said below, step by step." });
-  const x = (column) => `${(column * part).toFixed(3)}%`;
-  const put = (name, attributes, text) => svg.appendChild(make(name, attributes, text));
-  const rect = (from, to, y, height, kind, title) => {
-    const drawn = put("rect", { x: x(from), width: x(to - from), y, height, class: kind
-      + (from > at.column ? " later" : "") });
-    if (title) drawn.appendChild(make("title", {}, title));
-  };
-  const words = (column, y, text, kind, anchor) =>
-    put("text", { x: x(column), y, class: kind, "text-anchor": anchor || "start" }, text);
-  const upright = (column, top, end, kind) =>
-    put("line", { x1: x(column), x2: x(column), y1: top, y2: end, class: kind });
-  const spans = (says) => { // stretches of columns of which the same is said
-    const found = [];
-    all.forEach((column, place) => {
-      const said = says(column), last = found[found.length - 1];
-      if (last && last.said === said && last.to === place && place !== at.column + 1) last.to++;
-      else if (said) found.push({ said, from: place, to: place + 1 });
-    });
-    return found;
-  };
-  data.hosts.forEach((host, row) => {
-    const y = TOP + ROW * row;
-    put("rect", { x: 0, y: y + LABEL, width: "100%", height: BAR, class: "track" });
-    words(0, y + 10, host, "name halo");
-    for (const span of spans((c) => c.holds[row] && (c.over[row] ? "over" : "in its lease"))) {
-      const kind = span.said === "over" ? "over" : row ? "rival" : "held";
-      rect(span.from, span.to, y + LABEL, BAR, kind, `${host} has the address, ${span.said}`);
-    }
-    for (const span of spans((c) => c.leased[row] && "lease"))
-      rect(span.from, span.to, y + LABEL + BAR + 2, 4, "lease", `${host} believes in its lease`);
-    all.forEach((column, place) => {
-      const before = place && all[place - 1].leased[row];
-      if (before && !column.leased[row]) {
-        upright(place, y + LABEL - 3, y + LABEL + BAR + 8, "end");
-        if (row === 0) words(place, y + 10, `lease of ${host} ends`, "strong halo",
-          place > count / 2 ? "end" : "start");
-      }
-    });
-  });
-  const first = TOP + LABEL, last = TOP + ROW * (hosts - 1) + LABEL;
-  for (const span of spans((c) => c.both && "both")) {
-    rect(span.from, span.to, first, last - first, "between");
-    for (const y of [first, last]) rect(span.from, span.to, y, BAR, "both", "two hosts have it");
-    if (span.from <= at.column) words(span.to, first + BAR + 13, "COLLISION", "red strong halo",
-      "end");
-  }
-  words(0, wireTop + 10, "wire", "name halo");
-  all.forEach((column, place) => {
-    for (const each of column.happened.filter((one) => one.how !== "left out")) {
-      const middle = place + 0.5, top = wireTop + 27, end = wireTop + WIRE - 5;
-      const later = place > at.column ? " later" : "";
-      if (each.sent) {
-        upright(middle, top, end, "sent" + later);
-        const tip = make("svg", { x: x(middle), y: each.to_server ? end : top, overflow: "visible" });
-        tip.appendChild(make("path", { class: "sent" + later,
-          d: each.to_server ? "M-4-5 0 0 4-5" : "M-4 5 0 0 4 5" }));
-        svg.appendChild(tip);
-        words(middle, wireTop + 23, each.sent.split(" ").map((w) => w[0]).join(""),
-          "halo" + later, "middle");
-      } else if (["miss", "lose", "ignore"].includes(each.row)) {
-        words(middle, end - 6, "✕", "lost" + later, "middle");
-      }
-    }
-  });
-  data.addresses.forEach((address, row) => {
-    const y = serverTop + LEASES * row;
-    words(0, y + 10, `server: lease of ${address}`, "name halo");
-    for (const span of spans((c) => c.runs[row] && c.owner[row])) {
-      rect(span.from, span.to, y + LABEL, 8, "lease", `the server's lease of ${span.said}`);
-      if (span.from === 0 || all[span.from - 1].owner[row] !== span.said)
-        words(span.from, y + LABEL + 8, span.said, "halo");
-    }
-    all.forEach((column, place) => {
-      if (place && all[place - 1].runs[row] && !column.runs[row])
-        upright(place, y + LABEL - 3, y + LABEL + 11, "end");
-    });
-    for (const span of spans((c) => !c.serving && "silent")) {
-      rect(span.from, span.to, y + LABEL + 10, 4, "away", "the server is silent");
-    }
-  });
-  put("line", { x1: 0, x2: "100%", y1: bottom, y2: bottom, class: "axis" });
-  let said = -9;
-  all.forEach((column, place) => {
-    if (place && column.now === all[place - 1].now) return;
-    upright(place, bottom, bottom + 4, "axis");
-    if (place - said >= 2.6) {
-      words(place, bottom + 16, `${column.now} s`, "name", place ? "middle" : "start");
-      said = place;
-    }
-  });
-  upright(at.column + 1, 4, bottom, "cursor");
-  return svg;
+function count() {
+  return columns(0).length;
 }
 
-// What is said below them -----------------------------------------------------------------------
+function here(number) {
+  return at.cursor ? columns(number)[at.cursor - 1] : begins[number];
+}
+
+function every(what) {
+  return data.courses.map((_, number) => what(number));
+}
+
+// What is said below the lanes --------------------------------------------------------------------
 
 function told(column) {
   const collided = column.both || (column.was && column.was.both);
@@ -139,41 +38,58 @@ function told(column) {
   for (const each of column.happened) {
     const line = make("p");
     const mark = { "by itself": "by itself: ", "left out": "left out here: " }[each.how] || "";
-    line.append(make("b", {}, `${each.at} s  `), mark + each.says + " ");
-    line.append(make("small", {}, each.why ? `not possible: ${each.why} is false`
-      : `${each.row}; ${each.source}`));
+    line.append(make("b", {}, `${each.at}  `), mark + each.says + " ");
+    const why = each.why ? `not possible: ${each.why} is false` : "not possible";
+    line.append(make("small", {}, each.how === "left out" ? why
+      : `${each.row}; ${data.rows[each.row][0]}`));
     box.append(line);
   }
-  if (!column.happened.length) box.append(make("p", {}, "This course was not followed so far."));
+  if (!column.happened.length)
+    box.append(make("p", {}, at.cursor ? "This course was not followed so far."
+      : "The beginning: nobody has an address."));
   if (column.both) box.append(make("b", {}, "Two hosts have one address."));
   else if (collided) box.append(make("b", {}, "Two hosts had one address until this OK."));
   return box;
 }
 
 function dialogs(number, column) {
-  const ever = data.courses.some((each) => each.columns.some((c) => c.notice.includes("SHOWN")));
-  const place = make("div", ever ? { class: "place" } : {}), from = at.answered[number];
+  const ever = every((n) => [begins[n], ...columns(n)].some((c) => c.notice.includes("SHOWN")));
+  const place = make("div", { class: "place" + (ever.includes(true) ? " tall" : "") });
   column.notice.forEach((notice, row) => {
     if (notice !== "SHOWN") return;
-    const box = make("div", { class: "dialog", role: "group", "aria-label": "the notice" });
+    const box = make("div", { class: "dialog", role: "group",
+      "aria-label": `the notice on ${data.hosts[row]}` });
     box.append(make("b", {}, `DHCP on ${data.hosts[row]}`));
     box.append(make("p", {}, column.holds[row] ? "The lease of this address has expired."
       : "The lease has expired. The address is released."));
-    if (row === 0 && String(at.column) in data.courses[number].answers) {
-      const ok = make("button", { type: "button", id: `ok-${number}` }, "OK");
-      ok.addEventListener("click", () => { at.answered[number] = at.column; stop(); show(); by("on").focus(); });
+    const answer = answering(number, row);
+    if (answer) {
+      const ok = make("button", { type: "button", id: `ok-${number}-${row}` }, "OK");
+      ok.addEventListener("click", () => { stop(); answer(); by("on").focus(); });
       box.append(ok);
     }
     place.append(box);
   });
-  if (from !== null) {
-    const back = make("button", { type: "button" }, "Take the OK back");
-    back.addEventListener("click", () => { at.answered[number] = null; show(); by("on").focus(); });
+  if (at.answered[number] !== null && !at.own) {
+    const back = make("button", { type: "button", id: `back-${number}` }, "Take the OK back");
+    back.addEventListener("click", () => {
+      at.answered[number] = null; show(); by("on").focus(); });
     place.append(back);
   }
-  if (ever && !place.childElementCount)
+  if (ever.includes(true) && !place.childElementCount)
     place.append(make("p", { class: "quiet" }, "No notice is on a screen."));
   return place;
+}
+
+// What OK does: the rest of the run goes on, or of what one has chosen, it is the next step.
+function answering(number, row) {
+  if (at.own) {
+    const found = (choices(every(here)) ?? []).find((each) =>
+      each.row === "acknowledge" && each.host === row && each.edges[number] !== null);
+    return found && (() => choose(found));
+  }
+  return at.cursor && row === 0 && String(at.cursor - 1) in data.courses[number].answers
+    && (() => { at.answered[number] = at.cursor - 1; show(); });
 }
 
 function holdings(column) {
@@ -183,7 +99,7 @@ function holdings(column) {
     const word = holds === null ? "–" : holds ? "✓ holds" : "✕ broken";
     const kind = "word" + (holds === false ? " broken" : "");
     list.append(make("dt", {}, property.name), make("dd", { class: kind }, word),
-      make("dd", { class: "quiet" }, property.says));
+      make("dd", { class: "quiet" }, `${property.says} (${property.source})`));
   });
   return list;
 }
@@ -193,13 +109,19 @@ function named(place) {
   return of ? `${name}[${of}]` : name;
 }
 
+// Which values have changed; instants of a world are counted from now, and pass without a change.
+function changed(before, column) {
+  return column.changed ?? column.values.map((value, place) => value !== before.values[place]);
+}
+
 function changes(before, column) {
   const list = make("ul", { class: "changes" });
   if (before.now !== column.now)
-    list.append(make("li", {}, `now: ${before.now} s → ${column.now} s`));
-  column.values.forEach((value, place) => {
-    if (value !== before.values[place])
-      list.append(make("li", {}, `${named(place)}: ${before.values[place]} → ${value}`));
+    list.append(make("li", {}, `now: ${before.now} → ${column.now}`));
+  changed(before, column).forEach((is, place) => {
+    const { means } = data.variables[place];
+    if (is) list.append(make("li", { title: means },
+      `${named(place)}: ${before.values[place]} → ${column.values[place]}`));
   });
   if (!list.childElementCount) list.append(make("li", {}, "nothing"));
   return list;
@@ -207,11 +129,11 @@ function changes(before, column) {
 
 function values(before, column) {
   const table = make("table", { class: "values" }), body = make("tbody");
+  const different = changed(before, column);
   column.values.forEach((value, place) => {
-    const changed = value !== before.values[place];
-    const row = make("tr", changed ? { class: "changed" } : {});
+    const row = make("tr", different[place] ? { class: "changed" } : {});
     row.append(make("th", { scope: "row" }, named(place)));
-    row.append(make("td", {}, value + (changed ? " (changed)" : "")));
+    row.append(make("td", {}, value + (different[place] ? " (changed)" : "")));
     row.append(make("td", { class: "quiet" }, data.variables[place].means));
     body.append(row);
   });
@@ -219,18 +141,81 @@ function values(before, column) {
   return table;
 }
 
+// What a visitor may choose -----------------------------------------------------------------------
+
+const WHO = (each) => each.row === "tick" ? "time" : each.host === null || data.rows[each.row][2]
+  ? "server and network" : data.hosts[each.host];
+
+function choosing() {
+  const found = choices(every(here)), place = by("choices");
+  by("choose-count").textContent = found === null ? "" : ` (${found.length})`;
+  if (found === null) {
+    place.replaceChildren(make("p", { class: "quiet" },
+      "From here nothing can be chosen: this state is not one of whole ticks, or the page has no "
+      + "lease table of this client. Go back to the beginning, and choose from there."));
+    return;
+  }
+  const groups = new Map([...data.hosts, "server and network", "time"].map((who) => [who, []]));
+  for (const each of found) groups.get(WHO(each)).push(each);
+  let number = 0;
+  const lists = [...groups].filter(([, those]) => those.length).map(([who, those]) => {
+    const list = make("ul", { class: "choices", "aria-label": who });
+    for (const each of those) {
+      const only = each.edges.includes(null) ? data.courses
+        .filter((_, n) => each.edges[n] !== null).map((course) => course.name).join(", ") : "";
+      const button = make("button", { type: "button", id: `choice-${number}`, "data-row": each.row });
+      number += 1;
+      if (number < 10) button.append(make("kbd", { "aria-hidden": "true" }, String(number)));
+      button.append(each.label);
+      if (only) button.append(make("small", {}, ` only ${only}`));
+      button.addEventListener("click", () => { stop(); choose(each); by("choice-0")?.focus(); });
+      const item = make("li");
+      item.append(button);
+      list.append(item);
+    }
+    const group = make("div", { class: "group" });
+    group.append(make("b", { "aria-hidden": "true" }, who), list);
+    return group;
+  });
+  place.replaceChildren(...lists);
+}
+
+function choose(choice) {
+  const next = every((number) => choice.edges[number] === null ? leftOut(here(number), choice)
+    : stepped(worlds[number], here(number), choice.edges[number]));
+  at.own = every((number) => [...columns(number).slice(0, at.cursor), next[number]]);
+  at.cursor += 1;
+  show();
+}
+
 // The cursor ------------------------------------------------------------------------------------
 
+function said(number) {
+  return here(number).happened.map((each) => each.says).join("; ");
+}
+
+function steps() {
+  const list = columns(0).map((_, place) => {
+    const line = make("li", place + 1 === at.cursor ? { "aria-current": "step" } : {});
+    const each = columns(0)[place];
+    const button = make("button", { type: "button", id: `step-${place}` },
+      `${each.now}: ${each.happened.map((one) => one.says).join("; ")}`);
+    button.addEventListener("click", () => { stop(); go(place + 1); });
+    line.append(button);
+    return line;
+  });
+  by("steps").replaceChildren(...list);
+}
+
 function show() {
-  const open = data.courses.map((_, n) => by(`values-${n}`)?.open);
-  const focused = document.activeElement?.id;
+  const open = every((n) => by(`values-${n}`)?.open), focused = document.activeElement?.id;
   data.courses.forEach((course, number) => {
-    if (at.answered[number] !== null && at.answered[number] > at.column)
+    if (!at.own && at.answered[number] !== null && at.answered[number] >= at.cursor)
       at.answered[number] = null;
-    const all = columns(number), column = all[at.column];
-    const before = at.column ? all[at.column - 1] : course.begin;
-    const lane = make("div", { class: "lanes" });
-    lane.append(lanes(number));
+    const all = columns(number), column = here(number);
+    const before = at.cursor > 1 ? all[at.cursor - 2] : begins[number];
+    const lane = make("div", { class: "lanes", id: `lanes-${number}` });
+    lane.append(lanes(all.map((each) => each.was || each), at.cursor));
     const folded = make("details", { id: `values-${number}` });
     folded.open = Boolean(open[number]);
     folded.append(make("summary", { id: `fold-${number}` }, "All values"), values(before, column));
@@ -238,22 +223,22 @@ function show() {
       make("h3", {}, "What must hold"), holdings(column),
       make("h3", {}, "Changed in this step"), changes(before, column), folded);
   });
-  if (focused) by(focused)?.focus(); // what was focused has been drawn anew
-  const column = columns(0)[at.column];
-  by("where").textContent = `step ${at.column + 1} of ${count}, ${column.now} s`;
-  by("slider").value = at.column;
+  choosing();
+  steps();
+  by("again").hidden = !at.own;
+  by("again").textContent = data.courses[0].columns.length ? "Back to the run" : "Start again";
+  by("where").textContent = (at.cursor ? `step ${at.cursor} of ${count()}` : "the beginning")
+    + `, ${here(0).now}` + (at.own ? ", chosen" : "");
+  by("slider").max = count();
+  by("slider").value = at.cursor;
   by("slider").setAttribute("aria-valuetext", by("where").textContent);
-  by("said").textContent = data.courses.map((course, n) => course.name + ": "
-    + columns(n)[at.column].happened.map((each) => each.says).join("; ")
-    + (columns(n)[at.column].both ? ". Two hosts have one address." : "")).join(". ");
-  document.querySelectorAll(".steps li").forEach((line, place) => {
-    if (place === at.column) line.setAttribute("aria-current", "step");
-    else line.removeAttribute("aria-current");
-  });
+  by("said").textContent = data.courses.map((course, n) => `${course.name}: ${said(n)}`
+    + (here(n).both ? ". Two hosts have one address." : "")).join(". ");
+  if (focused && document.activeElement?.id !== focused) by(focused)?.focus(); // drawn anew
 }
 
-function go(column) {
-  at.column = Math.max(0, Math.min(count - 1, column));
+function go(cursor) {
+  at.cursor = Math.max(0, Math.min(count(), cursor));
   show();
 }
 
@@ -265,25 +250,60 @@ function stop() {
 
 function play() {
   if (at.timer) return stop();
-  if (at.column === count - 1) go(0);
+  if (at.cursor === count()) go(0);
   by("play").textContent = "Pause";
   at.timer = setInterval(() => {
-    go(at.column + 1);
-    if (at.column === count - 1) stop();
+    go(at.cursor + 1);
+    if (at.cursor === count()) stop();
   }, 1100);
 }
 
-const moves = {
-  first: () => go(0), back: () => go(at.column - 1), on: () => go(at.column + 1),
-  last: () => go(count - 1),
-};
+// A picture for slides ------------------------------------------------------------------------------
+
+function pictureOf(number) {
+  const svg = by(`lanes-${number}`).firstChild.cloneNode(true);
+  const width = 1000, height = Number(svg.getAttribute("height"));
+  for (const [name, value] of Object.entries({ xmlns: "http://www.w3.org/2000/svg", width, height,
+    style: "background: var(--ground); overflow: hidden" })) svg.setAttribute(name, value);
+  svg.prepend(document.querySelector(".hatches").cloneNode(true));
+  svg.prepend(make("style", {}, by("picture-style").textContent));
+  return { text: new XMLSerializer().serializeToString(svg), width, height };
+}
+
+function save(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function saveSvg(number) {
+  save(new Blob([pictureOf(number).text], { type: "image/svg+xml" }), `${data.courses[number].name}.svg`);
+}
+
+async function savePng(number) {
+  const { text, width, height } = pictureOf(number), image = new Image(), canvas = make("canvas");
+  image.src = "data:image/svg+xml," + encodeURIComponent(text);
+  await image.decode();
+  canvas.width = 2 * width;
+  canvas.height = 2 * height;
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.toBlob((blob) => save(blob, `${data.courses[number].name}.png`));
+}
+
+// What is clicked and pressed -----------------------------------------------------------------------
+
+const moves = { first: () => go(0), back: () => go(at.cursor - 1), on: () => go(at.cursor + 1),
+  last: () => go(count()) };
 for (const [id, move] of Object.entries(moves))
   by(id).addEventListener("click", () => { stop(); move(); });
 by("play").addEventListener("click", play);
-by("slider").max = count - 1;
+by("again").addEventListener("click", () => {
+  stop(); at.own = null; go(data.courses[0].columns.length ? at.cursor : 0); by("on").focus(); });
 by("slider").addEventListener("input", (event) => { stop(); go(Number(event.target.value)); });
-document.querySelectorAll(".steps button").forEach((button, place) =>
-  button.addEventListener("click", () => { stop(); go(place); }));
+every((number) => {
+  by(`svg-${number}`).addEventListener("click", () => saveSvg(number));
+  by(`png-${number}`).addEventListener("click", () => savePng(number));
+});
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.target.id === "slider") return;
   const key = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" }[event.key];
@@ -292,6 +312,7 @@ document.addEventListener("keydown", (event) => {
     play();
     event.preventDefault();
   }
+  if (/^[1-9]$/.test(event.key) && by("choose").open) by(`choice-${event.key - 1}`)?.click();
 });
 const asked = /^#(\d+)$/.exec(location.hash);
-go(asked ? Number(asked[1]) - 1 : 0);
+go(asked ? Number(asked[1]) : 0);

@@ -77,9 +77,9 @@ def follower_lines(found: SameSchedule, follower: FollowingClient) -> Iterator[s
     if follower.course.stopped:
         yield f"the run was followed no further: {follower.course.stopped}"
     elif follower.collides:
-        yield f"it ends as badly: {name} collides in this schedule too"
+        yield f"it fares as badly: {name} collides in this schedule too"
     elif follower.given_away:
-        yield "no collision so far, but the server has given away an address that is still held:"
+        yield "no collision, but the server gave an address away while it was still held:"
         yield "a host that probes finds that out, and one that does not would use it"
     elif leaves_open(follower.course):
         yield "no collision so far; two hosts want one address, and what comes next decides"

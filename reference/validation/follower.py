@@ -26,7 +26,7 @@ from fractions import Fraction
 from functools import lru_cache
 from ipaddress import IPv4Address
 
-from holdover.model.clients.profile import FAULTS, Environment, in_ticks, load
+from holdover.model.clients.profile import FAULTS, LATE, Environment, in_ticks, load
 from holdover.model.readings.interpreter import Interpreter, Slot, State, UnsetError, Value
 from holdover.model.seconds import show_seconds
 from holdover.model.table.client import CLIENT_ACTIONS
@@ -65,9 +65,6 @@ from holdover.reference.validation.findings import Finding, JournalVerdict
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import INFINITE
 
-LATE = 1
-"""Seconds that a process may be late on a machine with other work; more is not decided."""
-
 KERNEL_REMOVES = LEASE_TABLE.action("kernel_removes")
 STANDS_STILL = (LEASE_TABLE.action("freeze"), LEASE_TABLE.action("thaw"))
 
@@ -95,7 +92,7 @@ def world_of(config: ClientConfig | None, addresses: int) -> Interpreter:
 
     Kept, since a world reads each term once, and journals of one client are many.
     """
-    profile, second = replace(load("reference"), late=Fraction(LATE)), SECOND
+    profile, second = replace(load("reference"), late=LATE), SECOND
     if config is not None:
         second = config.second
         between = config.probe_most * max(config.probes - 1, 0)

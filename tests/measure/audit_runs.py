@@ -2,10 +2,11 @@
 
     python -m tests.measure.audit_runs [RUNS [FIRST SEED [KIND]]]
 
-Three kinds (tests/reference/audit/verdicts.py): everybody conforms, and the capture point may miss
-frames; a host overstays, and it misses none; a host overstays for long, and it misses one in
-twenty.  KIND: 0, 1 or 2; else all of them.  Prints what came out (so far, every 500 runs), and the
-seeds that went wrong; ends with 1 if there is one.
+A run is written as a capture, and that is audited as `holdover audit` does.  Three kinds
+(tests/reference/audit/verdicts.py): everybody conforms, and the capture point may miss
+frames (a finding, or a broken rule, is wrong); a host overstays, and it misses none; a host
+overstays for long, and it misses one in twenty.  KIND: 0, 1 or 2; else all of them.  Prints what
+came out (so far, every 500 runs), and the seeds that went wrong; ends with 1 if there is one.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from collections.abc import Sequence
 from holdover.reference.audit.monitor.results import Audit
 from tests.reference.audit.town import Town
 from tests.reference.audit.verdicts import (
+    broken_rules,
     conforming_run,
     finds,
+    is_clean,
     is_visible,
     planted_run,
     planted_run_with_losses,
@@ -48,10 +51,11 @@ class Count:
         self.of["frames missed"] += town.missed
         self.of["verdict " + audit.verdict] += 1
         self.of["findings"] += len(audit.findings)
+        self.of["rules broken"] += len(broken_rules(audit))
         if planted:
             self.of["visible"] += is_visible(town)
             self.of["found"] += finds(town, audit)
-        good = finds(town, audit) or not is_visible(town) if planted else not audit.findings
+        good = finds(town, audit) or not is_visible(town) if planted else is_clean(audit)
         if not good:
             self.wrong.append(seed)
 

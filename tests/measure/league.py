@@ -2,10 +2,10 @@
 
 It runs `holdover lab` with every client that is here, against our server and Kea, three times, with
 leases of ten seconds.  What the page needs of what the lab writes (lab.json) is kept beside it, in
-docs/league.json, and a summary of it stands in the README.  Beside it stand the measurements of
-model/clients/measurements.toml that are of the same profile, fault and lease: these were made by
-hand and mostly once.  They agree if the two ranges are no further apart than kernels (2.5 s) or
-a process's timers in whole seconds (1 s) account for.
+docs/league.json, and a chart of it in docs/static/, which the README shows.  Beside it stand the
+measurements of model/clients/measurements.toml that are of the same profile, fault and lease: these
+were made by hand and mostly once.  They agree if the two ranges are no further apart than kernels
+(2.5 s) or a process's timers in whole seconds (1 s) account for.
 
 The DHCPNAKs are played with two leases (`refusals.py`).
 
@@ -36,11 +36,13 @@ from holdover.reference.lab.learn.inference import KERNEL_LATE
 from holdover.reference.lab.testbed.clients import CLIENTS
 from tests.measure import lab_runs
 from tests.measure.lab_runs import Cell, cells_of, clients_here, number, run_lab, split_versions
+from tests.measure.league_chart import chart, sentence
 from tests.measure.refusals import REFUSALS, after_refusal, kept_for
 
 PAGE = Path("docs/league.md")
 RAW = PAGE.with_suffix(".json")
 README = Path("README.md")
+CHART = Path("docs/static/league.svg")
 EACH = ("--repeat", "3", "--watch", "30", "--jobs", "60")
 RUNS = (
     ("lab", "run", "--lease", "10", *EACH),
@@ -49,7 +51,7 @@ RUNS = (
 """And each client that is here, by its name."""
 
 LONG = 1.0
-"""Seconds of holdover that the README's summary has in bold: for the eye, no verdict."""
+"""Seconds of holdover that the page's summary has in bold: for the eye, no verdict."""
 
 KERNEL, PROCESS = float(KERNEL_LATE), 1.0
 """Seconds by which two measurements of the same may differ, by who removed the address."""
@@ -79,10 +81,10 @@ SUMMARY = {
     "NAK": "after DHCPNAK, and no offer",
     "NAK and offer": "after DHCPNAK, and an offer",
 }
-"""The README's columns."""
+"""The columns of the page's summary."""
 
 REGION = re.compile(r"(?<=<!-- measured: league -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
-"""The README's summary."""
+"""What the README says of it."""
 
 
 def shown(cells: Sequence[Cell]) -> str:
@@ -149,7 +151,7 @@ def leagues(data: Any) -> Iterator[str]:
 
 
 def summary(data: Any) -> str:
-    """The README's table: a line a client, of all servers and repeats."""
+    """The table of the page that is read first: a line a client, of all servers and repeats."""
     versions = split_versions(data["conditions"]["versions"])
     rows = []
     for client in dict.fromkeys(cell["client"] for cell in data["cells"]):
@@ -161,12 +163,20 @@ def summary(data: Any) -> str:
 Seconds that the address stayed after the server's lease end, or after a broadcast DHCPNAK from a
 server that then offers nothing, or another address; negative: early. Least to greatest of
 {repeats * servers} runs with leases of {leases_of(data, refused=False)} s, {repeats} with each of
-{servers} servers, or of n; in brackets the worst that [the model](docs/profiles.md) allows. After
+{servers} servers, or of n; in brackets the worst that [the model](profiles.md) allows. After
 DHCPNAK: with leases of {leases_of(data, refused=True)} s, {repeats * servers} runs with each, and
 as a share of the lease where it is that which stays the same. *Forever*: to the end of the watch.
-Bold: more than {LONG:g} s. Empty: no hook was played. All cells:
-[the league table](docs/league.md). Written by `python -m tests.measure.league --write` on
-{data["conditions"]["date"]}."""
+Bold: more than {LONG:g} s. Empty: no hook was played."""
+
+
+def readme_part(data: Any) -> str:
+    """What the README says of it: the chart, and how many are how late."""
+    return f"""![Clients by faults: how late each was at worst]({CHART})
+
+{sentence(data)} Measured with
+{" and ".join(sorted({cell["server"] for cell in data["cells"]}))} as servers, on
+{data["conditions"]["date"]}: [every figure](docs/league.md).
+Written by `python -m tests.measure.league --write`."""
 
 
 def leases_of(data: Any, *, refused: bool) -> str:
@@ -267,6 +277,12 @@ which runs, with each client that is on the machine, by its name:
 ```
 
 [What the faults do](lab.md).
+
+## In short
+
+![Clients by faults: how late each was at worst](static/league.svg)
+
+{summary(data)}
 
 {"".join(f"{each}{chr(10)}" for each in leagues(data))}
 ## After a DHCPNAK
@@ -371,8 +387,9 @@ def main(source: Path | None, clients: tuple[str, ...], write: bool) -> None:
     if write:
         PAGE.write_text(text, encoding="utf-8")
         RAW.write_text(kept(data), encoding="utf-8")
+        CHART.write_text(chart(data), encoding="utf-8")
         readme = README.read_text(encoding="utf-8")
-        README.write_text(REGION.sub(lambda _: summary(data), readme), encoding="utf-8")
+        README.write_text(REGION.sub(lambda _: readme_part(data), readme), encoding="utf-8")
     click.echo(text)
     sys.exit(bool(above(data)))
 

@@ -264,8 +264,10 @@ ONE = """
 import sys
 from pathlib import Path
 from holdover.model.clients.profile import load
-from holdover.reference.lab.collision.collision import replay
-replay(load("wfwg311"), Path(sys.argv[1]) / "place", lambda said: print(said, flush=True))
+from holdover.reference.lab.collision.collision import play
+from holdover.reference.lab.collision.plan import SURROUNDINGS, plan_course
+told = lambda said: print(said, flush=True)
+play(plan_course(load("wfwg311"), SURROUNDINGS, told), Path(sys.argv[1]) / "place", told)
 """
 
 

@@ -93,7 +93,7 @@ RUNS = {
     ),
     "refuses": ("run", "--client", REFUSES, "--server", "holdover", "--fault", "frozen"),
     "unlearned": ("learn", "--client", REFUSES),
-    "collides": ("replay", "wfwg311", "--json"),
+    "collides": ("replay", "wfwg311", "--beside", "wfwg311-fixed", "--json"),
     "corrected": ("replay", "wfwg311-fixed", "--json"),
     "rootless": (
         "run",
@@ -149,11 +149,17 @@ def ran(place: Path, name: str) -> Ran:
     under = NOT_ROOT if name == "rootless" else ()
     for number in range(TIMES):
         out = place / f"{name}-{number}"
-        process = started(*RUNS[name], "--out", out, under=under)
+        page = ("--html", page_of(out)) if name == "collides" else ()
+        process = started(*RUNS[name], "--out", out, *page, under=under)
         said, errors = process.communicate(timeout=2 * PATIENCE)
         if process.returncode != EXIT["unknown"] or name in UNKNOWN:
             break
     return Ran(process.returncode, said, errors, out)
+
+
+def page_of(out: Path) -> Path:
+    """Where a replay writes its page."""
+    return out.with_suffix(".html")
 
 
 def interrupted(number: int, place: Path) -> tuple[int, str, list[Path]]:
@@ -308,6 +314,19 @@ def test_the_collision_ends_with_two_hosts_that_answer_and_a_pcap_that_shows_it(
     assert (found["outcome"], found["as_predicted"]) == ("violated", True)
     assert len(set(found["answered"])) == 2
     assert answering(played.out) == {bytes.fromhex(e.replace(":", "")) for e in found["answered"]}
+
+
+@run("collides")
+def test_the_fix_beside_it_is_played_too_and_both_are_on_one_page(played: Ran) -> None:
+    (beside,) = checked_text(played.said)["beside"]
+    assert (beside["profile"], beside["outcome"]) == ("wfwg311-fixed", "holds")
+    assert beside["as_predicted"] is True
+    assert len(answering(played.out / "beside")) == 1
+    page = page_of(played.out).read_text("utf-8")
+    parts = page.split('<section class="recorded"')[1:]
+    recorded = [part.partition("</section>")[0] for part in parts]
+    assert ["two hosts have" in each for each in recorded] == [True, False]
+    assert all('class="held"' in each and 'class="rival' in each for each in recorded)
 
 
 @run("corrected")

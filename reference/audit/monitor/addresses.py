@@ -20,6 +20,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from holdover.reference.audit.monitor.context import DELAY
 from holdover.reference.audit.monitor.results import Evidence
 from holdover.reference.audit.observations import Recorded, Vlans, Where
 from holdover.reference.core.instants import SECOND, Duration, Instant
@@ -48,7 +49,11 @@ SPANS = 64
 
 @dataclass(slots=True)
 class Commitment:
-    """A server has the address on record for a client; `sure`: until when at the least."""
+    """A server has the address on record for a client; `sure`: until when at the least.
+
+    `refused`: when this server refused its client the address (DHCPNAK), and may have lost it from
+    its record; that alone does not end the lease on record (`runs`).
+    """
 
     hardware: bytes | None
     client_id: bytes | None
@@ -61,8 +66,8 @@ class Commitment:
     where: Where
     over: Instant | None = None
     over_by: str = ""
+    refused: Instant | None = None
     acks: int = 1
-    used: bool = False
 
     def runs(self, at: Instant) -> bool:
         """Whether the lease surely runs, as far as was seen."""
@@ -72,6 +77,11 @@ class Commitment:
         """It is another client's: of another host, and not of the same client identifier."""
         alone = self.client_id is not None and self.client_id == other.client_id
         return self.hardware != other.hardware and not alone
+
+    def entitles(self, at: Instant) -> bool:
+        """Whether its client may use the address, by what was seen, on a perfect clock."""
+        refused = self.refused is not None and at > self.refused + DELAY
+        return self.may_run(at) and not refused
 
     def may_run(self, at: Instant) -> bool:
         """Whether it is not over by the server's word, on a perfect clock."""
@@ -200,7 +210,7 @@ class AddressTrack:
         had = self.current
         if had is not None and had.hardware == new.hardware and had.server == new.server:
             had.at, had.end, had.sure, had.where = new.at, new.end, new.sure, had.where
-            had.over, had.over_by, had.acks = None, "", had.acks + 1
+            had.over, had.over_by, had.refused, had.acks = None, "", None, had.acks + 1
             had.client_id = new.client_id or had.client_id
             return None
         running = [c for c in self.commitments if c.hardware != new.hardware and c.runs(new.at)]
@@ -236,6 +246,15 @@ class AddressTrack:
                 return each
         return None
 
+    def _is_entitled(self, hardware: bytes, at: Instant) -> bool:
+        """Whether the host has a lease: the last one on the address, or one that runs still."""
+        last = self.holder(at)
+        return any(
+            each.hardware == hardware and each.entitles(at)
+            for each in self.commitments
+            if each is last or each.end is not None
+        )
+
     def use(
         self,
         hardware: bytes,
@@ -249,9 +268,7 @@ class AddressTrack:
         """A host uses the address; the overlap that this makes, if it does."""
         self.heard_of = until
         holder = self.holder(at)
-        granted = holder is not None and holder.hardware == hardware
-        if granted and holder is not None:
-            holder.used = True
+        granted = self._is_entitled(hardware, at)
         for dispute in self.disputes:
             if dispute.first.may_run(at) or at < dispute.at + AT_ONCE:
                 dispute.use(hardware, at, where)

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from holdover.proofs.result import Outcome
 from holdover.reference.audit.monitor.addresses import (
     AddressTrack,
     Commitment,
@@ -47,7 +46,7 @@ from holdover.reference.audit.monitor.results import (
     Evidence,
     OpenQuestion,
 )
-from holdover.reference.audit.monitor.rulebook import Rulebook
+from holdover.reference.audit.monitor.rulebook import Rulebook, judge_all
 from holdover.reference.audit.monitor.sentences import (
     KINDS,
     conflict_sentence,
@@ -82,6 +81,7 @@ class Conclusions:
         self.timelines: list[AddressTimeline] = []
         self.decided = 0
         self._misused: set[tuple[IPv4Address, bytes]] = set()
+        self._doubted: set[tuple[IPv4Address, bytes]] = set()
 
     # What is open --------------------------------------------------------------------------------
 
@@ -123,10 +123,11 @@ class Conclusions:
         late = found.last - found.since
         if not found.certain:
             why = (
-                f"used {length_text(late)} after it was to be given up; as the RFC wants only if "
-                f"{missed_text(found.missed)} had been missed"
+                f"used for {length_text(late)} after it was to be given up, which is right only "
+                f"if the sources missed {missed_text(found.missed)}"
             )
             about = f"{address}, used by {name}"
+            self._doubted.add((address, client.hardware))
             self.ask(OpenQuestion(about=about, why=why, where=found.first_where, at=found.first))
             self.rulebook.leave_open(KINDS[found.kind].rule, why)
             return
@@ -196,7 +197,7 @@ class Conclusions:
         ):
             self.decided += 1
             self.rulebook.keep("R3")
-        elif (followed.address, client.hardware) not in self._misused:
+        elif (followed.address, client.hardware) not in self._misused | self._doubted:
             why = "no use was seen after the lease end, and no log shows that the address went"
             self.ask(OpenQuestion(about=about, why=why, where=grounds.where, at=grounds.end))
             self.rulebook.leave_open("R3", why)
@@ -232,8 +233,8 @@ class Conclusions:
             return
         if found.missed <= self.context.premises.missed:
             why = (
-                f"committed to {names[1]} while {names[0]} had it; as the RFC wants only if "
-                f"{missed_text(found.missed)} had been missed"
+                f"committed to {names[1]} while {names[0]} had it, which is right only if the "
+                f"sources missed {missed_text(found.missed)}"
             )
             about = str(track.address)
             self.ask(OpenQuestion(about=about, why=why, where=found.where, at=found.at))
@@ -399,7 +400,7 @@ class Conclusions:
         self._find(
             AuditFinding(
                 kind="rogue_server",
-                rule="",
+                rule=None,
                 section="RFC 2131 §7",
                 address=message.address,
                 hardware=seen.hardware,
@@ -421,7 +422,7 @@ class Conclusions:
         found = replace(found, evidence=tuple(sorted(found.evidence, key=lambda each: each.at)))
         if len(self.findings) < MOST:
             self.findings.append(found)
-        if found.rule and found.rule not in ("R1", "R2"):
+        if found.rule is not None and found.rule not in ("R1", "R2"):
             last = found.evidence[-1]
             first = next((each for each in found.evidence if each.at >= found.since), last)
             self.rulebook.break_(found.rule, first.where, first.at, found.hardware, found.kind)
@@ -441,12 +442,12 @@ class Conclusions:
                 self.rulebook.leave_open(rule, "frames may have been missed")
         if not self.decided and not self.findings and not self.open:
             self.ask(OpenQuestion(about="everything", why="no lease was seen"))
-        verdict: Outcome = "violated" if self.findings else "unknown" if self.open else "holds"
+        rules = self.rulebook.verdicts()
         return Audit(
-            verdict=verdict,
+            verdict=judge_all(self.findings, rules, self.open.values()),
             findings=tuple(sorted(self.findings, key=lambda each: each.since)),
             addresses=tuple(sorted(self.timelines, key=lambda each: (each.vlan, each.address))),
-            rules=self.rulebook.verdicts(),
+            rules=rules,
             open=tuple(self.open.values()),
             gaps=gaps,
             unreadable=unreadable,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from holdover.model.clients.profile import STANDARD, Profile, load
+from holdover.model.clients.profile import LATE, STANDARD, Profile, load
 from holdover.model.readings.constants import holds, seconds
 from holdover.model.table.bound import bounded, worst_holdover
 from holdover.model.table.client import fastest
@@ -29,11 +29,6 @@ from holdover.reference.wire.options import INFINITE
 
 DRIFT = Fraction(1, 10_000)
 """Every clock is within 1 ± 100 ppm: quartz, as in `holdover grace` (docs/limits.md)."""
-
-LATE = Fraction(1)
-"""Seconds that a conforming client's timer may be late: that of `validation/follower.py`.
-
-RFC 2131 §4.4.5 says "immediately"; a machine with other work takes its time."""
 
 DELAY: Duration = int(STANDARD.delay * SECOND)
 """Nanoseconds that a datagram may be under way (`model/clients/profile.py`, STANDARD): so long

@@ -57,10 +57,11 @@ class Evidence:
 class AuditFinding:
     """Somebody is at fault.
 
-    `rule`: "R3"; `section`: "RFC 2131 §4.4.5".  `hardware`: of the client at fault, of the static
-    host, or of the server, where its frames show one.  `server`: its identifier, where a server is
-    at fault or has leased.  `since`: from when on it was wrong, at the latest; `until`: the last
-    instant at which it was seen to be; None: it was so when the last source ended.
+    `rule`: "R3"; None: none of R1 to R43 is broken.  `section`: "RFC 2131 §4.4.5".
+    `hardware`: of the client at fault, of the static host, or of the server, where its frames show
+    one.  `server`: its identifier, where a server is at fault or has leased.  `since`: from when on
+    it was wrong, at the latest; `until`: the last instant at which it was seen to be; None: it was
+    so when the last source ended.
 
     `holdover_s`: from `since` to the last use; of a client that overstays, `since` is the server's
     lease end (the DHCPACK and option 51).  `uncertainty_s`: by how much the client's own end was
@@ -70,7 +71,7 @@ class AuditFinding:
     """
 
     kind: BlameKind
-    rule: str
+    rule: str | None
     section: str
     address: IPv4Address
     hardware: bytes | None
@@ -199,8 +200,9 @@ class OpenQuestion:
 class Audit:
     """All of it.
 
-    `verdict`: "violated" where there is a finding; else "unknown" where something could not be
-    decided, or there was nothing to decide; else "holds".  `rules`: all of R1 to R43, in order.
+    `verdict`: "violated" where there is a finding, or a duty was broken (`rulebook.py`); else
+    "unknown" where something could not be decided, or there was nothing to decide; else "holds".
+    `rules`: all of R1 to R43, in order.
     """
 
     verdict: Outcome

@@ -5,17 +5,26 @@ sections and strengths stand there.  The checks (`wire_checks.py`) and the findi
 "broken"; what neither touches is unknown, and `UNSEEN` says why for the rules that no capture can
 show.
 
+The verdict of an audit (`judge_all`) is *violated* where there is a finding, and where a duty was
+broken; a rule that only advises (SHOULD, MAY) is told, and changes nothing (decision 49).
+
 What it does not know: what any rule means.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from holdover.model.clients.requirements import protocol
+from holdover.model.clients.requirements import Requirement, protocol
 from holdover.proofs.result import Outcome
-from holdover.reference.audit.monitor.results import EXAMPLES, Breach, RuleVerdict
+from holdover.reference.audit.monitor.results import (
+    EXAMPLES,
+    AuditFinding,
+    Breach,
+    OpenQuestion,
+    RuleVerdict,
+)
 from holdover.reference.audit.observations import Where
 from holdover.reference.core.instants import Instant
 
@@ -39,6 +48,42 @@ UNSEEN: Mapping[str, str] = {
 """Why what was given does not decide a rule, where no other reason is known."""
 
 NOT_MET = "nothing that was seen puts it to the test"
+
+ADVISABLE = ("SHOULD", "SHOULD NOT", "MAY", "ours")
+"""Strengths of a rule that is no duty: RFC 2119's, and that of rules which no RFC has."""
+
+NOT_HELD_AGAINST: Mapping[str, str] = {
+    "R20": "the checks see its SHOULD alone: how long a client waits, and not whether that grows",
+    "R38": "RFC 6842 §3 wants what RFC 2131 Table 3 forbids: a server may follow either",
+    "R39": "RFC 5227 binds who implements it, and RFC 2131 wants any probe at all, as a SHOULD",
+}
+"""Rules with a MUST that somebody may break, as far as is seen, and conform to RFC 2131."""
+
+
+def requirements() -> Mapping[str, Requirement]:
+    """R1 to R43, by their names."""
+    return {each.id: each for each in protocol()}
+
+
+def is_duty(rule: str) -> bool:
+    """Whether who breaks a rule, as far as it is looked at, has broken more than an advice."""
+    return rule not in NOT_HELD_AGAINST and requirements()[rule].strength not in ADVISABLE
+
+
+def broken_duties(rules: Mapping[str, RuleVerdict]) -> list[str]:
+    """The names of the rules that were broken, and are duties."""
+    return [name for name, each in rules.items() if each.outcome == "violated" and is_duty(name)]
+
+
+def judge_all(
+    findings: Collection[AuditFinding],
+    rules: Mapping[str, RuleVerdict],
+    questions: Collection[OpenQuestion],
+) -> Outcome:
+    """The verdict of an audit."""
+    if findings or broken_duties(rules):
+        return "violated"
+    return "unknown" if questions else "holds"
 
 
 class Rulebook:

@@ -98,6 +98,7 @@ class Servers:
                 and commitment.server == message.server
                 and commitment.runs(seen.at)
             ):
+                commitment.refused = seen.at
                 server.forgot = Evidence(
                     seen.where,
                     seen.at,

@@ -39,8 +39,8 @@ def timeline_of(track: AddressTrack, findings: Sequence[AuditFinding]) -> Addres
                 server=each.name,
                 begin=each.begin,
                 end=each.end,
-                over=each.over,
-                over_by=each.over_by,
+                over=each.refused if each.over is None else each.over,
+                over_by="DHCPNAK" if each.over is None and each.refused else each.over_by,
                 acks=each.acks,
                 where=each.where,
             )

@@ -23,6 +23,7 @@ from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.frames import ALL_HOSTS
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.options import INFINITE
 
 SLACK: Duration = SECOND // 10
 """Nanoseconds by which two time stamps of one capture may mislead: timers of programs round."""
@@ -48,7 +49,10 @@ MAYBE_MISSED = "frames between may have been missed"
 
 @dataclass(slots=True)
 class Talk:
-    """What a client said and was told last."""
+    """What a client said and was told last.
+
+    `leased_id`: the identifier of the DHCPREQUEST for its lease; None: that was not seen.
+    """
 
     discover: tuple[int, Instant] | None = None
     secs: set[int] = field(default_factory=set)
@@ -57,7 +61,7 @@ class Talk:
     declined: Instant | None = None
     inform: int | None = None
     ids: dict[int, bytes | None] = field(default_factory=dict)
-    leased_id: bytes | None = None
+    leased_id: tuple[bytes | None] | None = None
     ends: Instant | None = None
     leased: IPv4Address | None = None
     new: bool = False
@@ -122,7 +126,7 @@ class WireChecks:
         plain = message.ciaddr == NO_ADDRESS and (seen.relayed or seen.source == NO_ADDRESS)
         if talk.ends is not None and seen.at >= talk.ends:
             says = "" if plain else f"ciaddr {message.ciaddr}, from {seen.source}"
-            self._judge(plain, "R4", seen, message, says)
+            self._judge(plain, "R4", seen, message, says, sure=False)
             talk.ends = None
         if talk.discover is not None and talk.discover[0] == message.xid:
             gap = seen.at - talk.discover[1]
@@ -172,7 +176,7 @@ class WireChecks:
         if talk.extending is not None and talk.extending[1] == to_all:
             gap = seen.at - talk.extending[0]
             says = f"DHCPREQUEST again after {gap / SECOND:.2f} s"
-            self._judge(gap >= RETRY_FLOOR - SLACK, "R14", seen, message, says)
+            self._judge(gap >= RETRY_FLOOR - SLACK, "R14", seen, message, says, sure=False)
         talk.extending = seen.at, to_all
 
     def _selecting(self, seen: DhcpMessage, message: BootRequest, talk: Talk) -> None:
@@ -182,7 +186,8 @@ class WireChecks:
         if xids is None:
             self.rulebook.leave_open("R17", "the DHCPOFFER was not seen")
         else:
-            self._judge(message.xid in xids, "R17", seen, message, "another xid than the offer's")
+            says = "another xid than the offer's"
+            self._judge(message.xid in xids, "R17", seen, message, says, sure=False)
         if talk.discover is None or talk.discover[0] != message.xid:
             self.rulebook.leave_open("R18", "the DHCPDISCOVER was not seen")
         else:
@@ -214,7 +219,9 @@ class WireChecks:
                 ("option 51", message.lease is not None),
                 (
                     "another client identifier than the lease's",
-                    talk.leased == message.ciaddr and talk.leased_id != message.client_id,
+                    talk.leased == message.ciaddr
+                    and talk.leased_id is not None
+                    and talk.leased_id != (message.client_id,),
                 ),
             )
             if bad
@@ -230,7 +237,9 @@ class WireChecks:
     def reply(self, seen: DhcpMessage, message: BootReply, asked: bytes | None) -> None:
         """A message of a server; `asked`: the identifier of the request, where it was seen."""
         talk = self.talk(message.chaddr)
-        informs = message.type is MessageType.ACK and talk.inform == message.xid
+        # Of an ACK without an address, the DHCPINFORM may not have been seen.
+        unasked = message.address == NO_ADDRESS and message.xid not in talk.ids
+        informs = message.type is MessageType.ACK and (talk.inform == message.xid or unasked)
         self._times(seen, message, informs=informs)
         if message.xid in talk.ids:
             echoed = message.client_id == talk.ids[message.xid]
@@ -243,7 +252,8 @@ class WireChecks:
             talk.new = talk.new or talk.leased != message.address
             if talk.leased != message.address:
                 talk.probes = []
-            talk.leased, talk.leased_id = message.address, talk.ids.get(message.xid)
+            talk.leased = message.address
+            talk.leased_id = (talk.ids[message.xid],) if message.xid in talk.ids else None
             talk.ends = seen.at + message.lease * SECOND
         if message.type is MessageType.NAK:
             talk.extending = None
@@ -256,6 +266,8 @@ class WireChecks:
             good, name = there is wanted, message.type.name
             says = "" if good else f"DHCP{name} with{'' if there else 'out'} option 51"
             self._judge(good, "R35", seen, message, says)
+        if message.lease == INFINITE:  # nothing of it is due, and all three may be for ever
+            return
         if message.lease is not None and message.t1 is not None and message.t2 is not None:
             good = message.t1 < message.t2 < message.lease
             times = message.t1, message.t2, message.lease
@@ -270,7 +282,7 @@ class WireChecks:
             if declined is not None:
                 good = seen.at - declined >= DECLINE_WAIT
                 says = f"offered {(seen.at - declined) / SECOND:.1f} s after DHCPDECLINE"
-                self._judge(good, "R28", seen, message, says)
+                self._judge(good, "R28", seen, message, says, sure=False)
         other = self._offered.pop(message.address, None)
         if other is not None and other[1] == message.server and other[0] != message.chaddr:
             good = seen.at - other[2] >= DECLINE_WAIT

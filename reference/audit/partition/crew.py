@@ -5,6 +5,9 @@ results in the order of the items.  The function depends on its item alone and h
 files that it writes whole, so an item that was lost with its worker is done again: nothing is lost,
 and nothing counted twice.  A worker that is lost again and again, as by its memory, ends it all.
 
+Ctrl-C ends the map; what was done by then is in the exception (`CrewStopped`), and processes that
+are at work are ended, for an item may take hours.
+
 What knows Dask is imported where it is asked for: every process that is started reads this module.
 
 What it does not know: what is done; several machines are Dask's business (decision 17).
@@ -13,11 +16,11 @@ What it does not know: what is done; several machines are Dask's business (decis
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, Protocol, TypeVar
 
 from holdover.model.errors import InputError, UnfinishedError
@@ -28,6 +31,15 @@ R = TypeVar("R")
 LOSSES = 3
 """How often an item may be lost with its worker."""
 
+
+class CrewStopped(Exception):  # noqa: N818 -- what was asked for is no error
+    """Ctrl-C came; `found` has what was done, by the number of the item."""
+
+    def __init__(self, found: Mapping[int, Any]) -> None:
+        super().__init__(f"{len(found)} items were done")
+        self.found = found
+
+
 Told = Callable[[int, int], None]
 """How many items are done, of how many."""
 
@@ -36,7 +48,10 @@ class AuditCrew(Protocol):
     """Who maps functions over items."""
 
     def map(self, work: Callable[[T], R], items: Sequence[T], told: Told) -> list[R]:
-        """The results, in the order of the items; UnfinishedError where workers do not last."""
+        """The results, in the order of the items.
+
+        UnfinishedError where workers do not last; CrewStopped after Ctrl-C.
+        """
 
 
 class ProcessCrew:
@@ -48,24 +63,39 @@ class ProcessCrew:
     def map(self, work: Callable[[T], R], items: Sequence[T], told: Told) -> list[R]:
         """By a pool; one that has lost a process is replaced, for what was not done."""
         found: dict[int, R] = {}
-        for _ in range(LOSSES):
-            left = [number for number in range(len(items)) if number not in found]
-            if not left:
-                break
-            with self._pool(len(left)) as pool:
-                waiting = {pool.submit(work, items[number]): number for number in left}
-                try:
-                    for each in as_completed(waiting):
-                        found[waiting[each]] = each.result()
-                        told(len(found), len(items))
-                except BrokenProcessPool:
-                    continue
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
+        others = set(active_children())
+        try:
+            for _ in range(LOSSES):
+                left = [number for number in range(len(items)) if number not in found]
+                if not left:
+                    break
+                self._try(work, {number: items[number] for number in left}, found, told)
+        except KeyboardInterrupt:
+            raise CrewStopped(found) from None
+        finally:
+            for process in set(active_children()) - others:
+                process.terminate()
+                process.join()
         if len(found) < len(items):
             raise UnfinishedError(f"a worker was lost {LOSSES} times; give fewer --workers")
         return [found[number] for number in range(len(items))]
+
+    def _try(
+        self, work: Callable[[T], R], items: Mapping[int, T], found: dict[int, R], told: Told
+    ) -> None:
+        """Once, until all are done or a process is lost; results go to `found`."""
+        pool = self._pool(len(items))
+        whole, done = len(found) + len(items), False
+        try:
+            waiting = {pool.submit(work, item): number for number, item in items.items()}
+            for each in as_completed(waiting):
+                found[waiting[each]] = each.result()
+                told(len(found), whole)
+            done = True
+        except BrokenProcessPool:
+            return
+        finally:
+            pool.shutdown(wait=done, cancel_futures=True)
 
     def _pool(self, items: int) -> ProcessPoolExecutor:
         context = get_context("spawn")  # a fork of a process with threads may hang
@@ -95,6 +125,9 @@ class DaskCrew:
             for done, _ in enumerate(distributed.as_completed(futures), 1):
                 told(done, len(items))
             found: list[R] = self.client.gather(futures)
+        except KeyboardInterrupt:
+            ended = {n: each for n, each in enumerate(futures) if each.status == "finished"}
+            raise CrewStopped({n: each.result() for n, each in ended.items()}) from None
         except distributed.KilledWorker as error:
             raise UnfinishedError(f"the cluster lost its workers: {error}") from error
         finally:

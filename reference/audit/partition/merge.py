@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from holdover.proofs.result import Outcome
 from holdover.reference.audit.monitor.results import EXAMPLES, Audit, OpenQuestion, RuleVerdict
-from holdover.reference.audit.monitor.rulebook import NOT_MET, UNSEEN
+from holdover.reference.audit.monitor.rulebook import NOT_MET, UNSEEN, judge_all
 from holdover.reference.audit.observations import Coverage
 
 EVERYTHING = "everything"
@@ -37,16 +37,15 @@ def merge_audits(audits: Sequence[Audit], coverage: Sequence[Coverage]) -> Audit
             asked.setdefault((question.about, question.why), question)
     if any(not is_empty(audit) for audit in audits):
         asked = {key: each for key, each in asked.items() if each.about != EVERYTHING}
-    verdict: Outcome = "violated" if findings else "unknown" if asked else "holds"
+    rules = {name: add_rules([audit.rules[name] for audit in audits]) for name in audits[0].rules}
     return replace(
         audits[0],
-        verdict=verdict,
+        verdict=judge_all(findings, rules, asked.values()),
         findings=tuple(findings),
         addresses=tuple(timelines),
-        rules={
-            name: add_rules([audit.rules[name] for audit in audits]) for name in audits[0].rules
-        },
+        rules=rules,
         open=tuple(asked.values()),
+        gaps=tuple(dict.fromkeys(gap for audit in audits for gap in audit.gaps)),
         coverage=tuple(coverage),
     )
 

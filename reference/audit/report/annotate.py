@@ -73,7 +73,8 @@ def comments_of(audit: Audit) -> Mapping[str, Comments]:
     found: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for number, finding in enumerate(audit.findings, 1):
         for each in finding.evidence:
-            said = f"holdover, finding {number} ({finding.kind}, {finding.rule}): {each.what}"
+            named = ", ".join(filter(None, (finding.kind, finding.rule)))
+            said = f"holdover, finding {number} ({named}): {each.what}"
             if each is finding.evidence[-1]:
                 said += f"\n{finding.sentence}"
             found[each.where.file][each.where.number].append(said)

@@ -21,8 +21,9 @@ from holdover.reference.audit.monitor.results import (
     RuleVerdict,
     UseSpan,
 )
+from holdover.reference.audit.monitor.rulebook import requirements
 from holdover.reference.audit.observations import Coverage, Gap, Unreadable, Where
-from holdover.reference.audit.report.words import Places, requirements, rfc3339, show_hardware
+from holdover.reference.audit.report.words import Places, rfc3339, show_hardware
 from holdover.reference.core.instants import SECOND, Instant
 
 SCHEMA = "audit"

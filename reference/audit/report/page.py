@@ -13,54 +13,48 @@ What it does not know: how findings are reached.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from holdover.reference.audit.monitor.results import AddressTimeline, Audit, AuditFinding
+from holdover.reference.audit.monitor.rulebook import requirements
 from holdover.reference.audit.report.picture import draw_address
-from holdover.reference.audit.report.text import figures, interval, reasons, summary
-from holdover.reference.audit.report.words import (
-    Places,
-    breaches,
-    requirements,
-    show_hardware,
-    show_instant,
-)
+from holdover.reference.audit.report.text import figures, interval, name_finding, reasons, summary
+from holdover.reference.audit.report.words import Places, breaches, show_hardware, show_instant
 from holdover.reference.lab.report.event_list import list_events
-from holdover.reference.lab.report.style import begin_page, escape
+from holdover.reference.lab.report.style import begin_page, escape, legend
 
 MOST_OTHERS = 30
 """Addresses without a finding that have a timeline."""
 
+MOST_OPENED = 3
+"""Leased addresses of which the timeline is unfolded, where there is no finding."""
+
 MOST_ROWS = 200
 """Of any table."""
+
+CODE = re.compile("`([^`]+)`")
 
 BADGES = {"holds": "holds", "violated": "late", "unknown": "unknown"}
 """The lab's style for a verdict: its red is for two hosts at once."""
 
-LEGEND = (
-    ('<rect y="2" width="26" height="10" class="held"/>', "a host uses it, and has it leased"),
-    ('<rect y="2" width="26" height="10" class="over"/>', "a host uses it without a right to it"),
-    (
-        '<rect y="2" width="26" height="10" class="perhaps held"/>',
-        "a host uses it; whether it might is unknown",
-    ),
-    ('<rect x="1" y="2" width="24" height="10" class="both"/>', "two hosts use it at once"),
-    (
-        '<rect y="5" width="26" height="4" class="lease"/><path d="M1 2V12" class="ack"/>',
-        "a server has leased it, until its lease end",
-    ),
-)
+LEGEND = {
+    "held": "a host uses it, and has it leased",
+    "over": "a host uses it without a right to it",
+    "perhaps": "a host uses it; whether it has a right to it is unknown",
+    "both": "two hosts use it at once",
+    "ack": "a server has leased it, until its lease end",
+}
 """What is seen in a picture, and what it means."""
 
 
 def audit_page(audit: Audit) -> str:
     """The whole page."""
     places = Places.of(audit)
-    title = f"Who had which address when: {audit.verdict}"
     findings = "".join(
         finding_part(number, each, places) for number, each in enumerate(audit.findings, 1)
     )
-    return f"""{begin_page(title)}\
+    return f"""{begin_page("Who had which address when")}\
 <p><b class="badge {BADGES[audit.verdict]}">{audit.verdict}</b> {escape(summary(audit))}.</p>
 </header>
 <main>
@@ -100,22 +94,25 @@ def finding_part(number: int, finding: AuditFinding, places: Places) -> str:
             f'<p class="quiet">Excused only if {finding.unless_missed} datagrams in a row, that no '
             "source shows, were on the network.</p>"
         )
-    about = f"{finding.kind}, {finding.rule} ({finding.section}){figures(finding)}"
+    about = f"{name_finding(finding)}{figures(finding)}"
     return f"""<section class="inside" id="finding-{number}">
-<p><b>{number}. {escape(finding.sentence)}</b></p>
+<p><b>{number}. {prose(finding.sentence)}</b></p>
 <p class="quiet">{escape(about)}</p>
 {table(("where", "when (UTC)", "what"), rows)}
-{excuse}<p><b>What to do:</b> {escape(finding.advice)}</p>
+{excuse}<p><b>What to do:</b> {prose(finding.advice)}</p>
 </section>
 """
 
 
 def address_parts(audit: Audit) -> str:
-    """Timelines: of addresses with a finding, then of others."""
+    """Timelines: of addresses with a finding, then of those that were leased, then of others."""
     about = {each.address for each in audit.findings}
     shown = [each for each in audit.addresses if each.leases or each.uses]
+    if not about:  # what is looked for then is why there is no finding
+        about = {each.address for each in [each for each in shown if each.leases][:MOST_OPENED]}
     first = [each for each in shown if each.address in about]
     others = [each for each in shown if each.address not in about]
+    others.sort(key=lambda each: not each.leases)
     if not shown:
         return ""
     parts = [
@@ -124,16 +121,11 @@ def address_parts(audit: Audit) -> str:
     ]
     left = len(others) - MOST_OTHERS
     more = f'<p class="quiet">And {left} more addresses without a finding.</p>' if left > 0 else ""
-    items = "".join(
-        f'<li><svg width="26" height="14" aria-hidden="true">{drawn}</svg>{escape(means)}</li>'
-        for drawn, means in LEGEND
-    )
-    legend = f'<ul class="legend">{items}</ul>'
-    return f'<h2 id="addresses">Addresses</h2>\n{legend}\n{"".join(parts)}{more}'
+    return f'<h2 id="addresses">Addresses</h2>\n{legend(LEGEND)}{"".join(parts)}{more}'
 
 
 def address_part(audit: Audit, line: AddressTimeline, number: int, *, opened: bool) -> str:
-    """An address, folded unless there is a finding about it."""
+    """An address, folded unless it is one of those that are looked for."""
     picture, left_out = draw_address(audit, line, number)
     vlan = "".join(f", VLAN {each}" for each in line.vlan)
     more = f" {left_out} more hosts are left out." if left_out else ""
@@ -177,7 +169,7 @@ def rule_part(audit: Audit, places: Places) -> str:
     parts = []
     if rows:
         parts.append("<h2>Rules that were put to the test</h2>")
-        parts.append(table(("rule", "", "kept", "broken", "says", "source"), rows))
+        parts.append(table(("rule", "verdict", "kept", "broken", "says", "source"), rows))
     if broken:
         parts.append("<h2>Where rules were broken</h2>")
         parts.append(table(("rule", "where", "when (UTC)", "by", "what was seen"), broken))
@@ -211,9 +203,14 @@ def list_lines(title: str, lines: Iterable[str]) -> str:
     told = list(lines)
     if not told:
         return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in told[:MOST_ROWS])
+    items = "".join(f"<li>{prose(line)}</li>" for line in told[:MOST_ROWS])
     more = f"<li>and {len(told) - MOST_ROWS} more</li>" if len(told) > MOST_ROWS else ""
     return f"<h2>{escape(title)}</h2><ul>{items}{more}</ul>"
+
+
+def prose(words: str) -> str:
+    """Text in which a command stands between back quotes."""
+    return CODE.sub(r"<code>\1</code>", escape(words))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -221,7 +218,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
     body = "".join(
         f'<tr><th scope="row">{escape(first)}</th>'
-        + "".join(f"<td>{escape(each)}</td>" for each in rest)
+        + "".join(
+            f'<td data-head="{escape(name)}">{prose(each)}</td>'
+            for name, each in zip(heads[1:], rest, strict=True)
+        )
         + "</tr>\n"
         for first, *rest in rows[:MOST_ROWS]
     )
@@ -229,6 +229,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         f'<p class="quiet">And {len(rows) - MOST_ROWS} more.</p>' if len(rows) > MOST_ROWS else ""
     )
     return (
-        f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="wide stack" tabindex="0"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>{more}"
     )

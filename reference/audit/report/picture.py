@@ -34,7 +34,7 @@ UNKNOWN_HOST = "somebody"
 ENTITLED = {"yes": "held", "no": "over", "unknown": "perhaps held"}
 """How a use is drawn (reference/lab/report/style.py)."""
 
-RIGHT = {"yes": "", "no": ", without a right to it", "unknown": ", whether it might is unknown"}
+RIGHT = {"yes": "", "no": ", without a right to it", "unknown": ", whether by right is unknown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

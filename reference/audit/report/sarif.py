@@ -3,6 +3,7 @@
 Theory of operation.  Each rule of R1 to R43 is a rule of SARIF.  A finding is a result of level
 *error*; a rule that was broken without anybody's address at stake is a *warning*, or a *note* where
 the RFC only advises; what could not be decided is a result of kind *open*, which has level *none*.
+A finding that breaks none of R1 to R43 is a result of a rule named after its kind.
 So a pass by SARIF is never an unknown of ours.  Gaps and what could not be read are notifications
 of the run, which was successful all the same.
 
@@ -20,15 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from holdover.reference.audit.monitor.results import Audit, AuditFinding, OpenQuestion
+from holdover.reference.audit.monitor.rulebook import is_duty, requirements
 from holdover.reference.audit.observations import Where
-from holdover.reference.audit.report.words import (
-    Places,
-    breaches,
-    is_duty,
-    requirements,
-    rfc3339,
-    show_hardware,
-)
+from holdover.reference.audit.report.words import Places, breaches, rfc3339, show_hardware
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 """Where SARIF's own schema is published; nobody here asks for it."""
@@ -38,6 +33,9 @@ STANDARD_INPUT = "-"
 
 OPEN = "undecided"
 """The rule of results that are about no rule of the RFCs."""
+
+UNRULED = "rogue_server"
+"""The rule of findings of that kind which break none of R1 to R43 (RFC 2131 §7 warns of them)."""
 
 
 def sarif(audit: Audit) -> dict[str, Any]:
@@ -81,6 +79,8 @@ def driver() -> dict[str, Any]:
     rules.append(
         {"id": OPEN, "shortDescription": {"text": "What the sources cannot decide; no pass."}}
     )
+    says = {"text": "A second server takes clients to another network (RFC 2131 §7)."}
+    rules.append({"id": UNRULED, "shortDescription": says})
     version = metadata.version("holdover")
     return {"name": "holdover", "version": version, "semanticVersion": version, "rules": rules}
 
@@ -89,7 +89,7 @@ def results(audit: Audit, places: Places) -> Iterator[dict[str, Any]]:
     """Findings, rules that were broken, and what is open."""
     number = {each["id"]: index for index, each in enumerate(driver()["rules"])}
     for finding in audit.findings:
-        yield of_finding(finding, number[finding.rule], places)
+        yield of_finding(finding, number[finding.rule or UNRULED], places)
     for name, breach in breaches(audit):
         who = show_hardware(breach.hardware) or "somebody"
         yield {
@@ -121,7 +121,7 @@ def of_finding(finding: AuditFinding, index: int, places: Places) -> dict[str, A
         each["id"] = number
     mac = show_hardware(finding.hardware) or ""
     return {
-        "ruleId": finding.rule,
+        "ruleId": finding.rule or UNRULED,
         "ruleIndex": index,
         "kind": "fail",
         "level": "error",

@@ -18,14 +18,9 @@ from rich.text import Text
 
 from holdover.model.seconds import show_seconds
 from holdover.reference.audit.monitor.results import AddressTimeline, Audit, AuditFinding
+from holdover.reference.audit.monitor.rulebook import broken_duties, requirements
 from holdover.reference.audit.observations import Gap
-from holdover.reference.audit.report.words import (
-    Places,
-    breaches,
-    requirements,
-    show_hardware,
-    show_instant,
-)
+from holdover.reference.audit.report.words import Places, breaches, show_hardware, show_instant
 from holdover.reference.console.output import COLOUR, Output, colour_outcome, grid
 from holdover.reference.core.instants import SECOND
 
@@ -34,6 +29,9 @@ LEAST = 0.001
 
 MOST_FINDINGS, MOST_LINES = 50, 20
 """That are printed, of findings and of any other list."""
+
+RIGHT = {"yes": "", "no": ", WITHOUT A RIGHT TO IT", "unknown": ", whether by right is unknown"}
+"""Whether a host might use an address, in a line of a timeline."""
 
 T = TypeVar("T")
 
@@ -63,9 +61,11 @@ def summary(audit: Audit) -> str:
     if audit.findings:
         who = {each.address for each in audit.findings}
         return f"{count(len(audit.findings), 'finding')} about {count(len(who), 'address', 'es')}"
-    broken = [name for name, rule in audit.rules.items() if rule.outcome == "violated"]
     if audit.verdict == "violated":
-        return f"nobody used an address without a right to it, but broken: {', '.join(broken)}"
+        broken = [name for name, rule in audit.rules.items() if rule.outcome == "violated"]
+        named = ", ".join(broken_duties(audit.rules) or broken)
+        open_ones = "; of the use of addresses not all can be told" if audit.open else ""
+        return f"no finding about an address, but broken: {named}{open_ones}"
     if audit.verdict == "unknown":
         first = next(iter(reasons(audit)), "nothing was seen that could be judged")
         return f"no finding, but that is no pass: {first}"
@@ -84,7 +84,7 @@ def reasons(audit: Audit) -> Iterator[str]:
 def finding_lines(number: int, finding: AuditFinding, places: Places) -> Iterator[str]:
     """A finding: the sentence, the evidence, what would excuse it, the advice."""
     yield f"{number}. {finding.sentence}"
-    yield f"   {finding.kind}, {finding.rule} ({finding.section}){figures(finding)}"
+    yield f"   {name_finding(finding)}{figures(finding)}"
     yield "   evidence:"
     for each in finding.evidence:
         at = show_instant(each.at)
@@ -93,6 +93,12 @@ def finding_lines(number: int, finding: AuditFinding, places: Places) -> Iterato
         missed = count(finding.unless_missed, "datagram")
         yield f"   excused only if {missed} in a row, that no source shows, were on the network"
     yield f"   what to do: {finding.advice}"
+
+
+def name_finding(finding: AuditFinding) -> str:
+    """Its kind, its rule if it has one, and where that stands."""
+    rule = "" if finding.rule is None else f", {finding.rule}"
+    return f"{finding.kind}{rule} ({finding.section})"
 
 
 def figures(finding: AuditFinding) -> str:
@@ -142,9 +148,9 @@ def address_lines(line: AddressTimeline, places: Places) -> list[str]:
         said = f"leased to {who} by {lease.server} {end}{over}{acks}; {places.show(lease.where)}"
         told.append((lease.begin, said))
     for use in line.uses:
-        entitled = {"yes": "", "no": ", WITHOUT A RIGHT TO IT", "unknown": ", entitled: unknown"}
+        entitled = RIGHT[use.entitled]
         end = show_instant(use.end)
-        who = f"used by {show_hardware(use.hardware)} until {end}{entitled[use.entitled]}"
+        who = f"used by {show_hardware(use.hardware)} until {end}{entitled}"
         told.append((use.begin, f"{who} ({use.how}); {places.show(use.where)}"))
     for since, until, one, other in line.overlaps:
         length = show_seconds((until - since) / SECOND)

@@ -13,11 +13,10 @@ What it does not know: how a report is laid out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from holdover.model.clients.requirements import Requirement, protocol
 from holdover.proofs.result import Outcome
 from holdover.reference.audit.monitor.results import Audit, Breach
 from holdover.reference.audit.observations import Where
@@ -25,9 +24,6 @@ from holdover.reference.core.instants import SECOND, Instant
 
 LAST_YEAR = 9999
 """That a date can have; what a broken capture says is later is written as seconds."""
-
-ADVISABLE = ("SHOULD", "SHOULD NOT", "MAY")
-"""Strengths of a rule that is no duty (RFC 2119)."""
 
 
 def show_instant(at: Instant, *, day: bool = True) -> str:
@@ -81,16 +77,6 @@ class Places:
     def show(self, where: Where) -> str:
         """As "office.pcap: frame 7"."""
         return f"{where.file}: {self.unit(where)} {where.number}"
-
-
-def requirements() -> Mapping[str, Requirement]:
-    """R1 to R43, by their names."""
-    return {each.id: each for each in protocol()}
-
-
-def is_duty(rule: str) -> bool:
-    """Whether a rule is more than an advice."""
-    return requirements()[rule].strength not in ADVISABLE
 
 
 def choose_rules(audit: Audit, names: Collection[str]) -> Audit:

@@ -22,12 +22,10 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from holdover.model.clients.profile import Environment, Profile
 from holdover.model.errors import InputError
 from holdover.model.seconds import show_seconds
 from holdover.proofs.result import Outcome
 from holdover.reference.core.instants import SECOND
-from holdover.reference.lab.collision.plan import SURROUNDINGS, plan_course
 from holdover.reference.lab.collision.player import play_plan
 from holdover.reference.lab.collision.puppet import Puppet
 from holdover.reference.lab.collision.schedule import Plan, PlanError
@@ -80,22 +78,6 @@ class PlayedCollision:
         return self.seen.outcome == self.plan.outcome
 
 
-def replay(
-    profile: Profile,
-    place: Path,
-    told: Callable[[str], None],
-    *,
-    environment: Environment = SURROUNDINGS,
-    stop: threading.Event | None = None,
-) -> PlayedCollision:
-    """Play the collision of a client on a link of its own, with its files in `place`.
-
-    InputError where its run cannot be played on a link, or `place` has a record.  Interrupted where
-    `stop` is set meanwhile.  Not in several threads at once, for the solver's sake: see `play`.
-    """
-    return play(plan_course(profile, environment, told), place, told, stop=stop)
-
-
 def play(
     plan: Plan,
     place: Path,
@@ -104,7 +86,11 @@ def play(
     puppet: type[Puppet] = Puppet,
     stop: threading.Event | None = None,
 ) -> PlayedCollision:
-    """Play a plan; the rest is as with `replay`."""
+    """Play a plan (`plan_course`) on a link of its own, with its files in `place`.
+
+    InputError where `place` has a record.  Interrupted where `stop` is set meanwhile.  Not in
+    several threads at once where they plan as well, for the solver's sake.
+    """
     over, where = stop or threading.Event(), place / "record"
     if where.exists():
         raise InputError(f"{where}: there is a record; name another folder")

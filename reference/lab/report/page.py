@@ -24,7 +24,7 @@ from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.record.timeline import Timeline
 from holdover.reference.lab.report.event_list import list_events
-from holdover.reference.lab.report.style import begin_page, escape
+from holdover.reference.lab.report.style import begin_page, escape, legend
 from holdover.reference.lab.report.svg import Drawing
 
 VERDICTS: Mapping[str, str] = {
@@ -41,26 +41,17 @@ FEW = 8
 MANY = 60
 """Of more cells than these, those of each client are folded into one line."""
 
-LEGEND = (
-    ('<rect y="2" width="26" height="10" class="held"/>', "the client's host has the address"),
-    ('<rect y="2" width="26" height="10" class="over"/>', "it has it without a lease"),
-    ('<rect y="2" width="26" height="10" class="rival"/>', "another host has it"),
-    ('<rect x="1" y="2" width="24" height="10" class="both"/>', "overlap: two hosts have it"),
-    (
-        '<rect y="5" width="26" height="4" class="lease"/><path d="M1 2V12" class="ack"/>',
-        "a DHCPACK, and the lease until its end",
-    ),
-    ('<path d="M8 2 18 12M8 12 18 2" class="nak"/>', "a DHCPNAK"),
-    (
-        '<rect x="13" width="13" height="14" class="after"/><path d="M13 0V14" class="end"/>',
-        "the server's lease end, and what is after it",
-    ),
-    ('<path d="M13 0V14" class="predicted"/>', "predicted at worst"),
-    (
-        '<circle cx="13" cy="7" r="6" class="dot"/>',
-        "what happened, as listed; in italics: what the lab did, or saw of programs",
-    ),
-)
+LEGEND = {
+    "held": "the client's host has the address",
+    "over": "it has it without a lease",
+    "rival": "another host has it",
+    "both": "overlap: two hosts have it",
+    "ack": "a DHCPACK, and the lease until its end",
+    "nak": "a DHCPNAK",
+    "after": "the server's lease end, and what is after it",
+    "predicted": "predicted at worst",
+    "dot": "what happened, as listed; in italics: what the lab did, or saw of programs",
+}
 """What is seen in a picture, and what it means."""
 
 T = TypeVar("T")
@@ -122,7 +113,7 @@ host's kernel said.</p>
 long two hosts had the address at once. A field leads to its timelines.</p>
 {"".join(map(summary, group_by(numbered, lambda each: each[1].server).values()))}
 <h2 id="timelines">Timelines</h2>
-{legend()}
+{legend(LEGEND)}
 {"".join(sections)}
 </main>
 <footer>
@@ -224,15 +215,6 @@ def spread(figures: Sequence[float], before: str) -> str:
 
 
 # A cell ------------------------------------------------------------------------------------------
-
-
-def legend() -> str:
-    """What the pictures show."""
-    items = "".join(
-        f'<li><svg width="26" height="14" aria-hidden="true">{drawn}</svg>{escape(means)}</li>'
-        for drawn, means in LEGEND
-    )
-    return f'<ul class="legend">{items}</ul>\n'
 
 
 def of_client(client: str, cells: Sequence[Numbered], open_ones: set[int], folded: bool) -> str:

@@ -2,12 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
 from holdover.reference.console.output import Output, grid
+from holdover.reference.lab.experiments.faults import FAULTS
+from holdover.reference.lab.testbed.client_program import ClientProgram
+from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
+
+
+def list_data(usual: Collection[str], *, versions: bool) -> dict[str, list[dict[str, Any]]]:
+    """Clients, servers and faults for programs; `usual`: the faults that are."""
+
+    def asked(program: ClientProgram | ServerProgram) -> str | None:
+        if not versions:
+            return None
+        from holdover.reference.lab.report.files import version
+
+        return version(program)
+
+    return {
+        "clients": [
+            {
+                "name": each.name,
+                "title": each.title,
+                "version": asked(each),
+                "missing": each.missing(),
+                "package": each.package,
+                "profile": each.profile,
+                "lease": each.lease,
+                "usual": each.usual,
+            }
+            for each in CLIENTS.values()
+        ],
+        "servers": [
+            {
+                "name": each.name,
+                "title": each.title,
+                "version": asked(each),
+                "missing": each.missing(),
+                "package": each.package,
+                "shortest": each.shortest,
+            }
+            for each in SERVERS.values()
+        ],
+        "faults": [
+            {
+                "name": each.name,
+                "sentence": each.sentence,
+                "usual": each.name in usual,
+                "ours": each.needs_own_server,
+            }
+            for each in FAULTS.values()
+        ],
+    }
 
 
 def print_programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -127,35 +127,40 @@ def slug(each: Verdict) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name_cell(each)).strip("-").lower()
 
 
-def print_replay(played: PlayedCollision, as_json: bool) -> None:
-    """What became of the model's collision on a real kernel."""
-    plan, seen = played.plan, played.seen
+def print_replay(replays: Sequence[PlayedCollision], as_json: bool) -> None:
+    """What became of the model's collision on a real kernel; of a second client, beside it."""
     if as_json:
-        document(
-            "lab-replay",
-            {
-                "profile": plan.profile.name,
-                "predicted_outcome": plan.outcome,
-                "outcome": seen.outcome,
-                "reason": seen.reason,
-                "answered": list(seen.answered),
-                "duplicate": seen.duplicate,
-                "steps": len(plan.steps),
-                "as_predicted": played.as_predicted,
-            },
-        )
+        first, *others = map(replay_data, replays)
+        document("lab-replay", {**first, "beside": others})
         return
     out = Output()
-    name = Text(f"{plan.profile.name}, on a real kernel: ", style="bold")
-    out.say(name + colour_outcome(seen.outcome))
-    out.say(f"  {seen.reason}")
-    if plan.made_to_stay:
-        out.say("  played: what server and second host do where the client stays")
-    if played.as_predicted is None:
-        out.say("  that tells nothing of the model")
-    else:
-        word = "as the model says" if played.as_predicted else "THE MODEL SAYS OTHERWISE"
-        out.say(f"  {word}: {plan.outcome}")
+    for played in replays:
+        plan, seen = played.plan, played.seen
+        name = Text(f"{plan.profile.name}, on a real kernel: ", style="bold")
+        out.say(name + colour_outcome(seen.outcome))
+        out.say(f"  {seen.reason}")
+        if plan.made_to_stay:
+            out.say("  played: what server and second host do where the client stays")
+        if played.as_predicted is None:
+            out.say("  that tells nothing of the model")
+        else:
+            word = "as the model says" if played.as_predicted else "THE MODEL SAYS OTHERWISE"
+            out.say(f"  {word}: {plan.outcome}")
+
+
+def replay_data(played: PlayedCollision) -> dict[str, object]:
+    """A replay for programs."""
+    plan, seen = played.plan, played.seen
+    return {
+        "profile": plan.profile.name,
+        "predicted_outcome": plan.outcome,
+        "outcome": seen.outcome,
+        "reason": seen.reason,
+        "answered": list(seen.answered),
+        "duplicate": seen.duplicate,
+        "steps": len(plan.steps),
+        "as_predicted": played.as_predicted,
+    }
 
 
 # For programs ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How the lab's page looks: its style sheet, and how text is written.
+"""How pages and pictures of timelines look: the style sheet, the legend, how text is written.
 
 Theory of operation.  Colours have a name each, with a value for light and one for dark; whatever is
 drawn takes the name.  Nothing is told by colour alone: a verdict has its word, a late span and an
@@ -13,6 +13,7 @@ What it does not know: what is shown.
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 
 
 def escape(words: str) -> str:
@@ -30,7 +31,7 @@ patternTransform="rotate(-45)"><rect width="5" height="5" class="both-ground"/>\
 </svg>"""
 """What `.late` and `.both` are filled with; once in a page, before the first picture."""
 
-STYLE = """
+PICTURE = """
 :root { color-scheme: light dark;
   --ground: #fff; --raised: #f5f6f8; --rule: #d5d9e0; --ink: #1b1f27; --quiet: #5a6372;
   --after: #f3eee3; --held: #3f74c9; --rival: #21897e; --lease: #aeb8c8; --ack: #3c4656;
@@ -45,6 +46,42 @@ STYLE = """
   --predicted: #b798f5; --red: #ff9aa2;
   --holds: #6fd391; --holds-soft: #17301f; --late-ink: #f2b453; --late-soft: #3a2a10;
   --wrong: #c5a8ff; --wrong-soft: #2c2142; --unknown: #b0b8c4; --unknown-soft: #2a2f37; } }
+svg.line { display: block; width: 100%; overflow: visible; font-size: 11px; }
+svg text { fill: var(--ink); }
+svg .name { fill: var(--quiet); }
+svg .halo { paint-order: stroke; stroke: var(--ground); stroke-width: 3px; stroke-linejoin: round; }
+svg .after { fill: var(--after); }
+svg .track { fill: var(--quiet); opacity: .08; }
+svg .held { fill: var(--held); }
+svg .rival { fill: var(--rival); }
+svg .else { fill: none; stroke: var(--quiet); stroke-dasharray: 3 2; }
+svg .perhaps { opacity: .45; }
+svg .over { fill: url(#late); stroke: var(--late-line); }
+svg .both { fill: url(#both); stroke: var(--both); stroke-width: 1.5; }
+.late-ground { fill: var(--late); } .late-line { fill: var(--late-line); }
+.both-ground { fill: var(--both); } .both-line { fill: var(--both-line); }
+svg .between { fill: var(--both); opacity: .15; }
+svg text.red { fill: var(--red); }
+svg .lease { fill: var(--lease); }
+svg .ack { stroke: var(--ack); stroke-width: 2; }
+svg .nak { stroke: var(--ink); stroke-width: 2.5; }
+svg .end { stroke: var(--ink); stroke-width: 2; }
+svg .predicted { stroke: var(--predicted); stroke-width: 2; stroke-dasharray: 2 2; }
+svg text.predicted-name { fill: var(--predicted); }
+svg .axis, svg .drop { stroke: var(--rule); }
+svg .drop { stroke-dasharray: 1 3; stroke: var(--quiet); opacity: .6; }
+svg .dot { fill: var(--ground); stroke: var(--quiet); }
+svg .strong { font-weight: 700; }
+svg .inside { font-weight: 700; }
+svg .later { opacity: .22; }
+svg .cursor { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 4 2; }
+svg .sent { stroke: var(--ink); stroke-width: 1.5; fill: none; }
+svg .lost { fill: var(--ink); font-weight: 700; }
+svg .away { fill: var(--quiet); }
+"""
+"""Of a picture alone: the colours by name, and what is drawn in them."""
+
+STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 100rem; background: var(--ground);
   color: var(--ink); font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
@@ -100,36 +137,16 @@ figure { margin: 0; }
   list-style: none; }
 .legend svg { vertical-align: -3px; margin-right: .35rem; }
 .hatches { position: absolute; }
-svg.line { display: block; width: 100%; overflow: visible; font-size: 11px; }
-svg text { fill: var(--ink); }
-svg .name { fill: var(--quiet); }
-svg .halo { paint-order: stroke; stroke: var(--ground); stroke-width: 3px; stroke-linejoin: round; }
-svg .after { fill: var(--after); }
-svg .track { fill: var(--quiet); opacity: .08; }
-svg .held { fill: var(--held); }
-svg .rival { fill: var(--rival); }
-svg .else { fill: none; stroke: var(--quiet); stroke-dasharray: 3 2; }
-svg .perhaps { opacity: .45; }
-svg .over { fill: url(#late); stroke: var(--late-line); }
-svg .both { fill: url(#both); stroke: var(--both); stroke-width: 1.5; }
-.late-ground { fill: var(--late); } .late-line { fill: var(--late-line); }
-.both-ground { fill: var(--both); } .both-line { fill: var(--both-line); }
-svg .between { fill: var(--both); opacity: .15; }
-svg text.red { fill: var(--red); }
-svg .lease { fill: var(--lease); }
-svg .ack { stroke: var(--ack); stroke-width: 2; }
-svg .nak { stroke: var(--ink); stroke-width: 2.5; }
-svg .end { stroke: var(--ink); stroke-width: 2; }
-svg .predicted { stroke: var(--predicted); stroke-width: 2; stroke-dasharray: 2 2; }
-svg text.predicted-name { fill: var(--predicted); }
-svg .axis, svg .drop { stroke: var(--rule); }
-svg .drop { stroke-dasharray: 1 3; stroke: var(--quiet); opacity: .6; }
-svg .dot { fill: var(--ground); stroke: var(--quiet); }
-svg .strong { font-weight: 700; }
 @media (max-width: 40rem) { body { padding: 1rem .7rem 3rem; font-size: 14px; }
   .wide tbody th, .wide thead th:first-child { min-width: 7rem; max-width: 8.5rem;
     font-size: .9em; }
-  th, td { padding: .35rem .5rem; } }
+  th, td { padding: .35rem .5rem; }
+  .stack { width: auto; } .stack table, .stack tbody { display: block; }
+  .stack thead { position: absolute; clip-path: inset(50%); }
+  .stack tr { display: block; padding: .35rem .5rem; border-top: 1px solid var(--rule); }
+  .stack tbody th, .stack td { display: block; position: static; min-width: 0; max-width: none;
+    padding: .05rem 0; border: 0; overflow-wrap: anywhere; }
+  .stack td[data-head]::before { content: attr(data-head) " "; color: var(--quiet); } }
 @page { size: landscape; margin: 12mm; }
 @media print { :root { color-scheme: light; } body { max-width: none; padding: 0; font-size: 10pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -139,10 +156,39 @@ svg .strong { font-weight: 700; }
   .wide tbody th { min-width: 8rem; }
   summary { break-after: avoid; } details.cell, figure, tr { break-inside: avoid; } }
 """
+"""Of a page around pictures."""
 
 
-def begin_page(title: str) -> str:
-    """A page as far as its heading; it may fetch and run nothing."""
+SIGNS = {
+    "held": '<rect y="2" width="26" height="10" class="held"/>',
+    "over": '<rect y="2" width="26" height="10" class="over"/>',
+    "rival": '<rect y="2" width="26" height="10" class="rival"/>',
+    "perhaps": '<rect y="2" width="26" height="10" class="perhaps held"/>',
+    "both": '<rect x="1" y="2" width="24" height="10" class="both"/>',
+    "lease": '<rect y="5" width="26" height="4" class="lease"/>',
+    "ack": '<rect y="5" width="26" height="4" class="lease"/><path d="M1 2V12" class="ack"/>',
+    "nak": '<path d="M8 2 18 12M8 12 18 2" class="nak"/>',
+    "end": '<path d="M13 0V14" class="end"/>',
+    "after": '<rect x="13" width="13" height="14" class="after"/><path d="M13 0V14" class="end"/>',
+    "predicted": '<path d="M13 0V14" class="predicted"/>',
+    "dot": '<circle cx="13" cy="7" r="6" class="dot"/>',
+    "away": '<rect y="5" width="26" height="4" class="away"/>',
+}
+"""What is seen in a picture, as the legend of a page shows it."""
+
+
+def legend(means: Mapping[str, str]) -> str:
+    """A list of signs, each with what it means."""
+    items = "".join(
+        f'<li><svg width="26" height="14" aria-hidden="true">{SIGNS[sign]}</svg>{escape(each)}</li>'
+        for sign, each in means.items()
+    )
+    return f'<ul class="legend">{items}</ul>\n'
+
+
+def begin_page(title: str, style: str = "", *, scripts: bool = False) -> str:
+    """A page as far as its heading; it may fetch nothing, and run only `scripts` of its own."""
+    more = "; script-src 'unsafe-inline'; img-src data:" if scripts else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -150,9 +196,10 @@ def begin_page(title: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-style-src 'unsafe-inline'">
+style-src 'unsafe-inline'{more}">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style id="picture-style">{PICTURE}</style>
+<style>{STYLE}{style}</style>
 </head>
 <body>
 {HATCHES}

@@ -161,6 +161,7 @@ class Drawing:
             *self.server(),
             *self.overlaps(),
             *self.lines(),
+            *self.names(),
             *self.numbers(),
             *self.axis(),
             "</svg>",
@@ -180,7 +181,6 @@ class Drawing:
     def host(self, host: str, row: int) -> Iterator[str]:
         """A host, and when it had an address."""
         y = TOP + ROW * row
-        yield f'<text x="0" y="{y + 10}" class="name halo">{escape(self.called(host))}</text>'
         for held in self.line.held:
             if held.host == host:
                 yield from self.bar(held, y + LABEL)
@@ -215,7 +215,6 @@ class Drawing:
     def server(self) -> Iterator[str]:
         """What the server granted, and refused."""
         y = TOP + ROW * len(self.line.hosts)
-        yield f'<text x="0" y="{y + 10}" class="name halo">server&#8217;s leases</text>'
         rows = {host: y + LABEL + LEASE * row for row, host in enumerate(self.line.hosts)}
         for each in self.line.granted:
             top, who = rows[each.host], self.called(each.host)
@@ -251,6 +250,12 @@ class Drawing:
             if self.scale.part(end) - self.scale.part(begin) > ROOM:
                 middle, said = (begin + end) / 2, f"both: {show_seconds(end - begin)}"
                 yield self.scale.label(middle, rows[0] + BAR + 14, said, "red halo strong")
+
+    def names(self) -> Iterator[str]:
+        """What each row is; above the lines, which a long name may cross."""
+        for row, said in enumerate((*map(self.called, self.line.hosts), "server\u2019s leases")):
+            y = TOP + ROW * row + 10
+            yield f'<text x="0" y="{y}" class="name halo">{escape(said)}</text>'
 
     # What is below and above them ----------------------------------------------------------------
 

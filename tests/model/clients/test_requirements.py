@@ -16,6 +16,7 @@ from holdover.model.clients.requirements import (
 )
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE
+from holdover.reference.audit.monitor.sentences import KINDS
 from tests.checkout import ROOT
 
 ROWS = {action.name for action in LEASE_TABLE.actions}
@@ -68,6 +69,19 @@ def test_tests_exist(rule: Requirement) -> None:
             f for f in functions(path) if f == name or (name.endswith("_") and f.startswith(name))
         }
         assert found, test
+
+
+@pytest.mark.parametrize("rule", rules(), ids=by_id)
+def test_findings_and_measurements_exist(rule: Requirement) -> None:
+    """A measurement is a page that a program has written, or a heading of it."""
+    assert set(rule.audit) <= set(KINDS)
+    assert not rule.audit or rule.id.startswith("K")  # of the others the finding names the rule
+    for link in rule.measured:
+        name, _, heading = link.partition("#")
+        page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+        assert re.search(r"`?python -m tests\.measure\.\w+", page), link
+        headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+        assert not heading or heading in [each.lower().replace(" ", "-") for each in headings]
 
 
 @pytest.mark.parametrize("rule", protocol(), ids=by_id)

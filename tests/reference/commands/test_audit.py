@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from holdover.reference.audit.course import INTERRUPTED
 from holdover.reference.lab.record.record import pcap_head
+from holdover.reference.wire.option_values import MessageType
+from tests.reference.audit.inputs import captures
 from tests.reference.audit.recordings.reading import Recording, unpack
 from tests.reference.commands.running import PROGRAM, as_json, refused, run, started, told
 
@@ -66,6 +69,16 @@ def test_a_capture_without_a_frame_is_unknown(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pcap"
     empty.write_bytes(pcap_head())
     assert as_json(run("audit", empty, "--json"), 3)["verdict"] == "unknown"
+
+
+def test_a_duty_that_is_broken_is_violated_where_no_address_is_at_stake(tmp_path: Path) -> None:
+    """A DHCPRELEASE to everybody, which names no server."""
+    path = tmp_path / "release.pcap"
+    release = captures.dhcp(captures.request(MessageType.RELEASE, ciaddr=captures.ADDRESS))
+    path.write_bytes(captures.pcap([(captures.START, release)]))
+    said = told(run("audit", path), 1)
+    assert said.startswith("violated: no finding about an address, but broken: R26, R29; ")
+    assert as_json(run("audit", path, "--json"), 1)["findings"] == []
 
 
 # What is printed ---------------------------------------------------------------------------------
@@ -227,12 +240,40 @@ def test_ctrl_c_gives_the_report_so_far(frozen: Recording, tmp_path: Path) -> No
     assert program.returncode == {"violated": 1, "unknown": 3}[found["verdict"]]
 
 
+def test_ctrl_c_gives_the_report_so_far_with_workers_too(frozen: Recording, tmp_path: Path) -> None:
+    """The pipe was not read to its end, so that nothing of it is known."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    program = started("audit", str(pipe), "--workers", "2", "--spool", str(tmp_path), "--json")
+    with pipe.open("wb") as file:
+        file.write(frozen.frames.read_bytes())
+        file.flush()
+        end = time.monotonic() + SECONDS
+        while not any(map(waits, children(program.pid))) and time.monotonic() < end:
+            time.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        out, errors = program.communicate(timeout=SECONDS)
+    assert errors == ""
+    found = json.loads(out)
+    assert [gap["why"] for gap in found["gaps"]] == [INTERRUPTED]
+    assert (found["verdict"], program.returncode) == ("unknown", 3)
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
+
+
 def waits(process: int) -> bool:
-    """Whether it sleeps in the read of a pipe."""
+    """Whether it has the test's pipe open, and sleeps in the read of one."""
     try:
-        return "pipe" in Path(f"/proc/{process}/wchan").read_text()
+        opened = [each.readlink().name for each in Path(f"/proc/{process}/fd").iterdir()]
+        return "pipe" in Path(f"/proc/{process}/wchan").read_text() and "pipe" in opened
     except OSError:
         return False
+
+
+def children(process: int) -> list[int]:
+    """The processes that it has started."""
+    return [
+        int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    ]
 
 
 def test_it_imports_no_solver_and_nothing_of_linux(frozen: Recording) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -153,3 +154,21 @@ def test_explain_refuses_what_is_no_journal(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("root:x:0:0\nnobody:x:1:1\n")
     said = refused(run("explain", tmp_path / "file"))
     assert "file: no journal, which is what `holdover client --journal` wrote" in said
+
+
+def test_explain_draws_a_picture_and_a_diagram(tmp_path: Path) -> None:
+    svg, diagram = tmp_path / "lanes.svg", tmp_path / "run.mmd"
+    both = ("wfwg311", "--beside", "wfwg311-fixed")
+    told(run("explain", *both, "--svg", svg, "--mermaid", diagram), 1)
+    root = ElementTree.parse(svg).getroot()
+    words = "".join(root.itertext())
+    assert words.count("COLLISION") == 1
+    assert words.count("lease of h1 ends") == 2
+    assert diagram.read_text("utf-8").startswith("sequenceDiagram\n  participant h1\n")
+
+
+@pytest.mark.parametrize("option", ["--html", "--svg", "--mermaid"])
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, option: str) -> None:
+    file = tmp_path / "nowhere" / "file"
+    said = refused(run("explain", "wfwg311", option, file))
+    assert f"{option}: {file}: No such file or directory; name a file to write" in said

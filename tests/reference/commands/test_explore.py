@@ -187,3 +187,21 @@ def test_explore_on_a_cluster_of_this_machine() -> None:
 )
 def test_options_of_a_cluster_that_do_not_go_together(how: tuple[str, ...], said: str) -> None:
     assert said in refused(run("explore", "rfc2131", *how))
+
+
+def test_explore_writes_a_page_to_walk_through(tmp_path: Path) -> None:
+    page = tmp_path / "walk.html"
+    told(run("explore", "wfwg311", "--lease", "2", "--html", page), 1)
+    text = page.read_text("utf-8")
+    assert "Windows for Workgroups 3.11" in text
+    assert re.search(r">violated</b> explored [\d,]+ states", text)
+    assert '<details id="choose" open>' in text
+    assert "lease has 2." in text
+
+
+def test_a_page_that_would_be_too_large_is_refused_before_the_search(tmp_path: Path) -> None:
+    page = tmp_path / "walk.html"
+    large = ("--hosts", "5", "--addresses", "3", "--messages", "3")
+    said = refused(run("explore", "wfwg311", *large, "--html", page))
+    assert re.search(r"--html: it would have [\d,]+ bytes.*take fewer hosts", said)
+    assert not page.exists()

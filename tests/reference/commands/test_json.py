@@ -176,7 +176,8 @@ def of_lab(place: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
     overlap = OverlapRecord(outcome="violated", reason="both answer", duplicate=3.5)
     lines: list[str] = []
     patch.setattr("click.echo", lines.append)
-    print_replay(PlayedCollision(plan=plan, seen=overlap, record=place), True)
+    played = PlayedCollision(plan=plan, seen=overlap, record=place)
+    print_replay([played, played], True)
     yield checked_text(*lines)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from holdover.model.clients.profile import STANDARD, load
+from holdover.model.table.properties import EXCLUSIVE
+from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.verdicts.judge import Judgement, judge
-from holdover.reference.explanation.comparison import compare, effect_of
+from holdover.reference.explanation.comparison import breaks, compare, effect_of
+from holdover.reference.explanation.course import answers_to_notice
 from holdover.reference.explanation.said import follower_lines
 from tests.reference.explanation.told import compared, judged
 
@@ -39,6 +44,39 @@ def test_of_a_client_that_holds_the_run_is_that_without_its_guard() -> None:
     assert "trigger[h] = LAPSE" in effect_of(own.lets_go)
 
 
+@pytest.mark.parametrize(
+    ("name", "guard", "row"),
+    [
+        ("wfwg311-fixed", "releases before the notice", "lapse"),
+        ("rfc2131", "releases before the notice", "lapse"),
+        ("reference", "counts from the REQUEST", "lapse"),
+    ],
+)
+def test_of_each_client_that_holds_the_guard_is_named_and_prevents_that_run(
+    name: str, guard: str, row: str
+) -> None:
+    """With the guard it lives the same schedule; without it, that is a run to harm, in seconds."""
+    found = compared(name)
+    assert (judged(name).outcome, found.without) == ("holds", guard)
+    assert (found.source.outcome, found.source.unit) == ("violated", "s")
+    wanted = OWNED if judged(name).profile.probes else EXCLUSIVE
+    assert breaks(found.course, wanted)
+    (own,) = found.followers
+    assert (own.collides, own.given_away, own.course.stopped) == (False, False, "")
+    assert own.lets_go is not None
+    assert own.lets_go.action.name == row
+
+
+def test_a_collision_that_is_over_in_the_end_is_one() -> None:
+    """The user answers the notice when the server has already reused the address."""
+    found = compared("wfwg311")
+    late = answers_to_notice(found.course, found.steps)[len(found.steps) - 1]
+    whole = replace(found.course, columns=(*found.course.columns, *late.columns))
+    assert whole.world.holds(EXCLUSIVE.term, whole.columns[-1].state)
+    assert breaks(whole, EXCLUSIVE)
+    assert not breaks(compared("wfwg311", "wfwg311-fixed").followers[0].course, EXCLUSIVE)
+
+
 def test_the_run_of_who_collides_comes_first_whoever_is_asked_about() -> None:
     found = compared("wfwg311-fixed", "wfwg311")
     assert (found.without, found.source) == ("", judged("wfwg311"))
@@ -65,7 +103,7 @@ def test_where_two_want_one_address_at_the_end_nobody_is_said_to_come_through(fa
     assert not follower.collides
     said = " ".join(follower_lines(found, follower))
     assert "harmless" not in said
-    assert "what comes next decides" in said or "is still held" in said
+    assert "what comes next decides" in said or "while it was still held" in said
 
 
 @pytest.mark.parametrize(

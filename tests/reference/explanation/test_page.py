@@ -12,6 +12,7 @@ import pytest
 
 from holdover.model.seconds import show_number
 from holdover.reference.explanation.course import TICK
+from holdover.reference.explanation.lanes import GEOMETRY
 from holdover.reference.explanation.page import LARGEST, Paragraph, collision_page
 from holdover.reference.explanation.page_data import page_data
 from tests.reference.explanation.told import compared
@@ -98,14 +99,15 @@ def test_the_script_finds_each_element_that_it_asks_for() -> None:
 def test_the_data_are_the_states_of_the_run() -> None:
     found = compared("wfwg311", "wfwg311-fixed")
     data = embedded(Page(written("wfwg311", "wfwg311-fixed")))
-    assert data == json.loads(json.dumps(page_data(found.shown())))
+    known = page_data(found.shown(), found.course.world.sizes)
+    assert data == json.loads(json.dumps({**known, "geometry": GEOMETRY}))
     steps = [each for each in found.source.run if each.action != TICK.name]
     for course, followed in zip(
         data["courses"], (found.course, found.followers[0].course), strict=True
     ):
         told = [each for c in course["columns"] for each in c["happened"] if each["row"] != "tick"]
         assert [(e["row"], e["says"], e["at"]) for e in told] == [
-            (e.action, e.sentence, show_number(e.time)) for e in steps
+            (e.action, e.sentence, f"{show_number(e.time)} s") for e in steps
         ]
         for column, real in zip(course["columns"], followed.columns, strict=True):
             assert column["holds"] == [

@@ -11,7 +11,7 @@ import pytest
 
 from holdover.model.clients.measurements import MeasuredCase
 from tests.checkout import ROOT
-from tests.measure import league, refusals
+from tests.measure import league, league_chart, refusals
 from tests.measure.lab_runs import join_runs
 
 
@@ -69,14 +69,17 @@ def test_repeats_are_least_median_and_greatest() -> None:
     assert league.shown([lost, cell(17.25)]) == "+17.25 process (n = 1)"
 
 
+CONDITIONS = {"date": "2026-11-26", "versions": "kea 2.2.0, udhcpc 1.35.0"}
+
+
 def test_the_page_counts_what_is_wrong_and_unknown() -> None:
     cells = [
-        cell(17.25, as_predicted=False, reason="too much"),
-        cell(17.5, as_predicted=False, reason="too much"),
-        cell(0.004, outcome="unknown", reason="within the uncertainty of 0.05 s"),
-        cell(0.002, outcome="unknown", reason="within the uncertainty of 0.03 s"),
+        cell(17.25, predicted=18.6, as_predicted=False, reason="too much"),
+        cell(17.5, predicted=18.6, as_predicted=False, reason="too much"),
+        cell(0.004, predicted=18.6, outcome="unknown", reason="within the uncertainty of 0.05 s"),
+        cell(0.002, predicted=18.6, outcome="unknown", reason="within the uncertainty of 0.03 s"),
     ]
-    text = league.page({"cells": cells, "conditions": {"date": "2026-11-26"}})
+    text = league.page({"cells": cells, "conditions": CONDITIONS})
     assert "- udhcpc, server killed: too much (2)\n" in text
     assert "2 of 4 cells.\n\n- udhcpc, server killed: within the uncertainty (2)\n" in text
     assert "| udhcpc | server killed | +17.2 |" in text
@@ -183,11 +186,12 @@ def test_page_and_readme_are_of_the_figures_that_are_kept() -> None:
     assert text == league.page(data)
     assert "| NO" not in text, "the lab and a measurement by hand do not agree: say why"
     found = league.REGION.findall((ROOT / league.README).read_text(encoding="utf-8"))
-    assert found == [league.summary(data)]
+    assert found == [league.readme_part(data)]
+    assert (ROOT / league.CHART).read_text(encoding="utf-8") == league_chart.chart(data)
     assert raw == league.kept(data)
 
 
-def test_the_readme_has_the_extremes_and_the_worst_that_is_predicted() -> None:
+def test_the_summary_has_the_extremes_and_the_worst_that_is_predicted() -> None:
     known = {"predicted": 18.6}
     assert league.brief([cell(0.25, **known), cell(0.5, **known)]) == "+0.25 to +0.50 (≤ +18.60)"
     assert league.brief([cell(17.25, **known)]) == "**+17.25** (≤ +18.60)"

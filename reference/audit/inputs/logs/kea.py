@@ -6,7 +6,8 @@ A lease that was removed is a row with lifetime 0; when that was it does not say
 after the row before.  Columns are found by their names, in the first line.
 
 The legal log says in English that an address "has been assigned for", "renewed for" or "released
-from" a device, with a time in the server's zone: UTC and GMT are known, and this machine's own.
+from" a device, or that an administrator, or the other server of a pair, added or deleted a lease by
+a command, with a time in the server's zone: UTC and GMT are known, and this machine's own.
 
 What it does not know: other backends; templates of the legal log that an operator has written.
 """
@@ -41,7 +42,14 @@ LEGAL = re.compile(
     r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d+)? (\S+) "
     r"Address: ?(\S+) has been (assigned|renewed|released|reused)(.*)"
 )
-LIFETIME = re.compile(r"(\d+) (day|hr|min|sec)s?\b")
+COMMAND = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d+)? (\S+) "
+    r"(?:Administrator|HA partner) (added|updated|deleted) (.*)"
+)
+"""What a command has done, and no client: somebody's, or the other server's of a pair."""
+
+ABOUT = re.compile(r"address: (\d+\.\d+\.\d+\.\d+)")
+LIFETIME = re.compile(r"(\d+) (day|hr|min|sec)(?:ond)?s?\b")
 UNITS = {"day": 86400, "hr": 3600, "min": 60, "sec": 1}
 DEVICE = re.compile(r"hardware address: (?:hwtype=\d+ )?([0-9a-fA-F:]+)")
 CLIENT = re.compile(r"client-id: ([0-9a-fA-F:]+)")
@@ -100,7 +108,7 @@ def read_memfile(lines: Iterable[Line], file: str) -> Iterator[Observation]:
 
 def is_legal_log(head: str) -> bool:
     """Whether a text begins as a legal log does."""
-    return any(LEGAL.match(line) for line in head.splitlines()[:20])
+    return any(LEGAL.match(line) or COMMAND.match(line) for line in head.splitlines()[:20])
 
 
 def read_legal_log(lines: Iterable[Line], file: str) -> Iterator[Observation]:
@@ -110,16 +118,16 @@ def read_legal_log(lines: Iterable[Line], file: str) -> Iterator[Observation]:
         number, text = line
         if not text.strip():
             return ()
+        command = COMMAND.fullmatch(text)
+        if command:
+            return _commanded(command, Where(file, number))
         found = LEGAL.fullmatch(text)
         if not found:
             raise LineError("expected a time, and `Address: ... has been assigned, renewed, ...`")
         *parts, zone, address, verb, rest = found.groups()
         at = _instant(parts, zone)
         device, client = DEVICE.search(rest), CLIENT.search(rest)
-        length = sum(
-            int(count) * UNITS[unit]
-            for count, unit in LIFETIME.findall(rest.partition(" to a device")[0])
-        )
+        length = _length(rest.partition(" to a device")[0])
         if verb == "released":
             begin, end, state = None, at, "released"
         elif not length:
@@ -141,6 +149,35 @@ def read_legal_log(lines: Iterable[Line], file: str) -> Iterator[Observation]:
         )
 
     return read_lines(lines, file, read)
+
+
+def _commanded(found: re.Match[str], where: Where) -> Iterable[Observation]:
+    """A lease that a command has added, changed or deleted; nothing where it names no address."""
+    *parts, zone, verb, rest = found.groups()
+    at = _instant(parts, zone)
+    about, device, client = ABOUT.search(rest), DEVICE.search(rest), CLIENT.search(rest)
+    length = _length(rest)
+    if about is None or (verb != "deleted" and not length):
+        return ()
+    deleted = verb == "deleted"
+    return (
+        Recorded(
+            at,
+            where,
+            address_of(about[1]),
+            hardware_of(device[1]) if device else None,
+            bytes_of(client[1]) if client else None,
+            None if deleted else at,
+            at if deleted else at + length * SECOND,
+            "free" if deleted else "leased",
+            SERVER,
+        ),
+    )
+
+
+def _length(text: str) -> int:
+    """Seconds: "1 hrs 6 mins 40 secs"."""
+    return sum(int(count) * UNITS[unit] for count, unit in LIFETIME.findall(text))
 
 
 def _instant(parts: list[str], zone: str) -> Instant:

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -41,6 +42,65 @@ def records(place: Path, text: str) -> list[Recorded]:
     found = read(place, text).observations
     assert all(isinstance(o, Recorded) for o in found), found
     return [o for o in found if isinstance(o, Recorded)]
+
+
+# As published ------------------------------------------------------------------------------------
+
+
+def at(clock: str, day: str = "2026-11-28") -> int:
+    moment = datetime.fromisoformat(f"{day}T{clock}+00:00")
+    return int(moment.timestamp()) * SECOND
+
+
+def sample(name: str, kind: str) -> list[Recorded]:
+    log = read_log(SAMPLES / name)
+    assert log.kind == kind
+    assert all(isinstance(each, Recorded) for each in log.observations), log.observations
+    return [each for each in log.observations if isinstance(each, Recorded)]
+
+
+def test_windows_as_published() -> None:
+    """Vendor classes have commas of their own only behind the columns that are read."""
+    friday = "2026-11-27"
+    assert [
+        (each.at, str(each.address), each.hardware, each.state, each.where.number)
+        for each in sample("DhcpSrvLog-Fri.log", "Windows' DhcpSrvLog")
+    ] == [
+        (at("09:30:31", friday), "192.0.2.108", bytes.fromhex("02000000006c"), "leased", 20),
+        (at("09:30:39", friday), "192.0.2.109", bytes.fromhex("02000000006d"), "leased", 22),
+        (at("09:30:43", friday), "192.0.2.108", None, "declined", 23),
+        (at("09:31:00", friday), "192.0.2.109", bytes.fromhex("02000000006d"), "released", 24),
+    ]
+
+
+def test_zeek_as_published() -> None:
+    """An offer is no lease, and DHCPINFORM gives none."""
+    refused, leased = sample("zeek-dhcp.log", "Zeek's dhcp.log")
+    assert (refused.state, str(refused.address)) == ("refused", "192.0.2.11")
+    assert (leased.state, str(leased.address)) == ("leased", "198.51.100.11")
+    assert leased.server == "Zeek, of 198.51.100.1"
+    assert leased.end == leased.at + 86_400 * SECOND
+    (renewed,) = sample("zeek-dhcp.json", "Zeek's dhcp.log")
+    assert (str(renewed.address), renewed.state) == ("192.0.2.132", "leased")
+    assert renewed.end == renewed.at + 1800 * SECOND
+
+
+def test_keas_legal_log_as_published() -> None:
+    device = bytes.fromhex("020000000032")
+    found = [
+        (each.at, str(each.address), each.hardware, each.state, each.end)
+        for each in sample("kea-legal.txt", "Kea's legal log")
+    ]
+    assert found == [
+        (at("14:00:00"), "192.0.2.50", device, "leased", at("15:06:40")),
+        (at("14:10:00"), "192.0.2.50", device, "leased", at("16:02:15")),
+        (at("14:11:00"), "192.0.2.50", device, "released", at("14:11:00")),
+        (at("14:12:00"), "192.0.2.51", device[:-1] + b"\x33", "leased", at("16:04:15")),
+        (at("14:13:00"), "192.0.2.60", device[:-1] + b"\x3c", "leased",
+         at("14:13:00") + (5 * 86_400 + 18 * 3600 + 53 * 60 + 20) * SECOND),
+        (at("14:15:00"), "192.0.2.61", device[:-1] + b"\x3d", "leased", at("14:25:00")),
+        (at("14:16:00"), "192.0.2.60", None, "free", at("14:16:00")),
+    ]  # fmt: skip
 
 
 # What the real programs wrote --------------------------------------------------------------------

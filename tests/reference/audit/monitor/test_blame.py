@@ -283,7 +283,7 @@ def test_without_a_second_host_a_missed_renewal_explains_an_overstay() -> None:
     assert kinds(link.audit(700)) == ["client_holdover"]
     audit = link.audit(700, default_premises())
     assert (audit.verdict, kinds(audit)) == ("unknown", [])
-    assert any("only if 2 datagrams" in each.why for each in audit.open)
+    assert any("only if the sources missed 2 datagrams" in each.why for each in audit.open)
 
 
 def test_where_it_goes_on_for_long_no_missed_renewal_explains_it() -> None:

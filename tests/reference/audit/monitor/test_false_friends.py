@@ -101,7 +101,9 @@ def test_a_host_that_changes_its_hardware_address_and_keeps_its_identifier() -> 
     link.uses(5, 290, ANN, A)
     link.dora(300, BOB, A, client_id=b"\1host")
     link.uses(301, 500, BOB, A)
-    innocent(link)
+    (line,) = innocent(link).addresses
+    assert [each.hardware for each in line.leases] == [ANN, BOB]
+    assert [each.entitled for each in line.uses] == ["yes", "yes"]
 
 
 def test_a_bridge_s_own_hardware_address() -> None:
@@ -109,7 +111,8 @@ def test_a_bridge_s_own_hardware_address() -> None:
     link = Link()
     link.dora(0, ANN, A)
     link.uses(1, 500, CID, A)
-    innocent(link)
+    (line,) = innocent(link).addresses
+    assert [(each.hardware, each.entitled) for each in line.uses] == [(CID, "unknown")]
 
 
 def test_a_bond_that_fails_over() -> None:
@@ -124,7 +127,8 @@ def test_a_bond_that_sends_by_both_cards() -> None:
     """Its packets come from either hardware address; ARP is answered with one."""
     link = leased()
     link.uses(5.2, 290, CID, A, "IP")
-    innocent(link)
+    (line,) = innocent(link).addresses
+    assert {each.hardware for each in line.uses} == {ANN}
 
 
 def test_a_renewal_that_the_capture_missed() -> None:
@@ -179,7 +183,9 @@ def test_a_host_that_moves_to_another_port() -> None:
     link.change(vlan=moved)
     for n in range(20):
         link.use(301 + n, ANN, A, vlan=moved)
-    innocent(link)
+    (there,) = (each for each in innocent(link).addresses if each.vlan == moved)
+    assert [each.hardware for each in there.leases] == [ANN]
+    assert [each.entitled for each in there.uses] == ["yes"]
 
 
 def test_the_same_address_in_two_networks() -> None:

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from holdover.model.clients.profile import Profile, load
-from holdover.reference.audit.monitor.context import LATE, AuditContext, conforming
+from holdover.model.clients.profile import LATE, Profile, load
+from holdover.reference.audit.monitor.context import AuditContext, conforming
 from holdover.reference.audit.monitor.monitor import Monitor
 from holdover.reference.core.instants import SECOND
 from tests.reference.audit.link import ANN, COMPLETE, A, Link, kinds

@@ -3,12 +3,19 @@
 A few here; tests/measure/audit_runs.py plays ten thousand of each.
 """
 
+from collections.abc import Callable
+
 import pytest
 
+from holdover.reference.audit.monitor.results import Audit
 from holdover.reference.core.instants import SECOND
+from tests.reference.audit.town import Town
 from tests.reference.audit.verdicts import (
+    audit_unwritten,
+    broken_rules,
     conforming_run,
     finds,
+    is_clean,
     is_visible,
     planted_run,
     planted_run_with_losses,
@@ -21,6 +28,8 @@ SEEDS = range(20_000, 20_060)
 def test_nobody_who_conforms_is_accused(seed: int) -> None:
     _, audit = conforming_run(seed)
     assert [each.sentence for each in audit.findings] == []
+    assert broken_rules(audit) == set()
+    assert is_clean(audit)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -40,6 +49,20 @@ def test_who_overstays_for_long_is_found_where_frames_are_missed(seed: int) -> N
     town, audit = planted_run_with_losses(seed)
     assert is_visible(town)
     assert finds(town, audit)
+
+
+@pytest.mark.parametrize("seed", range(20_000, 20_010))
+@pytest.mark.parametrize("run", [conforming_run, planted_run])
+def test_a_capture_is_judged_as_its_frames_are(
+    seed: int, run: Callable[[int], tuple[Town, Audit]]
+) -> None:
+    """The reader of captures and `reference/wire` are two, and see the same."""
+    town, written = run(seed)
+    told = audit_unwritten(town, written.premises)
+    assert [each.sentence for each in written.findings] == [each.sentence for each in told.findings]
+    assert {name: (each.kept, each.broken) for name, each in written.rules.items()} == {
+        name: (each.kept, each.broken) for name, each in told.rules.items()
+    }
 
 
 def test_the_runs_have_what_they_are_about() -> None:

@@ -8,8 +8,10 @@ import pytest
 from holdover.model.clients.requirements import protocol
 from holdover.reference.audit.monitor.context import default_premises
 from holdover.reference.audit.monitor.results import RuleVerdict
+from holdover.reference.audit.monitor.rulebook import NOT_HELD_AGAINST, is_duty
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
+from holdover.reference.wire.options import INFINITE
 from tests.reference.audit.link import ANN, BOB, CID, SERVER, A, B, Link
 
 Tell = Callable[[Link], None]
@@ -295,8 +297,12 @@ def test_broken(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "tell"),
     [
+        ("R4", begins_anew_with_its_address),
+        ("R14", repeats(5)),
+        ("R17", selects_under_another_xid),
         ("R18", selects(secs=8)),
         ("R23", unprobed),
+        ("R28", declines(offered=5)),
         ("R30", releases(at=700)),
         ("R32", offers_to_two(2)),
         ("R39", probes(2)),
@@ -324,6 +330,58 @@ def test_a_nak_has_no_lease_time_and_an_ack_to_an_inform_neither() -> None:
     link.request(1, BootRequest(MessageType.INFORM, link.xid, ANN, ciaddr=A), SERVER)
     link.reply(1.1, BootReply(MessageType.ACK, link.xid, ANN, address=NO_ADDRESS, server=SERVER))
     assert link.audit(10).rules["R35"].outcome == "holds"
+
+
+def test_an_ack_to_an_inform_that_nobody_saw_breaks_nothing() -> None:
+    link = Link()
+    link.dora(0, ANN, A)
+    link.xid += 1
+    link.reply(1, BootReply(MessageType.ACK, link.xid, ANN, address=NO_ADDRESS, server=SERVER))
+    assert link.audit(10).rules["R35"].broken == 0
+
+
+@pytest.mark.parametrize(("seen", "broken"), [(True, 1), (False, 0)])
+def test_a_release_has_the_identifier_of_a_request_that_was_seen(seen: bool, broken: int) -> None:
+    link = Link()
+    if seen:
+        link.renew(0, ANN, A)
+    link.ack(0.1, ANN, A)
+    link.release(10, ANN, A, client_id=b"\1other")
+    assert link.audit(20).rules["R29"].broken == broken
+
+
+@pytest.mark.parametrize(("lease", "broken"), [(INFINITE, 0), (600, 1)])
+def test_times_of_a_lease_for_ever_have_no_order(lease: int, broken: int) -> None:
+    link = Link()
+    link.renew(0, ANN, A)
+    link.ack(0.1, ANN, A, lease=lease, t1=lease, t2=lease)
+    assert link.audit(10).rules["R10"].broken == broken
+
+
+# The verdict -------------------------------------------------------------------------------------
+
+
+def test_a_broken_duty_is_violated_and_a_broken_advice_is_not() -> None:
+    """Nobody's address is at stake; R15 is a MUST, and R14 a SHOULD."""
+    link = Link()
+    link.dora(0, ANN, A)
+    link.xid += 1
+    link.request(1, BootRequest(MessageType.REQUEST, link.xid, ANN))
+    audit = link.audit(5)
+    assert (audit.findings, audit.rules["R15"].outcome) == ((), "violated")
+    assert audit.verdict == "violated"
+    link = Link()
+    bound(link)
+    link.renew(300, ANN, A)
+    link.renew(305, ANN, A)
+    audit = link.audit(310)
+    assert (audit.rules["R14"].outcome, audit.verdict) == ("violated", "unknown")
+
+
+def test_who_may_break_a_must_and_conform_to_rfc_2131_has_broken_no_duty() -> None:
+    """A server that echoes no client identifier does as RFC 2131 Table 3 says."""
+    assert not any(map(is_duty, NOT_HELD_AGAINST))
+    assert [name for name in ("R1", "R8", "R14", "R15", "R30") if is_duty(name)] == ["R1", "R15"]
 
 
 def test_many_breaches_are_counted_and_few_are_kept() -> None:

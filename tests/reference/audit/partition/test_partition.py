@@ -5,21 +5,32 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
+from multiprocessing import active_children
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from holdover.model.errors import UnfinishedError
-from holdover.reference.audit.course import Grounding, Sources, run_course
+from holdover.reference.audit.course import INTERRUPTED, Grounding, Sources, run_course
 from holdover.reference.audit.inputs.points import measure_offsets
+from holdover.reference.audit.interruption import Interruption
 from holdover.reference.audit.monitor.results import Audit
 from holdover.reference.audit.monitor.rulebook import NOT_MET
 from holdover.reference.audit.observations import Gap, Use, Where
 from holdover.reference.audit.partition.components import Components, deal, keys_of
-from holdover.reference.audit.partition.crew import DaskCrew, ProcessCrew, Told, dask_crew
+from holdover.reference.audit.partition.crew import (
+    AuditCrew,
+    CrewStopped,
+    DaskCrew,
+    ProcessCrew,
+    Told,
+    dask_crew,
+)
 from holdover.reference.audit.partition.judge import deal_out
 from holdover.reference.audit.partition.merge import add_rules, merge_audits
 from holdover.reference.audit.partition.partitioned import (
@@ -33,7 +44,7 @@ from holdover.reference.audit.partition.spool import read_spool
 from holdover.reference.console.progress import Progress
 from tests.reference.audit.partition.towns import comparable, write_town
 from tests.reference.audit.recordings.reading import unpack
-from tests.reference.audit.report.audits import HOLDS, RULES, UNKNOWN, VIOLATED
+from tests.reference.audit.report.audits import BROKEN_DUTY, HOLDS, RULES, UNKNOWN, VIOLATED
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -159,6 +170,93 @@ class KillingCrew:
         return self.crew.map(work, items, half)
 
 
+# Ctrl-C ------------------------------------------------------------------------------------------
+
+
+class StoppedCrew(InlineCrew):
+    """It is stopped when so many items of a kind of work are done."""
+
+    def __init__(self, interruption: Interruption, work: str, after: int) -> None:
+        super().__init__()
+        self.interruption, self.work, self.after = interruption, work, after
+
+    def map(self, work: Callable[[T], R], items: Sequence[T], told: Told) -> list[R]:
+        if work.__name__ != self.work:
+            return super().map(work, items, told)
+        self.interruption.came = True
+        raise CrewStopped(dict(enumerate(super().map(work, items[: self.after], told))))
+
+
+def stopped(sources: Sources, place: Path, work: str, after: int) -> Audit:
+    interruption = Interruption()
+    crew = StoppedCrew(interruption, work, after)
+    with Progress("test") as progress:
+        return audit_by(crew, 2, sources, GROUNDING, place, progress, interruption)
+
+
+def test_what_was_not_read_is_a_gap_from_where_it_begins(
+    sources: Sources, by_one: Audit, tmp_path: Path
+) -> None:
+    """Three towns of four: the last one is of another day, and what was found before it stays."""
+    found = stopped(sources, tmp_path, "read_group", 3)
+    assert sentences(found) == sentences(by_one)
+    (gap,) = found.gaps
+    assert (gap.where.file, gap.why) == (sources.captures[3], INTERRUPTED)
+    assert gap.since is not None
+    assert gap.since > max(each.until or 0 for each in found.findings)
+    assert [each.frames > 0 for each in found.coverage] == [True, True, True, False]
+    assert found.rules["R3"].why
+
+
+def sentences(audit: Audit) -> list[str]:
+    return sorted(each.sentence for each in audit.findings)
+
+
+def test_what_was_not_read_may_excuse_what_was(sources: Sources, tmp_path: Path) -> None:
+    """The first file was not read, and it begins before all others do."""
+    again = Sources((*sources.captures[1:], sources.captures[0]))
+    found = stopped(again, tmp_path, "read_group", 3)
+    assert (found.verdict, found.findings) == ("unknown", ())
+
+
+def test_what_was_not_judged_is_no_pass(sources: Sources, by_one: Audit, tmp_path: Path) -> None:
+    found = stopped(sources, tmp_path, "judge", 2)
+    assert 0 < len(found.addresses) < len(by_one.addresses)
+    assert [gap.why for gap in found.gaps] == [INTERRUPTED]
+    place = tmp_path / "none"
+    place.mkdir()
+    none = stopped(sources, place, "judge", 0)
+    assert (none.verdict, none.findings, none.addresses) == ("unknown", (), ())
+
+
+def test_a_signal_ends_the_map_and_the_processes_that_are_at_work() -> None:
+    told: list[int] = []
+
+    def tell(done: int, of: int) -> None:
+        told.append(done)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = active_children()
+    assert stop_after_the_first(ProcessCrew(2), tell) == {0: None}
+    assert told == [1]
+    assert active_children() == before
+
+
+def test_a_signal_ends_the_map_of_a_cluster() -> None:
+    pytest.importorskip("distributed", reason="needs holdover[cluster]")
+    with dask_crew(None, 2) as crew:
+        found = stop_after_the_first(crew, lambda done, of: os.kill(os.getpid(), signal.SIGINT))
+        assert found == {0: None}
+
+
+def stop_after_the_first(crew: AuditCrew, told: Told) -> Mapping[int, object]:
+    """What was done when Ctrl-C came."""
+    interruption = Interruption()
+    with interruption.heard(), pytest.raises(CrewStopped) as caught, interruption.raised():
+        crew.map(time.sleep, [0.0, 20.0, 20.0], told)
+    return caught.value.found
+
+
 # Components --------------------------------------------------------------------------------------
 
 
@@ -231,6 +329,11 @@ def test_a_rule_holds_where_one_partition_tested_it_and_none_is_open() -> None:
     open_one = untested.__class__(rule="R10", outcome="unknown", why=("a gap",))
     assert add_rules([RULES["R10"], open_one]).outcome == "unknown"
     assert add_rules([untested, untested]).why == (NOT_MET,)
+
+
+def test_a_broken_duty_of_one_partition_is_violated() -> None:
+    broken = replace(HOLDS, verdict="violated", rules={**HOLDS.rules, "R35": BROKEN_DUTY})
+    assert merge_audits([UNKNOWN, broken], ()).verdict == "violated"
 
 
 def test_the_verdict_is_the_worst() -> None:

@@ -135,6 +135,12 @@ RULES["R20"] = RuleVerdict(
     broken=1,
     breaches=(Breach(frame(2), at(-3), A, "again after 0.5 s"),),
 )
+BROKEN_DUTY = RuleVerdict(
+    rule="R35",
+    outcome="violated",
+    broken=1,
+    breaches=(Breach(frame(7), at(2), B, "DHCPACK without option 51"),),
+)
 RULES["R10"] = RuleVerdict(rule="R10", outcome="holds", kept=2)
 
 QUESTION = OpenQuestion(

@@ -3,12 +3,13 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from ipaddress import IPv4Address
 from xml.etree import ElementTree
 
 import pytest
 
 from holdover.reference.audit.monitor.results import Audit, LeaseSpan
-from holdover.reference.audit.report.page import MOST_OTHERS, audit_page
+from holdover.reference.audit.report.page import MOST_OTHERS, audit_page, prose
 from holdover.reference.audit.report.picture import MOST_HOSTS, AddressDrawing, draw_address
 from holdover.reference.core.instants import SECOND
 from tests.reference.audit.report.audits import (
@@ -180,3 +181,33 @@ def test_of_an_address_with_many_hosts_those_of_the_finding_are_drawn() -> None:
     assert left_out == 22 - MOST_HOSTS
     assert {A.hex(":"), B.hex(":")} <= set(made.line.hosts)
     assert re.search("14 more hosts are left out", audit_page(replace(VIOLATED, addresses=(line,))))
+
+
+# What a browser showed ---------------------------------------------------------------------------
+
+
+def test_a_command_in_prose_is_code_and_still_escaped() -> None:
+    assert prose("see `holdover grace`") == "see <code>holdover grace</code>"
+    assert prose("`<b>` and ` alone") == "<code>&lt;b&gt;</code> and ` alone"
+
+
+def test_on_a_narrow_screen_each_cell_has_its_head_beside_it() -> None:
+    page = audit_page(VIOLATED)
+    assert '<td data-head="when (UTC)">' in page
+    assert 'class="wide stack"' in page
+    assert page.index("max-width: 40rem") < page.index(".stack thead")
+
+
+def test_leased_addresses_are_unfolded_where_there_is_no_finding() -> None:
+    """What somebody looks for then is why there is none."""
+    other = replace(TIMELINE, address=IPv4Address("10.0.0.1"), leases=())
+    page = audit_page(replace(UNKNOWN, addresses=(other, TIMELINE)))
+    (opened,) = re.findall(r'<details class="cell" open>\n<summary><b>([\d.]+)', page)
+    assert opened == str(TIMELINE.address)
+    assert page.index(f"<b>{TIMELINE.address}") < page.index("<b>10.0.0.1")
+
+
+def test_a_long_name_is_drawn_above_the_line_that_it_crosses() -> None:
+    page = audit_page(VIOLATED)
+    svg = page[page.index('<svg class="line"') :]
+    assert svg.index('class="end"') < svg.index('class="name halo"')

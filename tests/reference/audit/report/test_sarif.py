@@ -1,5 +1,6 @@
 """An audit as SARIF 2.1.0: the parts of its standard that it uses, as a schema of our own."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from holdover.reference.audit.monitor.results import Audit
 from holdover.reference.audit.report.sarif import OPEN, sarif, uri
-from tests.reference.audit.report.audits import HOLDS, ODD, UNKNOWN, VIOLATED
+from tests.reference.audit.report.audits import BROKEN_DUTY, FINDING, HOLDS, ODD, UNKNOWN, VIOLATED
 
 
 def strict(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
@@ -125,8 +126,22 @@ def test_what_is_unknown_is_open_and_never_a_pass() -> None:
 
 
 def test_a_rule_that_is_broken_without_a_finding_is_a_warning_or_a_note() -> None:
-    (broken,) = (each for each in results(VIOLATED) if each["ruleId"] == "R20")
+    """Of R20 the checks see its SHOULD alone; R35 is a MUST."""
+    (advice,) = (each for each in results(VIOLATED) if each["ruleId"] == "R20")
+    assert (advice["kind"], advice["level"]) == ("fail", "note")
+    duty = replace(VIOLATED, rules={**VIOLATED.rules, "R35": BROKEN_DUTY})
+    (broken,) = (each for each in results(duty) if each["ruleId"] == "R35")
     assert (broken["kind"], broken["level"]) == ("fail", "warning")
+
+
+def test_a_finding_that_breaks_no_rule_has_a_rule_of_its_own() -> None:
+    """A second server of another network: RFC 2131 §7 warns of it, and forbids nothing."""
+    rogue = replace(FINDING, kind="rogue_server", rule=None, section="RFC 2131 §7")
+    log = sarif(replace(VIOLATED, findings=(rogue,)))
+    found = log["runs"][0]["results"][0]
+    rules = log["runs"][0]["tool"]["driver"]["rules"]
+    assert (found["ruleId"], found["level"]) == ("rogue_server", "error")
+    assert rules[found["ruleIndex"]]["id"] == "rogue_server"
 
 
 def test_an_index_leads_to_its_rule() -> None:

@@ -1,11 +1,22 @@
 """What is printed of an audit."""
 
+from dataclasses import replace
+
 import pytest
 
 from holdover.reference.audit.monitor.results import Audit
 from holdover.reference.audit.report.text import MOST_LINES, print_audit, shorten
 from holdover.reference.audit.report.words import choose_rules, rfc3339, show_instant
-from tests.reference.audit.report.audits import BEGIN, HOLDS, ODD, SENTENCE, UNKNOWN, VIOLATED
+from tests.reference.audit.report.audits import (
+    BEGIN,
+    BROKEN_DUTY,
+    FINDING,
+    HOLDS,
+    ODD,
+    SENTENCE,
+    UNKNOWN,
+    VIOLATED,
+)
 
 
 def told(audit: Audit, capsys: pytest.CaptureFixture[str]) -> str:
@@ -59,6 +70,23 @@ def test_no_finding_is_no_pass_where_something_is_open(capsys: pytest.CaptureFix
     assert told(HOLDS, capsys).startswith("holds: no finding: whoever was seen to use")
 
 
+def test_a_broken_duty_without_a_finding_is_told_first(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = replace(UNKNOWN, verdict="violated", rules={**UNKNOWN.rules, "R35": BROKEN_DUTY})
+    assert told(broken, capsys).startswith(
+        "violated: no finding about an address, but broken: R35; of the use of addresses not all "
+    )
+    clear = replace(HOLDS, verdict="violated", rules={**HOLDS.rules, "R35": BROKEN_DUTY})
+    assert told(clear, capsys).splitlines()[0].endswith("about an address, but broken: R35")
+
+
+def test_a_finding_that_breaks_no_rule_names_its_section(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rogue = replace(FINDING, kind="rogue_server", rule=None, section="RFC 2131 §7")
+    said = told(replace(VIOLATED, findings=(rogue,)), capsys)
+    assert "   rogue_server (RFC 2131 §7), holdover" in said
+
+
 def test_a_stranger_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     said = told(ODD, capsys)
     assert "\x1b" not in said
@@ -96,9 +124,7 @@ def test_a_rule_that_is_broken_without_a_finding_is_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     said = told(choose_rules(VIOLATED, ["R20"]), capsys)
-    assert said.startswith(
-        "violated: nobody used an address without a right to it, but broken: R20"
-    )
+    assert said.startswith("violated: no finding about an address, but broken: R20")
 
 
 # Instants ----------------------------------------------------------------------------------------
