@@ -19,11 +19,9 @@ LONGER = {
     "reference.core.server": 510,
     "model.table.client": 650,
     "proofs.logic.formula": 570,
-    "reference.audit.inputs.kernel": 670,
 }
 """Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows; and a
-formula from how it is built to its text.  What numba compiles together is in one file, for it looks
-at the time of that one only when it asks whether what it has kept is still right."""
+formula from how it is built to its text."""
 
 
 def within(*prefixes: str) -> list[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from holdover.model.clients.profile import Profile, load
+from holdover.reference.audit.collector import rarely_collected
 from holdover.reference.audit.inputs.reading import read_all
 from holdover.reference.audit.inputs.stream import Bytes, Source, open_bytes
 from holdover.reference.audit.interruption import Interruption
@@ -84,11 +85,11 @@ def run_course(sources: Sources, grounding: Grounding) -> Audit:
     """The audit of all sources, by this process."""
     monitor = grounding.monitor()
     interruption = Interruption()
-    with Progress("audit") as progress, interruption.heard():
+    with Progress("audit") as progress, interruption.heard(), rarely_collected():
         progress.say("audit: opening")
         reading = read_all(sources.named, sources.host_logs, sources.leases)
         watch = ReadingProgress(progress)
-        last = think(monitor, interruption.until(reading), watch)
+        last = think(monitor, interruption.until(iter(reading)), watch)
         if interruption.came:
             monitor.observe(interruption_gap(reading.coverage, last))
         progress.say("audit: concluding")
@@ -100,10 +101,13 @@ def think(
 ) -> Instant | None:
     """Have a monitor observe all; the last instant."""
     last: Instant | None = None
-    for seen in source:
-        monitor.observe(seen)
-        last = seen.at if not isinstance(seen, Gap) and seen.at is not None else last
-        progress.tick(last)
+    observe = monitor.observe
+    for count, seen in enumerate(source, 1):
+        observe(seen)
+        if not isinstance(seen, Gap) and seen.at is not None:
+            last = seen.at
+        if count % BETWEEN == 0:
+            progress.tick(count, last)
     return last
 
 
@@ -111,15 +115,14 @@ class ReadingProgress:
     """Says now and then how far it is."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress, self._count, self._next = progress, 0, time.monotonic() + EVERY
+        self._progress, self._next = progress, time.monotonic() + EVERY
 
-    def tick(self, at: Instant | None) -> None:
-        """One more observation, of that instant."""
-        self._count += 1
-        if self._count % BETWEEN == 0 and time.monotonic() >= self._next:
+    def tick(self, count: int, at: Instant | None) -> None:
+        """So many observations by now, the last of that instant."""
+        if time.monotonic() >= self._next:
             self._next = time.monotonic() + EVERY
             when = "" if at is None else f", {show_instant(at)}"
-            self._progress.say(f"audit: {self._count:,} observations{when}")
+            self._progress.say(f"audit: {count:,} observations{when}")
 
 
 def interruption_gap(coverage: tuple[Coverage, ...], last: Instant | None) -> Gap:

@@ -70,9 +70,9 @@ class Interruption:
     def until(self, source: Iterator[T]) -> Iterator[T]:
         """What a source gives, until its end or the interruption."""
         try:
-            while not self.is_over():
+            while True:
                 self._waiting = True
-                if self.is_over():  # it came in between
+                if self.came:
                     return
                 each = next(source)
                 self._waiting = False

@@ -8,6 +8,9 @@ something (`Gap`), or has something that cannot be read (`Unreadable`).  Each ha
 All instants are whole nanoseconds since 1970 (UTC), as the source has them; where several captures
 were merged, those of the others are carried over to the clock of the first one.
 
+What a capture shows by the hundred thousand is a tuple with names, for Python builds one in a third
+of the time of a frozen dataclass.
+
 What it does not know: what follows from an observation; how far the clock of a source is off.
 """
 
@@ -15,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.messages import BootReply, BootRequest
@@ -31,16 +34,14 @@ RUN: Duration = SECOND // 20
 """Nanoseconds: uses that follow each other within this are one run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """A place in a source: the frame of a capture, or the line of a text; both count from 1."""
 
     file: str
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class DhcpMessage:
+class DhcpMessage(NamedTuple):
     """A message of DHCP on the wire.
 
     `hardware` and `to` are the frame's source and destination; None where the capture has none (raw
@@ -61,8 +62,7 @@ class DhcpMessage:
     vlan: Vlans = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """The host with this hardware address sent as this address, from `at` to `until`.
 
     By ARP: as the sender of a request or a reply that is no probe; `hardware` is what the packet
@@ -97,8 +97,7 @@ class Use:
         return cls(at, where, hardware, address, how, vlan, 1, at, where)
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """ARP that asks for an address and uses none: its sender is 0.0.0.0 (RFC 5227 §1.1)."""
 
     at: Instant

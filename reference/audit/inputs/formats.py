@@ -1,7 +1,7 @@
 """Captures: where the frames stand in a pcap or pcapng file, batch by batch.
 
 Theory of operation.  The first bytes say which format it is, and in which byte order.  `Capture`
-has arrays with room for BATCH frames; `batches` fills them again and again (`kernel.py`), and
+has arrays with room for BATCH frames; `batches` fills them again and again (`kernel/`), and
 yields how many frames there are: where each stands in `data`, how many of its bytes were captured,
 when, and at which interface.  Of pcapng, blocks that hold no frame are read here: sections,
 interfaces, and the statistics that say what was dropped.
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from holdover.model.errors import InputError
-from holdover.reference.audit.inputs import kernel
+from holdover.reference.audit.inputs.kernel import columns, places
 from holdover.reference.audit.inputs.stream import Bytes
 from holdover.reference.core.instants import SECOND, Instant
 
@@ -53,15 +53,15 @@ PCAPNG = bytes.fromhex("0a0d0d0a")
 BIG, LITTLE = bytes.fromhex("1a2b3c4d"), bytes.fromhex("4d3c2b1a")
 
 LINKS = {
-    1: kernel.ETHERNET,
-    113: kernel.SLL,
-    276: kernel.SLL2,
-    12: kernel.RAW,
-    14: kernel.RAW,
-    101: kernel.RAW,
-    228: kernel.RAW,
-    0: kernel.NULL,
-    108: kernel.NULL,
+    1: columns.ETHERNET,
+    113: columns.SLL,
+    276: columns.SLL2,
+    12: columns.RAW,
+    14: columns.RAW,
+    101: columns.RAW,
+    228: columns.RAW,
+    0: columns.NULL,
+    108: columns.NULL,
 }
 """By LINKTYPE: Ethernet, Linux's cooked captures, raw IP (12 and 14: as some systems number it),
 and loopbacks."""
@@ -146,7 +146,7 @@ class Pcap(Capture):
         at: int | None = PCAP_HEAD
         while at is not None:
             here = at
-            count, here, why = kernel.index_pcap(
+            count, here, why = places.index_pcap(
                 self.window.data,
                 here,
                 self.window.end,
@@ -160,10 +160,10 @@ class Pcap(Capture):
             )
             if count:
                 yield self._filled(count)
-            if why == kernel.DAMAGED:
+            if why == columns.DAMAGED:
                 self._lose_the_rest(f"byte {self.window.base + here}: no record stands there")
                 return
-            at = here if why == kernel.FULL else self.window.more(here)
+            at = here if why == columns.FULL else self.window.more(here)
         self._ended()
 
 
@@ -187,7 +187,7 @@ class Pcapng(Capture):
         count = 0
         while at is not None:
             here = at
-            count, here, why = kernel.index_pcapng(
+            count, here, why = places.index_pcapng(
                 self.window.data,
                 here,
                 self.window.end,
@@ -201,7 +201,7 @@ class Pcapng(Capture):
                 self.drops,
                 count,
             )
-            if why == kernel.OTHER and not self._begins_section(here):
+            if why == columns.OTHER and not self._begins_section(here):
                 size = self._block(here)
                 if size is None:
                     yield from self._noted(count)
@@ -211,19 +211,19 @@ class Pcapng(Capture):
                     continue
             yield from self._noted(count)
             count = 0
-            if why == kernel.OTHER and self._begins_section(here):
+            if why == columns.OTHER and self._begins_section(here):
                 size = self._block(here)
                 if size is None:
                     return
                 if here + size <= self.window.end:
                     at = here + size
                     continue
-            if why == kernel.DAMAGED:
+            if why == columns.DAMAGED:
                 self._lose_the_rest(f"byte {self.window.base + here}: no block stands there")
                 return
-            at = here if why == kernel.FULL else self.window.more(here)
+            at = here if why == columns.FULL else self.window.more(here)
         self._ended()
-        if self._foreign and not any(each != kernel.FOREIGN for each in self.links):
+        if self._foreign and not any(each != columns.FOREIGN for each in self.links):
             raise InputError(f"{self.name}: link type {', '.join(self._foreign)}: {KNOWN}")
 
     def _begins_section(self, at: int) -> bool:
@@ -242,7 +242,7 @@ class Pcapng(Capture):
             since = int(times[i - 1]) if i else self.last
             why = f"the capture dropped {drops[i]} frames in front of this one"
             self.losses.append(Loss(since, int(times[i]), self.frames + int(i) + 1, why))
-        untimed = np.flatnonzero(times == kernel.SIMPLE_TIME)
+        untimed = np.flatnonzero(times == columns.SIMPLE_TIME)
         if len(untimed):
             if not self.untimed:
                 why = "frames without a time (Simple Packet Blocks): capture with Enhanced ones"
@@ -279,27 +279,27 @@ class Pcapng(Capture):
 
     def _add_interface(self, block: bytes, order: str) -> None:
         (network,) = struct.unpack_from(order + "H", block)
-        form, factor, offset = kernel.TIMES, 1000, 0
+        form, factor, offset = columns.TIMES, 1000, 0
         for code, value in _options(block, 8, order):
             if code == 9 and value:
                 power = value[0] & 0x7F
                 if value[0] & 0x80:
-                    form, factor = kernel.BINARY, min(power, 63)
+                    form, factor = columns.BINARY, min(power, 63)
                 elif power <= 9:
-                    form, factor = kernel.TIMES, 10 ** (9 - power)
+                    form, factor = columns.TIMES, 10 ** (9 - power)
                 else:
-                    form, factor = kernel.PER, 10 ** min(power - 9, 18)
+                    form, factor = columns.PER, 10 ** min(power - 9, 18)
             elif code == 14 and len(value) == 8:
                 (seconds,) = struct.unpack(order + "q", value)
                 offset = max(min(seconds, 1 << 32), -(1 << 32)) * SECOND
-        link = LINKS.get(network, kernel.FOREIGN)
-        if link == kernel.FOREIGN:
+        link = LINKS.get(network, columns.FOREIGN)
+        if link == columns.FOREIGN:
             self._foreign.append(str(network))
             why = f"interface {len(self._interfaces)} has link type {network}: {KNOWN}"
             self.losses.append(Loss(None, None, self.frames, why))
         row = np.array([[link, form, factor, offset]], np.int64)
         self._interfaces = np.concatenate([self._interfaces, row])
-        self.links = np.ascontiguousarray(self._interfaces[:, kernel.LINK])
+        self.links = np.ascontiguousarray(self._interfaces[:, columns.LINK])
 
     def _note_statistics(self, block: bytes, order: str) -> None:
         which, high, low = struct.unpack_from(order + "3I", block)
@@ -308,7 +308,7 @@ class Pcapng(Capture):
         interface = self._interfaces[which]
         stamp = np.uint64(high << 32 | low)
         with np.errstate(over="ignore"):
-            until = int(kernel.nanoseconds.py_func(stamp, interface))
+            until = int(places.nanoseconds.py_func(stamp, interface))
         dropped = 0
         for code, value in _options(block, 12, order):
             if code in (5, 7) and len(value) == 8:  # isb_ifdrop, isb_osdrop

@@ -25,8 +25,8 @@ from ipaddress import IPv4Network
 import numpy as np
 
 from holdover.model.errors import InputError, nearest
-from holdover.reference.audit.inputs import kernel
 from holdover.reference.audit.inputs.formats import Loss
+from holdover.reference.audit.inputs.kernel import columns
 from holdover.reference.audit.inputs.points import mark_copies
 from holdover.reference.audit.inputs.walk import Item, Walk
 from holdover.reference.audit.observations import Observation
@@ -71,7 +71,7 @@ class InterfaceFollower:
         self._off, self._cap, self._times, self._iface = (
             np.zeros(FRAMES, np.int64) for _ in range(4)
         )
-        self._links = np.array([kernel.ETHERNET], np.int64)
+        self._links = np.array([columns.ETHERNET], np.int64)
         self._asked: Instant = time.time_ns()
         self._is_down = False
         self._count = 0

@@ -1,7 +1,7 @@
 """Several points of capture: how far their clocks are apart, and what is the same frame or message.
 
 Theory of operation.  `measure_offsets` reads each capture once beforehand, and takes fingerprints
-of a part of its frames (`kernel.look`).  A frame that is just once in the first capture, and just
+of a part of its frames (`frames.look`).  A frame that is just once in the first capture, and just
 once in another one, was seen by both: the difference of its times is the offset of their clocks,
 and of the frame's way between the points.  The offset is the median of all differences, its
 uncertainty half of the range of the middle 98 % of them: so the way, which is in the offset, and
@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from holdover.reference.audit.inputs import kernel
 from holdover.reference.audit.inputs.formats import BATCH, capture_of
+from holdover.reference.audit.inputs.kernel import columns, frames
 from holdover.reference.audit.inputs.stream import Source, name_of, open_bytes
 from holdover.reference.audit.inputs.walk import Item
 from holdover.reference.audit.observations import DhcpMessage, Observation, Probe, Use
@@ -46,6 +46,11 @@ WINDOW: Duration = SECOND // 20
 
 RELAYED_WITHIN: Duration = 2 * SECOND
 """Nanoseconds that a relay takes at most."""
+
+NEVER: Instant = -(1 << 62)
+
+MOST_WAITING = 1 << 10
+"""Messages that are remembered before those that are too old for a relay are looked for."""
 
 MOST_ALIKE = 32
 """Messages of one transaction that are remembered at most."""
@@ -125,16 +130,16 @@ def unique_prints(source: Source) -> Array:
         if capture is None:
             return np.zeros((0, 2), np.int64)
         slots = np.zeros(4 * BATCH, np.int32)
-        runs = np.zeros((BATCH, kernel.RUN_COLUMNS), np.int64)
-        out = np.zeros((4 * BATCH, kernel.RUN_COLUMNS), np.int64)
-        rows = np.zeros((BATCH, kernel.MESSAGE_COLUMNS), np.int64)
+        runs = np.zeros((BATCH, columns.RUN_COLUMNS), np.int64)
+        out = np.zeros((4 * BATCH, columns.RUN_COLUMNS), np.int64)
+        rows = np.zeros((BATCH, columns.MESSAGE_COLUMNS), np.int64)
         side = np.zeros(1 << 16, np.uint8)
         networks = np.zeros((0, 2), np.int64)
         prints = np.zeros((MOST_PRINTS, 2), np.int64)
         counts = np.zeros(5, np.int64)
         for count in capture.batches():
             capture.losses.clear()
-            kernel.look(
+            frames.look(
                 capture.data,
                 capture.off,
                 capture.cap,
@@ -219,24 +224,28 @@ def mark_copies(items: Iterable[Observation]) -> Iterator[Observation]:
     As long as no message has to do with a relay, they are but remembered.
     """
     waiting: deque[DhcpMessage] = deque()
-    known = KnownMessages()
-    relayed = -RELAYED_WITHIN
+    known, plain_after, full = KnownMessages(), NEVER, MOST_WAITING
     for what in items:
         if not isinstance(what, DhcpMessage):
             yield what
-            continue
-        since = what.at - RELAYED_WITHIN
-        if what.relayed:
-            relayed = what.at
-        elif relayed < since:
-            while waiting and waiting[0].at < since:
-                waiting.popleft()
+        elif not what.relayed and what.at > plain_after:
             waiting.append(what)
+            if len(waiting) >= full:
+                _drop_before(waiting, what.at - RELAYED_WITHIN)
+                full = max(MOST_WAITING, 2 * len(waiting))
             yield what
-            continue
-        while waiting:
-            known.add(waiting.popleft())
-        yield replace(what, copy=True) if known.add(what) else what
+        else:
+            if what.relayed:
+                plain_after = what.at + RELAYED_WITHIN
+            _drop_before(waiting, what.at - RELAYED_WITHIN)
+            while waiting:
+                known.add(waiting.popleft())
+            yield what._replace(copy=True) if known.add(what) else what
+
+
+def _drop_before(waiting: deque[DhcpMessage], since: Instant) -> None:
+    while waiting and waiting[0].at < since:
+        waiting.popleft()
 
 
 class KnownMessages:

@@ -12,10 +12,8 @@ What it does not know: the clocks of hosts and servers; their logs are taken as 
 
 from __future__ import annotations
 
-import gc
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from ipaddress import IPv4Network
 from itertools import chain
 from operator import itemgetter
@@ -41,16 +39,8 @@ LAB_YEAR: Instant = 365 * 86400 * SECOND
 """A capture that begins before that counts from its machine's start: it is the lab's."""
 
 
-@contextmanager
-def paused_collector() -> Iterator[None]:
-    """Without the search for circles of objects meanwhile: observations have none."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
+seen_of = itemgetter(1)
+"""The observation of an item."""
 
 
 class AuditReading(Iterator[Observation]):
@@ -71,6 +61,10 @@ class AuditReading(Iterator[Observation]):
         self._networks, self._boottime = tuple(networks), boottime
         self._coverage: dict[str, Coverage] = {}
         self._items = self._all(captures, [*host_logs, *leases])
+
+    def __iter__(self) -> Iterator[Observation]:
+        """The observations themselves, with no call of Python between."""
+        return self._items
 
     def __next__(self) -> Observation:
         return next(self._items)
@@ -112,9 +106,7 @@ class AuditReading(Iterator[Observation]):
             for capture, offset in zip(opened, self.offsets, strict=True)
         ]
         if len(opened) == 1 and not isinstance(opened[0], Pcapng):  # so it is one interface
-            for batch in walked[0]:
-                for item in batch:
-                    yield item[1]
+            yield from chain.from_iterable(map(seen_of, batch) for batch in walked[0])
             return
         unsure = max((each.uncertainty or 0 for each in self.offsets), default=0)
         points = [place_items(each, number) for number, each in enumerate(walked)]
@@ -126,13 +118,12 @@ class AuditReading(Iterator[Observation]):
         arrays = capture.off, capture.cap, capture.times, capture.iface
         batches = capture.batches()
         while True:
-            with paused_collector():
-                count = next(batches, None)
-                found = (
-                    walk.finish(capture.losses)
-                    if count is None
-                    else walk.feed(capture.data, arrays, count, capture.links, capture.losses)
-                )
+            count = next(batches, None)
+            found = (
+                walk.finish(capture.losses)
+                if count is None
+                else walk.feed(capture.data, arrays, count, capture.links, capture.losses)
+            )
             seen = Coverage(capture.name, walk.begin, walk.newest, walk.frames)
             self._coverage[capture.name] = seen
             if found:

@@ -16,16 +16,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from holdover.reference.audit.inputs import kernel
-from holdover.reference.audit.inputs.build import twin
-from holdover.reference.audit.inputs.dhcp import NameTables, observe_message
+from holdover.reference.audit.inputs.build import tuple_maker
+from holdover.reference.audit.inputs.dhcp import NameTables, observe_messages
 from holdover.reference.audit.inputs.formats import BATCH, Loss
-from holdover.reference.audit.observations import RUN, Gap, How, Observation, Probe, Use, Where
+from holdover.reference.audit.inputs.kernel import columns, frames, places, runs
+from holdover.reference.audit.observations import (
+    RUN,
+    DhcpMessage,
+    Gap,
+    How,
+    Observation,
+    Probe,
+    Unreadable,
+    Use,
+    Where,
+)
 from holdover.reference.core.instants import SECOND, Duration, Instant
 
 Array = np.ndarray[Any, Any]
@@ -36,21 +47,28 @@ LONGEST: Duration = 5 * SECOND
 SLACK: Duration = SECOND
 """Nanoseconds: by so much frames may be out of order."""
 
-FRAMES_AT_ONCE = 1 << 14
+FRAMES_AT_ONCE = 1 << 15
 """Frames after which runs are swept."""
 
-new_where, new_use = twin(Where), twin(Use)
+MESSAGES_AT_ONCE = 1 << 10
+"""Messages after which runs are swept, so that those that wait stay in the processor's cache."""
+
+AT_ONCE = 1 << 8
+"""Messages that are made at once, for the same reason."""
+
+new_where, new_use, new_probe = tuple_maker(Where), tuple_maker(Use), tuple_maker(Probe)
 
 NEVER: Instant = -(1 << 62)
 
-HOWS: tuple[How, How] = ("ARP", "IP")
+HOWS: tuple[How, How, str] = ("ARP", "IP", "probe")
+"""By `kernel/columns.py`; the last is no use."""
 
 
 Item = tuple[Instant, Observation, int, int]
 """When it is due, the observation, the interface at which it was made, and its fingerprint (of a
 message), or 0."""
 
-ADDRESS = (1 << kernel.HOW_AT) - 1
+ADDRESS = (1 << columns.HOW_AT) - 1
 due = itemgetter(0)
 
 
@@ -64,9 +82,9 @@ class Walk:
         self._networks = np.array(rows, np.int64).reshape(len(rows), 2)
         self._file, self._names, self._offset = file, NameTables(), offset
         self._slots = np.zeros(1 << 17, np.int32)
-        self._runs = np.zeros((1 << 16, kernel.RUN_COLUMNS), np.int64)
-        self._out = np.zeros((1 << 17, kernel.RUN_COLUMNS), np.int64)
-        self._rows = np.zeros((BATCH, kernel.MESSAGE_COLUMNS), np.int64)
+        self._runs = np.zeros((1 << 16, columns.RUN_COLUMNS), np.int64)
+        self._out = np.zeros((1 << 17, columns.RUN_COLUMNS), np.int64)
+        self._rows = np.zeros((BATCH, columns.MESSAGE_COLUMNS), np.int64)
         self._side = np.zeros(1 << 23, np.uint8)
         self._counts = np.zeros(5, np.int64)
         self._no_prints = np.zeros((0, 2), np.int64)
@@ -95,7 +113,7 @@ class Walk:
         self._make_room(cap[:count])
         counts = self._counts
         counts[2] = counts[3] = 0
-        kernel.look(
+        frames.look(
             data,
             off,
             cap,
@@ -119,21 +137,22 @@ class Walk:
         self.frames += count
         self._unswept += count
         self._take_messages(data)
-        return self.flush(False) if self._unswept >= FRAMES_AT_ONCE else ()
+        is_due = self._unswept >= FRAMES_AT_ONCE or len(self._messages) >= MESSAGES_AT_ONCE
+        return self.flush(False) if is_due else ()
 
     def flush(self, over: bool = True) -> list[Item]:
         """What can be let go of; `over`: all of it, for no frame comes any more."""
         if self.newest is None:
-            ended, self._messages = self._messages, []
-            return ended
+            messages, self._messages = self._messages, []
+            return messages
         self._unswept = 0
-        oldest = kernel.sweep(
+        oldest = runs.sweep(
             self._slots, self._runs, self._counts, self._out, 1 << 62 if over else self.newest - RUN
         )
-        runs = self._out[: self._counts[1]]
+        ended = self._out[: self._counts[1]]
         self._counts[1] = 0
         found = (
-            self._runs_of(runs) + self._waiting + self._messages
+            self._runs_of(ended) + self._waiting + self._messages
         )  # in this order where due alike
         self._messages = []
         found.sort(key=due)
@@ -159,10 +178,10 @@ class Walk:
     def _in_order(self, times: Array) -> None:
         """Move instants to the clock of the audit, and those that go back too far up again."""
         if self._offset:
-            times[times != kernel.SIMPLE_TIME] += self._offset
+            times[times != columns.SIMPLE_TIME] += self._offset
         reached = NEVER if self.newest is None else self.newest
-        least, reached, first, lowest, moved_to = kernel.check_order(times, reached, SLACK)
-        if least == kernel.NO_TIME:
+        least, reached, first, lowest, moved_to = places.check_order(times, reached, SLACK)
+        if least == columns.NO_TIME:
             return
         if first >= 0:
             why = "the clock of the capture was set back: times after that cannot be told"
@@ -187,7 +206,7 @@ class Walk:
         if most > len(self._runs):
             self._runs = np.concatenate([self._runs, np.zeros_like(self._runs)])
             self._slots = np.zeros(2 * len(self._slots), np.int32)
-            kernel.sweep(self._slots, self._runs, self._counts, self._out, -(1 << 62))
+            runs.sweep(self._slots, self._runs, self._counts, self._out, -(1 << 62))
         if self._counts[1] + 2 * most > len(self._out):
             self._out = np.concatenate([self._out, np.zeros_like(self._out)])
 
@@ -198,38 +217,43 @@ class Walk:
         if not count:
             return
         side = self._side[: self._counts[3]].tobytes()
-        names, file, add = self._names, self._file, self._messages.append
-        for row in self._rows[:count].tolist():
-            what = observe_message(row, side, data, names, file)
-            add((row[kernel.AT], what, row[kernel.INTERFACE], row[kernel.PRINT]))
-
-    def _runs_of(self, runs: Array) -> list[Item]:
-        """Uses and probes, in the order of their beginnings."""
-        found: list[Item] = []
-        add, file = found.append, self._file
-        hardware_of, address_of, vlans_of = (
-            self._names.hardware,
-            self._names.address,
-            self._names.vlans,
+        rows, found = self._rows[:count], list[DhcpMessage | Unreadable]()
+        for begin in range(0, count, AT_ONCE):
+            some = rows[begin : begin + AT_ONCE]
+            found += observe_messages(some, side, data, self._names, self._file)
+        times, interfaces, prints = (
+            rows[:, each].tolist() for each in (columns.AT, columns.INTERFACE, columns.PRINT)
         )
-        ordered = runs[np.argsort(runs[:, kernel.SINCE], kind="stable")]
-        for hardware, key, since, until, frames, first, last in ordered.tolist():
-            where = new_where(file, first)
-            where.__class__ = Where
-            how = key >> kernel.HOW_AT & 3
-            mac, address = hardware_of[hardware], address_of[key & ADDRESS]
-            vlans = vlans_of[key >> kernel.VLAN_AT]
-            if how == kernel.BY_PROBE:
-                add((since, Probe(since, where, mac, address, vlans), 0, 0))
-                continue
-            end = where
-            if first != last:
-                end = new_where(file, last)
-                end.__class__ = Where
-            use = new_use(since, where, mac, address, HOWS[how], vlans, frames, until, end)
-            use.__class__ = Use
-            add((since, use, 0, 0))
-        return found
+        self._messages += zip(times, found, interfaces, prints, strict=True)
+
+    def _runs_of(self, ended: Array) -> list[Item]:
+        """Uses and probes, in the order of their beginnings."""
+        ordered = ended[np.argsort(ended[:, columns.SINCE], kind="stable")]
+        keys = ordered[:, columns.KEY]
+        ways = keys >> columns.HOW_AT & 3
+        since, until, frames, first, last = (
+            ordered[:, each].tolist()
+            for each in (columns.SINCE, columns.UNTIL, columns.FRAMES, columns.FIRST, columns.LAST)
+        )
+        names, file = self._names, self._file
+        hardware = list(map(names.hardware.__getitem__, ordered[:, columns.HARDWARE].tolist()))
+        address = list(map(names.address.__getitem__, (keys & ADDRESS).tolist()))
+        vlans = list(map(names.vlans.__getitem__, (keys >> columns.VLAN_AT).tolist()))
+        how = map(HOWS.__getitem__, ways.tolist())
+        where = [new_where((file, number)) for number in first]
+        ends = [
+            begin if begin.number == number else new_where((file, number))
+            for begin, number in zip(where, last, strict=True)
+        ]
+        found: list[Observation] = list(
+            map(
+                new_use,
+                zip(since, where, hardware, address, how, vlans, frames, until, ends, strict=True),
+            )
+        )
+        for i in np.flatnonzero(ways == columns.BY_PROBE).tolist():
+            found[i] = new_probe((since[i], where[i], hardware[i], address[i], vlans[i]))
+        return list(zip(since, found, repeat(0), repeat(0)))
 
 
 def _count_before(items: list[Item], at: Instant) -> int:

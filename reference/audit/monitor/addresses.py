@@ -241,7 +241,10 @@ class AddressTrack:
 
     def holder(self, at: Instant) -> Commitment | None:
         """Whose the address is at that instant, by the last commitment that may run."""
-        return next((c for c in reversed(self.commitments) if c.may_run(at)), None)
+        for each in reversed(self.commitments):
+            if each.over is None and (each.end is None or at < each.end):
+                return each
+        return None
 
     def _is_entitled(self, hardware: bytes, at: Instant) -> bool:
         """Whether the host has a lease: the last one on the address, or one that runs still."""
@@ -269,9 +272,14 @@ class AddressTrack:
         for dispute in self.disputes:
             if dispute.first.may_run(at) or at < dispute.at + AT_ONCE:
                 dispute.use(hardware, at, where)
-        run = next((r for r in reversed(self.runs) if r.hardware == hardware), None)
         latest = self.runs[-1] if self.runs else None
-        newest = max(self.runs, key=lambda r: r.end, default=None)
+        run: UseRun | None
+        newest: UseRun | None
+        if latest is not None and latest.hardware == hardware and self._is_newest(latest):
+            run = newest = latest
+        else:
+            run = next((r for r in reversed(self.runs) if r.hardware == hardware), None)
+            newest = max(self.runs, key=lambda r: r.end, default=None)
         if newest is not None and newest.hardware != hardware:
             self.turns.append((at, newest.hardware, hardware))
         if (
@@ -288,6 +296,11 @@ class AddressTrack:
         run.ip |= how == "IP"
         run.log |= how == "log"
         return self._overlap(hardware, at, where, holder)
+
+    def _is_newest(self, run: UseRun) -> bool:
+        """Of all runs it ends last, and alone."""
+        runs = self.runs
+        return len(runs) == 1 or all(each is run or each.end < run.end for each in runs)
 
     def record(self, seen: Recorded, sure: Instant | None) -> None:
         """A server's record has a lease: no other way to see it, or a DHCPACK that was seen."""

@@ -18,13 +18,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from holdover.reference.audit.monitor.context import DELAY, AuditContext
 from holdover.reference.audit.monitor.results import BlameKind, Evidence
 from holdover.reference.audit.observations import DhcpMessage, Recorded, Where
 from holdover.reference.audit.possible.automaton import MINE, NO_ONE, OTHER
-from holdover.reference.audit.possible.possibilities import Grant, Possibilities, Sign
+from holdover.reference.audit.possible.chart import Sign
+from holdover.reference.audit.possible.hypotheses import Grant
+from holdover.reference.audit.possible.possibilities import Possibilities
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.wire.messages import BootReply, BootRequest
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
@@ -32,6 +35,13 @@ from holdover.reference.wire.options import INFINITE
 
 KEPT = 4
 """Addresses of one client that are followed; exchanges of which the send times are known: twice."""
+
+
+GRANTED, GRANTED_ANOTHER = Sign("ACK", MINE), Sign("ACK", OTHER)
+USES, USES_ANOTHER = Sign("USE", MINE), Sign("USE", OTHER)
+REFUSED, LACKS = Sign("NAK"), Sign("LACKS")
+
+sign_of = lru_cache(maxsize=256)(Sign)
 
 
 def form_of(request: BootRequest) -> str:
@@ -264,14 +274,13 @@ class ClientTrack:
     def _see(self, kind: str, about: IPv4Address | None, at: Instant, form: str = "") -> None:
         for followed in self.addresses.values():
             subject = NO_ONE if about is None else MINE if about == followed.address else OTHER
+            sign = sign_of(kind, subject, form)
             for each in followed.possible:
-                each.see(
-                    Sign(kind, subject, form), self.context.now(each.chart, at, followed.refused)
-                )
+                each.see(sign, self.context.now(each.chart, at, followed.refused))
             followed.quiet_until = -1
+        sign = sign_of(kind, NO_ONE if about is None else OTHER, form)
         for each in self.fresh:
-            subject = NO_ONE if about is None else OTHER
-            each.see(Sign(kind, subject, form), self.context.now(each.chart, at))
+            each.see(sign, self.context.now(each.chart, at))
 
     def _refuse(self, seen: DhcpMessage, message: BootReply, asked: Asked | None) -> None:
         """DHCPNAK: heard or not; one that the client need not take for an answer counts nothing.
@@ -290,12 +299,12 @@ class ClientTrack:
             followed.refused = seen.at
             for each in followed.possible:
                 now = self.context.now(each.chart, seen.at, followed.refused)
-                each.see(Sign("NAK"), now, sure=sure)
+                each.see(REFUSED, now, sure=sure)
             followed.quiet_until = -1
             if mine and sure and followed.ended_kind is None:
                 self._end(followed, "nak_ignored", seen, "DHCPNAK")
         for each in self.fresh:
-            each.see(Sign("NAK"), self.context.now(each.chart, seen.at, seen.at), sure=False)
+            each.see(REFUSED, self.context.now(each.chart, seen.at, seen.at), sure=False)
 
     def _grant_all(
         self, seen: DhcpMessage, message: BootReply, length: int, *, at: Instant
@@ -303,14 +312,15 @@ class ClientTrack:
         """A DHCPACK reaches the client, or not; `at`: not before."""
         asked = self.asked.get(message.xid)
         for followed in self.addresses.values():
-            about = MINE if followed.address == message.address else OTHER
+            mine = followed.address == message.address
             for each in followed.possible:
                 now = self.context.now(each.chart, at, followed.refused)
-                each.see(Sign("ACK", about), now, self._lease_end(each, seen.at, length, asked))
+                end = self._lease_end(each, seen.at, length, asked)
+                each.see(GRANTED if mine else GRANTED_ANOTHER, now, end)
             followed.quiet_until = -1
         for each in self.fresh:
             end = self._lease_end(each, seen.at, length, asked)
-            each.see(Sign("ACK", OTHER), self.context.now(each.chart, at), end)
+            each.see(GRANTED_ANOTHER, self.context.now(each.chart, at), end)
 
     def _lease_end(
         self, each: Possibilities, at: Instant, length: int, asked: Asked | None
@@ -356,11 +366,10 @@ class ClientTrack:
             return
         if at <= followed.settles:
             return
-        sign = Sign("USE", MINE)
         explained, quiet = True, 1 << 90
         for each in followed.possible:
             now = self.context.now(each.chart, at, followed.refused)
-            explained = each.use(sign, now) and explained
+            explained = each.use(USES, now) and explained
             quiet = min(quiet, each.latest(now))
         if explained:
             followed.quiet_until = quiet
@@ -368,7 +377,7 @@ class ClientTrack:
         for other in self.addresses.values():
             if other is not followed and other.grounds is not None and followed.grounds is not None:
                 for each in other.possible:
-                    each.use(Sign("USE", OTHER), self.context.now(each.chart, at, other.refused))
+                    each.use(USES_ANOTHER, self.context.now(each.chart, at, other.refused))
                 other.quiet_until = -1
 
     def yield_to(self, address: IPv4Address, at: Instant) -> None:
@@ -403,7 +412,7 @@ class ClientTrack:
             if found is not None and found.last == since:
                 found.last, found.uncertainty = at, found.uncertainty + at - since
             for each in followed.possible:
-                each.use(Sign("LACKS"), self.context.now(each.chart, at, followed.refused))
+                each.use(LACKS, self.context.now(each.chart, at, followed.refused))
             followed.quiet_until = -1
 
     def _weigh(

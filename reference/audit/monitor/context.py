@@ -21,13 +21,9 @@ from holdover.model.table.expr import DURATION, lift
 from holdover.model.table.vocabulary import h
 from holdover.reference.audit.monitor.results import Premises
 from holdover.reference.audit.possible.automaton import FAULTS, automaton_of
-from holdover.reference.audit.possible.possibilities import (
-    ENDLESS,
-    Chart,
-    Now,
-    Possibilities,
-    chart_of,
-)
+from holdover.reference.audit.possible.chart import Chart, chart_of
+from holdover.reference.audit.possible.hypotheses import ENDLESS, Now
+from holdover.reference.audit.possible.possibilities import Possibilities
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.wire.options import INFINITE
 
@@ -77,6 +73,7 @@ class AuditContext:
     longest: int | None = None
     _fastest: dict[int, Duration] = field(default_factory=dict)
     _outstay: dict[tuple[int, int], Duration | None] = field(default_factory=dict)
+    _usual: dict[Chart, tuple[int | None, Duration]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, premises: Premises, profile: Profile | None = None) -> AuditContext:
@@ -134,6 +131,9 @@ class AuditContext:
 
     def now(self, chart: Chart, at: Instant, refused: Instant | None = None) -> Now:
         """The moment of an observation."""
-        usual = self.longest_for(chart, self.longest)
+        known = self._usual.get(chart)
+        if known is None or known[0] != self.longest:
+            known = self._usual[chart] = self.longest, self.longest_for(chart, self.longest)
+        usual = known[1]
         begin = at if self.begin is None else self.begin
         return Now(at, at + usual, begin + usual, refused)

@@ -15,6 +15,7 @@ What it does not know: proxies that use one address only; bonds that answer by t
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 SHARED: tuple[tuple[bytes, str], ...] = (
@@ -36,6 +37,7 @@ HOSTS = 1 << 16
 """Hardware addresses that are remembered; beyond that, those longest silent are forgotten."""
 
 
+@lru_cache(maxsize=HOSTS)
 def group_of(hardware: bytes) -> str | None:
     """What shares the hardware address; None: no group that is known."""
     return next((what for begins, what in SHARED if hardware.startswith(begins)), None)

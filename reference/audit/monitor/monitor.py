@@ -98,10 +98,10 @@ class Monitor:
         if self._observed % SWEEP == 0:
             self._sweep(seen.at)
         match seen:
-            case DhcpMessage():
-                self._message(seen)
             case Use():
                 self._use(seen)
+            case DhcpMessage():
+                self._message(seen)
             case Probe():
                 self._probe(seen)
             case Held():
@@ -150,14 +150,21 @@ class Monitor:
     # Time ----------------------------------------------------------------------------------------
 
     def _clock(self, at: Instant) -> None:
+        if self.last is None or at > self.last:
+            self.last = at
         if self.context.begin is None:
             self.context.begin = at
-        self.last = at if self.last is None else max(self.last, at)
+        if self._hidden:
+            self._come_out(at)
+
+    def _come_out(self, at: Instant) -> None:
+        """Of gaps that are over, or on."""
         for gap in list(self._hidden):
             if gap.since is not None and gap.since > at:
                 continue
             over = gap.until is not None and gap.until <= at
-            self.context.begin = max(self.context.begin, gap.until or at if over else at)
+            begin = at if self.context.begin is None else self.context.begin
+            self.context.begin = max(begin, gap.until or at if over else at)
             if over:
                 self._hidden.remove(gap)
                 self._forget()
@@ -254,35 +261,37 @@ class Monitor:
     # Uses ----------------------------------------------------------------------------------------
 
     def _use(self, seen: Use) -> None:
-        arp = seen.how == "ARP"
-        if seen.address == NO_ADDRESS:
+        at, where, hardware, address, how, vlan, frames, until, last = seen
+        arp = how == "ARP"
+        if address is NO_ADDRESS or address == NO_ADDRESS:
             return
-        self.disguises.note(seen.hardware, seen.address, arp=arp)
-        if group_of(seen.hardware) is not None:
+        self.disguises.note(hardware, address, arp=arp)
+        if group_of(hardware) is not None:
             return
-        client = self.clients.get(seen.hardware)
-        asks = client is not None and seen.address in client.addresses
-        if not (arp or asks or self.disguises.claims(seen.hardware, seen.address)):
-            return
-        if not arp and self.disguises.forwards(seen.hardware):
-            return
-        link = self._links.get(seen.hardware, seen.vlan)
-        key = (seen.vlan, seen.address)
-        if client is None and not arp and key not in self.addresses:
-            return
+        client = self.clients.get(hardware)
+        if not arp:
+            asks = client is not None and address in client.addresses
+            if not (asks or self.disguises.claims(hardware, address)):
+                return
+            if self.disguises.forwards(hardware):
+                return
+        key = (vlan, address)
         track = self.addresses.get(key)
         if track is None:
-            track = self.addresses[key] = AddressTrack(seen.address, seen.vlan)
-        track.use(seen.hardware, seen.at, seen.until, seen.where, seen.last, seen.how, seen.frames)
-        self._yield_to(track, seen.hardware, seen.at)
-        if arp:
-            track.contest(seen.hardware, seen.at, seen.where)
-        if client is not None and link == seen.vlan:
-            client.use(seen.address, seen.at, seen.where, seen.how)
-            if seen.until > seen.at:
-                client.use(seen.address, seen.until, seen.last, seen.how)
+            if client is None and not arp:
+                return
+            track = self.addresses[key] = AddressTrack(address, vlan)
+        track.use(hardware, at, until, where, last, how, frames)
+        if len(track.commitments) > 1:
+            self._yield_to(track, hardware, at)
+        if arp and (track.unheeded or track.probing):
+            track.contest(hardware, at, where)
+        if client is not None and self._links.get(hardware, vlan) == vlan:
+            client.use(address, at, where, how)
+            if until > at:
+                client.use(address, until, last, how)
             if arp:
-                self.checks.use(seen.hardware, seen.address, seen.at, seen.where)
+                self.checks.use(hardware, address, at, where)
 
     def _yield_to(self, track: AddressTrack, hardware: bytes, at: Instant) -> None:
         """The address is this client's: other clients' leases on it are over (`yield_to`)."""

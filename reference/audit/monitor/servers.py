@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
 from holdover.reference.audit.monitor.addresses import AddressTrack, Commitment
@@ -24,7 +25,7 @@ from holdover.reference.audit.observations import DhcpMessage, Vlans
 from holdover.reference.core.instants import Instant
 from holdover.reference.wire.messages import BootReply
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType
-from holdover.reference.wire.options import ROUTERS, SUBNET_MASK
+from holdover.reference.wire.options import ROUTERS, SUBNET_MASK, Options
 
 SERVERS = 256
 """Servers that are remembered; beyond that, those longest silent are forgotten."""
@@ -38,10 +39,21 @@ class ServerTrack:
     hardware: bytes | None
     first: Instant
     vlan: Vlans = ()
+    said: Options | None = None
+    mask: IPv4Address | None = None
     network: IPv4Network | None = None
     routers: tuple[IPv4Address, ...] | None = None
     grants: int = 0
     forgot: Evidence | None = None
+
+
+@lru_cache(maxsize=1 << 16)
+def network_of(address: IPv4Address, mask: IPv4Address) -> IPv4Network | None:
+    """The network of an address; None: there is no such mask."""
+    try:
+        return IPv4Network(f"{address}/{mask}", strict=False)
+    except ValueError:
+        return None
 
 
 class Servers:
@@ -65,15 +77,15 @@ class Servers:
             track.hardware = seen.hardware
         if message.lease is None or message.address == NO_ADDRESS or seen.relayed:
             return
-        mask = message.options.get(SUBNET_MASK.code)
-        if isinstance(mask, IPv4Address):
-            try:
-                track.network = IPv4Network(f"{message.address}/{mask}", strict=False)
-            except ValueError:
-                track.network = None
-        routers = message.options.get(ROUTERS.code)
-        given = routers if isinstance(routers, tuple) else ()
-        track.routers = tuple(each for each in given if isinstance(each, IPv4Address)) or None
+        if track.said is not message.options:
+            track.said = message.options
+            mask = message.options.get(SUBNET_MASK.code)
+            track.mask = mask if isinstance(mask, IPv4Address) else None
+            routers = message.options.get(ROUTERS.code)
+            given = routers if isinstance(routers, tuple) else ()
+            track.routers = tuple(each for each in given if isinstance(each, IPv4Address)) or None
+        if track.mask is not None:
+            track.network = network_of(message.address, track.mask)
         track.grants += message.type is MessageType.ACK
 
     def refuse(self, seen: DhcpMessage, message: BootReply, track: AddressTrack) -> None:

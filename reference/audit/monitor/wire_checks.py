@@ -125,7 +125,7 @@ class WireChecks:
         """R4: it begins as if it had no address; R20: how soon again; R27: after a DHCPDECLINE."""
         plain = message.ciaddr == NO_ADDRESS and (seen.relayed or seen.source == NO_ADDRESS)
         if talk.ends is not None and seen.at >= talk.ends:
-            says = f"ciaddr {message.ciaddr}, from {seen.source}"
+            says = "" if plain else f"ciaddr {message.ciaddr}, from {seen.source}"
             self._judge(plain, "R4", seen, message, says, sure=False)
             talk.ends = None
         if talk.discover is not None and talk.discover[0] == message.xid:
@@ -156,7 +156,8 @@ class WireChecks:
                 )
                 if there
             ]
-            self._judge(not extra, rule, seen, message, f"DHCPREQUEST with {' and '.join(extra)}")
+            says = f"DHCPREQUEST with {' and '.join(extra)}" if extra else ""
+            self._judge(not extra, rule, seen, message, says)
             self._retry(seen, message, talk, to_all=to_all)
             return
         talk.extending = None
@@ -165,7 +166,8 @@ class WireChecks:
             self._selecting(seen, message, talk)
         elif form == "rebooting":
             good = to_all or seen.relayed
-            self._judge(good, "R16", seen, message, f"DHCPREQUEST to {seen.destination}")
+            says = "" if good else f"DHCPREQUEST to {seen.destination}"
+            self._judge(good, "R16", seen, message, says)
         else:
             self._judge(False, "R15", seen, message, "neither option 50 nor ciaddr")
 
@@ -190,7 +192,7 @@ class WireChecks:
             self.rulebook.leave_open("R18", "the DHCPDISCOVER was not seen")
         else:
             good = message.secs in talk.secs
-            says = f"secs {message.secs}, of DHCPDISCOVER {sorted(talk.secs)}"
+            says = "" if good else f"secs {message.secs}, of DHCPDISCOVER {sorted(talk.secs)}"
             self._judge(good, "R18", seen, message, says, sure=False)
 
     def _decline(self, seen: DhcpMessage, message: BootRequest, talk: Talk) -> None:
@@ -261,13 +263,15 @@ class WireChecks:
         there = message.lease is not None
         if message.type in (MessageType.OFFER, MessageType.ACK, MessageType.NAK):
             wanted = message.type is not MessageType.NAK and not informs
-            says = f"DHCP{message.type.name} with{'' if there else 'out'} option 51"
-            self._judge(there is wanted, "R35", seen, message, says)
+            good, name = there is wanted, message.type.name
+            says = "" if good else f"DHCP{name} with{'' if there else 'out'} option 51"
+            self._judge(good, "R35", seen, message, says)
         if message.lease == INFINITE:  # nothing of it is due, and all three may be for ever
             return
         if message.lease is not None and message.t1 is not None and message.t2 is not None:
             good = message.t1 < message.t2 < message.lease
-            says = f"T1 {message.t1} s, T2 {message.t2} s, lease {message.lease} s"
+            times = message.t1, message.t2, message.lease
+            says = "" if good else "T1 {} s, T2 {} s, lease {} s".format(*times)
             self._judge(good, "R10", seen, message, says)
 
     def _offer(self, seen: DhcpMessage, message: BootReply, talk: Talk) -> None:
@@ -282,7 +286,8 @@ class WireChecks:
         other = self._offered.pop(message.address, None)
         if other is not None and other[1] == message.server and other[0] != message.chaddr:
             good = seen.at - other[2] >= DECLINE_WAIT
-            says = f"on offer to {other[0].hex(':')} since {(seen.at - other[2]) / SECOND:.1f} s"
+            since = (seen.at - other[2]) / SECOND
+            says = "" if good else f"on offer to {other[0].hex(':')} since {since:.1f} s"
             self._judge(good, "R32", seen, message, says, sure=False)
         self._offered[message.address] = message.chaddr, message.server, seen.at
         if len(self._offered) > TALKS:
@@ -337,7 +342,9 @@ class WireChecks:
         sure: bool = True,
     ) -> None:
         """Kept or broken; where it is not `sure`, a missed frame would explain what is wrong."""
-        if not good and not sure and not self.complete:
+        if good:
+            self.rulebook.keep(rule)
+        elif not sure and not self.complete:
             self.rulebook.leave_open(rule, MAYBE_MISSED)
-            return
-        self.rulebook.judge(good, rule, seen.where, seen.at, message.chaddr, says)
+        else:
+            self.rulebook.break_(rule, seen.where, seen.at, message.chaddr, says)

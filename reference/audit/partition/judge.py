@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from holdover.model.clients.profile import Profile
+from holdover.reference.audit.collector import rarely_collected
 from holdover.reference.audit.monitor.monitor import Monitor
 from holdover.reference.audit.monitor.results import Audit, Premises
 from holdover.reference.audit.observations import Coverage, Observation
@@ -41,6 +42,7 @@ class JudgeOrder:
     coverage: tuple[Coverage, ...]
 
 
+@rarely_collected()
 def judge(order: JudgeOrder) -> Audit:
     """The audit of one partition."""
     monitor = Monitor(order.premises, order.profile)

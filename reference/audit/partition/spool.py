@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from holdover.reference.audit.collector import rarely_collected
 from holdover.reference.audit.observations import (
     Coverage,
     DhcpMessage,
@@ -76,6 +77,7 @@ class SpooledRecord:
         return found
 
 
+@rarely_collected()
 def write_spool(
     observations: Iterable[Observation], coverage: Callable[[], Sequence[Coverage]], path: Path
 ) -> Spooled:

@@ -77,6 +77,8 @@ FROM_CLIENT = ("DISCOVER", "REQUEST", "DECLINE", "RELEASE")
 TRACKED = (phase, process, wants, holds, beside, refused)
 """The variables of a host that a node has."""
 
+NEVER: Values = frozenset({False})
+
 Ends = Literal["keep", "grant", "clear", "any"]
 """What an edge does to the lease end; "any": it may be whatever."""
 
@@ -135,13 +137,18 @@ class Facts(NamedTuple):
 
 
 class OfHost(Possible):
-    """Terms as sets of values, for a host in a known node, its constants, and one message."""
+    """Terms as sets of values, for a host in a known node, its constants, and one message.
 
-    def __init__(self, node: Node, facts: Facts, message: tuple[str, str]):
+    `message`: its kind and its address; None: it may be any.
+    """
+
+    def __init__(self, node: Node, facts: Facts, message: tuple[str, str] | None):
         super().__init__((node.phase, node.process, False))
         self.known = dict(zip(TRACKED, node, strict=True)) | {asleep: False}
         self.constants, self.open = facts
-        self.of_message = {kind: message[0], address: message[1], client: HERE}
+        self.of_message: dict[Variable, str] = {}
+        if message is not None:
+            self.of_message = {kind: message[0], address: message[1], client: HERE}
 
     def leaf(self, term: Expr) -> Values:
         """A literal is known, and so is the absence of an address."""
@@ -225,7 +232,10 @@ class Automaton:
 
     def _ways(self, node: Node) -> list[ClientWay]:
         found: dict[ClientWay, None] = {}
+        any_message = OfHost(node, self._facts, None)
         for action in CLIENT_ROWS:
+            if _is_barred(action, any_message):
+                continue
             kinds = KINDS if _takes(action, m) else ("FREE",)
             for before, about in product(kinds, ABOUT if _takes(action, m) else (NO_ONE,)):
                 for named in (MINE, OTHER) if _takes(action, a) else (NO_ONE,):
@@ -240,7 +250,7 @@ class Automaton:
         known = ((h, HERE), (m, MESSAGE_HERE), (a, named))
         bound: dict[Expr, Values] = dict.fromkeys(action.given, ANY)
         bound |= {name: frozenset({value}) for name, value in known if _takes(action, name)}
-        if any(reading.read(term, bound) == frozenset({False}) for term in action.when):
+        if any(reading.read(term, bound) == NEVER for term in action.when):
             return []
         values: dict[Variable, Values] = {v: frozenset({reading.known[v]}) for v in TRACKED}
         after, subject, ends = before, about, frozenset[Ends]({"keep"})
@@ -307,6 +317,17 @@ class _Offset(Numeric):
         """Where it counts from."""
         self.counts_from.append(variable)
         return Fraction(0)
+
+
+def _is_barred(action: Action, any_message: OfHost) -> bool:
+    """In this node no message and no address lets the row happen.
+
+    What is false of a set of messages is false of each of them: the reading is monotone.
+    """
+    bound: dict[Expr, Values] = dict.fromkeys(action.given, ANY)
+    if _takes(action, h):
+        bound[h] = frozenset({HERE})
+    return any(any_message.read(term, bound) == NEVER for term in action.when)
 
 
 def _takes(action: Action, name: Expr) -> bool:

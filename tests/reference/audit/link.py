@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -207,7 +206,7 @@ class Link:
         """The last message, otherwise."""
         last = self.seen[-1]
         assert isinstance(last, DhcpMessage)
-        self.seen[-1] = replace(last, **fields)
+        self.seen[-1] = last._replace(**fields)
 
     # Use -----------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 from holdover.reference.audit.inputs.reading import read_all
 from holdover.reference.audit.observations import DhcpMessage
 from holdover.reference.wire.messages import BootReply
-from tests.measure import audit
+from tests.measure.audit_captures import HEAD, messages, mixed
 
 FIELDS = (
     "frame.number", "eth.src", "ip.src", "ip.dst", "dhcp.id", "dhcp.hw.mac_addr", "dhcp.ip.your",
@@ -42,7 +42,7 @@ def as_tshark_says_it(seen: DhcpMessage) -> list[str]:
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="needs the program tshark")
 def test_tshark_reads_the_same_messages(tmp_path: Path) -> None:
     file = tmp_path / "c.pcap"
-    file.write_bytes(audit.HEAD + b"".join(audit.mixed(5000, 30)))
+    file.write_bytes(HEAD + b"".join(mixed(5000, 30)))
     words = ["tshark", "-n", "-r", str(file), "-Y", "dhcp", "-T", "fields", "-E", "occurrence=f"]
     words += [word for field in FIELDS for word in ("-e", field)]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
@@ -52,5 +52,5 @@ def test_tshark_reads_the_same_messages(tmp_path: Path) -> None:
 
 
 def test_the_captures_are_the_same_each_time() -> None:
-    assert list(audit.mixed(500, 9)) == list(audit.mixed(500, 9))
-    assert sum(map(len, audit.messages(40, 3))) == sum(map(len, audit.messages(40, 3)))
+    assert list(mixed(500, 9)) == list(mixed(500, 9))
+    assert sum(map(len, messages(40, 3))) == sum(map(len, messages(40, 3)))

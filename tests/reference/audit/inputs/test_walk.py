@@ -2,7 +2,6 @@
 
 import struct
 from collections import Counter
-from dataclasses import FrozenInstanceError, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from random import Random
@@ -115,7 +114,7 @@ def test_it_sees_what_a_plain_walk_sees(
     file.write_bytes(captures.pcap(shots, order) if many else captures.pcapng(shots, order))
     seen = list(read_all([file]))
     expected = PlainWalk(str(file)).walk(shots)
-    without_copies = [replace(o, copy=False) if isinstance(o, DhcpMessage) else o for o in seen]
+    without_copies = [o._replace(copy=False) if isinstance(o, DhcpMessage) else o for o in seen]
     assert Counter(map(repr, without_copies)) == Counter(map(repr, expected))
     assert [due_at(o) for o in seen] == sorted(due_at(o) for o in seen)
 
@@ -127,7 +126,7 @@ def test_what_it_builds_is_frozen_and_equal_to_what_is_built_slowly(tmp_path: Pa
     assert isinstance(message, DhcpMessage)
     assert message.message == captures.request()
     for value, field in ((use, "at"), (message, "at"), (message.message, "xid")):
-        with pytest.raises(FrozenInstanceError):
+        with pytest.raises(AttributeError):
             setattr(value, field, 1)
 
 

@@ -1,6 +1,5 @@
 """What looks like a fault and is none: no finding, and the reason why."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -166,8 +165,8 @@ def test_a_relay_s_second_copy() -> None:
     for each in list(link.seen):
         if isinstance(each, DhcpMessage):
             link.seen.append(
-                replace(each, at=each.at + 1000, where=link.where(), hardware=ROUTER, to=ANN,
-                        relayed=True, copy=True)
+                each._replace(at=each.at + 1000, where=link.where(), hardware=ROUTER, to=ANN,
+                              relayed=True, copy=True)
             )  # fmt: skip
     link.uses(305, 880, ANN, A)
     audit = innocent(link, 890)

@@ -24,13 +24,9 @@ from holdover.reference.audit.possible.automaton import (
     Node,
     automaton_of,
 )
-from holdover.reference.audit.possible.possibilities import (
-    Grant,
-    Now,
-    Possibilities,
-    Sign,
-    chart_of,
-)
+from holdover.reference.audit.possible.chart import Sign, chart_of
+from holdover.reference.audit.possible.hypotheses import Grant, Now
+from holdover.reference.audit.possible.possibilities import Possibilities
 from holdover.reference.core.instants import SECOND
 
 LEASE = 600

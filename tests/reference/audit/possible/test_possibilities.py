@@ -2,7 +2,9 @@
 
 from holdover.reference.audit.monitor.context import AuditContext
 from holdover.reference.audit.possible.automaton import MINE
-from holdover.reference.audit.possible.possibilities import Grant, Now, Possibilities, Sign
+from holdover.reference.audit.possible.chart import Sign
+from holdover.reference.audit.possible.hypotheses import Grant, Now
+from holdover.reference.audit.possible.possibilities import Possibilities
 from holdover.reference.core.instants import SECOND
 from tests.reference.audit.link import COMPLETE
 
