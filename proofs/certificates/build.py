@@ -52,7 +52,7 @@ def build(obligation: Obligation) -> str:
         items = found_items(start, sorts, core(obligation))
     if items is None:
         raise NoProofError("no instances found")
-    lines = [line_of(item) for item in in_order(items)]
+    lines = [line_of(item) for item in items]
     proof, _ = written.replay(start, lines)
     lines += refutation(proof)
     lines = written.shortest(start, lines)
@@ -67,11 +67,6 @@ def found_items(start: Proof, sorts: str, used: Sequence[int]) -> list[Item] | N
     trees = [tree_of(start.asserted[number - 1])[1] for number in used]
     asserted = [(number, start.term(tree, {})) for number, tree in zip(used, trees, strict=True)]
     return ground(start, asserted, sorts)
-
-
-def in_order(items: Sequence[Item]) -> list[Item]:
-    """What is used first."""
-    return sorted(items, key=lambda item: item.kind != "use")
 
 
 def line_of(item: Item) -> ProofLine:

@@ -22,9 +22,10 @@ What `and`, `or`, `not`, `ite` and `=` say of letters becomes clauses.  `x < y` 
                  the polynomial y - x, its negation strictly of x - y; M*L*K of the product of two.
   step L ...     one of these letters is true, since propagation from their negations fails
 
-Propagation takes the last letter of a clause of which the others are false, and what equality
-says: a union-find of all terms met, closed under functions, in which two values of a data type, two
-numbers, true and false are never the same.  In the end propagation must fail by itself.
+Propagation takes the last letter of a clause of which the others are false, and what equality says:
+a union-find of all terms met, closed under functions, in which two values of a data type, two
+numbers, true and false are never the same, nor terms that a false letter says to be equal.  In the
+end propagation must fail by itself.
 """
 
 import re
@@ -271,8 +272,7 @@ class Proof:
         return term
 
     def _join(self, left: int, right: int) -> bool:
-        left, right = self.find(left), self.find(right)
-        if left != right:
+        if (left := self.find(left)) != (right := self.find(right)):
             self.above[left] = right
         return left != right
 
@@ -292,9 +292,10 @@ class Proof:
                 more = self._join(first, term) or more
         for term in self.constants:
             self.failed = self.failed or fixed.setdefault(self.find(term), term) != term
-        for letter, left, right in self.equalities:
-            pair = {self.find(left), self.find(right)}
-            if len(pair) == 1 or pair <= fixed.keys():
+        pairs = [(n, frozenset(map(self.find, terms))) for n, *terms in self.equalities]
+        apart = {pair for letter, pair in pairs if self.value.get(letter) is False}
+        for letter, pair in pairs:
+            if len(pair) == 1 or pair <= fixed.keys() or pair in apart:
                 self.note(letter if len(pair) == 1 else -letter)
         return len(self.trail) > before
 
@@ -322,9 +323,9 @@ class Proof:
             self.letter(self.term(tree_of(rest), self.scope))
         elif kind == "values":
             term = self.term(tree_of(rest), self.scope)
-            values = [self.term(name, {}) for name in self.sorts[self.keys[term][2]]]
-            need(values, "only a data type has values")
-            self.add([self.letter(self.make("=", "Bool", term, value)) for value in values])
+            need(values := self.sorts[self.keys[term][2]], "only a data type has values")
+            terms = [self.make("=", "Bool", term, self.term(name, {})) for name in values]
+            self.add([*map(self.letter, terms)])
         elif kind == "sum":
             self.sum(rest.split())
         else:
@@ -332,8 +333,7 @@ class Proof:
             clause = [self._known(word) for word in rest.split()]
             if not self.propagate():
                 before = len(self.trail)
-                for letter in clause:
-                    self.note(-letter)
+                _ = [self.note(-letter) for letter in clause]
                 need(self.propagate(), f"propagation does not fail: {line[:60]}")
                 for letter in self.trail[before:]:
                     del self.value[letter], self.value[-letter]

@@ -29,26 +29,36 @@ class Row:
     strict: bool
 
 
-def contradiction(rows: Sequence[Row]) -> list[tuple[Fraction, Row]] | None:
-    """Multipliers of some of the rows whose sum contradicts itself; None if there are none."""
-    found = _core(rows)
-    while found is not None:
-        for place in range(len(found)):
-            less = _core(found[:place] + found[place + 1 :])
-            if less is not None:
-                found = less
-                break
-        else:
-            return list(zip(multipliers(found), found, strict=True))
-    return None
-
-
-def _core(rows: Sequence[Row]) -> list[Row] | None:
-    """Rows of these that have no solution, by Z3."""
+def contradictions(rows: Sequence[Row], most: int = 8) -> list[list[tuple[Fraction, Row]]]:
+    """Multipliers of some of the rows whose sum contradicts itself, so often as none is twice."""
     import z3
 
+    found = list[list[tuple[Fraction, Row]]]()
     if not rows:
-        return None
+        return found
+    solver = z3.SolverFor("QF_LRA", ctx=z3.Context())
+    solver.from_string(text_of(rows))
+    names = [z3.Bool(f"k{place}", solver.ctx) for place in range(len(rows))]
+    left = list(range(len(rows)))
+
+    def core(places: Sequence[int]) -> list[int] | None:
+        if solver.check(*(names[place] for place in places)) != z3.unsat:
+            return None
+        return sorted(int(str(name)[1:]) for name in solver.unsat_core())
+
+    while len(found) < most and (kept := core(left)) is not None:
+        for place in reversed(kept):
+            if place in kept:
+                less = core([other for other in kept if other != place])
+                kept = kept if less is None else less
+        chosen = [rows[place] for place in kept]
+        found.append(list(zip(multipliers(chosen), chosen, strict=True)))
+        left = [place for place in left if place not in kept]
+    return found
+
+
+def text_of(rows: Sequence[Row]) -> str:
+    """The rows as SMT-LIB, each under the name of its place."""
     unknowns: dict[tuple[int, ...], str] = {}
     lines = []
     for place, row in enumerate(rows):
@@ -64,13 +74,7 @@ def _core(rows: Sequence[Row]) -> list[Row] | None:
         op = ">" if row.strict else ">="
         said = f"({op} (+ {' '.join(parts)}) 0.0)"
         lines.append(f"(declare-fun k{place} () Bool)(assert (=> k{place} {said}))")
-    declared = [f"(declare-fun {name} () Real)" for name in unknowns.values()]
-    solver = z3.SolverFor("QF_LRA", ctx=z3.Context())
-    solver.from_string("\n".join([*declared, *lines]))
-    names = [z3.Bool(f"k{place}", solver.ctx) for place in range(len(rows))]
-    if solver.check(*names) != z3.unsat:
-        return None
-    return [rows[int(str(name)[1:])] for name in reversed(list(solver.unsat_core()))]
+    return "\n".join([*(f"(declare-fun {name} () Real)" for name in unknowns.values()), *lines])
 
 
 def multipliers(rows: Sequence[Row]) -> list[Fraction]:
