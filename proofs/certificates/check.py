@@ -22,10 +22,9 @@ What `and`, `or`, `not`, `ite` and `=` say of letters becomes clauses.  `x < y` 
                  the polynomial y - x, its negation strictly of x - y; M*L*K of the product of two.
   step L ...     one of these letters is true, since propagation from their negations fails
 
-Propagation takes the last letter of a clause of which the others are false, and what equality says:
-a union-find of all terms met, closed under functions, in which two values of a data type, two
-numbers, true and false are never the same, nor terms that a false letter says to be equal.  In the
-end propagation must fail by itself.
+Propagation takes the last letter of a clause of which the others are false, and what equality
+says: a union-find of all terms met, closed under functions, in which two values of a data type, two
+numbers, true and false are never the same, nor what a false letter equates.  It must fail at last.
 """
 
 import re
@@ -80,6 +79,7 @@ class Proof:
         self.asserted, self.left = list[str](), MOST_WORK
         self.numbers, self.keys, self.free = dict[Any, int](), list[Any](), list[frozenset[int]]()
         self.letters, self.says = dict[int, int](), [-1]  # by term; and its inverse
+        self.polynomials = dict[int, Polynomial]()  # by term
         self.clauses = dict[int, list[list[int]]]()  # by letter, or negation, that is in them
         self.value, self.trail = dict[int, bool](), list[int]()  # by letter, and by negation
         self.head, self.failed, self.scope = 0, False, dict[str, int]()  # scope: !Q
@@ -137,17 +137,18 @@ class Proof:
 
     def polynomial(self, term: int) -> Polynomial:
         """A number's term as a sum of products of unknowns."""
+        if term in self.polynomials:
+            return self.polynomials[term]
         self._spend(1)
-        op, args, _ = self.keys[term]
+        found, (op, args, _) = Polynomial({(term,): 1}), self.keys[term]
         if re.fullmatch(NUMBER, op):
-            return plus({}, {(): int(op.removesuffix(".0"))}, 1)
-        if op in ("+", "-", "*", "/"):
+            found = plus({}, {(): int(op.removesuffix(".0"))}, 1)
+        elif op in ("+", "-", "*"):
             x, y = [{}, *map(self.polynomial, args)][-2:]
-            if op != "/":
-                return self._times(x, y) if op == "*" else plus(x, y, 1 if op == "+" else -1)
-            if list(y) == [()]:
-                return self._times(x, {(): 1 / Fraction(y[()])})
-        return {(term,): 1}
+            found = self._times(x, y) if op == "*" else plus(x, y, 1 if op == "+" else -1)
+        elif op == "/" and list(y := self.polynomial(args[1])) == [()]:
+            found = self._times(self.polynomial(args[0]), {(): 1 / Fraction(y[()])})
+        return self.polynomials.setdefault(term, found)
 
     def _times(self, left: Polynomial, right: Polynomial) -> Polynomial:
         self._spend(len(left) * len(right))

@@ -11,13 +11,14 @@ What it does not know: whether there are fewer.  Of what is found that is kept w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from holdover.proofs.certificates.check import Polynomial, Proof, plus
-from holdover.proofs.certificates.farkas import Row, contradictions
+from holdover.proofs.certificates.farkas import Row, Sums
 from holdover.proofs.certificates.letters import Letters
 from holdover.proofs.certificates.written import NoProofError, ProofLine, again, words_of
 
-MOST_ROUNDS = 300
+MOST_LEMMAS = 1000
 
 Lemma = tuple[ProofLine, ...]
 """Lines that are of use together: a sum, after the letters that it takes."""
@@ -28,28 +29,45 @@ class LemmaSearch:
 
     def __init__(self, start: Proof):
         self.proof, self.lemmas = again(start), list[Lemma]()
+        self.sums = Sums()
         self.given = frozenset(start.letters)
-        self.polynomials: dict[int, Polynomial] = {}
 
-    def put(self, lemma: Lemma) -> None:
-        """One more."""
-        for line in lemma:
+    def put(self, lines: Lemma) -> None:
+        """Lines more."""
+        for line in lines:
             self.proof.line(words_of(self.proof, line))
-        self.lemmas.append(lemma)
 
-    def run(self) -> list[Lemma]:
-        """Those with which Z3 needs no arithmetic; NoProofError if they are not found."""
-        letters = Letters()
-        for _ in range(MOST_ROUNDS):
-            letters.tell(self.proof)
-            if letters.check():
-                return self.lemmas
+    def run(self) -> list[ProofLine]:
+        """Those after which Z3 needs no arithmetic; NoProofError if they are not found."""
+        letters, guards = Letters(), list[Any]()
+        letters.tell(self.proof)
+        while not letters.check(*guards):
             new = self.against(letters.chosen(self.proof))
-            if not new:
-                raise NoProofError("nothing fails, and there is nothing more to say")
+            if not new or len(guards) > MOST_LEMMAS:
+                raise NoProofError("too many sums" if new else "there is nothing more to say")
             for lemma in new:
-                self.put(lemma)
-        raise NoProofError("too many sums")
+                guards.append(letters.guard(len(guards)))
+                self.put(lemma[:-1])
+                letters.tell(self.proof)
+                self.put(lemma[-1:])
+                letters.tell(self.proof, None if lemma[-1].kind == "atom" else guards[-1])
+                self.lemmas.append(lemma)
+        return self.needed(letters)
+
+    def needed(self, letters: Letters) -> list[ProofLine]:
+        """The lines of those lemmas that are in a core of Z3's from which none can be left out."""
+        kept = letters.core()
+        for place in sorted(kept, reverse=True):
+            rest = [letters.guard(other) for other in sorted(kept - {place})]
+            if place in kept and letters.check(*rest):
+                kept = letters.core()
+        lines = [
+            line
+            for place, lemma in enumerate(self.lemmas)
+            if place in kept or lemma[-1].kind == "atom"
+            for line in lemma
+        ]
+        return list(dict.fromkeys(lines))
 
     def against(self, chosen: Sequence[int]) -> list[Lemma]:
         """What these letters contradict."""
@@ -59,10 +77,10 @@ class LemmaSearch:
         if proof.propagate():
             raise NoProofError("the checker and Z3 do not know the same of equality")
         rows = list(self.rows(proof))
-        found = [self.sum(proof, each) for each in contradictions(rows)]
+        found = [self.sum(proof, each) for each in self.sums.contradictions(rows)]
         if not found and any(len(m) > 1 for row in rows for m in row.polynomial):
             every = [*rows, *products(rows)]
-            found = [self.sum(proof, each) for each in contradictions(every, most=1)]
+            found = [self.sum(proof, each) for each in self.sums.contradictions(every, most=1)]
         return found or self.values(proof) or self.equalities(proof)
 
     def rows(self, proof: Proof) -> Iterator[Row]:
@@ -70,10 +88,11 @@ class LemmaSearch:
         for letter, term in enumerate(proof.says):
             if letter in proof.value and proof.keys[term][0] == "<=":
                 yield self.row(proof, proof.value[letter], *proof.keys[term][1])
-        classes: dict[int, int] = {}
-        for term in sorted(proof.met):
-            if proof.keys[term][2] in ("Real", "Int"):
-                other = classes.setdefault(proof.find(term), term)
+        alike: dict[tuple[str, tuple[int, ...]], int] = {}
+        for term in proof.functions:  # equal since their arguments are
+            op, args, sort = proof.keys[term]
+            if sort in ("Real", "Int") and op not in "+-":
+                other = alike.setdefault((op, tuple(map(proof.find, args))), term)
                 if other != term:
                     yield self.row(proof, True, term, other)
                     yield self.row(proof, True, other, term)
@@ -81,10 +100,7 @@ class LemmaSearch:
     def row(self, proof: Proof, side: bool, left: int, right: int) -> Row:
         """That left <= right, or that it is not."""
         less = proof.make("<=", "Bool", left, right)
-        for term in (left, right):
-            if term not in self.polynomials:
-                self.polynomials[term] = proof.polynomial(term)
-        x, y = self.polynomials[left], self.polynomials[right]
+        x, y = proof.polynomial(left), proof.polynomial(right)
         return Row(((side, less),), plus(y, x, -1) if side else plus(x, y, -1), not side)
 
     def sum(self, proof: Proof, found: Sequence[tuple[object, Row]]) -> Lemma:
@@ -137,29 +153,3 @@ def products(rows: Sequence[Row]) -> Iterator[Row]:
             for monomial, number in row.polynomial.items():
                 product = plus(product, other.polynomial, number, monomial)
             yield Row((*row.about, *other.about), product, row.strict and other.strict)
-
-
-def needed(start: Proof, lemmas: Sequence[Lemma]) -> list[ProofLine]:
-    """The lines of those that are in a core of Z3's from which none can be left out."""
-    letters, proof = Letters(), again(start)
-    letters.tell(proof)
-    guards = [letters.z3.Bool(f"k_{place}", letters.own) for place in range(len(lemmas))]
-    for guard, lemma in zip(guards, lemmas, strict=True):
-        for line in lemma[:-1]:
-            proof.line(words_of(proof, line))
-        letters.tell(proof)
-        proof.line(words_of(proof, lemma[-1]))
-        letters.tell(proof, None if lemma[-1].kind == "atom" else guard)
-    kept = dict(enumerate(guards))
-    for place in (-1, *reversed(range(len(lemmas)))):
-        rest = [guard for other, guard in kept.items() if other != place]
-        if (place in kept or place < 0) and letters.check(*rest):
-            core = {int(str(name)[2:]) for name in letters.solver.unsat_core()}
-            kept = {other: guard for other, guard in kept.items() if other in core}
-    lines = [
-        line
-        for place, lemma in enumerate(lemmas)
-        if place in kept or lemma[-1].kind == "atom"
-        for line in lemma
-    ]
-    return list(dict.fromkeys(lines))

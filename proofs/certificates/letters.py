@@ -114,6 +114,14 @@ class Letters:
         """Whether the clauses contradict each other."""
         return bool(self.solver.check(*guards) == self.z3.unsat)
 
+    def guard(self, place: int) -> Any:
+        """A name under which clauses can be told, for `check`."""
+        return self.z3.Bool(f"k_{place}", self.own)
+
+    def core(self) -> set[int]:
+        """The places of the guards `k_PLACE` that contradict each other."""
+        return {int(str(name)[2:]) for name in self.solver.unsat_core()}
+
     def chosen(self, proof: Proof) -> list[int]:
         """Letters that fulfil all clauses, as Z3 has found them; of the fewest that it can be."""
         model = self.solver.model()

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdover.proofs.certificates.check import Proof
-from holdover.proofs.certificates.lemmas import LemmaSearch, needed
+from holdover.proofs.certificates.lemmas import LemmaSearch
 from holdover.proofs.certificates.letters import Letters
 from holdover.proofs.certificates.written import (
     NoProofError,
@@ -159,7 +159,7 @@ def refutation(proof: Proof) -> list[ProofLine]:
     """The lines that are missing; NoProofError if they are not found."""
     if proof.propagate():
         return []
-    lemmas = needed(proof, LemmaSearch(proof).run())
+    lemmas = LemmaSearch(proof).run()
     search = ProofSearch(replay(proof, lemmas)[0])
     search.learn()
     search.close(())

@@ -73,7 +73,7 @@ def words_of(proof: Proof, line: ProofLine) -> str:
     return " ".join([line.kind, *("*".join(map(str, product)) for product in products)])
 
 
-SHARED = ("sorts", "declared", "asserted", "numbers", "keys", "free")
+SHARED = ("sorts", "declared", "asserted", "numbers", "keys", "free", "polynomials")
 """What a proof knows of terms, which others may use."""
 
 
