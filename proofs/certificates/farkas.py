@@ -18,6 +18,7 @@ from math import gcd, lcm
 from typing import Any
 
 from holdover.proofs.certificates.check import Polynomial
+from holdover.proofs.certificates.letters import unsat
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Sums:
         self, chosen: Iterable[tuple[tuple[bool, int], ...]]
     ) -> list[tuple[tuple[bool, int], ...]] | None:
         """Rows of these that have no solution, in order; None if all together have one."""
-        if self.solver.check(*map(self.names.__getitem__, chosen)) != self.z3.unsat:
+        if not unsat(self.solver, [self.names[about] for about in chosen]):
             return None
         return sorted(self.places[name.get_id()] for name in self.solver.unsat_core())
 
@@ -84,7 +85,8 @@ class Sums:
             lines.append(f"(declare-fun k{place} () Bool)(assert (=> k{place} {said}))")
             name = self.names[row.about] = self.z3.Bool(f"k{place}", self.solver.ctx)
             self.places[name.get_id()] = row.about
-        declared = [f"(declare-fun {name} () Real)" for name in list(self.unknowns.values())[known:]]
+        names = list(self.unknowns.values())[known:]
+        declared = [f"(declare-fun {name} () Real)" for name in names]
         self.solver.from_string("\n".join([*declared, *lines]))
 
 

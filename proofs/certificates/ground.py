@@ -257,7 +257,8 @@ def spoken_of(terms: Proof, item: Item) -> set[int]:
     """What must be there before: the `forall` that it is about, and witnesses."""
     if item.kind == "use":
         return set()
-    return {item.about, *(each for each in subterms(terms, [item.by]) if terms.keys[each][0] == "!")}
+    found = {each for each in subterms(terms, [item.by]) if terms.keys[each][0] == "!"}
+    return found | {item.about}
 
 
 def brought_in(terms: Proof, item: Item) -> set[int]:

@@ -76,12 +76,15 @@ class LemmaSearch:
             proof.note(letter)
         if proof.propagate():
             raise NoProofError("the checker and Z3 do not know the same of equality")
+        return self.sums_against(proof) or self.values(proof) or self.equalities(proof)
+
+    def sums_against(self, proof: Proof) -> list[Lemma]:
+        """The sums that contradict what a proof knows of numbers."""
         rows = list(self.rows(proof))
-        found = [self.sum(proof, each) for each in self.sums.contradictions(rows)]
+        found = self.sums.contradictions(rows)
         if not found and any(len(m) > 1 for row in rows for m in row.polynomial):
-            every = [*rows, *products(rows)]
-            found = [self.sum(proof, each) for each in self.sums.contradictions(every, most=1)]
-        return found or self.values(proof) or self.equalities(proof)
+            found = self.sums.contradictions([*rows, *products(rows)], most=1)
+        return [self.sum(proof, each) for each in found]
 
     def rows(self, proof: Proof) -> Iterator[Row]:
         """What the letters say that are known, and which numbers are equal."""
@@ -117,7 +120,7 @@ class LemmaSearch:
         return (*dict.fromkeys(lines), ProofLine("sum", letters=letters, factors=factors))
 
     def values(self, proof: Proof) -> list[Lemma]:
-        """That a term of a data type is one of its values: of the first of which it is not known."""
+        """That a term of a data type is one of its values: the first of which it is not known."""
         fixed = {proof.find(constant) for constant in proof.constants}
         done = {line.about for lemma in self.lemmas for line in lemma if line.kind == "values"}
         for term in sorted(proof.met):

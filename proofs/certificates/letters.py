@@ -1,4 +1,4 @@
-"""The letters of a proof as Z3's terms, and its clauses: what the checker knows, without arithmetic.
+"""The letters of a proof as Z3's terms, and its clauses: what the checker knows, without numbers.
 
 Theory of operation.  To Z3 a comparison is a name, and numbers are things as any other of which it
 knows which are equal.  So whatever it says follows from the checker's clauses and from equality.
@@ -8,7 +8,7 @@ What it does not know: what sums say; they are clauses that somebody has to add.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from holdover.proofs.certificates.check import Proof
@@ -29,6 +29,8 @@ class Letters:
         self.solver.set("smt.dack", 0)
         self.sorts: dict[str, Any] = {"Bool": z3.BoolSort(self.own)}
         self.terms: dict[int, Any] = {}
+        self.numbers: dict[int, int] = {}
+        self.missing: dict[tuple[int, int], None] = {}
         self.constants: dict[str, int] = {}
         self.atoms: list[Any] = [None]
         self.back: dict[int, int] = {}
@@ -54,6 +56,7 @@ class Letters:
             else:
                 found = self.z3.Const(f"t_{number}", self.sort(sort))
             self.terms[number] = found
+            self.numbers[found.get_id()] = number
         return self.terms[number]
 
     def literal(self, proof: Proof, letter: int) -> Any:
@@ -77,11 +80,19 @@ class Letters:
         return atom if letter > 0 else self.z3.Not(atom)
 
     def clause(self, literals: Iterable[Any]) -> tuple[int, ...] | None:
-        """The letters of a clause of Z3's; None if it speaks of anything else, or of values alone."""
+        """The letters of a clause of Z3's; None if it speaks of more, or of values alone.
+
+        If it is of terms whose equality has no letter, they are `missing`.
+        """
         found = []
         for each in literals:
             negated = self.z3.is_not(each)
-            letter = self.back.get((each.arg(0) if negated else each).get_id())
+            atom = each.arg(0) if negated else each
+            letter = self.back.get(atom.get_id())
+            if letter is None and self.z3.is_eq(atom):
+                pair = [self.numbers.get(side.get_id(), -1) for side in atom.children()]
+                if min(pair) >= 0:
+                    self.missing[min(pair), max(pair)] = None
             if letter is None or (letter == 0 and negated):
                 return None
             if letter:
@@ -90,6 +101,8 @@ class Letters:
 
     def tell(self, proof: Proof, guard: Any = None) -> None:
         """The clauses that it has not been told, which hold where `guard` does; what differs."""
+        if len(proof.says) > 1:
+            self.literal(proof, len(proof.says) - 1)  # and each before it
         by_sort: dict[str, list[int]] = {}
         for term in proof.constants:
             by_sort.setdefault(proof.keys[term][2], []).append(term)
@@ -112,7 +125,7 @@ class Letters:
 
     def check(self, *guards: Any) -> bool:
         """Whether the clauses contradict each other."""
-        return bool(self.solver.check(*guards) == self.z3.unsat)
+        return unsat(self.solver, guards)
 
     def guard(self, place: int) -> Any:
         """A name under which clauses can be told, for `check`."""
@@ -124,24 +137,33 @@ class Letters:
 
     def chosen(self, proof: Proof) -> list[int]:
         """Letters that fulfil all clauses, as Z3 has found them; of the fewest that it can be."""
-        model = self.solver.model()
+        model, true = self.solver.model(), self.z3.BoolVal(True, self.own)
         value = {}
         for letter in range(1, len(proof.says)):
             said = model.eval(self.literal(proof, letter), model_completion=True)
-            value[letter] = bool(self.z3.is_true(said))
+            value[letter] = said.eq(true)
         held = [letter if value[letter] else -letter for letter in value]
         clauses = {id(c): c for each in proof.clauses.values() for c in each}.values()
-        true = set(held)
-        count = {id(c): sum(x in true for x in set(c)) for c in clauses}
+        kept = set(held)
+        count = {id(c): len(kept & set(c)) for c in clauses}
         of: dict[int, list[int]] = {}
         for c in clauses:
             for x in set(c):
                 of.setdefault(x, []).append(id(c))
-        kept = set(held)
-        order = sorted(held, key=lambda x: (proof.keys[proof.says[abs(x)]][0] not in ("<=", "="), x))
-        for letter in order:
+        numbers = {x for x in held if proof.keys[proof.says[abs(x)]][0] in ("<=", "=")}
+        for letter in sorted(held, key=lambda x: (x not in numbers, x)):
             if all(count[c] > 1 for c in of.get(letter, ())):
                 kept.discard(letter)
                 for c in of.get(letter, ()):
                     count[c] -= 1
         return [x for x in held if x in kept]
+
+
+def unsat(solver: Any, assumed: Sequence[Any]) -> bool:
+    """Whether Z3 refutes what is assumed; as `solver.check`, which looks at each of many twice."""
+    import z3
+
+    own = solver.ctx.ref()
+    array = (z3.Ast * len(assumed))(*[each.as_ast() for each in assumed])
+    found = z3.Z3_solver_check_assumptions(own, solver.solver, len(assumed), array)
+    return bool(found == z3.Z3_L_FALSE)

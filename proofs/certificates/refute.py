@@ -17,6 +17,7 @@ from typing import Any
 from holdover.proofs.certificates.check import Proof
 from holdover.proofs.certificates.lemmas import LemmaSearch
 from holdover.proofs.certificates.letters import Letters
+from holdover.proofs.certificates.trim import trimmed
 from holdover.proofs.certificates.written import (
     NoProofError,
     ProofLine,
@@ -26,7 +27,7 @@ from holdover.proofs.certificates.written import (
     words_of,
 )
 
-MOST_CASES, MOST_LOOKED_AT = 400, 30
+MOST_CASES, MOST_LOOKED_AT, MOST_RETRIES = 400, 30, 5
 
 
 class ProofSearch:
@@ -42,6 +43,7 @@ class ProofSearch:
 
     def assume(self, path: Sequence[int]) -> bool:
         """Whether these letters fail; what is known then stays known until `forget`."""
+        self.failed = self.proof.propagate()
         self.mark = len(self.proof.trail)
         for letter in path:
             self.proof.note(letter)
@@ -53,12 +55,12 @@ class ProofSearch:
         for letter in proof.trail[self.mark :]:
             del proof.value[letter], proof.value[-letter]
         del proof.trail[self.mark :]
-        proof.head, proof.failed = len(proof.trail), False
+        proof.head, proof.failed = len(proof.trail), self.failed
 
-    def learn(self) -> None:
-        """The steps that are clauses which Z3 learns."""
+    def learn(self, clauses: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        """The steps that are clauses which Z3 has learned."""
         waiting = list[tuple[int, ...]]()
-        for kind, clause in learned(self.proof):
+        for kind, clause in clauses:
             if self.proof.propagate():
                 return
             if kind == "smt":
@@ -67,8 +69,7 @@ class ProofSearch:
                 for each in waiting:
                     self.offer(each)
                 waiting.clear()
-                ok=self.offer(clause)
-                if not ok: print('not ok')
+                self.offer(clause)
 
     def offer(self, clause: Sequence[int]) -> bool:
         """Whether a clause is a step, or known; it becomes one."""
@@ -137,8 +138,11 @@ class ProofSearch:
         return best
 
 
-def learned(proof: Proof) -> list[tuple[str, tuple[int, ...]]]:
-    """The clauses that Z3 learns while it refutes these, in order; those of letters alone."""
+def learned(proof: Proof) -> tuple[list[tuple[str, tuple[int, ...]]], list[ProofLine]]:
+    """The clauses that Z3 learns while it refutes these, in order; and letters that it lacks.
+
+    A clause is `rup`, if propagation from its negation fails, or `smt`, if it is of equality.
+    """
     letters, found = Letters(), list[tuple[str, tuple[int, ...]]]()
 
     def clause(said: Any, _: Any, literals: Any) -> None:
@@ -152,15 +156,21 @@ def learned(proof: Proof) -> list[tuple[str, tuple[int, ...]]]:
     letters.tell(proof)
     letters.check()
     del watcher
-    return found
+    same = (proof.make("=", "Bool", *pair) for pair in letters.missing)
+    return found, [ProofLine("atom", (term,)) for term in same]
 
 
 def refutation(proof: Proof) -> list[ProofLine]:
     """The lines that are missing; NoProofError if they are not found."""
     if proof.propagate():
         return []
-    lemmas = LemmaSearch(proof).run()
-    search = ProofSearch(replay(proof, lemmas)[0])
-    search.learn()
+    lines = LemmaSearch(proof).run()
+    for _ in range(MOST_RETRIES):
+        search = ProofSearch(replay(proof, lines)[0])
+        clauses, missing = learned(search.proof)
+        if not missing:
+            break
+        lines += missing
+    search.learn(clauses)
     search.close(())
-    return lemmas + search.lines
+    return trimmed(proof, lines + search.lines)

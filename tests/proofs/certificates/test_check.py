@@ -303,6 +303,7 @@ DEFECTS = {
     "a sum is strict, always": ("(end == 0 and strictly)", "(end == 0)"),
     "a sum has unknowns left": ("need(not total and (", "need((not total or True) and ("),
     "no direction": ("args[:: 1 if letter > 0 else -1]", "args[::-1]"),
+    "a polynomial is another's": ("setdefault(term, found)", "setdefault(term // 2, found)"),
     "or is and": ('-1 if op == "or" else 1', "1"),
     "ite the other way": ("self.add([when, -sign * new", "self.add([-when, -sign * new"),
     "an instance proves its forall": (
@@ -318,16 +319,14 @@ DEFECTS = {
         'self.make("a" if self.keys[args[0]][2] == "A" else "b", self.keys[args[0]][2])',
     ),
     "different classes differ": ("pair <= fixed.keys()", "pair & fixed.keys()"),
+    "what may differ differs": ("self.value.get(letter) is False}", "letter not in self.value}"),
     "a step is never undone": ("del self.value[letter], self.value[-letter]", "continue"),
     "a step is taken on trust": ("need(self.propagate(), f", "need(self.propagate() or True, f"),
     "two letters are left": (
         "if len(left) == 1:\n            self.note(*left)",
         "if left:\n            self.note(min(left))",
     ),
-    "one value is missing": (
-        "for name in self.sorts[self.keys[term][2]]]",
-        "for name in self.sorts[self.keys[term][2]][1:]]",
-    ),
+    "one value is missing": ("for x in values])", "for x in values[1:]])"),
     "a clause is turned": ("clause.append(-letter)", "clause.append(letter)"),
     "a quotient by 0": (
         "pairs = (args[1], zero), (product, args[0])",
