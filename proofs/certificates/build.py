@@ -1,8 +1,8 @@
 """A certificate for an obligation, built and handed to the checker.
 
 Theory of operation.  The premises are those that are known to suffice (`reasons.py`), or those of
-Z3's core; `ground.py` finds instances of them, `refute.py` the rest; then what is not needed is
-left out.  A certificate that the checker does not accept is none.
+Z3's core; `ground.py` finds instances of them, `refute.py` sums and steps; then what is not needed
+is left out.  A certificate that the checker does not accept is none.
 """
 
 from __future__ import annotations

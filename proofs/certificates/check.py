@@ -281,8 +281,7 @@ class Proof:
 
     def equal(self) -> bool:
         """Notes what follows from equality; whether that is anything new."""
-        before, more, fixed = len(self.trail), True, dict[int, int]()
-        self.above.clear()
+        before, more, fixed, self.above = len(self.trail), True, dict[int, int](), dict[int, int]()
         for letter, left, right in self.equalities:
             if letter in self.value and (self.value[letter] or right == self.true):
                 self._join(left, right if self.value[letter] else self.false)
@@ -334,7 +333,8 @@ class Proof:
             clause = [self._known(word) for word in rest.split()]
             if not self.propagate():
                 before = len(self.trail)
-                _ = [self.note(-letter) for letter in clause]
+                for letter in clause:
+                    self.note(-letter)
                 need(self.propagate(), f"propagation does not fail: {line[:60]}")
                 for letter in self.trail[before:]:
                     del self.value[letter], self.value[-letter]

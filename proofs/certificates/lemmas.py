@@ -11,6 +11,7 @@ What it does not know: whether there are fewer.  Of what is found that is kept w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 from holdover.proofs.certificates.check import Polynomial, Proof, plus
@@ -106,7 +107,7 @@ class LemmaSearch:
         x, y = proof.polynomial(left), proof.polynomial(right)
         return Row(((side, less),), plus(y, x, -1) if side else plus(x, y, -1), not side)
 
-    def sum(self, proof: Proof, found: Sequence[tuple[object, Row]]) -> Lemma:
+    def sum(self, proof: Proof, found: Sequence[tuple[Fraction, Row]]) -> Lemma:
         """A sum that contradicts itself, after the letters that it takes."""
         lines = list[ProofLine]()
         for _, row in found:

@@ -136,27 +136,30 @@ class Letters:
         return {int(str(name)[2:]) for name in self.solver.unsat_core()}
 
     def chosen(self, proof: Proof) -> list[int]:
-        """Letters that fulfil all clauses, as Z3 has found them; of the fewest that it can be."""
+        """Letters that fulfil all clauses, as Z3 has found them; none without which they do."""
         model, true = self.solver.model(), self.z3.BoolVal(True, self.own)
-        value = {}
+        held = list[int]()
         for letter in range(1, len(proof.says)):
             said = model.eval(self.literal(proof, letter), model_completion=True)
-            value[letter] = said.eq(true)
-        held = [letter if value[letter] else -letter for letter in value]
-        clauses = {id(c): c for each in proof.clauses.values() for c in each}.values()
-        kept = set(held)
-        count = {id(c): len(kept & set(c)) for c in clauses}
-        of: dict[int, list[int]] = {}
-        for c in clauses:
-            for x in set(c):
-                of.setdefault(x, []).append(id(c))
-        numbers = {x for x in held if proof.keys[proof.says[abs(x)]][0] in ("<=", "=")}
-        for letter in sorted(held, key=lambda x: (x not in numbers, x)):
-            if all(count[c] > 1 for c in of.get(letter, ())):
-                kept.discard(letter)
-                for c in of.get(letter, ()):
-                    count[c] -= 1
-        return [x for x in held if x in kept]
+            held.append(letter if said.eq(true) else -letter)
+        return fewest(proof, held)
+
+
+def fewest(proof: Proof, held: Sequence[int]) -> list[int]:
+    """Those of these letters that fulfil all clauses; what is of numbers is left out first."""
+    clauses = {id(c): c for each in proof.clauses.values() for c in each}.values()
+    kept, of = set(held), dict[int, list[int]]()
+    count = {id(clause): len(kept & set(clause)) for clause in clauses}
+    for clause in clauses:
+        for letter in set(clause):
+            of.setdefault(letter, []).append(id(clause))
+    numbers = {x for x in held if proof.keys[proof.says[abs(x)]][0] in ("<=", "=")}
+    for letter in sorted(held, key=lambda x: (x not in numbers, x)):
+        if all(count[each] > 1 for each in of.get(letter, ())):
+            kept.discard(letter)
+            for each in of.get(letter, ()):
+                count[each] -= 1
+    return [letter for letter in held if letter in kept]
 
 
 def unsat(solver: Any, assumed: Sequence[Any]) -> bool:
