@@ -1,8 +1,8 @@
 """A certificate for an obligation, built and handed to the checker.
 
 Theory of operation.  The premises are those that are known to suffice (`reasons.py`), or those of
-Z3's core; `ground.py` finds instances of them, `refute.py` the rest; then what is not needed is
-left out.  A certificate that the checker does not accept is none.
+Z3's core; `ground.py` finds instances of them, `refute.py` sums and steps; then what is not needed
+is left out.  A certificate that the checker does not accept is none.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def build(obligation: Obligation) -> str:
         items = found_items(start, sorts, core(obligation))
     if items is None:
         raise NoProofError("no instances found")
-    lines = [line_of(item) for item in in_order(items)]
+    lines = [line_of(item) for item in items]
     proof, _ = written.replay(start, lines)
     lines += refutation(proof)
     lines = written.shortest(start, lines)
@@ -67,11 +67,6 @@ def found_items(start: Proof, sorts: str, used: Sequence[int]) -> list[Item] | N
     trees = [tree_of(start.asserted[number - 1])[1] for number in used]
     asserted = [(number, start.term(tree, {})) for number, tree in zip(used, trees, strict=True)]
     return ground(start, asserted, sorts)
-
-
-def in_order(items: Sequence[Item]) -> list[Item]:
-    """What is used first."""
-    return sorted(items, key=lambda item: item.kind != "use")
 
 
 def line_of(item: Item) -> ProofLine:

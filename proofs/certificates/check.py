@@ -4,8 +4,7 @@ It needs nothing but Python.  `python check.py DIR` checks each `*.smt2` below a
 the `*.cert` beside it.  Exit: 0 all accepted, 1 one rejected, 2 what was given is no such file.
 
 What you have to believe.  *Accepted* says: the assertions of the SMT-LIB text have no model, if
-this file and Python are right; how the certificate was found does not matter.  That the text says
-what is claimed is another matter.
+this file and Python are right, whoever made the certificate; not that the text says what is meant.
 
 Theory of operation.  A *letter* is a number for a truth-valued term without free variables: 1 for
 the first that is met, then its parts from left to right, and so on; `-7` is the negation of 7.
@@ -24,12 +23,13 @@ What `and`, `or`, `not`, `ite` and `=` say of letters becomes clauses.  `x < y` 
 
 Propagation takes the last letter of a clause of which the others are false, and what equality
 says: a union-find of all terms met, closed under functions, in which two values of a data type, two
-numbers, true and false are never the same.  In the end propagation must fail by itself.
+numbers, true and false are never the same, nor what a false letter equates.  It must fail at last.
 """
 
 import re
 import sys
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ MULTIPLE = r"[0-9]{1,300}(/[0-9]{1,300})?(\*-?[0-9]{1,9}){1,2}"
 OPERATORS = {"and": "(Bool )+", "or": "(Bool )+", "not": "Bool ", "ite": r"Bool (\S+ )\1"}
 OPERATORS |= dict.fromkeys(("<", "<=", "+", "*"), r"(Real |Int )\1")  # by their arguments' sorts
 OPERATORS |= {"=": r"(\S+ )\1", "-": r"(Real |Int )\1?", "/": "Real Real ", "let": "", "forall": ""}
+FITS = lru_cache(999)(lambda op, of: re.fullmatch(OPERATORS.get(op, ""), " ".join((*of, ""))))
 Polynomial = dict[tuple[int, ...], Fraction | int]  # by monomial: its unknowns' terms, in order
 
 
@@ -48,6 +49,7 @@ def need(condition: object, why: str) -> None:
         raise ValueError(why)
 
 
+@lru_cache(999)
 def tree_of(text: str) -> Any:
     """A term's words, in lists for parentheses."""
     stack: list[list[Any]] = [[]]
@@ -78,7 +80,7 @@ class Proof:
         self.declared: dict[str, Any] = {"true": ((), "Bool"), "false": ((), "Bool")}
         self.asserted, self.left = list[str](), MOST_WORK
         self.numbers, self.keys, self.free = dict[Any, int](), list[Any](), list[frozenset[int]]()
-        self.letters, self.says = dict[int, int](), [-1]  # by term; and its inverse
+        self.letters, self.says, self.polynomials = dict[int, int](), [-1], dict[int, Polynomial]()
         self.clauses = dict[int, list[list[int]]]()  # by letter, or negation, that is in them
         self.value, self.trail = dict[int, bool](), list[int]()  # by letter, and by negation
         self.head, self.failed, self.scope = 0, False, dict[str, int]()  # scope: !Q
@@ -99,8 +101,8 @@ class Proof:
 
     def new(self, name: Any) -> str:
         """A name that stands for nothing yet."""
-        known = {*self.sorts, *self.declared, *OPERATORS}
-        need(re.fullmatch(NAME, name) and name not in known, f"no name, or of two things: {name}")
+        known = any(name in names for names in (self.sorts, self.declared, OPERATORS))
+        need(re.fullmatch(NAME, name) and not known, f"no name, or of two things: {name}")
         return str(name)
 
     def declare(self, tree: Any) -> None:
@@ -122,7 +124,7 @@ class Proof:
         if key not in self.numbers:
             self._spend(1)
             new = self.numbers[key] = len(self.keys)
-            free = frozenset({new} if op[0] == "?" else ()).union(*(self.free[x] for x in args))
+            free = frozenset({new} if op[0] == "?" else ()).union(*[self.free[x] for x in args])
             self.free.append(free - {args[0]} if op == "forall" else free)
             self.keys.append(key)
         return self.numbers[key]
@@ -136,17 +138,18 @@ class Proof:
 
     def polynomial(self, term: int) -> Polynomial:
         """A number's term as a sum of products of unknowns."""
+        if term in self.polynomials:
+            return self.polynomials[term]
         self._spend(1)
-        op, args, _ = self.keys[term]
+        found, (op, args, _) = Polynomial({(term,): 1}), self.keys[term]
         if re.fullmatch(NUMBER, op):
-            return plus({}, {(): int(op.removesuffix(".0"))}, 1)
-        if op in ("+", "-", "*", "/"):
+            found = plus({}, {(): int(op.removesuffix(".0"))}, 1)
+        elif op in ("+", "-", "*"):
             x, y = [{}, *map(self.polynomial, args)][-2:]
-            if op != "/":
-                return self._times(x, y) if op == "*" else plus(x, y, 1 if op == "+" else -1)
-            if list(y) == [()]:
-                return self._times(x, {(): 1 / Fraction(y[()])})
-        return {(term,): 1}
+            found = self._times(x, y) if op == "*" else plus(x, y, 1 if op == "+" else -1)
+        elif op == "/" and list(y := self.polynomial(args[1])) == [()]:
+            found = self._times(self.polynomial(args[0]), {(): 1 / Fraction(y[()])})
+        return self.polynomials.setdefault(term, found)
 
     def _times(self, left: Polynomial, right: Polynomial) -> Polynomial:
         self._spend(len(left) * len(right))
@@ -158,10 +161,12 @@ class Proof:
     def term(self, tree: Any, scope: dict[str, int]) -> int:
         """The term that is written so; `scope` has the names that are not declared."""
         if isinstance(tree, str):
-            if tree not in scope and re.fullmatch(NUMBER, tree):
-                return self.make(tree, "Real" if tree.endswith(".0") else "Int")
-            need(tree in scope or self.declared.get(tree, "?")[0] == (), f"unknown: {tree[:60]}")
-            return scope[tree] if tree in scope else self.make(tree, self.declared[tree][1])
+            if tree in scope:
+                return scope[tree]
+            number = "Real" if tree.endswith(".0") else "Int"
+            of, sort = self.declared.get(tree) or (re.fullmatch(NUMBER, tree) and (), number)
+            need(of == (), f"unknown: {tree[:60]}")
+            return self.make(tree, sort)
         op, *parts = tree
         if op == "let":
             values = {name: self.term(value, scope) for name, value in parts[0]}
@@ -178,8 +183,7 @@ class Proof:
         if op in self.declared:
             need(args and self.declared[op][0] == of, f"{op} is of other sorts")
             return self.make(op, self.declared[op][1], *args)
-        fits = re.fullmatch(OPERATORS.get(op, ""), "".join(f"{sort} " for sort in of))
-        need(args and fits, f"no such operator for these sorts: {op}")
+        need(args and FITS(op, of), f"no such operator for these sorts: {op}")
         return self.make(op, "Bool" if op in ("=", "<", "<=") else of[-1], *args)
 
     def letter(self, term: int) -> int:
@@ -271,15 +275,13 @@ class Proof:
         return term
 
     def _join(self, left: int, right: int) -> bool:
-        left, right = self.find(left), self.find(right)
-        if left != right:
+        if (left := self.find(left)) != (right := self.find(right)):
             self.above[left] = right
         return left != right
 
     def equal(self) -> bool:
         """Notes what follows from equality; whether that is anything new."""
-        before, more, fixed = len(self.trail), True, dict[int, int]()
-        self.above.clear()
+        before, more, fixed, self.above = len(self.trail), True, dict[int, int](), dict[int, int]()
         for letter, left, right in self.equalities:
             if letter in self.value and (self.value[letter] or right == self.true):
                 self._join(left, right if self.value[letter] else self.false)
@@ -289,12 +291,13 @@ class Proof:
             for term in self.functions:
                 op, args, _ = self.keys[term]
                 first = alike.setdefault((op, *map(self.find, args)), term)
-                more = self._join(first, term) or more
+                more = (first != term and self._join(first, term)) or more
         for term in self.constants:
             self.failed = self.failed or fixed.setdefault(self.find(term), term) != term
-        for letter, left, right in self.equalities:
-            pair = {self.find(left), self.find(right)}
-            if len(pair) == 1 or pair <= fixed.keys():
+        pairs = [(n, frozenset(map(self.find, terms))) for n, *terms in self.equalities]
+        apart = {pair for letter, pair in pairs if self.value.get(letter) is False}
+        for letter, pair in pairs:
+            if len(pair) == 1 or pair <= fixed.keys() or pair in apart:
                 self.note(letter if len(pair) == 1 else -letter)
         return len(self.trail) > before
 
@@ -304,8 +307,7 @@ class Proof:
         kind, _, rest = line.partition(" ")
         if kind == "use":
             need(0 < int(rest) <= len(self.asserted), f"no assertion {rest[:60]}")
-            _, tree = tree_of(self.asserted[int(rest) - 1])
-            self.add([self.letter(self.term(tree, {}))])
+            self.add([self.letter(self.term(tree_of(self.asserted[int(rest) - 1])[1], {}))])
         elif kind in ("some", "every"):
             word, _, text = rest.partition(" ")
             letter = self._known(word)
@@ -322,9 +324,8 @@ class Proof:
             self.letter(self.term(tree_of(rest), self.scope))
         elif kind == "values":
             term = self.term(tree_of(rest), self.scope)
-            values = [self.term(name, {}) for name in self.sorts[self.keys[term][2]]]
-            need(values, "only a data type has values")
-            self.add([self.letter(self.make("=", "Bool", term, value)) for value in values])
+            need(values := self.sorts[self.keys[term][2]], "only a data type has values")
+            self.add([self.letter(self.make("=", "Bool", term, self.term(x, {}))) for x in values])
         elif kind == "sum":
             self.sum(rest.split())
         else:
@@ -349,9 +350,8 @@ class Proof:
         """Letters that are not all true, since a sum of what they say contradicts itself."""
         total, strictly, clause = Polynomial(), False, list[int]()
         for word in words:
-            factor, *letters = word.split("*")
+            (factor, *letters), product = word.split("*"), Polynomial({(): 1})
             need(re.fullmatch(MULTIPLE, word) and Fraction(factor) > 0, f"no multiple: {word[:60]}")
-            product: Polynomial = {(): 1}
             for letter in map(self._known, letters):
                 clause.append(-letter)
                 op, args, _ = self.keys[self.says[abs(letter)]]

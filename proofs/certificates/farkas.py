@@ -11,13 +11,14 @@ given as rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Any
 
 from holdover.proofs.certificates.check import Polynomial
+from holdover.proofs.certificates.letters import unsat
 
 
 @dataclass(frozen=True)
@@ -29,57 +30,78 @@ class Row:
     strict: bool
 
 
-def contradiction(rows: Sequence[Row]) -> list[tuple[Fraction, Row]] | None:
-    """Multipliers of some of the rows whose sum contradicts itself; None if there are none."""
-    found = _core(rows)
-    while found is not None:
-        for place in range(len(found)):
-            less = _core(found[:place] + found[place + 1 :])
-            if less is not None:
-                found = less
-                break
-        else:
-            return list(zip(multipliers(found), found, strict=True))
-    return None
+class Sums:
+    """Rows that have been asked about, and what Z3 has learned of them."""
 
+    def __init__(self) -> None:
+        import z3
 
-def _core(rows: Sequence[Row]) -> list[Row] | None:
-    """Rows of these that have no solution, by Z3."""
-    import z3
+        self.z3: Any = z3
+        self.solver = z3.SolverFor("QF_LRA", ctx=z3.Context())
+        self.names: dict[tuple[tuple[bool, int], ...], Any] = {}
+        self.places: dict[int, tuple[tuple[bool, int], ...]] = {}
+        self.unknowns: dict[tuple[int, ...], str] = {}
 
-    if not rows:
-        return None
-    unknowns: dict[tuple[int, ...], str] = {}
-    lines = []
-    for place, row in enumerate(rows):
-        parts = ["0.0"]
-        for monomial, number in row.polynomial.items():
-            factor = f"(/ {abs(number.numerator)}.0 {number.denominator}.0)"
-            factor = f"(- {factor})" if number < 0 else factor
-            if not monomial:
+    def contradictions(
+        self, rows: Sequence[Row], most: int = 8
+    ) -> list[list[tuple[Fraction, Row]]]:
+        """Multipliers of some of the rows whose sum contradicts itself, so often as none is twice.
+
+        Of rows with the same `about` it takes one.
+        """
+        left, found = {row.about: row for row in rows}, list[list[tuple[Fraction, Row]]]()
+        self.tell([row for row in left.values() if row.about not in self.names])
+        while len(found) < most and (kept := self.core(left)) is not None:
+            factors = multipliers([left[about] for about in kept])
+            for about in reversed(kept) if factors is None else ():
+                if about in kept:
+                    less = self.core([other for other in kept if other != about])
+                    kept = kept if less is None else less
+            chosen = [left.pop(about) for about in kept]
+            found.append(list(zip(factors or multipliers(chosen) or (), chosen, strict=True)))
+        return found
+
+    def core(
+        self, chosen: Iterable[tuple[tuple[bool, int], ...]]
+    ) -> list[tuple[tuple[bool, int], ...]] | None:
+        """Rows of these that have no solution, in order; None if all together have one."""
+        if not unsat(self.solver, [self.names[about] for about in chosen]):
+            return None
+        return sorted(self.places[name.get_id()] for name in self.solver.unsat_core())
+
+    def tell(self, rows: Sequence[Row]) -> None:
+        """The rows as SMT-LIB, each under a name."""
+        known, lines = len(self.unknowns), list[str]()
+        for place, row in enumerate(rows, len(self.names)):
+            parts = ["0.0"]
+            for monomial, number in row.polynomial.items():
+                factor = f"(/ {abs(number.numerator)}.0 {number.denominator}.0)"
+                factor = f"(- {factor})" if number < 0 else factor
+                if monomial:
+                    name = self.unknowns.setdefault(monomial, f"u{len(self.unknowns)}")
+                    factor = f"(* {factor} {name})"
                 parts.append(factor)
-                continue
-            name = unknowns.setdefault(monomial, f"u{len(unknowns)}")
-            parts.append(f"(* {factor} {name})")
-        op = ">" if row.strict else ">="
-        said = f"({op} (+ {' '.join(parts)}) 0.0)"
-        lines.append(f"(declare-fun k{place} () Bool)(assert (=> k{place} {said}))")
-    declared = [f"(declare-fun {name} () Real)" for name in unknowns.values()]
-    solver = z3.SolverFor("QF_LRA", ctx=z3.Context())
-    solver.from_string("\n".join([*declared, *lines]))
-    names = [z3.Bool(f"k{place}", solver.ctx) for place in range(len(rows))]
-    if solver.check(*names) != z3.unsat:
-        return None
-    return [rows[int(str(name)[1:])] for name in reversed(list(solver.unsat_core()))]
+            said = f"({'>' if row.strict else '>='} (+ {' '.join(parts)}) 0.0)"
+            lines.append(f"(declare-fun k{place} () Bool)(assert (=> k{place} {said}))")
+            name = self.names[row.about] = self.z3.Bool(f"k{place}", self.solver.ctx)
+            self.places[name.get_id()] = row.about
+        names = list(self.unknowns.values())[known:]
+        declared = [f"(declare-fun {name} () Real)" for name in names]
+        self.solver.from_string("\n".join([*declared, *lines]))
 
 
-def multipliers(rows: Sequence[Row]) -> list[Fraction]:
-    """The multipliers of rows each of which is needed: whole numbers, as small as can be."""
+def multipliers(rows: Sequence[Row]) -> list[Fraction] | None:
+    """The multipliers of rows each of which is needed: whole numbers, as small as can be.
+
+    None, where they are not unique: then not each is needed.
+    """
     unknowns = {monomial for row in rows for monomial in row.polynomial if monomial}
     matrix = [
         [Fraction(row.polynomial.get(monomial, 0)) for row in rows] for monomial in sorted(unknowns)
     ]
     free = _one_free(matrix, len(rows))
+    if free is None or not all(free):
+        return None
     if any(factor < 0 for factor in free):
         free = [-factor for factor in free]
     whole = lcm(*(factor.denominator for factor in free))
@@ -87,7 +109,7 @@ def multipliers(rows: Sequence[Row]) -> list[Fraction]:
     return [factor * whole / common for factor in free]
 
 
-def _one_free(matrix: list[list[Any]], width: int) -> list[Fraction]:
+def _one_free(matrix: list[list[Any]], width: int) -> list[Fraction] | None:
     """The vector that a matrix takes to 0, where there is one but for a factor."""
     pivots: list[int] = []
     rows = [list(row) for row in matrix]
@@ -97,11 +119,15 @@ def _one_free(matrix: list[list[Any]], width: int) -> list[Fraction]:
             continue
         rows[len(pivots)], rows[place] = rows[place], rows[len(pivots)]
         pivot = rows[len(pivots)]
-        pivot[:] = [value / pivot[column] for value in pivot]
+        first = pivot[column]
+        pivot[:] = [value / first if value else value for value in pivot]
         for other in rows:
             if other is not pivot and other[column]:
-                other[:] = [x - other[column] * y for x, y in zip(other, pivot, strict=True)]
+                factor = other[column]
+                other[:] = [x - factor * y if y else x for x, y in zip(other, pivot, strict=True)]
         pivots.append(column)
+    if len(pivots) != width - 1:
+        return None
     (free,) = (column for column in range(width) if column not in pivots)
     found = [Fraction(0)] * width
     found[free] = Fraction(1)

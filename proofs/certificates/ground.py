@@ -32,8 +32,8 @@ class Item:
     says: int
 
 
-def subterms(terms: Proof, roots: Iterable[int], *, into: bool = False) -> Iterator[int]:
-    """Each term in these, once; those under a quantifier where `into`."""
+def subterms(terms: Proof, roots: Iterable[int]) -> Iterator[int]:
+    """Each term in these, once, but for what stands in a quantifier or a witness."""
     seen, waiting = set[int](), list(roots)
     while waiting:
         one = waiting.pop()
@@ -41,7 +41,7 @@ def subterms(terms: Proof, roots: Iterable[int], *, into: bool = False) -> Itera
             continue
         seen.add(one)
         yield one
-        if into or terms.keys[one][0] != "forall":
+        if terms.keys[one][0] not in ("forall", "!"):
             waiting += terms.keys[one][1]
 
 
@@ -225,12 +225,46 @@ def sorts_of(text: str) -> str:
 
 
 def ground(terms: Proof, used: Sequence[tuple[int, int]], sorts: str) -> list[Item] | None:
-    """The items that refute these assertions, in the order in which they can be made."""
+    """The items that refute these assertions, in an order in which they can be said."""
     search = InstanceSearch(terms, used)
-    found: list[Item] | None = None
     for _ in range(MOST_ROUNDS):
         more = search.round()
         found = needed_items(search, sorts)
-        if found is not None or not more or len(search.items) > MOST_ITEMS:
+        if found is not None:
+            return in_order(search, found)
+        if not more or len(search.items) > MOST_ITEMS:
             break
+    return None
+
+
+def in_order(search: InstanceSearch, needed: Sequence[Item]) -> list[Item]:
+    """These, each after what it speaks of; with others, where none of these brings that in."""
+    terms, there = search.terms, set[int]()
+    waiting, found = sorted(needed, key=lambda item: item.kind != "use"), list[Item]()
+    while waiting:
+        ready = next((item for item in waiting if spoken_of(terms, item) <= there), None)
+        if ready is None:
+            missing = spoken_of(terms, waiting[0]) - there
+            waiting[:0] = [next(i for i in search.items if brought_in(terms, i) & missing)]
+            continue
+        waiting.remove(ready)
+        there |= brought_in(terms, ready)
+        found.append(ready)
+    return found
+
+
+def spoken_of(terms: Proof, item: Item) -> set[int]:
+    """What must be there before: the `forall` that it is about, and witnesses."""
+    if item.kind == "use":
+        return set()
+    found = {each for each in subterms(terms, [item.by]) if terms.keys[each][0] == "!"}
+    return found | {item.about}
+
+
+def brought_in(terms: Proof, item: Item) -> set[int]:
+    """What may be spoken of after it: each `forall` in what it says, and its witness."""
+    found = {each for each in subterms(terms, [item.says]) if terms.keys[each][0] == "forall"}
+    if item.kind == "some":
+        variable, _ = terms.keys[item.about][1]
+        found.add(terms.make("!", terms.keys[variable][2], item.about))
     return found

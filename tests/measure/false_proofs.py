@@ -26,8 +26,8 @@ from typing import Any
 import click
 
 from holdover.proofs.certificates.check import HEAD, Proof, check
-from holdover.proofs.certificates.refute import ProofSearch
-from holdover.proofs.certificates.written import NoProofError, again, words_of
+from holdover.proofs.certificates.lemmas import LemmaSearch
+from holdover.proofs.certificates.written import again, words_of
 from tests.proofs.certificates.structures import Structure
 
 DECLARED = """\
@@ -199,22 +199,19 @@ def line_of(proof: Proof, maker: Maker) -> str:
 
 def search(found: Try) -> None:
     """The sums that a search finds for what is known, once without and once with a guess."""
-    proof = again(found.proof)
-    finder = ProofSearch(proof)
-    letters = [n for n in range(1, len(proof.says)) if n not in proof.value]
+    start = found.proof
+    letters = [n for n in range(1, len(start.says)) if n not in start.value]
     for path in ((), tuple(letters[:1]), tuple(-n for n in letters[-2:])):
-        if finder.assume(path):
-            finder.forget()
+        proof = again(start)
+        for letter in path:
+            proof.note(letter)
+        if proof.propagate():
             extend(found, " ".join(["step", *(str(-letter) for letter in path)]))
             continue
-        lines = list(finder.sum())
-        finder.forget()
-        for line in lines:
-            try:
-                said = words_of(again(found.proof), line)
-            except NoProofError:
-                return
-            extend(found, said)
+        finder = LemmaSearch(start)
+        for lemma in finder.sums_against(proof):
+            for line in lemma:
+                extend(found, words_of(again(found.proof), line))
 
 
 def spoil(certificate: list[str], luck: random.Random) -> list[str]:
