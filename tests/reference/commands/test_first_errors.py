@@ -124,7 +124,7 @@ MISTAKES = (
     Mistake("lab run --server keo", "no server 'keo'", "nearest: kea"),
     Mistake("lab --out file", "'--out': Directory 'file' is a file", "see holdover lab --help"),
     Mistake("lab replay wfwg311 --out folder", "--out folder: it is there", "name another"),
-    Mistake("lab learn", "Missing option '--client'", "see holdover lab learn --help"),
+    Mistake("lab learn", "name one of --client and --device", "see holdover lab learn --help"),
 )
 
 
