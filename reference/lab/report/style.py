@@ -142,7 +142,8 @@ figure { margin: 0; }
     font-size: .9em; }
   th, td { padding: .35rem .5rem; }
   .stack { width: auto; } .stack table, .stack tbody { display: block; }
-  .stack thead { position: absolute; clip-path: inset(50%); }
+  .stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; display: block;
+    clip-path: inset(50%); }
   .stack tr { display: block; padding: .35rem .5rem; border-top: 1px solid var(--rule); }
   .stack tbody th, .stack td { display: block; position: static; min-width: 0; max-width: none;
     padding: .05rem 0; border: 0; overflow-wrap: anywhere; }

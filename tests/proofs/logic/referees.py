@@ -22,11 +22,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
-SECONDS = 60
-"""For one file, each time it is asked.  They take less than a tenth of a second each, but for some
-of T6 that take Debian's z3 up to twenty."""
+SECONDS = (30, 300)
+"""For one file, each time it is asked: in a first round and, of who said nothing, in a second.  They
+take less than a tenth of a second each, but for some of T6 that take Debian's z3 up to twenty, and
+on a busy machine a multiple of that."""
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "cvc4": ("--lang", "smt2", "--full-saturate-quant"),
@@ -90,10 +92,10 @@ def answer(command: Sequence[str], seconds: float) -> str:
     return said if said in ("sat", "unsat") else "unknown"
 
 
-def asked(program: str, file: Path, seconds: float = SECONDS) -> Said:
+def asked(program: str, file: Path, rounds: Sequence[float] = SECONDS) -> Said:
     """One program's answer to one file: the first that is no *unknown*, of `AGAIN` too."""
     said = "unknown"
-    for more in ((), *AGAIN.get(program, ())):
+    for seconds, more in product(rounds, ((), *AGAIN.get(program, ()))):
         said = answer([*PROGRAMS[program], *more, str(file)], seconds)
         if said != "unknown":
             break

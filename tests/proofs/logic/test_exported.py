@@ -92,7 +92,7 @@ def test_an_obligation_without_its_goal_is_not_proved(
     text = file.read_text("utf-8")
     shorter = tmp_path / "shorter.smt2"
     shorter.write_text(text[: text.rindex("(assert ")] + "(check-sat)\n", "utf-8")
-    assert asked(program, shorter, 5).answer != "unsat"
+    assert asked(program, shorter, (5,)).answer != "unsat"
 
 
 @referee
@@ -120,7 +120,7 @@ def test_only_a_plain_answer_counts(
     file = tmp_path / "any.smt2"
     file.write_text("(set-info :status unsat)\n", "utf-8")
     monkeypatch.setattr(referees, "PROGRAMS", {"fake": ("sh", "-c", script)})
-    assert asked("fake", file, 0.5).outcome == outcome
+    assert asked("fake", file, (0.5,)).outcome == outcome
 
 
 def test_a_program_is_asked_again_while_it_says_nothing(
@@ -131,9 +131,9 @@ def test_a_program_is_asked_again_while_it_says_nothing(
     file.write_text("(set-info :status unsat)\n", "utf-8")
     script = 'case "$1" in luck) echo unsat;; late) echo sat;; *) echo unknown;; esac'
     monkeypatch.setattr(referees, "PROGRAMS", {"fake": ("sh", "-c", script, "fake")})
-    assert asked("fake", file, 5).answer == "unknown"
+    assert asked("fake", file, (5,)).answer == "unknown"
     monkeypatch.setattr(referees, "AGAIN", {"fake": (("no",), ("luck",), ("late",))})
-    assert asked("fake", file, 5).outcome == "holds"
+    assert asked("fake", file, (5,)).outcome == "holds"
 
 
 @pytest.mark.parametrize(("answer", "code"), [("unsat", 0), ("sat", 1), ("unknown", 3)])
