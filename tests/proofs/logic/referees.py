@@ -26,9 +26,9 @@ from itertools import product
 from pathlib import Path
 
 SECONDS = (30, 300)
-"""For one file, each time it is asked: in a first round and, of who said nothing, in a second.  They
-take less than a tenth of a second each, but for some of T6 that take Debian's z3 up to twenty, and
-on a busy machine a multiple of that."""
+"""For one file, each time it is asked: in a first round and, of who said nothing, in a second.
+They take less than a tenth of a second each, but for some of T6 that take Debian's z3 up to twenty,
+and on a busy machine a multiple of that."""
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "cvc4": ("--lang", "smt2", "--full-saturate-quant"),
