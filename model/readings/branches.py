@@ -13,6 +13,7 @@ What it does not know: what an item means.
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -136,3 +137,12 @@ def _by_value(item: int, rules: Sequence[tuple[BranchRule, Code]], depth: int) -
         within = [rule.without(test) for rule, test in rules if value in test.among]
         yield from branches(within, depth + 1)
         word = "elif"
+
+
+def conjuncts(guard: ast.expr) -> Iterator[str]:
+    """The source of what a condition joins by `and`, at any depth."""
+    if isinstance(guard, ast.BoolOp) and isinstance(guard.op, ast.And):
+        for part in guard.values:
+            yield from conjuncts(part)
+    else:
+        yield ast.unparse(guard)

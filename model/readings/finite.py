@@ -26,7 +26,14 @@ from functools import cached_property
 from math import ceil
 from typing import Any
 
-from holdover.model.readings.branches import BranchRule, Code, branches, constant_code, known_rules
+from holdover.model.readings.branches import (
+    BranchRule,
+    Code,
+    branches,
+    conjuncts,
+    constant_code,
+    known_rules,
+)
 from holdover.model.table.expr import (
     INSTANT,
     Action,
@@ -321,7 +328,7 @@ class Instance:
         """The guard of a row as Python source over a state `s`: all of these must hold."""
         bound = dict(zip(label.action.given, map(constant_code, label.binding), strict=True))
         guard = self.source._join("and", (self.source.read(w, bound) for w in label.action.when))
-        return list(_conjuncts(ast.parse(guard.text, mode="eval").body))
+        return list(conjuncts(ast.parse(guard.text, mode="eval").body))
 
     def row(self, label: Label) -> Callable[[State], State | None]:
         """One row for one binding: the state after it, or None where a guard forbids it."""
@@ -418,15 +425,6 @@ class Instance:
         if sort.indexes:
             return None if value == NONE else name_of(sort, value)
         return value
-
-
-def _conjuncts(guard: ast.expr) -> Iterator[str]:
-    """The source of what a condition joins by `and`, at any depth."""
-    if isinstance(guard, ast.BoolOp) and isinstance(guard.op, ast.And):
-        for part in guard.values:
-            yield from _conjuncts(part)
-    else:
-        yield ast.unparse(guard)
 
 
 def name_of(sort: Sort | None, member: object) -> str:

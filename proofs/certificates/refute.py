@@ -17,7 +17,7 @@ from typing import Any
 from holdover.proofs.certificates.check import Proof
 from holdover.proofs.certificates.lemmas import LemmaSearch
 from holdover.proofs.certificates.letters import Letters
-from holdover.proofs.certificates.trim import trimmed
+from holdover.proofs.certificates.trim import trim_lines
 from holdover.proofs.certificates.written import (
     NoProofError,
     ProofLine,
@@ -138,7 +138,7 @@ class ProofSearch:
         return best
 
 
-def learned(proof: Proof) -> tuple[list[tuple[str, tuple[int, ...]]], list[ProofLine]]:
+def take_learned(proof: Proof) -> tuple[list[tuple[str, tuple[int, ...]]], list[ProofLine]]:
     """The clauses that Z3 learns while it refutes these, in order; and letters that it lacks.
 
     A clause is `rup`, if propagation from its negation fails, or `smt`, if it is of equality.
@@ -167,10 +167,10 @@ def refutation(proof: Proof) -> list[ProofLine]:
     lines = LemmaSearch(proof).run()
     for _ in range(MOST_RETRIES):
         search = ProofSearch(replay(proof, lines)[0])
-        clauses, missing = learned(search.proof)
+        clauses, missing = take_learned(search.proof)
         if not missing:
             break
         lines += missing
     search.learn(clauses)
     search.close(())
-    return trimmed(proof, lines + search.lines)
+    return trim_lines(proof, lines + search.lines)

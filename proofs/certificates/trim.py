@@ -17,7 +17,7 @@ from holdover.proofs.certificates.letters import Letters
 from holdover.proofs.certificates.written import ProofLine, again, holds, letter_of, words_of
 
 
-def trimmed(start: Proof, lines: Sequence[ProofLine]) -> list[ProofLine]:
+def trim_lines(start: Proof, lines: Sequence[ProofLine]) -> list[ProofLine]:
     """The lines that are of use, or all, where Z3 does not say."""
     letters, proof = Letters(), again(start)
     letters.tell(proof)

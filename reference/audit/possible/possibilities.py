@@ -121,7 +121,7 @@ class Recall:
         known, pool = self._after.get(asked), ends + come
         if known is None:
             states = after_message(
-                self.chart, self.most, joined(shape, ends), sign, now, grant, sure=sure
+                self.chart, self.most, states_of(shape, ends), sign, now, grant, sure=sure
             )
             known = self._after[asked] = self._taken(states, pool)
         found, taken = known
@@ -133,7 +133,7 @@ class Recall:
         asked = (shape, sign, self.key(shape, ends, come, now))
         known, pool = self._after.get(asked), ends + come
         if known is None and asked not in self._after:
-            states = after_use(self.chart, self.most, joined(shape, ends), sign, now)
+            states = after_use(self.chart, self.most, states_of(shape, ends), sign, now)
             known = self._after[asked] = None if states is None else self._taken(states, pool)
         if known is None:
             return None
@@ -155,7 +155,7 @@ class Recall:
         return found
 
 
-def joined(shape: Shape, ends: Ends) -> dict[State, Instant]:
+def states_of(shape: Shape, ends: Ends) -> dict[State, Instant]:
     """The hypotheses of a shape with these ends."""
     values = WORDS + ends
     return {state: values[slot] for state, slot in shape.slots}
@@ -195,7 +195,7 @@ class Possibilities:
     @property
     def states(self) -> dict[State, Instant]:
         """Node, missed and unheard of each hypothesis, and its latest lease end."""
-        return joined(self._shape, self._ends)
+        return states_of(self._shape, self._ends)
 
     @property
     def least(self) -> tuple[int, int]:

@@ -25,7 +25,7 @@ SHIFT = np.uint64(29)
 """Of the hashes."""
 
 
-def loaded(bits: int, order: str) -> Any:
+def loader_of(bits: int, order: str) -> Any:
     """A number of so many bits in a byte order, as numba is to compile it; int64."""
 
     @numba.extending.intrinsic
@@ -43,8 +43,8 @@ def loaded(bits: int, order: str) -> Any:
     return load
 
 
-be16, be32, be64 = (loaded(bits, "big") for bits in (16, 32, 64))
-le16, le32 = (loaded(bits, "little") for bits in (16, 32))
+be16, be32, be64 = (loader_of(bits, "big") for bits in (16, 32, 64))
+le16, le32 = (loader_of(bits, "little") for bits in (16, 32))
 
 
 @inner

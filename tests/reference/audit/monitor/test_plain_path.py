@@ -15,7 +15,7 @@ from holdover.reference.audit.monitor.results import Audit
 from holdover.reference.audit.observations import Where
 from holdover.reference.audit.possible.chart import Sign
 from holdover.reference.audit.possible.hypotheses import Grant, Now, after_message, after_use
-from holdover.reference.audit.possible.possibilities import Ends, Recall, Shape, joined
+from holdover.reference.audit.possible.possibilities import Ends, Recall, Shape, states_of
 from holdover.reference.audit.report.data import audit_data
 from holdover.reference.core.instants import SECOND
 from tests.reference.audit.town import Town
@@ -28,14 +28,14 @@ def see(
     self: Recall, shape: Shape, ends: Ends, sign: Sign, now: Now, grant: Grant | None, *, sure: bool
 ) -> tuple[Shape, Ends]:
     """Nothing is recalled."""
-    states = joined(shape, ends)
+    states = states_of(shape, ends)
     found = after_message(self.chart, self.most, states, sign, now, grant, sure=sure)
     return self.shaped(found)
 
 
 def use(self: Recall, shape: Shape, ends: Ends, sign: Sign, now: Now) -> tuple[Shape, Ends] | None:
     """Nothing is recalled."""
-    found = after_use(self.chart, self.most, joined(shape, ends), sign, now)
+    found = after_use(self.chart, self.most, states_of(shape, ends), sign, now)
     return None if found is None else self.shaped(found)
 
 
