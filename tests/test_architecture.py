@@ -21,8 +21,8 @@ LONGER = {
     "model.readings.finite": 480,
     "proofs.logic.formula": 570,
 }
-"""Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows, what a
-row means to Python, and a formula from how it is built to its text."""
+"""Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows,
+what a row means to Python, and a formula from how it is built to its text."""
 
 
 def within(*prefixes: str) -> list[str]:
