@@ -65,8 +65,8 @@ def jit(function: Any, *, inner: bool = False, version: str = "") -> Any:
     file has from which it takes others.
     What nobody uses is not compiled: counting references (nothing here makes an array), calls from
     C, the check that no division is by zero, and calls from Python where a function is `inner`.
-    An `inner` one becomes part of its callers: a call hands over each array as seven numbers, and
-    `expand` then takes 1.7 times as long (130 and 78 ns a state of "20 M" in the benchmark).
+    An `inner` one becomes part of its callers: a call would hand over each array as seven numbers,
+    for each state and each rule.
     """
     usual = numba.config.CACHE_DIR  # of the whole process: what else it compiles stays where it was
     numba.config.CACHE_DIR = str(COMPILED / version if COMPILED else usual)
