@@ -88,8 +88,8 @@ class Proof:
         self.functions, self.constants, self.above = list[int](), list[int](), dict[int, int]()
         self.true, self.false = self.make("true", "Bool"), self.make("false", "Bool")
         self.meet(self.true, self.false)
+        need(not any(sign in text[1:] for sign in '|";'), "a quotation, or a comment below")
         for line in re.sub(r"\A;.*\n", "", text).removesuffix("\n").split("\n"):
-            need(not set('|";') & set(line), "a quotation or a comment")
             if line.startswith("(assert "):
                 self.asserted.append(line)
             elif line not in ("(set-logic ALL)", "(set-info :status unsat)", "(check-sat)"):
@@ -101,7 +101,7 @@ class Proof:
 
     def new(self, name: Any) -> str:
         """A name that stands for nothing yet."""
-        known = any(name in names for names in (self.sorts, self.declared, OPERATORS))
+        known = name in self.sorts or name in self.declared or name in OPERATORS
         need(re.fullmatch(NAME, name) and not known, f"no name, or of two things: {name}")
         return str(name)
 
@@ -176,8 +176,7 @@ class Proof:
             need(self.new(name) not in scope and sort in self.sorts, f"no variable: {name}")
             inner = [op, others, parts[1]] if others else parts[1]
             variable = self.make(f"?{name}", sort)
-            body = self.term(inner, {**scope, name: variable})
-            return self.make(op, "Bool", variable, body)
+            return self.make(op, "Bool", variable, self.term(inner, {**scope, name: variable}))
         args = [self.term(part, scope) for part in parts]
         of = tuple([self.keys[arg][2] for arg in args])
         if op in self.declared:
@@ -294,8 +293,9 @@ class Proof:
                 more = (first != term and self._join(first, term)) or more
         for term in self.constants:
             self.failed = self.failed or fixed.setdefault(self.find(term), term) != term
-        pairs = [(n, frozenset(map(self.find, terms))) for n, *terms in self.equalities]
-        apart = {pair for letter, pair in pairs if self.value.get(letter) is False}
+        open_ones = [each for each in self.equalities if not self.value.get(each[0])]
+        pairs = [(n, frozenset(map(self.find, terms))) for n, *terms in open_ones]
+        apart = {pair for letter, pair in pairs if letter in self.value}
         for letter, pair in pairs:
             if len(pair) == 1 or pair <= fixed.keys() or pair in apart:
                 self.note(letter if len(pair) == 1 else -letter)

@@ -325,7 +325,7 @@ DEFECTS = {
         'self.make("a" if self.keys[args[0]][2] == "A" else "b", self.keys[args[0]][2])',
     ),
     "different classes differ": ("pair <= fixed.keys()", "pair & fixed.keys()"),
-    "what may differ differs": ("self.value.get(letter) is False}", "letter not in self.value}"),
+    "what may differ differs": ("if letter in self.value}", "if letter not in self.value}"),
     "a step is never undone": ("del self.value[letter], self.value[-letter]", "continue"),
     "a step is taken on trust": ("need(self.propagate(), f", "need(self.propagate() or True, f"),
     "two letters are left": (
