@@ -35,7 +35,7 @@ from typing import Any
 
 HEAD, MOST_WORK, MOST_LINE = "holdover certificate 1", 10_000_000, 20_000  # units, characters
 NAME, NUMBER = "[A-Za-z_$][A-Za-z0-9_$]*", r"(0|[1-9][0-9]{0,39})(\.0)?"  # 01 would be another 1
-MULTIPLE = r"[0-9]{1,300}(/[0-9]{1,300})?(\*-?[0-9]{1,9}){1,2}"
+MULTIPLE = r"(?=0*[1-9])[0-9]{1,300}(/[0-9]{1,300})?(\*-?[0-9]{1,9}){1,2}"
 OPERATORS = {"and": "(Bool )+", "or": "(Bool )+", "not": "Bool ", "ite": r"Bool (\S+ )\1"}
 OPERATORS |= dict.fromkeys(("<", "<=", "+", "*"), r"(Real |Int )\1")  # by their arguments' sorts
 OPERATORS |= {"=": r"(\S+ )\1", "-": r"(Real |Int )\1?", "/": "Real Real ", "let": "", "forall": ""}
@@ -187,12 +187,12 @@ class Proof:
 
     def letter(self, term: int) -> int:
         """The letter of a closed truth-valued term, or its negation, with the clauses on it."""
+        if term in self.letters:
+            return self.letters[term]
         op, args, sort = self.keys[term]
         need(sort == "Bool" and not self.free[term], "a letter is of a closed truth value")
         if op in ("not", "<"):
             return -self.letter(args[0] if op == "not" else self.make("<=", sort, *args[::-1]))
-        if term in self.letters:
-            return self.letters[term]
         new = self.letters[term] = len(self.says)
         self.says.append(term)
         side, parts = -1 if op == "or" else 1, list[int]()
@@ -350,8 +350,8 @@ class Proof:
         """Letters that are not all true, since a sum of what they say contradicts itself."""
         total, strictly, clause = Polynomial(), False, list[int]()
         for word in words:
+            need(re.fullmatch(MULTIPLE, word), f"no multiple: {word[:60]}")
             (factor, *letters), product = word.split("*"), Polynomial({(): 1})
-            need(re.fullmatch(MULTIPLE, word) and Fraction(factor) > 0, f"no multiple: {word[:60]}")
             for letter in map(self._known, letters):
                 clause.append(-letter)
                 op, args, _ = self.keys[self.says[abs(letter)]]
@@ -359,7 +359,7 @@ class Proof:
                 x, y = map(self.polynomial, args[:: 1 if letter > 0 else -1])
                 product = self._times(product, plus(y, x, -1))
             strictly = strictly or all(int(letter) < 0 for letter in letters)
-            total = plus(total, product, Fraction(factor))
+            total = plus(total, product, Fraction(factor) if "/" in factor else int(factor))
             self._spend(len(total))
         end = total.pop((), 0)
         need(not total and (end < 0 or (end == 0 and strictly)), "a sum without contradiction")
