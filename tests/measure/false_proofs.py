@@ -1,4 +1,4 @@
-"""`python -m tests.measure.false_proofs [--tries N] [--seed N]`: no proof of what is not so.
+"""`python -m tests.measure.false_proofs [--tries N] [--seed N] [--jobs N]`: no false one is taken.
 
 Theory of operation.  A try is a random obligation that has a model, and a random certificate for
 it.  The model comes first: two or three members of each sort, random functions; then formulas are
@@ -17,8 +17,10 @@ What it does not know: quantifiers over numbers, of which a finite model says no
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -54,6 +56,10 @@ FUNCTIONS = {
     "Bool": (("t",), ("p", "A"), ("q", "A", "B"), ("true",)),
     "Real": (("x",), ("y",), ("r", "A"), ("s", "Real"), ("0.0",), ("1.0",), ("2.0",)),
 }
+
+
+PART = 2500
+"""So many tries have one seed."""
 
 
 class Maker:
@@ -247,7 +253,7 @@ class Count:
     wrong: list[str] = field(default_factory=list)
 
 
-def hunt(tries: int, seed: int) -> Count:
+def hunt(tries: int, seed: int | str) -> Count:
     """So many tries; half of them are spoilt ones, of which only the end counts."""
     luck, count = random.Random(seed), Count()
     while count.tries < tries and not count.wrong:
@@ -267,12 +273,28 @@ def hunt(tries: int, seed: int) -> Count:
     return count
 
 
+def hunt_in_parts(tries: int, seed: int, jobs: int) -> Count:
+    """So many tries, in parts that have seeds of their own: the same on any number of processes."""
+    sizes = [min(PART, tries - done) for done in range(0, tries, PART)]
+    seeds = [f"{seed}/{part}" for part in range(len(sizes))]
+    spawned = multiprocessing.get_context("spawn")  # Z3 does not survive a fork
+    whole = Count()
+    with ProcessPoolExecutor(jobs, mp_context=spawned) as pool:
+        for count in pool.map(hunt, sizes, seeds):
+            whole.tries += count.tries
+            whole.wrong += count.wrong
+            for kind, number in count.lines.items():
+                whole.lines[kind] = whole.lines.get(kind, 0) + number
+    return whole
+
+
 @click.command()
 @click.option("--tries", default=100_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-def main(tries: int, seed: int) -> None:
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
+def main(tries: int, seed: int, jobs: int) -> None:
     """Look for a proof of what is not so."""
-    count = hunt(tries, seed)
+    count = hunt_in_parts(tries, seed, jobs)
     taken = ", ".join(f"{number} {kind}" for kind, number in sorted(count.lines.items()))
     print(f"{count.tries} certificates for what has a model; lines taken: {taken}")
     for wrong in count.wrong:
