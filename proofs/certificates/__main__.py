@@ -1,10 +1,11 @@
 """`python -m holdover.proofs.certificates`: the certificates that are kept.
 
-They are those of the theorems in `CERTIFIED` (`proofs/theorems/obligations.py`).  `--write` builds
+They are those of the theorems in `PROVED` (`proofs/theorems/obligations.py`).  `--write` builds
 those that are missing or no longer accepted, and drops those of no such obligation; with
 `--only T2` those alone whose obligations' names begin so.  `--check` (the default) says which are
-missing or not accepted, and in how many seconds of CPU time it has checked them; then it builds
-each hundredth anew.  Exit: 0 all are accepted, 1 one is not.
+missing or not accepted, and in how many seconds of CPU time it has checked them; then it builds a
+tenth of them anew (`--tenth N`, which may be any number), or all (`--anew`).  Exit: 0 all are
+accepted, 1 one is not.
 """
 
 from __future__ import annotations
@@ -15,13 +16,10 @@ from time import process_time
 import click
 
 from holdover.proofs.certificates import shelf
-from holdover.proofs.certificates.build import build
+from holdover.proofs.certificates.anew import TENTH, build_anew, by_name, chosen
 from holdover.proofs.certificates.check import check
 from holdover.proofs.certificates.written import NoProofError
-from holdover.proofs.theorems.obligations import CERTIFIED, certified_obligations
-
-EACH = 100
-"""One of so many is built anew by `--check`."""
+from holdover.proofs.theorems.obligations import PROVED, certified_obligations
 
 SAVED = 20
 """So many are found before they are kept: to build all takes long, and may be broken off."""
@@ -53,39 +51,38 @@ def write(only: str) -> None:
         click.echo(line)
 
 
-def bad_ones() -> list[str]:
+def bad_ones(tenth: int | None, jobs: int) -> list[str]:
     """What is not accepted, or cannot be built; and certificates of no obligation."""
-    old, bad, seconds = shelf.read(), list[str](), 0.0
-    found = list(certified_obligations())
-    for obligation in found:
+    kept, bad, seconds = shelf.read(), list[str](), 0.0
+    old = dict(kept)
+    found = by_name()
+    for obligation in found.values():
         said = obligation.smtlib()
         start = process_time()
         why = check(said, old.pop(obligation.name, ""))
         seconds += process_time() - start
         if why:
             bad.append(f"{obligation.name}: {why}")
-    click.echo(
-        f"{len(found)} obligations of {', '.join(CERTIFIED)}, all checked in {seconds:.1f} s"
-    )
-    again = found[::EACH]
-    for obligation in again:
-        try:
-            build(obligation)
-        except NoProofError as error:
-            bad.append(f"{obligation.name}: not built: {error}")
-    click.echo(f"{len(again)} of them built anew")
-    return bad + [f"{name}: no such obligation" for name in old]
+    click.echo(f"{len(found)} obligations of {', '.join(PROVED)}, all checked in {seconds:.1f} s")
+    names = chosen(list(found), tenth)
+    built = build_anew(names, kept, jobs)
+    which = "all" if tenth is None else f"one of each {TENTH}"
+    click.echo(f"{built.count} built anew ({which}), {built.as_kept} of them as they are kept")
+    return bad + built.bad + [f"{name}: no such obligation" for name in old]
 
 
 @click.command()
 @click.option("--write", "writes", is_flag=True, help="Build what is missing or not accepted.")
 @click.option("--only", default="", metavar="NAME", help="Build those whose names begin so.")
-@click.option("--check", "checks", is_flag=True, help="Check all, and build each hundredth anew.")
-def main(writes: bool, only: str, checks: bool) -> None:
+@click.option("--check", "checks", is_flag=True, help="Check all, and build a tenth anew.")
+@click.option("--tenth", default=0, help="Which of each ten is built anew: any number.")
+@click.option("--anew", is_flag=True, help="Build all anew: minutes.")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
+def main(writes: bool, only: str, checks: bool, tenth: int, anew: bool, jobs: int) -> None:
     """The certificates that are kept."""
     if writes:
         write(only)
-    bad = bad_ones() if checks or not writes else []
+    bad = bad_ones(None if anew else tenth, jobs) if checks or not writes else []
     for line in bad:
         click.echo(line)
     if checks or not writes:

@@ -23,13 +23,7 @@ from holdover.proofs.logic.obligations import Case, Obligation, obligations
 from holdover.proofs.logic.solvers import OUTCOME, CaseVerdict, decide
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t2_safety
-from holdover.proofs.theorems.obligations import (
-    CERTIFIED,
-    all_obligations,
-    file_name,
-    has_certificates,
-    is_proved,
-)
+from holdover.proofs.theorems.obligations import PROVED, all_obligations, file_name, is_proved
 from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.judge import exact_case
 from holdover.reference.commands.verify import check_claims
@@ -138,21 +132,13 @@ def writing(option: str, folder: Path) -> Iterator[None]:
 
 
 def write_certificates(profile: Profile | None, folder: Path, as_json: bool) -> Outcome:
-    """Each obligation with its certificate; holds if the checker accepts one for each.
-
-    Of theorems that are not `CERTIFIED` none is looked for: they are named, and it is unknown.
-    """
+    """Each obligation with its certificate; holds if the checker accepts one for each."""
     kept = shelf.read()
     written, built, without = 0, 0, dict[str, str]()
-    others: dict[str, int] = {}
     with Progress("certificates") as progress, writing("--certificates", folder):
         for obligation in obligations_of(profile):
             if profile is None and not is_proved(obligation):
                 continue  # T2 says that it fails, and T5 has the run
-            if profile is None and not has_certificates(obligation.name):
-                theorem = obligation.case.partition("-")[0]
-                others[theorem] = others.get(theorem, 0) + 1
-                continue
             progress.say(obligation.name)
             try:
                 found = shelf.with_certificate(obligation, kept)
@@ -161,15 +147,13 @@ def write_certificates(profile: Profile | None, folder: Path, as_json: bool) -> 
                 continue
             write_beside(folder, obligation, {".smt2": found.obligation, ".cert": found.text})
             written, built = written + 1, built + (not found.kept)
-    for theorem, count in sorted(others.items()):
-        without[theorem] = f"{count} obligations, of which holdover has no certificates"
     outcome: Outcome = "unknown" if without else "holds"
     if as_json:
         open_ones = [{"name": name, "why": why} for name, why in without.items()]
         counts = {"written": written, "built": built, "without": open_ones}
         document("prove-certificates", {"outcome": outcome, "folder": str(folder), **counts})
         return outcome
-    of = profile.name if profile else ", ".join(CERTIFIED)
+    of = profile.name if profile else ", ".join(PROVED)
     said = f"{written} obligations of {of} written to {folder}, each with a certificate"
     click.echo(f"{said}; {built} of these built now")
     for name, why in without.items():
@@ -210,7 +194,7 @@ def show_row(profile: Profile | None, name: str, as_json: bool) -> None:
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write obligations of T0, T2, T7 or of PROFILE, each with a proof for check.py.",
+    help="Write each obligation, of all theorems or of PROFILE, with a proof for check.py.",
 )
 @click.option("--show", metavar="ROW", help="Print a row of the lease table beside its SMT-LIB.")
 @assume_option

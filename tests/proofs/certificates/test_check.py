@@ -17,7 +17,7 @@ from holdover.proofs.certificates import shelf
 from holdover.proofs.certificates.check import HEAD, Proof, check
 from holdover.proofs.logic.obligations import Obligation
 from holdover.proofs.theorems import t5_agreement
-from holdover.proofs.theorems.obligations import CERTIFIED, certified_obligations
+from holdover.proofs.theorems.obligations import PROVED, certified_obligations
 from tests.measure import false_proofs
 from tests.proofs.certificates.structures import Structure
 
@@ -41,7 +41,7 @@ def some() -> list[tuple[Obligation, str, str]]:
     known, cases = shelf.read(), dict[str, list[Obligation]]()
     for each in certified_obligations():
         cases.setdefault(each.case, []).append(each)
-    assert {case.partition("-")[0] for case in cases} == set(CERTIFIED)
+    assert {case.partition("-")[0] for case in cases} == set(PROVED)
     found = [o for case, of in cases.items() for o in of[:: 20 if case == "T2-rfc2131" else 100]]
     return [(each, each.smtlib(), known[each.name]) for each in found]
 

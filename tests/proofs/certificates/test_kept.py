@@ -9,18 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from holdover.model.table.expr import Action
 from holdover.model.table.table import LEASE_TABLE
-from holdover.proofs.certificates import shelf
+from holdover.proofs.certificates import anew, shelf
+from holdover.proofs.certificates.__main__ import main
 from holdover.proofs.certificates.build import build
-from holdover.proofs.certificates.check import check
+from holdover.proofs.certificates.check import HEAD, check
 from holdover.proofs.certificates.written import NoProofError
 from holdover.proofs.logic.formula import REAL, symbol
 from holdover.proofs.logic.invariants import remembering
 from holdover.proofs.logic.obligations import Obligation, Steps, obligations
 from holdover.proofs.logic.solvers import answers
-from holdover.proofs.theorems import t0_time_passes, t2_safety, t3_grace
+from holdover.proofs.theorems import t0_time_passes, t2_safety, t3_grace, t6_displaced, t7_contested
 
 CASE = t2_safety.case("rfc2131", t2_safety.TOLERATED["rfc2131"])
 
@@ -107,17 +109,39 @@ def test_another_set_of_premises_is_found_where_the_expected_ones_do_not_suffice
 def mutants() -> Iterator[Action]:
     """Each row without one of its guards, or of its effects."""
     for row in LEASE_TABLE.actions:
-        for place in range(len(row.when)):
-            yield replace(row, when=row.when[:place] + row.when[place + 1 :])
-        for place in range(len(row.then)):
-            yield replace(row, then=row.then[:place] + row.then[place + 1 :])
+        yield from mutants_of(row)
 
 
-def test_a_changed_row_is_not_certified() -> None:
+def mutants_of(row: Action) -> Iterator[Action]:
+    """The row without one of its guards, or of its effects."""
+    for place in range(len(row.when)):
+        yield replace(row, when=row.when[:place] + row.when[place + 1 :])
+    for place in range(len(row.then)):
+        yield replace(row, then=row.then[:place] + row.then[place + 1 :])
+
+
+def one_of_each_row() -> Iterator[Action]:
+    """A mutant of each row, another place of it each time."""
+    for number, row in enumerate(LEASE_TABLE.actions):
+        found = list(mutants_of(row))
+        yield found[number % len(found)]
+
+
+CASES = {
+    "T2-rfc2131": (CASE, mutants, 21),
+    "T3": (t3_grace.sufficient(), one_of_each_row, 80),
+    **{case.name: (case, one_of_each_row, 80) for case, _ in t6_displaced.cases()},
+}
+"""Invariants; the mutants that are put to the checker; and each so many-th of all to Z3 as well."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_changed_row_is_not_certified(name: str) -> None:
     """Of those rows that a proof takes something from."""
-    known, steps = shelf.read(), Steps(CASE)
+    case, some, _ = CASES[name]
+    known, steps = shelf.read(), Steps(case)
     rejected: dict[str, int] = {}
-    for mutant in mutants():
+    for mutant in some():
         for each in steps.of(remembering(mutant)):
             if each.name in known and check(each.smtlib(), known[each.name]):
                 rejected[mutant.name] = rejected.get(mutant.name, 0) + 1
@@ -125,11 +149,13 @@ def test_a_changed_row_is_not_certified() -> None:
     assert sum(rejected.values()) > 60
 
 
-def test_a_certificate_that_is_accepted_for_a_changed_row_proves_it() -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_a_certificate_that_is_accepted_for_a_changed_row_proves_it(name: str) -> None:
     """What the checker takes of a changed row, Z3 proves too."""
-    known, steps = shelf.read(), Steps(CASE)
+    case, _, each_so_many = CASES[name]
+    known, steps = shelf.read(), Steps(case)
     count = 0
-    for mutant in list(mutants())[::21]:
+    for mutant in list(mutants())[::each_so_many]:
         good = [
             each
             for each in steps.of(remembering(mutant))
@@ -138,4 +164,50 @@ def test_a_certificate_that_is_accepted_for_a_changed_row_proves_it() -> None:
         for answer in answers("z3", good) if good else ():
             assert answer.result == "proved", answer.obligation.name
             count += 1
-    assert count > 15
+    assert count > 5
+
+
+# Built anew --------------------------------------------------------------------------------------
+
+
+def said_by(*words: str) -> tuple[int, str]:
+    """How `python -m holdover.proofs.certificates` ends, and what it says."""
+    found = CliRunner().invoke(main, [*words, "--jobs", "1"])
+    return found.exit_code, found.stdout
+
+
+def test_a_check_builds_a_tenth_and_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = [o for o in t7_contested.all_obligations() if o.row in ("initially", "hear_conflict")]
+    monkeypatch.setattr(anew, "certified_obligations", lambda: iter(some))
+    known = {each.name: shelf.read()[each.name] for each in some}
+    monkeypatch.setattr(shelf, "read", lambda: dict(known))
+    anew.by_name.cache_clear()
+    assert len(some) == len(anew.by_name()) > 2
+    count, said = len(some), " s\n{} built anew (one of each 10), {} of them as they are kept\n"
+    code, found = said_by("--tenth", "41")
+    assert (code, found.partition(" s\n")[0][:3]) == (0, f"{count} o")
+    assert said.format(1, 1) + "each certificate is accepted\n" in found
+    assert f"{count} built anew (all), {count} of them as they are kept\n" in said_by("--anew")[1]
+    known[some[0].name], known["T9/gone"] = "", "one\n"
+    code, found = said_by("--tenth", "10")
+    assert code == 1
+    assert said.format(1, 0) in found
+    why = f"{some[0].name}: ValueError: the first line is not: {HEAD}"
+    assert found.endswith(f"{why}\nT9/gone: no such obligation\n2 are not\n")
+    anew.by_name.cache_clear()
+
+
+def test_ten_tenths_are_all() -> None:
+    names = [str(number) for number in range(43)]
+    built = [name for number in range(17, 27) for name in anew.chosen(names, number)]
+    assert sorted(built) == sorted(names)
+    assert anew.chosen(names, None) == names
+
+
+def test_what_cannot_be_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = symbol("x", REAL)
+    monkeypatch.setattr(
+        anew, "by_name", lambda: {"T9/a": Obligation("T9", "a", "b", (x > 0, x < 1))}
+    )
+    found = anew.build_anew(["T9/a"], {}, 1)
+    assert (found.count, found.bad) == (0, ["T9/a: not built: Z3 does not refute it"])

@@ -92,7 +92,7 @@ def of_commands(place: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield as_json(run("verify", *site), 1)
     yield as_json(run("verify", "--jobs", "1", "--json"), 0)
     yield as_json(run("prove", "wfwg311", "--solver", "z3", "--json"), 1)
-    yield as_json(run("prove", "--certificates", place / "proofs", "--json"), 3)
+    yield as_json(run("prove", "wfwg311", "--certificates", place / "proofs", "--json"), 3)
     yield as_json(run("prove", "wfwg311", "--show", "lapse", "--json"), 0)
     yield as_json(run("grace", "--json"), 0)
     yield as_json(run("grace", *site), 1)

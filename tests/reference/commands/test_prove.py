@@ -14,6 +14,7 @@ import holdover.proofs.certificates.check
 from holdover.model.clients.profile import load
 from holdover.proofs.certificates import shelf
 from holdover.proofs.certificates.written import NoProofError
+from holdover.proofs.theorems.obligations import PROVED
 from holdover.reference.commands.prove import write_smtlib
 from tests.reference.commands.running import as_json, refused, run, told
 
@@ -76,14 +77,15 @@ def test_certificates_are_accepted_by_the_checker_alone(tmp_path: Path) -> None:
     assert checked(tmp_path).returncode == 1
 
 
-def test_a_theorem_without_certificates_is_named(tmp_path: Path) -> None:
-    said = told(run("prove", "--certificates", tmp_path), 3)
-    first, *rest = said.splitlines()
-    assert first.endswith(
-        f"T0, T2, T7 written to {tmp_path}, each with a certificate; 0 of these built now"
+def test_each_theorem_that_is_proved_has_certificates(tmp_path: Path) -> None:
+    said = told(run("prove", "--certificates", tmp_path), 0)
+    count = len(shelf.read())
+    assert said == (
+        f"{count} obligations of T0, T2, T3, T6, T7 written to {tmp_path}, each with a certificate;"
+        " 0 of these built now\n"
     )
-    assert [line.split(":")[1] for line in rest] == [" T3", " T6"]
-    assert {file.name.partition("-")[0] for file in tmp_path.iterdir()} == {"T0", "T2", "T7"}
+    assert {file.name.partition("-")[0] for file in tmp_path.iterdir()} == set(PROVED)
+    assert checked(tmp_path).stdout == f"{count} accepted, 0 rejected\n"
 
 
 def test_an_obligation_of_which_none_is_found_is_named(
