@@ -16,7 +16,7 @@ from time import process_time
 import click
 
 from holdover.proofs.certificates import shelf
-from holdover.proofs.certificates.anew import TENTH, build_anew, by_name, chosen
+from holdover.proofs.certificates.anew import TENTH, build_anew, by_name, names_of_tenth
 from holdover.proofs.certificates.check import check
 from holdover.proofs.certificates.written import NoProofError
 from holdover.proofs.theorems.obligations import PROVED, certified_obligations
@@ -64,7 +64,7 @@ def bad_ones(tenth: int | None, jobs: int) -> list[str]:
         if why:
             bad.append(f"{obligation.name}: {why}")
     click.echo(f"{len(found)} obligations of {', '.join(PROVED)}, all checked in {seconds:.1f} s")
-    names = chosen(list(found), tenth)
+    names = names_of_tenth(list(found), tenth)
     built = build_anew(names, kept, jobs)
     which = "all" if tenth is None else f"one of each {TENTH}"
     click.echo(f"{built.count} built anew ({which}), {built.as_kept} of them as they are kept")

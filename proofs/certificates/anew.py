@@ -50,7 +50,7 @@ class Built:
     bad: list[str] = field(default_factory=list)
 
 
-def chosen(names: Sequence[str], tenth: int | None) -> list[str]:
+def names_of_tenth(names: Sequence[str], tenth: int | None) -> list[str]:
     """The names of a tenth, which is any number; all, where none is given."""
     return list(names if tenth is None else names[tenth % TENTH :: TENTH])
 

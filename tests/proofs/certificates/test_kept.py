@@ -199,9 +199,9 @@ def test_a_check_builds_a_tenth_and_says_what_is_wrong(monkeypatch: pytest.Monke
 
 def test_ten_tenths_are_all() -> None:
     names = [str(number) for number in range(43)]
-    built = [name for number in range(17, 27) for name in anew.chosen(names, number)]
+    built = [name for number in range(17, 27) for name in anew.names_of_tenth(names, number)]
     assert sorted(built) == sorted(names)
-    assert anew.chosen(names, None) == names
+    assert anew.names_of_tenth(names, None) == names
 
 
 def test_what_cannot_be_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
