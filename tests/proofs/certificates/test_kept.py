@@ -23,6 +23,7 @@ from holdover.proofs.logic.invariants import remembering
 from holdover.proofs.logic.obligations import Obligation, Steps, obligations
 from holdover.proofs.logic.solvers import answers
 from holdover.proofs.theorems import t0_time_passes, t2_safety, t3_grace, t6_displaced, t7_contested
+from holdover.proofs.theorems.obligations import PROVED
 
 CASE = t2_safety.case("rfc2131", t2_safety.TOLERATED["rfc2131"])
 
@@ -55,7 +56,11 @@ def test_the_page_has_a_certificate_that_is_kept() -> None:
 
 def test_the_page_counts_what_is_kept() -> None:
     page = (Path(__file__).parents[3] / "docs" / "certificates.md").read_text("utf-8")
-    assert f"(`proofs/certificates/kept/`, {len(shelf.read()):,} of them)" in page
+    known = shelf.read()
+    assert f"(`proofs/certificates/kept/`, {len(known):,} of them)" in page
+    for theorem in PROVED:
+        count = sum(name.startswith(theorem) for name in known)
+        assert f"\n| {theorem} | {count:,} | " in page
 
 
 def test_what_is_built_is_what_is_kept() -> None:
