@@ -2,9 +2,9 @@
 
 Theory of operation.  A page names one command, and what is expected of it: the words of the lab's
 verdict, or a figure of lab.json and the least it may be.  Both are read from the page, here and by
-tests/net/test_findings.py, so that page and test are of one mind.  `--write` puts into each page what
-was measured: verdict, versions, and what was on the link, in order of time; and the list of all
-pages into docs/findings/index.md.
+tests/net/test_findings.py, so that page and test are of one mind.  `--write` puts into each page
+what was measured: verdict, versions, and what was on the link, in order of time; and the list of
+all pages into docs/findings/index.md.
 
 What it does not know: whether a proposed change is a good one.
 """

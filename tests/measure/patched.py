@@ -45,7 +45,8 @@ PATCHED = (
     Patched(
         "busybox",
         "busybox-udhcpc.patch",
-        "cp debian/config/pkg/deb .config; yes '' | make -s oldconfig; make -s -j\"$(nproc)\" busybox; "
+        "cp debian/config/pkg/deb .config; yes '' | make -s oldconfig; "
+        'make -s -j"$(nproc)" busybox; '
         "chmod +x debian/tree/udhcpc/etc/udhcpc/default.script",
         MappingProxyType(
             {"udhcpc": "busybox", "default.script": "debian/tree/udhcpc/etc/udhcpc/default.script"}

@@ -196,7 +196,8 @@ def test_a_row_has_each_server_the_prediction_and_what_is_to_be_said() -> None:
     found = {"client": "reference", "outcome": "holds", "predicted_shared": 0.0}
     never = [cell(0.0, **found, declined=1, at_end=1), cell(0.0, **found, declined=21, at_end=0)]
     assert row(never) == (
-        "| reference | never | never |   | DHCPDECLINEs: 1 to 21; at the end nobody had it: 1 of 2 |"
+        "| reference | never | never |   | "
+        "DHCPDECLINEs: 1 to 21; at the end nobody had it: 1 of 2 |"
     )
     once = [cell(0.0, **found, declined=1, at_end=1)]
     assert row(once).endswith("| DHCPDECLINEs: 1 |")
