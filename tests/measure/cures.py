@@ -52,10 +52,23 @@ def profiles() -> list[str]:
     return list(dict.fromkeys(cure.profile for cure in cures()))
 
 
-def played() -> list[str]:
-    """All that is played: clients as they are, and cures."""
-    as_they_are = [CLIENTS[name].name for name in profiles()]
-    return list(dict.fromkeys([*as_they_are, *(cure.played for cure in cures() if cure.played)]))
+def played(of: Sequence[str]) -> list[str]:
+    """All that is played of these profiles: clients as they are, and cures."""
+    mine = [cure.played for cure in cures() if cure.played and cure.profile in of]
+    return list(dict.fromkeys([*(CLIENTS[name].name for name in of), *mine]))
+
+
+def mended(data: Any, again: Any) -> Any:
+    """What was measured before, with what was played again in its place."""
+    there = set(played(profiles()))
+    anew = {cell["client"] for cell in again["cells"]}
+    cells = [c for c in data["cells"] if c["client"] in there - anew] + again["cells"]
+    conditions, later = dict(data["conditions"]), again["conditions"]
+    told = f"{len(anew)} clients and cures: {later['cells']}, on {later['date']}"
+    before = conditions.get("played again", "")
+    conditions["played again"] = f"{before}; {told}" if before else told
+    conditions["patched"] = later["patched"]
+    return {"conditions": conditions, "cells": cells}
 
 
 def placed(words: str, built: Path) -> str:
@@ -68,11 +81,14 @@ def has_hook(words: str) -> bool:
     return CLIENTS[words].hook is not None if words in CLIENTS else "{hook" in words
 
 
-def measure(built: Path, versions: Mapping[str, str]) -> Any:
-    """Play all of it."""
+def measure(built: Path, versions: Mapping[str, str], of: Sequence[str] = ()) -> Any:
+    """Play all of it, or what is of these profiles."""
     found = []
     for hooks in (True, False):
-        words = {placed(each, built): each for each in played() if has_hook(each) is hooks}
+        chosen = played(of or profiles())
+        words = {placed(each, built): each for each in chosen if has_hook(each) is hooks}
+        if not words:
+            continue
         faults = [f"--fault={fault}" for fault in FAULTS if hooks or fault != "hook"]
         runs = [("lab", "run", "--lease", str(lease), *EACH, *faults) for lease in LEASES]
         data = run_lab(runs, list(words))
@@ -163,7 +179,9 @@ and {patched.PATCHED[1].package}), plays all of it with `holdover lab run`, and 
 ## In short
 
 *Latest* is that of all cells, of both leases and all faults.  In time: not later than the lease,
-by more than the measurement's uncertainty.
+by more than the measurement's uncertainty.  A fault acts as soon as the client has its address,
+and so now and then before a script has told the kernel: a moment that a client which runs for days
+spends nowhere else.  Empty: no hook was played.
 
 {summary(data)}
 {sections}
@@ -186,7 +204,14 @@ def kept(data: Any) -> str:
     type=click.Path(path_type=Path, file_okay=False),
     help="Build what is patched there, in a new directory, and measure nothing.",
 )
-def main(*, write: bool, again: bool, place: Path | None) -> None:
+@click.option(
+    "--profile",
+    "of",
+    type=click.Choice(profiles()),
+    multiple=True,
+    help=f"Play only this client and its cures again; the others' cells are those of {RAW}.",
+)
+def main(*, write: bool, again: bool, place: Path | None, of: tuple[str, ...]) -> None:
     """Measure each cure, and print the page; some ten minutes."""
     if place is not None:
         for package, version in patched.build(place).items():
@@ -197,7 +222,9 @@ def main(*, write: bool, again: bool, place: Path | None) -> None:
     else:
         with tempfile.TemporaryDirectory(prefix="cures-") as made:
             built = Path(made) / "built"
-            data = measure(built, patched.build(built))
+            data = measure(built, patched.build(built), of)
+            if of:
+                data = mended(json.loads(RAW.read_text("utf-8")), data)
     click.echo(page(data))
     if write:
         RAW.write_text(kept(data), encoding="utf-8")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,9 +64,37 @@ def test_a_job_has_ten_lines_and_gives_what_the_action_takes(job: str) -> None:
     assert {name for name, each in action()["inputs"].items() if each.get("required")} <= set(with_)
 
 
-def test_the_container_has_the_clients_and_servers_of_debian_and_no_package_that_ci_has_not() -> (
-    None
-):
+def cell(outcome: str, severity: str = "", *, as_predicted: bool | None = None) -> dict[str, Any]:
+    return {"outcome": outcome, "severity": severity, "as_predicted": as_predicted}
+
+
+LITTLE = cell("violated", "under 1 s")
+
+
+@pytest.mark.parametrize(
+    ("tolerate", "cells", "status"),
+    [
+        ("under 1 s", [LITTLE, cell("holds")], 0),
+        ("", [LITTLE, cell("holds")], 1),
+        ("under 1 s", [LITTLE, cell("violated", "for ever")], 1),
+        ("under 1 s", [LITTLE, cell("unknown")], 3),
+        ("under 1 s", [cell("violated", "under 1 s", as_predicted=False)], 1),
+    ],
+)
+def test_what_is_tolerated_is_lateness_of_that_kind_and_nothing_unknown(
+    tmp_path: Path, tolerate: str, cells: list[dict[str, Any]], status: int
+) -> None:
+    lab = tmp_path / "holdover"
+    out = tmp_path / "out"
+    lab.write_text(f"#!/bin/sh\nmkdir {out}; cp {tmp_path}/lab.json {out}; exit 1\n")
+    lab.chmod(0o755)
+    (tmp_path / "lab.json").write_text(json.dumps({"cells": cells}))
+    told = {"HOLDOVER": str(lab), "CLIENT": "x", "TOLERATE": tolerate, "OUT": str(out)}
+    done = subprocess.run([PLACE / "lab.sh"], env=os.environ | told, check=False, timeout=60)
+    assert done.returncode == status
+
+
+def test_the_container_has_debians_clients_and_servers_and_nothing_that_ci_has_not() -> None:
     text = (PLACE / "Containerfile").read_text("utf-8")
     names = text.partition("--no-install-recommends")[2].partition("&&")[0].replace("\\", " ")
     packages = set(names.split())
