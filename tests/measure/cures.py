@@ -118,7 +118,8 @@ def in_short(data: Any, words: str) -> tuple[str, str]:
     unknown = sum(cell["outcome"] == "unknown" for cell in cells)
     late = sum(cell["outcome"] == "violated" for cell in cells)
     said = f"{late} of {len(cells)} late" if late else f"all {len(cells)} in time"
-    said += f", {unknown} unknown" if unknown else ""
+    if unknown:
+        said = f"{f'{late} of {len(cells)}' if late else 0} late, {unknown} unknown"
     return (show_offset(max(known)) if known else "unknown"), said
 
 
