@@ -67,7 +67,7 @@ def mended(data: Any, again: Any) -> Any:
     told = f"{len(anew)} clients and cures: {later['cells']}, on {later['date']}"
     before = conditions.get("played again", "")
     conditions["played again"] = f"{before}; {told}" if before else told
-    conditions["patched"] = later["patched"]
+    conditions["patched"] = later.get("patched", conditions["patched"])
     return {"conditions": conditions, "cells": cells}
 
 
@@ -96,8 +96,8 @@ def measure(built: Path, versions: Mapping[str, str], of: Sequence[str] = ()) ->
             cell["client"] = words[cell["client"]]
         found.append(data)
     data = join_runs(found)
-    told = [f"{package} {version}" for package, version in versions.items()]
-    data["conditions"]["patched"] = ", ".join(told)
+    if versions:
+        data["conditions"]["patched"] = ", ".join(map(" ".join, versions.items()))
     return data
 
 
@@ -223,7 +223,8 @@ def main(*, write: bool, again: bool, place: Path | None, of: tuple[str, ...]) -
     else:
         with tempfile.TemporaryDirectory(prefix="cures-") as made:
             built = Path(made) / "built"
-            data = measure(built, patched.build(built), of)
+            needed = any("{built}" in words for words in played(of or profiles()))
+            data = measure(built, patched.build(built) if needed else {}, of)
             if of:
                 data = mended(json.loads(RAW.read_text("utf-8")), data)
     click.echo(page(data))
