@@ -11,6 +11,7 @@ from holdover.model.clients.cures import cures
 from tests.checkout import ROOT
 from tests.measure import cures as page_of_cures
 from tests.measure import patched
+from tests.measure.lab_runs import number
 
 RAW = ROOT / page_of_cures.RAW
 
@@ -52,11 +53,11 @@ def test_a_cure_that_was_measured_makes_its_client_less_late() -> None:
     data = json.loads(RAW.read_text("utf-8"))
     for cure in cures():
         if cure.played:
-            late = [
-                sum(c["outcome"] == "violated" for c in data["cells"] if c["client"] == words)
+            latest = [
+                max(number(c["holdover"]) for c in data["cells"] if c["client"] == words)
                 for words in (cure.profile, cure.played)
             ]
-            assert late[1] < late[0], cure
+            assert latest[1] < latest[0], cure
 
 
 def test_in_short_is_the_latest_and_how_many_are_late() -> None:
@@ -66,7 +67,7 @@ def test_in_short_is_the_latest_and_how_many_are_late() -> None:
     endless = [cell("x", "unbounded")]
     assert page_of_cures.in_short({"cells": endless}, "x") == ("forever", "1 of 1 late")
     undecided = [cell("x", 0.01, outcome="unknown"), cell("x", -1.0, outcome="holds")]
-    assert page_of_cures.in_short({"cells": undecided}, "x") == ("+0.01", "0 late, 1 unknown")
+    assert page_of_cures.in_short({"cells": undecided}, "x") == ("+0.010", "0 late, 1 unknown")
 
 
 def test_what_is_played_again_takes_the_place_of_what_was() -> None:

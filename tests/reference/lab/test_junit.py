@@ -52,7 +52,7 @@ UNKNOWN = Verdict(Outcome(CELL, Unknown("it never asked"), Path(), 3.0), "unknow
 def test_a_records_folder_has_the_name_of_its_cell_and_a_long_one_a_shorter() -> None:
     cell = replace(CELL, client=client_from_command("udhcpc -i {iface}"))
     assert slug(Verdict(replace(UNKNOWN.outcome, cell=cell), "unknown", "", None)) == (
-        "udhcpc-i-iface-holdover-frozen-run-1"
+        "udhcpc-i-iface-holdover-server-killed-run-1"
     )
     names = []
     for word in ("first", "second"):
