@@ -164,7 +164,7 @@ def page(data: Any) -> str:
 What makes a late client let go in time, and what was measured of it: seconds that the address
 stayed after the server's lease end, least / median / greatest of three runs each, with leases of
 {" and ".join(map(str, LEASES))} s and Kea as the server; negative is early; *forever*: to the end
-of the watch.  Then who removed the address, and for how long two hosts had it.  The faults are
+of the watch.  The clients are Debian 12's, and pyroute2 that of PyPI.  Then who removed the address, and for how long two hosts had it.  The faults are
 those of [the lab](lab.md).  The table of cures is
 [cures.toml](../model/clients/cures.toml), and `holdover verify` prints those of a profile whose
 bound is bad.  After a DHCPNAK a lifetime of the kernel's changes nothing before the lease is over:
@@ -181,8 +181,8 @@ and {patched.PATCHED[1].package}), plays all of it with `holdover lab run`, and 
 
 *Latest* is that of all cells, of both leases and all faults.  In time: not later than the lease,
 by more than the measurement's uncertainty.  A fault acts as soon as the client has its address,
-and so now and then before a script has told the kernel: a moment that a client which runs for days
-spends nowhere else.  Empty: no hook was played.
+and so now and then before a hook of dhcpcd's has told the kernel; a client that runs for days is in
+that moment once a renewal.  Empty: no hook was played.
 
 {summary(data)}
 {sections}
