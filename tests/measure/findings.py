@@ -169,7 +169,11 @@ Defects that the lab found, one page each, as a maintainer needs them: versions,
 shows it, what was on the link, the sentence of the RFC, the harm, and a change that is proposed.
 Nothing here says why somebody wrote it so. Nothing has been sent to anybody.
 
+## By name
+
 {lines}
+
+## Played again
 
 `python -m tests.measure.findings --write` runs all commands, writes what was measured, and ends
 with 1 if one is not as its page expects. CI runs those whose client is in Debian 12
