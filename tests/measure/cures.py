@@ -164,11 +164,11 @@ def page(data: Any) -> str:
 What makes a late client let go in time, and what was measured of it: seconds that the address
 stayed after the server's lease end, least / median / greatest of three runs each, with leases of
 {" and ".join(map(str, LEASES))} s and Kea as the server; negative is early; *forever*: to the end
-of the watch.  The clients are Debian 12's, and pyroute2 that of PyPI.  Then who removed the address, and for how long two hosts had it.  The faults are
-those of [the lab](lab.md).  The table of cures is
-[cures.toml](../model/clients/cures.toml), and `holdover verify` prints those of a profile whose
-bound is bad.  After a DHCPNAK a lifetime of the kernel's changes nothing before the lease is over:
-there only code helps.  Patches have [licences of their own](patches/README.md).
+of the watch.  Then who removed the address, and for how long two hosts had it.  The clients are
+Debian 12's, and pyroute2 that of PyPI; the faults are those of [the lab](lab.md).  The table of
+cures is [cures.toml](../model/clients/cures.toml), and `holdover verify` prints those of a profile
+whose verdict is bad.  After a DHCPNAK a lifetime of the kernel's changes nothing before the lease
+is over: there only code helps.  Patches have [licences of their own](patches/README.md).
 
 ```sh
 python -m tests.measure.cures --write
