@@ -1,9 +1,9 @@
 """The matrix of faults and safeguards in one picture: which safeguard is against which fault.
 
 Theory of operation.  It is read off the table that stands in `docs/matrix.md`, so that nothing is
-proved twice; `--check` holds that table to the proofs and searches.  A cell that holds is filled and has a
-tick, one in which two hosts collide has the steps of the shortest collision, and an unknown one has
-a question mark: the sign says what the colour says.
+proved twice; `--check` holds that table to the proofs and searches.  A cell that holds is filled
+and has a tick, one in which two hosts collide has the steps of the shortest collision, and an
+unknown one has a question mark: the sign says what the colour says.
 
 What it does not know: whether that table is right.
 """
