@@ -22,7 +22,7 @@ from holdover.reference.docs.site.two_clocks import two_clocks
 from holdover.reference.explanation.comparison import compare
 from holdover.reference.explanation.page_data import course_data
 
-STEP, LEFT, LANE, GAP = 34, 78, 20, 8
+STEP, LEFT, LANE, GAP = 24, 78, 20, 8
 """Width of a column, where columns begin, height of a lane, and between lanes; in pixels."""
 
 Column = Mapping[str, Any]
@@ -70,7 +70,7 @@ def panel(course: Mapping[str, Any], top: int) -> Iterator[str]:
         told = f"leased to {'AB'[int(owner[1:]) - 1]}"
         yield words(LEFT + STEP * at + 6, rows["server"] + 15, told, "quiet small")
     for seconds, group in groupby(range(len(columns)), key=lambda i: str(columns[i]["now"])):
-        yield words(LEFT + STEP * next(group), rows["time"] + 12, f"{seconds} s", "quiet small")
+        yield words(LEFT + STEP * next(group), rows["time"] + 12, seconds, "quiet small")
     yield from notice(columns, rows["A"])
     if any(column["both"] for column in columns):
         yield words(LEFT, rows["time"] + 32, "striped: held without a lease", "quiet small")

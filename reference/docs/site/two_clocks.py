@@ -119,7 +119,7 @@ def readings(of: Ends, top: int) -> Iterator[str]:
             shown = at * rate
             if line:
                 kind = "clock end" if shown == LEASE else "clock"
-                yield box(x - 50, y, 100, 26, kind)
+                yield box(x - 46, y, 92, 26, kind)
             yield words(x, y + 18, show_seconds(shown), "", "middle")
 
 

@@ -60,6 +60,11 @@ def test_the_bug_collides_and_the_fix_does_not() -> None:
     assert fix.count('class="held"') == 2
 
 
+def test_each_time_has_one_unit() -> None:
+    times = re.findall(r">([\d.]+ s[^<]*)<", PICTURE)
+    assert times == ["0 s", "1800 s", "3150 s", "3600 s", "3600.5 s"] * 2
+
+
 def test_runs_of_values() -> None:
     assert list(runs(["", "a", "a", "b", ""])) == [("a", 1, 2), ("b", 3, 1)]
 
