@@ -24,7 +24,7 @@ from tests.reference.docs.tutorial import play
 
 DOCS = ROOT / "docs"
 
-PLAYED = ("explain.md", "exports.md", "theorems/t6.md", "theorems/t7.md")
+PLAYED = ("explain.md", "exports.md", "release-first.md", "theorems/t6.md", "theorems/t7.md")
 """Pages that are played here, beside those of test_tutorials.py and test_audit_page.py."""
 
 ELSEWHERE = {
