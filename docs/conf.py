@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 
 from holdover.reference import __version__
 from holdover.reference.cli import COMMANDS
+from holdover.reference.docs.site.accessible import mend_pages
 from holdover.reference.docs.site.for_the_site import for_the_site
 from holdover.reference.docs.site.written import write_pages
 
@@ -23,8 +24,8 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 6
 nitpicky = True
 smartquotes = False
-pygments_style = "tango"
-pygments_dark_style = "github-dark"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 
 html_theme = "furo"
 html_title = "holdover"
@@ -46,6 +47,7 @@ def _read(app: Sphinx, page: str, source: list[str]) -> None:
 
 def _write(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
+        mend_pages(Path(app.outdir))
         write_pages(Path(app.outdir))
 
 

@@ -70,7 +70,7 @@ def coverage() -> str:
     full = Counter(
         part for r in rules for part, cell in zip(PARTS, answers(r), strict=True) if cell
     )
-    return table(("", *PARTS), [(f"of {len(rules)} rules", *(str(full[part]) for part in PARTS))])
+    return table(("rules", *PARTS), [(f"of {len(rules)}", *(str(full[part]) for part in PARTS))])
 
 
 def quotations() -> str:
@@ -127,7 +127,7 @@ def statement_counts() -> str:
         ruled = sum(bool(said.rules) for said in every)
         tested = len(every) - silent - ruled
         rows.append((name, *map(str, (len(every), ruled, tested, silent))))
-    return table(("", "all", "a rule answers", "a test alone", f"nothing ({NOTHING})"), rows)
+    return table(("what", "all", "a rule answers", "a test alone", f"nothing ({NOTHING})"), rows)
 
 
 def unclear() -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from holdover.reference.docs.site.built import CLICKS
 from holdover.reference.explanation.page import LARGEST
-from tests.browser import NARROW, WIDE, Visit, visit
+from tests.browser import NARROW, WIDE, Scheme, Visit, visit
 from tests.checkout import ROOT
 
 if TYPE_CHECKING:
@@ -93,6 +93,17 @@ def test_a_newcomer_finds(browser: Browser, site: Path, task: str, size: tuple[i
 def said(seen: Visit) -> str:
     """All that can be read on a page, in a line."""
     return " ".join(seen.page.locator("body").inner_text().split())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "page", ["index", "rules", "matrix", "theorems/t3", "how-to/grace", "state-diagram"]
+)
+def test_axe_finds_nothing(browser: Browser, site: Path, page: str, scheme: Scheme) -> None:
+    """Dark on a telephone, where more of a page scrolls."""
+    size = WIDE if scheme == "light" else NARROW
+    with visit(browser, site / f"{page}.html", size=size, scheme=scheme) as seen:
+        assert seen.accessibility() == []
 
 
 def test_from_the_first_page_the_fix_is_seen_beside_the_bug(browser: Browser, site: Path) -> None:
