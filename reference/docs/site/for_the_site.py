@@ -20,7 +20,7 @@ from html import escape
 
 from holdover.reference.docs.site.written import WRITTEN
 
-CONTENTS = ("index", "decisions/index", "commands/index")
+CONTENTS = ("index", "decisions/index", "commands/index", "findings/index")
 """The pages whose lists are the navigation."""
 
 HEADING = re.compile(r"^## (?P<title>.+)$")
