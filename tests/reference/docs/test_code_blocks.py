@@ -32,6 +32,7 @@ ELSEWHERE = {
     "docs/audit.md": "test_audit_page.py",
     "docs/embedding.md": "test_embedding.py",
     "docs/certificates.md": "tests/proofs/certificates/test_check.py",
+    "docs/ci.md": "test_ci_page.py",
     "docs/client.md": "tests/reference/docs/test_code_blocks.py",
 }
 """Pages whose blocks another test holds."""
