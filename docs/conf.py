@@ -3,14 +3,19 @@
 The pages stay Markdown that a code host shows.  What the site needs beside it is made on the way in
 by `holdover.reference.docs.site.for_the_site`: the navigation, from the lists in index.md, and
 pictures, from the Mermaid blocks.  Nothing that a reader's browser would have to fetch elsewhere.
+A page that a command writes is written anew (`holdover.reference.docs.site.written`).
 The pages of commands become man pages as well.
 """
+
+from pathlib import Path
 
 from sphinx.application import Sphinx
 
 from holdover.reference import __version__
 from holdover.reference.cli import COMMANDS
+from holdover.reference.docs.site.accessible import mend_pages
 from holdover.reference.docs.site.for_the_site import for_the_site
+from holdover.reference.docs.site.written import write_pages
 
 project = "holdover"
 release = __version__
@@ -19,8 +24,8 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 6
 nitpicky = True
 smartquotes = False
-pygments_style = "tango"
-pygments_dark_style = "github-dark"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 
 html_theme = "furo"
 html_title = "holdover"
@@ -40,6 +45,13 @@ def _read(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = for_the_site(page, source[0])
 
 
+def _write(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        mend_pages(Path(app.outdir))
+        write_pages(Path(app.outdir))
+
+
 def setup(app: Sphinx) -> None:
-    """Hand each page through `for_the_site` before it is read."""
+    """Hand each page through `for_the_site` before it is read; add what commands write."""
     app.connect("source-read", _read)
+    app.connect("build-finished", _write)

@@ -1,7 +1,7 @@
-"""What RFC 2131 and the lease options of RFC 2132 say, sentence by sentence and cell by cell.
+"""What RFC 2131, 6842, 5227 and the lease options of 2132 say, by sentences and by cells.
 
 Theory of operation.  `statements.toml` has the normative sentences with their wording, and the
-cells of Tables 3, 4 and 5 in our words.  Each names the rules (R1 to R43 of `requirements.py`) and
+cells of their tables in our words.  Each names the rules (R1 to R43 of `requirements.py`) and
 the tests that answer for it, or says in `silent` why nothing does: never both, never neither.
 
 What it does not know: whether a list of sentences is complete.  It has those with a keyword of RFC
@@ -52,6 +52,7 @@ def statements() -> tuple[Statement, ...]:
         section = row["section"]
         count[section] += 1
         place = section.removeprefix("RFC ").replace(" §", "-").replace(" Table ", "-T")
+        place = place.replace(", table", "T")
         frozen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
         every.append(Statement(id=f"{place}-{count[section]}", **frozen))
     return tuple(every)

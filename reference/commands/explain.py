@@ -40,6 +40,7 @@ from holdover.reference.explanation.comparison import SameSchedule, compare
 from holdover.reference.explanation.lanes import picture
 from holdover.reference.explanation.page import collision_page, sizes_of
 from holdover.reference.explanation.page_data import page_data
+from holdover.reference.explanation.raster import png_of
 from holdover.reference.explanation.said import (
     bound_line,
     change_lines,
@@ -146,11 +147,14 @@ def write_files(told: Explanation, files: Mapping[str, Path | None]) -> None:
         if compared is None:
             name = told.found.profile.name
             raise InputError(f"--{option}: {name}: there is no run to show ({told.found.reason})")
+        text: str | bytes
         try:
             if option == "html":
                 text = page_of(told, compared)
             elif option == "svg":
                 text = svg_of(compared)
+            elif option == "png":
+                text = png_of(svg_of(compared))
             else:
                 text = mermaid(compared.source.run, compared.source.unit)
         except ValueError as error:
@@ -179,6 +183,12 @@ def write_files(told: Explanation, files: Mapping[str, Path | None]) -> None:
     help="Write the lanes of the run as a picture, light or dark as its reader has it.",
 )
 @click.option(
+    "--png",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the same picture as PNG, for slides; Chromium or Chrome draws it.",
+)
+@click.option(
     "--mermaid",
     "diagram",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -193,6 +203,7 @@ def explain(
     beside: str | None,
     html: Path | None,
     svg: Path | None,
+    png: Path | None,
     diagram: Path | None,
     assume: str | None,
     as_json: bool,
@@ -234,7 +245,7 @@ def explain(
             parts_of_bound(client, world),
             smallest_changes(client, world),
         )
-    write_files(told, {"html": html, "svg": svg, "mermaid": diagram})
+    write_files(told, {"html": html, "svg": svg, "png": png, "mermaid": diagram})
     print_explanation(told, as_json)
     return EXIT[found.outcome]
 

@@ -123,9 +123,9 @@ def number(
     return UNBOUNDED if value is None else float(bound(value))
 
 
-def write_file(option: str, path: Path, text: str) -> None:
+def write_file(option: str, path: Path, content: str | bytes) -> None:
     """What an option asked to be written; InputError names it where it cannot be."""
     try:
-        path.write_text(text, "utf-8")
+        path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     except OSError as error:
         raise InputError(f"--{option}: {path}: {error.strerror}; name a file to write") from error

@@ -39,7 +39,7 @@ from holdover.reference.docs import (
     site_pages,
     situation_pages,
 )
-from holdover.reference.docs.site.pictures import PICTURES
+from holdover.reference.docs.site.pictures import OF_PAGES, PICTURES
 
 HEAVY = {**proof_pages.HEAVY, **situation_pages.HEAVY}
 """Those that prove or search."""
@@ -110,12 +110,18 @@ def find_drift(root: Path, generators: Generators) -> dict[Path, str]:
     return found
 
 
-def find_old_pictures(root: Path) -> dict[Path, str]:
-    """The pictures that are not what they should be, with what they should be."""
+def find_old_pictures(root: Path, pages: Mapping[Path, str]) -> dict[Path, str]:
+    """The pictures that are not what they should be, with what they should be.
+
+    `pages`: the text that pages are about to have, where it is not the one in the file.
+    """
     folder = root / "docs" / "static"
     if not folder.is_dir():
         return {}
     right = {folder / name: draw() for name, draw in PICTURES.items()}
+    for name, (page, read) in OF_PAGES.items():
+        path = root / "docs" / page
+        right[folder / name] = read(pages.get(path) or path.read_text(encoding="utf-8"))
     return {
         path: drawn
         for path, drawn in right.items()
@@ -140,7 +146,8 @@ def main(mode: str, root: Path) -> None:
     if not (root / "docs").is_dir():
         raise click.UsageError(f"{root.resolve()} has no docs/; give the repository with --root")
     try:
-        found = find_drift(root, GENERATORS) | find_old_pictures(root)
+        found = find_drift(root, GENERATORS)
+        found |= find_old_pictures(root, found)
     except RegionError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

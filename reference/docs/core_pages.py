@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 
@@ -133,9 +133,19 @@ def refinement_edges() -> str:
     for phase, stage, holds, row in allowed:
         if (phase, stage, holds, row) not in taken:
             left[row, excuse(((phase, stage, holds), row))].append(f"{phase} ({stage}, {holds})")
-    rows = [[code(row), reason, "; ".join(where)] for (row, reason), where in sorted(left.items())]
-    count = f"{len(taken)} of {len(allowed)} edges are taken; the others:\n\n"
-    return count + table(["row", "reason", "situations"], rows)
+    every = sorted(left.items())
+    rows = [[code(row), reason, str(len(where))] for (row, reason), where in every]
+    count = f"The client takes {len(taken)} of {len(allowed)} edges. It never takes the others:\n\n"
+    where = "\n\n".join(
+        f"<details><summary>The edges of {code(row)}</summary>\n\n{bullets(found)}\n\n</details>"
+        for (row, _), found in every
+    )
+    return f"{count}{table(['row', 'why not', 'edges'], rows)}\n{where}"
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list."""
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def client_defects() -> str:

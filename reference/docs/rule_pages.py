@@ -1,4 +1,4 @@
-"""What is asked, beside what answers for it: K1 to K7, R1 to R43, and the sentences of the RFCs.
+"""What is asked, beside what answers for it: K1 to K7, R1 to R43, the sentences of the RFCs.
 
 Theory of operation.  A rule has a cell each for rows of the table, proofs, tests, findings of an
 audit and measurements.  A cell in which there is nothing says so, with `NOTHING`.  An audit decides
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from holdover.model.clients.requirements import Requirement, article, protocol
 from holdover.model.clients.statements import Statement, cells, sentences
+from holdover.model.clients.unclear import UnclearItem, unclear_items
 from holdover.reference.audit.monitor.rulebook import UNSEEN
 from holdover.reference.audit.monitor.sentences import KINDS
 from holdover.reference.docs.markdown import code, codes, table
@@ -69,7 +70,7 @@ def coverage() -> str:
     full = Counter(
         part for r in rules for part, cell in zip(PARTS, answers(r), strict=True) if cell
     )
-    return table(("", *PARTS), [(f"of {len(rules)} rules", *(str(full[part]) for part in PARTS))])
+    return table(("rules", *PARTS), [(f"of {len(rules)}", *(str(full[part]) for part in PARTS))])
 
 
 def quotations() -> str:
@@ -92,7 +93,7 @@ def rfc_sentences() -> str:
 
 
 def rfc_cells() -> str:
-    """The cells of Tables 3, 4 and 5."""
+    """The cells of the tables."""
     return by_section(
         cells(),
         ("id", "field", "the table has", "who", "observed", "here"),
@@ -121,12 +122,31 @@ def here(said: Statement) -> str:
 def statement_counts() -> str:
     """How many sentences and cells there are, and how many have an answer."""
     rows = []
-    for name, every in (("sentences", sentences()), ("cells of Tables 3, 4 and 5", cells())):
+    for name, every in (("sentences", sentences()), ("cells of tables", cells())):
         silent = sum(bool(said.silent) for said in every)
         ruled = sum(bool(said.rules) for said in every)
         tested = len(every) - silent - ruled
         rows.append((name, *map(str, (len(every), ruled, tested, silent))))
-    return table(("", "all", "a rule answers", "a test alone", f"nothing ({NOTHING})"), rows)
+    return table(("what", "all", "a rule answers", "a test alone", f"nothing ({NOTHING})"), rows)
+
+
+def unclear() -> str:
+    """What implementers found unclear, with our answers."""
+    rows = [
+        (item.section, f"**{item.title}** {item.asks}", item.here, behind(item))
+        for item in unclear_items()
+    ]
+    return table(("draft", "what is unclear", "our answer", "it stands on"), rows)
+
+
+def behind(item: UnclearItem) -> str:
+    """What stands behind an answer, or that nothing does."""
+    if item.silent:
+        return f"{NOTHING} silent"
+    tests = codes(show_test(test) for test in item.tests)
+    rows = f"row {codes(item.rows)}" if item.rows else ""
+    named = ", ".join((*item.rules, *item.statements))
+    return "; ".join(filter(None, (rows, codes(item.proofs), named, tests)))
 
 
 GENERATORS: Mapping[str, Callable[[], str]] = {
@@ -137,5 +157,6 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "rfc-sentences": rfc_sentences,
     "rfc-cells": rfc_cells,
     "statement-counts": statement_counts,
+    "unclear": unclear,
 }
 """By the names that stand in the pages."""

@@ -11,7 +11,7 @@ hardware address that is not zero (RFC 5227 §2.1.1: SHOULD be zero, ignored), a
 address that is not the frame's: relays of ARP exist, and telling them from liars is the reader's.
 
 What it does not know: whether a packet means a conflict (RFC 5227 §2.1.1, §2.4; the client core
-does).  RFC 826 and 5227 are cited from memory; no copy stands in `rfc/`.
+does).  RFC 826 is cited from memory.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdover.model.seconds import show_offset
-from holdover.reference.docs.site.pictures import svg, words
+from holdover.reference.docs.site.drawing import svg, words
 from holdover.reference.lab.testbed.clients import CLIENTS
 from tests.measure.lab_runs import Cell, cells_of, number
 

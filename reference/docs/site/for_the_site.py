@@ -14,7 +14,11 @@ state diagram with an edge a line; any other line is an error.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
+from html import escape
+
+from holdover.reference.docs.site.written import WRITTEN
 
 CONTENTS = ("index", "decisions/index", "commands/index", "findings/index")
 """The pages whose lists are the navigation."""
@@ -26,6 +30,9 @@ EDGE = re.compile(r"(?P<one>\[\*\]|\w+) -->(?:\|(?P<on>[^|]*)\|)? (?P<two>\w+)(?
 NODE = re.compile(r'(?P<name>\w+)(?:\["(?P<label>[^"]*)"\]|\[(?P<plain>[^\]]*)\])')
 
 
+TO_WRITTEN = re.compile(r"^<!-- site: (?P<name>[\w.-]+): (?P<text>.+) -->$", re.MULTILINE)
+
+
 class DiagramError(ValueError):
     """A line of Mermaid that cannot be drawn; the message quotes it."""
 
@@ -35,8 +42,10 @@ def for_the_site(page: str, text: str) -> str:
 
     Raises:
         DiagramError: for a line of a Mermaid block that it does not know.
+        KeyError: for a link to a page that no command writes.
     """
     drawn = MERMAID.sub(lambda block: picture(block["drawn"]), text)
+    drawn = TO_WRITTEN.sub(lambda link: link_to_written(page, link["name"], link["text"]), drawn)
     return drawn + navigation(text) if page in CONTENTS else drawn
 
 
@@ -53,6 +62,18 @@ def navigation(text: str) -> str:
         "\n".join(["", "```{toctree}", ":hidden:", f":caption: {title}", "", *entries, "```", ""])
         for title, entries in parts.items()
     )
+
+
+def link_to_written(page: str, name: str, text: str) -> str:
+    """A link in a paragraph of its own to a page that a command writes into the top folder.
+
+    Raises:
+        KeyError: for a name that is not in `WRITTEN`.
+    """
+    command = escape(shlex.join(["holdover", *WRITTEN[name], name]))
+    to = "../" * page.count("/") + name
+    link = f'<p class="written"><a href="{to}" title="{command}">{escape(text)}</a></p>'
+    return f"```{{raw}} html\n{link}\n```"
 
 
 def picture(mermaid: str) -> str:

@@ -2,9 +2,8 @@
 
 Theory of operation.  The collision is the shortest one that is found for `wfwg311`, and what
 `wfwg311-fixed` does in the same schedule: the two courses of the page that `holdover explain
-wfwg311 --beside wfwg311-fixed --html` writes, read from the same data.  A step is a column.  One
-file has the colours for a light and for a dark ground.  Each state has a pattern or a word beside
-its colour.
+wfwg311 --beside wfwg311-fixed --html` writes, read from the same data.  A step is a column.  Each
+state has a pattern or a word beside its colour.
 
 What it does not know: why a host holds; the data say whether.
 """
@@ -12,58 +11,21 @@ What it does not know: why a host holds; the data say whether.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from html import escape
 from itertools import groupby
 from typing import Any
 
 from holdover.model.clients.profile import load
 from holdover.proofs.verdicts.judge import judge
+from holdover.reference.docs.site.drawing import box, svg, words
+from holdover.reference.docs.site.matrix_chart import matrix_chart
+from holdover.reference.docs.site.two_clocks import two_clocks
 from holdover.reference.explanation.comparison import compare
 from holdover.reference.explanation.page_data import course_data
 
-STEP, LEFT, LANE, GAP = 34, 78, 20, 8
+STEP, LEFT, LANE, GAP = 24, 78, 20, 8
 """Width of a column, where columns begin, height of a lane, and between lanes; in pixels."""
 
-STYLE = """<style>
-svg { --ground: #ffffff; --ink: #1f2328; --quiet: #59636e; --held: #1a7f9c; --over: #b35900;
---both: #cf222e; --record: #8c959f; --line: #d1d9e0; font: 13px system-ui, sans-serif }
-@media (prefers-color-scheme: dark) { svg { --ground: #0d1117; --ink: #f0f6fc; --quiet: #9198a1;
---held: #4ab3d0; --over: #e3964a; --both: #ff6a69; --record: #6e7681; --line: #3d444d } }
-.ground { fill: var(--ground) } text { fill: var(--ink) } .quiet { fill: var(--quiet) }
-.title { font-weight: 600; font-size: 15px } .small { font-size: 11px }
-.held { fill: var(--held) } .over { fill: url(#over); stroke: var(--over) }
-.both { fill: url(#both); stroke: var(--both); stroke-width: 1.5 }
-.record { fill: none; stroke: var(--record) } .line { stroke: var(--line) }
-.dialog { fill: var(--ground); stroke: var(--ink) } .alarm { fill: var(--both); font-weight: 700 }
-.o { stroke: var(--over); stroke-width: 2 } .b { stroke: var(--both); stroke-width: 2 }
-</style>
-<defs><pattern id="over" width="6" height="6" patternUnits="userSpaceOnUse"
-patternTransform="rotate(45)"><line class="o" y2="6"/></pattern>
-<pattern id="both" width="5" height="5" patternUnits="userSpaceOnUse"
-patternTransform="rotate(-45)"><line class="b" y2="5"/></pattern></defs>"""
-"""Colours that are told apart on both grounds, and patterns for who sees none."""
-
 Column = Mapping[str, Any]
-
-
-def svg(width: int, height: int, says: str, drawn: Sequence[str]) -> str:
-    """A picture with its description, for a light and a dark ground."""
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-label="{escape(says)}">'
-    )
-    ground = f'<rect class="ground" width="{width}" height="{height}" rx="8"/>'
-    return "\n".join([head, f"<title>{escape(says)}</title>", STYLE, ground, *drawn, "</svg>", ""])
-
-
-def words(x: float, y: float, said: str, kind: str = "", anchor: str = "start") -> str:
-    """A line of text."""
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(said)}</text>'
-
-
-def box(x: float, y: float, width: float, height: float, kind: str) -> str:
-    """A bar."""
-    return f'<rect class="{kind}" x="{x:g}" y="{y:g}" width="{width:g}" height="{height}" rx="3"/>'
 
 
 def collision() -> str:
@@ -108,7 +70,7 @@ def panel(course: Mapping[str, Any], top: int) -> Iterator[str]:
         told = f"leased to {'AB'[int(owner[1:]) - 1]}"
         yield words(LEFT + STEP * at + 6, rows["server"] + 15, told, "quiet small")
     for seconds, group in groupby(range(len(columns)), key=lambda i: str(columns[i]["now"])):
-        yield words(LEFT + STEP * next(group), rows["time"] + 12, f"{seconds} s", "quiet small")
+        yield words(LEFT + STEP * next(group), rows["time"] + 12, seconds, "quiet small")
     yield from notice(columns, rows["A"])
     if any(column["both"] for column in columns):
         yield words(LEFT, rows["time"] + 32, "striped: held without a lease", "quiet small")
@@ -148,5 +110,13 @@ def runs(values: Sequence[str]) -> Iterator[tuple[str, int, int]]:
             yield value, members[0], len(members)
 
 
-PICTURES: Mapping[str, Callable[[], str]] = {"collision.svg": collision}
+PICTURES: Mapping[str, Callable[[], str]] = {
+    "collision.svg": collision,
+    "two-clocks.svg": two_clocks,
+}
 """By the names of their files in docs/static/."""
+
+OF_PAGES: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "matrix.svg": ("matrix.md", matrix_chart)
+}
+"""Those that are read off a page of docs/: which page, and what draws its text."""

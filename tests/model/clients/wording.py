@@ -5,6 +5,8 @@ checksum of 24 bits is kept for each four words in a row, in their order: `rfc21
 quotation of n words stands there if its n - 3 checksums stand there one after another.  By chance a
 quotation of eight words that is not there is taken for one that is in one case of 2^100.
 
+Of RFC 6842 it is sections 2 and 3 that are kept, of the others the whole.
+
 `python -m tests.model.clients.wording RFC.txt` writes the checksums of a text.  What it does not
 know: punctuation, for a quotation may end within a sentence.
 """

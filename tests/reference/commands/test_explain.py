@@ -167,7 +167,7 @@ def test_explain_draws_a_picture_and_a_diagram(tmp_path: Path) -> None:
     assert diagram.read_text("utf-8").startswith("sequenceDiagram\n  participant h1\n")
 
 
-@pytest.mark.parametrize("option", ["--html", "--svg", "--mermaid"])
+@pytest.mark.parametrize("option", ["--html", "--svg", "--png", "--mermaid"])
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, option: str) -> None:
     file = tmp_path / "nowhere" / "file"
     said = refused(run("explain", "wfwg311", option, file))

@@ -329,7 +329,7 @@ def test_a_lease_too_short_to_be_probed_for_lapses_unused() -> None:
 
 
 def test_an_address_that_has_left_is_not_announced() -> None:
-    """RFC 5227 §2.3, from memory: an announcement says that the sender uses the address.
+    """RFC 5227 §2.3: an announcement says that the sender uses the address.
 
     The kernel's lifetime of a short lease is over before the second announcement.
     """

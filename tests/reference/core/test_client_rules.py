@@ -702,7 +702,7 @@ def test_r25_an_address_in_use_is_declined(after: int, conflict: Arp) -> None:
 
 
 def test_r25_its_own_packets_and_other_addresses_are_no_conflict() -> None:
-    """RFC 5227 §2.1.1, from memory: what comes back from the link is not another host."""
+    """RFC 5227 §2.1.1: what comes back from the link is not another host."""
     driver = Driver().acknowledged()
     before = driver.client
     for packet in (probe(MAC, A), announcement(MAC, A), used_by_other(B), probed_by_other(B)):
@@ -851,7 +851,10 @@ def test_r37_the_broadcast_flag_is_in_all_but_farewells(name: str, broadcast: bo
 @phases
 @pytest.mark.parametrize("identifier", [b"\0\0", IDENTIFIER + b"\0", IDENTIFIER[:-1]])
 def test_r38_client_drops_another_identifier(phase: Phase, identifier: bytes) -> None:
-    """RFC 6842 §3, from memory: a reply with another client's identifier is not for this one."""
+    """RFC 6842 §3 MUST.
+
+    "If the two client identifiers do not match, the client MUST silently discard the message."
+    """
     driver = driven(phase)
     before = driver.client
     for kind in (OFFER, ACK, NAK):
@@ -860,14 +863,14 @@ def test_r38_client_drops_another_identifier(phase: Phase, identifier: bytes) ->
 
 
 def test_r38_client_without_identifier_drops_any() -> None:
-    """RFC 6842 §3, from memory: the server echoes what it was sent, and that was none."""
+    """RFC 6842 §3: the server echoes what it was sent, and that was none."""
     driver = driven(Phase.SELECTING, replace(CONFIG, client_id=None))
     assert driver.receive(OFFER, client_id=IDENTIFIER) == ()
     assert driver.client.offers == ()
 
 
 def test_r38_client_accepts_an_old_server() -> None:
-    """RFC 6842 §1, from memory: RFC 2131 has servers echo none; whoever does not is old."""
+    """RFC 6842 §1: RFC 2131 has servers echo none; whoever does not is old."""
     driver = Driver().acknowledged(client_id=None)
     assert driver.client.phase is Phase.PROBING
 
@@ -877,7 +880,11 @@ def test_r38_client_accepts_an_old_server() -> None:
 
 @jitters
 def test_r39_three_probes_then_a_wait(jitter: int) -> None:
-    """RFC 5227 §2.1.1, from memory: within a second, one to two seconds apart, then two seconds."""
+    """RFC 5227 §2.1.1: within a second, one to two seconds apart, then two seconds.
+
+    "should then send PROBE_NUM probe packets, each of these probe packets spaced randomly and
+    uniformly, PROBE_MIN to PROBE_MAX seconds apart".
+    """
     driver = Driver(jitter=jitter).acknowledged()
     acknowledged = driver.now
     driver.until(Phase.BOUND)
@@ -891,7 +898,7 @@ def test_r39_three_probes_then_a_wait(jitter: int) -> None:
 
 
 def test_r39_after_ten_conflicts_once_a_minute() -> None:
-    """RFC 5227 §2.1.1, from memory: MAX_CONFLICTS, RATE_LIMIT_INTERVAL; a lease in use ends it."""
+    """RFC 5227 §2.1.1: MAX_CONFLICTS, RATE_LIMIT_INTERVAL; a lease in use ends it."""
     driver = Driver()
     driver.start()
     waits = []
@@ -910,7 +917,11 @@ def test_r39_after_ten_conflicts_once_a_minute() -> None:
 
 
 def test_r40_an_address_is_announced_twice() -> None:
-    """RFC 5227 §2.3, from memory: two announcements, two seconds apart, once it is in use."""
+    """RFC 5227 §2.3 MUST: two announcements, two seconds apart, once it is in use.
+
+    "a host implementing this specification MUST then announce that it is commencing to use this
+    address by broadcasting ANNOUNCE_NUM ARP Announcements".
+    """
     driver = Driver().acknowledged().until(Phase.BOUND)
     used = driver.now
     assert [type(effect) for effect in driver.said[-1][1]] == [Store, Configure, SendArp, Notify]
@@ -920,7 +931,7 @@ def test_r40_an_address_is_announced_twice() -> None:
 
 
 def test_r40_one_that_is_extended_is_not_announced() -> None:
-    """RFC 5227 §2.3, from memory: it is in use already."""
+    """RFC 5227 §2.3: it is in use already."""
     driver = driven(Phase.RENEWING)
     effects = driver.receive(ACK)
     lease = driver.client.leased
@@ -932,7 +943,11 @@ def test_r40_one_that_is_extended_is_not_announced() -> None:
 
 @holding
 def test_r41_a_second_conflict_within_ten_seconds(phase: Phase) -> None:
-    """RFC 5227 §2.4(b), from memory: defend once, then cease; RFC 2131 §3.1(5): DHCPDECLINE."""
+    """RFC 5227 §2.4(b) MUST: defend once, then cease; RFC 2131 §3.1(5): DHCPDECLINE.
+
+    "within DEFEND_INTERVAL seconds, then the host MUST immediately cease using this address and
+    signal an error to the configuring agent".
+    """
     driver = driven(phase)
     lease = driver.client.leased
     assert driver.hear(used_by_other()) == (SendArp(announcement(MAC, A)),)
@@ -952,7 +967,7 @@ def test_r41_a_second_conflict_within_ten_seconds(phase: Phase) -> None:
 
 @holding
 def test_r41_conflicts_that_are_apart_are_defended(phase: Phase) -> None:
-    """RFC 5227 §2.4(b), from memory: more than DEFEND_INTERVAL after the one before."""
+    """RFC 5227 §2.4(b): more than DEFEND_INTERVAL after the one before."""
     driver = driven(phase)
     for _ in range(5):
         assert driver.hear(used_by_other()) == (SendArp(announcement(MAC, A)),)
@@ -961,7 +976,7 @@ def test_r41_conflicts_that_are_apart_are_defended(phase: Phase) -> None:
 
 
 def test_r41_a_renewal_does_not_forget_a_conflict() -> None:
-    """RFC 5227 §2.4(b), from memory: it is still the same address."""
+    """RFC 5227 §2.4(b): it is still the same address."""
     driver = driven(Phase.RENEWING)
     driver.hear(used_by_other())
     driver.receive(ACK)
@@ -971,7 +986,7 @@ def test_r41_a_renewal_does_not_forget_a_conflict() -> None:
 
 @holding
 def test_r41_only_another_host_that_uses_it_is_a_conflict(phase: Phase) -> None:
-    """RFC 5227 §2.4, from memory: not its own packets, nor a probe, which is only a question."""
+    """RFC 5227 §2.4: not its own packets, nor a probe, whose sender address is zero."""
     driver = driven(phase)
     before = driver.client
     for packet in (announcement(MAC, A), used_by_other(B), probed_by_other(), probe(MAC, A)):

@@ -543,7 +543,7 @@ def test_r36_an_infinite_lease_is_never_reused() -> None:
 
 @pytest.mark.parametrize("client_id", [None, b"\1abc"])
 def test_r38_server_echoes_the_client_identifier(client_id: bytes | None) -> None:
-    """RFC 6842 §3 (cited from memory): the identifier of the request is in each reply."""
+    """RFC 6842 §3: the identifier of the request is in each reply."""
     run = Run()
     said = [
         *run.arrives(0, Discover, X, client_id=client_id),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -148,3 +149,31 @@ def anchors(page: Path) -> set[str]:
     """The headings of a page as a forge links them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+EXTERNAL = {"https://github.com/wolfcw/libfaketime/issues/378"}
+"""Where links lead outside of the pages: few, each looked at by a person when it was added."""
+
+
+def test_links_to_elsewhere_are_known_and_well_formed() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in sources(ROOT)]
+    found = {url for text in texts for url in re.findall(r"\]\((https?://[^)\s]+)\)", text)}
+    bare = {url for text in texts for url in re.findall(r"(?<!\()https?://[^\s)>`\"']+", text)}
+    assert found | bare == EXTERNAL
+    for url in EXTERNAL:
+        parts = urlsplit(url)
+        assert parts.scheme == "https"
+        assert re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", parts.netloc)
+
+
+LONGEST_ROW, LONGEST_CELL = 680, 440
+"""Characters of a row of a table, and of a cell, that a reader can take in."""
+
+
+@pytest.mark.parametrize("page", [*sources(ROOT)], ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_reader_can_take_in_each_row_of_a_table(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ")]
+    assert [row[:60] for row in rows if len(row) > LONGEST_ROW] == []
+    cells = [cell for row in rows for cell in row.split(" | ")]
+    assert [cell[:60] for cell in cells if len(cell) > LONGEST_CELL] == []

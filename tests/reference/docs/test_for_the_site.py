@@ -7,11 +7,13 @@ import pytest
 from holdover.reference.docs.site.for_the_site import (
     CONTENTS,
     MERMAID,
+    TO_WRITTEN,
     DiagramError,
     dot,
     for_the_site,
     navigation,
 )
+from holdover.reference.docs.site.written import WRITTEN
 from tests.checkout import ROOT
 
 DOCS = ROOT / "docs"
@@ -80,3 +82,20 @@ def test_each_diagram_of_the_pages_can_be_drawn() -> None:
     assert len(blocks) == sum(page.count("```mermaid") for page in pages) >= 3
     for block in blocks:
         assert dot(block).count(" -> ") == block.count(" --> ")
+
+
+def test_a_link_to_what_a_command_writes_is_for_the_site_alone() -> None:
+    text = "a\n\n<!-- site: bug.html: Look & see -->\n\nb\n"
+    link = (
+        '<p class="written"><a href="{}bug.html" title="holdover explain wfwg311 --beside '
+        'wfwg311-fixed --html bug.html">Look &amp; see</a></p>'
+    )
+    for page, up in (("explain", ""), ("tutorials/ten-minutes", "../")):
+        assert for_the_site(page, text) == f"a\n\n```{{raw}} html\n{link.format(up)}\n```\n\nb\n"
+    with pytest.raises(KeyError, match="no-such"):
+        for_the_site("explain", "<!-- site: no-such.html: x -->")
+
+
+def test_each_page_that_a_command_writes_is_linked_to() -> None:
+    pages = [path.read_text(encoding="utf-8") for path in DOCS.rglob("*.md")]
+    assert {link["name"] for page in pages for link in TO_WRITTEN.finditer(page)} == set(WRITTEN)
