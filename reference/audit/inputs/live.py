@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network
+from itertools import chain
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from holdover.model.errors import InputError, nearest
 from holdover.reference.audit.inputs.formats import Loss
 from holdover.reference.audit.inputs.kernel import columns
 from holdover.reference.audit.inputs.points import mark_copies
-from holdover.reference.audit.inputs.walk import Item, Walk
+from holdover.reference.audit.inputs.walk import Item, Walk, seen_of
 from holdover.reference.audit.observations import Observation
 from holdover.reference.core.instants import SECOND, Instant
 
@@ -207,4 +208,4 @@ def follow(
     It ends within WAIT of that, or when the next one is asked for.
     """
     follower = InterfaceFollower(interface, networks)
-    return mark_copies(item[1] for batch in follower.run(stop) for item in batch)
+    return chain.from_iterable(mark_copies(map(seen_of, follower.run(stop))))
