@@ -24,9 +24,9 @@ from ipaddress import IPv4Address
 from holdover.reference.audit.monitor.context import DELAY, AuditContext
 from holdover.reference.audit.monitor.results import BlameKind, Evidence
 from holdover.reference.audit.observations import DhcpMessage, Recorded, Where
-from holdover.reference.audit.possible.automaton import MINE, NO_ONE, OTHER
 from holdover.reference.audit.possible.chart import Sign
 from holdover.reference.audit.possible.hypotheses import Grant
+from holdover.reference.audit.possible.of_host import MINE, NO_ONE, OTHER
 from holdover.reference.audit.possible.possibilities import Possibilities
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.wire.messages import BootReply, BootRequest
