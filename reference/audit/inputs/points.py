@@ -230,7 +230,7 @@ def mark_copies(batches: Iterable[Sequence[Observation]]) -> Iterator[Sequence[O
         if not messages:
             yield batch
             continue
-        if messages[0].at > plain_after and not any([what.relayed for what in messages]):
+        if messages[0].at > plain_after and not any(what.relayed for what in messages):
             waiting += messages
             if len(waiting) >= full:
                 _drop_before(waiting, messages[-1].at - RELAYED_WITHIN)

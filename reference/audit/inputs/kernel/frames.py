@@ -90,8 +90,8 @@ def look(
 ):
     """Look at `count` frames, the first of which is `number`.
 
-    counts: of runs, out, rows, side, prints, and rows that are ODD.  prints: the fingerprint and the time of each frame of
-    IPv4 or ARP whose fingerprint is a multiple of `sparse`; 0: of none.
+    counts: of runs, out, rows, side, prints, and rows that are ODD.  prints: the fingerprint and the
+    time of each frame of IPv4 or ARP whose fingerprint is a multiple of `sparse`; 0: of none.
     """
     for i in range(count):
         at = times[i]
