@@ -188,9 +188,12 @@ def _has_option(data: bytes, code: int) -> bool:
 
 
 def observe_messages(
-    rows: Array, side: bytes, data: Array, names: NameTables, file: str
+    rows: Array, side: bytes, data: Array | None, names: NameTables, file: str
 ) -> list[DhcpMessage | Unreadable]:
-    """What rows of the walk say (`kernel/frames.py`); `data` is what the walk looked at."""
+    """What rows of the walk say (`kernel/frames.py`).
+
+    `data` is what the walk looked at; None: it is gone, and no row is ODD.
+    """
     columns = rows.T.tolist()
     address_of, hardware_of = names.address.__getitem__, names.hardware.__getitem__
     where = list(map(new_where, zip(repeat(file), columns[NUMBER])))
@@ -217,6 +220,7 @@ def observe_messages(
         if status != ODD:
             found[i] = Unreadable(columns[AT][i], where[i], WHY[status])
             continue
+        assert data is not None
         try:
             message = _read(data[at : at + size].tobytes())
         except WireError as error:

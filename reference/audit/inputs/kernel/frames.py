@@ -90,7 +90,7 @@ def look(
 ):
     """Look at `count` frames, the first of which is `number`.
 
-    counts: of runs, out, rows, side, prints, and rows that are ODD.  prints: the fingerprint and the
+    counts: of runs, out, rows, side, prints, and of rows that are ODD.  prints: the fingerprint and
     time of each frame of IPv4 or ARP whose fingerprint is a multiple of `sparse`; 0: of none.
     """
     for i in range(count):
