@@ -29,8 +29,8 @@ BLOCK, BLOCKS = 1 << 17, 256
 """Bytes of a block; blocks of the ring.  Of a frame that does not fit the kernel cuts the end."""
 
 RETIRE = 50
-"""Milliseconds after which the kernel hands over a block that is not full.  So where there is little
-to hear, the program may be busy for BLOCKS times as long before a frame is dropped."""
+"""Milliseconds after which the kernel hands over a block that is not full.  So where there is
+little to hear, the program may be busy for BLOCKS times as long before a frame is dropped."""
 
 LEAST = 1 << 7
 """Bytes that a frame takes at the least, to size the ring by; more fit in where they are small."""
