@@ -85,7 +85,7 @@ def is_visible(town: Town) -> bool:
 
 
 def finds(town: Town, audit: Audit) -> bool:
-    """The overstay is found, its culprit named, and nobody else accused: of no broken rule either."""
+    """The overstay is found, its culprit named, and nobody else accused, nor of a broken rule."""
     assert town.overstayed is not None
     address, hardware, _, _ = town.overstayed
     found = [(each.kind, each.address, each.hardware) for each in audit.findings]
