@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from holdover.reference.audit.inputs.build import tuple_maker
-from holdover.reference.audit.inputs.dhcp import NameTables, observe_messages
+from holdover.reference.audit.inputs.dhcp import observe_messages
 from holdover.reference.audit.inputs.formats import BATCH, Loss
 from holdover.reference.audit.inputs.kernel import columns, frames, places, runs
+from holdover.reference.audit.inputs.names import NameTables
 from holdover.reference.audit.observations import (
     RUN,
     DhcpMessage,

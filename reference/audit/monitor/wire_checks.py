@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import pairwise
 
-from holdover.reference.audit.monitor.clients import form_of
+from holdover.reference.audit.monitor.exchanges import form_of
 from holdover.reference.audit.monitor.rulebook import Rulebook
 from holdover.reference.audit.observations import DhcpMessage, Probe, Where
 from holdover.reference.core.instants import SECOND, Duration, Instant
