@@ -10,6 +10,7 @@ document), progress to standard error and only on a terminal.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -97,7 +98,10 @@ class Main(click.Group):
             if getattr(sys, name) is None:  # closed by who wants the exit status alone
                 setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 -- as a stream
             getattr(sys, name).reconfigure(errors="replace")
-        return self.main(*args, **kwargs)
+        try:
+            return self.main(*args, **kwargs)
+        finally:
+            gc.freeze()  # as the process ends, Python would look through all objects once more
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; where nobody reads its output, end quietly."""

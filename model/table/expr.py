@@ -191,6 +191,10 @@ class Variable:
     meaning: str
     source: str
 
+    def __hash__(self) -> int:
+        """Of the name: all readings look variables up."""
+        return hash(self.name)
+
     def __getitem__(self, at: Expr) -> Expr:
         if at.sort != self.index:
             raise TypeError(f"{self.name} is indexed by {self.index}, not by {at.sort}")

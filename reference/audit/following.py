@@ -26,6 +26,7 @@ from holdover.reference.audit.course import Grounding, Sources
 from holdover.reference.audit.inputs.live import InterfaceFollower
 from holdover.reference.audit.inputs.points import mark_copies
 from holdover.reference.audit.inputs.reading import read_all
+from holdover.reference.audit.inputs.walk import seen_of
 from holdover.reference.audit.interruption import Interruption
 from holdover.reference.audit.monitor.monitor import Monitor
 from holdover.reference.audit.monitor.results import Audit, AuditFinding
@@ -66,8 +67,9 @@ def follow_interface(
             return (*before.coverage, Coverage(interface, walk.begin, end, walk.frames))
 
         batches = do_before_each(follower.run(stop), lambda: lookout.look(coverage))
-        for seen in mark_copies(item[1] for batch in batches for item in batch):
-            monitor.observe(seen)
+        for some in mark_copies(map(seen_of, batches)):
+            for seen in some:
+                monitor.observe(seen)
         return monitor.finish(coverage())
 
 

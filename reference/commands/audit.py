@@ -178,39 +178,43 @@ def audit(
     """
     check_options(captures, host_logs, leases, annotate, follow, metrics, (as_json, as_sarif))
     check_workers(captures, follow, workers, cluster, spool)
+    from holdover.reference.audit.collector import rarely_collected
     from holdover.reference.audit.course import Grounding, Sources
 
     sources = Sources(tuple(captures), tuple(host_logs), tuple(leases))
     drift = None if drift_ppm is None else Fraction(drift_ppm) / 10**6
     grounding = Grounding.of(profile, complete=complete, drift=drift)
-    with ExitStack() as opened:
-        page = None if html is None else opened.enter_context(open_new(html, "--html", sources))
-        copy = None
-        if annotate is not None:
-            copy = opened.enter_context(open_new(annotate, "--annotate", sources))
-        if follow is not None:
-            from holdover.reference.audit.following import follow_interface
+    with ExitStack() as whole:
+        if follow is None:
+            whole.enter_context(rarely_collected())
+        with ExitStack() as opened:
+            page = None if html is None else opened.enter_context(open_new(html, "--html", sources))
+            copy = None
+            if annotate is not None:
+                copy = opened.enter_context(open_new(annotate, "--annotate", sources))
+            if follow is not None:
+                from holdover.reference.audit.following import follow_interface
 
-            found = follow_interface(follow, sources, grounding, metrics, tell=not as_json)
-        elif workers is not None or cluster is not None:
-            from holdover.reference.audit.partition.partitioned import run_partitioned
+                found = follow_interface(follow, sources, grounding, metrics, tell=not as_json)
+            elif workers is not None or cluster is not None:
+                from holdover.reference.audit.partition.partitioned import run_partitioned
 
-            found = run_partitioned(sources, grounding, workers, cluster, spool)
-        else:
-            from holdover.reference.audit.course import run_course
+                found = run_partitioned(sources, grounding, workers, cluster, spool)
+            else:
+                from holdover.reference.audit.course import run_course
 
-            found = run_course(sources, grounding)
-        if rules:
-            from holdover.reference.audit.report.words import choose_rules
+                found = run_course(sources, grounding)
+            if rules:
+                from holdover.reference.audit.report.words import choose_rules
 
-            found = choose_rules(found, rules)
-        if page is not None:
-            from holdover.reference.audit.report.page import audit_page
+                found = choose_rules(found, rules)
+            if page is not None:
+                from holdover.reference.audit.report.page import audit_page
 
-            page.write(audit_page(found).encode())
-        if copy is not None:
-            copy_captures(found, captures, copy)
-    report(found, as_json=as_json, as_sarif=as_sarif)
+                page.write(audit_page(found).encode())
+            if copy is not None:
+                copy_captures(found, captures, copy)
+        report(found, as_json=as_json, as_sarif=as_sarif)
     for path in filter(None, (html, annotate)):
         click.echo(f"written: {path}", err=True)
     return EXIT[found.verdict]

@@ -135,10 +135,14 @@ def large(count: int) -> Iterator[bytes]:
         yield record(at, random.choice(frames))
 
 
-def written(file: Path, records: Iterable[bytes]) -> int:
-    """Write a capture; how many frames it has."""
+COPIED, JUST_WRITTEN = 1 << 20, 1 << 13
+"""Bytes that are written at once: by a program that copies a file; by one that captures frames."""
+
+
+def written(file: Path, records: Iterable[bytes], piece: int = COPIED) -> int:
+    """Write a capture, in pieces of so many bytes; how many frames it has."""
     frames = 0
-    with file.open("wb") as out:
+    with file.open("wb", buffering=piece) as out:
         out.write(HEAD)
         for frames, each in enumerate(records, 1):  # noqa: B007
             out.write(each)

@@ -10,15 +10,13 @@ What it does not know: what a message means, and whether it has been seen before
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from ipaddress import IPv4Address
 from itertools import repeat
 from operator import or_
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from holdover.reference.audit.inputs.build import KnownAddress, tuple_maker, twin
+from holdover.reference.audit.inputs.build import tuple_maker, twin
 from holdover.reference.audit.inputs.kernel.columns import (
     AT,
     CHADDR,
@@ -57,21 +55,11 @@ from holdover.reference.audit.inputs.kernel.columns import (
     XID,
     YIADDR,
 )
-from holdover.reference.audit.observations import DhcpMessage, Unreadable, Vlans, Where
-from holdover.reference.wire.messages import (
-    NO_OPTIONS,
-    BootReply,
-    BootRequest,
-    reply_from,
-    request_from,
-)
-from holdover.reference.wire.option_layout import OPTIONS_AT, read_options
+from holdover.reference.audit.inputs.names import RELAY, NameTables
+from holdover.reference.audit.observations import DhcpMessage, Unreadable, Where
+from holdover.reference.wire.messages import BootReply, BootRequest, reply_from, request_from
 from holdover.reference.wire.option_values import MessageType, WireError
-from holdover.reference.wire.options import RELAY_INFORMATION, Options
 from holdover.reference.wire.packet import BROADCAST, Op, read
-
-REMEMBERED = 1 << 14
-"""How many addresses, names and options are kept at most, so that each is built once."""
 
 WHY = {
     FRAGMENT: "DHCP: a fragment of a message; fragments are not put together",
@@ -84,7 +72,6 @@ WHY = {
 TYPES = (None, *MessageType)
 """By number; the walk lets no other pass."""
 
-FIXED, RELAY = bytes(OPTIONS_AT), RELAY_INFORMATION.code
 new_request, new_reply = twin(BootRequest), twin(BootReply)
 new_where, new_message = tuple_maker(Where), tuple_maker(DhcpMessage)
 
@@ -94,103 +81,14 @@ ADDRESSES = (CIADDR, YIADDR, GIADDR, REQUESTED, SERVER)
 
 Array = np.ndarray[Any, Any]
 
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Remembered(dict[K, V]):
-    """What was made of a key: made when it is asked for, forgotten when there are too many."""
-
-    def __init__(self, make: Callable[[K], V]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, key: K) -> V:
-        if len(self) >= REMEMBERED:
-            self.clear()
-        self[key] = made = self._make(key)
-        return made
-
-
-class NameTables:
-    """Addresses and so on by their numbers, and options by their bytes: each is built once.
-
-    -1 is what is not there (None).  `options` gives the options and whether a relay's is among
-    them; what cannot be read is left out, as the cores do.
-    """
-
-    def __init__(self) -> None:
-        self.address = Remembered[int, IPv4Address | None](_address)
-        self.hardware = Remembered[int, bytes | None](_hardware)
-        self.client_id = Remembered[int, bytes | None](_client_id)
-        self.seconds = Remembered[int, int | None](_seconds)
-        self.vlans = Remembered[int, Vlans](_vlans)
-        self.options = Remembered[bytes, tuple[Options, bool]](_options)
-
-
-def _address(number: int) -> IPv4Address | None:
-    return None if number < 0 else KnownAddress(number)
-
-
-def _hardware(number: int) -> bytes | None:
-    return None if number < 0 else number.to_bytes(6, "big")
-
-
-def _client_id(number: int) -> bytes | None:
-    return None if number < 0 else b"\1" + number.to_bytes(6, "big")
-
-
-def _seconds(number: int) -> int | None:
-    return None if number < 0 else number
-
-
-def _vlans(number: int) -> Vlans:
-    """The VLANs, the outer one first."""
-    outer, inner = divmod(number, 4096)
-    return (outer, inner) if outer else (inner,) if inner else ()
-
-
-class LateOptions(Options):
-    """Options that are read from their bytes when somebody asks for them; most nobody does."""
-
-    __slots__ = ("_data",)
-
-    def __init__(self, data: bytes) -> None:  # the values come later
-        self._data = data
-
-    def __getattr__(self, name: str) -> Any:
-        """The values, where they are not there yet; they are not looked for here again."""
-        if name != "_values":
-            raise AttributeError(name)
-        _, options, _ = read_options(FIXED + self._data)
-        self._values = options._values
-        return self._values
-
-    def __reduce__(self) -> tuple[type[LateOptions], tuple[bytes]]:
-        return LateOptions, (self._data,)
-
-
-def _options(data: bytes) -> tuple[Options, bool]:
-    if not data:
-        return NO_OPTIONS, False
-    options = LateOptions(data)
-    return options, _has_option(data, RELAY) and RELAY in options
-
-
-def _has_option(data: bytes, code: int) -> bool:
-    """Whether it is among options, each of them whole, as the walk leaves them."""
-    at = 0
-    while at < len(data):
-        if data[at] == code:
-            return True
-        at += 2 + data[at + 1]
-    return False
-
 
 def observe_messages(
-    rows: Array, side: bytes, data: Array, names: NameTables, file: str
+    rows: Array, side: bytes, data: Array | None, names: NameTables, file: str
 ) -> list[DhcpMessage | Unreadable]:
-    """What rows of the walk say (`kernel/frames.py`); `data` is what the walk looked at."""
+    """What rows of the walk say (`kernel/frames.py`).
+
+    `data` is what the walk looked at; None: it is gone, and no row is ODD.
+    """
     columns = rows.T.tolist()
     address_of, hardware_of = names.address.__getitem__, names.hardware.__getitem__
     where = list(map(new_where, zip(repeat(file), columns[NUMBER])))
@@ -217,6 +115,7 @@ def observe_messages(
         if status != ODD:
             found[i] = Unreadable(columns[AT][i], where[i], WHY[status])
             continue
+        assert data is not None
         try:
             message = _read(data[at : at + size].tobytes())
         except WireError as error:

@@ -136,7 +136,7 @@ def unique_prints(source: Source) -> Array:
         side = np.zeros(1 << 16, np.uint8)
         networks = np.zeros((0, 2), np.int64)
         prints = np.zeros((MOST_PRINTS, 2), np.int64)
-        counts = np.zeros(5, np.int64)
+        counts = np.zeros(6, np.int64)
         for count in capture.batches():
             capture.losses.clear()
             frames.look(
@@ -218,29 +218,40 @@ def join(items: Iterable[Placed], window: Duration = WINDOW) -> Iterator[Observa
         yield what
 
 
-def mark_copies(items: Iterable[Observation]) -> Iterator[Observation]:
+def mark_copies(batches: Iterable[Sequence[Observation]]) -> Iterator[Sequence[Observation]]:
     """The same, with `copy` where a relay has passed a message on, and it was seen before.
 
     As long as no message has to do with a relay, they are but remembered.
     """
     waiting: deque[DhcpMessage] = deque()
     known, plain_after, full = KnownMessages(), NEVER, MOST_WAITING
-    for what in items:
-        if not isinstance(what, DhcpMessage):
-            yield what
-        elif not what.relayed and what.at > plain_after:
-            waiting.append(what)
+    for batch in batches:
+        messages = [what for what in batch if isinstance(what, DhcpMessage)]
+        if not messages:
+            yield batch
+            continue
+        if messages[0].at > plain_after and not any(what.relayed for what in messages):
+            waiting += messages
             if len(waiting) >= full:
-                _drop_before(waiting, what.at - RELAYED_WITHIN)
+                _drop_before(waiting, messages[-1].at - RELAYED_WITHIN)
                 full = max(MOST_WAITING, 2 * len(waiting))
-            yield what
-        else:
-            if what.relayed:
-                plain_after = what.at + RELAYED_WITHIN
-            _drop_before(waiting, what.at - RELAYED_WITHIN)
-            while waiting:
-                known.add(waiting.popleft())
-            yield what._replace(copy=True) if known.add(what) else what
+            yield batch
+            continue
+        marked = list[Observation]()
+        for what in batch:
+            if not isinstance(what, DhcpMessage):
+                marked.append(what)
+            elif not what.relayed and what.at > plain_after:
+                waiting.append(what)
+                marked.append(what)
+            else:
+                if what.relayed:
+                    plain_after = what.at + RELAYED_WITHIN
+                _drop_before(waiting, what.at - RELAYED_WITHIN)
+                while waiting:
+                    known.add(waiting.popleft())
+                marked.append(what._replace(copy=True) if known.add(what) else what)
+        yield marked
 
 
 def _drop_before(waiting: deque[DhcpMessage], since: Instant) -> None:

@@ -31,16 +31,12 @@ from holdover.reference.audit.inputs.points import (
     place_items,
 )
 from holdover.reference.audit.inputs.stream import Source, name_of, open_bytes
-from holdover.reference.audit.inputs.walk import Item, Walk
+from holdover.reference.audit.inputs.walk import Item, Walk, seen_of
 from holdover.reference.audit.observations import Coverage, Observation, due_at
 from holdover.reference.core.instants import SECOND, Duration, Instant
 
 LAB_YEAR: Instant = 365 * 86400 * SECOND
 """A capture that begins before that counts from its machine's start: it is the lab's."""
-
-
-seen_of = itemgetter(1)
-"""The observation of an item."""
 
 
 class AuditReading(Iterator[Observation]):
@@ -80,7 +76,7 @@ class AuditReading(Iterator[Observation]):
             for source in captures:
                 opened.append(open_capture(source))
                 self._coverage[opened[-1].name] = Coverage(opened[-1].name, None, None, 0)
-            frames = mark_copies(self._frames(opened))
+            frames = chain.from_iterable(mark_copies(self._frames(opened)))
             first = next(frames, None) if logs else None
             frames = frames if first is None else chain((first,), frames)
             if self._boottime is None:
@@ -99,18 +95,19 @@ class AuditReading(Iterator[Observation]):
             for capture in opened:
                 capture.window.close()
 
-    def _frames(self, opened: Sequence[Capture]) -> Iterator[Observation]:
-        """What the captures show, each thing once."""
+    def _frames(self, opened: Sequence[Capture]) -> Iterator[Sequence[Observation]]:
+        """What the captures show, each thing once, batch by batch."""
         walked = [
             self._walk(capture, offset.offset)
             for capture, offset in zip(opened, self.offsets, strict=True)
         ]
         if len(opened) == 1 and not isinstance(opened[0], Pcapng):  # so it is one interface
-            yield from chain.from_iterable(map(seen_of, batch) for batch in walked[0])
+            yield from map(seen_of, walked[0])
             return
         unsure = max((each.uncertainty or 0 for each in self.offsets), default=0)
         points = [place_items(each, number) for number, each in enumerate(walked)]
-        yield from join(heapq.merge(*points, key=itemgetter(0)), WINDOW + unsure)
+        for each in join(heapq.merge(*points, key=itemgetter(0)), WINDOW + unsure):
+            yield (each,)
 
     def _walk(self, capture: Capture, offset: Duration) -> Iterator[Sequence[Item]]:
         """The observations of a capture, batch by batch."""

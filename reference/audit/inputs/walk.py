@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from holdover.reference.audit.inputs.build import tuple_maker
-from holdover.reference.audit.inputs.dhcp import NameTables, observe_messages
+from holdover.reference.audit.inputs.dhcp import observe_messages
 from holdover.reference.audit.inputs.formats import BATCH, Loss
 from holdover.reference.audit.inputs.kernel import columns, frames, places, runs
+from holdover.reference.audit.inputs.names import NameTables
 from holdover.reference.audit.observations import (
     RUN,
     DhcpMessage,
@@ -54,7 +55,7 @@ MESSAGES_AT_ONCE = 1 << 10
 """Messages after which runs are swept, so that those that wait stay in the processor's cache."""
 
 AT_ONCE = 1 << 8
-"""Messages that are made at once, for the same reason."""
+"""Messages that are made at once, for the same reason; fewer wait, as the rows that they are."""
 
 new_where, new_use, new_probe = tuple_maker(Where), tuple_maker(Use), tuple_maker(Probe)
 
@@ -81,12 +82,12 @@ class Walk:
         rows = [(int(each.network_address), int(each.netmask)) for each in networks]
         self._networks = np.array(rows, np.int64).reshape(len(rows), 2)
         self._file, self._names, self._offset = file, NameTables(), offset
-        self._slots = np.zeros(1 << 17, np.int32)
-        self._runs = np.zeros((1 << 16, columns.RUN_COLUMNS), np.int64)
-        self._out = np.zeros((1 << 17, columns.RUN_COLUMNS), np.int64)
-        self._rows = np.zeros((BATCH, columns.MESSAGE_COLUMNS), np.int64)
-        self._side = np.zeros(1 << 23, np.uint8)
-        self._counts = np.zeros(5, np.int64)
+        self._slots = np.zeros(1 << 15, np.int32)
+        self._runs = np.zeros((1 << 14, columns.RUN_COLUMNS), np.int64)
+        self._out = np.zeros((1 << 15, columns.RUN_COLUMNS), np.int64)
+        self._rows = np.zeros((BATCH + AT_ONCE, columns.MESSAGE_COLUMNS), np.int64)
+        self._side = np.zeros(1 << 21, np.uint8)
+        self._counts = np.zeros(6, np.int64)
         self._no_prints = np.zeros((0, 2), np.int64)
         self._messages: list[Item] = []
         self._waiting: list[Item] = []
@@ -111,8 +112,6 @@ class Walk:
         self._in_order(times[:count])
         self._note(losses)
         self._make_room(cap[:count])
-        counts = self._counts
-        counts[2] = counts[3] = 0
         frames.look(
             data,
             off,
@@ -128,7 +127,7 @@ class Walk:
             self._out,
             self._rows,
             self._side,
-            counts,
+            self._counts,
             self._no_prints,
             0,
             RUN,
@@ -136,12 +135,15 @@ class Walk:
         )
         self.frames += count
         self._unswept += count
-        self._take_messages(data)
+        rows, odd = self._counts[2], self._counts[5]
+        if odd or rows >= AT_ONCE:
+            self._take_messages(data)
         is_due = self._unswept >= FRAMES_AT_ONCE or len(self._messages) >= MESSAGES_AT_ONCE
         return self.flush(False) if is_due else ()
 
     def flush(self, over: bool = True) -> list[Item]:
         """What can be let go of; `over`: all of it, for no frame comes any more."""
+        self._take_messages(None)
         if self.newest is None:
             messages, self._messages = self._messages, []
             return messages
@@ -212,7 +214,8 @@ class Walk:
 
     # After it ------------------------------------------------------------------------------------
 
-    def _take_messages(self, data: Array) -> None:
+    def _take_messages(self, data: Array | None) -> None:
+        """Make messages of the rows that wait; `data`: of those that were not plain, if any are."""
         count = int(self._counts[2])
         if not count:
             return
@@ -225,6 +228,7 @@ class Walk:
             rows[:, each].tolist() for each in (columns.AT, columns.INTERFACE, columns.PRINT)
         )
         self._messages += zip(times, found, interfaces, prints, strict=True)
+        self._counts[2] = self._counts[3] = self._counts[5] = 0
 
     def _runs_of(self, ended: Array) -> list[Item]:
         """Uses and probes, in the order of their beginnings."""
@@ -254,6 +258,11 @@ class Walk:
         for i in np.flatnonzero(ways == columns.BY_PROBE).tolist():
             found[i] = new_probe((since[i], where[i], hardware[i], address[i], vlans[i]))
         return list(zip(since, found, repeat(0), repeat(0)))
+
+
+def seen_of(batch: Sequence[Item]) -> list[Observation]:
+    """The observations of items."""
+    return [item[1] for item in batch]
 
 
 def _count_before(items: list[Item], at: Instant) -> int:

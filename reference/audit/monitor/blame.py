@@ -18,14 +18,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from holdover.reference.audit.monitor.addresses import (
-    AddressTrack,
-    Commitment,
-    Dispute,
-    Overlap,
-    Unheeded,
-)
-from holdover.reference.audit.monitor.clients import ClientTrack, Followed, Suspicion
+from holdover.reference.audit.monitor.addresses import AddressTrack
+from holdover.reference.audit.monitor.clients import ClientTrack
 from holdover.reference.audit.monitor.context import AuditContext
 from holdover.reference.audit.monitor.disguises import Disguises
 from holdover.reference.audit.monitor.evidence import (
@@ -38,6 +32,7 @@ from holdover.reference.audit.monitor.evidence import (
     use_evidence,
     used_beside,
 )
+from holdover.reference.audit.monitor.exchanges import Followed, Suspicion
 from holdover.reference.audit.monitor.results import (
     AddressTimeline,
     Audit,
@@ -59,6 +54,7 @@ from holdover.reference.audit.monitor.sentences import (
     static_sentence,
 )
 from holdover.reference.audit.monitor.servers import Servers
+from holdover.reference.audit.monitor.spans import Commitment, Dispute, Overlap, Unheeded
 from holdover.reference.audit.monitor.timelines import timeline_of
 from holdover.reference.audit.observations import Coverage, DhcpMessage, Gap, Held, Unreadable
 from holdover.reference.core.instants import SECOND, Instant

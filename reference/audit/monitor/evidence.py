@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
-from holdover.reference.audit.monitor.addresses import AddressTrack, Commitment, Dispute, UseRun
-from holdover.reference.audit.monitor.clients import Suspicion
+from holdover.reference.audit.monitor.addresses import AddressTrack
+from holdover.reference.audit.monitor.exchanges import Suspicion
 from holdover.reference.audit.monitor.results import Evidence
 from holdover.reference.audit.monitor.sentences import hardware_text, length_text
+from holdover.reference.audit.monitor.spans import Commitment, Dispute, UseRun
 from holdover.reference.audit.observations import Where
 from holdover.reference.core.instants import SECOND, Duration, Instant
 

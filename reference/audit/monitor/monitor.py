@@ -23,14 +23,16 @@ from copy import deepcopy
 from ipaddress import IPv4Address
 
 from holdover.model.clients.profile import Profile
-from holdover.reference.audit.monitor.addresses import AddressTrack, Commitment
+from holdover.reference.audit.monitor.addresses import AddressTrack
 from holdover.reference.audit.monitor.blame import Conclusions
-from holdover.reference.audit.monitor.clients import ClientTrack, Grounds
+from holdover.reference.audit.monitor.clients import ClientTrack
 from holdover.reference.audit.monitor.context import AuditContext, default_premises
 from holdover.reference.audit.monitor.disguises import Disguises, group_of
+from holdover.reference.audit.monitor.exchanges import Grounds
 from holdover.reference.audit.monitor.results import Audit, Premises
 from holdover.reference.audit.monitor.rulebook import Rulebook
 from holdover.reference.audit.monitor.servers import Servers
+from holdover.reference.audit.monitor.spans import Commitment
 from holdover.reference.audit.monitor.wire_checks import WireChecks
 from holdover.reference.audit.observations import (
     Coverage,

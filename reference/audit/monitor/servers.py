@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
-from holdover.reference.audit.monitor.addresses import AddressTrack, Commitment
-from holdover.reference.audit.monitor.clients import Asked
+from holdover.reference.audit.monitor.addresses import AddressTrack
+from holdover.reference.audit.monitor.exchanges import Asked
 from holdover.reference.audit.monitor.results import Evidence
+from holdover.reference.audit.monitor.spans import Commitment
 from holdover.reference.audit.observations import DhcpMessage, Vlans
 from holdover.reference.core.instants import Instant
 from holdover.reference.wire.messages import BootReply

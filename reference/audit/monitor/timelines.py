@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdover.reference.audit.monitor.addresses import AddressTrack, UseRun
+from holdover.reference.audit.monitor.addresses import AddressTrack
 from holdover.reference.audit.monitor.results import (
     AddressTimeline,
     AuditFinding,
@@ -15,6 +15,7 @@ from holdover.reference.audit.monitor.results import (
     LeaseSpan,
     UseSpan,
 )
+from holdover.reference.audit.monitor.spans import UseRun
 
 MISUSES: Sequence[BlameKind] = (
     "client_holdover",

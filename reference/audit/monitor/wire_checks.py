@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import pairwise
 
-from holdover.reference.audit.monitor.clients import form_of
+from holdover.reference.audit.monitor.exchanges import form_of
 from holdover.reference.audit.monitor.rulebook import Rulebook
 from holdover.reference.audit.observations import DhcpMessage, Probe, Where
 from holdover.reference.core.instants import SECOND, Duration, Instant
@@ -280,12 +280,12 @@ class WireChecks:
         if message.server is not None:
             declined = self._declined.pop((message.server, message.address), None)
             if declined is not None:
-                good = seen.at - declined >= DECLINE_WAIT
+                good = seen.at - declined >= DECLINE_WAIT - SLACK
                 says = f"offered {(seen.at - declined) / SECOND:.1f} s after DHCPDECLINE"
                 self._judge(good, "R28", seen, message, says, sure=False)
         other = self._offered.pop(message.address, None)
         if other is not None and other[1] == message.server and other[0] != message.chaddr:
-            good = seen.at - other[2] >= DECLINE_WAIT
+            good = seen.at - other[2] >= DECLINE_WAIT - SLACK
             since = (seen.at - other[2]) / SECOND
             says = "" if good else f"on offer to {other[0].hex(':')} since {since:.1f} s"
             self._judge(good, "R32", seen, message, says, sure=False)

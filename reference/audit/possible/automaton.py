@@ -3,7 +3,7 @@
 Theory of operation.  A node is what the table's finite variables may be for one host, about one
 address: the phase, the process, and whether `wants`, `holds` and `beside` are that address (MINE),
 another (OTHER) or none.  The guards and effects of each row are read over sets of values
-(`possible.py`'s reading, with more of the host known): whatever is not known of, other hosts,
+(`of_host.py`): whatever is not known of, other hosts,
 instants, who else is on the link, may be anything.  So each step of each run of the table is an
 edge here, and an edge need not be a step of any run: the automaton allows too much, never too
 little (tests/reference/audit/possible/test_automaton.py plays random runs of the table on it).
@@ -21,7 +21,7 @@ message was of the present exchange; the clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -30,52 +30,39 @@ from typing import Literal, NamedTuple
 
 from holdover.model.clients.profile import Environment, Profile, in_seconds
 from holdover.model.readings.constants import Numeric
-from holdover.model.readings.possible import ANY, EITHER, HERE, Possible, Values
+from holdover.model.readings.possible import ANY, HERE, Values
 from holdover.model.readings.prose import text
 from holdover.model.table.client import ends_by, honoured, slowest
-from holdover.model.table.expr import (
-    BOOL,
-    DURATION,
-    Action,
-    Due,
-    Effect,
-    Expr,
-    Sort,
-    Variable,
-    lift,
-)
+from holdover.model.table.expr import DURATION, Action, Due, Effect, Expr, Variable, lift
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import (
-    ADDRESS,
-    HOST,
     a,
     address,
-    asleep,
     beside,
-    client,
     h,
     holds,
     kernel_end,
     kind,
     lease_end,
     m,
-    phase,
-    process,
-    refused,
     refused_at,
     skew,
     wants,
 )
-
-MINE, OTHER, NO_ONE = "the address", "another address", "no address"
-MESSAGE_HERE = "this message"
+from holdover.reference.audit.possible.of_host import (
+    MESSAGE_HERE,
+    MINE,
+    NO_ONE,
+    OTHER,
+    TRACKED,
+    Facts,
+    Node,
+    OfHost,
+)
 
 ABOUT = (MINE, OTHER, NO_ONE)
 FOR_CLIENT = ("OFFER", "ACK", "NAK")
 FROM_CLIENT = ("DISCOVER", "REQUEST", "DECLINE", "RELEASE")
-
-TRACKED = (phase, process, wants, holds, beside, refused)
-"""The variables of a host that a node has."""
 
 NEVER: Values = frozenset({False})
 
@@ -87,22 +74,6 @@ FAULTS = frozenset({"mutes", "loses", "duplicates", "stops", "restarts"})
 
 A process that is frozen or killed keeps its address past the lease end, and that is the fault which
 an audit is to find (RFC 2131 §4.4.5 excuses nobody)."""
-
-
-class Node(NamedTuple):
-    """A host, in the table's words; addresses are MINE, OTHER or NO_ONE."""
-
-    phase: str
-    process: str
-    wants: str
-    holds: str
-    beside: str
-    refused: bool
-
-    @property
-    def has(self) -> bool:
-        """The kernel answers ARP for the address."""
-        return MINE in (self.holds, self.beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,59 +100,6 @@ class Limit(NamedTuple):
     seconds: Fraction
 
 
-class Facts(NamedTuple):
-    """The constants of a client, and which of them are not known."""
-
-    constants: Mapping[str, object]
-    unknown: frozenset[str]
-
-
-class OfHost(Possible):
-    """Terms as sets of values, for a host in a known node, its constants, and one message.
-
-    `message`: its kind and its address; None: it may be any.
-    """
-
-    def __init__(self, node: Node, facts: Facts, message: tuple[str, str] | None):
-        super().__init__((node.phase, node.process, False))
-        self.known = dict(zip(TRACKED, node, strict=True)) | {asleep: False}
-        self.constants, self.open = facts
-        self.of_message: dict[Variable, str] = {}
-        if message is not None:
-            self.of_message = {kind: message[0], address: message[1], client: HERE}
-
-    def leaf(self, term: Expr) -> Values:
-        """A literal is known, and so is the absence of an address."""
-        if term.op == "none" and term.sort in (ADDRESS, HOST):
-            return frozenset({NO_ONE})
-        return super().leaf(term)
-
-    def constant(self, name: str, sort: Sort, at: Sequence[Values]) -> Values:
-        """A switch or a choice is known, but for those in OPEN; a length of time may be any."""
-        if name in self.open:
-            return frozenset(sort.values) or EITHER
-        if sort.values or sort is BOOL:
-            return frozenset({self.constants[name]})
-        return super().constant(name, sort, at)
-
-    def state(self, variable: Variable, at: Sequence[Values]) -> Values:
-        """Known of this host and of this message, else anything."""
-        if variable in self.of_message and at == [frozenset({MESSAGE_HERE})]:
-            return frozenset({self.of_message[variable]})
-        if variable in self.known and at == [frozenset({HERE})]:
-            return frozenset({self.known[variable]})
-        return EITHER if variable.sort is BOOL else ANY
-
-    def node(self, term: Expr, args: Sequence[Callable[[], Values]]) -> Values:
-        """An operator on sets of values; two other addresses need not be the same one."""
-        if term.op == "eq":
-            left, right = args[0](), args[1]()
-            if left == right == frozenset({OTHER}):
-                return EITHER
-            return super().node(term, (lambda: left, lambda: right))
-        return super().node(term, args)
-
-
 class Automaton:
     """All nodes and ways of a client with these constants; made once for each profile.
 
@@ -190,7 +108,7 @@ class Automaton:
 
     def __init__(self, profile: Profile, environment: Environment, unknown: frozenset[str]):
         self.constants = in_seconds(profile, environment)
-        self._facts = Facts(self.constants, unknown)
+        self._facts = Facts(self.constants, unknown, {})
         self.ways: dict[Node, tuple[ClientWay, ...]] = {}
         self._limits: dict[Node, tuple[Limit, ...]] = {}
         self._longest: dict[int, int] = {}
@@ -250,7 +168,7 @@ class Automaton:
         known = ((h, HERE), (m, MESSAGE_HERE), (a, named))
         bound: dict[Expr, Values] = dict.fromkeys(action.given, ANY)
         bound |= {name: frozenset({value}) for name, value in known if _takes(action, name)}
-        if any(reading.read(term, bound) == NEVER for term in action.when):
+        if any(reading.values_of(term, bound) == NEVER for term in action.when):
             return []
         values: dict[Variable, Values] = {v: frozenset({reading.known[v]}) for v in TRACKED}
         after, subject, ends = before, about, frozenset[Ends]({"keep"})
@@ -258,13 +176,13 @@ class Automaton:
             if effect.every or effect.at is None:
                 continue
             if effect.at is h and effect.variable in values:
-                values[effect.variable] = reading.read(effect.value, bound)
+                values[effect.variable] = reading.values_of(effect.value, bound)
             if effect.at is h and effect.variable is lease_end:
                 ends = _ends(effect.value, reading, bound)
             if effect.at is m and effect.variable is kind:
-                (after,) = _names(reading.read(effect.value, bound))
+                (after,) = _names(reading.values_of(effect.value, bound))
             if effect.at is m and effect.variable is address and after != "FREE":
-                (subject,) = _names(reading.read(effect.value, bound))
+                (subject,) = _names(reading.values_of(effect.value, bound))
         for variable in (wants, holds, beside):
             if values[variable] >= ANY:
                 values[variable] = frozenset(ABOUT)
@@ -286,7 +204,7 @@ class Automaton:
             due = action.due
             if due is None or len(action.given) != 1:
                 continue
-            if reading.read(due.condition, bound) != frozenset({True}):
+            if reading.values_of(due.condition, bound) != frozenset({True}):
                 continue
             outcomes = [way.after for way in self.ways[node] if way.row == action.name]
             if outcomes and not any(after.has for after in outcomes):
@@ -327,7 +245,7 @@ def _is_barred(action: Action, any_message: OfHost) -> bool:
     bound: dict[Expr, Values] = dict.fromkeys(action.given, ANY)
     if _takes(action, h):
         bound[h] = frozenset({HERE})
-    return any(any_message.read(term, bound) == NEVER for term in action.when)
+    return any(any_message.values_of(term, bound) == NEVER for term in action.when)
 
 
 def _takes(action: Action, name: Expr) -> bool:
@@ -366,7 +284,7 @@ def _ends(value: Expr, reading: OfHost, bound: Mapping[Expr, Values]) -> frozens
         branches = {True: then, False: otherwise}
         parts = [
             _ends(branches[bool(chosen)], reading, bound)
-            for chosen in reading.read(condition, bound)
+            for chosen in reading.values_of(condition, bound)
         ]
         return frozenset[Ends]().union(*parts)
     return frozenset({"grant" if text(value) == GRANT_TERM else "any"})

@@ -15,7 +15,8 @@ from functools import lru_cache
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from holdover.reference.audit.possible.automaton import MINE, NO_ONE, OTHER, Automaton, Ends, Node
+from holdover.reference.audit.possible.automaton import Automaton, Ends
+from holdover.reference.audit.possible.of_host import MINE, NO_ONE, OTHER, Node
 from holdover.reference.core.instants import SECOND
 
 FORMS: Mapping[str, tuple[str, ...]] = {

@@ -31,8 +31,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from holdover.reference.audit.possible.automaton import MINE, Ends
+from holdover.reference.audit.possible.automaton import Ends
 from holdover.reference.audit.possible.chart import Chart, Sign
+from holdover.reference.audit.possible.of_host import MINE
 from holdover.reference.core.instants import Instant
 
 ENDLESS: Instant = 1 << 80

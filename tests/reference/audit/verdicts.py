@@ -85,8 +85,11 @@ def is_visible(town: Town) -> bool:
 
 
 def finds(town: Town, audit: Audit) -> bool:
-    """The overstay is found, its culprit named, and nobody else accused."""
+    """The overstay is found, its culprit named, and nobody else accused, nor of a broken rule."""
     assert town.overstayed is not None
     address, hardware, _, _ = town.overstayed
     found = [(each.kind, each.address, each.hardware) for each in audit.findings]
-    return found == [("client_holdover", address, hardware)]
+    breakers = {
+        breach.hardware for name in broken_rules(audit) for breach in audit.rules[name].breaches
+    }
+    return found == [("client_holdover", address, hardware)] and breakers == {hardware}

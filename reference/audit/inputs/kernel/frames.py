@@ -28,6 +28,7 @@ from holdover.reference.audit.inputs.kernel.columns import (
     IP_LENGTH,
     NULL,
     NUMBER,
+    ODD,
     PAYLOAD_AT,
     PAYLOAD_SIZE,
     PLAIN,
@@ -89,8 +90,8 @@ def look(
 ):
     """Look at `count` frames, the first of which is `number`.
 
-    counts: of runs, out, rows, side, prints.  prints: the fingerprint and the time of each frame of
-    IPv4 or ARP whose fingerprint is a multiple of `sparse`; 0: of none.
+    counts: of runs, out, rows, side, prints, and of rows that are ODD.  prints: the fingerprint and
+    time of each frame of IPv4 or ARP whose fingerprint is a multiple of `sparse`; 0: of none.
     """
     for i in range(count):
         at = times[i]
@@ -209,4 +210,5 @@ def look(
             row[PAYLOAD_SIZE] = be16(data, udp + 4) - 8
             row[PRINT] = print_of(data, udp, 8 + row[PAYLOAD_SIZE])
             row[STATUS] = read_message(data, udp + 8, row[PAYLOAD_SIZE], row, side, counts)
+            counts[5] += row[STATUS] == ODD
         counts[2] += 1

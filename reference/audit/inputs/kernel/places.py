@@ -1,7 +1,8 @@
-"""Where the next frames of a buffer stand, and when they were captured: pcap and pcapng.
+"""Where the next frames of a buffer stand, and when they were captured: pcap, pcapng, packet rings.
 
 Theory of operation.  `index_pcap` and `index_pcapng` fill arrays with the offset, the size and the
-time of each frame, and say why they ended.  `check_order` then mends times that go back.
+time of each frame, and say why they ended; `index_block` does so for a block of a packet ring.
+`check_order` then mends times that go back.
 
 What it does not know: what is in a frame; blocks of pcapng that hold none (`formats.py`).
 """
@@ -126,6 +127,40 @@ def index_pcapng(data, at, end, big, most, interfaces, off, cap, times, iface, d
         count += 1
         at += length
     return count, at, FULL
+
+
+TAGGED, TAG_TYPE = 0x10, 0x40
+"""TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID: in the header of TPACKET_V3."""
+
+
+@jit
+def index_block(data, at, left, big, off, cap, times):
+    """The next of `left` frames in a block of TPACKET_V3: how many, where the next one's header is.
+
+    The tag of a VLAN, which the kernel has taken off, is put back: there is room in front.
+    """
+    count = 0
+    while count < left and count < len(off):
+        size = number32(data, at + 12, big)
+        status = number32(data, at + 20, big)
+        frame = at + number16(data, at + 24, big)
+        if status & TAGGED and size >= 12:
+            control = number32(data, at + 32, big)
+            kind = number16(data, at + 36, big) if status & TAG_TYPE else 0x8100
+            frame -= 4
+            size += 4
+            for i in range(frame, frame + 12):
+                data[i] = data[i + 4]
+            data[frame + 12] = kind >> 8
+            data[frame + 13] = kind & 0xFF
+            data[frame + 14] = control >> 8 & 0xFF
+            data[frame + 15] = control & 0xFF
+        off[count] = frame
+        cap[count] = size
+        times[count] = number32(data, at + 4, big) * 1_000_000_000 + number32(data, at + 8, big)
+        count += 1
+        at += number32(data, at, big)
+    return count, at
 
 
 @jit

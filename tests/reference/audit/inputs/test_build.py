@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from holdover.reference.audit.inputs.build import KnownAddress, tuple_maker, twin
-from holdover.reference.audit.inputs.dhcp import REMEMBERED, LateOptions, NameTables
+from holdover.reference.audit.inputs.names import REMEMBERED, LateOptions, NameTables
 from holdover.reference.audit.observations import Where
 from holdover.reference.wire import options
 from holdover.reference.wire.options import Options

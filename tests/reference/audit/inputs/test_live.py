@@ -15,7 +15,7 @@ from tests.checkout import ROOT
 
 PROGRAM = """
 import json, socket, subprocess, sys, threading, time
-from holdover.reference.audit.inputs import live
+from holdover.reference.audit.inputs import live, ring
 from tests.reference.audit.inputs import captures
 
 def ip(*words):
@@ -25,7 +25,7 @@ ip("link", "add", "near", "type", "veth", "peer", "name", "far")
 for name in ("near", "far"):
     ip("link", "set", name, "up")
 frames = {frames}
-live.QUEUE = {queue}
+ring.BLOCKS, ring.BLOCK = {blocks}, {size}
 stop = threading.Event()
 follower = live.InterfaceFollower("near")
 sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -60,10 +60,14 @@ def privileged() -> None:
 
 
 def play(
-    frames: str, queue: int = 1 << 22, after: str = "time.sleep(0.5)", first: str = "0"
+    frames: str,
+    size: int = 1 << 20,
+    blocks: int = 4,
+    after: str = "time.sleep(0.5)",
+    first: str = "0",
 ) -> list[list[object]]:
     """What is seen of frames that a neighbour sends."""
-    code = PROGRAM.format(frames=frames, queue=queue, after=after, first=first)
+    code = PROGRAM.format(frames=frames, size=size, blocks=blocks, after=after, first=first)
     said = subprocess.run(
         ["unshare", "--net", sys.executable, "-c", code],
         capture_output=True,
@@ -90,11 +94,11 @@ def test_uses_messages_and_vlans_are_seen() -> None:
 
 
 def test_each_frame_is_seen_and_what_the_kernel_dropped_is_a_gap() -> None:
-    """In front of a small queue most are dropped, and nobody comes later to tell of it."""
+    """In front of a small ring most are dropped, and nobody comes later to tell of it."""
     all_of_them = play("[captures.ip()] * 3000")
     assert sum(int(str(each[4])) for each in all_of_them if each[0] == "Use") == 3000
     assert not [each for each in all_of_them if each[0] == "Gap"]
-    seen = play("[captures.ip()] * 3000", queue=2048, after="pass", first="1")
+    seen = play("[captures.ip()] * 3000", size=4096, blocks=2, after="pass", first="1")
     (gap,) = (str(each[3]) for each in seen if each[0] == "Gap")
     uses = sum(int(str(each[4])) for each in seen if each[0] == "Use")
     assert uses < 3000

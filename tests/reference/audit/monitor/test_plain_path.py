@@ -10,8 +10,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from holdover.reference.audit.monitor.addresses import SPANS, AddressTrack, UseRun
+from holdover.reference.audit.monitor.addresses import SPANS, AddressTrack
 from holdover.reference.audit.monitor.results import Audit
+from holdover.reference.audit.monitor.spans import UseRun
 from holdover.reference.audit.observations import Where
 from holdover.reference.audit.possible.chart import Sign
 from holdover.reference.audit.possible.hypotheses import Grant, Now, after_message, after_use

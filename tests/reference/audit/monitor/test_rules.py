@@ -297,6 +297,21 @@ def test_broken(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "tell"),
     [
+        ("R14", repeats(59.99)),
+        ("R20", discovers_again(2.99)),
+        ("R27", declines(9.99)),
+        ("R28", declines(offered=9.99)),
+        ("R32", offers_to_two(9.99)),
+    ],
+)
+def test_who_waits_by_a_clock_that_is_fast_keeps_the_rule(name: str, tell: Tell) -> None:
+    found = rule(name, tell)
+    assert (found.outcome, found.broken) == ("holds", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "tell"),
+    [
         ("R4", begins_anew_with_its_address),
         ("R14", repeats(5)),
         ("R17", selects_under_another_xid),

@@ -17,15 +17,12 @@ from holdover.reference.audit.possible.automaton import (
     FAULTS,
     FOR_CLIENT,
     FROM_CLIENT,
-    MINE,
-    NO_ONE,
-    OTHER,
     Automaton,
-    Node,
     automaton_of,
 )
 from holdover.reference.audit.possible.chart import Sign, chart_of
 from holdover.reference.audit.possible.hypotheses import Grant, Now
+from holdover.reference.audit.possible.of_host import MINE, NO_ONE, OTHER, Node
 from holdover.reference.audit.possible.possibilities import Possibilities
 from holdover.reference.core.instants import SECOND
 

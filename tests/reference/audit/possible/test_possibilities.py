@@ -1,9 +1,9 @@
 """What one observation does to the hypotheses."""
 
 from holdover.reference.audit.monitor.context import AuditContext
-from holdover.reference.audit.possible.automaton import MINE
 from holdover.reference.audit.possible.chart import Sign
 from holdover.reference.audit.possible.hypotheses import Grant, Now
+from holdover.reference.audit.possible.of_host import MINE
 from holdover.reference.audit.possible.possibilities import Possibilities
 from holdover.reference.core.instants import SECOND
 from tests.reference.audit.link import COMPLETE

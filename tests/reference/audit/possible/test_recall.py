@@ -9,7 +9,6 @@ import pytest
 
 from holdover.reference.audit.monitor.context import AuditContext
 from holdover.reference.audit.possible import possibilities
-from holdover.reference.audit.possible.automaton import MINE, OTHER
 from holdover.reference.audit.possible.chart import Chart, Sign
 from holdover.reference.audit.possible.hypotheses import (
     Grant,
@@ -20,6 +19,7 @@ from holdover.reference.audit.possible.hypotheses import (
     after_use,
     all_hypotheses,
 )
+from holdover.reference.audit.possible.of_host import MINE, OTHER
 from holdover.reference.audit.possible.possibilities import Possibilities, recall_of
 from holdover.reference.core.instants import SECOND, Instant
 from tests.reference.audit.link import COMPLETE
