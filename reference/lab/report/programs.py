@@ -21,9 +21,9 @@ def list_data(usual: Collection[str], *, versions: bool) -> dict[str, list[dict[
     def asked(program: ClientProgram | ServerProgram) -> str | None:
         if not versions:
             return None
-        from holdover.reference.lab.report.files import version
+        from holdover.reference.lab.report.report import version_of
 
-        return version(program)
+        return version_of(program)
 
     return {
         "clients": [

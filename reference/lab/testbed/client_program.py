@@ -38,6 +38,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdover.model.errors import InputError
+from holdover.reference.lab.roots.root import Root, upstream
 from holdover.reference.lab.testbed.netns import Host
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError
 
@@ -90,7 +91,8 @@ class ClientProgram:
     `profile`: the built-in one that describes it.  `version_command`: prints its version.
     `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.  `identity`:
     what gives it the client identifier CLONE; "": it takes none from its user.  `usual`: it is
-    played where no client is named.
+    played where no client is named.  `former_package`: Debian's that had it once.  `root`: the root
+    file system that it is of; None: the machine's.
     """
 
     name: str
@@ -106,14 +108,31 @@ class ClientProgram:
     hook: HookWords | None = None
     identity: str = ""
     usual: bool = True
+    former_package: str = ""
+    root: Root | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name, with that of the root file system that it is of: trixie/udhcpc."""
+        return self.name if self.root is None else f"{self.root.name}/{self.name}"
 
     def missing(self) -> str | None:
-        """The programs and files that are not here."""
+        """The programs and files that are not here, or not in its root."""
+        if self.root is not None:
+            return self._missing_in(self.root)
         gone = (each for each in self.needs if not (shutil.which(each) or Path(each).is_file()))
         return ", ".join(gone) or None
 
+    def _missing_in(self, root: Root) -> str | None:
+        if not self.needs:
+            return f"{self.name} in {root.name}: it is of no root file system"
+        gone = [each for each in self.needs if not root.has(each)]
+        return f"{', '.join(gone)} in {root.path}" if gone else None
+
     def version(self) -> str:
-        """Its version, as it says itself; UnheardError where it says none."""
+        """Its version, as it says itself, or its package in its root; UnheardError: none says."""
+        if self.root is not None:
+            return upstream(self._package_version(self.root))
         said = ""
         if self.version_command:
             done = subprocess.run(
@@ -123,6 +142,12 @@ class ClientProgram:
         if (found := re.search(r"\d+(\.\d+)*(-P\d+)?", said)) is None:
             raise UnheardError(f"{self.name} says no version: {said}")
         return found[0]
+
+    def _package_version(self, root: Root) -> str:
+        for package in filter(None, (self.package, self.former_package)):
+            if (version := root.version(package)) is not None:
+                return version
+        raise UnheardError(f"{self.label}: {root.path} has no package {self.package}")
 
     def start(
         self, host: Host, place: Path, *, hook_blocks: float | None = None, cloned: bool = False
@@ -141,7 +166,7 @@ class ClientProgram:
         values = {
             "iface": INTERFACE,
             "place": str(place),
-            "python": sys.executable,
+            "python": sys.executable if self.root is None else "python3",
             "hook": "",
             "identity": self.identity if cloned else "",
         }
@@ -153,7 +178,8 @@ class ClientProgram:
             text = _filled(self.hook.text, {"seconds": f"{hook_blocks or 0:g}", "script": script})
             _write(place / self.hook.file, text)
         setup = _filled(self.setup, values)
-        return host.apart(*shlex.split(_filled(self.command, values)), setup=setup)
+        command = shlex.split(_filled(self.command, values))
+        return host.apart(*command, setup=setup, root=self.root)
 
 
 PLAIN = ("hook", "identity")

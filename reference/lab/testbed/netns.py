@@ -7,7 +7,7 @@ An interface of the machine may lead there too, with whatever is at the other en
 
 `Host.apart` starts a program in mount, pid and UTS namespaces of its own, with overlays on /etc and
 /var/lib and an empty /run, so that no file of the machine is touched, and so that nothing it has
-started outlives it.
+started outlives it.  Or in a root file system of another release, of which it sees nothing else.
 
 What it does not know: DHCP.
 """
@@ -24,6 +24,7 @@ import threading
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
+from holdover.reference.lab.roots.root import ENTERED, Root
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 
 COMMANDS = "from holdover.reference.cli import main; main()"
@@ -84,11 +85,17 @@ class Host:
         self.processes.append(process)
         return process
 
-    def apart(self, *command: str | Path, setup: str = "") -> Process:
-        """A program that sees files of its own; `setup` is a shell's, in its view of them."""
-        place = self._place / f"{self.space}-{len(self.processes)}"
+    def apart(self, *command: str | Path, setup: str = "", root: Root | None = None) -> Process:
+        """A program that sees files of its own; `setup` is a shell's, in its view of them.
+
+        `root`: it is of that root file system, and sees that one's and the lab's.
+        """
+        place = self._place.absolute() / f"{self.space}-{len(self.processes)}"
         place.mkdir()
-        return self.start(*APART, "sh", "-ec", PREPARED, "sh", place, setup, *command)
+        if root is None:
+            return self.start(*APART, "sh", "-ec", PREPARED, "sh", place, setup, *command)
+        theirs = (root.path, self._place.absolute())
+        return self.start(*APART, "sh", "-ec", ENTERED, "sh", place, setup, *theirs, *command)
 
     def holdover(self, *arguments: str | Path, under: tuple[str, ...] = ()) -> Process:
         """Our command line, started by another program if need be."""

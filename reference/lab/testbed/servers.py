@@ -26,6 +26,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from types import MappingProxyType
 
+from holdover.reference.lab.roots.root import Root, upstream
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 
@@ -62,7 +63,8 @@ class ServerProgram:
     `package`: Debian's; "" for our own.  `shortest`: the least lease in seconds that it grants.
     `command` and `configuration` are for a place and an order; `ready` is what it says when it
     serves, `version_command` prints its version.  `unsupported`: the fields of an order that it has
-    no word for, "network" where it leases on its own link only.
+    no word for, "network" where it leases on its own link only.  `root`: the root file system that
+    it is of; None: the machine's.
     """
 
     name: str
@@ -76,13 +78,28 @@ class ServerProgram:
     setup: str
     configuration: Callable[[Path, ServerOrder], str]
     command: Callable[[Path, ServerOrder], tuple[str | Path, ...]]
+    root: Root | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name, with that of the root file system that it is of: trixie/kea."""
+        return self.name if self.root is None else f"{self.root.name}/{self.name}"
 
     def missing(self) -> str | None:
-        """The program that is not here."""
-        return next((need for need in self.needs if shutil.which(need) is None), None)
+        """The program that is not here, or not in its root."""
+        if self.root is None:
+            return next((need for need in self.needs if shutil.which(need) is None), None)
+        if not self.needs:
+            return f"{self.name} in {self.root.name}: it is of no root file system"
+        gone = next((need for need in self.needs if not self.root.has(need)), None)
+        return None if gone is None else f"{gone} in {self.root.path}"
 
     def version(self) -> str:
-        """Its version, as it says itself; UnheardError where it says none."""
+        """Its version, as it says itself, or its package in its root; UnheardError: none says."""
+        if self.root is not None:
+            if (version := self.root.version(self.package)) is None:
+                raise UnheardError(f"{self.label}: {self.root.path} has no package {self.package}")
+            return upstream(version)
         done = subprocess.run(
             self.version_command, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
@@ -113,7 +130,10 @@ class ServerProgram:
         place.mkdir(exist_ok=True)
         (place / "config").write_text(self.configuration(place, order))
         command = self.command(place, order)
-        process = host.apart(*command, setup=self.setup) if self.package else host.start(*command)
+        if self.package:
+            process = host.apart(*command, setup=self.setup, root=self.root)
+        else:
+            process = host.start(*command)
         process.says(self.ready, PATIENCE)
         eventually(lambda: listens(process), PATIENCE, f"{self.name} has UDP port 67")
         return process
