@@ -15,7 +15,6 @@ TOOLS = ("mount", "procps", "iproute2", "dbus", "busybox")
 
 CLIENTS = (
     "udhcpc",
-    "isc-dhcp-client",
     "systemd",
     "network-manager",
     "connman",
@@ -23,12 +22,15 @@ CLIENTS = (
     "klibc-utils",
 )
 
-SERVERS = ("isc-dhcp-server", "udhcpd", "dnsmasq-base")
+SERVERS = ("udhcpd", "dnsmasq-base")
+
+ISC = ("isc-dhcp-client", "isc-dhcp-server")
+"""Its maker has ended it; sid has it no more."""
 
 ONLY: dict[str, tuple[str, ...]] = {
-    "bullseye": ("dhcpcd5", "dhcpcanon"),
-    "bookworm": ("dhcpcd-base", "kea-dhcp4-server"),
-    "trixie": ("dhcpcd-base", "kea-dhcp4-server", "coredhcp-client"),
+    "bullseye": (*ISC, "dhcpcd5", "dhcpcanon"),
+    "bookworm": (*ISC, "dhcpcd-base", "kea-dhcp4-server"),
+    "trixie": (*ISC, "dhcpcd-base", "kea-dhcp4-server", "coredhcp-client"),
     "sid": ("dhcpcd-base", "kea-dhcp4-server", "coredhcp-client"),
 }
 """What not each release has, or has by this name."""

@@ -92,7 +92,8 @@ class ClientProgram:
     `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.  `identity`:
     what gives it the client identifier CLONE; "": it takes none from its user.  `usual`: it is
     played where no client is named.  `former_package`: Debian's that had it once.  `root`: the root
-    file system that it is of; None: the machine's.
+    file system that it is of; None: the machine's.  `runs`: a program that it starts to do the work,
+    or else it is not what its name says.  `unplayable`: why no lease of it can be measured.
     """
 
     name: str
@@ -110,6 +111,8 @@ class ClientProgram:
     usual: bool = True
     former_package: str = ""
     root: Root | None = None
+    runs: str = ""
+    unplayable: str = ""
 
     @property
     def label(self) -> str:
@@ -242,6 +245,11 @@ def processes(client: Process) -> list[int]:
     None where it has ended, or has not begun.
     """
     return [each for each in client.tree()[2:] if _program(each) != BUS]
+
+
+def works_by(client: Process, program: str) -> bool:
+    """Whether a program is among a client's own processes."""
+    return any(_program(each) == program for each in processes(client))
 
 
 def _program(process: int) -> str | None:

@@ -77,6 +77,7 @@ DHCPCD_HOOKS = "/lib/dhcpcd/dhcpcd-run-hooks"
 NETWORKD = "/lib/systemd/systemd-networkd"
 NETWORKD_SETUP = f"""{READ_ONLY_SYS}
 mkdir -p /run/systemd/network /run/systemd/netif
+echo lxc >/run/systemd/container
 chown systemd-network: /run/systemd/netif
 export SYSTEMD_LOG_TARGET=console
 cat >/run/systemd/network/00-eth0.network <<END
@@ -115,6 +116,10 @@ method=auto
 method=disabled
 END
 umask 022"""
+NETWORK_MANAGER = (
+    "NetworkManager -d --config=/run/NetworkManager.conf "
+    "--config-dir=/run/none --system-config-dir=/run/none"
+)
 NETWORK_MANAGER_IDENTITY = f"dhcp-client-id={CLONE}"
 
 PYROUTE2 = "{python} -u -m pyroute2.dhcp.cli --log-level DEBUG -R {hook} " + " ".join(
@@ -249,8 +254,23 @@ PROGRAMS = (
         version_command=("NetworkManager", "--version"),
         identity=NETWORK_MANAGER_IDENTITY,
         setup=NETWORK_MANAGER_SETUP,
-        command="NetworkManager -n --config=/run/NetworkManager.conf "
-        "--config-dir=/run/none --system-config-dir=/run/none",
+        command=NETWORK_MANAGER,
+    ),
+    *(
+        ClientProgram(
+            name=f"networkmanager-{backend}",
+            title=f"NetworkManager with {backend}",
+            package="network-manager",
+            needs=("NetworkManager", BUS, backend),
+            lease=lease,
+            version_command=("NetworkManager", "--version"),
+            identity=NETWORK_MANAGER_IDENTITY,
+            setup=NETWORK_MANAGER_SETUP.replace("dhcp=internal", f"dhcp={backend}"),
+            command=NETWORK_MANAGER,
+            runs=backend,
+            usual=False,
+        )
+        for backend, lease in (("dhclient", 6), ("dhcpcd", 24))
     ),
     ClientProgram(
         name="connman",

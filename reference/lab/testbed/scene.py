@@ -30,7 +30,7 @@ from holdover.reference.lab.record.measure import DEAD, LOCKED, RUNNING, STOPPED
 from holdover.reference.lab.record.record import MARKS
 from holdover.reference.lab.testbed import networking_lock
 from holdover.reference.lab.testbed.account import account, keep_output, never_comes
-from holdover.reference.lab.testbed.client_program import ClientProgram, processes
+from holdover.reference.lab.testbed.client_program import ClientProgram, processes, works_by
 from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, UnheardError
@@ -156,8 +156,19 @@ class Scene:
             lambda: self.acks() and self._recorder.said('"held", "host": "a"'),
             "the client has an address",
         )
+        self._check_what_works()
         self._state = RUNNING
         self.mark("bound")
+
+    def _check_what_works(self) -> None:
+        """UnheardError where another program does the client's work than its name says."""
+        assert self._client is not None
+        assert self._client_program is not None
+        wanted = self._client_program.runs
+        if wanted and not works_by(self._client, wanted):
+            raise UnheardError(
+                f"{self._client_program.label}: it was built without {wanted}, and runs none"
+            )
 
     def _wait_for_client(self, wanted: Callable[[], Any], what: str) -> None:
         """Wait for what a client does; UnheardError, with its words, where it never will."""
