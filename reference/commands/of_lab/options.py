@@ -10,7 +10,6 @@ What it does not know: what is done with them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -93,13 +92,13 @@ def programs_of(name: str, known: Mapping[str, Any], roots: Sequence[Root]) -> P
     if separator and rest in known:
         if where == MACHINE:
             return (known[rest],)
-        return tuple(replace(known[rest], root=each) for each in roots if each.name == where)
+        return tuple(known[rest].in_root(each) for each in roots if each.name == where)
     return ()
 
 
 def of_roots(program: Any, roots: Sequence[Root]) -> Programs:
     """The program of each root file system, but for one that is of none."""
-    return tuple(replace(program, root=each) for each in roots) if program.needs else ()
+    return tuple(program.in_root(each) for each in roots) if program.needs else ()
 
 
 def roots_of(ctx: click.Context | None) -> list[Root]:
@@ -139,7 +138,7 @@ class ClientsType(click.ParamType[Programs]):
                 ctx,
             )
         given = client_from_command(value)
-        return tuple(replace(given, root=each) for each in roots) or (given,)
+        return tuple(given.in_root(each) for each in roots) or (given,)
 
 
 class ClientType(ClientsType):

@@ -30,12 +30,12 @@ ISC = ("isc-dhcp-client", "isc-dhcp-server")
 ONLY: dict[str, tuple[str, ...]] = {
     "bullseye": (*ISC, "dhcpcd5", "dhcpcanon"),
     "bookworm": (*ISC, "dhcpcd-base", "kea-dhcp4-server"),
-    "trixie": (*ISC, "dhcpcd-base", "kea-dhcp4-server", "coredhcp-client"),
-    "sid": ("dhcpcd-base", "kea-dhcp4-server", "coredhcp-client"),
+    "trixie": (*ISC, "dhcpcd-base", "kea-dhcp4-server"),
+    "sid": ("dhcpcd-base", "kea-dhcp4-server"),
 }
 """What not each release has, or has by this name."""
 
-ABOUT = (300, 2)
+ABOUT = (400, 2)
 """Megabytes that one takes, and minutes; measured with these packages, on two cores."""
 
 

@@ -34,7 +34,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdover.model.errors import InputError
@@ -93,7 +93,7 @@ class ClientProgram:
     what gives it the client identifier CLONE; "": it takes none from its user.  `usual`: it is
     played where no client is named.  `former_package`: Debian's that had it once.  `root`: the root
     file system that it is of; None: the machine's.  `runs`: a program that it starts to do the work,
-    or else it is not what its name says.  `unplayable`: why no lease of it can be measured.
+    or else it is not what its name says.  `older`: versions, and the profiles of those before them.
     """
 
     name: str
@@ -112,12 +112,22 @@ class ClientProgram:
     former_package: str = ""
     root: Root | None = None
     runs: str = ""
-    unplayable: str = ""
+    older: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
         """Its name, with that of the root file system that it is of: trixie/udhcpc."""
         return self.name if self.root is None else f"{self.root.name}/{self.name}"
+
+    def in_root(self, root: Root) -> ClientProgram:
+        """The client of a root file system, with the profile of the version that is there."""
+        there = replace(self, root=root)
+        with suppress(UnheardError):
+            numbers = version_numbers(there.version())
+            for before, profile in self.older:
+                if numbers < version_numbers(before):
+                    return replace(there, profile=profile)
+        return there
 
     def missing(self) -> str | None:
         """The programs and files that are not here, or not in its root."""
@@ -183,6 +193,11 @@ class ClientProgram:
         setup = _filled(self.setup, values)
         command = shlex.split(_filled(self.command, values))
         return host.apart(*command, setup=setup, root=self.root)
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with, to compare it: 1.30.1 is before 1.34."""
+    return tuple(map(int, re.findall(r"\d+", version.partition("-")[0])))
 
 
 PLAIN = ("hook", "identity")

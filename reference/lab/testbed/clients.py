@@ -54,6 +54,9 @@ async def blocks(lease):
 IPCONFIG = "/usr/lib/klibc/bin/ipconfig"
 """It ends as soon as it has configured the address; it has no option that tells its version."""
 
+IWD = "/usr/libexec/iwd"
+"""It is for radios; it tells what it misses, and ends where there is none."""
+
 READ_ONLY_SYS = "mount -o remount,ro /sys"
 """So that a daemon does not wait for udev to tell it of links."""
 
@@ -174,6 +177,7 @@ PROGRAMS = (
         needs=("udhcpc", UDHCPC_DEBIAN),
         lease=30,
         profile="udhcpc",
+        older=(("1.34", "udhcpc-1.30"),),
         version_command=("udhcpc", "--help"),
         command=f"udhcpc -f -i {{iface}} -s {UDHCPC_DEBIAN} {{hook}} {{identity}}",
         identity=UDHCPC_IDENTITY,
@@ -292,6 +296,27 @@ PROGRAMS = (
         profile="klibc-ipconfig",
         version_command=("dpkg-query", "--show", "klibc-utils"),
         command=f"{IPCONFIG} -t 60 -c dhcp -d {{iface}}",
+    ),
+    ClientProgram(
+        name="iwd",
+        title="iwd, with an address of its own",
+        package="iwd",
+        needs=(IWD, BUS),
+        lease=10,
+        version_command=(IWD, "--version"),
+        setup=f"{WITH_BUS}; exec 2>&1",
+        command=IWD,
+        usual=False,
+    ),
+    ClientProgram(
+        name="dhcpcanon",
+        title="dhcpcanon",
+        package="dhcpcanon",
+        needs=("dhcpcanon",),
+        lease=10,
+        version_command=("dhcpcanon", "--version"),
+        command="dhcpcanon {iface}",
+        usual=False,
     ),
     ClientProgram(
         name="pyroute2",

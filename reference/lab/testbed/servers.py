@@ -21,7 +21,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from types import MappingProxyType
@@ -84,6 +84,10 @@ class ServerProgram:
     def label(self) -> str:
         """Its name, with that of the root file system that it is of: trixie/kea."""
         return self.name if self.root is None else f"{self.root.name}/{self.name}"
+
+    def in_root(self, root: Root) -> ServerProgram:
+        """The server of a root file system."""
+        return replace(self, root=root)
 
     def missing(self) -> str | None:
         """The program that is not here, or not in its root."""
