@@ -2,8 +2,8 @@
 
 Theory of operation.  `runs` gives the words of `holdover`, for the clients that are in each root.
 Most are played with a watch of thirty seconds; one whose lease cannot be shorter than two minutes
-(udhcpc before 1.34) is watched for as long.  Clients that were seen not to start are played once, so
-that the page can say why, in their own last words.
+(udhcpc before 1.34) is watched for as long.  Clients that were seen not to start are played once,
+so that the page can say why, in their own last words.
 """
 
 from __future__ import annotations

@@ -52,9 +52,7 @@ class RootType(click.ParamType[Root]):
         made = [CompletionItem(each) for each in made_roots() if each.startswith(incomplete)]
         return made or [CompletionItem(incomplete, type="dir")]
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Root:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Root:
         """The root; InputError where it is none."""
         return value if isinstance(value, Root) else named(value, cache_folder())
 
@@ -132,7 +130,7 @@ class ClientsType(click.ParamType[Programs]):
         if "{iface}" not in value:
             names = [*CLIENTS, *(f"{each.name}/{name}" for each in roots for name in CLIENTS)]
             self.fail(
-                f"no client {value!r}; {nearest(value, names)}; or a command line with "
+                f"no client {value!r}; {nearest(value, tuple(names))}; or a command line with "
                 "{iface}, as 'udhcpc -f -i {iface}'",
                 param,
                 ctx,
@@ -144,9 +142,7 @@ class ClientsType(click.ParamType[Programs]):
 class ClientType(ClientsType):
     """One client."""
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The client."""
         if isinstance(value, ClientProgram):
             return value
@@ -162,10 +158,12 @@ def find_servers(
     """The servers of these names: the machine's, but for NAME/SERVER, which is that of a root."""
     found: list[ServerProgram] = []
     for name in given:
-        programs = (SERVERS[name],) if name in SERVERS else programs_of(name, SERVERS, roots_of(ctx))
+        programs = (
+            (SERVERS[name],) if name in SERVERS else programs_of(name, SERVERS, roots_of(ctx))
+        )
         if not programs:
             names = [*SERVERS, *(f"{r.name}/{s}" for r in roots_of(ctx) for s in SERVERS)]
-            raise click.BadParameter(f"no server {name!r}; {nearest(name, names)}")
+            raise click.BadParameter(f"no server {name!r}; {nearest(name, tuple(names))}")
         found += programs
     return found
 

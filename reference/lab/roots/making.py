@@ -131,25 +131,24 @@ def make_root(
 def _run(command: Sequence[str], release: str, mirror: str, tell: Callable[[str], None]) -> None:
     """Run mmdebstrap; InputError with its last words where it fails."""
     lines: list[str] = []
-    maker = subprocess.Popen(
+    with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
-    assert maker.stdout is not None
-    try:
-        for line in maker.stdout:
-            lines.append(line.rstrip())
-            if step := STEPS.match(line):
-                tell(f"{release}: {step[1]}")
-        status = maker.wait()
-    except BaseException:
-        maker.kill()  # its namespaces end with it, and all that it has started
-        maker.wait()
-        raise
+    ) as maker:
+        assert maker.stdout is not None
+        try:
+            for line in maker.stdout:
+                lines.append(line.rstrip())
+                if step := STEPS.match(line):
+                    tell(f"{release}: {step[1]}")
+            status = maker.wait()
+        except BaseException:
+            maker.kill()  # its namespaces end with it, and all that it has started
+            raise
     if status != 0:
         told = [line for line in lines if line.startswith("E: ")] or lines
         hint = "; --stale takes it all the same" if any("expired" in line for line in told) else ""

@@ -13,14 +13,7 @@ RELEASES = ("bullseye", "bookworm", "trixie", "sid")
 
 TOOLS = ("mount", "procps", "iproute2", "dbus", "busybox")
 
-CLIENTS = (
-    "udhcpc",
-    "systemd",
-    "network-manager",
-    "connman",
-    "iwd",
-    "klibc-utils",
-)
+CLIENTS = ("udhcpc", "systemd", "network-manager", "connman", "iwd", "klibc-utils")
 
 SERVERS = ("udhcpd", "dnsmasq-base")
 
