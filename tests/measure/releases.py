@@ -40,12 +40,17 @@ def here(roots: Sequence[Root]) -> list[ClientProgram]:
     return [each for each in found if each.missing() is None and not built_without(each)]
 
 
+BUILT_WITH = {
+    "networkmanager-dhclient": ("bullseye", "bookworm"),
+    "networkmanager-dhcpcd": ("trixie",),
+}
+"""In which releases a program can start the other one; `ClientProgram.runs` tells if it does not."""
+
+
 def built_without(client: ClientProgram) -> bool:
-    """Whether a program of that version was built without the one that it should run."""
+    """Whether a program of that release cannot start the one that it should run."""
     assert client.root is not None
-    other = {"networkmanager-dhclient": ("trixie", "sid")}.get(client.name, ())
-    dhcpcd = client.name == "networkmanager-dhcpcd" and client.root.name in ("bullseye", "bookworm")
-    return dhcpcd or client.root.name in other
+    return client.root.name not in BUILT_WITH.get(client.name, (client.root.name,))
 
 
 def not_started(roots: Sequence[Root]) -> list[ClientProgram]:
@@ -56,9 +61,9 @@ def not_started(roots: Sequence[Root]) -> list[ClientProgram]:
     return [each for each in there if each.name not in PLAYED or built_without(each)]
 
 
-def runs(roots: Sequence[Root], jobs: int) -> Iterator[list[str]]:
-    """The words of each run."""
-    all_of_them = here(roots)
+def runs(roots: Sequence[Root], jobs: int, names: Sequence[str] = ()) -> Iterator[list[str]]:
+    """The words of each run; `names`: of these clients alone."""
+    all_of_them = [each for each in here(roots) if not names or each.name in names]
     long = [each for each in all_of_them if each.profile == "udhcpc-1.30"]
     usual = [each for each in all_of_them if each not in long]
     asks = [each for each in all_of_them if each.name not in NEVER_ASKS]
@@ -68,7 +73,7 @@ def runs(roots: Sequence[Root], jobs: int) -> Iterator[list[str]]:
         (long, (*ENDED, "hook"), LONG_WATCH, REPEAT),
         (hooked, ("hook",), 30, REPEAT),
         (asks, ("NAK",), 30, REPEAT),
-        (not_started(roots), ("server killed",), 5, 1),
+        (not_started(roots) if not names else [], ("server killed",), 5, 1),
     ):
         assert all(name in FAULTS for name in faults)
         if clients:

@@ -78,7 +78,7 @@ def print_programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             more = []
             if what == "clients":
                 usual = "yes" if each["usual"] else ""
-                more = [usual, str(each["profile"]), f"{each['lease']} s"]
+                more = [usual, each["profile"] or "", f"{each['lease']} s"]
             cells.add_row(each["name"], *more, here, f"{each['title']}{get}")
         out.print(cells)
         out.say()

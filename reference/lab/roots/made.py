@@ -76,6 +76,6 @@ def _sizes(top: Path) -> list[int]:
     seen: dict[tuple[int, int], int] = {}
     for folder, folders, files in os.walk(top):
         for name in (*folders, *files):
-            about = os.lstat(os.path.join(folder, name))
+            about = (Path(folder) / name).lstat()
             seen[about.st_dev, about.st_ino] = about.st_blocks * 512
     return [*seen.values()]

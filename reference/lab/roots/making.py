@@ -1,9 +1,9 @@
 """A root file system of a Debian release, made with mmdebstrap.
 
-Theory of operation.  `make_root` runs mmdebstrap into a folder that has no root's name yet, in mount
-and pid namespaces of its own, and gives it its name when it is whole.  However it ends, what it has
-mounted and started is gone with the namespaces, and an unfinished folder is removed: after Ctrl-C
-nothing is left.  After `kill -9` the folder is, without mounts, and the next run removes it.
+Theory of operation.  `make_root` runs mmdebstrap into a folder that has no root's name yet, in
+mount and pid namespaces of its own, and gives it its name when it is whole.  However it ends, what
+it has mounted and started is gone with the namespaces, and an unfinished folder is removed: after
+Ctrl-C nothing is left.  After `kill -9` the folder is, without mounts, and the next run removes it.
 
 The mirror is the one of this machine's own apt, as `apt-get indextargets` tells, or the user's; the
 keys are Debian's own package of them.  An archive whose index has expired is refused, unless the

@@ -92,8 +92,9 @@ class ClientProgram:
     `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.  `identity`:
     what gives it the client identifier CLONE; "": it takes none from its user.  `usual`: it is
     played where no client is named.  `former_package`: Debian's that had it once.  `root`: the root
-    file system that it is of; None: the machine's.  `runs`: a program that it starts to do the work,
-    or else it is not what its name says.  `older`: versions, and the profiles of those before them.
+    file system that it is of; None: the machine's.  `runs`: a program that it starts to do the
+    work, or else it is not what its name says.  `others`: from which version on, before which, and
+    which profile describes those ("": from the first, to the last).
     """
 
     name: str
@@ -112,7 +113,7 @@ class ClientProgram:
     former_package: str = ""
     root: Root | None = None
     runs: str = ""
-    older: tuple[tuple[str, str], ...] = ()
+    others: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def label(self) -> str:
@@ -124,8 +125,9 @@ class ClientProgram:
         there = replace(self, root=root)
         with suppress(UnheardError):
             numbers = version_numbers(there.version())
-            for before, profile in self.older:
-                if numbers < version_numbers(before):
+            for since, before, profile in self.others:
+                is_older = not before or numbers < version_numbers(before)
+                if version_numbers(since) <= numbers and is_older:
                     return replace(there, profile=profile)
         return there
 

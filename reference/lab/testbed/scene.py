@@ -167,7 +167,8 @@ class Scene:
         wanted = self._client_program.runs
         if wanted and not works_by(self._client, wanted):
             raise UnheardError(
-                f"{self._client_program.label}: it was built without {wanted}, and runs none"
+                f"{self._client_program.label}: it runs no {wanted}: this version cannot, or was "
+                "built without"
             )
 
     def _wait_for_client(self, wanted: Callable[[], Any], what: str) -> None:
