@@ -44,7 +44,7 @@ BUILT_WITH = {
     "networkmanager-dhclient": ("bullseye", "bookworm"),
     "networkmanager-dhcpcd": ("trixie",),
 }
-"""In which releases a program can start the other one; `ClientProgram.runs` tells if it does not."""
+"""In which releases a program can start the other one; `ClientProgram.runs` tells where it cannot."""
 
 
 def built_without(client: ClientProgram) -> bool:
@@ -66,11 +66,11 @@ def runs(roots: Sequence[Root], jobs: int, names: Sequence[str] = ()) -> Iterato
     all_of_them = [each for each in here(roots) if not names or each.name in names]
     long = [each for each in all_of_them if each.profile == "udhcpc-1.30"]
     usual = [each for each in all_of_them if each not in long]
-    asks = [each for each in all_of_them if each.name not in NEVER_ASKS]
+    asks = [each for each in usual if each.name not in NEVER_ASKS]
     hooked = [each for each in usual if each.hook is not None]
     for clients, faults, watch, repeat in (
         (usual, tuple(ENDED), 30, REPEAT),
-        (long, (*ENDED, "hook"), LONG_WATCH, REPEAT),
+        (long, (*ENDED, "hook", "NAK"), LONG_WATCH, REPEAT),
         (hooked, ("hook",), 30, REPEAT),
         (asks, ("NAK",), 30, REPEAT),
         (not_started(roots) if not names else [], ("server killed",), 5, 1),
