@@ -44,7 +44,7 @@ BUILT_WITH = {
     "networkmanager-dhclient": ("bullseye", "bookworm"),
     "networkmanager-dhcpcd": ("trixie",),
 }
-"""In which releases a program can start the other one; `ClientProgram.runs` tells where it cannot."""
+"""In which releases one can start the other; `ClientProgram.runs` tells where it does not."""
 
 
 def built_without(client: ClientProgram) -> bool:

@@ -158,7 +158,7 @@ def unplayed(data: Any) -> str:
             CLIENTS[cell["client"]].title,
             cell["root"],
             cell["client_version"],
-            cell["reason"].replace(f"{cell['root']}/{cell['client']}: ", "").replace("|", "\\|"),
+            cell["reason"].replace(f"{cell['root']}/{cell['client']}: ", ""),
         ]
         for cell in found
     }
