@@ -11,6 +11,7 @@ What it does not know: which cells are played (`releases.py`).
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Iterator
 from itertools import pairwise
@@ -39,8 +40,11 @@ WHY = {
     "src/if-linux.c), so that the kernel removes it when nobody else can.",
     "networkd": "262 counts leases of 10 and 20 s as 30 s, and one of 40 s as 40 s; its source was "
     "not to be had here, so that is from measurements alone.",
-    "networkmanager-dhclient": "Its log says so in later releases: dhclient is not available.",
-    "networkmanager-dhcpcd": "Its log says so: dhcpcd is not available, and in 1.58 unknown.",
+    "dhclient": "Its maker has ended it, and Debian's sid has no package of it any more.",
+    "networkmanager-dhclient": "In trixie NetworkManager's log says that dhclient is not "
+    "available, and runs its own client instead.",
+    "networkmanager-dhcpcd": "In bullseye and bookworm its log says that dhcpcd is not available, "
+    "in sid that it is unknown, and it runs its own client instead.",
 }
 """What is known of a change, and from where."""
 
@@ -121,7 +125,7 @@ def changes(data: Any) -> Iterator[str]:
         ]
         absent = [each for each in releases_of(data) if each not in dict(mine)]
         if absent:
-            said.append(f"not in {', '.join(absent)}, or without what it needs")
+            said.append(f"none in {', '.join(absent)}")
         if not said:
             said.append(f"the same in each, from {mine[0][1]} to {mine[-1][1]}")
         why = f"  {WHY[client]}" if client in WHY else ""
@@ -170,7 +174,7 @@ def unknown(data: Any) -> str:
     found: dict[str, int] = {}
     for cell in measured(data)["cells"]:
         if cell["outcome"] == "unknown":
-            reason = cell["reason"].partition(" of 0.")[0]
+            reason = re.sub(r"( of|^for) [0-9.]+ s", "", cell["reason"]).strip()
             line = f"{cell['root']}/{cell['client']}, {cell['fault']}: {reason}"
             found[line] = found.get(line, 0) + 1
     return "\n".join(f"- {line} ({times})" for line, times in found.items()) or "None."
@@ -241,8 +245,8 @@ def section(data: Any) -> str:
 
 ![Clients by releases: how late each was at worst](static/league-releases.svg)
 
-{sentence(data)}  These are {count_versions(data)} versions, as Debian has them, without options or
-scripts of ours.
+{sentence(data)}
+These are {count_versions(data)} versions, as Debian has them, without options or scripts of ours.
 
 {by_version(data)}
 Seconds that the address stayed after the server's lease end, or after a broadcast DHCPNAK from a

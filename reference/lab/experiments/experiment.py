@@ -187,7 +187,7 @@ def begin(cell: Cell, scene: Scene) -> None:
     scene.serve()
     if fault.before is not None:
         fault.before(scene)
-    scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones)
+    scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones, kept=fault.restarts)
 
 
 def play_fault(cell: Cell, scene: Scene) -> None:

@@ -37,6 +37,7 @@ from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments.fault import Fault, Way
+from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.experiments.two_hosts import TWO_HOSTS
 
 if TYPE_CHECKING:  # the list of faults is there at once
@@ -361,6 +362,7 @@ TABLE = (
         busy,
         alone=True,
     ),
+    *LIFE,
     *TWO_HOSTS,
 )
 

@@ -117,6 +117,8 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
             yield Text("given away: ", style="bold") + (
                 f"{name_cell(each)}: kept for {show_offset(seen.displaced)}{at_most}"
             )
+        if seen is not None and seen.released:
+            yield Text("released: ", style="bold") + f"{name_cell(each)}: its lease was given back"
         if seen is not None and seen.duplicate > 0:
             yield tell_two_hosts(each, seen.duplicate, seen.answered)
         if each.shared is not None and each.shared.shared > 0:
@@ -254,6 +256,7 @@ def cell_data(each: Verdict) -> dict[str, Any]:
             "locked": seen.locked,
             "kept": seen.kept,
             "displaced": number(seen.displaced),
+            "released": seen.released,
         }
     return found
 

@@ -31,15 +31,22 @@ STATUS = Path("var/lib/dpkg/status")
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
+KEPT = "kept"
+"""A file that says that a program's directory outlives it; else what it writes is memory."""
+
+HERE = f'''[ -e "$1/{KEPT}" ] || mount -t tmpfs tmpfs "$1"
+mkdir -p "$1/run"'''
+"""Where a program's files are: its first word."""
+
 ENTERED = f"""
-mount -t tmpfs tmpfs "$1"
-mkdir "$1/below" "$1/upper" "$1/work" "$1/root"
+{HERE}
+mkdir -p "$1/below" "$1/upper" "$1/work" "$1/root"
 mount --bind "$3" "$1/below"
 mount -t overlay -o "lowerdir=$1/below,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
 for each in proc sys dev run tmp "$4"; do mkdir -p "$1/root/$each"; done
 mount -t proc proc "$1/root/proc"
 mount -t sysfs sysfs "$1/root/sys"
-mount -t tmpfs tmpfs "$1/root/run"
+mount --bind "$1/run" "$1/root/run"
 mount -t tmpfs tmpfs "$1/root/dev"
 for each in {" ".join(DEVICES)}; do
   : >"$1/root/dev/$each"

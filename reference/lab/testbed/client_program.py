@@ -165,12 +165,19 @@ class ClientProgram:
         raise UnheardError(f"{self.label}: {root.path} has no package {self.package}")
 
     def start(
-        self, host: Host, place: Path, *, hook_blocks: float | None = None, cloned: bool = False
+        self,
+        host: Host,
+        place: Path,
+        *,
+        hook_blocks: float | None = None,
+        cloned: bool = False,
+        kept: bool = False,
     ) -> Process:
         """Start it on a host; `hook_blocks`: seconds that its hook takes before an address goes.
 
-        `cloned`: with the client identifier CLONE.  InputError where it is to have a hook, or that
-        identifier, and knows none.
+        `cloned`: with the client identifier CLONE.  `kept`: it may be started again, and then finds
+        what it has written.  InputError where it is to have a hook, or that identifier, and knows
+        none.
         """
         if hook_blocks is not None and self.hook is None:
             raise InputError(f"{self.name} has no hook that could block")
@@ -194,7 +201,8 @@ class ClientProgram:
             _write(place / self.hook.file, text)
         setup = _filled(self.setup, values)
         command = shlex.split(_filled(self.command, values))
-        return host.apart(*command, setup=setup, root=self.root)
+        files = "client" if kept else ""
+        return host.apart(*command, setup=setup, root=self.root, kept=files)
 
 
 def version_numbers(version: str) -> tuple[int, ...]:

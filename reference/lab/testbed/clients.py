@@ -60,7 +60,7 @@ IWD = "/usr/libexec/iwd"
 READ_ONLY_SYS = "mount -o remount,ro /sys"
 """So that a daemon does not wait for udev to tell it of links."""
 
-WITH_BUS = f"{READ_ONLY_SYS}; mkdir /run/dbus; {BUS} --system --fork --nopidfile"
+WITH_BUS = f"{READ_ONLY_SYS}; mkdir -p /run/dbus; {BUS} --system --fork --nopidfile"
 
 DHCLIENT = "dhclient -4 -d -v -cf /run/dhclient.conf -lf {place}/leases -pf /run/dhclient.pid"
 DHCLIENT_SETUP = """cat >/run/dhclient.conf <<END
@@ -73,7 +73,7 @@ DHCLIENT_DEBIAN = "/sbin/dhclient-script"
 UDHCPC_IDENTITY = f"-x 0x3d:{CLONE.replace(':', '')}"
 UDHCPC_DEBIAN = "/etc/udhcpc/default.script"
 
-DHCPCD_SETUP = "mkdir /run/dhcpcd"
+DHCPCD_SETUP = "mkdir -p /run/dhcpcd"
 DHCPCD_IDENTITY = f"-I {CLONE}"
 DHCPCD_HOOKS = "/lib/dhcpcd/dhcpcd-run-hooks"
 

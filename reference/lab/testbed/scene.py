@@ -98,6 +98,7 @@ class Scene:
             self.a, self._hardware = client, client.hardware.replace(":", "")
         self._program, self._stop = server, stop
         self._client: Process | None = None
+        self._first_client: Process | None = None
         self._client_program: ClientProgram | None = None
         self._state: str | None = None
         self._begun = self._born = now()
@@ -138,12 +139,20 @@ class Scene:
         self._first_server = self._first_server or self.server
 
     def begin(
-        self, client: ClientProgram, hook_blocks: float | None = None, *, cloned: bool = False
+        self,
+        client: ClientProgram,
+        hook_blocks: float | None = None,
+        *,
+        cloned: bool = False,
+        kept: bool = False,
     ) -> None:
-        """Start the client; `cloned`: with the client identifier that another host has too."""
+        """Start the client; `cloned`: with the client identifier that another host has too.
+
+        `kept`: what it writes is there when it is started again (`begin_again`).
+        """
         self._client_program, self._begun = client, now()
-        self._client = client.start(
-            self.a, self.place / "client", hook_blocks=hook_blocks, cloned=cloned
+        self._client = self._first_client = client.start(
+            self.a, self.place / "client", hook_blocks=hook_blocks, cloned=cloned, kept=kept
         )
 
     def bound(self) -> None:
@@ -330,6 +339,28 @@ class Scene:
         process.says("prepared", START)
         return process
 
+    def begin_again(self) -> None:
+        """Start the client anew, with what it has stored."""
+        assert self._client is not None
+        assert self._client_program is not None
+        self._client.end()
+        self._client = self._client_program.start(self.a, self.place / "client", kept=True)
+        self.mark("client started again")
+        self._state = RUNNING
+        self.mark(RUNNING)
+
+    def move(self, own: IPv4Interface, leased: IPv4Address) -> None:
+        """The client's cable is in another network's switch: there is another server, of that."""
+        self.end_server()
+        self.a.cable("down")
+        self.srv.ip("addr", "flush", "dev", "eth0")
+        self.srv.ip("addr", "add", str(own), "dev", "eth0")
+        order = replace(self.order, own=own, first=leased, last=leased)
+        self.server = self._program.start(self.srv, self.place / "elsewhere", order)
+        self.wait(1)
+        self.a.cable("up")
+        self.mark(f"client moved to {own.network}")
+
     def signal_client(self, number: int) -> None:
         """Send a signal to all processes of the client."""
         assert self._client is not None
@@ -451,7 +482,9 @@ class Scene:
 
     def keep_output(self) -> None:
         """What the client and the first server have said becomes part of the record."""
-        said = {"client": self._client, "server": self._first_server}
+        said = {"client": self._first_client, "server": self._first_server}
+        if self._client is not self._first_client:
+            said["client-again"] = self._client
         keep_output(self.record, said, self._born)
 
     def close(self) -> None:

@@ -58,7 +58,7 @@ def test_a_line_is_a_client_of_a_release_with_its_version() -> None:
             (cell("bullseye", 17.0), cell("bullseye", 19.0), cell("trixie", 18.5)),
             "the same in each",
         ),
-        ((cell("bullseye", 17.0), cell("trixie", None)), "not in trixie"),
+        ((cell("bullseye", 17.0), cell("trixie", None)), "none in trixie"),
         (
             (
                 cell("bullseye", 5.0, fault="NAK", after_nak=7.0),
