@@ -20,6 +20,7 @@ from typing import Any
 from holdover.model.seconds import show_offset
 from holdover.reference.docs.markdown import table
 from holdover.reference.docs.site.pictures import svg, words
+from holdover.reference.lab.roots.release import RELEASES
 from holdover.reference.lab.testbed.clients import CLIENTS
 from tests.measure.lab_runs import Cell, cells_of, conditions_table, number
 from tests.measure.league_chart import COLOURS, kind, worst
@@ -50,8 +51,9 @@ WHY = {
 
 
 def releases_of(data: Any) -> list[str]:
-    """The releases, as they were given."""
-    return list(dict.fromkeys(cell["root"] for cell in data["cells"]))
+    """The releases, the oldest first; others after them, as they were given."""
+    there = dict.fromkeys(cell["root"] for cell in data["cells"])
+    return [*(each for each in RELEASES if each in there), *(e for e in there if e not in RELEASES)]
 
 
 def measured(data: Any) -> Any:

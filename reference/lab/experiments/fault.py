@@ -48,8 +48,8 @@ class Fault:
     is about two hosts with one address, and this one asks for it while another has it.  `before`:
     what is done before the client is started; then `play` does not find it BOUND.
     `server_probes`: the server asks whether an address is in use before it offers it.
-    `pulls_cable`: the client's host loses its carrier.  `restarts`: the client is started again, and
-    finds what it has stored.
+    `pulls_cable`: the client's host loses its carrier.  `restarts`: the client is started again,
+    and finds what it has stored.
     """
 
     name: str

@@ -2,13 +2,15 @@
 
 Theory of operation.  A client that is ended in order gets what a service manager sends: SIGTERM to
 each of its processes.  The lease table's row `stop` says that the address goes then, and that one
-which leaves it is a client that was killed (`crash`); so the bound is that of a killed one.  One that
-is started again finds what it has stored: its /run, /etc and /var/lib are those of before.  The
-server is gone by then, so nobody confirms the lease, and it ends when it ends.
+which leaves it is a client that was killed (`crash`); so the bound is that of a killed one.
 
-In `link moved` the client's cable is pulled, and put into a switch of another network, where another
-server serves other addresses.  That of the old network must go at the end of its lease at the
-latest; the model has no word for networks, and so says of it what it says of a server that is gone.
+One that is started again finds what it has stored: its /run, /etc and /var/lib are those of before.
+The server is gone by then, so nobody confirms the lease, and it ends when it ends.
+
+In `link moved` the client's cable is pulled, and put into a switch of another network, where
+another server serves other addresses.  That of the old network must go at the end of its lease at
+the latest; the model has no word for networks, and so says of it what it says of a server that is
+gone.
 
 What it does not know: a reboot, in which /run is lost and the kernel has forgotten all addresses.
 """

@@ -286,9 +286,9 @@ def has_released(record: Record, hardware: bytes) -> bool:
         with suppress(WireError):
             content = decode_frame(frame.data).content
             said = None if isinstance(content, Arp) else message_in(content)
-            if isinstance(said, BootRequest) and said.chaddr == hardware:
-                if said.type is MessageType.RELEASE:
-                    return True
+            mine = isinstance(said, BootRequest) and said.chaddr == hardware
+            if mine and said.type is MessageType.RELEASE:
+                return True
     return False
 
 
