@@ -38,7 +38,7 @@ from holdover.reference.lab.experiments.faults import BLOCKED
 from holdover.reference.lab.learn.inference import KERNEL_LATE
 from holdover.reference.lab.roots.root import Root
 from holdover.reference.lab.testbed.clients import CLIENTS
-from tests.measure import lab_runs, releases, releases_page
+from tests.measure import lab_runs, life, releases, releases_page
 from tests.measure.lab_runs import Cell, cells_of, clients_here, number, run_lab, split_versions
 from tests.measure.league_chart import chart, sentence
 from tests.measure.refusals import REFUSALS, after_refusal, kept_for
@@ -291,6 +291,7 @@ def page(data: Any) -> str:
     return f"""# The league table
 
 {by_release(data)}
+{life.section(data["life"]) if "life" in data else ""}
 ## In depth
 
 How long real clients held an address after the server's lease end, in seconds: least / median /
@@ -359,10 +360,11 @@ was left of the lease{connman(data)}.  Its profile says so (`after_nak`), and ho
 
 [league.json](league.json) has them: `schema` ({SCHEMA["schema"]}), `version`
 ({SCHEMA["version"]}; 1 had no `schema` and no `releases`), `conditions`, `cells`, and `releases`,
-which has `conditions` and `cells` of its own.  A cell has these keys, with the types and units of
-[a cell of the lab](json.md); one of which nothing was measured has none from `holdover` on:
+which has `conditions` and `cells` of its own, as has `life`.  A cell has these keys, with the types
+and units of [a cell of the lab](json.md); one of which nothing was measured has none from
+`holdover` on, and only one of `life` has the last:
 
-{table(["key", "meaning"], MEANINGS.items())}"""
+{table(["key", "meaning"], [*MEANINGS.items(), *life.MEANINGS.items()])}"""
 
 
 def by_release(data: Any) -> str:
@@ -382,7 +384,11 @@ def connman(data: Any) -> str:
 
 def kept(data: Any) -> str:
     """docs/league.json."""
-    parts = {"releases": lab_runs.kept(data["releases"], KEPT)} if "releases" in data else {}
+    parts = {
+        name: lab_runs.kept(data[name], (*KEPT, *more))
+        for name, more in (("releases", ()), ("life", life.KEPT))
+        if name in data
+    }
     return lab_runs.kept(data, KEPT, SCHEMA, parts)
 
 
@@ -435,19 +441,29 @@ def replaced(data: Any, again: Any) -> Any:
     help="Play the clients of this root file system, as `holdover lab --root`, and nothing else; "
     f"the others' cells are those of {RAW}.",
 )
+@click.option("--life", "is_life", is_flag=True, help="Play a lease's life, and nothing else.")
 @click.option("--jobs", default=60, show_default=True, help="With --root: cells at a time.")
 @click.option("--write", is_flag=True, help=f"Write {PAGE}, {RAW}, and the summary in {README}.")
 def main(
-    source: Path | None, clients: tuple[str, ...], roots: tuple[Root, ...], jobs: int, write: bool
+    source: Path | None,
+    clients: tuple[str, ...],
+    roots: tuple[Root, ...],
+    jobs: int,
+    *,
+    is_life: bool,
+    write: bool,
 ) -> None:
     """Measure every client that is here, and print the league table; some ten minutes.
 
     Example: python -m tests.measure.league --write
     """
-    if source is not None and (clients or roots):
+    if source is not None and (clients or roots or is_life):
         raise click.UsageError("--from plays nothing, so there is nothing to play again")
     if source is not None:
         data = json.loads(source.read_text(encoding="utf-8"))
+    elif is_life:
+        data = json.loads(RAW.read_text(encoding="utf-8"))
+        data["life"] = run_lab([life.RUN], clients or clients_here())
     elif roots:
         played = run_lab([*releases.runs(roots, jobs, clients)], [])
         data = json.loads(RAW.read_text(encoding="utf-8"))

@@ -27,7 +27,7 @@ from tests.measure.league_chart import COLOURS, kind, worst
 from tests.measure.refusals import after_refusal
 from tests.measure.releases import ENDED, PLAYED
 
-LEFT, WIDE, HIGH = 270, 132, 40
+LEFT, WIDE, HIGH = 320, 120, 40
 
 COLUMNS = {**ENDED, "hook": "hook blocks 60 s", "NAK": "after DHCPNAK"}
 

@@ -282,12 +282,12 @@ def decode_messages(record: Record) -> Iterator[tuple[Instant, BootReply | Arp]]
 
 def has_released(record: Record, hardware: bytes) -> bool:
     """Whether a client with that hardware address gave its lease back."""
+    released = (hardware, MessageType.RELEASE)
     for frame in record.frames:
         with suppress(WireError):
             content = decode_frame(frame.data).content
             said = None if isinstance(content, Arp) else message_in(content)
-            mine = isinstance(said, BootRequest) and said.chaddr == hardware
-            if mine and said.type is MessageType.RELEASE:
+            if isinstance(said, BootRequest) and (said.chaddr, said.type) == released:
                 return True
     return False
 

@@ -12,7 +12,7 @@ import pytest
 from holdover.model.clients.measurements import MeasuredCase
 from holdover.reference.lab.roots.release import RELEASES
 from tests.checkout import ROOT
-from tests.measure import league, league_chart, refusals, releases_page
+from tests.measure import league, league_chart, life, refusals, releases_page
 from tests.measure.lab_runs import join_runs
 from tests.measure.releases import ENDED
 
@@ -201,6 +201,8 @@ def test_each_key_that_is_kept_is_explained_and_the_file_says_what_it_is() -> No
     assert {key: data[key] for key in league.SCHEMA} == league.SCHEMA
     for each in (*data["cells"], *data["releases"]["cells"]):
         assert set(each) <= set(league.KEPT)
+    for each in data["life"]["cells"]:
+        assert set(each) <= {*league.KEPT, *life.KEPT}
 
 
 def test_four_releases_are_there_with_twenty_versions_and_five_runs_of_each() -> None:

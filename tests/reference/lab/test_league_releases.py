@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.roots.root import Root
-from tests.measure import league, releases, releases_page
+from tests.measure import league, life, releases, releases_page
 from tests.reference.lab.test_roots import of_debian
 
 VERSIONS = {"bullseye": "1.30.1", "trixie": "1.37.0"}
@@ -151,3 +152,32 @@ def test_each_client_that_is_in_a_root_is_played_and_five_times(tmp_path: Path) 
         "--client=sid/udhcpc",
         "--client=bullseye/udhcpc",
     }
+
+
+# A lease's life ----------------------------------------------------------------------------------
+
+
+def of_life(fault: str, holdover: float | str | None, *, released: bool = False) -> dict[str, Any]:
+    seen = {} if holdover is None else {"released": released}
+    return cell("x", holdover, fault=fault, lease=20, **seen)
+
+
+def test_a_life_has_a_column_a_fault_and_says_who_gives_back() -> None:
+    data = of(
+        of_life("ended", -19.5, released=True),
+        of_life("ended", "unbounded"),
+        of_life("restarted", 0.25),
+        of_life("link moved", None, reason="no lease", outcome="unknown"),
+    )
+    text = life.section(data)
+    assert (
+        "| busybox udhcpc with Debian's script | **−19.50 to forever** | 1 of 2 | +0.25 |   "
+        "| unknown: no lease |"
+    ) in text
+    assert "Above what the model allows: 0 of 4 cells; unknown: 1." in text
+
+
+def test_a_life_is_played_with_each_fault_that_there_is_of_it() -> None:
+    assert [each for each in life.RUN if each.startswith("--fault")] == [
+        f"--fault={each.name}" for each in LIFE
+    ]
