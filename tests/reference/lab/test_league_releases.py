@@ -157,9 +157,11 @@ def test_each_client_that_is_in_a_root_is_played_and_five_times(tmp_path: Path) 
 # A lease's life ----------------------------------------------------------------------------------
 
 
-def of_life(fault: str, holdover: float | str | None, *, released: bool = False) -> dict[str, Any]:
+def of_life(
+    fault: str, holdover: float | str | None, *, released: bool = False, **more: Any
+) -> dict[str, Any]:
     seen = {} if holdover is None else {"released": released}
-    return cell("x", holdover, fault=fault, lease=20, **seen)
+    return cell("x", holdover, fault=fault, lease=20, **seen, **more)
 
 
 def test_a_life_has_a_column_a_fault_and_says_who_gives_back() -> None:
