@@ -20,6 +20,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from holdover.model.engine import compiled
 from tests.checkout import ROOT
 
 
@@ -65,8 +66,7 @@ class Seeded(SourceFileLoader):
         source = Path(self.path).read_text(encoding="utf-8")
         changed = self.defect.put_into(source)
         # What is compiled of a changed function must never be taken for the function's.
-        not_kept = f"COMPILED is not None and function.__name__ not in {affected(source, changed)}"
-        changed = changed.replace("cache=COMPILED is not None", f"cache={not_kept}")
+        compiled.NOT_KEPT |= affected(source, changed)
         return compile(changed, self.path, "exec", dont_inherit=True)
 
 

@@ -11,15 +11,12 @@ and writes from one end to the other.
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-from typing import Any
-
 import numba
 import numpy as np
 from llvmlite import ir
 
-from holdover.model.inputs import folder_in_cache, writable
+from holdover.model.engine.compiled import compilers
+from holdover.model.packed import program, symmetry
 from holdover.model.packed.program import (
     AT,
     AXES,
@@ -44,48 +41,10 @@ WORD = np.uint64(64)
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-def folder_of_the_compiled() -> Path | None:
-    """The folder in which numba keeps what it compiled; None where none can be written.
+FILES = (__file__, program.__file__, symmetry.__file__)
+"""What the kernel is made of; its numbers and the forms of what it is given are of the others."""
 
-    It is `NUMBA_CACHE_DIR`, or else in the user's cache (XDG Base Directory).  numba itself would
-    take `__pycache__` beside the source: pip leaves those files when it removes the package, and a
-    folder `holdover/model` without sources then hides `holdover.model` of an editable installation.
-    """
-    own = numba.config.CACHE_DIR
-    return writable(Path(own)) if own else folder_in_cache()
-
-
-COMPILED = folder_of_the_compiled()
-
-
-def jit(function: Any, *, inner: bool = False, version: str = "") -> Any:
-    """Have numba compile a function at its first call, and keep the result in `COMPILED`.
-
-    `version`: the folder in it; numba sees when the file of a function has changed, and not when a
-    file has from which it takes others.
-    What nobody uses is not compiled: counting references (nothing here makes an array), calls from
-    C, the check that no division is by zero, and calls from Python where a function is `inner`.
-    An `inner` one becomes part of its callers: a call would hand over each array as seven numbers,
-    for each state and each rule.
-    """
-    usual = numba.config.CACHE_DIR  # of the whole process: what else it compiles stays where it was
-    numba.config.CACHE_DIR = str(COMPILED / version if COMPILED else usual)
-    try:
-        return numba.njit(
-            nogil=True,
-            cache=COMPILED is not None,
-            boundscheck=False,
-            error_model="numpy",
-            no_cfunc_wrapper=True,
-            no_cpython_wrapper=inner,
-            forceinline=inner,
-            _nrt=False,
-        )(function)
-    finally:
-        numba.config.CACHE_DIR = usual
-
-
-inner = partial(jit, inner=True)
+jit, inner = compilers("engine", FILES)
 
 
 @numba.extending.intrinsic

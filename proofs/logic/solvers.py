@@ -18,7 +18,7 @@ from holdover.proofs.logic.formula import REAL, Formula, Value
 from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, script
 from holdover.proofs.result import Outcome, combine
 
-EFFORT = {"z3": 60_000_000, "cvc5": 4_000_000}
+EFFORT = {"z3": 60_000_000, "cvc5": 1_000_000}
 """What a solver may spend on a question, in its own units (Z3's `rlimit`, cvc5's `rlimit-per`).
 
 Z3 spends 7.2 million on the obligation of T3 that takes it longest, `duplicate/ack_covered`, cvc5

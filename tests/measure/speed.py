@@ -8,6 +8,9 @@ hears the cable of the client (a packet socket in the switch's namespace) and th
 How long a program takes to start, and to wait before it asks, is not in it.  Nor is the disk: what
 clients and servers write down is in memory (`Host.apart`), for all of them alike.
 
+Two parts of that time are the client's (`Timed.own`): from the DHCPOFFER to the DHCPREQUEST, and
+from the DHCPACK to the address.  The rest is the server's.
+
 Slower means: the median is above the peer's, and in so many rounds of the run were we slower than
 it that a fair coin would do that in less than one run of twenty.
 
@@ -48,7 +51,7 @@ from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 from holdover.reference.lab.testbed.netns import COMMANDS, Host, Links
 from holdover.reference.lab.testbed.process import Process, UnheardError, eventually
 from holdover.reference.linux.kernel.rtnetlink import NEW_ADDRESS
-from holdover.reference.wire.frames import SERVER_PORT, Datagram, decode_frame
+from holdover.reference.wire.frames import CLIENT_PORT, SERVER_PORT, Datagram, decode_frame
 from holdover.reference.wire.option_values import MessageType, WireError
 from holdover.reference.wire.packet import decode
 from tests.checkout import ROOT
@@ -151,8 +154,30 @@ def versions() -> dict[str, str]:
 # The stopwatch -----------------------------------------------------------------------------------
 
 
+ORDER = (MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST, MessageType.ACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """When each message of `ORDER` was first on the wire, and when the address was there: in ns."""
+
+    messages: tuple[int, ...]
+    there: int
+
+    @property
+    def seconds(self) -> float:
+        """From the DHCPDISCOVER to the address."""
+        return (self.there - self.messages[0]) / 1e9
+
+    @property
+    def own(self) -> float:
+        """What of it the client took, in seconds: after the DHCPOFFER, and after the DHCPACK."""
+        _, offered, requested, acknowledged = self.messages
+        return (requested - offered + self.there - acknowledged) / 1e9
+
+
 class Stopwatch(threading.Thread):
-    """Hears a host's cable and its kernel; `seconds` is there when both have said their word.
+    """Hears a host's cable and its kernel; `timed` is there when both have said their word.
 
     The frame's instant is the kernel's (SO_TIMESTAMPNS), the address's is when this thread wakes.
     A thread of its own, since the namespace in which a socket is made is a thread's.
@@ -160,7 +185,7 @@ class Stopwatch(threading.Thread):
 
     def __init__(self, host: Host) -> None:
         super().__init__(daemon=True)
-        self.seconds: float | None = None
+        self.timed: Timed | None = None
         self.listens, self.over = threading.Event(), threading.Event()
         self._host = host
 
@@ -175,12 +200,13 @@ class Stopwatch(threading.Thread):
         kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         kernel.bind((0, ADDRESS_GROUP))
         marshal, poll = MarshalRtnl(), select.poll()
-        asked = there = None
+        heard: dict[MessageType, int] = {}
+        there = None
         with wire, kernel:
             for each in (wire, kernel):
                 poll.register(each, select.POLLIN)
             self.listens.set()
-            while (asked is None or there is None) and not self.over.is_set():
+            while (len(heard) < len(ORDER) or there is None) and not self.over.is_set():
                 ready = [file for file, _ in poll.poll(200)]
                 at = time.time_ns()
                 if kernel.fileno() in ready:
@@ -188,11 +214,13 @@ class Stopwatch(threading.Thread):
                     there = at if there is None and any(map(leased, said)) else there
                 if wire.fileno() in ready:
                     data, ((_, _, stamp),), *_ = wire.recvmsg(1 << 16, 64)
-                    if asked is None and is_discover(data):
+                    kind = message_type(data)
+                    # An answer to another host, or of an exchange before, is before its question.
+                    if kind in ORDER and ORDER.index(kind) == len(heard):
                         seconds, nanoseconds = struct.unpack("@ll", stamp)
-                        asked = seconds * 10**9 + nanoseconds
-        if asked is not None and there is not None:
-            self.seconds = (there - asked) / 1e9
+                        heard[kind] = seconds * 10**9 + nanoseconds
+        if len(heard) == len(ORDER) and there is not None:
+            self.timed = Timed(tuple(heard[kind] for kind in ORDER), there)
 
 
 def enter(space: str) -> None:
@@ -202,13 +230,13 @@ def enter(space: str) -> None:
             raise OSError(ctypes.get_errno(), "setns")
 
 
-def is_discover(data: bytes) -> bool:
-    """Whether a frame has a DHCPDISCOVER."""
+def message_type(data: bytes) -> MessageType | None:
+    """Of the DHCP message in a frame; None where there is none."""
     with contextlib.suppress(WireError):
         content = decode_frame(data).content
-        if isinstance(content, Datagram) and content.destination_port == SERVER_PORT:
-            return decode(content.payload).message_type is MessageType.DISCOVER
-    return False
+        if isinstance(content, Datagram) and content.destination_port in (SERVER_PORT, CLIENT_PORT):
+            return decode(content.payload).message_type
+    return None
 
 
 def leased(message: object) -> bool:
@@ -220,8 +248,8 @@ def leased(message: object) -> bool:
     return FIRST <= IPv4Address(address) <= LAST
 
 
-def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> float:
-    """Seconds that a client takes; then it is gone, and what it has configured."""
+def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> Timed:
+    """How long a client takes; then it is gone, and what it has configured."""
     watch = Stopwatch(host)
     watch.start()
     try:
@@ -229,7 +257,7 @@ def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> fl
             raise UnheardError("the stopwatch does not listen")
         client = begin(host, place)
         try:
-            eventually(lambda: watch.seconds or client.running.poll() is not None, LONG, "address")
+            eventually(lambda: watch.timed or client.running.poll() is not None, LONG, "address")
         except UnheardError as error:
             raise UnheardError(
                 f"{error}\n{client.running.args!r}\n{client.lines}\n{client.errors}"
@@ -241,9 +269,9 @@ def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> fl
         watch.join()
     host.ip("addr", "flush", "dev", "eth0")
     host.ip("route", "flush", "dev", "eth0")
-    if watch.seconds is None:
+    if watch.timed is None:
         raise UnheardError(f"it has ended\n{client.running.args!r}\n{client.errors}")
-    return watch.seconds
+    return watch.timed
 
 
 # A run -------------------------------------------------------------------------------------------
@@ -251,10 +279,14 @@ def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> fl
 
 @dataclass
 class Measured:
-    """What one server's clients took, in seconds, in the order of the rounds."""
+    """What one server's clients took, in seconds, in the order of the rounds.
+
+    `own` is what of it was theirs (`Timed.own`).
+    """
 
     server: str
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    own: dict[str, list[float]] = field(default_factory=dict)
 
     def slower_than(self, peer: str) -> bool:
         """Whether ours is, by more than chance."""
@@ -269,12 +301,14 @@ def rounds(name: str, repeat: int, links: Links, place: Path) -> Iterator[Measur
     names = [client for client in CLIENTS if shutil.which(PROGRAMS.get(client, sys.executable))]
     hosts = links(srv=f"{SERVER}/24", **{f"c{n}": None for n in range(len(names))})
     SERVERS[name](hosts["srv"], place)
-    found = Measured(name, {client: [] for client in names})
+    found = Measured(name, {client: [] for client in names}, {client: [] for client in names})
     for number in range(repeat):
         for turn in range(len(names)):
             which = (number + turn) % len(names)
             client = names[which]
-            found.seconds[client].append(timed(hosts[f"c{which}"], CLIENTS[client], place))
+            one = timed(hosts[f"c{which}"], CLIENTS[client], place)
+            found.seconds[client].append(one.seconds)
+            found.own[client].append(one.own)
         yield found
     hosts["srv"].end()
 
@@ -283,15 +317,16 @@ def table(found: Measured) -> str:
     """As Markdown; the ratio is the client's median to ours."""
     ours = statistics.median(found.seconds[OURS])
     rows = [
-        "| client | n | median | least | most | by ours |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| client | n | median | least | most | by ours | its own, median |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for client, seconds in found.seconds.items():
         median = statistics.median(seconds)
         figures = " | ".join(
             f"{1000 * each:.1f} ms" for each in (median, min(seconds), max(seconds))
         )
-        rows.append(f"| {client} | {len(seconds)} | {figures} | {median / ours:.2f} |")
+        own = f"{1000 * statistics.median(found.own[client]):.1f} ms"
+        rows.append(f"| {client} | {len(seconds)} | {figures} | {median / ours:.2f} | {own} |")
     return f"Server: {found.server}\n\n" + "\n".join(rows)
 
 
@@ -301,7 +336,9 @@ MEASURED = (
     "is rotated. Their files are in\nmemory: ours is synced before the address is used, and how "
     "long that takes is the disk's affair.\ndhcpcd writes its lease down before, too, but in place "
     "and without a sync.\n*By ours*: the client's median divided by that of "
-    "`holdover client`; above 1, ours is faster."
+    "`holdover client`; above 1, ours is faster.\n*Its own*: what of the time the client took, "
+    "from the DHCPOFFER to its DHCPREQUEST and from the DHCPACK to\nthe address; the rest is the "
+    "server's."
 )
 SLOWER = (
     "*Slower*: the median is above the peer's, and ours was the slower one in so many rounds as a "

@@ -18,7 +18,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from holdover.model.engine.kernel import MIX, inner, jit
+from holdover.model.engine import kernel as engine
+from holdover.model.engine.compiled import compilers
+from holdover.model.engine.kernel import MIX
+
+FILES = (__file__, *engine.FILES)
+
+jit, inner = compilers("refinement", FILES)
 
 Numbers = NDArray[np.int64]
 

@@ -291,15 +291,21 @@ TLC_PROGRESS = re.compile(
 TLC_STARTS = re.compile(r"^Starting\.\.\. \((?P<at>[\d: -]+)\)", re.MULTILINE)
 
 
+BRIEF = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+
 def tlc(
     instance: Instance,
     invariants: Sequence[str] = (),
     *,
     workers: int = 1,
     heap: int = 1 << 30,
+    brief: bool = False,
     seconds: float,
 ) -> Verdict:
     """Search an instance; with one worker breadth first, depths and counterexamples are shortest.
+
+    A `brief` search is over before it pays that Java compiles for speed.
 
     Of a search that was cut off, the numbers are those of the last report that TLC made, and
     `rated` is when; it makes one each minute.
@@ -311,7 +317,8 @@ def tlc(
     with workplace() as place:
         (place / "Lease.tla").write_text(module, encoding="utf-8")
         (place / "Lease.cfg").write_text(config, encoding="utf-8")
-        java = ["java", f"-Djava.io.tmpdir={place}", "-XX:+UseParallelGC", f"-Xmx{heap >> 20}m"]
+        tuned = BRIEF if brief else ("-XX:+UseParallelGC",)
+        java = ["java", f"-Djava.io.tmpdir={place}", *tuned, f"-Xmx{heap >> 20}m"]
         ask = ["-deadlock", "-workers", str(workers), "-config", "Lease.cfg", "Lease.tla"]
         ran = run([*java, "-cp", str(jar), "tlc2.TLC", *ask], place, seconds=seconds)
     out = ran.output

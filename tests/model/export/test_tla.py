@@ -262,7 +262,7 @@ def tlc() -> Tlc:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
     def run(instance: Instance, invariants: Sequence[str]) -> Verdict:
-        verdict = referees.tlc(instance, invariants, workers=1, seconds=120)
+        verdict = referees.tlc(instance, invariants, workers=1, brief=True, seconds=120)
         assert not verdict.cut, verdict.output
         return verdict
 

@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -102,11 +102,25 @@ def asked(program: str, file: Path, rounds: Sequence[float] = SECONDS) -> Said:
     return Said(program, file, said, status(file))
 
 
+def question(file: Path) -> str:
+    """What a file asks, without the comment that names it."""
+    return re.sub(r"^;.*\n", "", file.read_text("utf-8"))
+
+
 def all_asked(files: Iterable[Path], programs: Iterable[str] = tuple(PROGRAMS)) -> Iterator[Said]:
-    """Every program's answer to every file, as many at a time as there are processors."""
+    """Every program's answer to every file, as many at a time as there are processors.
+
+    Files that ask the same are one question, asked once.
+    """
+    alike: dict[str, list[Path]] = {}
+    for file in files:
+        alike.setdefault(question(file), []).append(file)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        pairs = [(program, file) for program in programs for file in files]
-        yield from pool.map(lambda pair: asked(*pair), pairs)
+        pairs = [(program, same) for program in programs for same in alike.values()]
+        for (_, same), said in zip(
+            pairs, pool.map(lambda pair: asked(pair[0], pair[1][0]), pairs), strict=True
+        ):
+            yield from (replace(said, file=file) for file in same)
 
 
 def below(folder: Path) -> list[Path]:

@@ -107,8 +107,8 @@ SMALL = ("explore", "rfc2131", "--hosts", "1", "--lease", "2", "--fault", "none"
 COMPILES = """
 import sys
 from holdover.reference.cli import main
-from holdover.model.engine import kernel
-assert kernel.COMPILED is None
+from holdover.model.engine import compiled
+assert compiled.COMPILED is None
 main({words!r}, prog_name="holdover")
 """
 
