@@ -6,6 +6,7 @@ What it does not know: how one is made (lab/roots/making.py), and what is played
 from __future__ import annotations
 
 import shutil
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,6 +27,7 @@ from holdover.reference.lab.roots.making import (
     remove_tree,
 )
 from holdover.reference.lab.roots.release import ABOUT, RELEASES
+from holdover.reference.lab.testbed.sandbox import interrupt
 
 MEGABYTE = 10**6
 
@@ -83,6 +85,8 @@ def make(releases: tuple[str, ...], mirror: str | None, *, stale: bool) -> int:
     Exit status: 0 made, 2 it cannot be made.
     """
     check_maker()
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
     mirror = mirror or find_mirror()
     folder = cache_folder()
     with in_turn(folder):

@@ -3,7 +3,8 @@
 Theory of operation.  `make_root` runs mmdebstrap into a folder that has no root's name yet, in
 mount and pid namespaces of its own, and gives it its name when it is whole.  However it ends, what
 it has mounted and started is gone with the namespaces, and an unfinished folder is removed: after
-Ctrl-C nothing is left.  After `kill -9` the folder is, without mounts, and the next run removes it.
+Ctrl-C, or SIGTERM, nothing is left.  After `kill -9` the folder is, without mounts, and the next
+run removes it.
 
 The mirror is the one of this machine's own apt, as `apt-get indextargets` tells, or the user's; the
 keys are Debian's own package of them.  An archive whose index has expired is refused, unless the
@@ -29,10 +30,11 @@ from holdover.reference.lab.roots.release import packages
 
 MAKER, KEYS = "mmdebstrap", Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
-NEEDS = {MAKER: "mmdebstrap", "apt-get": "apt", "unshare": "util-linux"}
+NEEDS = {MAKER: "mmdebstrap", "apt-get": "apt", "unshare": "util-linux", "setpriv": "util-linux"}
 """Programs, and Debian's packages that have them."""
 
 SPACES = (
+    *("setpriv", "--pdeathsig", "KILL"),  # where this process is killed, it ends as well
     *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
     *("--propagation", "private"),
 )
