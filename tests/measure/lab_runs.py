@@ -28,8 +28,9 @@ Cell = dict[str, Any]
 
 
 def clients_here() -> list[str]:
-    """The names of the clients that are on this machine."""
-    return [each.name for each in CLIENTS.values() if each.missing() is None]
+    """The names of the clients that are on this machine, and that a profile describes."""
+    known = [each for each in CLIENTS.values() if each.profile is not None]
+    return [each.name for each in known if each.missing() is None]
 
 
 def run_lab(runs: Sequence[Sequence[str]], clients: Sequence[str]) -> Any:

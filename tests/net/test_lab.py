@@ -112,6 +112,7 @@ OTHERS = {
     "gives way": replace(OURS["frozen"], fault=FAULTS["static host after"], window=3),
     "before": replace(OURS["frozen"], fault=FAULTS["static host before"], window=3),
     "server probes": replace(UDHCPC, fault=FAULTS["static host before, server probes"]),
+    "other": replace(UDHCPC, client=replace(CLIENTS["udhcpc"], runs="dhcpcd")),
     "left": replace(UDHCPC, fault=FAULTS["ended"]),
     "stored": replace(
         OURS["frozen"], fault=replace(FAULTS["restarted"], play=restart_soon), lease=ENOUGH
@@ -237,6 +238,12 @@ def test_a_lease_that_is_shortened_to_less_than_the_margin_goes_at_once(played: 
     result = measured(played)
     assert result.enforcer == "process"
     assert result.holdover + result.lease <= OBEYED
+
+
+@cell("other")
+def test_a_client_that_leaves_the_work_to_another_than_it_says_is_unknown(played: Outcome) -> None:
+    assert isinstance(played.result, Unknown)
+    assert played.result.reason.startswith("udhcpc: it runs no dhcpcd")
 
 
 @cell("left")
