@@ -16,6 +16,7 @@ from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.testbed.clients import CLIENTS
 from tests.measure.lab_runs import Cell, cells_of, conditions_table, number
+from tests.measure.releases_page import reasons
 
 LEASE, REPEAT = 20, 3
 
@@ -74,5 +75,7 @@ takes it away when it is ended.  Least to greatest of {REPEAT} runs with leases 
 *Released*: runs in which the client that was asked to end sent a DHCPRELEASE.  An address that is
 left behind by a client that has ended is nobody's to renew: it goes by its kernel lifetime, or not
 at all.  Above what the model allows: {wrong} of {len(data["cells"])} cells; unknown: {unknown}.
+
+{reasons(data["cells"])}
 
 {conditions_table(data)}"""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -173,11 +173,17 @@ def unplayed(data: Any) -> str:
 
 def unknown(data: Any) -> str:
     """A line for each client, fault and reason, of what is unknown beside."""
+    return reasons(measured(data)["cells"])
+
+
+def reasons(cells: Sequence[Cell]) -> str:
+    """A line for each client, fault and reason of what is unknown, and of how many cells."""
     found: dict[str, int] = {}
-    for cell in measured(data)["cells"]:
+    for cell in cells:
         if cell["outcome"] == "unknown":
             reason = re.sub(r"( of|^for) [0-9.]+ s", "", cell["reason"]).strip()
-            line = f"{cell['root']}/{cell['client']}, {cell['fault']}: {reason}"
+            name = cell["client"] if cell["root"] is None else f"{cell['root']}/{cell['client']}"
+            line = f"{name}, {cell['fault']}: {reason}"
             found[line] = found.get(line, 0) + 1
     return "\n".join(f"- {line} ({times})" for line, times in found.items()) or "None."
 
