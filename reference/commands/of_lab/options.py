@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 from holdover.model.errors import nearest
 from holdover.reference.console.options import complete_names
 from holdover.reference.lab.roots.made import cache_folder, made_roots
-from holdover.reference.lab.roots.root import Root, named
+from holdover.reference.lab.roots.root import Root, root_of
 from holdover.reference.lab.testbed import sandbox
 from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
 from holdover.reference.lab.testbed.clients import CLIENTS, FORMER_NAMES
@@ -54,7 +54,7 @@ class RootType(click.ParamType[Root]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Root:
         """The root; InputError where it is none."""
-        return value if isinstance(value, Root) else named(value, cache_folder())
+        return value if isinstance(value, Root) else root_of(value, cache_folder())
 
 
 def check_roots(ctx: click.Context, param: click.Parameter, given: Sequence[Root]) -> list[Root]:

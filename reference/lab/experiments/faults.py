@@ -134,7 +134,7 @@ def give_away(scene: Scene) -> None:
 
 def set_server_clock(scene: Scene) -> None:
     """The server's clock is set forward: to it all leases are over, and it does the same."""
-    scene.step_server(HOUR)
+    scene.step(HOUR, server=True)
     scene.give_to_rival()
     scene.wait(1.5 * scene.lease)
 

@@ -18,6 +18,7 @@ What it does not know: a reboot, in which /run is lost and the kernel has forgot
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING
 
@@ -66,8 +67,16 @@ def restart_late(scene: Scene) -> None:
 
 
 def move_link(scene: Scene) -> None:
-    """The cable is put into another network."""
-    scene.move(ELSEWHERE, LEASED_THERE)
+    """The cable is pulled, and put into a switch of another network, where there is a server."""
+    scene.end_server()
+    scene.a.cable("down")
+    scene.srv.ip("addr", "flush", "dev", "eth0")
+    scene.srv.ip("addr", "add", str(ELSEWHERE), "dev", "eth0")
+    there = replace(scene.order, own=ELSEWHERE, first=LEASED_THERE, last=LEASED_THERE)
+    scene.serve(there, "elsewhere")
+    scene.wait(1)
+    scene.a.cable("up")
+    scene.mark(f"client moved to {ELSEWHERE.network}")
 
 
 LIFE = (

@@ -78,7 +78,7 @@ def find_mirror() -> str:
     if not (mirrors := done.stdout.split()):
         raise InputError(
             "this machine's apt has no mirror of Debian's archive, or was never updated "
-            f"(apt-get update); name one: --mirror URL{said(done.stderr.splitlines())}"
+            f"(apt-get update); name one: --mirror URL{quote_lines(done.stderr.splitlines())}"
         )
     return mirrors[0]
 
@@ -155,11 +155,11 @@ def _run(command: Sequence[str], release: str, mirror: str, tell: Callable[[str]
         told = [line for line in lines if line.startswith("E: ")] or lines
         hint = "; --stale takes it all the same" if any("expired" in line for line in told) else ""
         raise InputError(
-            f"{release}: {MAKER} could not make it from {mirror}{hint}{said(told[:LAST])}"
+            f"{release}: {MAKER} could not make it from {mirror}{hint}{quote_lines(told[:LAST])}"
         )
 
 
-def said(lines: Sequence[str]) -> str:
+def quote_lines(lines: Sequence[str]) -> str:
     """Lines of a program's, below an error of ours; none: nothing."""
     return "".join(f"\n  {line}" for line in lines if line.strip())
 

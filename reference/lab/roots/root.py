@@ -6,7 +6,7 @@ a shell does, in a mount namespace of its own, before a program that is to see n
 it lays a file system in memory over the directory (so that nothing in it changes), mounts /proc,
 /sys, /dev and /run there, the lab's own place under the same path as outside, and changes its root.
 
-`named` reads what `--root` is given: a directory, NAME=DIRECTORY, or the name of a root that
+`root_of` reads what `--root` is given: a directory, NAME=DIRECTORY, or the name of a root that
 `holdover lab roots make` has made.
 
 What it does not know: which programs are wanted; hostile ones, for a root is no jail.
@@ -103,7 +103,7 @@ def upstream(version: str) -> str:
     return re.sub(r"(\+(dfsg|ds|really)|~)[^-]*$", "", re.sub(r"^\d+:|-[^-]*$", "", version))
 
 
-def named(text: str, made: Path) -> Root:
+def root_of(text: str, made: Path) -> Root:
     """The root that `--root` names; `made`: the folder of those that were made.
 
     InputError where it is no directory with a shell in it.

@@ -29,13 +29,24 @@ from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.measure import DEAD, LOCKED, RUNNING, STOPPED, UNLOCKED
 from holdover.reference.lab.record.record import MARKS
 from holdover.reference.lab.testbed import networking_lock
-from holdover.reference.lab.testbed.account import account, keep_output, never_comes
-from holdover.reference.lab.testbed.client_program import ClientProgram, processes, works_by
+from holdover.reference.lab.testbed.account import (
+    account,
+    check_what_works,
+    keep_output,
+    never_comes,
+)
+from holdover.reference.lab.testbed.client_program import ClientProgram, processes
 from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Host, Links
-from holdover.reference.lab.testbed.process import Process, UnheardError
+from holdover.reference.lab.testbed.process import Process, UnheardError, state
 from holdover.reference.lab.testbed.recorder import NOTHING
-from holdover.reference.lab.testbed.servers import PREPARED, ServerOrder, ServerProgram, holdover
+from holdover.reference.lab.testbed.servers import (
+    PREPARED,
+    ServerOrder,
+    ServerProgram,
+    holdover,
+    wait_until_serving,
+)
 from holdover.reference.lab.testbed.wall_clock import WallClock
 from holdover.reference.linux.kernel.clock import now
 
@@ -133,9 +144,9 @@ class Scene:
         self.wall = WallClock(self.place)
         self.srv.under = self.wall.under
 
-    def serve(self) -> None:
-        """Start the server, with the leases that it has granted so far."""
-        self.server = self._program.start(self.srv, self.place / "server", self.order)
+    def serve(self, order: ServerOrder | None = None, place: str = "server") -> None:
+        """Start the server, with the leases that it has granted so far in that place."""
+        self.server = self._program.start(self.srv, self.place / place, order or self.order)
         self._first_server = self._first_server or self.server
 
     def begin(
@@ -146,10 +157,7 @@ class Scene:
         cloned: bool = False,
         kept: bool = False,
     ) -> None:
-        """Start the client; `cloned`: with the client identifier that another host has too.
-
-        `kept`: what it writes is there when it is started again (`begin_again`).
-        """
+        """Start the client; `cloned`: as another host is; `kept`: it may `begin_again`."""
         self._client_program, self._begun = client, now()
         self._client = self._first_client = client.start(
             self.a, self.place / "client", hook_blocks=hook_blocks, cloned=cloned, kept=kept
@@ -165,20 +173,11 @@ class Scene:
             lambda: self.acks() and self._recorder.said('"held", "host": "a"'),
             "the client has an address",
         )
-        self._check_what_works()
-        self._state = RUNNING
-        self.mark("bound")
-
-    def _check_what_works(self) -> None:
-        """UnheardError where another program does the client's work than its name says."""
         assert self._client is not None
         assert self._client_program is not None
-        wanted = self._client_program.runs
-        if wanted and not works_by(self._client, wanted):
-            raise UnheardError(
-                f"{self._client_program.label}: it runs no {wanted}: this version cannot, or was "
-                "built without"
-            )
+        check_what_works(self._client_program, self._client)
+        self._state = RUNNING
+        self.mark("bound")
 
     def _wait_for_client(self, wanted: Callable[[], Any], what: str) -> None:
         """Wait for what a client does; UnheardError, with its words, where it never will."""
@@ -349,18 +348,6 @@ class Scene:
         self._state = RUNNING
         self.mark(RUNNING)
 
-    def move(self, own: IPv4Interface, leased: IPv4Address) -> None:
-        """The client's cable is in another network's switch: there is another server, of that."""
-        self.end_server()
-        self.a.cable("down")
-        self.srv.ip("addr", "flush", "dev", "eth0")
-        self.srv.ip("addr", "add", str(own), "dev", "eth0")
-        order = replace(self.order, own=own, first=leased, last=leased)
-        self.server = self._program.start(self.srv, self.place / "elsewhere", order)
-        self.wait(1)
-        self.a.cable("up")
-        self.mark(f"client moved to {own.network}")
-
     def signal_client(self, number: int) -> None:
         """Send a signal to all processes of the client."""
         assert self._client is not None
@@ -379,22 +366,12 @@ class Scene:
             yield
         self.mark(UNLOCKED)
 
-    def step(self, seconds: int) -> None:
-        """Step the client's wall clock; UnheardError where it does not read it."""
-        assert self._client is not None
-        self._step(self._client, "client", seconds)
-
-    def step_server(self, seconds: int) -> None:
-        """Step the server's wall clock; UnheardError where it does not read it."""
-        assert self.server is not None
-        self._step(self.server, "server", seconds)
-
-    def _step(self, whose: Process, name: str, seconds: int) -> None:
+    def step(self, seconds: int, *, server: bool = False) -> None:
+        """Step the wall clock of client or server; UnheardError where it does not read it."""
+        whose, name = (self.server, "server") if server else (self._client, "client")
+        assert whose is not None
         assert self.wall is not None
-        programs = [each for each in processes(whose) if state(each) != "Z"]
-        if not programs or not all(map(self.wall.loaded, programs)):
-            raise UnheardError(f"the {name} does not read its wall clock by libc")
-        self.wall.step(seconds)
+        self.wall.step_of(processes(whose), name, seconds)
         self.mark(f"{name}'s wall clock {seconds:+} s")
 
     def mark(self, what: str) -> None:
@@ -482,27 +459,11 @@ class Scene:
 
     def keep_output(self) -> None:
         """What the client and the first server have said becomes part of the record."""
-        said = {"client": self._first_client, "server": self._first_server}
-        if self._client is not self._first_client:
-            said["client-again"] = self._client
+        again = None if self._client is self._first_client else self._client
+        said = {"client": self._first_client, "client-again": again, "server": self._first_server}
         keep_output(self.record, said, self._born)
 
     def close(self) -> None:
         """The record is complete."""
         self._recorder.signal(signal.SIGTERM)
         self._recorder.ended(START)
-
-
-def wait_until_serving(prepared: Process) -> Process:
-    """A server that was prepared, when it serves."""
-    prepared.signal(signal.SIGUSR1)
-    prepared.says('"started"', START)
-    return prepared
-
-
-def state(process: int) -> str:
-    """The letter that the kernel has for what a process does; Z: it is dead."""
-    with suppress(OSError):
-        stat = Path(f"/proc/{process}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0]
-    return "Z"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -161,6 +162,13 @@ def listens(process: Process) -> bool:
         sockets = Path(f"/proc/{process.running.pid}/net/udp").read_text().splitlines()[1:]
         return any(int(line.split()[1].partition(":")[2], 16) == 67 for line in sockets)
     return False
+
+
+def wait_until_serving(prepared: Process) -> Process:
+    """A server that was prepared (PREPARED), when it serves."""
+    prepared.signal(signal.SIGUSR1)
+    prepared.says('"started"', PATIENCE)
+    return prepared
 
 
 # Configurations and command lines ----------------------------------------------------------------

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,8 @@ from holdover.reference.lab.record.measure import DEAD, Unknown
 from holdover.reference.lab.testbed import scene
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.process import UnheardError
-from holdover.reference.lab.testbed.scene import LEASED, PAUSE, Scene
-from holdover.reference.lab.testbed.servers import SERVERS
+from holdover.reference.lab.testbed.scene import LEASED, OWN, PAUSE, Scene
+from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder
 
 A = "02:00:00:00:00:01"
 LEASE = 40
@@ -98,8 +97,15 @@ class Link(Scene):
     def begin_again(self) -> None:
         self.mark("client started again")
 
-    def move(self, own: IPv4Interface, leased: IPv4Address) -> None:
-        self.mark(f"client moved to {own}, where {leased} is leased")
+    def serve(self, order: ServerOrder | None = None, place: str = "server") -> None:
+        assert order is not None
+        self.mark(f"{order.own} leases {order.first} to {order.last}, apart from {place}")
+
+    def cable(self, state: str) -> None:
+        self.mark(f"cable {state}")
+
+    def ip(self, *words: str) -> None:
+        self.mark(" ".join(words))
 
     def isolate(self, state: str) -> None:
         self._deaf = state == "on"
@@ -267,8 +273,15 @@ def test_a_client_is_started_again_when_nobody_can_confirm_its_lease(
 def test_a_client_is_moved_to_a_network_that_has_not_its_address(link: Link) -> None:
     assert LEASED not in ELSEWHERE.network
     assert LEASED_THERE in ELSEWHERE.network
+    link.order = ServerOrder(own=OWN, first=LEASED, last=LEASED, lease=LEASE)
     assert played(link, "link moved")[1:] == [
-        "client moved to 10.88.0.1/24, where 10.88.0.50 is leased"
+        "server ended",
+        "cable down",
+        "addr flush dev eth0",
+        "addr add 10.88.0.1/24 dev eth0",
+        "10.88.0.1/24 leases 10.88.0.50 to 10.88.0.50, apart from elsewhere",
+        "cable up",
+        "client moved to 10.88.0.0/24",
     ]
 
 

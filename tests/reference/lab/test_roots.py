@@ -21,7 +21,7 @@ from holdover.reference.lab.roots import making
 from holdover.reference.lab.roots.made import PARTIAL, cache_folder, made_roots
 from holdover.reference.lab.roots.making import find_mirror, in_turn, make_root
 from holdover.reference.lab.roots.release import RELEASES, packages
-from holdover.reference.lab.roots.root import Root, named, upstream
+from holdover.reference.lab.roots.root import Root, root_of, upstream
 from holdover.reference.lab.testbed.client_program import ClientProgram, version_numbers
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.process import PATIENCE, UnheardError, eventually
@@ -110,9 +110,9 @@ def test_a_folder_without_packages_of_debians_says_no_version(tmp_path: Path) ->
 
 def test_a_root_is_named_by_folder_by_name_and_by_release(tmp_path: Path) -> None:
     made = of_debian(tmp_path / "made/trixie", "udhcpc", "1").parent
-    assert named(f"{made}/trixie", made) == Root("trixie", made / "trixie")
-    assert named(f"new={made}/trixie", made) == Root("new", made / "trixie")
-    assert named("trixie", made) == Root("trixie", made / "trixie")
+    assert root_of(f"{made}/trixie", made) == Root("trixie", made / "trixie")
+    assert root_of(f"new={made}/trixie", made) == Root("new", made / "trixie")
+    assert root_of("trixie", made) == Root("trixie", made / "trixie")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_root_is_named_by_folder_by_name_and_by_release(tmp_path: Path) -> Non
 )
 def test_what_is_no_root_is_refused(given: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=reason):
-        named(given.replace("{}", str(tmp_path)), tmp_path)
+        root_of(given.replace("{}", str(tmp_path)), tmp_path)
 
 
 def test_bad_roots_are_bad_input_of_the_command(tmp_path: Path) -> None:
