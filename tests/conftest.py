@@ -64,6 +64,7 @@ LONGEST = (
     "tests/net/test_servers.py",
     "tests/proofs/mutation/test_mutants.py",
     "tests/net/test_lab_command.py",
+    "tests/net/test_findings.py",
     "tests/net/test_servers_placed.py",
     "tests/stateful/test_client.py",
     "tests/stateful/test_defects.py",

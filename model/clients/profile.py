@@ -72,6 +72,11 @@ class Profile:
         """The constants of the table that the client fixes."""
         return {name: getattr(self, name) for name in FACTS}
 
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """The constants that were fitted to measurements: `why` says so of each."""
+        return tuple(name for name, reason in self.why if reason.startswith("fitted: "))
+
     def to_toml(self) -> str:
         """The profile as a file to start from, each key with its meaning.
 
@@ -164,8 +169,8 @@ RFC 2131 §4.4.5 says "immediately".  Whoever judges a real client grants so muc
 KNOWN: Mapping[str, str] = {
     "read": "in the client's source code, at the lines given",
     "documented": "in an RFC, a manual or an article",
-    "measured": "of this client, by an experiment of its own",
-    "fitted": "to measurements of this client: no prediction of these",
+    "measured": "of this client, by an experiment apart from those that predictions stand beside",
+    "fitted": "to measurements that predictions stand beside: no prediction of these",
     "assumed": "nobody has looked",
 }
 """How a constant of a profile is known: the first word of its reason in `why`."""

@@ -46,6 +46,7 @@ from holdover.reference.console.assumed import (
     unstated_data,
     unstated_lines,
 )
+from holdover.reference.console.cured import cure_lines, cures_data
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import jobs_option, json_option, profile_names
 from holdover.reference.console.output import (
@@ -105,7 +106,7 @@ def print_judgements(
             out.say(f"  {line}")
         for said in by_itself(judgement):
             out.say(Text("  ") + said)
-        for line in elsewhere(judgement):
+        for line in (*elsewhere(judgement), *cure_lines(name, judgement.outcome)):
             out.say(f"  {line}")
         if code is not None and name == "reference":
             print_code_verdict(code, out)
@@ -270,6 +271,7 @@ def judgement_data(judgement: Judgement, common: Common | None) -> dict[str, obj
         "causes": causes_data(judgement.causes),
         "run": list(as_data(judgement.run, judgement.unit)),
         "every_run": common_data(common),
+        "cures": cures_data(judgement.profile.name, judgement.outcome),
         "by_itself": [
             {
                 "property": found.name,

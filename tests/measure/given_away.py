@@ -12,15 +12,21 @@ import math
 import shlex
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import click
 
+from holdover.model.clients.profile import load
 from holdover.model.seconds import show_number
 from holdover.reference.console.exit import EXIT
 from holdover.reference.docs.markdown import table
+from holdover.reference.lab.experiments import faults as lab_faults
+from holdover.reference.lab.experiments.verdict import predict_kept
+from holdover.reference.lab.testbed.clients import CLIENTS
 from tests.measure import lab_runs
+from tests.measure.agreement import fitted_of
 from tests.measure.lab_runs import (
     Cell,
     cells_of,
@@ -72,13 +78,23 @@ def row(cells: Sequence[Cell]) -> list[str]:
         return ["unknown", "", "", "; ".join(sorted({cell["reason"] for cell in cells}))]
     kept = [number(cell["displaced"]) for cell in known]
     allowed = number(known[0]["predicted_displaced"])
+    fitted = fitted_in(known[0])
     tight = "" if math.inf in (allowed, max(kept)) else f"{max(kept) / allowed:.2f}"
     said = ["**longer than predicted**"] if max(kept) > allowed else []
+    said += [f"fitted: {', '.join(f'`{name}`' for name in fitted)}"] if fitted else []
     if not said:
         said += sorted({cell["reason"] for cell in known if cell["as_predicted"] is False})
     said += [f"n = {len(known)} of {len(cells)}"] if len(known) < len(cells) else []
     predicted = "no bound" if allowed == math.inf else show_number(allowed)
     return [spread(kept, shown), predicted, tight, "; ".join(said)]
+
+
+def fitted_in(cell: Cell) -> tuple[str, ...]:
+    """The fitted constants on which the bound of T6 rests."""
+    fault, profile = lab_faults.FAULTS[cell["fault"]], CLIENTS[cell["client"]].profile
+    assert profile is not None, "each client here has a profile"
+    lease = Fraction(cell["lease"])
+    return fitted_of(load(profile), lambda each: predict_kept(each, fault, lease))
 
 
 def page(data: Any) -> str:
@@ -101,6 +117,9 @@ the watch.
 Beside it the longest time that [T6](theorems/t6.md) allows the client's [profile](profiles.md), on
 a link that loses nothing, with a server that refuses what it has given away.  It has the time added
 for which the kernel kept requests about its network waiting, which differs from run to run.
+
+*Fitted*: constants of the profile on which the bound rests, and which were set to measurements like
+these, so that it is no prediction of them.
 
 Figures like these have shown that connman hears nothing at T1, and that others do
 (`hears_renewing`): of connman the bound is no prediction; of the others it is what it was before

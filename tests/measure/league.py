@@ -39,6 +39,8 @@ from holdover.reference.lab.learn.inference import KERNEL_LATE
 from holdover.reference.lab.roots.root import Root
 from holdover.reference.lab.testbed.clients import CLIENTS
 from tests.measure import lab_runs, life, releases, releases_page
+from tests.measure.agreement import agreement_table, bounded
+from tests.measure.agreement import counted as tightness_counted
 from tests.measure.lab_runs import Cell, cells_of, clients_here, number, run_lab, split_versions
 from tests.measure.league_chart import chart, sentence
 from tests.measure.refusals import REFUSALS, after_refusal, kept_for
@@ -238,17 +240,6 @@ def above(data: Any) -> list[Cell]:
     return [cell for cell in cells if cell["as_predicted"] is False]
 
 
-def slack(data: Any) -> Iterator[list[str]]:
-    """For each client and lease by how much its cells stay below what the model allowed."""
-    kept: dict[tuple[str, int], list[float]] = {}
-    for cell in data["cells"]:
-        worst, seen = cell.get("predicted"), cell.get("holdover")
-        if isinstance(worst, float) and isinstance(seen, float) and cell["outcome"] != "unknown":
-            kept.setdefault((cell["client"], cell["lease"]), []).append(worst - seen)
-    for (client, lease), values in kept.items():
-        yield [client, f"{lease:g} s", str(len(values)), spread(values)]
-
-
 def compared(data: Any) -> Iterator[list[str]]:
     """Each measurement that was made by hand, and whether the lab agrees."""
     names = {client.profile: client.name for client in CLIENTS.values()}
@@ -336,9 +327,16 @@ Those of [profiles](profiles.md), mostly single runs.  They agree if they are no
 ## Below what the model allows
 
 By how many seconds a cell stayed below the worst that the model allowed, of the profile as it was
-when the cell was played: least / median / greatest.
+when the cell was played, and how much of that worst it reached: least / median / greatest.  A cell
+that was not late reached none of it and is not in the last column; where no bound is, there is no
+line.  *Fitted*: the constants of the [profile](profiles.md) as it is now on which the prediction
+rests, and which were set to measurements like these, so that it is no prediction of them.  The
+others name a source of their own, or are assumed.  Of {len(bounded(data))} cells with a bound and
+an end
 
-{table(["client", "lease", "cells", "slack"], slack(data))}
+{tightness_counted(data)}
+
+{agreement_table(data)}
 ## Above what the model allows
 
 {counted(above(data))}

@@ -17,14 +17,16 @@ from typing import Any
 
 import click
 
+from holdover.model.clients.profile import load
 from holdover.model.seconds import show_number
 from holdover.reference.console.exit import EXIT
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import FAULTS
-from holdover.reference.lab.experiments.verdict import ANSWERED_BY
+from holdover.reference.lab.experiments.verdict import ANSWERED_BY, predict_sharing
 from holdover.reference.lab.testbed.client_program import CLONE
 from holdover.reference.lab.testbed.clients import CLIENTS
-from tests.measure import lab_runs
+from tests.measure import agreement, lab_runs
+from tests.measure.agreement import fitted_of
 from tests.measure.lab_runs import (
     Cell,
     cells_of,
@@ -124,7 +126,23 @@ def remarks(cells: Sequence[Cell]) -> Iterator[str]:
         yield f"in up to {most} parts"
     if nobody := sum(cell["at_end"] == 0 for cell in known):
         yield f"at the end nobody had it: {nobody} of {len(known)}"
+    if fitted := sorted({name for cell in known for name in fitted_in(cell)}):
+        yield f"fitted: {', '.join(f'`{name}`' for name in fitted)}"
     yield from sorted({cell["reason"] for cell in cells if cell["outcome"] == "unknown"})
+
+
+def fitted_in(cell: Cell) -> tuple[str, ...]:
+    """The fitted constants on which a prediction rests."""
+    fault, profile = FAULTS[cell["fault"]], CLIENTS[cell["client"]].profile
+    assert profile is not None, "each client here has a profile"
+    return fitted_of(load(profile), lambda each: predict_sharing(each, fault))
+
+
+def tightness(cells: Sequence[Cell]) -> str:
+    """The longest time over the longest that the profile allows, where both are some time."""
+    pairs = [(number(cell["shared"]), number(cell["predicted_shared"])) for cell in known_of(cells)]
+    found = [each for pair in pairs if (each := agreement.tightness(*pair)) is not None]
+    return f"{max(found):.2f}" if found else ""
 
 
 def predicted(cells: Sequence[Cell]) -> str:
@@ -143,9 +161,9 @@ def section(data: Any, fault: str) -> str:
     for client in dict.fromkeys(cell["client"] for cell in mine):
         cells = [cell for cell in mine if cell["client"] == client]
         each = [measured([c for c in cells if c["server"] == server]) for server in servers]
-        rows.append([client, *each, predicted(cells), "; ".join(remarks(cells))])
+        rows.append([client, *each, predicted(cells), tightness(cells), "; ".join(remarks(cells))])
     name, what = fault[:1].upper() + fault[1:], FAULTS[fault].sentence
-    head = ["client", *servers, "predicted, at most", ""]
+    head = ["client", *servers, "predicted, at most", "measured / predicted", ""]
     return f"## {name}\n\n{what[:1].upper()}{what[1:]}.\n\n{table(head, rows)}"
 
 
@@ -176,8 +194,8 @@ Beside it what the client's [profile](profiles.md) allows.  A host that probes b
 server does, takes no address that another one has; no ARP is lost here.  A client whose profile
 says that it gives way (RFC 5227 §2.4) may have it together with another host for as long as
 [T7](theorems/t7.md) says, each time; everybody else has *no bound*.  That dhcpcd gives way, and
-others do not, was read off a first run of these cells, and so is no prediction.  The time within
-which one does is RFC 5227's, and was not fitted.
+others do not, was read off a first run of these cells, and so is no prediction (*fitted*).  The
+time within which one does is RFC 5227's, and was not fitted.
 
 ```sh
 python -m tests.measure.two_hosts --write

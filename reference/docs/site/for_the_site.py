@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-CONTENTS = ("index", "decisions/index", "commands/index")
+CONTENTS = ("index", "decisions/index", "commands/index", "findings/index")
 """The pages whose lists are the navigation."""
 
 HEADING = re.compile(r"^## (?P<title>.+)$")

@@ -9,6 +9,7 @@ What it does not know: how it was measured.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,9 @@ from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.servers import ServerProgram
 
 COLOUR = {"holds": "green", "late": "red", "wrong": "bold magenta", "unknown": "yellow"}
+
+LONGEST_NAME = 160
+"""Characters of the name of a directory: file systems end at 255 bytes."""
 
 Key = tuple[str, str]
 
@@ -159,8 +163,13 @@ def name_cell(each: Verdict) -> str:
 
 
 def slug(each: Verdict) -> str:
-    """The same as the name of a directory."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", name_cell(each)).strip("-").lower()
+    """The same as the name of a directory; of a long one the ends, and a digest between them."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", name_cell(each)).strip("-").lower()
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    half = (LONGEST_NAME - len(digest)) // 2 - 1
+    return f"{name[:half]}-{digest}-{name[-half:]}"
 
 
 def print_replay(replays: Sequence[PlayedCollision], as_json: bool) -> None:

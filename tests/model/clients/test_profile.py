@@ -251,6 +251,28 @@ def test_a_builtin_profile_says_how_each_of_its_constants_is_known(name: str) ->
     } <= why.keys()
 
 
+LABS_PAGES = ("league.md", "given-away.md", "two-hosts.md", "never-late.md", "device.md")
+"""Pages that have measurements of the lab beside what a profile predicts."""
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_prediction_stands_on_no_figure_that_it_is_held_to_unless_it_says_fitted(
+    name: str,
+) -> None:
+    for constant, reason in load(name).why:
+        known, _, source = reason.partition(": ")
+        if known != "fitted":
+            assert not any(page in source for page in LABS_PAGES), (constant, reason)
+        if known == "measured":
+            assert "docs/" in source, f"{constant}: {reason}: where?"
+
+
+def test_what_was_fitted_is_told_from_what_was_read() -> None:
+    text = 'late = 1\nfloor = 2\n[why]\nlate = "fitted: 0.9 s"\nfloor = "read: fitted.c 1"\n'
+    assert parse(text, FILE, "mine").fitted == ("late",)
+    assert "kernel_late" in load("dhcpcd").fitted
+
+
 def test_the_profiles_of_the_article_are_there() -> None:
     article = {"wfwg311", "wfwg311-fixed", "wfwg311-thereafter", "rfc2131", "reference"}
     assert article <= set(builtin_names())

@@ -12,6 +12,8 @@ from tests.measure import given_away
 def cell(displaced: float | str | None, **more: Any) -> dict[str, Any]:
     return {
         "client": "udhcpc",
+        "fault": "given away",
+        "lease": 40,
         "as_predicted": True,
         "reason": "",
         "displaced": displaced,
@@ -35,6 +37,10 @@ def test_what_is_longer_than_predicted_is_said_and_what_has_no_end() -> None:
     assert endless == ["forever", "no bound", "", ""]
     refuted = given_away.row([cell("unbounded")])
     assert refuted == ["forever", "20.00", "", "**longer than predicted**"]
+
+
+def test_what_was_fitted_is_no_prediction() -> None:
+    assert given_away.row([cell(10.0, client="dhcpcd")])[3] == "fitted: `kernel_late`"
 
 
 def test_what_was_not_measured_is_no_figure() -> None:

@@ -14,7 +14,7 @@ from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.verdict import Severity, Verdict
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
 from holdover.reference.lab.report.junit import sentence, tap, write_junit
-from holdover.reference.lab.report.report import show_cell
+from holdover.reference.lab.report.report import LONGEST_NAME, show_cell, slug
 from holdover.reference.lab.testbed.client_program import client_from_command
 from holdover.reference.lab.testbed.servers import SERVERS
 
@@ -47,6 +47,22 @@ def said(holdover: float, place: Path = Path(), nak: float | None = None) -> Ver
 
 
 UNKNOWN = Verdict(Outcome(CELL, Unknown("it never asked"), Path(), 3.0), "unknown", "no", None)
+
+
+def test_a_records_folder_has_the_name_of_its_cell_and_a_long_one_a_shorter() -> None:
+    cell = replace(CELL, client=client_from_command("udhcpc -i {iface}"))
+    assert slug(Verdict(replace(UNKNOWN.outcome, cell=cell), "unknown", "", None)) == (
+        "udhcpc-i-iface-holdover-server-killed-run-1"
+    )
+    names = []
+    for word in ("first", "second"):
+        command = f"sh -c '{'true; ' * 99} echo {word}; {'true; ' * 99}'"
+        cell = replace(CELL, client=client_from_command(command))
+        names.append(slug(Verdict(replace(UNKNOWN.outcome, cell=cell), "unknown", "", None)))
+    assert names[0] != names[1]
+    assert all(len(name) <= LONGEST_NAME for name in names)
+    assert names[0].startswith("sh-c-true")
+    assert names[0].endswith("run-1")
 
 
 @pytest.mark.parametrize(

@@ -102,17 +102,6 @@ def test_a_client_that_is_played_again_takes_the_place_of_its_cells() -> None:
     assert twice["played again"] == "udhcpc: 1, on 2026-11-27; klibc-ipconfig: 1, on 2026-11-27"
 
 
-def test_slack_is_of_cells_with_a_bound_and_an_end() -> None:
-    cells = [
-        cell(17.25, predicted=18.5),
-        cell(16.5, predicted=18.5),
-        cell("unbounded", predicted=18.5),
-        cell(1.5, predicted="unbounded"),
-        cell(1.5, predicted=18.5, outcome="unknown"),
-    ]
-    assert [*league.slack({"cells": cells})] == [["udhcpc", "10 s", "2", "+1.25 / +2.00"]]
-
-
 # After a DHCPNAK ---------------------------------------------------------------------------------
 
 AFTER_21 = {"after_nak": 21.0}

@@ -191,11 +191,14 @@ def row(cells: list[dict[str, Any]]) -> str:
 
 def test_a_row_has_each_server_the_prediction_and_what_is_to_be_said() -> None:
     both = [cell(2.1), cell(2.3), cell("unbounded", server="isc")]
-    assert row(both) == "| udhcpc | 2.10 / 2.30 | forever | no bound |   |"
-    found = {"outcome": "holds", "predicted_shared": 0.0}
+    assert row(both) == ("| udhcpc | 2.10 / 2.30 | forever | no bound |   | fitted: `gives_way` |")
+    gave_way = [cell(2.0, client="reference", predicted_shared=10.0)]
+    assert row(gave_way) == "| reference | 2.00 | 10.00 | 0.20 |   |"
+    found = {"client": "reference", "outcome": "holds", "predicted_shared": 0.0}
     never = [cell(0.0, **found, declined=1, at_end=1), cell(0.0, **found, declined=21, at_end=0)]
     assert row(never) == (
-        "| udhcpc | never | never | DHCPDECLINEs: 1 to 21; at the end nobody had it: 1 of 2 |"
+        "| reference | never | never |   | "
+        "DHCPDECLINEs: 1 to 21; at the end nobody had it: 1 of 2 |"
     )
     once = [cell(0.0, **found, declined=1, at_end=1)]
     assert row(once).endswith("| DHCPDECLINEs: 1 |")
@@ -204,10 +207,10 @@ def test_a_row_has_each_server_the_prediction_and_what_is_to_be_said() -> None:
 
 
 def test_what_is_unknown_is_no_figure() -> None:
-    assert row([cell(None, **UNPLAYED)]) == "| udhcpc | unknown |   | it cannot be |"
+    assert row([cell(None, **UNPLAYED)]) == "| udhcpc | unknown |   |   | it cannot be |"
     seen = {"outcome": "unknown", "as_predicted": None, "reason": "nobody was told"}
     assert row([cell(0.0, **seen), cell(3.0)]) == (
-        "| udhcpc | 3.00 (n = 1 of 2) | no bound | nobody was told |"
+        "| udhcpc | 3.00 (n = 1 of 2) | no bound |   | fitted: `gives_way`; nobody was told |"
     )
 
 

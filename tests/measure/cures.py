@@ -1,0 +1,237 @@
+"""`python -m tests.measure.cures [--write]`: what makes late clients let go in time, docs/cures.md.
+
+Each client of model/clients/cures.toml is played by `holdover lab` as it is, and with each cure,
+with two leases.  Patched programs are built before (`patched.py`).  The figures are kept beside the
+page, in docs/cures.json.
+
+What it does not know: what a cure does after a DHCPNAK, which no lifetime has an influence on.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from holdover.model.clients.cures import Cure, cures, cures_of
+from holdover.model.seconds import show_offset
+from holdover.reference.docs.markdown import table
+from holdover.reference.lab.testbed.clients import CLIENTS
+from tests.checkout import ROOT
+from tests.measure import lab_runs, patched
+from tests.measure.lab_runs import Cell, conditions_table, join_runs, number, run_lab
+from tests.measure.league import shown
+
+PAGE = Path("docs/cures.md")
+RAW = PAGE.with_suffix(".json")
+FAULTS = ("server killed", "frozen", "kill -9", "hook")
+LEASES = (10, 40)
+EACH = ("--repeat", "3", "--watch", "30", "--jobs", "40", "--server", "kea")
+
+KEPT = (
+    "client",
+    "server",
+    "fault",
+    "lease",
+    "repeat",
+    "outcome",
+    "reason",
+    "holdover",
+    "removed_by",
+    "duplicate",
+)
+"""What the page needs of a cell of lab.json; `client` is as the table of cures has it."""
+
+
+def profiles() -> list[str]:
+    """Whom the table is about, in its order."""
+    return list(dict.fromkeys(cure.profile for cure in cures()))
+
+
+def played(of: Sequence[str]) -> list[str]:
+    """All that is played of these profiles: clients as they are, and cures."""
+    mine = [cure.played for cure in cures() if cure.played and cure.profile in of]
+    return list(dict.fromkeys([*(CLIENTS[name].name for name in of), *mine]))
+
+
+def mended(data: Any, again: Any) -> Any:
+    """What was measured before, with what was played again in its place."""
+    there = set(played(profiles()))
+    anew = {cell["client"] for cell in again["cells"]}
+    cells = [c for c in data["cells"] if c["client"] in there - anew] + again["cells"]
+    conditions, later = dict(data["conditions"]), again["conditions"]
+    told = f"{len(anew)} clients and cures: {later['cells']}, on {later['date']}"
+    before = conditions.get("played again", "")
+    conditions["played again"] = f"{before}; {told}" if before else told
+    conditions["patched"] = later.get("patched", conditions["patched"])
+    return {"conditions": conditions, "cells": cells}
+
+
+def placed(words: str, built: Path) -> str:
+    """What is played, with the places of this machine."""
+    return words.replace("{docs}", str(ROOT / "docs")).replace("{built}", str(built))
+
+
+def has_hook(words: str) -> bool:
+    """Whether what is played can be given a hook that blocks."""
+    return CLIENTS[words].hook is not None if words in CLIENTS else "{hook" in words
+
+
+def measure(built: Path, versions: Mapping[str, str], of: Sequence[str] = ()) -> Any:
+    """Play all of it, or what is of these profiles."""
+    found = []
+    for hooks in (True, False):
+        chosen = played(of or profiles())
+        words = {placed(each, built): each for each in chosen if has_hook(each) is hooks}
+        if not words:
+            continue
+        faults = [f"--fault={fault}" for fault in FAULTS if hooks or fault != "hook"]
+        runs = [("lab", "run", "--lease", str(lease), *EACH, *faults) for lease in LEASES]
+        data = run_lab(runs, list(words))
+        for cell in data["cells"]:
+            cell["client"] = words[cell["client"]]
+        found.append(data)
+    data = join_runs(found)
+    if versions:
+        data["conditions"]["patched"] = ", ".join(map(" ".join, versions.items()))
+    return data
+
+
+def cells_of(data: Any, words: str, lease: int, fault: str) -> list[Cell]:
+    """The repeats of one cell."""
+    return lab_runs.cells_of(data, client=words, lease=lease, fault=fault)
+
+
+def line(data: Any, words: str, lease: int) -> list[str]:
+    """A cell for each fault; empty where no hook could block."""
+    return [shown(cells_of(data, words, lease, fault)) for fault in FAULTS]
+
+
+def in_short(data: Any, words: str) -> tuple[str, str]:
+    """The latest of all cells, and whether each holds."""
+    cells = [cell for cell in data["cells"] if cell["client"] == words]
+    known = [number(cell["holdover"]) for cell in cells if "holdover" in cell]
+    unknown = sum(cell["outcome"] == "unknown" for cell in cells)
+    late = sum(cell["outcome"] == "violated" for cell in cells)
+    said = f"{late} of {len(cells)} late" if late else f"all {len(cells)} in time"
+    if unknown:
+        said = f"{f'{late} of {len(cells)}' if late else 0} late, {unknown} unknown"
+    return (show_offset(max(known)) if known else "unknown"), said
+
+
+def summary(data: Any) -> str:
+    """A line a client and cure: the latest before and after."""
+    rows = []
+    for cure in cures():
+        before = in_short(data, cure.profile)
+        after = in_short(data, cure.played) if cure.played else ("", "")
+        title = CLIENTS[cure.profile].title
+        rows.append([f"[{title}](#{cure.profile})", cure.kind, *before, *after])
+    return table(["client", "cure", "before: latest", "", "after: latest", ""], rows)
+
+
+def section(data: Any, profile: str) -> str:
+    """A client, its cures, and what was measured."""
+    mine = cures_of(profile)
+    states = [("as it is", profile)] + [(cure.kind, cure.played) for cure in mine if cure.played]
+    rows = [
+        [name, f"{lease} s", *line(data, words, lease)]
+        for lease in LEASES
+        for name, words in states
+    ]
+    told = "\n".join(described(mine))
+    head = ["", "lease", *FAULTS]
+    return f"## {profile}\n\n{CLIENTS[profile].title}.\n\n{told}\n\n{table(head, rows)}"
+
+
+def described(mine: Sequence[Cure]) -> Iterator[str]:
+    """Each cure as an item of a list."""
+    for cure in mine:
+        what = {"none": "No cure", "as it is": "As it is"}.get(cure.kind, cure.kind.capitalize())
+        file = f" ([{Path(cure.file).name}]({cure.file}))" if cure.file else ""
+        yield f"- **{what}**: {cure.says}.{file} `{cure.how}`"
+
+
+def page(data: Any) -> str:
+    """docs/cures.md."""
+    sections = "\n".join(section(data, profile) for profile in profiles())
+    return f"""# Cures
+
+What makes a late client let go in time, and what was measured of it: seconds that the address
+stayed after the server's lease end, least / median / greatest of three runs each, with leases of
+{" and ".join(map(str, LEASES))} s and Kea as the server; negative is early; *forever*: to the end
+of the watch.  Then who removed the address, and for how long two hosts had it.  The clients are
+Debian 12's, and pyroute2 that of PyPI; the faults are those of [the lab](lab.md).  The table of
+cures is [cures.toml](../model/clients/cures.toml), and `holdover verify` prints those of a profile
+whose verdict is bad.  After a DHCPNAK a lifetime of the kernel's changes nothing before the lease
+is over: there only code helps.  Patches have [licences of their own](patches/README.md).
+
+```sh
+python -m tests.measure.cures --write
+```
+
+fetches and builds what is patched (Debian's archive and a C compiler; {patched.PATCHED[0].package}
+and {patched.PATCHED[1].package}), plays all of it with `holdover lab run`, and writes this page.
+
+## In short
+
+*Latest* is that of all cells, of both leases and all faults.  In time: not later than the lease,
+by more than the measurement's uncertainty.  A fault acts as soon as the client has its address,
+and so now and then before a hook of dhcpcd's has told the kernel; a client that runs for days is in
+that moment once a renewal.  Empty: no hook was played.
+
+{summary(data)}
+{sections}
+## Conditions
+
+{conditions_table(data)}"""
+
+
+def kept(data: Any) -> str:
+    """docs/cures.json."""
+    return lab_runs.kept(data, KEPT)
+
+
+@click.command()
+@click.option("--write", is_flag=True, help=f"Write {PAGE} and {RAW}.")
+@click.option("--again", is_flag=True, help=f"Of what {RAW} has: measure nothing.")
+@click.option(
+    "--build",
+    "place",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Build what is patched there, in a new directory, and measure nothing.",
+)
+@click.option(
+    "--profile",
+    "of",
+    type=click.Choice(profiles()),
+    multiple=True,
+    help=f"Play only this client and its cures again; the others' cells are those of {RAW}.",
+)
+def main(*, write: bool, again: bool, place: Path | None, of: tuple[str, ...]) -> None:
+    """Measure each cure, and print the page; some ten minutes."""
+    if place is not None:
+        for package, version in patched.build(place).items():
+            click.echo(f"{package} {version}: built in {place}")
+        return
+    if again:
+        data = json.loads(RAW.read_text("utf-8"))
+    else:
+        with tempfile.TemporaryDirectory(prefix="cures-") as made:
+            built = Path(made) / "built"
+            needed = any("{built}" in words for words in played(of or profiles()))
+            data = measure(built, patched.build(built) if needed else {}, of)
+            if of:
+                data = mended(json.loads(RAW.read_text("utf-8")), data)
+    click.echo(page(data))
+    if write:
+        RAW.write_text(kept(data), encoding="utf-8")
+        PAGE.write_text(page(data), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
