@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -31,7 +32,15 @@ from holdover.reference.lab.roots.root import Root, upstream
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 
-KEA_FILES = "mkdir /run/kea; export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=/run/kea; exec 2>&1"
+KEA_LEASES = Path("/var/lib/kea")
+"""Since 2.6.3 it keeps leases nowhere else."""
+
+KEA_FILES = f"""mkdir /run/kea
+mkdir -p {KEA_LEASES}
+mount --bind {{place}} {KEA_LEASES}
+export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=/run/kea
+exec 2>&1
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +71,10 @@ class ServerProgram:
     """A DHCP server.
 
     `package`: Debian's; "" for our own.  `shortest`: the least lease in seconds that it grants.
-    `command` and `configuration` are for a place and an order; `ready` is what it says when it
-    serves, `version_command` prints its version.  `unsupported`: the fields of an order that it has
-    no word for, "network" where it leases on its own link only.  `root`: the root file system that
-    it is of; None: the machine's.
+    `command` and `configuration` are for a place and an order, `setup` is a shell's, in which
+    {place} is the place; `ready` is what it says when it serves, `version_command` prints its
+    version.  `unsupported`: the fields of an order that it has no word for, "network" where it
+    leases on its own link only.  `root`: the root file system that it is of; None: the machine's.
     """
 
     name: str
@@ -136,7 +145,8 @@ class ServerProgram:
         (place / "config").write_text(self.configuration(place, order))
         command = self.command(place, order)
         if self.package:
-            process = host.apart(*command, setup=self.setup, root=self.root)
+            setup = self.setup.replace("{place}", shlex.quote(str(place.absolute())))
+            process = host.apart(*command, setup=setup, root=self.root)
         else:
             process = host.start(*command)
         process.says(self.ready, PATIENCE)
@@ -219,7 +229,7 @@ def kea(place: Path, order: ServerOrder) -> str:
         "lease-database": {
             "type": "memfile",
             "persist": True,
-            "name": str(place / "leases"),
+            "name": str(KEA_LEASES / "leases"),
             "lfc-interval": 0,
         },
         "expired-leases-processing": {
@@ -232,6 +242,7 @@ def kea(place: Path, order: ServerOrder) -> str:
         **times,
         "subnet4": [
             {
+                "id": 1,
                 "subnet": str(order.network),
                 "pools": [{"pool": f"{order.first} - {order.last}"}],
                 "option-data": routers,
