@@ -28,7 +28,15 @@ from holdover.model.clients.fault_names import PLAYED_AS
 from holdover.model.errors import InputError, nearest
 from holdover.reference.commands.of_lab.device import device
 from holdover.reference.commands.of_lab.learn import learn
-from holdover.reference.commands.of_lab.options import AT_ONCE, ClientType
+from holdover.reference.commands.of_lab.options import (
+    AT_ONCE,
+    ClientsType,
+    find_servers,
+    flat,
+    of_roots,
+    root_option,
+)
+from holdover.reference.commands.of_lab.roots import roots as roots_command
 from holdover.reference.console.assumed import assume_option, load_whole
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.options import complete_names, profile_names
@@ -37,6 +45,7 @@ from holdover.reference.console.progress import Progress
 from holdover.reference.lab.experiments.fault import Fault
 from holdover.reference.lab.experiments.faults import FAULTS, find_fault
 from holdover.reference.lab.report.programs import list_data, print_programs
+from holdover.reference.lab.roots.root import Root
 from holdover.reference.lab.testbed import sandbox
 from holdover.reference.lab.testbed.client_program import ClientProgram
 from holdover.reference.lab.testbed.clients import CLIENTS, RIVALS
@@ -86,11 +95,13 @@ def find_fault_by_any_name(name: str) -> Fault | None:
 def cell_options(command: Command) -> Command:
     """What is played, and what is written."""
     options = (
+        root_option,
         click.option(
             "--client",
             "clients",
-            type=ClientType(),
+            type=ClientsType(),
             multiple=True,
+            callback=lambda ctx, param, given: flat(given),
             help="One of `holdover lab list`, or a command line: 'udhcpc -f -i {iface}'.  "
             "May be repeated, as --server and --fault.  [default: the usual, if here]",
         ),
@@ -100,8 +111,8 @@ def cell_options(command: Command) -> Command:
             multiple=True,
             metavar="NAME",
             shell_complete=complete_names(lambda: SERVERS),
-            callback=look_up("server", SERVERS, SERVERS.get),
-            help="[default: holdover, and kea if it is here]",
+            callback=find_servers,
+            help="The machine's, or ROOT/NAME.  [default: holdover, and kea if it is here]",
         ),
         click.option(
             "--fault",
@@ -183,6 +194,7 @@ def run(**given: Any) -> int:
 
 
 def measure(
+    roots: Sequence[Root],
     clients: Sequence[ClientProgram],
     servers: Sequence[ServerProgram],
     faults: Sequence[Fault],
@@ -200,7 +212,7 @@ def measure(
     from holdover.reference.lab.report import report
     from holdover.reference.lab.report.files import check_directory, conditions_of, write
 
-    wanted = cells(clients, servers, faults, lease, repeat, watch)
+    wanted = cells(clients or of_each(roots), servers, faults, lease, repeat, watch)
     if out is not None:
         check_directory(out)
     if (place := sandbox.inside()) is None:
@@ -228,6 +240,18 @@ def measure(
         if out is not None:
             click.echo(f"written: {out}/lab.html, lab.json, lab.xml, records/", err=True)
     return EXIT[combine_verdicts(verdicts)]
+
+
+def of_each(roots: Sequence[Root]) -> list[ClientProgram]:
+    """The usual clients of root file systems, as far as they are there."""
+    usual_ones = [each for each in CLIENTS.values() if each.usual]
+    found = [each for client in usual_ones for each in of_roots(client, roots)]
+    if roots and not (there := [each for each in found if each.missing() is None]):
+        raise InputError(
+            f"--root {', '.join(str(each.path) for each in roots)}: no client is there; "
+            "`holdover lab list` tells their packages"
+        )
+    return there if roots else []
 
 
 def cells(
@@ -268,6 +292,7 @@ def usual(client: ClientProgram) -> list[Fault]:
 
 lab.add_command(device)
 lab.add_command(learn)
+lab.add_command(roots_command)
 
 
 # list --------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 from holdover.reference.console.output import UNBOUNDED
@@ -28,8 +28,9 @@ Cell = dict[str, Any]
 
 
 def clients_here() -> list[str]:
-    """The names of the clients that are on this machine."""
-    return [each.name for each in CLIENTS.values() if each.missing() is None]
+    """The names of the clients that are on this machine, and that a profile describes."""
+    known = [each for each in CLIENTS.values() if each.profile is not None]
+    return [each.name for each in known if each.missing() is None]
 
 
 def run_lab(runs: Sequence[Sequence[str]], clients: Sequence[str]) -> Any:
@@ -97,10 +98,20 @@ def conditions_table(data: Any) -> str:
     return table(["condition", ""], rows)
 
 
-def kept(data: Any, keys: Sequence[str]) -> str:
-    """The figures of a page as a file: conditions, and a line a cell with these keys."""
+def kept(
+    data: Any,
+    keys: Sequence[str],
+    schema: Mapping[str, object] = MappingProxyType({}),
+    parts: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The figures of a page as a file: conditions, and a line a cell with these keys.
+
+    `schema`: what the file says that it is; `parts`: other such files within it.
+    """
     cells = [{key: cell[key] for key in keys if key in cell} for cell in data["cells"]]
     lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
     known = {key: value for key, value in data["conditions"].items() if key != "command"}
     conditions = json.dumps(known, ensure_ascii=False)
-    return f'{{"conditions": {conditions},\n"cells": [\n{lines}\n]}}\n'
+    said = "".join(f"{json.dumps(key)}: {json.dumps(value)}, " for key, value in schema.items())
+    rest = "".join(f',\n"{name}": {text.rstrip()}' for name, text in parts.items())
+    return f'{{{said}"conditions": {conditions},\n"cells": [\n{lines}\n]{rest}}}\n'

@@ -7,7 +7,9 @@ measurements of model/clients/measurements.toml that are of the same profile, fa
 were made by hand and mostly once.  They agree if the two ranges are no further apart than kernels
 (2.5 s) or a process's timers in whole seconds (1 s) account for.
 
-The DHCPNAKs are played with two leases (`refusals.py`).
+The DHCPNAKs are played with two leases (`refusals.py`).  With `--root` the clients of other root
+file systems are played instead (`releases.py`): of each release of Debian, the versions that it
+has; the page opens with them (`releases_page.py`).
 
 Exit status 1: some cell is above what the model allows.
 """
@@ -30,11 +32,13 @@ import click
 
 from holdover.model.clients import measurements
 from holdover.model.seconds import show_offset, show_seconds
+from holdover.reference.commands.of_lab.options import RootType
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import BLOCKED
 from holdover.reference.lab.learn.inference import KERNEL_LATE
+from holdover.reference.lab.roots.root import Root
 from holdover.reference.lab.testbed.clients import CLIENTS
-from tests.measure import lab_runs
+from tests.measure import lab_runs, life, releases, releases_page
 from tests.measure.agreement import agreement_table, bounded
 from tests.measure.agreement import counted as tightness_counted
 from tests.measure.lab_runs import Cell, cells_of, clients_here, number, run_lab, split_versions
@@ -45,6 +49,9 @@ PAGE = Path("docs/league.md")
 RAW = PAGE.with_suffix(".json")
 README = Path("README.md")
 CHART = Path("docs/static/league.svg")
+RELEASES_CHART = Path("docs/static/league-releases.svg")
+SCHEMA = {"schema": "holdover/league", "version": 2}
+"""What the kept figures are; the number changes when a key, or its meaning, does."""
 EACH = ("--repeat", "3", "--watch", "30", "--jobs", "60")
 RUNS = (
     ("lab", "run", "--lease", "10", *EACH),
@@ -60,6 +67,8 @@ KERNEL, PROCESS = float(KERNEL_LATE), 1.0
 
 KEPT = (
     "client",
+    "root",
+    "client_version",
     "server",
     "fault",
     "lease",
@@ -74,6 +83,25 @@ KEPT = (
     "duplicate",
 )
 """What the pages need of a cell of lab.json."""
+
+MEANINGS = {
+    "client": "its name, as `--client` takes it",
+    "root": "the release whose root file system has it; null: the machine's own",
+    "client_version": "what it says of itself, or its package",
+    "server": "its name",
+    "fault": "which; holdover lab list tells them",
+    "lease": "seconds granted",
+    "repeat": "from 1",
+    "outcome": "holds, violated or unknown",
+    "as_predicted": "whether its profile allows it; null: it has none, or nothing is known",
+    "reason": "in words; empty: none is needed",
+    "predicted": "seconds, the greatest holdover that the model allows; unbounded: there is none",
+    "holdover": "seconds after the server's lease end; unbounded: to the end of the watch",
+    "removed_by": "process or kernel; empty: nobody",
+    "after_nak": "seconds from the DHCPNAK to the removal; null: none came",
+    "duplicate": "seconds for which another host had the address too",
+}
+"""What each key is."""
 
 SUMMARY = {
     "server killed": "server gone",
@@ -208,7 +236,8 @@ def brief(cells: Sequence[Cell]) -> str:
 
 def above(data: Any) -> list[Cell]:
     """Cells that are above what the model allows for their profile."""
-    return [cell for cell in data["cells"] if cell["as_predicted"] is False]
+    cells = [*data["cells"], *data.get("releases", {"cells": ()})["cells"]]
+    return [cell for cell in cells if cell["as_predicted"] is False]
 
 
 def compared(data: Any) -> Iterator[list[str]]:
@@ -252,6 +281,10 @@ def page(data: Any) -> str:
     head = ["profile", "fault", "by hand", "the lab", "agree"]
     return f"""# The league table
 
+{by_release(data)}
+{life.section(data["life"]) if "life" in data else ""}
+## In depth
+
 How long real clients held an address after the server's lease end, in seconds: least / median /
 greatest of three runs, with leases of ten seconds; negative is early.  *Forever*: to the end of the
 watch, 30 s after the lease end.  Then who removed the address, and for how long two hosts had it.
@@ -269,7 +302,7 @@ which runs, with each client that is on the machine, by its name:
 
 [What the faults do](lab.md).
 
-## In short
+### In short
 
 ![Clients by faults: how late each was at worst](static/league.svg)
 
@@ -320,7 +353,21 @@ was left of the lease{connman(data)}.  Its profile says so (`after_nak`), and ho
 
 | condition | |
 | --- | --- |
-{"".join(f"| {key} | {value} |{chr(10)}" for key, value in conditions)}"""
+{"".join(f"| {key} | {value} |{chr(10)}" for key, value in conditions)}
+## The figures
+
+[league.json](league.json) has them: `schema` ({SCHEMA["schema"]}), `version`
+({SCHEMA["version"]}; 1 had no `schema` and no `releases`), `conditions`, `cells`, and `releases`,
+which has `conditions` and `cells` of its own, as has `life`.  A cell has these keys, with the types
+and units of [a cell of the lab](json.md); one of which nothing was measured has none from
+`holdover` on, and only one of `life` has the last:
+
+{table(["key", "meaning"], [*MEANINGS.items(), *life.MEANINGS.items()])}"""
+
+
+def by_release(data: Any) -> str:
+    """What opens the page."""
+    return releases_page.section(data["releases"]) if "releases" in data else ""
 
 
 def connman(data: Any) -> str:
@@ -335,7 +382,12 @@ def connman(data: Any) -> str:
 
 def kept(data: Any) -> str:
     """docs/league.json."""
-    return lab_runs.kept(data, KEPT)
+    parts = {
+        name: lab_runs.kept(data[name], (*KEPT, *more))
+        for name, more in (("releases", ()), ("life", life.KEPT))
+        if name in data
+    }
+    return lab_runs.kept(data, KEPT, SCHEMA, parts)
 
 
 def mended(data: Any, again: Any) -> Any:
@@ -350,7 +402,19 @@ def mended(data: Any, again: Any) -> Any:
     told = f"{told}, on {again['conditions']['date']}"
     before = conditions.get("played again", "")
     conditions["played again"] = f"{before}; {told}" if before else told
-    return {"conditions": conditions, "cells": cells}
+    return {**data, "conditions": conditions, "cells": cells}
+
+
+def replaced(data: Any, again: Any) -> Any:
+    """Releases' cells, with those that were played again, of a client and fault, in their place."""
+    anew = {(cell["client"], cell["root"], cell["fault"]) for cell in again["cells"]}
+    stay = [c for c in data["cells"] if (c["client"], c["root"], c["fault"]) not in anew]
+    conditions = dict(data["conditions"])
+    names = sorted({f"{root}/{client}, {fault}" for client, root, fault in anew})
+    told = f"{'; '.join(names)}: {again['conditions']['cells']}"
+    before = conditions.get("played again", "")
+    conditions["played again"] = f"{before}; {told}" if before else told
+    return {"conditions": conditions, "cells": stay + again["cells"]}
 
 
 @click.command()
@@ -367,25 +431,52 @@ def mended(data: Any, again: Any) -> Any:
     multiple=True,
     help=f"Play only this one again; the others' cells are those of {RAW}.",
 )
+@click.option(
+    "--root",
+    "roots",
+    type=RootType(),
+    multiple=True,
+    help="Play the clients of this root file system, as `holdover lab --root`, and nothing else; "
+    f"the others' cells are those of {RAW}.",
+)
+@click.option("--life", "is_life", is_flag=True, help="Play a lease's life, and nothing else.")
+@click.option("--jobs", default=60, show_default=True, help="With --root: cells at a time.")
 @click.option("--write", is_flag=True, help=f"Write {PAGE}, {RAW}, and the summary in {README}.")
-def main(source: Path | None, clients: tuple[str, ...], write: bool) -> None:
+def main(
+    source: Path | None,
+    clients: tuple[str, ...],
+    roots: tuple[Root, ...],
+    jobs: int,
+    *,
+    is_life: bool,
+    write: bool,
+) -> None:
     """Measure every client that is here, and print the league table; some ten minutes.
 
     Example: python -m tests.measure.league --write
     """
-    if source is not None and clients:
-        raise click.UsageError("--from plays nothing, so there is no --client to play again")
+    if source is not None and (clients or roots or is_life):
+        raise click.UsageError("--from plays nothing, so there is nothing to play again")
     if source is not None:
         data = json.loads(source.read_text(encoding="utf-8"))
+    elif is_life:
+        data = json.loads(RAW.read_text(encoding="utf-8"))
+        data["life"] = run_lab([life.RUN], clients or clients_here())
+    elif roots:
+        played = run_lab([*releases.runs(roots, jobs, clients)], [])
+        data = json.loads(RAW.read_text(encoding="utf-8"))
+        data["releases"] = replaced(data["releases"], played) if clients else played
     else:
-        data = run_lab(RUNS, clients or clients_here())
-        if clients:
-            data = mended(json.loads(RAW.read_text(encoding="utf-8")), data)
+        played = run_lab(RUNS, clients or clients_here())
+        data = json.loads(RAW.read_text(encoding="utf-8"))
+        data = mended(data, played) if clients else {**data, **played}
     text = page(data)
     if write:
         PAGE.write_text(text, encoding="utf-8")
         RAW.write_text(kept(data), encoding="utf-8")
         CHART.write_text(chart(data), encoding="utf-8")
+        if "releases" in data:
+            RELEASES_CHART.write_text(releases_page.chart(data["releases"]), encoding="utf-8")
         readme = README.read_text(encoding="utf-8")
         README.write_text(REGION.sub(lambda _: readme_part(data), readme), encoding="utf-8")
     click.echo(text)

@@ -172,6 +172,7 @@ def identities() -> str:
     rows = [
         [each.name, f"`{' '.join(each.identity.split())}`" if each.identity else "*not played*"]
         for each in CLIENTS.values()
+        if each.profile is not None  # the others were not played
     ]
     return table(["client", "told its identifier by"], rows)
 

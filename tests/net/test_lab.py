@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.lab.testbed.scene import ANOTHER, LEASED, Scene
 from holdover.reference.lab.testbed.servers import SERVERS
 from holdover.reference.lab.testbed.stranger import ANNOUNCE_INTERVAL
+from holdover.reference.wire.arp import Arp
+from holdover.reference.wire.frames import decode_frame
+from holdover.reference.wire.messages import BootRequest, message_in
+from holdover.reference.wire.option_values import MessageType, WireError
 from tests.checkout import ROOT
 from tests.measure.never_late import QUICK, cells, each_fault
 from tests.measure.never_late_page import LATE, UNKNOWN, late, status, tables
@@ -48,6 +53,10 @@ IN_TIME = (
     "link flap",
     "clock set back",
     "clock set forward",
+    "ended",
+    "restarted",
+    "restarted late",
+    "link moved",
 )
 SHORTENED = ("shortened=0s", "shortened=2s", "shortened", "shortened thawed=5s")
 UNREAD = ("shortened frozen=2s", "shortened killed=2s", "shortened lost=2s")
@@ -85,6 +94,14 @@ def watch_twice(scene: Scene) -> None:
     scene.mark(f"deleted {watch.said('Deleted')[0][0]}")
 
 
+def restart_soon(scene: Scene) -> None:
+    """The client is killed, and started again while its server is there."""
+    scene.signal_client(signal.SIGKILL)
+    scene.begin_again()
+    scene.next_ack()
+    scene.end_server()
+
+
 UDHCPC = replace(OURS["frozen"], client=CLIENTS["udhcpc"], window=3)
 MOVES = replace(UDHCPC, client=CLIENTS["pyroute2"], fault=FAULTS["NAK and offer"], lease=ENOUGH)
 OTHERS = {
@@ -95,6 +112,11 @@ OTHERS = {
     "gives way": replace(OURS["frozen"], fault=FAULTS["static host after"], window=3),
     "before": replace(OURS["frozen"], fault=FAULTS["static host before"], window=3),
     "server probes": replace(UDHCPC, fault=FAULTS["static host before, server probes"]),
+    "other": replace(UDHCPC, client=replace(CLIENTS["udhcpc"], runs="dhcpcd")),
+    "left": replace(UDHCPC, fault=FAULTS["ended"]),
+    "stored": replace(
+        OURS["frozen"], fault=replace(FAULTS["restarted"], play=restart_soon), lease=ENOUGH
+    ),
     "clones": replace(UDHCPC, server=SERVERS["kea"], fault=FAULTS["clones"], lease=ENOUGH),
     "our clones": replace(
         OURS["frozen"], server=SERVERS["kea"], fault=FAULTS["clones"], window=3, lease=ENOUGH
@@ -216,6 +238,33 @@ def test_a_lease_that_is_shortened_to_less_than_the_margin_goes_at_once(played: 
     result = measured(played)
     assert result.enforcer == "process"
     assert result.holdover + result.lease <= OBEYED
+
+
+@cell("other")
+def test_a_client_that_leaves_the_work_to_another_than_it_says_is_unknown(played: Outcome) -> None:
+    assert isinstance(played.result, Unknown)
+    assert played.result.reason.startswith("udhcpc: it runs no dhcpcd")
+
+
+@cell("left")
+def test_a_client_that_is_asked_to_end_may_leave_its_address(played: Outcome) -> None:
+    result = measured(played)
+    assert (result.holdover, result.released) == (FOREVER, False)
+    assert verdict(played).worst == FOREVER, "as the model says of one that leaves it"
+
+
+@cell("stored")
+def test_a_client_that_is_started_again_finds_what_it_has_stored(played: Outcome) -> None:
+    """It asks for the address that it had, and does not begin anew (RFC 2131 §3.2)."""
+    asked = []
+    for frame in record.read(played.record).frames:
+        with suppress(WireError):
+            content = decode_frame(frame.data).content
+            said = None if isinstance(content, Arp) else message_in(content)
+            if isinstance(said, BootRequest):
+                asked.append((said.type, said.requested, said.server))
+    assert [each[0] for each in asked].count(MessageType.DISCOVER) == 1
+    assert (MessageType.REQUEST, LEASED, None) in asked, "that is INIT-REBOOT"
 
 
 @cell("moves")

@@ -17,9 +17,10 @@ import click
 
 from holdover.model.errors import InputError
 from holdover.reference.commands.of_lab.device import allow, as_client, device_options, longest
-from holdover.reference.commands.of_lab.options import AT_ONCE, ClientType
+from holdover.reference.commands.of_lab.options import AT_ONCE, ClientType, root_option
 from holdover.reference.console.exit import EXIT
 from holdover.reference.console.progress import Progress
+from holdover.reference.lab.roots.root import Root
 from holdover.reference.lab.testbed import sandbox
 from holdover.reference.lab.testbed.client_program import ClientProgram
 
@@ -45,6 +46,7 @@ def questions_of(
     epilog="Example: holdover lab learn --client 'udhcpc -f -i {iface}' -o my.toml && "
     "holdover verify my.toml"
 )
+@root_option
 @click.option(
     "--client", type=ClientType(), help="A name of `holdover lab list`, or a command line."
 )
@@ -70,6 +72,7 @@ def questions_of(
     help="Cells that are played at the same time.",
 )
 def learn(
+    roots: list[Root],
     client: ClientProgram | None,
     interface: str | None,
     out: Path | None,
@@ -94,7 +97,7 @@ def learn(
     if (client is None) == (interface is None):
         raise click.UsageError("name one of --client and --device")
     if client is not None and (missing := client.missing()) is not None:
-        raise InputError(f"{client.name}: not here: {missing}")
+        raise InputError(f"{client.label}: not here: {missing}")
     if out is not None and not out.parent.is_dir():
         raise InputError(f"--out {out}: there is no directory {out.parent}")
     wanted = questions_of(client, interface, hardware, wait)

@@ -77,7 +77,12 @@ class DeviceScene(Scene):
         return hosts
 
     def begin(
-        self, client: ClientProgram, hook_blocks: float | None = None, *, cloned: bool = False
+        self,
+        client: ClientProgram,
+        hook_blocks: float | None = None,
+        *,
+        cloned: bool = False,
+        kept: bool = False,
     ) -> None:
         """Nobody starts anything on a device; wait until it asks for an address.
 

@@ -90,9 +90,9 @@ class Cell:
         if self.cable is not None and self.fault.needs_access:
             return f"{self.fault.name}: it is done inside of the client's host, where nobody can be"
         if self.fault.needs_own_server and self.server.name != "holdover":
-            return f"{self.server.name} cannot be asked for it"
+            return f"{self.server.label} cannot be asked for it"
         if self.fault.clones and not self.client.identity:
-            return f"{self.client.name} {NO_IDENTITY}"
+            return f"{self.client.label} {NO_IDENTITY}"
         if self.fault.server_probes and "probe" in self.server.unsupported:
             return f"{self.server.name} does not ask whether an address is in use"
         if self.fault.grants is not whole and self.fault.grants(self.lease) >= self.lease:
@@ -187,7 +187,7 @@ def begin(cell: Cell, scene: Scene) -> None:
     scene.serve()
     if fault.before is not None:
         fault.before(scene)
-    scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones)
+    scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones, kept=fault.restarts)
 
 
 def play_fault(cell: Cell, scene: Scene) -> None:

@@ -48,7 +48,8 @@ class Fault:
     is about two hosts with one address, and this one asks for it while another has it.  `before`:
     what is done before the client is started; then `play` does not find it BOUND.
     `server_probes`: the server asks whether an address is in use before it offers it.
-    `pulls_cable`: the client's host loses its carrier.
+    `pulls_cable`: the client's host loses its carrier.  `restarts`: the client is started again,
+    and finds what it has stored.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Fault:
     before: Callable[[Scene], None] | None = None
     server_probes: bool = False
     pulls_cable: bool = False
+    restarts: bool = False
 
     @property
     def needs_access(self) -> bool:
@@ -80,6 +82,7 @@ class Fault:
             or self.own_wall_clock
             or self.alone
             or self.clones
+            or self.restarts
             or bool(self.surroundings.faults & INSIDE)
         )
 

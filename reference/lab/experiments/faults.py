@@ -37,6 +37,7 @@ from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments.fault import Fault, Way
+from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.experiments.two_hosts import TWO_HOSTS
 
 if TYPE_CHECKING:  # the list of faults is there at once
@@ -133,7 +134,7 @@ def give_away(scene: Scene) -> None:
 
 def set_server_clock(scene: Scene) -> None:
     """The server's clock is set forward: to it all leases are over, and it does the same."""
-    scene.step_server(HOUR)
+    scene.step(HOUR, server=True)
     scene.give_to_rival()
     scene.wait(1.5 * scene.lease)
 
@@ -361,6 +362,7 @@ TABLE = (
         busy,
         alone=True,
     ),
+    *LIFE,
     *TWO_HOSTS,
 )
 

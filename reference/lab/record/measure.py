@@ -38,7 +38,7 @@ from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.record import Change, Mark, Record
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import decode_frame
-from holdover.reference.wire.messages import BootReply, message_in
+from holdover.reference.wire.messages import BootReply, BootRequest, message_in
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
 from holdover.reference.wire.options import INFINITE
 
@@ -85,6 +85,7 @@ class Measurement:
     kept: float = 0.0
     displaced: float | None = None
     doubt: str = ""
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ def measure(record: Record, host: str, address: IPv4Address | None = None) -> Me
         duplicate=sum(end - begin for begin, end in both) / SECOND,
         answered=len(answerers(record, messages, worst.address, both)),
         displaced=time_displaced(record, messages, host, spans[worst.address], worst.address),
+        released=has_released(record, record.hosts[host]),
     )
 
 
@@ -276,6 +278,18 @@ def decode_messages(record: Record) -> Iterator[tuple[Instant, BootReply | Arp]]
             said = content if isinstance(content, Arp) else message_in(content)
             if isinstance(said, BootReply | Arp):
                 yield frame.at, said
+
+
+def has_released(record: Record, hardware: bytes) -> bool:
+    """Whether a client with that hardware address gave its lease back."""
+    released = (hardware, MessageType.RELEASE)
+    for frame in record.frames:
+        with suppress(WireError):
+            content = decode_frame(frame.data).content
+            said = None if isinstance(content, Arp) else message_in(content)
+            if isinstance(said, BootRequest) and (said.chaddr, said.type) == released:
+                return True
+    return False
 
 
 def terms_of(

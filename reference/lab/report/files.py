@@ -24,15 +24,14 @@ from holdover.reference.lab.record.timeline import timeline
 from holdover.reference.lab.record.wire_view import seen_from_wire
 from holdover.reference.lab.report import junit, page, report
 from holdover.reference.lab.testbed.client_program import ClientProgram
-from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED
 from holdover.reference.lab.testbed.servers import ServerProgram
 
 
 def conditions_of(wanted: Sequence[Cell], jobs: int, took: float) -> dict[str, str]:
     """Under which a measurement was made."""
-    programs = {each.name: each for cell in wanted for each in (cell.client, cell.server)}
-    versions = {name: version(program) for name, program in programs.items()}
+    programs = {each.label: each for cell in wanted for each in (cell.client, cell.server)}
+    versions = {name: report.version_of(program) for name, program in programs.items()}
     return {
         "command": shlex.join(["holdover", *sys.argv[1:]]),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -43,12 +42,9 @@ def conditions_of(wanted: Sequence[Cell], jobs: int, took: float) -> dict[str, s
     }
 
 
-def version(program: ClientProgram | ServerProgram) -> str:
-    """What a program says of itself; "": nothing, or it is not here."""
-    try:
-        return "" if program.missing() else program.version()
-    except (UnheardError, OSError):
-        return ""
+def full_title(program: ClientProgram | ServerProgram) -> str:
+    """What it is in words, and of which root file system."""
+    return program.title if program.root is None else f"{program.title}, {program.root.name}"
 
 
 def check_directory(out: Path) -> None:
@@ -92,8 +88,8 @@ def page_cell(each: Verdict) -> page.Shown:
             seen_as = made if cell.cable is None else seen_from_wire(made, LEASED)
             line = timeline(seen_as, "a", LEASED)
     return page.Shown(
-        client=cell.client.title,
-        server=cell.server.title,
+        client=full_title(cell.client),
+        server=full_title(cell.server),
         fault=cell.fault.name,
         sentence=cell.fault.sentence,
         lease=cell.lease,

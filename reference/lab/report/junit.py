@@ -88,7 +88,7 @@ def add_case(suite: Xml.Element, each: Verdict) -> None:
     case = Xml.SubElement(
         suite,
         "testcase",
-        classname=f"{cell.client.name}.{cell.server.name}",
+        classname=f"{cell.client.label}.{cell.server.label}",
         name=title(each),
         time=f"{each.outcome.took:.3f}",
     )
@@ -146,7 +146,7 @@ def tap(verdicts: Sequence[Verdict]) -> str:
     lines = ["TAP version 13", f"1..{len(verdicts)}"]
     for number, each in enumerate(verdicts, 1):
         cell = each.cell
-        name = f"{cell.client.name}, {cell.server.name}, {title(each)}"
+        name = f"{cell.client.label}, {cell.server.label}, {title(each)}"
         word = "ok" if each.says == "holds" else "not ok"
         lines.append(f"{word} {number} - {escape_name(name)}")
         if each.says != "holds":

@@ -21,9 +21,9 @@ def list_data(usual: Collection[str], *, versions: bool) -> dict[str, list[dict[
     def asked(program: ClientProgram | ServerProgram) -> str | None:
         if not versions:
             return None
-        from holdover.reference.lab.report.files import version
+        from holdover.reference.lab.report.report import version_of
 
-        return version(program)
+        return version_of(program)
 
     return {
         "clients": [
@@ -78,7 +78,7 @@ def print_programs(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             more = []
             if what == "clients":
                 usual = "yes" if each["usual"] else ""
-                more = [usual, str(each["profile"]), f"{each['lease']} s"]
+                more = [usual, each["profile"] or "", f"{each['lease']} s"]
             cells.add_row(each["name"], *more, here, f"{each['title']}{get}")
         out.print(cells)
         out.say()

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from rich.text import Text
@@ -25,6 +26,9 @@ from holdover.reference.lab.experiments.verdict import Verdict, combine_verdicts
 from holdover.reference.lab.record.premises import DevicePremises
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.page import VERDICTS
+from holdover.reference.lab.testbed.client_program import ClientProgram
+from holdover.reference.lab.testbed.process import UnheardError
+from holdover.reference.lab.testbed.servers import ServerProgram
 
 COLOUR = {"holds": "green", "late": "red", "wrong": "bold magenta", "unknown": "yellow"}
 
@@ -44,7 +48,7 @@ def group_repeats(verdicts: Sequence[Verdict]) -> dict[Key, dict[str, list[Verdi
     found: dict[Key, dict[str, list[Verdict]]] = {}
     for each in verdicts:
         cell = each.cell
-        row = found.setdefault((cell.client.name, cell.server.name), {})
+        row = found.setdefault((cell.client.label, cell.server.label), {})
         row.setdefault(cell.fault.name, []).append(each)
     return found
 
@@ -69,8 +73,8 @@ def table(verdicts: Sequence[Verdict]) -> None:
     )
     for line in remarks(verdicts):
         out.say(line)
-    for client in dict.fromkeys(each.cell.client.name for each in verdicts):
-        mine = [each for each in verdicts if each.cell.client.name == client]
+    for client in dict.fromkeys(each.cell.client.label for each in verdicts):
+        mine = [each for each in verdicts if each.cell.client.label == client]
         out.say(Text(f"{client}: ") + colour_outcome(combine_verdicts(mine)))
 
 
@@ -117,6 +121,8 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
             yield Text("given away: ", style="bold") + (
                 f"{name_cell(each)}: kept for {show_offset(seen.displaced)}{at_most}"
             )
+        if seen is not None and seen.released:
+            yield Text("released: ", style="bold") + f"{name_cell(each)}: its lease was given back"
         if seen is not None and seen.duplicate > 0:
             yield tell_two_hosts(each, seen.duplicate, seen.answered)
         if each.shared is not None and each.shared.shared > 0:
@@ -153,7 +159,7 @@ def tell_two_hosts(each: Verdict, shared: float, answered: int) -> Text:
 def name_cell(each: Verdict) -> str:
     """A cell in a line."""
     cell = each.cell
-    return f"{cell.client.name}, {cell.server.name}, {cell.fault.name}, run {cell.repeat}"
+    return f"{cell.client.label}, {cell.server.label}, {cell.fault.name}, run {cell.repeat}"
 
 
 def slug(each: Verdict) -> str:
@@ -229,8 +235,10 @@ def cell_data(each: Verdict) -> dict[str, Any]:
     cell, seen = each.cell, each.measured
     found: dict[str, Any] = {
         "client": cell.client.name,
+        "root": None if cell.client.root is None else cell.client.root.name,
+        "client_version": version_of(cell.client),
         "command": cell.client.command,
-        "server": cell.server.name,
+        "server": cell.server.label,
         "fault": cell.fault.name,
         "lease": cell.lease,
         "repeat": cell.repeat,
@@ -257,8 +265,18 @@ def cell_data(each: Verdict) -> dict[str, Any]:
             "locked": seen.locked,
             "kept": seen.kept,
             "displaced": number(seen.displaced),
+            "released": seen.released,
         }
     return found
+
+
+@cache
+def version_of(program: ClientProgram | ServerProgram) -> str:
+    """What a program says of itself, or its package; "": nothing, or it is not here."""
+    try:
+        return "" if program.missing() else program.version()
+    except (UnheardError, OSError):
+        return ""
 
 
 def shared_data(seen: Sharing, predicted: float | None) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from holdover.reference.core.instants import SECOND, Instant
-from holdover.reference.lab.testbed.process import Process
+from holdover.reference.lab.testbed.client_program import ClientProgram, works_by
+from holdover.reference.lab.testbed.process import Process, UnheardError
 from holdover.reference.linux.kernel.clock import now
 
 LONGEST, LAST = 200, 3
@@ -39,6 +40,14 @@ def never_comes(client: Process, begun: Instant, ended: Instant | None, asked: i
     if status is None and not asked and now() > begun + UNASKED * SECOND:
         return f"the client has asked for nothing within {UNASKED} s"
     return None
+
+
+def check_what_works(program: ClientProgram, client: Process) -> None:
+    """UnheardError where another program does the client's work than its name says."""
+    if program.runs and not works_by(client, program.runs):
+        raise UnheardError(
+            f"{program.label}: it runs no {program.runs}: this version cannot, or was built without"
+        )
 
 
 def account(client: Process, asked: int) -> str:

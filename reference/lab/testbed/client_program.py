@@ -34,10 +34,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdover.model.errors import InputError
+from holdover.reference.lab.roots.root import Root, upstream
 from holdover.reference.lab.testbed.netns import Host
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError
 
@@ -90,7 +91,10 @@ class ClientProgram:
     `profile`: the built-in one that describes it.  `version_command`: prints its version.
     `setup`: a shell's, in its view of files.  `script`: the text of {place}/script.  `identity`:
     what gives it the client identifier CLONE; "": it takes none from its user.  `usual`: it is
-    played where no client is named.
+    played where no client is named.  `former_package`: Debian's that had it once.  `root`: the root
+    file system that it is of; None: the machine's.  `runs`: a program that it starts to do the
+    work, or else it is not what its name says.  `others`: from which version on, before which, and
+    which profile describes those ("": from the first, to the last).
     """
 
     name: str
@@ -106,14 +110,44 @@ class ClientProgram:
     hook: HookWords | None = None
     identity: str = ""
     usual: bool = True
+    former_package: str = ""
+    root: Root | None = None
+    runs: str = ""
+    others: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Its name, with that of the root file system that it is of: trixie/udhcpc."""
+        return self.name if self.root is None else f"{self.root.name}/{self.name}"
+
+    def in_root(self, root: Root) -> ClientProgram:
+        """The client of a root file system, with the profile of the version that is there."""
+        there = replace(self, root=root)
+        with suppress(UnheardError):
+            numbers = version_numbers(there.version())
+            for since, before, profile in self.others:
+                is_older = not before or numbers < version_numbers(before)
+                if version_numbers(since) <= numbers and is_older:
+                    return replace(there, profile=profile)
+        return there
 
     def missing(self) -> str | None:
-        """The programs and files that are not here."""
+        """The programs and files that are not here, or not in its root."""
+        if self.root is not None:
+            return self._missing_in(self.root)
         gone = (each for each in self.needs if not (shutil.which(each) or Path(each).is_file()))
         return ", ".join(gone) or None
 
+    def _missing_in(self, root: Root) -> str | None:
+        if not self.needs:
+            return f"{self.name} in {root.name}: it is of no root file system"
+        gone = [each for each in self.needs if not root.has(each)]
+        return f"{', '.join(gone)} in {root.path}" if gone else None
+
     def version(self) -> str:
-        """Its version, as it says itself; UnheardError where it says none."""
+        """Its version, as it says itself, or its package in its root; UnheardError: none says."""
+        if self.root is not None:
+            return upstream(self._package_version(self.root))
         said = ""
         if self.version_command:
             done = subprocess.run(
@@ -124,13 +158,26 @@ class ClientProgram:
             raise UnheardError(f"{self.name} says no version: {said}")
         return found[0]
 
+    def _package_version(self, root: Root) -> str:
+        for package in filter(None, (self.package, self.former_package)):
+            if (version := root.version(package)) is not None:
+                return version
+        raise UnheardError(f"{self.label}: {root.path} has no package {self.package}")
+
     def start(
-        self, host: Host, place: Path, *, hook_blocks: float | None = None, cloned: bool = False
+        self,
+        host: Host,
+        place: Path,
+        *,
+        hook_blocks: float | None = None,
+        cloned: bool = False,
+        kept: bool = False,
     ) -> Process:
         """Start it on a host; `hook_blocks`: seconds that its hook takes before an address goes.
 
-        `cloned`: with the client identifier CLONE.  InputError where it is to have a hook, or that
-        identifier, and knows none.
+        `cloned`: with the client identifier CLONE.  `kept`: it may be started again, and then finds
+        what it has written.  InputError where it is to have a hook, or that identifier, and knows
+        none.
         """
         if hook_blocks is not None and self.hook is None:
             raise InputError(f"{self.name} has no hook that could block")
@@ -141,7 +188,7 @@ class ClientProgram:
         values = {
             "iface": INTERFACE,
             "place": str(place),
-            "python": sys.executable,
+            "python": sys.executable if self.root is None else "python3",
             "hook": "",
             "identity": self.identity if cloned else "",
         }
@@ -153,7 +200,14 @@ class ClientProgram:
             text = _filled(self.hook.text, {"seconds": f"{hook_blocks or 0:g}", "script": script})
             _write(place / self.hook.file, text)
         setup = _filled(self.setup, values)
-        return host.apart(*shlex.split(_filled(self.command, values)), setup=setup)
+        command = shlex.split(_filled(self.command, values))
+        files = "client" if kept else ""
+        return host.apart(*command, setup=setup, root=self.root, kept=files)
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with, to compare it: 1.30.1 is before 1.34."""
+    return tuple(map(int, re.findall(r"\d+", version.partition("-")[0])))
 
 
 PLAIN = ("hook", "identity")
@@ -216,6 +270,11 @@ def processes(client: Process) -> list[int]:
     None where it has ended, or has not begun.
     """
     return [each for each in client.tree()[2:] if _program(each) != BUS]
+
+
+def works_by(client: Process, program: str) -> bool:
+    """Whether a program is among a client's own processes."""
+    return any(_program(each) == program for each in processes(client))
 
 
 def _program(process: int) -> str | None:

@@ -54,10 +54,13 @@ async def blocks(lease):
 IPCONFIG = "/usr/lib/klibc/bin/ipconfig"
 """It ends as soon as it has configured the address; it has no option that tells its version."""
 
+IWD = "/usr/libexec/iwd"
+"""It is for radios; it tells what it misses, and ends where there is none."""
+
 READ_ONLY_SYS = "mount -o remount,ro /sys"
 """So that a daemon does not wait for udev to tell it of links."""
 
-WITH_BUS = f"{READ_ONLY_SYS}; mkdir /run/dbus; {BUS} --system --fork --nopidfile"
+WITH_BUS = f"{READ_ONLY_SYS}; mkdir -p /run/dbus; {BUS} --system --fork --nopidfile"
 
 DHCLIENT = "dhclient -4 -d -v -cf /run/dhclient.conf -lf {place}/leases -pf /run/dhclient.pid"
 DHCLIENT_SETUP = """cat >/run/dhclient.conf <<END
@@ -70,13 +73,14 @@ DHCLIENT_DEBIAN = "/sbin/dhclient-script"
 UDHCPC_IDENTITY = f"-x 0x3d:{CLONE.replace(':', '')}"
 UDHCPC_DEBIAN = "/etc/udhcpc/default.script"
 
-DHCPCD_SETUP = "mkdir /run/dhcpcd"
+DHCPCD_SETUP = "mkdir -p /run/dhcpcd"
 DHCPCD_IDENTITY = f"-I {CLONE}"
 DHCPCD_HOOKS = "/lib/dhcpcd/dhcpcd-run-hooks"
 
 NETWORKD = "/lib/systemd/systemd-networkd"
 NETWORKD_SETUP = f"""{READ_ONLY_SYS}
 mkdir -p /run/systemd/network /run/systemd/netif
+echo lxc >/run/systemd/container
 chown systemd-network: /run/systemd/netif
 export SYSTEMD_LOG_TARGET=console
 cat >/run/systemd/network/00-eth0.network <<END
@@ -115,6 +119,10 @@ method=auto
 method=disabled
 END
 umask 022"""
+NETWORK_MANAGER = (
+    "NetworkManager -d --config=/run/NetworkManager.conf "
+    "--config-dir=/run/none --system-config-dir=/run/none"
+)
 NETWORK_MANAGER_IDENTITY = f"dhcp-client-id={CLONE}"
 
 PYROUTE2 = "{python} -u -m pyroute2.dhcp.cli --log-level DEBUG -R {hook} " + " ".join(
@@ -169,6 +177,7 @@ PROGRAMS = (
         needs=("udhcpc", UDHCPC_DEBIAN),
         lease=30,
         profile="udhcpc",
+        others=(("", "1.34", "udhcpc-1.30"),),
         version_command=("udhcpc", "--help"),
         command=f"udhcpc -f -i {{iface}} -s {UDHCPC_DEBIAN} {{hook}} {{identity}}",
         identity=UDHCPC_IDENTITY,
@@ -191,9 +200,11 @@ PROGRAMS = (
         name="dhcpcd",
         title="dhcpcd",
         package="dhcpcd-base",
+        former_package="dhcpcd5",
         needs=("dhcpcd",),
         lease=24,
         profile="dhcpcd",
+        others=(("", "8", "dhcpcd-7"),),
         version_command=("dhcpcd", "--version"),
         setup=DHCPCD_SETUP,
         command="dhcpcd -B -4 -d -f /etc/dhcpcd.conf {hook} {identity} {iface}",
@@ -204,6 +215,7 @@ PROGRAMS = (
         name="dhcpcd-noarp",
         title="dhcpcd, -A",
         package="dhcpcd-base",
+        former_package="dhcpcd5",
         needs=("dhcpcd",),
         lease=24,
         profile="dhcpcd-noarp",
@@ -220,6 +232,7 @@ PROGRAMS = (
         needs=(NETWORKD,),
         lease=6,
         profile="networkd",
+        others=(("262", "", "networkd-262"),),
         version_command=(NETWORKD, "--version"),
         command=NETWORKD,
         identity=NETWORKD_IDENTITY,
@@ -247,8 +260,23 @@ PROGRAMS = (
         version_command=("NetworkManager", "--version"),
         identity=NETWORK_MANAGER_IDENTITY,
         setup=NETWORK_MANAGER_SETUP,
-        command="NetworkManager -n --config=/run/NetworkManager.conf "
-        "--config-dir=/run/none --system-config-dir=/run/none",
+        command=NETWORK_MANAGER,
+    ),
+    *(
+        ClientProgram(
+            name=f"networkmanager-{backend}",
+            title=f"NetworkManager with {backend}",
+            package="network-manager",
+            needs=("NetworkManager", BUS, backend),
+            lease=lease,
+            version_command=("NetworkManager", "--version"),
+            identity=NETWORK_MANAGER_IDENTITY,
+            setup=NETWORK_MANAGER_SETUP.replace("dhcp=internal", f"dhcp={backend}"),
+            command=NETWORK_MANAGER,
+            runs=backend,
+            usual=False,
+        )
+        for backend, lease in (("dhclient", 6), ("dhcpcd", 24))
     ),
     ClientProgram(
         name="connman",
@@ -270,6 +298,27 @@ PROGRAMS = (
         profile="klibc-ipconfig",
         version_command=("dpkg-query", "--show", "klibc-utils"),
         command=f"{IPCONFIG} -t 60 -c dhcp -d {{iface}}",
+    ),
+    ClientProgram(
+        name="iwd",
+        title="iwd, with an address of its own",
+        package="iwd",
+        needs=(IWD, BUS),
+        lease=10,
+        version_command=(IWD, "--version"),
+        setup=f"{WITH_BUS}; exec 2>&1",
+        command=IWD,
+        usual=False,
+    ),
+    ClientProgram(
+        name="dhcpcanon",
+        title="dhcpcanon",
+        package="dhcpcanon",
+        needs=("dhcpcanon",),
+        lease=10,
+        version_command=("dhcpcanon", "--version"),
+        command="dhcpcanon {iface}",
+        usual=False,
     ),
     ClientProgram(
         name="pyroute2",

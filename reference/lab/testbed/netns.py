@@ -7,7 +7,7 @@ An interface of the machine may lead there too, with whatever is at the other en
 
 `Host.apart` starts a program in mount, pid and UTS namespaces of its own, with overlays on /etc and
 /var/lib and an empty /run, so that no file of the machine is touched, and so that nothing it has
-started outlives it.
+started outlives it.  Or in a root file system of another release, of which it sees nothing else.
 
 What it does not know: DHCP.
 """
@@ -24,6 +24,7 @@ import threading
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
+from holdover.reference.lab.roots.root import ENTERED, HERE, KEPT, Root
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 
 COMMANDS = "from holdover.reference.cli import main; main()"
@@ -42,14 +43,14 @@ APART = (
     "private",
 )
 
-PREPARED = """
-mount -t tmpfs tmpfs "$1"
+PREPARED = f"""
+{HERE}
 for place in etc var/lib; do
   mkdir -p "$1/$place/upper" "$1/$place/work"
   mount -t overlay -o "lowerdir=/$place,upperdir=$1/$place/upper,workdir=$1/$place/work" \\
     overlay "/$place"
 done
-mount -t tmpfs tmpfs /run
+mount --bind "$1/run" /run
 eval "$2"
 shift 2
 "$@"
@@ -84,11 +85,22 @@ class Host:
         self.processes.append(process)
         return process
 
-    def apart(self, *command: str | Path, setup: str = "") -> Process:
-        """A program that sees files of its own; `setup` is a shell's, in its view of them."""
-        place = self._place / f"{self.space}-{len(self.processes)}"
-        place.mkdir()
-        return self.start(*APART, "sh", "-ec", PREPARED, "sh", place, setup, *command)
+    def apart(
+        self, *command: str | Path, setup: str = "", root: Root | None = None, kept: str = ""
+    ) -> Process:
+        """A program that sees files of its own; `setup` is a shell's, in its view of them.
+
+        `root`: it is of that root file system, and sees that one's and the lab's.  `kept`: what it
+        writes is kept under that name, and who is started with it later finds it.
+        """
+        place = self._place.absolute() / f"{self.space}-{kept or len(self.processes)}"
+        place.mkdir(exist_ok=bool(kept))
+        if kept:
+            (place / KEPT).touch()
+        if root is None:
+            return self.start(*APART, "sh", "-ec", PREPARED, "sh", place, setup, *command)
+        theirs = (root.path, self._place.absolute())
+        return self.start(*APART, "sh", "-ec", ENTERED, "sh", place, setup, *theirs, *command)
 
     def holdover(self, *arguments: str | Path, under: tuple[str, ...] = ()) -> Process:
         """Our command line, started by another program if need be."""

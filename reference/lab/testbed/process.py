@@ -143,6 +143,14 @@ def children(process: int) -> list[int]:
     return found
 
 
+def state(process: int) -> str:
+    """The letter that the kernel has for what a process does; Z: it is dead."""
+    with contextlib.suppress(OSError):
+        stat = Path(f"/proc/{process}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0]
+    return "Z"
+
+
 def eventually(wanted: Callable[[], Any], seconds: float, what: str) -> Any:
     """What `wanted` gives as soon as it is true; UnheardError if it is not in time."""
     end = time.monotonic() + seconds

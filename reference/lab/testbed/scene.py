@@ -29,13 +29,24 @@ from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.measure import DEAD, LOCKED, RUNNING, STOPPED, UNLOCKED
 from holdover.reference.lab.record.record import MARKS
 from holdover.reference.lab.testbed import networking_lock
-from holdover.reference.lab.testbed.account import account, keep_output, never_comes
+from holdover.reference.lab.testbed.account import (
+    account,
+    check_what_works,
+    keep_output,
+    never_comes,
+)
 from holdover.reference.lab.testbed.client_program import ClientProgram, processes
 from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Host, Links
-from holdover.reference.lab.testbed.process import Process, UnheardError
+from holdover.reference.lab.testbed.process import Process, UnheardError, state
 from holdover.reference.lab.testbed.recorder import NOTHING
-from holdover.reference.lab.testbed.servers import PREPARED, ServerOrder, ServerProgram, holdover
+from holdover.reference.lab.testbed.servers import (
+    PREPARED,
+    ServerOrder,
+    ServerProgram,
+    holdover,
+    wait_until_serving,
+)
 from holdover.reference.lab.testbed.wall_clock import WallClock
 from holdover.reference.linux.kernel.clock import now
 
@@ -98,6 +109,7 @@ class Scene:
             self.a, self._hardware = client, client.hardware.replace(":", "")
         self._program, self._stop = server, stop
         self._client: Process | None = None
+        self._first_client: Process | None = None
         self._client_program: ClientProgram | None = None
         self._state: str | None = None
         self._begun = self._born = now()
@@ -132,18 +144,23 @@ class Scene:
         self.wall = WallClock(self.place)
         self.srv.under = self.wall.under
 
-    def serve(self) -> None:
-        """Start the server, with the leases that it has granted so far."""
-        self.server = self._program.start(self.srv, self.place / "server", self.order)
+    def serve(self, order: ServerOrder | None = None, place: str = "server") -> None:
+        """Start the server, with the leases that it has granted so far in that place."""
+        self.server = self._program.start(self.srv, self.place / place, order or self.order)
         self._first_server = self._first_server or self.server
 
     def begin(
-        self, client: ClientProgram, hook_blocks: float | None = None, *, cloned: bool = False
+        self,
+        client: ClientProgram,
+        hook_blocks: float | None = None,
+        *,
+        cloned: bool = False,
+        kept: bool = False,
     ) -> None:
-        """Start the client; `cloned`: with the client identifier that another host has too."""
+        """Start the client; `cloned`: as another host is; `kept`: it may `begin_again`."""
         self._client_program, self._begun = client, now()
-        self._client = client.start(
-            self.a, self.place / "client", hook_blocks=hook_blocks, cloned=cloned
+        self._client = self._first_client = client.start(
+            self.a, self.place / "client", hook_blocks=hook_blocks, cloned=cloned, kept=kept
         )
 
     def bound(self) -> None:
@@ -156,6 +173,9 @@ class Scene:
             lambda: self.acks() and self._recorder.said('"held", "host": "a"'),
             "the client has an address",
         )
+        assert self._client is not None
+        assert self._client_program is not None
+        check_what_works(self._client_program, self._client)
         self._state = RUNNING
         self.mark("bound")
 
@@ -318,6 +338,16 @@ class Scene:
         process.says("prepared", START)
         return process
 
+    def begin_again(self) -> None:
+        """Start the client anew, with what it has stored."""
+        assert self._client is not None
+        assert self._client_program is not None
+        self._client.end()
+        self._client = self._client_program.start(self.a, self.place / "client", kept=True)
+        self.mark("client started again")
+        self._state = RUNNING
+        self.mark(RUNNING)
+
     def signal_client(self, number: int) -> None:
         """Send a signal to all processes of the client."""
         assert self._client is not None
@@ -336,22 +366,12 @@ class Scene:
             yield
         self.mark(UNLOCKED)
 
-    def step(self, seconds: int) -> None:
-        """Step the client's wall clock; UnheardError where it does not read it."""
-        assert self._client is not None
-        self._step(self._client, "client", seconds)
-
-    def step_server(self, seconds: int) -> None:
-        """Step the server's wall clock; UnheardError where it does not read it."""
-        assert self.server is not None
-        self._step(self.server, "server", seconds)
-
-    def _step(self, whose: Process, name: str, seconds: int) -> None:
+    def step(self, seconds: int, *, server: bool = False) -> None:
+        """Step the wall clock of client or server; UnheardError where it does not read it."""
+        whose, name = (self.server, "server") if server else (self._client, "client")
+        assert whose is not None
         assert self.wall is not None
-        programs = [each for each in processes(whose) if state(each) != "Z"]
-        if not programs or not all(map(self.wall.loaded, programs)):
-            raise UnheardError(f"the {name} does not read its wall clock by libc")
-        self.wall.step(seconds)
+        self.wall.step_of(processes(whose), name, seconds)
         self.mark(f"{name}'s wall clock {seconds:+} s")
 
     def mark(self, what: str) -> None:
@@ -439,25 +459,11 @@ class Scene:
 
     def keep_output(self) -> None:
         """What the client and the first server have said becomes part of the record."""
-        said = {"client": self._client, "server": self._first_server}
+        again = None if self._client is self._first_client else self._client
+        said = {"client": self._first_client, "client-again": again, "server": self._first_server}
         keep_output(self.record, said, self._born)
 
     def close(self) -> None:
         """The record is complete."""
         self._recorder.signal(signal.SIGTERM)
         self._recorder.ended(START)
-
-
-def wait_until_serving(prepared: Process) -> Process:
-    """A server that was prepared, when it serves."""
-    prepared.signal(signal.SIGUSR1)
-    prepared.says('"started"', START)
-    return prepared
-
-
-def state(process: int) -> str:
-    """The letter that the kernel has for what a process does; Z: it is dead."""
-    with suppress(OSError):
-        stat = Path(f"/proc/{process}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0]
-    return "Z"

@@ -16,20 +16,31 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from types import MappingProxyType
 
+from holdover.reference.lab.roots.root import Root, upstream
 from holdover.reference.lab.testbed.netns import COMMANDS, Host
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 
-KEA_FILES = "mkdir /run/kea; export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=/run/kea; exec 2>&1"
+KEA_LEASES = Path("/var/lib/kea")
+"""Since 2.6.3 it keeps leases nowhere else."""
+
+KEA_FILES = f"""mkdir /run/kea
+mkdir -p {KEA_LEASES}
+mount --bind {{place}} {KEA_LEASES}
+export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=/run/kea
+exec 2>&1
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +71,10 @@ class ServerProgram:
     """A DHCP server.
 
     `package`: Debian's; "" for our own.  `shortest`: the least lease in seconds that it grants.
-    `command` and `configuration` are for a place and an order; `ready` is what it says when it
-    serves, `version_command` prints its version.  `unsupported`: the fields of an order that it has
-    no word for, "network" where it leases on its own link only.
+    `command` and `configuration` are for a place and an order, `setup` is a shell's, in which
+    {place} is the place; `ready` is what it says when it serves, `version_command` prints its
+    version.  `unsupported`: the fields of an order that it has no word for, "network" where it
+    leases on its own link only.  `root`: the root file system that it is of; None: the machine's.
     """
 
     name: str
@@ -76,13 +88,32 @@ class ServerProgram:
     setup: str
     configuration: Callable[[Path, ServerOrder], str]
     command: Callable[[Path, ServerOrder], tuple[str | Path, ...]]
+    root: Root | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name, with that of the root file system that it is of: trixie/kea."""
+        return self.name if self.root is None else f"{self.root.name}/{self.name}"
+
+    def in_root(self, root: Root) -> ServerProgram:
+        """The server of a root file system."""
+        return replace(self, root=root)
 
     def missing(self) -> str | None:
-        """The program that is not here."""
-        return next((need for need in self.needs if shutil.which(need) is None), None)
+        """The program that is not here, or not in its root."""
+        if self.root is None:
+            return next((need for need in self.needs if shutil.which(need) is None), None)
+        if not self.needs:
+            return f"{self.name} in {self.root.name}: it is of no root file system"
+        gone = next((need for need in self.needs if not self.root.has(need)), None)
+        return None if gone is None else f"{gone} in {self.root.path}"
 
     def version(self) -> str:
-        """Its version, as it says itself; UnheardError where it says none."""
+        """Its version, as it says itself, or its package in its root; UnheardError: none says."""
+        if self.root is not None:
+            if (version := self.root.version(self.package)) is None:
+                raise UnheardError(f"{self.label}: {self.root.path} has no package {self.package}")
+            return upstream(version)
         done = subprocess.run(
             self.version_command, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
@@ -113,7 +144,11 @@ class ServerProgram:
         place.mkdir(exist_ok=True)
         (place / "config").write_text(self.configuration(place, order))
         command = self.command(place, order)
-        process = host.apart(*command, setup=self.setup) if self.package else host.start(*command)
+        if self.package:
+            setup = self.setup.replace("{place}", shlex.quote(str(place.absolute())))
+            process = host.apart(*command, setup=setup, root=self.root)
+        else:
+            process = host.start(*command)
         process.says(self.ready, PATIENCE)
         eventually(lambda: listens(process), PATIENCE, f"{self.name} has UDP port 67")
         return process
@@ -137,6 +172,13 @@ def listens(process: Process) -> bool:
         sockets = Path(f"/proc/{process.running.pid}/net/udp").read_text().splitlines()[1:]
         return any(int(line.split()[1].partition(":")[2], 16) == 67 for line in sockets)
     return False
+
+
+def wait_until_serving(prepared: Process) -> Process:
+    """A server that was prepared (PREPARED), when it serves."""
+    prepared.signal(signal.SIGUSR1)
+    prepared.says('"started"', PATIENCE)
+    return prepared
 
 
 # Configurations and command lines ----------------------------------------------------------------
@@ -187,7 +229,7 @@ def kea(place: Path, order: ServerOrder) -> str:
         "lease-database": {
             "type": "memfile",
             "persist": True,
-            "name": str(place / "leases"),
+            "name": str(KEA_LEASES / "leases"),
             "lfc-interval": 0,
         },
         "expired-leases-processing": {
@@ -200,6 +242,7 @@ def kea(place: Path, order: ServerOrder) -> str:
         **times,
         "subnet4": [
             {
+                "id": 1,
                 "subnet": str(order.network),
                 "pools": [{"pool": f"{order.first} - {order.last}"}],
                 "option-data": routers,

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
-from holdover.reference.lab.testbed.process import PATIENCE, UnheardError
+from holdover.reference.lab.testbed.process import PATIENCE, UnheardError, state
 
 COMPILER = "cc"
 
@@ -89,6 +90,13 @@ class WallClock:
         """Set it to so many seconds after the machine's."""
         with self._offset.open("r+b" if self._offset.exists() else "wb") as file:
             file.write(seconds.to_bytes(8, "little", signed=True))
+
+    def step_of(self, processes: Iterable[int], name: str, seconds: int) -> None:
+        """The same for programs that read it; UnheardError, with that name, where they do not."""
+        programs = [each for each in processes if state(each) != "Z"]
+        if not programs or not all(map(self.loaded, programs)):
+            raise UnheardError(f"the {name} does not read its wall clock by libc")
+        self.step(seconds)
 
     def loaded(self, process: int) -> bool:
         """Whether a program reads this clock."""

@@ -105,6 +105,10 @@ def of_commands(place: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield as_json(run("explain", "wfwg311", "--json"), 1)
     yield as_json(run("explain", journal, "--json"), 1)
     yield as_json(run("lab", "list", "--json"), 0)
+    (place / "cache/holdover/roots/trixie/bin").mkdir(parents=True)
+    (place / "cache/holdover/roots/trixie/bin/sh").touch()
+    patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+    yield as_json(run("lab", "roots", "list", "--json"), 0)
     recording = unpack("holdover-dhclient-frozen", place / "recording")
     yield as_json(run("audit", recording.frames, "--json"), 1)
 

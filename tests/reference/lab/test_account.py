@@ -99,6 +99,8 @@ def test_without_one_it_has_no_hook() -> None:
 
 
 def test_a_client_with_a_profile_has_its_name() -> None:
-    assert {each.name for each in CLIENTS.values()} == {each.profile for each in CLIENTS.values()}
+    with_one = [each for each in CLIENTS.values() if each.profile is not None]
+    assert {each.name for each in with_one} == {each.profile for each in with_one}
+    assert {each.name for each in CLIENTS.values() if each.usual} < {e.name for e in with_one}
     assert set(FORMER_NAMES.values()) <= set(CLIENTS)
     assert not set(FORMER_NAMES) & set(CLIENTS)

@@ -29,13 +29,14 @@ from holdover.reference.lab.experiments.faults import (
     TABLE,
     find_fault,
 )
+from holdover.reference.lab.experiments.life import ELSEWHERE, LEASED_THERE, LIFE
 from holdover.reference.lab.learn.observations import Observation
 from holdover.reference.lab.record.measure import DEAD, Unknown
 from holdover.reference.lab.testbed import scene
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.process import UnheardError
-from holdover.reference.lab.testbed.scene import LEASED, PAUSE, Scene
-from holdover.reference.lab.testbed.servers import SERVERS
+from holdover.reference.lab.testbed.scene import LEASED, OWN, PAUSE, Scene
+from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder
 
 A = "02:00:00:00:00:01"
 LEASE = 40
@@ -78,6 +79,7 @@ class Link(Scene):
             {
                 signal.SIGSTOP: "client stopped",
                 signal.SIGKILL: "client killed",
+                signal.SIGTERM: "client asked to end",
                 signal.SIGCONT: "client goes on",
             }[signal.Signals(number)]
         )
@@ -91,6 +93,19 @@ class Link(Scene):
     def end_server(self) -> None:
         self.server = None
         self.mark("server ended")
+
+    def begin_again(self) -> None:
+        self.mark("client started again")
+
+    def serve(self, order: ServerOrder | None = None, place: str = "server") -> None:
+        assert order is not None
+        self.mark(f"{order.own} leases {order.first} to {order.last}, apart from {place}")
+
+    def cable(self, state: str) -> None:
+        self.mark(f"cable {state}")
+
+    def ip(self, *words: str) -> None:
+        self.mark(" ".join(words))
 
     def isolate(self, state: str) -> None:
         self._deaf = state == "on"
@@ -232,6 +247,46 @@ def test_who_cannot_read_the_ack_is_told_from_who_can() -> None:
     others = [each for each in TABLE if each.name not in SHORTENED]
     assert not [each.name for each in others if "shortens" in each.surroundings.faults]
     assert not [each.name for each in others if each.unread or each.grants(7) != 7]
+
+
+# A lease's life ----------------------------------------------------------------------------------
+
+
+def test_a_client_is_asked_to_end_while_its_server_is_there(link: Link) -> None:
+    assert played(link, "ended") == ["DHCPACK for 40 s", "client asked to end"]
+
+
+@pytest.mark.parametrize(("name", "again"), [("restarted", 20), ("restarted late", 42)])
+def test_a_client_is_started_again_when_nobody_can_confirm_its_lease(
+    link: Link, name: str, again: int
+) -> None:
+    assert played(link, name) == [
+        "DHCPACK for 40 s",
+        "client killed",
+        "server ended",
+        "client started again",
+    ]
+    assert link.said[-1][0] == again
+    assert FAULTS[name].restarts, "it finds what it has stored"
+
+
+def test_a_client_is_moved_to_a_network_that_has_not_its_address(link: Link) -> None:
+    assert LEASED not in ELSEWHERE.network
+    assert LEASED_THERE in ELSEWHERE.network
+    link.order = ServerOrder(own=OWN, first=LEASED, last=LEASED, lease=LEASE)
+    assert played(link, "link moved")[1:] == [
+        "server ended",
+        "cable down",
+        "addr flush dev eth0",
+        "addr add 10.88.0.1/24 dev eth0",
+        "10.88.0.1/24 leases 10.88.0.50 to 10.88.0.50, apart from elsewhere",
+        "cable up",
+        "client moved to 10.88.0.0/24",
+    ]
+
+
+def test_nothing_of_it_can_be_done_to_a_device() -> None:
+    assert all(each.needs_access for each in LIFE)
 
 
 # The kernel is busy ------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from holdover.model.clients.measurements import MeasuredCase
+from holdover.reference.lab.roots.release import RELEASES
 from tests.checkout import ROOT
-from tests.measure import league, league_chart, refusals
+from tests.measure import league, league_chart, life, refusals, releases_page
 from tests.measure.lab_runs import join_runs
+from tests.measure.releases import ENDED
 
 
 def cell(holdover: float | str, **more: Any) -> dict[str, Any]:
@@ -177,7 +179,31 @@ def test_page_and_readme_are_of_the_figures_that_are_kept() -> None:
     found = league.REGION.findall((ROOT / league.README).read_text(encoding="utf-8"))
     assert found == [league.readme_part(data)]
     assert (ROOT / league.CHART).read_text(encoding="utf-8") == league_chart.chart(data)
+    picture = (ROOT / league.RELEASES_CHART).read_text(encoding="utf-8")
+    assert picture == releases_page.chart(data["releases"])
     assert raw == league.kept(data)
+
+
+def test_each_key_that_is_kept_is_explained_and_the_file_says_what_it_is() -> None:
+    assert tuple(league.MEANINGS) == league.KEPT
+    data = json.loads((ROOT / league.RAW).read_text(encoding="utf-8"))
+    assert {key: data[key] for key in league.SCHEMA} == league.SCHEMA
+    for each in (*data["cells"], *data["releases"]["cells"]):
+        assert set(each) <= set(league.KEPT)
+    for each in data["life"]["cells"]:
+        assert set(each) <= {*league.KEPT, *life.KEPT}
+
+
+def test_four_releases_are_there_with_twenty_versions_and_five_runs_of_each() -> None:
+    data = json.loads((ROOT / league.RAW).read_text(encoding="utf-8"))["releases"]
+    assert releases_page.releases_of(data) == list(RELEASES)
+    assert releases_page.count_versions(data) >= 20
+    for client, release, _ in releases_page.rows(data):
+        for fault in ENDED:
+            there = releases_page.values(data, client=client, root=release, fault=fault)
+            assert len(there) >= 5, (client, release, fault)
+    assert releases_page.wrong(data) == []
+    assert all(each["reason"] for each in data["cells"] if each["outcome"] == "unknown")
 
 
 def test_the_summary_has_the_extremes_and_the_worst_that_is_predicted() -> None:

@@ -22,7 +22,7 @@ from holdover.reference.lab.record.record import Captured, Change, HostAddresses
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.wire.arp import Arp, ArpOperation, announcement
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, encode_frame
-from holdover.reference.wire.messages import BootReply, reply_to_wire
+from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wire, request_to_wire
 from holdover.reference.wire.option_values import MessageType
 from holdover.reference.wire.options import INFINITE
 from holdover.reference.wire.packet import encode
@@ -330,3 +330,27 @@ def test_it_ends_where_the_server_grants_it_to_the_first_one_again() -> None:
 )
 def test_nothing_was_given_away_while_it_was_held(frames: tuple[Captured, ...]) -> None:
     assert found(record(*frames, seen=(added(1.1), removed(7)))).displaced is None
+
+
+# A lease that is given back ----------------------------------------------------------------------
+
+
+def asks(when: float, kind: MessageType, hardware: bytes) -> Captured:
+    request = BootRequest(kind, 1, hardware, ciaddr=LEASED, server=SERVER)
+    datagram = Datagram(LEASED, SERVER, 68, 67, encode(request_to_wire(request)))
+    return Captured(at(when), encode_frame(S, hardware, datagram))
+
+
+@pytest.mark.parametrize(
+    ("kind", "hardware", "released"),
+    [
+        (MessageType.RELEASE, A, True),
+        (MessageType.RELEASE, B, False),
+        (MessageType.REQUEST, A, False),
+    ],
+)
+def test_who_gives_its_lease_back_is_told_from_who_keeps_it(
+    kind: MessageType, hardware: bytes, released: bool
+) -> None:
+    made = record(said(1), asks(5, kind, hardware), seen=(added(1.1), removed(5.1)))
+    assert found(made).released is released

@@ -43,7 +43,7 @@ class Told:
         self.said = [f"another host: {about['rival']}, server probes: {about['server_probes']}"]
         PLAYED.append(self)
 
-    def begin(self, client: Any, hook_blocks: Any, *, cloned: bool) -> None:
+    def begin(self, client: Any, hook_blocks: Any, *, cloned: bool, kept: bool) -> None:
         self.said.append("client, cloned" if cloned else "client")
 
     def wait(self, seconds: float) -> None:
@@ -116,9 +116,9 @@ def test_what_cannot_be_played_says_why() -> None:
 # Clones ------------------------------------------------------------------------------------------
 
 
-def test_ten_clients_can_be_told_an_identifier_and_each_has_a_place_for_it() -> None:
+def test_twelve_clients_can_be_told_an_identifier_and_each_has_a_place_for_it() -> None:
     with_one = [each for each in CLIENTS.values() if each.identity]
-    assert len(with_one) == 10
+    assert len(with_one) == 12
     for each in CLIENTS.values():
         assert ("{identity}" in each.command + each.setup) is bool(each.identity), each.name
 
@@ -126,7 +126,8 @@ def test_ten_clients_can_be_told_an_identifier_and_each_has_a_place_for_it() -> 
 class Apart:
     """A host that starts nothing: the command and what a shell prepares for it."""
 
-    def apart(self, *command: str, setup: str) -> Any:
+    def apart(self, *command: str, setup: str, root: Any, kept: str) -> Any:
+        assert (root, kept) == (None, "")
         return " ".join(command), setup
 
 

@@ -220,7 +220,9 @@ def test_a_late_ack_adds_its_delay_for_who_counts_from_it() -> None:
 def test_every_fault_has_a_prediction_for_every_profile() -> None:
     for fault in TABLE:
         for client in CLIENTS.values():
-            assert client.profile is not None
+            if client.profile is None:
+                assert not client.usual
+                continue
             assert predict_holdover(load(client.profile), fault, Fraction(client.lease)) is not None
 
 
