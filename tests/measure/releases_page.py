@@ -19,7 +19,7 @@ from typing import Any
 
 from holdover.model.seconds import show_offset
 from holdover.reference.docs.markdown import table
-from holdover.reference.docs.site.pictures import svg, words
+from holdover.reference.docs.site.drawing import svg, words
 from holdover.reference.lab.roots.release import RELEASES
 from holdover.reference.lab.testbed.clients import CLIENTS
 from tests.measure.lab_runs import Cell, cells_of, conditions_table, number
