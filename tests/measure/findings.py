@@ -165,9 +165,10 @@ def index(all_of_them: Sequence[Finding]) -> str:
     lines = "\n".join(f"- [{each.title}]({each.page.name})" for each in all_of_them)
     return f"""# Findings
 
-Defects that the lab found, one page each, as a maintainer needs them: versions, one command that
-shows it, what was on the link, the sentence of the RFC, the harm, and a change that is proposed.
-Nothing here says why somebody wrote it so. Nothing has been sent to anybody.
+The lab found these defects. Each defect has one page, written for a maintainer. The page gives the
+versions, one command that shows the defect, what was on the link, the sentence of the RFC, the
+harm, and a proposed change. No page says why somebody wrote the code so. Nothing has been sent to
+anybody.
 
 ## By name
 
@@ -175,9 +176,9 @@ Nothing here says why somebody wrote it so. Nothing has been sent to anybody.
 
 ## Played again
 
-`python -m tests.measure.findings --write` runs all commands, writes what was measured, and ends
-with 1 if one is not as its page expects. CI runs those whose client is in Debian 12
-(`tests/net/test_findings.py`). What helps meanwhile: [cures](../cures.md).
+`python -m tests.measure.findings --write` runs all commands and writes what was measured. It ends
+with 1 if a result is not as its page expects. CI runs the commands whose client is in Debian 12
+(`tests/net/test_findings.py`). The page [cures](../cures.md) says what helps meanwhile.
 """
 
 
