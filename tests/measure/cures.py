@@ -161,28 +161,34 @@ def page(data: Any) -> str:
     sections = "\n".join(section(data, profile) for profile in profiles())
     return f"""# Cures
 
-What makes a late client let go in time, and what was measured of it: seconds that the address
-stayed after the server's lease end, least / median / greatest of three runs each, with leases of
-{" and ".join(map(str, LEASES))} s and Kea as the server; negative is early; *forever*: to the end
-of the watch.  Then who removed the address, and for how long two hosts had it.  The clients are
-Debian 12's, and pyroute2 that of PyPI; the faults are those of [the lab](lab.md).  The table of
-cures is [cures.toml](../model/clients/cures.toml), and `holdover verify` prints those of a profile
-whose verdict is bad.  After a DHCPNAK a lifetime of the kernel's changes nothing before the lease
-is over: there only code helps.  Patches have [licences of their own](patches/README.md).
+A cure makes a late client let go in time.  This page lists the cures, and what was measured with
+each of them.  If the verdict on a profile is bad, `holdover verify` prints its cures.
+
+- Figures are the seconds for which the address stayed after the server's lease end: least / median
+  / greatest of three runs each.  A negative figure is early.  *Forever* means to the end of the
+  watch.
+- The figures are followed by who removed the address, and by how long two hosts had it.
+- The leases are of {" and ".join(map(str, LEASES))} s, and the server is Kea.  The clients are
+  those of Debian 12, and pyroute2 is from PyPI.  The faults are those of [the lab](lab.md).
+
+After a DHCPNAK a lifetime of the kernel's changes nothing before the lease is over.  There only
+code helps.  Patches have [licences of their own](patches/README.md).  The table of cures is
+[cures.toml](../model/clients/cures.toml).
 
 ```sh
 python -m tests.measure.cures --write
 ```
 
-fetches and builds what is patched (Debian's archive and a C compiler; {patched.PATCHED[0].package}
-and {patched.PATCHED[1].package}), plays all of it with `holdover lab run`, and writes this page.
+This command fetches and builds the patched programs ({patched.PATCHED[0].package} and
+{patched.PATCHED[1].package}; it needs Debian's archive and a C compiler).  Then it plays all cells
+with `holdover lab run`, and writes this page.
 
 ## In short
 
-*Latest* is that of all cells, of both leases and all faults.  In time: not later than the lease,
-by more than the measurement's uncertainty.  A fault acts as soon as the client has its address,
-and so now and then before a hook of dhcpcd's has told the kernel; a client that runs for days is in
-that moment once a renewal.  Empty: no hook was played.
+*Latest* is the greatest figure of all cells, with both leases and all faults.  *In time*: not later
+than the lease, by more than the measurement's uncertainty.  A fault acts as soon as the client has
+its address.  So now and then it acts before a hook of dhcpcd has told the kernel.  A client that
+runs for days is in that moment once in each renewal.  An empty cell: the lab played no hook.
 
 {summary(data)}
 {sections}

@@ -109,28 +109,30 @@ def page(data: Any) -> str:
     told = "\n".join(parts)
     return f"""# Given away
 
-How long real clients kept an address that their server had given to another host, in seconds from
-its DHCPACK: least / median / greatest of three runs with each of {" and ".join(SERVERS)}, with a
-lease of {LEASE} s.  The second host takes the address without a probe.  *Forever*: to the end of
-the watch.
+This page says how long real clients kept an address that their server had given to another host.
+The second host takes the address without a probe.
 
-Beside it the longest time that [T6](theorems/t6.md) allows the client's [profile](profiles.md), on
-a link that loses nothing, with a server that refuses what it has given away.  It has the time added
-for which the kernel kept requests about its network waiting, which differs from run to run.
+- *Kept*: seconds from the DHCPACK to the other host, as least / median / greatest of three runs
+  with each of {" and ".join(SERVERS)}, with a lease of {LEASE} s.  *Forever*: to the end of the
+  watch.
+- *Predicted, at most*: the longest time that [T6](theorems/t6.md) allows the client's
+  [profile](profiles.md), on a link that loses nothing, with a server that refuses what it has given
+  away.  It includes the time for which the kernel kept requests about its network waiting.  That
+  time differs from run to run.
+- *Fitted*: constants of the profile that were set to measurements like these.  The bound rests on
+  them, so it is no prediction of these measurements.
 
-*Fitted*: constants of the profile on which the bound rests, and which were set to measurements like
-these, so that it is no prediction of them.
-
-Figures like these have shown that connman hears nothing at T1, and that others do
-(`hears_renewing`): of connman the bound is no prediction; of the others it is what it was before
-there was that fact.  Of a client whose profile does not hear a DHCPNAK that is broadcast it is the
-time to its lease end; that some are refused sooner all the same is no contradiction.
+Figures like these have shown that connman hears nothing at T1, and that other clients do
+(`hears_renewing`).  So for connman the bound is no prediction.  For the other clients the bound is
+the same as before the profiles had that fact.  If a profile says that the client does not hear a
+DHCPNAK that is broadcast, the bound is the time to its lease end.  Servers refuse some of these
+clients sooner all the same.  That is no contradiction.
 
 ```sh
 python -m tests.measure.given_away --write
 ```
 
-which runs, with each client that is on the machine, by its name:
+This command runs the following, with each client that is on the machine, by its name:
 
 ```sh
 {shlex.join(("holdover", *RUN))}
@@ -139,12 +141,13 @@ which runs, with each client that is on the machine, by its name:
 {told}
 ## What connman hears
 
-connman goes on when its renewal is answered, be it by DHCPACK or DHCPNAK, and asks again at T2; the
-answer to that one it hears.  It listens on a UDP socket while RENEWING, and on a packet socket
-while REBINDING (gdhcp/client.c, continue_renew, continue_rebound); why the first hears nothing was
-not found out.  Runs like these have shown it: its profile (`hears_renewing = false`) is younger
-than the first of them, and so of connman the bound is no prediction.  How long it waits after a
-DHCPNAK (`nak_late`) was fitted to the [league](league.md).
+When a server answers connman's renewal, by DHCPACK or DHCPNAK, connman goes on as before and asks
+again at T2.  connman hears the answer to that second request.  It listens on a UDP socket while
+RENEWING, and on a packet socket while REBINDING (gdhcp/client.c, continue_renew,
+continue_rebound).  We have not found out why it hears nothing on the UDP socket.  Runs like these
+have shown it.  Its profile (`hears_renewing = false`) is younger than the first of these runs, and
+so the bound is no prediction for connman.  How long it waits after a DHCPNAK (`nak_late`) was
+fitted to the [league](league.md).
 
 ## Conditions
 

@@ -190,13 +190,19 @@ def summary(data: Any) -> str:
     repeats = max(cell["repeat"] for cell in data["cells"])
     servers = len({cell["server"] for cell in data["cells"]})
     return f"""{table(["client", *SUMMARY.values()], rows)}
-Seconds that the address stayed after the server's lease end, or after a broadcast DHCPNAK from a
-server that then offers nothing, or another address; negative: early. Least to greatest of
-{repeats * servers} runs with leases of {leases_of(data, refused=False)} s, {repeats} with each of
-{servers} servers, or of n; in brackets the worst that [the model](profiles.md) allows. After
-DHCPNAK: with leases of {leases_of(data, refused=True)} s, {repeats * servers} runs with each, and
-as a share of the lease where it is that which stays the same. *Forever*: to the end of the watch.
-Bold: more than {LONG:g} s. Empty: no hook was played."""
+How to read this table:
+
+- A figure is the seconds for which the address stayed after the server's lease end. A negative
+  figure is early. *Forever* means to the end of the watch. Bold means more than {LONG:g} s. An
+  empty cell: the lab played no hook.
+- Two figures are the least and the greatest of {repeats * servers} runs, with leases of
+  {leases_of(data, refused=False)} s, {repeats} with each of {servers} servers. "n = " stands where
+  fewer are known.
+- The worst that [the model](profiles.md) allows stands in brackets.
+- *After DHCPNAK*: the seconds after a broadcast DHCPNAK. The server then offers nothing, or
+  another address. The leases are of {leases_of(data, refused=True)} s, with {repeats * servers}
+  runs each. If the share of the lease stays the same, and not the time, the figure is that
+  share."""
 
 
 def readme_part(data: Any) -> str:
@@ -285,22 +291,22 @@ def page(data: Any) -> str:
 {life.section(data["life"]) if "life" in data else ""}
 ## In depth
 
-How long real clients held an address after the server's lease end, in seconds: least / median /
-greatest of three runs, with leases of ten seconds; negative is early.  *Forever*: to the end of the
-watch, 30 s after the lease end.  Then who removed the address, and for how long two hosts had it.
-Written by
+This part says how long real clients held an address after the server's lease end.  Figures are
+seconds: least / median / greatest of three runs, with leases of ten seconds.  A negative figure is
+early.  *Forever*: to the end of the watch, 30 s after the lease end.  The figures are followed by
+who removed the address, and by how long two hosts had it.  This command writes the page:
 
 ```sh
 python -m tests.measure.league --write
 ```
 
-which runs, with each client that is on the machine, by its name:
+The command runs the following, with each client that is on the machine, by its name:
 
 ```sh
 {chr(10).join(shlex.join(("holdover", *words)) for words in RUNS)}
 ```
 
-[What the faults do](lab.md).
+[The lab](lab.md) says what the faults do.
 
 ### In short
 
@@ -311,28 +317,33 @@ which runs, with each client that is on the machine, by its name:
 {"".join(f"{each}{chr(10)}" for each in leagues(data))}
 ## After a DHCPNAK
 
-Seconds that an address was kept after the server refused to renew it, and who removed it, with both
-servers; the server then offers nothing, or another address.  Clients that do not obey wait for
-something else: their T2, the end of the lease, the kernel's lifetime, the end of their own attempt.
-So the figure hangs on the lease, or on the offer: *so* has it as a share of the lease where two
-leases agree in that better than in seconds.  *None came*: the client asked for no renewal.
+Figures are the seconds for which a client kept an address after the server refused to renew it,
+and who removed it, with both servers.  The server then offers nothing, or another address.  Clients
+that do not obey wait for something else: their T2, the end of the lease, the kernel's lifetime, or
+the end of their own attempt.  So the figure depends on the lease, or on the offer.  The column *so*
+gives it as a share of the lease, if two leases agree in the share better than in seconds.  *None
+came*: no DHCPNAK came, because the client asked for no renewal.
 
 {refusals(data)}
 ## Beside the measurements by hand
 
-Those of [profiles](profiles.md), mostly single runs.  They agree if they are no further apart than
-{KERNEL} s where the kernel removes the address, {PROCESS:g} s where a process does.
+The measurements by hand are those of [profiles](profiles.md), and mostly single runs.  Two
+measurements agree if they are no further apart than {KERNEL} s when the kernel removes the address,
+and {PROCESS:g} s when a process does.
 
 {table(head, compared(data))}
 ## Below what the model allows
 
-By how many seconds a cell stayed below the worst that the model allowed, of the profile as it was
-when the cell was played, and how much of that worst it reached: least / median / greatest.  A cell
-that was not late reached none of it and is not in the last column; where no bound is, there is no
-line.  *Fitted*: the constants of the [profile](profiles.md) as it is now on which the prediction
-rests, and which were set to measurements like these, so that it is no prediction of them.  The
-others name a source of their own, or are assumed.  Of {len(bounded(data))} cells with a bound and
-an end
+- *Slack*: by how many seconds a cell stayed below the worst that the model allowed.  The model used
+  the profile as it was when the lab played the cell.
+- *Measured / predicted*: how much of that worst the cell reached.  A cell that was not late reached
+  none of it, and is not in this column.
+- *Fitted*: the constants of the [profile](profiles.md), as it is now, that were set to
+  measurements like these.  The prediction rests on them, so it is no prediction of these
+  measurements.  The other constants name a source of their own, or are assumed.
+
+Figures are least / median / greatest.  If there is no bound, there is no line.  Of
+{len(bounded(data))} cells with a bound and an end
 
 {tightness_counted(data)}
 
@@ -341,9 +352,9 @@ an end
 
 {counted(above(data))}
 
-connman keeps its address after a DHCPNAK until its own attempt to get another one ends, whatever
-was left of the lease{connman(data)}.  Its profile says so (`after_nak`), and how long at most:
-`nak_late` is fitted to such cells, and predicts none of them.
+After a DHCPNAK connman keeps its address until its own attempt to get another one ends, whatever
+was left of the lease{connman(data)}.  Its profile says so (`after_nak`), and says how long this
+takes at most.  That constant, `nak_late`, is fitted to such cells, and predicts none of them.
 
 ## Unknown
 
@@ -356,11 +367,11 @@ was left of the lease{connman(data)}.  Its profile says so (`after_nak`), and ho
 {"".join(f"| {key} | {value} |{chr(10)}" for key, value in conditions)}
 ## The figures
 
-[league.json](league.json) has them: `schema` ({SCHEMA["schema"]}), `version`
-({SCHEMA["version"]}; 1 had no `schema` and no `releases`), `conditions`, `cells`, and `releases`,
-which has `conditions` and `cells` of its own, as has `life`.  A cell has these keys, with the types
-and units of [a cell of the lab](json.md); one of which nothing was measured has none from
-`holdover` on, and only one of `life` has the last:
+[league.json](league.json) has all figures.  Its keys are `schema` ({SCHEMA["schema"]}), `version`
+({SCHEMA["version"]}; 1 had no `schema` and no `releases`), `conditions`, `cells`, `releases` and
+`life`.  `releases` and `life` each have `conditions` and `cells` of their own.  A cell has the keys
+below, with the types and units of [a cell of the lab](json.md).  If nothing was measured in a cell,
+it has no key from `holdover` on.  Only a cell of `life` has the last key:
 
 {table(["key", "meaning"], [*MEANINGS.items(), *life.MEANINGS.items()])}"""
 
@@ -373,8 +384,8 @@ def by_release(data: Any) -> str:
 def connman(data: Any) -> str:
     """How long that is, where nothing is offered and where something is."""
     said = [
-        f"{kept_for(cells)} where {what}"
-        for fault, what in (("NAK", "nothing is offered"), ("NAK and offer", "something is"))
+        f"{kept_for(cells)} if the server offers {what}"
+        for fault, what in (("NAK", "nothing"), ("NAK and offer", "another address"))
         if (cells := cells_of(data, client="connman", fault=fault))
     ]
     return f": {', '.join(said)}" if said else ""

@@ -69,12 +69,13 @@ def section(data: Any) -> str:
 {lines}
 
 {table(["client", "ended", "released", *(each.name for each in LIFE[1:])], rows)}
-Seconds that the address stayed after the server's lease end; negative: early, as of a client that
-takes it away when it is ended.  Least to greatest of {REPEAT} runs with leases of {LEASE} s.
-*Forever*: to the end of the watch, 20 s after the lease end.  Bold: more than {SOON:g} s.
-*Released*: runs in which the client that was asked to end sent a DHCPRELEASE.  An address that is
-left behind by a client that has ended is nobody's to renew: it goes by its kernel lifetime, or not
-at all.  Above what the model allows: {wrong} of {len(data["cells"])} cells; unknown: {unknown}.
+A figure is the seconds for which the address stayed after the server's lease end.  A negative
+figure is early: for example, a client may remove the address when somebody ends it.  Two figures
+are the least and the greatest of {REPEAT} runs with leases of {LEASE} s.  *Forever*: to the end of
+the watch, 20 s after the lease end.  Bold: more than {SOON:g} s.  *Released*: the runs in which the
+client sent a DHCPRELEASE when it was asked to end.  If a client that has ended leaves its address
+behind, nobody renews it.  Then the address goes by its kernel lifetime, or not at all.
+Above what the model allows: {wrong} of {len(data["cells"])} cells.  Unknown: {unknown}.
 
 {reasons(data["cells"])}
 

@@ -68,16 +68,16 @@ class Premise:
 
 PREMISES = (
     Premise(
-        "It reads a DHCPACK that shortens its lease before that shorter lease is over.",
+        "The client reads a DHCPACK that shortens its lease before that shorter lease is over.",
         lambda fault: fault.unread,
-        "Where that DHCPACK is lost, or the client is frozen or dead, it keeps the address for as "
-        "long as the lease that it knows of allows, and no client could do otherwise",
+        "If that DHCPACK is lost, or the client is frozen or dead, the client keeps the address "
+        "for as long as the lease that it knows allows. No client could do otherwise",
     ),
     Premise(
         "Nobody holds the kernel's networking lock when the address is to go.",
         lambda fault: fault.alone,
-        "Where somebody does, neither client nor kernel can remove it, and it stays until the lock "
-        "is free",
+        "If somebody holds the lock, neither the client nor the kernel can remove the address. It "
+        "stays until the lock is free",
     ),
 )
 
@@ -203,7 +203,7 @@ def tables(cells: Sequence[Cell]) -> str:
         if excepted := of(cells, premise):
             parts += [
                 f"## Without premise {number_}\n",
-                f"{premise.otherwise}.  In brackets the most that the model allows.\n",
+                f"{premise.otherwise}.  The most that the model allows stands in brackets.\n",
                 figures(excepted, holdover, predicted=True),
             ]
     parts.append("## What is to be explained\n")
@@ -251,8 +251,8 @@ def title(cells: Sequence[Cell]) -> str:
 def whence(about: Mapping[str, str]) -> str:
     """How many runs it is of."""
     if any(name.startswith("run ") for name in about):
-        return "It is of the runs that are in the table of conditions below; the first was that of"
-    return "All of it is of one run, that of"
+        return "The figures are from the runs in the table of conditions below.  The first run was:"
+    return "All figures are from one run:"
 
 
 def claim(cells: Sequence[Cell]) -> str:
@@ -261,12 +261,14 @@ def claim(cells: Sequence[Cell]) -> str:
     *others, longest = sorted({str(cell["lease"]) for cell in cells}, key=int)
     leases = f"{', '.join(others)} and {longest}" if others else longest
     said = [
-        f"On the premises below the reference client was late in {count(claimed)} runs, with "
+        f"On the premises below, the reference client was late in {count(claimed)} runs, with "
         f"{len({cell['fault'] for cell in claimed})} faults and leases of {leases} s."
     ]
     for number_, premise in enumerate(PREMISES, 1):
         seen = seen_without(cells, premise)
-        said.append(f"{number_}. {premise.words} {premise.otherwise}: {seen}.")
+        said.append(
+            f"{number_}. {premise.words} {premise.otherwise}. Without this premise it was {seen}."
+        )
     return "\n".join(
         [
             "\n".join(wrap(said[0], WIDTH)),
@@ -297,8 +299,8 @@ def page(data: Any) -> str:
     conditions = [[name, str(value)] for name, value in about.items() if name != "command"]
     return f"""# {title(cells)}
 
-How long the [reference client](network.md) held its address after the server's lease end, in
-seconds: least / median / greatest of n runs.  Negative is early.
+This page says how long the [reference client](network.md) held its address after the server's
+lease end.  Figures are seconds: least / median / greatest of n runs.  A negative figure is early.
 
 {claim(cells)}
 
@@ -308,19 +310,21 @@ seconds: least / median / greatest of n runs.  Negative is early.
 {about["command"]}
 ```
 
-which writes this page, docs/never-late.json and the README's sentence.  The lease end is the last
-DHCPACK on the wire and its option 51, whether or not the client could read it; the address was gone
-when the kernel said so, or when it was looked for and not found.  Each figure is at most
-{worst:.2f} s too large, and never too small ([decision 19](decisions/0019-lab.md)).  A DHCPNAK, and
-a DHCPACK for no time, end a lease as they come: in time is who has let go within {OBEYED:g} s.
-[Decision 22](decisions/0022-the-ack-that-shortens-in-the-lab.md) has how these are played.
+This command writes this page, docs/never-late.json and the README's sentence.  The lease end comes
+from the last DHCPACK on the wire and its option 51, whether or not the client could read it.  The
+address was gone when the kernel said so, or when the lab looked for it and did not find it.  Each
+figure is at most {worst:.2f} s too large, and never too small
+([decision 19](decisions/0019-lab.md)).  A DHCPNAK, and a DHCPACK for no time, end a lease as they
+come.  The client is in time if it has let go within {OBEYED:g} s.
+[Decision 22](decisions/0022-the-ack-that-shortens-in-the-lab.md) says how the lab plays these.
 
 {tables(cells)}
 {table(["condition", "value"], conditions)}
-The client probes before it uses an address (RFC 5227), so with a lease of ten seconds it asks for a
-renewal as soon as it has one.  But for a DHCPNAK, and a DHCPACK that leaves nothing, it is the
-kernel that removes the address, for its lifetime ends two and a half seconds before the lease.
-What is left of them is what the kernel was not late.  To see the table go red:
+The client probes before it uses an address (RFC 5227).  So with a lease of ten seconds it asks for
+a renewal as soon as it has the lease.  The process removes the address after a DHCPNAK, and after
+a DHCPACK that leaves two seconds or less.  In all other cases the kernel removes it, because its
+lifetime ends two and a half seconds before the lease.  The kernel is late by a part of these
+seconds, and the figures show the rest.  This command shows a table in which cells are late:
 `python -m tests.measure.never_late --quick --client udhcpc`.
 """
 

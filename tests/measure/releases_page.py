@@ -35,17 +35,17 @@ CHANGED = 1.0
 """Seconds by which medians have to differ for a change that is told."""
 
 WHY = {
-    "udhcpc": "Until 1.34 it counts a lease of less than 122 s as 122 s, since then one of less "
-    "than 30 s as 30 s (its commit a1a77ad5e, networking/udhcp/dhcpc.c).",
+    "udhcpc": "Until 1.34 it counts a lease of less than 122 s as 122 s.  Since then it counts a "
+    "lease of less than 30 s as 30 s (its commit a1a77ad5e, networking/udhcp/dhcpc.c).",
     "dhcpcd": "Since 8.0 it tells the kernel how long the address is valid (its commit 0312f6cd, "
-    "src/if-linux.c), so that the kernel removes it when nobody else can.",
-    "networkd": "262 counts leases of 10 and 20 s as 30 s, and one of 40 s as 40 s; its source was "
-    "not to be had here, so that is from measurements alone.",
-    "dhclient": "Its maker has ended it, and Debian's sid has no package of it any more.",
+    "src/if-linux.c).  So the kernel removes the address when nobody else can.",
+    "networkd": "262 counts leases of 10 and 20 s as 30 s, and one of 40 s as 40 s.  We could not "
+    "get its source, so this comes from measurements alone.",
+    "dhclient": "Its maker has ended it, and Debian's sid no longer has a package of it.",
     "networkmanager-dhclient": "In trixie NetworkManager's log says that dhclient is not "
-    "available, and runs its own client instead.",
-    "networkmanager-dhcpcd": "In bullseye and bookworm its log says that dhcpcd is not available, "
-    "in sid that it is unknown, and it runs its own client instead.",
+    "available, and NetworkManager runs its own client instead.",
+    "networkmanager-dhcpcd": "In bullseye and bookworm NetworkManager's log says that dhcpcd is "
+    "not available, and in sid that it is unknown.  NetworkManager runs its own client instead.",
 }
 """What is known of a change, and from where."""
 
@@ -257,11 +257,12 @@ def section(data: Any) -> str:
 These are {count_versions(data)} versions, as Debian has them, without options or scripts of ours.
 
 {by_version(data)}
-Seconds that the address stayed after the server's lease end, or after a broadcast DHCPNAK from a
-server that then offers nothing; negative: early.  Least to greatest of {repeat} runs, or of n, with
-leases of 10 s and our server.  *Forever*: to the end of the watch, 30 s after the lease end, and
-130 s for udhcpc before 1.34.  Bold: more than {CHANGED:g} s.  Empty: no hook, or no renewal, to
-play it with.  Versions are those of the packages in each root.  Made and played by
+A figure is the seconds for which the address stayed after the server's lease end, or after a
+broadcast DHCPNAK from a server that then offers nothing.  A negative figure is early.  Two figures
+are the least and the greatest of {repeat} runs, or of n, with leases of 10 s and our server.
+*Forever*: to the end of the watch, 30 s after the lease end, and 130 s for udhcpc before 1.34.
+Bold: more than {CHANGED:g} s.  Empty: there was no hook, or no renewal, to play the fault with.
+Versions are those of the packages in each root.  These commands make the roots and play the cells:
 
 ```sh
 holdover lab roots make bullseye bookworm trixie
@@ -276,10 +277,10 @@ python -m tests.measure.league --root bullseye --root bookworm --root trixie --r
 ### In a release, and not played
 
 {unplayed(data)}
-coredhcp-client, which trixie and sid have, speaks DHCPv6 alone; so do odhcp6c and dibbler.
-ifupdown and ifupdown-ng start one of the clients above; wicked is in none of these releases.  Of
-PyPI's packages, dhcppython 0.1.4 and ScapyDhclient 1.0.0 ask for a lease and configure no address,
-and neither does npm's dhcp 0.2.20: there is nothing to hold.  pyroute2 is below.
+trixie and sid have coredhcp-client, which speaks DHCPv6 alone.  So do odhcp6c and dibbler.
+ifupdown and ifupdown-ng start one of the clients above.  wicked is in none of these releases.
+dhcppython 0.1.4 and ScapyDhclient 1.0.0 of PyPI, and dhcp 0.2.20 of npm, ask for a lease and
+configure no address.  So they have nothing to hold.  pyroute2 is below.
 
 ### Unknown
 

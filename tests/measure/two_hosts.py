@@ -184,24 +184,26 @@ def page(data: Any) -> str:
     lines = "\n".join(shlex.join(("holdover", *words)) for words in runs(repeats))
     return f"""# Two hosts with one address
 
-For how many seconds two hosts had one address at once, with real clients: least / median / greatest
-of {repeats} {"run" if repeats == 1 else "runs"} with each server, with a lease of {LEASE} s, with
-dnsmasq of {LONGER} s.  What is told of a run is its longest time without a break.  *Forever*: to
-the end of the watch, one and a half leases and 30 s after the two met.  Where two hosts had it for
-more than {ANSWERED_BY:g} s, both answered ARP for it; else the cell is *unknown*.
+This page says for how many seconds two hosts had one address at once, with real clients.  Figures
+are least / median / greatest of {repeats} {"run" if repeats == 1 else "runs"} with each server.
+The lease is {LEASE} s, and with dnsmasq {LONGER} s.  The figure of a run is its longest time
+without a break.  *Forever*: to the end of the watch, which is one and a half leases and 30 s after
+the two met.  If two hosts had the address for more than {ANSWERED_BY:g} s, both answered ARP for
+it.  Otherwise the cell is *unknown*.
 
-Beside it what the client's [profile](profiles.md) allows.  A host that probes before use, or whose
-server does, takes no address that another one has; no ARP is lost here.  A client whose profile
-says that it gives way (RFC 5227 §2.4) may have it together with another host for as long as
-[T7](theorems/t7.md) says, each time; everybody else has *no bound*.  That dhcpcd gives way, and
-others do not, was read off a first run of these cells, and so is no prediction (*fitted*).  The
-time within which one does is RFC 5227's, and was not fitted.
+The page also says what the client's [profile](profiles.md) allows.  If a host probes before use, or
+if its server probes, the host takes no address that another host has.  (No ARP is lost here.)  A
+client whose profile says that it gives way (RFC 5227 §2.4) may have the address together with
+another host for as long as [T7](theorems/t7.md) says, each time.  Every other client has *no
+bound*.  We read from a first run of these cells that dhcpcd gives way and that other clients do
+not.  So that is no prediction (*fitted*).  The time within which a client gives way is that of RFC
+5227, and was not fitted.
 
 ```sh
 python -m tests.measure.two_hosts --write
 ```
 
-which runs, with each client that is on the machine, by its name:
+This command runs the following, with each client that is on the machine, by its name:
 
 ```sh
 {lines}
@@ -210,26 +212,27 @@ which runs, with each client that is on the machine, by its name:
 {told}
 ## How a client is made a clone
 
-Both hosts have the client identifier `{CLONE}` (option 61), and hardware addresses of their own.
-systemd-networkd makes its own of the machine-id, which is one on all hosts of the lab, and of a
-number (IAID).  A client that takes no identifier from its user is not played: two hosts with one
-hardware address are another situation, in which a switch knows only one of the two, and ARP cannot
-tell them apart.
+Both hosts have the client identifier `{CLONE}` (option 61), and each has a hardware address of its
+own.  systemd-networkd makes its own identifier from a number (IAID) and from the machine-id, which
+is the same on all hosts of the lab.  The lab does not play a client that takes no identifier from
+its user.  It could only give both hosts one hardware address, and that is another situation: a
+switch knows only one of the two hosts, and ARP cannot tell them apart.
 
 {identities()}
 ## What the records show
 
-- A probe keeps a clone from the address, at a price.  Its DHCPDECLINE is in the name of both hosts.
-  Kea then withholds the address, and refuses the first host's next renewal: nobody has it.  ISC
-  dhcpd and dnsmasq offer it again, and again; where the first host gives way, both may go on to
-  find each other's probes, and decline by turns.
+- A probe keeps a clone from the address, at a price.  The clone's DHCPDECLINE is in the name of
+  both hosts.  Kea then withholds the address, and refuses the first host's next renewal.  So nobody
+  has the address.  ISC dhcpd and dnsmasq offer it again and again.  If the first host gives way,
+  each host may find the probes of the other, and the two may decline by turns.
 - ISC dhcpd sends the DHCPACK of a renewal to the hardware address that its kernel has for the
-  address.  Where that is the other host's, who asked does not hear it: its lease ends, and it asks
-  anew.  So it is that one of two hosts lets go for a moment, or a client whose address the kernel
-  removes loses it.
-- The host that is configured by hand announces its address twice, two seconds apart, and then asks
-  for the server every five seconds (testbed/stranger.py).  A client that gives way does so when it
-  hears the second conflict within ten seconds, as RFC 5227 §2.4(b) says: after some two seconds.
+  address.  If that is the hardware address of the other host, the host that asked does not hear the
+  DHCPACK.  Its lease ends, and it asks anew.  For this reason one of two hosts lets go for a
+  moment, or a client whose address the kernel removes loses the address.
+- The host that somebody has configured by hand announces its address twice, two seconds apart.
+  Then it asks for the server every five seconds (testbed/stranger.py).  A client that gives way
+  does so when it hears the second conflict within ten seconds, as RFC 5227 §2.4(b) says.  That is
+  after some two seconds.
 
 ## Conditions
 

@@ -176,7 +176,7 @@ def test_a_life_has_a_column_a_fault_and_says_who_gives_back() -> None:
         "| busybox udhcpc with Debian's script | **−19.50 to forever** | 1 of 2 | +0.25 |   "
         "| unknown: no lease |"
     ) in text
-    assert "Above what the model allows: 0 of 4 cells; unknown: 1." in text
+    assert "Above what the model allows: 0 of 4 cells.  Unknown: 1." in text
 
 
 def test_a_life_is_played_with_each_fault_that_there_is_of_it() -> None:
