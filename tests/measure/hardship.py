@@ -227,7 +227,7 @@ def page(seen: Seen, command: str) -> str:
     return (
         "# A server in hardship\n\n"
         f"Written by `{command}`, as root, on {datetime.now(UTC):%Y-%m-%d}; {known}.\n"
-        "What is done: the docstring of `tests/measure/hardship.py`.\n\n"
+        "The docstring of `tests/measure/hardship.py` says what is done.\n\n"
         f"```text\n{seen.text}\n```\n"
     )
 

@@ -331,23 +331,23 @@ def table(found: Measured) -> str:
 
 
 MEASURED = (
-    "From the first DHCPDISCOVER on the wire to the kernel's word that the leased address is there "
-    "(RTM_NEWADDR).\nNobody probes, nobody remembers a lease; clients take turns in an order that "
-    "is rotated. Their files are in\nmemory: ours is synced before the address is used, and how "
-    "long that takes is the disk's affair.\ndhcpcd writes its lease down before, too, but in place "
-    "and without a sync.\n*By ours*: the client's median divided by that of "
-    "`holdover client`; above 1, ours is faster.\n*Its own*: what of the time the client took, "
-    "from the DHCPOFFER to its DHCPREQUEST and from the DHCPACK to\nthe address; the rest is the "
-    "server's."
+    "A figure is the time from the first DHCPDISCOVER on the wire until the kernel says that the "
+    "leased address is\nthere (RTM_NEWADDR). Nobody probes, and nobody remembers a lease. The "
+    "clients take turns, and their order rotates.\nTheir files are in memory. Our client syncs its "
+    "file before it uses the address, and how long that takes depends on\nthe disk. dhcpcd also "
+    "writes its lease down before, but in place and without a sync.\n*By ours*: the client's "
+    "median divided by that of `holdover client`. Above 1, ours is faster.\n*Its own*: the part of "
+    "the time that the client took, from the DHCPOFFER to its DHCPREQUEST and from the DHCPACK to"
+    "\nthe address. The server took the rest."
 )
 SLOWER = (
-    "*Slower*: the median is above the peer's, and ours was the slower one in so many rounds as a "
-    "fair coin would show in\nless than one run of twenty."
+    "*Slower*: our median is above the peer's, and ours was slower in so many rounds that a fair "
+    "coin would show as many in\nless than one run of twenty."
 )
 FIRST_OFFER = (
     'Each client takes the first offer that comes (RFC 2131 §3.1(3): it "may choose to wait for '
-    'multiple responses").\nUsually they probe first (RFC 5227), which takes ours four to seven '
-    "seconds and is the same for all who keep to it."
+    'multiple responses").\nUsually clients probe first (RFC 5227). This takes our client four to '
+    "seven seconds, and as long for every client that\nfollows that RFC."
 )
 
 
