@@ -404,8 +404,9 @@ def test_nothing_of_the_machine_is_touched(
 # Programs ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", [name for name in CLIENTS if name != "dhcpcanon"])
 def test_a_client_knows_its_version_and_has_a_profile(name: str) -> None:
+    """Debian 12 has no dhcpcanon: it is played from the root of another release."""
     program = CLIENTS[name]
     assert program.profile or not program.usual
     if (missing := program.missing()) is not None:

@@ -482,6 +482,9 @@ def test_files_of_others_are_not_written_over(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+UNUSUAL = {"pyroute2", "iwd", "dhcpcanon", "networkmanager-dhclient", "networkmanager-dhcpcd"}
+
+
 def test_list_tells_what_is_here_and_how_to_get_the_rest() -> None:
     done = subprocess.run(
         command("list", "--versions", "--json"), capture_output=True, text=True, check=True
@@ -499,7 +502,7 @@ def test_list_tells_what_is_here_and_how_to_get_the_rest() -> None:
     for each in found["clients"] + found["servers"]:
         assert bool(each["version"]) == (each["missing"] is None), each
         assert each["package"] or each["missing"] is None
-        assert each.get("usual", True) == (each["name"] != "pyroute2")
+        assert each.get("usual", True) == (each["name"] not in UNUSUAL)
     shown = subprocess.run(command("list"), capture_output=True, text=True, check=True).stdout
     assert "systemd-networkd with KeepConfiguration=dhcp" in shown
     quick = subprocess.run(command("list", "--json"), capture_output=True, text=True, check=True)
