@@ -141,7 +141,7 @@ def unknown_options(line: str) -> set[str]:
     said, *rest = shlex.split(re.sub(r"\d?[<>].*", "", line), comments=True)[1:]
     command = main.get_command(click.Context(main, info_name="holdover"), said)
     assert command is not None, said
-    if isinstance(command, click.Group) and rest and rest[0] in command.commands:
+    while isinstance(command, click.Group) and rest and rest[0] in command.commands:
         command = command.commands[rest.pop(0)]
     known = {"--help"}
     for parameter in command.params:
