@@ -161,13 +161,14 @@ def summary(data: Any) -> str:
     why = ""
     if gaps:
         why = (
-            f" In these, questions were up to {show_number(max(gaps))} s apart, for the machine "
-            "was busy, and the width of the figure says so."
+            f" In these runs the questions were up to {show_number(max(gaps))} s apart, because "
+            "the machine was busy. The width of the figure says so."
         )
     return (
         f"{len(apart)} of {len(data['cells'])} runs are measured both ways. The two differ by "
-        f"{show_number(statistics.median_low(apart))} s in the middle and by "
-        f"{show_number(apart[-1])} s at most; by more than {AGREE} s, or known one way only: "
+        f"{show_number(statistics.median_low(apart))} s in the median and by "
+        f"{show_number(apart[-1])} s at most. Runs in which they differ by more than {AGREE} s, or "
+        "which are known one way only: "
         f"{len(beyond)}.{why}"
     )
 

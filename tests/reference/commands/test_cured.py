@@ -27,7 +27,7 @@ def test_nobody_is_cured_of_what_holds_or_what_nothing_is_known_of() -> None:
 
 def test_verify_says_them() -> None:
     shown = told(run("verify", "networkd-keep"), 1)
-    assert "Cure, configuration: the kernel is told the lease as a lifetime" in shown
+    assert "Cure, configuration: the client tells the kernel the lease as a lifetime" in shown
     document = as_json(run("verify", "networkd-keep", "--json"), 1)
     (found,) = document["judgements"]
     assert [cure["kind"] for cure in found["cures"]] == ["configuration"]
