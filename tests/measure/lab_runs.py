@@ -92,10 +92,19 @@ def spread(values: Sequence[float], show: Callable[[float], str]) -> str:
     return " / ".join(dict.fromkeys(map(show, three)))
 
 
+LONGEST = 400
+"""Characters of a cell of a table that a reader can take in."""
+
+
 def conditions_table(data: Any) -> str:
-    """Under which conditions a page's figures were measured; the command stands on the page."""
-    rows = [[key, value] for key, value in data["conditions"].items() if key != "command"]
-    return table(["condition", ""], rows)
+    """Under which conditions a page's figures were measured; the command stands on the page.
+
+    What is too long for a row of a table follows it, as a list.
+    """
+    known = [(key, str(each)) for key, each in data["conditions"].items() if key != "command"]
+    rows = [[key, value] for key, value in known if len(value) <= LONGEST]
+    after = [f"- *{key}*: {value}\n" for key, value in known if len(value) > LONGEST]
+    return "\n".join([table(["condition", ""], rows), *(["".join(after)] if after else [])])
 
 
 def kept(
