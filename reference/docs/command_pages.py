@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import click
@@ -37,12 +37,15 @@ def command_page(name: str) -> str:
     if command is None:
         raise ValueError(f"no command {name!r}")
     context = click.Context(command, info_name=name, parent=top)
-    parts = [body(command, context)]
-    if isinstance(command, click.Group):
-        for each, under in command.commands.items():
-            inner = click.Context(under, info_name=each, parent=context)
-            parts.append(f"## {inner.command_path}\n\n{body(under, inner)}")
-    return "\n\n".join(parts)
+    return "\n\n".join([body(command, context), *sections(command, context)])
+
+
+def sections(command: click.Command, context: click.Context) -> Iterator[str]:
+    """A section for each command below it, whatever its depth."""
+    for name, under in command.commands.items() if isinstance(command, click.Group) else ():
+        inner = click.Context(under, info_name=name, parent=context)
+        yield f"## {inner.command_path}\n\n{body(under, inner)}"
+        yield from sections(under, inner)
 
 
 def body(command: click.Command, context: click.Context) -> str:

@@ -19,13 +19,6 @@ from holdover.model.errors import InputError, nearest
 from holdover.reference.console.output import Output, document, grid
 from holdover.reference.console.progress import Progress
 from holdover.reference.lab.roots.made import cache_folder, look_into, made_roots
-from holdover.reference.lab.roots.making import (
-    check_maker,
-    find_mirror,
-    in_turn,
-    make_root,
-    remove_tree,
-)
 from holdover.reference.lab.roots.release import ABOUT, RELEASES
 from holdover.reference.lab.testbed.sandbox import interrupt
 
@@ -84,6 +77,8 @@ def make(releases: tuple[str, ...], mirror: str | None, *, stale: bool) -> int:
 
     Exit status: 0 made, 2 it cannot be made.
     """
+    from holdover.reference.lab.roots.making import check_maker, find_mirror, in_turn, make_root
+
     check_maker()
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
@@ -146,6 +141,8 @@ def remove(names: tuple[str, ...]) -> None:
     for name in names:
         if name not in there:
             raise InputError(f"no root {name!r} in {folder}; {nearest(name, tuple(there))}")
+    from holdover.reference.lab.roots.making import in_turn, remove_tree
+
     with in_turn(folder):
         for name in names:
             remove_tree(Path(there[name].path))
