@@ -16,4 +16,6 @@ class UnfinishedError(RuntimeError):
 def nearest(word: str, known: tuple[str, ...]) -> str:
     """A hint: the closest names, or all of them."""
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if not known:
+        return "there are none"
     return "nearest: " + ", ".join(close) if close else "there are: " + ", ".join(known)

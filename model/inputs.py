@@ -65,15 +65,22 @@ def show_value(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
-def folder_in_cache(*names: str) -> Path | None:
-    """A folder in the user's cache (XDG Base Directory); None where nothing can be written.
+def place_in_cache(*names: str) -> Path:
+    """Where a folder in the user's cache is, or would be; RuntimeError where the user has no home.
 
-    What is there may be deleted at any time, and is then made again.
+    By the XDG Base Directory Specification, which has a path ignored that is not absolute.  What is
+    there may be deleted at any time, and is then made again.
     """
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    cache = Path(given) if Path(given).is_absolute() else Path("~/.cache").expanduser()
+    return cache.joinpath("holdover", *names)
+
+
+def folder_in_cache(*names: str) -> Path | None:
+    """A folder in the user's cache, made if need be; None where nothing can be written."""
     try:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-        return writable(Path(cache, "holdover", *names))
-    except RuntimeError:  # the user has no home
+        return writable(place_in_cache(*names))
+    except RuntimeError:
         return None
 
 

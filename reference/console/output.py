@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
 from math import ceil, floor
@@ -124,8 +125,15 @@ def number(
 
 
 def write_file(option: str, path: Path, content: str | bytes) -> None:
-    """What an option asked to be written; InputError names it where it cannot be."""
+    """What an option asked to be written; InputError names it where it cannot be.
+
+    A part of it is not left: of a new file that could not be written nothing is there.
+    """
+    new = not path.exists()
     try:
         path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     except OSError as error:
+        if new:
+            with suppress(OSError):
+                path.unlink()
         raise InputError(f"--{option}: {path}: {error.strerror}; name a file to write") from error

@@ -7,7 +7,7 @@ import pytest
 
 from holdover.model.clients.profile import LARGEST, load, parse
 from holdover.model.errors import InputError
-from holdover.model.inputs import SHOWN, harmful, printable, show_value
+from holdover.model.inputs import SHOWN, harmful, place_in_cache, printable, show_value
 
 ESCAPE = "\x1b[2J"
 
@@ -125,3 +125,15 @@ def test_letters_of_every_script_are_left_alone() -> None:
     assert printable(text) == text
     assert harmful(text, "\n") is None
     assert printable(f"a{ESCAPE}\u202eb\x9b\udc80") == "a\\x1b[2J\\u202eb\\x9b\\udc80"
+
+
+def test_the_cache_is_where_the_user_says_if_that_is_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The XDG Base Directory Specification has any other path ignored."""
+    monkeypatch.setenv("HOME", "/home/of/nobody")
+    for given in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", given)
+        assert place_in_cache("roots") == Path("/home/of/nobody/.cache/holdover/roots")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert place_in_cache() == tmp_path / "holdover"

@@ -10,11 +10,12 @@ What it does not know: how one is made (`making.py`), and roots that somebody ha
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from holdover.model.errors import InputError
+from holdover.model.inputs import place_in_cache
 from holdover.reference.lab.roots.root import SHELL, Root
 
 PARTIAL = ".partial"
@@ -32,11 +33,12 @@ class MadeRoot:
     date: str
 
 
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where roots are made, by the XDG Base Directory Specification; it may not be there."""
-    given = environment.get("XDG_CACHE_HOME", "")
-    base = Path(given) if given.startswith("/") else Path.home() / ".cache"
-    return base / "holdover" / "roots"
+def cache_folder() -> Path:
+    """Where roots are made, which may not be there; InputError where the user has no home."""
+    try:
+        return place_in_cache("roots")
+    except RuntimeError:
+        raise InputError("this user has no home to keep roots in; set XDG_CACHE_HOME") from None
 
 
 def made_roots(folder: Path | None = None) -> dict[str, Root]:

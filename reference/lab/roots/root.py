@@ -133,4 +133,10 @@ def root_of(text: str, made: Path) -> Root:
             f"--root {text}: {path} has no {SHELL}; name the top of a root file system, as "
             "`holdover lab roots make` makes one"
         )
+    if os.geteuid() not in (0, found.path.stat().st_uid):
+        # The kernel lays no file system over files of users whom a user namespace does not know.
+        raise InputError(
+            f"--root {text}: {path} is another user's; without root the lab plays only a root file "
+            "system of your own: run it as root, or copy it"
+        )
     return found

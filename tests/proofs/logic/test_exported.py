@@ -136,6 +136,21 @@ def test_a_program_is_asked_again_while_it_says_nothing(
     assert asked("fake", file, (5,)).outcome == "holds"
 
 
+def test_files_that_ask_the_same_are_asked_once_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the comment that names it, a file's whole text is what it asks."""
+    texts = {"one": "; one\n", "again": "; again\n", "other": "; one\n(assert false)\n"}
+    for name, text in texts.items():
+        text += "(set-info :status unsat)\n"
+        (tmp_path / f"{name}.smt2").write_text(text, "utf-8")
+    script = f'echo >>{tmp_path}/calls; grep -q assert "$1" && echo unsat || echo sat'
+    monkeypatch.setattr(referees, "PROGRAMS", {"fake": ("sh", "-c", script, "fake")})
+    said = {each.file.stem: each.answer for each in all_asked(below(tmp_path), ("fake",))}
+    assert said == {"one": "sat", "again": "sat", "other": "unsat"}
+    assert (tmp_path / "calls").read_text("utf-8") == "\n\n"
+
+
 @pytest.mark.parametrize(("answer", "code"), [("unsat", 0), ("sat", 1), ("unknown", 3)])
 def test_the_command_tells_what_it_was_told(
     answer: str,

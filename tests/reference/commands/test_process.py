@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import signal
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from holdover.model.errors import InputError
 from holdover.reference.console.exit import UNREAD
+from holdover.reference.console.output import write_file
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from tests.reference.commands.running import PROGRAM, SMALL, program, started
 from tests.slow import stretched
@@ -176,6 +179,21 @@ def test_full_disk_is_told(args: tuple[str, ...]) -> None:
             [*PROGRAM, *args], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (2, "error: No space left on device\n")
+
+
+def test_of_a_file_that_could_not_be_written_whole_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write = tmp_path / "page.html", Path.write_bytes
+
+    def full(self: Path, data: bytes) -> int:
+        write(self, data[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"--html: .*page\.html: No space left on device"):
+        write_file("html", path, "whole")
+    assert not path.exists()
 
 
 def test_terminal_that_knows_ascii_only_gets_question_marks() -> None:

@@ -115,6 +115,17 @@ def test_a_root_is_named_by_folder_by_name_and_by_release(tmp_path: Path) -> Non
     assert root_of("trixie", made) == Root("trixie", made / "trixie")
 
 
+def test_without_root_only_ones_own_is_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trixie/bin").mkdir(parents=True)
+    (tmp_path / "trixie/bin/sh").touch(mode=0o755)
+    assert root_of("trixie", tmp_path).name == "trixie"
+    monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / "trixie").stat().st_uid + 1)
+    with pytest.raises(InputError, match="is another user's; without root"):
+        root_of("trixie", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
