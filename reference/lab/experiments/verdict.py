@@ -194,11 +194,12 @@ def findings(
                 )
                 yield "wrong", f"profile {profile.name} says that it {said}"
             yield "late", "the DHCPNAK is not heeded"
-    if latest_in_time(result) < result.holdover <= latest_in_time(result) + result.kept:
-        yield "unknown", busy
-    elif surely > latest_in_time(result):
+    in_time = latest_in_time(result)
+    if surely > in_time + result.kept:
         yield "late", ""
-    elif result.holdover > latest_in_time(result):
+    elif surely > in_time:
+        yield "unknown", busy
+    elif result.holdover > in_time:
         why = f"within the uncertainty of {show_seconds(result.uncertainty)}"
         yield "unknown", f"{why}: {result.doubt}" if result.doubt else why
 

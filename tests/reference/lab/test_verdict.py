@@ -161,6 +161,26 @@ def test_what_another_program_with_the_lock_may_have_made_late_is_unknown(
     assert ("another program" in found.reason) == (says == "unknown")
 
 
+@pytest.mark.parametrize(
+    ("surely", "kept", "says", "reason"),
+    [
+        (-1, 0.9, "unknown", "answers no ARP"),
+        (0.5, 0.6, "unknown", "another program"),
+        (0.7, 0.6, "late", ""),
+    ],
+)
+def test_a_holdover_that_is_not_sure_is_not_laid_to_the_lock(
+    surely: float, kept: float, says: str, reason: str
+) -> None:
+    """Without the other program it would be as unknown: the reason is what no repetition mends."""
+    seen = replace(
+        held(0.8), at_least=surely, uncertainty=0.0, kept=kept, doubt="the device answers no ARP"
+    )
+    found = judged("udhcpc", "server killed", seen)
+    assert found.says == says
+    assert reason in found.reason
+
+
 @pytest.mark.parametrize(("after", "says"), [(OBEYED + 0.5, "unknown"), (OBEYED + 0.7, "wrong")])
 def test_nor_is_who_obeyed_a_nak_late_for_as_long(after: float, says: str) -> None:
     result = replace(held(-5), after_nak=after, kept=0.6)
