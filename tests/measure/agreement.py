@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from holdover.model.clients.profile import Profile, load
@@ -59,11 +60,16 @@ def with_another(profile: Profile, name: str) -> Iterator[Profile]:
 
 def fitted_in(cell: Cell) -> tuple[str, ...]:
     """The fitted constants on which the prediction of a cell of lab.json rests."""
-    profile, fault = CLIENTS[cell["client"]].profile, find_fault(cell["fault"])
+    return fitted_at(cell["client"], cell["fault"], Fraction(cell["lease"]))
+
+
+@cache
+def fitted_at(client: str, name: str, lease: Fraction) -> tuple[str, ...]:
+    """The same, of a client, a fault and a lease: they are measured more than once."""
+    profile, fault = CLIENTS[client].profile, find_fault(name)
     if profile is None or fault is None:
-        raise ValueError(f"{cell['client']}, {cell['fault']}: there is no such client, or fault")
-    known, lease = fault, Fraction(cell["lease"])
-    return fitted_of(load(profile), lambda each: predict_holdover(each, known, lease))
+        raise ValueError(f"{client}, {name}: there is no such client, or fault")
+    return fitted_of(load(profile), lambda each: predict_holdover(each, fault, lease))
 
 
 def tightness(measured: float, predicted: float) -> float | None:

@@ -18,7 +18,7 @@ from holdover.reference.linux.malformed import BURST
 from tests.net.scenes import errors_of, scene, sees
 from tests.net.stage import LEASED, Stage
 
-FLOODED, RATE = 8, 10_000
+FLOODED, RATE = 15, 10_000
 """Seconds at least, and datagrams a second."""
 
 FIRST = ("nice", "-n", "-15")
