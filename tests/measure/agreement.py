@@ -69,7 +69,8 @@ def fitted_at(client: str, name: str, lease: Fraction) -> tuple[str, ...]:
     profile, fault = CLIENTS[client].profile, find_fault(name)
     if profile is None or fault is None:
         raise ValueError(f"{client}, {name}: there is no such client, or fault")
-    return fitted_of(load(profile), lambda each: predict_holdover(each, fault, lease))
+    known = fault
+    return fitted_of(load(profile), lambda each: predict_holdover(each, known, lease))
 
 
 def tightness(measured: float, predicted: float) -> float | None:
