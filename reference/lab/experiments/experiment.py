@@ -184,7 +184,10 @@ def begin(cell: Cell, scene: Scene) -> None:
         scene.own_wall_clock()
     if fault.servers_wall_clock:
         scene.servers_wall_clock()
-    scene.serve()
+    if fault.first is None:
+        scene.serve()
+    else:
+        scene.choose(*fault.first(cell.lease))
     if fault.before is not None:
         fault.before(scene)
     scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones, kept=fault.restarts)

@@ -35,6 +35,7 @@ from holdover.reference.lab.testbed.account import (
     keep_output,
     never_comes,
 )
+from holdover.reference.lab.testbed.choosing_server import ABSENT, Terms
 from holdover.reference.lab.testbed.client_program import ClientProgram, processes
 from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Host, Links
@@ -47,6 +48,7 @@ from holdover.reference.lab.testbed.servers import (
     holdover,
     wait_until_serving,
 )
+from holdover.reference.lab.testbed.stand_in import ANSWERS, READY
 from holdover.reference.lab.testbed.wall_clock import WallClock
 from holdover.reference.linux.kernel.clock import now
 
@@ -319,7 +321,7 @@ class Scene:
             str(LEASED),
             *((BESIDE,) if offers else ()),
         )
-        refuser.says("ready", START)
+        refuser.says(READY, START)
         another = replace(self.order, first=ANOTHER, last=ANOTHER)
         other = self._prepared(self.place / "offers", another) if offers else None
         self.next_ack()
@@ -327,9 +329,50 @@ class Scene:
         refuser.signal(signal.SIGUSR1)
         self.server = refuser
         if other is not None:
-            refuser.says("refuses", START)  # so the port is free
+            refuser.says(ANSWERS, START)  # so the port is free
             self._offers = wait_until_serving(other)
         self.mark(f"server refuses by {way}" + (f", offers {ANOTHER}" if offers else ""))
+
+    def choose(self, lease: int, t1: int | None = None, t2: int | None = None) -> None:
+        """A program in the place of the server grants the client these terms, in seconds.
+
+        T1 or T2 that is None is unsaid.
+        """
+        terms = Terms(LEASED, lease, t1, t2)
+        self._take_over(self._chooser(terms), terms)
+        self._first_server = self._first_server or self.server
+
+    def grant_another_from_next_ack(self) -> None:
+        """One more renewal; from then on the client is granted another address.
+
+        Whoever else asks is granted the address that it has had, when that lease is over.
+        """
+        terms = Terms(ANOTHER, self.lease)
+        chooser = self._chooser(terms, LEASED)
+        self.next_ack()
+        self.end_server()
+        self._take_over(chooser, terms)
+
+    def _take_over(self, chooser: Process, terms: Terms) -> None:
+        """The program answers from now on."""
+        chooser.signal(signal.SIGUSR1)
+        chooser.says(ANSWERS, START)
+        self.server = chooser
+        self.mark(f"server grants {terms}")
+
+    def _chooser(self, terms: Terms, old: IPv4Address | None = None) -> Process:
+        """The program, started and not yet asked to answer."""
+        process = self.srv.start(
+            sys.executable,
+            "-m",
+            "holdover.reference.lab.testbed.choosing_server",
+            str(OWN.ip),
+            self._hardware or ABSENT,
+            *terms.words(),
+            ABSENT if old is None else str(old),
+        )
+        process.says(READY, START)
+        return process
 
     def _prepared(self, place: Path, order: ServerOrder, *more: str) -> Process:
         """Our own server, started and not yet asked to serve (`wait_until_serving`)."""
