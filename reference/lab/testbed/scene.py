@@ -264,6 +264,12 @@ class Scene:
         """Wait until the server has granted the client the address, whatever it makes of that."""
         self._wait_for_client(self.acks, "the server grants the client the address")
 
+    def granted_more_than(self, before: int) -> None:
+        """Wait until the client has been granted the address more often than that."""
+        self._wait_for_client(
+            lambda: len(self.acks()) > before, "the server grants the client the address again"
+        )
+
     def give_to_rival(self) -> None:
         """The client of the other host asks for an address, and is granted the one that is held.
 
