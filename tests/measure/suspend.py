@@ -254,11 +254,12 @@ def report(found: Sequence[Slept], files: Files) -> str:
         for client in dict.fromkeys(each.client for each in found)
     ]
     slept = max(each.slept for each in found)
+    version = kernel.name.removeprefix("vmlinuz-") if kernel else ""
     return f"""{table(["client", *SLEEPS], rows)}
 
-Leases of {LEASE} s.  Each machine woke {slept:.0f} s after the end of its lease, at most.  Written by
-`python -m tests.measure.suspend --write` on {datetime.now(UTC):%Y-%m-%d}: {platform.machine()}, QEMU
-without KVM, guest kernel {kernel.name.removeprefix("vmlinuz-") if kernel else ""}, n = 1."""
+Leases of {LEASE} s.  Each machine woke {slept:.0f} s after the end of its lease, at most.  Written
+by `python -m tests.measure.suspend --write` on {datetime.now(UTC):%Y-%m-%d}: {platform.machine()},
+QEMU without KVM, guest kernel {version}, n = 1."""
 
 
 @click.command(help=__doc__)

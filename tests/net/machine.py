@@ -156,7 +156,7 @@ UNNEEDED = ("test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", 
 
 
 def python_and_holdover(root: Path) -> str:
-    """This Python and this project, as an embedded device has them; the words that start it."""
+    """Python and the project, as an embedded device has them; the words that start it."""
     program = Path(sys.executable).resolve()
     copy(program, root)
     library = Path(os.__file__).parent

@@ -37,6 +37,7 @@ from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, OWN, PAUSE, Scene
 from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder
+from holdover.reference.wire.options import INFINITE
 
 A = "02:00:00:00:00:01"
 LEASE = 40
@@ -96,10 +97,24 @@ class Link(Scene):
 
     def begin_again(self) -> None:
         self.mark("client started again")
+        self._frozen, self._asks = False, self.now + SECOND
 
     def serve(self, order: ServerOrder | None = None, place: str = "server") -> None:
         assert order is not None
         self.mark(f"{order.own} leases {order.first} to {order.last}, apart from {place}")
+
+    def choose(self, lease: int, t1: int | None = None, t2: int | None = None) -> None:
+        self.server = self  # type: ignore[assignment]
+        self._grants = lease
+        self.mark(f"server grants {lease} s, T1 {t1}, T2 {t2}")
+
+    def grant_another_from_next_ack(self) -> None:
+        self.next_ack()
+        self.end_server()
+        self.mark("server grants another address")
+
+    def _wait_for_client(self, wanted: Callable[[], Any], what: str) -> None:
+        self.until(wanted, LEASE, what)
 
     def cable(self, state: str) -> None:
         self.mark(f"cable {state}")
@@ -285,8 +300,68 @@ def test_a_client_is_moved_to_a_network_that_has_not_its_address(link: Link) -> 
     ]
 
 
-def test_nothing_of_it_can_be_done_to_a_device() -> None:
-    assert all(each.needs_access for each in LIFE)
+def test_what_a_server_chooses_can_be_done_to_a_device_and_nothing_else_of_it() -> None:
+    chosen = {"another address", "T1 early", "T1 with T2", "T1 after the end", "T2 after the end"}
+    assert {each.name for each in LIFE if not each.needs_access} == chosen
+
+
+# Terms of a server's choosing --------------------------------------------------------------------
+
+
+def test_another_address_is_granted_after_one_renewal_and_somebody_else_is_there(
+    link: Link,
+) -> None:
+    assert played(link, "another address") == [
+        *RENEWED,
+        "server ended",
+        "server grants another address",
+    ]
+    fault = FAULTS["another address"]
+    assert fault.another
+    assert fault.two_hosts, "who wants the old address when its lease is over"
+    assert "held to the end of the old address's lease" in fault.unmodelled
+
+
+def test_a_lease_without_end_gets_one_when_the_client_is_started_again(link: Link) -> None:
+    fault = FAULTS["infinite then finite"]
+    assert fault.first is not None
+    assert fault.first(LEASE) == (INFINITE, None, None)
+    assert played(link, "infinite then finite") == [
+        "DHCPACK for 40 s",
+        "client killed",
+        "server ended",
+        "server grants 40 s, T1 None, T2 None",
+        "client started again",
+        "DHCPREQUEST",
+        "DHCPACK for 40 s",
+        "server ended",
+    ]
+    assert fault.restarts, "it finds what it has stored"
+
+
+@pytest.mark.parametrize(
+    ("name", "t1", "t2"),
+    [
+        ("T1 early", 4, 35),
+        ("T1 with T2", 20, 20),
+        ("T1 after the end", 80, 120),
+        ("T2 after the end", 20, 80),
+    ],
+)
+def test_a_server_says_when_to_ask_and_then_nobody_answers(
+    link: Link, name: str, t1: int, t2: int
+) -> None:
+    fault = FAULTS[name]
+    assert fault.first is not None
+    assert fault.first(LEASE) == (LEASE, t1, t2)
+    assert fault.needs_own_server, "no server of the lab can be told so"
+    assert played(link, name) == ["DHCPACK for 40 s", "server ended"]
+
+
+def test_an_early_t1_is_never_at_once() -> None:
+    first = FAULTS["T1 early"].first
+    assert first is not None
+    assert first(5) == (5, 1, 4)
 
 
 # The kernel is busy ------------------------------------------------------------------------------
