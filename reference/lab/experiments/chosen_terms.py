@@ -16,8 +16,9 @@ lease with an end.  Then nobody answers, and that end has to count.  To the mode
 that is started again within a lease; it has no infinite one.
 
 *T1 and T2.*  RFC 2131 §4.4.5: T1 comes before T2, and T2 before the lease's end.  A server may say
-otherwise, by options 58 and 59.  Whatever it says, the lease ends when it ends.  When the client
-asks, the record tells (`Measurement.asked`); that is a figure, and no verdict hangs on it.
+otherwise, by options 58 and 59.  Whatever it says, the lease ends when it ends.  In the model a
+client may ask at any time before that, so an early T1 is nothing new to it; one that waits for a
+T1 after the end it does not have.  When the client asks, the record tells (`Measurement.asked`); that is a figure, and no verdict hangs on it.
 
 What it does not know: a finite lease that becomes infinite: nobody has to leave then.
 """
@@ -66,7 +67,15 @@ def leave(scene: Scene) -> None:
     scene.end_server()
 
 
-def with_times(name: str, sentence: str, times: Callable[[int], tuple[int, int]]) -> Fault:
+UNTOLD = (
+    "the model has no T1 or T2 of a server's choosing: the client is held to the end of its lease "
+    "(RFC 2131 §4.4.5)"
+)
+
+
+def with_times(
+    name: str, sentence: str, times: Callable[[int], tuple[int, int]], unmodelled: str = ""
+) -> Fault:
     """A server that says T1 and T2, by the lease, all in seconds; then it is gone."""
     return Fault(
         name,
@@ -74,6 +83,7 @@ def with_times(name: str, sentence: str, times: Callable[[int], tuple[int, int]]
         leave,
         first=lambda lease: (lease, *times(lease)),
         needs_own_server=True,
+        unmodelled=unmodelled,
     )
 
 
@@ -103,8 +113,13 @@ CHOSEN_TERMS = (
     ),
     with_times("T1 with T2", "T1 and T2 at half", lambda lease: (lease // 2, lease // 2)),
     with_times(
-        "T1 after the end", "T1 and T2 after the lease", lambda lease: (2 * lease, 3 * lease)
+        "T1 after the end",
+        "T1 and T2 after the lease",
+        lambda lease: (2 * lease, 3 * lease),
+        UNTOLD,
     ),
-    with_times("T2 after the end", "T2 after the lease", lambda lease: (lease // 2, 2 * lease)),
+    with_times(
+        "T2 after the end", "T2 after the lease", lambda lease: (lease // 2, 2 * lease), UNTOLD
+    ),
 )
 """The rows of `faults.py` that this module has; `life.py` hands them on."""

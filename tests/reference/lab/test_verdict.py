@@ -136,8 +136,12 @@ def test_another_address_that_never_came_is_no_pass() -> None:
     )
 
 
-def test_only_one_fault_is_without_a_word_of_the_model() -> None:
-    assert [each.name for each in TABLE if each.unmodelled] == ["another address"]
+def test_the_faults_that_the_model_has_no_word_for_are_few() -> None:
+    names = ["another address", "T1 after the end", "T2 after the end"]
+    assert [each.name for each in TABLE if each.unmodelled] == names
+    late = judged("dhclient-nolifetime", "T1 after the end", held(22))
+    assert (late.says, late.worst) == ("late", None)
+    assert "held to the end of its lease" in late.reason
 
 
 # A server that shortens --------------------------------------------------------------------------
