@@ -18,7 +18,8 @@ that is started again within a lease; it has no infinite one.
 *T1 and T2.*  RFC 2131 §4.4.5: T1 comes before T2, and T2 before the lease's end.  A server may say
 otherwise, by options 58 and 59.  Whatever it says, the lease ends when it ends.  In the model a
 client may ask at any time before that, so an early T1 is nothing new to it; one that waits for a
-T1 after the end it does not have.  When the client asks, the record tells (`Measurement.asked`); that is a figure, and no verdict hangs on it.
+T1 after the end it does not have.  When the client asks, the record tells (`Measurement.asked`);
+that is a figure, and no verdict hangs on it.
 
 What it does not know: a finite lease that becomes infinite: nobody has to leave then.
 """
