@@ -20,6 +20,7 @@ import math
 import platform
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -45,6 +46,7 @@ from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene
 from holdover.reference.lab.testbed.servers import SERVERS
 from holdover.reference.linux.kernel.clock import now
 from tests.checkout import ROOT
+from tests.measure.lab_runs import exit_at_signal
 from tests.net.machine import (
     HARDWARE,
     SLEEPS,
@@ -320,6 +322,7 @@ def main(
     write: bool, under: Path | None, clients: tuple[str, ...], sleeps: tuple[str, ...]
 ) -> None:
     """Play each client with each way to sleep."""
+    signal.signal(signal.SIGTERM, exit_at_signal)
     files = Files(under)
     if (reason := files.missing()) is not None:
         click.echo(reason, err=True)
