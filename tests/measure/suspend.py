@@ -80,7 +80,7 @@ OFF = 10
 TRIES = 3
 """How often a machine is started that did not do as it was told."""
 
-AT_ONCE = 3
+AT_ONCE = 4
 """Machines; each sleeps most of the time."""
 
 

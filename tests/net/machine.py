@@ -49,7 +49,7 @@ HARDWARE = "02:68:6f:6c:64:02"
 TAP = "ptap"
 MEMORY = "512M"
 
-SUSPENDS, CLOCKS = "suspends", "clocks are"
+SUSPENDS, WOKEN, CLOCKS = "suspends", "has woken", "clocks are"
 """What the guest says."""
 
 SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
@@ -75,6 +75,7 @@ while read -r word </dev/ttyS1; do
   suspend)
     echo {suspend}
     echo mem >/sys/power/state
+    echo {woken}
     ;;
   clocks)
     now=$(grep '^now at' /proc/timer_list | tr -dc 0-9)
@@ -294,6 +295,11 @@ class Machine:
         self._order("suspend")
         self.console.says(SUSPENDS, PATIENCE)
 
+    def wake(self) -> None:
+        """It goes on; an order that comes before it says so is lost."""
+        self.control("system_wakeup")
+        self.console.says(WOKEN, PATIENCE)
+
     def clocks(self) -> Clocks:
         """What the guest's clocks say now."""
         times = len(self.console.said(CLOCKS)) + 1
@@ -322,7 +328,7 @@ SLEEPS: Mapping[str, Sleep] = MappingProxyType(
             "the guest suspends to memory (ACPI S3)",
             True,
             lambda machine: machine.suspend(),
-            lambda machine: machine.control("system_wakeup"),
+            lambda machine: machine.wake(),
         ),
         "paused": Sleep(
             "its machine is paused, as by a snapshot that is restored; it does not learn of it",
