@@ -216,7 +216,13 @@ def make_root(
     for module in needed_modules(files.modules(kernel), (BUS, CARD)):
         shutil.copy(module, root / "modules")
         names.append(module.name.removesuffix(".ko"))
-    words = {"modules": " ".join(names), "suspend": SUSPENDS, "clocks": CLOCKS, "source": SOURCE}
+    words = {
+        "modules": " ".join(names),
+        "suspend": SUSPENDS,
+        "woken": WOKEN,
+        "clocks": CLOCKS,
+        "source": SOURCE,
+    }
     (root / "init").write_text(INIT.format(client=prepare(root), **words))
     (root / "init").chmod(0o755)
     archive = root.with_suffix(".cpio")
