@@ -1,7 +1,7 @@
 """What a server may choose to grant: another address, a lease without end, T1 and T2.
 
 Theory of operation.  A program in the place of the server grants the terms
-(`testbed/choosing_server.py`).  T1 and T2 and an infinite lease it grants from the beginning.
+(`stand_ins/choosing_server.py`).  T1 and T2 and an infinite lease it grants from the beginning.
 
 *Another address.*  The server answers a renewal with a DHCPACK for another address.  RFC 2131 has
 no word on it: §4.3.2 lets a server trust the ciaddr of a renewal, and §4.4.5 lets the client take
@@ -33,6 +33,11 @@ from typing import TYPE_CHECKING
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.lab.experiments.fault import Fault
+from holdover.reference.lab.stand_ins.replacements import (
+    begin_again_until_granted,
+    choose,
+    grant_another_from_next_ack,
+)
 from holdover.reference.wire.options import INFINITE
 
 if TYPE_CHECKING:  # the list of faults is there at once
@@ -49,17 +54,15 @@ EARLY = 10
 
 def grant_another(scene: Scene) -> None:
     """After one more renewal each is granted another address."""
-    scene.grant_another_from_next_ack()
+    grant_another_from_next_ack(scene)
 
 
 def grant_an_end(scene: Scene) -> None:
     """The client is killed and started again; then its lease has an end, and nobody answers."""
     scene.signal_client(signal.SIGKILL)
     scene.end_server()
-    scene.choose(scene.lease)
-    granted = len(scene.acks())
-    scene.begin_again()
-    scene.granted_more_than(granted)
+    choose(scene, scene.lease)
+    begin_again_until_granted(scene)
     scene.end_server()
 
 

@@ -154,6 +154,7 @@ def measure(record: Record, host: str, address: IPv4Address | None = None) -> Me
         return Unknown("the address was not in use when the lease ended, nor before")
     worst = max(found, key=lateness)
     naks = [one.after_nak for one in found if one.after_nak is not None]
+    held = [(span.begin, span.end) for span in spans[worst.address]]
     both = list(find_overlap(record, host, worst.address, spans[worst.address]))
     return replace(
         worst,
@@ -162,8 +163,8 @@ def measure(record: Record, host: str, address: IPv4Address | None = None) -> Me
         answered=len(answerers(record, messages, worst.address, both)),
         displaced=time_displaced(record, messages, host, spans[worst.address], worst.address),
         released=has_released(record, record.hosts[host]),
-        replaced=time_replaced(messages, record.hosts[host], worst.address, spans[worst.address]),
-        next_address=next_address(record, host, worst.address, spans[worst.address]),
+        replaced=time_replaced(messages, record.hosts[host], worst.address, held),
+        next_address=next_address(record, host, worst.address, held),
         asked=time_to_ask(record, messages, record.hosts[host], worst.address),
     )
 

@@ -15,7 +15,6 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING
 
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.record import Change, Record
@@ -24,8 +23,8 @@ from holdover.reference.wire.frames import decode_frame
 from holdover.reference.wire.messages import BootReply, BootRequest, message_in
 from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, WireError
 
-if TYPE_CHECKING:  # `measure.py` reads with these functions
-    from holdover.reference.lab.record.measure import Span
+Held = Sequence[tuple[Instant, Instant | None]]
+"""When a host had an address: begin and end of each time; None: it had it at the record's end."""
 
 Messages = Sequence[tuple[Instant, BootReply | Arp]]
 
@@ -43,26 +42,24 @@ def acks(messages: Messages, hardware: bytes) -> list[tuple[Instant, IPv4Address
 
 
 def time_replaced(
-    messages: Messages, hardware: bytes, address: IPv4Address, spans: Sequence[Span]
+    messages: Messages, hardware: bytes, address: IPv4Address, held: Held
 ) -> float | None:
     """Seconds for which a host went on with an address after a DHCPACK of another one; at most.
 
     None: there was none while it had the address.  Infinite: to the end of the record.
     """
     for at, granted in acks(messages, hardware):
-        for span in spans if granted != address else ():
-            if span.begin <= at and (span.end is None or at < span.end):
-                return math.inf if span.end is None else (span.end - at) / SECOND
+        for begin, end in held if granted != address else ():
+            if begin <= at and (end is None or at < end):
+                return math.inf if end is None else (end - at) / SECOND
     return None
 
 
-def next_address(
-    record: Record, host: str, address: IPv4Address, spans: Sequence[Span]
-) -> IPv4Address | None:
+def next_address(record: Record, host: str, address: IPv4Address, held: Held) -> IPv4Address | None:
     """The last other address that a host had since it began to have this one; None: none."""
     found = None
-    for seen in record.seen if spans else ():
-        if seen.host == host and seen.at >= spans[0].begin:
+    for seen in record.seen if held else ():
+        if seen.host == host and seen.at >= held[0][0]:
             changed = [seen.address] if isinstance(seen, Change) and seen.there else []
             there = changed if isinstance(seen, Change) else seen.addresses
             found = next((each.ip for each in there if each.ip != address), found)

@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,7 @@ from holdover.reference.lab.testbed.account import (
     keep_output,
     never_comes,
 )
-from holdover.reference.lab.testbed.choosing_server import ABSENT, Terms
 from holdover.reference.lab.testbed.client_program import ClientProgram, processes
-from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, UnheardError, state
 from holdover.reference.lab.testbed.recorder import NOTHING
@@ -48,7 +45,6 @@ from holdover.reference.lab.testbed.servers import (
     holdover,
     wait_until_serving,
 )
-from holdover.reference.lab.testbed.stand_in import ANSWERS, READY
 from holdover.reference.lab.testbed.wall_clock import WallClock
 from holdover.reference.linux.kernel.clock import now
 
@@ -102,8 +98,8 @@ class Scene:
         )
         self.lease = lease
         self.server: Process | None = None
-        self._first_server: Process | None = None
-        self._offers: Process | None = None
+        self.first_server: Process | None = None
+        self.offers: Process | None = None
         self.wall: WallClock | None = None
         self.rival: ClientProgram | None = None
         self._hardware = ""
@@ -149,7 +145,7 @@ class Scene:
     def serve(self, order: ServerOrder | None = None, place: str = "server") -> None:
         """Start the server, with the leases that it has granted so far in that place."""
         self.server = self._program.start(self.srv, self.place / place, order or self.order)
-        self._first_server = self._first_server or self.server
+        self.first_server = self.first_server or self.server
 
     def begin(
         self,
@@ -214,9 +210,9 @@ class Scene:
     def end_server(self) -> None:
         """SIGKILL."""
         assert self.server is not None
-        for process in filter(None, (self.server, self._offers)):
+        for process in filter(None, (self.server, self.offers)):
             process.end()
-        self.server = self._offers = None
+        self.server = self.offers = None
         self.mark("server ended")
 
     def lose_leases(self) -> None:
@@ -264,12 +260,6 @@ class Scene:
         """Wait until the server has granted the client the address, whatever it makes of that."""
         self._wait_for_client(self.acks, "the server grants the client the address")
 
-    def granted_more_than(self, before: int) -> None:
-        """Wait until the client has been granted the address more often than that."""
-        self._wait_for_client(
-            lambda: len(self.acks()) > before, "the server grants the client the address again"
-        )
-
     def give_to_rival(self) -> None:
         """The client of the other host asks for an address, and is granted the one that is held.
 
@@ -292,7 +282,7 @@ class Scene:
 
         `how`: as `--misbehave` has it.
         """
-        other = self._prepared(self.place / "server", self.order, "--misbehave", how)
+        other = self.prepare_server(self.place / "server", self.order, "--misbehave", how)
         self.next_ack()
         self.end_server()
         self.server = wait_until_serving(other)
@@ -313,74 +303,12 @@ class Scene:
         self.server.signal(signal.SIGCONT)
         self.until(lambda: len(self.acks()) > acks, START, "the answer to a renewal")
 
-    def refuse_from_next_ack(self, way: str, *, offers: bool = False) -> None:
-        """One more renewal; from then on a program in the place of the server refuses each.
+    @property
+    def client_hardware(self) -> str:
+        """The client's hardware address, in hex; "": it is a device that has not spoken yet."""
+        return self._hardware
 
-        `offers`: our own server is beside it, without leases, and offers another address.
-        """
-        refuser = self.srv.start(
-            sys.executable,
-            "-m",
-            "holdover.reference.lab.testbed.nak_server",
-            way,
-            str(OWN.ip),
-            str(LEASED),
-            *((BESIDE,) if offers else ()),
-        )
-        refuser.says(READY, START)
-        another = replace(self.order, first=ANOTHER, last=ANOTHER)
-        other = self._prepared(self.place / "offers", another) if offers else None
-        self.next_ack()
-        self.end_server()
-        refuser.signal(signal.SIGUSR1)
-        self.server = refuser
-        if other is not None:
-            refuser.says(ANSWERS, START)  # so the port is free
-            self._offers = wait_until_serving(other)
-        self.mark(f"server refuses by {way}" + (f", offers {ANOTHER}" if offers else ""))
-
-    def choose(self, lease: int, t1: int | None = None, t2: int | None = None) -> None:
-        """A program in the place of the server grants the client these terms, in seconds.
-
-        T1 or T2 that is None is unsaid.
-        """
-        terms = Terms(LEASED, lease, t1, t2)
-        self._take_over(self._chooser(terms), terms)
-        self._first_server = self._first_server or self.server
-
-    def grant_another_from_next_ack(self) -> None:
-        """One more renewal; from then on the client is granted another address.
-
-        Whoever else asks is granted the address that it has had, when that lease is over.
-        """
-        terms = Terms(ANOTHER, self.lease)
-        chooser = self._chooser(terms, LEASED)
-        self.next_ack()
-        self.end_server()
-        self._take_over(chooser, terms)
-
-    def _take_over(self, chooser: Process, terms: Terms) -> None:
-        """The program answers from now on."""
-        chooser.signal(signal.SIGUSR1)
-        chooser.says(ANSWERS, START)
-        self.server = chooser
-        self.mark(f"server grants {terms}")
-
-    def _chooser(self, terms: Terms, old: IPv4Address | None = None) -> Process:
-        """The program, started and not yet asked to answer."""
-        process = self.srv.start(
-            sys.executable,
-            "-m",
-            "holdover.reference.lab.testbed.choosing_server",
-            str(OWN.ip),
-            self._hardware or ABSENT,
-            *terms.words(),
-            ABSENT if old is None else str(old),
-        )
-        process.says(READY, START)
-        return process
-
-    def _prepared(self, place: Path, order: ServerOrder, *more: str) -> Process:
+    def prepare_server(self, place: Path, order: ServerOrder, *more: str) -> Process:
         """Our own server, started and not yet asked to serve (`wait_until_serving`)."""
         place.mkdir(exist_ok=True)
         process = self.srv.start(*holdover(place, order, PREPARED), *more)
@@ -509,7 +437,7 @@ class Scene:
     def keep_output(self) -> None:
         """What the client and the first server have said becomes part of the record."""
         again = None if self._client is self._first_client else self._client
-        said = {"client": self._first_client, "client-again": again, "server": self._first_server}
+        said = {"client": self._first_client, "client-again": again, "server": self.first_server}
         keep_output(self.record, said, self._born)
 
     def close(self) -> None:

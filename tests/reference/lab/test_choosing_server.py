@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from holdover.reference.lab.testbed.choosing_server import Choice, Terms, terms_in
+from holdover.reference.lab.stand_ins.choosing_server import Choice, ChosenTerms, terms_in
 from holdover.reference.lab.testbed.scene import ANOTHER, LEASED, OWN
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
@@ -25,7 +25,7 @@ LEASE, FREE_AT = 40, 140.0
 DISCOVER, REQUEST = MessageType.DISCOVER, MessageType.REQUEST
 OFFER, ACK = MessageType.OFFER, MessageType.ACK
 
-CHOICE = Choice(OWN.ip, A, Terms(ANOTHER, LEASE), Terms(LEASED, LEASE), FREE_AT)
+CHOICE = Choice(OWN.ip, A, ChosenTerms(ANOTHER, LEASE), ChosenTerms(LEASED, LEASE), FREE_AT)
 
 
 def sent(request: BootRequest, choice: Choice = CHOICE, now: float = 100) -> list[bytes]:
@@ -57,7 +57,7 @@ def test_a_renewal_of_one_address_is_granted_another() -> None:
 
 
 def test_whoever_asks_is_granted_t1_t2_and_a_lease_without_end() -> None:
-    chosen = Choice(OWN.ip, b"", Terms(LEASED, INFINITE, 80, 120), None, 0)
+    chosen = Choice(OWN.ip, b"", ChosenTerms(LEASED, INFINITE, 80, 120), None, 0)
     offer = answered(BootRequest(DISCOVER, 1, B), chosen)
     assert (offer.type, offer.address, offer.ciaddr) == (OFFER, LEASED, NO_ADDRESS)
     ack = answered(BootRequest(REQUEST, 1, B, requested=LEASED, server=OWN.ip), chosen)
@@ -82,7 +82,7 @@ def test_the_old_address_is_granted_to_others_when_its_lease_is_over_and_not_bef
     theirs = BootRequest(DISCOVER, 1, B)
     assert sent(theirs, now=FREE_AT - 0.1) == []
     assert answered(theirs, now=FREE_AT).address == LEASED
-    nothing = Choice(OWN.ip, A, Terms(ANOTHER, LEASE), None, FREE_AT)
+    nothing = Choice(OWN.ip, A, ChosenTerms(ANOTHER, LEASE), None, FREE_AT)
     assert sent(theirs, nothing, now=FREE_AT) == []
 
 
@@ -103,10 +103,12 @@ def test_an_answer_goes_where_the_rfc_has_it(
     assert (frame.destination, frame.content.destination) == (to, destination)
 
 
-@pytest.mark.parametrize("terms", [Terms(LEASED, 40), Terms(ANOTHER, INFINITE, 80, None)])
-def test_terms_are_the_same_after_the_command_line(terms: Terms) -> None:
+@pytest.mark.parametrize(
+    "terms", [ChosenTerms(LEASED, 40), ChosenTerms(ANOTHER, INFINITE, 80, None)]
+)
+def test_terms_are_the_same_after_the_command_line(terms: ChosenTerms) -> None:
     assert terms_in(terms.words()) == terms
 
 
 def test_terms_are_told_in_words() -> None:
-    assert str(Terms(LEASED, 40, 80, 120)) == "10.77.0.50 for 40 s, T1 80 s, T2 120 s"
+    assert str(ChosenTerms(LEASED, 40, 80, 120)) == "10.77.0.50 for 40 s, T1 80 s, T2 120 s"

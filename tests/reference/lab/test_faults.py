@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from holdover.reference.lab.experiments.faults import (
 from holdover.reference.lab.experiments.life import ELSEWHERE, LEASED_THERE, LIFE
 from holdover.reference.lab.learn.observations import Observation
 from holdover.reference.lab.record.measure import DEAD, Unknown
+from holdover.reference.lab.stand_ins.choosing_server import ChosenTerms, terms_in
 from holdover.reference.lab.testbed import scene
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.process import UnheardError
@@ -41,6 +42,22 @@ from holdover.reference.wire.options import INFINITE
 
 A = "02:00:00:00:00:01"
 LEASE = 40
+
+
+@dataclass(frozen=True)
+class Program:
+    """Started beforehand, and ready at once."""
+
+    link: Link
+    words: tuple[str, ...]
+
+    def says(self, word: str, seconds: float) -> None:
+        """At once."""
+
+    def signal(self, number: int) -> None:
+        """It answers from now on."""
+        assert number == signal.SIGUSR1
+        self.link.chosen(terms_in(self.words[5:9]))
 
 
 class Link(Scene):
@@ -53,6 +70,7 @@ class Link(Scene):
         self._recorder = self  # type: ignore[assignment]
         self._seen: dict[str, list[dict[str, Any]]] = {"DHCPREQUEST": [], "DHCPACK": []}
         self._grants, self._begun = lease, self.now
+        self.first_server = None
         self._stopped = self._frozen = self._deaf = False
         self._state: str | None = None
         self._waits = 0
@@ -103,18 +121,12 @@ class Link(Scene):
         assert order is not None
         self.mark(f"{order.own} leases {order.first} to {order.last}, apart from {place}")
 
-    def choose(self, lease: int, t1: int | None = None, t2: int | None = None) -> None:
-        self.server = self  # type: ignore[assignment]
-        self._grants = lease
-        self.mark(f"server grants {lease} s, T1 {t1}, T2 {t2}")
+    def start(self, *words: str) -> Program:
+        self.mark(f"starts {words[2].rpartition('.')[2]}")
+        return Program(self, words)
 
-    def grant_another_from_next_ack(self) -> None:
-        self.next_ack()
-        self.end_server()
-        self.mark("server grants another address")
-
-    def _wait_for_client(self, wanted: Callable[[], Any], what: str) -> None:
-        self.until(wanted, LEASE, what)
+    def chosen(self, terms: ChosenTerms) -> None:
+        self._grants = terms.lease
 
     def cable(self, state: str) -> None:
         self.mark(f"cable {state}")
@@ -305,16 +317,18 @@ def test_what_a_server_chooses_can_be_done_to_a_device_and_nothing_else_of_it() 
     assert {each.name for each in LIFE if not each.needs_access} == chosen
 
 
-# Terms of a server's choosing --------------------------------------------------------------------
+# What a server chooses ---------------------------------------------------------------------------
 
 
 def test_another_address_is_granted_after_one_renewal_and_somebody_else_is_there(
     link: Link,
 ) -> None:
     assert played(link, "another address") == [
-        *RENEWED,
+        RENEWED[0],
+        "starts choosing_server",
+        *RENEWED[1:],
         "server ended",
-        "server grants another address",
+        "server grants 10.77.0.51 for 40 s",
     ]
     fault = FAULTS["another address"]
     assert fault.another
@@ -330,7 +344,8 @@ def test_a_lease_without_end_gets_one_when_the_client_is_started_again(link: Lin
         "DHCPACK for 40 s",
         "client killed",
         "server ended",
-        "server grants 40 s, T1 None, T2 None",
+        "starts choosing_server",
+        "server grants 10.77.0.50 for 40 s",
         "client started again",
         "DHCPREQUEST",
         "DHCPACK for 40 s",

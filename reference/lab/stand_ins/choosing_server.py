@@ -2,7 +2,7 @@
 
 Theory of operation.  A server may grant what no server of the lab can be configured for: another
 address at a renewal, an infinite lease, a T1 after the lease's end.  This program grants one
-client, by its hardware address, always the same `Terms`: it offers them, and answers each
+client, by its hardware address, always the same `ChosenTerms`: it offers them, and answers each
 DHCPREQUEST for that address, and each renewal of whatever address, with a DHCPACK that has them.
 T1 and T2 (options 58 and 59) are there where they are chosen.  Where no client is named, it is
 whoever asks: the client may be a device of which nothing is known yet.
@@ -22,8 +22,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from holdover.reference.lab.testbed.nak_server import MASK
-from holdover.reference.lab.testbed.stand_in import stand_in
+from holdover.reference.lab.stand_ins.nak_server import MASK
+from holdover.reference.lab.stand_ins.stand_in import stand_in
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
     CLIENT_PORT,
@@ -42,7 +42,7 @@ ABSENT = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ChosenTerms:
     """What is granted: an address, for `lease` seconds; `t1` and `t2` in seconds, None: unsaid."""
 
     address: IPv4Address
@@ -61,14 +61,26 @@ class Terms:
         return (str(self.address), str(self.lease), *times)
 
 
-def terms_in(words: Iterable[str]) -> Terms:
+def terms_in(words: Iterable[str]) -> ChosenTerms:
     """The terms of a command line."""
     address, lease, *times = words
     t1, t2 = (None if each == ABSENT else int(each) for each in times)
-    return Terms(IPv4Address(address), int(lease), t1, t2)
+    return ChosenTerms(IPv4Address(address), int(lease), t1, t2)
 
 
-def reply_of(request: BootRequest, own: IPv4Address, terms: Terms) -> BootReply | None:
+def choosing_server(
+    own: IPv4Address, client: str, terms: ChosenTerms, old: IPv4Address | None
+) -> tuple[str, ...]:
+    """The command line: `client` is a hardware address in hex, "" for whoever asks.
+
+    `old`: what others are granted when its lease is over; None: nothing.
+    """
+    module = "holdover.reference.lab.stand_ins.choosing_server"
+    freed = ABSENT if old is None else str(old)
+    return (sys.executable, "-m", module, str(own), client or ABSENT, *terms.words(), freed)
+
+
+def reply_of(request: BootRequest, own: IPv4Address, terms: ChosenTerms) -> BootReply | None:
     """What a DHCPDISCOVER or DHCPREQUEST is answered; None: nothing (RFC 2131 §4.3, Table 3)."""
     match request.type:
         case MessageType.DISCOVER:
@@ -120,8 +132,8 @@ class Choice:
 
     own: IPv4Address
     client: bytes
-    terms: Terms
-    old: Terms | None
+    terms: ChosenTerms
+    old: ChosenTerms | None
     free_at: float
 
     def answer(self, frame: Frame, hardware: bytes, now: float) -> tuple[bytes, ...]:
@@ -145,7 +157,7 @@ def main() -> None:
     own, hardware, *words, old = sys.argv[1:]
     client = b"" if hardware == ABSENT else bytes.fromhex(hardware)
     terms = terms_in(words)
-    freed = None if old == ABSENT else Terms(IPv4Address(old), terms.lease)
+    freed = None if old == ABSENT else ChosenTerms(IPv4Address(old), terms.lease)
     begun: list[float] = []
 
     def answer(frame: Frame, hardware: bytes) -> Iterable[bytes]:

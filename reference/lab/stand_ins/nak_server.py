@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from holdover.reference.lab.testbed.stand_in import stand_in
+from holdover.reference.lab.stand_ins.stand_in import stand_in
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
     CLIENT_PORT,
