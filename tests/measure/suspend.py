@@ -60,7 +60,7 @@ from tests.net.machine import (
 )
 
 PAGE = ROOT / "docs" / "suspend.md"
-REGION = re.compile(r"(?<=<!-- measured: suspend -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
+REGION = re.compile(r"(?<=<!-- measured: suspend -->\n\n).*?(?=<!-- end -->)", re.DOTALL)
 
 LEASE = 40
 """Seconds: above the shortest lease that udhcpc honours."""
@@ -333,7 +333,7 @@ def main(
     click.echo(text)
     if write:
         page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(REGION.sub(lambda _: text, page), encoding="utf-8")
+        PAGE.write_text(REGION.sub(lambda _: f"{text.strip()}\n\n", page), encoding="utf-8")
 
 
 if __name__ == "__main__":
