@@ -1,8 +1,9 @@
 """What the league's page says of a lease's life: ended in order, started again, moved.
 
-Theory of operation.  Each client of the machine plays the four faults of `lab/experiments/life.py`,
-with leases of twenty seconds and our server.  A figure is how long after the lease end the address
-was there; the column *released* says in how many runs an ended client sent a DHCPRELEASE.
+Theory of operation.  Each client of the machine plays the faults of `lab/experiments/life.py`,
+with leases of twenty seconds and our server.  The page has those that were played.  A figure is how
+long after the lease end the address was there; the column *released* says in how many runs an ended
+client sent a DHCPRELEASE.
 
 What it does not know: a reboot, and a host that sleeps.
 """
@@ -52,23 +53,24 @@ def released(data: Any, client: str) -> str:
 
 def section(data: Any) -> str:
     """The part of the page."""
+    played = [each for each in LIFE if cells_of(data, fault=each.name)]
     rows = [
         [
             CLIENTS[client].title,
             shown(cells_of(data, client=client, fault="ended")),
             released(data, client),
-            *(shown(cells_of(data, client=client, fault=each.name)) for each in LIFE[1:]),
+            *(shown(cells_of(data, client=client, fault=each.name)) for each in played[1:]),
         ]
         for client in dict.fromkeys(cell["client"] for cell in data["cells"])
     ]
     wrong = sum(cell["as_predicted"] is False for cell in data["cells"])
     unknown = sum(cell["outcome"] == "unknown" for cell in data["cells"])
-    lines = "\n".join(f"- *{each.name}*: {each.sentence}." for each in LIFE)
+    lines = "\n".join(f"- *{each.name}*: {each.sentence}." for each in played)
     return f"""## A lease's life
 
 {lines}
 
-{table(["client", "ended", "released", *(each.name for each in LIFE[1:])], rows)}
+{table(["client", "ended", "released", *(each.name for each in played[1:])], rows)}
 A figure is the seconds for which the address stayed after the server's lease end.  A negative
 figure is early: for example, a client may remove the address when somebody ends it.  Two figures
 are the least and the greatest of {REPEAT} runs with leases of {LEASE} s.  *Forever*: to the end of

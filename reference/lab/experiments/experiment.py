@@ -31,6 +31,7 @@ from holdover.reference.lab.record import record
 from holdover.reference.lab.record.measure import Measurement, Unknown, measure
 from holdover.reference.lab.record.premises import measure_device
 from holdover.reference.lab.record.sharing import Sharing, measure_sharing
+from holdover.reference.lab.stand_ins.replacements import choose
 from holdover.reference.lab.testbed.client_program import NO_IDENTITY, ClientProgram
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import UnheardError
@@ -184,7 +185,10 @@ def begin(cell: Cell, scene: Scene) -> None:
         scene.own_wall_clock()
     if fault.servers_wall_clock:
         scene.servers_wall_clock()
-    scene.serve()
+    if fault.first is None:
+        scene.serve()
+    else:
+        choose(scene, *fault.first(cell.lease))
     if fault.before is not None:
         fault.before(scene)
     scene.begin(cell.client, fault.hook_blocks, cloned=fault.clones, kept=fault.restarts)
