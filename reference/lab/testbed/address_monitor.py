@@ -1,7 +1,7 @@
 """The IPv4 addresses of another host, looked at and listened for from here.
 
 Theory of operation.  A socket stays in the network namespace in which it was opened: so a process
-enters a host's for a moment (setns), opens two sockets of rtnetlink there, and comes back.  One is
+enters a host's for a moment, opens two sockets of rtnetlink there, and comes back.  One is
 asked for all addresses; the other hears of each change.
 
 Messages are read by hand and not by pyroute2: that is done some twenty times a second on each of
@@ -12,20 +12,16 @@ What it does not know: interfaces other than eth0, and when anything happened.
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import IPv4Interface
 
 from holdover.reference.lab.record.record import Addresses
-from holdover.reference.linux.kernel.clock import LIBC, now
+from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.kernel.namespace import inside
 
 PORT = "eth0"
-NETWORK = 0x40000000
-"""CLONE_NEWNET."""
-
 MOST_BYTES = 1 << 16
 
 MESSAGE, ABOUT, ATTRIBUTE, LIFETIME = map(struct.Struct, ("=I2H2I", "=4BI", "=2H", "=2I"))
@@ -69,27 +65,6 @@ def _address(kind: int, data: bytes) -> Said:
             _, valid = LIFETIME.unpack_from(data, at + ATTRIBUTE.size)
         at += max(size + 3 & ~3, ATTRIBUTE.size)
     return kind, index, IPv4Interface((address, prefix)), None if valid == FOREVER else valid
-
-
-@contextmanager
-def inside(space: str) -> Iterator[None]:
-    """Meanwhile in another network namespace, by its name as `ip netns` has it."""
-    back = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    there = os.open(f"/run/netns/{space}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _enter(there)
-        try:
-            yield
-        finally:
-            _enter(back)
-    finally:
-        os.close(there)
-        os.close(back)
-
-
-def _enter(space: int) -> None:
-    if LIBC.setns(space, NETWORK) < 0:
-        raise OSError("setns: no way into a network namespace")
 
 
 class Watched:

@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from holdover.reference.core.instants import Instant
 from holdover.reference.linux.kernel.clock import now
@@ -40,24 +40,47 @@ class UnheardError(AssertionError):
     """A program has not said, or a host not done, what was waited for."""
 
 
-class Process:
-    """A program.  `lines`: its standard output so far; `errors`: its standard error.
+class Running(Protocol):
+    """What `Process` needs of a program that was started: of subprocess.Popen, or of another."""
 
-    `heard`: both in the order in which they were read, with "out" or "err".
+    pid: int
+    stdout: IO[str] | None
+    stderr: IO[str] | None
+
+    def poll(self) -> int | None:
+        """Its status; None: it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its status, when it has ended; subprocess.TimeoutExpired after so many seconds."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send it a signal, unless it has ended."""
+
+
+def start(command: Sequence[str | Path]) -> Running:
+    """A program of a command line."""
+    return subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+
+
+class Process:
+    """A program: a command line that is started here, or one that runs already.
+
+    `lines`: its standard output so far; `errors`: its standard error.  `heard`: both in the order
+    in which they were read, with "out" or "err".
     """
 
-    def __init__(self, command: Sequence[str | Path]) -> None:
+    def __init__(self, program: Sequence[str | Path] | Running) -> None:
         self.lines: list[Line] = []
         self.errors: list[str] = []
         self.heard: list[tuple[Instant, str, str]] = []
-        self.running = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
+        self.running = start(program) if isinstance(program, Sequence) else program
         assert self.running.stdout is not None
         assert self.running.stderr is not None
         self._readers = [
