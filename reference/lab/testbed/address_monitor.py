@@ -54,6 +54,17 @@ def parse(data: bytes) -> Iterator[Said | None]:
         at += max(size + 3 & ~3, MESSAGE.size)
 
 
+def ends(data: bytes) -> bool:
+    """Whether a datagram is the last of a dump."""
+    at = 0
+    while at + MESSAGE.size <= len(data):
+        size, kind, *_ = MESSAGE.unpack_from(data, at)
+        if kind == DONE:
+            return True
+        at += max(size + 3 & ~3, MESSAGE.size)
+    return False
+
+
 def _address(kind: int, data: bytes) -> Said:
     _, prefix, _, _, index = ABOUT.unpack_from(data)
     address, valid, at = bytes(4), FOREVER, ABOUT.size
@@ -74,6 +85,8 @@ class Watched:
         self.name = name
         self.held: set[IPv4Interface] = set()
         self.told: Addresses | None = None
+        self._heard: list[bytes] = []
+        self._found: dict[IPv4Interface, int | None] = {}
         with inside(space):
             self.index = socket.if_nametoindex(PORT)
             with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as link:
@@ -86,16 +99,18 @@ class Watched:
         self.since = now()
 
     def look(self) -> dict[IPv4Interface, int | None]:
-        """What it has now; the kernel answers at once."""
-        found: dict[IPv4Interface, int | None] = {}
+        """What it has now; the kernel answers at once.  The same words are not read twice."""
         self._asking.send(QUESTION)
-        while True:
-            for said in parse(self._asking.recv(MOST_BYTES)):
-                if said is None:
-                    return found
-                _, index, address, valid = said
-                if index == self.index:
-                    found[address] = valid
+        heard = [self._asking.recv(MOST_BYTES)]
+        while not ends(heard[-1]):
+            heard.append(self._asking.recv(MOST_BYTES))
+        if heard != self._heard:
+            self._heard = heard
+            said = (each for data in heard for each in parse(data) if each is not None)
+            self._found = {
+                address: valid for _, index, address, valid in said if index == self.index
+            }
+        return self._found
 
     def hear(self) -> Iterator[Said]:
         """What the kernel has said since; OSError where some of it is lost."""
