@@ -36,7 +36,7 @@ from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene, SceneEndedError
 from holdover.reference.lab.testbed.servers import ServerProgram
-from holdover.reference.lab.testbed.warm_python import WarmPython
+from holdover.reference.lab.warm.warm_python import WarmPython
 from holdover.reference.linux.kernel.clock import now
 
 SETTLED = SECOND

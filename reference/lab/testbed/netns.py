@@ -27,7 +27,7 @@ from pathlib import Path
 
 from holdover.reference.lab.roots.root import ENTERED, HERE, KEPT, Root
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
-from holdover.reference.lab.testbed.warm_python import WarmPython, runs_warm
+from holdover.reference.lab.warm.warm_python import WarmPython, runs_warm
 from holdover.reference.linux.kernel.namespace import inside
 
 COMMANDS = "from holdover.reference.cli import main; main()"
@@ -195,7 +195,7 @@ class Links:
         number = next(NUMBERS)
         switch, *spaces = (f"{self._prefix}-{number}-{name}" for name in ("sw", *hosts))
         self._spaces += [switch, *spaces]
-        run_batch((f"netns add {each}" for each in (switch, *spaces)))
+        run_batch(f"netns add {each}" for each in (switch, *spaces))
         for each in (switch, *spaces):
             switch_off_ipv6(each)
         ports = [f"p{name}" for name in hosts]
