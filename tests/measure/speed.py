@@ -259,9 +259,7 @@ def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> Ti
         try:
             eventually(lambda: watch.timed or client.running.poll() is not None, LONG, "address")
         except UnheardError as error:
-            raise UnheardError(
-                f"{error}\n{place}\n{client.lines}\n{client.errors}"
-            ) from None
+            raise UnheardError(f"{error}\n{place}\n{client.lines}\n{client.errors}") from None
         finally:
             client.end()
     finally:

@@ -12,7 +12,7 @@ import pytest
 from holdover.model.clients.measurements import MeasuredCase
 from holdover.reference.lab.roots.release import RELEASES
 from tests.checkout import ROOT
-from tests.measure import league, league_chart, life, refusals, releases_page
+from tests.measure import league, league_chart, league_runs, life, refusals, releases_page
 from tests.measure.lab_runs import join_runs
 from tests.measure.releases import ENDED
 
@@ -91,13 +91,13 @@ def test_a_client_that_is_played_again_takes_the_place_of_its_cells() -> None:
     conditions = {"date": "2026-11-26", "versions": "kea 2.2.0, udhcpc 1.35.0", "cells": "2"}
     before = {"cells": [cell(17.25), cell(1, client="dhcpcd")], "conditions": conditions}
     anew = {"date": "2026-11-27", "versions": "kea 2.2.0, udhcpc 1.36.1", "cells": "1"}
-    once = league.mended(before, {"cells": [cell(18.5)], "conditions": anew})
+    once = league_runs.mended(before, {"cells": [cell(18.5)], "conditions": anew})
     assert [c["holdover"] for c in once["cells"]] == [1, 18.5]
     assert once["conditions"]["versions"] == "kea 2.2.0, udhcpc 1.36.1"
     assert once["conditions"]["played again"] == "udhcpc: 1, on 2026-11-27"
     other = {**anew, "versions": "klibc-ipconfig 2.0.12"}
     ended = {"cells": [cell("unbounded", client="klibc-ipconfig")], "conditions": other}
-    twice = league.mended(once, ended)["conditions"]
+    twice = league_runs.mended(once, ended)["conditions"]
     assert twice["versions"] == "kea 2.2.0, udhcpc 1.36.1, klibc-ipconfig 2.0.12"
     assert twice["played again"] == "udhcpc: 1, on 2026-11-27; klibc-ipconfig: 1, on 2026-11-27"
 
@@ -141,9 +141,9 @@ def test_after_a_nak_a_figure_is_said_as_what_stays_the_same(
 
 def test_naks_are_played_with_two_leases_and_with_an_offer_and_without() -> None:
     assert set(refusals.REFUSALS) == {"NAK", "NAK and offer", "NAK unicast"}
-    leases = [int(run[run.index("--lease") + 1]) for run in league.RUNS]
+    leases = [int(run[run.index("--lease") + 1]) for run in league_runs.RUNS]
     assert leases == [10, 40]
-    assert [f"--fault={name}" for name in refusals.REFUSALS] == list(league.RUNS[1][-3:])
+    assert [f"--fault={name}" for name in refusals.REFUSALS] == list(league_runs.RUNS[1][-3:])
 
 
 def test_the_pages_table_of_naks_has_each_lease_and_what_it_comes_to() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.roots.root import Root
-from tests.measure import league, life, releases, releases_page
+from tests.measure import league, league_runs, life, releases, releases_page
 from tests.reference.lab.test_roots import of_debian
 
 VERSIONS = {"bullseye": "1.30.1", "trixie": "1.37.0"}
@@ -108,7 +108,7 @@ def test_what_is_above_a_prediction_is_counted() -> None:
 def test_cells_that_are_played_again_take_the_place_of_their_client_and_fault() -> None:
     before = of(cell("trixie", 17.0), cell("trixie", 9.0, fault="frozen"), cell("sid", 17.0))
     again = {"conditions": {"cells": "1, 1 at once"}, "cells": [cell("trixie", 18.0)]}
-    found = league.replaced(before, again)
+    found = league_runs.replaced(before, again)
     assert [each["holdover"] for each in found["cells"]] == [9.0, 17.0, 18.0]
     assert found["conditions"]["played again"] == "trixie/udhcpc, server killed: 1, 1 at once"
 
@@ -134,7 +134,7 @@ def test_each_client_that_is_in_a_root_is_played_and_five_times(tmp_path: Path) 
             "/usr/libexec/iwd",
         ),
     )
-    runs = [*releases.runs([old, new], 8)]
+    runs = [*releases.runs([old, new])]
     played = [[w.partition("=")[2] for w in run if w.startswith("--client")] for run in runs]
     assert played == [
         ["sid/udhcpc", "sid/dhcpcd", "sid/networkmanager"],
@@ -147,7 +147,7 @@ def test_each_client_that_is_in_a_root_is_played_and_five_times(tmp_path: Path) 
     assert repeats == ["5", "5", "5", "5", "1"]
     watches = [int(run[run.index("--watch") + 1]) for run in runs]
     assert watches[1] > 122 - 10, "as long as it holds"
-    few = [*releases.runs([old, new], 8, ["udhcpc"])]
+    few = [*releases.runs([old, new], ["udhcpc"])]
     assert {w for run in few for w in run if w.startswith("--client")} == {
         "--client=sid/udhcpc",
         "--client=bullseye/udhcpc",
