@@ -12,7 +12,7 @@ import pytest
 from holdover.model.clients.measurements import MeasuredCase
 from holdover.reference.lab.roots.release import RELEASES
 from tests.checkout import ROOT
-from tests.measure import league, league_chart, league_runs, life, refusals, releases_page
+from tests.measure import lab_runs, league, league_chart, league_runs, life, refusals, releases_page
 from tests.measure.lab_runs import join_runs
 from tests.measure.releases import ENDED
 
@@ -165,6 +165,63 @@ def test_runs_come_together_as_one() -> None:
     assert data["conditions"]["cells"] == "9, 3 at once + 4, 2 at once"
     assert data["conditions"]["took"] == "2 s + 5 s"
     assert [each["fault"] for each in data["cells"]] == ["hook", "NAK"]
+
+
+def test_runs_that_are_played_at_once_share_the_jobs_by_their_work() -> None:
+    """And what each says is read, in the order of the runs."""
+    usual = ["lab", "run", "--client=a", "--server", "kea", "--repeat", "3", "--watch", "30"]
+    short = lab_runs.work([*usual, "--lease", "10", "--fault=frozen"])
+    assert short == 3 * (lab_runs.BEGIN + 10 + 15)
+    assert lab_runs.work([*usual, "--client=b", "--lease", "10", "--fault=frozen"]) == 2 * short
+    refused = lab_runs.work([*usual, "--lease", "40", "--fault=NAK"])
+    assert refused == 3 * (lab_runs.BEGIN + 60 + 15), "it is renewed once more"
+    blocked = lab_runs.work([*usual, "--lease", "10", "--fault=hook"])
+    assert blocked == 3 * (lab_runs.BEGIN + 10 + 45)
+
+
+def test_the_whole_is_played_at_once_and_each_part_has_its_own_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run_beside(runs: Sequence[Sequence[str]], jobs: int) -> list[dict[str, Any]]:
+        about = {"date": "2026-11-29", "took": "9 s"}
+        return [
+            {
+                "conditions": {**about, "cells": run[-1]},
+                "cells": [cell(number, root=None, fault=run[0])],
+            }
+            for number, run in enumerate(runs)
+        ]
+
+    found = {"in depth": [["a"], ["b"]], "releases": [["c"]], "life": [["d"], ["e"]]}
+
+    def chosen(parts: Sequence[str]) -> list[tuple[str, list[str]]]:
+        return [(part, run) for part in parts for run in found[part]]
+
+    monkeypatch.setattr(league_runs, "run_beside", run_beside)
+    monkeypatch.setattr(
+        league_runs,
+        "runs_of",
+        lambda parts, roots, names: [(p, r) for p in parts for r in found[p]],
+    )
+    whole = league_runs.measured(league_runs.PARTS, [], [], 7)
+    assert whole["in depth"]["conditions"]["took"] == "9 s + 9 s"
+    assert [each["holdover"] for each in whole["life"]["cells"]] == [3, 4]
+    assert whole["whole"].endswith("s: 5 cells, 7 at once")
+    before = {"conditions": CONDITIONS | {"whole": "1 s"}, "cells": [cell(8, root=None)]}
+    before |= {
+        part: {"conditions": {}, "cells": [cell(9, root=None)]} for part in ("releases", "life")
+    }
+    data = league_runs.merged(before, whole, few=False)
+    assert data["conditions"]["whole"] == whole["whole"]
+    assert [each["holdover"] for each in data["cells"]] == [0, 1]
+    assert [each["holdover"] for each in data["releases"]["cells"]] == [2]
+    assert f"and writes it, in {whole['whole']}:" in league.measured_at_once(data)
+    one = league_runs.merged(before, league_runs.measured(["life"], [], [], 7), few=False)
+    assert "whole" not in one["conditions"], "one command has not measured all of it"
+    assert [each["holdover"] for each in one["cells"]] == [8]
+    few = league_runs.merged(before, league_runs.measured(["life"], [], [], 7), few=True)
+    assert [each["holdover"] for each in few["life"]["cells"]] == [9, 0, 1]
+    assert "and writes it:" in league.measured_at_once(few)
 
 
 # The pages ---------------------------------------------------------------------------------------

@@ -166,10 +166,10 @@ def of_life(
 
 def test_a_life_has_a_column_a_fault_and_says_who_gives_back() -> None:
     data = of(
-        of_life("ended", -19.5, released=True),
-        of_life("ended", "unbounded"),
-        of_life("restarted", 0.25),
-        of_life("link moved", None, reason="no lease", outcome="unknown"),
+        of_life("ended", -19.5, released=True, root=None),
+        of_life("ended", "unbounded", root=None),
+        of_life("restarted", 0.25, root=None),
+        of_life("link moved", None, reason="no lease", outcome="unknown", root=None),
     )
     text = life.section(data)
     assert (
@@ -177,6 +177,38 @@ def test_a_life_has_a_column_a_fault_and_says_who_gives_back() -> None:
         "| unknown: no lease |"
     ) in text
     assert "Above what the model allows: 0 of 4 cells.  Unknown: 1." in text
+
+
+def test_the_life_of_releases_has_a_column_a_release_and_a_line_a_fault() -> None:
+    mine = of_life("ended", -19.5) | {"root": None}
+    theirs = [
+        of_life("ended", "unbounded") | {"root": "bullseye"},
+        of_life("ended", -1.0) | {"root": "trixie"},
+        of_life("restarted", None, reason="no lease", outcome="unknown") | {"root": "trixie"},
+    ]
+    text = life.section(of(mine, *theirs))
+    title = "busybox udhcpc with Debian's script"
+    assert f"| {title} | −19.50 | 0 of 1 |" in text, "the machine's own are not mixed with them"
+    assert "| client | fault | bullseye | trixie |" in text
+    assert f"| {title} | ended | **forever** | −1.00 |" in text
+    assert f"| {title} | restarted |   | unknown: no lease |" in text
+    assert "- trixie/udhcpc, restarted: no lease (1)" in text
+    assert "fault |" not in life.section(of(mine))
+
+
+def test_a_life_is_played_with_each_fault_that_there_is_of_it_in_each_release(
+    tmp_path: Path,
+) -> None:
+    files = ("/bin/udhcpc", "/etc/udhcpc/default.script")
+    old = Root("bullseye", of_debian(tmp_path / "old", "udhcpc", "1:1.30.1-6", *files))
+    new = Root("sid", of_debian(tmp_path / "new", "udhcpc", "1:1.38.0-1", *files))
+    usual, long = life.runs_of_releases([old, new])
+    for run, client, watch in ((usual, "sid", "20"), (long, "bullseye", "130")):
+        assert [w for w in run if w.startswith("--client")] == [f"--client={client}/udhcpc"]
+        assert [w for w in run if w.startswith("--fault")] == [f"--fault={f.name}" for f in LIFE]
+        assert run[run.index("--watch") + 1] == watch
+        assert int(run[run.index("--repeat") + 1]) >= 3
+    assert [*life.runs_of_releases([new], ["dhcpcd"])] == []
 
 
 def test_a_life_is_played_with_each_fault_that_there_is_of_it() -> None:
