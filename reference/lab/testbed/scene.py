@@ -392,8 +392,7 @@ class Scene:
 
     def lease_end(self) -> Instant:
         """The server's lease end, so far."""
-        last = self.acks()[-1]
-        return int(last["when"] + last["lease"] * SECOND)
+        return int((last := self.acks()[-1])["when"] + last["lease"] * SECOND)
 
     def holds(self) -> bool:
         """Whether the client's host has the address."""
