@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import signal
 import statistics
 import subprocess
@@ -21,9 +22,11 @@ from types import FrameType, MappingProxyType
 from typing import Any
 
 from holdover.reference.commands.lab import BESIDE, USUAL
+from holdover.reference.console.exit import EXIT
 from holdover.reference.console.output import UNBOUNDED
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import FAULTS
+from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS
 
@@ -73,8 +76,9 @@ def run_beside(runs: Sequence[Sequence[str]], jobs: int) -> list[Any]:
                 words = [sys.executable, "-c", COMMANDS, *run, "--jobs", str(share), "--json"]
                 with (Path(place) / str(number)).open("wb") as said:
                     playing.append(subprocess.Popen(words, stdout=said))
-            for lab in playing:
-                lab.wait()
+            for run, lab in zip(runs, playing, strict=True):
+                if (status := lab.wait()) not in EXIT.values():
+                    sys.exit(f"holdover {shlex.join(run)}: exit status {status}")
         except BaseException:  # the lab takes away what it has made, if it is asked to
             for lab in playing:
                 lab.terminate()
@@ -84,33 +88,39 @@ def run_beside(runs: Sequence[Sequence[str]], jobs: int) -> list[Any]:
         return [json.loads((Path(place) / str(n)).read_bytes()) for n in range(len(runs))]
 
 
-BEGIN = 8
-"""Seconds until a client has its lease, about."""
+BEGIN, MORE = 8, 10
+"""Seconds until a client has its lease, about, and for what a fault of a lease's life does more."""
 
 AT_ONCE = ("server killed", "frozen", "kill -9", "hook", "link flap")
 """Faults after which the first lease ends; after the others mostly one that was renewed."""
 
+SHORT_WATCH = 60
+"""Seconds; half of the clients need no more than half of such a watch.  A longer one is for clients
+that are known to stay."""
+
 
 def work(run: Sequence[str]) -> int:
-    """Cells times the seconds that one takes, about, by the words of a run.
-
-    Half of the clients let go at the end of the lease, and half are watched for longer.
-    """
+    """Cells times the seconds that one takes, about, by the words of a run."""
     words = [part for word in run for part in word.split("=", 1)]
     given: dict[str, list[str]] = {}
     for option, value in pairwise(words):
         if option.startswith("--"):
             given.setdefault(option, []).append(value)
     cells = len(given["--client"]) * len(given.get("--server", BESIDE)) * int(given["--repeat"][0])
-    lease, watch = int(given["--lease"][0]), int(given["--watch"][0])
     return cells * int(
         sum(
-            BEGIN
-            + lease * (1 if name in AT_ONCE else 1.5)
-            + (watch + (FAULTS[name].hook_blocks or 0)) / 2
+            lasts(name, int(given["--lease"][0]), int(given["--watch"][0]))
             for name in given.get("--fault", USUAL)
         )
     )
+
+
+def lasts(fault: str, lease: int, watch: int) -> float:
+    """About how many seconds a cell of a fault takes."""
+    whole = watch + (FAULTS[fault].hook_blocks or 0)
+    stays = whole / 2 if watch <= SHORT_WATCH else whole
+    renewed = 1 if fault in AT_ONCE else 1.5
+    return BEGIN + renewed * lease + (MORE if FAULTS[fault] in LIFE else 0) + stays
 
 
 def exit_at_signal(number: int, frame: FrameType | None) -> None:

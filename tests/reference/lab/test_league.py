@@ -177,6 +177,37 @@ def test_runs_that_are_played_at_once_share_the_jobs_by_their_work() -> None:
     assert refused == 3 * (lab_runs.BEGIN + 60 + 15), "it is renewed once more"
     blocked = lab_runs.work([*usual, "--lease", "10", "--fault=hook"])
     assert blocked == 3 * (lab_runs.BEGIN + 10 + 45)
+    ended = lab_runs.work([*usual, "--lease", "10", "--fault=ended"])
+    assert ended == 3 * (lab_runs.BEGIN + 15 + lab_runs.MORE + 15)
+    usual[usual.index("30")] = "130"
+    stays = lab_runs.work([*usual, "--lease", "10", "--fault=frozen"])
+    assert stays == 3 * (lab_runs.BEGIN + 10 + 130), "for that client"
+
+
+LAB = """
+import json, sys, time
+began = time.monotonic()
+time.sleep(0.3)
+if "--client=ends" in sys.argv: sys.exit(2)
+print(json.dumps({"words": sys.argv[1:], "began": began, "ended": time.monotonic()}))
+sys.exit(3)
+"""
+
+
+def test_runs_are_played_beside_each_other_and_read_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lab_runs, "COMMANDS", LAB)
+    usual = ["lab", "run", "--server=kea", "--repeat=1", "--watch=30", "--fault=frozen"]
+    runs = [[*usual, "--client=a", "--lease=10"], [*usual, "--client=b", "--lease=43"]]
+    first, second = lab_runs.run_beside(runs, 30)
+    assert [*first["words"], *second["words"]] == [
+        *(*runs[0], "--jobs", "10", "--json"),
+        *(*runs[1], "--jobs", "20", "--json"),
+    ]
+    assert max(first["began"], second["began"]) < min(first["ended"], second["ended"])
+    with pytest.raises(SystemExit, match=r"holdover lab run .*--client=ends.*: exit status 2"):
+        lab_runs.run_beside([runs[0], [*usual, "--client=ends", "--lease=10"]], 30)
 
 
 def test_the_whole_is_played_at_once_and_each_part_has_its_own_runs(
