@@ -16,9 +16,10 @@ import pytest
 from holdover.reference.lab.testbed.netns import COMMANDS, Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 from holdover.reference.lab.warm.forking import PROGRAMS
-from holdover.reference.lab.warm.warm_python import UNTOLD, WarmPython, runs_warm
+from holdover.reference.lab.warm.warm_python import UNTOLD, Forked, WarmPython, runs_warm
 
 TELLS = """
+# LINES, COLUMNS: readline tells them to the C library and not to Python.
 import json, os, signal, socket, sys, threading
 print(json.dumps({
     "event": "told",
@@ -26,8 +27,7 @@ print(json.dumps({
     "links": sorted(name for _, name in socket.if_nameindex()),
     "ipv6": os.path.exists("/proc/net/if_inet6") and open("/proc/net/if_inet6").read(),
     "cwd": os.getcwd(),
-    "mine": os.environ.get("HOLDOVER_TEST"),
-    "path": os.environ["PATH"],
+    "environment": {k: v for k, v in os.environ.items() if k not in ("LINES", "COLUMNS")},
     "files": sorted(n for n in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{n}")),
     "input": sys.stdin.read(),
     "signals": [str(signal.getsignal(n)) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)],
@@ -61,15 +61,18 @@ def told(process: Process) -> dict[str, Any]:
 
 
 def test_a_forked_program_finds_what_a_started_one_finds(
-    warm: WarmPython, host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("HOLDOVER_TEST", "of this test")
-    monkeypatch.chdir(tmp_path)
-    seen = told(forked(warm, host, TELLS, "a", "b"))
+    monkeypatch.setenv("HOLDOVER_BEFORE", "gone since")
+    with WarmPython() as warm:
+        monkeypatch.delenv("HOLDOVER_BEFORE")
+        monkeypatch.setenv("HOLDOVER_SINCE", "of this test")
+        monkeypatch.chdir(tmp_path)
+        seen = told(forked(warm, host, TELLS, "a", "b"))
     assert seen == told(host.start(sys.executable, "-u", "-c", TELLS, "a", "b"))
-    assert seen["links"] == ["eth0", "lo"]
-    assert (seen["mine"], seen["cwd"]) == ("of this test", str(tmp_path))
-    assert seen["argv"] == ["-c", "a", "b"]
+    assert (seen["links"], not seen["ipv6"]) == (["eth0", "lo"], True)
+    assert (seen["argv"], seen["cwd"]) == (["-c", "a", "b"], str(tmp_path))
+    assert seen["environment"]["HOLDOVER_SINCE"] == "of this test"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,17 @@ def test_its_words_are_heard_while_it_runs_and_it_ends_with_what_it_has_started(
     eventually(lambda: not any(Path(f"/proc/{p}/exe").exists() for p in both), PATIENCE, "gone")
 
 
-def test_each_thread_that_asks_is_told_the_same_status(warm: WarmPython, host: Host) -> None:
+def test_each_thread_that_asks_is_told_the_same_status(
+    warm: WarmPython, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = Forked._is_told
+
+    def asks_slowly(each: Forked) -> bool:
+        is_told = asks(each)
+        time.sleep(0.05 if is_told else 0)  # so that others ask meanwhile
+        return is_told
+
+    monkeypatch.setattr(Forked, "_is_told", asks_slowly)
     process, found = forked(warm, host, "import time; time.sleep(0.3); raise SystemExit(5)"), []
     asking = [
         threading.Thread(target=lambda: found.append(process.running.wait(PATIENCE)))

@@ -45,7 +45,8 @@ SETTLED = SECOND
 WINDOW = 30.0
 """Seconds that a host that does not let go is watched after its lease end."""
 
-STARTING = 4
+STARTING = 2
+"""What they take is the processor, and several labs may run beside each other."""
 
 FAILURES = (UnheardError, InputError, OSError, ValueError, subprocess.SubprocessError)
 """How a cell may fail to be played: a program, a file, the kernel, a word that a program lacks."""
