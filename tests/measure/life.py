@@ -15,6 +15,7 @@ from typing import Any
 
 from holdover.model.seconds import show_offset
 from holdover.reference.docs.markdown import table
+from holdover.reference.lab.experiments.fault import Fault
 from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.roots.root import Root
 from holdover.reference.lab.testbed.clients import CLIENTS
@@ -64,19 +65,25 @@ def released(data: Any, client: str) -> str:
     return f"{sum(cell['released'] for cell in cells)} of {len(cells)}" if cells else ""
 
 
+def played(cells: Sequence[Cell]) -> list[Fault]:
+    """The faults that were played, in their order."""
+    return [each for each in LIFE if cells_of({"cells": cells}, fault=each.name)]
+
+
 def of_machine(data: Any) -> str:
     """The table of the machine's own clients: a line a client, a column a fault."""
     cells = cells_of(data, root=None)
+    others = played(cells)[1:]
     rows = [
         [
             CLIENTS[client].title,
             shown(cells_of({"cells": cells}, client=client, fault="ended")),
             released({"cells": cells}, client),
-            *(shown(cells_of({"cells": cells}, client=client, fault=f.name)) for f in LIFE[1:]),
+            *(shown(cells_of({"cells": cells}, client=client, fault=f.name)) for f in others),
         ]
         for client in dict.fromkeys(cell["client"] for cell in cells)
     ]
-    return table(["client", "ended", "released", *(each.name for each in LIFE[1:])], rows)
+    return table(["client", "ended", "released", *(each.name for each in others)], rows)
 
 
 def of_releases(data: Any) -> str:
@@ -95,8 +102,7 @@ def of_releases(data: Any) -> str:
             ),
         ]
         for client in PLAYED
-        for fault in LIFE
-        if cells_of({"cells": cells}, client=client, fault=fault.name)
+        for fault in played(cells_of({"cells": cells}, client=client))
     ]
     return f"""The same of the clients of the releases, as Debian has them:
 
@@ -108,7 +114,7 @@ def section(data: Any) -> str:
     """The part of the page."""
     wrong = sum(cell["as_predicted"] is False for cell in data["cells"])
     unknown = sum(cell["outcome"] == "unknown" for cell in data["cells"])
-    lines = "\n".join(f"- *{each.name}*: {each.sentence}." for each in LIFE)
+    lines = "\n".join(f"- *{each.name}*: {each.sentence}." for each in played(data["cells"]))
     return f"""## A lease's life
 
 {lines}

@@ -15,8 +15,7 @@ import pytest
 
 from holdover.reference.lab.testbed.netns import COMMANDS, Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
-from holdover.reference.lab.warm.forking import PROGRAMS
-from holdover.reference.lab.warm.warm_python import UNTOLD, Forked, WarmPython, runs_warm
+from holdover.reference.lab.warm.warm_python import PROGRAMS, UNTOLD, Forked, WarmPython, runs_warm
 
 TELLS = """
 # LINES, COLUMNS: readline tells them to the C library and not to Python.
@@ -139,12 +138,11 @@ def test_our_own_programs_are_forked_on_the_hosts_of_such_links(
         links = Links(tmp_path, warm)
         try:
             hosts = links(srv="10.77.0.1/24", a=None)
-            refuser = hosts["srv"].start(
-                *(sys.executable, "-m", f"{PROGRAMS}nak_server", "unicast"),
-                *("10.77.0.1", "10.77.0.50"),
+            stranger = hosts["srv"].start(
+                *(sys.executable, "-m", f"{PROGRAMS}testbed.stranger", "10.77.0.50", "10.77.0.1")
             )
-            refuser.says("ready", PATIENCE)
-            status = Path(f"/proc/{refuser.running.pid}/status").read_text()
+            stranger.says("ready", PATIENCE)
+            status = Path(f"/proc/{stranger.running.pid}/status").read_text()
             parent = int(status.partition("PPid:")[2].split()[0])
             words = Path(f"/proc/{parent}/cmdline").read_bytes().split(b"\0")
             assert b"holdover.reference.lab.warm.forking" in words
@@ -154,7 +152,7 @@ def test_our_own_programs_are_forked_on_the_hosts_of_such_links(
             assert slow.running.pid not in warm_children(parent)
         finally:
             links.close()
-    assert refuser.running.poll() == -signal.SIGKILL
+    assert stranger.running.poll() == -signal.SIGKILL
 
 
 def warm_children(process: int) -> list[int]:
@@ -196,7 +194,7 @@ def test_who_waits_for_its_end_waits_no_longer_than_he_says(warm: WarmPython, ho
     ("words", "does"),
     [
         ((sys.executable, "-u", "-c", COMMANDS, "server"), True),
-        ((sys.executable, "-m", f"{PROGRAMS}recorder", "x"), True),
+        ((sys.executable, "-m", f"{PROGRAMS}testbed.recorder", "x"), True),
         ((sys.executable, "-m", "pyroute2.dhcp.cli"), False),
         ((sys.executable, "x.py"), False),
         (("env", sys.executable, "-u", "-c", COMMANDS), False),

@@ -26,15 +26,14 @@ from typing import Any, NoReturn
 
 from holdover.reference.linux.kernel.namespace import enter
 
-PROGRAMS = "holdover.reference.lab.testbed."
-"""Where the lab's own programs are, each a module with a `main`."""
-
 PRELOADED = (
     "holdover.reference.cli",
     "holdover.reference.commands.server",
-    *(f"{PROGRAMS}{name}" for name in ("nak_server", "recorder", "stranger")),
+    "holdover.reference.lab.testbed.recorder",
+    "holdover.reference.lab.testbed.stranger",
 )
-"""What is imported once.  By name, for this room imports no command."""
+"""What is imported once, and with it what other programs need.  By name, for this room imports no
+command."""
 
 NUMBER = struct.Struct("=i")
 """How a pid and a status are told."""

@@ -34,7 +34,10 @@ from pathlib import Path
 from typing import IO
 
 from holdover.reference.lab.warm import forking
-from holdover.reference.lab.warm.forking import NUMBER, PROGRAMS
+from holdover.reference.lab.warm.forking import NUMBER
+
+PROGRAMS = "holdover.reference.lab."
+"""Where the lab's own programs are, each a module with a `main`."""
 
 PAUSE = 0.02
 """Seconds between two looks."""
