@@ -19,10 +19,12 @@ import click
 
 from holdover.model.clients.cures import Cure, cures, cures_of
 from holdover.model.seconds import show_offset
+from holdover.reference.commands.of_lab.options import RootType
 from holdover.reference.docs.markdown import table
+from holdover.reference.lab.roots.root import Root
 from holdover.reference.lab.testbed.clients import CLIENTS
-from tests.checkout import ROOT
-from tests.measure import lab_runs, patched
+from tests.measure import cures_of_releases, lab_runs, patched
+from tests.measure.cures_of_releases import has_hook, placed
 from tests.measure.lab_runs import Cell, conditions_table, join_runs, number, run_lab
 from tests.measure.league import shown
 
@@ -30,6 +32,9 @@ PAGE = Path("docs/cures.md")
 RAW = PAGE.with_suffix(".json")
 FAULTS = ("server killed", "frozen", "kill -9", "hook")
 LEASES = (10, 40)
+MACHINES = "bookworm"
+"""The release whose patched programs the machine's clients are played beside."""
+
 EACH = ("--repeat", "3", "--watch", "30", "--jobs", "40", "--server", "kea")
 
 KEPT = (
@@ -71,22 +76,12 @@ def mended(data: Any, again: Any) -> Any:
     return {"conditions": conditions, "cells": cells}
 
 
-def placed(words: str, built: Path) -> str:
-    """What is played, with the places of this machine."""
-    return words.replace("{docs}", str(ROOT / "docs")).replace("{built}", str(built))
-
-
-def has_hook(words: str) -> bool:
-    """Whether what is played can be given a hook that blocks."""
-    return CLIENTS[words].hook is not None if words in CLIENTS else "{hook" in words
-
-
 def measure(built: Path, versions: Mapping[str, str], of: Sequence[str] = ()) -> Any:
     """Play all of it, or what is of these profiles."""
     found = []
     for hooks in (True, False):
         chosen = played(of or profiles())
-        words = {placed(each, built): each for each in chosen if has_hook(each) is hooks}
+        words = {placed(each, built, MACHINES): each for each in chosen if has_hook(each) is hooks}
         if not words:
             continue
         faults = [f"--fault={fault}" for fault in FAULTS if hooks or fault != "hook"]
@@ -199,7 +194,11 @@ runs for days is in that moment once in each renewal.  An empty cell: the lab pl
 
 def kept(data: Any) -> str:
     """docs/cures.json."""
-    return lab_runs.kept(data, KEPT)
+    parts = {}
+    if "releases" in data:
+        keys = ("root", *KEPT, "after_nak")
+        parts["releases"] = lab_runs.kept(data["releases"], keys)
+    return lab_runs.kept(data, KEPT, parts=parts)
 
 
 @click.command()
@@ -218,8 +217,31 @@ def kept(data: Any) -> str:
     multiple=True,
     help=f"Play only this client and its cures again; the others' cells are those of {RAW}.",
 )
-def main(*, write: bool, again: bool, place: Path | None, of: tuple[str, ...]) -> None:
-    """Measure each cure, and print the page; some ten minutes."""
+@click.option(
+    "--root",
+    "roots",
+    type=RootType(),
+    multiple=True,
+    help="Play the clients and cures of this root file system, as `holdover lab --root`, and "
+    f"nothing else; the others' cells are those of {RAW}.",
+)
+@click.option("--jobs", default=30, show_default=True, help="With --root: cells at a time.")
+@click.option(
+    "--built",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="With --root: where --build has built what is patched.",
+)
+def main(
+    *,
+    write: bool,
+    again: bool,
+    place: Path | None,
+    of: tuple[str, ...],
+    roots: tuple[Root, ...],
+    jobs: int,
+    built: Path | None,
+) -> None:
+    """Measure each cure, and print the page; some ten minutes, and with --root for each root."""
     if place is not None:
         for package, version in patched.build(place).items():
             click.echo(f"{package} {version}: built in {place}")
@@ -228,15 +250,38 @@ def main(*, write: bool, again: bool, place: Path | None, of: tuple[str, ...]) -
         data = json.loads(RAW.read_text("utf-8"))
     else:
         with tempfile.TemporaryDirectory(prefix="cures-") as made:
-            built = Path(made) / "built"
-            needed = any("{built}" in words for words in played(of or profiles()))
-            data = measure(built, patched.build(built) if needed else {}, of)
-            if of:
-                data = mended(json.loads(RAW.read_text("utf-8")), data)
+            if roots:
+                data = with_roots(roots, built, Path(made) / "built", jobs)
+            else:
+                data = of_the_machine(Path(made) / "built", of)
     click.echo(page(data))
     if write:
         RAW.write_text(kept(data), encoding="utf-8")
         PAGE.write_text(page(data), encoding="utf-8")
+
+
+def of_the_machine(built: Path, of: Sequence[str]) -> Any:
+    """What is played of the machine's clients, with the figures of releases as they are kept."""
+    needed = any("{built}" in words for words in played(of or profiles()))
+    data = measure(built, patched.build(built) if needed else {}, of)
+    before = json.loads(RAW.read_text("utf-8"))
+    if of:
+        data = mended(before, data)
+    return {**before, **data}
+
+
+def with_roots(roots: Sequence[Root], built: Path | None, place: Path, jobs: int) -> Any:
+    """What is played of root file systems, with all other figures as they are kept."""
+    versions = patched.build(place) if built is None else patched.versions(built)
+    found = []
+    for root in roots:
+        mine = [f"{name} {each}" for name, each in versions.items() if name.startswith(root.name)]
+        found.append(cures_of_releases.measure(root, built or place, jobs, mine))
+    data = json.loads(RAW.read_text("utf-8"))
+    before = data.get("releases", {"conditions": {}, "cells": []})
+    for again in found:
+        before = cures_of_releases.mended(before, again)
+    return {**data, "releases": before}
 
 
 if __name__ == "__main__":

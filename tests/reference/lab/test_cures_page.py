@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from holdover.model.clients.cures import cures
 from tests.checkout import ROOT
 from tests.measure import cures as page_of_cures
-from tests.measure import patched
+from tests.measure import cures_of_releases, patched
 from tests.measure.lab_runs import number
 
 RAW = ROOT / page_of_cures.RAW
@@ -42,7 +43,7 @@ def test_the_page_is_that_of_the_figures() -> None:
 def test_each_client_and_cure_was_played_three_times_at_least_with_each_lease(words: str) -> None:
     data = json.loads(RAW.read_text("utf-8"))
     faults = [fault for fault in page_of_cures.FAULTS if fault != "hook"]
-    faults += ["hook"] if page_of_cures.has_hook(words) else []
+    faults += ["hook"] if cures_of_releases.has_hook(words) else []
     for lease in page_of_cures.LEASES:
         for fault in faults:
             cells = page_of_cures.cells_of(data, words, lease, fault)
@@ -101,5 +102,6 @@ def test_each_patch_is_built_and_has_its_licence_beside_it() -> None:
         assert "Applied-Against: " in text
     assert {each.name for each in folder.glob("LICENSE.*")} == {"LICENSE.busybox", "LICENSE.dhcpcd"}
     built = {name for each in patched.PATCHED for name in each.made}
-    wanted = {each.played.partition("{built}/")[2].partition(" ")[0] for each in cures()} - {""}
+    wanted = {name for each in cures() for name in re.findall(r"\{built\}/([\w.]+)", each.played)}
+    assert wanted
     assert wanted <= built

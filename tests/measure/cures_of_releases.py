@@ -1,0 +1,195 @@
+"""The cures in other releases: what is played of them in root file systems, and their tables.
+
+Theory of operation.  Of each release the clients that it has are played as they are, and with each
+cure.  A command line is played in the root file system, and finds there a copy of our script, or
+the patched program that was built of that release's sources (`patched.py`).  The faults and Kea are
+those of the page; the lease is one.  A DHCPNAK answers a renewal, so it is played with a longer
+one, of which the scripts leave a client enough to ask in.
+
+What it does not know: what is played of the machine's clients, and with which leases (`cures.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from holdover.model.clients.cures import Cure, cures
+from holdover.model.seconds import show_offset
+from holdover.reference.docs.markdown import table
+from holdover.reference.lab.roots.root import Root
+from holdover.reference.lab.testbed.clients import CLIENTS
+from tests.checkout import ROOT
+from tests.measure.lab_runs import Cell, cells_of, join_runs, number, run_lab
+from tests.measure.league import shown
+from tests.measure.patched import PATCHED
+from tests.measure.refusals import after_refusal
+from tests.measure.releases import LONG_WATCH, NEVER_ASKS
+
+FAULTS = ("server killed", "frozen", "kill -9", "hook")
+LEASE, NAK_LEASE = 10, 40
+REPEAT, WATCH = 3, 30
+NAK = "NAK"
+RELEASES = ("bullseye", "bookworm", "trixie", "sid")
+
+PATCHES = {each.patch: each.releases for each in PATCHED}
+"""Of whose sources each patch is built."""
+
+
+def placed(words: str, built: Path, release: str) -> str:
+    """What is played, with the places of this machine."""
+    return words.replace("{docs}", str(ROOT / "docs")).replace("{built}", str(built / release))
+
+
+def has_hook(words: str) -> bool:
+    """Whether what is played can be given a hook that blocks."""
+    return CLIENTS[words].hook is not None if words in CLIENTS else "{hook" in words
+
+
+def cures_in(root: Root) -> list[Cure]:
+    """The cures of clients that a root file system has; but patches only of its sources."""
+    there = [cure for cure in cures() if CLIENTS[cure.profile].in_root(root).missing() is None]
+    return [cure for cure in there if is_built(cure, root.name)]
+
+
+def is_built(cure: Cure, release: str) -> bool:
+    """Whether a cure is there for a release: a patch only where its sources are."""
+    return release in PATCHES.get(Path(cure.file).name, (release,))
+
+
+def played_in(root: Root) -> list[str]:
+    """All that is played in it: its clients as they are, and cures."""
+    mine = cures_in(root)
+    found = [*(cure.profile for cure in mine), *(cure.played for cure in mine if cure.played)]
+    return list(dict.fromkeys(found))
+
+
+def runs(root: Root, built: Path, jobs: int) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Of each run its words, and what each of its clients is called in the table of cures."""
+    names = {
+        f"{root.name}/{words}" if words in CLIENTS else placed(words, built, root.name): words
+        for words in played_in(root)
+    }
+    long = [each for each, words in names.items() if counts_long(words, root)]
+    usual = [each for each in names if each not in long]
+    hooked = [each for each in usual if has_hook(names[each])]
+    unhooked = [each for each in usual if each not in hooked]
+    asking = [each for each, words in names.items() if words not in silent()]
+    for clients, faults, lease, watch in (
+        (long, FAULTS, LEASE, LONG_WATCH),
+        (hooked, FAULTS, LEASE, WATCH),
+        (unhooked, FAULTS[:-1], LEASE, WATCH),
+        (asking, (NAK,), NAK_LEASE, WATCH),
+    ):
+        if clients:
+            words = [
+                *("lab", "run", "--server", "kea", "--lease", str(lease)),
+                *("--repeat", str(REPEAT), "--watch", str(watch), "--jobs", str(jobs)),
+                f"--root={root.name}={root.path}",
+                *(f"--client={each}" for each in clients),
+                *(f"--fault={fault}" for fault in faults),
+            ]
+            yield words, names
+
+
+def counts_long(words: str, root: Root) -> bool:
+    """Whether a client counts a short lease as two minutes."""
+    return words in CLIENTS and CLIENTS[words].in_root(root).profile == "udhcpc-1.30"
+
+
+def silent() -> set[str]:
+    """What is played of clients that ask for no renewal, so that nobody can refuse them one."""
+    mine = [cure for cure in cures() if cure.profile in NEVER_ASKS]
+    return {words for cure in mine for words in (cure.profile, cure.played)}
+
+
+def measure(root: Root, built: Path, jobs: int, patched: Sequence[str] = ()) -> Any:
+    """Play all that is of a root; `patched`: what was built for it, as the page says it."""
+    found = []
+    for words, names in runs(root, built, jobs):
+        data = run_lab([words], [])
+        for cell in data["cells"]:
+            name = cell["client"]
+            cell["client"] = names[name if name in names else f"{root.name}/{name}"]
+        found.append(data)
+    data = join_runs(found)
+    of = data["conditions"]
+    versions = of["versions"].replace(f"{root.name}/", "")
+    told = (of["date"], of["cells"], of["took"], versions, *patched)
+    return {"conditions": {root.name: "; ".join(told)}, "cells": data["cells"]}
+
+
+def mended(data: Any, again: Any) -> Any:
+    """What was measured before, with the cells of roots that were played again in their place."""
+    anew = {cell["root"] for cell in again["cells"]}
+    stay = [cell for cell in data["cells"] if cell["root"] not in anew]
+    conditions = data["conditions"] | again["conditions"]
+    return {
+        "conditions": {name: conditions[name] for name in RELEASES if name in conditions},
+        "cells": stay + again["cells"],
+    }
+
+
+# Tables ------------------------------------------------------------------------------------------
+
+
+def after_end(cells: Sequence[Cell]) -> list[float]:
+    """The seconds past the lease end."""
+    return [number(cell["holdover"]) for cell in cells if "holdover" in cell]
+
+
+def latest(cells: Sequence[Cell], read: Callable[[Sequence[Cell]], list[float]]) -> str:
+    """The latest of these cells, and how many are late."""
+    if not cells:
+        return ""
+    values = read(cells)
+    late = sum(cell["outcome"] == "violated" for cell in cells)
+    said = show_offset(max(values)) if values else "unknown"
+    return f"**{said}** ({late} of {len(cells)} late)" if late else said
+
+
+def cells_in(data: Any, release: str, words: str, *, refused: bool) -> list[Cell]:
+    """The cells of what is played in a release, after a DHCPNAK or of all else."""
+    cells = cells_of(data, root=release, client=words)
+    return [cell for cell in cells if (cell["fault"] == NAK) is refused]
+
+
+def before_and_after(data: Any, cure: Cure, release: str, *, refused: bool) -> str:
+    """The latest without a cure and with it; empty where the release has no such client."""
+    read = after_refusal if refused else after_end
+    before = cells_in(data, release, cure.profile, refused=refused)
+    if not before:
+        return ""
+    if not is_built(cure, release):
+        return "no patch"
+    after = latest(cells_in(data, release, cure.played, refused=refused), read)
+    was = latest(before, read).partition(" (")[0].replace("*", "")
+    return f"{was} → {after}" if cure.played else was
+
+
+def summary(data: Any, *, refused: bool) -> str:
+    """A line a client and cure, a column a release: the latest before and after."""
+    rows = []
+    for cure in cures():
+        found = [before_and_after(data, cure, each, refused=refused) for each in RELEASES]
+        if any(found):
+            title = CLIENTS[cure.profile].title
+            rows.append([f"[{title}](#{cure.profile})", cure.kind, *found])
+    return table(["client", "cure", *RELEASES], rows)
+
+
+def still_late(data: Any) -> Iterator[list[str]]:
+    """Of each cure that leaves a client late in a release: with which faults, and how late."""
+    for cure in cures():
+        for release in RELEASES if cure.played else ():
+            cells = cells_in(data, release, cure.played, refused=False)
+            late = [cell for cell in cells if cell["outcome"] == "violated"]
+            faults = dict.fromkeys(cell["fault"] for cell in late)
+            said = [
+                f"{fault}: {shown([cell for cell in cells if cell['fault'] == fault])}"
+                for fault in faults
+            ]
+            if said:
+                title = CLIENTS[cure.profile].title
+                yield [title, cure.kind, release, "; ".join(said)]
