@@ -4,7 +4,10 @@ Each client of model/clients/cures.toml is played by `holdover lab` as it is, an
 with two leases.  Patched programs are built before (`patched.py`).  The figures are kept beside the
 page, in docs/cures.json.
 
-What it does not know: what a cure does after a DHCPNAK, which no lifetime has an influence on.
+With `--root` the clients and cures of other root file systems are played (`cures_of_releases.py`),
+and after a DHCPNAK too.
+
+What it does not know: what a cure does with leases of hours or days.
 """
 
 from __future__ import annotations
@@ -18,14 +21,13 @@ from typing import Any
 import click
 
 from holdover.model.clients.cures import Cure, cures, cures_of
-from holdover.model.seconds import show_offset
 from holdover.reference.commands.of_lab.options import RootType
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.roots.root import Root
 from holdover.reference.lab.testbed.clients import CLIENTS
 from tests.measure import cures_of_releases, lab_runs, patched
 from tests.measure.cures_of_releases import has_hook, placed
-from tests.measure.lab_runs import Cell, conditions_table, join_runs, number, run_lab
+from tests.measure.lab_runs import Cell, conditions_table, join_runs, run_lab
 from tests.measure.league import shown
 
 PAGE = Path("docs/cures.md")
@@ -106,29 +108,6 @@ def line(data: Any, words: str, lease: int) -> list[str]:
     return [shown(cells_of(data, words, lease, fault)) for fault in FAULTS]
 
 
-def in_short(data: Any, words: str) -> tuple[str, str]:
-    """The latest of all cells, and whether each holds."""
-    cells = [cell for cell in data["cells"] if cell["client"] == words]
-    known = [number(cell["holdover"]) for cell in cells if "holdover" in cell]
-    unknown = sum(cell["outcome"] == "unknown" for cell in cells)
-    late = sum(cell["outcome"] == "violated" for cell in cells)
-    said = f"{late} of {len(cells)} late" if late else f"all {len(cells)} in time"
-    if unknown:
-        said = f"{f'{late} of {len(cells)}' if late else 0} late, {unknown} unknown"
-    return (show_offset(max(known)) if known else "unknown"), said
-
-
-def summary(data: Any) -> str:
-    """A line a client and cure: the latest before and after."""
-    rows = []
-    for cure in cures():
-        before = in_short(data, cure.profile)
-        after = in_short(data, cure.played) if cure.played else ("", "")
-        title = CLIENTS[cure.profile].title
-        rows.append([f"[{title}](#{cure.profile})", cure.kind, *before, *after])
-    return table(["client", "cure", "before: latest", "", "after: latest", ""], rows)
-
-
 def section(data: Any, profile: str) -> str:
     """A client, its cures, and what was measured."""
     mine = cures_of(profile)
@@ -159,37 +138,73 @@ def page(data: Any) -> str:
 A cure makes a late client let go in time.  This page lists the cures, and what was measured with
 each of them.  If the verdict on a profile is bad, `holdover verify` prints its cures.
 
-- Figures are the seconds for which the address stayed after the server's lease end: least / median
-  / greatest of three runs each.  A negative figure is early.  *Forever* means to the end of the
-  watch.
-- The figures are followed by who removed the address, and by how long two hosts had it.
-- The leases are of {" and ".join(map(str, LEASES))} s, and the server is Kea.  The clients are
-  those of Debian 12, and pyroute2 is from PyPI.  The faults are those of [the lab](lab.md).
-
-After a DHCPNAK a lifetime of the kernel's changes nothing before the lease is over.  There only
-code helps.  Patches have [licences of their own](patches/README.md).  The table of cures is
-[cures.toml](../model/clients/cures.toml).
+- Figures are the seconds for which the address stayed after the server's lease end.  A negative
+  figure is early.  *Forever* means to the end of the watch.  The server is Kea.
+- The faults are those of [the lab](lab.md): the server is killed, the client is frozen or killed,
+  and a hook blocks.  Each is played three times, if the client has a hook.
+- Patches have [licences of their own](patches/README.md).  The table of cures is
+  [cures.toml](../model/clients/cures.toml).
 
 ```sh
+holdover lab roots make bullseye bookworm trixie && holdover lab roots make --stale sid
+python -m tests.measure.cures --root bullseye --root bookworm --root trixie --root sid --write
 python -m tests.measure.cures --write
 ```
 
-This command fetches and builds the patched programs ({patched.PATCHED[0].package} and
-{patched.PATCHED[1].package}; it needs Debian's archive and a C compiler).  Then it plays all cells
-with `holdover lab run`, and writes this page.
+These commands fetch and build the patched programs ({patched.PATCHED[0].package} and
+{patched.PATCHED[1].package}; they need Debian's archive and a C compiler).  Then they play all
+cells with `holdover lab run`, and write this page.
 
-## In short
+{by_release(data) if "releases" in data else ""}
+## Debian 12, with two leases
 
-*Latest* is the greatest figure of all cells, with both leases and all faults.  *In time*: not later
-than the lease, by more than the measurement's uncertainty.  A fault acts as soon as the client has
-its address.  So now and then it acts before a hook of dhcpcd has told the kernel.  A client that
-runs for days is in that moment once in each renewal.  An empty cell: the lab played no hook.
+The rest of this page is about the clients of a machine with Debian 12, and pyroute2 from PyPI, with
+leases of {" and ".join(map(str, LEASES))} s.  Figures are least / median / greatest of three runs
+each.  They are followed by who removed the address, and by how long two hosts had it.
 
-{summary(data)}
 {sections}
 ## Conditions
 
 {conditions_table(data)}"""
+
+
+def by_release(data: Any) -> str:
+    """What opens the page: each cure in each release."""
+    found = data["releases"]
+    late = table(["client", "cure", "release", "late"], cures_of_releases.still_late(found))
+    return f"""## By release
+
+The latest figure before the cure → the latest with it, of all faults, with leases of
+{cures_of_releases.LEASE} s.  Bold: a run was later than the lease, by more than the measurement's
+uncertainty.  Empty: the release has no such client.  *No patch*: a patch is made for the sources of
+Debian 12.  That of busybox fits those of trixie and sid as it is, and was built of these.  It does
+not fit those of bullseye.  That of dhcpcd does not go to the other releases: we could not get their
+sources.  pyroute2 is from PyPI, and stands in the column of Debian 12.
+
+{cures_of_releases.summary(found, data, refused=False)}
+{cures_of_releases.unknown(found)}
+
+### Where a cure leaves a client late
+
+A fault acts as soon as the client has its address.  A hook of dhcpcd, and the script around klibc's
+ipconfig, tell the kernel only after that.  So now and then the fault comes first, and the cure has
+done nothing yet; the busier the machine, the more often.  A client that runs for days is in that
+moment once in each renewal.  Figures are least / median / greatest.
+
+{late}
+## After a DHCPNAK
+
+The same, as seconds from a broadcast DHCPNAK to the end of the address, with leases of
+{cures_of_releases.NAK_LEASE} s.  The server then offers nothing.  *None came*: the client asked for
+no renewal in time.
+
+{cures_of_releases.summary(found, data, refused=True)}
+Only code helps here, and no cure of this page has it.  A client that obeys a DHCPNAK with a cure
+obeys it without.  If a cure has the kernel's lifetime end early, the wait ends as much earlier, and
+no more.  The patch of dhcpcd leaves its socket as it is, which no broadcast reaches.  A DHCPNAK to
+the client alone reaches it ([the league](league.md#after-a-dhcpnak)).
+
+{conditions_table(found)}"""
 
 
 def kept(data: Any) -> str:

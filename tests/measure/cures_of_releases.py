@@ -11,6 +11,8 @@ What it does not know: what is played of the machine's clients, and with which l
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,13 +142,17 @@ def after_end(cells: Sequence[Cell]) -> list[float]:
 
 
 def latest(cells: Sequence[Cell], read: Callable[[Sequence[Cell]], list[float]]) -> str:
-    """The latest of these cells, and how many are late."""
+    """The latest of these cells, how many are late, and how many unknown."""
     if not cells:
         return ""
     values = read(cells)
+    said = show_offset(max(values)) if values else "none came" if after_end(cells) else "unknown"
     late = sum(cell["outcome"] == "violated" for cell in cells)
-    said = show_offset(max(values)) if values else "unknown"
-    return f"**{said}** ({late} of {len(cells)} late)" if late else said
+    unknown = sum(cell["outcome"] == "unknown" for cell in cells)
+    counts = [f"{late} of {len(cells)} late"] if late else []
+    counts += [f"{unknown} unknown"] if unknown else []
+    shown_value = f"**{said}**" if late else said
+    return f"{shown_value} ({', '.join(counts)})" if counts else said
 
 
 def cells_in(data: Any, release: str, words: str, *, refused: bool) -> list[Cell]:
@@ -163,16 +169,26 @@ def before_and_after(data: Any, cure: Cure, release: str, *, refused: bool) -> s
         return ""
     if not is_built(cure, release):
         return "no patch"
-    after = latest(cells_in(data, release, cure.played, refused=refused), read)
-    was = latest(before, read).partition(" (")[0].replace("*", "")
-    return f"{was} → {after}" if cure.played else was
+    was = latest(before, read)
+    if not cure.played:
+        return was
+    after = cells_in(data, release, cure.played, refused=refused)
+    return f"{was.partition(' (')[0].replace('*', '')} → {latest(after, read)}"
 
 
-def summary(data: Any, *, refused: bool) -> str:
-    """A line a client and cure, a column a release: the latest before and after."""
+def summary(data: Any, of_machine: Any, *, refused: bool) -> str:
+    """A line a client and cure, a column a release: the latest before and after.
+
+    `of_machine`: the cells of the machine's clients, for those that are of no release.
+    """
     rows = []
     for cure in cures():
         found = [before_and_after(data, cure, each, refused=refused) for each in RELEASES]
+        if not any(found) and not refused:
+            states = (cure.profile, cure.played)
+            mine = [cells_of(of_machine, client=each, lease=LEASE) for each in states]
+            was, now = (latest(cells, after_end) for cells in mine)
+            found = ["", f"{was.partition(' (')[0].replace('*', '')} → {now}", "", ""]
         if any(found):
             title = CLIENTS[cure.profile].title
             rows.append([f"[{title}](#{cure.profile})", cure.kind, *found])
@@ -193,3 +209,11 @@ def still_late(data: Any) -> Iterator[list[str]]:
             if said:
                 title = CLIENTS[cure.profile].title
                 yield [title, cure.kind, release, "; ".join(said)]
+
+
+def unknown(data: Any) -> str:
+    """How many cells are unknown, and why: a line a reason."""
+    cells = [cell for cell in data["cells"] if cell["outcome"] == "unknown"]
+    why = Counter(re.sub(r"^for [0-9.]+ s |[ ,]of [0-9.]+ s$", "", c["reason"]) for c in cells)
+    lines = [f"{reason} ({times})" for reason, times in sorted(why.items())]
+    return f"{len(cells)} of {len(data['cells'])} cells are unknown: {'; '.join(lines)}."
