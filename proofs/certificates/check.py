@@ -382,18 +382,18 @@ def check(obligation: str, certificate: str) -> str:
 
 def main(*files: str) -> int:
     """Checks a file, or all below a directory."""
-    pairs, bad = [tuple(map(Path, files))], list[str]()
-    if len(files) == 1:
-        pairs = [(x, x.with_suffix(".cert")) for x in sorted(Path(*files).rglob("*.smt2"))]
+    found, bad = sorted(Path(*files).rglob("*.smt2")) if len(files) == 1 else [], list[str]()
+    pairs = [[x, x.with_suffix(".cert")] for x in found] or [[Path(x) for x in files]]
     try:
+        need(len(pairs[0]) == 2, "no such pair of files")
         for pair in pairs:
             if why := check(*(file.read_text("ascii", "replace") for file in pair)):
                 bad.append(f"rejected: {pair[1]}: {why}\n")
-    except (OSError, TypeError) as error:
+    except (OSError, ValueError) as error:
         sys.stderr.write(f"check.py OBLIGATION.smt2 CERTIFICATE, or check.py DIR: {error}\n")
         return 2
     sys.stdout.write(f"{''.join(bad)}{len(pairs) - len(bad)} accepted, {len(bad)} rejected\n")
-    return 1 if bad else 0 if pairs else 2
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -130,7 +130,9 @@ def test_a_device_that_answers_until_it_lets_go_is_measured(playing: Playing) ->
     assert -0.5 - most <= seen["holdover"] <= -0.5 + most, (seen, stand)
     assert seen["uncertainty"] <= 2 * (stand["apart"] + stand["slowest"]), (seen, stand)
     assert seen["removed_by"] == "", "the wire does not tell who removed it"
-    assert stand["answered"] == stand["asked"] > LEASE / SPACING / 4
+    assert stand["asked"] > LEASE / SPACING / 4
+    missed = stand["asked"] - stand["answered"]
+    assert 0 <= missed <= stand["asked"] / 10, "an answer comes too late where the machine is busy"
 
 
 def test_a_device_that_answers_for_what_it_has_let_go_of_looks_late(playing: Playing) -> None:

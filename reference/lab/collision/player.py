@@ -15,8 +15,12 @@ What a kernel or a server does, and the run does not, raises UnheardError or Pla
 does not: a kernel that removes an address when it may, before the run has it so.  `otherwise` says
 it.
 
-What it does not know: what comes of it (`collision.py`); how late it is itself on a machine that is
-busy: it does each step when the one before is done.
+A machine that is busy may be too slow: a lifetime that a kernel was given runs on while the player
+waits for a processor, or the run for the server.  Where it is over before the run has come so far,
+PlanError says so; the kernel is early only by the lifetime that it was given.
+
+What it does not know: what comes of it (`collision.py`); how late it is itself otherwise: it does
+each step when the one before is done.
 """
 
 from __future__ import annotations
@@ -63,7 +67,7 @@ PROMPT = SECOND // 20
 """Nanoseconds in which an answer counts as one at once."""
 
 ROUNDED = 1
-"""Seconds by which the kernel may be early: a lifetime is whole seconds, rounded down."""
+"""Seconds by which a kernel may be early in the run: a lifetime is whole seconds, rounded down."""
 
 
 def serving(place: Path, order: ServerOrder, grace: Fraction) -> tuple[str | Path, ...]:
@@ -119,6 +123,7 @@ class Player:
         self._course = PlanFollower(plan, WATCHED)
         self._by_kernel = plan.profile.enforcer == "KERNEL"
         self._begin, self._asked = now(), -ASKS
+        self._kernel_ends: dict[int, int] = {}  # by host: the instant at which its lifetime is over
 
     def play(self) -> None:
         """Each step at its time; then look and ask until the end."""
@@ -161,9 +166,14 @@ class Player:
             end = course.state["kernel_end", number]
             assert isinstance(end, int | Fraction)
             if at < end - ROUNDED:
+                removed = f"the kernel of {host.name} removed its address at {show_seconds(at)}"
+                if now() < self._kernel_ends[number] - PROMPT:
+                    raise PlanError(
+                        f"{removed}, before its lifetime was over at {show_seconds(end)}"
+                    )
                 raise PlanError(
-                    f"the kernel of {host.name} removed its address at {show_seconds(at)}, "
-                    f"before its lifetime was over at {show_seconds(end)}"
+                    f"{removed} of the run and not at {show_seconds(end)}, for its lifetime was "
+                    "over: this machine is too slow to play the run"
                 )
             step = course.kernel_row(number, max(at, end))
             self._carry_out(KERNEL_ROW, course.sentence(step, course.state), *course.take(step))
@@ -208,7 +218,9 @@ class Player:
             if is_ is None and was is not None and row != KERNEL_ROW:
                 host.let_go(ADDRESS)
             elif is_ is not None and (was is None or end != before["kernel_end", number]):
-                host.take(ADDRESS, self._lifetime(end, after.now))
+                lifetime = self._lifetime(end, after.now)
+                self._kernel_ends[number] = now() + (lifetime or 0) * SECOND
+                host.take(ADDRESS, lifetime)
 
     def _lifetime(self, end: object, at: Fraction | int) -> int | None:
         """Whole seconds of lifetime, rounded down; None where the kernel is no enforcer."""

@@ -75,7 +75,10 @@ def test_it_runs_where_there_is_nothing_else(
 
     assert run("one.smt2", "one.cert").stdout == "1 accepted, 0 rejected\n"
     assert run(".").returncode == 0
-    assert run("one.smt2", "none.cert").returncode == run().returncode == 2
+    for wrong in (("one.smt2", "none.cert"), (), ("one.smt2",), ("a", "b", "c")):
+        told = run(*wrong)
+        assert (told.returncode, told.stdout) == (2, "")
+        assert re.fullmatch(r"check\.py OBLIGATION.*: (no such pair|.*none\.cert).*\n", told.stderr)
     (tmp_path / "one.cert").write_bytes(proof.encode() + b"\xff\xfe\n")
     bad = run("one.smt2", "one.cert")
     assert (bad.returncode, bad.stderr) == (1, "")
