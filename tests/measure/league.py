@@ -472,7 +472,8 @@ def main(
         data = json.loads(source.read_text(encoding="utf-8"))
     elif is_life:
         data = json.loads(RAW.read_text(encoding="utf-8"))
-        data["life"] = run_lab([life.RUN], clients or clients_here())
+        played = run_lab([life.RUN], clients or clients_here())
+        data["life"] = mended(data["life"], played) if clients else played
     elif roots:
         played = run_lab([*releases.runs(roots, jobs, clients)], [])
         data = json.loads(RAW.read_text(encoding="utf-8"))
