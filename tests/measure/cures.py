@@ -186,10 +186,10 @@ sources.  pyroute2 is from PyPI, and stands in the column of Debian 12.
 
 ### Where a cure leaves a client late
 
-A fault acts as soon as the client has its address.  A hook of dhcpcd, and the script around klibc's
-ipconfig, tell the kernel only after that.  So now and then the fault comes first, and the cure has
-done nothing yet; the busier the machine, the more often.  A client that runs for days is in that
-moment once in each renewal.  Figures are least / median / greatest.
+A fault acts as soon as the client has its address.  A hook of dhcpcd tells the kernel
+only after that.  So now and then the fault comes first, and the hook has done nothing yet; the
+busier the machine, the more often.  A client that runs for days is in that moment once in each
+renewal.  Figures are least / median / greatest.
 
 {late}
 ## After a DHCPNAK
@@ -266,7 +266,7 @@ def main(
     else:
         with tempfile.TemporaryDirectory(prefix="cures-") as made:
             if roots:
-                data = with_roots(roots, built, Path(made) / "built", jobs)
+                data = with_roots(roots, built, Path(made) / "built", jobs, of)
             else:
                 data = of_the_machine(Path(made) / "built", of)
     click.echo(page(data))
@@ -285,13 +285,15 @@ def of_the_machine(built: Path, of: Sequence[str]) -> Any:
     return {**before, **data}
 
 
-def with_roots(roots: Sequence[Root], built: Path | None, place: Path, jobs: int) -> Any:
+def with_roots(
+    roots: Sequence[Root], built: Path | None, place: Path, jobs: int, of: Sequence[str]
+) -> Any:
     """What is played of root file systems, with all other figures as they are kept."""
     versions = patched.build(place) if built is None else patched.versions(built)
     found = []
     for root in roots:
         mine = [f"{name} {each}" for name, each in versions.items() if name.startswith(root.name)]
-        found.append(cures_of_releases.measure(root, built or place, jobs, mine))
+        found.append(cures_of_releases.measure(root, built or place, jobs, mine, of))
     data = json.loads(RAW.read_text("utf-8"))
     before = data.get("releases", {"conditions": {}, "cells": []})
     for again in found:

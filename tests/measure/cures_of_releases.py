@@ -49,9 +49,13 @@ def has_hook(words: str) -> bool:
     return CLIENTS[words].hook is not None if words in CLIENTS else "{hook" in words
 
 
-def cures_in(root: Root) -> list[Cure]:
-    """The cures of clients that a root file system has; but patches only of its sources."""
-    there = [cure for cure in cures() if CLIENTS[cure.profile].in_root(root).missing() is None]
+def cures_in(root: Root, of: Sequence[str] = ()) -> list[Cure]:
+    """The cures of clients that a root file system has; but patches only of its sources.
+
+    `of`: of these profiles alone.
+    """
+    asked = [cure for cure in cures() if not of or cure.profile in of]
+    there = [cure for cure in asked if CLIENTS[cure.profile].in_root(root).missing() is None]
     return [cure for cure in there if is_built(cure, root.name)]
 
 
@@ -60,18 +64,20 @@ def is_built(cure: Cure, release: str) -> bool:
     return release in PATCHES.get(Path(cure.file).name, (release,))
 
 
-def played_in(root: Root) -> list[str]:
+def played_in(root: Root, of: Sequence[str] = ()) -> list[str]:
     """All that is played in it: its clients as they are, and cures."""
-    mine = cures_in(root)
+    mine = cures_in(root, of)
     found = [*(cure.profile for cure in mine), *(cure.played for cure in mine if cure.played)]
     return list(dict.fromkeys(found))
 
 
-def runs(root: Root, built: Path, jobs: int) -> Iterator[tuple[list[str], dict[str, str]]]:
+def runs(
+    root: Root, built: Path, jobs: int, of: Sequence[str] = ()
+) -> Iterator[tuple[list[str], dict[str, str]]]:
     """Of each run its words, and what each of its clients is called in the table of cures."""
     names = {
         f"{root.name}/{words}" if words in CLIENTS else placed(words, built, root.name): words
-        for words in played_in(root)
+        for words in played_in(root, of)
     }
     long = [each for each, words in names.items() if counts_long(words, root)]
     usual = [each for each in names if each not in long]
@@ -106,10 +112,15 @@ def silent() -> set[str]:
     return {words for cure in mine for words in (cure.profile, cure.played)}
 
 
-def measure(root: Root, built: Path, jobs: int, patched: Sequence[str] = ()) -> Any:
-    """Play all that is of a root; `patched`: what was built for it, as the page says it."""
+def measure(
+    root: Root, built: Path, jobs: int, patched: Sequence[str] = (), of: Sequence[str] = ()
+) -> Any:
+    """Play all that is of a root, or of these profiles.
+
+    `patched`: what was built for it, as the page says it.
+    """
     found = []
-    for words, names in runs(root, built, jobs):
+    for words, names in runs(root, built, jobs, of):
         data = run_lab([words], [])
         for cell in data["cells"]:
             name = cell["client"]
@@ -123,10 +134,19 @@ def measure(root: Root, built: Path, jobs: int, patched: Sequence[str] = ()) -> 
 
 
 def mended(data: Any, again: Any) -> Any:
-    """What was measured before, with the cells of roots that were played again in their place."""
-    anew = {cell["root"] for cell in again["cells"]}
-    stay = [cell for cell in data["cells"] if cell["root"] not in anew]
-    conditions = data["conditions"] | again["conditions"]
+    """What was measured before, with what was played again in a root in its place.
+
+    If only some of a root's clients were, its conditions are those of before, and of these.
+    """
+    anew = {(cell["root"], cell["client"]) for cell in again["cells"]}
+    stay = [cell for cell in data["cells"] if (cell["root"], cell["client"]) not in anew]
+    conditions = dict(data["conditions"])
+    for name, told in again["conditions"].items():
+        is_part = any(cell["root"] == name for cell in stay)
+        number = len({client for root, client in anew if root == name})
+        conditions[name] = (
+            f"{conditions[name]}; {number} clients and cures again: {told}" if is_part else told
+        )
     return {
         "conditions": {name: conditions[name] for name in RELEASES if name in conditions},
         "cells": stay + again["cells"],
@@ -188,7 +208,8 @@ def summary(data: Any, of_machine: Any, *, refused: bool) -> str:
             states = (cure.profile, cure.played)
             mine = [cells_of(of_machine, client=each, lease=LEASE) for each in states]
             was, now = (latest(cells, after_end) for cells in mine)
-            found = ["", f"{was.partition(' (')[0].replace('*', '')} → {now}", "", ""]
+            if now:
+                found = ["", f"{was.partition(' (')[0].replace('*', '')} → {now}", "", ""]
         if any(found):
             title = CLIENTS[cure.profile].title
             rows.append([f"[{title}](#{cure.profile})", cure.kind, *found])

@@ -157,6 +157,10 @@ def test_a_root_that_is_played_again_takes_the_place_of_its_cells() -> None:
     found = cures_of_releases.mended(before, again)
     assert [(c["root"], c["holdover"]) for c in found["cells"]] == [("trixie", 2.0), ("sid", 3.0)]
     assert found["conditions"] == {"trixie": "old", "sid": "new"}
+    both = {**before, "cells": [*before["cells"], cell("connman", 4.0, root="sid")]}
+    found = cures_of_releases.mended(both, again)
+    assert [c["holdover"] for c in found["cells"]] == [2.0, 4.0, 3.0]
+    assert found["conditions"]["sid"] == "old; 1 clients and cures again: new"
 
 
 def test_what_stays_late_is_told_with_its_fault() -> None:
