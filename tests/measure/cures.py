@@ -240,6 +240,11 @@ def kept(data: Any) -> str:
     help="Play the clients and cures of this root file system, as `holdover lab --root`, and "
     f"nothing else; the others' cells are those of {RAW}.",
 )
+@click.option(
+    "--spoiled",
+    is_flag=True,
+    help="With --root: only what another program's lock has spoiled, again.",
+)
 @click.option("--jobs", default=30, show_default=True, help="With --root: cells at a time.")
 @click.option(
     "--built",
@@ -253,6 +258,7 @@ def main(
     place: Path | None,
     of: tuple[str, ...],
     roots: tuple[Root, ...],
+    spoiled: bool,
     jobs: int,
     built: Path | None,
 ) -> None:
@@ -266,7 +272,7 @@ def main(
     else:
         with tempfile.TemporaryDirectory(prefix="cures-") as made:
             if roots:
-                data = with_roots(roots, built, Path(made) / "built", jobs, of)
+                data = with_roots(roots, built, Path(made) / "built", jobs, of, spoiled=spoiled)
             else:
                 data = of_the_machine(Path(made) / "built", of)
     click.echo(page(data))
@@ -286,19 +292,30 @@ def of_the_machine(built: Path, of: Sequence[str]) -> Any:
 
 
 def with_roots(
-    roots: Sequence[Root], built: Path | None, place: Path, jobs: int, of: Sequence[str]
+    roots: Sequence[Root],
+    built: Path | None,
+    place: Path,
+    jobs: int,
+    of: Sequence[str],
+    *,
+    spoiled: bool,
 ) -> Any:
     """What is played of root file systems, with all other figures as they are kept."""
     versions = patched.build(place) if built is None else patched.versions(built)
-    found = []
+    at, found = built or place, []
     for root in roots:
+        if spoiled:
+            before = json.loads(RAW.read_text("utf-8"))["releases"]
+            planned = cures_of_releases.runs_again(root, at, jobs, before)
+        else:
+            planned = cures_of_releases.runs(root, at, jobs, of)
         mine = [f"{name} {each}" for name, each in versions.items() if name.startswith(root.name)]
-        found.append(cures_of_releases.measure(root, built or place, jobs, mine, of))
+        found.append(cures_of_releases.measure(root, planned, mine))
     data = json.loads(RAW.read_text("utf-8"))
-    before = data.get("releases", {"conditions": {}, "cells": []})
+    releases = data.get("releases", {"conditions": {}, "cells": []})
     for again in found:
-        before = cures_of_releases.mended(before, again)
-    return {**data, "releases": before}
+        releases = cures_of_releases.mended(releases, again)
+    return {**data, "releases": releases}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,7 @@ def runs(
     root: Root, built: Path, jobs: int, of: Sequence[str] = ()
 ) -> Iterator[tuple[list[str], dict[str, str]]]:
     """Of each run its words, and what each of its clients is called in the table of cures."""
-    names = {
-        f"{root.name}/{words}" if words in CLIENTS else placed(words, built, root.name): words
-        for words in played_in(root, of)
-    }
+    names = name_clients(root, built, played_in(root, of))
     long = [each for each, words in names.items() if counts_long(words, root)]
     usual = [each for each in names if each not in long]
     hooked = [each for each in usual if has_hook(names[each])]
@@ -91,14 +88,57 @@ def runs(
         (asking, (NAK,), NAK_LEASE, WATCH),
     ):
         if clients:
-            words = [
-                *("lab", "run", "--server", "kea", "--lease", str(lease)),
-                *("--repeat", str(REPEAT), "--watch", str(watch), "--jobs", str(jobs)),
-                f"--root={root.name}={root.path}",
-                *(f"--client={each}" for each in clients),
-                *(f"--fault={fault}" for fault in faults),
-            ]
-            yield words, names
+            yield run_words(root, clients, faults, lease, watch, jobs), names
+
+
+def run_words(
+    root: Root, clients: Sequence[str], faults: Sequence[str], lease: int, watch: int, jobs: int
+) -> list[str]:
+    """The words of one run."""
+    return [
+        *("lab", "run", "--server", "kea", "--lease", str(lease)),
+        *("--repeat", str(REPEAT), "--watch", str(watch), "--jobs", str(jobs)),
+        f"--root={root.name}={root.path}",
+        *(f"--client={each}" for each in clients),
+        *(f"--fault={fault}" for fault in faults),
+    ]
+
+
+def runs_again(
+    root: Root, built: Path, jobs: int, before: Any
+) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Of what the kernel's lock has spoiled in a root: the same, a run a fault and watch."""
+    spoiled = {
+        (c["client"], c["fault"])
+        for c in before["cells"]
+        if c["root"] == root.name and is_spoiled(c)
+    }
+    for fault in (*FAULTS, NAK):
+        mine = {words for words, of in spoiled if of == fault}
+        for is_long in (False, True):
+            words = [each for each in mine if counts_long(each, root) is is_long]
+            names = name_clients(root, built, sorted(words))
+            lease = NAK_LEASE if fault == NAK else LEASE
+            watch = LONG_WATCH if is_long and fault != NAK else WATCH
+            if names:
+                yield run_words(root, list(names), [fault], lease, watch, jobs), names
+
+
+def is_spoiled(cell: Cell) -> bool:
+    """Whether another program's lock, or another accident, kept a cell from being decided."""
+    return cell["outcome"] == "unknown" and not cell["reason"].startswith(OF_ITSELF)
+
+
+OF_ITSELF = ("within the uncertainty", "no DHCPNAK came")
+"""Unknown for what the client has done, so that no repetition helps."""
+
+
+def name_clients(root: Root, built: Path, played: Sequence[str]) -> dict[str, str]:
+    """What the lab is told to play, and what that is called in the table of cures."""
+    return {
+        f"{root.name}/{words}" if words in CLIENTS else placed(words, built, root.name): words
+        for words in played
+    }
 
 
 def counts_long(words: str, root: Root) -> bool:
@@ -113,14 +153,11 @@ def silent() -> set[str]:
 
 
 def measure(
-    root: Root, built: Path, jobs: int, patched: Sequence[str] = (), of: Sequence[str] = ()
+    root: Root, planned: Iterable[tuple[list[str], dict[str, str]]], patched: Sequence[str] = ()
 ) -> Any:
-    """Play all that is of a root, or of these profiles.
-
-    `patched`: what was built for it, as the page says it.
-    """
+    """Play these runs; `patched`: what was built for the root, as the page says it."""
     found = []
-    for words, names in runs(root, built, jobs, of):
+    for words, names in planned:
         data = run_lab([words], [])
         for cell in data["cells"]:
             name = cell["client"]
@@ -136,17 +173,14 @@ def measure(
 def mended(data: Any, again: Any) -> Any:
     """What was measured before, with what was played again in a root in its place.
 
-    If only some of a root's clients were, its conditions are those of before, and of these.
+    If only some of a root's cells were, its conditions are those of before, and of these.
     """
-    anew = {(cell["root"], cell["client"]) for cell in again["cells"]}
-    stay = [cell for cell in data["cells"] if (cell["root"], cell["client"]) not in anew]
+    anew = {(c["root"], c["client"], c["fault"]) for c in again["cells"]}
+    stay = [c for c in data["cells"] if (c["root"], c["client"], c["fault"]) not in anew]
     conditions = dict(data["conditions"])
     for name, told in again["conditions"].items():
         is_part = any(cell["root"] == name for cell in stay)
-        number = len({client for root, client in anew if root == name})
-        conditions[name] = (
-            f"{conditions[name]}; {number} clients and cures again: {told}" if is_part else told
-        )
+        conditions[name] = f"{conditions[name]}; played again: {told}" if is_part else told
     return {
         "conditions": {name: conditions[name] for name in RELEASES if name in conditions},
         "cells": stay + again["cells"],
@@ -165,8 +199,9 @@ def latest(cells: Sequence[Cell], read: Callable[[Sequence[Cell]], list[float]])
     """The latest of these cells, how many are late, and how many unknown."""
     if not cells:
         return ""
-    values = read(cells)
-    said = show_offset(max(values)) if values else "none came" if after_end(cells) else "unknown"
+    decided = [cell for cell in cells if not is_spoiled(cell)]
+    values = read(decided)
+    said = show_offset(max(values)) if values else "none came" if after_end(decided) else "unknown"
     late = sum(cell["outcome"] == "violated" for cell in cells)
     unknown = sum(cell["outcome"] == "unknown" for cell in cells)
     counts = [f"{late} of {len(cells)} late"] if late else []
@@ -221,6 +256,7 @@ def still_late(data: Any) -> Iterator[list[str]]:
     for cure in cures():
         for release in RELEASES if cure.played else ():
             cells = cells_in(data, release, cure.played, refused=False)
+            cells = [cell for cell in cells if not is_spoiled(cell)]
             late = [cell for cell in cells if cell["outcome"] == "violated"]
             faults = dict.fromkeys(cell["fault"] for cell in late)
             said = [

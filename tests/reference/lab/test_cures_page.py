@@ -72,13 +72,15 @@ def latest(*cells: dict[str, Any]) -> str:
 
 
 def test_the_latest_is_told_with_how_many_are_late_or_unknown() -> None:
-    early, undecided = cell("x", -1.0, outcome="holds"), cell("x", 0.01, outcome="unknown")
+    early = cell("x", -1.0, outcome="holds")
+    undecided = cell("x", 0.01, outcome="unknown", reason="within the uncertainty of 0.02 s")
     assert latest(cell("x", 3.0), early, undecided) == "**+3.00** (1 of 3 late, 1 unknown)"
     assert latest(early) == "−1.00"
     assert latest(cell("x", "unbounded")) == "**forever** (1 of 1 late)"
     assert latest(undecided, early) == "+0.010 (1 unknown)"
-    never = {key: value for key, value in undecided.items() if key != "holdover"}
-    assert latest(never) == "unknown (1 unknown)"
+    spoiled = cell("x", 9.0, outcome="unknown", reason="for 9.28 s another program held the lock")
+    assert latest(spoiled, early) == "−1.00 (1 unknown)", "the lock's lateness is not the client's"
+    assert latest(spoiled) == "unknown (1 unknown)"
     assert latest() == ""
     refused = cell("x", -1.0, outcome="holds", after_nak=None)
     assert cures_of_releases.latest([refused], after_refusal) == "none came"
@@ -148,6 +150,43 @@ def test_what_is_played_in_a_root_is_what_its_release_has(
     assert (long[long.index("--watch") + 1], usual[usual.index("--watch") + 1]) == ("130", "30")
 
 
+def test_what_a_lock_has_spoiled_is_played_again_with_its_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClientProgram, "version", lambda each: "1.30.1")
+    spoiled = {"outcome": "unknown", "reason": "for 9 s another program held the lock"}
+    before = {
+        "cells": [
+            cell("udhcpc", 1.0, root="bullseye", **spoiled),
+            cell("udhcpc", 1.0, root="bullseye", fault="NAK", **spoiled),
+            cell("connman", 1.0, root="bullseye", **spoiled),
+            cell(
+                "networkd",
+                0.0,
+                root="bullseye",
+                outcome="unknown",
+                reason="within the uncertainty of 1 s",
+            ),
+            cell("dhcpcd", 1.0, root="sid", **spoiled),
+        ]
+    }
+    root = Root("bullseye", tmp_path)
+    found = [words for words, _ in cures_of_releases.runs_again(root, tmp_path, 5, before)]
+    told = [
+        (
+            [word.partition("=")[2] for word in words if word.startswith(("--client", "--fault"))],
+            words[words.index("--lease") + 1],
+            words[words.index("--watch") + 1],
+        )
+        for words in found
+    ]
+    assert told == [
+        (["bullseye/connman", "frozen"], "10", "30"),
+        (["bullseye/udhcpc", "frozen"], "10", "130"),
+        (["bullseye/udhcpc", "NAK"], "40", "30"),
+    ]
+
+
 def test_a_root_that_is_played_again_takes_the_place_of_its_cells() -> None:
     before = {
         "conditions": {"sid": "old", "trixie": "old"},
@@ -160,7 +199,7 @@ def test_a_root_that_is_played_again_takes_the_place_of_its_cells() -> None:
     both = {**before, "cells": [*before["cells"], cell("connman", 4.0, root="sid")]}
     found = cures_of_releases.mended(both, again)
     assert [c["holdover"] for c in found["cells"]] == [2.0, 4.0, 3.0]
-    assert found["conditions"]["sid"] == "old; 1 clients and cures again: new"
+    assert found["conditions"]["sid"] == "old; played again: new"
 
 
 def test_what_stays_late_is_told_with_its_fault() -> None:
