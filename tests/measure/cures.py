@@ -141,7 +141,7 @@ each of them.  If the verdict on a profile is bad, `holdover verify` prints its 
 - Figures are the seconds for which the address stayed after the server's lease end.  A negative
   figure is early.  *Forever* means to the end of the watch.  The server is Kea.
 - The faults are those of [the lab](lab.md): the server is killed, the client is frozen or killed,
-  and a hook blocks.  Each is played three times, if the client has a hook.
+  and its hook blocks, if it has one.  Each is played three times.
 - Patches have [licences of their own](patches/README.md).  The table of cures is
   [cures.toml](../model/clients/cures.toml).
 
