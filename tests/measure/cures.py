@@ -314,7 +314,8 @@ def with_roots(
     data = json.loads(RAW.read_text("utf-8"))
     releases = data.get("releases", {"conditions": {}, "cells": []})
     for again in found:
-        releases = cures_of_releases.mended(releases, again)
+        told = cures_of_releases.less_spoiled(releases, again) if spoiled else again
+        releases = cures_of_releases.mended(releases, told)
     return {**data, "releases": releases}
 
 

@@ -187,6 +187,17 @@ def mended(data: Any, again: Any) -> Any:
     }
 
 
+def less_spoiled(before: Any, again: Any) -> Any:
+    """Of what was played again because it was spoiled: what is less so than it was."""
+
+    def spoiled(data: Any, cell: Cell) -> int:
+        keys = ("root", "client", "fault")
+        return sum(map(is_spoiled, cells_of(data, **{key: cell[key] for key in keys})))
+
+    cells = [cell for cell in again["cells"] if spoiled(again, cell) < spoiled(before, cell)]
+    return {**again, "cells": cells}
+
+
 # Tables ------------------------------------------------------------------------------------------
 
 

@@ -187,6 +187,15 @@ def test_what_a_lock_has_spoiled_is_played_again_with_its_lease(
     ]
 
 
+def test_what_is_played_again_and_no_less_spoiled_changes_nothing() -> None:
+    spoiled = {"root": "sid", "outcome": "unknown", "reason": "for 9 s a program held the lock"}
+    both = [cell("connman", 1.0, **spoiled), cell("connman", 2.0, **spoiled)]
+    better = [cell("connman", 3.0, **spoiled), cell("connman", 4.0, root="sid")]
+    told = cures_of_releases.less_spoiled({"cells": both}, {"cells": better})
+    assert told["cells"] == better
+    assert cures_of_releases.less_spoiled({"cells": both}, {"cells": both})["cells"] == []
+
+
 def test_a_root_that_is_played_again_takes_the_place_of_its_cells() -> None:
     before = {
         "conditions": {"sid": "old", "trixie": "old"},
