@@ -57,6 +57,12 @@ IN_TIME = (
     "restarted",
     "restarted late",
     "link moved",
+    "another address",
+    "infinite then finite",
+    "T1 early",
+    "T1 with T2",
+    "T1 after the end",
+    "T2 after the end",
 )
 SHORTENED = ("shortened=0s", "shortened=2s", "shortened", "shortened thawed=5s")
 UNREAD = ("shortened frozen=2s", "shortened killed=2s", "shortened lost=2s")
@@ -113,6 +119,13 @@ OTHERS = {
     "before": replace(OURS["frozen"], fault=FAULTS["static host before"], window=3),
     "server probes": replace(UDHCPC, fault=FAULTS["static host before, server probes"]),
     "other": replace(UDHCPC, client=replace(CLIENTS["udhcpc"], runs="dhcpcd")),
+    "takes another": replace(UDHCPC, fault=FAULTS["another address"], lease=ENOUGH),
+    "renews by another": replace(
+        MOVES, fault=FAULTS["another address"], rival=CLIENTS["pyroute2"], window=20
+    ),
+    # So long that half of it is not over while the client still probes.
+    "asks early": replace(OURS["T1 early"], lease=3 * ENOUGH),
+    "asks at half": replace(OURS["T1 after the end"], lease=3 * ENOUGH),
     "left": replace(UDHCPC, fault=FAULTS["ended"]),
     "stored": replace(
         OURS["frozen"], fault=replace(FAULTS["restarted"], play=restart_soon), lease=ENOUGH
@@ -276,6 +289,42 @@ def test_who_is_refused_may_be_offered_another_address(played: Outcome) -> None:
     ]
     assert seen[0] == LEASED
     assert seen[-1] == ANOTHER
+
+
+@cell("takes another")
+def test_another_address_may_be_taken_at_once(played: Outcome) -> None:
+    result = measured(played)
+    assert result.next_address == ANOTHER
+    assert result.replaced is not None
+    assert result.replaced < OBEYED
+    assert verdict(played).says == "holds"
+
+
+@cell("renews by another")
+def test_a_client_that_takes_any_dhcpack_for_its_renewal_has_the_address_with_another_host(
+    played: Outcome,
+) -> None:
+    """It never looks whose address the DHCPACK has; the server has leased the old one anew."""
+    result, found = measured(played), verdict(played)
+    assert (result.holdover, result.replaced) == (FOREVER, FOREVER)
+    assert (found.says, found.worst) == ("late", None)
+    assert result.duplicate > 1
+    assert result.answered == 2
+
+
+@cell("asks early")
+def test_a_server_may_say_when_it_is_to_be_asked(played: Outcome) -> None:
+    result = measured(played)
+    assert result.asked is not None
+    assert result.asked == pytest.approx(3 * ENOUGH / 10, abs=ENOUGH / 4)
+
+
+@cell("asks at half")
+def test_a_t1_that_comes_too_late_is_none(played: Outcome) -> None:
+    """RFC 2131 §4.4.5: T1 comes before the lease is over; without one it is at half."""
+    result = measured(played)
+    assert result.asked is not None
+    assert result.asked == pytest.approx(3 * ENOUGH / 2, abs=ENOUGH / 4)
 
 
 @cell("frozen", "kill -9")

@@ -49,7 +49,10 @@ class Fault:
     what is done before the client is started; then `play` does not find it BOUND.
     `server_probes`: the server asks whether an address is in use before it offers it.
     `pulls_cable`: the client's host loses its carrier.  `restarts`: the client is started again,
-    and finds what it has stored.
+    and finds what it has stored.  `first`: what the client is granted from the beginning, where
+    somebody chooses that: by the lease, a lease, T1 and T2, in seconds (None: unsaid).  `another`:
+    a renewal is granted another address.  `unmodelled`: what the model has no word for, and what
+    the client is held to instead; then nothing is predicted.
     """
 
     name: str
@@ -72,6 +75,9 @@ class Fault:
     server_probes: bool = False
     pulls_cable: bool = False
     restarts: bool = False
+    first: Callable[[int], tuple[int, int | None, int | None]] | None = None
+    another: bool = False
+    unmodelled: str = ""
 
     @property
     def needs_access(self) -> bool:

@@ -39,6 +39,7 @@ from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments.fault import Fault, Way
 from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.experiments.two_hosts import TWO_HOSTS
+from holdover.reference.lab.stand_ins.replacements import refuse_from_next_ack
 
 if TYPE_CHECKING:  # the list of faults is there at once
     from holdover.reference.lab.testbed.scene import Scene
@@ -98,12 +99,12 @@ def refuse(way: Way) -> Callable[[Scene], None]:
 
     RFC 2131 §4.1 has a DHCPNAK go to everybody; some servers send it to the client alone.
     """
-    return lambda scene: scene.refuse_from_next_ack(way)
+    return lambda scene: refuse_from_next_ack(scene, way)
 
 
 def refuse_and_offer(way: Way) -> Callable[[Scene], None]:
     """The server refuses to renew, and offers another address."""
-    return lambda scene: scene.refuse_from_next_ack(way, offers=True)
+    return lambda scene: refuse_from_next_ack(scene, way, offers=True)
 
 
 def unheard(scene: Scene) -> None:

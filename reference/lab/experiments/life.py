@@ -12,6 +12,8 @@ another server serves other addresses.  That of the old network must go at the e
 the latest; the model has no word for networks, and so says of it what it says of a server that is
 gone.
 
+Another address, an infinite lease, and T1 and T2 that a server chooses are in `chosen_terms.py`.
+
 What it does not know: a reboot, in which /run is lost and the kernel has forgotten all addresses.
 """
 
@@ -23,8 +25,8 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING
 
 from holdover.model.clients import measurements
-from holdover.model.clients.profile import Environment
 from holdover.reference.core.instants import SECOND
+from holdover.reference.lab.experiments.chosen_terms import CHOSEN_TERMS, RESTARTED
 from holdover.reference.lab.experiments.fault import Fault
 
 if TYPE_CHECKING:  # the list of faults is there at once
@@ -38,10 +40,6 @@ AFTER = 2.0
 
 TRIES = 10.0
 """Seconds in which it may do something with an old lease."""
-
-RESTARTED = Environment(
-    delay=measurements.DELAY, faults=frozenset({"mutes", "crashes", "restarts"})
-)
 
 
 def end_in_order(scene: Scene) -> None:
@@ -107,5 +105,6 @@ LIFE = (
         move_link,
         pulls_cable=True,
     ),
+    *CHOSEN_TERMS,
 )
 """The rows of `faults.py` that this module has."""

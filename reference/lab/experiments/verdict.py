@@ -16,7 +16,8 @@ Where another program held the lock, and that alone may have made the client lat
 unknown.
 A measurement above the prediction is *wrong*: the model is, or the profile.  So is a client that
 keeps an address longer after a DHCPNAK than its profile says.  A cell that could not be played is
-unknown, with its reason.
+unknown, with its reason.  Where the model has no word for a fault, nothing is predicted, and the
+reason says what the client is held to.
 
 Of two hosts that may have one address at once it is held to that: they are *late* if they do, but
 for the time in which a client that gives way has let go (RFC 5227 §2.4).  Whoever probes before use
@@ -138,7 +139,8 @@ def verdict(outcome: Outcome) -> Verdict:
     cell, result = outcome.cell, outcome.result
     if isinstance(result, Unknown):
         return Verdict(outcome, "unknown", result.reason, None)
-    profile = None if cell.client.profile is None else load(cell.client.profile)
+    known = None if cell.fault.unmodelled else cell.client.profile
+    profile = None if known is None else load(known)
     if isinstance(result, Sharing):
         shared_for = None if profile is None else predict_sharing(profile, cell.fault)
         for says, reason in sharing_findings(cell.fault, result, profile, shared_for):
@@ -150,8 +152,8 @@ def verdict(outcome: Outcome) -> Verdict:
     worst = None if profile is None else predict_holdover(profile, cell.fault, Fraction(lease))
     kept = None if profile is None else predict_kept(profile, cell.fault, Fraction(lease))
     for says, reason in findings(outcome.cell.fault, result, profile, worst, kept):
-        return Verdict(outcome, says, reason, worst, kept)
-    return Verdict(outcome, "holds", "", worst, kept)
+        return Verdict(outcome, says, reason or cell.fault.unmodelled, worst, kept)
+    return Verdict(outcome, "holds", cell.fault.unmodelled, worst, kept)
 
 
 def findings(
@@ -179,6 +181,8 @@ def findings(
             "the model or the profile is wrong",
         )
     busy = f"for {show_seconds(result.kept)} another program held the kernel's networking lock"
+    if fault.another and result.replaced is None:
+        yield "unknown", "no DHCPACK of another address came while the address was held"
     if is_refusal(fault):
         if result.after_nak is None:
             yield "unknown", "no DHCPNAK came while the address was held"

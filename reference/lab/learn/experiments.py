@@ -29,6 +29,7 @@ from fractions import Fraction
 from holdover.reference.lab.experiments.experiment import Cable, Cell
 from holdover.reference.lab.experiments.fault import Fault
 from holdover.reference.lab.experiments.faults import BLOCKED, FAULTS
+from holdover.reference.lab.stand_ins.replacements import refuse_from_next_ack
 from holdover.reference.lab.testbed.client_program import ClientProgram
 from holdover.reference.lab.testbed.scene import Scene
 from holdover.reference.lab.testbed.servers import SERVERS
@@ -54,7 +55,7 @@ def renew_once(scene: Scene) -> None:
 
 def foreign(scene: Scene) -> None:
     """One more renewal is granted, under another xid than the client's; then nothing."""
-    scene.refuse_from_next_ack("foreign xid")
+    refuse_from_next_ack(scene, "foreign xid")
     scene.next_ack()
     scene.end_server()
 

@@ -36,6 +36,7 @@ from ipaddress import IPv4Address
 
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.record.record import Change, Mark, Record
+from holdover.reference.lab.record.renewals import next_address, time_replaced, time_to_ask
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import decode_frame
 from holdover.reference.wire.messages import BootReply, BootRequest, message_in
@@ -68,6 +69,9 @@ class Measurement:
     None where there was none while the address was held.  `displaced`: likewise from a DHCPACK
     that committed the address to another host.  `locked`: how long the lab had the
     kernel's networking lock meanwhile; `kept`: how long somebody else had, as far as was seen.
+    `replaced`: likewise from a DHCPACK of another address to this host, and `next_address` the
+    other one that it had since; None: none.  `asked`: from the last DHCPACK of the address until
+    the host next asked to renew it; None: it did not.
     `duplicate`: how long another host had the address too; `answered`: how many of the two answered
     ARP for it meanwhile.  `doubt`: why the end is no better known, in words.
     """
@@ -86,6 +90,9 @@ class Measurement:
     displaced: float | None = None
     doubt: str = ""
     released: bool = False
+    replaced: float | None = None
+    next_address: IPv4Address | None = None
+    asked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,7 @@ def measure(record: Record, host: str, address: IPv4Address | None = None) -> Me
         return Unknown("the address was not in use when the lease ended, nor before")
     worst = max(found, key=lateness)
     naks = [one.after_nak for one in found if one.after_nak is not None]
+    held = [(span.begin, span.end) for span in spans[worst.address]]
     both = list(find_overlap(record, host, worst.address, spans[worst.address]))
     return replace(
         worst,
@@ -155,6 +163,9 @@ def measure(record: Record, host: str, address: IPv4Address | None = None) -> Me
         answered=len(answerers(record, messages, worst.address, both)),
         displaced=time_displaced(record, messages, host, spans[worst.address], worst.address),
         released=has_released(record, record.hosts[host]),
+        replaced=time_replaced(messages, record.hosts[host], worst.address, held),
+        next_address=next_address(record, host, worst.address, held),
+        asked=time_to_ask(record, messages, record.hosts[host], worst.address),
     )
 
 

@@ -23,6 +23,7 @@ from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.console.output import UNBOUNDED, Output, colour_outcome, document, grid
 from holdover.reference.lab.collision.collision import PlayedCollision
 from holdover.reference.lab.experiments.verdict import Verdict, combine_verdicts, is_refusal, spread
+from holdover.reference.lab.record.measure import Measurement
 from holdover.reference.lab.record.premises import DevicePremises
 from holdover.reference.lab.record.sharing import Sharing
 from holdover.reference.lab.report.page import VERDICTS
@@ -71,7 +72,7 @@ def table(verdicts: Sequence[Verdict]) -> None:
         "forever: as long as it was watched.  NAK: seconds after a DHCPNAK.  Both: seconds for "
         "which two hosts had it."
     )
-    for line in remarks(verdicts):
+    for line in (*held_to(verdicts), *remarks(verdicts)):
         out.say(line)
     for client in dict.fromkeys(each.cell.client.label for each in verdicts):
         mine = [each for each in verdicts if each.cell.client.label == client]
@@ -108,6 +109,13 @@ def show_figures(cells: Sequence[Verdict]) -> Text:
     return Text(" / ".join(numbers) + f" {'/'.join(sorted(by))}".rstrip(), style=COLOUR[says])
 
 
+def held_to(verdicts: Sequence[Verdict]) -> Iterator[Text]:
+    """What a client is held to where the model has no word for the fault."""
+    for fault in dict.fromkeys(each.cell.fault for each in verdicts):
+        if fault.unmodelled:
+            yield Text(f"{fault.name}: ", style="bold") + fault.unmodelled
+
+
 def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
     """What a table has no room for: the wrong, the unknown, and two hosts with one address."""
     for says in ("wrong", "unknown"):
@@ -121,12 +129,25 @@ def remarks(verdicts: Sequence[Verdict]) -> Iterator[Text]:
             yield Text("given away: ", style="bold") + (
                 f"{name_cell(each)}: kept for {show_offset(seen.displaced)}{at_most}"
             )
+        if seen is not None and each.cell.fault.another and seen.replaced is not None:
+            yield Text("another address: ", style="bold") + f"{name_cell(each)}: {tell_move(seen)}"
+        if seen is not None and each.cell.fault.first is not None:
+            asked = "not" if seen.asked is None else f"{show_seconds(seen.asked)} later"
+            yield Text("asked again: ", style="bold") + f"{name_cell(each)}: {asked}"
         if seen is not None and seen.released:
             yield Text("released: ", style="bold") + f"{name_cell(each)}: its lease was given back"
         if seen is not None and seen.duplicate > 0:
             yield tell_two_hosts(each, seen.duplicate, seen.answered)
         if each.shared is not None and each.shared.shared > 0:
             yield tell_two_hosts(each, each.shared.shared, each.shared.answered)
+
+
+def tell_move(seen: Measurement) -> str:
+    """What a client did with another address that it was granted."""
+    assert seen.replaced is not None
+    moved = "taken" if seen.next_address is not None else "not taken"
+    kept = "to the end" if seen.replaced == math.inf else f"for {show_seconds(seen.replaced)} more"
+    return f"{moved}; it had the old one {kept}"
 
 
 def print_premises(verdicts: Sequence[Verdict], stand: Sequence[DevicePremises | None]) -> None:
@@ -266,6 +287,9 @@ def cell_data(each: Verdict) -> dict[str, Any]:
             "kept": seen.kept,
             "displaced": number(seen.displaced),
             "released": seen.released,
+            "replaced": number(seen.replaced),
+            "next_address": None if seen.next_address is None else str(seen.next_address),
+            "asked": seen.asked,
         }
     return found
 

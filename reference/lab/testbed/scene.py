@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,6 @@ from holdover.reference.lab.testbed.account import (
     never_comes,
 )
 from holdover.reference.lab.testbed.client_program import ClientProgram, processes
-from holdover.reference.lab.testbed.nak_server import BESIDE
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, UnheardError, state
 from holdover.reference.lab.testbed.recorder import NOTHING
@@ -100,8 +98,8 @@ class Scene:
         )
         self.lease = lease
         self.server: Process | None = None
-        self._first_server: Process | None = None
-        self._offers: Process | None = None
+        self.first_server: Process | None = None
+        self.offers: Process | None = None
         self.wall: WallClock | None = None
         self.rival: ClientProgram | None = None
         self._hardware = ""
@@ -147,7 +145,7 @@ class Scene:
     def serve(self, order: ServerOrder | None = None, place: str = "server") -> None:
         """Start the server, with the leases that it has granted so far in that place."""
         self.server = self._program.start(self.srv, self.place / place, order or self.order)
-        self._first_server = self._first_server or self.server
+        self.first_server = self.first_server or self.server
 
     def begin(
         self,
@@ -212,9 +210,9 @@ class Scene:
     def end_server(self) -> None:
         """SIGKILL."""
         assert self.server is not None
-        for process in filter(None, (self.server, self._offers)):
+        for process in filter(None, (self.server, self.offers)):
             process.end()
-        self.server = self._offers = None
+        self.server = self.offers = None
         self.mark("server ended")
 
     def lose_leases(self) -> None:
@@ -284,7 +282,7 @@ class Scene:
 
         `how`: as `--misbehave` has it.
         """
-        other = self._prepared(self.place / "server", self.order, "--misbehave", how)
+        other = self.prepare_server(self.place / "server", self.order, "--misbehave", how)
         self.next_ack()
         self.end_server()
         self.server = wait_until_serving(other)
@@ -305,33 +303,12 @@ class Scene:
         self.server.signal(signal.SIGCONT)
         self.until(lambda: len(self.acks()) > acks, START, "the answer to a renewal")
 
-    def refuse_from_next_ack(self, way: str, *, offers: bool = False) -> None:
-        """One more renewal; from then on a program in the place of the server refuses each.
+    @property
+    def client_hardware(self) -> str:
+        """The client's hardware address, in hex; "": it is a device that has not spoken yet."""
+        return self._hardware
 
-        `offers`: our own server is beside it, without leases, and offers another address.
-        """
-        refuser = self.srv.start(
-            sys.executable,
-            "-m",
-            "holdover.reference.lab.testbed.nak_server",
-            way,
-            str(OWN.ip),
-            str(LEASED),
-            *((BESIDE,) if offers else ()),
-        )
-        refuser.says("ready", START)
-        another = replace(self.order, first=ANOTHER, last=ANOTHER)
-        other = self._prepared(self.place / "offers", another) if offers else None
-        self.next_ack()
-        self.end_server()
-        refuser.signal(signal.SIGUSR1)
-        self.server = refuser
-        if other is not None:
-            refuser.says("refuses", START)  # so the port is free
-            self._offers = wait_until_serving(other)
-        self.mark(f"server refuses by {way}" + (f", offers {ANOTHER}" if offers else ""))
-
-    def _prepared(self, place: Path, order: ServerOrder, *more: str) -> Process:
+    def prepare_server(self, place: Path, order: ServerOrder, *more: str) -> Process:
         """Our own server, started and not yet asked to serve (`wait_until_serving`)."""
         place.mkdir(exist_ok=True)
         process = self.srv.start(*holdover(place, order, PREPARED), *more)
@@ -392,12 +369,13 @@ class Scene:
 
     def lease_end(self) -> Instant:
         """The server's lease end, so far."""
-        return int(self.acked() + self.acks()[-1]["lease"] * SECOND)
+        return int((last := self.acks()[-1])["when"] + last["lease"] * SECOND)
 
     def holds(self) -> bool:
         """Whether the client's host has the address."""
-        seen = self._recorder.said(f'"(held|gone)", "host": "a", "address": "{LEASED}"')
-        return bool(seen) and '"held"' in seen[-1][1]
+        seen = self._recorder.events("held", "gone")
+        mine = [e for e in seen if (e["host"], e["address"]) == ("a", str(LEASED))]
+        return bool(mine) and mine[-1]["event"] == "held"
 
     def _mine(self, event: str) -> list[dict[str, Any]]:
         """Messages from or to the client."""
@@ -460,7 +438,7 @@ class Scene:
     def keep_output(self) -> None:
         """What the client and the first server have said becomes part of the record."""
         again = None if self._client is self._first_client else self._client
-        said = {"client": self._first_client, "client-again": again, "server": self._first_server}
+        said = {"client": self._first_client, "client-again": again, "server": self.first_server}
         keep_output(self.record, said, self._born)
 
     def close(self) -> None:

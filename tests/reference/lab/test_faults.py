@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,32 @@ from holdover.reference.lab.experiments.faults import (
 from holdover.reference.lab.experiments.life import ELSEWHERE, LEASED_THERE, LIFE
 from holdover.reference.lab.learn.observations import Observation
 from holdover.reference.lab.record.measure import DEAD, Unknown
+from holdover.reference.lab.stand_ins.choosing_server import ChosenTerms, terms_in
 from holdover.reference.lab.testbed import scene
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, OWN, PAUSE, Scene
 from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder
+from holdover.reference.wire.options import INFINITE
 
 A = "02:00:00:00:00:01"
 LEASE = 40
+
+
+@dataclass(frozen=True)
+class Program:
+    """Started beforehand, and ready at once."""
+
+    link: Link
+    words: tuple[str, ...]
+
+    def says(self, word: str, seconds: float) -> None:
+        """At once."""
+
+    def signal(self, number: int) -> None:
+        """It answers from now on."""
+        assert number == signal.SIGUSR1
+        self.link.chosen(terms_in(self.words[5:9]))
 
 
 class Link(Scene):
@@ -52,6 +70,7 @@ class Link(Scene):
         self._recorder = self  # type: ignore[assignment]
         self._seen: dict[str, list[dict[str, Any]]] = {"DHCPREQUEST": [], "DHCPACK": []}
         self._grants, self._begun = lease, self.now
+        self.first_server = None
         self._stopped = self._frozen = self._deaf = False
         self._state: str | None = None
         self._waits = 0
@@ -96,10 +115,18 @@ class Link(Scene):
 
     def begin_again(self) -> None:
         self.mark("client started again")
+        self._frozen, self._asks = False, self.now + SECOND
 
     def serve(self, order: ServerOrder | None = None, place: str = "server") -> None:
         assert order is not None
         self.mark(f"{order.own} leases {order.first} to {order.last}, apart from {place}")
+
+    def start(self, *words: str) -> Program:
+        self.mark(f"starts {words[2].rpartition('.')[2]}")
+        return Program(self, words)
+
+    def chosen(self, terms: ChosenTerms) -> None:
+        self._grants = terms.lease
 
     def cable(self, state: str) -> None:
         self.mark(f"cable {state}")
@@ -285,8 +312,71 @@ def test_a_client_is_moved_to_a_network_that_has_not_its_address(link: Link) -> 
     ]
 
 
-def test_nothing_of_it_can_be_done_to_a_device() -> None:
-    assert all(each.needs_access for each in LIFE)
+def test_what_a_server_chooses_can_be_done_to_a_device_and_nothing_else_of_it() -> None:
+    chosen = {"another address", "T1 early", "T1 with T2", "T1 after the end", "T2 after the end"}
+    assert {each.name for each in LIFE if not each.needs_access} == chosen
+
+
+# What a server chooses ---------------------------------------------------------------------------
+
+
+def test_another_address_is_granted_after_one_renewal_and_somebody_else_is_there(
+    link: Link,
+) -> None:
+    assert played(link, "another address") == [
+        RENEWED[0],
+        "starts choosing_server",
+        *RENEWED[1:],
+        "server ended",
+        "server grants 10.77.0.51 for 40 s",
+    ]
+    fault = FAULTS["another address"]
+    assert fault.another
+    assert fault.two_hosts, "who wants the old address when its lease is over"
+    assert "held to the end of the old address's lease" in fault.unmodelled
+
+
+def test_a_lease_without_end_gets_one_when_the_client_is_started_again(link: Link) -> None:
+    fault = FAULTS["infinite then finite"]
+    assert fault.first is not None
+    assert fault.first(LEASE) == (INFINITE, None, None)
+    assert played(link, "infinite then finite") == [
+        "DHCPACK for 40 s",
+        "client killed",
+        "server ended",
+        "starts choosing_server",
+        "server grants 10.77.0.50 for 40 s",
+        "client started again",
+        "DHCPREQUEST",
+        "DHCPACK for 40 s",
+        "server ended",
+    ]
+    assert fault.restarts, "it finds what it has stored"
+
+
+@pytest.mark.parametrize(
+    ("name", "t1", "t2"),
+    [
+        ("T1 early", 4, 35),
+        ("T1 with T2", 20, 20),
+        ("T1 after the end", 80, 120),
+        ("T2 after the end", 20, 80),
+    ],
+)
+def test_a_server_says_when_to_ask_and_then_nobody_answers(
+    link: Link, name: str, t1: int, t2: int
+) -> None:
+    fault = FAULTS[name]
+    assert fault.first is not None
+    assert fault.first(LEASE) == (LEASE, t1, t2)
+    assert fault.needs_own_server, "no server of the lab can be told so"
+    assert played(link, name) == ["DHCPACK for 40 s", "server ended"]
+
+
+def test_an_early_t1_is_never_at_once() -> None:
+    first = FAULTS["T1 early"].first
+    assert first is not None
+    assert first(5) == (5, 1, 4)
 
 
 # The kernel is busy ------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ from holdover.reference.lab.record.record import (
     pcap_head,
     read,
 )
+from holdover.reference.lab.stand_ins.nak_server import GRANTED, WAYS, refusal
 from holdover.reference.lab.testbed.address_monitor import DELETE_ADDRESS, NEW_ADDRESS, parse
-from holdover.reference.lab.testbed.nak_server import GRANTED, WAYS, refusal
 from holdover.reference.lab.testbed.process import Process, UnheardError
 from holdover.reference.lab.testbed.wall_clock import COMPILER, WallClock
 from holdover.reference.wire.frames import ALL_HOSTS, EVERYONE, Datagram, Frame, decode_frame

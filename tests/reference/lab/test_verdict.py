@@ -100,6 +100,50 @@ def test_a_measurement_says(client: str, fault: str, seen: Measurement, says: st
     assert found.measured is seen
 
 
+# Another address ---------------------------------------------------------------------------------
+
+
+def moved(seconds: float, replaced: float | None) -> Measurement:
+    return replace(held(seconds, at_least=min(seconds, 30)), replaced=replaced)
+
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        (moved(-5, 0.1), "holds"),
+        (moved(-0.5, 4.5), "holds"),  # to the end of its lease it may
+        (moved(0.04, 5.0), "unknown"),  # within the uncertainty
+        (moved(3, 8), "late"),
+        (moved(FOREVER, FOREVER), "late"),
+    ],
+)
+def test_who_is_granted_another_address_is_held_to_the_lease_of_the_old_one(
+    seen: Measurement, says: str
+) -> None:
+    for client in ("reference", "udhcpc"):
+        found = judged(client, "another address", seen)
+        assert found.says == says, found
+        assert found.worst is None, "the model has no word for it, so nothing is wrong"
+        if says != "unknown":
+            assert found.reason == FAULTS["another address"].unmodelled
+
+
+def test_another_address_that_never_came_is_no_pass() -> None:
+    found = judged("reference", "another address", moved(-5, None))
+    assert (found.says, found.reason) == (
+        "unknown",
+        "no DHCPACK of another address came while the address was held",
+    )
+
+
+def test_the_faults_that_the_model_has_no_word_for_are_few() -> None:
+    names = ["another address", "T1 after the end", "T2 after the end"]
+    assert [each.name for each in TABLE if each.unmodelled] == names
+    late = judged("dhclient-nolifetime", "T1 after the end", held(22))
+    assert (late.says, late.worst) == ("late", None)
+    assert "held to the end of its lease" in late.reason
+
+
 # A server that shortens --------------------------------------------------------------------------
 
 

@@ -167,7 +167,7 @@ def settle_by_hand(scene: Scene) -> None:
 def commit_again(scene: Scene) -> None:
     """The server reuses the address while its lease runs."""
     scene.end_server()
-    scene.server = scene._prepared(
+    scene.server = scene.prepare_server(
         scene.place / "server", scene.order, "--misbehave", "reuse-early"
     )
     scene.server.signal(signal.SIGUSR1)

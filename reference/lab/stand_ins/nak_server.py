@@ -2,9 +2,8 @@
 
 Theory of operation.  RFC 2131 §4.1 has a server broadcast its DHCPNAK; servers that send it to the
 client alone exist, and clients that heed only the one or the other.  This program does as it is
-told, in the name of the server whose place it takes.  It is started beforehand and says `ready`;
-at SIGUSR1 it opens its sockets, so that no renewal falls between the two, and says `refuses`.  The
-server's port it leaves free for another program, which may offer what is not refused.
+told, in the name of the server whose place it takes, from a signal on (`stand_in.py`).  It may
+leave the server's port free for another program, which then offers what is not refused.
 
 The third way is no refusal: a DHCPACK that is right in all but its xid, so that whoever takes it
 does not look at that (RFC 2131 §4.4.1: any DHCPACK with another xid is discarded).
@@ -14,15 +13,12 @@ What it does not know: leases.  A client without an address, or with another one
 
 from __future__ import annotations
 
-import select
-import signal
 import sys
-import time
+from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from holdover.model.errors import InputError
-from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
+from holdover.reference.lab.stand_ins.stand_in import stand_in
 from holdover.reference.wire.frames import (
     ALL_HOSTS,
     CLIENT_PORT,
@@ -39,9 +35,6 @@ from holdover.reference.wire.packet import encode
 
 WAYS = ("broadcast", "unicast", "foreign xid")
 BESIDE = "beside"
-
-PATIENCE, PAUSE = 5, 0.01
-"""Seconds."""
 
 GRANTED = 30
 """Seconds of a lease with a foreign xid."""
@@ -78,45 +71,18 @@ def refusal(
     return encode_frame(to, hardware, datagram)
 
 
-def server_port() -> UdpPort:
-    """The server's port, as soon as it is free: else the kernel answers, port unreachable.
-
-    A server that was killed may not be dead yet.
-    """
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return UdpPort("eth0", SERVER_PORT)
-        except InputError:
-            if time.monotonic() > end:
-                raise
-        time.sleep(PAUSE)
-
-
 def main() -> None:
     """Refuse an address in that way, by one's own: WAY OWN ADDRESS [beside].
 
     `beside`: another program is to have the server's port.
     """
     way, own, address = sys.argv[1], *map(IPv4Address, sys.argv[2:4])
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-    say("ready")
-    signal.sigwait({signal.SIGUSR1})
-    link, port = LinkSocket("eth0", SERVER_PORT), server_port()
-    if BESIDE in sys.argv:
-        port.close()
-    say("refuses")
-    while True:
-        select.select((link,), (), ())
-        for frame in link.receive():
-            if (answer := refusal(frame, way, own, address, link.hardware)) is not None:
-                link.send(answer)
 
+    def answer(frame: Frame, hardware: bytes) -> Iterable[bytes]:
+        sent = refusal(frame, way, own, address, hardware)
+        return () if sent is None else (sent,)
 
-def say(word: str) -> None:
-    """A line on standard output."""
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
+    stand_in(answer, beside=BESIDE in sys.argv)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,347 @@
+"""A machine of its own, which can be suspended: QEMU, a Linux kernel, and a root in memory.
+
+Theory of operation.  A namespace cannot be suspended: its clocks are the machine's.  QEMU emulates
+a whole machine, without KVM, on a cable of the lab's switch (a tap).  Its root is an archive
+(cpio) of this machine's own programs: busybox, a client, and the libraries that they name.  The
+kernel is one of Debian's, with the modules that a network card needs.  The guest starts the client
+and `ip monitor`; what they say comes out of the serial console.  `SLEEPS` says how it is put to
+sleep and woken; the control socket (QMP) does that.
+
+`Files` finds QEMU and the kernel on this machine, or in a folder into which their packages were
+unpacked (`dpkg -x`): so nothing has to be installed to try it.
+
+The guest's clock is QEMU's HPET: an emulated TSC was seen to run fifty times too fast on a computer
+that was busy.  Linux reads 32 bits of it, which is 42 s; so QEMU is never stopped by a signal.
+
+What it does not know: leases.  A real machine's firmware may need seconds to suspend and to wake.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import click as click_package
+import pyroute2 as pyroute2_package
+
+from holdover.reference.lab.testbed.netns import Host, run
+from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError
+from tests.checkout import ROOT
+
+QEMU = "qemu-system-x86_64"
+PACKAGES = "qemu-system-x86 linux-image-cloud-amd64"
+"""Debian's."""
+
+CARD = "virtio_net"
+BUS = "virtio_pci"
+"""The modules of the network card; what they need is found by modules.dep."""
+
+HARDWARE = "02:68:6f:6c:64:02"
+TAP = "ptap"
+MEMORY = "512M"
+
+SUSPENDS, WOKEN, CLOCKS = "suspends", "has woken", "clocks are"
+"""What the guest says."""
+
+SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+
+BOOT = "console=ttyS0 no_console_suspend quiet panic=-1 clocksource=hpet no_timer_check"
+"""What the kernel is told; it ends where its timer is late at the start, if it checks that."""
+
+INIT = """#!/bin/sh
+export PATH=/sbin:/bin:/usr/sbin:/usr/bin HOME=/root PYTHONDONTWRITEBYTECODE=1
+/bin/busybox --install -s /usr/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /tmp
+for each in {modules}; do insmod /modules/$each.ko; done
+ip link set lo up
+ip link set eth0 up
+ip -o -4 monitor address &
+{client} &
+while read -r word </dev/ttyS1; do
+  case $word in
+  suspend)
+    echo {suspend}
+    echo mem >/sys/power/state
+    echo {woken}
+    ;;
+  clocks)
+    now=$(grep '^now at' /proc/timer_list | tr -dc 0-9)
+    read -r up idle </proc/uptime
+    echo "{clocks} $now $up $(date +%s) $(cat {source})"
+    ;;
+  esac
+done
+"""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where QEMU and the kernel are; `under`: a folder of unpacked packages, None: this machine."""
+
+    under: Path | None = None
+
+    @property
+    def top(self) -> Path:
+        """What their paths begin with."""
+        return self.under or Path("/")
+
+    def kernel(self) -> Path | None:
+        """The newest kernel that has its modules; None: there is none."""
+        found = [
+            each
+            for each in (self.top / "boot").glob("vmlinuz-*")
+            if (self.modules(each) / "modules.dep").exists() or list(self.modules(each).glob("*"))
+        ]
+        return max(found, key=lambda each: each.stat().st_mtime, default=None)
+
+    def modules(self, kernel: Path) -> Path:
+        """The folder of its modules."""
+        return self.top / "lib" / "modules" / kernel.name.removeprefix("vmlinuz-")
+
+    def qemu(self) -> tuple[str, ...] | None:
+        """How QEMU is started; None: it is not there."""
+        if self.under is None:
+            return (QEMU,) if shutil.which(QEMU) else None
+        program = self.under / "usr" / "bin" / QEMU
+        libraries = f"LD_LIBRARY_PATH={self.under / 'usr/lib/x86_64-linux-gnu'}"
+        share = [self.under / "usr" / "share" / name for name in ("qemu", "seabios")]
+        firmware = [word for each in share for word in ("-L", str(each))]
+        more = f":{self.under / 'lib/x86_64-linux-gnu'}"
+        return ("env", libraries + more, str(program), *firmware) if program.exists() else None
+
+    def missing(self) -> str | None:
+        """What is not there, and what brings it."""
+        gone = [QEMU] if self.qemu() is None else []
+        gone += ["a kernel in /boot with its modules"] if self.kernel() is None else []
+        if not shutil.which("busybox"):
+            gone.append("busybox")
+        return f"needs {' and '.join(gone)} (Debian: {PACKAGES} busybox)" if gone else None
+
+
+# The root ----------------------------------------------------------------------------------------
+
+
+def libraries(program: Path) -> set[Path]:
+    """The files that the loader needs for a program, or a library."""
+    said = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
+    return {Path(each) for each in re.findall(r"(/\S+) \(0x", said.stdout)}
+
+
+def copy(path: Path, root: Path) -> None:
+    """A file with what it needs, where it is here; a link becomes the file."""
+    for each in (path, *(libraries(path) if os.access(path, os.X_OK) else ())):
+        there = root / str(each).lstrip("/")
+        there.parent.mkdir(parents=True, exist_ok=True)
+        if not there.exists():
+            shutil.copy(each, there)
+
+
+def needed_modules(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Files of modules, each after what it needs."""
+    files = {each.name.split(".")[0]: each for each in (folder / "kernel").rglob("*.ko*")}
+    found: list[Path] = []
+
+    def add(name: str) -> None:
+        file = files[name]
+        said = re.search(rb"\0depends=([\w,-]*)\0", file.read_bytes())
+        for need in said[1].decode().split(",") if said else []:
+            if need:
+                add(need.replace("-", "_"))
+        if file not in found:
+            found.append(file)
+
+    for name in names:
+        add(name)
+    return found
+
+
+UNNEEDED = ("test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages")
+
+
+def python_and_holdover(root: Path) -> str:
+    """Python and the project, as an embedded device has them; the words that start it."""
+    program = Path(sys.executable).resolve()
+    copy(program, root)
+    library = Path(os.__file__).parent
+    there = root / str(library).lstrip("/")
+    skip = shutil.ignore_patterns(*UNNEEDED, "__pycache__", "config-*", "*.a")
+    shutil.copytree(library, there, ignore=skip)
+    for each in (library / "lib-dynload").glob("*.so"):
+        for needed in libraries(each):
+            copy(needed, root)
+    packages = root / "packages"
+    without = shutil.ignore_patterns("__pycache__")
+    for package in (click_package, pyroute2_package):
+        folder = Path(str(package.__file__)).parent
+        shutil.copytree(folder, packages / folder.name, ignore=without)
+    for room in ("model", "proofs", "reference"):
+        shutil.copytree(ROOT / room, packages / "holdover" / room, ignore=without)
+    return f"env PYTHONPATH=/packages {program}"
+
+
+def make_root(
+    root: Path, files: Files, prepare: Callable[[Path], str], programs: Iterable[str] = ()
+) -> Path:
+    """The archive of a guest's root.
+
+    `prepare` puts a client into it, and gives the words that start it; `programs`: what it runs.
+    """
+    kernel = files.kernel()
+    assert kernel is not None
+    for name in ("proc", "sys", "dev", "run", "tmp", "root", "bin", "usr/bin", "var/lib", "etc"):
+        (root / name).mkdir(parents=True)
+    (root / "modules").mkdir()
+    for name in ("busybox", "ip", *programs):
+        found = shutil.which(name)
+        assert found is not None, name
+        copy(Path(found), root)
+    busybox = Path(str(shutil.which("busybox")))
+    for name in ("bin/busybox", "bin/sh"):
+        if not (root / name).exists():
+            shutil.copy(busybox, root / name)
+    names = []
+    for module in needed_modules(files.modules(kernel), (BUS, CARD)):
+        shutil.copy(module, root / "modules")
+        names.append(module.name.removesuffix(".ko"))
+    words = {
+        "modules": " ".join(names),
+        "suspend": SUSPENDS,
+        "woken": WOKEN,
+        "clocks": CLOCKS,
+        "source": SOURCE,
+    }
+    (root / "init").write_text(INIT.format(client=prepare(root), **words))
+    (root / "init").chmod(0o755)
+    archive = root.with_suffix(".cpio")
+    made = f"cd '{root}' && find . | busybox cpio -o -H newc >'{archive}'"
+    subprocess.run(["sh", "-c", made], check=True, capture_output=True)
+    return archive
+
+
+# The machine -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """CLOCK_MONOTONIC, CLOCK_BOOTTIME and the wall clock, in seconds."""
+
+    monotonic: float
+    boottime: float
+    wall: float
+
+    def since(self, before: Clocks) -> Clocks:
+        """How far they have gone."""
+        return Clocks(
+            self.monotonic - before.monotonic,
+            self.boottime - before.boottime,
+            self.wall - before.wall,
+        )
+
+
+class Machine:
+    """A guest on a switch; its console is `said` as that of a program."""
+
+    def __init__(self, srv: Host, archive: Path, files: Files) -> None:
+        kernel, qemu = files.kernel(), files.qemu()
+        assert kernel is not None
+        assert qemu is not None
+        self._control, self._orders = archive.with_suffix(".qmp"), archive.with_suffix(".tty")
+        run(*f"ip -n {srv.switch} tuntap add dev {TAP} mode tap".split())
+        run(*f"ip -n {srv.switch} link set {TAP} master br0 up".split())
+        self.console: Process = srv.start_at_switch(
+            *qemu,
+            *("-accel", "tcg", "-m", MEMORY, "-nographic", "-nodefaults", "-no-reboot"),
+            *("-serial", "stdio", "-serial", f"unix:{self._orders},server=on,wait=off"),
+            *("-qmp", f"unix:{self._control},server=on,wait=off"),
+            *("-kernel", kernel, "-initrd", archive),
+            *(
+                "-append",
+                "console=ttyS0 no_console_suspend quiet panic=-1 clocksource=hpet no_timer_check",
+            ),
+            *("-netdev", f"tap,id=n,ifname={TAP},script=no,downscript=no"),
+            *("-device", f"virtio-net-pci,netdev=n,mac={HARDWARE},romfile="),
+        )
+
+    def control(self, command: str) -> None:
+        """Say a command of QEMU's control socket; UnheardError where it refuses."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(PATIENCE)
+            line.connect(str(self._control))
+            with line.makefile("rw", encoding="utf-8") as spoken:
+                spoken.readline()  # the greeting
+                for each in ("qmp_capabilities", command):
+                    spoken.write(json.dumps({"execute": each}) + "\n")
+                    spoken.flush()
+                    answers = (json.loads(text) for text in spoken)
+                    answer = next(each for each in answers if each.keys() & {"return", "error"})
+                    if "error" in answer:
+                        raise UnheardError(f"{command}: {answer['error']}")
+
+    def _order(self, word: str) -> None:
+        """Have the guest do something."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(self._orders))
+            line.sendall(f"{word}\n".encode())
+
+    def suspend(self) -> None:
+        """The guest suspends itself to memory (ACPI S3)."""
+        self._order("suspend")
+        self.console.says(SUSPENDS, PATIENCE)
+
+    def wake(self) -> None:
+        """It goes on; an order that comes before it says so is lost."""
+        self.control("system_wakeup")
+        self.console.says(WOKEN, PATIENCE)
+
+    def clocks(self) -> Clocks:
+        """What the guest's clocks say now."""
+        times = len(self.console.said(CLOCKS)) + 1
+        self._order("clocks")
+        _, line = self.console.says(f"{CLOCKS} .* [a-z]", PATIENCE, times=times)
+        monotonic, up, wall, _ = line.partition(CLOCKS)[2].split()
+        return Clocks(int(monotonic) / 1e9, float(up), float(wall))
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """A way to sleep: in words; how it begins and ends.
+
+    `counted`: the guest's CLOCK_BOOTTIME has gone on when it is over; CLOCK_MONOTONIC never has.
+    """
+
+    sentence: str
+    counted: bool
+    begin: Callable[[Machine], None]
+    end: Callable[[Machine], None]
+
+
+SLEEPS: Mapping[str, Sleep] = MappingProxyType(
+    {
+        "suspended": Sleep(
+            "the guest suspends to memory (ACPI S3)",
+            True,
+            lambda machine: machine.suspend(),
+            lambda machine: machine.wake(),
+        ),
+        "paused": Sleep(
+            "its machine is paused, as by a snapshot that is restored; it does not learn of it",
+            False,
+            lambda machine: machine.control("stop"),
+            lambda machine: machine.control("cont"),
+        ),
+    }
+)
+"""Each by its name."""

@@ -1,0 +1,47 @@
+"""A host that sleeps: an emulated machine wakes after the end of its lease, as root.
+
+It is skipped where QEMU and a kernel are not there.  HOLDOVER_MACHINE names a folder into which
+their packages were unpacked.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.measure.suspend import LEASE, Slept, play
+from tests.net.machine import Files
+
+UNDER = os.environ.get("HOLDOVER_MACHINE")
+FILES = Files(Path(UNDER) if UNDER else None)
+WANTED = (("reference", "suspended"), ("reference", "paused"), ("udhcpc-lifetime", "suspended"))
+SOON = 5
+"""Seconds in which an emulated machine, on a computer that is busy, gets its process to run."""
+
+
+@pytest.fixture(scope="module")
+def slept(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Slept]:
+    """What each did, all at once."""
+    if (reason := FILES.missing()) is not None:
+        pytest.skip(reason)
+    found = play(WANTED, FILES, tmp_path_factory.mktemp("suspend"))
+    return {f"{each.client}, {each.sleep}": each for each in found}
+
+
+def test_a_client_that_counts_its_sleep_lets_go_when_it_wakes(slept: dict[str, Slept]) -> None:
+    seen = slept["reference, suspended"]
+    assert 0 < seen.kept < SOON
+    assert seen.slept > 0, "its lease had ended"
+
+
+def test_a_lifetime_of_the_kernel_does_not_count_its_sleep(slept: dict[str, Slept]) -> None:
+    seen = slept["udhcpc-lifetime, suspended"]
+    assert LEASE / 4 < seen.kept < LEASE + SOON
+    assert seen.answered is not None
+    assert seen.answered > LEASE / 4, "and it answers for the address meanwhile"
+
+
+def test_who_does_not_learn_of_a_pause_cannot_let_go(slept: dict[str, Slept]) -> None:
+    seen = slept["reference, paused"]
+    assert LEASE / 4 < seen.kept < LEASE + SOON
+    assert seen.clocks.boottime < LEASE, "its clocks stood"
