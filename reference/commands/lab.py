@@ -273,7 +273,8 @@ def cells(
     """What is to be played.  What was not asked for and is impossible is left out."""
     from holdover.reference.lab.experiments.experiment import Cell
 
-    chosen = clients or [each for each in CLIENTS.values() if each.usual and each.missing() is None]
+    named = clients or [each for each in CLIENTS.values() if each.usual and each.missing() is None]
+    chosen = [each.as_installed() for each in named]
     beside = servers or [SERVERS[name] for name in BESIDE if SERVERS[name].missing() is None]
     rival = next(CLIENTS[name] for name in RIVALS if CLIENTS[name].missing() is None)
     return [

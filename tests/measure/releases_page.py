@@ -22,6 +22,7 @@ from holdover.reference.docs.markdown import table
 from holdover.reference.docs.site.drawing import svg, words
 from holdover.reference.lab.roots.release import RELEASES
 from holdover.reference.lab.testbed.clients import CLIENTS
+from tests.measure.embedded import embedded_table
 from tests.measure.lab_runs import Cell, cells_of, conditions_table, number
 from tests.measure.league_chart import COLOURS, kind, worst
 from tests.measure.refusals import after_refusal
@@ -273,8 +274,13 @@ Versions are those of the packages in each root.
 {unplayed(data)}
 trixie and sid have coredhcp-client, which speaks DHCPv6 alone.  So do odhcp6c and dibbler.
 ifupdown and ifupdown-ng start one of the clients above.  wicked is in none of these releases.
-dhcppython 0.1.4 and ScapyDhclient 1.0.0 of PyPI, and dhcp 0.2.20 of npm, ask for a lease and
-configure no address.  So they have nothing to hold.  pyroute2 is below.
+
+### Embedded, and not played
+
+A program may embed one of these libraries for a lease.  None of them sets or removes an address by
+itself, except dhcpcanon.  pyroute2, which does, is below.
+
+{embedded_table()}
 
 ### Unknown
 

@@ -24,12 +24,9 @@ from holdover.model.clients.profile import load
 from holdover.model.errors import InputError
 from holdover.reference.core.instants import SECOND, Instant
 from holdover.reference.lab.experiments.verdict import OBEYED
-from holdover.reference.lab.testbed.client_program import (
-    ClientProgram,
-    client_from_command,
-    processes,
-)
+from holdover.reference.lab.testbed.client_program import ClientProgram, processes
 from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.command_line import client_from_command
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 from holdover.reference.linux.kernel.clock import now

@@ -20,8 +20,9 @@ from holdover.reference.console.options import complete_names
 from holdover.reference.lab.roots.made import cache_folder, made_roots
 from holdover.reference.lab.roots.root import Root, root_of
 from holdover.reference.lab.testbed import sandbox
-from holdover.reference.lab.testbed.client_program import ClientProgram, client_from_command
+from holdover.reference.lab.testbed.client_program import ClientProgram
 from holdover.reference.lab.testbed.clients import CLIENTS, FORMER_NAMES
+from holdover.reference.lab.testbed.command_line import client_from_command
 from holdover.reference.lab.testbed.servers import SERVERS, ServerProgram
 
 AT_ONCE = 40

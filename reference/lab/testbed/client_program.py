@@ -21,8 +21,8 @@ The shell that has prepared all stays as process 1, and ends with the client.  `
 client's own: they are what a fault kills or a test asks to end.  Addresses belong to the host and
 stay, whoever dies.
 
-What it does not know: which clients there are (`clients.py`), faults, servers, and what a client
-has done.  `place` must not be below /run, where the client would not see it.
+What it does not know: which clients there are (`clients.py`, `command_line.py`), faults, servers,
+and what a client has done.  `place` must not be below /run, where the client would not see it.
 """
 
 from __future__ import annotations
@@ -63,6 +63,12 @@ exec {script} "$@"
 """What it blocks is `script`; udhcpc says `deconfig` at its start too, when there is no address."""
 
 
+HOOK_FILE = "hook"
+"""What a hook is called in {place}."""
+
+SCRIPT_FILE = "script"
+"""What a client's script of ours is called there."""
+
 NOTHING = "true"
 """The program that does nothing, and does it well."""
 
@@ -77,7 +83,7 @@ class HookWords:
 
     words: str
     script: str = NOTHING
-    file: str = "hook"
+    file: str = HOOK_FILE
     text: str = SHELL_HOOK
     always: bool = False
 
@@ -94,7 +100,8 @@ class ClientProgram:
     played where no client is named.  `former_package`: Debian's that had it once.  `root`: the root
     file system that it is of; None: the machine's.  `runs`: a program that it starts to do the
     work, or else it is not what its name says.  `others`: from which version on, before which, and
-    which profile describes those ("": from the first, to the last).
+    which profile describes those ("": from the first, to the last).  `files`: what is copied from
+    the machine to {place}.
     """
 
     name: str
@@ -114,6 +121,7 @@ class ClientProgram:
     root: Root | None = None
     runs: str = ""
     others: tuple[tuple[str, str, str], ...] = ()
+    files: tuple[Path, ...] = ()
 
     @property
     def label(self) -> str:
@@ -122,14 +130,17 @@ class ClientProgram:
 
     def in_root(self, root: Root) -> ClientProgram:
         """The client of a root file system, with the profile of the version that is there."""
-        there = replace(self, root=root)
-        with suppress(UnheardError):
-            numbers = version_numbers(there.version())
+        return replace(self, root=root).as_installed()
+
+    def as_installed(self) -> ClientProgram:
+        """The client with the profile of its version; it has its own where it does not say one."""
+        with suppress(UnheardError, OSError, subprocess.SubprocessError):
+            numbers = version_numbers(self.version() if self.others else "")
             for since, before, profile in self.others:
                 is_older = not before or numbers < version_numbers(before)
                 if version_numbers(since) <= numbers and is_older:
-                    return replace(there, profile=profile)
-        return there
+                    return replace(self, profile=profile)
+        return self
 
     def missing(self) -> str | None:
         """The programs and files that are not here, or not in its root."""
@@ -193,7 +204,9 @@ class ClientProgram:
             "identity": self.identity if cloned else "",
         }
         if self.script:
-            _write(place / "script", self.script)
+            _write(place / SCRIPT_FILE, self.script)
+        for file in self.files:
+            shutil.copy(file, place / file.name)
         if self.hook is not None and (hook_blocks is not None or self.hook.always):
             values["hook"] = _filled(self.hook.words, values)
             script = _filled(self.hook.script, values)
@@ -226,42 +239,6 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 def _write(path: Path, text: str) -> None:
     path.write_text(text)
     path.chmod(0o755)
-
-
-def client_from_command(command: str) -> ClientProgram:
-    """A client by its command line, as `udhcpc -f -i {iface}`; InputError where it is none."""
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise InputError(f"client {command!r}: {error}") from None
-    if not words:
-        raise InputError("client: a command line is needed, as 'udhcpc -f -i {iface}'")
-    given, hook = take_hook(command)
-    for word in re.findall(r"\{(\w+)", given):
-        if word not in OWN_WORDS:
-            raise InputError(f"client {command!r}: no {{{word}}}; there are {OWN_WORDS_SHOWN}")
-    program = "" if "{" in words[0] else words[0]
-    needs = (program,) if program else ()
-    return ClientProgram(
-        name=command, title=command, command=given, needs=needs, lease=30, hook=hook
-    )
-
-
-OWN_WORDS = ("iface", "place", "python", "hook")
-OWN_WORDS_SHOWN = "{iface}, {place}, {python}, {hook}, {hook:PATH}"
-"""What a command line of the user's may have."""
-
-HOOK_WORD = re.compile(r"\{hook(?::([^{}]*))?\}")
-
-
-def take_hook(command: str) -> tuple[str, HookWords | None]:
-    """A command line with {hook} in the place of {hook:PATH}, and what the hook is; None: none."""
-    found = HOOK_WORD.search(command)
-    if found is None:
-        return command, None
-    script = shlex.quote(found[1]) if found[1] else NOTHING
-    hook = HookWords("{place}/hook", script, always=True)
-    return HOOK_WORD.sub("{hook}", command), hook
 
 
 def processes(client: Process) -> list[int]:

@@ -73,9 +73,13 @@ DHCLIENT_DEBIAN = "/sbin/dhclient-script"
 UDHCPC_IDENTITY = f"-x 0x3d:{CLONE.replace(':', '')}"
 UDHCPC_DEBIAN = "/etc/udhcpc/default.script"
 
-DHCPCD_SETUP = "mkdir -p /run/dhcpcd"
+DHCPCD_HOOKS = "/run/dhcpcd-run-hooks"
+DHCPCD_SETUP = f"""mkdir -p /run/dhcpcd
+for each in /lib/dhcpcd/dhcpcd-run-hooks /usr/libexec/dhcpcd-run-hooks; do
+  [ ! -e $each ] || ln -sf $each {DHCPCD_HOOKS}
+done"""
+"""Debian has moved its script: it is where dhcpcd 10.5 has it, or where it was before."""
 DHCPCD_IDENTITY = f"-I {CLONE}"
-DHCPCD_HOOKS = "/lib/dhcpcd/dhcpcd-run-hooks"
 
 NETWORKD = "/lib/systemd/systemd-networkd"
 NETWORKD_SETUP = f"""{READ_ONLY_SYS}
@@ -269,6 +273,7 @@ PROGRAMS = (
             package="network-manager",
             needs=("NetworkManager", BUS, backend),
             lease=lease,
+            profile=f"networkmanager-{backend}",
             version_command=("NetworkManager", "--version"),
             identity=NETWORK_MANAGER_IDENTITY,
             setup=NETWORK_MANAGER_SETUP.replace("dhcp=internal", f"dhcp={backend}"),

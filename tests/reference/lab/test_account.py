@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -17,8 +19,10 @@ from holdover.reference.lab.testbed.account import (
     keep_output,
     never_comes,
 )
-from holdover.reference.lab.testbed.client_program import NOTHING, client_from_command
+from holdover.reference.lab.testbed.client_program import NOTHING
 from holdover.reference.lab.testbed.clients import CLIENTS, FORMER_NAMES
+from holdover.reference.lab.testbed.command_line import client_from_command
+from holdover.reference.lab.testbed.netns import Host
 from holdover.reference.lab.testbed.process import PATIENCE, Process
 from holdover.reference.linux.kernel.clock import now
 
@@ -87,6 +91,54 @@ def test_a_command_line_may_have_a_hook_that_runs_another(word: str, script: str
     assert (client.hook.script, client.hook.always) == (script, True)
     assert client.command.endswith("-s {hook}")
     assert client.name.endswith(word), "it is named as it was given"
+
+
+def test_a_command_line_may_bring_a_file_of_the_machine(tmp_path: Path) -> None:
+    mine = tmp_path / "my.script"
+    mine.write_text("echo mine\n")
+    mine.chmod(0o700)
+    client = client_from_command(f"udhcpc -i {{iface}} -s {{file:{mine}}}")
+    assert client.files == (mine,)
+    assert client.command == "udhcpc -i {iface} -s {place}/my.script"
+    both = client_from_command(f"udhcpc -i {{iface}} -s {{hook:{{file:{mine}}}}}")
+    assert both.hook is not None
+    assert (both.hook.script, both.files) == ("{place}/my.script", (mine,))
+    first = client_from_command(f"{{file:{mine}}} {{iface}}")
+    assert first.needs == ("/bin/sh",), "it is of whatever root file system has a shell"
+
+
+def test_the_file_is_a_copy_in_the_clients_place(tmp_path: Path) -> None:
+    mine = tmp_path / "my.script"
+    mine.write_text("#!/bin/sh\n")
+    mine.chmod(0o700)
+    started: list[tuple[str, ...]] = []
+
+    class Somewhere:
+        def apart(self, *command: str, **more: object) -> None:
+            started.append(command)
+
+    client = client_from_command(f"sh {{hook:{{file:{mine}}}}} {{iface}}")
+    client.start(cast(Host, Somewhere()), tmp_path / "place")
+    assert started == [("sh", f"{tmp_path}/place/hook", "eth0")]
+    assert f"exec {tmp_path}/place/my.script" in (tmp_path / "place/hook").read_text()
+    assert (tmp_path / "place/my.script").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("{file:/nowhere/x}", "there is no file /nowhere/x"),
+        ("{file:{}/a b}", "give the file a name of letters"),
+        ("{file:{}/hook}", "{place}/hook would be two files"),
+        ("{file:{}/x} {file:{}/other/x}", "{place}/x would be two files"),
+    ],
+)
+def test_a_file_that_cannot_be_copied_is_refused(words: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    for name in ("a b", "hook", "x", "other/x"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=re.escape(reason)):
+        client_from_command(f"sh {words.replace('{}', str(tmp_path))} {{iface}}")
 
 
 def test_without_one_it_has_no_hook() -> None:

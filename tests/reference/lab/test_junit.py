@@ -15,7 +15,7 @@ from holdover.reference.lab.experiments.verdict import Severity, Verdict
 from holdover.reference.lab.record.measure import FOREVER, Measurement, Unknown
 from holdover.reference.lab.report.junit import sentence, tap, write_junit
 from holdover.reference.lab.report.report import LONGEST_NAME, show_cell, slug
-from holdover.reference.lab.testbed.client_program import client_from_command
+from holdover.reference.lab.testbed.command_line import client_from_command
 from holdover.reference.lab.testbed.servers import SERVERS
 
 CELL = Cell(

@@ -20,8 +20,8 @@ from holdover.reference.lab.record.measure import (
     terms_of,
 )
 from holdover.reference.lab.record.record import Captured, Change, HostAddresses, Record
-from holdover.reference.lab.testbed.client_program import client_from_command
 from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.command_line import client_from_command
 from holdover.reference.wire.arp import probe
 from holdover.reference.wire.frames import EVERYONE, encode_frame
 from tests.reference.lab.test_measure import HELD, LEASED, A, B, added, at, record, removed, said

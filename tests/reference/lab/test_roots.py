@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from holdover.model.errors import InputError
+from holdover.reference.commands.lab import cells
 from holdover.reference.lab.roots import making
 from holdover.reference.lab.roots.made import PARTIAL, cache_folder, made_roots
 from holdover.reference.lab.roots.making import find_mirror, in_turn, make_root
@@ -99,6 +100,33 @@ def test_an_older_version_has_a_profile_of_its_own(
 ) -> None:
     place = of_debian(tmp_path / "root", "udhcpc", version)
     assert CLIENTS["udhcpc"].in_root(Root("old", place)).profile == profile
+
+
+@pytest.mark.parametrize(
+    ("said", "profile"),
+    [
+        ("BusyBox v1.30.1 (Debian 1:1.30.1-6)", "udhcpc-1.30"),
+        ("BusyBox v1.37.0", "udhcpc"),
+        ("no number", "udhcpc"),
+    ],
+)
+def test_the_machines_own_client_has_the_profile_of_its_version_as_well(
+    said: str, profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "udhcpc"
+    program.write_text(f"#!/bin/sh\necho '{said}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert CLIENTS["udhcpc"].as_installed().profile == profile
+    (played, *_) = cells([CLIENTS["udhcpc"]], (), (), None, 1, 15)
+    assert played.client.profile == profile
+
+
+def test_a_client_that_is_not_here_keeps_the_profile_that_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert CLIENTS["udhcpc"].as_installed() == CLIENTS["udhcpc"]
 
 
 def test_a_folder_without_packages_of_debians_says_no_version(tmp_path: Path) -> None:

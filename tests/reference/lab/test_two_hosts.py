@@ -16,8 +16,9 @@ from holdover.reference.lab.experiments import experiment
 from holdover.reference.lab.experiments.experiment import Cell, Run, play_cell
 from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.two_hosts import SHARED_FOR, TWO_HOSTS
-from holdover.reference.lab.testbed.client_program import CLONE, client_from_command
+from holdover.reference.lab.testbed.client_program import CLONE
 from holdover.reference.lab.testbed.clients import CLIENTS
+from holdover.reference.lab.testbed.command_line import client_from_command
 from holdover.reference.lab.testbed.servers import SERVERS
 from holdover.reference.lab.testbed.stranger import ANNOUNCE_INTERVAL, ASKS, packets
 from tests.checkout import ROOT
