@@ -173,9 +173,11 @@ def test_a_life_has_a_column_a_fault_and_says_who_gives_back() -> None:
     )
     text = life.section(data)
     assert (
-        "| busybox udhcpc with Debian's script | **−19.50 to forever** | 1 of 2 | +0.25 |   "
+        "| busybox udhcpc with Debian's script | **−19.50 to forever** | 1 of 2 | +0.25 "
         "| unknown: no lease |"
     ) in text
+    assert "| client | ended | released | restarted | link moved |" in text
+    assert "restarted late" not in text, "it was not played"
     assert "Above what the model allows: 0 of 4 cells.  Unknown: 1." in text
 
 
