@@ -4,6 +4,7 @@ Decision 26 says why: files run beside each other, and each process of a run has
 """
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -25,7 +26,7 @@ IN_CI = os.environ.get("CI") == "true"
 # Seeds stay random, so CI keeps looking at new cases; `print_blob` prints what reproduces a
 # failure. No deadline: a solver's time says nothing about the code under test.
 settings.register_profile(
-    "ci", max_examples=300, derandomize=False, print_blob=True, deadline=None, database=None
+    "ci", max_examples=100, derandomize=False, print_blob=True, deadline=None, database=None
 )
 settings.register_profile("dev", max_examples=60, derandomize=False, print_blob=True, deadline=None)
 settings.load_profile("ci" if IN_CI else "dev")
@@ -99,6 +100,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; else one of them would be begun when all others are done."""
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays: nobody looks through it for garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

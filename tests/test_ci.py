@@ -1,6 +1,7 @@
 """That CI cannot go green on less than it claims to run, nor red for what others do."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -79,6 +80,25 @@ def test_missing_readme_command_is_an_error(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "no fenced block" in done.stderr
+
+
+BY_TESTS = {"site": "tests/reference/docs/test_site_in_browser.py"}
+"""Checks that a file of tests runs, and so CI with them."""
+
+BY_README = {"tests", "quick", "proofs"}
+"""What the README's commands do: `pytest`, of which the quick ones are a part; Z3's proofs by
+`holdover verify`, and CI has those of cvc5 beside them."""
+
+
+def test_each_check_is_run_in_ci() -> None:
+    checks = (ROOT / ".ci" / "check").read_text("utf-8")
+    known = set(re.findall(r"^(\w+)\(\) \{", checks.partition("\ncase ")[0], re.MULTILINE))
+    *_, last = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    program, *run = last.split()
+    assert program == ".ci/check"
+    assert known == {*run, *BY_TESTS, *BY_README}
+    for name, file in BY_TESTS.items():
+        assert f'[ROOT / ".ci" / "check", "{name}"]' in (ROOT / file).read_text("utf-8")
 
 
 # A run -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from functools import cache
 from pathlib import PurePath
 
 import pytest
@@ -37,9 +38,15 @@ def tracked() -> list[str]:
     return asked.stdout.split()
 
 
+@cache
+def ends_of(files: frozenset[str]) -> frozenset[str]:
+    """How these may be named: by the last parts of their paths."""
+    return frozenset("/".join(PurePath(f).parts[-n:]) for f in files for n in range(1, 7))
+
+
 def missing(text: str, files: frozenset[str]) -> list[str]:
     """What the text names and nobody has."""
-    ends = {"/".join(PurePath(file).parts[-n:]) for file in files for n in range(1, 7)}
+    ends = ends_of(files)
     names = (first or second for first, second in NAMED.findall(text))
     return [n for n in names if n.removeprefix("../../") not in ends | ELSEWHERE]
 

@@ -32,8 +32,7 @@ from holdover.proofs.logic.obligations import Steps, guards
 from holdover.proofs.logic.solvers import first_answers
 from holdover.proofs.mutation.facts import FACTS, OPEN, prove_facts, solver_with
 from holdover.proofs.mutation.mutants import Mutant, Part, mutants
-from holdover.proofs.mutation.samples import Sample, counts
-from holdover.proofs.mutation.small_worlds import settings
+from holdover.proofs.mutation.samples import Sample, counts, samples
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers
 from holdover.proofs.theorems.t3_grace import hearing, missing
 
@@ -84,8 +83,7 @@ def bench() -> Bench:
         *(replace(any_, fixed={**usual, **any_.fixed}) for any_ in (missing(), hearing())),
         replace(OPEN, invariant=facts, fixed={"drift": 0}),
     )
-    samples = tuple(map(Sample, settings()))
-    return Bench(samples, tuple(map(Steps, claims)), facts)
+    return Bench(samples(), tuple(map(Steps, claims)), facts)
 
 
 def judge(changed: Mutant, on: Bench | None = None) -> Fate:
@@ -306,7 +304,9 @@ def run(
         judged: Iterable[Fate] = map(judge_by_name, names)
         executor = None
     else:
-        context = multiprocessing.get_context("spawn")  # Z3 does not survive a fork
+        # Z3 does not survive a fork: they are those of a process that has asked it nothing yet.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["holdover.proofs.mutation.explored"])
         executor = ProcessPoolExecutor(jobs, mp_context=context)
         judged = executor.map(judge_by_name, names, chunksize=4)
     try:

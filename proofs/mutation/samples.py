@@ -16,7 +16,7 @@ from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.proofs.mutation.facts import FACTS
 from holdover.proofs.mutation.mutants import Mutant
-from holdover.proofs.mutation.small_worlds import SmallWorld
+from holdover.proofs.mutation.small_worlds import SmallWorld, settings
 
 T = TypeVar("T")
 
@@ -78,6 +78,12 @@ class Sample:
     def shows(self, changed: Mutant) -> bool:
         """Whether the changed row does something else in a state that the table reaches."""
         return self.alters(changed) and differ(self, changed.original, changed.changed)
+
+
+@functools.cache
+def samples() -> tuple[Sample, ...]:
+    """One for each small configuration."""
+    return tuple(map(Sample, settings()))
 
 
 KEPT = 1024

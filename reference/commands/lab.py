@@ -145,6 +145,14 @@ def cell_options(command: Command) -> Command:
             help="Seconds that an address is watched after its lease.",
         ),
         click.option(
+            "--again",
+            type=click.IntRange(0, 10),
+            default=0,
+            show_default=True,
+            help="How often to play a cell again that another program's hold of the kernel's "
+            "networking lock made unknown.",
+        ),
+        click.option(
             "--out",
             type=click.Path(file_okay=False, path_type=Path),
             help="Write lab.html, lab.json, lab.xml (JUnit) and the records there.  "
@@ -202,12 +210,13 @@ def measure(
     repeat: int,
     watch: int,
     jobs: int,
+    again: int,
     out: Path | None,
     *,
     as_json: bool,
 ) -> int:
     """Play cells, report, and the exit status."""
-    from holdover.reference.lab.experiments.experiment import play_all
+    from holdover.reference.lab.experiments.again import play_until_known
     from holdover.reference.lab.experiments.verdict import combine_verdicts, verdict
     from holdover.reference.lab.report import report
     from holdover.reference.lab.report.files import check_directory, conditions_of, write
@@ -225,11 +234,10 @@ def measure(
         def told(outcome: Outcome) -> None:
             nonlocal done
             done += 1
-            progress.count(done, len(wanted), report.name_cell(verdict(outcome)))
+            progress.count(done, max(done, len(wanted)), report.name_cell(verdict(outcome)))
 
-        outcomes = play_all(wanted, place, jobs, told)
-        verdicts = [verdict(outcome) for outcome in outcomes]
-        conditions = conditions_of(wanted, jobs, time.perf_counter() - began)
+        verdicts, repeated = play_until_known(wanted, place, jobs, again, told)
+        conditions = conditions_of(wanted, jobs, time.perf_counter() - began, repeated)
         if out is not None:
             progress.say("writing")
             write(out, verdicts, conditions)

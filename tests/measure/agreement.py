@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from holdover.model.clients.profile import Profile, load
@@ -59,10 +60,15 @@ def with_another(profile: Profile, name: str) -> Iterator[Profile]:
 
 def fitted_in(cell: Cell) -> tuple[str, ...]:
     """The fitted constants on which the prediction of a cell of lab.json rests."""
-    profile, fault = CLIENTS[cell["client"]].profile, find_fault(cell["fault"])
-    if profile is None or fault is None:
-        raise ValueError(f"{cell['client']}, {cell['fault']}: there is no such client, or fault")
-    known, lease = fault, Fraction(cell["lease"])
+    return fitted_in_all_such(cell["client"], cell["fault"], Fraction(cell["lease"]))
+
+
+@cache
+def fitted_in_all_such(client: str, fault: str, lease: Fraction) -> tuple[str, ...]:
+    """The same of all cells of a client, a fault and a lease."""
+    profile, known = CLIENTS[client].profile, find_fault(fault)
+    if profile is None or known is None:
+        raise ValueError(f"{client}, {fault}: there is no such client, or fault")
     return fitted_of(load(profile), lambda each: predict_holdover(each, known, lease))
 
 

@@ -1,15 +1,15 @@
 """`python -m tests.measure.league`: the league table of real clients, docs/league.md.
 
-It runs `holdover lab` with every client that is here, against our server and Kea, three times, with
-leases of ten seconds.  What the page needs of what the lab writes (lab.json) is kept beside it, in
-docs/league.json, and a chart of it in docs/static/, which the README shows.  Beside it stand the
-measurements of model/clients/measurements.toml that are of the same profile, fault and lease: these
-were made by hand and mostly once.  They agree if the two ranges are no further apart than kernels
-(2.5 s) or a process's timers in whole seconds (1 s) account for.
+Theory of operation.  It runs `holdover lab`, several at once, for three parts of the page: the
+machine's clients in depth, against our server and Kea, three times (`RUNS`); the clients of the
+releases of Debian, five times (`releases.py`, the page opens with them); a lease's life of both
+(`life.py`).  The DHCPNAKs are played with two leases (`refusals.py`).  What the page needs of what
+the lab says is kept beside it, in docs/league.json, and charts of it in docs/static/, one of which
+the README shows.
 
-The DHCPNAKs are played with two leases (`refusals.py`).  With `--root` the clients of other root
-file systems are played instead (`releases.py`): of each release of Debian, the versions that it
-has; the page opens with them (`releases_page.py`).
+Beside the machine's stand the measurements of model/clients/measurements.toml that are of the same
+profile, fault and lease: these were made by hand and mostly once.  They agree if the two ranges are
+no further apart than kernels (2.5 s) or a process's timers in whole seconds (1 s) account for.
 
 Exit status 1: some cell is above what the model allows.
 """
@@ -31,18 +31,22 @@ from typing import Any
 import click
 
 from holdover.model.clients import measurements
+from holdover.model.errors import InputError
 from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.commands.of_lab.options import RootType
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import BLOCKED
 from holdover.reference.lab.learn.inference import KERNEL_LATE
-from holdover.reference.lab.roots.root import Root
+from holdover.reference.lab.roots.made import cache_folder
+from holdover.reference.lab.roots.release import RELEASES
+from holdover.reference.lab.roots.root import Root, root_of
 from holdover.reference.lab.testbed.clients import CLIENTS
-from tests.measure import lab_runs, life, releases, releases_page
+from tests.measure import lab_runs, life, releases_page
 from tests.measure.agreement import agreement_table, bounded
 from tests.measure.agreement import counted as tightness_counted
-from tests.measure.lab_runs import Cell, cells_of, clients_here, number, run_lab, split_versions
+from tests.measure.lab_runs import Cell, cells_of, number, split_versions
 from tests.measure.league_chart import chart, sentence
+from tests.measure.league_runs import JOBS, PARTS, RUNS, measured, merged
 from tests.measure.refusals import REFUSALS, after_refusal, kept_for
 
 PAGE = Path("docs/league.md")
@@ -50,15 +54,8 @@ RAW = PAGE.with_suffix(".json")
 README = Path("README.md")
 CHART = Path("docs/static/league.svg")
 RELEASES_CHART = Path("docs/static/league-releases.svg")
-SCHEMA = {"schema": "holdover/league", "version": 2}
+SCHEMA = {"schema": "holdover/league", "version": 3}
 """What the kept figures are; the number changes when a key, or its meaning, does."""
-EACH = ("--repeat", "3", "--watch", "30", "--jobs", "60")
-RUNS = (
-    ("lab", "run", "--lease", "10", *EACH),
-    ("lab", "run", "--lease", "40", *EACH, *(f"--fault={name}" for name in REFUSALS)),
-)
-"""And each client that is here, by its name."""
-
 LONG = 1.0
 """Seconds of holdover that the page's summary has in bold: for the eye, no verdict."""
 
@@ -287,20 +284,15 @@ def page(data: Any) -> str:
     head = ["profile", "fault", "by hand", "the lab", "agree"]
     return f"""# The league table
 
-{by_release(data)}
+{measured_at_once(data)}{by_release(data)}
 {life.section(data["life"]) if "life" in data else ""}
 ## In depth
 
 This part says how long real clients held an address after the server's lease end.  Figures are
 seconds: least / median / greatest of three runs, with leases of ten seconds.  A negative figure is
 early.  *Forever*: to the end of the watch, 30 s after the lease end.  The figures are followed by
-who removed the address, and by how long two hosts had it.  This command writes the page:
-
-```sh
-python -m tests.measure.league --write
-```
-
-The command runs the following, with each client that is on the machine, by its name:
+who removed the address, and by how long two hosts had it.  The command runs the following, with
+each client that is on the machine, by its name:
 
 ```sh
 {chr(10).join(shlex.join(("holdover", *words)) for words in RUNS)}
@@ -368,12 +360,33 @@ takes at most.  That constant, `nak_late`, is fitted to such cells, and predicts
 ## The figures
 
 [league.json](league.json) has all figures.  Its keys are `schema` ({SCHEMA["schema"]}), `version`
-({SCHEMA["version"]}; 1 had no `schema` and no `releases`), `conditions`, `cells`, `releases` and
-`life`.  `releases` and `life` each have `conditions` and `cells` of their own.  A cell has the keys
-below, with the types and units of [a cell of the lab](json.md).  If nothing was measured in a cell,
-it has no key from `holdover` on.  Only a cell of `life` has the last key:
+({SCHEMA["version"]}; 1 had no `schema` and no `releases`, 2 had no cells of releases in `life`),
+`conditions`, `cells`, `releases` and `life`.  `releases` and `life` each have `conditions` and
+`cells` of their own.  The `conditions` of the file have `whole` if one command has measured all of
+it: how long that took.  `again` in conditions: how many cells were played once more, since another
+program had held the kernel's networking lock.  A cell has the keys below, with the types and units
+of [a cell of the lab](json.md).  If nothing was measured in a cell, it has no key from `holdover`
+on.  Only a cell of `life` has the last key:
 
 {table(["key", "meaning"], [*MEANINGS.items(), *life.MEANINGS.items()])}"""
+
+
+def measured_at_once(data: Any) -> str:
+    """Which command has measured the page, and how long it took."""
+    took = data["conditions"].get("whole")
+    said = f", in {took}" if took else ""
+    return f"""This command measures all of this page, and writes it{said}:
+
+```sh
+holdover lab roots make bullseye bookworm trixie
+holdover lab roots make --stale sid
+python -m tests.measure.league --write
+```
+
+The first two make the root file systems of the releases, once.  `--part` and `--client` measure a
+part of it again.
+
+"""
 
 
 def by_release(data: Any) -> str:
@@ -401,33 +414,6 @@ def kept(data: Any) -> str:
     return lab_runs.kept(data, KEPT, SCHEMA, parts)
 
 
-def mended(data: Any, again: Any) -> Any:
-    """What was measured before, with the cells of clients that were played again in their place."""
-    anew = {cell["client"] for cell in again["cells"]}
-    cells = [cell for cell in data["cells"] if cell["client"] not in anew] + again["cells"]
-    conditions = dict(data["conditions"])
-    told = f"{', '.join(sorted(anew))}: {again['conditions']['cells']}"
-    versions = split_versions(conditions["versions"])
-    versions |= split_versions(again["conditions"]["versions"])
-    conditions["versions"] = ", ".join(map(" ".join, versions.items()))
-    told = f"{told}, on {again['conditions']['date']}"
-    before = conditions.get("played again", "")
-    conditions["played again"] = f"{before}; {told}" if before else told
-    return {**data, "conditions": conditions, "cells": cells}
-
-
-def replaced(data: Any, again: Any) -> Any:
-    """Releases' cells, with those that were played again, of a client and fault, in their place."""
-    anew = {(cell["client"], cell["root"], cell["fault"]) for cell in again["cells"]}
-    stay = [c for c in data["cells"] if (c["client"], c["root"], c["fault"]) not in anew]
-    conditions = dict(data["conditions"])
-    names = sorted({f"{root}/{client}, {fault}" for client, root, fault in anew})
-    told = f"{'; '.join(names)}: {again['conditions']['cells']}"
-    before = conditions.get("played again", "")
-    conditions["played again"] = f"{before}; {told}" if before else told
-    return {"conditions": conditions, "cells": stay + again["cells"]}
-
-
 @click.command()
 @click.option(
     "--from",
@@ -438,49 +424,54 @@ def replaced(data: Any, again: Any) -> Any:
 @click.option(
     "--client",
     "clients",
-    type=click.Choice(tuple(CLIENTS)),
+    type=click.Choice([*CLIENTS]),
     multiple=True,
-    help=f"Play only this one again; the others' cells are those of {RAW}.",
+    help=f"Play this one again; the others' cells are those of {RAW}.",
+)
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(PARTS),
+    multiple=True,
+    help=f"Play this part; the others' cells are those of {RAW}.  [default: all]",
 )
 @click.option(
     "--root",
     "roots",
     type=RootType(),
     multiple=True,
-    help="Play the clients of this root file system, as `holdover lab --root`, and nothing else; "
-    f"the others' cells are those of {RAW}.",
+    help="A root file system, as `holdover lab --root`.  [default: those of the four releases]",
 )
-@click.option("--life", "is_life", is_flag=True, help="Play a lease's life, and nothing else.")
-@click.option("--jobs", default=60, show_default=True, help="With --root: cells at a time.")
+@click.option("--jobs", default=JOBS, show_default=True, help="Cells at a time.")
 @click.option("--write", is_flag=True, help=f"Write {PAGE}, {RAW}, and the summary in {README}.")
 def main(
     source: Path | None,
     clients: tuple[str, ...],
+    parts: tuple[str, ...],
     roots: tuple[Root, ...],
     jobs: int,
     *,
-    is_life: bool,
     write: bool,
 ) -> None:
-    """Measure every client that is here, and print the league table; some ten minutes.
+    """Measure every client that is here and those of four releases, and print the page.
+
+    It says how long that took; less than a quarter of an hour on two cores.
 
     Example: python -m tests.measure.league --write
     """
-    if source is not None and (clients or roots or is_life):
-        raise click.UsageError("--from plays nothing, so there is nothing to play again")
     if source is not None:
+        if clients or roots or parts:
+            raise click.UsageError("--from plays nothing, so there is nothing to play again")
         data = json.loads(source.read_text(encoding="utf-8"))
-    elif is_life:
-        data = json.loads(RAW.read_text(encoding="utf-8"))
-        data["life"] = run_lab([life.RUN], clients or clients_here())
-    elif roots:
-        played = run_lab([*releases.runs(roots, jobs, clients)], [])
-        data = json.loads(RAW.read_text(encoding="utf-8"))
-        data["releases"] = replaced(data["releases"], played) if clients else played
     else:
-        played = run_lab(RUNS, clients or clients_here())
-        data = json.loads(RAW.read_text(encoding="utf-8"))
-        data = mended(data, played) if clients else {**data, **played}
+        try:
+            there = roots or [root_of(name, cache_folder()) for name in RELEASES]
+        except InputError as error:
+            raise click.UsageError(str(error)) from None
+        found = measured(parts or PARTS, there, clients, jobs)
+        click.echo(f"measured in {found['whole']}", err=True)
+        before = json.loads(RAW.read_text(encoding="utf-8"))
+        data = merged(before, found, few=bool(clients or roots))
     text = page(data)
     if write:
         PAGE.write_text(text, encoding="utf-8")

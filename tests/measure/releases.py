@@ -26,7 +26,7 @@ ENDED = {"server killed": "server gone", "frozen": "process frozen", "kill -9": 
 """What leaves a client without an answer, and the columns of the page."""
 
 REPEAT = 5
-EACH = ("lab", "run", "--server", "holdover", "--lease", "10")
+EACH = ("lab", "run", "--server", "holdover", "--lease", "10", "--again", "1")
 LONG_WATCH = 130
 """Seconds: a client that counts less than 122 s as 122."""
 
@@ -61,11 +61,27 @@ def not_started(roots: Sequence[Root]) -> list[ClientProgram]:
     return [each for each in there if each.name not in PLAYED or built_without(each)]
 
 
-def runs(roots: Sequence[Root], jobs: int, names: Sequence[str] = ()) -> Iterator[list[str]]:
-    """The words of each run; `names`: of these clients alone."""
+def split(
+    roots: Sequence[Root], names: Sequence[str] = ()
+) -> tuple[list[ClientProgram], list[ClientProgram]]:
+    """The clients of roots; apart, those whose leases last two minutes at least.
+
+    `names`: these clients alone.
+    """
     all_of_them = [each for each in here(roots) if not names or each.name in names]
     long = [each for each in all_of_them if each.profile == "udhcpc-1.30"]
-    usual = [each for each in all_of_them if each not in long]
+    return [each for each in all_of_them if each not in long], long
+
+
+def of_roots(roots: Sequence[Root], clients: Sequence[ClientProgram]) -> list[str]:
+    """The words for clients of roots."""
+    there = [f"--root={root.name}={root.path}" for root in roots]
+    return [*there, *(f"--client={each.label}" for each in clients)]
+
+
+def runs(roots: Sequence[Root], names: Sequence[str] = ()) -> Iterator[list[str]]:
+    """The words of each run; `names`: of these clients alone."""
+    usual, long = split(roots, names)
     asks = [each for each in usual if each.name not in NEVER_ASKS]
     hooked = [each for each in usual if each.hook is not None]
     for clients, faults, watch, repeat in (
@@ -79,8 +95,7 @@ def runs(roots: Sequence[Root], jobs: int, names: Sequence[str] = ()) -> Iterato
         if clients:
             yield [
                 *EACH,
-                *("--jobs", str(jobs), "--watch", str(watch), "--repeat", str(repeat)),
-                *(f"--root={root.name}={root.path}" for root in roots),
-                *(f"--client={each.label}" for each in clients),
+                *("--watch", str(watch), "--repeat", str(repeat)),
+                *of_roots(roots, clients),
                 *(f"--fault={name}" for name in faults),
             ]

@@ -262,13 +262,7 @@ broadcast DHCPNAK from a server that then offers nothing.  A negative figure is 
 are the least and the greatest of {repeat} runs, or of n, with leases of 10 s and our server.
 *Forever*: to the end of the watch, 30 s after the lease end, and 130 s for udhcpc before 1.34.
 Bold: more than {CHANGED:g} s.  Empty: there was no hook, or no renewal, to play the fault with.
-Versions are those of the packages in each root.  These commands make the roots and play the cells:
-
-```sh
-holdover lab roots make bullseye bookworm trixie
-holdover lab roots make --stale sid
-python -m tests.measure.league --root bullseye --root bookworm --root trixie --root sid --write
-```
+Versions are those of the packages in each root.
 
 ### What changed between versions
 

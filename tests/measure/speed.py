@@ -259,9 +259,7 @@ def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> Ti
         try:
             eventually(lambda: watch.timed or client.running.poll() is not None, LONG, "address")
         except UnheardError as error:
-            raise UnheardError(
-                f"{error}\n{client.running.args!r}\n{client.lines}\n{client.errors}"
-            ) from None
+            raise UnheardError(f"{error}\n{place}\n{client.lines}\n{client.errors}") from None
         finally:
             client.end()
     finally:
@@ -270,7 +268,7 @@ def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> Ti
     host.ip("addr", "flush", "dev", "eth0")
     host.ip("route", "flush", "dev", "eth0")
     if watch.timed is None:
-        raise UnheardError(f"it has ended\n{client.running.args!r}\n{client.errors}")
+        raise UnheardError(f"it has ended\n{place}\n{client.errors}")
     return watch.timed
 
 

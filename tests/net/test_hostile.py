@@ -19,10 +19,11 @@ from tests.net.scenes import errors_of, scene, sees
 from tests.net.stage import LEASED, Stage
 
 FLOODED, RATE = 15, 10_000
+"""Seconds at least, and datagrams a second."""
+
 FIRST = ("nice", "-n", "-15")
 """A flood, and who is flooded, run before everything else: on a machine with much to do it would be
 no flood, or a program that gets no processor."""
-"""Seconds, and datagrams a second."""
 
 # Replies -----------------------------------------------------------------------------------------
 

@@ -326,16 +326,22 @@ def rounds_of(scene: str) -> Sequence[int]:
     return range(place, FIRST * len(SCENES), len(SCENES))
 
 
-def hunt(core: ClientCore, seconds: float, rounds: Iterable[int] | None = None) -> Kill | None:
-    """The first defect of a core in these rounds, or in any; None: none in that time."""
-    begun, aims = process_time(), sorted(expected())
+def hunt(
+    core: ClientCore, seconds: float, rounds: Iterable[int] | None = None, row: str = ""
+) -> Kill | None:
+    """The first defect of a core in these rounds, or in any; None: none in that time.
+
+    `row`: what the runs aim at; empty: all rows of the client.
+    """
+    begun, wanted = process_time(), frozenset(e for e in expected() if row in ("", e[1]))
+    aims = sorted(wanted)
     for table in compiled():
         table.rows.taken.clear()
     for number in count() if rounds is None else rounds:
         if process_time() - begun >= seconds:
             break
         table = compiled()[number % len(SCENES)]
-        missing = expected() - taken(compiled()).keys()
+        missing = wanted - taken(compiled()).keys()
         try:
             play(table, number, sorted(missing) or aims, core, QUIET)
         except DefectError as defect:

@@ -41,11 +41,12 @@ from holdover.model.table.vocabulary import HOST
 from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.collision.puppet import Puppet
 from holdover.reference.lab.collision.schedule import KERNEL_ROW, Plan, PlanError, PlanFollower
-from holdover.reference.lab.testbed.address_monitor import PORT, inside
+from holdover.reference.lab.testbed.address_monitor import PORT
 from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene, SceneEndedError
 from holdover.reference.lab.testbed.servers import SERVERS, ServerOrder, holdover
 from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.kernel.namespace import inside
 from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import EVERYONE, SERVER_PORT, encode_frame

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from types import MappingProxyType
 
-from holdover.reference.lab.testbed.address_monitor import PORT, inside
+from holdover.reference.lab.testbed.address_monitor import PORT
 from holdover.reference.lab.testbed.netns import Host
 from holdover.reference.lab.testbed.process import UnheardError
+from holdover.reference.linux.kernel.namespace import inside
 from holdover.reference.linux.kernel.sockets import LinkSocket, UdpPort
 from holdover.reference.wire.frames import (
     ALL_HOSTS,

@@ -5,7 +5,7 @@ watches until the lease has ended and the address is gone, or `window` seconds l
 takes all away and measures the record.  What could not be played is Unknown, with the reason.
 Of two hosts with one address no lease end is waited for: they are watched for `window` seconds.
 
-`play_all` plays many at once, each in a thread; most of their time is waiting.  The longest leases
+`play_all` plays many at once, each in a thread; most of their time is waiting.  The longest cells
 begin first.  At most STARTING links are built at one moment, since that is what takes the machine.
 Cells whose fault befalls the whole machine come last, one at a time.
 
@@ -37,6 +37,7 @@ from holdover.reference.lab.testbed.netns import Links
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene, SceneEndedError
 from holdover.reference.lab.testbed.servers import ServerProgram
+from holdover.reference.lab.warm.warm_python import WarmPython
 from holdover.reference.linux.kernel.clock import now
 
 SETTLED = SECOND
@@ -45,7 +46,8 @@ SETTLED = SECOND
 WINDOW = 30.0
 """Seconds that a host that does not let go is watched after its lease end."""
 
-STARTING = 4
+STARTING = 2
+"""What they take is the processor, and several labs may run beside each other."""
 
 FAILURES = (UnheardError, InputError, OSError, ValueError, subprocess.SubprocessError)
 """How a cell may fail to be played: a program, a file, the kernel, a word that a program lacks."""
@@ -118,10 +120,11 @@ class Outcome:
 
 
 class Run:
-    """Cells that are played at the same time."""
+    """Cells that are played at the same time.  `warm`: what starts our own programs for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, warm: WarmPython | None = None) -> None:
         self.stop, self.starting = threading.Event(), threading.Semaphore(STARTING)
+        self.warm = warm
         self.links: list[Links] = []
 
     def end(self) -> None:
@@ -141,7 +144,7 @@ def play(cell: Cell, place: Path, run: Run, made: type[Links] = Links) -> Outcom
         return Outcome(cell, Unknown(reason), where)
     place.mkdir()
     began = time.monotonic()
-    links = made(place)
+    links = made(place, run.warm)
     run.links.append(links)
     try:
         play_cell(cell, links, place, run)
@@ -251,25 +254,32 @@ def watch_the_lease_end(cell: Cell, scene: Scene) -> None:
     scene.until(over, 4 * cell.lease + window / SECOND + 60, "the lease ends")
 
 
+def longest(cell: Cell) -> float:
+    """About how many seconds a cell takes at most, after its client has its lease."""
+    return cell.lease + cell.window + (cell.fault.hook_blocks or 0)
+
+
 def play_all(
     cells: Sequence[Cell], place: Path, at_once: int, told: Callable[[Outcome], None]
 ) -> list[Outcome]:
     """Play cells, so many at once, and tell of each; the outcomes are in the order of the cells."""
-    run, outcomes = Run(), dict[int, Outcome]()
-    order = sorted(range(len(cells)), key=lambda number: -cells[number].lease)
-    for alone, width in ((False, at_once), (True, 1)):
-        with ThreadPoolExecutor(width) as pool:
-            try:
-                waiting = {
-                    pool.submit(play, cells[number], place / f"cell-{number}", run): number
-                    for number in order
-                    if cells[number].fault.alone is alone
-                }
-                for each in as_completed(waiting):
-                    outcomes[waiting[each]] = each.result()
-                    told(each.result())
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                run.end()
-                raise
+    outcomes: dict[int, Outcome] = {}
+    order = sorted(range(len(cells)), key=lambda number: -longest(cells[number]))
+    with WarmPython() as warm:
+        run = Run(warm)
+        for alone, width in ((False, at_once), (True, 1)):
+            with ThreadPoolExecutor(width) as pool:
+                try:
+                    waiting = {
+                        pool.submit(play, cells[number], place / f"cell-{number}", run): number
+                        for number in order
+                        if cells[number].fault.alone is alone
+                    }
+                    for each in as_completed(waiting):
+                        outcomes[waiting[each]] = each.result()
+                        told(each.result())
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    run.end()
+                    raise
     return [outcomes[number] for number in range(len(cells))]

@@ -28,8 +28,8 @@ from holdover.reference.lab.testbed.scene import LEASED
 from holdover.reference.lab.testbed.servers import ServerProgram
 
 
-def conditions_of(wanted: Sequence[Cell], jobs: int, took: float) -> dict[str, str]:
-    """Under which a measurement was made."""
+def conditions_of(wanted: Sequence[Cell], jobs: int, took: float, again: int = 0) -> dict[str, str]:
+    """Under which a measurement was made; `again`: how many cells were played once more."""
     programs = {each.label: each for cell in wanted for each in (cell.client, cell.server)}
     versions = {name: report.version_of(program) for name, program in programs.items()}
     return {
@@ -39,6 +39,7 @@ def conditions_of(wanted: Sequence[Cell], jobs: int, took: float) -> dict[str, s
         "versions": ", ".join(f"{name} {said}" for name, said in versions.items() if said),
         "cells": f"{len(wanted)}, {min(jobs, len(wanted))} at once",
         "took": f"{took:.0f} s",
+        **({"again": f"{again} cells"} if again else {}),
     }
 
 

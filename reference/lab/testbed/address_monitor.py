@@ -1,7 +1,7 @@
 """The IPv4 addresses of another host, looked at and listened for from here.
 
 Theory of operation.  A socket stays in the network namespace in which it was opened: so a process
-enters a host's for a moment (setns), opens two sockets of rtnetlink there, and comes back.  One is
+enters a host's for a moment, opens two sockets of rtnetlink there, and comes back.  One is
 asked for all addresses; the other hears of each change.
 
 Messages are read by hand and not by pyroute2: that is done some twenty times a second on each of
@@ -12,20 +12,16 @@ What it does not know: interfaces other than eth0, and when anything happened.
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import IPv4Interface
 
 from holdover.reference.lab.record.record import Addresses
-from holdover.reference.linux.kernel.clock import LIBC, now
+from holdover.reference.linux.kernel.clock import now
+from holdover.reference.linux.kernel.namespace import inside
 
 PORT = "eth0"
-NETWORK = 0x40000000
-"""CLONE_NEWNET."""
-
 MOST_BYTES = 1 << 16
 
 MESSAGE, ABOUT, ATTRIBUTE, LIFETIME = map(struct.Struct, ("=I2H2I", "=4BI", "=2H", "=2I"))
@@ -58,6 +54,17 @@ def parse(data: bytes) -> Iterator[Said | None]:
         at += max(size + 3 & ~3, MESSAGE.size)
 
 
+def ends(data: bytes) -> bool:
+    """Whether a datagram is the last of a dump."""
+    at = 0
+    while at + MESSAGE.size <= len(data):
+        size, kind, *_ = MESSAGE.unpack_from(data, at)
+        if kind == DONE:
+            return True
+        at += max(size + 3 & ~3, MESSAGE.size)
+    return False
+
+
 def _address(kind: int, data: bytes) -> Said:
     _, prefix, _, _, index = ABOUT.unpack_from(data)
     address, valid, at = bytes(4), FOREVER, ABOUT.size
@@ -71,27 +78,6 @@ def _address(kind: int, data: bytes) -> Said:
     return kind, index, IPv4Interface((address, prefix)), None if valid == FOREVER else valid
 
 
-@contextmanager
-def inside(space: str) -> Iterator[None]:
-    """Meanwhile in another network namespace, by its name as `ip netns` has it."""
-    back = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    there = os.open(f"/run/netns/{space}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _enter(there)
-        try:
-            yield
-        finally:
-            _enter(back)
-    finally:
-        os.close(there)
-        os.close(back)
-
-
-def _enter(space: int) -> None:
-    if LIBC.setns(space, NETWORK) < 0:
-        raise OSError("setns: no way into a network namespace")
-
-
 class Watched:
     """A host, and two sockets in its namespace; `held`: what it has, as far as is known."""
 
@@ -99,6 +85,8 @@ class Watched:
         self.name = name
         self.held: set[IPv4Interface] = set()
         self.told: Addresses | None = None
+        self._heard: list[bytes] = []
+        self._found: dict[IPv4Interface, int | None] = {}
         with inside(space):
             self.index = socket.if_nametoindex(PORT)
             with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as link:
@@ -111,16 +99,18 @@ class Watched:
         self.since = now()
 
     def look(self) -> dict[IPv4Interface, int | None]:
-        """What it has now; the kernel answers at once."""
-        found: dict[IPv4Interface, int | None] = {}
+        """What it has now; the kernel answers at once.  The same words are not read twice."""
         self._asking.send(QUESTION)
-        while True:
-            for said in parse(self._asking.recv(MOST_BYTES)):
-                if said is None:
-                    return found
-                _, index, address, valid = said
-                if index == self.index:
-                    found[address] = valid
+        heard = [self._asking.recv(MOST_BYTES)]
+        while not ends(heard[-1]):
+            heard.append(self._asking.recv(MOST_BYTES))
+        if heard != self._heard:
+            self._heard = heard
+            said = (each for data in heard for each in parse(data) if each is not None)
+            self._found = {
+                address: valid for _, index, address, valid in said if index == self.index
+            }
+        return self._found
 
     def hear(self) -> Iterator[Said]:
         """What the kernel has said since; OSError where some of it is lost."""

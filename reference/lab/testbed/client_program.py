@@ -40,7 +40,7 @@ from pathlib import Path
 from holdover.model.errors import InputError
 from holdover.reference.lab.roots.root import Root, upstream
 from holdover.reference.lab.testbed.netns import Host
-from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError
+from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, read_bytes
 
 INTERFACE = "eth0"
 """Every host's (netns.py)."""
@@ -279,5 +279,5 @@ def works_by(client: Process, program: str) -> bool:
 
 def _program(process: int) -> str | None:
     with suppress(OSError):
-        return Path(f"/proc/{process}/comm").read_text().strip()
+        return read_bytes(f"/proc/{process}/comm").decode(errors="replace").strip()
     return None

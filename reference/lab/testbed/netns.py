@@ -21,11 +21,14 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 from holdover.reference.lab.roots.root import ENTERED, HERE, KEPT, Root
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
+from holdover.reference.lab.warm.warm_python import WarmPython, runs_warm
+from holdover.reference.linux.kernel.namespace import inside
 
 COMMANDS = "from holdover.reference.cli import main; main()"
 NUMBERS = itertools.count(1)
@@ -64,11 +67,19 @@ class Host:
     `under`: words that start whatever is started on it from now on, as `env NAME=VALUE`.
     """
 
-    def __init__(self, space: str, switch: str, port: str, place: Path, over: threading.Event):
+    def __init__(
+        self,
+        space: str,
+        switch: str,
+        port: str,
+        place: Path,
+        over: threading.Event,
+        warm: WarmPython | None = None,
+    ) -> None:
         self.space, self.switch, self.port = space, switch, port
         self.processes: list[Process] = []
         self.under: tuple[str | Path, ...] = ()
-        self._place, self._over = place, over
+        self._place, self._over, self._warm = place, over, warm
 
     def start(self, *command: str | Path) -> Process:
         """A program that runs until it ends or is ended."""
@@ -81,7 +92,11 @@ class Host:
     def _start(self, space: str, *command: str | Path) -> Process:
         if self._over.is_set():
             raise UnheardError(f"{space} is being taken away")
-        process = Process(("ip", "netns", "exec", space, *command))
+        words = [str(word) for word in command]
+        if self._warm is not None and runs_warm(words):
+            process = Process(self._warm.start(space, words))
+        else:
+            process = Process(("ip", "netns", "exec", space, *words))
         self.processes.append(process)
         return process
 
@@ -161,10 +176,13 @@ class Host:
 
 
 class Links:
-    """Makes links with hosts, and takes them away; `place` is where programs keep files."""
+    """Makes links with hosts, and takes them away; `place` is where programs keep files.
 
-    def __init__(self, place: Path) -> None:
-        self._prefix, self._place = f"ho-{os.getpid()}", place
+    `warm`: what starts our own programs there; None: each starts a Python.
+    """
+
+    def __init__(self, place: Path, warm: WarmPython | None = None) -> None:
+        self._prefix, self._place, self._warm = f"ho-{os.getpid()}", place, warm
         self._spaces: list[str] = []
         self._hosts: list[Host] = []
         self._over = threading.Event()
@@ -175,34 +193,26 @@ class Links:
         `plugged`: an interface of where this is called, whose cable leads into the switch as well.
         """
         number = next(NUMBERS)
-        switch = self._space(f"{number}-sw")
-        run(*f"ip -n {switch} link add br0 {BRIDGE}".split())
-        run(*f"ip -n {switch} link set br0 up".split())
+        switch, *spaces = (f"{self._prefix}-{number}-{name}" for name in ("sw", *hosts))
+        self._spaces += [switch, *spaces]
+        run_batch(f"netns add {each}" for each in (switch, *spaces))
+        for each in (switch, *spaces):
+            switch_off_ipv6(each)
+        ports = [f"p{name}" for name in hosts]
+        cables = [
+            f"link add {port} master br0 up type veth peer name eth0 netns {space}"
+            for port, space in zip(ports, spaces, strict=True)
+        ]
+        run_batch(["link set lo up", f"link add br0 up {BRIDGE}", *cables], switch)
         made = {}
-        for name, address in hosts.items():
-            space, port = self._space(f"{number}-{name}"), f"p{name}"
-            host = made[name] = Host(space, switch, port, self._place, self._over)
-            self._hosts.append(host)
-            cable = f"{port} type veth peer name eth0 netns {space}"
-            run(*f"ip -n {switch} link add {cable}".split())
-            run(*f"ip -n {switch} link set {port} master br0 up".split())
-            host.ip("link", "set", "eth0", "up")
-            if address is not None:
-                host.ip("addr", "add", address, "dev", "eth0")
+        for name, space, port in zip(hosts, spaces, ports, strict=True):
+            made[name] = Host(space, switch, port, self._place, self._over, self._warm)
+            self._hosts.append(made[name])
+            own = [f"addr add {hosts[name]} dev eth0"] if hosts[name] is not None else []
+            run_batch(["link set lo up", "link set eth0 up", *own], space)
         if plugged is not None:
             plug_in(plugged, switch)
         return made
-
-    def _space(self, name: str) -> str:
-        space = f"{self._prefix}-{name}"
-        self._spaces.append(space)
-        run("ip", "netns", "add", space)
-        for scope in ("all", "default"):
-            setting = f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"
-            switched_off = f"[ ! -e {setting} ] || echo 1 >{setting}"
-            run("ip", "netns", "exec", space, "sh", "-c", switched_off)
-        run(*f"ip -n {space} link set lo up".split())
-        return space
 
     def end(self) -> None:
         """End whatever runs; nothing else begins."""
@@ -213,10 +223,8 @@ class Links:
     def close(self) -> None:
         """Leave nothing behind."""
         self.end()
-        for space in self._spaces:
-            subprocess.run(
-                ["ip", "netns", "del", space], check=False, capture_output=True, timeout=PATIENCE
-            )
+        with contextlib.suppress(UnheardError):
+            run_batch((f"netns del {space}" for space in self._spaces), None, "-force")
 
 
 PLUGGED = "pdevice"
@@ -234,12 +242,29 @@ def plug_in(interface: str, switch: str) -> None:
     run(*f"ip -n {switch} link set {PLUGGED} master br0 up".split())
 
 
-def run(*command: str) -> str:
-    """What a command says; UnheardError with its words where it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+def run(*command: str, said: str | None = None) -> str:
+    """What a command says, to which this is said; UnheardError with its words where it fails."""
+    done = subprocess.run(
+        command, input=said, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     if done.returncode != 0:
         raise UnheardError(f"{' '.join(command)}: {done.stderr}")
     return done.stdout
+
+
+def run_batch(lines: Iterable[str], space: str | None = None, *options: str) -> None:
+    """Have one `ip` do several things, in a namespace or here; UnheardError where one fails."""
+    where = () if space is None else ("-n", space)
+    run("ip", *options, *where, "-batch", "-", said="".join(f"{line}\n" for line in lines))
+
+
+def switch_off_ipv6(space: str) -> None:
+    """Nothing but IPv4 is on a link of the lab, where the kernel has more."""
+    with inside(space):
+        for scope in ("all", "default"):
+            setting = Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6")
+            if setting.exists():
+                setting.write_text("1\n")
 
 
 def _listens(process: int) -> bool:

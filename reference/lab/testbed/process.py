@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from holdover.reference.core.instants import Instant
 from holdover.reference.linux.kernel.clock import now
@@ -36,28 +36,57 @@ PATIENCE = 240
 too.  Who waits goes on as soon as it is there; so nobody waits that long but for a failure."""
 
 
+SMALL = 1 << 16
+"""Bytes of a file of the kernel's that is read at once."""
+
+
 class UnheardError(AssertionError):
     """A program has not said, or a host not done, what was waited for."""
 
 
-class Process:
-    """A program.  `lines`: its standard output so far; `errors`: its standard error.
+class Running(Protocol):
+    """What `Process` needs of a program that was started: of subprocess.Popen, or of another."""
 
-    `heard`: both in the order in which they were read, with "out" or "err".
+    pid: int
+    stdout: IO[str] | None
+    stderr: IO[str] | None
+
+    def poll(self) -> int | None:
+        """Its status; None: it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its status, when it has ended; subprocess.TimeoutExpired after so many seconds."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send it a signal, unless it has ended."""
+
+
+def start(command: Sequence[str | Path]) -> Running:
+    """A program of a command line."""
+    return subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+
+
+class Process:
+    """A program: a command line that is started here, or one that runs already.
+
+    `lines`: its standard output so far; `errors`: its standard error.  `heard`: both in the order
+    in which they were read, with "out" or "err".
     """
 
-    def __init__(self, command: Sequence[str | Path]) -> None:
+    def __init__(self, program: Sequence[str | Path] | Running) -> None:
         self.lines: list[Line] = []
         self.errors: list[str] = []
         self.heard: list[tuple[Instant, str, str]] = []
-        self.running = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
+        self._parsing, self._parsed = threading.Lock(), 0
+        self._events: list[dict[str, Any]] = []
+        self.running = start(program) if isinstance(program, Sequence) else program
         assert self.running.stdout is not None
         assert self.running.stderr is not None
         self._readers = [
@@ -92,10 +121,14 @@ class Process:
             time.sleep(PAUSE)
         return found[times - 1]
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """Its JSON lines about that event."""
-        lines = (json.loads(line) for _, line in list(self.lines) if line.startswith("{"))
-        return [line for line in lines if line["event"] == name]
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        """Its JSON lines about those events."""
+        with self._parsing:  # each line once: who waits asks four times a second
+            for _, line in self.lines[self._parsed :]:
+                self._parsed += 1
+                if line.startswith("{"):
+                    self._events.append(json.loads(line))
+            return [event for event in self._events if event["event"] in names]
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
@@ -138,16 +171,25 @@ def children(process: int) -> list[int]:
     """The pids below a process; none where it is gone."""
     found: list[int] = []
     with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{process}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
+        for task in os.listdir(f"/proc/{process}/task"):  # noqa: PTH208 -- paths take longer
+            found += map(int, read_bytes(f"/proc/{process}/task/{task}/children").split())
     return found
+
+
+def read_bytes(path: str) -> bytes:
+    """What is in a small file of the kernel's, which is read many times a second."""
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(opened, SMALL)
+    finally:
+        os.close(opened)
 
 
 def state(process: int) -> str:
     """The letter that the kernel has for what a process does; Z: it is dead."""
     with contextlib.suppress(OSError):
-        stat = Path(f"/proc/{process}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0]
+        stat = read_bytes(f"/proc/{process}/stat")
+        return stat.rpartition(b")")[2].split()[0].decode()
     return "Z"
 
 

@@ -139,9 +139,9 @@ class Recorder:
         next_look = next_beat = now()
         while not self.over:
             left = max(next_look - now(), 0) / SECOND
-            select.select(sockets, (), (), left)
-            self._hear()
-            self._take()
+            if any(select.select(sockets, (), (), left)):
+                self._hear()
+                self._take()
             if now() >= next_look:
                 next_look = now() + SECOND // LOOKS
                 self._question_all()

@@ -369,12 +369,13 @@ class Scene:
 
     def lease_end(self) -> Instant:
         """The server's lease end, so far."""
-        return int(self.acked() + self.acks()[-1]["lease"] * SECOND)
+        return int((last := self.acks()[-1])["when"] + last["lease"] * SECOND)
 
     def holds(self) -> bool:
         """Whether the client's host has the address."""
-        seen = self._recorder.said(f'"(held|gone)", "host": "a", "address": "{LEASED}"')
-        return bool(seen) and '"held"' in seen[-1][1]
+        seen = self._recorder.events("held", "gone")
+        mine = [e for e in seen if (e["host"], e["address"]) == ("a", str(LEASED))]
+        return bool(mine) and mine[-1]["event"] == "held"
 
     def _mine(self, event: str) -> list[dict[str, Any]]:
         """Messages from or to the client."""

@@ -301,11 +301,13 @@ def tlc(
     workers: int = 1,
     heap: int = 1 << 30,
     brief: bool = False,
+    classes: Path | None = None,
     seconds: float,
 ) -> Verdict:
     """Search an instance; with one worker breadth first, depths and counterexamples are shortest.
 
-    A `brief` search is over before it pays that Java compiles for speed.
+    A `brief` search is over before it pays that Java compiles for speed.  `classes` is a file in
+    which Java keeps the classes of TLC as it has read them; without the file, this search makes it.
 
     Of a search that was cut off, the numbers are those of the last report that TLC made, and
     `rated` is when; it makes one each minute.
@@ -317,7 +319,10 @@ def tlc(
     with workplace() as place:
         (place / "Lease.tla").write_text(module, encoding="utf-8")
         (place / "Lease.cfg").write_text(config, encoding="utf-8")
-        tuned = BRIEF if brief else ("-XX:+UseParallelGC",)
+        tuned = [*BRIEF] if brief else ["-XX:+UseParallelGC"]
+        if classes is not None:
+            use = "SharedArchiveFile" if classes.exists() else "ArchiveClassesAtExit"
+            tuned.append(f"-XX:{use}={classes}")
         java = ["java", f"-Djava.io.tmpdir={place}", *tuned, f"-Xmx{heap >> 20}m"]
         ask = ["-deadlock", "-workers", str(workers), "-config", "Lease.cfg", "Lease.tla"]
         ran = run([*java, "-cp", str(jar), "tlc2.TLC", *ask], place, seconds=seconds)

@@ -17,7 +17,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from functools import cache
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from holdover.model.engine.engine import search
 from holdover.model.engine.partition import BYTES, LEAST, NoRoomError, Partition, WordFile
 from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import InputError
-from holdover.model.explorer.configurations import Configuration, configurations
+from holdover.model.explorer.configurations import Configuration
 from holdover.model.explorer.explore import EngineResult, Exploration, Trace, explore
 from holdover.model.packed.program import PARTITIONS, program
 from holdover.model.packed.symmetry import NotSymmetricError, Symmetry, renamings
@@ -41,16 +40,19 @@ from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import DURATION, Expr, exists, forall, lift
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, h, holds, lease_end, now
-
-PINNED = {c.name: c for c in configurations()}
-SMALLEST = "server forgets"
-"""A property of states is broken there, and one of steps."""
-LATE = "networkd-keep"
-"""Its host outstays: the worst counts."""
-LATEST_AMID = "loss and delay"
-"""Its worst is not the last that a level comes to."""
-TWO_MESSAGES, TWO_ADDRESSES = "duplicates", "lifecycle, two addresses"
-THREE_HOSTS, WIDER = "lifecycle, three hosts", "wfwg311-thereafter"
+from tests.model.engine.prepared import (
+    LATE,
+    LATEST_AMID,
+    PINNED,
+    SMALLEST,
+    THREE_HOSTS,
+    TWO_ADDRESSES,
+    TWO_MESSAGES,
+    WIDER,
+    explored,
+    instance_of,
+    tables,
+)
 
 
 class CrashedError(Exception):
@@ -63,25 +65,7 @@ def same(what: str, found: object, wanted: object) -> None:
         raise AssertionError(f"{what}: {found}, not {wanted}")
 
 
-# Instances and searches --------------------------------------------------------------------------
-
-
-@cache
-def instance_of(name: str) -> Instance:
-    """A pinned instance."""
-    return PINNED[name].instance()
-
-
-@cache
-def explored(name: str) -> Exploration:
-    """What the explorer finds in it."""
-    return explore(instance_of(name), ALWAYS, STEPS, SOMETIMES)
-
-
-@cache
-def tables(*what: Any) -> Tabulated:
-    """Each instance is tabulated once: that takes longer than to search it."""
-    return Tabulated(*what)
+# Searches ----------------------------------------------------------------------------------------
 
 
 def searched(name: str, **how: Any) -> EngineResult:

@@ -1,31 +1,38 @@
 """The checks of the engine are checked: each seeded defect is noticed, by the check that is named.
 
 A defect of `engine_defects.toml` changes one passage of a module of the engine.  It is put in on
-import, in a process of its own, where `engine_battery` is then run: as a script, this file is that
-process.
+import, in a process of its own, where `engine_battery` is then run.  As a script, this file is the
+process from which these are forked: what no defect can touch (`prepared.py`) is made there, once.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from tests import seeding
 from tests.checkout import ROOT
+from tests.model.engine import prepared
 
 LONGEST = 1000
 """Seconds that a battery may take on a machine that is busy with other things."""
 
-NONE_FAILS, NOTICED, CRASHED = 0, 3, 4
-"""How the process ends; another status is that of an error outside the checks."""
+NONE_FAILS, FAILED, NOTICED, CRASHED = 0, 1, 3, 4
+"""How the process ends; `FAILED`, or another status, is that of an error outside the checks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +52,11 @@ def defects() -> tuple[Defect, ...]:
 # The process that has a defect -------------------------------------------------------------------
 
 
-def main() -> int:
-    """The battery, with the defect of the given name or without any."""
+def battery_with(name: str) -> int:
+    """The battery, with the defect of that name or, without a name, as the engine is."""
     first = ""
     for defect in defects():
-        if defect.id in sys.argv[1:]:
+        if defect.id == name:
             sys.meta_path.insert(0, seeding.Seeding(defect))
             first = defect.noticed
     from tests.model.engine import engine_battery
@@ -65,28 +72,102 @@ def main() -> int:
     return NONE_FAILS
 
 
+# The process that they are forked from -----------------------------------------------------------
+
+BEFORE_TABLES = (
+    "model/packed/tabulated.py",
+    "model/packed/components.py",
+    "model/readings/ground.py",
+)
+"""Files that tables are made of: who has a defect in one of them makes tables of its own."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a process ended, and what it said."""
+
+    name: str
+    status: int
+    said: str
+
+
+def fork(name: str) -> tuple[int, IO[bytes]]:
+    """A process that runs the battery: its id, and where it writes."""
+    said = tempfile.TemporaryFile()  # noqa: SIM115  (closed by all_run)
+    if (process := os.fork()) == 0:
+        signal.alarm(LONGEST)
+        status = FAILED
+        try:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            status = battery_with(name)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    return process, said
+
+
+def all_run(names: Iterable[str], at_once: int) -> Iterator[Ran]:
+    """How each of them has ended, as they end."""
+    running: dict[int, tuple[str, IO[bytes]]] = {}
+    waiting = list(names)
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            name = waiting.pop(0)
+            process, file = fork(name)
+            running[process] = (name, file)
+        process, ended = os.wait()
+        name, file = running.pop(process)
+        file.seek(0)
+        yield Ran(name, os.waitstatus_to_exitcode(ended), file.read().decode())
+        file.close()
+
+
+def main(names: Sequence[str]) -> None:
+    """A line of JSON for each of these defects; with the name "", for the engine as it is."""
+    where = {defect.id: defect.file for defect in defects()}
+    early = [name for name in names if where.get(name) in BEFORE_TABLES]
+    prepared.without_tables()
+    for ran in all_run(early, 2):
+        print(json.dumps(asdict(ran)), flush=True)
+    prepared.with_tables()
+    for ran in all_run([name for name in names if name not in early], 2):
+        print(json.dumps(asdict(ran)), flush=True)
+
+
 # The tests ---------------------------------------------------------------------------------------
-
-Ran = subprocess.CompletedProcess[str]
-
-
-def run(*names: str) -> Ran:
-    """The process, to its end."""
-    command = [sys.executable, "-m", "tests.model.engine.test_engine_defects", *names]
-    return subprocess.run(command, cwd=ROOT, timeout=LONGEST, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
-def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Ran]]]:
-    """The processes of all defects that are to be tested, two at a time."""
-    chosen = {
-        item.callspec.id
+def runs(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Ran]]:
+    """How the process of a defect that is to be tested ended: waits for it."""
+    names = [
+        item.callspec.id if item.function is test_it_is_noticed else ""
         for item in request.session.items
-        if isinstance(item, pytest.Function) and item.function is test_it_is_noticed
-    }
-    with ThreadPoolExecutor(2) as pool:
-        yield {d.id: pool.submit(run, d.id) for d in defects() if d.id in chosen}
-        pool.shutdown(cancel_futures=True)
+        if isinstance(item, pytest.Function)
+        and item.function in (test_it_is_noticed, test_the_engine_as_it_is_passes)
+    ]
+    command = [sys.executable, "-m", "tests.model.engine.test_engine_defects", *names]
+    ended: dict[str, Ran] = {}
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        lines = process.stdout
+        assert lines is not None
+
+        def run(name: str) -> Ran:
+            while name not in ended and (line := lines.readline()):
+                ran = Ran(**json.loads(line))
+                ended[ran.name] = ran
+            assert name in ended, f"the process of all defects has ended with {process.wait()}"
+            return ended[name]
+
+        yield run
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and what it has forked
 
 
 def test_each_is_in_its_file_once_and_says_what_is_wrong() -> None:
@@ -102,21 +183,21 @@ def test_a_passage_that_is_not_there_once_is_an_error() -> None:
         defects()[0].put_into("something else")
 
 
-def test_the_engine_as_it_is_passes() -> None:
-    ran = run()
-    assert ran.returncode == NONE_FAILS, ran.stdout + ran.stderr
+def test_the_engine_as_it_is_passes(runs: Callable[[str], Ran]) -> None:
+    ran = runs("")
+    assert ran.status == NONE_FAILS, ran.said
 
 
 @pytest.mark.parametrize("defect", defects(), ids=lambda defect: str(defect.id))
 def test_it_is_noticed(
-    defect: Defect, runs: dict[str, Future[Ran]], record_property: Callable[[str, object], None]
+    defect: Defect, runs: Callable[[str], Ran], record_property: Callable[[str, object], None]
 ) -> None:
-    ran = runs[defect.id].result()
-    said = ran.stdout.strip()
+    ran = runs(defect.id)
+    said = ran.said.strip()
     record_property("seeded defects of the engine", f"{defect.id:32} {said[:100]}")
-    assert ran.returncode == (CRASHED if defect.crashes else NOTICED), said + ran.stderr
+    assert ran.status == (CRASHED if defect.crashes else NOTICED), said
     assert said.split(":")[0] == defect.noticed
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(sys.argv[1:])

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -255,14 +256,22 @@ def test_instants_after_a_step_are_refused() -> None:
 Tlc = Callable[[Instance, Sequence[str]], Verdict]
 
 
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Java keeps the classes of TLC from one search to the next: a quarter of its time."""
+    return tmp_path_factory.mktemp("java") / "tlc.jsa"
+
+
 @pytest.fixture
-def tlc() -> Tlc:
+def tlc(classes: Path) -> Tlc:
     """Runs TLC, breadth first: one worker, so that depths and counterexamples are shortest."""
     if missing := tlc_missing():
         pytest.skip(f"not installed: {', '.join(missing)}")
 
     def run(instance: Instance, invariants: Sequence[str]) -> Verdict:
-        verdict = referees.tlc(instance, invariants, workers=1, brief=True, seconds=120)
+        verdict = referees.tlc(
+            instance, invariants, workers=1, brief=True, classes=classes, seconds=120
+        )
         assert not verdict.cut, verdict.output
         return verdict
 

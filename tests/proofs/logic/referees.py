@@ -7,7 +7,8 @@ with the project.  Each file is a process of its own; what is no plain `sat` or 
 
 `python -m tests.proofs.logic.referees DIR` asks all files below a directory and prints the counts;
 exit status 0 if each is answered as its `:status` says, 1 if one is answered otherwise, 3 if one is
-not answered.
+not answered.  With `--keep` it asks those only that have no kept answer (`kept_answers.py`), and
+keeps what is said of them; it drops the answers to what nobody asks any more.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+
+from tests.proofs.logic import kept_answers
 
 SECONDS = (30, 300)
 """For one file, each time it is asked: in a first round and, of who said nothing, in a second.
@@ -59,12 +62,16 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = programs()
 
 @dataclass(frozen=True)
 class Said:
-    """What a program said of a file: sat, unsat or unknown; `expected` is the file's status."""
+    """What a program said of a file: sat, unsat or unknown; `expected` is the file's status.
+
+    `kept`: it said so when it was asked before, and was not asked now.
+    """
 
     program: str
     file: Path
     answer: str
     expected: str
+    kept: bool = False
 
     @property
     def outcome(self) -> str:
@@ -107,20 +114,37 @@ def question(file: Path) -> str:
     return re.sub(r"^;.*\n", "", file.read_text("utf-8"))
 
 
-def all_asked(files: Iterable[Path], programs: Iterable[str] = tuple(PROGRAMS)) -> Iterator[Said]:
+def all_asked(
+    files: Iterable[Path],
+    programs: Iterable[str] = tuple(PROGRAMS),
+    kept: Mapping[str, Mapping[str, str]] | None = None,
+    tenth: int | None = None,
+) -> Iterator[Said]:
     """Every program's answer to every file, as many at a time as there are processors.
 
-    Files that ask the same are one question, asked once.
+    Files that ask the same are one question, asked once.  With kept answers, for each program by
+    the question's key, what has one is not asked, unless it is of this tenth, which is any number.
     """
     alike: dict[str, list[Path]] = {}
     for file in files:
         alike.setdefault(question(file), []).append(file)
+    keys = {text: kept_answers.key(text) for text in alike}
+
+    def one(pair: tuple[str, str]) -> Said:
+        program, text = pair
+        file, before = alike[text][0], (kept or {}).get(program, {})
+        if keys[text] in open_ones[program]:
+            return asked(program, file)
+        return Said(program, file, before[keys[text]], status(file), kept=True)
+
+    open_ones = {
+        program: kept_answers.still_open(keys.values(), (kept or {}).get(program, {}), tenth)
+        for program in programs
+    }
+    pairs = list(product(open_ones, alike))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        pairs = [(program, same) for program in programs for same in alike.values()]
-        for (_, same), said in zip(
-            pairs, pool.map(lambda pair: asked(pair[0], pair[1][0]), pairs), strict=True
-        ):
-            yield from (replace(said, file=file) for file in same)
+        for (_, text), said in zip(pairs, pool.map(one, pairs), strict=True):
+            yield from (replace(said, file=file) for file in alike[text])
 
 
 def below(folder: Path) -> list[Path]:
@@ -128,10 +152,34 @@ def below(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.smt2"))
 
 
-def main(folder: Path) -> int:
-    """Ask all, print the counts and what is not as expected."""
+def identities() -> dict[str, str]:
+    """What each installed program is, for its kept answers."""
+    return {
+        name: kept_answers.identity(command, AGAIN.get(name, ()))
+        for name, command in PROGRAMS.items()
+    }
+
+
+def kept_by_program() -> dict[str, dict[str, str]]:
+    """The kept answers of the programs that are installed, as they are."""
+    return {name: kept_answers.read(name, who) for name, who in identities().items()}
+
+
+def keep(said: Iterable[Said]) -> None:
+    """Keeps these answers and no others."""
+    answers: dict[str, dict[str, str]] = {name: {} for name in PROGRAMS}
+    for each in said:
+        answers[each.program][kept_answers.key(question(each.file))] = each.answer
+    for name, who in identities().items():
+        kept_answers.write(name, who, answers[name])
+
+
+def main(folder: Path, keeps: bool = False) -> int:
+    """Ask all, or those without a kept answer; print the counts and what is not as expected."""
     files, start = below(folder), time.monotonic()
-    said = list(all_asked(files))
+    said = list(all_asked(files, tuple(PROGRAMS), kept_by_program() if keeps else None))
+    if keeps and files:
+        keep(said)
     for each in said:
         if each.outcome != "holds":
             print(
@@ -141,11 +189,12 @@ def main(folder: Path) -> int:
     for program in PROGRAMS:
         counts = Counter(each.outcome for each in said if each.program == program)
         told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-        print(f"{program}: {len(files)} files: {told}")
+        before = sum(each.kept for each in said if each.program == program)
+        print(f"{program}: {len(files)} files: {told}" + (f"; {before} as kept" if before else ""))
     print(f"{time.monotonic() - start:.0f} s")
     outcomes = {each.outcome for each in said}
     return 1 if "violated" in outcomes else 0 if outcomes == {"holds"} else 3
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:] == ["--keep"]))

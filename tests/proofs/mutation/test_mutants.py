@@ -223,9 +223,9 @@ LEFT = Fate("lapse", "guard", "1", "runs(h)", "survives", "")
 
 def test_processes_say_what_one_process_says() -> None:
     seen: list[tuple[int, int]] = []
-    fates = run(2, lambda n, of: seen.append((n, of)), ["notify"])
-    assert fates == run(1, None, ["notify"])
-    assert fates == [f for f in read_fates() if f.row == "notify"]
+    fates = run(2, lambda n, of: seen.append((n, of)), ["settle"])
+    assert fates == run(1, None, ["settle"])
+    assert fates == [f for f in read_fates() if f.row == "settle"]
     assert seen == [(n + 1, len(fates)) for n in range(len(fates))]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,19 @@ def elsewhere(system: str, commands: list[list[str]]) -> list[tuple[int, str, st
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
+@cache
+def here(words: tuple[str, ...]) -> tuple[int, str, str]:
+    """How a command ends on this system."""
+    done = run(*words)
+    return done.exit_code, done.stdout, done.stderr
+
+
 @pytest.mark.parametrize("system", ["darwin", "win32"])
 def test_what_asks_no_kernel_says_the_same_on_each_system(system: str, tmp_path: Path) -> None:
     journal = str(rehearsed(renewed).save(tmp_path / "journal"))
     commands = [list(words) for words in (*EVERYWHERE, ("explain", journal))]
     for words, ended in zip(commands, elsewhere(system, commands), strict=True):
-        here = run(*words)
-        assert ended == (here.exit_code, here.stdout, here.stderr), words
+        assert ended == here(tuple(words)), words
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])

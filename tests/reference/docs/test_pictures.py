@@ -11,13 +11,13 @@ from click.testing import CliRunner
 from holdover.reference.cli import main
 from holdover.reference.docs.__main__ import find_old_pictures
 from holdover.reference.docs.site.matrix_chart import matrix_chart, rows_of
-from holdover.reference.docs.site.pictures import OF_PAGES, PICTURES, collision, runs
+from holdover.reference.docs.site.pictures import OF_PAGES, PICTURES, runs
 from holdover.reference.docs.site.two_clocks import DRIFT, LEASE, ends
 from tests.checkout import ROOT
 
-PICTURE = collision()
 MATRIX = (ROOT / "docs/matrix.md").read_text(encoding="utf-8")
 FILES = {name: (ROOT / "docs/static" / name).read_text("utf-8") for name in (*PICTURES, *OF_PAGES)}
+PICTURE = FILES["collision.svg"]
 
 
 def test_each_is_the_file_that_is_shown() -> None:

@@ -12,7 +12,7 @@ import pytest
 from holdover.model.clients.measurements import MeasuredCase
 from holdover.reference.lab.roots.release import RELEASES
 from tests.checkout import ROOT
-from tests.measure import league, league_chart, life, refusals, releases_page
+from tests.measure import lab_runs, league, league_chart, league_runs, life, refusals, releases_page
 from tests.measure.lab_runs import join_runs
 from tests.measure.releases import ENDED
 
@@ -91,13 +91,13 @@ def test_a_client_that_is_played_again_takes_the_place_of_its_cells() -> None:
     conditions = {"date": "2026-11-26", "versions": "kea 2.2.0, udhcpc 1.35.0", "cells": "2"}
     before = {"cells": [cell(17.25), cell(1, client="dhcpcd")], "conditions": conditions}
     anew = {"date": "2026-11-27", "versions": "kea 2.2.0, udhcpc 1.36.1", "cells": "1"}
-    once = league.mended(before, {"cells": [cell(18.5)], "conditions": anew})
+    once = league_runs.mended(before, {"cells": [cell(18.5)], "conditions": anew})
     assert [c["holdover"] for c in once["cells"]] == [1, 18.5]
     assert once["conditions"]["versions"] == "kea 2.2.0, udhcpc 1.36.1"
     assert once["conditions"]["played again"] == "udhcpc: 1, on 2026-11-27"
     other = {**anew, "versions": "klibc-ipconfig 2.0.12"}
     ended = {"cells": [cell("unbounded", client="klibc-ipconfig")], "conditions": other}
-    twice = league.mended(once, ended)["conditions"]
+    twice = league_runs.mended(once, ended)["conditions"]
     assert twice["versions"] == "kea 2.2.0, udhcpc 1.36.1, klibc-ipconfig 2.0.12"
     assert twice["played again"] == "udhcpc: 1, on 2026-11-27; klibc-ipconfig: 1, on 2026-11-27"
 
@@ -141,9 +141,9 @@ def test_after_a_nak_a_figure_is_said_as_what_stays_the_same(
 
 def test_naks_are_played_with_two_leases_and_with_an_offer_and_without() -> None:
     assert set(refusals.REFUSALS) == {"NAK", "NAK and offer", "NAK unicast"}
-    leases = [int(run[run.index("--lease") + 1]) for run in league.RUNS]
+    leases = [int(run[run.index("--lease") + 1]) for run in league_runs.RUNS]
     assert leases == [10, 40]
-    assert [f"--fault={name}" for name in refusals.REFUSALS] == list(league.RUNS[1][-3:])
+    assert [f"--fault={name}" for name in refusals.REFUSALS] == list(league_runs.RUNS[1][-3:])
 
 
 def test_the_pages_table_of_naks_has_each_lease_and_what_it_comes_to() -> None:
@@ -165,6 +165,94 @@ def test_runs_come_together_as_one() -> None:
     assert data["conditions"]["cells"] == "9, 3 at once + 4, 2 at once"
     assert data["conditions"]["took"] == "2 s + 5 s"
     assert [each["fault"] for each in data["cells"]] == ["hook", "NAK"]
+
+
+def test_runs_that_are_played_at_once_share_the_jobs_by_their_work() -> None:
+    """And what each says is read, in the order of the runs."""
+    usual = ["lab", "run", "--client=a", "--server", "kea", "--repeat", "3", "--watch", "30"]
+    short = lab_runs.work([*usual, "--lease", "10", "--fault=frozen"])
+    assert short == 3 * (lab_runs.BEGIN + 10 + 15)
+    assert lab_runs.work([*usual, "--client=b", "--lease", "10", "--fault=frozen"]) == 2 * short
+    refused = lab_runs.work([*usual, "--lease", "40", "--fault=NAK"])
+    assert refused == 3 * (lab_runs.BEGIN + 60 + 15), "it is renewed once more"
+    blocked = lab_runs.work([*usual, "--lease", "10", "--fault=hook"])
+    assert blocked == 3 * (lab_runs.BEGIN + 10 + 45)
+    ended = lab_runs.work([*usual, "--lease", "10", "--fault=ended"])
+    assert ended == 3 * (lab_runs.BEGIN + 15 + lab_runs.MORE + 15)
+    usual[usual.index("30")] = "130"
+    stays = lab_runs.work([*usual, "--lease", "10", "--fault=frozen"])
+    assert stays == 3 * (lab_runs.BEGIN + 10 + 130), "for that client"
+
+
+LAB = """
+import json, sys, time
+began = time.monotonic()
+time.sleep(0.3)
+if "--client=ends" in sys.argv: sys.exit(2)
+print(json.dumps({"words": sys.argv[1:], "began": began, "ended": time.monotonic()}))
+sys.exit(3)
+"""
+
+
+def test_runs_are_played_beside_each_other_and_read_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lab_runs, "COMMANDS", LAB)
+    usual = ["lab", "run", "--server=kea", "--repeat=1", "--watch=30", "--fault=frozen"]
+    runs = [[*usual, "--client=a", "--lease=10"], [*usual, "--client=b", "--lease=43"]]
+    first, second = lab_runs.run_beside(runs, 30)
+    assert [*first["words"], *second["words"]] == [
+        *(*runs[0], "--jobs", "10", "--json"),
+        *(*runs[1], "--jobs", "20", "--json"),
+    ]
+    assert max(first["began"], second["began"]) < min(first["ended"], second["ended"])
+    with pytest.raises(SystemExit, match=r"holdover lab run .*--client=ends.*: exit status 2"):
+        lab_runs.run_beside([runs[0], [*usual, "--client=ends", "--lease=10"]], 30)
+
+
+def test_the_whole_is_played_at_once_and_each_part_has_its_own_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run_beside(runs: Sequence[Sequence[str]], jobs: int) -> list[dict[str, Any]]:
+        about = {"date": "2026-11-29", "took": "9 s"}
+        return [
+            {
+                "conditions": {**about, "cells": run[-1]},
+                "cells": [cell(number, root=None, fault=run[0])],
+            }
+            for number, run in enumerate(runs)
+        ]
+
+    found = {"in depth": [["a"], ["b"]], "releases": [["c"]], "life": [["d"], ["e"]]}
+
+    def chosen(parts: Sequence[str]) -> list[tuple[str, list[str]]]:
+        return [(part, run) for part in parts for run in found[part]]
+
+    monkeypatch.setattr(league_runs, "run_beside", run_beside)
+    monkeypatch.setattr(
+        league_runs,
+        "runs_of",
+        lambda parts, roots, names: [(p, r) for p in parts for r in found[p]],
+    )
+    whole = league_runs.measured(league_runs.PARTS, [], [], 7)
+    assert whole["in depth"]["conditions"]["took"] == "9 s + 9 s"
+    assert [each["holdover"] for each in whole["life"]["cells"]] == [3, 4]
+    assert whole["whole"].endswith("s: 5 cells, 7 at once")
+    before = {"conditions": CONDITIONS | {"whole": "1 s"}, "cells": [cell(8, root=None)]}
+    before |= {
+        part: {"conditions": {}, "cells": [cell(9, root=None)]} for part in ("releases", "life")
+    }
+    data = league_runs.merged(before, whole, few=False)
+    assert data["conditions"]["whole"] == whole["whole"]
+    assert [each["holdover"] for each in data["cells"]] == [0, 1]
+    assert [each["holdover"] for each in data["releases"]["cells"]] == [2]
+    assert f"and writes it, in {whole['whole']}:" in league.measured_at_once(data)
+    one = league_runs.merged(before, league_runs.measured(["life"], [], [], 7), few=False)
+    assert "whole" not in one["conditions"], "one command has not measured all of it"
+    assert [each["holdover"] for each in one["cells"]] == [8]
+    few = league_runs.merged(before, league_runs.measured(["life"], [], [], 7), few=True)
+    assert [each["holdover"] for each in few["life"]["cells"]] == [9, 0, 1]
+    assert "and writes it:" in league.measured_at_once(few)
 
 
 # The pages ---------------------------------------------------------------------------------------

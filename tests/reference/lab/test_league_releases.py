@@ -9,7 +9,7 @@ import pytest
 
 from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.roots.root import Root
-from tests.measure import league, life, releases, releases_page
+from tests.measure import league, league_runs, life, releases, releases_page
 from tests.reference.lab.test_roots import of_debian
 
 VERSIONS = {"bullseye": "1.30.1", "trixie": "1.37.0"}
@@ -108,7 +108,7 @@ def test_what_is_above_a_prediction_is_counted() -> None:
 def test_cells_that_are_played_again_take_the_place_of_their_client_and_fault() -> None:
     before = of(cell("trixie", 17.0), cell("trixie", 9.0, fault="frozen"), cell("sid", 17.0))
     again = {"conditions": {"cells": "1, 1 at once"}, "cells": [cell("trixie", 18.0)]}
-    found = league.replaced(before, again)
+    found = league_runs.replaced(before, again)
     assert [each["holdover"] for each in found["cells"]] == [9.0, 17.0, 18.0]
     assert found["conditions"]["played again"] == "trixie/udhcpc, server killed: 1, 1 at once"
 
@@ -134,7 +134,7 @@ def test_each_client_that_is_in_a_root_is_played_and_five_times(tmp_path: Path) 
             "/usr/libexec/iwd",
         ),
     )
-    runs = [*releases.runs([old, new], 8)]
+    runs = [*releases.runs([old, new])]
     played = [[w.partition("=")[2] for w in run if w.startswith("--client")] for run in runs]
     assert played == [
         ["sid/udhcpc", "sid/dhcpcd", "sid/networkmanager"],
@@ -147,7 +147,7 @@ def test_each_client_that_is_in_a_root_is_played_and_five_times(tmp_path: Path) 
     assert repeats == ["5", "5", "5", "5", "1"]
     watches = [int(run[run.index("--watch") + 1]) for run in runs]
     assert watches[1] > 122 - 10, "as long as it holds"
-    few = [*releases.runs([old, new], 8, ["udhcpc"])]
+    few = [*releases.runs([old, new], ["udhcpc"])]
     assert {w for run in few for w in run if w.startswith("--client")} == {
         "--client=sid/udhcpc",
         "--client=bullseye/udhcpc",
@@ -166,19 +166,50 @@ def of_life(
 
 def test_a_life_has_a_column_a_fault_and_says_who_gives_back() -> None:
     data = of(
-        of_life("ended", -19.5, released=True),
-        of_life("ended", "unbounded"),
-        of_life("restarted", 0.25),
-        of_life("link moved", None, reason="no lease", outcome="unknown"),
+        of_life("ended", -19.5, released=True, root=None),
+        of_life("ended", "unbounded", root=None),
+        of_life("restarted", 0.25, root=None),
+        of_life("link moved", None, reason="no lease", outcome="unknown", root=None),
     )
     text = life.section(data)
     assert (
         "| busybox udhcpc with Debian's script | **−19.50 to forever** | 1 of 2 | +0.25 "
         "| unknown: no lease |"
     ) in text
-    assert "| client | ended | released | restarted | link moved |" in text
-    assert "restarted late" not in text, "it was not played"
+    assert "restarted late" not in text, "nobody has played it"
     assert "Above what the model allows: 0 of 4 cells.  Unknown: 1." in text
+
+
+def test_the_life_of_releases_has_a_column_a_release_and_a_line_a_fault() -> None:
+    mine = of_life("ended", -19.5) | {"root": None}
+    theirs = [
+        of_life("ended", "unbounded") | {"root": "bullseye"},
+        of_life("ended", -1.0) | {"root": "trixie"},
+        of_life("restarted", None, reason="no lease", outcome="unknown") | {"root": "trixie"},
+    ]
+    text = life.section(of(mine, *theirs))
+    title = "busybox udhcpc with Debian's script"
+    assert f"| {title} | −19.50 | 0 of 1 |" in text, "the machine's own are not mixed with them"
+    assert "| client | fault | bullseye | trixie |" in text
+    assert f"| {title} | ended | **forever** | −1.00 |" in text
+    assert f"| {title} | restarted |   | unknown: no lease |" in text
+    assert "- trixie/udhcpc, restarted: no lease (1)" in text
+    assert "fault |" not in life.section(of(mine))
+
+
+def test_a_life_is_played_with_each_fault_that_there_is_of_it_in_each_release(
+    tmp_path: Path,
+) -> None:
+    files = ("/bin/udhcpc", "/etc/udhcpc/default.script")
+    old = Root("bullseye", of_debian(tmp_path / "old", "udhcpc", "1:1.30.1-6", *files))
+    new = Root("sid", of_debian(tmp_path / "new", "udhcpc", "1:1.38.0-1", *files))
+    usual, long = life.runs_of_releases([old, new])
+    for run, client, watch in ((usual, "sid", "20"), (long, "bullseye", "130")):
+        assert [w for w in run if w.startswith("--client")] == [f"--client={client}/udhcpc"]
+        assert [w for w in run if w.startswith("--fault")] == [f"--fault={f.name}" for f in LIFE]
+        assert run[run.index("--watch") + 1] == watch
+        assert int(run[run.index("--repeat") + 1]) >= 3
+    assert [*life.runs_of_releases([new], ["dhcpcd"])] == []
 
 
 def test_a_life_is_played_with_each_fault_that_there_is_of_it() -> None:

@@ -1,0 +1,1 @@
+"""A Python that has imported what the lab's own programs need, and forks for each of them."""
