@@ -27,7 +27,7 @@ RUNS = (
 PARTS = ("in depth", "releases", "life")
 """Of the page."""
 
-JOBS = 200
+JOBS = 240
 """Cells that two cores bear: most of the time they wait."""
 
 
