@@ -455,7 +455,7 @@ def main(
 ) -> None:
     """Measure every client that is here and those of four releases, and print the page.
 
-    It says how long that took; less than a quarter of an hour on two cores.
+    It says how long that took; about a quarter of an hour on two cores.
 
     Example: python -m tests.measure.league --write
     """

@@ -45,11 +45,12 @@ def worst(cells: Sequence[Cell]) -> float | None:
 
 
 def clients(data: Any) -> list[tuple[str, list[float | None]]]:
-    """Each client with its worst under each fault, the best first."""
-    found = [
+    """Each client of which a figure is known, with its worst under each fault, the best first."""
+    each = (
         (client, [worst(cells_of(data, client=client, fault=fault)) for fault in FAULTS])
         for client in dict.fromkeys(cell["client"] for cell in data["cells"])
-    ]
+    )
+    found = [row for row in each if any(late is not None for late in row[1])]
     return sorted(found, key=lambda row: sorted((v for v in row[1] if v is not None), reverse=True))
 
 
