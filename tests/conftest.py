@@ -61,6 +61,7 @@ LONGEST = (
     "tests/reference/refinement/test_refinement.py",
     "tests/model/engine/test_engine.py",
     "tests/net/test_learn.py",
+    "tests/net/test_suspend.py",
     "tests/proofs/theorems/test_t0_time_passes.py",
     "tests/net/test_servers.py",
     "tests/proofs/mutation/test_mutants.py",
