@@ -19,6 +19,7 @@ from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.scene import LEASED
 from holdover.reference.lab.testbed.servers import SERVERS
+from holdover.reference.lab.warm.warm_python import WarmPython
 
 Result = Measurement | Unknown
 
@@ -26,8 +27,8 @@ Result = Measurement | Unknown
 class AsDevices(Links):
     """Links on which the client of that name is, as a device at the end of a cable."""
 
-    def __init__(self, place: Path) -> None:
-        super().__init__(place)
+    def __init__(self, place: Path, warm: WarmPython | None = None) -> None:
+        super().__init__(place, warm)
         self._files = place
 
     def __call__(self, plugged: str | None = None, /, **hosts: str | None) -> dict[str, Host]:

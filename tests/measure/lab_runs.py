@@ -29,15 +29,17 @@ from holdover.reference.lab.experiments.faults import FAULTS
 from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS
+from tests.measure.releases import built_without
 
 Cell = dict[str, Any]
 """A cell of lab.json."""
 
 
 def clients_here() -> list[str]:
-    """The names of the clients that are on this machine, and that a profile describes."""
+    """The names of the clients that are on this machine and start, and that a profile describes."""
     known = [each for each in CLIENTS.values() if each.profile is not None]
-    return [each.name for each in known if each.missing() is None]
+    there = [each for each in known if each.missing() is None]
+    return [each.name for each in there if not built_without(each)]
 
 
 def run_lab(runs: Sequence[Sequence[str]], clients: Sequence[str]) -> Any:

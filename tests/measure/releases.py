@@ -8,6 +8,7 @@ so that the page can say why, in their own last words.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Sequence
 
 from holdover.reference.lab.experiments.faults import FAULTS
@@ -48,9 +49,12 @@ BUILT_WITH = {
 
 
 def built_without(client: ClientProgram) -> bool:
-    """Whether a program of that release cannot start the one that it should run."""
-    assert client.root is not None
-    return client.root.name not in BUILT_WITH.get(client.name, (client.root.name,))
+    """Whether a program of that release, or the machine's, cannot start the one it should run."""
+    if client.root is None:
+        release = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    else:
+        release = client.root.name
+    return release not in BUILT_WITH.get(client.name, (release,))
 
 
 def not_started(roots: Sequence[Root]) -> list[ClientProgram]:

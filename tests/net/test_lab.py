@@ -121,7 +121,7 @@ OTHERS = {
     "other": replace(UDHCPC, client=replace(CLIENTS["udhcpc"], runs="dhcpcd")),
     "takes another": replace(UDHCPC, fault=FAULTS["another address"], lease=ENOUGH),
     "renews by another": replace(
-        MOVES, fault=FAULTS["another address"], rival=CLIENTS["pyroute2"], window=20
+        MOVES, fault=FAULTS["another address"], rival=CLIENTS["pyroute2"], window=60
     ),
     # So long that half of it is not over while the client still probes.
     "asks early": replace(OURS["T1 early"], lease=3 * ENOUGH),

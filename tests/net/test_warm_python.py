@@ -15,7 +15,7 @@ import pytest
 
 from holdover.reference.lab.testbed.netns import COMMANDS, Host, Links
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
-from holdover.reference.lab.warm.warm_python import PROGRAMS, UNTOLD, Forked, WarmPython, runs_warm
+from holdover.reference.lab.warm.warm_python import PROGRAMS, UNTOLD, Forked, WarmPython
 
 TELLS = """
 # LINES, COLUMNS: readline tells them to the C library and not to Python.
@@ -201,4 +201,4 @@ def test_who_waits_for_its_end_waits_no_longer_than_he_says(warm: WarmPython, ho
     ],
 )
 def test_what_a_warm_python_runs(words: tuple[str, ...], does: bool) -> None:
-    assert runs_warm(words) is does
+    assert WarmPython.runs(words) is does

@@ -33,11 +33,6 @@ from typing import TYPE_CHECKING
 from holdover.model.clients import measurements
 from holdover.model.clients.profile import Environment
 from holdover.reference.lab.experiments.fault import Fault
-from holdover.reference.lab.stand_ins.replacements import (
-    begin_again_until_granted,
-    choose,
-    grant_another_from_next_ack,
-)
 from holdover.reference.wire.options import INFINITE
 
 if TYPE_CHECKING:  # the list of faults is there at once
@@ -54,11 +49,15 @@ EARLY = 10
 
 def grant_another(scene: Scene) -> None:
     """After one more renewal each is granted another address."""
+    from holdover.reference.lab.stand_ins.replacements import grant_another_from_next_ack
+
     grant_another_from_next_ack(scene)
 
 
 def grant_an_end(scene: Scene) -> None:
     """The client is killed and started again; then its lease has an end, and nobody answers."""
+    from holdover.reference.lab.stand_ins.replacements import begin_again_until_granted, choose
+
     scene.signal_client(signal.SIGKILL)
     scene.end_server()
     choose(scene, scene.lease)

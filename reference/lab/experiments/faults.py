@@ -39,7 +39,6 @@ from holdover.reference.core.instants import SECOND
 from holdover.reference.lab.experiments.fault import Fault, Way
 from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.experiments.two_hosts import TWO_HOSTS
-from holdover.reference.lab.stand_ins.replacements import refuse_from_next_ack
 
 if TYPE_CHECKING:  # the list of faults is there at once
     from holdover.reference.lab.testbed.scene import Scene
@@ -94,17 +93,18 @@ def kill_client(scene: Scene) -> None:
     scene.signal_client(signal.SIGKILL)
 
 
-def refuse(way: Way) -> Callable[[Scene], None]:
-    """The server refuses to renew and offers nothing.
+def refuse(way: Way, *, offers: bool = False) -> Callable[[Scene], None]:
+    """The server refuses to renew and offers nothing; `offers`: it offers another address.
 
     RFC 2131 §4.1 has a DHCPNAK go to everybody; some servers send it to the client alone.
     """
-    return lambda scene: refuse_from_next_ack(scene, way)
 
+    def bring_about(scene: Scene) -> None:
+        from holdover.reference.lab.stand_ins.replacements import refuse_from_next_ack
 
-def refuse_and_offer(way: Way) -> Callable[[Scene], None]:
-    """The server refuses to renew, and offers another address."""
-    return lambda scene: refuse_from_next_ack(scene, way, offers=True)
+        refuse_from_next_ack(scene, way, offers=offers)
+
+    return bring_about
 
 
 def unheard(scene: Scene) -> None:
@@ -302,13 +302,13 @@ TABLE = (
     Fault(
         "NAK and offer",
         "the server refuses to renew, by broadcast, and offers another address",
-        refuse_and_offer("broadcast"),
+        refuse("broadcast", offers=True),
         refuses="broadcast",
     ),
     Fault(
         "NAK unicast and offer",
         "the server refuses to renew, by unicast, and offers another address",
-        refuse_and_offer("unicast"),
+        refuse("unicast", offers=True),
         refuses="unicast",
     ),
     Fault(

@@ -39,7 +39,7 @@ def conditions_of(wanted: Sequence[Cell], jobs: int, took: float, again: int = 0
         "versions": ", ".join(f"{name} {said}" for name, said in versions.items() if said),
         "cells": f"{len(wanted)}, {min(jobs, len(wanted))} at once",
         "took": f"{took:.0f} s",
-        **({"again": f"{again} cells"} if again else {}),
+        "again": f"{again} cells",
     }
 
 

@@ -24,11 +24,14 @@ import threading
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from holdover.reference.lab.roots.root import ENTERED, HERE, KEPT, Root
 from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
-from holdover.reference.lab.warm.warm_python import WarmPython, runs_warm
 from holdover.reference.linux.kernel.namespace import inside
+
+if TYPE_CHECKING:  # the list of what can be played is there at once
+    from holdover.reference.lab.warm.warm_python import WarmPython
 
 COMMANDS = "from holdover.reference.cli import main; main()"
 NUMBERS = itertools.count(1)
@@ -93,7 +96,7 @@ class Host:
         if self._over.is_set():
             raise UnheardError(f"{space} is being taken away")
         words = [str(word) for word in command]
-        if self._warm is not None and runs_warm(words):
+        if self._warm is not None and self._warm.runs(words):
             process = Process(self._warm.start(space, words))
         else:
             process = Process(("ip", "netns", "exec", space, *words))

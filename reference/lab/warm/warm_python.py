@@ -120,8 +120,18 @@ class WarmPython:
     def __exit__(self, *about: object) -> None:
         self.close()
 
+    @staticmethod
+    def runs(words: Sequence[str]) -> bool:
+        """Whether a command is one that a warm Python can run."""
+        match list(words):
+            case [sys.executable, "-m", module, *_]:
+                return module.startswith(PROGRAMS)
+            case [sys.executable, "-u", "-c", _, *_]:
+                return True
+        return False
+
     def start(self, space: str, words: Sequence[str]) -> Forked:
-        """A program on a host; `words` are those of Python's command line (`runs_warm`)."""
+        """A program on a host; `words` are those of Python's command line (`runs`)."""
         order = {"space": space, "words": words, "cwd": str(Path.cwd()), "env": {**os.environ}}
         pipes = [os.pipe() for _ in range(3)]
         try:
@@ -142,13 +152,3 @@ class WarmPython:
         """It ends; what it has forked, and still runs, goes on."""
         self._orders.close()
         self._running.wait()
-
-
-def runs_warm(words: Sequence[str]) -> bool:
-    """Whether a command is one that a warm Python can run."""
-    match list(words):
-        case [sys.executable, "-m", module, *_]:
-            return module.startswith(PROGRAMS)
-        case [sys.executable, "-u", "-c", _, *_]:
-            return True
-    return False

@@ -46,8 +46,8 @@ AT_ONCE = {
     "profiles rfc2131": 24,
     "grace": 32,
     "grace --json": 32,
-    "lab list": 58,
-    "lab --help": 58,
+    "lab list": 64,
+    "lab --help": 64,
     "client --help": 40,
 }
 """Commands that decide nothing by a solver or a search, and how many modules of ours are enough."""
