@@ -22,8 +22,8 @@ def test_the_page_has_the_figures_that_are_kept() -> None:
 
 def test_each_client_of_the_lab_was_a_device_three_times() -> None:
     described = {each.name for each in CLIENTS.values() if each.profile is not None}
-    work_of_others = {each.name for each in CLIENTS.values() if each.runs}  # of NetworkManager's
-    assert described - work_of_others <= {each["client"] for each in DATA["cells"]} <= described
+    described.discard("networkmanager-dhcpcd")  # Debian 12's NetworkManager cannot run dhcpcd
+    assert {each["client"] for each in DATA["cells"]} == described
     assert {each["repeat"] for each in DATA["cells"]} == {1, 2, 3}
 
 
