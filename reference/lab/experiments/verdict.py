@@ -190,9 +190,9 @@ def findings(
             yield "unknown", busy
         elif result.after_nak > OBEYED:
             unheard = 0.0 if profile is None else not_heard_for(profile, result.lease)
-            if profile is not None and result.after_nak > OBEYED + unheard + stays_after(
-                fault, profile
-            ):
+            # To the end of the watch: longer than after the lease, as far as was seen.
+            stayed = result.after_nak if math.isfinite(result.after_nak) else result.at_least
+            if profile is not None and stayed > OBEYED + unheard + stays_after(fault, profile):
                 said = "heeds the DHCPNAK" + (
                     f" within {show_seconds(profile.nak_late)}" if profile.nak_late else ""
                 )

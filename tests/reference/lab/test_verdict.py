@@ -231,6 +231,13 @@ def test_nor_is_who_obeyed_a_nak_late_for_as_long(after: float, says: str) -> No
     assert judged("reference", "NAK", result).says == says
 
 
+@pytest.mark.parametrize(("watched", "says"), [(15, "late"), (40, "wrong")])
+def test_to_the_end_of_a_watch_is_no_longer_than_the_watch(watched: float, says: str) -> None:
+    """Who has looked for 15 s has not refuted that connman leaves within 30 s."""
+    result = replace(held(FOREVER), at_least=watched, after_nak=FOREVER)
+    assert judged("connman", "NAK", result).says == says
+
+
 # Of all faults -----------------------------------------------------------------------------------
 
 
