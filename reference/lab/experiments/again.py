@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from holdover.reference.lab.experiments.experiment import Cell, Outcome, play_all
-from holdover.reference.lab.experiments.verdict import Verdict, verdict
+from holdover.reference.lab.experiments.verdict import Verdict, laid_to_the_lock, verdict
 
 
 def play_until_known(
@@ -42,6 +42,6 @@ def play_until_known(
 
 
 def is_spoiled(each: Verdict) -> bool:
-    """Whether it is unknown since somebody had the networking lock."""
+    """Whether it is unknown since somebody had the networking lock, and for no other reason."""
     seen = each.measured
-    return each.says == "unknown" and seen is not None and seen.kept > 0
+    return each.says == "unknown" and seen is not None and each.reason == laid_to_the_lock(seen)

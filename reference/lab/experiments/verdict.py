@@ -168,7 +168,7 @@ def findings(
     if fault.gives_away is not None:
         if result.displaced is None:
             yield "unknown", "the server gave the address to nobody else while it was held"
-        elif kept is not None and result.displaced - result.uncertainty > kept:
+        elif kept is not None and seen_for(result, result.displaced) - result.uncertainty > kept:
             yield (
                 "wrong",
                 f"kept for {show_seconds(result.displaced)} after it was given away, and at most "
@@ -190,8 +190,7 @@ def findings(
             yield "unknown", busy
         elif result.after_nak > OBEYED:
             unheard = 0.0 if profile is None else not_heard_for(profile, result.lease)
-            # To the end of the watch: longer than after the lease, as far as was seen.
-            stayed = result.after_nak if math.isfinite(result.after_nak) else result.at_least
+            stayed = seen_for(result, result.after_nak)
             if profile is not None and stayed > OBEYED + unheard + stays_after(fault, profile):
                 said = "heeds the DHCPNAK" + (
                     f" within {show_seconds(profile.nak_late)}" if profile.nak_late else ""
@@ -206,6 +205,20 @@ def findings(
     elif result.holdover > in_time:
         why = f"within the uncertainty of {show_seconds(result.uncertainty)}"
         yield "unknown", f"{why}: {result.doubt}" if result.doubt else why
+
+
+def laid_to_the_lock(result: Measurement) -> str:
+    """The reason of what is unknown since somebody else held the kernel's networking lock."""
+    return f"for {show_seconds(result.kept)} another program held the kernel's networking lock"
+
+
+def seen_for(result: Measurement, stayed: float) -> float:
+    """For how many seconds it was seen that an address stayed after something in its lease.
+
+    To the end of the watch is infinite in a figure.  What refutes a prediction is what was seen:
+    the address was there from then to the lease end, and so long after that.
+    """
+    return stayed if math.isfinite(stayed) else result.at_least
 
 
 def sharing_findings(

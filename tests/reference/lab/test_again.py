@@ -51,6 +51,7 @@ IN_TIME, LATE, SPOILED = seen(-0.5), seen(0.9), seen(0.3, kept=0.5)
         (seen(0.9, kept=0.5), "late", False),
         (seen(-0.5, kept=0.5), "holds", False),
         (seen(0.005), "unknown", False),
+        (seen(0.005, kept=0.5), "unknown", False),
         (Unknown("the client has asked for nothing"), "unknown", False),
     ],
 )

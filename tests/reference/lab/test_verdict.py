@@ -22,6 +22,7 @@ from holdover.reference.lab.experiments.verdict import (
     OBEYED,
     Verdict,
     combine_verdicts,
+    findings,
     is_refusal,
     predict_holdover,
     predict_kept,
@@ -340,7 +341,7 @@ def test_what_is_given_away_is_predicted_by_t6() -> None:
         ("reference", given(20.1), "holds"),
         ("reference", given(20.3), "wrong"),
         ("reference", given(20.1, after_nak=1.2), "wrong"),
-        ("reference", given(FOREVER), "wrong"),
+        ("reference", replace(given(FOREVER), holdover=FOREVER, at_least=25), "wrong"),
         ("reference", given(None), "unknown"),
         ("networkd", given(40.5, after_nak=5.0), "late"),
         ("networkd", given(42.0, after_nak=5.0), "wrong"),
@@ -348,6 +349,13 @@ def test_what_is_given_away_is_predicted_by_t6() -> None:
 )
 def test_a_client_that_keeps_what_was_given_away(client: str, seen: Measurement, says: str) -> None:
     assert judged(client, "given away", seen).says == says
+
+
+@pytest.mark.parametrize(("watched", "says"), [(15, "late"), (45, "wrong")])
+def test_what_was_given_away_was_kept_as_long_as_was_seen(watched: float, says: str) -> None:
+    """To the end of a watch is no longer than the watch."""
+    seen = replace(given(FOREVER), holdover=FOREVER, at_least=watched)
+    assert next(iter(findings(GIVEN, seen, None, None, 41.0)))[0] == says
 
 
 # Two hosts with one address ----------------------------------------------------------------------
