@@ -167,25 +167,28 @@ def test_what_is_played_alone_goes_to_one_process(tmp_path: Path) -> None:
     assert where["tests/test_other.py"] != where[ALONE[0]]
 
 
-KILLED = """
-def test_it():
-    code = "import os, signal; os.kill(os.getpid(), signal.{0})"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.{0}
+HEARD = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+KILLED = f"""
+import signal, subprocess, sys
+@pytest.mark.parametrize("name", {[number.name for number in HEARD]})
+def test_it(name):
+    code = f"import os, signal; os.kill(os.getpid(), signal.{{name}})"
+    ended = subprocess.run([sys.executable, "-c", code])
+    assert ended.returncode == -signal.Signals[name]
 """
 
 
 @processes
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_signals_are_heard_where_the_tests_run_in_the_background(
-    tmp_path: Path, more: tuple[str, ...], number: signal.Signals
+    tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     """A shell, or `nohup`, has what it starts there ignore them, and all that is started by it."""
-    before = signal.signal(number, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in HEARD}
     try:
-        source = {"it": f"import signal, subprocess, sys{KILLED.format(number.name)}"}
-        assert pytest_on(source, tmp_path, "", *more) == (0, "1 passed")
+        assert pytest_on({"it": KILLED}, tmp_path, "", *more) == (0, f"{len(HEARD)} passed")
     finally:
-        signal.signal(number, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_temporary_files_are_not_among_those_of_others(
