@@ -18,7 +18,7 @@ from holdover.reference.linux.malformed import BURST
 from tests.net.scenes import errors_of, scene, sees
 from tests.net.stage import LEASED, Stage
 
-FLOODED, RATE = 15, 10_000
+FLOODED, RATE = 5, 10_000
 """Seconds at least, and datagrams a second."""
 
 FIRST = ("nice", "-n", "-15")
@@ -256,7 +256,7 @@ class FloodedClient(Flooded):
 def flooded_client(stage: Stage) -> FloodedClient:
     """Replies that it did not ask for, while it renews; then the server is gone, and they go on."""
     watch, before = stage.cli.watch(), stage.cli.picture()
-    server = stage.server(lease=10)
+    server = stage.server(lease=8)
     client = stage.client("--no-probe", under=FIRST)
     client.says("EXTENDED", PATIENCE)
     extended, used = len(client.said("EXTENDED")), memory(client)
