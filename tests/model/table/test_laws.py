@@ -65,5 +65,5 @@ def test_each_law_convicts_a_mutant(law: Property) -> None:
     assert victims, "a law that convicts nobody is no check"
     victim = min(victims, key=lambda fate: len(seen(fate.detail.split(": ")[0]).seen.states))
     where, _, _ = victim.detail.partition(": ")
-    changed = by_name()[f"{victim.row}/{victim.part} {victim.place}".rstrip()]
+    changed = by_name()[victim.name]
     assert lawless(changed, [seen(where)]) == victim.detail

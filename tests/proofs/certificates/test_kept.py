@@ -18,6 +18,7 @@ from holdover.proofs.certificates.__main__ import main
 from holdover.proofs.certificates.build import build
 from holdover.proofs.certificates.check import HEAD, check
 from holdover.proofs.certificates.written import NoProofError
+from holdover.proofs.kept import names_of_tenth
 from holdover.proofs.logic.formula import REAL, symbol
 from holdover.proofs.logic.invariants import remembering
 from holdover.proofs.logic.obligations import Obligation, Steps, obligations
@@ -204,9 +205,9 @@ def test_a_check_builds_a_tenth_and_says_what_is_wrong(monkeypatch: pytest.Monke
 
 def test_ten_tenths_are_all() -> None:
     names = [str(number) for number in range(43)]
-    built = [name for number in range(17, 27) for name in anew.names_of_tenth(names, number)]
+    built = [name for number in range(17, 27) for name in names_of_tenth(names, number)]
     assert sorted(built) == sorted(names)
-    assert anew.names_of_tenth(names, None) == names
+    assert names_of_tenth(names, None) == names
 
 
 def test_what_cannot_be_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
