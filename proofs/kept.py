@@ -1,10 +1,10 @@
 """What is kept from an earlier day: of which sources it is, and which tenth of it is found again.
 
-Theory of operation.  What takes minutes to find, and is the same whenever it is looked for, is found
-once and kept in the repository.  Either it says itself of what it is true (a certificate is checked
-against its obligation), or it is kept with the digest of all that it depends on, and is taken only
-where this digest is the same.  Of each ten, in their order, one is found again all the same.  A
-number of any size says which one, and who counts up has found all again after ten times.
+Theory of operation.  What takes minutes to find, and is the same whenever it is looked for, is
+found once and kept in the repository.  Either it says itself of what it is true (a certificate is
+checked against its obligation), or it is kept with the digest of all that it depends on, and is
+taken only where this digest is the same.  Of each ten, in their order, one is found again all the
+same.  A number of any size says which one, and who counts up has found all again after ten times.
 
 What it does not know: whether something matters that is not in the digest.  The tenth looks for
 that.

@@ -21,6 +21,7 @@ from holdover.proofs.certificates.written import NoProofError
 from holdover.proofs.logic.obligations import Obligation
 from holdover.proofs.theorems.obligations import certified_obligations
 
+
 @functools.cache
 def by_name() -> dict[str, Obligation]:
     """Each obligation that is certified."""

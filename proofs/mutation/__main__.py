@@ -133,7 +133,7 @@ def main(
         raise click.UsageError("--tenth says what --check judges: give --check, and no --record")
     names = [changed.name for changed in mutants(rows)]
     recorded = record.read() if check else None
-    kept = {} if recorded is None else record.kept(names, recorded, tenth)
+    kept = {} if recorded is None else record.kept_fates(names, recorded, tenth)
     todo = [name for name in names if name not in kept]
     errors = Console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:

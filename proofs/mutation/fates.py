@@ -300,7 +300,7 @@ def judge_by_name(name: str) -> Fate:
 
 
 FEW = 20
-"""Of so many mutants each process explores what it needs; of more it is explored before, for all."""
+"""For so many mutants each process explores what it needs; for more, all is explored before."""
 
 
 def run(

@@ -6,14 +6,14 @@ solvers' versions (`kept.py`).  A recorded fate is taken only if the digest is t
 mutant is of today, and if the fate says what became of it: one that *survives* is judged each time.
 Of each ten mutants one is judged whatever is recorded.
 
-What it does not know: Python's version, on which no fate may depend.  The tenth that is judged looks
-for that.
+What it does not know: which Python runs.  No fate may depend on that, and the tenth that is judged
+looks for one that does.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata, resources
 from pathlib import Path
@@ -68,7 +68,7 @@ def as_json(fates: Sequence[Fate]) -> str:
     return f"[\n{lines}\n]\n"
 
 
-def kept(names: Sequence[str], recorded: FateRecord, tenth: int | None) -> dict[str, Fate]:
+def kept_fates(names: Sequence[str], recorded: FateRecord, tenth: int | None) -> dict[str, Fate]:
     """The recorded fates that need no judge today, by the mutants' names; `tenth`: any number.
 
     None, where there is no number or the sources are others.

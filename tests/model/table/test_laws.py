@@ -11,9 +11,9 @@ import pytest
 from holdover.model.table.laws import STATES, TIME
 from holdover.model.table.laws_of_acts import ACTS
 from holdover.model.table.properties import Property
-from holdover.proofs.mutation.__main__ import read_fates
 from holdover.proofs.mutation.facts import FACTS
 from holdover.proofs.mutation.fates import Fate, by_name, lawless
+from holdover.proofs.mutation.record import read_fates
 from holdover.proofs.mutation.samples import Sample
 from holdover.proofs.mutation.small_worlds import SmallWorld, settings
 

@@ -14,7 +14,7 @@ from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import asleep, h, kind, m, stepped
 from holdover.proofs.mutation import __main__ as spec
-from holdover.proofs.mutation.__main__ import main, page, read_fates, summary
+from holdover.proofs.mutation.__main__ import main, page, summary
 from holdover.proofs.mutation.facts import FACTS, OPEN, prove_facts
 from holdover.proofs.mutation.fates import (
     KILLERS,
@@ -32,6 +32,7 @@ from holdover.proofs.mutation.fates import (
     run,
 )
 from holdover.proofs.mutation.mutants import Mutant, mutants
+from holdover.proofs.mutation.record import read_fates
 
 RECORDED = {fate.name: fate for fate in read_fates()}
 QUICK = ("give_up", "notify", "reinstate", "mute", "unmute", "lose")

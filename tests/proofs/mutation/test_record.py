@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from holdover.proofs.mutation import __main__ as spec
 from holdover.proofs.mutation import record
 from holdover.proofs.mutation.fates import Fate
-from holdover.proofs.mutation.record import FateRecord, kept
+from holdover.proofs.mutation.record import FateRecord, kept_fates
 
 TRUE = {fate.name: fate for fate in record.read_fates()}
 NAMES = list(TRUE)
@@ -110,7 +110,7 @@ def test_a_fate_that_nobody_knows_is_never_taken(asked: list[str], recorded: Say
     fates[WRONG] = replace(fates[WRONG], killer="survives")
     unknown = NAMES[WRONG + 1]
     found = now(fate for fate in fates if fate.name != unknown)
-    assert not {NAMES[WRONG], unknown} & kept(NAMES, found, WRONG + 2).keys()
+    assert not {NAMES[WRONG], unknown} & kept_fates(NAMES, found, WRONG + 2).keys()
     recorded(found)
     assert checked("--tenth", str(WRONG + 2))[0] == 1, "the record is not what is so"
     assert {NAMES[WRONG], unknown} <= set(asked)
@@ -166,11 +166,11 @@ def sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 )
 def test_one_byte_of_a_source_and_the_record_is_of_others(sources: Path, name: str) -> None:
     before, source = now(), sources / name
-    assert len(kept(NAMES, before, 0)) > 700
+    assert len(kept_fates(NAMES, before, 0)) > 700
     text = bytearray(source.read_bytes())
     text[text.index(b"e")] += 1
     source.write_bytes(text)
-    assert kept(NAMES, before, 0) == {}
+    assert kept_fates(NAMES, before, 0) == {}
 
 
 def test_a_source_more_or_of_another_name_counts_and_a_text_does_not(sources: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_source_more_or_of_another_name_counts_and_a_text_does_not(sources: Pa
 def test_another_version_of_a_solver_is_another_source(
     solver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, version = record.sources(), record.metadata.version
+    before, version = record.sources(), metadata.version
     newer = {solver: "99"}
     monkeypatch.setattr(
         record, "metadata", SimpleNamespace(version=lambda name: newer.get(name) or version(name))
