@@ -6,6 +6,7 @@ import lzma
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,11 @@ def mutants_of(row: Action) -> Iterator[Action]:
         yield replace(row, then=row.then[:place] + row.then[place + 1 :])
 
 
+def a_third() -> Iterator[Action]:
+    """Each third of all mutants."""
+    return islice(mutants(), 0, None, 3)
+
+
 def one_of_each_row() -> Iterator[Action]:
     """A mutant of each row, another place of it each time."""
     for number, row in enumerate(LEASE_TABLE.actions):
@@ -134,7 +140,7 @@ def one_of_each_row() -> Iterator[Action]:
 
 
 CASES = {
-    "T2-rfc2131": (CASE, mutants, 21),
+    "T2-rfc2131": (CASE, a_third, 21),
     "T3": (t3_grace.sufficient(), one_of_each_row, 80),
     **{case.name: (case, one_of_each_row, 80) for case, _ in t6_displaced.cases()},
 }
