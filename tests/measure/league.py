@@ -36,6 +36,7 @@ from holdover.model.seconds import show_offset, show_seconds
 from holdover.reference.commands.of_lab.options import RootType
 from holdover.reference.docs.markdown import table
 from holdover.reference.lab.experiments.faults import BLOCKED
+from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.learn.inference import KERNEL_LATE
 from holdover.reference.lab.roots.made import cache_folder
 from holdover.reference.lab.roots.release import RELEASES
@@ -363,7 +364,7 @@ takes at most.  That constant, `nak_late`, is fitted to such cells, and predicts
 ({SCHEMA["version"]}; 1 had no `schema` and no `releases`, 2 had no cells of releases in `life`),
 `conditions`, `cells`, `releases` and `life`.  `releases` and `life` each have `conditions` and
 `cells` of their own.  The `conditions` of the file have `whole` if one command has measured all of
-it: how long that took.  `again` in conditions: how many cells were played once more, since another
+it: how long that took.  `again` in conditions: how often cells were played again, since another
 program had held the kernel's networking lock.  A cell has the keys below, with the types and units
 of [a cell of the lab](json.md).  If nothing was measured in a cell, it has no key from `holdover`
 on.  Only a cell of `life` has the last key:
@@ -375,6 +376,10 @@ def measured_at_once(data: Any) -> str:
     """Which command has measured the page, and how long it took."""
     took = data["conditions"].get("whole")
     said = f", in {took}" if took else ""
+    parts = (data, *(data[part] for part in ("releases", "life") if part in data))
+    since = ""
+    if took and any("played again" in each["conditions"] for each in parts):
+        since = "  Some cells were played again since then: the conditions of a part say which."
     return f"""This command measures all of this page, and writes it{said}:
 
 ```sh
@@ -383,8 +388,8 @@ holdover lab roots make --stale sid
 python -m tests.measure.league --write
 ```
 
-The first two make the root file systems of the releases, once.  `--part` and `--client` measure a
-part of it again.
+The first two make the root file systems of the releases, once.  `--part`, `--client` and `--fault`
+measure a part of it again.{since}
 
 """
 
@@ -436,6 +441,13 @@ def kept(data: Any) -> str:
     help=f"Play this part; the others' cells are those of {RAW}.  [default: all]",
 )
 @click.option(
+    "--fault",
+    "faults",
+    type=click.Choice([fault.name for fault in LIFE]),
+    multiple=True,
+    help="With --part life: play this fault again.",
+)
+@click.option(
     "--root",
     "roots",
     type=RootType(),
@@ -448,6 +460,7 @@ def main(
     source: Path | None,
     clients: tuple[str, ...],
     parts: tuple[str, ...],
+    faults: tuple[str, ...],
     roots: tuple[Root, ...],
     jobs: int,
     *,
@@ -459,6 +472,8 @@ def main(
 
     Example: python -m tests.measure.league --write
     """
+    if faults and parts != ("life",):
+        raise click.UsageError("--fault goes with --part life")
     if source is not None:
         if clients or roots or parts:
             raise click.UsageError("--from plays nothing, so there is nothing to play again")
@@ -468,10 +483,10 @@ def main(
             there = roots or [root_of(name, cache_folder()) for name in RELEASES]
         except InputError as error:
             raise click.UsageError(str(error)) from None
-        found = measured(parts or PARTS, there, clients, jobs)
+        found = measured(parts or PARTS, there, clients, faults, jobs)
         click.echo(f"measured in {found['whole']}", err=True)
         before = json.loads(RAW.read_text(encoding="utf-8"))
-        data = merged(before, found, few=bool(clients or roots))
+        data = merged(before, found, few=bool(clients or roots or faults))
     text = page(data)
     if write:
         PAGE.write_text(text, encoding="utf-8")

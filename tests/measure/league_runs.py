@@ -17,7 +17,7 @@ from tests.measure import life, releases
 from tests.measure.lab_runs import clients_here, join_runs, run_beside, split_versions
 from tests.measure.refusals import REFUSALS
 
-EACH = ("--repeat", "3", "--watch", "30", "--again", "1")
+EACH = ("--repeat", "3", "--watch", "30", "--again", "2")
 RUNS = (
     ("lab", "run", "--lease", "10", *EACH),
     ("lab", "run", "--lease", "40", *EACH, *(f"--fault={name}" for name in REFUSALS)),
@@ -61,23 +61,32 @@ def replaced(data: Any, again: Any) -> Any:
 
 
 def runs_of(
-    parts: Sequence[str], roots: Sequence[Root], names: Sequence[str]
+    parts: Sequence[str], roots: Sequence[Root], names: Sequence[str], faults: Sequence[str] = ()
 ) -> list[tuple[str, list[str]]]:
-    """The words of each run, and of which part it is; `names`: of these clients alone."""
+    """The words of each run, and of which part it is; of these clients and faults alone, if any."""
     here = [f"--client={name}" for name in clients_here() if not names or name in names]
     found: dict[str, list[Sequence[str]]] = {
         "in depth": [(*run, *here) for run in RUNS] if here else [],
         "releases": [*releases.runs(roots, names)],
         "life": [*([(*life.RUN, *here)] if here else []), *life.runs_of_releases(roots, names)],
     }
-    return [(part, list(run)) for part in parts for run in found[part]]
+    runs = [(part, list(run)) for part in parts for run in found[part]]
+    if faults:
+        named = [f"--fault={fault}" for fault in faults]
+        others = ((part, [w for w in run if not w.startswith("--fault=")]) for part, run in runs)
+        runs = [(part, [*run, *named]) for part, run in others]
+    return runs
 
 
 def measured(
-    parts: Sequence[str], roots: Sequence[Root], names: Sequence[str], jobs: int
+    parts: Sequence[str],
+    roots: Sequence[Root],
+    names: Sequence[str],
+    faults: Sequence[str],
+    jobs: int,
 ) -> dict[str, Any]:
     """What the runs of each part have found, joined; and as `whole` how long all of it took."""
-    runs, began = runs_of(parts, roots, names), time.perf_counter()
+    runs, began = runs_of(parts, roots, names, faults), time.perf_counter()
     found = run_beside([run for _, run in runs], jobs)
     took = time.perf_counter() - began
     joined = {}
@@ -91,14 +100,19 @@ def measured(
 
 
 def merged(data: Any, found: dict[str, Any], *, few: bool) -> Any:
-    """The figures of before, with what was found in their place; `few`: of some clients alone."""
+    """The figures of before, with what was found in their place.
+
+    `few`: of some clients or faults alone; the conditions say which, and what all took stays.
+    """
     data = dict(data)
     if (played := found.get("in depth")) is not None:
         data = mended(data, played) if few else {**data, **played}
     for part in ("releases", "life"):
         if (played := found.get(part)) is not None:
             data[part] = replaced(data[part], played) if few else played
-    conditions = {key: each for key, each in data["conditions"].items() if key != "whole"}
-    if not few and set(PARTS) <= set(found):
-        conditions["whole"] = found["whole"]
+    conditions = dict(data["conditions"])
+    if not few:
+        conditions.pop("whole", None)
+        if set(PARTS) <= set(found):
+            conditions["whole"] = found["whole"]
     return {**data, "conditions": conditions}

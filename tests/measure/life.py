@@ -30,7 +30,7 @@ KEPT = tuple(MEANINGS)
 """What the page needs of a cell beside what the league does."""
 
 EACH = ("lab", "run", "--server", "holdover", "--lease", str(LEASE), "--repeat", str(REPEAT))
-RUN = (*EACH, "--again", "1", "--watch", "20", *(f"--fault={fault.name}" for fault in LIFE))
+RUN = (*EACH, "--again", "2", "--watch", "20", *(f"--fault={fault.name}" for fault in LIFE))
 """And each client that is here, by its name."""
 
 
@@ -40,7 +40,7 @@ def runs_of_releases(roots: Sequence[Root], names: Sequence[str] = ()) -> Iterat
     faults = [f"--fault={fault.name}" for fault in LIFE]
     for clients, watch in ((usual, 20), (long, LONG_WATCH)):
         if clients:
-            words = (*EACH, "--again", "1", "--watch", str(watch), *faults)
+            words = (*EACH, "--again", "2", "--watch", str(watch), *faults)
             yield [*words, *of_roots(roots, clients)]
 
 

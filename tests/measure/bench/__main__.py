@@ -13,10 +13,11 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -228,6 +229,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the raw figures as well.")
 @click.option("--skip", type=click.Choice(TOOLS), multiple=True, help="Leave a tool out.")
 @click.option("--case", "names", multiple=True, help="Only the configurations of these names.")
+@click.option("--again", is_flag=True, help="With --case: what OUTPUT has of the others stays.")
 @click.option("--seconds", type=float, help="Limit for one measurement.  [default: 900]")
 @click.option("--solver-seconds", type=float, help="Limit for one solver.  [default: 60]")
 @click.option(
@@ -247,6 +249,7 @@ def main(
     as_json: bool,
     skip: tuple[str, ...],
     names: tuple[str, ...],
+    again: bool,
     seconds: float | None,
     solver_seconds: float | None,
     spin_memory: float | None,
@@ -259,6 +262,9 @@ def main(
 
     Example: python -m tests.measure.bench --quick -o /tmp/bench
     """
+    raw = output / "bench.json"
+    if again and not (names and raw.exists()):
+        raise click.UsageError(f"--again goes with --case, and with a {raw}")
     if absent := missing(skip):
         raise click.UsageError(f"not installed: {', '.join(absent)}; or leave out with --skip")
     signal.signal(signal.SIGTERM, _terminated)
@@ -271,7 +277,10 @@ def main(
     )
     load, start = os.getloadavg()[0], time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="holdover-bench-") as cache:
-        bench = Bench(limits, frozenset(skip), min(2, len(os.sched_getaffinity(0))), Path(cache))
+        left_out = {*skip, *(("growth",) if again else ())}
+        bench = Bench(
+            limits, frozenset(left_out), min(2, len(os.sched_getaffinity(0))), Path(cache)
+        )
         compared, growth, series = _run(bench, quick, names)
     data = {
         "command": report.shown_command(sys.argv[1:]),
@@ -286,9 +295,12 @@ def main(
         ],
         "growth": [asdict(row) for row in growth],
     }
+    if again:
+        data = put_into(json.loads(raw.read_text(encoding="utf-8")), data)
+        compared, growth = read(data)
     text = json.dumps(data, indent=1) + "\n"
     output.mkdir(parents=True, exist_ok=True)
-    (output / "bench.json").write_text(text, encoding="utf-8")
+    raw.write_text(text, encoding="utf-8")
     (output / "index.md").write_text(report.page(data, compared, growth, series), encoding="utf-8")
     report.comparison_plot(compared, output / "comparison.svg")
     report.growth_plot(series, growth, output / "growth.svg")
@@ -300,6 +312,29 @@ def main(
     for line in differing:
         click.echo(f"differs: {line}", err=True)
     sys.exit(1 if differing else 0)
+
+
+def put_into(before: dict[str, Any], again: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of before, with what was measured again in their place, and a note of that."""
+    anew = {each["case"]["name"]: each for each in again["compared"]}
+    note = (
+        f"measured again: {', '.join(anew)}, in {again['took'] / 60:.0f} minutes, by "
+        f"`{again['command']}`; the load of the machine before it was {again['load']:.2f}."
+    )
+    return {
+        **before,
+        "notes": [*before["notes"], note, *again["notes"]],
+        "compared": [anew.get(each["case"]["name"], each) for each in before["compared"]],
+    }
+
+
+def read(data: Mapping[str, Any]) -> tuple[list[Compared], list[Row]]:
+    """What bench.json has of the comparison, and of the growth."""
+    compared = [
+        Compared(Configuration(**each["case"]), tuple(Row(**row) for row in each["rows"]))
+        for each in data["compared"]
+    ]
+    return compared, [Row(**row) for row in data["growth"]]
 
 
 def _run(

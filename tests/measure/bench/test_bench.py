@@ -60,6 +60,27 @@ def test_quick_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert (tmp_path / plot).read_text().rstrip().endswith("</svg>")
 
 
+def test_a_configuration_is_measured_again_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "QUICK", (TINY, replace(TINY, name="another")))
+    only = ("--skip", "engine", "--skip", "spin", "--skip", "tlc", "--skip", "solvers")
+    status, _, err = invoked(*only, "-o", str(tmp_path))
+    assert status == 0, err
+    before = json.loads((tmp_path / "bench.json").read_text())
+    assert invoked(*only, "--again", "-o", str(tmp_path))[0] == 2, "which?"
+    assert invoked(*only, "--again", "--case", "another", "-o", str(tmp_path / "no"))[0] == 2
+    status, _, err = invoked(*only, "--again", "--case", "another", "-o", str(tmp_path))
+    assert status == 0, err
+    after = json.loads((tmp_path / "bench.json").read_text())
+    assert after["compared"][0] == before["compared"][0]
+    assert after["compared"][1]["case"] == before["compared"][1]["case"]
+    assert after["compared"][1] != before["compared"][1], "it took another time"
+    page = (tmp_path / "index.md").read_text()
+    assert "**Of this run:** measured again: another, in " in page
+    assert page.count("\n### ") == 2
+
+
 @needs_spin
 def test_a_differing_count_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = replace(TINY, states=TINY.states + 1)

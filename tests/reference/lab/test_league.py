@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from holdover.model.clients.measurements import MeasuredCase
+from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.roots.release import RELEASES
 from tests.checkout import ROOT
 from tests.measure import lab_runs, league, league_chart, league_runs, life, refusals, releases_page
@@ -225,16 +226,13 @@ def test_the_whole_is_played_at_once_and_each_part_has_its_own_runs(
 
     found = {"in depth": [["a"], ["b"]], "releases": [["c"]], "life": [["d"], ["e"]]}
 
-    def chosen(parts: Sequence[str]) -> list[tuple[str, list[str]]]:
-        return [(part, run) for part in parts for run in found[part]]
-
     monkeypatch.setattr(league_runs, "run_beside", run_beside)
     monkeypatch.setattr(
         league_runs,
         "runs_of",
-        lambda parts, roots, names: [(p, r) for p in parts for r in found[p]],
+        lambda parts, roots, names, faults: [(p, r) for p in parts for r in found[p]],
     )
-    whole = league_runs.measured(league_runs.PARTS, [], [], 7)
+    whole = league_runs.measured(league_runs.PARTS, [], [], [], 7)
     assert whole["in depth"]["conditions"]["took"] == "9 s + 9 s"
     assert [each["holdover"] for each in whole["life"]["cells"]] == [3, 4]
     assert whole["whole"].endswith("s: 5 cells, 7 at once")
@@ -247,12 +245,24 @@ def test_the_whole_is_played_at_once_and_each_part_has_its_own_runs(
     assert [each["holdover"] for each in data["cells"]] == [0, 1]
     assert [each["holdover"] for each in data["releases"]["cells"]] == [2]
     assert f"and writes it, in {whole['whole']}:" in league.measured_at_once(data)
-    one = league_runs.merged(before, league_runs.measured(["life"], [], [], 7), few=False)
+    assert "played again" not in league.measured_at_once(data)
+    one = league_runs.merged(before, league_runs.measured(["life"], [], [], [], 7), few=False)
     assert "whole" not in one["conditions"], "one command has not measured all of it"
     assert [each["holdover"] for each in one["cells"]] == [8]
-    few = league_runs.merged(before, league_runs.measured(["life"], [], [], 7), few=True)
+    few = league_runs.merged(before, league_runs.measured(["life"], [], [], [], 7), few=True)
     assert [each["holdover"] for each in few["life"]["cells"]] == [9, 0, 1]
-    assert "and writes it:" in league.measured_at_once(few)
+    assert few["conditions"]["whole"] == "1 s"
+    assert "Some cells were played again since then" in league.measured_at_once(few)
+
+
+def test_a_fault_is_played_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(league_runs, "clients_here", lambda: ["udhcpc"])
+    every = [run for _, run in league_runs.runs_of(["life"], [], [])]
+    (only,) = [run for _, run in league_runs.runs_of(["life"], [], [], ["link moved"])]
+    assert [{*run} - {*only} for run in every] == [
+        {f"--fault={fault.name}" for fault in LIFE if fault.name != "link moved"}
+    ]
+    assert [word for word in only if word.startswith("--fault")] == ["--fault=link moved"]
 
 
 # The pages ---------------------------------------------------------------------------------------
