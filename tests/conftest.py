@@ -9,11 +9,16 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from importlib.util import spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.assertion import rewrite
+from _pytest.assertion.rewrite import AssertionRewritingHook
 from hypothesis import settings
 
 if TYPE_CHECKING:
@@ -95,6 +100,37 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, heard.get(number, signal.SIG_DFL))
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist starts its processes
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Tests are rewritten once; else each of several processes would, all at the same moment."""
+    config = session.config
+    hook = config.pluginmanager.rewrite_hook
+    several = getattr(config.option, "numprocesses", None)
+    if not several or sys.dont_write_bytecode or not isinstance(hook, AssertionRewritingHook):
+        return
+    places = [Path(config.invocation_params.dir, each.partition("::")[0]) for each in config.args]
+    found = [[*p.rglob("test_*.py")] if p.is_dir() else [p] for p in places if p.exists()]
+    files, shares = [file for each in found for file in each], os.cpu_count() or 1
+    children = []
+    for number in range(shares):
+        if (child := os.fork()) == 0:
+            with suppress(BaseException):  # a test that cannot be read fails when it is collected
+                keep_rewritten(hook, files[number::shares])
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+
+
+def keep_rewritten(hook: AssertionRewritingHook, files: Iterable[Path]) -> None:
+    """Have pytest keep them as it rewrites them, and run nothing; for a child process."""
+    vars(rewrite)["exec"] = lambda code, names: None
+    for file in files:
+        module = ModuleType(file.stem)
+        module.__spec__ = spec_from_file_location(file.stem, file, loader=hook)
+        hook.exec_module(module)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

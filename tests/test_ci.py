@@ -167,25 +167,58 @@ def test_what_is_played_alone_goes_to_one_process(tmp_path: Path) -> None:
     assert where["tests/test_other.py"] != where[ALONE[0]]
 
 
-KILLED = """
-def test_it():
-    code = "import os, signal; os.kill(os.getpid(), signal.{0})"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.{0}
+WHO_REWROTE = """
+import os, time
+from pathlib import Path
+def test_it(record_property):
+    (kept,) = Path(__file__).parent.glob("__pycache__/test_it.*pytest*.pyc")
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    began = time.time() - age
+    record_property("kept", "before" if kept.stat().st_mtime < began else "since")
+"""
+
+
+def test_tests_are_rewritten_before_several_processes_run_them(tmp_path: Path) -> None:
+    """Else each would do it."""
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_it.py").write_text(WHO_REWROTE)
+    (tmp_path / "test_other.py").write_text("def test_it(: pass")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "2", "--continue-on-collection-errors", tmp_path],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "\nbefore\n" in done.stdout, done.stdout
+    assert "SyntaxError" in done.stdout
+    assert "1 passed, 1 error" in done.stdout
+
+
+HEARD = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+KILLED = f"""
+import signal, subprocess, sys
+@pytest.mark.parametrize("name", {[number.name for number in HEARD]})
+def test_it(name):
+    code = f"import os, signal; os.kill(os.getpid(), signal.{{name}})"
+    ended = subprocess.run([sys.executable, "-c", code])
+    assert ended.returncode == -signal.Signals[name]
 """
 
 
 @processes
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_signals_are_heard_where_the_tests_run_in_the_background(
-    tmp_path: Path, more: tuple[str, ...], number: signal.Signals
+    tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     """A shell, or `nohup`, has what it starts there ignore them, and all that is started by it."""
-    before = signal.signal(number, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in HEARD}
     try:
-        source = {"it": f"import signal, subprocess, sys{KILLED.format(number.name)}"}
-        assert pytest_on(source, tmp_path, "", *more) == (0, "1 passed")
+        assert pytest_on({"it": KILLED}, tmp_path, "", *more) == (0, f"{len(HEARD)} passed")
     finally:
-        signal.signal(number, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_temporary_files_are_not_among_those_of_others(

@@ -40,15 +40,16 @@ def tracked() -> list[str]:
 
 @cache
 def ends_of(files: frozenset[str]) -> frozenset[str]:
-    """How these may be named: by the last parts of their paths."""
-    return frozenset("/".join(PurePath(f).parts[-n:]) for f in files for n in range(1, 7))
+    """How these may be named: by the last parts of their paths; and what is ELSEWHERE."""
+    ours = {"/".join(PurePath(f).parts[-n:]) for f in files for n in range(1, 7)}
+    return frozenset(ours | ELSEWHERE)
 
 
 def missing(text: str, files: frozenset[str]) -> list[str]:
     """What the text names and nobody has."""
     ends = ends_of(files)
     names = (first or second for first, second in NAMED.findall(text))
-    return [n for n in names if n.removeprefix("../../") not in ends | ELSEWHERE]
+    return [n for n in names if n.removeprefix("../../") not in ends]
 
 
 @pytest.mark.skipif(not tracked(), reason="git does not know this checkout")

@@ -123,6 +123,8 @@ MODULES = sorted(
 WHERE_FROM = (
     "import importlib, sys\nfor m in sys.argv[1:]: print(importlib.import_module(m).__file__)"
 )
+UNEXPLORED = "from holdover.proofs.mutation import samples\nsamples.samples = tuple\n"
+"""`proofs/mutation/explored.py` explores all small configurations when it is imported: not here."""
 
 
 @pytest.mark.parametrize("editable", [False, True], ids=["regular", "editable"])
@@ -132,7 +134,7 @@ def test_install_imports_every_module_and_runs(
     there = Installation(tmp_path)
     there.install(*(("-e", tree) if editable else (wheel,)))
     home = tree if editable else there.site / "holdover"
-    files = there.says(WHERE_FROM, *MODULES)
+    files = there.says(UNEXPLORED + WHERE_FROM, *MODULES)
     assert files == [str(home / Path(*m.split(".")[1:])) + ".py" for m in MODULES]
     usage = output(there.holdover, "--help")
     assert "Usage: holdover" in usage

@@ -9,6 +9,7 @@ option, or was where it does.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import tempfile
 import time
@@ -33,6 +34,9 @@ LONG = 60
 
 AT_ONCE = 40
 """Clients that two cores bear."""
+
+ODD = (sys.executable, "-u", "-c", inspect.getsource(odd))
+"""What runs `tests/net/odd.py`."""
 
 TYPE = "TYPE"
 SERVER, LEASE, MASK, ROUTER = "36040a4d0001", "330400000258", "0104ffffff00", "03040a4d0001"
@@ -99,7 +103,7 @@ def play(links: Links, place: Path, name: str, clients: Sequence[str]) -> dict[s
 
 def serve(host: Host, options: str, tag: str = "") -> Process:
     """A server whose messages have these options and this tag."""
-    server = host.start(sys.executable, odd.__file__, "serve", NET, options, tag)
+    server = host.start(*ODD, "serve", NET, options, tag)
     server.says("serves", LONG)
     return server
 

@@ -30,6 +30,7 @@ import pytest
 
 from holdover.reference.lab.testbed.netns import Host, Links, run
 from holdover.reference.lab.testbed.process import PATIENCE
+from holdover.reference.lab.warm.warm_python import WarmPython
 from tests.conftest import ALONE
 from tests.net.scenes import Playing, Scene, Site, played, wanted
 from tests.net.stage import Stage
@@ -113,11 +114,22 @@ def beside_others(
         yield
 
 
+OURS = "holdover.reference."
+FORKED = (
+    f"{OURS}commands.client",
+    f"{OURS}commands.explain",
+    *(f"{OURS}linux.{each}" for each in ("client", "executor", "locks", "supervisor")),
+    *(f"{OURS}linux.hooks.{each}" for each in ("dns", "hook", "line_writer")),
+    *(f"{OURS}linux.{each}" for each in ("kernel.secondaries", "storage.lease_file")),
+)
+"""What our programs import here, beside what the lab's own do."""
+
+
 class RememberedLinks(Links):
     """Links of which each host is remembered, and so all that programs have said there."""
 
-    def __init__(self, place: Path) -> None:
-        super().__init__(place)
+    def __init__(self, place: Path, warm: WarmPython | None) -> None:
+        super().__init__(place, warm)
         self.hosts: list[Host] = []
 
     def __call__(self, plugged: str | None = None, /, **hosts: str | None) -> dict[str, Host]:
@@ -135,11 +147,22 @@ class RememberedLinks(Links):
 
 
 @pytest.fixture(scope="module")
+def forks(privileged: None, first_of_all: None) -> Iterator[WarmPython | None]:
+    """A Python of which our own programs on hosts are forked; a module may have them started.
+
+    Hundreds of them would each import the same: that was most of what these tests computed.
+    `test_warm_python.py` compares what is forked with what is started.
+    """
+    with WarmPython(FORKED) as there:
+        yield there
+
+
+@pytest.fixture(scope="module")
 def links(
-    privileged: None, beside_others: None, tmp_path_factory: pytest.TempPathFactory
+    forks: WarmPython | None, beside_others: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Links]:
     """A maker of links; taken away when the module is done, and the machine is as it was."""
-    made, before = RememberedLinks(tmp_path_factory.mktemp("apart")), machine()
+    made, before = RememberedLinks(tmp_path_factory.mktemp("apart"), forks), machine()
     try:
         yield made
     finally:

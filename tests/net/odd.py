@@ -1,9 +1,10 @@
 """A DHCP server, or client, whose messages are not as they should be: malformed options, tags.
 
-Started in a namespace by a test, by its path: `odd.py serve NET OPTIONS [TAG]` answers everybody
-who asks, `odd.py ask SERVER OPTIONS [TAG]` asks for an address and prints what comes.  OPTIONS and
-TAG are hex; `TYPE` in OPTIONS stands for option 53.  A TAG is what stands in front of the
-EtherType, as 8100e000: 802.1Q with priority 7 and no VLAN.
+Started in a namespace by a test, as the text of a Python's `-c`, so that it can be forked from one
+that has imported the rest (reference/lab/warm): `serve NET OPTIONS [TAG]` answers everybody who
+asks, `ask SERVER OPTIONS [TAG]` asks for an address and prints what comes.  OPTIONS and TAG are
+hex; `TYPE` in OPTIONS stands for option 53.  A TAG is what stands in front of the EtherType, as
+8100e000: 802.1Q with priority 7 and no VLAN.
 """
 
 from __future__ import annotations

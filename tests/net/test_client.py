@@ -25,6 +25,11 @@ LEASE, RENEWED = 120, 10
 MARGIN = 2
 
 
+@pytest.fixture(scope="module")
+def forks() -> None:
+    """Of no Python: here our programs are started, as a user starts them."""
+
+
 # A lease -----------------------------------------------------------------------------------------
 
 

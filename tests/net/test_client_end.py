@@ -2,12 +2,19 @@
 
 import signal
 
+import pytest
+
 from tests.net.scenes import scenes
 from tests.net.stage import LEASED, Stage
 
 HOOK = "sh -c 'echo told $reason; ip -o -4 addr show dev eth0'"
 
 SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGPWR", "SIGRTMAX")
+
+
+@pytest.fixture(scope="module")
+def forks() -> None:
+    """Of no Python: here our programs are started, as a user starts them."""
 
 
 @scenes(SIGNALS)

@@ -312,7 +312,7 @@ def test_no_dhcpack_leaves_a_server_whose_disk_is_full(stage: Stage) -> None:
     more = ("--pool", "10.77.0.50-10.77.0.200", "--leases", disk.directory / "leases")
     server = stage.server(*more, lease=600, under=disk.under())
     disk.fill(server)
-    asking = stage.other.start(sys.executable, "-c", ASKING)
+    asking = stage.other.start(sys.executable, "-u", "-c", ASKING)
     asking.ended(PATIENCE)
     server.signal(signal.SIGTERM)
     assert server.ended(PATIENCE) == 0

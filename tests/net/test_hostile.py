@@ -18,7 +18,7 @@ from holdover.reference.linux.malformed import BURST
 from tests.net.scenes import errors_of, scene, sees
 from tests.net.stage import LEASED, Stage
 
-FLOODED, RATE = 15, 10_000
+FLOODED, RATE = 5, 10_000
 """Seconds at least, and datagrams a second."""
 
 FIRST = ("nice", "-n", "-15")
@@ -93,7 +93,7 @@ while select.select([link], [], []):
 def garbage(stage: Stage) -> str:
     """Mangled replies to each message; then one that is sound.  How many were sent."""
     watch, before = stage.cli.watch(), stage.cli.picture()
-    server = stage.other.start(sys.executable, "-c", GARBAGE)
+    server = stage.other.start(sys.executable, "-u", "-c", GARBAGE)
     server.says("listens", PATIENCE)
     client = stage.client("--no-probe")
     server.says("REQUEST", PATIENCE)
@@ -158,10 +158,10 @@ link.send(encode_frame(EVERYONE, link.hardware, probe(link.hardware, own)))
 @scene
 def test_only_replies_to_the_exchange_get_through(stage: Stage) -> None:
     """A link awaits replies to one exchange, to another, and to none."""
-    hears = stage.cli.start(sys.executable, "-c", HEARING)
+    hears = stage.cli.start(sys.executable, "-u", "-c", HEARING)
     for number in range(3):
         hears.says("awaits", PATIENCE, times=number + 1)
-        stage.other.run(sys.executable, "-c", SAYING, stage.cli.hardware, seconds=PATIENCE)
+        stage.other.run(sys.executable, "-u", "-c", SAYING, stage.cli.hardware, seconds=PATIENCE)
         hears.says("ARP", PATIENCE, times=number + 1)
     heard = [line for _, line in hears.lines]
     assert heard == ["awaits 7", "7", "ARP", "awaits 8", "8", "ARP", "awaits None", "ARP"]
@@ -256,7 +256,7 @@ class FloodedClient(Flooded):
 def flooded_client(stage: Stage) -> FloodedClient:
     """Replies that it did not ask for, while it renews; then the server is gone, and they go on."""
     watch, before = stage.cli.watch(), stage.cli.picture()
-    server = stage.server(lease=10)
+    server = stage.server(lease=8)
     client = stage.client("--no-probe", under=FIRST)
     client.says("EXTENDED", PATIENCE)
     extended, used = len(client.said("EXTENDED")), memory(client)

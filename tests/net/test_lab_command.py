@@ -35,6 +35,8 @@ from holdover.reference.linux.kernel.clock import now
 from holdover.reference.wire.arp import Arp, ArpOperation
 from holdover.reference.wire.frames import decode_frame
 from tests.net.conftest import machine
+from tests.reference.commands.running import as_json, refused, told
+from tests.reference.commands.running import run as run_here
 from tests.schemas import checked_text
 from tests.slow import stretched
 
@@ -441,9 +443,7 @@ def test_the_profile_of_the_reference_client_is_measured_and_proved(played: Ran)
     ],
 )
 def test_bad_input_is_named_before_anything_is_played(words: tuple[str, ...], reason: str) -> None:
-    done = subprocess.run(command("run", *words), capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert reason in done.stderr
+    assert reason in refused(run_here("lab", "run", *words))
 
 
 @pytest.mark.parametrize(
@@ -465,20 +465,14 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_is_played(
 
 
 def test_options_in_front_of_a_command_are_not_lost() -> None:
-    done = subprocess.run(
-        command("--lease", "10", "list"), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "--lease has no meaning in front of list" in done.stderr
+    said = refused(run_here("lab", "--lease", "10", "list"))
+    assert "--lease has no meaning in front of list" in said
 
 
 def test_files_of_others_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    done = subprocess.run(
-        command("run", "--out", tmp_path), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "it has other files; name another directory" in done.stderr
+    said = refused(run_here("lab", "run", "--out", tmp_path))
+    assert "it has other files; name another directory" in said
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.txt"]
 
 
@@ -503,10 +497,8 @@ def test_list_tells_what_is_here_and_how_to_get_the_rest() -> None:
         assert bool(each["version"]) == (each["missing"] is None), each
         assert each["package"] or each["missing"] is None
         assert each.get("usual", True) == (each["name"] not in UNUSUAL)
-    shown = subprocess.run(command("list"), capture_output=True, text=True, check=True).stdout
-    assert "systemd-networkd with KeepConfiguration=dhcp" in shown
-    quick = subprocess.run(command("list", "--json"), capture_output=True, text=True, check=True)
-    quickly = checked_text(quick.stdout)
+    assert "systemd-networkd with KeepConfiguration=dhcp" in told(run_here("lab", "list"), 0)
+    quickly = as_json(run_here("lab", "list", "--json"), 0)
     for kind in ("clients", "servers"):
         assert quickly[kind] == [{**each, "version": None} for each in found[kind]]
 

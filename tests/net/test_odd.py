@@ -16,8 +16,8 @@ from holdover.reference.lab.testbed.process import PATIENCE, Process, eventually
 from holdover.reference.linux.malformed import Malformed
 from holdover.reference.linux.storage.journal import read
 from tests.measure import malformed
-from tests.measure.malformed import CASES, GOOD, SERVER, has_lease, serve
-from tests.net import odd, vlan
+from tests.measure.malformed import CASES, GOOD, ODD, SERVER, has_lease, serve
+from tests.net import vlan
 from tests.net.scenes import Site, errors_of, needs, scene, scenes
 from tests.schemas import checked_text
 
@@ -57,9 +57,6 @@ def test_a_client_is_bound_without_an_option_that_no_lease_rests_on(site: Site, 
     """Ours, and another client."""
     hosts = site.links(srv="10.77.0.1/24", cli=None, other=None)
     serve(hosts["srv"], malformed.ended(name))
-    foreign = CLIENTS[FOREIGN].missing() is None
-    if foreign:
-        CLIENTS[FOREIGN].start(hosts["other"], site.place / "other")
     ours = client(hosts["cli"], site.place)
     ours.says("BOUND", LONG)
     assert has_lease(hosts["cli"])
@@ -71,7 +68,8 @@ def test_a_client_is_bound_without_an_option_that_no_lease_rests_on(site: Site, 
         ["DHCPACK"],
     ]
     assert lines == errors
-    if foreign:
+    if CLIENTS[FOREIGN].missing() is None:  # now, else ours hears its replies when it begins
+        CLIENTS[FOREIGN].start(hosts["other"], site.place / "other")
         eventually(lambda: has_lease(hosts["other"]), LONG, f"{FOREIGN} is bound")
     assert [(each.message.split()[0], each.refused) for each in noted(site)] == [
         ("DHCPOFFER", False),
@@ -123,7 +121,7 @@ def server(host: Host) -> Process:
 
 def ask(host: Host, options: str, tag: str = "") -> Process:
     """A client that asks until it is answered."""
-    return host.start(sys.executable, odd.__file__, "ask", "10.77.0.1", options, tag)
+    return host.start(*ODD, "ask", "10.77.0.1", options, tag)
 
 
 @scene
@@ -207,9 +205,9 @@ def offload(hosts: dict[str, Host], word: str) -> None:
 def test_tags_of_no_vlan_are_heard_and_others_are_not(site: Site, offloads: str) -> None:
     hosts = site.links(says="10.77.0.1/24", hears=None)
     offload(hosts, offloads)
-    hears = hosts["hears"].start(sys.executable, "-c", HEARING, "eth0")
+    hears = hosts["hears"].start(sys.executable, "-u", "-c", HEARING, "eth0")
     hears.says("hears", LONG)
-    hosts["says"].run(sys.executable, "-c", SAYING, *TAGS, seconds=LONG)
+    hosts["says"].run(sys.executable, "-u", "-c", SAYING, *TAGS, seconds=LONG)
     hears.says(HEARD[-1], LONG)
     assert [line for _, line in hears.lines[1:]] == HEARD
 

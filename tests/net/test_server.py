@@ -192,7 +192,7 @@ print("silence" if answer(68, renews, informs).xid == 1 else "an answer")
 def test_relays_and_hosts_with_an_address_are_answered_by_unicast(network: Network) -> None:
     network.hosts["b"].ip("addr", "add", "10.77.0.60/24", "dev", "eth0")
     network.serve("--no-probe")
-    said = network.run("b", sys.executable, "-c", UNICAST)
+    said = network.run("b", sys.executable, "-u", "-c", UNICAST)
     assert said.split() == [str(FIRST), "255.255.255.0", "silence"]
 
 
@@ -249,7 +249,7 @@ def test_a_flood_costs_no_memory_and_no_lease(network: Network) -> None:
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
 
     before = memory()
-    network.run("b", sys.executable, "-c", FLOOD)
+    network.run("b", sys.executable, "-u", "-c", FLOOD)
     assert network.asks("a", "-t", "5") == 0
     assert memory() - before < 8192
     server.signal(signal.SIGTERM)

@@ -314,7 +314,7 @@ def renumbered(stage: ServerStage) -> Renumbered:
     """The client comes back, and the network has other addresses by now."""
     stage.link(srv=str(OWN), cli=None, other=None)
     srv, other = stage.hosts["srv"], stage.hosts["other"]
-    spy = other.start(sys.executable, "-c", SPY)
+    spy = other.start(sys.executable, "-u", "-c", SPY)
     spy.says("listens", PATIENCE)
     server = stage.serve(stage.soon())
     before = stage.bound()

@@ -188,7 +188,7 @@ def relayed(stage: ServerStage) -> Relayed:
     srv.ip("route", "add", "10.88.0.0/15", "via", "10.77.0.9")
 
     def between(address: IPv4Address) -> Process:
-        agent = relay.start(sys.executable, "-c", AGENT, str(address), str(OWN.ip))
+        agent = relay.start(sys.executable, "-u", "-c", AGENT, str(address), str(OWN.ip))
         agent.says("relays", PATIENCE)
         return agent
 

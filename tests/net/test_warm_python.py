@@ -38,6 +38,11 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
+def forks() -> None:
+    """Of no Python: here our programs are started, for what is forked to be compared with."""
+
+
+@pytest.fixture(scope="module")
 def warm() -> Iterator[WarmPython]:
     with WarmPython() as there:
         yield there
@@ -153,6 +158,15 @@ def test_our_own_programs_are_forked_on_the_hosts_of_such_links(
         finally:
             links.close()
     assert stranger.running.poll() == -signal.SIGKILL
+
+
+def test_it_has_imported_what_else_is_named(privileged: None, host: Host) -> None:
+    name = "holdover.reference.commands.explain"
+    for more, there in (((name,), "True"), ((), "False")):
+        with WarmPython(more) as warm:
+            said = forked(warm, host, f"import sys; print({name!r} in sys.modules)")
+            assert said.ended() == 0
+        assert [line for _, line in said.lines] == [there]
 
 
 def warm_children(process: int) -> list[int]:

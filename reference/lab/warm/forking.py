@@ -122,13 +122,14 @@ def run(words: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """Import what is needed, and serve the socket with that number."""
+    """Import what is needed, what else is named, and serve the socket with that number."""
+    number, *more = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever has started it ends it
-    for name in PRELOADED:
+    for name in (*PRELOADED, *more):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what a child never frees it does not copy
-    with socket.socket(fileno=int(sys.argv[1])) as orders:
+    with socket.socket(fileno=int(number)) as orders:
         serve(orders)
 
 

@@ -102,13 +102,16 @@ class Forked:
 
 
 class WarmPython:
-    """A process that forks; to be closed when what it has forked has ended."""
+    """A process that forks; to be closed when what it has forked has ended.
 
-    def __init__(self) -> None:
+    `more`: modules that it imports, beside those that the lab's own programs need.
+    """
+
+    def __init__(self, more: Sequence[str] = ()) -> None:
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._running = subprocess.Popen(
-                [sys.executable, "-m", forking.__name__, str(theirs.fileno())],
+                [sys.executable, "-m", forking.__name__, str(theirs.fileno()), *more],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

@@ -49,8 +49,9 @@ class Compared:
 
     @property
     def states(self) -> int:
-        """How many states there are, as far as known."""
-        return max((row.states or 0 for row in self.rows), default=0)
+        """How many states there are, as far as known; SPIN rounds from a hundred million on."""
+        exact = (row.states or 0 for row in self.rows if row.tool != SPIN)
+        return max(exact, default=0) or max((row.states or 0 for row in self.rows), default=0)
 
 
 # Machine -----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
@@ -95,11 +96,26 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "holdover" / "verdicts"
 
 
+@cache
+def seen_in_two() -> tuple[Refined, ...]:
+    """What the explorations come to in these, by processes of their own."""
+    return tuple(refine_all(TWO))
+
+
 @pytest.fixture
 def small_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The code is explored in two settings, which alone have gaps; tests/refinement has all."""
+    """The code is explored in two settings, which alone have gaps; tests/refinement has all.
+
+    It is explored once: the code is the same in each test, and so is what comes of it.
+    """
     monkeypatch.setattr(conformance, "settings", lambda: TWO)
     monkeypatch.setattr(conformance, "edges_of", lambda settings, jobs: frozenset())
+    monkeypatch.setattr(conformance, "refine_all", found_once)
+
+
+def found_once(todo: Iterable[Setting], jobs: int) -> Iterator[Refined]:
+    assert tuple(todo) == TWO
+    return iter(seen_in_two())
 
 
 @pytest.mark.usefixtures("small_settings")
@@ -135,10 +151,6 @@ def test_anew_is_refused_where_no_code_is_explored() -> None:
         assert (refused.exit_code, "--anew is about the code" in refused.stderr) == (2, True)
 
 
-VERDICT: list[tuple[str, str]] = []
-"""The name of the file that keeps the verdict, and what is in it; found once."""
-
-
 @pytest.mark.usefixtures("small_settings")
 @pytest.mark.parametrize(
     "change",
@@ -155,19 +167,15 @@ VERDICT: list[tuple[str, str]] = []
 def test_what_is_not_that_verdict_is_not_read(
     nothing_kept: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
 ) -> None:
-    if not VERDICT:
-        run("verify", "reference")
-        VERDICT.extend((file.name, file.read_text()) for file in nothing_kept.iterdir())
-    ((name, text),) = VERDICT
-    kept = nothing_kept / name
-    data = {**json.loads(text), **change}
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    conformance.conformance()
+    (kept,) = nothing_kept.iterdir()
+    data = {**json.loads(kept.read_text()), **change}
     kept.write_text(conformance.with_seal({k: v for k, v in data.items() if k != conformance.SEAL}))
     asked = []
 
     def explore(todo: Iterable[Setting], jobs: int) -> Iterator[Refined]:
         asked.append(jobs)
-        return refine_all(todo, jobs=jobs)
+        return found_once(todo, jobs)
 
     monkeypatch.setattr(conformance, "refine_all", explore)
     found = as_json(run("verify", "reference", "--json"), 0)
@@ -222,6 +230,7 @@ def test_verify_reference_whose_worker_is_killed_is_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(search, "refine", kill_this_process)
+    monkeypatch.setattr(conformance, "refine_all", refine_all)
     shown = told(run("verify", "reference"), 3)
     assert "the code: unknown" in shown
     assert "BrokenProcessPool" in shown

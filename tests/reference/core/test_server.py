@@ -1064,7 +1064,9 @@ def explained(
         return True
     over = before.server_end is not None and now - before.server_end > config.grace
     if after.withheld and not before.withheld and isinstance(event, ReceivedRequest):
-        return after.owner is None  # declined, so on record for nobody
+        # Declined, so on record for nobody: by its owner, or by who may have it by now.
+        others = over or wrong.reuse_early or wrong.forget_at is not None
+        return after.owner is None and (others or sender(event) == before.owner)
     if after.owner == before.owner:
         kept = after.server_end is None or (
             before.server_end is not None and before.server_end <= after.server_end
@@ -1075,9 +1077,12 @@ def explained(
     if after.owner is not None:
         return over or wrong.reuse_early
     assert isinstance(event, ReceivedRequest)
+    return sender(event) == before.owner and event.request.type in (Release, Decline)
+
+
+def sender(event: ReceivedRequest) -> ClientKey:
     said = event.request
-    who = ClientKey(said.client_id or said.chaddr, given=said.client_id is not None)
-    return who == before.owner and said.type in (Release, Decline)
+    return ClientKey(said.client_id or said.chaddr, given=said.client_id is not None)
 
 
 RUNS = st.builds(

@@ -1,16 +1,21 @@
 """The tests of the client's shell are tested: each seeded defect is noticed, by the test named.
 
 A defect of `defects.toml` is put in on import (tests/seeding.py), in a process of its own, where
-pytest then runs that test: as a script, this file is that process.
+pytest then runs that test.  As a script, this file is the process from which these are forked: it
+has imported what no defect can touch (tests/seeding.py refuses to put one into what is imported).
 """
 
 from __future__ import annotations
 
+import importlib
+import json
+import os
 import subprocess
 import sys
+import tempfile
 import tomllib
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import traceback
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -30,44 +35,88 @@ def defects() -> tuple[Defect, ...]:
     return tuple(Defect(**row) for row in tomllib.loads(text)["defect"])
 
 
-# The process that has a defect -------------------------------------------------------------------
+# The processes that have a defect ----------------------------------------------------------------
+
+IMPORTED = (
+    "hypothesis",
+    "pyroute2",
+    "holdover.reference.core.client",
+    "holdover.reference.core.server",
+    "holdover.reference.wire.packet",
+)
+"""What each of them would import."""
 
 
-def main() -> int:
-    """The tests that are named, with the defects whose names are given too."""
-    words = sys.argv[1:]
+def with_defects(words: Sequence[str]) -> int:
+    """The status of the tests that are named, with the defects whose names are given too."""
     for defect in defects():
         if defect.id in words:
             sys.meta_path.insert(0, Seeding(defect))
     tests = [word for word in words if "::" in word]
-    return int(pytest.main(["-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests]))
+    early = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"  # as it is to be
+    given = ["-q", "-x", "--no-header", "-p", "no:cacheprovider", "-W", early]
+    return int(pytest.main([*given, *tests]))
 
+
+def main() -> None:
+    """For each list of words that is asked for, in JSON: a line, with its status and its words."""
+    for name in IMPORTED:
+        importlib.import_module(name)
+    for words in json.loads(sys.stdin.read()):
+        with tempfile.TemporaryFile() as said:
+            if (child := os.fork()) == 0:
+                status = CRASHED
+                try:
+                    os.dup2(said.fileno(), 1)
+                    os.dup2(said.fileno(), 2)
+                    status = with_defects(words)
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                    os._exit(status)
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            said.seek(0)
+            print(json.dumps([status, said.read().decode()]), flush=True)
+
+
+CRASHED = 70
 
 # The tests ---------------------------------------------------------------------------------------
 
-Ran = subprocess.CompletedProcess[str]
+Ran = tuple[int, str]
+"""An exit status, and what was said."""
 
 
-def run(*words: str) -> Ran:
-    """The process, to its end."""
+def run(*asked: Sequence[str]) -> list[Ran]:
+    """A process for each list of words, to its end."""
     # Not above: the process that has a defect imports this file, and nothing of the project before.
     from holdover.reference.lab.testbed.process import PATIENCE
 
-    command = [sys.executable, "-m", "tests.reference.linux.test_defects", *words]
-    return subprocess.run(command, cwd=ROOT, timeout=PATIENCE, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.reference.linux.test_defects"],
+        cwd=ROOT,
+        input=json.dumps(asked),
+        timeout=2 * PATIENCE,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return [(status, said) for status, said in map(json.loads, done.stdout.splitlines())]
 
 
 @pytest.fixture(scope="module")
-def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Ran]]]:
-    """The processes of all defects that are to be tested, two at a time."""
+def runs(request: pytest.FixtureRequest) -> dict[str, Ran]:
+    """What became of each defect that is to be tested."""
     chosen = {
         item.callspec.id
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.function is test_it_is_noticed
     }
-    with ThreadPoolExecutor(2) as pool:
-        yield {d.id: pool.submit(run, d.id, d.noticed) for d in defects() if d.id in chosen}
-        pool.shutdown(cancel_futures=True)
+    wanted = [defect for defect in defects() if defect.id in chosen]
+    ran = run(*((defect.id, defect.noticed) for defect in wanted))
+    return {defect.id: each for defect, each in zip(wanted, ran, strict=True)}
 
 
 def test_each_is_in_its_file_once_and_says_what_is_wrong() -> None:
@@ -79,16 +128,16 @@ def test_each_is_in_its_file_once_and_says_what_is_wrong() -> None:
 
 
 def test_the_tests_pass_without_one() -> None:
-    ran = run(*sorted({defect.noticed for defect in defects()}))
-    assert ran.returncode == PASSES, ran.stdout + ran.stderr
+    ((status, said),) = run(sorted({defect.noticed for defect in defects()}))
+    assert status == PASSES, said
 
 
 @pytest.mark.parametrize("defect", defects(), ids=lambda defect: str(defect.id))
-def test_it_is_noticed(defect: Defect, runs: dict[str, Future[Ran]]) -> None:
-    ran = runs[defect.id].result()
-    assert ran.returncode == GOES_RED, ran.stdout + ran.stderr
-    assert f"FAILED {defect.noticed}" in ran.stdout, ran.stdout
+def test_it_is_noticed(defect: Defect, runs: dict[str, Ran]) -> None:
+    status, said = runs[defect.id]
+    assert status == GOES_RED, said
+    assert f"FAILED {defect.noticed}" in said, said
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
