@@ -16,9 +16,10 @@ from time import process_time
 import click
 
 from holdover.proofs.certificates import shelf
-from holdover.proofs.certificates.anew import TENTH, build_anew, by_name, names_of_tenth
+from holdover.proofs.certificates.anew import build_anew, by_name
 from holdover.proofs.certificates.check import check
 from holdover.proofs.certificates.written import NoProofError
+from holdover.proofs.kept import TENTH, names_of_tenth
 from holdover.proofs.theorems.obligations import PROVED, certified_obligations
 
 SAVED = 20

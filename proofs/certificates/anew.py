@@ -21,8 +21,6 @@ from holdover.proofs.certificates.written import NoProofError
 from holdover.proofs.logic.obligations import Obligation
 from holdover.proofs.theorems.obligations import certified_obligations
 
-TENTH = 10
-
 
 @functools.cache
 def by_name() -> dict[str, Obligation]:
@@ -48,11 +46,6 @@ class Built:
     count: int = 0
     as_kept: int = 0
     bad: list[str] = field(default_factory=list)
-
-
-def names_of_tenth(names: Sequence[str], tenth: int | None) -> list[str]:
-    """The names of a tenth, which is any number; all, where none is given."""
-    return list(names if tenth is None else names[tenth % TENTH :: TENTH])
 
 
 def build_anew(names: Sequence[str], kept: Mapping[str, str], jobs: int) -> Built:

@@ -23,18 +23,16 @@ The rest *survives*: a check is missing, or the part is superfluous.  `FACTS` ar
 every client in every environment; unless they are proved, nothing is called equivalent by them.
 
 `python -m holdover.proofs.mutation` judges all; `--record` writes what the documentation shows.
+`--check --tenth N` takes recorded fates where they are of the same sources (`record.py`).
 
 Not here: changed operators and constants, added parts, pairs of mutations.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -44,30 +42,12 @@ from rich.table import Table as Listing
 
 from holdover.model.errors import nearest
 from holdover.model.table.table import LEASE_TABLE
+from holdover.proofs.mutation import record
 from holdover.proofs.mutation.fates import KILLERS, Fate, Killer, run
-
-# Mutants -----------------------------------------------------------------------------------------
-
-
-# Configurations ----------------------------------------------------------------------------------
-
-
-# Facts -------------------------------------------------------------------------------------------
-
-
-# Judgement ---------------------------------------------------------------------------------------
-
-
-# Explanation -------------------------------------------------------------------------------------
-
-
-# All of them -------------------------------------------------------------------------------------
-
+from holdover.proofs.mutation.mutants import mutants
+from holdover.proofs.mutation.record import as_json, read_fates
 
 # Report ------------------------------------------------------------------------------------------
-
-RECORD = Path(__file__).with_name("mutants.json")
-"""The fates of all mutants as the documentation shows them."""
 
 
 def summary(fates: Sequence[Fate]) -> str:
@@ -85,17 +65,6 @@ KILLED_BY: dict[Killer, str] = {
     "law": "laws killed",
     "count": "pinned counts killed",
 }
-
-
-def read_fates() -> list[Fate]:
-    """The fates as recorded."""
-    return [Fate(**fate) for fate in json.loads(RECORD.read_text(encoding="utf-8"))]
-
-
-def as_json(fates: Sequence[Fate]) -> str:
-    """The fates, one a line."""
-    lines = ",\n".join(json.dumps(asdict(fate), ensure_ascii=False) for fate in fates)
-    return f"[\n{lines}\n]\n"
 
 
 def page() -> str:
@@ -144,9 +113,12 @@ def show_fates(fates: Sequence[Fate], rows: Sequence[str]) -> Listing:
 @click.option("--json", "json_", is_flag=True, help="Print every fate as JSON.")
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
 @click.option("--only", "rows", multiple=True, metavar="ROW", help="Only this row's mutants.")
-@click.option("--record", is_flag=True, help="Write the fates for the documentation.")
+@click.option("--record", "writes", is_flag=True, help="Judge all, and record their fates.")
 @click.option("--check", is_flag=True, help="Exit 1 also if the recorded fates are not these.")
-def main(json_: bool, jobs: int, rows: tuple[str, ...], record: bool, check: bool) -> None:
+@click.option("--tenth", type=int, help="With --check: judge a tenth, and what has no fate yet.")
+def main(
+    json_: bool, jobs: int, rows: tuple[str, ...], writes: bool, check: bool, tenth: int | None
+) -> None:
     """Drop each part of the lease table in turn; exit 0 if each is killed or explained, else 1.
 
     Example: python -m holdover.proofs.mutation --only bind
@@ -155,21 +127,33 @@ def main(json_: bool, jobs: int, rows: tuple[str, ...], record: bool, check: boo
     for row in rows:
         if row not in known:
             raise click.BadParameter(f"no row {row!r}; {nearest(row, known)}", param_hint="--only")
-    if rows and (record or check):
+    if rows and (writes or check):
         raise click.UsageError("--record and --check are about all rows; leave out --only")
+    if tenth is not None and (writes or not check):
+        raise click.UsageError("--tenth says what --check judges: give --check, and no --record")
+    names = [changed.name for changed in mutants(rows)]
+    recorded = record.read() if check else None
+    kept = {} if recorded is None else record.kept_fates(names, recorded, tenth)
+    todo = [name for name in names if name not in kept]
     errors = Console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("mutants", total=None)
-        fates = run(jobs, lambda n, of: bar.update(task, completed=n, total=of), rows)
-    if record:
-        RECORD.write_text(as_json(fates), encoding="utf-8")
+        judged = run(todo, jobs, lambda n, of: bar.update(task, completed=n, total=of))
+    found = {**kept, **dict(zip(todo, judged, strict=True))}
+    fates = [found[name] for name in names]
+    if writes:
+        record.write(fates)
     if json_:
         click.echo(as_json(fates), nl=False)
     else:
         console = Console()
         console.print(show_fates(fates, rows))
         console.print(summary(fates))
-    stale = check and fates != read_fates()
+    if tenth is not None:
+        said = f"{len(judged)} judged now, {len(kept)} as they are recorded"
+        other = "" if kept else ": the record is of other sources, --record makes one of these"
+        click.echo(said + other, err=json_)
+    stale = recorded is not None and fates != list(recorded.fates)
     if stale:
         click.echo("the recorded fates are not these; run with --record", err=True)
     sys.exit(1 if stale or any(fate.killer == "survives" for fate in fates) else 0)

@@ -62,6 +62,11 @@ class Fate:
     killer: Killer
     detail: str
 
+    @property
+    def name(self) -> str:
+        """The mutant's."""
+        return f"{self.row}/{self.part} {self.place}".rstrip()
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -294,11 +299,14 @@ def judge_by_name(name: str) -> Fate:
     return judge(by_name()[name])
 
 
+FEW = 20
+"""For so many mutants each process explores what it needs; for more, all is explored before."""
+
+
 def run(
-    jobs: int = 2, progress: Callable[[int, int], None] | None = None, rows: Sequence[str] = ()
+    names: Sequence[str], jobs: int = 2, progress: Callable[[int, int], None] | None = None
 ) -> list[Fate]:
-    """Judge every mutant, or those of some rows; `progress` is told how many of how many."""
-    names = [changed.name for changed in mutants(rows)]
+    """Judge the mutants of these names; `progress` is told how many of how many."""
     fates = []
     if jobs == 1:
         judged: Iterable[Fate] = map(judge_by_name, names)
@@ -306,7 +314,8 @@ def run(
     else:
         # Z3 does not survive a fork: they are those of a process that has asked it nothing yet.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["holdover.proofs.mutation.explored"])
+        before = "fates" if len(names) <= FEW else "explored"
+        context.set_forkserver_preload([f"holdover.proofs.mutation.{before}"])
         executor = ProcessPoolExecutor(jobs, mp_context=context)
         judged = executor.map(judge_by_name, names, chunksize=4)
     try:

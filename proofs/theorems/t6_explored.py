@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from holdover.model.clients.profile import Environment, Profile, in_ticks, load
-from holdover.model.explorer.explore import explore
+from holdover.model.explorer.explore import bytes_per_state, explore
 from holdover.model.readings.constants import seconds
 from holdover.model.readings.finite import Instance, State, bounds_for
 from holdover.model.table.bound import contested_for, displaced_for
@@ -29,6 +29,9 @@ TICK = Fraction(8)
 
 FURTHER = 3
 """How many ticks past the bound a search looks."""
+
+MEMORY = 1 << 30
+"""Bytes that a search may take."""
 
 
 @dataclass(frozen=True)
@@ -62,32 +65,42 @@ def settings() -> Iterator[SmallNetwork]:
     yield SmallNetwork("ignores DHCPNAK, and is late", late, world)
 
 
-def longest_displaced(setting: SmallNetwork) -> tuple[int, int | None]:
-    """The bound, and the longest time for which the first host is displaced, in ticks."""
+def longest_displaced(setting: SmallNetwork, part: int | None = None) -> tuple[int, int | None]:
+    """The bound, and the longest time for which the first host is displaced, in ticks.
+
+    `part`: in the first so many states alone, so that it may be longer.
+    """
     bound = int(seconds(displaced_for(h), setting.constants))
     holding = (holds[h] == a) & ~asleep[h]
-    return bound, longest(setting, bound, given_away(h, a), holding, ("commit", "reuse"))
+    return bound, longest(setting, bound, given_away(h, a), holding, ("commit", "reuse"), part)
 
 
-def longest_conflict(setting: SmallNetwork) -> tuple[int, int | None]:
-    """The bound, and the longest time for which two hosts have the address, in ticks."""
+def longest_conflict(setting: SmallNetwork, part: int | None = None) -> tuple[int, int | None]:
+    """The bound, and the longest time for which two hosts have the address; `part` likewise."""
     bound = int(seconds(contested_for(h), setting.constants))
-    return bound, longest(setting, bound, in_conflict(h), in_conflict(h), ())
+    return bound, longest(setting, bound, in_conflict(h), in_conflict(h), (), part)
 
 
 def longest(
-    setting: SmallNetwork, bound: int, since: Expr, still: Expr, anew: Collection[str]
+    setting: SmallNetwork,
+    bound: int,
+    since: Expr,
+    still: Expr,
+    anew: Collection[str],
+    part: int | None = None,
 ) -> int | None:
     """How long ago the state `since` began at most, where it is `still` so; None if it never is.
 
     In ticks, of the first host and address.  The rows `anew` begin it again.  It is looked for up
-    to `FURTHER` ticks past the bound: that much says that it may be longer.
+    to `FURTHER` ticks past the bound: that much says that it may be longer.  Of the first `part`
+    states it is the longest that they have.
     """
     most = bound + FURTHER
     bounds = bounds_for(setting.constants, 2, 1, setting.datagrams, past=most)
     instance = Instance(LEASE_TABLE, setting.constants, bounds)
-    seen = explore(instance, keep_steps=True)
-    if not seen.complete:
+    room = MEMORY if part is None else part * bytes_per_state(instance)
+    seen = explore(instance, keep_steps=True, memory=room)
+    if part is None and not seen.complete:
         raise MemoryError(f"{setting.name}: the search was cut off")
     lasts, has = asks(instance, since), asks(instance, still)
     lasting = [lasts(state) for state in seen.states]

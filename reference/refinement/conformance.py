@@ -25,6 +25,7 @@ import numba
 import numpy as np
 
 from holdover.model.inputs import folder_in_cache
+from holdover.proofs.kept import digest_of
 from holdover.proofs.result import Outcome
 from holdover.reference.refinement.coverage import edges_of, gaps
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
@@ -103,13 +104,7 @@ def checker() -> str:
     Of Python, of numpy, and of what compiles the search.
     """
     versions = platform.python_version(), np.__version__, numba.__version__, llvmlite.__version__
-    found = hashlib.sha256(" ".join(versions).encode())
-    for package in CHECKER:
-        folder = Path(str(resources.files(package)))
-        for path in sorted(each for each in folder.rglob("*") if each.suffix in (".py", ".toml")):
-            found.update(f"{package}/{path.relative_to(folder)}\0".encode())
-            found.update(hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+    return digest_of({name: Path(str(resources.files(name))) for name in CHECKER}, versions)
 
 
 def conformance(

@@ -11,9 +11,9 @@ import pytest
 from holdover.model.table.laws import STATES, TIME
 from holdover.model.table.laws_of_acts import ACTS
 from holdover.model.table.properties import Property
-from holdover.proofs.mutation.__main__ import read_fates
 from holdover.proofs.mutation.facts import FACTS
-from holdover.proofs.mutation.fates import by_name, lawless
+from holdover.proofs.mutation.fates import Fate, by_name, lawless
+from holdover.proofs.mutation.record import read_fates
 from holdover.proofs.mutation.samples import Sample
 from holdover.proofs.mutation.small_worlds import SmallWorld, settings
 
@@ -56,6 +56,18 @@ def test_names_of_laws_are_distinct() -> None:
     assert set(names.values()) == {1}
 
 
+def place_of(fate: Fate) -> str:
+    """The configuration in which a law was broken."""
+    return fate.detail.partition(": ")[0]
+
+
+def size(name: str) -> tuple[int, ...]:
+    """How large a configuration is, as far as that is seen without an exploration."""
+    (found,) = (setting for setting in settings() if setting.name == name)
+    members = found.hosts * found.addresses * found.messages
+    return members, len(found.faults), found.lease, found.step, found.delay
+
+
 @pytest.mark.parametrize(
     "law", [*STATES, *ACTS, *TIME], ids=lambda each: each.name.replace(" ", "_")
 )
@@ -63,7 +75,7 @@ def test_each_law_convicts_a_mutant(law: Property) -> None:
     """Its recorded victim breaks it again, and no other check had to be asked."""
     victims = [f for f in read_fates() if f.killer == "law" and f.detail.endswith(f": {law.name}")]
     assert victims, "a law that convicts nobody is no check"
-    victim = min(victims, key=lambda fate: len(seen(fate.detail.split(": ")[0]).seen.states))
-    where, _, _ = victim.detail.partition(": ")
-    changed = by_name()[f"{victim.row}/{victim.part} {victim.place}".rstrip()]
+    victim = min(victims, key=lambda fate: size(place_of(fate)))
+    where = place_of(victim)
+    changed = by_name()[victim.name]
     assert lawless(changed, [seen(where)]) == victim.detail

@@ -6,6 +6,7 @@ import lzma
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from holdover.proofs.certificates.__main__ import main
 from holdover.proofs.certificates.build import build
 from holdover.proofs.certificates.check import HEAD, check
 from holdover.proofs.certificates.written import NoProofError
+from holdover.proofs.kept import names_of_tenth
 from holdover.proofs.logic.formula import REAL, symbol
 from holdover.proofs.logic.invariants import remembering
 from holdover.proofs.logic.obligations import Obligation, Steps, obligations
@@ -125,6 +127,11 @@ def mutants_of(row: Action) -> Iterator[Action]:
         yield replace(row, then=row.then[:place] + row.then[place + 1 :])
 
 
+def a_third() -> Iterator[Action]:
+    """Each third of all mutants."""
+    return islice(mutants(), 0, None, 3)
+
+
 def one_of_each_row() -> Iterator[Action]:
     """A mutant of each row, another place of it each time."""
     for number, row in enumerate(LEASE_TABLE.actions):
@@ -133,7 +140,7 @@ def one_of_each_row() -> Iterator[Action]:
 
 
 CASES = {
-    "T2-rfc2131": (CASE, mutants, 21),
+    "T2-rfc2131": (CASE, a_third, 21),
     "T3": (t3_grace.sufficient(), one_of_each_row, 80),
     **{case.name: (case, one_of_each_row, 80) for case, _ in t6_displaced.cases()},
 }
@@ -204,9 +211,9 @@ def test_a_check_builds_a_tenth_and_says_what_is_wrong(monkeypatch: pytest.Monke
 
 def test_ten_tenths_are_all() -> None:
     names = [str(number) for number in range(43)]
-    built = [name for number in range(17, 27) for name in anew.names_of_tenth(names, number)]
+    built = [name for number in range(17, 27) for name in names_of_tenth(names, number)]
     assert sorted(built) == sorted(names)
-    assert anew.names_of_tenth(names, None) == names
+    assert names_of_tenth(names, None) == names
 
 
 def test_what_cannot_be_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ a fact, and stays one.  So `answers/NAME.txt` has it for the program NAME: first
 A question is the first half of its SHA-256.  A kept answer is taken only if the program is the same
 and the question is the same in each letter.  All else is asked, and so is of each ten questions
 one, whatever is kept: a number of any size says which, and who counts up has asked all after ten
-times (as `proofs/certificates/anew.py` builds certificates).
+times (`proofs/kept.py`, as certificates are built again).
 
 What it does not know: whether two programs that print the same version are the same, and whether
 a program would say the same today; the tenth that is asked anew looks for that.  An *unknown* is
@@ -20,7 +20,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from holdover.proofs.certificates.anew import names_of_tenth
+from holdover.proofs.kept import names_of_tenth
 
 FOLDER = Path(__file__).with_name("answers")
 DECIDED = ("sat", "unsat")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import asleep, h, kind, m, stepped
 from holdover.proofs.mutation import __main__ as spec
-from holdover.proofs.mutation.__main__ import main, page, read_fates, summary
+from holdover.proofs.mutation.__main__ import main, page, summary
 from holdover.proofs.mutation.facts import FACTS, OPEN, prove_facts
 from holdover.proofs.mutation.fates import (
     KILLERS,
@@ -31,8 +32,9 @@ from holdover.proofs.mutation.fates import (
     run,
 )
 from holdover.proofs.mutation.mutants import Mutant, mutants
+from holdover.proofs.mutation.record import read_fates
 
-RECORDED = {f"{f.row}/{f.part} {f.place}".rstrip(): f for f in read_fates()}
+RECORDED = {fate.name: fate for fate in read_fates()}
 QUICK = ("give_up", "notify", "reinstate", "mute", "unmute", "lose")
 NOTHING = Bench((), (), ())
 
@@ -218,13 +220,20 @@ def test_a_row_that_breaks_a_fact_is_refuted() -> None:
 
 # Report ------------------------------------------------------------------------------------------
 
-LEFT = Fate("lapse", "guard", "1", "runs(h)", "survives", "")
+LEFT = replace(RECORDED["mute/guard 1"], killer="survives", detail="")
+
+
+def said(monkeypatch: pytest.MonkeyPatch, others: Mapping[str, Fate]) -> None:
+    """Have the judge say what is recorded, but of these mutants."""
+    fates = {**RECORDED, **others}
+    monkeypatch.setattr(spec, "run", lambda names, *_: [fates[name] for name in names])
 
 
 def test_processes_say_what_one_process_says() -> None:
     seen: list[tuple[int, int]] = []
-    fates = run(2, lambda n, of: seen.append((n, of)), ["settle"])
-    assert fates == run(1, None, ["settle"])
+    names = [changed.name for changed in mutants(["settle"])]
+    fates = run(names, 2, lambda n, of: seen.append((n, of)))
+    assert fates == run(names, 1)
     assert fates == [f for f in read_fates() if f.row == "settle"]
     assert seen == [(n + 1, len(fates)) for n in range(len(fates))]
 
@@ -236,22 +245,22 @@ def test_the_command_succeeds_where_everything_is_explained() -> None:
 
 
 def test_the_command_fails_at_an_unexplained_survivor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spec, "run", lambda *_: [LEFT])
-    result = CliRunner().invoke(main, ["--only", "lapse"])
+    said(monkeypatch, {"mute/guard 1": LEFT})
+    result = CliRunner().invoke(main, ["--only", "mute"])
     assert result.exit_code == 1
     assert "1 unexplained" in result.output
     assert "survives" in result.output
 
 
 def test_the_command_fails_at_a_stale_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spec, "run", lambda *_: read_fates()[1:])
+    said(monkeypatch, {"mute/guard 1": replace(RECORDED["mute/guard 1"], detail="another")})
     result = CliRunner().invoke(main, ["--check"])
     assert (result.exit_code, "--record" in result.stderr) == (1, True)
     assert CliRunner().invoke(main, []).exit_code == 0
 
 
 def test_json_has_every_fate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spec, "run", lambda *_: read_fates())
+    said(monkeypatch, {})
     result = CliRunner().invoke(main, ["--json"])
     assert [Fate(**fate) for fate in json.loads(result.output)] == read_fates()
 

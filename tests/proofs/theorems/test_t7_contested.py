@@ -103,13 +103,20 @@ def test_known_numbers() -> None:
     ],
 )
 def test_there_is_not_always_a_bound(client: Profile, faults: tuple[str, ...]) -> None:
-    """Nor would one be right: the explorer finds a longer conflict."""
+    """Nor would one be right: the explorer finds a longer conflict, among the first states."""
     world = Environment(lease=4 * TICK, faults=frozenset({"intrudes", *faults}))
     assert not true(soon_gives_way(h), in_seconds(client, world))
     small = replace(client, gives_way_within=TICK if client.gives_way else Fraction(0))
-    bound, found = longest_conflict(SmallNetwork("no bound", small, world))
+    bound, found = longest_conflict(SmallNetwork("no bound", small, world), part=5000)
     assert found is not None
     assert found > bound
+
+
+def test_where_there_is_a_bound_no_longer_conflict_is_among_the_first_states() -> None:
+    """So that those above are longer by what was changed."""
+    world = Environment(lease=4 * TICK, faults=frozenset({"intrudes"}))
+    small = replace(YIELDS, gives_way_within=TICK)
+    assert longest_conflict(SmallNetwork("a bound", small, world), part=5000) == (1, 1)
 
 
 # Explored ----------------------------------------------------------------------------------------

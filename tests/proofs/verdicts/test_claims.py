@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from dataclasses import replace
+from inspect import signature
 
 import pytest
 
@@ -37,6 +38,15 @@ def test_claims_cover_theorems_profiles_and_pinned_searches() -> None:
     assert found["profile"] == len(builtin_names())
     assert found["pinned"] == len(configurations())
     assert set(claims.SAFE) <= set(builtin_names())
+
+
+def test_each_claim_is_decided_by_the_solvers_or_by_a_search() -> None:
+    """And by one of them alone: what is left out for a second solver is the same by any."""
+    kinds = {claim.kind for claim in claims.claims(combined=True)}
+    assert claims.BY_SOLVERS.keys() | claims.BY_SEARCH.keys() == kinds
+    assert not claims.BY_SOLVERS.keys() & claims.BY_SEARCH.keys()
+    # A search is not even told by whom: so who decides cannot matter.
+    assert {len(signature(by).parameters) for by in claims.BY_SEARCH.values()} == {1}
 
 
 def test_claims_are_in_the_order_of_the_report() -> None:

@@ -17,7 +17,7 @@ from holdover.reference.refinement.search import Refined, refine_all
 from holdover.reference.refinement.setting import Setting, settings
 
 SMALLEST = tuple(setting for setting in settings() if setting.name == "stopped")
-BESIDE = ("holdover.proofs", "holdover.proofs.result", "holdover.reference")
+BESIDE = ("holdover.proofs", "holdover.proofs.kept", "holdover.proofs.result", "holdover.reference")
 """Modules that a verdict comes with and does not hang on: empty, or the names of the outcomes."""
 
 
