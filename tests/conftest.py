@@ -55,8 +55,12 @@ ALONE = ("tests/net/test_networking_lock.py", "tests/net/test_lab_busy.py")
 """Files that hold the kernel's networking lock: no other of the network's is played meanwhile, and
 one process has both, else a second would only wait for the first."""
 
+APART = "tests/test_checks.py"
+"""A file whose tests are long, and share nothing: each may go to another process."""
+
 LONGEST = (
     *ALONE,
+    APART,
     "tests/model/engine/test_engine_defects.py",
     "tests/reference/refinement/test_refinement.py",
     "tests/model/engine/test_engine.py",
@@ -130,8 +134,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 
 def unit_of(nodeid: str) -> str:
-    """What goes to one process as a whole: a file, or those that are played alone."""
+    """What goes to one process as a whole: a file, those that are played alone, or one test."""
     file = nodeid.partition("::")[0]
+    if file == APART:
+        return nodeid
     return ALONE[0] if file in ALONE else file
 
 

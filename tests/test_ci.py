@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.checkout import ROOT
-from tests.conftest import ALONE
+from tests.conftest import ALONE, APART, unit_of
 from tests.slow import stretched
+from tests.test_checks import STEPS
 
 # One skips in its body, two before it (pytest: an error), two while they are collected (likewise).
 SKIPS = {
@@ -83,7 +84,7 @@ def test_missing_readme_command_is_an_error(tmp_path: Path) -> None:
 
 
 BY_TESTS = {"site": "tests/reference/docs/test_site_in_browser.py"}
-"""Checks that a file of tests runs, and so CI with them."""
+"""Checks that a file of tests runs, and so CI with them, beside those of test_checks.py."""
 
 BY_README = {"tests", "quick", "proofs"}
 """What the README's commands do: `pytest`, of which the quick ones are a part; Z3's proofs by
@@ -93,10 +94,7 @@ BY_README = {"tests", "quick", "proofs"}
 def test_each_check_is_run_in_ci() -> None:
     checks = (ROOT / ".ci" / "check").read_text("utf-8")
     known = set(re.findall(r"^(\w+)\(\) \{", checks.partition("\ncase ")[0], re.MULTILINE))
-    *_, last = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
-    program, *run = last.split()
-    assert program == ".ci/check"
-    assert known == {*run, *BY_TESTS, *BY_README}
+    assert known == {*STEPS, *BY_TESTS, *BY_README}
     for name, file in BY_TESTS.items():
         assert f'[ROOT / ".ci" / "check", "{name}"]' in (ROOT / file).read_text("utf-8")
 
@@ -165,6 +163,11 @@ def test_what_is_played_alone_goes_to_one_process(tmp_path: Path) -> None:
     where = {file.removeprefix(f"{tmp_path}/"): worker for file, _, worker in lines}
     assert len({where[name] for name in ALONE}) == 1
     assert where["tests/test_other.py"] != where[ALONE[0]]
+
+
+def test_what_is_apart_may_go_to_several_processes() -> None:
+    assert len({unit_of(f"{APART}::test_check[{step}]") for step in STEPS}) == len(STEPS)
+    assert unit_of("tests/test_ci.py::test_a") == unit_of("tests/test_ci.py::test_b")
 
 
 HEARD = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
