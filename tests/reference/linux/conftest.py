@@ -1,5 +1,7 @@
 """Links as the network tests have them, and the processor too."""
 
+import pytest
+
 from tests.net.conftest import (
     beside_others,
     first_of_all,
@@ -21,3 +23,8 @@ __all__ = [
     "seen",
     "staged",
 ]
+
+
+@pytest.fixture(scope="module")
+def forks() -> None:
+    """None: what users start, with a user, a unit or a hook of its own, is started here too."""
