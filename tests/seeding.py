@@ -12,13 +12,16 @@ What it does not know: what they are.
 from __future__ import annotations
 
 import ast
+import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import IO
 
 from holdover.model.engine import compiled
 from tests.checkout import ROOT
@@ -117,3 +120,23 @@ class Seeding(MetaPathFinder):
         assert spec is not None
         spec.loader = Seeded(self.defect)
         return spec
+
+
+def fork(work: Callable[[], int], said: IO[bytes], crashed: int) -> int:
+    """The id of a process that does the work, says it into a file, and ends with its status.
+
+    With `crashed`, if it comes to no status.
+    """
+    if process := os.fork():
+        return process
+    status = crashed
+    try:
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+        status = work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

@@ -220,6 +220,10 @@ def prove(
     Parts of T0, T6 and T7, and all of T1, T4 and T5, are searched, which is the same by any solver:
     --no-search leaves them out.
     """
+    if no_search and (profile, show, certificates) != (None, None, None):
+        raise click.UsageError(
+            "--no-search is about all theorems: leave it out with PROFILE, --show or --certificates"
+        )
     client = None if profile is None else load_whole(profile, assume)
     if show is not None:
         show_row(client, show, as_json)
@@ -233,7 +237,10 @@ def prove(
         return prove_profile(client, solvers(solver), as_json)
     todo = [c for c in claims_.claims(solvers(solver), combined=True) if c.group.startswith("T")]
     if no_search:
+        every = len(todo)
         todo = [c for c in todo if c.kind in claims_.BY_SOLVERS]
+        if not as_json:
+            click.echo(f"left out: {every - len(todo)} claims that are searched\n")
     return check_claims(todo, solver, jobs, as_json)
 
 

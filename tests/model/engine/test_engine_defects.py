@@ -14,11 +14,10 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -72,6 +71,12 @@ def battery_with(name: str) -> int:
     return NONE_FAILS
 
 
+def in_time(name: str) -> int:
+    """The same, and ended by SIGALRM if that takes too long."""
+    signal.alarm(LONGEST)
+    return battery_with(name)
+
+
 # The process that they are forked from -----------------------------------------------------------
 
 BEFORE_TABLES = (
@@ -91,25 +96,6 @@ class Ran:
     said: str
 
 
-def fork(name: str) -> tuple[int, IO[bytes]]:
-    """A process that runs the battery: its id, and where it writes."""
-    said = tempfile.TemporaryFile()  # noqa: SIM115  (closed by all_run)
-    if (process := os.fork()) == 0:
-        signal.alarm(LONGEST)
-        status = FAILED
-        try:
-            os.dup2(said.fileno(), 1)
-            os.dup2(said.fileno(), 2)
-            status = battery_with(name)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-    return process, said
-
-
 def all_run(names: Iterable[str], at_once: int) -> Iterator[Ran]:
     """How each of them has ended, as they end."""
     running: dict[int, tuple[str, IO[bytes]]] = {}
@@ -117,8 +103,8 @@ def all_run(names: Iterable[str], at_once: int) -> Iterator[Ran]:
     while waiting or running:
         while waiting and len(running) < at_once:
             name = waiting.pop(0)
-            process, file = fork(name)
-            running[process] = (name, file)
+            new: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed when it is read)
+            running[seeding.fork(partial(in_time, name), new, FAILED)] = (name, new)
         process, ended = os.wait()
         name, file = running.pop(process)
         file.seek(0)

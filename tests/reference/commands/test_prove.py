@@ -113,10 +113,13 @@ def test_what_a_solver_does_not_decide_may_be_left_out(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(prove, "check_claims", checked_by)
     told(run("prove", "--solver", "cvc5"), 0)
-    told(run("prove", "--solver", "cvc5", "--no-search"), 0)
+    said = told(run("prove", "--solver", "cvc5", "--no-search"), 0)
     whole, decided = asked
     assert set(whole) - set(decided) == BY_SEARCH.keys() - {"pinned"}
     assert decided == [kind for kind in whole if kind in BY_SOLVERS] != []
+    assert f"left out: {len(whole) - len(decided)} claims that are searched" in said
+    for words in (("rfc2131",), ("--show", "lapse"), ("--certificates", "there")):
+        assert "leave it out with PROFILE" in refused(run("prove", "--no-search", *words))
 
 
 def test_an_obligation_of_which_none_is_found_is_named(

@@ -14,15 +14,14 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import traceback
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
 from tests.checkout import ROOT
-from tests.seeding import Defect, Seeding
+from tests.seeding import Defect, Seeding, fork
 
 PASSES, GOES_RED = 0, 1
 """pytest's exit statuses."""
@@ -64,18 +63,7 @@ def main() -> None:
         importlib.import_module(name)
     for words in json.loads(sys.stdin.read()):
         with tempfile.TemporaryFile() as said:
-            if (child := os.fork()) == 0:
-                status = CRASHED
-                try:
-                    os.dup2(said.fileno(), 1)
-                    os.dup2(said.fileno(), 2)
-                    status = with_defects(words)
-                except BaseException:
-                    traceback.print_exc()
-                finally:
-                    sys.stdout.flush()
-                    sys.stderr.flush()
-                    os._exit(status)
+            child = fork(partial(with_defects, words), said, CRASHED)
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             said.seek(0)
             print(json.dumps([status, said.read().decode()]), flush=True)
