@@ -32,6 +32,8 @@ from holdover.proofs.theorems.t0_time_passes import (
     prove_may,
 )
 
+pytestmark = pytest.mark.usefixtures("kept_cvc5")
+
 BLOCKED = {blocked.name: blocked for blocked in blocks()}
 
 

@@ -62,6 +62,8 @@ from holdover.proofs.theorems.t3_grace import (
 )
 from holdover.proofs.theorems.t3_runs import HEARD, MISSED, combined_ways, hosts, run, ways
 
+pytestmark = pytest.mark.usefixtures("kept_cvc5")
+
 WAYS = {way.name: way for way in ways()}
 
 
