@@ -81,7 +81,7 @@ def write(program: str, who: str, answers: Mapping[str, str], folder: Path | Non
 
 
 def still_open(keys: Iterable[str], kept: Mapping[str, str], turn: int | None) -> set[str]:
-    """Which questions are asked: those without an answer, and at a number those whose turn it is."""
+    """Which questions are asked: those without an answer, and at a number those in turn."""
     names = list(dict.fromkeys(keys))
     again = names_in_turn(names, turn) if turn is not None else []
     return {*again, *(name for name in names if name not in kept)}
