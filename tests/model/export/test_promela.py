@@ -1,4 +1,8 @@
-"""The Promela reading: its text, and SPIN's numbers beside the explorer's."""
+"""The Promela reading: its text, and SPIN's numbers beside the explorer's.
+
+What SPIN has said of the same text is kept; of each twenty searches it does one again
+(`kept_verdicts.py`).
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -16,6 +20,7 @@ from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table, passing
 from holdover.model.table.vocabulary import HOST, NOW, VARIABLES, g, h, now
 from tests.measure.bench.referees import RefereeError, Verdict, spin, spin_missing
+from tests.model.export.kept_verdicts import keeper_of
 
 Build = Callable[..., Instance]
 
@@ -185,16 +190,14 @@ def test_comments_cannot_be_ended_from_within(build: Build) -> None:
 
 
 def run_spin(text: str, *flags: str, every: bool = True) -> Verdict:
-    """Search the whole model, or with `every=False` up to the first error."""
+    """Search the whole model, or with `every=False` up to the first error, which is replayed."""
     options = ("-m500000", "-w20")
-    seen = spin(
-        text,
-        ("-O1", "-DSAFETY", "-DNOREDUCE", *flags),
-        options,
-        seconds=100,
-        memory=1000 << 20,
-        every=every,
-    )
+    told = ("-O1", "-DSAFETY", "-DNOREDUCE", *flags)
+
+    def ask() -> Verdict:
+        return spin(text, told, options, seconds=100, memory=1000 << 20, every=every)
+
+    seen = keeper_of("spin").ask(f"{told} {options}\n{text}", ask) if every else ask()
     assert not seen.cut, seen.output
     assert seen.complete or not every, seen.output
     return seen
