@@ -1,10 +1,10 @@
 """What SPIN and TLC have said of an export: kept, and of each twenty one is asked again.
 
 Theory of operation.  What a program of one version says of a text, with given options, is a fact
-(decisions 60 and 64).  So `verdicts/NAME.json` has, for each text that a test hands to the program
-NAME, the numbers that came of it.  A text is named by its digest, and all stand under what the
-program is: its version, and the digest of `tests/measure/bench/referees.py`, which reads what the
-program prints.  Where any of these is another, the program is asked; and so it is of each twenty
+(decisions 60 and 64).  So `verdicts/` has for each program, and for each text that a
+test hands to it, the numbers that came of it.  A text is named by its digest, and all stand under
+what the program is: its version, and the digest of `tests/measure/bench/referees.py`, which reads
+what it prints.  Where any of these is another, the program is asked; and so it is of each twenty
 kept verdicts, in the order of their digests, about one (`proofs/kept.py`).  One that differs from
 what is kept fails.
 
