@@ -19,7 +19,9 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 
-def shorten_lists(app: Sphinx, page: str, template: str, context: dict[str, Any], _: object) -> None:
+def shorten_lists(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], _: object
+) -> None:
     """Have the list of all pages, where only titles are asked for, made from titles."""
     whole: Callable[..., str] | None = context.get("toctree")
     if whole is None:
