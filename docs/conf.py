@@ -16,7 +16,6 @@ from holdover.reference import __version__
 from holdover.reference.cli import COMMANDS
 from holdover.reference.docs.site.accessible import mend_pages
 from holdover.reference.docs.site.for_the_site import for_the_site
-from holdover.reference.docs.site.menu import shorten_lists
 from holdover.reference.docs.site.written import write_pages
 
 gc.disable()  # it would look through all pages time and again: a third of the build
@@ -58,5 +57,4 @@ def _write(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Hand each page through `for_the_site` before it is read; add what commands write."""
     app.connect("source-read", _read)
-    app.connect("html-page-context", shorten_lists, priority=100)  # before the theme's own
     app.connect("build-finished", _write)
