@@ -60,11 +60,9 @@ class Answer:
     seconds: float
 
 
-KEPT_MEMORY = 1 << 26
-"""Bytes that are kept where they were in use."""
-
-M_TOP_PAD = -2
-"""How glibc's malloc.h calls it."""
+KEPT_MEMORY = {-1: 1 << 28, -3: 1 << 25}
+"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h: bytes that are kept when they are free,
+and of a piece that the kernel is asked for by itself."""
 
 
 @cache
@@ -75,7 +73,8 @@ def keep_memory() -> None:
     are asked for again by the next one, page by page: a third of the time of short questions.
     """
     with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(M_TOP_PAD, KEPT_MEMORY)
+        for name, value in KEPT_MEMORY.items():
+            ctypes.CDLL(None).mallopt(name, value)
 
 
 def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[list[Any]]]:
