@@ -61,8 +61,8 @@ class Answer:
 
 
 KEPT_MEMORY = {-1: 1 << 28, -3: 1 << 25}
-"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h: bytes that are kept when they are free,
-and of a piece that the kernel is asked for by itself."""
+"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h, in bytes: so many are kept when they
+are free, and a piece that is larger the kernel is asked for by itself."""
 
 
 @cache
