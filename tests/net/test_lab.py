@@ -35,6 +35,7 @@ from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.lab.testbed.scene import ANOTHER, LEASED, Scene
 from holdover.reference.lab.testbed.servers import SERVERS
 from holdover.reference.lab.testbed.stranger import ANNOUNCE_INTERVAL
+from holdover.reference.lab.warm.warm_python import WarmPython
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.frames import decode_frame
 from holdover.reference.wire.messages import BootRequest, message_in
@@ -187,12 +188,13 @@ def play_until_told(cell: Cell, place: Path, run: Run) -> Outcome:
 @pytest.fixture(scope="module")
 def playing(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playing]:
     """All cells, and a run that is interrupted, from when one is first wanted."""
-    place, run = tmp_path_factory.mktemp("lab"), Run()
+    place = tmp_path_factory.mktemp("lab")
     every = {**OURS, **LATE_AS_IT_MUST, **OTHERS}
     missing = [cell.impossible for cell in every.values() if cell.impossible]
     if missing:
         pytest.skip("; ".join(map(str, missing)))
-    with ThreadPoolExecutor(len(every) + 1) as pool:
+    with WarmPython() as warm, ThreadPoolExecutor(len(every) + 1) as pool:
+        run = Run(warm)
         try:
             cells = {
                 name: pool.submit(play_until_told, cell, place / name.replace(" ", "-"), run)
