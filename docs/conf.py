@@ -7,6 +7,7 @@ A page that a command writes is written anew (`holdover.reference.docs.site.writ
 The pages of commands become man pages as well.
 """
 
+import gc
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -16,6 +17,8 @@ from holdover.reference.cli import COMMANDS
 from holdover.reference.docs.site.accessible import mend_pages
 from holdover.reference.docs.site.for_the_site import for_the_site
 from holdover.reference.docs.site.written import write_pages
+
+gc.disable()  # it would look through all pages time and again: a third of the build
 
 project = "holdover"
 release = __version__

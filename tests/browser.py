@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 WIDE, NARROW = (1280, 900), (390, 844)
 """Pixels of a screen on a desk, and of a telephone."""
 
+VIOLATIONS = """() => axe.run(document, {resultTypes: ["violations"]})
+  .then((found) => found.violations)"""
+"""All rules are asked; what is said of those that a page keeps is half a megabyte."""
+
 Scheme = Literal["light", "dark"]
 
 
@@ -75,14 +79,20 @@ class Visit:
         """What a script says in the page."""
         return self.page.evaluate(script, given)
 
+    def look(self, size: tuple[int, int], scheme: Scheme) -> None:
+        """The same page on a screen of another size, in another colour scheme."""
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.emulate_media(color_scheme=scheme)
+
     def accessibility(self) -> list[str]:
         """What axe-core has against the page as it is now."""
-        axe = resources.files("axe_playwright_python") / "axe.min.js"
-        self.page.evaluate(axe.read_text("utf-8"))
-        found = self.page.evaluate("() => axe.run(document)")
+        if not self.ask("() => 'axe' in window"):
+            axe = resources.files("axe_playwright_python") / "axe.min.js"
+            self.page.evaluate(axe.read_text("utf-8"))
+        violations = self.ask(VIOLATIONS)
         return [
             f"{each['id']}: {each['help']}: {node['html'][:120]}"
-            for each in found["violations"]
+            for each in violations
             for node in each["nodes"]
         ]
 

@@ -18,6 +18,7 @@ files, in docs/static/.
 from __future__ import annotations
 
 import difflib
+import gc
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -145,6 +146,7 @@ def main(mode: str, root: Path) -> None:
     """
     if not (root / "docs").is_dir():
         raise click.UsageError(f"{root.resolve()} has no docs/; give the repository with --root")
+    gc.set_threshold(200_000, 20, 100)  # explorations are kept to the end: seldom look through them
     try:
         found = find_drift(root, GENERATORS)
         found |= find_old_pictures(root, found)

@@ -13,6 +13,8 @@ from holdover.reference.refinement.defects import all_defects, mutant
 from tests.reference.commands.running import as_json, refused, run, told
 from tests.reference.validation.rehearsal import frozen, late_lease, rehearsed, renewed
 
+pytestmark = pytest.mark.usefixtures("judged_once")
+
 
 def test_explain_tells_and_draws() -> None:
     shown = told(run("explain", "wfwg311"), 1)

@@ -26,6 +26,8 @@ from holdover.reference.refinement.search import Refined, refine, refine_all
 from holdover.reference.refinement.setting import Setting, settings
 from tests.reference.commands.running import as_json, run, told
 
+pytestmark = pytest.mark.usefixtures("judged_once")
+
 
 def test_verify_wfwg311_is_violated_and_tells_the_articles_story() -> None:
     shown = told(run("verify", "wfwg311"), 1)

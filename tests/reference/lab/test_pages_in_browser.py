@@ -46,19 +46,19 @@ def replay() -> str:
     return replay_page(played)
 
 
-@pytest.mark.parametrize(
-    ("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide", "narrow"]
-)
 @pytest.mark.parametrize("made", [lab, audit, replay])
 def test_a_page_opens_fits_and_is_accessible(
-    browser: Browser, tmp_path: Path, made: Callable[[], str], size: tuple[int, int], scheme: Scheme
+    browser: Browser, tmp_path: Path, made: Callable[[], str]
 ) -> None:
     file = tmp_path / "page.html"
     file.write_text(made(), "utf-8")
-    with visit(browser, file, size=size, scheme=scheme) as seen:
+    looks: list[tuple[tuple[int, int], Scheme]] = [(WIDE, "light"), (NARROW, "dark")]
+    with visit(browser, file) as seen:
         seen.ask("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-        assert seen.accessibility() == []
-        assert seen.ask("document.documentElement.scrollWidth") == size[0]
+        for size, scheme in looks:
+            seen.look(size, scheme)
+            assert seen.accessibility() == []
+            assert seen.ask("document.documentElement.scrollWidth") == size[0]
         assert seen.complaints == []
         assert seen.asked == [file.as_uri()]
 

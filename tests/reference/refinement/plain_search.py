@@ -28,7 +28,9 @@ class PlainSearch:
         self._orders = [tuple(hosts)] if world.named else [*permutations(hosts)]
         self.steps, self.depth = 0, -1
         self.known: set[Node] = set()
-        layer = [world.first()]
+        self._came: set[Node] = set()  # in any order
+        self._first = world.first()
+        layer = [self._first]
         while layer:
             layer = [*self._new(layer)]
             self.depth += bool(layer)
@@ -40,7 +42,9 @@ class PlainSearch:
         return len(self.known)
 
     def _new(self, nodes: list[Node]) -> Iterator[Node]:
-        for node in map(self._in_order, nodes):
+        come = [node for node in dict.fromkeys(nodes) if node not in self._came]
+        self._came.update(come)
+        for node in map(self._in_order, come):
             if node not in self.known:
                 self.known.add(node)
                 for wanted, check in self._wanted:
@@ -71,7 +75,7 @@ class PlainSearch:
         return then
 
     def _joined(self, values: list[Value]) -> Node:
-        members: list[list[Any]] = [list(member) for member in self.world.first()]
+        members: list[list[Any]] = [list(member) for member in self._first]
         for part, value in zip(self.world.parts, values, strict=True):
             for member, places, those in zip(members, part.members, value, strict=True):
                 for place, v in zip(places, those, strict=True):
