@@ -1,13 +1,14 @@
-"""What is kept from an earlier day: of which sources it is, and which tenth of it is found again.
+"""What is kept from an earlier day: of which sources it is, and what is found again.
 
 Theory of operation.  What takes minutes to find, and is the same whenever it is looked for, is
 found once and kept in the repository.  Either it says itself of what it is true (a certificate is
 checked against its obligation), or it is kept with the digest of all that it depends on, and is
-taken only where this digest is the same.  Of each ten, in their order, one is found again all the
-same.  A number of any size says which one, and who counts up has found all again after ten times.
+taken only where this digest is the same.  Of each twenty, in their order, one is found again all
+the same: a number of any size says whose turn it is, and who counts up has found all again after
+twenty times.
 
-What it does not know: whether something matters that is not in the digest.  The tenth looks for
-that.
+What it does not know: whether something matters that is not in the digest.  What is found again
+looks for that.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-TENTH = 10
+OF_EACH = 20
+"""Of so many one is found again."""
 
 
-def names_of_tenth(names: Sequence[str], tenth: int | None) -> list[str]:
-    """The names of a tenth, which is any number; all, where none is given."""
-    return list(names if tenth is None else names[tenth % TENTH :: TENTH])
+def names_in_turn(names: Sequence[str], turn: int | None) -> list[str]:
+    """The names whose turn it is at any number; all, where none is given."""
+    return list(names if turn is None else names[turn % OF_EACH :: OF_EACH])
 
 
 def digest_of(packages: Mapping[str, Path], versions: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,34 +59,79 @@ APART = "tests/test_checks.py"
 """A file whose tests are long, and share nothing: each may go to another process."""
 
 LONGEST = (
-    *ALONE,
-    APART,
-    "tests/model/engine/test_engine_defects.py",
     "tests/reference/refinement/test_refinement.py",
-    "tests/model/engine/test_engine.py",
-    "tests/net/test_learn.py",
+    "tests/reference/docs/test_site_in_browser.py",
+    "tests/net/test_lab.py",
     "tests/net/test_suspend.py",
-    "tests/proofs/theorems/test_t0_time_passes.py",
-    "tests/net/test_servers.py",
-    "tests/proofs/mutation/test_mutants.py",
     "tests/net/test_lab_command.py",
+    "tests/net/test_hardship.py",
+    "tests/net/test_learn.py",
+    "tests/reference/explanation/test_browser.py",
+    "tests/net/test_clients.py",
+    "tests/net/test_lab_device.py",
+    "tests/net/test_servers.py",
     "tests/net/test_findings.py",
+    "tests/net/test_client_orders.py",
+    "tests/net/test_collide.py",
+    "tests/net/test_server_errors.py",
+    "tests/reference/linux/test_hook_scripts.py",
+    "tests/reference/linux/test_client_command.py",
+    "tests/net/test_disk.py",
+    "tests/reference/lab/test_pages_in_browser.py",
+    "tests/net/test_ci_action.py",
+    "tests/reference/linux/test_dns.py",
+    "tests/net/test_hostile.py",
+    "tests/net/test_client.py",
+    "tests/net/test_server.py",
+    "tests/net/test_misfortune.py",
+    "tests/net/test_odd.py",
     "tests/net/test_servers_placed.py",
+    "tests/model/export/test_tla.py",
+    "tests/model/engine/test_engine_defects.py",
+    "tests/proofs/theorems/test_t0_time_passes.py",
+    "tests/proofs/logic/test_reasons.py",
+    "tests/measure/bench/test_bench.py",
+    "tests/model/export/test_promela.py",
+    "tests/proofs/mutation/test_mutants.py",
+    "tests/proofs/logic/test_exported.py",
+    "tests/model/readings/test_finite.py",
+    "tests/proofs/theorems/test_t1_refutation.py",
     "tests/stateful/test_client.py",
     "tests/stateful/test_defects.py",
-    "tests/stateful/test_model.py",
-    "tests/net/test_hardship.py",
+    "tests/reference/docs/test_tutorials.py",
     "tests/model/engine/test_cluster.py",
-    "tests/net/test_clients.py",
-    "tests/net/test_lab.py",
-    "tests/net/test_server_errors.py",
-    "tests/reference/linux/test_defects.py",
+    "tests/proofs/logic/test_bitvectors.py",
+    "tests/proofs/logic/test_formula_defects.py",
+    "tests/proofs/theorems/test_t3_grace.py",
+    "tests/model/engine/test_engine.py",
+    "tests/reference/docs/test_code_blocks.py",
+    "tests/reference/commands/test_explain.py",
+    "tests/model/export/test_javascript.py",
+    "tests/proofs/verdicts/test_judge.py",
+    "tests/reference/commands/test_process.py",
+    "tests/reference/refinement/test_product.py",
     "tests/reference/commands/test_explore.py",
-    "tests/model/readings/test_finite.py",
-    "tests/reference/core/test_server.py",
+    "tests/reference/commands/test_verify.py",
+    "tests/proofs/certificates/test_check.py",
+    "tests/reference/commands/test_elsewhere.py",
+    "tests/reference/validation/test_follower.py",
+    "tests/proofs/theorems/test_t6_displaced.py",
+    "tests/proofs/certificates/test_kept.py",
 )
-"""Files that take minutes.  What computes comes while the first are played alone; then what waits
-and what computes take turns."""
+"""Files that take more than twenty seconds in CI: first those that wait, then those that compute,
+the longest of each first.  How the two take turns, `in_turns` says."""
+
+WAIT = (
+    "tests/net/",
+    "tests/reference/refinement/test_refinement.py",
+    "tests/reference/docs/test_site_in_browser.py",
+    "tests/reference/explanation/test_browser.py",
+    "tests/reference/lab/test_pages_in_browser.py",
+    "tests/reference/linux/test_hook_scripts.py",
+    "tests/reference/linux/test_client_command.py",
+    "tests/reference/linux/test_dns.py",
+)
+"""How files begin whose tests mostly wait: for a network, a browser, or for other processes."""
 
 
 def pytest_configure() -> None:
@@ -101,10 +146,36 @@ def pytest_configure() -> None:
             signal.signal(number, heard.get(number, signal.SIG_DFL))
 
 
+def file_of(nodeid: str) -> str:
+    """The file of a test."""
+    return nodeid.partition("::")[0]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first; else one of them would be begun when all others are done."""
-    ranks = {name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+    """Who is played alone, whose tests may go anywhere, then the long ones, then all others."""
+    files = dict.fromkeys(file_of(item.nodeid) for item in items)
+    ranks = {name: rank for rank, name in enumerate(in_order(list(files)))}
+    items.sort(key=lambda item: ranks[file_of(item.nodeid)])
+
+
+def in_order(files: Sequence[str]) -> list[str]:
+    """These files as they are to begin; else a long one would, when all others are done."""
+    first = [name for name in (*ALONE, APART) if name in files]
+    long = [name for name in LONGEST if name in files]
+    rest = [name for name in files if name not in {*first, *long}]
+    return [*first, *in_turns(long), *in_turns(rest)]
+
+
+def in_turns(files: Sequence[str]) -> list[str]:
+    """Those that wait, evenly among those that compute: so there is always somebody to compute."""
+    waiting = [name for name in files if name.startswith(WAIT)]
+    computing = [name for name in files if name not in set(waiting)]
+    placed = [
+        ((number + 0.5) / len(kind), name)
+        for kind in (waiting, computing)
+        for number, name in enumerate(kind)
+    ]
+    return [name for _, name in sorted(placed)]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -135,7 +206,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 def unit_of(nodeid: str) -> str:
     """What goes to one process as a whole: a file, those that are played alone, or one test."""
-    file = nodeid.partition("::")[0]
+    file = file_of(nodeid)
     if file == APART:
         return nodeid
     return ALONE[0] if file in ALONE else file

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.checkout import ROOT
-from tests.conftest import ALONE, APART, unit_of
+from tests.conftest import ALONE, APART, LONGEST, WAIT, in_order, unit_of
 from tests.slow import stretched
 from tests.test_checks import STEPS
 
@@ -168,6 +168,23 @@ def test_what_is_played_alone_goes_to_one_process(tmp_path: Path) -> None:
 def test_what_is_apart_may_go_to_several_processes() -> None:
     assert len({unit_of(f"{APART}::test_check[{step}]") for step in STEPS}) == len(STEPS)
     assert unit_of("tests/test_ci.py::test_a") == unit_of("tests/test_ci.py::test_b")
+
+
+def test_who_waits_and_who_computes_take_turns() -> None:
+    """The longest of each first; so a process that waits has somebody beside it who computes."""
+    assert [name for name in (*ALONE, APART, *LONGEST) if not (ROOT / name).is_file()] == []
+    waiting = {name for name in LONGEST if name.startswith(WAIT)}
+    rest = ["tests/a.py", "tests/b.py", "tests/net/a.py"]
+    order = in_order([*reversed(rest), *reversed(LONGEST), APART, *ALONE])
+    assert sorted(order) == sorted([*ALONE, APART, *LONGEST, *rest]), "each once"
+    assert order[: len(ALONE) + 1] == [*ALONE, APART]
+    long = order[len(ALONE) + 1 : -len(rest)]
+    for kind in (waiting, set(LONGEST) - waiting):
+        assert [name for name in long if name in kind] == [n for n in LONGEST if n in kind]
+    share = len(waiting) / len(long)
+    for begun in range(len(long)):
+        assert abs(sum(name in waiting for name in long[:begun]) - share * begun) <= 1
+    assert order[-len(rest) :] == ["tests/b.py", "tests/net/a.py", "tests/a.py"]
 
 
 HEARD = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)

@@ -14,10 +14,11 @@ A row with its binding (a *rule*) becomes three kinds of arrays:
 * updates: what a rule makes of a component, as a difference to be added to the word, by the
   component's value and by the views of the others that it depends on.
 
-What values there are is found by closure: from the initial ones, every rule on every combination
-that its guards allow, component by component.  It may find values that no run reaches; that costs
-memory and nothing else.  Properties become rules that change nothing: *watches* that see a broken
-property (or a wanted sight), and *measures*, whose value the search keeps the largest of.
+What values there are is found by closure: from the initial ones, and those of some hundred states
+of the finite reading, every rule on every combination that its guards allow, component by
+component.  It may find values that no run reaches; that costs memory and nothing else.  Properties
+become rules that change nothing: *watches* that see a broken property (or a wanted sight), and
+*measures*, whose value the search keeps the largest of.
 
 Nothing of the lease life is written here: all is read off the table by `Grounded` and `evaluate`.
 
@@ -72,6 +73,15 @@ from holdover.model.table.expr import INSTANT, Sort
 from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
 
+Parts = tuple[Mapping[int, Sequence[Ground]], Sequence[Ground]]
+"""For each component the terms about it alone, and the terms over the answers to these."""
+
+NONE_YET: Array = np.array([], dtype=np.int64)
+
+
+SAMPLED = 300
+"""States whose values are numbered before the closure begins."""
+
 
 class Tabulated:
     """An instance as arrays.  `TooLarge` where it cannot be.
@@ -96,8 +106,11 @@ class Tabulated:
         self.kinds: dict[object, ValueDomain] = {}
         self.components: list[Component] = []
         self.owner: dict[int, int] = {}
+        self._parts: dict[tuple[int | None, ...], tuple[Sequence[Ground], Parts]] = {}
+        self._answers: dict[int, tuple[Ground, Array]] = {}
         self._split()
         rules = list(self._rows(STEP, instance, self.reading))
+        self._sample()
         self._close(rules)
         rules += self._watches(rules.copy())
         if beside is not None:
@@ -234,14 +247,14 @@ class Tabulated:
                 together.append(self._regrouped(part))
         return compound(term.op, [*(join_parts(term.op, g) for g in alone.values()), *together])
 
-    def _joint(
-        self, terms: Sequence[Ground], allowed: Mapping[int, Array], whole: int | None = None
-    ) -> Joint:
-        """The terms' values over the views of the components they are about.
+    def _taken_apart(self, terms: Sequence[Ground], whole: int | None) -> Parts:
+        """What the terms ask of each component alone, and the terms over the answers to that.
 
-        `allowed` has the numbers of the values to look at; `whole` is a component that has each of
-        them as a view of its own.  The last dimension of `values` is that of the terms.
+        A rule is applied again and again, so its terms are kept here.
         """
+        key = (*map(id, terms), whole)
+        if key in self._parts:
+            return self._parts[key][1]
         parts: dict[int, list[Ground]] = {} if whole is None else {whole: []}
 
         def by(term: Ground) -> Ground | None:
@@ -254,6 +267,36 @@ class Tabulated:
             return Ground("view", (number, found.index(term)), term.places)
 
         split = [replace_terms(self._regrouped(term), by) for term in terms]
+        self._parts[key] = terms, (parts, split)
+        return parts, split
+
+    def _alone(self, term: Ground, number: int, ids: Array) -> Array:
+        """A term about one component alone, for these values of it.
+
+        It is evaluated once for each value that the component has; where it is no whole number of
+        ticks for one of them, for these only.
+        """
+        kind = self.components[number].kind
+        _, known = self._answers.get(id(term), (term, NONE_YET))
+        if len(known) < len(kind):
+            new = np.arange(len(known), len(kind))
+            try:
+                found = evaluate(term, self._columns(number, new))
+            except TypeError:
+                return np.broadcast_to(evaluate(term, self._columns(number, ids)), ids.shape)
+            known = np.concatenate([known, np.broadcast_to(found, new.shape)])
+            self._answers[id(term)] = term, known
+        return known[ids]
+
+    def _joint(
+        self, terms: Sequence[Ground], allowed: Mapping[int, Array], whole: int | None = None
+    ) -> Joint:
+        """The terms' values over the views of the components they are about.
+
+        `allowed` has the numbers of the values to look at; `whole` is a component that has each of
+        them as a view of its own.  The last dimension of `values` is that of the terms.
+        """
+        parts, split = self._taken_apart(terms, whole)
         axes, columns = [], {}
         for position, number in enumerate(sorted(parts)):
             component, ids = self.components[number], allowed[number]
@@ -261,10 +304,7 @@ class Tabulated:
                 values = component.kind.matrix[ids]
                 codes = np.arange(len(ids))
             else:
-                seen = [
-                    np.broadcast_to(evaluate(t, self._columns(number, ids)), ids.shape)
-                    for t in parts[number]
-                ]
+                seen = [self._alone(t, number, ids) for t in parts[number]]
                 values, codes = np.unique(np.stack(seen, axis=1), axis=0, return_inverse=True)
             views = np.zeros(len(component.kind), dtype=np.int64)
             views[ids] = codes.ravel()
@@ -309,8 +349,7 @@ class Tabulated:
                 continue
             (number,) = support
             ids = allowed[number]
-            kept = read(evaluate(guard, self._columns(number, ids)), rule)
-            allowed[number] = ids[np.broadcast_to(kept, ids.shape) == 1]
+            allowed[number] = ids[read(self._alone(guard, number, ids), rule) == 1]
             if not len(allowed[number]):
                 return None
         joints = []
@@ -348,6 +387,23 @@ class Tabulated:
             rows = read(joint.values.reshape(-1, len(component.slots)), rule)
             found[component.number] = (joint, rows)
         return found
+
+    def _sample(self) -> None:
+        """The values of the components in some states, depth first: they save many rounds.
+
+        The closure does not believe them: it has every value that a rule leads to all the same.
+        """
+        found, waiting = {self.instance.initial: None}, [self.instance.initial]
+        while waiting and len(found) < SAMPLED:
+            for _, state in self.instance.successors(waiting.pop()):
+                if state not in found:
+                    found[state] = None
+                    waiting.append(state)
+        states = np.array(
+            [[UNSET if v is None else int(v) for v in state] for state in found], dtype=np.int64
+        )
+        for component in self.components:
+            component.kind.add(states[:, component.slots])
 
     def _close(self, rules: Sequence[PackedRule]) -> None:
         """All values that the components may take."""

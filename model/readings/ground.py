@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ def value(of: object) -> Ground:
     return Ground("value", (UNSET if of is None else of,))
 
 
+@cache
 def place(number: int) -> Ground:
     """An item of the state."""
     return Ground("place", (number,), frozenset({number}))

@@ -3,8 +3,8 @@
 They are those of the theorems in `PROVED` (`proofs/theorems/obligations.py`).  `--write` builds
 those that are missing or no longer accepted, and drops those of no such obligation; with
 `--only T2` those alone whose obligations' names begin so.  `--check` (the default) says which are
-missing or not accepted, and in how many seconds of CPU time it has checked them; then it builds a
-tenth of them anew (`--tenth N`, which may be any number), or all (`--anew`).  Exit: 0 all are
+missing or not accepted, and in how many seconds of CPU time it has checked them; then it builds
+one of each twenty anew (`--turn N`, any number, says which), or all (`--anew`).  Exit: 0 all are
 accepted, 1 one is not.
 """
 
@@ -19,7 +19,7 @@ from holdover.proofs.certificates import shelf
 from holdover.proofs.certificates.anew import build_anew, by_name
 from holdover.proofs.certificates.check import check
 from holdover.proofs.certificates.written import NoProofError
-from holdover.proofs.kept import TENTH, names_of_tenth
+from holdover.proofs.kept import OF_EACH, names_in_turn
 from holdover.proofs.theorems.obligations import PROVED, certified_obligations
 
 SAVED = 20
@@ -52,7 +52,7 @@ def write(only: str) -> None:
         click.echo(line)
 
 
-def bad_ones(tenth: int | None, jobs: int) -> list[str]:
+def bad_ones(turn: int | None, jobs: int) -> list[str]:
     """What is not accepted, or cannot be built; and certificates of no obligation."""
     kept, bad, seconds = shelf.read(), list[str](), 0.0
     old = dict(kept)
@@ -65,9 +65,9 @@ def bad_ones(tenth: int | None, jobs: int) -> list[str]:
         if why:
             bad.append(f"{obligation.name}: {why}")
     click.echo(f"{len(found)} obligations of {', '.join(PROVED)}, all checked in {seconds:.1f} s")
-    names = names_of_tenth(list(found), tenth)
+    names = names_in_turn(list(found), turn)
     built = build_anew(names, kept, jobs)
-    which = "all" if tenth is None else f"one of each {TENTH}"
+    which = "all" if turn is None else f"one of each {OF_EACH}"
     click.echo(f"{built.count} built anew ({which}), {built.as_kept} of them as they are kept")
     return bad + built.bad + [f"{name}: no such obligation" for name in old]
 
@@ -75,15 +75,15 @@ def bad_ones(tenth: int | None, jobs: int) -> list[str]:
 @click.command()
 @click.option("--write", "writes", is_flag=True, help="Build what is missing or not accepted.")
 @click.option("--only", default="", metavar="NAME", help="Build those whose names begin so.")
-@click.option("--check", "checks", is_flag=True, help="Check all, and build a tenth anew.")
-@click.option("--tenth", default=0, help="Which of each ten is built anew: any number.")
+@click.option("--check", "checks", is_flag=True, help="Check all, and build some anew.")
+@click.option("--turn", default=0, help="Which of each twenty is built anew: any number.")
 @click.option("--anew", is_flag=True, help="Build all anew: minutes.")
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
-def main(writes: bool, only: str, checks: bool, tenth: int, anew: bool, jobs: int) -> None:
+def main(writes: bool, only: str, checks: bool, turn: int, anew: bool, jobs: int) -> None:
     """The certificates that are kept."""
     if writes:
         write(only)
-    bad = bad_ones(None if anew else tenth, jobs) if checks or not writes else []
+    bad = bad_ones(None if anew else turn, jobs) if checks or not writes else []
     for line in bad:
         click.echo(line)
     if checks or not writes:

@@ -1,8 +1,9 @@
 """Certificates built anew, whatever is kept: whether all that there are can still be built.
 
-Theory of operation.  To build all takes minutes, so a tenth is built at a time: of each ten
-obligations, in their order, one.  Which one is asked for by a number of any size, and who counts up
-has built all after ten times.  What is built has been accepted by the checker, or is none.
+Theory of operation.  To build all takes minutes, so a part is built at a time: of each twenty
+obligations, in their order, one.  A number of any size says which one, and who counts up has built
+all after twenty times (`proofs/kept.py`).  What is built has been accepted by the checker, or is
+none.
 
 What it does not know: whether another Z3 finds the same cores.  A certificate that is not the one
 that is kept is as good, if the checker accepts it, and is counted.

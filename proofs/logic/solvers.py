@@ -218,6 +218,15 @@ def _ask_cvc5(
     most: int,
     options: Sequence[str],
 ) -> list[str]:
+    said = cvc5_says(script([before, *rounds], rounds=True), most, options)
+    return said if len(said) == len(rounds) else ["unknown"] * len(rounds)
+
+
+def cvc5_says(text: str, most: int, options: Sequence[str]) -> list[str]:
+    """What cvc5 says of a text of SMT-LIB; of what it cannot parse, an error.
+
+    Nothing else is handed to it: text, effort and options are the whole question.
+    """
     import cvc5
 
     solver = cvc5.Solver(cvc5.TermManager())
@@ -225,7 +234,6 @@ def _ask_cvc5(
     for option in ("incremental", *options):
         solver.setOption(option, "true")
     parser = cvc5.InputParser(solver)
-    text = script([before, *rounds], rounds=True)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "obligations")
     symbols = parser.getSymbolManager()
     said = []
@@ -235,7 +243,7 @@ def _ask_cvc5(
                 said.append(answer)
     except RuntimeError as error:  # what cvc5 cannot parse it has not decided
         said.append(f"error: {error}")
-    return said if len(said) == len(rounds) else ["unknown"] * len(rounds)
+    return said
 
 
 Ask = Callable[[Sequence[Formula], Sequence[Sequence[Formula]], int], list[str]]

@@ -23,7 +23,7 @@ The rest *survives*: a check is missing, or the part is superfluous.  `FACTS` ar
 every client in every environment; unless they are proved, nothing is called equivalent by them.
 
 `python -m holdover.proofs.mutation` judges all; `--record` writes what the documentation shows.
-`--check --tenth N` takes recorded fates where they are of the same sources (`record.py`).
+`--check --turn N` takes recorded fates where they are of the same sources (`record.py`).
 
 Not here: changed operators and constants, added parts, pairs of mutations.
 """
@@ -115,9 +115,9 @@ def show_fates(fates: Sequence[Fate], rows: Sequence[str]) -> Listing:
 @click.option("--only", "rows", multiple=True, metavar="ROW", help="Only this row's mutants.")
 @click.option("--record", "writes", is_flag=True, help="Judge all, and record their fates.")
 @click.option("--check", is_flag=True, help="Exit 1 also if the recorded fates are not these.")
-@click.option("--tenth", type=int, help="With --check: judge a tenth, and what has no fate yet.")
+@click.option("--turn", type=int, help="With --check: judge one of twenty, and what has no fate.")
 def main(
-    json_: bool, jobs: int, rows: tuple[str, ...], writes: bool, check: bool, tenth: int | None
+    json_: bool, jobs: int, rows: tuple[str, ...], writes: bool, check: bool, turn: int | None
 ) -> None:
     """Drop each part of the lease table in turn; exit 0 if each is killed or explained, else 1.
 
@@ -129,11 +129,11 @@ def main(
             raise click.BadParameter(f"no row {row!r}; {nearest(row, known)}", param_hint="--only")
     if rows and (writes or check):
         raise click.UsageError("--record and --check are about all rows; leave out --only")
-    if tenth is not None and (writes or not check):
-        raise click.UsageError("--tenth says what --check judges: give --check, and no --record")
+    if turn is not None and (writes or not check):
+        raise click.UsageError("--turn says what --check judges: give --check, and no --record")
     names = [changed.name for changed in mutants(rows)]
     recorded = record.read() if check else None
-    kept = {} if recorded is None else record.kept_fates(names, recorded, tenth)
+    kept = {} if recorded is None else record.kept_fates(names, recorded, turn)
     todo = [name for name in names if name not in kept]
     errors = Console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
@@ -149,7 +149,7 @@ def main(
         console = Console()
         console.print(show_fates(fates, rows))
         console.print(summary(fates))
-    if tenth is not None:
+    if turn is not None:
         said = f"{len(judged)} judged now, {len(kept)} as they are recorded"
         other = "" if kept else ": the record is of other sources, --record makes one of these"
         click.echo(said + other, err=json_)

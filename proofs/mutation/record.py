@@ -4,9 +4,9 @@ Theory of operation.  A fate is a function of the lease table, of the checks, an
 So the record has, beside the fates, the digest of the sources of `model/` and `proofs/` and of the
 solvers' versions (`kept.py`).  A recorded fate is taken only if the digest is that of today, if the
 mutant is of today, and if the fate says what became of it: one that *survives* is judged each time.
-Of each ten mutants one is judged whatever is recorded.
+Of each twenty mutants one is judged whatever is recorded.
 
-What it does not know: which Python runs.  No fate may depend on that, and the tenth that is judged
+What it does not know: which Python runs.  No fate may depend on that, and what is judged again
 looks for one that does.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
-from holdover.proofs.kept import digest_of, names_of_tenth
+from holdover.proofs.kept import digest_of, names_in_turn
 from holdover.proofs.mutation.fates import Fate
 
 RECORD = Path(__file__).with_name("mutants.json")
@@ -68,13 +68,13 @@ def as_json(fates: Sequence[Fate]) -> str:
     return f"[\n{lines}\n]\n"
 
 
-def kept_fates(names: Sequence[str], recorded: FateRecord, tenth: int | None) -> dict[str, Fate]:
-    """The recorded fates that need no judge today, by the mutants' names; `tenth`: any number.
+def kept_fates(names: Sequence[str], recorded: FateRecord, turn: int | None) -> dict[str, Fate]:
+    """The recorded fates that need no judge today, by the mutants' names; `turn`: any number.
 
     None, where there is no number or the sources are others.
     """
-    if tenth is None or recorded.sources != sources():
+    if turn is None or recorded.sources != sources():
         return {}
-    again = set(names_of_tenth(names, tenth))
+    again = set(names_in_turn(names, turn))
     known = {fate.name: fate for fate in recorded.fates if fate.killer not in OPEN}
     return {name: known[name] for name in names if name in known and name not in again}

@@ -307,17 +307,25 @@ def proved_by_probing(faults: frozenset[str], drifts: bool) -> bool:
 
 
 def search(
-    hosts: Clients, environment: Environment, size: Size, progress: SearchProgress | None = None
+    hosts: Clients,
+    environment: Environment,
+    size: Size,
+    progress: SearchProgress | None = None,
+    *,
+    large: bool = False,
 ) -> SearchResult:
     """The exploration in ticks; durations are rounded up, and so is a drift.
 
-    It is the explorer's as far as PLAIN states, and from there on the engine's.
+    It is the explorer's as far as PLAIN states, and from there on the engine's.  `large`: it is
+    known to be larger, as a part of it is.
     """
     if environment.drift:
         environment = replace(environment, drift=max(environment.drift, COARSE_DRIFT))
     model = small_instance(hosts, environment, size.ticks, size.addresses, size.messages)
     wanted = wanted_of(hosts, environment)
     room = PLAIN * bytes_per_state(model)
+    if large and size.memory > room:
+        return search_by_engine(model, wanted, size.memory, progress)
     seen = explore(model, (wanted,), stop=True, memory=min(room, size.memory), progress=progress)
     if seen.stopped_by != "memory" or size.memory <= room:
         return seen
@@ -360,16 +368,21 @@ def collision(
     """The search, and a shortest collision in seconds, or no events if it found none.
 
     The simplest surroundings that suffice come first: a network that loses nothing, and datagrams
-    that arrive at once, since a delay of a second is far less than a tick.  Where they may take a
-    tick, the run found is made to wait as little as it can.  Its seconds are those of `constants`,
-    if they are given: those of hosts that can do more than these.
+    that arrive at once, since a delay of a second is far less than a tick.  None are searched in
+    which the bound is met: what could happen there can happen in the next ones, too.  Where
+    datagrams may take a tick, the run found is made to wait as little as it can.  Its seconds are
+    those of `constants`, if they are given: those of hosts that can do more than these.
     """
     wanted = wanted_of(hosts, environment)
     exact = constants or of_hosts(hosts, environment)
     clean = replace(environment, faults=environment.faults - {"loses", "duplicates"})
     prompt = replace(clean, delay=Fraction(0))
+    large = False
     for world in dict.fromkeys((prompt, clean, environment)):
-        seen = search(hosts, world, size, progress)
+        if world != environment and all(judge_by_bound(host, world).met for host in set(hosts)):
+            continue
+        seen = search(hosts, world, size, progress, large=large)
+        large = seen.count > PLAIN
         trace = seen.violations.get(wanted.name)
         if trace is None:
             continue

@@ -137,7 +137,7 @@ def measured(found: Finding, data: Any, out: Path) -> str:
     ]
     least = LEAST.fullmatch(found.expected)
     if least is not None:
-        rows.insert(1, [f"`{least[1]}`", str(cell[least[1]])])
+        rows.insert(1, [f"`{least[1]}`", f"{cell[least[1]]:.4g}"])
     told = "\n".join(shortened(list(trace(folder))))
     about = timeline(read(folder)).about
     head = table(["", ""], rows)

@@ -24,7 +24,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -176,34 +176,42 @@ class MachineScene(Scene):
         return bool(said) and "Deleted" not in said[-1][1]
 
 
+def make_archives(clients: Iterable[str], files: Files, place: Path) -> Mapping[str, Path]:
+    """The archive of each client's root, by the client's name."""
+    found = {}
+    for client in dict.fromkeys(clients):
+        guest, root = GUESTS[client], place / client
+        found[client] = make_root(root, files, guest.prepare, guest.programs)
+        shutil.rmtree(root)
+    return found
+
+
 @contextmanager
-def machine_scene(place: Path, client: str, files: Files, lease: int) -> Iterator[MachineScene]:
+def machine_scene(place: Path, archive: Path, files: Files, lease: int) -> Iterator[MachineScene]:
     """A scene whose machine has a lease; all is gone at the end."""
-    guest, links = GUESTS[client], Links(place)
+    links = Links(place)
     try:
-        archive = make_root(place / "root", files, guest.prepare, guest.programs)
         server = SERVERS["holdover"]
         scene = MachineScene(
             links, place, threading.Event(), server=server, lease=lease, questions=True
         )
         scene.serve()
-        scene.plug(Machine(scene.srv, archive, files))
+        scene.plug(Machine(scene.srv, archive, files, place))
         scene.wait_for_lease()
         yield scene
     finally:
         links.close()
-        shutil.rmtree(place / "root", ignore_errors=True)
 
 
 def sleep_once(
-    place: Path, client: str, sleep: str, files: Files, lease: int = LEASE, after: int = AFTER
+    place: Path, client: str, sleep: str, files: Files, archive: Path, lease: int, after: int
 ) -> Slept:
     """Have a client sleep through the end of its lease; what it does when it wakes.
 
     UnheardError where the machine did not as it was told, or has no lease.
     """
     way = SLEEPS[sleep]
-    with machine_scene(place, client, files, lease) as scene:
+    with machine_scene(place, archive, files, lease) as scene:
         scene.end_server()
         before, began = scene.machine.clocks(), now()
         way.begin(scene.machine)
@@ -240,8 +248,15 @@ def check_clocks(way: Sleep, clocks: Clocks, took: float) -> None:
         raise UnheardError(f"the guest's clocks are wrong: in {took:.0f} s they went {clocks}")
 
 
-def play(wanted: Sequence[tuple[str, str]], files: Files, place: Path) -> list[Slept]:
+def play(
+    wanted: Sequence[tuple[str, str]],
+    files: Files,
+    place: Path,
+    lease: int = LEASE,
+    after: int = AFTER,
+) -> list[Slept]:
     """Several, some at once, each in a folder of its own."""
+    archives = make_archives((client for client, _ in wanted), files, place)
 
     def one(number: int) -> Slept:
         client, sleep = wanted[number]
@@ -249,7 +264,7 @@ def play(wanted: Sequence[tuple[str, str]], files: Files, place: Path) -> list[S
             mine = place / f"{number}-{trial}"
             mine.mkdir()
             try:
-                found = sleep_once(mine, client, sleep, files)
+                found = sleep_once(mine, client, sleep, files, archives[client], lease, after)
             except UnheardError as error:
                 why = str(error).partition("\n")[0]
                 click.echo(f"{client}, {sleep}: unknown: {why}", err=True)

@@ -134,9 +134,10 @@ class Files:
 # The root ----------------------------------------------------------------------------------------
 
 
-def libraries(program: Path) -> set[Path]:
-    """The files that the loader needs for a program, or a library."""
-    said = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
+def libraries(*programs: Path) -> set[Path]:
+    """The files that the loader needs for programs, or libraries."""
+    words = ["ldd", *map(str, programs)]
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
     return {Path(each) for each in re.findall(r"(/\S+) \(0x", said.stdout)}
 
 
@@ -170,26 +171,45 @@ def needed_modules(folder: Path, names: Iterable[str]) -> list[Path]:
 
 UNNEEDED = ("test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages")
 
+IMPORTS = "from holdover.reference.cli import main; main()"
+"""What has all imported that a client needs, when it has refused an interface."""
+
 
 def python_and_holdover(root: Path) -> str:
-    """Python and the project, as an embedded device has them; the words that start it."""
+    """Python and the project, as an embedded device has them; the words that start it.
+
+    All is compiled here: an emulated machine would take four times as long for that as for the
+    rest.
+    """
     program = Path(sys.executable).resolve()
     copy(program, root)
     library = Path(os.__file__).parent
     there = root / str(library).lstrip("/")
-    skip = shutil.ignore_patterns(*UNNEEDED, "__pycache__", "config-*", "*.a")
-    shutil.copytree(library, there, ignore=skip)
-    for each in (library / "lib-dynload").glob("*.so"):
-        for needed in libraries(each):
-            copy(needed, root)
+    shutil.copytree(library, there, ignore=shutil.ignore_patterns(*UNNEEDED, "config-*", "*.a"))
+    for needed in libraries(*(library / "lib-dynload").glob("*.so")):
+        copy(needed, root)
     packages = root / "packages"
-    without = shutil.ignore_patterns("__pycache__")
     for package in (click_package, pyroute2_package):
         folder = Path(str(package.__file__)).parent
-        shutil.copytree(folder, packages / folder.name, ignore=without)
+        shutil.copytree(folder, packages / folder.name)
     for room in ("model", "proofs", "reference"):
-        shutil.copytree(ROOT / room, packages / "holdover" / room, ignore=without)
+        shutil.copytree(ROOT / room, packages / "holdover" / room)
+    compile_needed(packages, root)
     return f"env PYTHONPATH=/packages {program}"
+
+
+def compile_needed(packages: Path, root: Path) -> None:
+    """Have what a client imports be compiled in its place: a client that is refused imports it."""
+    variables = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
+    words = ("-c", IMPORTS, "client", "nosuch", "--state-dir", root / "state")
+    done = subprocess.run(
+        [Path(sys.executable).resolve(), "-S", *words],
+        env={**variables, "PYTHONPATH": str(packages)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "no interface 'nosuch'" in done.stderr, done
 
 
 def make_root(
@@ -252,13 +272,13 @@ class Clocks:
 
 
 class Machine:
-    """A guest on a switch; its console is `said` as that of a program."""
+    """A guest on a switch; its console is `said` as a program is.  `place`: for its sockets."""
 
-    def __init__(self, srv: Host, archive: Path, files: Files) -> None:
+    def __init__(self, srv: Host, archive: Path, files: Files, place: Path) -> None:
         kernel, qemu = files.kernel(), files.qemu()
         assert kernel is not None
         assert qemu is not None
-        self._control, self._orders = archive.with_suffix(".qmp"), archive.with_suffix(".tty")
+        self._control, self._orders = place / "qmp", place / "tty"
         run(*f"ip -n {srv.switch} tuntap add dev {TAP} mode tap".split())
         run(*f"ip -n {srv.switch} link set {TAP} master br0 up".split())
         self.console: Process = srv.start_at_switch(
@@ -267,10 +287,7 @@ class Machine:
             *("-serial", "stdio", "-serial", f"unix:{self._orders},server=on,wait=off"),
             *("-qmp", f"unix:{self._control},server=on,wait=off"),
             *("-kernel", kernel, "-initrd", archive),
-            *(
-                "-append",
-                "console=ttyS0 no_console_suspend quiet panic=-1 clocksource=hpet no_timer_check",
-            ),
+            *("-append", BOOT),
             *("-netdev", f"tap,id=n,ifname={TAP},script=no,downscript=no"),
             *("-device", f"virtio-net-pci,netdev=n,mac={HARDWARE},romfile="),
         )

@@ -176,8 +176,9 @@ def tenancies(site: Site, names: Sequence[str], lease: int) -> Tenancies:
     for name in refused:
         with suppress(UnheardError):
             bad.says(f'"DHCPNAK".*{clients[name].hardware}', PATIENCE)
-    time.sleep(LET_GO)  # that an address stays is not seen but by watching it for as long
     slow = stretched()
+    time.sleep(LET_GO)  # that an address stays is not seen but by watching it for as long
+    slow = max(slow, stretched())
     for name in refused:
         if clients[name].heeds_nak:
             with suppress(UnheardError):

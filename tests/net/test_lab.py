@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from holdover.reference.core.instants import SECOND
+from holdover.reference.lab.experiments.chosen_terms import EARLY
 from holdover.reference.lab.experiments.experiment import Cell, Outcome, Run, play, play_all
 from holdover.reference.lab.experiments.fault import Fault
 from holdover.reference.lab.experiments.faults import FAULTS
@@ -33,6 +35,7 @@ from holdover.reference.lab.testbed.process import PATIENCE, eventually
 from holdover.reference.lab.testbed.scene import ANOTHER, LEASED, Scene
 from holdover.reference.lab.testbed.servers import SERVERS
 from holdover.reference.lab.testbed.stranger import ANNOUNCE_INTERVAL
+from holdover.reference.lab.warm.warm_python import WarmPython
 from holdover.reference.wire.arp import Arp
 from holdover.reference.wire.frames import decode_frame
 from holdover.reference.wire.messages import BootRequest, message_in
@@ -40,6 +43,7 @@ from holdover.reference.wire.option_values import MessageType, WireError
 from tests.checkout import ROOT
 from tests.measure.never_late import QUICK, cells, each_fault
 from tests.measure.never_late_page import LATE, UNKNOWN, late, status, tables
+from tests.slow import stretched
 
 LEASE = QUICK[0]
 IN_TIME = (
@@ -80,8 +84,9 @@ OURS = {**ours(LEASE, *IN_TIME), **ours(ENOUGH, *SHORTENED)}
 LATE_AS_IT_MUST = ours(ENOUGH, *UNREAD)
 
 PLANTED = "from holdover.reference.core.config import ClientConfig as c; c.__init__.__kwdefaults__"
+PLANTED_LATE = 5
 LATE_MARGIN = CLIENTS["reference"].command.replace(
-    COMMANDS, f'{PLANTED}["margin"] = -5 * 10**9; {COMMANDS}'
+    COMMANDS, f'{PLANTED}["margin"] = -{PLANTED_LATE} * 10**9; {COMMANDS}'
 )
 LATE_CLIENT = replace(CLIENTS["reference"], command=LATE_MARGIN)
 """The reference client, but that the kernel is told to remove the address 5 s after the end."""
@@ -119,7 +124,8 @@ OTHERS = {
     "before": replace(OURS["frozen"], fault=FAULTS["static host before"], window=3),
     "server probes": replace(UDHCPC, fault=FAULTS["static host before, server probes"]),
     "other": replace(UDHCPC, client=replace(CLIENTS["udhcpc"], runs="dhcpcd")),
-    "takes another": replace(UDHCPC, fault=FAULTS["another address"], lease=ENOUGH),
+    # So long that it can ask a second time, and the old lease is far from its end.
+    "takes another": replace(UDHCPC, fault=FAULTS["another address"], lease=2 * ENOUGH),
     "renews by another": replace(
         MOVES, fault=FAULTS["another address"], rival=CLIENTS["pyroute2"], window=60
     ),
@@ -182,12 +188,13 @@ def play_until_told(cell: Cell, place: Path, run: Run) -> Outcome:
 @pytest.fixture(scope="module")
 def playing(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playing]:
     """All cells, and a run that is interrupted, from when one is first wanted."""
-    place, run = tmp_path_factory.mktemp("lab"), Run()
+    place = tmp_path_factory.mktemp("lab")
     every = {**OURS, **LATE_AS_IT_MUST, **OTHERS}
     missing = [cell.impossible for cell in every.values() if cell.impossible]
     if missing:
         pytest.skip("; ".join(map(str, missing)))
-    with ThreadPoolExecutor(len(every) + 1) as pool:
+    with WarmPython() as warm, ThreadPoolExecutor(len(every) + 1) as pool:
+        run = Run(warm)
         try:
             cells = {
                 name: pool.submit(play_until_told, cell, place / name.replace(" ", "-"), run)
@@ -293,10 +300,15 @@ def test_who_is_refused_may_be_offered_another_address(played: Outcome) -> None:
 
 @cell("takes another")
 def test_another_address_may_be_taken_at_once(played: Outcome) -> None:
+    """Not when it renews next, nor when the old lease ends: each is half a lease later.
+
+    udhcpc renews from a socket that it closes then.  An answer that comes before that is lost, as
+    on a busy machine: it asks again three seconds later.
+    """
     result = measured(played)
     assert result.next_address == ANOTHER
     assert result.replaced is not None
-    assert result.replaced < OBEYED
+    assert result.replaced < played.cell.lease / 4
     assert verdict(played).says == "holds"
 
 
@@ -315,16 +327,21 @@ def test_a_client_that_takes_any_dhcpack_for_its_renewal_has_the_address_with_an
 @cell("asks early")
 def test_a_server_may_say_when_it_is_to_be_asked(played: Outcome) -> None:
     result = measured(played)
+    told, usual = played.cell.lease / EARLY, played.cell.lease / 2
     assert result.asked is not None
-    assert result.asked == pytest.approx(3 * ENOUGH / 10, abs=ENOUGH / 4)
+    assert told - ENOUGH / 4 < result.asked < (told + usual) / 2
 
 
 @cell("asks at half")
 def test_a_t1_that_comes_too_late_is_none(played: Outcome) -> None:
-    """RFC 2131 §4.4.5: T1 comes before the lease is over; without one it is at half."""
+    """RFC 2131 §4.4.5: T1 comes before the lease is over; without one it is at half.
+
+    And not at T2, when seven eighths are over.
+    """
     result = measured(played)
+    usual, rebinds = played.cell.lease / 2, played.cell.lease * 7 / 8
     assert result.asked is not None
-    assert result.asked == pytest.approx(3 * ENOUGH / 2, abs=ENOUGH / 4)
+    assert usual - ENOUGH / 4 < result.asked < (usual + rebinds) / 2
 
 
 @cell("frozen", "kill -9")
@@ -345,11 +362,11 @@ def test_a_nak_is_obeyed_at_once(played: Outcome) -> None:
 
 @cell("watched")
 def test_the_recorder_and_ip_monitor_agree(played: Outcome) -> None:
-    """Each reads the kernel's word by itself; on a busy machine one may be late by so much."""
+    """Each reads the kernel's word by itself; on a busy machine one may be late."""
     kept = record.read(played.record)
     (told,) = [mark.what.split()[1] for mark in kept.marks if mark.what.startswith("deleted")]
     gone = [each for each in kept.seen if isinstance(each, record.Change) and not each.there]
-    assert abs(gone[-1].at - int(told)) < 10**9
+    assert gone[-1].since <= int(told) < gone[-1].at + stretched() * SECOND
 
 
 @cell("frozen")
@@ -370,7 +387,7 @@ def test_each_frame_is_recorded_once(played: Outcome) -> None:
 def test_a_client_with_a_margin_on_the_wrong_side_is_late(played: Outcome) -> None:
     """The kernel is up to 2.1 s late and rounds down; the margin is 5 s."""
     result = measured(played)
-    assert 2 < result.holdover < 9
+    assert 2 < result.holdover < 2 * PLANTED_LATE + result.kept
     assert result.enforcer == "kernel"
     assert status([said(played)]) == LATE
     assert "Late on these premises: 1 of 1.\n\n- frozen, 40 s, run 1" in tables([said(played)])

@@ -24,6 +24,7 @@ from holdover.reference.lab.record.measure import Measurement
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS, Host, Links, run
 from holdover.reference.lab.testbed.process import PATIENCE, eventually
+from holdover.reference.lab.warm.warm_python import WarmPython
 from tests.checkout import ROOT
 from tests.measure.device import AGREE
 from tests.measure.devices import Both, cell, play_both
@@ -89,12 +90,13 @@ class Playing:
 
 @pytest.fixture(scope="module")
 def playing(hosts: dict[str, Host], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playing]:
-    lab, place = Run(), tmp_path_factory.mktemp("devices")
+    place = tmp_path_factory.mktemp("devices")
     here = [name for name in REAL if CLIENTS[name].missing() is None]
     fake = ROOT / "tests/net/fake_device.py"
     for how, interface in FAKES.items():
         hosts[interface].start(sys.executable, fake, how)
-    with ThreadPoolExecutor() as pool:
+    with WarmPython() as warm, ThreadPoolExecutor() as pool:
+        lab = Run(warm)
         try:
             yield Playing(
                 {how: pool.submit(measured, interface) for how, interface in FAKES.items()},

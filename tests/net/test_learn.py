@@ -19,6 +19,7 @@ from holdover.reference.lab.learn.profile import Learned, answer, learn_profile,
 from holdover.reference.lab.testbed.clients import CLIENTS
 from holdover.reference.lab.testbed.netns import COMMANDS
 from holdover.reference.lab.testbed.process import PATIENCE
+from holdover.reference.lab.warm.warm_python import WarmPython
 
 WANTED = {"reference": CLIENTS["reference"], "udhcpc": replace(CLIENTS["udhcpc"], hook=None)}
 
@@ -49,8 +50,8 @@ def playing(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     for each in (cell for those in cells.values() for cell in those):
         if each.impossible is not None:
             pytest.skip(each.impossible)
-    run = Run()
-    with ThreadPoolExecutor(len(cells)) as pool:
+    with WarmPython() as warm, ThreadPoolExecutor(len(cells)) as pool:
+        run = Run(warm)
         try:
             yield {
                 name: pool.submit(measured, those, tmp_path_factory.mktemp(name), run)

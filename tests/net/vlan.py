@@ -22,6 +22,7 @@ import pytest
 
 from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import Process, UnheardError
+from holdover.reference.lab.warm.warm_python import WarmPython
 from tests.checkout import ROOT
 from tests.measure.malformed import GOOD, serve
 
@@ -41,6 +42,9 @@ NEEDED = (
     "net/bridge/bridge",
 )
 """In the order in which they need each other."""
+
+OURS = tuple(f"holdover.reference.{each}" for each in ("commands.client", "linux.client"))
+"""What our programs import there, beside what the lab's own do."""
 
 INIT = """#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 TMPDIR=/run
@@ -132,8 +136,12 @@ def elsewhere(place: Path) -> Tagged:
 
 
 def main() -> None:
-    """Play it here."""
-    with tempfile.TemporaryDirectory() as place, closing(Links(Path(place))) as links:
+    """Play it here; our own programs are forked, for to start a Python takes long there."""
+    with (
+        tempfile.TemporaryDirectory() as place,
+        WarmPython(OURS) as warm,
+        closing(Links(Path(place), warm)) as links,
+    ):
         hosts = links(srv=None, cli=None, other="10.77.0.1/24")
         sys.stdout.write(json.dumps(asdict(scene(hosts, Path(place) / "state"))) + "\n")
 

@@ -482,15 +482,17 @@ KILLS = (
     (SYNC, 3),
     (LINE, 2),
     (HALF, 2),
-    (APPEND, 60),
+    (APPEND, 66),
     (SYNC, 40),
     (LINE, 3),
     (HALF, 3),
     (LINE, 4),
-    (APPEND, 80),
+    (APPEND, 74),
     (SYNC, 50),
 )
-"""Of what, and how many of it come before: what a process is killed just before."""
+"""Of what, and how many of it come before: what a process is killed just before.
+
+A level is logged in a dozen pieces; some of these come between two pieces of one level."""
 
 
 class Touches:

@@ -1,4 +1,8 @@
-"""The Promela reading: its text, and SPIN's numbers beside the explorer's."""
+"""The Promela reading: its text, and SPIN's numbers beside the explorer's.
+
+What SPIN has said of the same text is kept; of each twenty searches it does one again
+(`kept_verdicts.py`).
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -16,6 +20,7 @@ from holdover.model.table.properties import ALWAYS, STEPS, Property
 from holdover.model.table.table import LEASE_TABLE, Table, passing
 from holdover.model.table.vocabulary import HOST, NOW, VARIABLES, g, h, now
 from tests.measure.bench.referees import RefereeError, Verdict, spin, spin_missing
+from tests.model.export.kept_verdicts import keeper_of
 
 Build = Callable[..., Instance]
 
@@ -185,16 +190,14 @@ def test_comments_cannot_be_ended_from_within(build: Build) -> None:
 
 
 def run_spin(text: str, *flags: str, every: bool = True) -> Verdict:
-    """Search the whole model, or with `every=False` up to the first error."""
+    """Search the whole model, or with `every=False` up to the first error, which is replayed."""
     options = ("-m500000", "-w20")
-    seen = spin(
-        text,
-        ("-O1", "-DSAFETY", "-DNOREDUCE", *flags),
-        options,
-        seconds=100,
-        memory=1000 << 20,
-        every=every,
-    )
+    told = ("-O1", "-DSAFETY", "-DNOREDUCE", *flags)
+
+    def ask() -> Verdict:
+        return spin(text, told, options, seconds=100, memory=1000 << 20, every=every)
+
+    seen = keeper_of("spin").ask(f"{told} {options}\n{text}", ask) if every else ask()
     assert not seen.cut, seen.output
     assert seen.complete or not every, seen.output
     return seen
@@ -249,13 +252,13 @@ def test_spin_depth_first_stores_as_many_states(name: str) -> None:
 @pytest.mark.parametrize("flags", [("-DBFS", "-DHC4"), ("-DBFS_PAR",), ("-DBITSTATE",)])
 def test_a_search_that_may_lose_states_is_no_referee(flags: tuple[str, ...]) -> None:
     with pytest.raises(RefereeError, match="not exhaustive"):
-        run_spin(promela(named("freertos").instance()), *flags)
+        run_spin(promela(named("freertos").instance()), *flags, "-O0")
 
 
 @spins
 def test_a_search_that_is_too_shallow_is_not_complete() -> None:
     text = promela(named("freertos").instance())
-    seen = spin(text, ("-O1", "-DSAFETY"), ("-m10",), seconds=100)
+    seen = spin(text, ("-O0", "-DSAFETY"), ("-m10",), seconds=100)
     assert (seen.complete, seen.cut) == (False, "depth")
 
 
@@ -272,7 +275,7 @@ def test_spin_finds_each_state_that_breaks_a_property() -> None:
 def test_a_counterexample_of_spin_is_a_shortest_run_of_the_table(checked: Property) -> None:
     pinned = next(c for c in map(named, ("wfwg311", "deaf to DHCPNAK")) if checked.name in c.broken)
     instance = pinned.instance()
-    seen = run_spin(promela(instance, check=[checked]), "-DBFS", every=False)
+    seen = run_spin(promela(instance, check=[checked]), "-DBFS", "-O0", every=False)
     rows = {said(instance, label): label for label in instance.labels}
     run = [rows[line] for line in map(str.strip, seen.replayed.splitlines()) if line in rows]
     assert len(run) == pinned.broken[checked.name] == seen.broken[checked.name]

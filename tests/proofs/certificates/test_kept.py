@@ -19,7 +19,7 @@ from holdover.proofs.certificates.__main__ import main
 from holdover.proofs.certificates.build import build
 from holdover.proofs.certificates.check import HEAD, check
 from holdover.proofs.certificates.written import NoProofError
-from holdover.proofs.kept import names_of_tenth
+from holdover.proofs.kept import names_in_turn
 from holdover.proofs.logic.formula import REAL, symbol
 from holdover.proofs.logic.invariants import remembering
 from holdover.proofs.logic.obligations import Obligation, Steps, obligations
@@ -188,20 +188,20 @@ def said_by(*words: str) -> tuple[int, str]:
     return found.exit_code, found.stdout
 
 
-def test_a_check_builds_a_tenth_and_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_builds_some_and_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     some = [o for o in t7_contested.all_obligations() if o.row in ("initially", "hear_conflict")]
     monkeypatch.setattr(anew, "certified_obligations", lambda: iter(some))
     known = {each.name: shelf.read()[each.name] for each in some}
     monkeypatch.setattr(shelf, "read", lambda: dict(known))
     anew.by_name.cache_clear()
     assert len(some) == len(anew.by_name()) > 2
-    count, said = len(some), " s\n{} built anew (one of each 10), {} of them as they are kept\n"
-    code, found = said_by("--tenth", "41")
+    count, said = len(some), " s\n{} built anew (one of each 20), {} of them as they are kept\n"
+    code, found = said_by("--turn", "41")
     assert (code, found.partition(" s\n")[0][:3]) == (0, f"{count} o")
     assert said.format(1, 1) + "each certificate is accepted\n" in found
     assert f"{count} built anew (all), {count} of them as they are kept\n" in said_by("--anew")[1]
     known[some[0].name], known["T9/gone"] = "", "one\n"
-    code, found = said_by("--tenth", "10")
+    code, found = said_by("--turn", "20")
     assert code == 1
     assert said.format(1, 0) in found
     why = f"{some[0].name}: ValueError: the first line is not: {HEAD}"
@@ -209,11 +209,11 @@ def test_a_check_builds_a_tenth_and_says_what_is_wrong(monkeypatch: pytest.Monke
     anew.by_name.cache_clear()
 
 
-def test_ten_tenths_are_all() -> None:
+def test_twenty_turns_are_all() -> None:
     names = [str(number) for number in range(43)]
-    built = [name for number in range(17, 27) for name in names_of_tenth(names, number)]
+    built = [name for number in range(17, 37) for name in names_in_turn(names, number)]
     assert sorted(built) == sorted(names)
-    assert names_of_tenth(names, None) == names
+    assert names_in_turn(names, None) == names
 
 
 def test_what_cannot_be_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,16 @@
-"""What solvers of other makers have said of the exported obligations: kept, and asked in tenths.
+"""What solvers of other makers have said of the exported obligations: kept, and asked in turn.
 
 Theory of operation.  What a program of a given version, with given options, says of a given text is
 a fact, and stays one.  So `answers/NAME.txt` has it for the program NAME: first what the program is
-(its version line and its options), then each answer before the questions that were answered so.
+(its version line and its options), then each answer before the questions that were answered so; a
+question of several rounds is answered by a word for each.
 A question is the first half of its SHA-256.  A kept answer is taken only if the program is the same
-and the question is the same in each letter.  All else is asked, and so is of each ten questions
-one, whatever is kept: a number of any size says which, and who counts up has asked all after ten
-times (`proofs/kept.py`, as certificates are built again).
+and the question is the same in each letter.  All else is asked, and so is of each twenty
+questions one, whatever is kept: a number of any size says which, and who counts up has asked all
+after twenty times (`proofs/kept.py`, as certificates are built again).
 
 What it does not know: whether two programs that print the same version are the same, and whether
-a program would say the same today; the tenth that is asked anew looks for that.  An *unknown* is
+a program would say the same today; what is asked again looks for that.  An *unknown* is
 never kept: a busy machine may have caused it.
 """
 
@@ -20,7 +21,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from holdover.proofs.kept import names_of_tenth
+from holdover.proofs.kept import names_in_turn
 
 FOLDER = Path(__file__).with_name("answers")
 DECIDED = ("sat", "unsat")
@@ -44,6 +45,11 @@ def identity(command: Sequence[str], seeds: Sequence[Sequence[str]] = ()) -> str
     return " | ".join([done.stdout.strip().partition("\n")[0], *options])
 
 
+def decides(answer: str) -> bool:
+    """Whether it says sat or unsat, and in each round."""
+    return bool(answer) and set(answer.split(" ")) <= set(DECIDED)
+
+
 def read(program: str, who: str, folder: Path | None = None) -> dict[str, str]:
     """The kept answers of a program, by key; none where they are another program's.
 
@@ -55,7 +61,7 @@ def read(program: str, who: str, folder: Path | None = None) -> dict[str, str]:
         return {}
     found, answer = dict[str, str](), ""
     for number, line in enumerate(lines[1:], 2):
-        if line in DECIDED:
+        if decides(line):
             answer = line
         elif answer and len(line) == 32 and not set(line) - set("0123456789abcdef"):
             found[line] = answer
@@ -67,22 +73,22 @@ def read(program: str, who: str, folder: Path | None = None) -> dict[str, str]:
 def write(program: str, who: str, answers: Mapping[str, str], folder: Path | None = None) -> None:
     """Keeps these answers and no others; an answer that decides nothing is not kept."""
     lines = [who]
-    for answer in DECIDED:
+    for answer in sorted(filter(decides, {*DECIDED, *answers.values()})):
         lines += [answer, *sorted(each for each, said in answers.items() if said == answer)]
     folder = folder or FOLDER
     folder.mkdir(exist_ok=True)
     (folder / f"{program}.txt").write_text("\n".join(lines) + "\n", "ascii")
 
 
-def still_open(keys: Iterable[str], kept: Mapping[str, str], tenth: int | None) -> set[str]:
-    """Which questions are asked: those without a kept answer, and with a number a tenth of all."""
+def still_open(keys: Iterable[str], kept: Mapping[str, str], turn: int | None) -> set[str]:
+    """Which questions are asked: those without an answer, and at a number those in turn."""
     names = list(dict.fromkeys(keys))
-    again = names_of_tenth(names, tenth) if tenth is not None else []
+    again = names_in_turn(names, turn) if turn is not None else []
     return {*again, *(name for name in names if name not in kept)}
 
 
 def number_of_commits() -> int:
-    """Which tenth it is the turn of; 0 outside of a repository."""
+    """Whose turn it is; 0 outside of a repository."""
     done = subprocess.run(
         ["git", "rev-list", "--count", "HEAD"],
         cwd=Path(__file__).parent,

@@ -118,12 +118,12 @@ def all_asked(
     files: Iterable[Path],
     programs: Iterable[str] = tuple(PROGRAMS),
     kept: Mapping[str, Mapping[str, str]] | None = None,
-    tenth: int | None = None,
+    turn: int | None = None,
 ) -> Iterator[Said]:
     """Every program's answer to every file, as many at a time as there are processors.
 
     Files that ask the same are one question, asked once.  With kept answers, for each program by
-    the question's key, what has one is not asked, unless it is of this tenth, which is any number.
+    the question's key, what has one is not asked, unless it is its turn: any number.
     """
     alike: dict[str, list[Path]] = {}
     for file in files:
@@ -138,7 +138,7 @@ def all_asked(
         return Said(program, file, before[keys[text]], status(file), kept=True)
 
     open_ones = {
-        program: kept_answers.still_open(keys.values(), (kept or {}).get(program, {}), tenth)
+        program: kept_answers.still_open(keys.values(), (kept or {}).get(program, {}), turn)
         for program in programs
     }
     pairs = list(product(open_ones, alike))

@@ -1,8 +1,8 @@
 """The exported obligations, asked of Debian's `cvc4` and `z3`: a third and a fourth solver.
 
-All of them take minutes.  So a tenth is asked, another one at each commit, and of the rest what
-they said when they were asked is kept (`kept_answers.py`): in CI of all theorems, elsewhere of one
-profile.  All by a command: `holdover prove --smtlib DIR`, then
+All of them take minutes.  So of each twenty one is asked, another one at each commit, and of the
+rest what they said when they were asked is kept (`kept_answers.py`): in CI of all theorems,
+elsewhere of one profile.  All by a command: `holdover prove --smtlib DIR`, then
 `python -m tests.proofs.logic.referees DIR`.
 """
 
@@ -57,9 +57,9 @@ def test_a_file_asserts_what_was_decided_and_nothing_less() -> None:
 
 @referee
 def test_other_solvers_say_the_same(exported: Path, record_property: Callable[..., None]) -> None:
-    """A tenth is asked, and what nobody has asked yet; of the rest it is known what they said."""
-    kept, tenth = referees.kept_by_program(), kept_answers.number_of_commits()
-    said = list(all_asked(below(exported), kept=kept, tenth=tenth))
+    """One of twenty is asked, and what is new; of the rest it is known what they said."""
+    kept, turn = referees.kept_by_program(), kept_answers.number_of_commits()
+    said = list(all_asked(below(exported), kept=kept, turn=turn))
     counts = Counter((each.program, each.kept, each.outcome) for each in said)
     for (program, before, outcome), count in sorted(counts.items()):
         how = "as kept" if before else "asked now"

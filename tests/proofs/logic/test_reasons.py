@@ -42,6 +42,8 @@ from holdover.proofs.theorems.t3_grace import (
 from holdover.proofs.theorems.t3_runs import ways
 from holdover.proofs.theorems.t6_displaced import cases as t6
 
+pytestmark = pytest.mark.usefixtures("kept_cvc5")
+
 CLAIMS = tuple(finder.claims())
 NAMES = [name for _, own in CLAIMS for name in own]
 RFC2131 = case("rfc2131", TOLERATED["rfc2131"])

@@ -65,40 +65,40 @@ def checked(*words: str) -> tuple[int, str]:
 # What is judged ----------------------------------------------------------------------------------
 
 
-def test_a_tenth_is_judged_and_of_the_others_it_is_recorded(
+def test_one_of_twenty_is_judged_and_of_the_others_it_is_recorded(
     asked: list[str], recorded: Say
 ) -> None:
     recorded(now())
-    code, said = checked("--tenth", "13")
-    assert (code, asked) == (0, NAMES[3::10])
+    code, said = checked("--turn", "33")
+    assert (code, asked) == (0, NAMES[13::20])
     count = len(asked)
     assert f"\n{count} judged now, {len(NAMES) - count} as they are recorded\n" in said
     assert f"{len(NAMES)} mutants: " in said, "all of them are counted"
 
 
-def test_ten_numbers_judge_each_mutant_once(asked: list[str], recorded: Say) -> None:
+def test_twenty_numbers_judge_each_mutant_once(asked: list[str], recorded: Say) -> None:
     recorded(now())
-    for number in range(1234, 1244):
-        assert checked("--tenth", str(number))[0] == 0
+    for number in range(1234, 1254):
+        assert checked("--turn", str(number))[0] == 0
     assert sorted(asked) == sorted(NAMES)
 
 
-def test_a_wrong_fate_in_the_tenth_that_is_judged_fails(asked: list[str], recorded: Say) -> None:
+def test_a_wrong_fate_whose_turn_it_is_fails(asked: list[str], recorded: Say) -> None:
     recorded(with_wrong_one())
-    failed = [number for number in range(10) if checked("--tenth", str(number))[0] == 1]
-    assert failed == [WRONG % 10]
+    failed = [number for number in range(20) if checked("--turn", str(number))[0] == 1]
+    assert failed == [WRONG % 20]
     assert NAMES[WRONG] in asked
 
 
 def test_of_other_sources_all_are_judged(asked: list[str], recorded: Say) -> None:
-    """And so a wrong fate is found, whichever tenth it is in."""
+    """And so a wrong fate is found, whosever turn it is."""
     recorded(replace(with_wrong_one(), sources="0" * 64))
-    code, said = checked("--tenth", str(WRONG + 1))
+    code, said = checked("--turn", str(WRONG + 1))
     assert (code, asked) == (1, NAMES)
     assert f"{len(NAMES)} judged now, 0 as they are recorded: the record is of other" in said
 
 
-def test_without_a_tenth_all_are_judged(asked: list[str], recorded: Say) -> None:
+def test_without_a_turn_all_are_judged(asked: list[str], recorded: Say) -> None:
     recorded(with_wrong_one())
     assert checked()[0] == 1
     assert asked == NAMES
@@ -112,17 +112,17 @@ def test_a_fate_that_nobody_knows_is_never_taken(asked: list[str], recorded: Say
     found = now(fate for fate in fates if fate.name != unknown)
     assert not {NAMES[WRONG], unknown} & kept_fates(NAMES, found, WRONG + 2).keys()
     recorded(found)
-    assert checked("--tenth", str(WRONG + 2))[0] == 1, "the record is not what is so"
+    assert checked("--turn", str(WRONG + 2))[0] == 1, "the record is not what is so"
     assert {NAMES[WRONG], unknown} <= set(asked)
 
 
 @pytest.mark.parametrize(
-    "words", [("--tenth", "1"), ("--record", "--check", "--tenth", "1")], ids=["alone", "record"]
+    "words", [("--turn", "1"), ("--record", "--check", "--turn", "1")], ids=["alone", "record"]
 )
-def test_a_tenth_is_of_a_check(words: Sequence[str], asked: list[str]) -> None:
+def test_a_turn_is_of_a_check(words: Sequence[str], asked: list[str]) -> None:
     found = CliRunner().invoke(spec.main, words)
     assert (found.exit_code, asked) == (2, [])
-    assert "--tenth says what --check judges" in found.stderr
+    assert "--turn says what --check judges" in found.stderr
 
 
 def test_to_record_all_are_judged_whatever_is_recorded(

@@ -28,6 +28,7 @@ from holdover.proofs.theorems.t1_refutation import (
     prove,
     unfold_in_seconds,
 )
+from tests.conftest import IN_CI
 
 MODEL = instance()
 
@@ -43,16 +44,16 @@ def outcomes() -> dict[str, Outcome]:
 
 
 def test_t1_holds(collision: Trace) -> None:
-    theorem = prove()
-    assert {check.name: check.outcome for check in theorem.checks} == {
-        "explorer": "holds",
-        "in seconds": "holds",
-        "none shorter": "holds",
-        "one of that length": "holds",
-        "none shorter in seconds": "holds",
-    }
-    assert theorem.outcome == "holds"
-    assert theorem.checks[0].detail == length_in_search(collision.labels) == "18 steps and 4 ticks"
+    """In CI Z3 has just searched, for `holdover verify`, before the tests began (`.ci/run`)."""
+    checks = [t1_refutation.in_real_time(collision)] if IN_CI else [*prove().checks]
+    assert {check.name: check.detail for check in checks if check.outcome != "holds"} == {}
+    by_z3 = ["none shorter", "one of that length", "none shorter in seconds"]
+    names = [check.name for check in checks]
+    assert names == (["in seconds"] if IN_CI else ["explorer", "in seconds", *by_z3])
+    found = t1_refutation.explore_collision(MODEL)
+    assert found is not None
+    assert length_in_search(found.labels) == length_in_search(collision.labels)
+    assert length_in_search(found.labels) == "18 steps and 4 ticks"
 
 
 def test_the_collision_is_the_articles(collision: Trace) -> None:

@@ -33,6 +33,8 @@ from holdover.proofs.verdicts.claims import SAFE
 from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
 from holdover.proofs.verdicts.witness import witness
 
+pytestmark = pytest.mark.usefixtures("kept_cvc5")
+
 VIOLATED = tuple(name for name in builtin_names() if name not in SAFE)
 TIGHT = Profile("tight", anchor="ACK", late=Fraction(1))
 """With a delay of one second it needs a grace of two; in ticks, two of them are more than one."""

@@ -49,7 +49,7 @@ def test_what_was_measured_is_as_the_page_expects(found: Finding) -> None:
     if least is None:
         assert seen["verdict"] == found.expected
     else:
-        assert int(seen[f"`{least[1]}`"]) >= int(least[2])
+        assert float(seen[f"`{least[1]}`"]) >= int(least[2])
     assert CLIENTS[found.client].name in seen["versions"]
     assert "DHCPACK to client's host" in region
 

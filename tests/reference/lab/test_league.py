@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from holdover.model.clients.measurements import MeasuredCase
 from holdover.reference.lab.experiments.life import LIFE
 from holdover.reference.lab.roots.release import RELEASES
+from holdover.reference.lab.testbed.process import PATIENCE
 from tests.checkout import ROOT
 from tests.measure import lab_runs, league, league_chart, league_runs, life, refusals, releases_page
 from tests.measure.lab_runs import join_runs
@@ -185,20 +187,27 @@ def test_runs_that_are_played_at_once_share_the_jobs_by_their_work() -> None:
     assert stays == 3 * (lab_runs.BEGIN + 10 + 130), "for that client"
 
 
-LAB = """
-import json, sys, time
-began = time.monotonic()
-time.sleep(0.3)
+LAB = f"""
+import json, os, sys, time
+from pathlib import Path
 if "--client=ends" in sys.argv: sys.exit(2)
-print(json.dumps({"words": sys.argv[1:], "began": began, "ended": time.monotonic()}))
+there = Path(os.environ["HOLDOVER_RUNS"])
+(there / str(os.getpid())).touch()
+end = time.monotonic() + {PATIENCE}
+while "--client=alone" not in sys.argv and len(list(there.iterdir())) < 2:
+    assert time.monotonic() < end, "the other one does not run"
+    time.sleep(0.01)
+print(json.dumps({{"words": sys.argv[1:]}}))
 sys.exit(3)
 """
+"""A run that ends when another one runs too."""
 
 
 def test_runs_are_played_beside_each_other_and_read_in_their_order(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(lab_runs, "COMMANDS", LAB)
+    monkeypatch.setenv("HOLDOVER_RUNS", str(tmp_path))
     usual = ["lab", "run", "--server=kea", "--repeat=1", "--watch=30", "--fault=frozen"]
     runs = [[*usual, "--client=a", "--lease=10"], [*usual, "--client=b", "--lease=43"]]
     first, second = lab_runs.run_beside(runs, 30)
@@ -206,9 +215,9 @@ def test_runs_are_played_beside_each_other_and_read_in_their_order(
         *(*runs[0], "--jobs", "10", "--json"),
         *(*runs[1], "--jobs", "20", "--json"),
     ]
-    assert max(first["began"], second["began"]) < min(first["ended"], second["ended"])
+    alone, ends = ([*usual, f"--client={name}", "--lease=10"] for name in ("alone", "ends"))
     with pytest.raises(SystemExit, match=r"holdover lab run .*--client=ends.*: exit status 2"):
-        lab_runs.run_beside([runs[0], [*usual, "--client=ends", "--lease=10"]], 30)
+        lab_runs.run_beside([alone, ends], 30)
 
 
 def test_the_whole_is_played_at_once_and_each_part_has_its_own_runs(

@@ -28,8 +28,8 @@ from holdover.reference.core.instants import SECOND
 from holdover.reference.linux.kernel import clock
 ahead = (clock.now() - time.monotonic_ns()) // SECOND
 with closing(clock.Alarm()) as alarm:
-    alarm.set(clock.now() + 2 * SECOND)
-    early = bool(select.select([alarm], [], [], 0.2)[0])
+    alarm.set(at := clock.now() + 2 * SECOND)
+    early = bool(select.select([alarm], [], [], 0.2)[0]) and clock.now() < at
     due = bool(select.select([alarm], [], [], 30)[0])
 print(ahead, early, due)
 """
