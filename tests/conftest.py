@@ -59,7 +59,6 @@ APART = "tests/test_checks.py"
 """A file whose tests are long, and share nothing: each may go to another process."""
 
 LONGEST = (
-    "tests/reference/refinement/test_refinement.py",
     "tests/reference/docs/test_site_in_browser.py",
     "tests/net/test_lab.py",
     "tests/net/test_suspend.py",
@@ -86,6 +85,7 @@ LONGEST = (
     "tests/net/test_misfortune.py",
     "tests/net/test_odd.py",
     "tests/net/test_servers_placed.py",
+    "tests/reference/refinement/test_refinement.py",
     "tests/model/export/test_tla.py",
     "tests/model/engine/test_engine_defects.py",
     "tests/proofs/theorems/test_t0_time_passes.py",
@@ -123,7 +123,6 @@ the longest of each first.  How the two take turns, `in_turns` says."""
 
 WAIT = (
     "tests/net/",
-    "tests/reference/refinement/test_refinement.py",
     "tests/reference/docs/test_site_in_browser.py",
     "tests/reference/explanation/test_browser.py",
     "tests/reference/lab/test_pages_in_browser.py",
@@ -131,7 +130,7 @@ WAIT = (
     "tests/reference/linux/test_client_command.py",
     "tests/reference/linux/test_dns.py",
 )
-"""How files begin whose tests mostly wait: for a network, a browser, or for other processes."""
+"""How files begin whose tests mostly wait: for a network, or for a browser."""
 
 
 def pytest_configure() -> None:
