@@ -36,12 +36,10 @@ import numpy as np
 
 from holdover.model.packed.components import (
     BESIDE,
-    LARGEST,
     MEASURE,
     STEP,
     WATCH,
     WORD,
-    Axis,
     Component,
     Joint,
     PackedRule,
@@ -50,20 +48,17 @@ from holdover.model.packed.components import (
     read,
     shift_instant,
 )
+from holdover.model.packed.views import Views
 from holdover.model.readings.finite import Instance, State
 from holdover.model.readings.ground import (
     NO,
     UNSET,
     Array,
-    Columns,
     Ground,
     Grounded,
-    compound,
     conjuncts,
     disjuncts,
-    evaluate,
     ground_row,
-    join_parts,
     negate,
     place,
     replace_terms,
@@ -72,12 +67,6 @@ from holdover.model.readings.ground import (
 from holdover.model.table.expr import INSTANT, Sort
 from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
-
-Parts = tuple[Mapping[int, Sequence[Ground]], Sequence[Ground]]
-"""For each component the terms about it alone, and the terms over the answers to these."""
-
-NONE_YET: Array = np.array([], dtype=np.int64)
-
 
 SAMPLED = 300
 """States whose values are numbered before the closure begins."""
@@ -106,9 +95,8 @@ class Tabulated:
         self.kinds: dict[object, ValueDomain] = {}
         self.components: list[Component] = []
         self.owner: dict[int, int] = {}
-        self._parts: dict[tuple[int | None, ...], tuple[Sequence[Ground], Parts]] = {}
-        self._answers: dict[int, tuple[Ground, Array]] = {}
         self._split()
+        self.views = Views(self.components, self.owner)
         rules = list(self._rows(STEP, instance, self.reading))
         self._sample()
         self._close(rules)
@@ -147,10 +135,6 @@ class Tabulated:
         """The first host that has the same client as this one."""
         own = [each[host] for each in self.mixed]
         return next(h for h in range(host + 1) if [each[h] for each in self.mixed] == own)
-
-    def support(self, term: Ground) -> frozenset[int]:
-        """The components that a term is about."""
-        return frozenset(self.owner[p] for p in term.places)
 
     # Rules ---------------------------------------------------------------------------------------
 
@@ -227,113 +211,6 @@ class Tabulated:
 
         return replace_terms(term, earlier)
 
-    # Views ---------------------------------------------------------------------------------------
-
-    def _regrouped(self, term: Ground) -> Ground:
-        """The same term, what is about one component alone standing together."""
-        if term.op == "not" and term.args[0].op in ("and", "or"):
-            op = "or" if term.args[0].op == "and" else "and"
-            return self._regrouped(join_parts(op, [negate(arg) for arg in term.args[0].args]))
-        if term.op not in ("and", "or"):
-            return term
-        parts = (conjuncts if term.op == "and" else disjuncts)(term)
-        alone: dict[int, list[Ground]] = {}
-        together = []
-        for part in parts:
-            support = self.support(part)
-            if len(support) == 1:
-                alone.setdefault(min(support), []).append(part)
-            else:
-                together.append(self._regrouped(part))
-        return compound(term.op, [*(join_parts(term.op, g) for g in alone.values()), *together])
-
-    def _taken_apart(self, terms: Sequence[Ground], whole: int | None) -> Parts:
-        """What the terms ask of each component alone, and the terms over the answers to that.
-
-        A rule is applied again and again, so its terms are kept here.
-        """
-        key = (*map(id, terms), whole)
-        if key in self._parts:
-            return self._parts[key][1]
-        parts: dict[int, list[Ground]] = {} if whole is None else {whole: []}
-
-        def by(term: Ground) -> Ground | None:
-            support = self.support(term)
-            if len(support) != 1 or (number := min(support)) == whole:
-                return None
-            found = parts.setdefault(number, [])
-            if term not in found:
-                found.append(term)
-            return Ground("view", (number, found.index(term)), term.places)
-
-        split = [replace_terms(self._regrouped(term), by) for term in terms]
-        self._parts[key] = terms, (parts, split)
-        return parts, split
-
-    def _alone(self, term: Ground, number: int, ids: Array) -> Array:
-        """A term about one component alone, for these values of it.
-
-        It is evaluated once for each value that the component has; where it is no whole number of
-        ticks for one of them, for these only.
-        """
-        kind = self.components[number].kind
-        _, known = self._answers.get(id(term), (term, NONE_YET))
-        if len(known) < len(kind):
-            new = np.arange(len(known), len(kind))
-            try:
-                found = evaluate(term, self._columns(number, new))
-            except TypeError:
-                return np.broadcast_to(evaluate(term, self._columns(number, ids)), ids.shape)
-            known = np.concatenate([known, np.broadcast_to(found, new.shape)])
-            self._answers[id(term)] = term, known
-        return known[ids]
-
-    def _joint(
-        self, terms: Sequence[Ground], allowed: Mapping[int, Array], whole: int | None = None
-    ) -> Joint:
-        """The terms' values over the views of the components they are about.
-
-        `allowed` has the numbers of the values to look at; `whole` is a component that has each of
-        them as a view of its own.  The last dimension of `values` is that of the terms.
-        """
-        parts, split = self._taken_apart(terms, whole)
-        axes, columns = [], {}
-        for position, number in enumerate(sorted(parts)):
-            component, ids = self.components[number], allowed[number]
-            if number == whole:
-                values = component.kind.matrix[ids]
-                codes = np.arange(len(ids))
-            else:
-                seen = [self._alone(t, number, ids) for t in parts[number]]
-                values, codes = np.unique(np.stack(seen, axis=1), axis=0, return_inverse=True)
-            views = np.zeros(len(component.kind), dtype=np.int64)
-            views[ids] = codes.ravel()
-            axes.append(Axis(number, views, len(values)))
-            columns[number] = (position, values)
-        shape = tuple(axis.size for axis in axes)
-        if np.prod([float(n) for n in shape]) > LARGEST:
-            raise TooManyValuesError(
-                "a guard of the table depends on too many parts of the state at once"
-            )
-
-        def column(leaf: Ground) -> Array:
-            if leaf.op == "view":
-                number, item = leaf.args
-            else:
-                number = self.owner[leaf.args[0]]
-                item = self.components[number].slots.index(leaf.args[0])
-            position, values = columns[number]
-            line = [1] * len(shape)
-            line[position] = shape[position]
-            return values[:, item].reshape(line)
-
-        found = [np.broadcast_to(evaluate(t, column), shape) for t in split]
-        return Joint(tuple(axes), np.stack(found, axis=-1))
-
-    def _columns(self, number: int, ids: Array) -> Columns:
-        component = self.components[number]
-        return lambda leaf: component.kind.matrix[ids, component.slots.index(leaf.args[0])]
-
     # Closure -------------------------------------------------------------------------------------
 
     def _allowed(self, rule: PackedRule) -> tuple[dict[int, Array], list[Joint]] | None:
@@ -343,18 +220,18 @@ class Tabulated:
         allowed = {c.number: np.arange(len(c.kind)) for c in self.components}
         together = []
         for guard in rule.guards:
-            support = self.support(guard)
+            support = self.views.support(guard)
             if len(support) > 1:
                 together.append(guard)
                 continue
             (number,) = support
             ids = allowed[number]
-            allowed[number] = ids[read(self._alone(guard, number, ids), rule) == 1]
+            allowed[number] = ids[read(self.views.alone(guard, number, ids), rule) == 1]
             if not len(allowed[number]):
                 return None
         joints = []
         for guard in together:
-            joint = self._joint([guard], allowed)
+            joint = self.views.joint([guard], allowed)
             values = read(joint.values[..., 0], rule) == 1
             keep = []
             for position, axis in enumerate(joint.axes):
@@ -383,7 +260,7 @@ class Tabulated:
             if not changed:
                 continue
             terms = [rule.after.get(slot, place(slot)) for slot in component.slots]
-            joint = self._joint(terms, allowed, whole=component.number)
+            joint = self.views.joint(terms, allowed, whole=component.number)
             rows = read(joint.values.reshape(-1, len(component.slots)), rule)
             found[component.number] = (joint, rows)
         return found
@@ -429,7 +306,7 @@ class Tabulated:
     def _about(self, rule: PackedRule) -> list[ValueDomain]:
         """The values that decide what a rule does, and that it changes."""
         terms = (*rule.guards, *rule.after.values())
-        numbers = {number for term in terms for number in self.support(term)}
+        numbers = {number for term in terms for number in self.views.support(term)}
         numbers |= {self.owner[slot] for slot in rule.after}
         return [self.components[number].kind for number in sorted(numbers)]
 
@@ -480,7 +357,7 @@ class Tabulated:
             change = after - allowed[number].reshape(line)
             updates[number] = Joint(joint.axes, change)
         if rule.measured is not None:
-            joint = self._joint([rule.measured], allowed)
+            joint = self.views.joint([rule.measured], allowed)
             updates[-1] = Joint(joint.axes, joint.values[..., 0])
         self.updates.append(updates)
 
