@@ -1,9 +1,10 @@
-"""Run `holdover` as on another system: `python elsewhere.py win32|darwin`, with commands as JSON.
+"""Run `holdover` as on another system: `python elsewhere.py`, with lines of JSON as its input.
 
-Theory of operation.  What the standard library has on Linux alone, or on Unix, is taken away, and
-so is pyroute2, which is installed on Linux alone.  Packages of others are imported before: they
-have parts for each system, and would look for those of this one.  Then each command runs in this
-process, and its status and what it says are a line of JSON.
+Theory of operation.  A line is a system, `win32` or `darwin`, and commands.  For each line a child
+is forked, and takes away what the standard library has on Linux alone, or on Unix, and pyroute2,
+which is installed on Linux alone.  Packages of others are imported before: they have parts for each
+system, and would look for those of this one.  Then each command runs in the child; the statuses and
+what they say are a line of JSON.
 
 What it does not know: what is there and does something else, as paths and encodings do; processes
 on Windows, for which multiprocessing would need its own; names that nobody has put on its lists,
@@ -21,11 +22,13 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.abc import MetaPathFinder
 from io import BytesIO, TextIOWrapper
 from multiprocessing import resource_tracker
 from types import ModuleType
+from typing import NoReturn
 
 OTHERS = """
 asyncio click concurrent.futures.process ctypes cvc5 graphviz networkx numba numpy platform
@@ -86,8 +89,6 @@ class Hidden(MetaPathFinder):
 
 def move_to(system: str) -> None:
     """Take away what this system has not."""
-    for name in OTHERS.split():
-        importlib.import_module(name)
     multiprocessing.set_start_method("spawn")  # as both do
     resource_tracker.ensure_running()
     hide(LINUX)
@@ -122,7 +123,29 @@ def ended(words: list[str]) -> tuple[object, str, str]:
     return status, said.read(), errors.read()
 
 
+def main() -> None:
+    """A child for each line, one after another; null where it came to no end."""
+    for name in OTHERS.split():
+        importlib.import_module(name)
+    for line in sys.stdin:
+        if (child := os.fork()) == 0:
+            play(*json.loads(line))
+        if os.waitpid(child, 0)[1] != 0:
+            print("null", flush=True)
+
+
+def play(system: str, commands: list[list[str]]) -> NoReturn:
+    """Be on that system, and say how each command ends."""
+    status = 1
+    try:
+        move_to(system)
+        print(json.dumps([ended(words) for words in commands]), flush=True)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
 if __name__ == "__main__":
-    move_to(sys.argv[1])
-    for words in json.loads(sys.stdin.read()):
-        print(json.dumps(ended(words)))
+    main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -35,43 +36,57 @@ ON_LINUX = (
 )
 
 
-def elsewhere(system: str, commands: list[list[str]]) -> list[tuple[int, str, str]]:
-    """How each command ends there: its status, and what it says."""
-    done = subprocess.run(
-        [sys.executable, PROGRAM, system],
-        input=json.dumps(commands),
-        capture_output=True,
-        text=True,
-        check=False,
+Ended = tuple[int, str, str]
+"""A status, and what was said."""
+
+Elsewhere = Callable[[str, Sequence[Sequence[str]]], list[Ended]]
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Elsewhere]:
+    """How each command ends on another system."""
+    program = subprocess.Popen(
+        [sys.executable, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert done.returncode == 0, done.stderr
-    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+    def ask(system: str, commands: Sequence[Sequence[str]]) -> list[Ended]:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        program.stdin.write(json.dumps([system, commands]) + "\n")
+        program.stdin.flush()
+        said = json.loads(program.stdout.readline())
+        assert said is not None, "it has come to no end"
+        return [tuple(each) for each in said]
+
+    with program:
+        yield ask
 
 
 @cache
-def here(words: tuple[str, ...]) -> tuple[int, str, str]:
+def here(words: tuple[str, ...]) -> Ended:
     """How a command ends on this system."""
     done = run(*words)
     return done.exit_code, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])
-def test_what_asks_no_kernel_says_the_same_on_each_system(system: str, tmp_path: Path) -> None:
+def test_what_asks_no_kernel_says_the_same_on_each_system(
+    system: str, tmp_path: Path, elsewhere: Elsewhere
+) -> None:
     journal = str(rehearsed(renewed).save(tmp_path / "journal"))
-    commands = [list(words) for words in (*EVERYWHERE, ("explain", journal))]
+    commands = (*EVERYWHERE, ("explain", journal))
     for words, ended in zip(commands, elsewhere(system, commands), strict=True):
-        assert ended == here(tuple(words)), words
+        assert ended == here(words), words
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])
-def test_what_asks_the_kernel_says_that_it_needs_linux(system: str) -> None:
-    commands = [list(words) for words in ON_LINUX]
-    for (command, *_), ended in zip(commands, elsewhere(system, commands), strict=True):
+def test_what_asks_the_kernel_says_that_it_needs_linux(system: str, elsewhere: Elsewhere) -> None:
+    for (command, *_), ended in zip(ON_LINUX, elsewhere(system, ON_LINUX), strict=True):
         said = f"error: holdover {command} needs Linux: it asks its kernel. The others do not\n"
         assert ended == (2, "", said)
 
 
-def test_a_search_is_kept_where_a_lock_ends_with_it(tmp_path: Path) -> None:
+def test_a_search_is_kept_where_a_lock_ends_with_it(tmp_path: Path, elsewhere: Elsewhere) -> None:
     words = [*SMALL, "--checkpoint", str(tmp_path / "search")]
     assert elsewhere("darwin", [words])[0][0] == 0
     status, _, said = elsewhere("win32", [words])[0]

@@ -1,4 +1,4 @@
-"""The referee of `ProductSearch`: the same worlds, node after node, and nothing remembered.
+"""The referee of `ProductSearch`: the same worlds, node after node; it remembers nothing else.
 
 Every rule is asked about every node as it is.  Only the names of hosts and slots are put in order
 here too, by the text of the nodes: which of them stands for all does not matter, but there must be
