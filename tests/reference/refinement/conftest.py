@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from holdover.reference.refinement.search import Refined, refine_all
-from holdover.reference.refinement.setting import every_setting
+from holdover.reference.refinement.search import Refined
+from tests.proofs.logic.kept_answers import number_of_commits
+from tests.reference.refinement.kept import explore
 
 
 @pytest.fixture(scope="session")
 def explored() -> Mapping[str, Refined]:
-    """Every setting of clients and servers, by its name: about a minute of processor time."""
-    return {seen.setting.name: seen for seen in refine_all(every_setting())}
+    """Every setting of clients and servers, by its name; of the server as kept, or explored now."""
+    return {seen.setting.name: seen for seen in explore(number_of_commits())}

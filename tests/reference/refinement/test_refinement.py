@@ -1,5 +1,6 @@
 """The reference cores, explored: every step of theirs is a step of the lease table."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import ModuleType
@@ -18,6 +19,7 @@ from holdover.reference.refinement.coverage import excuse, gaps, table_edges
 from holdover.reference.refinement.search import Refined, as_pinned, refine
 from holdover.reference.refinement.server_world import NOT_TAKEN
 from holdover.reference.refinement.setting import every_setting, server_settings, settings
+from tests.reference.refinement.kept import FILE, as_data
 
 NAMES = [setting.name for setting in every_setting()]
 
@@ -100,6 +102,13 @@ def test_every_cell_of_the_clients_table_is_seen(explored: Explored) -> None:
 def test_what_the_documentation_shows_is_what_was_seen(explored: Explored) -> None:
     """`explored.json`; write it anew by `python -m holdover.reference.refinement --pin`."""
     assert summary(explored.values()) == pinned()
+
+
+def test_what_is_seen_is_what_is_kept(explored: Mapping[str, Refined]) -> None:
+    """So a forged one fails when it is its turn; all are compared where the sources are others."""
+    data = json.loads(FILE.read_text("utf-8"))["explored"]
+    assert {name: as_data(explored[name]) for name in data} == data
+    assert set(data) == {setting.name for setting in server_settings()}
 
 
 # The exploration can go red ----------------------------------------------------------------------
