@@ -86,6 +86,18 @@ def test_missing_readme_command_is_an_error(tmp_path: Path) -> None:
 BY_TESTS = {"site": "tests/reference/docs/test_site_in_browser.py"}
 """Checks that a file of tests runs, and so CI with them, beside those of test_checks.py."""
 
+
+def test_the_theorems_are_proved_before_the_tests_begin() -> None:
+    """So tests that say "`holdover verify` has just proved it" may, in CI (decision 64)."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "for name in main tests; do" in script
+    assert "set -euo pipefail" in script
+    main = subprocess.run(
+        [ROOT / ".ci" / "readme-command", "main"], capture_output=True, text=True, check=True
+    )
+    assert main.stdout.strip().endswith("&& .venv/bin/holdover verify")
+
+
 BY_README = {"tests", "quick", "proofs"}
 """What the README's commands do: `pytest`, of which the quick ones are a part; Z3's proofs by
 `holdover verify`, and CI has those of cvc5 beside them."""
