@@ -143,8 +143,12 @@ def test_symmetry_must_count_what_is_counted_without() -> None:
 def test_a_search_that_is_cut_off_says_so_and_how_far_it_came() -> None:
     large = cases.LARGE[-1]  # minutes, and gigabytes: out of time first on any machine
     ask = {"kind": "explorer", "memory": 2 << 30}
-    cut = measured(large, report.EXPLORER, "-", ask, seconds=2 * stretched(), memory=2 << 30)
-    assert (cut.cut, cut.complete) == ("time", False)
+    for factor in (2, 8, 32):  # a laden machine may give it no time for its first states
+        seconds = factor * stretched()
+        cut = measured(large, report.EXPLORER, "-", ask, seconds=seconds, memory=2 << 30)
+        assert (cut.cut, cut.complete) == ("time", False)
+        if cut.states:
+            break
     assert report.ended(cut) == "cut off: time"
     assert 0 < (cut.states or 0) < large.states
     full = measured(large, report.EXPLORER, "-", ask, seconds=PATIENCE, memory=100 << 20)

@@ -144,6 +144,21 @@ def test_every_state_is_a_word_and_back(name: str) -> None:
     assert len(set(words)) == len(words)
 
 
+@pytest.mark.parametrize("name", ["server forgets", "answered twice", "two kinds of client"])
+def test_the_closure_finds_the_values_without_a_sample(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins with some states' values to save rounds; from the first state it has the same."""
+
+    def values() -> list[set[bytes]]:
+        kinds = Tabulated(instance_of(name)).kinds.values()
+        return [{row.tobytes() for row in kind.matrix} for kind in kinds]
+
+    sampled = values()
+    monkeypatch.setattr("holdover.model.packed.tabulated.SAMPLED", 1)
+    assert values() == sampled
+
+
 def test_a_state_wider_than_a_word_is_refused() -> None:
     wide = Configuration("", "rfc2131", 6, 3, 2, 3, 0, (), 0, 0, 0, {}, (), ())
     with pytest.raises(TooManyValuesError, match="bits"):

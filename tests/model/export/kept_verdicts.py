@@ -1,12 +1,11 @@
 """What SPIN and TLC have said of an export: kept, and of each twenty one is asked again.
 
 Theory of operation.  What a program of one version says of a text, with given options, is a fact
-(decisions 60 and 64).  So `verdicts/` has for each program, and for each text that a
-test hands to it, the numbers that came of it.  A text is named by its digest, and all stand under
-what the program is: its version, and the digest of `tests/measure/bench/referees.py`, which reads
-what it prints.  Where any of these is another, the program is asked; and so it is of each twenty
-kept verdicts, in the order of their digests, about one (`proofs/kept.py`).  One that differs from
-what is kept fails.
+(decisions 60 and 64).  So `verdicts/` has for each program, and for each text that a test hands to
+it, the numbers that came of it.  A text is named by its digest, and all stand under what the
+program is: its version, and the digest of `tests/measure/bench/referees.py`, which reads what it
+prints.  Where any of these is another, the program is asked.  Of each twenty kept verdicts, in the
+order of their digests, one is asked again (`proofs/kept.py`); it fails if it is another now.
 
 `python -m tests.model.export.kept_verdicts` runs the tests in `ASKING`, and keeps what they were
 told; it drops what nobody asks any more.
@@ -23,6 +22,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,7 +69,7 @@ class Keeper:
     """Stands before a program: its kept verdicts, by key, and whose turn it is."""
 
     program: str
-    kept: Mapping[str, Mapping[str, object]]
+    kept: Mapping[str, Mapping[str, Any]]
     turn: int | None
     heard: dict[str, Mapping[str, object]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -103,7 +103,7 @@ class Keeper:
         return Verdict(
             tool=self.program,
             configuration="",
-            **data,  # type: ignore[arg-type]
+            **data,
             cut="",
             prepare=0.0,
             seconds=0.0,

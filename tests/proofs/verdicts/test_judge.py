@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from holdover.model.clients.profile import (
     in_seconds,
     load,
 )
-from holdover.model.explorer.explore import EngineResult
+from holdover.model.explorer.explore import EngineResult, SearchResult
 from holdover.model.explorer.sequence_chart import ChartEvent
 from holdover.model.readings.constants import seconds
 from holdover.model.readings.interpreter import Binding, Interpreter, State
@@ -31,6 +33,7 @@ from holdover.proofs.logic.unrolled import sizes_of
 from holdover.proofs.verdicts import judge as module
 from holdover.proofs.verdicts.claims import SAFE
 from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
+from holdover.proofs.verdicts.need import judge_by_bound
 from holdover.proofs.verdicts.witness import witness
 
 pytestmark = pytest.mark.usefixtures("kept_cvc5")
@@ -333,3 +336,35 @@ def test_past_so_many_states_a_search_is_the_engines_and_says_the_same(
     assert found.complete == plain.complete
     if plain.complete:
         assert (found.count, found.depth) == (plain.count, plain.depth)
+
+
+def test_surroundings_in_which_the_bound_is_met_are_not_searched_and_have_no_collision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client that counts from the ACK, which may be a second late: with no delay it is in time.
+
+    What is left out is looked at here; what is asked about is searched, whatever the bound says.
+    """
+    late = replace(STANDARD, faults=frozenset({"mutes", "loses"}), delay=Fraction(1))
+    hosts = (ClientKind(replace(load("rfc2131"), anchor="ACK")),) * 2
+    searched, search = [], module.search
+
+    def listening(*given: Any, **how: Any) -> SearchResult:
+        searched.append(given[1])
+        return search(*given, **how)
+
+    monkeypatch.setattr(module, "search", listening)
+    clean = replace(late, faults=frozenset({"mutes"}))
+    prompt = replace(clean, delay=Fraction(0))
+    assert judge_by_bound(hosts[0], prompt).met
+    assert not judge_by_bound(hosts[0], clean).met
+    _, run = module.collision(hosts, late, Size())
+    assert run
+    assert searched == [clean]
+    seen = search(hosts, prompt, Size())
+    assert seen.complete
+    assert not seen.violations
+    monkeypatch.setattr(module, "judge_by_bound", lambda *_: SimpleNamespace(met=True))
+    searched.clear()
+    assert module.collision(hosts, late, Size())[1]
+    assert searched == [late]
