@@ -37,7 +37,8 @@ from holdover.model.table.properties import (
     Property,
 )
 from holdover.model.table.vocabulary import HOST, a, h, holds, owner
-from tests.model.engine.engine_battery import canonical_states, renamed
+from tests.model.engine.engine_battery import canonical_states
+from tests.model.engine.orbits import renamed
 from tests.model.engine.prepared import instance_of, tables
 
 SMALL = instance_of("wfwg311-thereafter")
