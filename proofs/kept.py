@@ -3,9 +3,9 @@
 Theory of operation.  What takes minutes to find, and is the same whenever it is looked for, is
 found once and kept in the repository.  Either it says itself of what it is true (a certificate is
 checked against its obligation), or it is kept with the digest of all that it depends on, and is
-taken only where this digest is the same.  Of each twenty, in their order, one is found again all
+taken only where this digest is the same.  Of each fifty, in their order, one is found again all
 the same: a number of any size says whose turn it is, and who counts up has found all again after
-twenty times.
+fifty times.
 
 What it does not know: whether something matters that is not in the digest.  What is found again
 looks for that.
@@ -17,7 +17,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-OF_EACH = 20
+OF_EACH = 50
 """Of so many one is found again."""
 
 

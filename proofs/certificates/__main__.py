@@ -4,7 +4,7 @@ They are those of the theorems in `PROVED` (`proofs/theorems/obligations.py`).  
 those that are missing or no longer accepted, and drops those of no such obligation; with
 `--only T2` those alone whose obligations' names begin so.  `--check` (the default) says which are
 missing or not accepted, and in how many seconds of CPU time it has checked them; then it builds
-one of each twenty anew (`--turn N`, any number, says which), or all (`--anew`).  Exit: 0 all are
+one of each fifty anew (`--turn N`, any number, says which), or all (`--anew`).  Exit: 0 all are
 accepted, 1 one is not.
 """
 
@@ -76,7 +76,7 @@ def bad_ones(turn: int | None, jobs: int) -> list[str]:
 @click.option("--write", "writes", is_flag=True, help="Build what is missing or not accepted.")
 @click.option("--only", default="", metavar="NAME", help="Build those whose names begin so.")
 @click.option("--check", "checks", is_flag=True, help="Check all, and build some anew.")
-@click.option("--turn", default=0, help="Which of each twenty is built anew: any number.")
+@click.option("--turn", default=0, help="Which of each fifty is built anew: any number.")
 @click.option("--anew", is_flag=True, help="Build all anew: minutes.")
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
 def main(writes: bool, only: str, checks: bool, turn: int, anew: bool, jobs: int) -> None:

@@ -1,8 +1,8 @@
 """Certificates built anew, whatever is kept: whether all that there are can still be built.
 
-Theory of operation.  To build all takes minutes, so a part is built at a time: of each twenty
+Theory of operation.  To build all takes minutes, so a part is built at a time: of each fifty
 obligations, in their order, one.  A number of any size says which one, and who counts up has built
-all after twenty times (`proofs/kept.py`).  What is built has been accepted by the checker, or is
+all after fifty times (`proofs/kept.py`).  What is built has been accepted by the checker, or is
 none.
 
 What it does not know: whether another Z3 finds the same cores.  A certificate that is not the one

@@ -115,7 +115,7 @@ def show_fates(fates: Sequence[Fate], rows: Sequence[str]) -> Listing:
 @click.option("--only", "rows", multiple=True, metavar="ROW", help="Only this row's mutants.")
 @click.option("--record", "writes", is_flag=True, help="Judge all, and record their fates.")
 @click.option("--check", is_flag=True, help="Exit 1 also if the recorded fates are not these.")
-@click.option("--turn", type=int, help="With --check: judge one of twenty, and what has no fate.")
+@click.option("--turn", type=int, help="With --check: judge one of fifty, and what has no fate.")
 def main(
     json_: bool, jobs: int, rows: tuple[str, ...], writes: bool, check: bool, turn: int | None
 ) -> None:

@@ -4,7 +4,7 @@ Theory of operation.  A fate is a function of the lease table, of the checks, an
 So the record has, beside the fates, the digest of the sources of `model/` and `proofs/` and of the
 solvers' versions (`kept.py`).  A recorded fate is taken only if the digest is that of today, if the
 mutant is of today, and if the fate says what became of it: one that *survives* is judged each time.
-Of each twenty mutants one is judged whatever is recorded.
+Of each fifty mutants one is judged whatever is recorded.
 
 What it does not know: which Python runs.  No fate may depend on that, and what is judged again
 looks for one that does.

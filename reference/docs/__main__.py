@@ -2,8 +2,10 @@
 
 `python -m holdover.reference.docs --write` fills each region of a Markdown file that stands between
 `<!-- generated: NAME -->` and `<!-- end -->` with what the generator NAME returns; `--check` (the
-default) exits 1 and lists the files that would change.  A file that is all generated is a title and
-one region.  The output depends on the model alone: no dates, no machine, no order of a set.
+default) exits 1 and lists the files that would change.  With `--turn` it takes most of the regions
+that prove or search as `--write` has left them (`kept.py`).  A file that is all generated is a
+title and one region.  The output depends on the model alone: no dates, no machine, no order of a
+set.
 
 Generators are in `architecture.py` (the sources), `model_pages.py` (the model), `profile_pages.py`
 (profiles and measurements), `core_pages.py` (the cores), `json_pages.py` (what `--json` prints),
@@ -22,6 +24,7 @@ import gc
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -33,6 +36,7 @@ from holdover.reference.docs import (
     command_pages,
     core_pages,
     json_pages,
+    kept,
     model_pages,
     profile_pages,
     proof_pages,
@@ -130,6 +134,22 @@ def find_old_pictures(root: Path, pages: Mapping[Path, str]) -> dict[Path, str]:
     }
 
 
+def with_kept(root: Path, turn: int) -> Generators:
+    """The generators; of a heavy region that need not be generated, one that says what is there."""
+    pages = (path.read_text(encoding="utf-8") for path in sources(root))
+    there = kept.texts(pages, HEAVY)
+    as_they_are = kept.kept_texts(there, turn)
+    click.echo(f"{len(as_they_are)} of {len(HEAVY)} heavy regions as they are kept")
+    return {**GENERATORS, **{name: partial(str, there[name]) for name in as_they_are}}
+
+
+def keep(root: Path) -> None:
+    """Keep all heavy regions, which have just been generated, if this is where they stand."""
+    there = kept.texts((path.read_text(encoding="utf-8") for path in sources(root)), HEAVY)
+    if len(there) == len(HEAVY):
+        kept.write(there)
+
+
 @click.command()
 @click.option("--check", "mode", flag_value="check", default=True, help="Exit 1 if one drifted.")
 @click.option("--write", "mode", flag_value="write", help="Generate all regions anew.")
@@ -139,7 +159,8 @@ def find_old_pictures(root: Path, pages: Mapping[Path, str]) -> dict[Path, str]:
     default=Path(),
     help="The directory with README.md and docs/; the current one by default.",
 )
-def main(mode: str, root: Path) -> None:
+@click.option("--turn", type=int, help="With --check: generate one of fifty heavy regions.")
+def main(mode: str, root: Path, turn: int | None) -> None:
     """Check or write the generated parts of README.md and docs/.
 
     Example: python -m holdover.reference.docs --write
@@ -148,7 +169,8 @@ def main(mode: str, root: Path) -> None:
         raise click.UsageError(f"{root.resolve()} has no docs/; give the repository with --root")
     gc.set_threshold(200_000, 20, 100)  # explorations are kept to the end: seldom look through them
     try:
-        found = find_drift(root, GENERATORS)
+        ours = GENERATORS if turn is None or mode == "write" else with_kept(root, turn)
+        found = find_drift(root, ours)
         found |= find_old_pictures(root, found)
     except RegionError as error:
         click.echo(f"error: {error}", err=True)
@@ -157,6 +179,8 @@ def main(mode: str, root: Path) -> None:
         if mode == "write":
             path.write_text(right, encoding="utf-8")
         click.echo(f"{'written' if mode == 'write' else 'drifted'}: {path.relative_to(root)}")
+    if mode == "write":
+        keep(root)
     if found and mode == "check":
         click.echo(HINT, err=True)
         sys.exit(1)

@@ -1,10 +1,10 @@
-"""What SPIN and TLC have said of an export: kept, and of each twenty one is asked again.
+"""What SPIN and TLC have said of an export: kept, and of each fifty one is asked again.
 
 Theory of operation.  What a program of one version says of a text, with given options, is a fact
 (decisions 60 and 64).  So `verdicts/` has for each program, and for each text that a test hands to
 it, the numbers that came of it.  A text is named by its digest, and all stand under what the
 program is: its version, and the digest of `tests/measure/bench/referees.py`, which reads what it
-prints.  Where any of these is another, the program is asked.  Of each twenty kept verdicts, in the
+prints.  Where any of these is another, the program is asked.  Of each fifty kept verdicts, in the
 order of their digests, one is asked again (`proofs/kept.py`); it fails if it is another now.
 
 `python -m tests.model.export.kept_verdicts` runs the tests in `ASKING`, and keeps what they were

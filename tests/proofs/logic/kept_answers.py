@@ -5,9 +5,9 @@ a fact, and stays one.  So `answers/NAME.txt` has it for the program NAME: first
 (its version line and its options), then each answer before the questions that were answered so; a
 question of several rounds is answered by a word for each.
 A question is the first half of its SHA-256.  A kept answer is taken only if the program is the same
-and the question is the same in each letter.  All else is asked, and so is of each twenty
+and the question is the same in each letter.  All else is asked, and so is of each fifty
 questions one, whatever is kept: a number of any size says which, and who counts up has asked all
-after twenty times (`proofs/kept.py`, as certificates are built again).
+after fifty times (`proofs/kept.py`, as certificates are built again).
 
 What it does not know: whether two programs that print the same version are the same, and whether
 a program would say the same today; what is asked again looks for that.  An *unknown* is

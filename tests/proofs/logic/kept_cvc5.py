@@ -129,7 +129,7 @@ def keep(heard: Iterable[Heard]) -> None:
 
 
 @click.command()
-@click.option("--turn", type=int, help="Which of each twenty is asked again: any number.")
+@click.option("--turn", type=int, help="Which of each fifty is asked again: any number.")
 @click.option("--keep", "keeps", is_flag=True, help="Keep what cvc5 says, and drop what is old.")
 def main(turn: int | None, keeps: bool) -> None:
     """The theorems by cvc5, by what it said of the same texts."""

@@ -1,6 +1,6 @@
 """The exported obligations, asked of Debian's `cvc4` and `z3`: a third and a fourth solver.
 
-All of them take minutes.  So of each twenty one is asked, another one at each commit, and of the
+All of them take minutes.  So of each fifty one is asked, another one at each commit, and of the
 rest what they said when they were asked is kept (`kept_answers.py`): in CI of all theorems,
 elsewhere of one profile.  All by a command: `holdover prove --smtlib DIR`, then
 `python -m tests.proofs.logic.referees DIR`.
@@ -57,7 +57,7 @@ def test_a_file_asserts_what_was_decided_and_nothing_less() -> None:
 
 @referee
 def test_other_solvers_say_the_same(exported: Path, record_property: Callable[..., None]) -> None:
-    """One of twenty is asked, and what is new; of the rest it is known what they said."""
+    """One of fifty is asked, and what is new; of the rest it is known what they said."""
     kept, turn = referees.kept_by_program(), kept_answers.number_of_commits()
     said = list(all_asked(below(exported), kept=kept, turn=turn))
     counts = Counter((each.program, each.kept, each.outcome) for each in said)

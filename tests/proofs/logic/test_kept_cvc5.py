@@ -68,8 +68,8 @@ def test_a_kept_answer_is_taken_of_the_same_text_effort_and_options_alone(asked:
     assert len(asked) == 5, "cvc5 itself, afterwards"
 
 
-def test_twenty_numbers_ask_each_text_once(asked: list[str]) -> None:
-    for turn in range(1234, 1254):
+def test_fifty_numbers_ask_each_text_once(asked: list[str]) -> None:
+    for turn in range(1234, 1284):
         with listening(turn, KEPT):
             for text in TEXTS:
                 say(text)
@@ -79,7 +79,7 @@ def test_twenty_numbers_ask_each_text_once(asked: list[str]) -> None:
 def test_a_forged_answer_is_noticed_when_it_is_its_turn_and_not_before(asked: list[str]) -> None:
     forged = {**KEPT, KEYS[7]: "sat"}
     found = []
-    for turn in range(20):
+    for turn in range(50):
         with listening(turn, forged) as listener:
             said = {text: say(text) for text in TEXTS}
             if different := listener.differing():
@@ -197,7 +197,7 @@ def test_it_ends_as_the_command_does(status: int, asked: list[str], command: End
 def test_it_fails_where_cvc5_says_something_else_now(asked: list[str], command: Ends) -> None:
     command(0)
     kept_answers.write("cvc5", kept_cvc5.identity(), {**KEPT, KEYS[7]: "sat"})
-    codes = {turn: told("--turn", str(turn))[0] for turn in range(20)}
+    codes = {turn: told("--turn", str(turn))[0] for turn in range(50)}
     assert sorted(codes.values()) == [0] * 19 + [1]
 
 

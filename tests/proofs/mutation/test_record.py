@@ -65,28 +65,28 @@ def checked(*words: str) -> tuple[int, str]:
 # What is judged ----------------------------------------------------------------------------------
 
 
-def test_one_of_twenty_is_judged_and_of_the_others_it_is_recorded(
+def test_one_of_fifty_is_judged_and_of_the_others_it_is_recorded(
     asked: list[str], recorded: Say
 ) -> None:
     recorded(now())
-    code, said = checked("--turn", "33")
-    assert (code, asked) == (0, NAMES[13::20])
+    code, said = checked("--turn", "133")
+    assert (code, asked) == (0, NAMES[33::50])
     count = len(asked)
     assert f"\n{count} judged now, {len(NAMES) - count} as they are recorded\n" in said
     assert f"{len(NAMES)} mutants: " in said, "all of them are counted"
 
 
-def test_twenty_numbers_judge_each_mutant_once(asked: list[str], recorded: Say) -> None:
+def test_fifty_numbers_judge_each_mutant_once(asked: list[str], recorded: Say) -> None:
     recorded(now())
-    for number in range(1234, 1254):
+    for number in range(1234, 1284):
         assert checked("--turn", str(number))[0] == 0
     assert sorted(asked) == sorted(NAMES)
 
 
 def test_a_wrong_fate_whose_turn_it_is_fails(asked: list[str], recorded: Say) -> None:
     recorded(with_wrong_one())
-    failed = [number for number in range(20) if checked("--turn", str(number))[0] == 1]
-    assert failed == [WRONG % 20]
+    failed = [number for number in range(50) if checked("--turn", str(number))[0] == 1]
+    assert failed == [WRONG % 50]
     assert NAMES[WRONG] in asked
 
 

@@ -17,7 +17,7 @@ from tests.reference.refinement.kept import FILE, as_data, kept, remembered, sou
 SERVED = next(setting for setting in server_settings() if setting.name == "served")
 
 
-def test_each_is_explored_within_twenty_commits(
+def test_each_is_explored_within_fifty_commits(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     now = tmp_path / "kept.json"
