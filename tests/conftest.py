@@ -7,6 +7,7 @@ import ctypes
 import gc
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
@@ -175,6 +176,22 @@ def in_turns(files: Sequence[str]) -> list[str]:
         for number, name in enumerate(kind)
     ]
     return [name for _, name in sorted(placed)]
+
+
+@pytest.hookimpl(tryfirst=True)  # before those processes are started
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In CI nothing is compiled yet: two processes do it, else each of six would compile all."""
+    here = session.config
+    if not IN_CI or hasattr(here, "workerinput") or not here.getoption("numprocesses", None):
+        return
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
+    halves = [
+        subprocess.Popen([*collect, *files[start::2]], stdout=subprocess.DEVNULL)
+        for start in (0, 1)
+    ]
+    for half in halves:
+        half.wait()  # if one cannot, the others say why
 
 
 @pytest.hookimpl(wrapper=True)

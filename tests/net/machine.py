@@ -70,7 +70,8 @@ ip link set lo up
 ip link set eth0 up
 ip -o -4 monitor address &
 {client} &
-while read -r word </dev/ttyS1; do
+exec 3</dev/ttyS1  # kept open: what comes while nobody has it open is lost
+while read -r word <&3; do
   case $word in
   suspend)
     echo {suspend}
