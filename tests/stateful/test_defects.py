@@ -23,8 +23,8 @@ def test_the_record_has_every_defect_and_each_was_found() -> None:
 
 
 SOUGHT = {"remainder-unchecked": "keep_remainder"}
-"""A defect of a row that is seldom taken, and taken by a client without it, too: half a minute is
-spent before runs come to it by chance.  They are led towards it."""
+"""A defect of a row that is seldom taken, and taken by a client without it, too: twelve rounds of
+one scene do not come to it by chance.  They are led towards it."""
 
 
 @pytest.mark.parametrize("defect", defects_of("client"), ids=lambda defect: defect.name)

