@@ -208,7 +208,11 @@ def allowed() -> frozenset[Edge]:
 REFERENCE = ("alone", "unlucky", "two hosts", "restarted", "slow probe", "cut short")
 """Settings of the exhaustive exploration that have every edge between them."""
 
-RAW = st.binary(min_size=10, max_size=10)
+OF_STEP, STRETCH = 10, 17
+"""Bytes of which a step is chosen, and steps of a rule: what Hypothesis does for a rule takes as
+long as a step."""
+
+RAW = st.binary(min_size=OF_STEP * STRETCH, max_size=OF_STEP * STRETCH)
 """Hypothesis draws bytes evenly, and small whole numbers more often than large ones."""
 
 
@@ -256,7 +260,12 @@ class Clients(RuleBasedStateMachine):
         jitter = int.from_bytes(raw[8:10]) * (JITTER + 1) >> 16
         return Choice(step, int.from_bytes(raw[4:8]), jitter)
 
-    @rule(choice=st.tuples(st.runner(), RAW).map(lambda drawn: drawn[0].choose(drawn[1])))
+    @rule(raw=RAW)
+    def go_on(self, raw: bytes) -> None:
+        """A stretch of steps, each chosen after the one before it."""
+        for at in range(0, len(raw), OF_STEP):
+            self.take(self.choose(raw[at : at + OF_STEP]))
+
     def take(self, choice: Choice) -> None:
         """One step, and all that must hold of it and after it."""
         note(self.network.says(choice.step))
@@ -270,12 +279,12 @@ class Clients(RuleBasedStateMachine):
 
 # The hunt ----------------------------------------------------------------------------------------
 
-RUNS, STEPS = 9, 120
-"""Of a round: as many runs as Hypothesis makes before it repeats parts of them."""
+RUNS, STRETCHES = 9, 7
+"""Of a round: as many runs as Hypothesis makes before it repeats parts of them; and of a run."""
 
 ROUND = settings(
     max_examples=RUNS,
-    stateful_step_count=STEPS,
+    stateful_step_count=1 + STRETCHES,  # it counts `begin`, too
     database=None,
     deadline=None,
     phases=[Phase.generate],

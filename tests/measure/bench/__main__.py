@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -70,12 +70,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Bench:
-    """A run: its limits, what it leaves out, and where numba keeps what it compiles."""
+    """A run: its limits, what it leaves out, and where numba keeps what it compiles.
+
+    `served`: for which searches, with symmetry or without, each cache has the kernel compiled.
+    """
 
     limits: Limits
     skip: frozenset[str]
     threads: int
     cache: Path
+    served: set[tuple[Path, bool]] = field(default_factory=set)
 
     def engine(
         self, case: Configuration, how: str, cache: Path, *, symmetry: bool, seconds: float
@@ -91,6 +95,7 @@ class Bench:
             "expected": 0 if symmetry else case.states,
             "memory": self.limits.engine - BESIDE,
         }
+        self.served.add((cache, symmetry))
         return measured(
             case, ENGINE, how, ask, seconds=seconds, memory=self.limits.engine + BESIDE, cache=cache
         )
@@ -100,8 +105,9 @@ class Bench:
         return self.cache / case.name.replace(" ", "-")
 
     def compiled(self, cache: Path, *, symmetry: bool) -> None:
-        """Have the kernel compiled, by a search that is not looked at."""
-        self.engine(cases.QUICK[0], WARM, cache, symmetry=symmetry, seconds=self.limits.seconds)
+        """Have the kernel compiled, by a search that is not looked at, if none has been there."""
+        if (cache, symmetry) not in self.served:
+            self.engine(cases.QUICK[0], WARM, cache, symmetry=symmetry, seconds=self.limits.seconds)
 
     def compared(self, case: Configuration, solvers: bool) -> Iterator[Row]:
         """Each tool on one configuration."""

@@ -17,7 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from itertools import permutations, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -31,7 +31,6 @@ from holdover.model.engine.engine import search
 from holdover.model.engine.partition import BYTES, LEAST, NoRoomError, Partition, WordFile
 from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import InputError
-from holdover.model.explorer.configurations import Configuration
 from holdover.model.explorer.explore import EngineResult, Exploration, Trace, explore
 from holdover.model.packed.program import PARTITIONS, program
 from holdover.model.packed.symmetry import NotSymmetricError, Symmetry, renamings
@@ -39,7 +38,8 @@ from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import DURATION, Expr, exists, forall, lift
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
-from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, h, holds, lease_end, now
+from holdover.model.table.vocabulary import HOST, h, holds, lease_end, now
+from tests.model.engine.orbits import all_orbits
 from tests.model.engine.prepared import (
     LATE,
     LATEST_AMID,
@@ -224,24 +224,10 @@ def unset() -> None:
 
 
 def orbits() -> None:
-    """All renamings of a state have one canonical state, one of them; how many there are is so.
-
-    Of states that a search comes to first, and of any: few values, so that members tie.
-    """
-    for profile, *sizes in (("udhcpc", 3, 2, 2), ("rfc2131", 2, 1, 4)):
-        hosts, addresses, messages = sizes
-        instance = Configuration(
-            "", profile, hosts, addresses, messages, 2, 0, (), 0, 0, 0, {}, (), ()
-        ).instance()
-        tabulated = tables(instance)
+    """All renamings of a state have one canonical state, one of them; how many there are is so."""
+    for tabulated, found in all_orbits():
         symmetry = renamings(tabulated)
-        groups = [
-            dict(zip(("Host", "Address", "Message"), names, strict=True))
-            for names in product(*(permutations(range(n)) for n in sizes))
-        ]
-        found = explore(instance, memory=1_000_000).states
-        for state in (*found[:: len(found) // 10], *any_states(tabulated, 40)):
-            orbit = {tabulated.pack(renamed(instance, state, names)) for names in groups}
+        for orbit in found:
             seen = canonical_states(symmetry, orbit)
             same("canonical states of an orbit", len(seen), 1)
             ((word, size),) = seen
@@ -254,53 +240,6 @@ def canonical_states(symmetry: Symmetry, words: Collection[int]) -> set[tuple[in
     states, weights = np.array(list(words), dtype=np.uint64), np.zeros(len(words), dtype=np.int64)
     kernel.canonize(symmetry, states, weights, kernel.scratch_for(symmetry))
     return set(zip(states.tolist(), weights.tolist(), strict=True))
-
-
-def any_states(tabulated: Tabulated, count: int) -> Iterator[State]:
-    """States put together of any values, two or three of each kind; every second one mirrored."""
-    random = np.random.default_rng(count)
-    for number in range(count):
-        few = {
-            kind: random.integers(len(kind), size=random.integers(2, 4))
-            for kind in tabulated.kinds.values()
-        }
-        state = tabulated.unpack(
-            sum(
-                int(random.choice(few[c.kind])) << shift
-                for c, shift in zip(tabulated.components, tabulated.shifts, strict=True)
-            )
-        )
-        yield mirrored(tabulated.instance, state, number % 4 == 3) if number % 2 else state
-
-
-def mirrored(instance: Instance, state: State, unowned: bool) -> State:
-    """The state with all hosts like the first, and the last datagrams of one, the first another's.
-
-    So hosts tie, or nearly so, and what each has sent lies in the slots in any order.  `unowned`:
-    with the addresses as they are initially.
-    """
-    other, half = list(state), instance.bounds.messages // 2
-    for slot, (variable, member) in enumerate(instance.slots):
-        if variable.index is HOST:
-            other[slot] = other[instance.place[variable.name, 0]]
-        if variable.index is ADDRESS and unowned:
-            other[slot] = instance.initial[slot]
-        if variable.index is MESSAGE and member >= half:
-            of = other[instance.place[variable.name, member - half]]
-            other[slot] = {0: 1, 1: 0}.get(int(of or 0), of) if variable.sort is HOST else of
-    return tuple(other)
-
-
-def renamed(instance: Instance, state: State, names: Mapping[str, tuple[int, ...]]) -> State:
-    """The state with members renamed, item by item."""
-    other: list[Any] = list(state)
-    for slot, (variable, member) in enumerate(instance.slots):
-        of: Any = state[slot]
-        if variable.sort.indexes and of != -1:
-            of = names[variable.sort.name][of]
-        to = names[variable.index.name][member] if variable.index is not None else member
-        other[instance.place[variable.name, to]] = of
-    return tuple(other)
 
 
 def names_matter() -> None:
@@ -595,7 +534,7 @@ def refused() -> None:
         searched(SMALLEST, directory=where)
         same("its own directory is refused", refuses(where, reduced), False)
         same("that of a search up to symmetry is refused", refuses(where, plain), True)
-        other = Tabulated(instance_of(LATE), ALWAYS, STEPS, SOMETIMES)
+        other = tables(instance_of(LATE), ALWAYS, STEPS, SOMETIMES)
         another = Task(program(other), renamings(other))
         same("that of another instance is refused", refuses(where, another), True)
 

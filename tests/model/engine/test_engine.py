@@ -37,8 +37,9 @@ from holdover.model.table.properties import (
     Property,
 )
 from holdover.model.table.vocabulary import HOST, a, h, holds, owner
-from tests.model.engine.engine_battery import canonical_states, renamed
-from tests.model.engine.prepared import instance_of, tables
+from tests.model.engine.engine_battery import canonical_states
+from tests.model.engine.orbits import renamed
+from tests.model.engine.prepared import explored, instance_of, tables
 
 SMALL = instance_of("wfwg311-thereafter")
 
@@ -95,8 +96,7 @@ def test_the_pinned_counts(configuration: Configuration, symmetry: bool) -> None
 
 @pytest.mark.parametrize("name", ["wfwg311", "lifecycle, two addresses", "duplicates"])
 def test_all_that_the_explorer_says(name: str) -> None:
-    instance = instance_of(name)
-    seen = explore(instance, ALWAYS, STEPS, SOMETIMES)
+    instance, seen = instance_of(name), explored(name)
     for symmetry in (False, True):
         found = searched(instance, symmetry=symmetry)
         assert found.fired == seen.fired
@@ -137,8 +137,8 @@ def test_a_property_of_steps_is_broken_by_the_last_step() -> None:
 @pytest.mark.parametrize("name", ["wfwg311", "duplicates", "one host, every passing fault"])
 def test_every_state_is_a_word_and_back(name: str) -> None:
     instance = instance_of(name)
-    tabulated = Tabulated(instance)
-    states = explore(instance).states[::7]
+    tabulated = tables(instance, ALWAYS, STEPS, SOMETIMES)
+    states = explored(name).states[::7]
     words = [tabulated.pack(state) for state in states]
     assert [tabulated.unpack(word) for word in words] == states
     assert len(set(words)) == len(words)

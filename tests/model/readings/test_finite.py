@@ -1,6 +1,6 @@
 """The finite reading against the concrete one, and what shifting and clipping do not lose."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ from holdover.model.readings.branches import known_rules
 from holdover.model.readings.finite import NONE, Instance, State, Value
 from holdover.model.readings.interpreter import Interpreter, UnsetError
 from holdover.model.readings.interpreter import State as Moment
-from holdover.model.table.expr import DURATION, INSTANT, Action, Expr, becomes
+from holdover.model.table.expr import DURATION, INSTANT, Action, Expr, Variable, becomes
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import CONSTANTS, h, lease_end, now, phase
@@ -64,15 +64,15 @@ CASES: dict[str, Callable[[Build], Instance]] = {
 def relative(instance: Instance, moment: Moment) -> State:
     """A concrete state as the finite reading writes it: instants from `now`, none too far back."""
 
-    def written(name: str, member: int) -> Value:
-        value, sort = moment[name, member], instance.variable(name).sort
+    def written(variable: Variable, member: int) -> Value:
+        value, sort = moment[variable.name, member], variable.sort
         if sort is INSTANT and isinstance(value, int | Fraction):
             return max(value - moment.now, -instance.bounds.past)
         if isinstance(value, str):
             return sort.values.index(value)
         return NONE if value is None and sort.indexes else value
 
-    return tuple(written(variable.name, member) for variable, member in instance.slots)
+    return tuple(written(variable, member) for variable, member in instance.slots)
 
 
 def worth_comparing(seen: Exploration) -> list[int]:
@@ -80,28 +80,50 @@ def worth_comparing(seen: Exploration) -> list[int]:
     chosen = set(range(0, len(seen.states), max(1, len(seen.states) // 40)))
     first: dict[str, int] = {}
     last: dict[str, int] = {}
-    for number, state in enumerate(seen.states):
-        for edge, _ in seen.instance.successors(state):
-            name = seen.instance.labels[edge].action.name
-            first.setdefault(name, number)
-            last[name] = number
+    names = [label.action.name for label in seen.instance.labels]
+    for number, _, edge in steps_of(seen):
+        first.setdefault(names[edge], number)
+        last[names[edge]] = number
     return sorted(chosen | set(first.values()) | set(last.values()))
+
+
+def steps_of(seen: Exploration) -> Iterator[tuple[int, int, int]]:
+    """Each step of a search that has kept its steps: from which state, to which, by which edge."""
+    return zip(*[iter(seen.taken)] * 3, strict=True)
+
+
+class Replayed:
+    """A search, run again by the interpreter: each step once, and it comes to the same state."""
+
+    def __init__(self, seen: Exploration, world: Interpreter):
+        self.seen, self.world = seen, world
+        self.known = {0: world.initial()}
+
+    def at(self, number: int) -> Moment:
+        """The concrete state that the shortest run to the state of this number comes to."""
+        seen, way = self.seen, []
+        while number not in self.known:
+            way.append(number)
+            number = seen.parents[number]
+        for following in reversed(way):
+            label = seen.instance.labels[seen.edges[following]]
+            moment = self.world.step(self.known[number], label.action, label.binding)
+            assert relative(seen.instance, moment) == seen.states[following]
+            self.known[following], number = moment, following
+        return self.known[number]
 
 
 def compare(instance: Instance, world: Interpreter) -> set[str]:
     """Runs both readings side by side; gives the rows that were seen to do the same in both."""
     bounds = instance.bounds
     domains = {"length": bounds.lengths, "skew": bounds.skews, "passing": (1,)}
-    seen = explore(instance, memory=20_000 * bytes_per_state(instance))
-    compared: set[str] = set()
+    seen = explore(instance, memory=20_000 * bytes_per_state(instance), keep_steps=True)
+    compared, replayed = set[str](), Replayed(seen, world)
     for number in worth_comparing(seen):
-        moment, trace = world.initial(), seen.trace(number)
-        for label, state in zip(trace.labels, trace.states[1:], strict=True):
-            moment = world.step(moment, label.action, label.binding)
-            assert relative(instance, moment) == state
+        moment = replayed.at(number)
         generated = {
             (instance.labels[edge].action.name, instance.labels[edge].binding): state
-            for edge, state in instance.successors(trace.states[-1])
+            for edge, state in instance.successors(seen.states[number])
         }
         defined = {
             (action.name, binding): relative(instance, world.step(moment, action, binding))
@@ -144,13 +166,11 @@ def test_properties_mean_the_same_in_both_readings(case: str, build: Build, conc
     instance = CASES[case](build)
     world = concrete(instance)
     seen = explore(instance, memory=2_000 * bytes_per_state(instance))
+    replayed = Replayed(seen, world)
     for wanted in ALWAYS:
         generated = instance.predicate(wanted.term)
         for number in range(0, len(seen.states), 97):
-            moment = world.initial()
-            for label in seen.trace(number).labels:
-                moment = world.step(moment, label.action, label.binding)
-            assert generated(seen.states[number]) is world.holds(wanted.term, moment)
+            assert generated(seen.states[number]) is world.holds(wanted.term, replayed.at(number))
 
 
 # Absence -----------------------------------------------------------------------------------------
@@ -215,12 +235,9 @@ def clipped(seen: Exploration, past: int) -> set[Step]:
                 values[place] = -past
         return tuple(values)
 
+    assert seen.expanded == len(seen.states)
     shorter = [cut(state) for state in seen.states]
-    return {
-        (shorter[number], edge, shorter[seen.index[following]])
-        for number, state in enumerate(seen.states)
-        for edge, following in seen.instance.successors(state)
-    }
+    return {(shorter[number], edge, shorter[to]) for number, to, edge in steps_of(seen)}
 
 
 def verdict(seen: Exploration) -> dict[str, int]:
@@ -237,7 +254,7 @@ def test_looking_further_back_shows_nothing_new(case: str, build: Build) -> None
     """
     near = CLIPPED[case](build)
     far = Instance(near.table, near.constants, replace(near.bounds, past=near.bounds.past + 2))
-    seen, further = explore(near, ALWAYS, STEPS), explore(far, ALWAYS, STEPS)
+    seen, further = (explore(each, ALWAYS, STEPS, keep_steps=True) for each in (near, far))
     assert seen.complete
     assert further.complete
     assert len(further.states) > len(seen.states)
@@ -271,16 +288,16 @@ def is_owed(action: Action) -> bool:
 
 def where_time_stops(seen: Exploration) -> list[State]:
     """The states from which time cannot go on unless a fault happens or ends."""
+    assert seen.expanded == len(seen.states)
     owed = [is_owed(label.action) for label in seen.instance.labels]
     ticks = [label.action.name == "tick" for label in seen.instance.labels]
     before: list[list[int]] = [[] for _ in seen.states]
     goes_on = []
-    for number, state in enumerate(seen.states):
-        for edge, following in seen.instance.successors(state):
-            if ticks[edge]:
-                goes_on.append(number)
-            elif owed[edge]:
-                before[seen.index[following]].append(number)
+    for number, to, edge in steps_of(seen):
+        if ticks[edge]:
+            goes_on.append(number)
+        elif owed[edge]:
+            before[to].append(number)
     free = set(goes_on)
     while goes_on:
         for number in before[goes_on.pop()]:
@@ -292,7 +309,7 @@ def where_time_stops(seen: Exploration) -> list[State]:
 
 @pytest.mark.parametrize("profile", builtin_names())
 def test_time_goes_on_whatever_the_client(profile: str, build: Build) -> None:
-    seen = explore(build(profile, lease=3, delay=1))
+    seen = explore(build(profile, lease=3, delay=1), keep_steps=True)
     assert seen.complete
     assert where_time_stops(seen) == []
 
@@ -302,7 +319,7 @@ def test_time_goes_on_whatever_the_fault(fault: str, build: Build) -> None:
     """Nor does a process that stays frozen, a host that sleeps on, a server that is gone."""
     companions = {"thaws": ("freezes",), "restarts": ("crashes", "stops")}.get(fault, ())
     for profile in builtin_names():
-        seen = explore(build(profile, fault, *companions, hosts=1, delay=1))
+        seen = explore(build(profile, fault, *companions, hosts=1, delay=1), keep_steps=True)
         assert seen.complete
         assert where_time_stops(seen) == []
 
@@ -310,7 +327,7 @@ def test_time_goes_on_whatever_the_fault(fault: str, build: Build) -> None:
 @pytest.mark.parametrize("fault", ["freezes", "crashes", "mutes"])
 def test_time_goes_on_for_the_neighbour(fault: str, build: Build) -> None:
     """Whose datagrams may find every slot taken: by one that a frozen process never reads."""
-    seen = explore(build("rfc2131", fault, lease=3, delay=1))
+    seen = explore(build("rfc2131", fault, lease=3, delay=1), keep_steps=True)
     assert seen.complete
     assert where_time_stops(seen) == []
 
@@ -319,7 +336,8 @@ def test_stopped_time_is_noticed(build: Build) -> None:
     """A prompt row that no step serves stops time: here an acknowledgement that never comes."""
     rows = tuple(row for row in LEASE_TABLE.actions if row.name != "notify")
     table = replace(LEASE_TABLE, actions=rows)
-    assert where_time_stops(explore(build("wfwg311", "mutes", hosts=1, table=table)))
+    stopped = build("wfwg311", "mutes", hosts=1, table=table)
+    assert where_time_stops(explore(stopped, keep_steps=True))
 
 
 # What is written ---------------------------------------------------------------------------------
