@@ -27,6 +27,7 @@ DATA = {Path(part, "py.typed") for part in PARTS} | {
         *(ROOT / "proofs" / "certificates" / "kept").glob("*.txt"),
         *(ROOT / "reference" / "systemd").glob("*.service"),
         *(ROOT / "reference" / "console").glob("*.json"),
+        *(ROOT / "reference" / "docs").glob("*.json"),
         *(ROOT / "reference" / "explanation").glob("*.css"),
         *(ROOT / "reference" / "explanation").glob("*.js"),
         *(ROOT / "reference" / "refinement").glob("*.toml"),

@@ -20,7 +20,7 @@ from tests.proofs.logic import kept_answers, kept_cvc5
 from tests.proofs.logic.kept_answers import key
 from tests.proofs.logic.kept_cvc5 import Heard, listening, question, read_kept
 
-TEXTS = [f"(echo {number})" for number in range(40)]
+TEXTS = [f"(echo {number})" for number in range(100)]
 KEYS = [key(question(text, 9, ["x"])) for text in TEXTS]
 KEPT = dict.fromkeys(KEYS, "unsat")
 
@@ -105,7 +105,7 @@ def of_process(text: str) -> list[str]:
 def test_what_forked_processes_ask_is_heard(asked: list[str]) -> None:
     with listening(None, dict.fromkeys(KEYS[:30], "unsat")) as listener:
         with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
-            assert list(pool.map(of_process, TEXTS)) == [["unsat"]] * 40
+            assert list(pool.map(of_process, TEXTS)) == [["unsat"]] * len(TEXTS)
         heard = {each.key: each.kept for each in listener.heard()}
     assert heard == {name: number < 30 for number, name in enumerate(KEYS)}
 
@@ -190,7 +190,7 @@ def told(*words: str) -> tuple[int, str]:
 def test_it_ends_as_the_command_does(status: int, asked: list[str], command: Ends) -> None:
     command(status)
     kept_answers.write("cvc5", kept_cvc5.identity(), KEPT)
-    assert told("--turn", "33") == (status, "cvc5: 2 texts asked now, 38 as it said before\n")
+    assert told("--turn", "33") == (status, "cvc5: 2 texts asked now, 98 as it said before\n")
     assert len(asked) == 2
 
 
@@ -198,7 +198,7 @@ def test_it_fails_where_cvc5_says_something_else_now(asked: list[str], command: 
     command(0)
     kept_answers.write("cvc5", kept_cvc5.identity(), {**KEPT, KEYS[7]: "sat"})
     codes = {turn: told("--turn", str(turn))[0] for turn in range(50)}
-    assert sorted(codes.values()) == [0] * 19 + [1]
+    assert sorted(codes.values()) == [0] * 49 + [1]
 
 
 def test_keeping_asks_what_is_new_and_drops_what_nobody_asks(
@@ -206,7 +206,7 @@ def test_keeping_asks_what_is_new_and_drops_what_nobody_asks(
 ) -> None:
     command(0)
     kept_answers.write("cvc5", kept_cvc5.identity(), {KEYS[0]: "unsat", "f" * 32: "unsat"})
-    assert told("--keep") == (0, "cvc5: 39 texts asked now, 1 as it said before\n")
+    assert told("--keep") == (0, "cvc5: 99 texts asked now, 1 as it said before\n")
     assert read_kept() == KEPT
     command(1)
     kept_answers.write("cvc5", kept_cvc5.identity(), {})
