@@ -188,21 +188,21 @@ def expected() -> frozenset[Edge]:
     return frozenset(edge for tiny in chosen for edge in table_edges(tiny) if not excuse(edge))
 
 
-@cache
-def allowed() -> frozenset[Edge]:
-    """Those, and what the table allows where the kernel's lifetime ends before T2 or at the end.
+def not_allowed(edges: Iterable[Edge]) -> set[Edge]:
+    """Which of these the table does not allow, or they are excused.
 
+    It allows more than what is expected where the kernel's lifetime ends before T2 or at the end.
     With a margin of one tick it ends at T2; a scene's ends in between, or before, by its lease.
-    And what it allows to a process that is frozen while a server shortens and answers twice.
+    And it allows more to a process that is frozen while a server shortens and answers twice.
     """
+    left = set(edges) - expected()
     named = {tiny.name: tiny for tiny in tiny_settings()}
     frozen = replace(named["cut short"], faults=("shortens", "freezes", "thaws"))
-    others = (
-        replace(tiny, client={**tiny.client, "margin": margin})
-        for tiny, margin in product((named["unlucky"], frozen), (0, 2))
-    )
-    more = frozenset(edge for other in others for edge in table_edges(other) if not excuse(edge))
-    return expected() | more
+    for tiny, margin in product((named["unlucky"], frozen), (0, 2)):
+        if left:  # a second each
+            more = table_edges(replace(tiny, client={**tiny.client, "margin": margin}))
+            left -= {edge for edge in more if not excuse(edge)}
+    return left
 
 
 REFERENCE = ("alone", "unlucky", "two hosts", "restarted", "slow probe", "cut short")
