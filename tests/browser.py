@@ -1,7 +1,8 @@
 """Debian's Chromium looks at pages as a person would: what it shows, says and refuses.
 
 Theory of operation.  `chromium` starts one browser, driven by Playwright, which is told where it
-is and downloads none.  A `Visit` is one page in it, of a size and a colour scheme, without any
+is and downloads none.  Debian has it with windows and without: the one without takes half the time,
+for the other draws a window for each page.  A `Visit` is one page in it, of a size and a colour scheme, without any
 network; it keeps what the browser complains of and what it asks for, and `complaints` of axe-core
 are those on WCAG 2.2 A and AA and on best practice.
 
@@ -23,6 +24,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+PROGRAMS = ("chromium-headless-shell", "chromium")
+"""Debian's packages, and what they bring; the first that is there is taken."""
+
 WIDE, NARROW = (1280, 900), (390, 844)
 """Pixels of a screen on a desk, and of a telephone."""
 
@@ -33,10 +37,15 @@ VIOLATIONS = """() => axe.run(document, {resultTypes: ["violations"]})
 Scheme = Literal["light", "dark"]
 
 
+def program() -> str | None:
+    """Where the browser is."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
 def missing() -> str:
     """Why no browser can be had; empty: it can."""
-    if shutil.which("chromium") is None:
-        return "there is no chromium: apt-get install chromium"
+    if program() is None:
+        return f"there is no chromium: apt-get install {PROGRAMS[0]}"
     absent = [n for n in ("playwright", "axe_playwright_python") if find_spec(n) is None]
     return f"not installed: {', '.join(absent)} (pip install -e '.[dev]')" if absent else ""
 
@@ -49,7 +58,7 @@ def chromium() -> Iterator[Browser]:
     # Chromium's own sandbox refuses to begin as root.
     given = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=given)
+        browser = driver.chromium.launch(executable_path=program(), args=given)
         yield browser
         browser.close()
 

@@ -361,4 +361,4 @@ def test_the_picture_of_the_command_stands_alone(browser: Browser, tmp_path: Pat
 
 def test_without_a_browser_it_is_said_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
-    assert missing() == "there is no chromium: apt-get install chromium"
+    assert missing() == "there is no chromium: apt-get install chromium-headless-shell"
