@@ -1,10 +1,10 @@
 """Debian's Chromium looks at pages as a person would: what it shows, says and refuses.
 
 Theory of operation.  `chromium` starts one browser, driven by Playwright, which is told where it
-is and downloads none.  Debian has it with windows and without: the one without takes half the time,
-for the other draws a window for each page.  A `Visit` is one page in it, of a size and a colour scheme, without any
-network; it keeps what the browser complains of and what it asks for, and `complaints` of axe-core
-are those on WCAG 2.2 A and AA and on best practice.
+is and downloads none.  Debian has it with windows and without.  The one without takes half the
+time, for the other draws a window for each page.  A `Visit` is one page in it, of a size and a
+colour scheme, without any network; it keeps what the browser complains of and what it asks for, and
+`complaints` of axe-core are those on WCAG 2.2 A and AA and on best practice.
 
 What it does not know: other browsers.
 """
