@@ -35,7 +35,6 @@ for; what a hook does, and whether it is done.
 
 from __future__ import annotations
 
-import gc
 import secrets
 import select
 import signal
@@ -186,7 +185,6 @@ class ClientShell:
         poll = select.poll()
         for each in (self._link, self._interface, self._interface.heartbeat, alarm, ended):
             poll.register(each.fileno(), select.POLLIN)
-        gc.freeze()  # modules stay: so nobody looks through them for garbage at a DHCPACK
         self._start()
         while not self._done and ended.signal is None and not self.too_late:
             alarm.set(self._deadline())

@@ -177,9 +177,9 @@ def decode_frame(data: bytes) -> Frame:
     if ethertype == ARP_TYPE:
         content = decode_arp(data, start)
     elif ethertype == IPV4_TYPE:
-        packet, at, end = _packet(data, start)
-        whole = packet.protocol == UDP_PROTOCOL and not packet.fragment
-        content = _datagram(data, start, packet, at, end) if whole else packet
+        content = decode_packet(data, start)
+        if content.protocol == UDP_PROTOCOL and not content.fragment:
+            content = decode_datagram(data, start)
     else:
         content = Other(ethertype, data[start:])
     return Frame(destination, source, content)
@@ -214,11 +214,6 @@ def decode_datagram(data: bytes, start: int = 0) -> Datagram:
         raise WireError(f"expected protocol 17 (UDP), got {packet.protocol}", start + 9)
     if packet.fragment:
         raise WireError("expected a whole packet, got a fragment", start + 6)
-    return _datagram(data, start, packet, at, end)
-
-
-def _datagram(data: bytes, start: int, packet: Packet, at: int, end: int) -> Datagram:
-    """The datagram that a packet carries, from `at` to `end`."""
     if end - at < UDP.size:
         raise WireError(f"expected {UDP.size} bytes of UDP header, got {end - at}", start + 2)
     source_port, destination_port, length, check = UDP.unpack_from(data, at)
@@ -267,10 +262,10 @@ def _packet(data: bytes, start: int) -> tuple[Packet, int, int]:
 
 def sum16(data: bytes) -> int:
     """The ones' complement sum of 16-bit words, an odd byte padded with zero (RFC 1071 §1)."""
-    whole = int.from_bytes(data, "big") << 8 * (len(data) % 2)
-    # 2^16 is 1 modulo 2^16 - 1: the sum is the remainder of the bytes as one number, with 0xffff
-    # for a multiple that is not 0.
-    return whole and (whole - 1) % 0xFFFF + 1
+    padded = data + bytes(len(data) % 2)
+    # 2^16 is 1 modulo 2^16 - 1: the sum is the remainder, with 0xffff for a multiple that is not 0.
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    return total and (total - 1) % 0xFFFF + 1
 
 
 def checksum(data: bytes) -> int:

@@ -45,7 +45,7 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "DHCPACK to address": (
         *ARRIVES,
-        ("text", "the lease as text"),
+        ("text", "the state directory looked at, the lease as text"),
         ("stored", "file made, written, synced, renamed; directory synced"),
         ("ask", "request to the kernel made ready"),
         ("over", "netlink: asked, done, and heard by the stopwatch"),
