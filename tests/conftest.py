@@ -56,6 +56,17 @@ ALONE = ("tests/net/test_networking_lock.py", "tests/net/test_lab_busy.py")
 """Files that hold the kernel's networking lock: no other of the network's is played meanwhile, and
 one process has both, else a second would only wait for the first."""
 
+MEANWHILE = (
+    "tests/proofs/mutation/test_mutants.py",
+    "tests/model/engine/test_engine.py",
+    "tests/reference/refinement/test_refinement.py",
+    "tests/proofs/logic/test_bitvectors.py",
+    "tests/model/readings/test_finite.py",
+    "tests/model/engine/test_engine_defects.py",
+)
+"""What begins while these are played, for all other processes: a network's test would wait for the
+lock, and those that hold it for that one's."""
+
 APART = "tests/test_checks.py"
 """A file whose tests are long, and share nothing: each may go to another process."""
 
@@ -160,8 +171,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def in_order(files: Sequence[str]) -> list[str]:
     """These files as they are to begin; else a long one would, when all others are done."""
-    first = [name for name in (*ALONE, APART) if name in files]
-    long = [name for name in LONGEST if name in files]
+    first = [name for name in (*ALONE, APART, *MEANWHILE) if name in files]
+    long = [name for name in LONGEST if name in files and name not in first]
     rest = [name for name in files if name not in {*first, *long}]
     return [*first, *in_turns(long), *in_turns(rest)]
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.checkout import ROOT
-from tests.conftest import ALONE, APART, LONGEST, WAIT, in_order, unit_of
+from tests.conftest import ALONE, APART, LONGEST, MEANWHILE, WAIT, in_order, unit_of
 from tests.slow import stretched
 from tests.test_checks import STEPS
 
@@ -184,14 +184,16 @@ def test_what_is_apart_may_go_to_several_processes() -> None:
 
 def test_who_waits_and_who_computes_take_turns() -> None:
     """The longest of each first; so a process that waits has somebody beside it who computes."""
-    assert [name for name in (*ALONE, APART, *LONGEST) if not (ROOT / name).is_file()] == []
+    first = [*ALONE, APART, *MEANWHILE]
+    assert [name for name in (*first, *LONGEST) if not (ROOT / name).is_file()] == []
     waiting = {name for name in LONGEST if name.startswith(WAIT)}
     rest = ["tests/a.py", "tests/b.py", "tests/net/a.py"]
     order = in_order([*reversed(rest), *reversed(LONGEST), APART, *ALONE])
     assert sorted(order) == sorted([*ALONE, APART, *LONGEST, *rest]), "each once"
-    assert order[: len(ALONE) + 1] == [*ALONE, APART]
-    long = order[len(ALONE) + 1 : -len(rest)]
-    for kind in (waiting, set(LONGEST) - waiting):
+    assert order[: len(first)] == first
+    assert not any(name.startswith(WAIT) for name in MEANWHILE)
+    long = order[len(first) : -len(rest)]
+    for kind in (waiting, set(LONGEST) - waiting - set(MEANWHILE)):
         assert [name for name in long if name in kind] == [n for n in LONGEST if n in kind]
     share = len(waiting) / len(long)
     for begun in range(len(long)):
