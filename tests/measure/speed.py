@@ -8,8 +8,8 @@ hears the cable of the client (a packet socket in the switch's namespace) and th
 How long a program takes to start, and to wait before it asks, is not in it.  Nor is the disk: what
 clients and servers write down is in memory (`Host.apart`), for all of them alike.
 
-Two parts of that time are the client's (`Timed.own`): from the DHCPOFFER to the DHCPREQUEST, and
-from the DHCPACK to the address.  The rest is the server's.
+Two parts of that time are the client's (`Timed.own`, stopwatch.py).  `--apart` tells where our
+client's goes (apart.py).
 
 Slower means: the median is above the peer's, and in so many rounds of the run were we slower than
 it that a fair coin would do that in less than one run of twenty.
@@ -21,21 +21,15 @@ What it does not know: what else the machine does meanwhile, but that it does it
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import re
-import select
 import shutil
 import signal
-import socket
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -46,30 +40,19 @@ from pathlib import Path
 from types import FrameType
 
 import click
-from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
 from holdover.reference.lab.testbed.netns import COMMANDS, Host, Links
 from holdover.reference.lab.testbed.process import Process, UnheardError, eventually
-from holdover.reference.linux.kernel.rtnetlink import NEW_ADDRESS
-from holdover.reference.wire.frames import CLIENT_PORT, SERVER_PORT, Datagram, decode_frame
-from holdover.reference.wire.option_values import MessageType, WireError
-from holdover.reference.wire.packet import decode
 from tests.checkout import ROOT
+from tests.measure import apart
+from tests.measure.stopwatch import FIRST, LAST, LONG, timed
 
 PAGE = ROOT / "docs" / "speed.md"
-SERVER, FIRST, LAST = (IPv4Address(f"10.77.0.{n}") for n in (1, 50, 99))
+SERVER = IPv4Address("10.77.0.1")
 LEASE = 600
 OURS = "holdover client"
 PEERS = ("busybox udhcpc", "ISC dhclient")
-LONG = 40
-"""Seconds: our client waits up to ten before it asks, dhclient asks again after up to ten."""
-
 CHANCE = 0.05
-NEW_NETWORK, ADDRESS_GROUP = 0x4000_0000, 0x10
-"""CLONE_NEWNET, RTMGRP_IPV4_IFADDR."""
-
-TIMESTAMP = 35
-"""SO_TIMESTAMPNS, which `socket` does not name."""
 
 
 # Programs ----------------------------------------------------------------------------------------
@@ -151,127 +134,6 @@ def versions() -> dict[str, str]:
     return found | {"Linux": os.uname().release}
 
 
-# The stopwatch -----------------------------------------------------------------------------------
-
-
-ORDER = (MessageType.DISCOVER, MessageType.OFFER, MessageType.REQUEST, MessageType.ACK)
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """When each message of `ORDER` was first on the wire, and when the address was there: in ns."""
-
-    messages: tuple[int, ...]
-    there: int
-
-    @property
-    def seconds(self) -> float:
-        """From the DHCPDISCOVER to the address."""
-        return (self.there - self.messages[0]) / 1e9
-
-    @property
-    def own(self) -> float:
-        """What of it the client took, in seconds: after the DHCPOFFER, and after the DHCPACK."""
-        _, offered, requested, acknowledged = self.messages
-        return (requested - offered + self.there - acknowledged) / 1e9
-
-
-class Stopwatch(threading.Thread):
-    """Hears a host's cable and its kernel; `timed` is there when both have said their word.
-
-    The frame's instant is the kernel's (SO_TIMESTAMPNS), the address's is when this thread wakes.
-    A thread of its own, since the namespace in which a socket is made is a thread's.
-    """
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(daemon=True)
-        self.timed: Timed | None = None
-        self.listens, self.over = threading.Event(), threading.Event()
-        self._host = host
-
-    def run(self) -> None:
-        """Until the address is there."""
-        host = self._host
-        enter(host.switch)
-        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        wire.setsockopt(socket.SOL_SOCKET, TIMESTAMP, 1)
-        wire.bind((host.port, 0x0003))
-        enter(host.space)
-        kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        kernel.bind((0, ADDRESS_GROUP))
-        marshal, poll = MarshalRtnl(), select.poll()
-        heard: dict[MessageType, int] = {}
-        there = None
-        with wire, kernel:
-            for each in (wire, kernel):
-                poll.register(each, select.POLLIN)
-            self.listens.set()
-            while (len(heard) < len(ORDER) or there is None) and not self.over.is_set():
-                ready = [file for file, _ in poll.poll(200)]
-                at = time.time_ns()
-                if kernel.fileno() in ready:
-                    said = marshal.parse(kernel.recv(1 << 16))
-                    there = at if there is None and any(map(leased, said)) else there
-                if wire.fileno() in ready:
-                    data, ((_, _, stamp),), *_ = wire.recvmsg(1 << 16, 64)
-                    kind = message_type(data)
-                    # An answer to another host, or of an exchange before, is before its question.
-                    if kind in ORDER and ORDER.index(kind) == len(heard):
-                        seconds, nanoseconds = struct.unpack("@ll", stamp)
-                        heard[kind] = seconds * 10**9 + nanoseconds
-        if len(heard) == len(ORDER) and there is not None:
-            self.timed = Timed(tuple(heard[kind] for kind in ORDER), there)
-
-
-def enter(space: str) -> None:
-    """From now on this thread is in the namespace."""
-    with Path(f"/run/netns/{space}").open("rb") as file:
-        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), NEW_NETWORK):
-            raise OSError(ctypes.get_errno(), "setns")
-
-
-def message_type(data: bytes) -> MessageType | None:
-    """Of the DHCP message in a frame; None where there is none."""
-    with contextlib.suppress(WireError):
-        content = decode_frame(data).content
-        if isinstance(content, Datagram) and content.destination_port in (SERVER_PORT, CLIENT_PORT):
-            return decode(content.payload).message_type
-    return None
-
-
-def leased(message: object) -> bool:
-    """Whether the kernel says that an address of the pool is there."""
-    assert isinstance(message, dict)
-    if message["header"]["type"] != NEW_ADDRESS:
-        return False
-    (address,) = [value for name, value in message["attrs"] if name == "IFA_LOCAL"]
-    return FIRST <= IPv4Address(address) <= LAST
-
-
-def timed(host: Host, begin: Callable[[Host, Path], Process], place: Path) -> Timed:
-    """How long a client takes; then it is gone, and what it has configured."""
-    watch = Stopwatch(host)
-    watch.start()
-    try:
-        if not watch.listens.wait(LONG):
-            raise UnheardError("the stopwatch does not listen")
-        client = begin(host, place)
-        try:
-            eventually(lambda: watch.timed or client.running.poll() is not None, LONG, "address")
-        except UnheardError as error:
-            raise UnheardError(f"{error}\n{place}\n{client.lines}\n{client.errors}") from None
-        finally:
-            client.end()
-    finally:
-        watch.over.set()
-        watch.join()
-    host.ip("addr", "flush", "dev", "eth0")
-    host.ip("route", "flush", "dev", "eth0")
-    if watch.timed is None:
-        raise UnheardError(f"it has ended\n{place}\n{client.errors}")
-    return watch.timed
-
-
 # A run -------------------------------------------------------------------------------------------
 
 
@@ -349,7 +211,17 @@ FIRST_OFFER = (
 )
 
 
-def page(all_found: list[Measured], repeat: int) -> str:
+APART = (
+    "## Where our client's own time goes\n\n"
+    "`python -m tests.measure.speed --apart` prints this table. *Bare Python* is a program that "
+    "makes the same system calls\nand thinks as little as it can "
+    "([`tests/measure/bare.py`](../tests/measure/bare.py)): the interpreter's floor, with the "
+    "kernel's. A row\nis the time until what it says is done; where the bare program has no such "
+    "row, the time is in its next one."
+)
+
+
+def page(all_found: list[Measured], taken: apart.Apart, repeat: int) -> str:
     """The page of the specification."""
     known = ", ".join(f"{name} {number}" for name, number in versions().items())
     policy = os.sched_getscheduler(0)
@@ -376,6 +248,9 @@ def page(all_found: list[Measured], repeat: int) -> str:
                 *(table(found) for found in all_found),
                 f"{' '.join(verdicts)}\n{SLOWER}",
                 FIRST_OFFER,
+                APART,
+                apart.table(taken),
+                apart.remains(taken),
             ]
         )
         + "\n"
@@ -394,7 +269,10 @@ def terminated(number: int, frame: FrameType | None) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print each time, in seconds.")
 @click.option("--write", is_flag=True, help="Write docs/speed.md.")
-def main(repeat: int, servers: tuple[str, ...], as_json: bool, write: bool) -> int:
+@click.option("--apart", "only_apart", is_flag=True, help="Only show where our client's time goes.")
+def main(
+    repeat: int, servers: tuple[str, ...], as_json: bool, write: bool, only_apart: bool
+) -> int:
     """Compare `holdover client` with other clients, from DHCPDISCOVER to the address.
 
     Exit status 1 if ours is slower than udhcpc or dhclient, 2 if it cannot be measured.
@@ -406,12 +284,18 @@ def main(repeat: int, servers: tuple[str, ...], as_json: bool, write: bool) -> i
         return 2
     signal.signal(signal.SIGTERM, terminated)
     chosen = [name for name in servers or SERVERS if shutil.which(PROGRAMS.get(name, "ip"))]
-    all_found = []
+    all_found: list[Measured] = []
+    taken_apart: list[apart.Apart] = []
     with tempfile.TemporaryDirectory() as place, contextlib.closing(Links(Path(place))) as links:
         for name in chosen:
             there = Path(place) / name.replace(" ", "-")
             there.mkdir()
             try:
+                if only_apart or (write and name == chosen[-1]):
+                    taken = apart.rounds(name, repeat, links, there, SERVERS[name], dhcpcd)
+                    taken_apart += [*taken][-1:]
+                if only_apart:
+                    continue
                 for found in rounds(name, repeat, links, there):
                     last = ", ".join(f"{c} {1000 * s[-1]:.0f} ms" for c, s in found.seconds.items())
                     if sys.stderr.isatty():
@@ -420,8 +304,11 @@ def main(repeat: int, servers: tuple[str, ...], as_json: bool, write: bool) -> i
                 click.echo(f"error: {error}", err=True)
                 return 2
             all_found.append(found)
+    if only_apart:
+        click.echo("\n\n".join(map(apart.table, taken_apart)))
+        return 0
     if write:
-        PAGE.write_text(page(all_found, repeat), encoding="utf-8")
+        PAGE.write_text(page(all_found, taken_apart[0], repeat), encoding="utf-8")
     if as_json:
         said = {"versions": versions(), "servers": [asdict(found) for found in all_found]}
         click.echo(json.dumps(said, indent=1))
