@@ -16,6 +16,7 @@ import json
 import os
 import random
 import select
+import signal
 import socket
 import struct
 import sys
@@ -113,7 +114,7 @@ def main() -> None:
                     return data, options
 
     discover = frame(hardware, xid, b"\x35\1\1" + ASKS_FOR)
-    time.sleep(1 + random.random())
+    time.sleep(1 + random.random())  # as a client does (RFC 2131 §4.4.1): it begins after a sleep
     link.send(discover)
     data, options = heard(2)
     wanted = b"\x32\4" + data[ADDRESS_AT : ADDRESS_AT + 4] + b"\x36\4" + options[54]
@@ -131,7 +132,7 @@ def main() -> None:
     stamp("answered")
     sys.stdout.write(json.dumps({"stamps": stamps, "collected": []}) + "\n")
     sys.stdout.flush()
-    time.sleep(600)
+    signal.pause()  # whoever measures ends it
 
 
 if __name__ == "__main__":

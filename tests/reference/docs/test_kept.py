@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -117,3 +119,19 @@ def test_a_byte_of_any_source_counts(package: str, monkeypatch: pytest.MonkeyPat
     before = kept.sources()
     monkeypatch.setattr(kept, "SOURCES", tuple(each for each in kept.SOURCES if each != package))
     assert kept.sources() != before
+
+
+LOADED = """
+import sys
+import holdover.reference.docs.proof_pages, holdover.reference.docs.situation_pages
+print(*(name for name in sys.modules if name.startswith("holdover.")))
+"""
+
+
+def test_whatever_the_heavy_generators_import_is_a_source() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
+    )
+    names = [name for name in done.stdout.split() if name != "holdover.reference"]
+    assert len(names) > 50
+    assert [name for name in names if not name.startswith(kept.SOURCES)] == []
