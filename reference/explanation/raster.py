@@ -20,8 +20,14 @@ from pathlib import Path
 
 from holdover.model.errors import InputError
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""Looked for in this order."""
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chromium-headless-shell",
+)
+"""Looked for in this order; the last is Debian's Chromium without windows, for a server."""
 
 SCALE = 2
 """Pixels of the PNG for one of the SVG."""
