@@ -32,6 +32,7 @@ import struct
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from holdover.reference.wire.arp import (
     ARP_TYPE,
@@ -41,7 +42,7 @@ from holdover.reference.wire.arp import (
     decode_arp,
     encode_arp,
 )
-from holdover.reference.wire.option_values import WireError, expect
+from holdover.reference.wire.option_values import WireError, address_of, expect
 
 SERVER_PORT, CLIENT_PORT = 67, 68
 """RFC 2131 §4.1."""
@@ -54,7 +55,7 @@ ALL_HOSTS = IPv4Address("255.255.255.255")
 
 ETHERNET = struct.Struct("!6s 6s H")
 IPV4 = struct.Struct("!2B 3H 2B H 4s 4s")
-UDP = struct.Struct("!4H")
+UDP, PSEUDO = struct.Struct("!4H"), struct.Struct("!2H")
 TYPE, TAG_FIELDS = struct.Struct("!H"), struct.Struct("!2H")
 TAGS_AT = ETHERNET.size - TYPE.size
 
@@ -177,9 +178,9 @@ def decode_frame(data: bytes) -> Frame:
     if ethertype == ARP_TYPE:
         content = decode_arp(data, start)
     elif ethertype == IPV4_TYPE:
-        content = decode_packet(data, start)
-        if content.protocol == UDP_PROTOCOL and not content.fragment:
-            content = decode_datagram(data, start)
+        header = _read_header(data, start)
+        whole = header.protocol == UDP_PROTOCOL and not header.fragment
+        content = _read_datagram(data, header) if whole else _packet(header)
     else:
         content = Other(ethertype, data[start:])
     return Frame(destination, source, content)
@@ -204,38 +205,63 @@ def untag(data: bytes) -> bytes:
 
 def decode_packet(data: bytes, start: int = 0) -> Packet:
     """The header of the IPv4 packet at `start` (RFC 791 §3.1)."""
-    return _packet(data, start)[0]
+    return _packet(_read_header(data, start))
 
 
 def decode_datagram(data: bytes, start: int = 0) -> Datagram:
     """The UDP datagram in the IPv4 packet at `start` (RFC 768)."""
-    packet, at, end = _packet(data, start)
-    if packet.protocol != UDP_PROTOCOL:
-        raise WireError(f"expected protocol 17 (UDP), got {packet.protocol}", start + 9)
-    if packet.fragment:
+    header = _read_header(data, start)
+    if header.protocol != UDP_PROTOCOL:
+        raise WireError(f"expected protocol 17 (UDP), got {header.protocol}", start + 9)
+    if header.fragment:
         raise WireError("expected a whole packet, got a fragment", start + 6)
+    return _read_datagram(data, header)
+
+
+class _Header(NamedTuple):
+    """An IPv4 header that was read: where it stands, and where its content begins and ends."""
+
+    start: int
+    at: int
+    end: int
+    protocol: int
+    fragment: bool
+    source: bytes
+    destination: bytes
+
+
+def _packet(header: _Header) -> Packet:
+    source, destination = address_of(header.source), address_of(header.destination)
+    return Packet(source, destination, header.protocol, header.fragment)
+
+
+def _read_datagram(data: bytes, header: _Header) -> Datagram:
+    start, at, end = header.start, header.at, header.end
     if end - at < UDP.size:
         raise WireError(f"expected {UDP.size} bytes of UDP header, got {end - at}", start + 2)
     source_port, destination_port, length, check = UDP.unpack_from(data, at)
     if not UDP.size <= length <= end - at:
         raise WireError(f"expected a UDP length of 8 to {end - at}, got {length}", at + 4)
-    pseudo = _pseudo_header(packet.source.packed, packet.destination.packed, length)
+    verdict = Checksum.VERIFIED
     if not check:
         verdict = Checksum.ABSENT
-    elif sum16(pseudo + data[at : at + length]) == 0xFFFF:
-        verdict = Checksum.VERIFIED
-    elif check == sum16(pseudo):
-        verdict = Checksum.PENDING
     else:
-        raise WireError(f"UDP checksum {check:#06x} is wrong", at + 6)
-    payload = data[at + UDP.size : at + length]
+        pseudo = _pseudo_header(header.source, header.destination, length)
+        if sum16(pseudo + data[at : at + length]) != 0xFFFF:
+            if check != sum16(pseudo):
+                raise WireError(f"UDP checksum {check:#06x} is wrong", at + 6)
+            verdict = Checksum.PENDING
     return Datagram(
-        packet.source, packet.destination, source_port, destination_port, payload, verdict
+        address_of(header.source),
+        address_of(header.destination),
+        source_port,
+        destination_port,
+        data[at + UDP.size : at + length],
+        verdict,
     )
 
 
-def _packet(data: bytes, start: int) -> tuple[Packet, int, int]:
-    """The packet's header, and where what it carries begins and ends."""
+def _read_header(data: bytes, start: int) -> _Header:
     expect(data, start, IPV4.size, "an IPv4 header")
     first, _, total, _, fragment, _, protocol, _, source, destination = IPV4.unpack_from(
         data, start
@@ -251,10 +277,9 @@ def _packet(data: bytes, start: int) -> tuple[Packet, int, int]:
         raise WireError(f"expected an IPv4 length of {size} to {most}, got {total}", start + 2)
     if sum16(data[start : start + size]) != 0xFFFF:
         raise WireError("IPv4 header checksum is wrong", start + 10)
-    packet = Packet(
-        IPv4Address(source), IPv4Address(destination), protocol, bool(fragment & FRAGMENT)
+    return _Header(
+        start, start + size, start + total, protocol, bool(fragment & FRAGMENT), source, destination
     )
-    return packet, start + size, start + total
 
 
 # Sums --------------------------------------------------------------------------------------------
@@ -262,10 +287,10 @@ def _packet(data: bytes, start: int) -> tuple[Packet, int, int]:
 
 def sum16(data: bytes) -> int:
     """The ones' complement sum of 16-bit words, an odd byte padded with zero (RFC 1071 §1)."""
-    padded = data + bytes(len(data) % 2)
-    # 2^16 is 1 modulo 2^16 - 1: the sum is the remainder, with 0xffff for a multiple that is not 0.
-    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
-    return total and (total - 1) % 0xFFFF + 1
+    # 2^16 is 1 modulo 2^16 - 1: the sum of the words leaves the remainder that all of them, read as
+    # one number, leave; with 0xffff for a multiple that is not 0.
+    number = int.from_bytes(data, "big") << 8 * (len(data) % 2)
+    return number and (number - 1) % 0xFFFF + 1
 
 
 def checksum(data: bytes) -> int:
@@ -275,4 +300,4 @@ def checksum(data: bytes) -> int:
 
 def _pseudo_header(source: bytes, destination: bytes, length: int) -> bytes:
     """What a UDP checksum covers besides the datagram (RFC 768)."""
-    return source + destination + struct.pack("!2H", UDP_PROTOCOL, length)
+    return source + destination + PSEUDO.pack(UDP_PROTOCOL, length)

@@ -92,6 +92,8 @@ class BootReply:
 
 OF_REQUEST = (MESSAGE_TYPE, CLIENT_IDENTIFIER, REQUESTED_ADDRESS, SERVER_ID, LEASE_TIME)
 OF_REPLY = (MESSAGE_TYPE, CLIENT_IDENTIFIER, SERVER_ID, LEASE_TIME, RENEWAL_TIME, REBINDING_TIME)
+NAMED_IN_REQUEST = frozenset(row.code for row in OF_REQUEST)
+NAMED_IN_REPLY = frozenset(row.code for row in OF_REPLY)
 
 REPLY_RESTS_ON = {row.code for row in (MESSAGE_TYPE, SERVER_ID, CLIENT_IDENTIFIER, LEASE_TIME)}
 REQUEST_RESTS_ON = {
@@ -145,7 +147,7 @@ def request_from_wire(message: Message) -> BootRequest | None:
         requested=message.get(REQUESTED_ADDRESS),
         server=message.get(SERVER_ID),
         lease=message.get(LEASE_TIME),
-        options=_others(message.options, OF_REQUEST),
+        options=message.options.without(NAMED_IN_REQUEST),
     )
 
 
@@ -166,7 +168,7 @@ def reply_from_wire(message: Message) -> BootReply | None:
         lease=message.get(LEASE_TIME),
         t1=message.get(RENEWAL_TIME),
         t2=message.get(REBINDING_TIME),
-        options=_others(message.options, OF_REPLY),
+        options=message.options.without(NAMED_IN_REPLY),
     )
 
 
@@ -184,9 +186,8 @@ def request_from(reading: ParsedMessage) -> BootRequest:
 def reply_from(reading: ParsedMessage) -> BootReply:
     """What a client acts on; WireError where it is no reply, or rests on what is lost."""
     refused = reading.message.message_type is MessageType.NAK
-    rests_on = REPLY_RESTS_ON - {LEASE_TIME.code} if refused else REPLY_RESTS_ON
     for dropped in reading.dropped:
-        if dropped.code in rests_on:
+        if dropped.code in REPLY_RESTS_ON and not (refused and dropped.code == LEASE_TIME.code):
             raise dropped.error
     reply = reply_from_wire(reading.message)
     if reply is None:
@@ -218,9 +219,4 @@ def _together(rows: Iterable[Option[Any]], values: Iterable[object], more: Optio
     named: list[tuple[int, Any]] = [
         (row.code, value) for row, value in zip(rows, values, strict=True) if value is not None
     ]
-    return Options([*named, *more.items()])
-
-
-def _others(options: Options, named: Iterable[Option[Any]]) -> Options:
-    codes = {row.code for row in named}
-    return Options.known({code: value for code, value in options.items() if code not in codes})
+    return more.behind(named)

@@ -57,6 +57,15 @@ class Overload(IntFlag):
     BOTH = 3
 
 
+ROOMS = {
+    use: (
+        COOKIE_AT - FILE_AT - 1 if Overload.FILE in use else 0,
+        FILE_AT - SNAME_AT - 1 if Overload.SNAME in use else 0,
+    )
+    for use in Overload.__members__.values()
+}
+"""How many bytes of options, and an end behind them, `file` and `sname` hold in each case."""
+
 # Reading -----------------------------------------------------------------------------------------
 
 Pieces = dict[int, list[tuple[int, int]]]
@@ -92,18 +101,19 @@ def read_options(data: bytes) -> tuple[Overload, Options, tuple[Dropped, ...]]:
     """
     pieces: Pieces = {}
     dropped = _scan(data, OPTIONS_AT, len(data), pieces)
-    use = Overload.NONE
+    use = Overload.NONE  # whose members Python combines slowly: what is asked of them is asked once
     if at := pieces.pop(OVERLOAD, None):
         try:
             use = _join(data, at, _read_overload)
         except WireError as error:
             dropped.append(Dropped(OVERLOAD, error.message, error.offset, hides=True))
-    if Overload.FILE in use:
-        dropped += _scan(data, FILE_AT, COOKIE_AT, pieces)
-    if Overload.SNAME in use:
-        dropped += _scan(data, SNAME_AT, FILE_AT, pieces)
-    if stray := pieces.pop(OVERLOAD, None):
-        dropped.append(Dropped(OVERLOAD, "expected in the options field", stray[0][0] - 2))
+    if use:
+        if Overload.FILE in use:
+            dropped += _scan(data, FILE_AT, COOKIE_AT, pieces)
+        if Overload.SNAME in use:
+            dropped += _scan(data, SNAME_AT, FILE_AT, pieces)
+        if stray := pieces.pop(OVERLOAD, None):
+            dropped.append(Dropped(OVERLOAD, "expected in the options field", stray[0][0] - 2))
     cut_off = {each.code for each in dropped}
     read: dict[int, Value] = {}
     for code, at in pieces.items():
@@ -143,7 +153,10 @@ def _read_overload(data: bytes) -> Overload:
 
 def _join(data: bytes, at: list[tuple[int, int]], read: Callable[[bytes], T]) -> T:
     """What the pieces, joined, are read as (RFC 3396 §7); offsets are those of the message."""
+    begin, end = at[0]
     try:
+        if len(at) == 1:
+            return read(data[begin:end])
         return read(b"".join([data[begin:end] for begin, end in at]))
     except WireError as error:
         raise WireError(error.message, _origin(at, error.offset)) from None
@@ -170,22 +183,35 @@ def lay_out(
     Relay information is last in the options field and never in another (RFC 3046 §2.2); option 52
     is just before it.
     """
+    whole = _in_one(options, room) if not uses[0] else None
+    if whole is not None:
+        return uses[0], (whole, bytes((END,)), bytes((END,)))
     pieces = [(code, piece) for code, data in options.pairs() for piece in _split(data)]
     relay = b"".join([_tlv(*piece) for piece in pieces if piece[0] == RELAY_INFORMATION.code])
     movable = [piece for piece in pieces if piece[0] != RELAY_INFORMATION.code]
     for cutting in (False, True):
         for use in uses:
             tail = (_tlv(OVERLOAD, bytes((use,))) if use else b"") + relay + bytes((END,))
-            rooms = (
-                room - len(tail),
-                COOKIE_AT - FILE_AT - 1 if Overload.FILE in use else 0,
-                FILE_AT - SNAME_AT - 1 if Overload.SNAME in use else 0,
-            )
+            rooms = (room - len(tail), *ROOMS[use])
             if (filled := _fill(movable, rooms, cutting=cutting)) is not None:
                 first, file, sname = filled
                 return use, (first + tail, file + bytes((END,)), sname + bytes((END,)))
     needed = sum(len(_tlv(*piece)) for piece in pieces)
     raise TooLargeError(f"options of {needed} bytes: no layout with {room} bytes of options field")
+
+
+def _in_one(options: Options, room: int) -> bytes | None:
+    """The options field, where it has room for all, uncut, and none has to be last: as mostly."""
+    written = options.written()
+    if RELAY_INFORMATION.code in written:
+        return None
+    parts: list[bytes] = []
+    for code, data in written.items():
+        if len(data) > 255:
+            return None
+        parts += (bytes((code, len(data))), data)
+    field = b"".join((*parts, bytes((END,))))
+    return field if len(field) <= room else None
 
 
 def _split(data: bytes) -> list[bytes]:

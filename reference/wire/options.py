@@ -13,7 +13,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -78,8 +78,11 @@ def _row(code: int, name: str, source: str, kind: Kind[V]) -> Option[V]:
 
 def option_of(code: int) -> Option[Any]:
     """The row of a code; bytes where the table has none."""
+    row = TABLE.get(code)
+    if row is not None:
+        return row
     name, source = ("overload", "§9.3") if code == OVERLOAD else ("unknown", "§2")
-    return TABLE.get(code) or Option(code, name, f"RFC 2132 {source}", BYTES)
+    return Option(code, name, f"RFC 2132 {source}", BYTES)
 
 
 # fmt: off
@@ -174,10 +177,11 @@ class Options(Mapping[int, Value]):
     value not of the code's kind raises ValueError.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "_written")
 
     def __init__(self, pairs: Mapping[int, Value] | Iterable[tuple[int, Value]] = ()):
         self._values: dict[int, Value] = {}
+        self._written: dict[int, bytes] | None = {}
         for code, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
             row = option_of(code)
             if not PAD < code < END or code == OVERLOAD:
@@ -185,20 +189,38 @@ class Options(Mapping[int, Value]):
             if code in self._values:
                 raise ValueError(f"{row}: given twice")
             try:
-                row.kind.write(value)
+                self._written[code] = row.kind.write(value)
             except ValueError as error:
                 raise ValueError(f"{row}: {error}") from None
             self._values[code] = value
+
+    def behind(self, pairs: Iterable[tuple[int, Value]]) -> Options:
+        """These, and those in front of them; each is looked at once."""
+        made = Options(pairs)
+        for code in made._values.keys() & self._values.keys():
+            raise ValueError(f"{option_of(code)}: given twice")
+        made._written = {**made.written(), **self.written()}
+        made._values |= self._values
+        return made
+
+    def without(self, codes: Set[int]) -> Options:
+        """The others."""
+        values = self._values
+        return Options.known({code: values[code] for code in values if code not in codes})
 
     @classmethod
     def known(cls, values: dict[int, Value]) -> Options:
         """Of values that were read as their codes' kinds: what `read` returns, `write` takes."""
         made = cls.__new__(cls)
-        made._values = values
+        made._values, made._written = values, None
         return made
 
     def __getitem__(self, code: int) -> Value:
         return self._values[code]
+
+    def value_of(self, code: int) -> Value | None:
+        """The value, or None; `get`, to find none, raises an error and catches it."""
+        return self._values.get(code)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._values)
@@ -215,6 +237,13 @@ class Options(Mapping[int, Value]):
     def __repr__(self) -> str:
         return f"Options({self._values!r})"
 
-    def pairs(self) -> Iterator[tuple[int, bytes]]:
-        """Each code with its bytes, of whatever length."""
-        return ((code, option_of(code).kind.write(value)) for code, value in self._values.items())
+    def written(self) -> Mapping[int, bytes]:
+        """Each code with its bytes, of whatever length; they are written once."""
+        if self._written is None:
+            values = self._values.items()
+            self._written = {code: option_of(code).kind.write(value) for code, value in values}
+        return self._written
+
+    def pairs(self) -> Iterable[tuple[int, bytes]]:
+        """The same, in pairs."""
+        return self.written().items()

@@ -30,6 +30,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Address
+from typing import Any, NoReturn
 
 from holdover.reference.wire.option_layout import (
     COOKIE_AT,
@@ -39,7 +40,7 @@ from holdover.reference.wire.option_layout import (
     lay_out,
     read_options,
 )
-from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, V, WireError
+from holdover.reference.wire.option_values import NO_ADDRESS, MessageType, V, WireError, address_of
 from holdover.reference.wire.options import MESSAGE_TYPE, PAD, Option, Options
 
 COOKIE = bytes((99, 130, 83, 99))
@@ -99,29 +100,41 @@ class Message:
     file: bytes = b""
 
     def __post_init__(self) -> None:
-        for name, value, below in (
-            ("xid", self.xid, 1 << 32),
-            ("htype", self.htype, 1 << 8),
-            ("hops", self.hops, 1 << 8),
-            ("secs", self.secs, 1 << 16),
-            ("reserved", self.reserved, BROADCAST),
-        ):
-            if not 0 <= value < below:
-                raise ValueError(f"{name} {value}: expected 0 to {below - 1}")
+        if not 0 <= self.xid <= 0xFFFF_FFFF:
+            _unfit("xid", self.xid, 0xFFFF_FFFF)
+        if not 0 <= self.htype <= 0xFF:
+            _unfit("htype", self.htype, 0xFF)
+        if not 0 <= self.hops <= 0xFF:
+            _unfit("hops", self.hops, 0xFF)
+        if not 0 <= self.secs <= 0xFFFF:
+            _unfit("secs", self.secs, 0xFFFF)
+        if not 0 <= self.reserved < BROADCAST:
+            _unfit("reserved", self.reserved, BROADCAST - 1)
         if len(self.chaddr) > 16:
             raise ValueError(f"chaddr: expected at most 16 bytes, got {len(self.chaddr)}")
         for name, text, size in (("sname", self.sname, 64), ("file", self.file, 128)):
-            if len(text) > size or b"\0" in text:
+            if text and (len(text) > size or b"\0" in text):
                 raise ValueError(f"{name}: expected at most {size} bytes without NUL, got {text!r}")
+
+    @classmethod
+    def known(cls, **values: Any) -> Message:
+        """Of values that were read from bytes, one for each field: so a message can carry them."""
+        made = cls.__new__(cls)
+        made.__dict__.update(values)
+        return made
 
     def get(self, option: Option[V]) -> V | None:
         """The value of an option, typed as the table has it; None where it is absent."""
-        return self.options.get(option.code)  # type: ignore[return-value]  # Options checked it
+        return self.options.value_of(option.code)  # type: ignore[return-value]  # Options checked it
 
     @property
     def message_type(self) -> MessageType | None:
         """DISCOVER, OFFER, ...; None: a BOOTP message with vendor extensions."""
         return self.get(MESSAGE_TYPE)
+
+
+def _unfit(name: str, value: int, most: int) -> NoReturn:
+    raise ValueError(f"{name} {value}: expected 0 to {most}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +170,9 @@ def read(data: bytes) -> ParsedMessage:
         got = data[COOKIE_AT:OPTIONS_AT].hex()
         raise WireError(f"expected the magic cookie {COOKIE.hex()}, got {got}", COOKIE_AT)
     use, options, dropped = read_options(data)
-    ciaddr, yiaddr, siaddr, giaddr = map(IPv4Address, addresses)
-    message = Message(
-        op=Op(op),
+    ciaddr, yiaddr, siaddr, giaddr = map(address_of, addresses)
+    message = Message.known(
+        op=Op.BOOTREPLY if op == Op.BOOTREPLY else Op.BOOTREQUEST,
         htype=htype,
         hops=hops,
         xid=xid,
@@ -171,8 +184,8 @@ def read(data: bytes) -> ParsedMessage:
         siaddr=siaddr,
         giaddr=giaddr,
         chaddr=chaddr[:hlen],
-        sname=b"" if Overload.SNAME in use else sname.partition(b"\0")[0],
-        file=b"" if Overload.FILE in use else file.partition(b"\0")[0],
+        sname=b"" if use and Overload.SNAME in use else sname.partition(b"\0")[0],
+        file=b"" if use and Overload.FILE in use else file.partition(b"\0")[0],
         options=options,
     )
     return ParsedMessage(message, dropped)
@@ -191,7 +204,7 @@ def encode(message: Message, *, limit: int = USUAL_SIZE, overload: Overload | No
     free = _free(message)
     if overload is not None and overload & ~free:
         raise ValueError(f"overload {overload!r}: these fields are taken, or it is a DHCPNAK")
-    uses = [use for use in Overload.__members__.values() if not use & ~free]
+    uses = USES[free]
     use, (options, file, sname) = lay_out(
         message.options, limit - OPTIONS_AT, uses if overload is None else [overload]
     )
@@ -208,16 +221,23 @@ def encode(message: Message, *, limit: int = USUAL_SIZE, overload: Overload | No
         message.siaddr.packed,
         message.giaddr.packed,
         message.chaddr,
-        sname if Overload.SNAME in use else message.sname,
-        file if Overload.FILE in use else message.file,
+        sname if use and Overload.SNAME in use else message.sname,
+        file if use and Overload.FILE in use else message.file,
     )
     return (fixed + COOKIE + options).ljust(BOOTP_SIZE, bytes((PAD,)))
+
+
+USES = {
+    free: [use for use in Overload.__members__.values() if not use & ~free]
+    for free in Overload.__members__.values()
+}
+"""What may be used where these fields are free, the fewest first; Python is slow with flags."""
 
 
 def _free(message: Message) -> Overload:
     """The fields that options may take."""
     if message.message_type is MessageType.NAK:
         return Overload.NONE
-    return (Overload.NONE if message.file else Overload.FILE) | (
-        Overload.NONE if message.sname else Overload.SNAME
-    )
+    if message.file:
+        return Overload.NONE if message.sname else Overload.SNAME
+    return Overload.FILE if message.sname else Overload.BOTH

@@ -86,7 +86,7 @@ class LateOptions(Options):
     __slots__ = ("_data",)
 
     def __init__(self, data: bytes) -> None:  # the values come later
-        self._data = data
+        self._data, self._written = data, None
 
     def __getattr__(self, name: str) -> Any:
         """The values, where they are not there yet; they are not looked for here again."""

@@ -72,7 +72,7 @@ def left_out(options: Options) -> list[str]:
 
 def get(options: Options, option: Option[V]) -> V | None:
     """The value of an option; None where it is absent."""
-    return options.get(option.code)  # type: ignore[return-value]  # Options checked it
+    return options.value_of(option.code)  # type: ignore[return-value]  # Options checked it
 
 
 def prefix_length(mask: IPv4Address | None, address: IPv4Address) -> int:
