@@ -101,7 +101,7 @@ def deadline(client: Client) -> Instant | None:
             instants.append(client.lease.renew_at)
         if client.phase is Phase.RENEWING:
             instants.append(client.lease.rebind_at)
-    return min((instant for instant in instants if instant is not None), default=None)
+    return min([instant for instant in instants if instant is not None], default=None)
 
 
 # What comes before the table ---------------------------------------------------------------------
@@ -206,7 +206,8 @@ def selecting(client: Client, event: Timer, now: Instant, chance: Chance) -> Ste
     Under the same xid, so that a slow server's offer still counts; §4.1 leaves it open.
     """
     if client.offers:
-        return select(client, now, chance) if is_due(client, now) else (client, ())
+        due = is_due(client, now)
+        return select(client, client.offers, now, chance) if due else (client, ())
     if now < client.asking.send_at:
         return client, ()
     after = replace(client, exchange=replace(back_off(client, now, chance), stamped=now))
@@ -218,18 +219,19 @@ def gather(client: Client, event: Received, now: Instant, chance: Chance) -> Ste
     if not is_usable(event.reply) or len(client.offers) == client.config.offers_most:
         return client, ()
     due = now + client.config.offer_wait if client.due is None else client.due
-    client = replace(client, offers=(*client.offers, event.reply), due=due)
-    return select(client, now, chance) if due <= now else (client, ())
+    offers = *client.offers, event.reply
+    if due <= now:
+        return select(client, offers, now, chance)
+    return replace(client, offers=offers, due=due), ()
 
 
-def select(client: Client, now: Instant, chance: Chance) -> Stepped:
+def select(client: Client, offers: tuple[BootReply, ...], now: Instant, chance: Chance) -> Stepped:
     """§3.1(3): DHCPREQUEST, under the xid and with the `secs` of the DHCPDISCOVER.
 
     §4.4.1 leaves the choice open: the longest lease, of equals the first offered.
     """
-    old, new = client.asking, new_exchange(client, now, chance)
-    exchange = replace(new, xid=old.xid, began=old.began, stamped=old.stamped, asked=now)
-    chosen = max(client.offers, key=lambda offer: offer.lease or 0)
+    exchange = new_exchange(client, now, chance, follows=client.asking)
+    chosen = max(offers, key=lambda offer: offer.lease or 0)
     due = now + client.config.ask_time
     after = replace(client, phase=Phase.REQUESTING, due=due, exchange=exchange, offers=(chosen,))
     return after, (ask_selected(after),)
@@ -404,7 +406,7 @@ def take(client: Client, lease: Lease, now: Instant, chance: Chance) -> Stepped:
 
 def use(client: Client, lease: Lease, now: Instant) -> Stepped:
     """BOUND: written down, configured with a lifetime, announced if new (RFC 5227 §2.3), told."""
-    config, new = client.config, client.holds != lease.address
+    config, new = client.config, client.holds is None or client.holds != lease.address
     after = Client(
         config,
         Phase.BOUND,
@@ -586,11 +588,17 @@ def ignore(client: Client, event: Event, now: Instant, chance: Chance) -> Steppe
 # Messages ----------------------------------------------------------------------------------------
 
 
-def new_exchange(client: Client, now: Instant, chance: Chance) -> Exchange:
-    """A fresh xid, and a first message that goes out now."""
+def new_exchange(
+    client: Client, now: Instant, chance: Chance, follows: Exchange | None = None
+) -> Exchange:
+    """A fresh xid, and a first message that goes out now; or the DHCPREQUEST that follows."""
     config = client.config
     wait = config.backoff_least + chance.between(-config.backoff_jitter, config.backoff_jitter)
-    return Exchange(chance.xid, now, now, None, config.backoff_least, now + wait)
+    if follows is None:
+        return Exchange(chance.xid, now, now, None, config.backoff_least, now + wait)
+    return Exchange(
+        follows.xid, follows.began, follows.stamped, now, config.backoff_least, now + wait
+    )
 
 
 def back_off(client: Client, now: Instant, chance: Chance) -> Exchange:

@@ -70,8 +70,8 @@ class Lease:
     options: Options
 
     def __post_init__(self) -> None:
-        dated = [instant is not None for instant in (self.renew_at, self.rebind_at, self.end)]
-        if any(dated) and not all(dated):
+        never = self.end is None
+        if (self.renew_at is None) is not never or (self.rebind_at is None) is not never:
             raise ValueError("a lease has T1, T2 and an end, or none of them")
 
     def runs(self, now: Instant) -> bool:
