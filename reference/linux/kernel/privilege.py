@@ -12,7 +12,9 @@ second one.
 `check_safe` looks at each name on the way to a file, symbolic links and what they lead to included.
 Each must belong to root or to this user, and none may be writable by everybody; above the file a
 sticky directory (/tmp) may be, where a name can be replaced only by its owner.  What it has found
-good, nobody else can change between the look and the use.
+good, nobody else can change between the look and the use.  `own_directory` is asked again before
+each lease is written: what it found good is good as long as each name on the way has the same owner
+and mode, and none is a link.
 
 What it does not know: user ids.  Who was root still owns root's files, which needs no capability;
 run as another user with the two capabilities ambient to be rid of that.  Files writable by a group,
@@ -141,6 +143,8 @@ def check_safe(path: Path) -> None:
 
 def own_directory(directory: Path) -> bool:
     """Whether the directory had to be made; InputError where others can write to it."""
+    if _is_as_it_was(directory):
+        return False
     user, made = os.geteuid(), True
     try:
         directory.mkdir(mode=0o700)
@@ -158,7 +162,34 @@ def own_directory(directory: Path) -> bool:
     may = os.access(directory, os.W_OK | os.X_OK, effective_ids=True)
     if not (stat.S_ISDIR(seen.st_mode) and may):
         raise InputError(f"{directory}: no directory that user {user} can write to.  Name one")
+    _remember(directory, user)
     return made
+
+
+_GOOD: dict[Path, tuple[int, tuple[tuple[str, int, int], ...]]] = {}
+"""Of a directory that was found good: the user, and each step to it with its owner and mode."""
+
+
+def _remember(directory: Path, user: int) -> None:
+    """What was found good, unless the way leads by a link, which may come to lead elsewhere."""
+    steps = [(step, seen.st_uid, seen.st_mode) for step, seen in _steps(directory)]
+    if not any(stat.S_ISLNK(mode) for _, _, mode in steps):
+        _GOOD[directory] = user, tuple(steps)
+
+
+def _is_as_it_was(directory: Path) -> bool:
+    """Whether it would be found good again, for what was looked at is the same."""
+    user, steps = _GOOD.get(directory, (-1, ()))
+    if not steps:
+        return False
+    try:
+        for step, owner, mode in steps:
+            seen = os.lstat(step)
+            if seen.st_mode != mode or seen.st_uid != owner:
+                return False
+    except OSError:
+        return False
+    return os.geteuid() == user and os.access(steps[-1][0], os.W_OK | os.X_OK, effective_ids=True)
 
 
 def _check_step(path: Path, step: str, seen: os.stat_result, *, last: bool) -> None:

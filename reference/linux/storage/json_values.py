@@ -21,13 +21,21 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from holdover.reference.wire.options import Options, option_of
 
+PLAIN = frozenset((bool, int, str, NoneType))
+"""What JSON has itself; an enum, which may be a number too, is of none of these types."""
+
 
 def to_json(value: Any) -> Any:
     """A value of the cores as JSON has it; `from_json` reads it."""
+    kind: Any = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is IPv4Address:
+        return str(value)
     match value:
         case Enum():
             return value.name
-        case None | bool() | int() | str():
+        case int() | str():
             return value
         case bytes():
             return value.hex()
@@ -39,7 +47,13 @@ def to_json(value: Any) -> Any:
             return [to_json(each) for each in value]
     if not is_dataclass(value):
         raise TypeError(f"no value of the cores: {value!r}")
-    return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    return {name: to_json(getattr(value, name)) for name in names_of(kind)}
+
+
+@cache
+def names_of(kind: Any) -> tuple[str, ...]:
+    """Of the fields of a class of the cores."""
+    return tuple(field.name for field in fields(kind))
 
 
 def from_json(kind: Any, said: Any) -> Any:

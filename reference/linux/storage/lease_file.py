@@ -35,6 +35,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -105,18 +106,18 @@ def save(
         path = path_of(directory, interface)
     except InputError as error:  # it could be when the client started
         raise NotStoredError(str(error)) from error
-    aside = path.with_name(f"{path.name}.new")
+    aside = f"{path}.new"
     try:
-        aside.unlink(missing_ok=True)
+        remove(aside)
         if lease is None:
-            path.unlink(missing_ok=True)
+            remove(path)
         else:
             write(aside, text_for(interface, hardware, lease))
-            aside.rename(path)
+            os.rename(aside, path)  # noqa: PTH104 -- a lease waits for it, as for `remove`
         sync(path.parent)
     except OSError as error:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
+            remove(aside)
         raise NotStoredError(
             f"{path}: {error.strerror}; the lease is not durably "
             f"{'removed' if lease is None else 'stored'}.  Make room on its disk, or name another "
@@ -148,13 +149,21 @@ def text_for(interface: str, hardware: bytes | None, lease: Lease) -> bytes:
         "wall": datetime.now(UTC).isoformat(),
         "lease": to_json(lease),
     }
-    return json.dumps(said | {"sum": checksum(said)}).encode() + b"\n"
+    text = SORTED.encode(said)
+    return f'{text[:-1]}, "sum": "{sum_of(text)}"}}\n'.encode()
+
+
+SORTED = json.JSONEncoder(sort_keys=True)
 
 
 def checksum(said: dict[str, Any]) -> str:
     """Of everything that a file says but the checksum."""
-    rest = {key: value for key, value in said.items() if key != "sum"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    return sum_of(SORTED.encode({key: value for key, value in said.items() if key != "sum"}))
+
+
+def sum_of(text: str) -> str:
+    """Of what is said, in the order of its keys."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse_lease(text: bytes, interface: str, hardware: bytes | None) -> Stored:
@@ -206,12 +215,26 @@ def at_present(path: Path, stored: Stored, note: Callable[[str], None]) -> Lease
 
 def path_of(directory: Path, interface: str) -> Path:
     """The file of an interface; its directory is made if need be."""
-    if not 0 < len(interface.encode()) <= NAME_MOST or "/" in interface or "\0" in interface:
-        raise InputError(f"{interface!r} is no name of an interface")
-    directory = directory.absolute()
+    directory, path = place_of(directory.absolute(), interface)
     if own_directory(directory):
         sync(directory.parent)
-    return directory / f"{interface}.json"
+    return path
+
+
+@lru_cache
+def place_of(directory: Path, interface: str) -> tuple[Path, Path]:
+    """The directory and the file, by their names; no disk is asked."""
+    if not 0 < len(interface.encode()) <= NAME_MOST or "/" in interface or "\0" in interface:
+        raise InputError(f"{interface!r} is no name of an interface")
+    return directory, directory / f"{interface}.json"
+
+
+def remove(path: Path | str) -> None:
+    """A file, if it is there."""
+    try:  # noqa: SIM105 -- a lease waits for it, as for the next line
+        os.unlink(path)  # noqa: PTH108
+    except FileNotFoundError:
+        pass
 
 
 def sync(directory: Path) -> None:
@@ -233,7 +256,7 @@ def text_of(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def write(path: Path, text: bytes) -> None:
+def write(path: Path | str, text: bytes) -> None:
     """A new file, synced."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

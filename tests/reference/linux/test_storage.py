@@ -459,6 +459,43 @@ def test_a_directory_below_one_that_everybody_can_write_to_is_refused(place: Pat
         save(place, "eth0", FOREVER)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda place: place.chmod(0o777), "everybody may write there"),
+        (lambda place: place.parent.chmod(0o777), "everybody may write there"),
+        (lambda place: os.chown(place, 1, -1), "belongs to user 1"),
+        (lambda place: os.chown(place.parent, 1, -1), "belongs to user 1"),
+        (lambda place: replaced(place, lambda: place.symlink_to("/tmp")), "everybody may write"),
+        (lambda place: replaced(place, lambda: place.write_text("")), "no directory"),
+    ],
+    ids=["mode", "mode above", "owner", "owner above", "link", "file"],
+)
+def test_a_directory_that_was_good_is_looked_at_again(
+    place: Path, change: Callable[[Path], None], says: str
+) -> None:
+    if os.geteuid() != 0 and "user" in says:
+        pytest.skip("only root gives a file away")
+    save(place, "eth0", FOREVER)
+    save(place, "eth0", FOREVER)
+    change(place)
+    with pytest.raises(NotStoredError, match=says):
+        save(place, "eth0", FOREVER)
+
+
+def replaced(place: Path, make: Callable[[], object]) -> None:
+    """Something else of the directory's name."""
+    place.rename(place.with_name("away"))
+    make()
+
+
+def test_a_directory_that_is_gone_is_made_anew(place: Path) -> None:
+    save(place, "eth0", FOREVER)
+    place.rename(place.with_name("away"))
+    save(place, "eth0", FOREVER)
+    assert load(place, "eth0", note=pytest.fail) == FOREVER
+
+
 def test_a_directory_of_somebody_else_is_refused(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
