@@ -25,8 +25,7 @@ What it does not know: what an effect is for.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -120,12 +119,16 @@ class Executor:
         """Do it."""
         match effect:
             case Send():
-                with self._fitting():
+                try:
                     self.send(effect)
+                except OSError as error:
+                    self._too_large(error)
             case SendArp(arp):
                 self.link.send(encode_frame(EVERYONE, self.link.hardware, arp))
             case Configure(lease):
-                if lease.address == self.held and not self.ready():
+                if self.held is None:  # which takes Python long to tell from an address
+                    self.configure(effect)
+                elif lease.address == self.held and not self.ready():
                     self._owed = effect
                 else:
                     self.configure(effect)
@@ -152,21 +155,17 @@ class Executor:
         said = Datagram(request.ciaddr, to or ALL_HOSTS, CLIENT_PORT, SERVER_PORT, payload)
         self.link.send(encode_frame(hardware, self.link.hardware, said))
 
-    @contextmanager
-    def _fitting(self) -> Iterator[None]:
+    def _too_large(self, error: OSError) -> None:
         """What does not fit into the link's MTU is lost, and said: nobody will answer."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno != errno.EMSGSIZE:
-                raise
-            name, mtu = self.interface.name, self.interface.link().mtu
-            if mtu != self._too_small:
-                self._too_small = mtu
-                self._warn(
-                    f"{name}: a DHCP message does not fit its MTU of {mtu}, and was not sent.  Set "
-                    f"a larger one: ip link set {name} mtu {SMALLEST_MTU}"
-                )
+        if error.errno != errno.EMSGSIZE:
+            raise error
+        name, mtu = self.interface.name, self.interface.link().mtu
+        if mtu != self._too_small:
+            self._too_small = mtu
+            self._warn(
+                f"{name}: a DHCP message does not fit its MTU of {mtu}, and was not sent.  Set "
+                f"a larger one: ip link set {name} mtu {SMALLEST_MTU}"
+            )
 
     def ready(self) -> bool:
         """Whether the kernel takes requests about its network; waits a moment at most."""

@@ -21,7 +21,7 @@ from typing import Any
 from holdover.reference.cli import main
 from holdover.reference.core.events import Store
 from holdover.reference.linux import client, executor
-from holdover.reference.linux.kernel.rtnetlink import RequestSocket
+from holdover.reference.linux.kernel.heartbeat import Heartbeat
 from holdover.reference.linux.kernel.sockets import LinkSocket
 from holdover.reference.linux.storage import lease_file
 
@@ -65,7 +65,7 @@ def note_all() -> None:
     note(LinkSocket, "send", "send", None)
     note(lease_file, "text_for", None, "text")
     note(executor.Executor, "carry_out", None, "stored", Store)
-    note(RequestSocket, "ask_encoded", "ask", "answered")
+    note(Heartbeat, "answers", None, "ask")
     gc.callbacks.append(collected)
     turn = client.ClientShell.turn
 

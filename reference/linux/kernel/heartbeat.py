@@ -10,6 +10,11 @@ it may be kept: the loop goes on.  `beat` begins one and returns; `answers` begi
 it for a while.  A beat that was missed makes the file readable when it is back.  `slowest` is the
 longest that one was out lately.
 
+Whoever would wait for `LONG` or more makes the beat itself, where none is out: it is kept by the
+kernel as long as it would have waited for the thread, and is faster by two switches between
+threads; and none of them comes between the kernel's answer and what is asked for next.  But where
+the kernel keeps it for longer than it would have waited, it is kept.
+
 A thread that is kept by the kernel cannot be ended: a process that is killed ends when the lock is
 free.  But its beat changes nothing, and whatever changes something is asked for after one.
 
@@ -20,11 +25,16 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from holdover.reference.core.instants import SECOND, Duration, Instant
 from holdover.reference.linux.kernel import clock
+
+LONG: Duration = 10 * SECOND
+"""Who would wait for so long, as for a new address, has nothing else to do meanwhile."""
 
 EVERY: Duration = SECOND
 """From one beat to the next, while an address is held."""
@@ -44,12 +54,14 @@ class Heartbeat:
 
     def __init__(self, ask: Callable[[], object], missed: Duration = MISSED) -> None:
         self._ask, self._limit = ask, missed
-        self._changed = threading.Condition()
-        self._wanted = self._done = 0
+        self._changed = threading.Lock()
+        self._orders: SimpleQueue[None] = SimpleQueue()
+        self._answers: SimpleQueue[None] = SimpleQueue()
+        self._wanted = self._done = self._awaited = 0
         self._began: Instant | None = None
         self._missed: list[tuple[Instant, Duration]] = []
         self._back: list[Duration] = []
-        self._closed = self._waited_for = False
+        self._closed = self._waited_for = self._rings = False
         self._thread: threading.Thread | None = None
         self._file = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
@@ -66,20 +78,28 @@ class Heartbeat:
     def answers(self, within: Duration | None) -> bool:
         """Whether the kernel takes a request that is made now; waits for so long at most, or ever.
 
-        A beat that is out already was made before: the next one tells.
+        A beat that is out already was made before: the next one tells.  One thread may wait.
         """
-        limit = None if within is None else max(within, 0) / SECOND
+        if (within is None or within >= LONG) and self._makes_it_here():
+            return True
         with self._changed:
             self._want()
             mine = self._wanted
-            done = self._changed.wait_for(lambda: self._done >= mine, limit)
+            self._awaited = mine
+        until = None if within is None else time.monotonic() + max(within, 0) / SECOND
+        with suppress(Empty):
+            while self._done < mine:  # there may be an answer that nobody waited for any more
+                left = None if until is None else max(until - time.monotonic(), 0)
+                self._answers.get(timeout=left)
+        with self._changed:
+            done = self._done >= mine
             self._waited_for = self._waited_for or not done
             return done
 
     def out(self, now: Instant) -> Duration:
         """For how long the present one has been out; 0: none is."""
-        with self._changed:
-            return 0 if self._began is None else max(now - self._began, 0)
+        began = self._began
+        return 0 if began is None else max(now - began, 0)
 
     def is_missed(self, now: Instant) -> bool:
         """Whether one is out for longer than one should be."""
@@ -87,14 +107,19 @@ class Heartbeat:
 
     def came_back(self) -> list[Duration]:
         """How long those were out that were missed and are back since the last call."""
-        with suppress(BlockingIOError):
-            os.eventfd_read(self._file)
+        if not self._rings and not self._back:
+            return []
         with self._changed:
+            if self._rings:
+                self._rings = False
+                os.eventfd_read(self._file)
             back, self._back = self._back, []
             return back
 
     def slowest(self, now: Instant) -> Duration:
         """The longest that one was, or is, out lately; 0: none was missed."""
+        if not self._missed and self._began is None:
+            return 0
         with self._changed:
             self._missed = [each for each in self._missed if now - each[0] < REMEMBERED]
             out = self.out(now)
@@ -104,7 +129,7 @@ class Heartbeat:
         """Make no more; one that is out is left to itself."""
         with self._changed:
             self._closed = True
-            self._changed.notify_all()
+            self._orders.put(None)
         thread = self._thread
         if thread is not None:
             thread.join(MISSED / SECOND)
@@ -116,26 +141,42 @@ class Heartbeat:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
             self._thread.start()
-        self._changed.notify_all()
+        self._orders.put(None)
 
     def _work(self) -> None:
         """One after another, as many as are wanted."""
         while True:
+            self._orders.get()
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._done < self._wanted)
                 if self._closed:
                     return
-                self._began = clock.now()
-            with suppress(OSError):  # refused is an answer as well
-                self._ask()
-            with self._changed:
-                now = clock.now()
-                length, self._began = now - self._began, None
-                self._done += 1
-                if length > self._limit:
-                    self._missed.append((now, length))
-                    self._back.append(length)
-                if self._done == self._wanted and (length > self._limit or self._waited_for):
-                    self._waited_for = False
+                began = self._began = clock.now()
+            self._make(began)
+
+    def _makes_it_here(self) -> bool:
+        """Whether none is out, so that the caller has made one."""
+        with self._changed:
+            if self._done != self._wanted:
+                return False
+            self._wanted += 1
+            began = self._began = clock.now()
+        self._make(began)
+        return True
+
+    def _make(self, began: Instant) -> None:
+        with suppress(OSError):  # refused is an answer as well
+            self._ask()
+        with self._changed:
+            now = clock.now()
+            length, self._began = now - began, None
+            self._done += 1
+            if length > self._limit:
+                self._missed.append((now, length))
+                self._back.append(length)
+            if self._done == self._wanted and (length > self._limit or self._waited_for):
+                self._waited_for = False
+                if not self._rings:
+                    self._rings = True
                     os.eventfd_write(self._file, 1)
-                self._changed.notify_all()
+            if self._done == self._awaited:
+                self._answers.put(None)

@@ -338,7 +338,7 @@ class Interface:
 
 def write_address(request: bytearray, wanted: Parameters) -> None:
     """Into a request that `_any_address` made, all but the lifetime."""
-    own, broadcast = wanted.address.ip, wanted.broadcast or NO_ADDRESS
+    own, broadcast = wanted.address, wanted.broadcast or NO_ADDRESS
     request[PREFIX_AT] = wanted.address.network.prefixlen
     for at, address in ((LOCAL_AT, own), (ADDRESS_AT, own), (BROADCAST_AT, broadcast)):
         request[at : at + 4] = address.packed

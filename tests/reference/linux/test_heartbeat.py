@@ -86,6 +86,30 @@ def test_a_beat_that_is_out_is_not_the_answer_to_a_later_question(
     assert kernel.asked == 3
 
 
+def test_who_would_wait_for_long_makes_it_itself_where_none_is_out(
+    kernel: Kernel, heart: Heartbeat, time: list[int]
+) -> None:
+    by: list[int] = []
+    ask = heart._ask
+
+    def asked() -> None:
+        by.append(threading.get_ident())
+        time[0] += MISSED + 1
+        ask()
+
+    heart._ask = asked
+    assert heart.answers(LONG)
+    assert heart.answers(None)
+    assert heart.answers(SECOND)
+    assert [each == threading.get_ident() for each in by] == [True, True, False]
+    assert heart.came_back() == [MISSED + 1] * 3
+    kernel.free.clear()
+    heart.beat()
+    threading.Timer(0.05, kernel.free.set).start()
+    assert heart.answers(LONG)
+    assert [each == threading.get_ident() for each in by[3:]] == [False, False]
+
+
 def test_there_is_one_beat_at_a_time(kernel: Kernel, heart: Heartbeat) -> None:
     kernel.free.clear()
     for _ in range(3):
