@@ -63,10 +63,12 @@ from holdover.reference.core.events import (
     Timer,
 )
 from holdover.reference.core.instants import SECOND, Duration, Instant
+from holdover.reference.linux import known_answers
 from holdover.reference.linux.executor import Executor
 from holdover.reference.linux.kernel import clock
 from holdover.reference.linux.kernel.heartbeat import EVERY
 from holdover.reference.linux.kernel.interface import Changes
+from holdover.reference.linux.kernel.parameters import parameters
 from holdover.reference.linux.malformed import Sparing, describe_malformed
 from holdover.reference.linux.remarks import Remarks, Say
 from holdover.reference.linux.signal_orders import ORDERS, Ended, ending
@@ -79,6 +81,9 @@ from holdover.reference.wire.option_values import WireError
 from holdover.reference.wire.packet import read
 
 RENEW, GIVE_BACK = ORDERS
+
+ASKS_FIRST = (Phase.INIT, Phase.INIT_REBOOT)
+"""Where an exchange begins that an address may come of."""
 
 FAULTS = frozenset(
     {
@@ -188,8 +193,8 @@ class ClientShell:
         self._start()
         while not self._done and ended.signal is None and not self.too_late:
             alarm.set(self._deadline())
-            poll.poll()
-            ended.clear()
+            if any(file == ended.fileno() for file, _ in poll.poll()):
+                ended.clear()
             self.turn(ended.take())
         if not self._done and self._orders.release:
             self._handle(Release())
@@ -230,6 +235,7 @@ class ClientShell:
         """Whatever there is to take, and to obey."""
         if not self._orders.dry:
             self._beat()
+        self._check()
         frames = self._link.receive()
         self._look()  # after it: what the kernel did before a frame was received is seen
         self._due(clock.now())
@@ -239,6 +245,14 @@ class ClientShell:
             if (event := self._event(frame)) is not None:
                 self._handle(event)
                 self._remember(event, frame)
+
+    def _check(self) -> None:
+        """Before it asks a server, whether it does right what is known (known_answers.py)."""
+        if self.client.phase not in ASKS_FIRST:
+            return
+        due = self._core_due()
+        if due is not None and due <= clock.now():
+            known_answers.check(self._config)
 
     def _beat(self) -> None:
         """Whether the kernel answers, and what could not be done while it did not."""
@@ -364,6 +378,9 @@ class ClientShell:
             self._remarks.note_answer()  # nothing is asked for any more
         self._listen()
         self._handle_expired()
+        if self.client.phase is Phase.REQUESTING:
+            chosen = self.client.offers[0]
+            parameters(chosen.address, chosen.options)  # read while the server thinks; and kept
         if self._orders.dry or (self._orders.once and self._executor.held is not None):
             # In use; and announced, as often as it wants to.
             self._done = self.client.phase is Phase.BOUND and self.client.due is None
@@ -431,7 +448,7 @@ class ClientShell:
 
 def chance() -> Chance:
     """A fresh xid and jitter."""
-    return Chance(secrets.randbits(32), secrets.randbelow(JITTER + 1))
+    return Chance(secrets.randbits(32), secrets.randbits(64) % (JITTER + 1))
 
 
 def dry(config: ClientConfig) -> ClientConfig:
