@@ -13,6 +13,9 @@ lease, a beat a second tells; while one is missed, the kernel is not looked at, 
 nothing either; renewals, ARP and notices go on.  Only a new address and a removal are waited for,
 and a signal with them.
 
+Before it asks a server for an address, it takes exchanges whose outcome is known
+(known_answers.py), and does not ask where one comes out otherwise.
+
 A lease that cannot be written down is not used.  Its `Store` fails, what should follow is not done,
 and the core is put back to where it was before the event: as if the DHCPACK had been lost on its
 way, or the timer were late.  It goes on with what is stored until that ends, and asks again
