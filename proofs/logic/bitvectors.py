@@ -23,7 +23,7 @@ raises.  Checks end at their time limit; Ctrl-C ends the program, see `holdover.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import ceil, floor
 
@@ -127,6 +127,13 @@ class Symbolic:
         if not (r.optional if item is None else r.low <= item <= r.high):
             raise ValueError(f"{variable.name} = {item} is not in {r}")
         return z3.BitVecVal(r.unset if item is None else int(item), r.width)
+
+    def among(self, slot: int, values: Iterable[int]) -> Term:
+        """That an item of `before` is one of these values; ValueError if one is out of range."""
+        item = self.before[slot]
+        if self.instance.slots[slot][0].sort is BOOL:
+            return z3.Or([item if value else z3.Not(item) for value in values])
+        return z3.Or([item == self.code(slot, value) for value in values])
 
     def decoded(self, items: Sequence[Term]) -> State:
         """The finite state that literals stand for."""

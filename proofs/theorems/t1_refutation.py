@@ -9,6 +9,9 @@ run of fewer rows collides.
 
 The two hosts have one client, and can be exchanged for each other: of runs that differ in nothing
 else, the second query is about one.
+
+Both queries are told what every state has in common (`t1_lemmas.py`), once the solver has proved in
+the same reading that each row keeps it.  What it does not prove, it is not told.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from holdover.proofs.logic.formula import FALSE, REAL, TRUE, Formula, with_value
 from holdover.proofs.logic.solvers import solve
 from holdover.proofs.logic.unrolled import Slot, State, Timed, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
+from holdover.proofs.theorems.t1_lemmas import LEMMAS, Known
 
 if TYPE_CHECKING:
     from holdover.proofs.logic.model_checking import BoundedResult
@@ -105,10 +109,6 @@ class Unfolding:
                 value = self.decided(value)
                 writes.setdefault(slot, {}).setdefault(value, []).append(chosen)
         self.conditions.append(formula.any_of(allowed))
-        early, late = host_order(self.model)
-        before = [c == number for c in self.choices[:-1] for number in early]
-        second = formula.any_of(choice == number for number in late)
-        self.conditions.append(second.implies(formula.any_of(before)))
         following: State = dict(here.values)
         for (name, member), values in writes.items():
             value = here.values[name, member]
@@ -124,6 +124,22 @@ class Unfolding:
             following[name, member] = new
         self.states.append(here.where(following))
 
+    def name_hosts(self) -> None:
+        """Have the first host take the first step that a host takes."""
+        early, late = host_order(self.model)
+        before = [c == number for c in self.choices[:-1] for number in early]
+        second = formula.any_of(self.choices[-1] == number for number in late)
+        self.conditions.append(second.implies(formula.any_of(before)))
+
+    def step(self, labels: Iterable[int]) -> None:
+        """Time passes for as long as the solver likes, or not; then one more row."""
+        here, tick = self.states[-1], self.model.table.action("tick")
+        passing = formula.symbol(f"passing_{len(self.choices)}", REAL)
+        given = {tick.given[0]: passing}
+        may_pass = formula.all_of(here.guards(tick, given))
+        self.conditions += [passing >= 0, (passing == 0) | may_pass]
+        self.take(here.where({**here.values, **here.changes(tick, given)}), labels)
+
 
 def host_order(instance: Instance) -> tuple[list[int], list[int]]:
     """The labels of the first host, and those of others, by their numbers.
@@ -136,22 +152,50 @@ def host_order(instance: Instance) -> tuple[list[int], list[int]]:
     return of_first, others
 
 
-def unfold_in_seconds(model: Instance, depth: int) -> Unfolding:
+def rows_of(model: Instance) -> list[int]:
+    """The labels that are no ticks, by their numbers: in seconds, time passes between any two."""
+    return [n for n, label in enumerate(model.labels) if label.action.name != "tick"]
+
+
+def unfold_in_seconds(model: Instance, depth: int, known: Known | None = None) -> Unfolding:
     """Runs of so many rows: before each, time passes for as long as the solver likes, or not.
 
-    So `tick` is no row here, and ticks of whatever length are all among these runs.
+    So `tick` is no row here, and ticks of whatever length are all among these runs.  `known` is
+    what is proved of every state, or nothing.
     """
     constants = in_seconds(load(PROFILE), ENVIRONMENT)
     runs = Unfolding(model, [Timed.initially(model.table, sizes_of(*SIZES), constants)])
-    tick = model.table.action("tick")
-    rows = [number for number, label in enumerate(model.labels) if label.action is not tick]
-    for step in range(depth):
-        here, passing = runs.states[-1], formula.symbol(f"passing_{step}", REAL)
-        given = {tick.given[0]: passing}
-        may_pass = formula.all_of(here.guards(tick, given))
-        runs.conditions += [passing >= 0, (passing == 0) | may_pass]
-        runs.take(here.where({**here.values, **here.changes(tick, given)}), rows)
+    rows = [n for n in rows_of(model) if known is None or n in known.possible]
+    for _ in range(depth):
+        runs.step(rows)
+        runs.name_hosts()
+        if known is not None:
+            runs.conditions += known.said(runs.states[-1])
     return runs
+
+
+def known_in_seconds(model: Instance) -> Known | None:
+    """What the solver proves of every state in real time; None if it does not prove it.
+
+    One query: from any state of which all of it is so, time passes and a row is taken, to a state
+    of which it is not.
+    """
+    known = Known(model, LEMMAS)
+    constants = in_seconds(load(PROFILE), ENVIRONMENT)
+    start = Timed.initially(model.table, sizes_of(*SIZES), constants)
+    open_ = {
+        (name, member): start.variable(f"{name}_{member}_before", model.variable(name).sort)
+        for name, member in start.values
+    }
+    step = Unfolding(model, [start.where(open_)])
+    step.conditions += known.said(step.states[0])
+    step.step(rows_of(model))
+    never = [n for n in rows_of(model) if n not in known.possible]
+    surprise = formula.any_of(step.choices[0] == n for n in never)
+    lost = surprise | ~formula.all_of(known.said(step.states[1]))
+    claims = ([~formula.all_of(known.said(start))], [*step.conditions, lost])
+    answers = [solve(claim, *BIT_AND_REAL)[0] for claim in claims]
+    return known if answers == ["unsat", "unsat"] else None
 
 
 def collides(state: Timed) -> Formula:
@@ -215,7 +259,8 @@ def shortest(found: BoundedResult, run: Trace) -> tuple[Check, Check]:
 def none_in_seconds(model: Instance, steps: int) -> Check:
     """That no run of fewer steps collides in real time."""
     start = time.perf_counter()
-    answer, _ = collision_within(unfold_in_seconds(model, steps - 1), *BIT_AND_REAL)
+    runs = unfold_in_seconds(model, steps - 1, known_in_seconds(model))
+    answer, _ = collision_within(runs, *BIT_AND_REAL)
     return Check(
         "none shorter in seconds",
         f"in real time no run of fewer than {steps} steps collides",
@@ -260,7 +305,7 @@ def checks_in_ticks() -> list[Check]:
             "explorer", "the explorer finds a collision", "holds", length_in_search(found.labels)
         ),
         in_real_time(found),
-        *shortest(check_depth(model, EXCLUSIVE, len(found)), found),
+        *shortest(check_depth(model, EXCLUSIVE, len(found), lemmas=LEMMAS), found),
     ]
 
 

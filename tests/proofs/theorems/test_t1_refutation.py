@@ -112,7 +112,7 @@ def answer(
     monkeypatch: pytest.MonkeyPatch, found: BoundedResult, in_seconds: str = "unsat"
 ) -> None:
     """Have bounded model checking say this, and the solver that of real time."""
-    monkeypatch.setattr(model_checking, "check_depth", lambda *given: found)
+    monkeypatch.setattr(model_checking, "check_depth", lambda *given, **how: found)
     monkeypatch.setattr(t1_refutation, "collision_within", lambda *given: (in_seconds, None))
 
 
@@ -147,7 +147,9 @@ def test_a_depth_that_is_too_great_is_caught(
 def test_a_row_more_is_a_collision_in_real_time(collision: Trace) -> None:
     """So many rows collide in real time, and one fewer do not: the second is no accident."""
     rows = sum(label.action.name != "tick" for label in collision.labels)
-    found, run = collision_within(unfold_in_seconds(MODEL, rows), *BIT_AND_REAL)
+    known = t1_refutation.known_in_seconds(MODEL)
+    assert known is not None
+    found, run = collision_within(unfold_in_seconds(MODEL, rows, known), *BIT_AND_REAL)
     assert found == "sat"
     assert run is not None
     assert [label.action.name for label in run].count("bind") == 2
