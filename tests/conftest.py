@@ -6,11 +6,15 @@ Decision 26 says why: files run beside each other, and each process of a run has
 import ctypes
 import gc
 import os
+import shlex
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,20 +193,42 @@ def in_turns(files: Sequence[str]) -> list[str]:
     return [name for _, name in sorted(placed)]
 
 
-@pytest.hookimpl(tryfirst=True)  # before those processes are started
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """In CI nothing is compiled yet: two processes do it, else each of six would compile all."""
-    here = session.config
-    if not IN_CI or hasattr(here, "workerinput") or not here.getoption("numprocesses", None):
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
+    """In CI one process imports all tests, and those of the run are forked from it (workers.py)."""
+    if not IN_CI or sys.platform != "linux":
         return
-    files = sorted(Path(__file__).parent.rglob("test_*.py"))
-    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
-    halves = [
-        subprocess.Popen([*collect, *files[start::2]], stdout=subprocess.DEVNULL)
-        for start in (0, 1)
-    ]
-    for half in halves:
-        half.wait()  # if one cannot, the others say why
+    program = str(Path(__file__).with_name("workers.py"))
+    place = tempfile.mkdtemp()
+    config.add_cleanup(partial(shutil.rmtree, place))
+    settings = [f"--rootdir={config.rootpath}"]
+    settings += ["-c", str(config.inipath)] if config.inipath else []
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.bind(at := f"{place}/asked")
+        asked.listen()
+        number = asked.fileno()
+        warm = subprocess.Popen(
+            [sys.executable, "-u", program, str(number), *settings, *files_in(config.args)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[number],
+        )
+    config.add_cleanup(partial(ended, warm))
+    for spec in specs:
+        spec.python = shlex.join([sys.executable, "-IS", program, at])
+
+
+def ended(warm: subprocess.Popen[bytes]) -> None:
+    """It ends when its standard input does."""
+    warm.communicate()
+
+
+def files_in(arguments: Sequence[str]) -> list[str]:
+    """The files of tests that pytest's arguments name."""
+    named = [Path(argument.partition("::")[0]) for argument in arguments]
+    return sorted(
+        {str(f) for path in named for f in (path.rglob("test_*.py") if path.is_dir() else [path])}
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -28,9 +28,15 @@ SKIPS = {
 EXPECTED_FAILURE = "@pytest.mark.xfail\ndef test_it(): assert False"
 
 
+def with_our_conftest(where: Path) -> None:
+    """In that directory; with the program that it starts."""
+    for name in ("conftest.py", "workers.py"):
+        shutil.copy(ROOT / "tests" / name, where)
+
+
 def pytest_on(sources: dict[str, str], where: Path, ci: str, *more: str) -> tuple[int, str]:
     """Exit code and closing counts of a run of these test files under our conftest.py."""
-    shutil.copy(ROOT / "tests" / "conftest.py", where)
+    with_our_conftest(where)
     for name, source in sources.items():
         (where / f"test_{name}.py").write_text(f"import pytest\n{source}\n")
     done = subprocess.run(
@@ -126,7 +132,7 @@ def test_what_tests_record_is_in_a_report_for_ci_and_at_the_end(
     tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     """With the project's settings, among them that a warning is an error."""
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    with_our_conftest(tmp_path)
     (tmp_path / "test_it.py").write_text(RECORDS)
     done = subprocess.run(
         [
@@ -164,7 +170,7 @@ def test_it(number, record_property):
 
 def test_what_is_played_alone_goes_to_one_process(tmp_path: Path) -> None:
     """Else a second process would only wait for the first, and play nothing meanwhile."""
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    with_our_conftest(tmp_path)
     for name in (*ALONE, "tests/test_other.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(PLACED)
@@ -204,6 +210,37 @@ def test_who_waits_and_who_computes_take_turns() -> None:
     for begun in range(len(long)):
         assert abs(sum(name in waiting for name in long[:begun]) - share * begun) <= 1
     assert order[-len(rest) :] == ["tests/b.py", "tests/net/a.py", "tests/a.py"]
+
+
+IMPORTED = """
+import os
+HERE = os.getpid()
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(number):
+    assert os.getppid() == HERE
+"""
+
+
+def test_in_ci_two_processes_import_nothing_for_themselves(tmp_path: Path) -> None:
+    """The one from which they are forked has, and it ends with the run."""
+    files = {"one": IMPORTED, "two": IMPORTED}
+    assert pytest_on(files, tmp_path, "true", "-n", "2") == (0, "4 passed")
+    assert pytest_on(files, tmp_path, "", "-n", "2") == (1, "4 failed")
+    left = [read_command(entry) for entry in Path("/proc").glob("[0-9]*")]
+    assert not any(str(tmp_path) in command for command in left)
+
+
+def test_a_module_that_cannot_be_imported_says_so_in_ci(tmp_path: Path) -> None:
+    files = {"one": "import no_such_module", "two": "def test_it(): pass"}
+    assert pytest_on(files, tmp_path, "true", "-n", "2") == (1, "1 passed, 1 error")
+
+
+def read_command(process: Path) -> str:
+    """The command line of a process; nothing if it has ended."""
+    try:
+        return (process / "cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 HEARD = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
