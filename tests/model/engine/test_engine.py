@@ -21,7 +21,7 @@ from holdover.model.engine.workers import Task, Threads
 from holdover.model.errors import InputError
 from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import EngineResult, explore
-from holdover.model.packed.components import TooManyValuesError
+from holdover.model.packed.components import WORD, TooManyValuesError
 from holdover.model.packed.program import program
 from holdover.model.packed.symmetry import NotSymmetricError, renamings
 from holdover.model.packed.tabulated import Tabulated
@@ -159,10 +159,16 @@ def test_the_closure_finds_the_values_without_a_sample(
     assert values() == sampled
 
 
-def test_a_state_wider_than_a_word_is_refused() -> None:
-    wide = Configuration("", "rfc2131", 6, 3, 2, 3, 0, (), 0, 0, 0, {}, (), ())
-    with pytest.raises(TooManyValuesError, match="bits"):
-        searched(wide.instance())
+def test_a_state_wider_than_a_word_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the bit: to tabulate an instance that is too wide for 63 would take seconds."""
+    assert WORD == 63
+    monkeypatch.setattr(engine, "Tabulated", Tabulated)
+    width = sum(part.kind.bits for part in Tabulated(SMALL, (EXCLUSIVE,)).components)
+    monkeypatch.setattr("holdover.model.packed.tabulated.WORD", width - 1)
+    with pytest.raises(TooManyValuesError, match=f"takes {width} bits, more than {width - 1}"):
+        search(SMALL, (EXCLUSIVE,))
+    monkeypatch.setattr("holdover.model.packed.tabulated.WORD", width)
+    assert search(SMALL, (EXCLUSIVE,)).complete
 
 
 # Symmetry ----------------------------------------------------------------------------------------
