@@ -14,6 +14,7 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from holdover.model.clients.network import in_turn
@@ -88,8 +89,9 @@ class Configuration:
         return f"{self.hosts}x{self.addresses}x{self.messages}"
 
 
+@cache
 def configurations() -> tuple[Configuration, ...]:
-    """All of `configurations.toml`."""
+    """All of `configurations.toml`, which is read once."""
     text = (resources.files("holdover.model.explorer") / "configurations.toml").read_text("utf-8")
     return tuple(
         Configuration(

@@ -164,6 +164,10 @@ class LastExploration:
             self.found = run(configuration)
         return self.found
 
+    def forget(self) -> None:
+        """No claim that is checked next is about it."""
+        self.configuration = self.found = None
+
 
 LAST = LastExploration()
 
@@ -258,7 +262,9 @@ def check_task(task: Sequence[Claim], solvers: Sequence[str]) -> list[list[Check
             found.append(check(claim, solvers))
         except Exception as error:
             found.append(unknown_for(claim, error))
+    LAST.forget()
     gc.collect()
+    gc.freeze()  # what is left is kept for other tasks: it need not be looked through again
     return found
 
 
