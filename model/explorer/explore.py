@@ -198,18 +198,21 @@ class Looks:
         self.overstay = self.instance.largest(cases)
         self.later = [f" and not ({c} and {v} > worst)" for c, v in cases]
         self.worst = -inf
-        self._write()
+        self._write_at()
+        self._write_in()
 
-    def _write(self) -> None:
-        """The functions, for what is left."""
-        source = self.instance.source
+    def _write_at(self) -> None:
+        """`nothing_at` for what is left to find."""
         at = all_of(
             *(term for term, _ in self.broken.values()), *(~t for t, _ in self.shown.values())
         )
-        text = f"{source.read(at, {}).text}{''.join(self.later)}"
+        text = f"{self.instance.source.read(at, {}).text}{''.join(self.later)}"
         self.nothing_at = self.instance.compiled(
             f"def nothing_at(s, worst):\n    return {text}\n", "nothing_at"
         )
+
+    def _write_in(self) -> None:
+        """`nothing_in` for what is left to find."""
         left = [term for term, _ in self.broken_by_step.values()]
         if "address moves" not in self.seen.witnessed:
             left.append(~moves)
@@ -219,7 +222,7 @@ class Looks:
     def at(self, number: int) -> None:
         """Look at the state of this number."""
         seen = self.seen
-        state = seen.states[number]
+        state, left = seen.states[number], len(self.broken) + len(self.shown)
         for name in [name for name, (_, holds) in self.broken.items() if not holds(state)]:
             seen.violations[name] = seen.trace(number)
             del self.broken[name]
@@ -230,7 +233,8 @@ class Looks:
         if over is not None and over > self.worst:
             seen.worst = over
             self.worst = over
-        self._write()
+        if left != len(self.broken) + len(self.shown):
+            self._write_at()
 
     def step(self, number: int, edge: int, following: State) -> None:
         """Look at the step from the state of this number."""
@@ -241,7 +245,7 @@ class Looks:
             del unkept[name]
         if self.moved(state, following):
             seen.witnessed.add("address moves")
-        self._write()
+        self._write_in()
 
 
 def _pairs(instance: Instance) -> Iterator[tuple[int, int]]:
