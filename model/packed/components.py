@@ -44,18 +44,23 @@ class ValueDomain:
 
     def add(self, rows: Array) -> bool:
         """Number the values that are new; whether there were any."""
-        fresh = [row for row in np.unique(rows, axis=0) if row.tobytes() not in self.numbers]
+        fresh = [row for row in dict.fromkeys(as_keys(rows)) if row not in self.numbers]
         for row in fresh:
-            self.numbers[row.tobytes()] = len(self.numbers)
+            self.numbers[row] = len(self.numbers)
         if fresh:
-            self.matrix = np.concatenate([self.matrix, np.array(fresh, dtype=np.int64)])
+            more = np.frombuffer(b"".join(fresh), dtype=np.int64)
+            self.matrix = np.concatenate([self.matrix, more.reshape(len(fresh), -1)])
         return bool(fresh)
 
     def lookup(self, rows: Array) -> Array:
         """The numbers of these values; KeyError where one is not known."""
-        different, where = np.unique(rows, axis=0, return_inverse=True)
-        found = np.array([self.numbers[row.tobytes()] for row in different], dtype=np.int64)
-        return found[where.ravel()]
+        return np.array([self.numbers[row] for row in as_keys(rows)], dtype=np.int64)
+
+
+def as_keys(rows: Array) -> list[bytes]:
+    """Each row of a matrix of words, to be looked up."""
+    data, width = rows.astype(np.int64, copy=False).tobytes(), 8 * rows.shape[1]
+    return [data[at : at + width] for at in range(0, len(data), width)]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
 
@@ -68,8 +69,8 @@ from holdover.model.table.expr import INSTANT, Sort
 from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
 
-SAMPLED = 300
-"""States whose values are numbered before the closure begins."""
+SAMPLED = 1000
+"""States, or some more, whose values are numbered before the closure begins."""
 
 
 class Tabulated:
@@ -92,6 +93,7 @@ class Tabulated:
         self.always, self.steps, self.sometimes = always, steps, sometimes
         self.reading = Grounded(instance.place, instance.constants, instance.bounds)
         self.mixed = [v for v in instance.constants.values() if isinstance(v, tuple)]
+        self._guards: dict[Ground, Ground] = {}
         self.kinds: dict[object, ValueDomain] = {}
         self.components: list[Component] = []
         self.owner: dict[int, int] = {}
@@ -149,12 +151,14 @@ class Tabulated:
             changes = {slot: term for slot, term in after.items() if term != place(slot)}
             yield PackedRule(form, label.action.name, number, self._live(guards), changes)
 
-    @staticmethod
-    def _live(guards: Sequence[Ground]) -> tuple[Ground, ...]:
-        """The guards without those that are always so; NO alone if one never is."""
+    def _live(self, guards: Sequence[Ground]) -> tuple[Ground, ...]:
+        """The guards without those that are always so; NO alone if one never is.
+
+        Guards that say the same are one object: `Views` looks at each once.
+        """
         if any(guard == NO for guard in guards):
             return (NO,)
-        return tuple(guard for guard in guards if not guard.known)
+        return tuple(self._guards.setdefault(guard, guard) for guard in guards if not guard.known)
 
     def _watches(self, rules: Sequence[PackedRule]) -> Iterator[PackedRule]:
         """Properties as rules: broken ones, wanted sights, and how long a host outstays."""
@@ -213,8 +217,11 @@ class Tabulated:
 
     # Closure -------------------------------------------------------------------------------------
 
-    def _allowed(self, rule: PackedRule) -> tuple[dict[int, Array], list[Joint]] | None:
-        """For each component the values that the guards let through, and what they ask jointly."""
+    def _alone(self, rule: PackedRule) -> tuple[dict[int, Array], list[Ground]] | None:
+        """For each component the values that its own guards let through, and the other guards.
+
+        None if there are no such values.
+        """
         if NO in rule.guards:
             return None
         allowed = {c.number: np.arange(len(c.kind)) for c in self.components}
@@ -229,6 +236,17 @@ class Tabulated:
             allowed[number] = ids[read(self.views.alone(guard, number, ids), rule) == 1]
             if not len(allowed[number]):
                 return None
+        return allowed, together
+
+    def _allowed(self, rule: PackedRule) -> tuple[dict[int, Array], list[Joint]] | None:
+        """For each component the values that the guards let through, and what they ask jointly."""
+        checked = self._alone(rule)
+        return None if checked is None else self._together(rule, *checked)
+
+    def _together(
+        self, rule: PackedRule, allowed: dict[int, Array], together: Sequence[Ground]
+    ) -> tuple[dict[int, Array], list[Joint]] | None:
+        """The same, where each component's own guards have been asked."""
         joints = []
         for guard in together:
             joint = self.views.joint([guard], allowed)
@@ -266,16 +284,30 @@ class Tabulated:
         return found
 
     def _sample(self) -> None:
-        """The values of the components in some states, depth first: they save many rounds.
+        """The values of the components in some states: they save many rounds.
 
-        The closure does not believe them: it has every value that a rule leads to all the same.
+        Steps are taken from states in which two components have values that they had in none
+        before.  The closure does not believe them: it has every value that a rule leads to all the
+        same.
         """
-        found, waiting = {self.instance.initial: None}, [self.instance.initial]
-        while waiting and len(found) < SAMPLED:
-            for _, state in self.instance.successors(waiting.pop()):
-                if state not in found:
-                    found[state] = None
-                    waiting.append(state)
+        parts = [itemgetter(*component.slots) for component in self.components]
+        pairs = list(itertools.combinations(range(len(parts)), 2))
+        seen: set[tuple[int, int, object, object]] = set()
+        found: list[State] = []
+
+        def look_at(state: State) -> None:
+            values = [part(state) for part in parts]
+            together = {(i, j, values[i], values[j]) for i, j in pairs}
+            if not together <= seen:
+                seen.update(together)
+                found.append(state)
+
+        look_at(self.instance.initial)
+        for state in found:  # it grows meanwhile
+            for _, following in self.instance.successors(state):
+                look_at(following)
+            if len(found) > SAMPLED:
+                break
         states = np.array(
             [[UNSET if v is None else int(v) for v in state] for state in found], dtype=np.int64
         )
@@ -291,11 +323,14 @@ class Tabulated:
         while grown:
             grown = False
             for number, rule in enumerate(canonical):
+                alone = self._alone(rule)
+                if alone is None:
+                    continue
                 known = sizes[number]
-                sizes[number] = [len(kind) for kind in about[number]]
+                sizes[number] = [len(alone[0][component]) for component in about[number]]
                 if sizes[number] == known:  # it has been applied to all of these
                     continue
-                checked = self._allowed(rule)
+                checked = self._together(rule, *alone)
                 if checked is None:
                     continue
                 for changed, (_, rows) in self._results(rule, checked[0]).items():
@@ -303,12 +338,11 @@ class Tabulated:
             for kind in self.kinds.values():
                 grown |= self._permuted(kind)
 
-    def _about(self, rule: PackedRule) -> list[ValueDomain]:
-        """The values that decide what a rule does, and that it changes."""
+    def _about(self, rule: PackedRule) -> list[int]:
+        """The components that decide what a rule does, and that it changes."""
         terms = (*rule.guards, *rule.after.values())
         numbers = {number for term in terms for number in self.views.support(term)}
-        numbers |= {self.owner[slot] for slot in rule.after}
-        return [self.components[number].kind for number in sorted(numbers)]
+        return sorted(numbers | {self.owner[slot] for slot in rule.after})
 
     def _first(self, rule: PackedRule) -> bool:
         """Whether the rule's members are the first of their sorts: others are it, renamed.

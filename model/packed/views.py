@@ -121,10 +121,12 @@ class Views:
                 values = component.kind.matrix[ids]
                 codes = np.arange(len(ids))
             else:
-                seen = [self.alone(t, number, ids) for t in parts[number]]
-                values, codes = np.unique(np.stack(seen, axis=1), axis=0, return_inverse=True)
+                seen = [self.alone(t, number, ids).tolist() for t in parts[number]]
+                different: dict[tuple[int, ...], int] = {}
+                codes = [different.setdefault(v, len(different)) for v in zip(*seen, strict=True)]
+                values = np.array(list(different), dtype=np.int64)
             views = np.zeros(len(component.kind), dtype=np.int64)
-            views[ids] = codes.ravel()
+            views[ids] = codes
             axes.append(Axis(number, views, len(values)))
             columns[number] = (position, values)
         shape = tuple(axis.size for axis in axes)
@@ -144,8 +146,10 @@ class Views:
             line[position] = shape[position]
             return values[:, item].reshape(line)
 
-        found = [np.broadcast_to(evaluate(t, column), shape) for t in split]
-        return Joint(tuple(axes), np.stack(found, axis=-1))
+        values = np.empty((*shape, len(split)), dtype=np.int64)
+        for item, term in enumerate(split):
+            values[..., item] = evaluate(term, column)
+        return Joint(tuple(axes), values)
 
     def _columns(self, number: int, ids: Array) -> Columns:
         component = self.components[number]

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdover.model.readings.finite import BINARY, NONE, Bounds, Constants, Instance, Label
-from holdover.model.table.expr import INSTANT, Effect, Expr, Reading, Sort, Variable, of_member
+from holdover.model.table.expr import INSTANT, Effect, Expr, SharedReading, Sort, Variable, of_member
 from holdover.model.table.vocabulary import NOW
 
 Array = npt.NDArray[Any]
@@ -113,12 +113,20 @@ def disjuncts(term: Ground) -> list[Ground]:
     return [term]
 
 
-class Grounded(Reading[Ground]):
-    """Terms of the table with members for parameters and values for constants."""
+class Grounded(SharedReading[Ground]):
+    """Terms of the table with members for parameters and values for constants.
+
+    Rows that say the same have the same term in common, as an object.
+    """
 
     def __init__(self, places: Mapping[tuple[str, int], int], constants: Constants, bounds: Bounds):
+        super().__init__()
         self.places, self.constants, self.bounds = places, constants, bounds
         self.following = False
+
+    def place(self, term: Expr) -> object:
+        """Whether it is read of the state after the step."""
+        return self.following
 
     def leaf(self, term: Expr) -> Ground:
         """A literal: its value."""
@@ -272,21 +280,24 @@ def evaluate(term: Ground, columns: Columns) -> Array:
     """
     number, over = _number(term, columns)
     if over == 1:
-        return number
+        return number  # type: ignore[no-any-return]
     if ((number % over != 0) & (number > MISREAD)).any():
         raise TypeError(f"not a whole number of ticks: {term}")
     return np.where(number <= MISREAD, number, number // over)
 
 
-def _number(term: Ground, columns: Columns) -> tuple[Array, int]:
-    """The same as numerators over a common denominator; UNSET and MISREAD are not scaled."""
+def _number(term: Ground, columns: Columns) -> tuple[Any, int]:
+    """The same as numerators over a common denominator; UNSET and MISREAD are not scaled.
+
+    A value that is whole is a plain number: what numpy does with that is quicker.
+    """
     if term.op == "value":
-        of = Fraction(term.args[0])
-        return np.asarray(of.numerator, dtype=np.int64), of.denominator
+        of = term.args[0]
+        return (of.numerator if of.denominator == 1 else np.asarray(of.numerator)), of.denominator
     if term.op in ("and", "or"):
         goes_on = 1 if term.op == "and" else 0
-        found = np.asarray(goes_on)
-        for arg in term.args:
+        found = evaluate(term.args[0], columns)
+        for arg in term.args[1:]:
             found = np.where(found == goes_on, evaluate(arg, columns), found)
         return found, 1
     if term.op == "not":
@@ -303,7 +314,8 @@ def _number(term: Ground, columns: Columns) -> tuple[Array, int]:
         moved = np.where(number <= UNSET, MISREAD, number * ratio.numerator)
         return moved, over * ratio.denominator
     if term.op in ("add", "sub", *COMPARES):
-        left, right, over = _common(*(_number(arg, columns) for arg in term.args))
+        first, second = term.args
+        left, right, over = _common(_number(first, columns), _number(second, columns))
         least = MISREAD if term.op == "eq" else UNSET
         misread = (left <= least) | (right <= least)
         if term.op in COMPARES:
@@ -312,7 +324,7 @@ def _number(term: Ground, columns: Columns) -> tuple[Array, int]:
     return columns(term), 1
 
 
-def _common(first: tuple[Array, int], second: tuple[Array, int]) -> tuple[Array, Array, int]:
+def _common(first: tuple[Any, int], second: tuple[Any, int]) -> tuple[Any, Any, int]:
     (left, over_left), (right, over_right) = first, second
     if over_left == over_right:
         return left, right, over_left
