@@ -73,6 +73,13 @@ SAMPLED = 1000
 """States, or some more, whose values are numbered before the closure begins."""
 
 
+Checked = tuple[dict[int, Array], list[Joint]]
+"""For each component the values that a rule's guards let through, and what they ask jointly."""
+
+Results = dict[int, tuple[Joint, Array]]
+"""For each component that a rule changes: by what, and the values it takes."""
+
+
 class Tabulated:
     """An instance as arrays.  `TooLarge` where it cannot be.
 
@@ -94,6 +101,7 @@ class Tabulated:
         self.reading = Grounded(instance.place, instance.constants, instance.bounds)
         self.mixed = [v for v in instance.constants.values() if isinstance(v, tuple)]
         self._guards: dict[Ground, Ground] = {}
+        self._applied: dict[int, tuple[PackedRule, Checked, Results]] = {}
         self.kinds: dict[object, ValueDomain] = {}
         self.components: list[Component] = []
         self.owner: dict[int, int] = {}
@@ -238,14 +246,14 @@ class Tabulated:
                 return None
         return allowed, together
 
-    def _allowed(self, rule: PackedRule) -> tuple[dict[int, Array], list[Joint]] | None:
-        """For each component the values that the guards let through, and what they ask jointly."""
+    def _allowed(self, rule: PackedRule) -> Checked | None:
+        """What the guards let through."""
         checked = self._alone(rule)
         return None if checked is None else self._together(rule, *checked)
 
     def _together(
         self, rule: PackedRule, allowed: dict[int, Array], together: Sequence[Ground]
-    ) -> tuple[dict[int, Array], list[Joint]] | None:
+    ) -> Checked | None:
         """The same, where each component's own guards have been asked."""
         joints = []
         for guard in together:
@@ -268,10 +276,8 @@ class Tabulated:
                 joints.append(Joint(joint.axes, values))
         return allowed, joints
 
-    def _results(
-        self, rule: PackedRule, allowed: Mapping[int, Array]
-    ) -> dict[int, tuple[Joint, Array]]:
-        """For each component that the rule changes: by what, and the values it takes."""
+    def _results(self, rule: PackedRule, allowed: Mapping[int, Array]) -> Results:
+        """What the rule makes of what it changes."""
         found = {}
         for component in self.components:
             changed = [s for s in component.slots if s in rule.after]
@@ -333,7 +339,9 @@ class Tabulated:
                 checked = self._together(rule, *alone)
                 if checked is None:
                     continue
-                for changed, (_, rows) in self._results(rule, checked[0]).items():
+                results = self._results(rule, checked[0])
+                self._applied[id(rule)] = rule, checked, results
+                for changed, (_, rows) in results.items():
                     grown |= self.components[changed].kind.add(rows)
             for kind in self.kinds.values():
                 grown |= self._permuted(kind)
@@ -375,15 +383,24 @@ class Tabulated:
     # Tables --------------------------------------------------------------------------------------
 
     def _tabulate(self, rule: PackedRule) -> None:
-        checked = self._allowed(rule)
-        if checked is None:
-            return
-        allowed, joints = checked
+        if id(rule) in self._applied:  # in the closure, to all values that it is about
+            _, checked, results = self._applied[id(rule)]
+            about = self._about(rule)
+            allowed, joints = checked
+            for component in self.components:
+                if component.number not in about:
+                    allowed[component.number] = np.arange(len(component.kind))
+        else:
+            found = self._allowed(rule)
+            if found is None:
+                return
+            allowed, joints = found
+            results = self._results(rule, allowed)
         self.rules.append(rule)
         self.masks_of.append(allowed)
         self.conditions.append(joints)
         updates = {}
-        for number, (joint, rows) in self._results(rule, allowed).items():
+        for number, (joint, rows) in results.items():
             after = self.components[number].kind.lookup(rows).reshape(joint.values.shape[:-1])
             position = [axis.component for axis in joint.axes].index(number)
             line = [1] * after.ndim
