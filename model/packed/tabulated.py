@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from operator import itemgetter
 
 import numpy as np
@@ -57,6 +57,7 @@ from holdover.model.readings.ground import (
     Array,
     Ground,
     Grounded,
+    GroundRow,
     conjuncts,
     disjuncts,
     ground_row,
@@ -67,6 +68,7 @@ from holdover.model.readings.ground import (
 )
 from holdover.model.table.expr import INSTANT, Sort
 from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
+from holdover.model.table.table import constants_of
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
 
 SAMPLED = 1000
@@ -78,6 +80,25 @@ Checked = tuple[dict[int, Array], list[Joint]]
 
 Results = dict[int, tuple[Joint, Array]]
 """For each component that a rule changes: by what, and the values it takes."""
+
+
+Said = tuple[list[Ground], dict[int, Ground]]
+"""The guards of a row, as small as they get, and the items that change."""
+
+
+@cache
+def known_rows(*layout: object) -> dict[object, Said]:
+    """The rows that were read for states of this layout."""
+    return {}
+
+
+def _said(instance: Instance, row: GroundRow) -> Said:
+    guards = [c for guard in row.guards for c in conjuncts(guard)]
+    after = dict(row.after)
+    for slot, (variable, _) in enumerate(instance.slots if row.passed else ()):
+        if variable.sort is INSTANT:
+            after[slot] = shift_instant(after[slot], row.passed, instance.bounds.past)
+    return guards, {slot: term for slot, term in after.items() if term != place(slot)}
 
 
 class Tabulated:
@@ -149,15 +170,16 @@ class Tabulated:
     # Rules ---------------------------------------------------------------------------------------
 
     def _rows(self, form: int, instance: Instance, reading: Grounded) -> Iterator[PackedRule]:
+        """The rows of an instance.  Those of one layout share what a row says."""
+        known = known_rows(tuple(instance.table.variables), instance.bounds)
         for number, label in enumerate(instance.labels):
-            row = ground_row(instance, reading, label)
-            guards = [c for guard in row.guards for c in conjuncts(guard)]
-            after = dict(row.after)
-            for slot, (variable, _) in enumerate(instance.slots if row.passed else ()):
-                if variable.sort is INSTANT:
-                    after[slot] = shift_instant(after[slot], row.passed, instance.bounds.past)
-            changes = {slot: term for slot, term in after.items() if term != place(slot)}
-            yield PackedRule(form, label.action.name, number, self._live(guards), changes)
+            action = label.action
+            fixed = [instance.constants.get(name) for name in constants_of(action)]
+            key = (action, label.binding, *fixed)
+            if key not in known:
+                known[key] = _said(instance, ground_row(instance, reading, label))
+            guards, changes = known[key]
+            yield PackedRule(form, action.name, number, self._live(guards), changes)
 
     def _live(self, guards: Sequence[Ground]) -> tuple[Ground, ...]:
         """The guards without those that are always so; NO alone if one never is.

@@ -178,7 +178,7 @@ def check_graph(name: str) -> Check:
     return t5_state_graph.same_graph(configuration, LAST.of(configuration))
 
 
-PLAIN = 50_000
+PLAIN = 20_000
 """States up to which a configuration is explored in plain Python: a quarter of a second.
 
 The tests hold the engine to the plain explorer on every configuration.
