@@ -121,11 +121,17 @@ class ExplorationCounts:
 
 
 def run(
-    configuration: Configuration, progress: Progress | None = None
+    configuration: Configuration, progress: Progress | None = None, *, remember: bool = False
 ) -> tuple[ExplorationCounts, Exploration]:
-    """Explore a configuration to its end, and ask what its pinned line asks."""
+    """Explore a configuration to its end, and ask what its pinned line asks.
+
+    `remember`: the instance is asked for the steps from each state once more.
+    """
+    instance = configuration.instance()
+    if remember:
+        instance.remember_steps()
     found = explore(
-        configuration.instance(),
+        instance,
         ALWAYS,
         STEPS,
         SOMETIMES,

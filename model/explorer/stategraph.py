@@ -24,7 +24,7 @@ import numpy as np
 from holdover.model.explorer.explore import Trace
 from holdover.model.explorer.graphs import Transitions, digraph, number_steps, pause_collection
 from holdover.model.readings.finite import Instance, State
-from holdover.model.table.expr import Expr
+from holdover.model.table.expr import Expr, all_of
 from holdover.model.table.properties import Property
 
 BYTES_PER_STATE = 1200
@@ -115,8 +115,8 @@ class GraphReading:
 
 def read(
     grown: StateGraph,
-    always: Iterable[Property] = (),
-    steps: Iterable[Property] = (),
+    always: Sequence[Property] = (),
+    steps: Sequence[Property] = (),
     eventually: Mapping[str, Expr] | None = None,
     faults: Iterable[str] = (),
 ) -> GraphReading:
@@ -149,16 +149,21 @@ Bad = list[tuple[int, int | None, int]]
 
 
 def _bad(
-    grown: StateGraph, always: Iterable[Property], steps: Iterable[Property]
+    grown: StateGraph, always: Sequence[Property], steps: Sequence[Property]
 ) -> Iterator[tuple[str, Bad]]:
-    states = grown.states
-    for p in always:
-        holds = grown.instance.predicate(p.term)
-        yield p.name, [(n, None, 0) for n, state in enumerate(states) if not holds(state)]
-    for p in steps:
-        kept = grown.instance.step_predicate(p.term)
-        edges = grown.graph.edges
-        yield p.name, [(u, v, 1) for u, v in edges if not kept(states[u], states[v])]
+    """All properties are asked for at once, and each one where not all are kept."""
+    states, taken = grown.states, grown.taken
+    holds = {p.name: grown.instance.predicate(p.term) for p in always}
+    all_hold = grown.instance.predicate(all_of(*(p.term for p in always)))
+    odd = [n for n, state in enumerate(states) if not all_hold(state)]
+    for name, holds_in in holds.items():
+        yield name, [(n, None, 0) for n in odd if not holds_in(states[n])]
+    kept = {p.name: grown.instance.step_predicate(p.term) for p in steps}
+    all_kept = grown.instance.step_predicate(all_of(*(p.term for p in steps)))
+    ends = zip(taken.sources.tolist(), taken.targets.tolist(), strict=True)
+    strange = [(u, v) for u, v in ends if not all_kept(states[u], states[v])]
+    for name, kept_in in kept.items():
+        yield name, [(u, v, 1) for u, v in strange if not kept_in(states[u], states[v])]
 
 
 def _last(condensed: nx.DiGraph[int]) -> list[set[int]]:

@@ -22,7 +22,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from math import ceil
 from typing import Any
 
@@ -287,6 +287,10 @@ class Instance:
     def successors(self) -> Successors:
         """The steps from a state: by which edge (its place in `labels`), and where to."""
         return self.compiled(self.text, "successors")  # type: ignore[no-any-return]
+
+    def remember_steps(self) -> None:
+        """Find the steps from a state once: who asks again is given the same list, to read only."""
+        self.successors = cache(self.successors)
 
     def _initial(self, variable: Variable) -> Value:
         if variable.initial in variable.sort.values:

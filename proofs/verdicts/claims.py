@@ -161,7 +161,8 @@ class LastExploration:
         """The exploration of a configuration in plain Python."""
         if self.found is None or self.configuration != configuration:
             self.configuration, self.found = configuration, None  # before another takes its memory
-            self.found = run(configuration)
+            again = configuration.states <= t5_state_graph.FITS
+            self.found = run(configuration, remember=again)
         return self.found
 
     def forget(self) -> None:
