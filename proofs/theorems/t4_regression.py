@@ -13,7 +13,7 @@ probe sees who still holds an address, which is the difference.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from fractions import Fraction
 
 from holdover.model.clients.profile import Environment, in_ticks, load
@@ -48,7 +48,8 @@ NEVER: Mapping[str, frozenset[str]] = {
 ERASED = ("holds",)
 LAPSED_ONLY = ("lease_end", "kernel_end", "stepped")
 
-Quotient = dict[Hashable, set[tuple[str, Hashable]]]
+Quotient = dict[int, set[tuple[str, int]]]
+"""For each projected state, by its number, the steps from it: by which edge, and where to."""
 
 
 def instance(profile: str, sizes: tuple[int, int, int]) -> Instance:
@@ -70,21 +71,32 @@ def projection(model: Instance) -> list[tuple[int, str | None]]:
     return kept
 
 
-def quotient_of(seen: Exploration) -> Quotient | None:
-    """The labelled graph over projected states; None if equal projections differ in their steps."""
+def quotient_of(seen: Exploration, numbers: dict[Hashable, int]) -> Quotient | None:
+    """The labelled graph over projected states; None if equal projections differ in their steps.
+
+    `numbers` has the numbers of projected states, and is given those that are new.
+    """
     model = seen.instance
     parts = [
         f"s[{place}]" if condition is None else f"(s[{place}] if {condition} else None)"
         for place, condition in projection(model)
     ]
     view = model.compiled(f"def view(s):\n    return ({', '.join(parts)},)\n", "view")
-    result: Quotient = {}
+    viewed = [numbers.setdefault(view(state), len(numbers)) for state in seen.states]
     names = [str(label) for label in model.labels]
-    for state in seen.states:
-        steps = {(names[edge], view(after)) for edge, after in model.successors(state)}
-        if result.setdefault(view(state), steps) != steps:
+    steps: list[set[tuple[str, int]]] = [set() for _ in seen.states]
+    for before, after, edge in steps_taken(seen):
+        steps[before].add((names[edge], viewed[after]))
+    result: Quotient = {}
+    for here, found in zip(viewed, steps, strict=True):
+        if result.setdefault(here, found) != found:
             return None
     return result
+
+
+def steps_taken(seen: Exploration) -> Iterator[tuple[int, int, int]]:
+    """Each step of a whole search: from which state, to which, by which edge."""
+    return zip(seen.taken[::3], seen.taken[1::3], seen.taken[2::3], strict=True)
 
 
 def rows_that_never_fire(seen: Exploration) -> set[str]:
@@ -100,12 +112,15 @@ def same_behaviour(sizes: tuple[int, int, int]) -> Check:
     start = time.perf_counter()
     name = "x".join(str(n) for n in sizes)
     says = f"the same behaviour with hosts x addresses x datagrams = {name}"
-    searches = [explore(instance(profile, sizes)) for profile in ("wfwg311", "wfwg311-fixed")]
+    searches = [
+        explore(instance(profile, sizes), keep_steps=True) for profile in ("wfwg311", "wfwg311-fixed")
+    ]
     if not all(seen.complete for seen in searches):
         return Check(name, says, "unknown", "the search was cut off")
     if missing := sorted(set().union(*map(rows_that_never_fire, searches))):
         return Check(name, says, "violated", f"never fire: {', '.join(missing)}")
-    old, new = (quotient_of(seen) for seen in searches)
+    numbers: dict[Hashable, int] = {}
+    old, new = (quotient_of(seen, numbers) for seen in searches)
     seconds = time.perf_counter() - start
     if old is None or new is None:
         return Check(name, says, "violated", "states of equal projection differ", seconds)
@@ -117,8 +132,8 @@ def same_behaviour(sizes: tuple[int, int, int]) -> Check:
 def notice_kept(sizes: tuple[int, int, int]) -> Check:
     """Each lapse makes the notice due; it stays due until it is shown; time waits for it."""
     start = time.perf_counter()
-    seen = explore(instance("wfwg311-fixed", sizes))
-    model = seen.instance
+    seen = explore(instance("wfwg311-fixed", sizes), keep_steps=True)
+    model, states = seen.instance, seen.states
     names = [label.action.name for label in model.labels]
     due = notice[h] == "DUE"
     becomes_due = model.step_predicate(exists(h, following(notice[h]) == "DUE"))
@@ -126,16 +141,15 @@ def notice_kept(sizes: tuple[int, int, int]) -> Check:
     none_due = model.predicate(forall(h, ~due))
     lapses = 0
     fault: State | None = None
-    for state in seen.states:
-        for edge, after in model.successors(state):
-            row = names[edge]
-            lapses += row == "lapse"
-            if (
-                (row == "lapse" and not becomes_due(state, after))
-                or (row == "tick" and not none_due(state))
-                or (row != "notify" and not stays_due(state, after))
-            ):
-                fault = state
+    for before, number, edge in steps_taken(seen):
+        row, state, after = names[edge], states[before], states[number]
+        lapses += row == "lapse"
+        if (
+            (row == "lapse" and not becomes_due(state, after))
+            or (row == "tick" and not none_due(state))
+            or (row != "notify" and not stays_due(state, after))
+        ):
+            fault = state
     seen_all = seen.complete and lapses > 0
     outcome = "violated" if fault is not None else "holds" if seen_all else "unknown"
     return Check(
