@@ -95,6 +95,8 @@ def longest(
     to `FURTHER` ticks past the bound: that much says that it may be longer.  Of the first `part`
     states it is the longest that they have.
     """
+    import numpy as np  # by this search alone: see reference/signals.py
+
     most = bound + FURTHER
     bounds = bounds_for(setting.constants, 2, 1, setting.datagrams, past=most)
     instance = Instance(LEASE_TABLE, setting.constants, bounds)
@@ -103,33 +105,24 @@ def longest(
     if part is None and not seen.complete:
         raise MemoryError(f"{setting.name}: the search was cut off")
     lasts, has = asks(instance, since), asks(instance, still)
-    lasting = [lasts(state) for state in seen.states]
-    rows = [label.action.name for label in instance.labels]
-    passing = [label.binding[0] if label.action.name == "tick" else 0 for label in instance.labels]
-    onward: dict[int, list[tuple[int, int]]] = {}
-    began = [-1] * len(seen.states)
+    lasting = np.array([lasts(state) for state in seen.states], dtype=np.bool_)
+    labels = instance.labels
+    again = np.array([label.action.name in anew for label in labels])
+    passing = np.array([label.binding[0] if label.action.name == "tick" else 0 for label in labels])
+    sources, targets, edges = np.asarray(seen.taken).reshape(-1, 3).T
+    goes_on = lasting[sources] & lasting[targets] & ~again[edges]
+    ages = np.full(len(seen.states), -1)
     """For each state, how long ago it began at most; -1 where it is not so."""
-    steps = seen.taken
-    for place in range(0, len(steps), 3):
-        before, after, edge = steps[place : place + 3]
-        if not lasting[after]:
-            continue
-        if lasting[before] and rows[edge] not in anew:
-            onward.setdefault(before, []).append((after, passing[edge]))
-        else:
-            began[after] = max(began[after], 0)
-    todo = [number for number, age in enumerate(began) if age >= 0]
-    while todo:
-        before = todo.pop()
-        for after, passed in onward.get(before, ()):
-            age = min(most, began[before] + passed)
-            if age > began[after]:
-                began[after] = age
-                todo.append(after)
-    return max(
-        (age for age, state in zip(began, seen.states, strict=True) if age >= 0 and has(state)),
-        default=None,
-    )
+    ages[targets[lasting[targets] & ~goes_on]] = 0
+    sources, targets, passed = sources[goes_on], targets[goes_on], passing[edges[goes_on]]
+    while True:
+        older = np.where(ages[sources] < 0, -1, np.minimum(most, ages[sources] + passed))
+        longer = older > ages[targets]
+        if not longer.any():
+            break
+        np.maximum.at(ages, targets[longer], older[longer])
+    began = zip(ages.tolist(), seen.states, strict=True)
+    return max((age for age, state in began if age >= 0 and has(state)), default=None)
 
 
 def asks(instance: Instance, term: Expr) -> Callable[[State], bool]:
