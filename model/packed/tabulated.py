@@ -30,8 +30,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, cached_property
-from operator import itemgetter
+from functools import cached_property
 
 import numpy as np
 
@@ -47,8 +46,8 @@ from holdover.model.packed.components import (
     TooManyValuesError,
     ValueDomain,
     read,
-    shift_instant,
 )
+from holdover.model.packed.sampled import said_by_rows, sample
 from holdover.model.packed.views import Views
 from holdover.model.readings.finite import Instance, State
 from holdover.model.readings.ground import (
@@ -57,22 +56,19 @@ from holdover.model.readings.ground import (
     Array,
     Ground,
     Grounded,
-    GroundRow,
     conjuncts,
     disjuncts,
-    ground_row,
     negate,
     place,
     replace_terms,
     value,
 )
-from holdover.model.table.expr import INSTANT, Sort
+from holdover.model.table.expr import Sort
 from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
-from holdover.model.table.table import constants_of
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW, a, h
 
 SAMPLED = 1000
-"""States, or some more, whose values are numbered before the closure begins."""
+"""States whose values are numbered before the closure begins, or some more."""
 
 
 Checked = tuple[dict[int, Array], list[Joint]]
@@ -80,25 +76,6 @@ Checked = tuple[dict[int, Array], list[Joint]]
 
 Results = dict[int, tuple[Joint, Array]]
 """For each component that a rule changes: by what, and the values it takes."""
-
-
-Said = tuple[list[Ground], dict[int, Ground]]
-"""The guards of a row, as small as they get, and the items that change."""
-
-
-@cache
-def known_rows(*layout: object) -> dict[object, Said]:
-    """The rows that were read for states of this layout."""
-    return {}
-
-
-def _said(instance: Instance, row: GroundRow) -> Said:
-    guards = [c for guard in row.guards for c in conjuncts(guard)]
-    after = dict(row.after)
-    for slot, (variable, _) in enumerate(instance.slots if row.passed else ()):
-        if variable.sort is INSTANT:
-            after[slot] = shift_instant(after[slot], row.passed, instance.bounds.past)
-    return guards, {slot: term for slot, term in after.items() if term != place(slot)}
 
 
 class Tabulated:
@@ -170,16 +147,9 @@ class Tabulated:
     # Rules ---------------------------------------------------------------------------------------
 
     def _rows(self, form: int, instance: Instance, reading: Grounded) -> Iterator[PackedRule]:
-        """The rows of an instance.  Those of one layout share what a row says."""
-        known = known_rows(tuple(instance.table.variables), instance.bounds)
-        for number, label in enumerate(instance.labels):
-            action = label.action
-            fixed = [instance.constants.get(name) for name in constants_of(action)]
-            key = (action, label.binding, *fixed)
-            if key not in known:
-                known[key] = _said(instance, ground_row(instance, reading, label))
-            guards, changes = known[key]
-            yield PackedRule(form, action.name, number, self._live(guards), changes)
+        labels, said = enumerate(instance.labels), said_by_rows(instance, reading)
+        for (number, label), (guards, changes) in zip(labels, said, strict=True):
+            yield PackedRule(form, label.action.name, number, self._live(guards), changes)
 
     def _live(self, guards: Sequence[Ground]) -> tuple[Ground, ...]:
         """The guards without those that are always so; NO alone if one never is.
@@ -314,28 +284,9 @@ class Tabulated:
     def _sample(self) -> None:
         """The values of the components in some states: they save many rounds.
 
-        Steps are taken from states in which two components have values that they had in none
-        before.  The closure does not believe them: it has every value that a rule leads to all the
-        same.
+        The closure does not believe them: it has every value that a rule leads to all the same.
         """
-        parts = [itemgetter(*component.slots) for component in self.components]
-        pairs = list(itertools.combinations(range(len(parts)), 2))
-        seen: set[tuple[int, int, object, object]] = set()
-        found: list[State] = []
-
-        def look_at(state: State) -> None:
-            values = [part(state) for part in parts]
-            together = {(i, j, values[i], values[j]) for i, j in pairs}
-            if not together <= seen:
-                seen.update(together)
-                found.append(state)
-
-        look_at(self.instance.initial)
-        for state in found:  # it grows meanwhile
-            for _, following in self.instance.successors(state):
-                look_at(following)
-            if len(found) > SAMPLED:
-                break
+        found = sample(self.instance, [c.slots for c in self.components], SAMPLED)
         states = np.array(
             [[UNSET if v is None else int(v) for v in state] for state in found], dtype=np.int64
         )

@@ -119,7 +119,7 @@ class Views:
             component, ids = self.components[number], allowed[number]
             if number == whole:
                 values = component.kind.matrix[ids]
-                codes = np.arange(len(ids))
+                codes = list(range(len(ids)))
             else:
                 seen = [self.alone(t, number, ids).tolist() for t in parts[number]]
                 different: dict[tuple[int, ...], int] = {}

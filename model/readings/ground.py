@@ -23,7 +23,15 @@ import numpy as np
 import numpy.typing as npt
 
 from holdover.model.readings.finite import BINARY, NONE, Bounds, Constants, Instance, Label
-from holdover.model.table.expr import INSTANT, Effect, Expr, SharedReading, Sort, Variable, of_member
+from holdover.model.table.expr import (
+    INSTANT,
+    Effect,
+    Expr,
+    SharedReading,
+    Sort,
+    Variable,
+    of_member,
+)
 from holdover.model.table.vocabulary import NOW
 
 Array = npt.NDArray[Any]
@@ -273,14 +281,14 @@ COMPARES: Mapping[str, Callable[[Array, Array], Array]] = {
 }
 
 
-def evaluate(term: Ground, columns: Columns) -> Array:
+def evaluate(term: Ground, columns: Columns) -> Any:
     """The term's value for each element: truth is 0 or 1, MISREAD where the finite reading raises.
 
-    TypeError if an element is no whole number of ticks.
+    A whole value is a plain number.  TypeError if an element is no whole number of ticks.
     """
     number, over = _number(term, columns)
     if over == 1:
-        return number  # type: ignore[no-any-return]
+        return number
     if ((number % over != 0) & (number > MISREAD)).any():
         raise TypeError(f"not a whole number of ticks: {term}")
     return np.where(number <= MISREAD, number, number // over)

@@ -113,7 +113,8 @@ def same_behaviour(sizes: tuple[int, int, int]) -> Check:
     name = "x".join(str(n) for n in sizes)
     says = f"the same behaviour with hosts x addresses x datagrams = {name}"
     searches = [
-        explore(instance(profile, sizes), keep_steps=True) for profile in ("wfwg311", "wfwg311-fixed")
+        explore(instance(profile, sizes), keep_steps=True)
+        for profile in ("wfwg311", "wfwg311-fixed")
     ]
     if not all(seen.complete for seen in searches):
         return Check(name, says, "unknown", "the search was cut off")

@@ -121,9 +121,11 @@ def test_crashing_check_is_unknown_and_the_others_are_checked() -> None:
 def test_claims_about_one_configuration_explore_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     explored: list[Configuration] = []
 
-    def counted(configuration: Configuration) -> tuple[ExplorationCounts, Exploration]:
+    def counted(
+        configuration: Configuration, *, remember: bool
+    ) -> tuple[ExplorationCounts, Exploration]:
         explored.append(configuration)
-        return run(configuration)
+        return run(configuration, remember=remember)
 
     monkeypatch.setattr(claims, "run", counted)
     monkeypatch.setattr(claims, "LAST", claims.LastExploration())
