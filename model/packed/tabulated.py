@@ -14,9 +14,9 @@ A row with its binding (a *rule*) becomes three kinds of arrays:
 * updates: what a rule makes of a component, as a difference to be added to the word, by the
   component's value and by the views of the others that it depends on.
 
-What values there are is found by closure: from the initial ones, and those of some hundred states
-of the finite reading, every rule on every combination that its guards allow, component by
-component.  It may find values that no run reaches; that costs memory and nothing else.  Properties
+What values there are is found by closure: from the initial ones, and those of a thousand states of
+the finite reading (`sampled.py`), every rule on every combination that its guards allow, component
+by component.  It may find values that no run reaches; that costs memory and nothing else.  Properties
 become rules that change nothing: *watches* that see a broken property (or a wanted sight), and
 *measures*, whose value the search keeps the largest of.
 

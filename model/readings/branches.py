@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
+from types import CodeType
 
 FEW = 3
 """So many rules are asked one by one, and so many values a rule may allow to have a branch each."""
@@ -146,3 +147,9 @@ def conjuncts(guard: ast.expr) -> Iterator[str]:
             yield from conjuncts(part)
     else:
         yield ast.unparse(guard)
+
+
+@cache
+def code_of(text: str, name: str) -> CodeType:
+    """Python source, compiled.  Many instances have the same properties, and some the same rows."""
+    return compile(text, f"<{name}>", "exec")

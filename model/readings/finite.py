@@ -30,6 +30,7 @@ from holdover.model.readings.branches import (
     BranchRule,
     Code,
     branches,
+    code_of,
     conjuncts,
     constant_code,
     known_rules,
@@ -351,7 +352,7 @@ class Instance:
     def compiled(self, text: str, name: str) -> Any:
         """A function from its source; `name` is what it is called there."""
         scope: dict[str, Any] = {"Fraction": Fraction}
-        exec(compile(text, f"<{name}>", "exec"), scope)
+        exec(code_of(text, name), scope)
         return scope[name]
 
     def _row(self, action: Action, binding: tuple[int, ...], label: int) -> BranchRule | None:

@@ -6,7 +6,7 @@ import errno
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from holdover.model.explorer.configurations import Configuration, configurations
 from holdover.model.explorer.explore import EngineResult, explore
 from holdover.model.packed.components import WORD, TooManyValuesError
 from holdover.model.packed.program import program
+from holdover.model.packed.sampled import sample
 from holdover.model.packed.symmetry import NotSymmetricError, renamings
 from holdover.model.packed.tabulated import Tabulated
-from holdover.model.readings.finite import Instance
+from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import Expr, exists, following, forall
 from holdover.model.table.properties import (
     ALWAYS,
@@ -157,6 +158,19 @@ def test_the_closure_finds_the_values_without_a_sample(
     sampled = values()
     monkeypatch.setattr("holdover.model.packed.tabulated.SAMPLED", 1)
     assert values() == sampled
+
+
+def test_a_sample_of_states_has_all_values_that_there_are_in_many_more() -> None:
+    instance, states = instance_of("wfwg311-thereafter"), explored("wfwg311-thereafter").states
+    parts = [component.slots for component in Tabulated(instance).components]
+
+    def values(some: Sequence[State]) -> list[set[State]]:
+        return [{tuple(state[slot] for slot in slots) for state in some} for slots in parts]
+
+    sampled = sample(instance, parts, len(states))
+    assert values(sampled) == values(states)
+    assert len(sampled) < len(states) / 20
+    assert sample(instance, parts, 1) == [instance.initial]
 
 
 def test_a_state_wider_than_a_word_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
