@@ -16,9 +16,9 @@ A row with its binding (a *rule*) becomes three kinds of arrays:
 
 What values there are is found by closure: from the initial ones, and those of a thousand states of
 the finite reading (`sampled.py`), every rule on every combination that its guards allow, component
-by component.  It may find values that no run reaches; that costs memory and nothing else.  Properties
-become rules that change nothing: *watches* that see a broken property (or a wanted sight), and
-*measures*, whose value the search keeps the largest of.
+by component.  It may find values that no run reaches; that costs memory and nothing else.
+Properties become rules that change nothing: *watches* that see a broken property (or a wanted
+sight), and *measures*, whose value the search keeps the largest of.
 
 Nothing of the lease life is written here: all is read off the table by `Grounded` and `evaluate`.
 
