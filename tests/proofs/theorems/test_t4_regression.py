@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
 
@@ -10,7 +10,7 @@ import pytest
 
 from holdover.model.clients.profile import Profile, load
 from holdover.model.explorer import explore as explorer
-from holdover.model.readings.finite import Instance
+from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import FALSE, Action
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import notice
@@ -20,6 +20,7 @@ from holdover.proofs.theorems.t4_regression import (
     notice_kept,
     projection,
     prove,
+    quotient_of,
     same_behaviour,
 )
 
@@ -45,6 +46,29 @@ def test_only_the_address_and_the_ends_of_a_lapsed_lease_are_left_out() -> None:
     assert {names[place] for place in range(len(names)) if place not in kept} == {"holds"}
     conditional = {names[place] for place, condition in kept.items() if condition is not None}
     assert conditional == {"lease_end", "kernel_end", "stepped"}
+
+
+def test_a_step_of_the_quotient_leads_where_the_step_of_the_model_leads() -> None:
+    """Told without numbers: what is kept of a state, and of those that its edges lead to."""
+    model = instance("wfwg311", SMALL)
+    counts = [
+        (place, term and model.compiled(f"def f(s): return {term}", "f"))
+        for place, term in projection(model)
+    ]
+
+    def kept(state: State) -> tuple[object, ...]:
+        return tuple(state[place] if f is None or f(state) else None for place, f in counts)
+
+    seen = explorer.explore(model, keep_steps=True)
+    numbers: dict[Hashable, int] = {}
+    found = quotient_of(seen, numbers)
+    assert found is not None
+    steps = {
+        (numbers[kept(s)], str(model.labels[edge]), numbers[kept(to)])
+        for s in seen.states
+        for edge, to in model.successors(s)
+    }
+    assert {(here, *step) for here, those in found.items() for step in those} == steps
 
 
 # Planted differences -----------------------------------------------------------------------------
