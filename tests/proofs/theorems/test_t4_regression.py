@@ -52,12 +52,12 @@ def test_a_step_of_the_quotient_leads_where_the_step_of_the_model_leads() -> Non
     """Told without numbers: what is kept of a state, and of those that its edges lead to."""
     model = instance("wfwg311", SMALL)
     counts = [
-        (place, term and model.compiled(f"def f(s): return {term}", "f"))
-        for place, term in projection(model)
+        (place, model.compiled(f"def counts(s):\n    return {condition or True}\n", "counts"))
+        for place, condition in projection(model)
     ]
 
     def kept(state: State) -> tuple[object, ...]:
-        return tuple(state[place] if f is None or f(state) else None for place, f in counts)
+        return tuple(state[place] if so(state) else None for place, so in counts)
 
     seen = explorer.explore(model, keep_steps=True)
     numbers: dict[Hashable, int] = {}
