@@ -85,6 +85,12 @@ class Expr:
         """Whether a quantifier occurs in it."""
         return self.op == "forall" or any(arg.quantified for arg in self.operands)
 
+    @cached_property
+    def reads(self) -> frozenset[Variable]:
+        """The state that it reads."""
+        own = (arg for arg in self.args if isinstance(arg, Variable))
+        return frozenset(own).union(*(arg.reads for arg in self.operands))
+
     def __eq__(self, other: object) -> Expr:  # type: ignore[override]
         return _compare("eq", self, lift(other, self.sort))
 

@@ -210,6 +210,13 @@ class After(Logic):
         super().__init__(before.fixed)
         self.before, self.action, self.binding = before, action, binding
         self.inside = before.inside  # what it reads stands under the same quantifiers
+        self.changed = frozenset(effect.variable for effect in action.then)
+
+    def read(self, term: Expr, bound: Binding) -> Formula:
+        """What it means then: as before, where the action sets nothing that it reads."""
+        if self.changed.isdisjoint(term.reads):
+            return self.before.read(term, bound)
+        return super().read(term, bound)
 
     def state(self, variable: Variable, at: Sequence[Formula]) -> Formula:
         """What the effects make of a variable at this index."""

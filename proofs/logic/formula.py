@@ -351,7 +351,7 @@ def replace(term: Formula, by: Callable[[Formula], Formula | None]) -> Formula:
         found = done.get(one)
         if found is None:
             args = [rebuilt(arg) for arg in one.args]
-            found = _again(one, args) if args else one
+            found = again(one, args) if args else one
             other = by(found)
             found = done[one] = found if other is None else other
         return found
@@ -359,7 +359,7 @@ def replace(term: Formula, by: Callable[[Formula], Formula | None]) -> Formula:
     return rebuilt(term)
 
 
-def _again(term: Formula, args: Sequence[Formula]) -> Formula:
+def again(term: Formula, args: Sequence[Formula]) -> Formula:
     """The same operator on other arguments."""
     if all(new is old for new, old in zip(args, term.args, strict=True)):
         return term

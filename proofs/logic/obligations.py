@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from holdover.model.table.expr import Action, Expr, Variable
+from holdover.model.table.expr import Action, Expr
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.proofs.logic import formula
@@ -88,15 +88,6 @@ def script(parts: Sequence[Sequence[Formula]], *, rounds: bool) -> str:
     return f"(set-logic ALL)\n{declared}{body}" + ("" if rounds else "(check-sat)\n")
 
 
-def variables_of(term: object) -> set[Variable]:
-    """The state that a term reads."""
-    if isinstance(term, Variable):
-        return {term}
-    if isinstance(term, Expr):
-        return set().union(*(variables_of(arg) for arg in term.args)) if term.args else set()
-    return set()
-
-
 def premises(case: Case, logic: Logic) -> list[Formula]:
     """Invariant and assumptions in the state before, which `logic` reads."""
     return [
@@ -132,7 +123,7 @@ class Steps:
         self.case, self.logic = case, Logic(case.fixed)
         self.before, self.assumed = premises(case, self.logic), assumptions(case, self.logic)
         self.kept = {each.name: self.logic.read(each.term, {}) for each in case.invariant}
-        self.reads = {each.name: variables_of(each.term) for each in case.invariant}
+        self.reads = {each.name: each.term.reads for each in case.invariant}
 
     def of(self, action: Action) -> Iterator[Obligation]:
         """That the row keeps each conjunct that it could disturb."""

@@ -55,7 +55,6 @@ from holdover.proofs.logic.obligations import (
     obligations,
     premises,
     script,
-    variables_of,
 )
 from holdover.proofs.logic.solvers import SOLVERS, Answer, answers, by_cvc5, by_z3, decide, solve
 from holdover.proofs.theorems.t1_refutation import BIT_AND_REAL
@@ -97,7 +96,7 @@ def counts_from_the_ack(row: Action) -> Action:
 
 def reuses_at_once(row: Action) -> Action:
     """The server does not wait for its lease end: no guard reads that."""
-    read = [term for term in row.when if server_end not in variables_of(term)]
+    read = [term for term in row.when if server_end not in term.reads]
     assert len(read) == len(row.when) - 1
     return replace(row, when=tuple(read))
 
@@ -114,7 +113,7 @@ def takes_foreign_replies(row: Action) -> Action:
 
 def renews_backwards(row: Action) -> Action:
     """The server's record may end earlier than the last ACK promised."""
-    read = [term for term in row.when if server_end not in variables_of(term)]
+    read = [term for term in row.when if server_end not in term.reads]
     return replace(row, when=tuple(read))
 
 
@@ -175,7 +174,7 @@ def test_what_is_skipped_would_be_proved() -> None:
 
 def test_nothing_is_skipped_that_the_row_could_change() -> None:
     """A row that changes a variable is asked about all that read it, within `ite` too."""
-    reads = {p.name: variables_of(p.term) for p in RFC2131.invariant}
+    reads = {p.name: p.term.reads for p in RFC2131.invariant}
     for obligation in skipped(RFC2131):
         written = {e.variable for e in RFC2131.table.action(obligation.row).then}
         assert not written & reads[obligation.conjunct]
