@@ -285,6 +285,19 @@ def answers(solver: str, together: Sequence[Obligation]) -> list[Answer]:
     return [found[each.name] for each in together]
 
 
+def answers_of_each(some: Sequence[Obligation]) -> dict[str, Answer]:
+    """Z3's answers to obligations that have little in common, by name.
+
+    They are asked in one context, which takes longer to make than such questions.  What Z3 does not
+    decide among others it is asked alone.
+    """
+    found = _answered("z3", some, [each.assertions[:-1] for each in some], EFFORT["z3"])
+    for each in some:
+        if found[each.name].result == "unknown":
+            found |= {each.name: by_z3(each)}
+    return found
+
+
 def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answer]:
     """By name, the obligations that the premises suffice to prove that are expected to."""
     expected = [each for each in together if each.first]

@@ -14,10 +14,10 @@ is an unconstrained number: a guard that reads it is not protected by luck.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
-from itertools import count
+from functools import lru_cache, partial
 from typing import Any, Self
 
 from holdover.model.readings.finite import NONE
@@ -67,6 +67,13 @@ COMPUTED: Mapping[str, Callable[[Any, Any], Known]] = {
 }
 
 
+@dataclass
+class Unsets:
+    """How many unset instants have a name: each has one of its own."""
+
+    count: int = 0
+
+
 class Unrolled(Reading[Formula]):
     """Formulas over a symbolic state of fixed size.  Constants that are not `fixed` are symbols."""
 
@@ -74,14 +81,10 @@ class Unrolled(Reading[Formula]):
     """What indices are to a solver."""
 
     def __init__(
-        self,
-        sizes: Sizes,
-        fixed: Mapping[str, object],
-        values: State,
-        unsets: Iterator[int] | None = None,
+        self, sizes: Sizes, fixed: Mapping[str, object], values: State, unsets: Unsets | None = None
     ):
         self.sizes, self.fixed, self.values = sizes, fixed, values
-        self.unsets = count(1) if unsets is None else unsets
+        self.unsets = Unsets() if unsets is None else unsets
         self.constants: dict[tuple[object, ...], Value] = {}
 
     @classmethod
@@ -207,7 +210,8 @@ class Unrolled(Reading[Formula]):
 
     def unset(self) -> Formula:
         """Any instant: nothing may depend on it."""
-        return formula.symbol(f"unset_{next(self.unsets)}", REAL)
+        self.unsets.count += 1
+        return formula.symbol(f"unset_{self.unsets.count}", REAL)
 
     def variable(self, name: str, sort: Sort) -> Formula:
         """A symbol of a sort."""
@@ -334,18 +338,46 @@ def sizes_of(hosts: int, addresses: int, messages: int) -> dict[Sort, int]:
     return dict(zip(INDEX_SORTS, (hosts, addresses, messages), strict=True))
 
 
+@dataclass(frozen=True, eq=False)
+class _Reached:
+    """What rows come to: the guards of the last one, the state after it, and the unset instants.
+
+    `then`: what is reached from here, by row, its parameters, and the unset instants before it.
+    """
+
+    guards: tuple[Formula, ...]
+    values: State
+    unsets: int
+    then: dict[tuple[object, ...], _Reached] = field(default_factory=dict)
+
+
+RUNS = 128
+"""Of so many kinds of hosts it is kept what their rows come to: T3's runs have 129."""
+
+
+@lru_cache(RUNS)
+def _begun(
+    table: Table, sizes: frozenset[tuple[Sort, int]], fixed: frozenset[tuple[str, object]]
+) -> tuple[_Reached, dict[tuple[object, ...], Value]]:
+    """The initial state, and what is known of constants, which the runs of such hosts share."""
+    here = Unrolled(dict(sizes), dict(fixed), {})
+    return _Reached((), here.initial(table), here.unsets.count), here.constants
+
+
 class SymbolicRun:
     """A run whose rows are given and whose numbers are symbols.
 
     `conditions` are the guards met on the way, in order, each with the row it belongs to; `states`
-    are those before, between and after its `rows`.
+    are those before, between and after its `rows`.  Runs begin alike: what a row comes to that is
+    taken after the same rows, with the same parameters, is read once.
     """
 
     def __init__(self, table: Table, sizes: Sizes, fixed: Mapping[str, object]):
         self.table, self.sizes, self.fixed = table, sizes, fixed
-        self.here = Unrolled(sizes, fixed, {})
-        self.start = self.here.initial(table)
-        self.here = self.here.where(self.start)
+        self._reached, constants = _begun(table, frozenset(sizes.items()), frozenset(fixed.items()))
+        self.start = self._reached.values
+        self.here = Unrolled(sizes, fixed, self.start, Unsets(self._reached.unsets))
+        self.here.constants = constants
         self.states = [self.start]
         self.conditions: list[tuple[str, Formula]] = []
         self.rows: list[tuple[Action, dict[Expr, Formula]]] = []
@@ -361,7 +393,18 @@ class SymbolicRun:
             elif p.sort.indexes:
                 value = self.here.whole(int(str(value)))
             bound[p] = value if isinstance(value, Formula) else real(value)
-        self.conditions += [(name, guard) for guard in self.here.guards(action, bound)]
-        self.here = self.here.where({**self.here.values, **self.here.changes(action, bound)})
+        key = (action, self.here.unsets.count, *bound.values())
+        if key not in self._reached.then:
+            self._reached.then[key] = self._reach(action, bound)
+        self._reached = self._reached.then[key]
+        self.conditions += [(name, guard) for guard in self._reached.guards]
+        self.here = self.here.where(self._reached.values)
+        self.here.unsets.count = self._reached.unsets
         self.states.append(self.here.values)
         self.rows.append((action, bound))
+
+    def _reach(self, action: Action, bound: Binding) -> _Reached:
+        """What the row comes to here."""
+        guards = tuple(self.here.guards(action, bound))
+        values = {**self.here.values, **self.here.changes(action, bound)}
+        return _Reached(guards, values, self.here.unsets.count)

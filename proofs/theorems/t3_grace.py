@@ -54,7 +54,7 @@ from holdover.proofs.logic.first_order import (
 from holdover.proofs.logic.formula import REAL, TRUE, Formula
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case, Obligation
-from holdover.proofs.logic.solvers import OUTCOME, answers, by_z3, decide
+from holdover.proofs.logic.solvers import OUTCOME, answers, answers_of_each, by_z3, decide
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combine, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
 from holdover.proofs.theorems.t3_runs import (
@@ -224,20 +224,21 @@ def check_claims(
 ) -> Check:
     """A check of obligations that must be unsatisfiable, with premises that must not be."""
     start = time.perf_counter()
+    runs = [(one, premises, with_its_goal(one, premises)) for one, premises in claims]
+    beside = [each for one, _, own in runs if own is not None for each in (one, own)]
+    by_z3_said = answers_of_each(beside) if "z3" in solvers else {}
     outcomes: list[Outcome] = []
     count, bad = 0, []
-    for obligation, premises in claims:
-        met = None
+    for obligation, premises, own in runs:
+        known = by_z3_said.get(own.name) if own is not None else None
         for solver in solvers:
-            own = with_its_goal(obligation, premises) if solver == "z3" else None
-            found = answers(solver, [obligation, *([own] if own else [])])
-            result = found[0].result
-            met = found[1].result if own else met
+            said = by_z3_said.get(obligation.name) if solver == "z3" else None
+            result = (said or answers(solver, [obligation])[0]).result
             count += 1
             outcomes.append(OUTCOME[result])
             if result != "proved":
                 bad.append(f"{obligation.conjunct}: {result} by {solver}")
-        if premises is not None and (met or by_z3(premises).result) != "refuted":
+        if premises is not None and (known or by_z3(premises)).result != "refuted":
             outcomes.append("unknown")
             bad.append(f"{obligation.conjunct}: nothing satisfies its premises")
     text = f"{count - len(bad)} of {count} proved by {' and '.join(solvers)}"

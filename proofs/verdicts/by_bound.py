@@ -47,13 +47,19 @@ class Need:
     hangs_on: HangsOn | None = None
 
 
+LIMITED, WORST, ENOUGH = (
+    bound.bounded(h) & bound.server_keeps,
+    bound.worst_holdover(h),
+    bound.safe_grace(h),
+)
+
+
 def need_of_stated(client: ClientKind, environment: Environment) -> Need:
     """The need of a client with exactly these facts, RFC 2131's where none is stated."""
     constants = client.in_seconds(environment)
-    if not holds(bound.bounded(h) & bound.server_keeps, constants):
+    if not holds(LIMITED, constants):
         return Need(client, None, None, False)
-    terms = (bound.worst_holdover(h), bound.safe_grace(h))
-    worst, enough = (seconds(term, constants) for term in terms)
+    worst, enough = seconds(WORST, constants), seconds(ENOUGH, constants)
     return Need(client, worst, enough, enough <= environment.grace)
 
 
@@ -97,8 +103,8 @@ def further(profile: Profile, environment: Environment) -> list[tuple[str, Fract
             continue
         world = replace(environment.and_faults(*faults), step=Fraction(3600))
         constants = in_seconds(profile, world)
-        limited = holds(bound.bounded(h) & bound.server_keeps, constants)
-        found.append((name, seconds(bound.worst_holdover(h), constants) if limited else None))
+        limited = holds(LIMITED, constants)
+        found.append((name, seconds(WORST, constants) if limited else None))
     return found
 
 
@@ -108,7 +114,7 @@ def shorter_lease(profile: Profile, world: Environment) -> Fraction | None:
     A record longer than the lease handed out is a grace of the difference: T3 covers it.
     """
     constants = in_seconds(profile, world)
-    if not holds(bound.bounded(h) & bound.server_keeps, constants):
+    if not holds(LIMITED, constants):
         return None
     recorded = seconds(fastest(full) + fastest(grace), constants)
     spare = recorded - seconds(bound.anchor_delay(h) + bound.overhang(h), constants)
@@ -116,7 +122,7 @@ def shorter_lease(profile: Profile, world: Environment) -> Fraction | None:
     if handed <= 0 or handed < profile.floor:
         return None
     shorter = replace(world, lease=handed, shortest=None, faults=world.faults - {"shortens"})
-    enough = seconds(bound.safe_grace(h), in_seconds(profile, shorter))
+    enough = seconds(ENOUGH, in_seconds(profile, shorter))
     return handed if enough <= world.lease + world.grace - handed else None
 
 
