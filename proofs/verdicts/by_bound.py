@@ -52,6 +52,7 @@ LIMITED, WORST, ENOUGH = (
     bound.worst_holdover(h),
     bound.safe_grace(h),
 )
+"""The terms of T3's bound, which are built once: for causes they are evaluated many times."""
 
 
 def need_of_stated(client: ClientKind, environment: Environment) -> Need:

@@ -82,7 +82,9 @@ def listed_steps() -> dict[Step, Obligation]:
     found = steps(of_t3())
     for claim, own in others:
         known = module.Steps(claim)
-        known.reads = {name: known.reads[name] if name in own else set() for name in known.reads}
+        known.reads = {
+            name: known.reads[name] if name in own else frozenset() for name in known.reads
+        }
         found |= steps(
             each for row in map(remembering, LEASE_TABLE.actions) for each in known.of(row)
         )
