@@ -218,7 +218,7 @@ def decode_datagram(data: bytes, start: int = 0) -> Datagram:
     return _read_datagram(data, header)
 
 
-class _Header(NamedTuple):
+class _PacketHeader(NamedTuple):
     """An IPv4 header that was read: where it stands, and where its content begins and ends."""
 
     start: int
@@ -230,12 +230,12 @@ class _Header(NamedTuple):
     destination: bytes
 
 
-def _packet(header: _Header) -> Packet:
+def _packet(header: _PacketHeader) -> Packet:
     source, destination = address_of(header.source), address_of(header.destination)
     return Packet(source, destination, header.protocol, header.fragment)
 
 
-def _read_datagram(data: bytes, header: _Header) -> Datagram:
+def _read_datagram(data: bytes, header: _PacketHeader) -> Datagram:
     start, at, end = header.start, header.at, header.end
     if end - at < UDP.size:
         raise WireError(f"expected {UDP.size} bytes of UDP header, got {end - at}", start + 2)
@@ -261,7 +261,7 @@ def _read_datagram(data: bytes, header: _Header) -> Datagram:
     )
 
 
-def _read_header(data: bytes, start: int) -> _Header:
+def _read_header(data: bytes, start: int) -> _PacketHeader:
     expect(data, start, IPV4.size, "an IPv4 header")
     first, _, total, _, fragment, _, protocol, _, source, destination = IPV4.unpack_from(
         data, start
@@ -277,7 +277,7 @@ def _read_header(data: bytes, start: int) -> _Header:
         raise WireError(f"expected an IPv4 length of {size} to {most}, got {total}", start + 2)
     if sum16(data[start : start + size]) != 0xFFFF:
         raise WireError("IPv4 header checksum is wrong", start + 10)
-    return _Header(
+    return _PacketHeader(
         start, start + size, start + total, protocol, bool(fragment & FRAGMENT), source, destination
     )
 
