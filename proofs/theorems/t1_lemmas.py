@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from holdover.model.readings.finite import Instance
 from holdover.model.table.client import NO_ADDRESS, leased
@@ -36,8 +37,10 @@ from holdover.model.table.vocabulary import (
 from holdover.proofs.logic import formula
 from holdover.proofs.logic.formula import TRUE, TRUTH, Formula
 from holdover.proofs.logic.invariants import LEASED, over
-from holdover.proofs.logic.pairs import Pairs
 from holdover.proofs.logic.unrolled import Timed
+
+if TYPE_CHECKING:  # it imports numpy
+    from holdover.proofs.logic.pairs import Pairs
 
 LOST = ("exclusive", "owned", "held_under_lease", "leaves_in_time")
 """The sentences of T3's argument that wfwg311 breaks."""
@@ -103,6 +106,8 @@ class Known:
     @cached_property
     def pairs(self) -> Pairs:
         """What two items can be together."""
+        from holdover.proofs.logic.pairs import Pairs
+
         return Pairs(self.model)
 
     @property

@@ -216,9 +216,35 @@ def compile_needed(packages: Path, root: Path) -> None:
 def make_root(
     root: Path, files: Files, prepare: Callable[[Path], str], programs: Iterable[str] = ()
 ) -> Path:
-    """The archive of a guest's root.
+    """The archive of the root of a guest that has a client on a network card.
 
     `prepare` puts a client into it, and gives the words that start it; `programs`: what it runs.
+    """
+
+    def init(modules: str) -> str:
+        return INIT.format(
+            modules=modules,
+            client=prepare(root),
+            suspend=SUSPENDS,
+            woken=WOKEN,
+            clocks=CLOCKS,
+            source=SOURCE,
+        )
+
+    return archive_of(root, files, (BUS, CARD), init, programs)
+
+
+def archive_of(
+    root: Path,
+    files: Files,
+    modules: Iterable[str],
+    init: Callable[[str], str],
+    programs: Iterable[str] = (),
+) -> Path:
+    """The archive of a guest's root.
+
+    `init` gives its first program, when all else is there: told the names of the modules that are
+    in /modules, in the order in which they need each other.
     """
     kernel = files.kernel()
     assert kernel is not None
@@ -234,17 +260,10 @@ def make_root(
         if not (root / name).exists():
             shutil.copy(busybox, root / name)
     names = []
-    for module in needed_modules(files.modules(kernel), (BUS, CARD)):
+    for module in needed_modules(files.modules(kernel), modules):
         shutil.copy(module, root / "modules")
         names.append(module.name.removesuffix(".ko"))
-    words = {
-        "modules": " ".join(names),
-        "suspend": SUSPENDS,
-        "woken": WOKEN,
-        "clocks": CLOCKS,
-        "source": SOURCE,
-    }
-    (root / "init").write_text(INIT.format(client=prepare(root), **words))
+    (root / "init").write_text(init(" ".join(names)))
     (root / "init").chmod(0o755)
     archive = root.with_suffix(".cpio")
     made = f"cd '{root}' && find . | busybox cpio -o -H newc >'{archive}'"
@@ -272,23 +291,29 @@ class Clocks:
         )
 
 
+def boots(files: Files, archive: Path) -> tuple[str | Path, ...]:
+    """The words that start a guest; its first serial line is what they say."""
+    kernel, qemu = files.kernel(), files.qemu()
+    assert kernel is not None
+    assert qemu is not None
+    return (
+        *qemu,
+        *("-accel", "tcg", "-m", MEMORY, "-nographic", "-nodefaults", "-no-reboot"),
+        *("-serial", "stdio", "-kernel", kernel, "-initrd", archive, "-append", BOOT),
+    )
+
+
 class Machine:
     """A guest on a switch; its console is `said` as a program is.  `place`: for its sockets."""
 
     def __init__(self, srv: Host, archive: Path, files: Files, place: Path) -> None:
-        kernel, qemu = files.kernel(), files.qemu()
-        assert kernel is not None
-        assert qemu is not None
         self._control, self._orders = place / "qmp", place / "tty"
         run(*f"ip -n {srv.switch} tuntap add dev {TAP} mode tap".split())
         run(*f"ip -n {srv.switch} link set {TAP} master br0 up".split())
         self.console: Process = srv.start_at_switch(
-            *qemu,
-            *("-accel", "tcg", "-m", MEMORY, "-nographic", "-nodefaults", "-no-reboot"),
-            *("-serial", "stdio", "-serial", f"unix:{self._orders},server=on,wait=off"),
+            *boots(files, archive),
+            *("-serial", f"unix:{self._orders},server=on,wait=off"),
             *("-qmp", f"unix:{self._control},server=on,wait=off"),
-            *("-kernel", kernel, "-initrd", archive),
-            *("-append", BOOT),
             *("-netdev", f"tap,id=n,ifname={TAP},script=no,downscript=no"),
             *("-device", f"virtio-net-pci,netdev=n,mac={HARDWARE},romfile="),
         )
