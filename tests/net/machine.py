@@ -57,7 +57,7 @@ SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 BOOT = "console=ttyS0 no_console_suspend quiet panic=-1 clocksource=hpet no_timer_check"
 """What the kernel is told; it ends where its timer is late at the start, if it checks that."""
 
-INIT = """#!/bin/sh
+BEGINS = """#!/bin/sh
 export PATH=/sbin:/bin:/usr/sbin:/usr/bin HOME=/root PYTHONDONTWRITEBYTECODE=1
 /bin/busybox --install -s /usr/bin
 mount -t proc proc /proc
@@ -66,7 +66,12 @@ mount -t devtmpfs dev /dev
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 for each in {modules}; do insmod /modules/$each.ko; done
-ip link set lo up
+"""
+"""How the first program of a guest begins."""
+
+INIT = (
+    BEGINS
+    + """ip link set lo up
 ip link set eth0 up
 ip -o -4 monitor address &
 {client} &
@@ -86,6 +91,7 @@ while read -r word <&3; do
   esac
 done
 """
+)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from holdover.reference.lab.testbed.process import Process, UnheardError
 from holdover.reference.lab.warm.warm_python import WarmPython
 from tests.checkout import ROOT
 from tests.measure.malformed import GOOD, serve
-from tests.net.machine import IMPORTS, Files, archive_of, boots, python_and_holdover
+from tests.net.machine import BEGINS, IMPORTS, Files, archive_of, boots, python_and_holdover
 
 LONG = 120
 """Seconds, for what takes twenty; a kernel in a process is slow."""
@@ -50,16 +50,9 @@ NEEDED = (
 NO_ROOM = "ptrace set fp regs failed"
 """What User-mode Linux says before it ends, where the processor has more registers."""
 
-EMULATED = """#!/bin/sh
-export PATH=/sbin:/bin:/usr/sbin:/usr/bin HOME=/root PYTHONDONTWRITEBYTECODE=1
-/bin/busybox --install -s /usr/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /tmp
-for each in {modules}; do insmod /modules/$each.ko; done
-ip netns add srv
+EMULATED = (
+    BEGINS
+    + """ip netns add srv
 ip link add eth0 type veth peer name eth0 netns srv
 for on in "ip" "ip -n srv"; do
   $on link set eth0 up
@@ -83,6 +76,7 @@ echo  # the console's first line begins with orders to a terminal
 echo "{{\\"found\\": [\\"$found\\"], \\"status\\": $status, \\"left\\": \\"$(address)\\"}}"
 reboot -f
 """
+)
 """The scene on two ends of a cable.  On VLAN 5 ours, and beside it, untagged, another server."""
 
 HEEDS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
