@@ -159,7 +159,10 @@ def forks(privileged: None, first_of_all: None) -> Iterator[WarmPython | None]:
 
 @pytest.fixture(scope="module")
 def links(
-    forks: WarmPython | None, beside_others: None, tmp_path_factory: pytest.TempPathFactory
+    privileged: None,  # a module's own `forks` may not ask for it
+    forks: WarmPython | None,
+    beside_others: None,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Links]:
     """A maker of links; taken away when the module is done, and the machine is as it was."""
     made, before = RememberedLinks(tmp_path_factory.mktemp("apart"), forks), machine()
