@@ -9,7 +9,11 @@ What it does not know: mutants.
 
 from __future__ import annotations
 
+import signal
+
 from holdover.proofs.mutation.samples import samples
 
+usual = signal.signal(signal.SIGINT, signal.SIG_DFL)  # who is interrupted here ends without a word
 STATES = sum(len(known.seen.states) for known in samples())
 """How many states there are, of all configurations."""
+signal.signal(signal.SIGINT, usual)
