@@ -1,4 +1,4 @@
-"""The symbolic reading: a finite instance as bit-vectors, for bounded model checking.
+"""The symbolic reading: a finite instance as bit-vectors, for searches by a solver.
 
 Theory of operation.  What the explorer enumerates, a solver reasons about: the same table, the same
 constants and bounds.  `Grounded` unrolls quantifiers and folds constants; what is left of each row
@@ -13,7 +13,8 @@ its operands need; fractions are numerators over a common denominator.
 
 A step is a choice of a row, by the number of its label.  `check_depth` unrolls the relation step by
 step and asks after each whether the property can be broken there, so the first *sat* is a shortest
-run (Biere et al., TACAS 1999); that run is then taken again in the finite reading.
+run (Biere et al., TACAS 1999), or it is led to one by a proved bound (`steps_left.py`); that run is
+then taken again in the finite reading.
 
 What it does not know: instants that only guards keep from being pushed ever further (a wall clock
 set back once in each lease) are refused (`UnlimitedError`).  A term that compares an unset instant
@@ -23,15 +24,15 @@ raises.  Checks end at their time limit; Ctrl-C ends the program, see `holdover.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor
 
 import z3
 
 from holdover.model.readings.finite import NONE, Instance, State, Value
-from holdover.model.readings.ground import UNSET, Ground, Grounded, GroundRow, ground_row
-from holdover.model.table.expr import BOOL, DURATION, INSTANT, Variable
+from holdover.model.readings.ground import UNSET, Ground, Grounded, GroundRow, ground_row, value
+from holdover.model.table.expr import BOOL, DURATION, INSTANT, Expr, Variable
 from holdover.model.table.properties import Property
 from holdover.proofs.logic.intervals import (
     Interval,
@@ -128,12 +129,17 @@ class Symbolic:
             raise ValueError(f"{variable.name} = {item} is not in {r}")
         return z3.BitVecVal(r.unset if item is None else int(item), r.width)
 
-    def among(self, slot: int, values: Iterable[int]) -> Term:
-        """That an item of `before` is one of these values; ValueError if one is out of range."""
-        item = self.before[slot]
-        if self.instance.slots[slot][0].sort is BOOL:
-            return z3.Or([item if value else z3.Not(item) for value in values])
-        return z3.Or([item == self.code(slot, value) for value in values])
+    @property
+    def coded(self) -> Term:
+        """That each item of `before` is the code of something; some codes are of nothing."""
+        parts = []
+        for item, r in zip(self.before, self.ranges, strict=True):
+            if not z3.is_bool(item):
+                codes = [r.low, r.high, *([r.unset] if r.optional else [])]
+                low, high = min(codes), max(codes)
+                at_most = item <= high if low < 0 else z3.ULE(item, high)
+                parts += [at_most, item >= low if low < 0 else z3.UGE(item, low)]
+        return z3.And(parts)
 
     def decoded(self, items: Sequence[Term]) -> State:
         """The finite state that literals stand for."""
@@ -202,10 +208,29 @@ class Symbolic:
         x, y = (widen(n.bits, n.bits.size() + 1) for n in (left, right))
         return Number(x + y if op == "add" else x - y, left.over, z3.Or(left.unset, right.unset))
 
+    def amount(self, term: Expr, given: Mapping[Expr, int]) -> Term:
+        """A whole number over `before`, in two's complement; TypeError if it is a fraction.
+
+        Where it reads an instant that is not set it has some value.
+        """
+        members = {name: value(member) for name, member in given.items()}
+        number = self.number(self.reading.read(term, members))
+        if number.over != 1:
+            raise TypeError(f"no whole number: {term}")
+        return number.bits
+
     def at(self, term: Term, before: Sequence[Term], row: Term, after: Sequence[Term]) -> Term:
         """A term of these states and this row."""
         names = [*self.before, self.row, *self.after]
         return z3.substitute(term, *zip(names, [*before, row, *after], strict=True))
+
+    def later(self, term: Term) -> Term:
+        """A term over `before`, of `after`."""
+        return self.at(term, self.after, self.row, self.after)
+
+    def initially(self, term: Term) -> Term:
+        """A term over `before`, of the initial state."""
+        return self.at(term, self.start, self.row, self.after)
 
     # Steps ---------------------------------------------------------------------------------------
 

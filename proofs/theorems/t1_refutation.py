@@ -1,24 +1,25 @@
 """T1, refutation: wfwg311 collides, and the shortest collision has the explorer's length.
 
-Bounded model checking (`check_depth`) in ticks: no run of fewer steps collides, one of that length
-does, and the explorer's own successor function takes its steps.
+In ticks (`check_depth`) no run of fewer steps collides, one of that length does, and the explorer's
+own successor function takes its steps.
 
-Ticks are not time.  So the explorer's run is taken again in seconds (`realise`), and a query in
-real time leaves to the solver which row comes at each step, and how long time passes before it: no
-run of fewer rows collides.
+Ticks are not time.  So the explorer's run is taken again in seconds (`realise`), and in real time,
+where the solver may choose which row comes at each step and how long time passes before it, no run
+of fewer rows collides.
 
-The two hosts have one client, and can be exchanged for each other: of runs that differ in nothing
-else, the second query is about one.
-
-Both queries are told what every state has in common (`t1_lemmas.py`), once the solver has proved in
-the same reading that each row keeps it.  What it does not prove, it is not told.
+That there is no shorter run is not found by looking at all of them.  A bound says of each state how
+many steps it is away from a collision at least (`t1_steps_left.py`), by what every state has in
+common (`t1_lemmas.py`).  The solver proves both in the same reading, of one step from any state.
+What it does not prove, it is not told; and without a bound it searches all runs of that length, as
+one formula.  In seconds such a search is about one of two runs that differ in nothing but which
+host is the first, since they have one client.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from holdover.model.explorer.explore import Trace, explore
 from holdover.model.explorer.length import count_steps, length_in_search
 from holdover.model.readings.finite import Instance, Label, bounds_for
 from holdover.model.seconds import show_seconds
-from holdover.model.table.properties import EXCLUSIVE
+from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.logic import formula
 from holdover.proofs.logic.concretise import realise
@@ -35,7 +36,8 @@ from holdover.proofs.logic.formula import FALSE, REAL, TRUE, Formula, with_value
 from holdover.proofs.logic.solvers import solve
 from holdover.proofs.logic.unrolled import Slot, State, Timed, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
-from holdover.proofs.theorems.t1_lemmas import LEMMAS, Known
+from holdover.proofs.theorems.t1_lemmas import LEMMAS
+from holdover.proofs.theorems.t1_steps_left import IN_SECONDS, IN_TICKS
 
 if TYPE_CHECKING:
     from holdover.proofs.logic.model_checking import BoundedResult
@@ -157,45 +159,91 @@ def rows_of(model: Instance) -> list[int]:
     return [n for n, label in enumerate(model.labels) if label.action.name != "tick"]
 
 
-def unfold_in_seconds(model: Instance, depth: int, known: Known | None = None) -> Unfolding:
+@dataclass(frozen=True)
+class Known:
+    """What the solver has proved: lemmas of every state, and that no run of fewer rows collides."""
+
+    lemmas: tuple[Property, ...] = ()
+    rows: int = 0
+
+    def said(self, here: Timed, model: Instance) -> list[Formula]:
+        """The lemmas of one state, and that its items are of their sorts."""
+        if not self.lemmas:
+            return []
+        of_sorts = [
+            formula.any_of(here.values[variable.name, member] == here.whole(n) for n in numbers)
+            for variable, member in model.slots
+            if (numbers := model.bounds.numbers(variable.sort))
+        ]
+        return [*of_sorts, *(here.read(lemma.term, {}) for lemma in self.lemmas)]
+
+
+NOTHING = Known()
+
+
+def unfold_in_seconds(model: Instance, depth: int, known: Known = NOTHING) -> Unfolding:
     """Runs of so many rows: before each, time passes for as long as the solver likes, or not.
 
-    So `tick` is no row here, and ticks of whatever length are all among these runs.  `known` is
-    what is proved of every state, or nothing.
+    So `tick` is no row here, and ticks of whatever length are all among these runs.
     """
-    constants = in_seconds(load(PROFILE), ENVIRONMENT)
-    runs = Unfolding(model, [Timed.initially(model.table, sizes_of(*SIZES), constants)])
-    rows = [n for n in rows_of(model) if known is None or n in known.possible]
-    for _ in range(depth):
-        runs.step(rows)
+    runs = Unfolding(model, [start_in_seconds(model)])
+    for taken in range(1, depth + 1):
+        runs.step(rows_of(model))
         runs.name_hosts()
-        if known is not None:
-            runs.conditions += known.said(runs.states[-1])
+        runs.conditions += known.said(runs.states[-1], model)
+        if known.rows:
+            near = [rows <= depth - taken for rows in rows_left(runs.states[-1], model)]
+            runs.conditions.append(formula.any_of([*map(collides, runs.states), *near]))
     return runs
 
 
-def known_in_seconds(model: Instance) -> Known | None:
-    """What the solver proves of every state in real time; None if it does not prove it.
-
-    One query: from any state of which all of it is so, time passes and a row is taken, to a state
-    of which it is not.
-    """
-    known = Known(model, LEMMAS)
+def start_in_seconds(model: Instance) -> Timed:
+    """The initial state, in real time."""
     constants = in_seconds(load(PROFILE), ENVIRONMENT)
-    start = Timed.initially(model.table, sizes_of(*SIZES), constants)
+    return Timed.initially(model.table, sizes_of(*SIZES), constants)
+
+
+def known_in_seconds(model: Instance) -> Known:
+    """What the solver proves in real time.
+
+    From any state that has the lemmas time passes, and a row is taken.  Has the state after it the
+    lemmas, all of them?  And does a row lower no bound by more than one, and begin at one where the
+    hosts collide after it (`proofs/logic/steps_left.py`)?
+    """
+    known, start = Known(LEMMAS), start_in_seconds(model)
     open_ = {
         (name, member): start.variable(f"{name}_{member}_before", model.variable(name).sort)
         for name, member in start.values
     }
     step = Unfolding(model, [start.where(open_)])
-    step.conditions += known.said(step.states[0])
+    step.conditions += known.said(step.states[0], model)
     step.step(rows_of(model))
-    never = [n for n in rows_of(model) if n not in known.possible]
-    surprise = formula.any_of(step.choices[0] == n for n in never)
-    lost = surprise | ~formula.all_of(known.said(step.states[1]))
-    claims = ([~formula.all_of(known.said(start))], [*step.conditions, lost])
-    answers = [solve(claim, *BIT_AND_REAL)[0] for claim in claims]
-    return known if answers == ["unsat", "unsat"] else None
+    before, after = step.states
+
+    def proved(*claims: Formula) -> bool:
+        said, _ = solve([*step.conditions, ~formula.all_of(claims)], *BIT_AND_REAL)
+        return said == "unsat"
+
+    if formula.all_of(known.said(start, model)) is not TRUE:
+        return NOTHING
+    if not proved(*known.said(after, model)):
+        return NOTHING
+    earlier, later = rows_left(before, model), rows_left(after, model)
+    last = formula.any_of(rows <= 1 for rows in earlier)
+    steady = formula.all_of(rows <= then + 1 for rows, then in zip(earlier, later, strict=True))
+    if collides(start) is not FALSE:
+        return known
+    if not proved(collides(before) | formula.ite(collides(after), last, steady)):
+        return known
+    return replace(known, rows=min(int(str(rows.of)) for rows in rows_left(start, model)))
+
+
+def rows_left(here: Timed, model: Instance) -> list[Formula]:
+    """The bounds on the rows that are left here, one for each two hosts."""
+    return [
+        here.read(IN_SECONDS, {name: here.whole(member) for name, member in given.items()})
+        for given in model.bounds.choices(IN_SECONDS.free)
+    ]
 
 
 def collides(state: Timed) -> Formula:
@@ -228,7 +276,7 @@ NONE_FOUND: Mapping[str, Outcome] = {"unsat": "holds", "sat": "violated"}
 
 
 def shortest(found: BoundedResult, run: Trace) -> tuple[Check, Check]:
-    """What bounded model checking says of that length: no collision is shorter, one is as long."""
+    """What a search in ticks says of that length: no collision is shorter, one is as long."""
     depth, length = len(run), length_in_search(run.labels)
     none: Outcome = "holds"
     one: Outcome = "violated"
@@ -259,8 +307,11 @@ def shortest(found: BoundedResult, run: Trace) -> tuple[Check, Check]:
 def none_in_seconds(model: Instance, steps: int) -> Check:
     """That no run of fewer steps collides in real time."""
     start = time.perf_counter()
-    runs = unfold_in_seconds(model, steps - 1, known_in_seconds(model))
-    answer, _ = collision_within(runs, *BIT_AND_REAL)
+    known = known_in_seconds(model)
+    if known.rows >= steps:
+        answer = "unsat"
+    else:
+        answer, _ = collision_within(unfold_in_seconds(model, steps - 1, known), *BIT_AND_REAL)
     return Check(
         "none shorter in seconds",
         f"in real time no run of fewer than {steps} steps collides",
@@ -305,7 +356,7 @@ def checks_in_ticks() -> list[Check]:
             "explorer", "the explorer finds a collision", "holds", length_in_search(found.labels)
         ),
         in_real_time(found),
-        *shortest(check_depth(model, EXCLUSIVE, len(found), lemmas=LEMMAS), found),
+        *shortest(check_depth(model, EXCLUSIVE, len(found), lemmas=LEMMAS, left=IN_TICKS), found),
     ]
 
 

@@ -19,7 +19,7 @@ from holdover.model.explorer.explore import bytes_per_state, explore
 from holdover.model.readings.finite import BINARY, Instance, State, bounds_for
 from holdover.model.readings.ground import compound, place, value
 from holdover.model.table.client import slowest
-from holdover.model.table.expr import Action, becomes, everywhere
+from holdover.model.table.expr import RATIO, Action, becomes, everywhere, lift
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, STEPS, WITHIN_LEASE, Property
 from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.model.table.vocabulary import g, h, lease_end, notice, now, phase, renew_at
@@ -193,6 +193,19 @@ def test_an_unset_instant_equals_only_an_unset_one() -> None:
             same = reading.truth(compound("eq", (place(ends), other)))
             said = z3.simplify(reading.at(same, literals, reading.row, literals))
             assert z3.is_true(said) is (left == right)
+
+
+def test_an_amount_is_a_whole_number() -> None:
+    reading = Symbolic(PINNED["wfwg311"].instance())
+    ahead = (lease_end[h] - now) * lift(Fraction(2), RATIO)
+    literals = list(reading.start)
+    literals[reading.instance.place["lease_end", 1]] = reading.code(
+        reading.instance.place["lease_end", 1], -3
+    )
+    said = reading.at(reading.amount(ahead, {h: 1}), literals, reading.row, literals)
+    assert z3.simplify(said).as_signed_long() == -6
+    with pytest.raises(TypeError, match="no whole number"):
+        reading.amount(ahead * lift(Fraction(1, 3), RATIO), {h: 1})
 
 
 def test_intervals_contain_every_value() -> None:

@@ -11,23 +11,27 @@ import pytest
 from holdover.model.explorer.explore import Trace, explore
 from holdover.model.explorer.length import length_in_search
 from holdover.model.readings.finite import Label
-from holdover.model.table.expr import DURATION, lift
-from holdover.model.table.properties import EXCLUSIVE
-from holdover.model.table.vocabulary import ONE, drift
+from holdover.model.table.expr import DURATION, Expr, ite, lift
+from holdover.model.table.properties import EXCLUSIVE, Property
+from holdover.model.table.vocabulary import ONE, drift, h, phase
 from holdover.proofs.logic import model_checking
 from holdover.proofs.logic.concretise import replay
 from holdover.proofs.logic.formula import REAL, literal
+from holdover.proofs.logic.invariants import OWNED
 from holdover.proofs.logic.model_checking import BoundedResult
 from holdover.proofs.logic.unrolled import Timed, sizes_of
 from holdover.proofs.result import Outcome
 from holdover.proofs.theorems import t1_refutation
+from holdover.proofs.theorems.t1_lemmas import LEMMAS
 from holdover.proofs.theorems.t1_refutation import (
-    BIT_AND_REAL,
+    NOTHING,
+    Known,
+    Unfolding,
     collision_within,
     instance,
     prove,
-    unfold_in_seconds,
 )
+from holdover.proofs.theorems.t1_steps_left import IN_SECONDS, steps
 from tests.conftest import IN_CI
 
 MODEL = instance()
@@ -113,6 +117,7 @@ def answer(
 ) -> None:
     """Have bounded model checking say this, and the solver that of real time."""
     monkeypatch.setattr(model_checking, "check_depth", lambda *given, **how: found)
+    monkeypatch.setattr(t1_refutation, "known_in_seconds", lambda model: NOTHING)
     monkeypatch.setattr(t1_refutation, "collision_within", lambda *given: (in_seconds, None))
 
 
@@ -144,13 +149,23 @@ def test_a_depth_that_is_too_great_is_caught(
     }
 
 
-def test_a_row_more_is_a_collision_in_real_time(collision: Trace) -> None:
+def test_a_row_more_is_a_collision_in_real_time(
+    monkeypatch: pytest.MonkeyPatch, collision: Trace
+) -> None:
     """So many rows collide in real time, and one fewer do not: the second is no accident."""
     rows = sum(label.action.name != "tick" for label in collision.labels)
-    known = t1_refutation.known_in_seconds(MODEL)
-    assert known is not None
-    found, run = collision_within(unfold_in_seconds(MODEL, rows, known), *BIT_AND_REAL)
-    assert found == "sat"
+    found: list[Sequence[Label] | None] = []
+
+    def search(runs: Unfolding, *tactics: str) -> tuple[str, Sequence[Label] | None]:
+        answer, run = collision_within(runs, *tactics)
+        found.append(run)
+        return answer, run
+
+    monkeypatch.setattr(t1_refutation, "collision_within", search)
+    assert t1_refutation.none_in_seconds(MODEL, rows).outcome == "holds"
+    assert found == []
+    assert t1_refutation.none_in_seconds(MODEL, rows + 1).outcome == "violated"
+    (run,) = found
     assert run is not None
     assert [label.action.name for label in run].count("bind") == 2
 
@@ -210,3 +225,44 @@ def test_clocks_are_exact_in_real_time() -> None:
     assert Timed(sizes, {"drift": 0}, {}).read(term, {}) is literal(REAL, 4)
     with pytest.raises(ValueError, match="no drift"):
         Timed(sizes, {"drift": 1}, {}).read(term, {})
+
+
+# Known in real time ------------------------------------------------------------------------------
+
+
+def test_lemmas_and_bounds_are_proved_in_real_time_too() -> None:
+    assert t1_refutation.known_in_seconds(MODEL) == Known(LEMMAS, 18)
+
+
+def test_a_lemma_that_a_row_breaks_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In real time it is all or nothing."""
+    monkeypatch.setattr(t1_refutation, "LEMMAS", (*LEMMAS, OWNED))
+    assert t1_refutation.known_in_seconds(MODEL) == NOTHING
+
+
+def test_a_lemma_that_is_false_at_the_start_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = Property("never", "", "", EXCLUSIVE.term & ~EXCLUSIVE.term)
+    monkeypatch.setattr(t1_refutation, "LEMMAS", (never,))
+    assert t1_refutation.known_in_seconds(MODEL) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "wrong", [IN_SECONDS + steps(1), steps(18), IN_SECONDS + ite(phase[h] == "BOUND", 1, steps(0))]
+)
+def test_a_bound_that_is_too_high_is_not_told(monkeypatch: pytest.MonkeyPatch, wrong: Expr) -> None:
+    """The lemmas are; and then the solver searches."""
+    monkeypatch.setattr(t1_refutation, "IN_SECONDS", wrong)
+    assert t1_refutation.known_in_seconds(MODEL) == Known(LEMMAS)
+
+
+def test_without_a_bound_the_solver_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def search(runs: Unfolding, *tactics: str) -> tuple[str, Sequence[Label] | None]:
+        asked.append(len(runs.choices))
+        return collision_within(runs, *tactics)
+
+    monkeypatch.setattr(t1_refutation, "collision_within", search)
+    monkeypatch.setattr(t1_refutation, "IN_SECONDS", steps(18))
+    assert t1_refutation.none_in_seconds(MODEL, 8).outcome == "holds"
+    assert asked == [7]
