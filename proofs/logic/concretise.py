@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from holdover.model.explorer.explore import Trace
-from holdover.model.readings.finite import Instance, Label
+from holdover.model.readings.finite import Instance, Label, State
 from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import NOW
@@ -79,38 +79,63 @@ def shorten_flights(trace: Trace, broken: Property) -> Trace:
     Past steps that let time pass, receiving moves forward and sending back, as far as the run stays
     possible and still breaks the property; and the server is silent no longer than it must.
     """
-    labels, fails = list(trace.labels), trace.instance.predicate(broken.term)
+    fails, steps = trace.instance.predicate(broken.term), Steps(trace.instance)
+    labels, states = list(trace.labels), list(trace.states)
     names = [label.action.name for label in labels]
 
-    def moved(start: int, end: int) -> list[Label] | None:
-        if "tick" not in names[min(start, end) : max(start, end) + 1] or names[start] == "tick":
-            return None
+    def moved(start: int, end: int) -> bool:
+        """Take one step elsewhere in the order, if that is another run that still breaks it."""
+        low, high = min(start, end), max(start, end)
+        if "tick" not in names[low : high + 1] or names[start] == "tick":
+            return False
         other = [*labels[:start], *labels[start + 1 :]]
         other.insert(end, labels[start])
-        run = replay(trace.instance, other)
-        return other if run is not None and not fails(run.states[-1]) else None
+        run = states[: low + 1]  # what comes before is as it was
+        for number, label in enumerate(other[low:], low + 1):
+            after = steps.after(run[-1], label)
+            if after is None:
+                return False
+            run.append(after)
+            if number > high and after == states[number]:  # from here on it is the run that was
+                run += states[number + 1 :]
+                break
+        if fails(run[-1]):
+            return False
+        labels[:], states[:] = other, run
+        names.insert(end, names.pop(start))
+        return True
 
     for start in reversed(range(len(labels))):
         if names[start] in LATE:
-            ends = reversed(range(start + 1, len(labels)))
-            better = next(filter(None, (moved(start, end) for end in ends)), None)
-            labels = better or labels
-            names = [label.action.name for label in labels]
+            any(moved(start, end) for end in reversed(range(start + 1, len(labels))))
     for start in range(len(labels)):
         if names[start] not in LATE:
-            better = next(filter(None, (moved(start, end) for end in range(start))), None)
-            labels = better or labels
-            names = [label.action.name for label in labels]
-    return replay(trace.instance, labels) or trace
+            any(moved(start, end) for end in range(start))
+    return Trace(trace.instance, tuple(labels), tuple(states))
+
+
+class Steps:
+    """Where the steps of an instance lead, by their labels; each state is asked once."""
+
+    def __init__(self, instance: Instance):
+        self.successors = instance.successors
+        self.edges = {label: edge for edge, label in enumerate(instance.labels)}
+        self.known: dict[State, dict[int, State]] = {}
+
+    def after(self, state: State, label: Label) -> State | None:
+        """The state after a step by the explorer's successor function; None if it is none."""
+        following = self.known.get(state)
+        if following is None:
+            following = self.known[state] = dict(self.successors(state))
+        return following.get(self.edges[label])
 
 
 def replay(model: Instance, labels: Sequence[Label]) -> Trace | None:
     """A run by the explorer's successor function; None if a step is not allowed."""
-    states = [model.initial]
+    steps, states = Steps(model), [model.initial]
     for label in labels:
-        number = model.labels.index(label)
-        after = [state for edge, state in model.successors(states[-1]) if edge == number]
-        if not after:
+        after = steps.after(states[-1], label)
+        if after is None:
             return None
-        states.append(after[0])
+        states.append(after)
     return Trace(model, tuple(labels), tuple(states))
