@@ -268,14 +268,18 @@ def check_same_premises(together: Sequence[Obligation]) -> None:
             raise ValueError(f"{obligation.name} has premises of its own")
 
 
-def answers(solver: str, together: Sequence[Obligation]) -> list[Answer]:
+def answers(
+    solver: str, together: Sequence[Obligation], known: Mapping[str, Answer] | None = None
+) -> list[Answer]:
     """A solver's answers to obligations that differ in their last assertion only.
 
-    It is asked first whether the premises suffice that are expected to; then with all of them; then
-    alone, what it does not decide among others.
+    It is asked first whether the premises suffice that are expected to, unless what it proves by
+    these is `known`; then with all of them; then alone, what it does not decide among others.
     """
     check_same_premises(together)
-    found = first_answers(solver, together)
+    if known is None:
+        known = first_answers(solver, together)
+    found = {each.name: known[each.name] for each in together if each.name in known}
     left = [each for each in together if each.name not in found]
     found |= _answered(solver, left, [each.assertions[:-1] for each in left], EFFORT[solver])
     for each in left if len(left) > 1 else ():
@@ -420,8 +424,16 @@ def _fire_among(members: int, rows: Sequence[Obligation]) -> dict[str, Answer]:
 
 
 def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = True) -> CaseVerdict:
-    """All answers for a case."""
-    groups = [list(group) for _, group in groupby(obligations(case), key=lambda o: o.row)]
-    found = [answer for group in groups for name in solvers for answer in answers(name, group)]
+    """All answers for a case.
+
+    Z3 is asked of all rows at once what the expected premises suffice for, since to make a context
+    takes it as long as several such questions; cvc5 row by row.
+    """
+    every = list(obligations(case))
+    known = {"z3": first_answers("z3", every)} if "z3" in solvers else {}
+    groups = [list(group) for _, group in groupby(every, key=lambda each: each.row)]
+    found = [
+        answer for group in groups for name in solvers for answer in answers(name, group, known.get(name))
+    ]
     fires = whether_fire(list(firing(case))) if firing_too else []
     return CaseVerdict(case, tuple(found), tuple(fires))
