@@ -27,7 +27,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Generic, TypeVar
 
 
@@ -84,6 +84,12 @@ class Expr:
     def quantified(self) -> bool:
         """Whether a quantifier occurs in it."""
         return self.op == "forall" or any(arg.quantified for arg in self.operands)
+
+    @cached_property
+    def constants(self) -> frozenset[str]:
+        """The names of the constants that occur in it."""
+        own = (str(self.args[0]),) if self.op == "constant" else ()
+        return _same(frozenset(own).union(*(arg.constants for arg in self.operands)))
 
     @cached_property
     def reads(self) -> frozenset[Variable]:
@@ -143,6 +149,12 @@ class Expr:
 
 
 Params = tuple[Expr, ...]
+
+
+@cache
+def _same(names: frozenset[str]) -> frozenset[str]:
+    """One set for all that are equal: to find it in a dictionary is to compare addresses."""
+    return names
 
 
 def lift(value: object, sort: Sort) -> Expr:
@@ -307,12 +319,18 @@ def following(term: Expr) -> Expr:
 R = TypeVar("R")
 Bindings = Mapping[Expr, R]
 
+NO_OPERATORS = frozenset(
+    ("parameter", "forall", "literal", "none", "constant", "state", "following")
+)
+
 
 class Reading(ABC, Generic[R]):
     """An interpretation of terms; `read` is the only recursion over them."""
 
     def read(self, term: Expr, bound: Bindings[R]) -> R:
         """What `term` means here, its parameters being bound by `bound`."""
+        if term.op not in NO_OPERATORS:
+            return self.node(term, [partial(self.read, each, bound) for each in term.operands])
         if term.op == "parameter":
             return bound[term]
         if term.op == "forall":
@@ -329,11 +347,9 @@ class Reading(ABC, Generic[R]):
             variable = term.args[0]
             assert isinstance(variable, Variable)
             return self.state(variable, [self.read(each, bound) for each in term.operands])
-        if term.op == "following":
-            (inner,) = term.args
-            assert isinstance(inner, Expr)
-            return self.after(inner, bound)
-        return self.node(term, [partial(self.read, each, bound) for each in term.operands])
+        (inner,) = term.args
+        assert isinstance(inner, Expr)
+        return self.after(inner, bound)
 
     @abstractmethod
     def leaf(self, term: Expr) -> R:

@@ -6,13 +6,16 @@ is any real.  A state variable is a function of its index.  Its value after a st
 the state before (`After`), so there are no frame axioms to forget.
 
 Constants that are not `fixed` are symbols: what is proved holds for all their values.
+
+What a term means depends on the constants that occur in it, and on no others.  Cases differ in a
+few; so a term is read once for the values of its own, and all cases share that (`_readings`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 from holdover.model.table.expr import (
     BOOL,
@@ -21,10 +24,11 @@ from holdover.model.table.expr import (
     RATIO,
     Action,
     Expr,
-    SharedReading,
+    Reading,
     Sort,
     Variable,
 )
+from holdover.model.table.table import constants_of
 from holdover.model.table.vocabulary import HOST
 from holdover.proofs.logic import formula
 from holdover.proofs.logic.formula import REAL, TRUE, TRUTH, Domain, Formula, Function
@@ -93,17 +97,54 @@ ALIKE = "alike"
 """How a constant of hosts is fixed that is open, and the same for all hosts."""
 
 
-class Logic(SharedReading[Formula]):
+Known = dict[tuple[object, ...], Formula]
+"""Terms as they were read: each with how deep it stands, and with what its parameters stand for."""
+
+
+READINGS = 4096
+"""Of so many kinds of reading it is kept what terms are: a case has some hundreds."""
+
+
+@lru_cache(READINGS)
+def _readings(kind: tuple[object, ...], values: tuple[tuple[str, object], ...]) -> Known:
+    """What readings of one kind have in common that agree in these constants; the others are open.
+
+    It is filled by who reads.  Of so many of the last ones it is kept.
+    """
+    return {}
+
+
+class Logic(Reading[Formula]):
     """Terms as formulas over the state before a step."""
 
     def __init__(self, fixed: Mapping[str, object]):
-        super().__init__()
         self.fixed = fixed
         self.inside: list[Formula] = []  # the members that the quantifiers around a term speak of
+        self.quantifies = False  # whether a term is read with quantifiers that do not occur in it
+        self._by_constants: dict[frozenset[str], Known] = {}
 
-    def place(self, term: Expr) -> object:
-        """A quantifier's member is named by how deep it stands."""
-        return len(self.inside) if term.quantified else None
+    def read(self, term: Expr, bound: Binding) -> Formula:
+        """What it means; it was read before, perhaps, where its constants have the same values."""
+        if term.op in ("parameter", "literal", "none"):
+            return super().read(term, bound)
+        known = self._by_constants.get(term.constants)
+        if known is None:
+            known = self._by_constants[term.constants] = self._known(term.constants)
+        # A quantifier's member is named by how deep it stands.
+        depth = len(self.inside) if term.quantified or self.quantifies else None
+        key = (term, depth, *[bound[name] for name in term.free])
+        found = known.get(key)
+        if found is None:
+            found = known[key] = super().read(term, bound)
+        return found
+
+    def kind(self) -> tuple[object, ...]:
+        """On what a reading depends beside the term, its parameters, and its constants."""
+        return (type(self),)
+
+    def _known(self, constants: frozenset[str]) -> Known:
+        named = sorted(constants & self.fixed.keys())
+        return _readings(self.kind(), tuple((name, self.fixed[name]) for name in named))
 
     def leaf(self, term: Expr) -> Formula:
         """A literal or none."""
@@ -211,12 +252,21 @@ class After(Logic):
         self.before, self.action, self.binding = before, action, binding
         self.inside = before.inside  # what it reads stands under the same quantifiers
         self.changed = frozenset(effect.variable for effect in action.then)
+        self.quantifies = any(e.value.quantified or e.where.quantified for e in action.then)
 
     def read(self, term: Expr, bound: Binding) -> Formula:
         """What it means then: as before, where the action sets nothing that it reads."""
         if self.changed.isdisjoint(term.reads):
             return self.before.read(term, bound)
         return super().read(term, bound)
+
+    def kind(self) -> tuple[object, ...]:
+        """Which reading of the state before, and which step."""
+        return (type(self), *self.before.kind(), self.action, *self.binding.items())
+
+    def _known(self, constants: frozenset[str]) -> Known:
+        """An effect's constants are read, too."""
+        return super()._known(constants.union(constants_of(self.action)))
 
     def state(self, variable: Variable, at: Sequence[Formula]) -> Formula:
         """What the effects make of a variable at this index."""

@@ -13,6 +13,7 @@ Either `LEASED` or `HEARING` is inductive for every client and environment for w
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 from holdover.model.table.bound import ZERO, ack_missed, kernel_acts, overhang, process_acts
 from holdover.model.table.client import (
@@ -188,8 +189,9 @@ NOTES = {
 """What rows set of the history variables, which no row reads and only proofs know."""
 
 
+@lru_cache(1024)
 def remembering(action: Action) -> Action:
-    """The row, which also notes what the history variables remember."""
+    """The row, which also notes what the history variables remember; cases have one in common."""
     return replace(action, then=(*action.then, *NOTES.get(action.name, ())))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import cache
 
 from holdover.model.clients.profile import FAULTS, Environment, Profile, load
 from holdover.model.table.bound import ZERO
@@ -55,8 +56,9 @@ def expected_answer(obligation: Obligation) -> str:
     return "sat" if (obligation.row, obligation.conjunct) in broken else "unsat"
 
 
+@cache
 def numbers() -> tuple[Expr, ...]:
-    """What holds of every run's numbers."""
+    """What holds of every run's numbers; cases have these terms in common."""
     durations = [c for c in CONSTANTS.values() if c.sort is DURATION]
     return (
         *(c >= ZERO for c in durations if isinstance(c, Expr)),
