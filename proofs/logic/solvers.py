@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate, groupby
+from types import MappingProxyType
 from typing import Any
 
 from holdover.proofs.logic import formula
@@ -101,8 +102,20 @@ def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[list[Any]]]:
     return own, [read[end - len(part) : end] for part, end in zip(parts, ends, strict=True)]
 
 
-def solve(assertions: Sequence[Formula], *tactics: str) -> tuple[str, dict[str, Value]]:
+def solve(assertions: Iterable[Formula], *tactics: str) -> tuple[str, Mapping[str, Value]]:
     """What Z3 says of assertions, by these tactics or by its own; if sat, symbols' values."""
+    return _solved(tuple(assertions), tactics)
+
+
+SOLVED = 64
+"""Of so many of the last questions the values are kept."""
+
+
+@lru_cache(SOLVED)
+def _solved(
+    assertions: tuple[Formula, ...], tactics: tuple[str, ...]
+) -> tuple[str, Mapping[str, Value]]:
+    """The same, which is asked once: runs of clients that differ in what no row reads are one."""
     import z3
 
     own, (terms,) = read_by_z3(assertions)
@@ -112,7 +125,8 @@ def solve(assertions: Sequence[Formula], *tactics: str) -> tuple[str, dict[str, 
     if said != "sat":
         return said, {}
     model = solver.model()
-    return said, {str(d): value_of(model[d]) for d in model.decls() if d.arity() == 0}
+    values = {str(d): value_of(model[d]) for d in model.decls() if d.arity() == 0}
+    return said, MappingProxyType(values)
 
 
 class Questions:
@@ -433,7 +447,10 @@ def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = T
     known = {"z3": first_answers("z3", every)} if "z3" in solvers else {}
     groups = [list(group) for _, group in groupby(every, key=lambda each: each.row)]
     found = [
-        answer for group in groups for name in solvers for answer in answers(name, group, known.get(name))
+        answer
+        for group in groups
+        for name in solvers
+        for answer in answers(name, group, known.get(name))
     ]
     fires = whether_fire(list(firing(case))) if firing_too else []
     return CaseVerdict(case, tuple(found), tuple(fires))

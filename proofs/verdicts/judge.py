@@ -364,6 +364,8 @@ def collision(
     size: Size,
     progress: SearchProgress | None = None,
     constants: dict[str, object] | None = None,
+    *,
+    large: bool = False,
 ) -> tuple[SearchResult, list[ChartEvent]]:
     """The search, and a shortest collision in seconds, or no events if it found none.
 
@@ -371,18 +373,19 @@ def collision(
     that arrive at once, since a delay of a second is far less than a tick.  None are searched in
     which the bound is met: what could happen there can happen in the next ones, too.  Where
     datagrams may take a tick, the run found is made to wait as little as it can.  Its seconds are
-    those of `constants`, if they are given: those of hosts that can do more than these.
+    those of `constants`, if they are given: those of hosts that can do more than these.  `large`:
+    each search is known to be larger than PLAIN.
     """
     wanted = wanted_of(hosts, environment)
     exact = constants or of_hosts(hosts, environment)
     clean = replace(environment, faults=environment.faults - {"loses", "duplicates"})
     prompt = replace(clean, delay=Fraction(0))
-    large = False
+    larger = large
     for world in dict.fromkeys((prompt, clean, environment)):
         if world != environment and all(judge_by_bound(host, world).met for host in set(hosts)):
             continue
-        seen = search(hosts, world, size, progress, large=large)
-        large = seen.count > PLAIN
+        seen = search(hosts, world, size, progress, large=larger)
+        larger = large or seen.count > PLAIN
         trace = seen.violations.get(wanted.name)
         if trace is None:
             continue

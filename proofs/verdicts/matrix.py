@@ -12,8 +12,9 @@ The property is RFC 2131 §1.6: no two hosts hold an address at once.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -46,13 +47,17 @@ Deployment = tuple[Profile, Environment]
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """A row: what goes wrong, in which surroundings, and with which bare client."""
+    """A row: what goes wrong, in which surroundings, and with which bare client.
+
+    `large`: each of its searches is too large for plain Python (`judge.PLAIN`).
+    """
 
     name: str
     environment: Environment
     profile: Profile = BARE
     messages: int = 1
     ticks: int = 3
+    large: bool = False
 
 
 def _with(*faults: str, **changes: object) -> Environment:
@@ -75,8 +80,9 @@ ROWS = (
         "stale ACK, half an hour old",
         _with("duplicates", "loses", delay=1800 * SECOND),
         replace(BARE, anchor="REQUEST"),
-        2,
-        4,
+        messages=2,
+        ticks=4,
+        large=True,
     ),
     MatrixRow("clock drift of 100 ppm", _with("mutes", drift=Fraction(1, 10_000))),
     MatrixRow(
@@ -183,7 +189,8 @@ def cell(fault: MatrixRow, safeguards: tuple[str, ...]) -> MatrixCell:
     if by is not None:
         return MatrixCell(fault.name, name, "holds", by)
     size = replace(SEARCH, messages=fault.messages, ticks=fault.ticks)
-    seen, run = collision((ClientKind(profile),) * size.hosts, environment, size)
+    hosts = (ClientKind(profile),) * size.hosts
+    seen, run = collision(hosts, environment, size, large=fault.large)
     if run:
         steps = count_of(count_steps(event.action for event in run), "step")
         found = Judgement(profile, environment, "violated", steps, None, None, tuple(run))
@@ -221,25 +228,48 @@ def same(fault: MatrixRow, safeguards: tuple[str, ...]) -> tuple[object, ...]:
     return (*deployment(fault, safeguards), fault.messages, fault.ticks)
 
 
-def _cell(pair: tuple[MatrixRow, tuple[str, ...]]) -> MatrixCell:
-    return cell(*pair)
+Pair = tuple[MatrixRow, tuple[str, ...]]
 
 
-def whole(jobs: int = 2, progress: Callable[[int, int], None] | None = None) -> list[MatrixCell]:
-    """All cells, in order, on `jobs` processes; those that are the same are found once."""
-    todo = list(cells())
-    running: dict[tuple[object, ...], Future[MatrixCell]] = {}
-    done = []
+def _cells(pairs: Sequence[Pair]) -> list[MatrixCell]:
+    return [cell(*pair) for pair in pairs]
+
+
+def _silent(done: int, of: int) -> None:
+    """Nobody wants to know how far it has come."""
+
+
+def whole(jobs: int = 2, progress: Callable[[int, int], None] = _silent) -> list[MatrixCell]:
+    """All cells, in order, on `jobs` processes; those that are the same are found once.
+
+    A row's cells have runs in common, and what is asked about these: one process finds them all,
+    the large rows first.
+    """
+    todo = [(pair, same(*pair)) for pair in cells()]
+    times = Counter(key for _, key in todo)
+    rows: dict[str, dict[tuple[object, ...], Pair]] = {}
+    for key, pair in {key: pair for pair, key in reversed(todo)}.items():  # of several the first
+        rows.setdefault(pair[0].name, {})[key] = pair
+    found: dict[tuple[object, ...], MatrixCell] = {}
     with ProcessPoolExecutor(jobs, initializer=pause_collection) as pool:
-        for pair in todo:
-            if (key := same(*pair)) not in running:
-                running[key] = pool.submit(_cell, pair)
-        for number, (fault, safeguards) in enumerate(todo, 1):
-            found = running[same(fault, safeguards)].result()
-            done.append(replace(found, fault=fault.name, safeguard=name_of(safeguards)))
-            if progress is not None:
-                progress(number, len(todo))
-    return done
+        futures = {
+            pool.submit(_cells, list(pairs.values())): pairs
+            for pairs in sorted(rows.values(), key=lambda pairs: not _large(pairs.values()))
+        }
+        done = itertools.count(1)
+        for future in as_completed(futures):
+            for key, each in zip(futures[future], future.result(), strict=True):
+                found[key] = each
+                for number in itertools.islice(done, times[key]):
+                    progress(number, len(todo))
+    return [
+        replace(found[key], fault=fault.name, safeguard=name_of(chosen))
+        for (fault, chosen), key in todo
+    ]
+
+
+def _large(pairs: Iterable[Pair]) -> bool:
+    return any(fault.large for fault, _ in pairs)
 
 
 def name_of(safeguards: tuple[str, ...]) -> str:

@@ -4,12 +4,15 @@ import itertools
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import pytest
 
 from holdover.model.clients.profile import in_seconds
+from holdover.model.explorer.explore import SearchResult
 from holdover.proofs.logic.solvers import decide
-from holdover.proofs.verdicts.judge import exact_case
+from holdover.proofs.verdicts import judge
+from holdover.proofs.verdicts.judge import exact_case, search
 from holdover.proofs.verdicts.matrix import (
     BARE,
     CALM,
@@ -128,6 +131,26 @@ def test_whole_is_every_cell_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_cell_in_a_word(outcome: str, shown: str) -> None:
     assert short(MatrixCell("f", "s", outcome, "9 steps")) == shown  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("safeguard", ["release first", "server probe"])
+def test_large_row_is_too_large_for_plain_python(
+    safeguard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told to be, so that no search in plain Python is begun that comes to no end."""
+    counts: list[int] = []
+
+    def counting(*given: Any, large: bool) -> SearchResult:
+        assert large
+        seen = search(*given, large=large)
+        counts.append(seen.count)
+        return seen
+
+    monkeypatch.setattr(judge, "search", counting)
+    assert [fault.name for fault in ROWS if fault.large] == ["stale ACK, half an hour old"]
+    cell(row("stale ACK, half an hour old"), (safeguard,))
+    assert len(counts) == 2
+    assert min(counts) > judge.PLAIN
 
 
 # Cures ------------------------------------------------------------------------------------------
