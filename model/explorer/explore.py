@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-from holdover.model.readings.finite import Instance, Label, State
+from holdover.model.readings.finite import Instance, Label, State, Steps
 from holdover.model.table.expr import all_of
 from holdover.model.table.properties import HOLDOVER_CASES, Property, moves
 from holdover.model.table.vocabulary import ADDRESS, HOST, a, h
@@ -136,7 +136,9 @@ def explore(
         layer_end = count
         for number in range(layer_start, layer_end):
             state = states[number]
-            for edge, following in successors(state):
+            ways = successors(state)
+            odd = looks.steps and not looks.nothing_among(state, ways)
+            for edge, following in ways:
                 fired[edge] += 1
                 if (to := number_of(following, count)) == count:
                     count += 1
@@ -147,7 +149,7 @@ def explore(
                         looks.at(to)
                 if keep_steps:
                     taken.extend((number, to, edge))
-                if looks.steps and not looks.nothing_in(state, following):
+                if odd and not looks.nothing_in(state, following):
                     looks.step(number, edge, following)
             seen.expanded += keep_steps
             if count > limit:
@@ -175,11 +177,13 @@ class Looks:
 
     `nothing_at`: a state breaks no property that none broke before, shows no sight that none
     showed, and no host in it outstays its lease by more than `worst`.  `nothing_in` says the same
-    of a step; `steps` is whether anything is left to ask of one.
+    of a step, `nothing_among` of all steps from a state; `steps` is whether anything is left to ask
+    of one.
     """
 
     nothing_at: Callable[[State, float], bool]
     nothing_in: Callable[[State, State], bool]
+    nothing_among: Callable[[State, Steps], bool]
 
     def __init__(
         self,
@@ -216,8 +220,10 @@ class Looks:
         left = [term for term, _ in self.broken_by_step.values()]
         if "address moves" not in self.seen.witnessed:
             left.append(~moves)
-        self.steps = bool(left)
-        self.nothing_in = self.instance.step_predicate(all_of(*left))
+        asked = all_of(*left)
+        self.steps = not self.instance.always_true(asked)
+        self.nothing_in = self.instance.step_predicate(asked)
+        self.nothing_among = self.instance.steps_predicate(asked)
 
     def at(self, number: int) -> None:
         """Look at the state of this number."""

@@ -92,12 +92,6 @@ class BranchRule:
         return next((t for t in self.first if t.text == text), None)
 
 
-@cache
-def known_rules(*layout: object) -> dict[object, BranchRule | None]:
-    """The rules that were read for states of this layout; None where nothing ever follows."""
-    return {}
-
-
 def branches(rules: Sequence[BranchRule], depth: int = 1) -> Iterator[str]:
     """The lines of the rules; those of one that holds are run once, in no certain order."""
     while len(rules) > FEW:

@@ -20,20 +20,21 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
 from math import ceil
 from typing import Any
 
-from holdover.model.readings.branches import (
-    BranchRule,
-    Code,
-    branches,
-    code_of,
-    conjuncts,
-    constant_code,
-    known_rules,
+from holdover.model.readings.branches import FEW, Code, branches, code_of, conjuncts, constant_code
+from holdover.model.readings.rows import (
+    Changes,
+    FiniteRow,
+    all_steps_source,
+    items_read,
+    known_rows,
+    quotient,
+    successors_source,
 )
 from holdover.model.table.expr import (
     INSTANT,
@@ -51,7 +52,10 @@ from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW
 Value = bool | int | Fraction | None
 State = tuple[Value, ...]
 Constants = Mapping[str, object]
-Successors = Callable[[State], list[tuple[int, State]]]
+Steps = list[tuple[int, State]]
+"""The steps from a state: by which edge, and where to."""
+
+Successors = Callable[[State], Steps]
 
 NONE = -1
 INITIAL: Mapping[str, object] = {"true": True, "false": False, "unset": None, "none": NONE}
@@ -215,6 +219,8 @@ class Source(SharedReading[Code]):
             return left
         if term.op in ("add", "sub") and right.known and right.value == 0:
             return left
+        if term.op == "div" and right.known:
+            return Code(f"quotient({left.text}, {right.text})")
         text = f"({left.text} {symbol} {right.text})"
         if term.op != "eq" or not (left.safe and right.safe):
             return Code(text)
@@ -242,9 +248,12 @@ class Source(SharedReading[Code]):
         if word == "and":
             joined = tuple(each for part in open_parts for each in (part.parts or (part,)))
             return Code(text, safe=safe, parts=joined)
-        if len({part.item for part in open_parts}) == 1 and all(p.among for p in open_parts):
+        item = open_parts[0].item
+        if all(part.item == item and part.among for part in open_parts):
             among = tuple(dict.fromkeys(value for part in open_parts for value in part.among))
-            return Code(text, safe=safe, item=open_parts[0].item, among=among)
+            if len(among) > FEW:
+                text = f"({self.tuple_name}[{item}] in {{{', '.join(map(repr, among))}}})"
+            return Code(text, safe=safe, item=item, among=among)
         return Code(text, safe=safe)
 
 
@@ -267,35 +276,35 @@ class Instance:
         self.place = {(v.name, member): i for i, (v, member) in enumerate(self.slots)}
         self.source: Source = like.source if like else Source(self.place, constants, bounds)
         self.initial: State = tuple(self._initial(v) for v, _ in self.slots)
-        self._known = known_rules(tuple(table.variables), bounds)
+        self._known = known_rows(tuple(table.variables), bounds)
 
     @cached_property
-    def _rules(self) -> list[tuple[Label, BranchRule]]:
-        """The edges with their rules; who asks for single rows only never needs them all."""
-        found: list[tuple[Label, BranchRule]] = []
-        for action in self.table.actions:
-            for binding in self.bindings(action):
-                rule = self._row(action, binding, len(found))
-                if rule is not None:
-                    found.append((Label(action, binding), rule))
-        return found
+    def _rows(self) -> list[tuple[Label, FiniteRow]]:
+        """The edges with their rows; who asks for single rows only never needs them all."""
+        return [
+            (Label(action, binding), row)
+            for action in self.table.actions
+            for binding in self.bindings(action)
+            if (row := self._row(action, binding)) is not None
+        ]
 
     @cached_property
     def labels(self) -> list[Label]:
         """The edges."""
-        return [label for label, _ in self._rules]
+        return [label for label, _ in self._rows]
 
     @cached_property
     def lines(self) -> list[list[str]]:
         """Of each edge, the source that adds its step to `out`."""
-        return [list(branches([rule])) for _, rule in self._rules]
+        return [
+            list(branches([row.ending(f"out.append(({number}, tuple(t)))")]))
+            for number, (_, row) in enumerate(self._rows)
+        ]
 
     @cached_property
     def text(self) -> str:
         """The source of `successors`."""
-        body = branches([rule for _, rule in self._rules if not rule.never])
-        ends = ["    out.sort()", "    return out", ""]  # by edge: no two have the same
-        return "\n".join(["def successors(s):", "    out = []", *body, *ends])
+        return successors_source([row for _, row in self._rows], len(self.slots))
 
     @cached_property
     def successors(self) -> Successors:
@@ -322,6 +331,20 @@ class Instance:
         """A property of steps as a function of the states before and after."""
         code = self.source.read(term, {}).text
         return self.compiled(f"def predicate(s, t):\n    return {code}\n", "predicate")  # type: ignore[no-any-return]
+
+    def steps_predicate(self, term: Expr) -> Callable[[State, Steps], bool]:
+        """Whether a property is true of each of some steps from a state."""
+        text = all_steps_source(self.source.read(term, {}).text)
+        return self.compiled(text, "predicate")  # type: ignore[no-any-return]
+
+    def always_true(self, term: Expr) -> bool:
+        """Whether a property is true of whatever state or step, by what is fixed alone."""
+        code = self.source.read(term, {})
+        return code.known and code.value is True
+
+    def items_of(self, term: Expr) -> tuple[list[int], list[int]]:
+        """The items that a property reads of a state, and those that it reads after a step."""
+        return items_read(self.source.read(term, {}).text)
 
     def source_of(self, term: Expr, binding: Mapping[Expr, int]) -> str:
         """A term as Python source over a state `s`."""
@@ -350,10 +373,10 @@ class Instance:
 
     def row(self, label: Label) -> Callable[[State], State | None]:
         """One row for one binding: the state after it, or None where a guard forbids it."""
-        rule = self._row(label.action, label.binding, 0)
-        if rule is None:
+        found = self._row(label.action, label.binding)
+        if found is None:
             return lambda _: None
-        lines = branches([replace(rule, body=(*rule.body[:-1], "return tuple(t)"))])
+        lines = branches([found.ending("return tuple(t)")])
         text = "\n".join(["def row(s):", *lines, "    return None", ""])
         row: Callable[[State], State | None] = self.compiled(text, "row")
         return row
@@ -364,38 +387,36 @@ class Instance:
 
     def compiled(self, text: str, name: str) -> Any:
         """A function from its source; `name` is what it is called there."""
-        scope: dict[str, Any] = {"Fraction": Fraction}
+        scope: dict[str, Any] = {"Fraction": Fraction, "quotient": quotient}
         exec(code_of(text, name), scope)
         return scope[name]
 
-    def _row(self, action: Action, binding: tuple[int, ...], label: int) -> BranchRule | None:
-        """The rule of an edge.  Instances share it where all that the row reads is the same."""
+    def _row(self, action: Action, binding: tuple[int, ...]) -> FiniteRow | None:
+        """The row of an edge.  Instances share it where all that the row reads is the same."""
         key = (action, binding, *[self.constants.get(name) for name in constants_of(action)])
         if key not in self._known:
-            self._known[key] = self._rule(action, binding)
-        rule = self._known[key]
-        last = f"out.append(({label}, tuple(t)))"
-        return None if rule is None else replace(rule, body=(*rule.body, last))
+            self._known[key] = self._read_row(action, binding)
+        return self._known[key]
 
-    def _rule(self, action: Action, binding: tuple[int, ...]) -> BranchRule | None:
+    def _read_row(self, action: Action, binding: tuple[int, ...]) -> FiniteRow | None:
         bound = {p: constant_code(v) for p, v in zip(action.given, binding, strict=True)}
         guard = self.source._join("and", (self.source.read(w, bound) for w in action.when))
         if guard.known and not guard.value:
             return None
-        body = ["t = list(s)"]
-        passed = 0
+        changes, passed = Changes(len(self.slots)), 0
         for effect in action.then:
             if effect.variable is NOW:
                 value = self.source.read(effect.value, bound).value
                 assert isinstance(value, int)
                 passed = value
             else:
-                body += self._effect(effect, bound)
+                self._effect(effect, bound, changes)
         if passed:
-            body += self._shift(passed)
-        return BranchRule.of(guard.conjuncts, body)
+            instants = [i for i, (v, _) in enumerate(self.slots) if v.sort is INSTANT]
+            changes.shift(instants, passed, self.bounds.past)
+        return FiniteRow.of(guard.conjuncts, changes)
 
-    def _effect(self, effect: Effect, bound: dict[Expr, Code]) -> list[str]:
+    def _effect(self, effect: Effect, bound: dict[Expr, Code], changes: Changes) -> None:
         if effect.every:
             assert effect.at is not None
             members = [
@@ -403,26 +424,14 @@ class Instance:
             ]
         else:
             members = [bound]
-        lines = []
         for at in members:
             where = self.source.read(effect.where, at)
             if where.known and not where.value:
                 continue
             member = self.source.read(effect.at, at).value if effect.at is not None else 0
             assert isinstance(member, int)
-            value = self.source.read(effect.value, at).text
-            line = f"t[{self.place[effect.variable.name, member]}] = {value}"
-            lines.append(line if where.known else f"if {where.text}: {line}")
-        return lines
-
-    def _shift(self, passed: int) -> list[str]:
-        past = self.bounds.past
-        moved = f"v - {passed} if v > {passed - past} else {-past}"
-        return [
-            f"if (v := t[{i}]) is not None: t[{i}] = {moved}"
-            for (name, _), i in self.place.items()
-            if self.variable(name).sort is INSTANT
-        ]
+            value = self.source.read(effect.value, at)
+            changes.put(self.place[effect.variable.name, member], value, where)
 
     def variable(self, name: str) -> Variable:
         """The variable of that name."""

@@ -8,10 +8,10 @@ import pytest
 
 from holdover.model.clients.profile import FAULTS, builtin_names, load
 from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
-from holdover.model.readings.branches import known_rules
 from holdover.model.readings.finite import NONE, Instance, State, Value
 from holdover.model.readings.interpreter import Interpreter, UnsetError
 from holdover.model.readings.interpreter import State as Moment
+from holdover.model.readings.rows import known_rows
 from holdover.model.table.expr import DURATION, INSTANT, Action, Expr, Variable, becomes
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.table.table import LEASE_TABLE, Table
@@ -355,9 +355,9 @@ def test_rules_that_instances_share_are_what_each_would_read(build: Build) -> No
     """One after the other, each as if there had been no other before it."""
     alone = {}
     for name, case in CASES.items():
-        known_rules.cache_clear()
+        known_rows.cache_clear()
         alone[name] = case(build).text
-    known_rules.cache_clear()
+    known_rows.cache_clear()
     assert {name: case(build).text for name, case in CASES.items()} == alone
 
 
