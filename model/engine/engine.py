@@ -31,8 +31,9 @@ from holdover.model.engine.system import cores
 from holdover.model.engine.workers import LevelRunner, Task, Threads
 from holdover.model.explorer.explore import EngineResult, Progress, Trace
 from holdover.model.packed.components import MEASURE, STEP, WATCH
-from holdover.model.packed.program import LEAST_VALUE, NOTHING, Tally, empty_tally, program
+from holdover.model.packed.program import LEAST_VALUE, NOTHING, Tally, empty_tally
 from holdover.model.packed.symmetry import renamings
+from holdover.model.packed.tables import tabulate
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.finite import Instance, Label, State
 from holdover.model.readings.ground import Array
@@ -64,8 +65,8 @@ def search(
     TooLarge if the instance has no tables; NotSymmetricError, where symmetry is asked for, if it
     has none; NotThisSearchError if the directory has another search.
     """
-    tabulated = Tabulated(instance, always, steps, sometimes)
-    task = Task(program(tabulated), renamings(tabulated) if symmetry else None)
+    tabulated, arrays = tabulate(instance, always, steps, sometimes)
+    task = Task(arrays, renamings(tabulated) if symmetry else None)
     journal = None if directory is None else Checkpoint(directory, task.key, task.rules)
     try:
         crew = Threads(task, threads or cores(), memory, journal, expected)

@@ -15,7 +15,7 @@ import numpy as np
 
 from holdover.model.engine.kernel import expand, insert
 from holdover.model.packed.components import PackedRule
-from holdover.model.packed.program import empty_tally, program
+from holdover.model.packed.program import Program, empty_tally
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings.ground import Array
 
@@ -26,8 +26,8 @@ ROOM = 1 << 16
 class Ways:
     """The steps of a tabulated instance by the rules that are chosen."""
 
-    def __init__(self, tabulated: Tabulated):
-        self.tabulated, self.program = tabulated, program(tabulated)
+    def __init__(self, tabulated: Tabulated, arrays: Program):
+        self.tabulated, self.program = tabulated, arrays
         self._value, self._row = np.empty((2, len(self.program.parts)), dtype=np.uint64)
         self._tally = empty_tally(len(tabulated.rules))
 

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -78,11 +79,20 @@ Results = dict[int, tuple[Joint, Array]]
 """For each component that a rule changes: by what, and the values it takes."""
 
 
+@dataclass(frozen=True)
+class KnownTables:
+    """Of each kind of component the values, and of each rule its form, name and label."""
+
+    values: Sequence[Array]
+    rules: Sequence[tuple[int, str, int]]
+
+
 class Tabulated:
     """An instance as arrays.  `TooLarge` where it cannot be.
 
     `beside`: an instance of the same states, whose rows are rules as well, of the form BESIDE.
     KeyError if one leads to a value of a component that no row of this one leads to.
+    `known`: what was found of it before.  It then has no tables, which `program` has.
     """
 
     def __init__(
@@ -93,6 +103,7 @@ class Tabulated:
         sometimes: Sequence[Property] = (),
         *,
         beside: Instance | None = None,
+        known: KnownTables | None = None,
     ):
         self.instance = instance
         self.always, self.steps, self.sometimes = always, steps, sometimes
@@ -103,7 +114,16 @@ class Tabulated:
         self.kinds: dict[object, ValueDomain] = {}
         self.components: list[Component] = []
         self.owner: dict[int, int] = {}
+        self.rules: list[PackedRule] = []
+        self.masks_of: list[dict[int, Array]] = []
+        self.conditions: list[list[Joint]] = []
+        self.updates: list[dict[int, Joint]] = []
         self._split()
+        if known is not None:
+            for kind, values in zip(self.kinds.values(), known.values, strict=True):
+                kind.add(values)
+            self.rules = [PackedRule(*rule, (), {}) for rule in known.rules]
+            return
         self.views = Views(self.components, self.owner)
         rules = list(self._rows(STEP, instance, self.reading))
         self._sample()
@@ -112,10 +132,6 @@ class Tabulated:
         if beside is not None:
             reading = Grounded(beside.place, beside.constants, beside.bounds)
             rules += self._rows(BESIDE, beside, reading)
-        self.rules: list[PackedRule] = []
-        self.masks_of: list[dict[int, Array]] = []
-        self.conditions: list[list[Joint]] = []
-        self.updates: list[dict[int, Joint]] = []
         for rule in rules:
             self._tabulate(rule)
 

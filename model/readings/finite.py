@@ -24,9 +24,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
 from holdover.model.readings.branches import FEW, Code, branches, code_of, conjuncts, constant_code
+from holdover.model.readings.kept import kept
 from holdover.model.readings.rows import (
     Changes,
     FiniteRow,
@@ -46,9 +47,10 @@ from holdover.model.table.expr import (
     Variable,
     of_member,
 )
-from holdover.model.table.table import Table, constants_of
+from holdover.model.table.table import LEASE_TABLE, Table, constants_of
 from holdover.model.table.vocabulary import ADDRESS, HOST, MESSAGE, NOW
 
+T = TypeVar("T")
 Value = bool | int | Fraction | None
 State = tuple[Value, ...]
 Constants = Mapping[str, object]
@@ -288,10 +290,23 @@ class Instance:
             if (row := self._row(action, binding)) is not None
         ]
 
+    @property
+    def key(self) -> tuple[object, ...] | None:
+        """What tells it from other instances of the lease table; None if its table is another."""
+        fixed = sorted(self.constants.items())
+        return (fixed, self.bounds) if self.table is LEASE_TABLE else None
+
+    def _kept(self, what: str, make: Callable[[], T]) -> T:
+        return kept(None if self.key is None else (what, *self.key), make)
+
     @cached_property
     def labels(self) -> list[Label]:
         """The edges."""
-        return [label for label, _ in self._rows]
+        actions = self.table.actions
+        edges = self._kept(
+            "edges", lambda: [(actions.index(e.action), e.binding) for e, _ in self._rows]
+        )
+        return [Label(actions[number], binding) for number, binding in edges]
 
     @cached_property
     def lines(self) -> list[list[str]]:
@@ -309,7 +324,9 @@ class Instance:
     @cached_property
     def successors(self) -> Successors:
         """The steps from a state: by which edge (its place in `labels`), and where to."""
-        return self.compiled(self.text, "successors")  # type: ignore[no-any-return]
+        scope = self._scope()
+        exec(self._kept("successors", lambda: code_of(self.text, "successors")), scope)
+        return scope["successors"]  # type: ignore[no-any-return]
 
     def remember_steps(self) -> None:
         """Find the steps from a state once: who asks again is given the same list, to read only."""
@@ -387,9 +404,14 @@ class Instance:
 
     def compiled(self, text: str, name: str) -> Any:
         """A function from its source; `name` is what it is called there."""
-        scope: dict[str, Any] = {"Fraction": Fraction, "quotient": quotient}
+        scope = self._scope()
         exec(code_of(text, name), scope)
         return scope[name]
+
+    @staticmethod
+    def _scope() -> dict[str, Any]:
+        """What compiled source may name."""
+        return {"Fraction": Fraction, "quotient": quotient}
 
     def _row(self, action: Action, binding: tuple[int, ...]) -> FiniteRow | None:
         """The row of an edge.  Instances share it where all that the row reads is the same."""

@@ -280,9 +280,9 @@ def count_stuck(among: Instance, without: Instance) -> tuple[int, int] | None:
 
     from holdover.model.engine.ways import Ways
     from holdover.model.packed.components import BESIDE, STEP
-    from holdover.model.packed.tabulated import Tabulated
+    from holdover.model.packed.tables import tabulate
 
-    ways = Ways(Tabulated(among, beside=without))
+    ways = Ways(*tabulate(among, beside=without))
     words = ways.within_reach(ways.rules(lambda rule: rule.form == STEP), MOST)
     if words is None:
         return None

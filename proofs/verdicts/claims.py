@@ -38,7 +38,7 @@ from holdover.proofs.theorems import (
     t7_contested,
 )
 from holdover.proofs.verdicts.judge import judge
-from holdover.proofs.verdicts.processes import pause_collection
+from holdover.proofs.verdicts.processes import begin
 
 SAFE = ("reference", "rfc2131", "wfwg311-fixed")
 """The profiles that hold in the standard surroundings; every other one is violated."""
@@ -232,7 +232,7 @@ def check_all(
 ) -> list[ClaimResult]:
     """Check claims on `jobs` processes, the heavy ones first; the results in the given order."""
     results: dict[Claim, ClaimResult] = {}
-    with ProcessPoolExecutor(jobs, initializer=pause_collection) as pool:
+    with ProcessPoolExecutor(jobs, initializer=begin) as pool:
         futures = {pool.submit(check_task, task, solvers): task for task in tasks(todo)}
         try:
             for future in as_completed(futures):

@@ -2,6 +2,8 @@
 
 import gc
 
+from holdover.model.readings.kept import keep
+
 
 def pause_collection() -> None:
     """Have cyclic garbage collected between tasks alone.
@@ -10,3 +12,9 @@ def pause_collection() -> None:
     """
     gc.freeze()
     gc.disable()
+
+
+def begin() -> None:
+    """Look for garbage between tasks alone, and keep what is made of the table's sources."""
+    pause_collection()
+    keep()

@@ -21,7 +21,7 @@ import click
 from holdover.proofs.logic import solvers
 from holdover.proofs.result import Outcome
 from holdover.proofs.verdicts.claims import Claim, check_task, claims, tasks
-from holdover.proofs.verdicts.processes import pause_collection
+from holdover.proofs.verdicts.processes import begin
 from holdover.reference.console.progress import Progress
 
 SEARCHED = [0.0]
@@ -48,7 +48,7 @@ def count_searches() -> None:
     """Have the solvers' searches of this process counted."""
     import z3
 
-    pause_collection()
+    begin()
     for solver in (z3.Solver, z3.Optimize):
         solver.check = timed(solver.check)
     solvers.cvc5_says = timed(solvers.cvc5_says)
