@@ -334,6 +334,9 @@ class Threads:
             partition.close()
 
     def _together(self, work: Callable[[Worker], None]) -> None:
+        if len(self.workers) == 1:  # to hand over and to wait takes longer than a small level
+            work(self.workers[0])
+            return
         for done in [self.pool.submit(work, worker) for worker in self.workers]:
             done.result()
 

@@ -194,7 +194,10 @@ def count_states(configuration: Configuration) -> ExplorationCounts:
     from holdover.model.engine.engine import search
 
     instance = configuration.instance()
-    return counts(search(instance, ALWAYS, STEPS, SOMETIMES, threads=1, symmetry=False))
+    room = configuration.states  # for the tables; if there are more, they grow
+    return counts(
+        search(instance, ALWAYS, STEPS, SOMETIMES, threads=1, expected=room, symmetry=False)
+    )
 
 
 def check_configuration(name: str) -> Check:
