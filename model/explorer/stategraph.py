@@ -17,19 +17,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 import networkx as nx
 import numpy as np
 
 from holdover.model.explorer.explore import Trace
-from holdover.model.explorer.graphs import (
-    Numbers,
-    Transitions,
-    digraph,
-    number_steps,
-    pause_collection,
-)
+from holdover.model.explorer.graphs import Transitions, digraph, number_steps, pause_collection
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import Expr, all_of
 from holdover.model.table.properties import Property
@@ -74,8 +67,7 @@ def grow(
 ) -> StateGraph:
     """The graph of all states, or of those before and at the first where `end` holds."""
     states, numbers = [instance.initial], {instance.initial: 0}
-    number_of, count, waiting = numbers.setdefault, 1, [0]
-    expanded, degrees, targets, edges = array("q"), array("q"), array("q"), array("q")
+    waiting, taken = [0], array("q")
     ends = set()
     with pause_collection():
         while waiting:
@@ -83,20 +75,15 @@ def grow(
             if end is not None and end(states[here]):
                 ends.add(here)
                 continue
-            ways = instance.successors(states[here])
-            expanded.append(here)
-            degrees.append(len(ways))
-            for edge, following in ways:
-                if (there := number_of(following, count)) == count:
-                    count += 1
+            for edge, following in instance.successors(states[here]):
+                there = numbers.setdefault(following, len(states))
+                if there == len(states):
                     states.append(following)
                     waiting.append(there)
-                targets.append(there)
-                edges.append(edge)
-            if count > most:
+                taken.extend((here, there, edge))
+            if len(states) > most:
                 raise TooManyStatesError(most)
-    sources = np.repeat(np.asarray(expanded), np.asarray(degrees))
-    steps = number_steps(instance, np.stack((sources, targets, edges), axis=1))
+    steps = number_steps(instance, np.asarray(taken, dtype=np.int64))
     graph = digraph(steps, range(len(states)), loops=True)
     return StateGraph(instance, states, steps, graph, frozenset(ends))
 
@@ -165,38 +152,18 @@ def _bad(
     grown: StateGraph, always: Sequence[Property], steps: Sequence[Property]
 ) -> Iterator[tuple[str, Bad]]:
     """All properties are asked for at once, and each one where not all are kept."""
-    states = grown.states
+    states, taken = grown.states, grown.taken
     holds = {p.name: grown.instance.predicate(p.term) for p in always}
     all_hold = grown.instance.predicate(all_of(*(p.term for p in always)))
     odd = [n for n, state in enumerate(states) if not all_hold(state)]
     for name, holds_in in holds.items():
         yield name, [(n, None, 0) for n in odd if not holds_in(states[n])]
     kept = {p.name: grown.instance.step_predicate(p.term) for p in steps}
-    strange = _strange(grown, all_of(*(p.term for p in steps)))
+    all_kept = grown.instance.step_predicate(all_of(*(p.term for p in steps)))
+    ends = zip(taken.sources.tolist(), taken.targets.tolist(), strict=True)
+    strange = [(u, v) for u, v in ends if not all_kept(states[u], states[v])]
     for name, kept_in in kept.items():
         yield name, [(u, v, 1) for u, v in strange if not kept_in(states[u], states[v])]
-
-
-def _strange(grown: StateGraph, term: Expr) -> list[tuple[int, int]]:
-    """The steps of which a property is not true.
-
-    It is asked once of all steps that are alike in the items that it reads.
-    """
-    states, taken, kept = grown.states, grown.taken, grown.instance.step_predicate(term)
-    before, after = (_alike(states, items) for items in grown.instance.items_of(term))
-    pairs = before[taken.sources] * len(states) + after[taken.targets]
-    _, first, alike = np.unique(pairs, return_index=True, return_inverse=True)
-    ends = zip(taken.sources[first].tolist(), taken.targets[first].tolist(), strict=True)
-    broken = np.array([not kept(states[u], states[v]) for u, v in ends], dtype=bool)[alike]
-    found = zip(taken.sources[broken].tolist(), taken.targets[broken].tolist(), strict=True)
-    return list(found)
-
-
-def _alike(states: Sequence[State], items: Sequence[int]) -> Numbers:
-    """A number for each state; states that have these items in common have the same."""
-    seen: dict[object, int] = {}
-    look = itemgetter(*items) if items else lambda _: None
-    return np.array([seen.setdefault(look(state), len(seen)) for state in states], dtype=np.int64)
 
 
 def _last(condensed: nx.DiGraph[int]) -> list[set[int]]:

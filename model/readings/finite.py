@@ -32,7 +32,6 @@ from holdover.model.readings.rows import (
     Changes,
     FiniteRow,
     all_steps_source,
-    items_read,
     known_rows,
     quotient,
     successors_source,
@@ -358,10 +357,6 @@ class Instance:
         """Whether a property is true of whatever state or step, by what is fixed alone."""
         code = self.source.read(term, {})
         return code.known and code.value is True
-
-    def items_of(self, term: Expr) -> tuple[list[int], list[int]]:
-        """The items that a property reads of a state, and those that it reads after a step."""
-        return items_read(self.source.read(term, {}).text)
 
     def source_of(self, term: Expr, binding: Mapping[Expr, int]) -> str:
         """A term as Python source over a state `s`."""

@@ -57,7 +57,10 @@ def reading(configuration: Configuration, instance: Instance, most: int = FITS) 
     from holdover.model.explorer.stategraph import grow, read
 
     asked = {name: EVENTUALLY[name] for name in configuration.eventually}
-    return read(grow(instance, most=most), ALWAYS, STEPS, asked, FAULT_ROWS)
+    grown = grow(instance, most=most)
+    said = read(grown, ALWAYS, STEPS, asked, FAULT_ROWS)
+    grown.graph.clear()  # its views refer back to it: a collector would go through all of it first
+    return said
 
 
 def same_graph(
