@@ -82,10 +82,12 @@ def test_another_instance_is_made_anew(
 def test_tables_for_another_question_are_made_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tabulate(configuration().instance(), ALWAYS)
+    foreign = (*ALWAYS[:-1], replace(ALWAYS[-1]))  # it has the name of ours, and may say anything
+    for asked in (ALWAYS, foreign):
+        tabulate(configuration().instance(), asked)
     unreadable(monkeypatch)
     tabulate(configuration().instance(), ALWAYS)
-    for asked in ((), (EXCLUSIVE,), (*ALWAYS[:-1], replace(ALWAYS[-1]))):
+    for asked in ((), (EXCLUSIVE,), foreign):
         with pytest.raises(AssertionError, match="anew"):
             tabulate(configuration().instance(), asked)
 
