@@ -102,6 +102,14 @@ def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[list[Any]]]:
     return own, [read[end - len(part) : end] for part, end in zip(parts, ends, strict=True)]
 
 
+def assert_in(solver: Any, terms: Iterable[Any]) -> None:
+    """Assert truth values of the solver's own context, which `add` would look at one by one."""
+    import z3
+
+    for term in terms:
+        z3.Z3_solver_assert(solver.ctx.ref(), solver.solver, term.as_ast())
+
+
 def solve(assertions: Iterable[Formula], *tactics: str) -> tuple[str, Mapping[str, Value]]:
     """What Z3 says of assertions, by these tactics or by its own; if sat, symbols' values."""
     return _solved(tuple(assertions), tactics)
@@ -120,7 +128,7 @@ def _solved(
 
     own, (terms,) = read_by_z3(assertions)
     solver = z3.Then(*tactics, ctx=own).solver() if tactics else z3.Solver(ctx=own)
-    solver.add(*terms)
+    assert_in(solver, terms)
     said = str(solver.check())
     if said != "sat":
         return said, {}
@@ -197,19 +205,19 @@ def ask_z3(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most:
     own, (premises, *others) = read_by_z3(before, *rounds)
     together = z3.Solver(ctx=own)
     together.set("rlimit", min(most, QUICK))
-    together.add(*premises)
+    assert_in(together, premises)
 
     def by_itself(terms: Sequence[Any]) -> str:
         solver = z3.Solver(ctx=own)
         solver.set("rlimit", most)
         solver.set("smt.qi.eager_threshold", EAGER)
-        solver.add(*premises, *terms)
+        assert_in(solver, [*premises, *terms])
         return str(solver.check())
 
     said = []
     for terms in others:
         together.push()
-        together.add(*terms)
+        assert_in(together, terms)
         word = str(together.check())
         together.pop()
         said.append(by_itself(terms) if word == "unknown" else word)
