@@ -79,7 +79,7 @@ def shorten_flights(trace: Trace, broken: Property) -> Trace:
     Past steps that let time pass, receiving moves forward and sending back, as far as the run stays
     possible and still breaks the property; and the server is silent no longer than it must.
     """
-    fails, steps = trace.instance.predicate(broken.term), Steps(trace.instance)
+    fails, steps = trace.instance.predicate(broken.term), NextStates(trace.instance)
     labels, states = list(trace.labels), list(trace.states)
     names = [label.action.name for label in labels]
 
@@ -114,7 +114,7 @@ def shorten_flights(trace: Trace, broken: Property) -> Trace:
     return Trace(trace.instance, tuple(labels), tuple(states))
 
 
-class Steps:
+class NextStates:
     """Where the steps of an instance lead, by their labels; each state is asked once."""
 
     def __init__(self, instance: Instance):
@@ -132,7 +132,7 @@ class Steps:
 
 def replay(model: Instance, labels: Sequence[Label]) -> Trace | None:
     """A run by the explorer's successor function; None if a step is not allowed."""
-    steps, states = Steps(model), [model.initial]
+    steps, states = NextStates(model), [model.initial]
     for label in labels:
         after = steps.after(states[-1], label)
         if after is None:

@@ -21,8 +21,6 @@ from holdover.model.table.bound import server_keeps
 from holdover.model.table.properties import ALWAYS
 from holdover.model.table.vocabulary import HOST
 from holdover.proofs.result import Outcome, combine
-from holdover.proofs.theorems.t5_state_graph import FITS
-from holdover.proofs.verdicts import claims as claims_
 from holdover.proofs.verdicts.alone import VerdictAlone, judge_alone
 from holdover.proofs.verdicts.by_bound import (
     GRACE_WORDS,
@@ -33,7 +31,6 @@ from holdover.proofs.verdicts.by_bound import (
     without_bound,
 )
 from holdover.proofs.verdicts.causes import Cause
-from holdover.proofs.verdicts.claims import ClaimResult
 from holdover.proofs.verdicts.judge import Judgement, NetworkJudgement, Size, judge, judge_network
 from holdover.reference.commands.grace import need_data, print_needs
 from holdover.reference.commands.state_graph import Common, common_data, common_lines, of_judgement
@@ -68,7 +65,8 @@ from holdover.reference.console.surroundings import (
     world_options,
 )
 
-if TYPE_CHECKING:  # numpy comes with it: only who explores the code needs that
+if TYPE_CHECKING:  # numpy comes with it, and all theorems: who judges a client needs neither
+    from holdover.proofs.verdicts.claims import Claim, ClaimResult
     from holdover.reference.refinement.conformance import Conformance
 
 
@@ -383,7 +381,9 @@ def verify(
     if not names:
         if world != STANDARD:
             raise InputError("options of the surroundings need a profile to judge: name one")
-        return check_claims(list(claims_.claims(solvers(solver))), solver, jobs, as_json)
+        from holdover.proofs.verdicts.claims import claims
+
+        return check_claims(list(claims(solvers(solver))), solver, jobs, as_json)
     explores = "reference" in names and world == STANDARD
     if anew and not explores:
         raise InputError(
@@ -391,20 +391,16 @@ def verify(
             "surroundings: leave it out"
         )
     profiles = [assuming(load(name), assume) for name in names]
-    found, commons = [], []
+    size, by, found, commons = Size(memory=memory), solvers(solver), [], []
     for profile in profiles:
         with Progress(profile.name) as progress:
-            found.append(
-                judge(
-                    profile,
-                    world,
-                    Size(memory=memory),
-                    solvers(solver),
-                    progress.say,
-                    progress.search,
-                )
-            )
-            commons.append(of_judgement(found[-1], FITS))
+            found.append(judge(profile, world, size, by, progress.say, progress.search))
+            common = None
+            if found[-1].looked_at is not None:
+                from holdover.proofs.theorems.t5_state_graph import FITS
+
+                common = of_judgement(found[-1], FITS)
+            commons.append(common)
     code = None
     if explores:
         with Progress("reference") as progress:
@@ -426,10 +422,12 @@ def verify_network(
     return EXIT[found.outcome]
 
 
-def check_claims(todo: Sequence[claims_.Claim], solver: str, jobs: int, as_json: bool) -> int:
+def check_claims(todo: Sequence[Claim], solver: str, jobs: int, as_json: bool) -> int:
     """Check claims and report."""
+    from holdover.proofs.verdicts.claims import check_all
+
     with Progress("claims") as progress:
-        results = claims_.check_all(todo, jobs, solvers(solver), progress.count)
+        results = check_all(todo, jobs, solvers(solver), progress.count)
     print_claims(results, as_json)
     return EXIT[combine(result.outcome for result in results)]
 

@@ -60,7 +60,7 @@ from holdover.model.table.vocabulary import (
     serving,
     wants,
 )
-from holdover.proofs.logic import formula
+from holdover.proofs.logic import first_order, formula
 from holdover.proofs.logic.first_order import (
     ALIKE,
     FASTEST,
@@ -73,6 +73,7 @@ from holdover.proofs.logic.first_order import (
     domain,
     literal,
     nothing,
+    operate,
     parameters,
 )
 from holdover.proofs.logic.formula import Formula, symbol
@@ -498,3 +499,67 @@ def test_an_open_constant_of_a_host_is_its_own() -> None:
     less = Logic({}).read(late[h] < late[g], {h: first, g: second})
     assert solve([less])[0] == "sat"
     assert solve([less, first == second])[0] == "unsat"
+
+
+# Read once for the values of constants -----------------------------------------------------------
+
+late_start = late[h] + floor[h] < lift(9, DURATION)
+
+
+@pytest.fixture
+def operators(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each operator that is read from now on; what was read before is forgotten."""
+    seen: list[str] = []
+
+    def counting(op: str, args: Sequence[first_order.Later]) -> Formula:
+        seen.append(op)
+        return operate(op, args)
+
+    monkeypatch.setattr(first_order, "operate", counting)
+    first_order._readings.cache_clear()
+    return seen
+
+
+def test_cases_read_a_term_once_that_differ_in_what_does_not_occur_in_it(
+    operators: list[str],
+) -> None:
+    """It is read anew where one of its own constants has another value, or none."""
+    host = {h: symbol("someone", domain(HOST))}
+    read = [Logic({"late": 1, "full": n}).read(late_start, host) for n in (2, 3)]
+    assert operators == ["lt", "add"]
+    assert read[0] is read[1]
+    others = [Logic(fixed).read(late_start, host) for fixed in ({"late": 2}, {}, {"floor": 1})]
+    assert operators == ["lt", "add"] * 4
+    assert len({read[0], *others}) == 4
+
+
+def test_a_constant_that_only_an_effect_reads_counts() -> None:
+    """After the row the address is held or not, as the constant says; the term has none."""
+    row = Action("row", "", "", (h,), (TRUE,), (becomes(serving(), constant("on", BOOL)),))
+    host, term = {h: symbol("someone", domain(HOST))}, serving()
+    after = [After(Logic({"on": on}), row, host).read(term, {}) for on in (True, False, True)]
+    assert [each is formula.TRUE for each in after] == [True, False, True]
+    assert after[1] is formula.FALSE
+
+
+def test_readings_of_another_kind_are_others() -> None:
+    """Before, after a row with one parameter and with another, initially: four meanings."""
+    row = Action(
+        "row", "", "", (h,), (TRUE,), (becomes(wants[h], wants[h]), becomes(phase[h], "BOUND"))
+    )
+    one, other = (symbol(name, domain(HOST)) for name in ("one", "other"))
+    term, bound, before = phase[g] == "BOUND", {g: symbol("third", domain(HOST))}, Logic({})
+    readings = (before, *(After(before, row, {h: host}) for host in (one, other)), Initially({}))
+    assert len({reading.read(term, bound) for reading in (*readings, *readings)}) == 4
+
+
+def test_a_quantifier_in_an_effect_is_named_by_how_deep_it_stands_whoever_read_first() -> None:
+    """What a term was read as outside of a quantifier is not what it is inside."""
+    effect = becomes(serving(), forall(g, phase[g] == "BOUND"))
+    term = serving()
+    inside = forall(h, term | (phase[h] == "INIT"))
+    rows = [Action("row", "", "", (), (TRUE,), (effect,)) for _ in range(2)]
+    first, second = (After(Logic({}), row, {}) for row in rows)
+    assert "g_1" in str(first.read(term, {}))
+    assert "g_2" in str(first.read(inside, {}))
+    assert first.read(inside, {}) is second.read(inside, {})
