@@ -23,11 +23,9 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +61,10 @@ def sources(model: Path = MODEL) -> list[Path]:
 
 def digest(files: list[Path], model: Path = MODEL) -> str:
     """Of the files with their names, and of who compiles them."""
+    from importlib import (
+        metadata,
+    )  # by whoever keeps alone: it takes longer to import than the rest
+
     summed = hashlib.sha256(f"{sys.version} {metadata.version('numpy')}".encode())
     for file in files:
         data = file.read_bytes()
@@ -78,6 +80,8 @@ def keep(model: Path = MODEL) -> None:
     everything = folder_in_cache("tables")
     if everything is None:
         return
+    import shutil
+
     own = everything / digest(files, model)
     try:
         own.mkdir(exist_ok=True)
