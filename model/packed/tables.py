@@ -17,7 +17,7 @@ from holdover.model.packed.program import Program, program
 from holdover.model.packed.tabulated import KnownTables, Tabulated
 from holdover.model.readings.finite import Instance
 from holdover.model.readings.ground import Array
-from holdover.model.readings.kept import kept
+from holdover.model.readings.kept import find_or_make
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS, Property
 
 Packed = tuple[str, tuple[int, ...], bytes]
@@ -55,7 +55,7 @@ def tabulate(
         rules = [(rule.form, rule.name, rule.label) for rule in tabulated.rules]
         return values, rules, [pack(array) for array in arrays]
 
-    values, rules, arrays = kept(_key(*asked, beside), make)
+    values, rules, arrays = find_or_make(_key(*asked, beside), make)
     if made:
         return made[0]
     known = KnownTables([unpack(each) for each in values], rules)

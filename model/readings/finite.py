@@ -27,10 +27,10 @@ from math import ceil
 from typing import Any, TypeVar
 
 from holdover.model.readings.branches import FEW, Code, branches, code_of, conjuncts, constant_code
-from holdover.model.readings.kept import kept
+from holdover.model.readings.kept import find_or_make
 from holdover.model.readings.rows import (
-    Changes,
     FiniteRow,
+    RowChanges,
     all_steps_source,
     known_rows,
     quotient,
@@ -296,7 +296,7 @@ class Instance:
         return (fixed, self.bounds) if self.table is LEASE_TABLE else None
 
     def _kept(self, what: str, make: Callable[[], T]) -> T:
-        return kept(None if self.key is None else (what, *self.key), make)
+        return find_or_make(None if self.key is None else (what, *self.key), make)
 
     @cached_property
     def labels(self) -> list[Label]:
@@ -420,7 +420,7 @@ class Instance:
         guard = self.source._join("and", (self.source.read(w, bound) for w in action.when))
         if guard.known and not guard.value:
             return None
-        changes, passed = Changes(len(self.slots)), 0
+        changes, passed = RowChanges(len(self.slots)), 0
         for effect in action.then:
             if effect.variable is NOW:
                 value = self.source.read(effect.value, bound).value
@@ -433,7 +433,7 @@ class Instance:
             changes.shift(instants, passed, self.bounds.past)
         return FiniteRow.of(guard.conjuncts, changes)
 
-    def _effect(self, effect: Effect, bound: dict[Expr, Code], changes: Changes) -> None:
+    def _effect(self, effect: Effect, bound: dict[Expr, Code], changes: RowChanges) -> None:
         if effect.every:
             assert effect.at is not None
             members = [

@@ -101,7 +101,7 @@ def _used(folder: Path) -> float:
         return 0
 
 
-def kept(key: tuple[object, ...] | None, make: Callable[[], T]) -> T:
+def find_or_make(key: tuple[object, ...] | None, make: Callable[[], T]) -> T:
     """What was kept for this key, or what is made then.
 
     A key is told by its `repr`, and None is kept under no key.  What is made must be of the types

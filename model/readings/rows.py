@@ -27,7 +27,7 @@ In trials on CPython 3.11 that was quicker than a list for states of 28 items, a
 ITEM_READ = re.compile(r"\bs\[(\d+)\]")
 
 
-class Changes:
+class RowChanges:
     """What the effects of a row come to, in states of so many items.
 
     It is kept line by line, and of small states item by item over the state before.
@@ -71,7 +71,7 @@ class Changes:
 
     @property
     def whole(self) -> str:
-        """A small state after the row, as a tuple; its items' names are those of `named`."""
+        """A small state after the row, as a tuple; its items' names are those of `with_names`."""
         if not self.small:
             return ""
         items = [f"s{slot}" for slot in range(self.size)]
@@ -92,7 +92,7 @@ class FiniteRow:
     whole: str
 
     @classmethod
-    def of(cls, tests: Sequence[Code], changes: Changes) -> FiniteRow:
+    def of(cls, tests: Sequence[Code], changes: RowChanges) -> FiniteRow:
         """A row of what it asks and what it changes."""
         return cls(BranchRule.of(tests, ["t = [*s]", *changes.lines]), changes.whole)
 
@@ -120,7 +120,7 @@ def quotient(number: int | Fraction, by: int | Fraction) -> int | Fraction:
     return exact.numerator if exact.denominator == 1 else exact
 
 
-def named(source: str) -> str:
+def with_names(source: str) -> str:
     """Source over names for the items of `s`."""
     return ITEM_READ.sub(r"s\1", source)
 
@@ -131,7 +131,7 @@ def all_steps_source(condition: str) -> str:
     items = "".join(f"    s{item} = s[{item}]\n" for item in read)
     return f"""def predicate(s, steps):
 {items}    for _, t in steps:
-        if not {named(condition)}:
+        if not {with_names(condition)}:
             return False
     return True
 """
@@ -141,6 +141,6 @@ def successors_source(rows: Sequence[FiniteRow], size: int) -> str:
     """A function of a state of so many items: the steps from it, by the numbers of the rows."""
     rules = [row.adding(number) for number, row in enumerate(rows) if not row.rule.never]
     items = "".join(f"s{slot}, " for slot in range(size))
-    body = named("\n".join(branches(rules)))
+    body = with_names("\n".join(branches(rules)))
     begin = f"def successors(s):\n    {items}= s\n    out = []\n"
     return f"{begin}{body}\n    out.sort()\n    return out\n"  # no two are of the same row

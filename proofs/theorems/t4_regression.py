@@ -107,7 +107,7 @@ def rows_that_never_fire(seen: Exploration) -> set[str]:
     return rows - set(seen.fired) - frozenset().union(*NEVER.values()) - alone
 
 
-def explored(sizes: tuple[int, int, int]) -> list[Exploration]:
+def explore_both(sizes: tuple[int, int, int]) -> list[Exploration]:
     """The configuration of each client, with all its steps."""
     return [
         explore(instance(profile, sizes), keep_steps=True)
@@ -122,7 +122,7 @@ def same_behaviour(
     start = time.perf_counter()
     name = "x".join(str(n) for n in sizes)
     says = f"the same behaviour with hosts x addresses x datagrams = {name}"
-    searches = searches or explored(sizes)
+    searches = searches or explore_both(sizes)
     if not all(seen.complete for seen in searches):
         return Check(name, says, "unknown", "the search was cut off")
     if missing := sorted(set().union(*map(rows_that_never_fire, searches))):
@@ -173,6 +173,6 @@ def prove(progress: Progress = silent) -> Theorem:
     """T4's checks."""
     progress("T4: comparing wfwg311 with wfwg311-fixed")
     *smaller, largest = SIZES
-    searches = explored(largest)
+    searches = explore_both(largest)
     checks = [*map(same_behaviour, smaller), same_behaviour(largest, searches)]
     return Theorem("T4", TITLE, (*checks, notice_kept(largest, searches[1])))

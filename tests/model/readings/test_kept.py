@@ -17,7 +17,7 @@ from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings import kept
 from holdover.model.readings.finite import Instance
 from holdover.model.readings.kept import FOLDERS, MODEL, digest, keep, sources
-from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
+from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS, Property
 from holdover.model.table.table import Table
 from tests.checkout import ROOT
 
@@ -83,11 +83,12 @@ def test_tables_for_another_question_are_made_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     foreign = (*ALWAYS[:-1], replace(ALWAYS[-1]))  # it has the name of ours, and may say anything
-    for asked in (ALWAYS, foreign):
-        tabulate(configuration().instance(), asked)
+    tabulate(configuration().instance(), ALWAYS)
+    tabulate(configuration().instance(), foreign)
     unreadable(monkeypatch)
     tabulate(configuration().instance(), ALWAYS)
-    for asked in ((), (EXCLUSIVE,), foreign):
+    others: tuple[tuple[Property, ...], ...] = ((), (EXCLUSIVE,), foreign)
+    for asked in others:
         with pytest.raises(AssertionError, match="anew"):
             tabulate(configuration().instance(), asked)
 

@@ -11,7 +11,7 @@ from holdover.model.explorer.configurations import configurations
 from holdover.model.explorer.explore import explore
 from holdover.model.readings.branches import Code
 from holdover.model.readings.finite import Instance
-from holdover.model.readings.rows import SMALL, Changes, FiniteRow, quotient, successors_source
+from holdover.model.readings.rows import SMALL, FiniteRow, RowChanges, quotient, successors_source
 
 SIZES = {"small": 3, "large": SMALL + 1}
 
@@ -31,7 +31,7 @@ def test_the_steps_are_those_of_the_lines(size: str) -> None:
         assert instance.successors(state) == by_lines(state)
 
 
-def taken(size: int, changes: Changes) -> Any:
+def taken(size: int, changes: RowChanges) -> Any:
     row = FiniteRow.of([Code("(s[0] == 1)", safe=True)], changes)
     scope: dict[str, Any] = {}
     exec(successors_source([row], size), scope)
@@ -40,7 +40,7 @@ def taken(size: int, changes: Changes) -> Any:
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_a_later_change_counts_and_reads_the_state_before(size: int) -> None:
-    changes = Changes(size)
+    changes = RowChanges(size)
     known, open_ = Code("True", True, True, safe=True), Code("(s[2] == 5)", safe=True)
     changes.put(0, Code("7"), known)
     changes.put(1, Code("s[0]", safe=True), known)
@@ -55,7 +55,7 @@ def test_a_later_change_counts_and_reads_the_state_before(size: int) -> None:
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_what_is_set_anew_may_raise_all_the_same(size: int) -> None:
     """An instant that is not set is moved: a mistake in the table, whatever comes after it."""
-    changes = Changes(size)
+    changes = RowChanges(size)
     known = Code("True", True, True, safe=True)
     changes.put(1, Code("(s[2] + 1)"), known)
     changes.put(1, Code("0", True, 0, safe=True), known)
@@ -68,7 +68,7 @@ def test_what_is_set_anew_may_raise_all_the_same(size: int) -> None:
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_instants_lie_further_back_and_none_too_far(size: int) -> None:
-    changes = Changes(size)
+    changes = RowChanges(size)
     changes.put(0, Code("None", True, None, safe=True), Code("True", True, True, safe=True))
     changes.shift([0, 1, 2], 2, 5)
     rest = (0,) * (size - 3)
@@ -79,4 +79,4 @@ def test_a_quotient_is_exact_and_whole_where_it_can_be() -> None:
     assert quotient(5, 2) * 2 == 5
     assert type(quotient(6, 2)) is int
     with pytest.raises(TypeError):
-        quotient(None, 2)  # type: ignore[arg-type]
+        quotient(None, 2)

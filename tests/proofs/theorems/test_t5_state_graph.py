@@ -28,8 +28,8 @@ SOURCE = Path(explorer.__file__).read_text(encoding="utf-8")
 
 DEFECTS: dict[str, tuple[str, str, str]] = {
     "the last step from a state is not taken": (
-        "for edge, following in successors(state):",
-        "for edge, following in successors(state)[:-1]:",
+        "ways = successors(state)\n",
+        "ways = successors(state)[:-1]\n",
         "lacks",
     ),
     "some states are not stored": (
