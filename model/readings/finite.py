@@ -77,24 +77,11 @@ class Bounds:
         """How many members an index sort has."""
         return {HOST: self.hosts, ADDRESS: self.addresses, MESSAGE: self.messages}[sort]
 
-    def numbers(self, sort: Sort) -> Sequence[int]:
-        """The numbers that stand for the members of a sort, and for none; times have none."""
-        if sort.indexes:
-            return range(NONE, self.size(sort))
-        return range(len(sort.values))
-
     def domain(self, name: Expr) -> Sequence[int]:
         """The values a parameter takes."""
         if name.sort.indexes:
             return range(self.size(name.sort))
         return {"length": self.lengths, "skew": self.skews, "passing": (1,)}[str(name.args[0])]
-
-    def choices(self, names: Sequence[Expr]) -> Iterator[dict[Expr, int]]:
-        """Each choice of members for these parameters, of one sort different ones."""
-        for members in itertools.product(*map(self.domain, names)):
-            chosen = dict(zip(names, members, strict=True))
-            if len({(name.sort, member) for name, member in chosen.items()}) == len(names):
-                yield chosen
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from holdover.model.readings.finite import State
 from holdover.model.table.expr import Expr
 from holdover.proofs.logic.bitvectors import Symbolic
 from holdover.proofs.logic.intervals import Term, signed_width, widen
+from holdover.proofs.logic.unrolled import choices
 
 Ask = Callable[..., Any]
 """What a solver answers: the solver, and what it is to assume."""
@@ -50,7 +51,8 @@ def proved_bounds(
     `left` has parameters, and is a bound for each choice of members; `good` is the property and
     `known` what is proved of every state, over `before`.
     """
-    found = [reading.amount(left, given) for given in reading.instance.bounds.choices(left.free)]
+    members = choices(left.free, reading.instance.bounds.size)
+    found = [reading.amount(left, given) for given in members]
     width = max((bits.size() for bits in found), default=0) + 1
     bounds = tuple(widen(bits, width) for bits in found)
     steady = z3.And([bound <= reading.later(bound) + 1 for bound in bounds])

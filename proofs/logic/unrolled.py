@@ -13,8 +13,9 @@ is an unconstrained number: a guard that reads it is not protected by luck.
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -269,6 +270,18 @@ class Unrolled(Reading[Formula]):
             for p, v in zip(action.given, binding, strict=True)
         }
 
+    def of_sorts(self, variables: Iterable[Variable]) -> list[Formula]:
+        """That each item is a member of its sort, or none; times may be any."""
+        found = []
+        for variable in variables:
+            sort = variable.sort
+            numbers = range(NONE, self.sizes[sort]) if sort.indexes else range(len(sort.values))
+            for member in range(self.sizes[variable.index] if variable.index else 1):
+                item = self.values[variable.name, member]
+                if numbers:
+                    found.append(formula.any_of(item == self.whole(n) for n in numbers))
+        return found
+
     def guards(self, action: Action, bound: Binding) -> list[Formula]:
         """The guards of a row here."""
         return [self.read(guard, bound) for guard in action.when]
@@ -336,6 +349,14 @@ class Timed(Unrolled):
 def sizes_of(hosts: int, addresses: int, messages: int) -> dict[Sort, int]:
     """Sizes by index sort."""
     return dict(zip(INDEX_SORTS, (hosts, addresses, messages), strict=True))
+
+
+def choices(names: Sequence[Expr], size: Callable[[Sort], int]) -> Iterator[dict[Expr, int]]:
+    """Each choice of members for these parameters, of one sort different ones."""
+    for members in itertools.product(*(range(size(name.sort)) for name in names)):
+        chosen = dict(zip(names, members, strict=True))
+        if len({(name.sort, member) for name, member in chosen.items()}) == len(names):
+            yield chosen
 
 
 @dataclass(frozen=True, eq=False)

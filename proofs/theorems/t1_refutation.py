@@ -34,7 +34,7 @@ from holdover.proofs.logic import formula
 from holdover.proofs.logic.concretise import realise
 from holdover.proofs.logic.formula import FALSE, REAL, TRUE, Formula, with_values
 from holdover.proofs.logic.solvers import solve
-from holdover.proofs.logic.unrolled import Slot, State, Timed, sizes_of
+from holdover.proofs.logic.unrolled import Slot, State, Timed, choices, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 from holdover.proofs.theorems.t1_lemmas import LEMMAS
 from holdover.proofs.theorems.t1_steps_left import IN_SECONDS, IN_TICKS
@@ -170,12 +170,8 @@ class Known:
         """The lemmas of one state, and that its items are of their sorts."""
         if not self.lemmas:
             return []
-        of_sorts = [
-            formula.any_of(here.values[variable.name, member] == here.whole(n) for n in numbers)
-            for variable, member in model.slots
-            if (numbers := model.bounds.numbers(variable.sort))
-        ]
-        return [*of_sorts, *(here.read(lemma.term, {}) for lemma in self.lemmas)]
+        said = (here.read(lemma.term, {}) for lemma in self.lemmas)
+        return [*here.of_sorts(model.table.variables), *said]
 
 
 NOTHING = Known()
@@ -231,9 +227,8 @@ def known_in_seconds(model: Instance) -> Known:
     earlier, later = rows_left(before, model), rows_left(after, model)
     last = formula.any_of(rows <= 1 for rows in earlier)
     steady = formula.all_of(rows <= then + 1 for rows, then in zip(earlier, later, strict=True))
-    if collides(start) is not FALSE:
-        return known
-    if not proved(collides(before) | formula.ite(collides(after), last, steady)):
+    bounded = proved(collides(before) | formula.ite(collides(after), last, steady))
+    if collides(start) is not FALSE or not bounded:
         return known
     return replace(known, rows=min(int(str(rows.of)) for rows in rows_left(start, model)))
 
@@ -242,7 +237,7 @@ def rows_left(here: Timed, model: Instance) -> list[Formula]:
     """The bounds on the rows that are left here, one for each two hosts."""
     return [
         here.read(IN_SECONDS, {name: here.whole(member) for name, member in given.items()})
-        for given in model.bounds.choices(IN_SECONDS.free)
+        for given in choices(IN_SECONDS.free, model.bounds.size)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Bounds on the steps that are left: one that is too high is refused, and a search keeps to them."""
+"""Bounds on the steps that are left: one that is too high is refused; a search keeps to them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from holdover.proofs.logic.bitvectors import Symbolic
 from holdover.proofs.logic.intervals import Term
 from holdover.proofs.logic.model_checking import BoundedResult, check_depth, proved_lemmas
 from holdover.proofs.logic.steps_left import Led, UndecidedError, proved_bounds
+from holdover.proofs.logic.unrolled import choices
 from holdover.proofs.theorems.t1_lemmas import LEMMAS
 from holdover.proofs.theorems.t1_refutation import instance
 from holdover.proofs.theorems.t1_steps_left import IN_TICKS, steps
@@ -113,7 +114,7 @@ def test_no_state_is_closer_to_a_collision_than_its_bound() -> None:
             if earlier not in distance:
                 distance[earlier] = distance[place] + 1
                 reached.append(earlier)
-    sources = [MODEL.source_of(IN_TICKS, g) for g in MODEL.bounds.choices(IN_TICKS.free)]
+    sources = [MODEL.source_of(IN_TICKS, g) for g in choices(IN_TICKS.free, MODEL.bounds.size)]
     bounds = MODEL.compiled(f"def bounds(s):\n    return {', '.join(sources)}\n", "bounds")
     slack = {place: d - min(bounds(seen.states[place])) for place, d in distance.items() if d}
     assert min(slack.values()) == 0
