@@ -1,11 +1,18 @@
-"""What Z3 frees is there for its next question."""
+"""What Z3 frees is there for its next question, and what it was asked is not asked again."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from fractions import Fraction
 
 import pytest
+
+from holdover.proofs.logic import solvers
+from holdover.proofs.logic.formula import REAL, Formula, symbol
+from holdover.proofs.logic.solvers import Ask, ask_z3, decide, solve
+from holdover.proofs.theorems.t2_safety import TOLERATED, case
 
 ASKS = """
 import resource
@@ -28,3 +35,39 @@ MOST = 60_000
 def test_memory_of_one_question_is_kept_for_the_next() -> None:
     done = subprocess.run([sys.executable, "-c", ASKS], check=True, capture_output=True)
     assert int(done.stdout) < MOST
+
+
+def test_z3_is_asked_of_all_rows_of_a_case_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the expected premises suffice for it proves in one context; the rest row by row."""
+    asked: list[int] = []
+
+    def counting(
+        before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+    ) -> list[str]:
+        asked.append(len(rounds))
+        return ask_z3(before, rounds, most)
+
+    by: dict[str, Ask] = {"z3": counting}
+    monkeypatch.setattr(solvers, "SOLVERS", by)
+    found = decide(case("rfc2131", TOLERATED["rfc2131"]), firing_too=False)
+    assert found.proved
+    first, *others = asked
+    assert first == sum(bool(answer.obligation.first) for answer in found.answers) > 300
+    assert sum(others) == len(found.answers) - first
+    rows = {answer.obligation.row for answer in found.answers if not answer.obligation.first}
+    assert len(others) == len(rows) < 10
+
+
+def test_values_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = symbol("asked_for_once", REAL)
+    assert solve([x > 3, x < 5, x * 2 == 7])[1] == {"asked_for_once": Fraction(7, 2)}
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("Z3 was asked again")
+
+    monkeypatch.setattr(solvers, "read_by_z3", refuse)
+    assert solve([x > 3, x < 5, x * 2 == 7])[1] == {"asked_for_once": Fraction(7, 2)}
+    with pytest.raises(AssertionError):
+        solve([x > 3, x < 5])
+    with pytest.raises(AssertionError):
+        solve([x > 3, x < 5, x * 2 == 7], "simplify", "smt")
