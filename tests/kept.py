@@ -1,0 +1,190 @@
+"""Checks that need not be made today: all of them passed, and nothing they depend on has changed.
+
+Theory of operation.  Some checks are functions of files in this repository and of packages: that a
+seeded defect is noticed, that a certificate is accepted, that a solver has answered an exported
+text.  `FAMILIES` names for each family of such checks all of these.  `kept.json` has the digest
+under which the whole family has passed, and nothing else.  Where the digest is that of today, a
+check is made in its turn, one of each fifty at each commit (`proofs/kept.py`); where a byte is
+another, even in a comment, all are made: that is slow, and no failure (decision 78).
+
+    python -m tests.kept [FAMILY ...]      makes all checks anew, and keeps the digests if they pass
+
+What it does not know: whether a check depends on more than its family names, as Python's version.
+What is made in its turn looks for that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from holdover.proofs.kept import OF_EACH, names_in_turn
+from tests.checkout import ROOT
+from tests.proofs.logic.kept_answers import number_of_commits
+
+FILE = Path(__file__).with_name("kept.json")
+ANEW = "HOLDOVER_ANEW"
+"""In the environment of who makes all checks, whatever is kept."""
+
+SUFFIXES = (".py", ".toml", ".json", ".txt")
+SOLVERS = ("z3-solver", "cvc5")
+COMPILERS = ("numba", "numpy", "llvmlite", "networkx")
+OF_ALL = ("tests/kept.py", "tests/checkout.py", "proofs/kept.py")
+"""What each family depends on."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Checks that depend on these files and folders below the root, and on these packages.
+
+    `command`: what makes all of them, and ends with 0 if they pass; words after `python -m`.
+    """
+
+    command: tuple[str, ...]
+    sources: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+
+
+CORES = ("model", "reference/core", "reference/refinement", "reference/wire")
+
+FAMILIES: Mapping[str, Family] = {
+    "seeded defects of the engine": Family(
+        ("pytest", "-q", "tests/model/engine/test_engine_defects.py"),
+        ("model", "tests/model/engine", "tests/seeding.py"),
+        COMPILERS,
+    ),
+    "seeded defects of the cores, at random": Family(
+        ("pytest", "-q", "tests/stateful/test_defects.py"),
+        (*CORES, "tests/stateful", "tests/virtual_host.py"),
+        (*COMPILERS, "hypothesis"),
+    ),
+    "certificates": Family(
+        ("tests.proofs.certificates.in_turn",),
+        ("model", "proofs", "tests/proofs/certificates"),
+        SOLVERS,
+    ),
+    "exported obligations": Family(
+        ("pytest", "-q", "tests/proofs/logic/test_exported.py"),
+        (
+            "model",
+            "proofs",
+            "reference/commands/prove.py",
+            "tests/proofs/logic",
+        ),
+        SOLVERS,
+    ),
+    "theorems by cvc5": Family(
+        ("tests.proofs.logic.kept_cvc5",),
+        (
+            "model",
+            "proofs",
+            "reference/commands/prove.py",
+            "reference/commands/verify.py",
+            "tests/proofs/logic",
+        ),
+        SOLVERS,
+    ),
+}
+
+
+def files(family: Family, root: Path = ROOT) -> Iterator[Path]:
+    """All that its checks depend on."""
+    for name in (*family.sources, *OF_ALL):
+        if (path := root / name).is_dir():
+            yield from sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
+        else:
+            yield path
+
+
+def digest(family: Family, root: Path = ROOT) -> str:
+    """SHA-256 of these by name and content, of its command, and of the packages' versions."""
+    versions = [f"{name} {metadata.version(name)}" for name in family.packages]
+    found = hashlib.sha256("\0".join((*family.command, *versions)).encode())
+    for path in files(family, root):
+        found.update(f"\0{path.relative_to(root)}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def read(file: Path | None = None) -> dict[str, str]:
+    """The digest under which each family has passed."""
+    return dict(json.loads((file or FILE).read_text("utf-8")))
+
+
+@cache
+def unchanged(family: str) -> bool:
+    """Whether all of its checks have passed, and none is another today."""
+    return ANEW not in os.environ and read().get(family) == digest(FAMILIES[family])
+
+
+def made_today(family: str, names: Sequence[str], turn: int | None = None) -> set[str]:
+    """Which of these checks are made: all, or those whose turn it is; `turn`: any number.
+
+    By default the number of commits.
+    """
+    if not unchanged(family):
+        return set(names)
+    return set(names_in_turn(names, number_of_commits() if turn is None else turn))
+
+
+def in_groups(groups: Mapping[str, Sequence[str]], turn: int) -> dict[str, list[str]]:
+    """Names whose turn it is, of few groups: what the names of a group share is made for few.
+
+    A group has as many turns of the fifty as it has fiftieths of all names, and at least one;
+    each of its names has one of these.  Which one is by chance, the same each time: in their order
+    every thirteenth name might be about the same, and that take long.
+    """
+    every, before, found = sum(map(len, groups.values())), 0, dict[str, list[str]]()
+    for group, names in groups.items():
+        if not names:
+            continue
+        first, last = before * OF_EACH // every, (before + len(names) - 1) * OF_EACH // every
+        if first <= turn % OF_EACH <= last:
+            mixed = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+            found[group] = mixed[turn % OF_EACH - first :: last - first + 1]
+        before += len(names)
+    return found
+
+
+def keep(names: Iterable[str]) -> list[str]:
+    """Make all checks of these families, and keep the digests of those that pass; the others."""
+    failed = []
+    for name in names:
+        family = FAMILIES[name]
+        before = digest(family)
+        done = subprocess.run(
+            [sys.executable, "-m", *family.command],
+            cwd=ROOT,
+            env={**os.environ, ANEW: "1", "CI": "true"},
+            check=False,
+        )
+        kept = {each: said for each, said in read().items() if each in FAMILIES and each != name}
+        if done.returncode == 0 and digest(family) == before:
+            kept[name] = before
+        else:
+            failed.append(name)
+        FILE.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
+    return failed
+
+
+def main(words: Sequence[str]) -> int:
+    """Exit status 1 if a family has not passed, and is named; 2 for a name that is none."""
+    if unknown := [word for word in words if word not in FAMILIES]:
+        print(f"no family {unknown[0]!r}; there are: {', '.join(FAMILIES)}", file=sys.stderr)
+        return 2
+    failed = keep(words or FAMILIES)
+    for name in failed:
+        print(f"not kept, since it has not passed: {name}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
