@@ -77,6 +77,7 @@ FAMILIES: Mapping[str, Family] = {
             "model",
             "proofs",
             "reference/commands/prove.py",
+            "tests/proofs/certificates/in_turn.py",
             "tests/proofs/logic",
         ),
         SOLVERS,

@@ -187,7 +187,8 @@ def test_it_is_noticed(
 ) -> None:
     """Today or, where nothing has changed since, when all were tried (tests/kept.py)."""
     if defect.id not in kept.made_today(FAMILY, [each.id for each in defects()]):
-        return record_property(FAMILY, f"{defect.id:32} as kept")
+        record_property(FAMILY, f"{defect.id:32} as kept")
+        return
     ran = runs(defect.id)
     said = ran.said.strip()
     record_property(FAMILY, f"{defect.id:32} {said[:100]}")

@@ -30,7 +30,7 @@ from tests import kept
 FAMILY = "certificates"
 
 
-def case_of(name: str) -> str:
+def case_name(name: str) -> str:
     """The name's first part: obligations that are made together."""
     return name.partition("/")[0]
 
@@ -39,7 +39,7 @@ def by_case(certificates: Mapping[str, str]) -> dict[str, list[str]]:
     """The names of the obligations of each case, in their order."""
     found: dict[str, list[str]] = {}
     for name in sorted(certificates):
-        found.setdefault(case_of(name), []).append(name)
+        found.setdefault(case_name(name), []).append(name)
     return found
 
 
@@ -52,7 +52,7 @@ def bad_today(turn: int, certificates: Mapping[str, str]) -> list[str]:
         found = {
             each.name: each
             for each in obligations.certified_obligations(case)
-            if case_of(each.name) == case
+            if case_name(each.name) == case
         }
         for name in sorted({*found, *groups[case]}):
             if name not in found:

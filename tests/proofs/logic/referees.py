@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import TypeAlias
 
 from tests.proofs.logic import kept_answers
 
@@ -58,6 +59,9 @@ def programs() -> dict[str, tuple[str, ...]]:
 
 
 PROGRAMS: Mapping[str, tuple[str, ...]] = programs()
+
+Answers: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Of each program, by a question's key."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def question(file: Path) -> str:
 def all_asked(
     files: Iterable[Path],
     programs: Iterable[str] = tuple(PROGRAMS),
-    kept: Mapping[str, Mapping[str, str]] | None = None,
+    kept: Answers | None = None,
     turn: int | None = None,
 ) -> Iterator[Said]:
     """Every program's answer to every file, as many at a time as there are processors.

@@ -16,6 +16,8 @@ from holdover.proofs.logic import solvers
 from holdover.proofs.logic.obligations import Obligation, obligations
 from holdover.proofs.logic.solvers import answers, asked_once
 from holdover.proofs.theorems.t2_safety import TOLERATED, case
+from holdover.proofs.verdicts import claims
+from tests import kept
 from tests.proofs.logic import kept_answers, kept_cvc5
 from tests.proofs.logic.kept_answers import key
 from tests.proofs.logic.kept_cvc5 import Heard, listening, question, read_kept
@@ -164,6 +166,7 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ends:
     """Has `holdover prove` ask all texts, and end so; answers are kept elsewhere."""
     monkeypatch.setattr(kept_answers, "FOLDER", tmp_path)
     monkeypatch.setattr(pytest, "main", lambda words: 0)
+    monkeypatch.setattr(kept, "unchanged", lambda family: False)
 
     def ends(status: int) -> None:
         @click.command()
@@ -212,6 +215,26 @@ def test_keeping_asks_what_is_new_and_drops_what_nobody_asks(
     kept_answers.write("cvc5", kept_cvc5.identity(), {})
     assert told("--keep")[0] == 1
     assert read_kept() == {}, "of a command that failed nothing is kept"
+
+
+def test_one_claim_at_each_commit_and_all_texts_of_it_are_asked_within_fifty(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing has changed; each claim has other texts here, and is made by the real list."""
+    every = kept_cvc5.made()
+    assert 5 < len(every) <= 50 // kept_cvc5.QUARTERS
+    monkeypatch.setattr(kept_cvc5, "read_kept", lambda: KEPT)
+    names = [each.name for each in every]
+    of_claim = {name: TEXTS[number :: len(names)] for number, name in enumerate(names)}
+    for turn in range(1234, 1284):
+        with kept_cvc5.in_turn(turn):
+            (claim,) = claims.claims(("cvc5",), combined=True)
+            before = len(asked)
+            for text in of_claim[claim.name]:
+                say(text)
+            assert len(asked) - before < len(of_claim[claim.name])
+    assert set(asked) == set(TEXTS)
+    assert len(list(claims.claims())) > 100, "the list is whole again"
 
 
 def test_the_kept_answers_are_those_of_the_version_that_is_installed() -> None:
