@@ -1,0 +1,152 @@
+"""Checks that are not made today have passed under the same bytes, and are made in their turn."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from holdover.proofs.certificates import shelf
+from holdover.proofs.kept import OF_EACH
+from tests import kept
+from tests.checkout import ROOT
+from tests.kept import FAMILIES, Family, digest, in_groups, made_today
+from tests.proofs.certificates import in_turn
+
+SMALL = Family(("pytest",), ("folder", "file.py"), ("click",))
+NAMES = [f"defect {number}" for number in range(61)]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A checkout with a few files."""
+    for name in ("folder/one.py", "folder/deep/two.toml", "file.py", "other.py", *kept.OF_ALL):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"# {name}\n", "utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def family(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A family that has passed as it is today."""
+    monkeypatch.setitem(FAMILIES, "small", Family(("pytest",), ("tests/slow.py",)))
+    monkeypatch.setattr(kept, "FILE", tmp_path / "kept.json")
+    kept.FILE.write_text(json.dumps({"small": digest(FAMILIES["small"])}), "utf-8")
+    monkeypatch.delenv(kept.ANEW, raising=False)
+    kept.unchanged.cache_clear()
+    return "small"
+
+
+# Digests -----------------------------------------------------------------------------------------
+
+
+def test_any_byte_of_what_a_family_depends_on_makes_another_digest(root: Path) -> None:
+    found = {digest(SMALL, root)}
+    for name in ("folder/one.py", "folder/deep/two.toml", "file.py", *kept.OF_ALL):
+        (root / name).write_text("# another\n", "utf-8")
+        assert digest(SMALL, root) not in found, name
+        found.add(digest(SMALL, root))
+    (root / "folder" / "three.py").touch()
+    assert digest(SMALL, root) not in found, "a new file"
+    (root / "folder" / "three.py").rename(root / "folder" / "four.py")
+    assert digest(SMALL, root) not in found, "by another name"
+
+
+def test_so_do_a_version_and_a_command_and_another_file_does_not(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digest(SMALL, root)
+    (root / "other.py").write_text("# another\n", "utf-8")
+    (root / "folder" / "notes.md").touch()
+    assert digest(SMALL, root) == before
+    assert digest(replace(SMALL, command=("pytest", "-x")), root) != before
+    monkeypatch.setattr(kept.metadata, "version", lambda name: "99")
+    assert digest(SMALL, root) != before
+
+
+def test_each_family_depends_on_its_own_tests_and_on_what_is_there() -> None:
+    for name, family in FAMILIES.items():
+        paths = {str(path.relative_to(ROOT)) for path in kept.files(family)}
+        assert all((ROOT / path).is_file() for path in paths), name
+        tests = [word for word in family.command if word.startswith("tests")]
+        (own,) = (
+            each if each.endswith(".py") else f"{each.replace('.', '/')}.py" for each in tests
+        )
+        assert own in paths, name
+        assert {"model/table/table.py", "proofs/kept.py", "tests/kept.py"} <= paths
+
+
+# What is made ------------------------------------------------------------------------------------
+
+
+def test_where_nothing_has_changed_each_is_made_within_fifty_commits(family: str) -> None:
+    made = [made_today(family, NAMES, turn) for turn in range(1234, 1234 + OF_EACH)]
+    assert set().union(*made) == set(NAMES)
+    assert sum(map(len, made)) == len(NAMES)
+
+
+@pytest.mark.parametrize("change", ["another digest", "never passed", "all are asked for"])
+def test_else_all_are_made(family: str, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if change == "all are asked for":
+        monkeypatch.setenv(kept.ANEW, "1")
+    else:
+        said = {"small": "0" * 64} if change == "another digest" else {}
+        kept.FILE.write_text(json.dumps(said), "utf-8")
+    assert made_today(family, NAMES, 7) == set(NAMES)
+
+
+@pytest.mark.parametrize("sizes", [(1067, 593, 509, 1), (3, 2), (0, 60), (1,)])
+def test_each_name_of_a_group_has_one_turn_of_fifty(sizes: tuple[int, ...]) -> None:
+    groups = {f"g{g}": [f"g{g}/{n}" for n in range(size)] for g, size in enumerate(sizes)}
+    made = [in_groups(groups, turn) for turn in range(1234, 1234 + OF_EACH)]
+    names = [name for turn in made for some in turn.values() for name in some]
+    assert sorted(names) == sorted(name for some in groups.values() for name in some)
+    assert all(set(some) <= set(groups[group]) for turn in made for group, some in turn.items())
+
+
+# What is kept ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("passes", "status"), [(True, 0), (False, 1)])
+def test_a_family_that_does_not_pass_is_not_kept(
+    passes: bool, status: int, family: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And is no longer, if it was; it is told that all are to be made."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import os, sys\nsys.exit(0 if os.environ[{kept.ANEW!r}] == '1' and {passes} else 1)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setitem(FAMILIES, "small", Family(("program",), ("tests/slow.py",)))
+    assert kept.main(["small"]) == status
+    assert kept.read() == ({"small": digest(FAMILIES["small"])} if passes else {})
+    assert kept.main(["no such"]) == 2
+
+
+# Certificates ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certificates(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Those of T7, and nothing is built anew."""
+    monkeypatch.setattr(in_turn, "build", lambda obligation: "built")
+    return {name: text for name, text in shelf.read().items() if name.startswith("T7")}
+
+
+def bad(certificates: dict[str, str]) -> set[str]:
+    """What is said to be wrong in some turn."""
+    return {line for turn in range(OF_EACH) for line in in_turn.bad_today(turn, certificates)}
+
+
+def test_a_forged_certificate_a_missing_and_a_superfluous_one_are_noticed(
+    certificates: dict[str, str],
+) -> None:
+    assert bad(certificates) == set()
+    first, second, *_ = (name for name in certificates if name.startswith("T7-known"))
+    wrong = {**certificates, first: certificates[second], "T7-known/no/such": ""}
+    del wrong[second]
+    said = bad(wrong)
+    assert "T7-known/no/such: no such obligation" in said
+    assert {line.partition(":")[0] for line in said} == {first, second, "T7-known/no/such"}
