@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_so_do_a_version_and_a_command_and_another_file_does_not(
     (root / "folder" / "notes.md").touch()
     assert digest(SMALL, root) == before
     assert digest(replace(SMALL, command=("pytest", "-x")), root) != before
-    monkeypatch.setattr(kept.metadata, "version", lambda name: "99")
+    monkeypatch.setattr(metadata, "version", lambda name: "99")
     assert digest(SMALL, root) != before
 
 

@@ -11,5 +11,5 @@ from tests.reference.refinement.kept import explore
 
 @pytest.fixture(scope="session")
 def explored() -> Mapping[str, Refined]:
-    """Every setting of clients and servers, by its name; of the server as kept, or explored now."""
+    """Every setting of clients and servers, by its name; as kept, or explored now."""
     return {seen.setting.name: seen for seen in explore(number_of_commits())}

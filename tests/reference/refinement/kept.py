@@ -1,10 +1,10 @@
-"""What the explorations of the server's code came to: kept, and each is made again in turn.
+"""What the explorations of the cores came to: kept, and each is made again in turn.
 
 Theory of operation.  An exploration is a function of the sources: of the cores, of the wire, of the
 lease table, and of what explores.  So `kept.json` has, under the digest of all of these, what was
-seen in each setting of the server, whose states are many.  Where a byte is another, all are
-explored; and in their turn some are explored whatever is kept (decision 66).  Settings of the
-client are always explored.
+seen in each setting of the server, whose states are many (decision 66), and of the client (decision
+78).  Where a byte is another, all are explored; and in their turn some are explored whatever is
+kept.
 
     python -m tests.reference.refinement.kept     explores all, and writes `kept.json`
 
@@ -26,7 +26,7 @@ import numpy as np
 from holdover.proofs.kept import digest_of, names_in_turn
 from holdover.reference.refinement.conformance import CHECKER
 from holdover.reference.refinement.search import Refined, as_pinned, refine_all
-from holdover.reference.refinement.setting import Setting, every_setting, server_settings
+from holdover.reference.refinement.setting import Setting, every_setting
 
 FILE = Path(__file__).with_name("kept.json")
 
@@ -40,15 +40,28 @@ def sources() -> str:
 def as_data(seen: Refined) -> dict[str, object]:
     """What was seen in a setting, but for how often."""
     size = seen.states, seen.steps, seen.depth, seen.local, seen.searched
-    return {"size": list(size), "taken": sorted([*situation, row] for situation, row in seen.taken)}
+    return {
+        "size": list(size),
+        "taken": sorted([*situation, row] for situation, row in seen.taken),
+        "observed": sorted([*cell[:-1], list(cell[-1])] for cell in seen.observed),
+    }
 
 
 def remembered(setting: Setting, data: Mapping[str, Any]) -> Refined:
     """A kept exploration, which came to its end without a defect."""
     states, steps, depth, local, searched = data["size"]
     taken = Counter(((role, phase, held), row) for role, phase, held, row in data["taken"])
+    observed = Counter((phase, name, after, tuple(d)) for phase, name, after, d in data["observed"])
     return Refined(
-        setting, states, steps, depth, local, complete=True, taken=taken, searched=searched
+        setting,
+        states,
+        steps,
+        depth,
+        local,
+        complete=True,
+        taken=taken,
+        observed=observed,
+        searched=searched,
     )
 
 
@@ -57,7 +70,7 @@ def kept(turn: int, file: Path = FILE) -> dict[str, Refined]:
     data = json.loads(file.read_text("utf-8"))
     found = data["explored"] if data["sources"] == sources() else {}
     again = set(names_in_turn(sorted(found), turn))
-    todo = {setting.name: setting for setting in server_settings()}
+    todo = {setting.name: setting for setting in every_setting()}
     return {n: remembered(todo[n], found[n]) for n in found if n not in again}
 
 
@@ -69,14 +82,12 @@ def explore(turn: int | None, file: Path = FILE) -> Iterator[Refined]:
 
 
 def write(found: Iterable[Refined], file: Path = FILE) -> None:
-    """Keep what was seen in the settings of the server; ValueError if it is not as pinned."""
-    names = {setting.name for setting in server_settings()}
+    """Keep what was seen in these settings; ValueError if it is not as pinned."""
     lines = []
     for seen in sorted(found, key=lambda each: each.setting.name):
         if not as_pinned(seen):
             raise ValueError(f"{seen.setting.name} is not as pinned: nothing is kept")
-        if seen.setting.name in names:
-            lines.append(f"{json.dumps(seen.setting.name)}: {json.dumps(as_data(seen))}")
+        lines.append(f"{json.dumps(seen.setting.name)}: {json.dumps(as_data(seen))}")
     body = ",\n".join(lines)
     text = f'{{"sources": "{sources()}",\n"explored": {{\n{body}\n}}}}\n'
     file.write_text(text, "utf-8")

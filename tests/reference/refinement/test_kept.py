@@ -10,10 +10,11 @@ import pytest
 
 from holdover.proofs.kept import OF_EACH
 from holdover.reference.refinement.search import refine
-from holdover.reference.refinement.setting import server_settings
+from holdover.reference.refinement.setting import Setting, every_setting, server_settings
 from tests.reference.refinement import kept as module
 from tests.reference.refinement.kept import FILE, as_data, kept, remembered, sources, write
 
+ALONE = next(setting for setting in every_setting() if setting.name == "alone")
 SERVED = next(setting for setting in server_settings() if setting.name == "served")
 
 
@@ -22,7 +23,7 @@ def test_each_is_explored_within_fifty_commits(
 ) -> None:
     now = tmp_path / "kept.json"
     now.write_text(json.dumps({**json.loads(FILE.read_text("utf-8")), "sources": sources()}))
-    names = {setting.name for setting in server_settings()}
+    names = {setting.name for setting in every_setting()}
     left_out = [names - set(kept(turn, now)) for turn in range(OF_EACH)]
     assert set().union(*left_out) == names
     assert max(map(len, left_out)) == 1
@@ -30,12 +31,15 @@ def test_each_is_explored_within_fifty_commits(
     assert kept(0, now) == {}
 
 
-def test_it_is_remembered_as_it_was_seen(tmp_path: Path) -> None:
-    seen = refine(SERVED)
-    again = remembered(SERVED, json.loads(json.dumps(as_data(seen))))
+@pytest.mark.parametrize("setting", [SERVED, ALONE], ids=["server", "client"])
+def test_it_is_remembered_as_it_was_seen(setting: Setting) -> None:
+    seen = refine(setting)
+    again = remembered(setting, json.loads(json.dumps(as_data(seen))))
     assert (again.states, again.steps, again.depth) == (seen.states, seen.steps, seen.depth)
     assert (again.local, again.searched) == (seen.local, seen.searched)
     assert set(again.taken) == set(seen.taken)
+    assert set(again.observed) == set(seen.observed)
+    assert as_data(again) == as_data(seen)
     assert again.complete
 
 
