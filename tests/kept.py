@@ -1,11 +1,11 @@
 """Checks that need not be made today: all of them passed, and nothing they depend on has changed.
 
 Theory of operation.  Some checks are functions of files in this repository and of packages: that a
-seeded defect is noticed, that a certificate is accepted, that a solver has answered an exported
-text.  `FAMILIES` names for each family of such checks all of these.  `kept.json` has the digest
-under which the whole family has passed, and nothing else.  Where the digest is that of today, a
-check is made in its turn, one of each fifty at each commit (`proofs/kept.py`); where a byte is
-another, even in a comment, all are made: that is slow, and no failure (decision 78).
+seeded defect is noticed, that a solver has answered an exported text.  `FAMILIES` names for each
+family of such checks all of these.  `kept.json` has the digest under which the whole family has
+passed, and nothing else.  Where the digest is that of today, a check is made in its turn, one of
+each fifty at each commit (`proofs/kept.py`); where a byte is another, even in a comment, all are
+made: that is slow, and no failure (decision 78).
 
     python -m tests.kept [FAMILY ...]      makes all checks anew, and keeps the digests if they pass
 
@@ -66,20 +66,9 @@ FAMILIES: Mapping[str, Family] = {
         (*CORES, "tests/stateful", "tests/virtual_host.py"),
         (*COMPILERS, "hypothesis"),
     ),
-    "certificates": Family(
-        ("tests.proofs.certificates.in_turn",),
-        ("model", "proofs", "tests/proofs/certificates"),
-        SOLVERS,
-    ),
     "exported obligations": Family(
         ("pytest", "-q", "tests/proofs/logic/test_exported.py"),
-        (
-            "model",
-            "proofs",
-            "reference/commands/prove.py",
-            "tests/proofs/certificates/in_turn.py",
-            "tests/proofs/logic",
-        ),
+        ("model", "proofs", "reference/commands/prove.py", "tests/proofs/logic"),
         SOLVERS,
     ),
     "theorems by cvc5": Family(

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from holdover.proofs.certificates import shelf
 from holdover.proofs.kept import OF_EACH
 from tests import kept
 from tests.checkout import ROOT
 from tests.kept import FAMILIES, Family, digest, in_groups, made_today
-from tests.proofs.certificates import in_turn
 
 SMALL = Family(("pytest",), ("folder", "file.py"), ("click",))
 NAMES = [f"defect {number}" for number in range(61)]
@@ -124,30 +122,3 @@ def test_a_family_that_does_not_pass_is_not_kept(
     assert kept.main(["small"]) == status
     assert kept.read() == ({"small": digest(FAMILIES["small"])} if passes else {})
     assert kept.main(["no such"]) == 2
-
-
-# Certificates ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def certificates(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Those of T7, and nothing is built anew."""
-    monkeypatch.setattr(in_turn, "build", lambda obligation: "built")
-    return {name: text for name, text in shelf.read().items() if name.startswith("T7")}
-
-
-def bad(certificates: dict[str, str]) -> set[str]:
-    """What is said to be wrong in some turn."""
-    return {line for turn in range(OF_EACH) for line in in_turn.bad_today(turn, certificates)}
-
-
-def test_a_forged_certificate_a_missing_and_a_superfluous_one_are_noticed(
-    certificates: dict[str, str],
-) -> None:
-    assert bad(certificates) == set()
-    first, second, *_ = (name for name in certificates if name.startswith("T7-known"))
-    wrong = {**certificates, first: certificates[second], "T7-known/no/such": ""}
-    del wrong[second]
-    said = bad(wrong)
-    assert "T7-known/no/such: no such obligation" in said
-    assert {line.partition(":")[0] for line in said} == {first, second, "T7-known/no/such"}

@@ -26,7 +26,6 @@ from holdover.proofs.theorems.obligations import file_name, sources
 from holdover.proofs.theorems.t2_safety import BROKEN_BY, expected_answer
 from holdover.reference.commands.prove import case_of, write_beside, write_smtlib
 from tests import kept
-from tests.proofs.certificates.in_turn import by_case, case_name
 from tests.proofs.logic import kept_answers, referees
 from tests.proofs.logic.referees import OPTIONS, PROGRAMS, all_asked, asked, below, main, status
 from tests.proofs.logic.shapes import misread
@@ -61,6 +60,19 @@ def test_a_file_asserts_what_was_decided_and_nothing_less() -> None:
     """Each premise and the goal, in their order, as Z3 and cvc5 read them back."""
     for obligation in list(obligations(case_of(load("rfc2131"))))[::20]:
         assert misread(obligation.smtlib(), obligation.assertions) == []
+
+
+def case_name(name: str) -> str:
+    """The name's first part: obligations that are made together."""
+    return name.partition("/")[0]
+
+
+def by_case(names: Collection[str]) -> dict[str, list[str]]:
+    """The names of the obligations of each case, in their order."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        found.setdefault(case_name(name), []).append(name)
+    return found
 
 
 def of_cases(names: Collection[str]) -> Iterator[Obligation]:
