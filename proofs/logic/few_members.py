@@ -1,21 +1,39 @@
-"""Formulas over few hosts, addresses and datagrams: what has a model among these has one.
+"""Formulas over few hosts, addresses and datagrams, without quantifiers.
 
-Theory of operation.  A sort of any size becomes an enumeration, of none and of so many members.  A
-quantifier over it becomes a conjunction.  Formulas that speak of no quantifier a solver decides at
-once, by a model or by there being none.  The model is one of the formulas as they were, in which a
-sort may have any size.
+Theory of operation.  *Among few, what has a model has one* (`among`).  A sort of any size becomes
+an enumeration, of none and of so many members.  A quantifier over it becomes a conjunction.
+Formulas that speak of no quantifier a solver decides at once, by a model or by there being none.
+The model is one of the formulas as they were, in which a sort may have any size.  That there is
+none of this size says nothing.
 
-What it does not know: larger models.  That there is none of this size says nothing.
+*Instances: what premises say of the members of which a step speaks* (`at_witnesses`).  A solver
+finds out by itself at which terms it needs what is said of all members, and that is most of its
+work.  Of a step it is nearly always known: where the conjunct is said to fail after it, and at the
+row's own parameters.  So a solver is asked first about the instances there, which are a question
+without a quantifier.
+
+*Why the step is proved where these have no model.*  Each `forall` has a *witness*: a member of
+which its body is false, if there is one, else any.  So `forall x: B(x)` is as true as
+`B(witness)`, and as `B(witness) & B(t)`, whatever closed term `t` is.  Such a conjunction stands
+here in its place.  Where the `forall` is asserted the witness may be left out, and where it is
+denied the others, for both say less then.  So a model of premises and goal is one of what is made
+of them here, if it says of each witness what it is.  Where that has no model, they have none.
+
+Nothing is made but by putting a closed term in the place of a bound variable of its domain, and
+the name of a witness is one that no assertion has.
+
+What it does not know: models that are larger than those among few; and whether there is a model,
+where the instances have one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import product
 
 from holdover.proofs.logic import formula
-from holdover.proofs.logic.formula import REAL, TRUTH, WHOLE, Domain, Formula, Function
+from holdover.proofs.logic.formula import REAL, TRUE, TRUTH, WHOLE, Domain, Formula, Function
 
 Binding = Mapping[str, Formula]
 
@@ -79,3 +97,176 @@ class _Among:
             self.read(term.args[0], {**bound, **dict(zip(names, at, strict=True))}) for at in every
         ]
         return formula.forall(stay, formula.all_of(said))
+
+
+# Instances ----------------------------------------------------------------------------------------
+
+MARK = "!"
+"""How the name of a witness begins, and no other name."""
+
+KEPT = 1 << 16
+"""Of so many terms it is kept whether they have quantifiers, and what they are at which members."""
+
+Bound = Mapping[str, Formula]
+Side = bool | None
+"""Whether a term is asserted or denied where it stands; None where it may be either."""
+
+Told = tuple[Sequence[Formula], Formula]
+"""Premises, and what is not to follow from them."""
+
+
+def as_they_are(premises: Sequence[Formula], goal: Formula) -> Told:
+    """What they say of all members."""
+    return premises, goal
+
+
+def at_witnesses(premises: Sequence[Formula], goal: Formula) -> Told:
+    """What they say of the witnesses of what the guards and the goal deny, without quantifiers.
+
+    These are the members of which the conjunct fails after the step.
+    """
+    return _Instances(premises, goal).said()
+
+
+def at_symbols(premises: Sequence[Formula], goal: Formula) -> Told:
+    """The same of all that symbols stand for in guards and goal, such as a row's parameters.
+
+    Of numbers, which have no such symbols: of those of which a function is taken there.
+    """
+    read = _Instances(premises, goal)
+    read.know(_members(read.particular()))
+    return read.said()
+
+
+class _Instances:
+    """Premises and a goal at some members, which are those of the witnesses at first."""
+
+    def __init__(self, premises: Sequence[Formula], goal: Formula):
+        self.premises, self.goal = premises, goal
+        for term in (*premises, goal):
+            if _looks(term) >= MARKED:
+                raise ValueError(f"{MARK} begins a name that is no witness's")
+        self.witnesses: dict[tuple[object, ...], Formula] = {}
+        self.members: dict[Domain, dict[Formula, None]] = {}
+        self.known: dict[tuple[object, ...], Formula] = {}
+        self.particular()
+        self.know(self.witnesses.values())
+
+    def particular(self) -> list[Formula]:
+        """What is not said of all members: the guards and the goal."""
+        some = [term for term in (*self.premises, self.goal) if term.op != "forall"]
+        return [self.read(term, {}, True) for term in some]
+
+    def know(self, members: Iterable[Formula]) -> None:
+        """These as well are members of which premises are said."""
+        for term in members:
+            self.members.setdefault(term.domain, {})[term] = None
+        self.known.clear()
+
+    def said(self) -> Told:
+        """The premises' instances, each once, and the goal's."""
+        goal = self.read(self.goal, {}, True)
+        read = [self.read(term, {}, True) for term in self.premises]
+        each = (part for term in read for part in (term.args if term.op == "and" else (term,)))
+        return tuple(part for part in dict.fromkeys(each) if part is not TRUE), goal
+
+    def read(self, term: Formula, bound: Bound, side: Side) -> Formula:
+        """A term without its quantifiers, where the variables bound around it are these members."""
+        if not _looks(term):
+            return _with(term, bound)
+        key = (term, side, *(bound[name] for name in sorted(term.open)))
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = self._read(term, bound, side)
+        return found
+
+    def _read(self, term: Formula, bound: Bound, side: Side) -> Formula:
+        if term.op == "forall":
+            at = self._places(term, bound, side)
+            return formula.all_of(self.read(term.args[0], inner, side) for inner in at)
+        if term.op == "not":
+            return ~self.read(term.args[0], bound, None if side is None else not side)
+        inside = side if term.op in ("and", "or") else None
+        return formula.again(term, [self.read(arg, bound, inside) for arg in term.args])
+
+    def _places(self, term: Formula, bound: Bound, side: Side) -> Iterator[Bound]:
+        """What the variables stand for of which the body is said."""
+        assert isinstance(term.of, tuple)
+        names = [name for name, _ in term.of]
+        if bound.keys() & set(names):
+            raise ValueError(f"one of {names} is bound within its own quantifier")
+        if side is not True:
+            own = [self._witness(term, bound, name, domain) for name, domain in term.of]
+            yield {**bound, **dict(zip(names, own, strict=True))}
+        if side is not False:
+            for some in product(*(self.members.get(domain, ()) for _, domain in term.of)):
+                yield {**bound, **dict(zip(names, some, strict=True))}
+
+    def _witness(self, term: Formula, bound: Bound, name: str, domain: Domain) -> Formula:
+        """The witness of a `forall` with these members, named by how many there were before."""
+        key = (term, name, *(bound[each] for each in sorted(term.open)))
+        if key not in self.witnesses:
+            sort = "".join(filter(str.isalnum, domain.name))
+            named = f"{MARK}{sort}{len(self.witnesses)}"
+            self.witnesses[key] = formula.symbol(named, domain)
+        return self.witnesses[key]
+
+
+QUANTIFIED, MARKED = 1, 2
+
+
+@lru_cache(KEPT)
+def _looks(term: Formula) -> int:
+    """Whether a quantifier occurs in it, and a name that begins as that of a witness."""
+    if term.op == "symbol" and str(term.of).startswith(MARK):
+        return MARKED
+    found = QUANTIFIED if term.op == "forall" else 0
+    for arg in term.args:
+        found |= _looks(arg)
+    return found
+
+
+def _with(term: Formula, bound: Bound) -> Formula:
+    """A term without quantifiers, where its variables stand for these members."""
+    if not term.open:
+        return term
+    return _at(term, tuple([(name, bound[name]) for name in sorted(term.open)]))
+
+
+@lru_cache(KEPT)
+def _at(term: Formula, members: tuple[tuple[str, Formula], ...]) -> Formula:
+    """The same; conjuncts and members are alike in many steps."""
+    bound, done = dict(members), dict[Formula, Formula]()
+
+    def put(one: Formula) -> Formula:
+        if not one.open:
+            return one
+        found = done.get(one)
+        if found is None:
+            if one.op == "variable":
+                found = bound[str(one.of)]
+                if found.domain != one.domain or found.open:
+                    raise TypeError(f"{found} is no closed term of {one.domain.name}")
+            else:
+                found = formula.again(one, [put(arg) for arg in one.args])
+            done[one] = found
+        return found
+
+    return put(term)
+
+
+def _members(terms: Iterable[Formula]) -> list[Formula]:
+    """Symbols of sorts of any size, and the numbers of which a function is taken, by their text."""
+    found, seen, waiting = dict[str, Formula](), set[Formula](), list(terms)
+    while waiting:
+        term = waiting.pop()
+        if term in seen:
+            continue
+        seen.add(term)
+        waiting += term.args
+        some = [arg for arg in term.args if term.op == "apply" and arg.domain in (REAL, WHOLE)]
+        few = term.domain.members or term.domain.width or term.domain in (TRUTH, REAL, WHOLE)
+        if term.op == "symbol" and not few:
+            some.append(term)
+        found.update((formula.text_of(each), each) for each in some)
+    return [found[text] for text in sorted(found)]

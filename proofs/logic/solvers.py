@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from holdover.proofs.logic import formula
-from holdover.proofs.logic.few_members import among
+from holdover.proofs.logic.few_members import among, as_they_are, at_symbols, at_witnesses
 from holdover.proofs.logic.formula import REAL, Formula, Value
 from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, script
 from holdover.proofs.result import Outcome, combine
@@ -52,6 +52,10 @@ EAGER = 2.0
 
 Fitted, by trials, to the few steps that take longest, which are decided sooner so (decision 46).
 It changes how long Z3 takes and not what it may answer: look again where the table changes."""
+
+
+INSTANCES = (at_witnesses, at_symbols)
+"""At which members premises are told to a solver before it is asked about all members."""
 
 
 ANSWERS = {"unsat": "proved", "sat": "refuted"}
@@ -324,10 +328,19 @@ def answers_of_each(some: Sequence[Obligation]) -> dict[str, Answer]:
 
 
 def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answer]:
-    """By name, the obligations that the premises suffice to prove that are expected to."""
-    expected = [each for each in together if each.first]
-    found = _answered(solver, expected, [each.first for each in expected], FIRST[solver])
-    return {name: answer for name, answer in found.items() if answer.result == "proved"}
+    """By name, the obligations that the premises suffice to prove that are expected to.
+
+    It is asked first whether their instances do: where the conjunct fails after the step, then at
+    the row's parameters as well (`few_members.py`).  Only then it is asked about all members.
+    """
+    found: dict[str, Answer] = {}
+    for told in (*INSTANCES, as_they_are):
+        left = [each for each in together if each.first and each.name not in found]
+        asked = [told(each.first, each.assertions[-1]) for each in left]
+        premises, goals = [before for before, _ in asked], [goal for _, goal in asked]
+        said = _answered(solver, left, premises, FIRST[solver], goals=goals)
+        found |= {name: answer for name, answer in said.items() if answer.result == "proved"}
+    return found
 
 
 def _answered(
@@ -336,15 +349,17 @@ def _answered(
     premises: Sequence[Sequence[Formula]],
     most: int,
     ask: Ask | None = None,
+    goals: Sequence[Formula] | None = None,
 ) -> dict[str, Answer]:
-    """The answers with these premises for each, by the obligations' names."""
+    """The answers with these premises for each, by the obligations' names; or with other goals."""
     if not some:
         return {}
+    goals = goals or [each.assertions[-1] for each in some]
     own = [dict.fromkeys(terms) for terms in premises]
     shared = dict.fromkeys(term for term in own[0] if all(term in terms for terms in own))
     rounds = [
-        [*(term for term in terms if term not in shared), each.assertions[-1]]
-        for each, terms in zip(some, own, strict=True)
+        [*(term for term in terms if term not in shared), goal]
+        for goal, terms in zip(goals, own, strict=True)
     ]
     start = time.perf_counter()
     said = asked_once(ask or SOLVERS[solver], tuple(shared), tuple(map(tuple, rounds)), most)

@@ -1,0 +1,250 @@
+"""Instances say no more than what they are instances of; and what a step takes is among them."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import sys
+from collections.abc import Sequence
+from functools import cache
+from types import ModuleType
+
+import pytest
+
+from holdover.model.table.table import LEASE_TABLE
+from holdover.proofs.logic import few_members as instances
+from holdover.proofs.logic import formula, solvers
+from holdover.proofs.logic.few_members import among, at_symbols, at_witnesses
+from holdover.proofs.logic.formula import (
+    FALSE,
+    REAL,
+    TRUTH,
+    Domain,
+    Formula,
+    Function,
+    forall,
+    symbol,
+    variable,
+)
+from holdover.proofs.logic.solvers import SOLVERS, first_answers, solve
+from holdover.proofs.theorems.t2_safety import TOLERATED, case
+from holdover.proofs.theorems.t3_grace import sufficient
+from tests.proofs.logic.test_reasons import only, steps_of
+
+THING, PLACE = Domain("Being"), Domain("Spot")
+A, B = symbol("a", THING), symbol("b", THING)
+X, Y, P, R = (variable("x", THING), variable("y", THING), variable("p", PLACE), variable("r", REAL))
+NEXT, OF = Function("next", (THING,), THING), Function("of", (PLACE,), THING)
+GOOD, LIKES = Function("good", (THING,), TRUTH), Function("likes", (THING, THING), TRUTH)
+SIZE, LESS = Function("size", (THING,), REAL), Function("less", (REAL,), REAL)
+TOLD = symbol("told", TRUTH)
+
+ALL_GOOD, NONE_GOOD = forall([X], GOOD(X)), forall([X], ~GOOD(X))
+
+WITH_A_MODEL: dict[str, list[Formula]] = {
+    "two that are denied": [~ALL_GOOD, ~NONE_GOOD],
+    "a condition": [formula.ite(ALL_GOOD, SIZE(A), SIZE(B)) == 1, GOOD(A), SIZE(A) == 2],
+    "as true as a symbol": [formula.equal(TOLD, ALL_GOOD), ~TOLD, GOOD(A)],
+    "and the other way": [formula.equal(TOLD, ALL_GOOD), TOLD, GOOD(A)],
+    "on either side": [TOLD | ALL_GOOD, ~(ALL_GOOD & LIKES(A, A)), LIKES(A, A), GOOD(A)],
+    "one for each": [forall([X], ~forall([Y], NEXT(X) != Y)), NEXT(A) != NEXT(B)],
+    "one of two": [~(ALL_GOOD & TOLD), TOLD, GOOD(A)],
+    "of two members at once": [~forall([X, Y], LIKES(X, Y)), LIKES(A, A), LIKES(B, B)],
+    "of other sorts": [forall([P], GOOD(OF(P))), ~GOOD(A)],
+}
+
+
+def said(told: instances.Told) -> list[Formula]:
+    """All that is said there."""
+    return [*told[0], told[1]]
+
+
+MAKERS = ("at_witnesses", "at_symbols")
+
+
+def results(module: ModuleType, terms: Sequence[Formula]) -> set[str]:
+    """What Z3 says of the instances of these."""
+    *premises, goal = terms
+    return {solve(said(getattr(module, name)(premises, goal)))[0] for name in MAKERS}
+
+
+@pytest.mark.parametrize("terms", WITH_A_MODEL.values(), ids=WITH_A_MODEL)
+def test_what_has_a_model_has_one_at_some_members(terms: list[Formula]) -> None:
+    assert solve(terms)[0] == "sat"
+    assert results(instances, terms) == {"sat"}
+
+
+# Of many ----------------------------------------------------------------------------------------
+
+
+def some_formula(draw: random.Random, depth: int, bound: tuple[Formula, ...] = ()) -> Formula:
+    """A truth value that speaks of things, of those that are bound around it among others."""
+
+    def thing() -> Formula:
+        one = draw.choice((A, B, *bound, *bound))
+        return NEXT(one) if draw.random() < 0.2 else one
+
+    def inner() -> Formula:
+        return some_formula(draw, depth - 1, bound)
+
+    kind = draw.choice(("forall", "forall", "not", "and", "or", "ite", "=") if depth else ("leaf",))
+    if kind == "forall":
+        new = variable(f"x{len(bound)}", THING)
+        return forall([new], some_formula(draw, depth - 1, (*bound, new)))
+    if kind == "not":
+        return ~inner()
+    if kind in ("and", "or"):
+        return inner() & inner() if kind == "and" else inner() | inner()
+    if kind in ("ite", "="):
+        return formula.ite(inner(), inner(), inner()) if kind == "ite" else inner() == inner()
+    return draw.choice((GOOD(thing()), LIKES(thing(), thing()), thing() == thing()))
+
+
+@cache
+def some_terms() -> list[list[Formula]]:
+    """Many times some that have a model of two things, and speak of all."""
+    draw, found = random.Random(75), list[list[Formula]]()
+    while len(found) < MANY:
+        terms = [some_formula(draw, 3) for _ in range(draw.choice((1, 2, 3)))]
+        texts = [formula.text_of(term) for term in terms]
+        fits = any("forall" in text for text in texts) and max(map(len, texts)) < LONG
+        if fits and solve(among(2, terms))[0] == "sat":
+            found.append(terms)
+    return found
+
+
+MANY, LONG = 80, 120
+
+
+def test_of_many_that_have_a_model_none_is_refuted() -> None:
+    assert [terms for terms in some_terms() if results(instances, terms) != {"sat"}] == []
+
+
+DEFECTS = {
+    "what is denied is asserted": ("None if side is None else not side", "side"),
+    "what is neither is asserted": ('in ("and", "or") else None', 'in ("and", "or") else True'),
+    "one witness for all": ("key = (term, name, *", "key = (name, *"),
+    "one witness for all members around": (
+        "key = (term, name, *(bound[each] for each in sorted(term.open)))",
+        "key = (term, name)",
+    ),
+    "names that are used twice": ("{MARK}{sort}{len(self.witnesses)}", "{MARK}{sort}"),
+    "no witness": ("if side is not True:", "if side is False:"),
+    "read once for either side": ("key = (term, side, *", "key = (term, *"),
+    "read once for all members": ("(name, bound[name]) for name in sorted(term.open)", ""),
+}
+"""Defects that would prove what is not so, each a passage and what stands for it."""
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_defect_that_says_more_is_noticed(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = DEFECTS[defect]
+    source = inspect.getsource(instances)
+    assert source.count(old) == 1
+    broken = ModuleType("broken_instances")
+    monkeypatch.setitem(sys.modules, broken.__name__, broken)
+    exec(compile(source.replace(old, new), "instances.py", "exec"), broken.__dict__)
+
+    def is_noticed(terms: list[Formula]) -> bool:
+        try:
+            return results(broken, terms) != {"sat"}
+        except KeyError:
+            return True
+
+    assert any(map(is_noticed, (*WITH_A_MODEL.values(), *some_terms())))
+
+
+# What follows -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terms", "by"),
+    [
+        ([ALL_GOOD, ~ALL_GOOD], {"at_witnesses", "at_symbols"}),
+        ([ALL_GOOD, ~forall([Y], GOOD(Y) | TOLD)], {"at_witnesses", "at_symbols"}),
+        ([ALL_GOOD, ~GOOD(A)], {"at_symbols"}),
+        ([forall([R], LESS(R) < R), LESS(SIZE(A)) == SIZE(A)], {"at_symbols"}),
+        ([formula.equal(TOLD, ALL_GOOD), TOLD, ~GOOD(A)], {"at_symbols"}),
+        ([forall([X], GOOD(NEXT(X))), forall([X], NEXT(NEXT(X)) == X), ~GOOD(A)], set()),
+    ],
+)
+def test_what_follows_at_these_members_is_seen(terms: list[Formula], by: set[str]) -> None:
+    """Of the last one more is to be said than of what a symbol stands for."""
+    assert solve(terms)[0] == "unsat"
+    *premises, goal = terms
+    made = {name: getattr(instances, name)(premises, goal) for name in MAKERS}
+    assert {name for name, told in made.items() if solve(said(told))[0] == "unsat"} == by
+
+
+def test_no_quantifier_is_left() -> None:
+    for each in steps_of(only(sufficient(), "bind", "commit", "tick")).values():
+        for told in (at_witnesses, at_symbols):
+            texts = map(formula.text_of, said(told(each.first, each.assertions[-1])))
+            assert not any("forall" in text for text in texts)
+
+
+def test_a_name_that_begins_as_a_witness_is_refused() -> None:
+    """It might be the witness's, and something else be said of it."""
+    marked = symbol("!Being0", THING)
+    for told in (at_witnesses, at_symbols):
+        for terms in ([GOOD(marked), ~ALL_GOOD], [~ALL_GOOD, forall([X], LIKES(X, marked))]):
+            with pytest.raises(ValueError, match="no witness's"):
+                told(terms[:-1], terms[-1])
+
+
+def test_a_variable_that_is_bound_twice_is_refused() -> None:
+    twice = forall([X], GOOD(X) | forall([X], LIKES(X, X)))
+    with pytest.raises(ValueError, match="within its own quantifier"):
+        at_symbols([GOOD(A)], ~twice)
+
+
+def test_nothing_but_a_closed_term_of_the_domain_is_put_in() -> None:
+    for wrong in (symbol("p", PLACE), Y):
+        with pytest.raises(TypeError, match="no closed term of Being"):
+            instances._at(GOOD(X), (("x", wrong),))
+
+
+# What a solver is asked ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_most_steps_are_proved_without_a_quantifier(
+    solver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are asked about as they are; what is refuted at some members may be proved."""
+    ask, asked = SOLVERS[solver], list[tuple[int, bool]]()
+
+    def watched(
+        before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+    ) -> list[str]:
+        terms = [*before, *(term for each in rounds for term in each)]
+        asked.append((len(rounds), any("forall" in formula.text_of(term) for term in terms)))
+        return ask(before, rounds, most)
+
+    monkeypatch.setitem(SOLVERS, solver, watched)
+    monkeypatch.setattr(solvers, "asked_once", solvers.asked_once.__wrapped__)
+    every = [
+        *steps_of(only(sufficient(), "lapse", "stop")).values(),
+        steps_of(only(sufficient(), "crash"))["crash", "kernel_set"],
+    ]
+    assert len(first_answers(solver, every)) == len(every)
+    (whole, quantified), *others = asked
+    assert (whole, quantified) == (len(every), False)
+    assert all(few < whole / 4 for few, _ in others)
+    assert others[-1] == (1, True)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_what_does_not_follow_is_not_proved_at_some_members(solver: str) -> None:
+    """The step of the article, and what follows from nothing."""
+    claim = only(case("wfwg311", TOLERATED["wfwg311"]), "lapse")
+    broken = steps_of(claim)["lapse", "held_under_lease"]
+    for told in (at_witnesses, at_symbols):
+        premises, goal = told(broken.first, broken.assertions[-1])
+        assert SOLVERS[solver](premises, [[goal]], 100_000) == ["sat"]
+        assert SOLVERS[solver](premises, [[~FALSE]], 100_000) == ["sat"]
+
+
+def test_no_table_has_such_a_name() -> None:
+    names = [row.name for row in LEASE_TABLE.actions] + [v.name for v in LEASE_TABLE.variables]
+    assert not any(name.startswith(instances.MARK) for name in names)
