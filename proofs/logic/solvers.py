@@ -89,7 +89,32 @@ def keep_memory() -> None:
             ctypes.CDLL(None).mallopt(name, value)
 
 
-def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[list[Any]]]:
+class Read(Sequence[Any]):
+    """Some of the truth values that Z3 has read, in their order.
+
+    Each becomes an object of Python's when it is looked at: to assert them needs none.
+    """
+
+    def __init__(self, vector: Any, numbers: range):
+        self._vector, self._numbers = vector, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._vector[self._numbers[at]]
+
+    def assert_in(self, solver: Any) -> None:
+        """Assert them all in a solver of the same context."""
+        import z3
+
+        context, vector = solver.ctx.ref(), self._vector.vector
+        for number in self._numbers:
+            term = z3.Z3_ast_vector_get(context, vector, number)
+            z3.Z3_solver_assert(context, solver.solver, term)
+
+
+def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[Read]]:
     """Parts of assertions as Z3 reads their text, in a context of its own.
 
     In a context that is shared Z3's search depends on what else was asked or declared, and with it
@@ -99,19 +124,13 @@ def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[list[Any]]]:
 
     keep_memory()
     own = z3.Context()
-    read = list(z3.parse_smt2_string(script(parts, rounds=False), ctx=own))
+    read = z3.parse_smt2_string(script(parts, rounds=False), ctx=own)
     if len(read) != sum(map(len, parts)):
         raise ValueError(f"{sum(map(len, parts))} assertions were written, and {len(read)} read")
     ends = list(accumulate(map(len, parts)))
-    return own, [read[end - len(part) : end] for part, end in zip(parts, ends, strict=True)]
-
-
-def assert_in(solver: Any, terms: Iterable[Any]) -> None:
-    """Assert truth values of the solver's own context, which `add` would look at one by one."""
-    import z3
-
-    for term in terms:
-        z3.Z3_solver_assert(solver.ctx.ref(), solver.solver, term.as_ast())
+    return own, [
+        Read(read, range(end - len(part), end)) for part, end in zip(parts, ends, strict=True)
+    ]
 
 
 def solve(assertions: Iterable[Formula], *tactics: str) -> tuple[str, Mapping[str, Value]]:
@@ -132,7 +151,7 @@ def _solved(
 
     own, (terms,) = read_by_z3(assertions)
     solver = z3.Then(*tactics, ctx=own).solver() if tactics else z3.Solver(ctx=own)
-    assert_in(solver, terms)
+    terms.assert_in(solver)
     said = str(solver.check())
     if said != "sat":
         return said, {}
@@ -152,7 +171,7 @@ class Questions:
 
         self._own, (terms,) = read_by_z3(assertions)
         self._solver = z3.SimpleSolver(ctx=self._own)
-        self._solver.add(*terms)
+        terms.assert_in(self._solver)
 
     def model(self, assumed: Iterable[str]) -> dict[str, Value] | None:
         """The symbols' values in a model; None if there is none.
@@ -209,19 +228,20 @@ def ask_z3(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most:
     own, (premises, *others) = read_by_z3(before, *rounds)
     together = z3.Solver(ctx=own)
     together.set("rlimit", min(most, QUICK))
-    assert_in(together, premises)
+    premises.assert_in(together)
 
-    def by_itself(terms: Sequence[Any]) -> str:
+    def by_itself(terms: Read) -> str:
         solver = z3.Solver(ctx=own)
         solver.set("rlimit", most)
         solver.set("smt.qi.eager_threshold", EAGER)
-        assert_in(solver, [*premises, *terms])
+        premises.assert_in(solver)
+        terms.assert_in(solver)
         return str(solver.check())
 
     said = []
     for terms in others:
         together.push()
-        assert_in(together, terms)
+        terms.assert_in(together)
         word = str(together.check())
         together.pop()
         said.append(by_itself(terms) if word == "unknown" else word)
