@@ -55,6 +55,9 @@ here as well.
 ON_A_NETWORK = ("client", "server", "lab")
 """These handle signals themselves and drop privileges, which each thread has: none may be older."""
 
+JUDGES = "verify"
+"""As a program it keeps what it makes of the lease table; called from Python it does not."""
+
 REPORTS_AT_THE_END = "audit"
 """Ctrl-C ends its reading; the report so far is written by the same thread."""
 
@@ -98,6 +101,10 @@ class Main(click.Group):
             if getattr(sys, name) is None:  # closed by who wants the exit status alone
                 setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 -- as a stream
             getattr(sys, name).reconfigure(errors="replace")
+        if sys.argv[1:2] == [JUDGES]:
+            from holdover.proofs.verdicts.processes import begin_alone
+
+            begin_alone()
         try:
             return self.main(*args, **kwargs)
         finally:

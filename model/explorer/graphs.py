@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -138,13 +138,20 @@ def _merged(
     return ends // count, ends % count, sets
 
 
-def unavoidable(result: nx.DiGraph[V], start: V, goals: Iterable[V]) -> list[str]:
+def unavoidable(
+    result: nx.DiGraph[V],
+    start: V,
+    goals: Iterable[V],
+    distances: Mapping[V, int] | None = None,
+) -> list[str]:
     """The actions without which no goal is reached: each a one-element cut.
 
-    None where no goal is reached at all.  Only what a shortest way needs is tried.
+    None where no goal is reached at all.  Only what a shortest way needs is tried.  `distances`
+    are those from the start, if networkx has told them.
     """
     targets = set(goals)
-    distances = nx.single_source_shortest_path_length(result, start)
+    if distances is None:
+        distances = nx.single_source_shortest_path_length(result, start)
     nearest = min(targets & distances.keys(), key=distances.__getitem__, default=None)
     if nearest is None:
         return []

@@ -137,7 +137,7 @@ def passages(instance: Instance, broken: Property, most: int) -> Passages:
         broken.name,
         len(found.states),
         min(distances[end] for end in found.ends),
-        tuple(unavoidable(found.graph, 0, found.ends)),
+        tuple(unavoidable(found.graph, 0, found.ends, distances)),
         through,
         cut,
     )

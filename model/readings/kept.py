@@ -10,9 +10,10 @@ matter who else writes it.
 
 Nothing that was *found* is kept: no state, no count and no verdict.
 
-Who does not call `keep` keeps nothing and finds nothing: `holdover verify` does, whose instances
-are a few hundred.  Of the folders of other sources some are left (`FOLDERS`), so that it stays at
-some megabytes.
+Who does not call `keep` keeps nothing and finds nothing.  The programs `holdover verify` and
+`holdover matrix` do, whose own instances are a few hundred.  Each client that a user describes adds
+some: of so many files (`FILES`) the older half is removed.  Of the folders of other sources some
+are left (`FOLDERS`).  So it stays at some tens of megabytes.
 
 What it does not know: changes of the sources in the memory of a process.  One that makes some must
 not call `keep`.  If a file is younger than the process, nothing is kept.
@@ -26,6 +27,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,6 +46,12 @@ SOURCES = ("*.py", "*.toml")
 SUMMED = 32
 """Bytes of a digest."""
 
+NUMPY = "version.py"
+"""The file in which numpy has its version."""
+
+FILES = 1024
+"""Where there are more files, of some 30 kB each, the older half goes."""
+
 FOLDERS = 3
 """Of so many versions of the sources something is kept: two clones leave each other's alone."""
 
@@ -61,15 +69,22 @@ def sources(model: Path = MODEL) -> list[Path]:
 
 def digest(files: list[Path], model: Path = MODEL) -> str:
     """Of the files with their names, and of who compiles them."""
-    from importlib import (
-        metadata,
-    )  # by whoever keeps alone: it takes longer to import than the rest
-
-    summed = hashlib.sha256(f"{sys.version} {metadata.version('numpy')}".encode())
+    summed = hashlib.sha256(sys.version.encode() + version_of_numpy())
     for file in files:
         data = file.read_bytes()
         summed.update(f"{file.relative_to(model)} {len(data)}\n".encode() + data)
     return summed.hexdigest()
+
+
+def version_of_numpy() -> bytes:
+    """What numpy says of its version, which is read and not imported: that takes a tenth of a second.
+
+    FileNotFoundError where there is no such file.
+    """
+    found = find_spec("numpy")
+    if found is None or found.origin is None:
+        raise FileNotFoundError("numpy")
+    return Path(found.origin).with_name(NUMPY).read_bytes()
 
 
 def keep(model: Path = MODEL) -> None:
@@ -82,19 +97,23 @@ def keep(model: Path = MODEL) -> None:
         return
     import shutil
 
-    own = everything / digest(files, model)
     try:
+        own = everything / digest(files, model)
         own.mkdir(exist_ok=True)
         os.utime(own)
         for other in sorted(everything.iterdir(), key=_used, reverse=True)[FOLDERS:]:
             shutil.rmtree(other, ignore_errors=True)
+        there = list(own.iterdir())
+        if len(there) > FILES:
+            for file in sorted(there, key=_used, reverse=True)[FILES // 2 :]:
+                file.unlink(missing_ok=True)
     except OSError:
         return
     Folder.path = own
 
 
 def _used(folder: Path) -> float:
-    """When it was last used; 0 where another process has just removed it."""
+    """When a folder was last used, or a file written; 0 where another process has just removed it."""
     try:
         return folder.stat().st_mtime
     except OSError:

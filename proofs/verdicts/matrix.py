@@ -26,7 +26,7 @@ from holdover.model.table.bound import bounded, safe_grace, server_keeps
 from holdover.model.table.vocabulary import h
 from holdover.proofs.result import Outcome
 from holdover.proofs.verdicts.judge import Judgement, Size, collision, proved_by_probing
-from holdover.proofs.verdicts.processes import pause_collection
+from holdover.proofs.verdicts.processes import begin
 
 BARE = Profile(
     "bare",
@@ -251,7 +251,7 @@ def whole(jobs: int = 2, progress: Callable[[int, int], None] = _silent) -> list
     for key, pair in {key: pair for pair, key in reversed(todo)}.items():  # of several the first
         rows.setdefault(pair[0].name, {})[key] = pair
     found: dict[tuple[object, ...], MatrixCell] = {}
-    with ProcessPoolExecutor(jobs, initializer=pause_collection) as pool:
+    with ProcessPoolExecutor(jobs, initializer=begin) as pool:
         futures = {
             pool.submit(_cells, list(pairs.values())): pairs
             for pairs in sorted(rows.values(), key=lambda pairs: not _large(pairs.values()))

@@ -1,4 +1,4 @@
-"""What each process of several is told before its first task."""
+"""What a process is told before its first task: one of several, or a program of its own."""
 
 import gc
 
@@ -17,4 +17,19 @@ def pause_collection() -> None:
 def begin() -> None:
     """Look for garbage between tasks alone, and keep what is made of the table's sources."""
     pause_collection()
+    keep()
+
+
+RARELY = 200_000
+"""Objects that are made and not freed, from one search for circles to the next."""
+
+
+def begin_alone() -> None:
+    """Look for garbage rarely, and keep what is made of the table's sources.
+
+    Who judges clients builds formulas and states, which are kept to the end: to traverse them each
+    few hundred objects frees nothing.  Of several clients each frees its circles in the end.
+    """
+    gc.freeze()
+    gc.set_threshold(RARELY, *gc.get_threshold()[1:])
     keep()

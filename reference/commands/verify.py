@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -401,6 +402,8 @@ def verify(
 
                 common = of_judgement(found[-1], FITS)
             commons.append(common)
+        if len(names) > 1:
+            gc.collect()  # the program looks for circles rarely: a client's are not the next one's
     code = None
     if explores:
         with Progress("reference") as progress:
