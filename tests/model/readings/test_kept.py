@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from holdover.model.packed.tables import tabulate
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings import kept
 from holdover.model.readings.finite import Instance
-from holdover.model.readings.kept import FOLDERS, MODEL, digest, keep, sources
+from holdover.model.readings.kept import FILES, FOLDERS, MODEL, digest, keep, sources, version_of_numpy
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS, Property
 from holdover.model.table.table import Table
 from tests.checkout import ROOT
@@ -158,3 +160,55 @@ def test_of_other_versions_few_are_left(folder: Path) -> None:
     keep()
     assert len(list(folder.parent.iterdir())) == FOLDERS
     assert folder.exists()
+
+
+def test_of_many_files_the_older_half_goes(folder: Path) -> None:
+    for number in range(FILES + 1):
+        (folder / f"{number}").touch()
+        os.utime(folder / f"{number}", (number, number))
+    keep()
+    left = {int(file.name) for file in folder.iterdir()}
+    assert left == set(range(FILES + 1 - FILES // 2, FILES + 1))
+    keep()
+    assert len(list(folder.iterdir())) == FILES // 2
+
+
+def test_numpy_counts_by_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    assert f'"{np.__version__}"'.encode() in version_of_numpy()
+    before = digest([])
+    monkeypatch.setattr(kept, "version_of_numpy", lambda: b"another")
+    assert digest([]) != before
+
+
+def test_who_cannot_tell_the_version_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(kept, "BEGAN", float("inf"))
+    monkeypatch.setattr(kept, "find_spec", lambda name: None)
+    keep()
+    assert kept.Folder.path is None
+
+
+VERIFY = (sys.executable, "-c", "from holdover.reference.cli import main; main()", "verify")
+
+
+def test_a_program_that_judges_keeps_and_says_the_same(tmp_path: Path) -> None:
+    def said() -> str:
+        return subprocess.run(
+            (*VERIFY, "wfwg311-thereafter", "rfc2131"),
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+
+    first = said()
+    (own,) = (tmp_path / "holdover" / "tables").iterdir()
+    kept_then = {file: file.read_bytes() for file in own.iterdir()}
+    assert kept_then
+    assert "violated" in first
+    assert said() == first
+    assert {file: file.read_bytes() for file in own.iterdir()} == kept_then
