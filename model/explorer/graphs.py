@@ -139,10 +139,7 @@ def _merged(
 
 
 def unavoidable(
-    result: nx.DiGraph[V],
-    start: V,
-    goals: Iterable[V],
-    distances: Mapping[V, int] | None = None,
+    result: nx.DiGraph[V], start: V, goals: Iterable[V], distances: Mapping[V, int] | None = None
 ) -> list[str]:
     """The actions without which no goal is reached: each a one-element cut.
 

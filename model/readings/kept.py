@@ -77,7 +77,7 @@ def digest(files: list[Path], model: Path = MODEL) -> str:
 
 
 def version_of_numpy() -> bytes:
-    """What numpy says of its version, which is read and not imported: that takes a tenth of a second.
+    """What numpy says of its version; it is read, since to import it takes a tenth of a second.
 
     FileNotFoundError where there is no such file.
     """
@@ -113,7 +113,7 @@ def keep(model: Path = MODEL) -> None:
 
 
 def _used(folder: Path) -> float:
-    """When a folder was last used, or a file written; 0 where another process has just removed it."""
+    """When a folder was last used, or a file written; 0 where another has just removed it."""
     try:
         return folder.stat().st_mtime
     except OSError:

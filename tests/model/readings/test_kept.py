@@ -18,7 +18,15 @@ from holdover.model.packed.tables import tabulate
 from holdover.model.packed.tabulated import Tabulated
 from holdover.model.readings import kept
 from holdover.model.readings.finite import Instance
-from holdover.model.readings.kept import FILES, FOLDERS, MODEL, digest, keep, sources, version_of_numpy
+from holdover.model.readings.kept import (
+    FILES,
+    FOLDERS,
+    MODEL,
+    digest,
+    keep,
+    sources,
+    version_of_numpy,
+)
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS, Property
 from holdover.model.table.table import Table
 from tests.checkout import ROOT
