@@ -5,7 +5,9 @@ So a forked process answers the second half and writes what it proved, by name; 
 the same here and there.  What it does not prove, or say, is asked again like all that the first
 question did not prove (`solvers.answers`): a process that fails costs time and no verdict.
 
-Where other threads run none is forked, for a lock that one of them holds would stay locked.
+Where other threads run none is forked, for a lock that one of them holds would stay locked: on a
+terminal, which is shown progress, one process answers all.  The thread that waits for an
+interruption (`reference/signals.py`) holds none.
 """
 
 from __future__ import annotations
@@ -22,10 +24,19 @@ from holdover.proofs.logic.solvers import Answer, first_answers
 LEAST = 100
 """So many obligations are worth a process."""
 
+WAITS = "interrupt"
+"""The name of the thread that waits for an interruption."""
+
+
+def alone() -> bool:
+    """Whether no other thread computes."""
+    others = set(threading.enumerate()) - {threading.current_thread()}
+    return all(thread.name == WAITS for thread in others)
+
 
 def first_answers_of_two(solver: str, together: Sequence[Obligation]) -> dict[str, Answer]:
     """As `first_answers`, half of them by another process."""
-    if len(together) < LEAST or not hasattr(os, "fork") or threading.active_count() > 1:
+    if len(together) < LEAST or not hasattr(os, "fork") or not alone():
         return first_answers(solver, together)
     middle = len(together) // 2
     other = together[middle:]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -15,6 +16,7 @@ from holdover.proofs.logic.solvers import Answer, first_answers
 from holdover.proofs.verdicts import halves
 from holdover.proofs.verdicts.halves import LEAST, first_answers_of_two
 from holdover.proofs.verdicts.judge import exact_case, judge
+from tests.checkout import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_the_other_half_is_answered_by_the_other_process(
 def test_what_a_process_that_fails_does_not_say_is_asked_here(
     some: list[Obligation], forked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, asked = os.getpid(), []
+    own, asked = os.getpid(), list[str]()
 
     def failing(solver: str, together: Sequence[Obligation]) -> dict[str, Answer]:
         if os.getpid() != own:
@@ -109,15 +111,32 @@ def test_few_obligations_and_several_threads_are_left_to_one_process(
     some: list[Obligation], forked: list[int]
 ) -> None:
     assert first_answers_of_two("z3", some[-3:])
+    with thread("refresh"):
+        assert first_answers_of_two("z3", some)
+    assert not forked
+
+
+@contextmanager
+def thread(name: str) -> Iterator[None]:
+    """Another thread, which waits."""
     over = threading.Event()
-    other = threading.Thread(target=over.wait)
+    other = threading.Thread(target=over.wait, name=name)
     other.start()
     try:
-        assert first_answers_of_two("z3", some)
+        yield
     finally:
         over.set()
         other.join()
-    assert not forked
+
+
+def test_who_waits_for_an_interruption_computes_nothing(
+    some: list[Obligation], forked: list[int]
+) -> None:
+    name = "interrupt"
+    assert f'name="{name}"' in (ROOT / "reference" / "signals.py").read_text(encoding="utf-8")
+    with thread(name):
+        assert first_answers_of_two("z3", some)
+    assert forked
 
 
 def test_a_verdict_is_the_same_by_two_processes(forked: list[int]) -> None:
