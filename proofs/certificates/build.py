@@ -15,7 +15,7 @@ from holdover.proofs.certificates.ground import Item, ground, sorts_of
 from holdover.proofs.certificates.refute import refutation
 from holdover.proofs.certificates.written import NoProofError, ProofLine
 from holdover.proofs.logic.obligations import Obligation
-from holdover.proofs.logic.solvers import read_by_z3
+from holdover.proofs.logic.read_by_z3 import read_by_z3
 
 MOST_SEARCHED = 10**12
 """What a search may spend, in the checker's units: it is limited by its cases."""

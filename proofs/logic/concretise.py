@@ -17,7 +17,7 @@ from holdover.model.table.properties import Property
 from holdover.model.table.table import LEASE_TABLE, sends
 from holdover.model.table.vocabulary import NOW
 from holdover.proofs.logic.formula import REAL, Formula, symbol, with_values
-from holdover.proofs.logic.solvers import solve
+from holdover.proofs.logic.read_by_z3 import solve
 from holdover.proofs.logic.unrolled import SymbolicRun, sizes_of
 
 

@@ -10,12 +10,21 @@ explorer must agree (T5).
 
 An answer is "proved" (unsat), "refuted" (sat: a state and a step that break the conjunct) or
 "unknown"; only the first counts.
+
+Most rows keep a conjunct by themselves: their guards and the conjunct before give the conjunct
+after.  `reasons.toml` lists the steps that take more, and what.  An answer is that of the whole
+obligation all the same: what follows from some of its premises follows from all.  If the list has
+too little, a solver is asked again with all premises, and takes longer; nothing else depends on it.
+`python -m holdover.proofs.theorems.reasons` prints the list as today's table has it.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import resources
 
 from holdover.model.table.expr import Action, Expr
 from holdover.model.table.properties import Property
@@ -31,7 +40,6 @@ from holdover.proofs.logic.first_order import (
 )
 from holdover.proofs.logic.formula import FALSE, TRUE, Formula
 from holdover.proofs.logic.invariants import remembering
-from holdover.proofs.logic.reasons import reasons
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,17 @@ def guards(logic: Logic, action: Action) -> list[Formula] | None:
     if any(term is FALSE for term in terms):
         return None
     return [*are_members(binding), *telling(terms)]
+
+
+@cache
+def reasons() -> Mapping[tuple[str, str], Sequence[str]]:
+    """The names of the other conjuncts that a row takes to keep a conjunct, by row and conjunct."""
+    text = (resources.files("holdover.proofs.logic") / "reasons.toml").read_text("utf-8")
+    return {
+        (row, conjunct): tuple(others)
+        for conjunct, rows in tomllib.loads(text).items()
+        for row, others in rows.items()
+    }
 
 
 class Steps:

@@ -38,7 +38,7 @@ from holdover.model.table.vocabulary import (
 from holdover.proofs.logic.first_order import Initially
 from holdover.proofs.logic.formula import Formula
 from holdover.proofs.logic.obligations import Case, obligations
-from holdover.proofs.logic.solvers import read_by_z3
+from holdover.proofs.logic.read_by_z3 import Read, read_by_z3
 from holdover.proofs.theorems.t2_safety import numbers
 
 FACTS = (
@@ -147,7 +147,7 @@ EFFORT = 3_000_000
 
 def solver_with(
     assertions: Sequence[Formula], *others: Sequence[Formula]
-) -> tuple[Any, list[list[Any]]]:
+) -> tuple[Any, list[Read]]:
     """A solver that gives up after its effort, and other terms to ask it about."""
     own, (before, *rest) = read_by_z3(assertions, *others)
     solver = z3.Solver(ctx=own)

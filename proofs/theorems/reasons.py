@@ -14,9 +14,9 @@ import z3
 
 from holdover.proofs.logic.first_order import Logic
 from holdover.proofs.logic.formula import Formula
-from holdover.proofs.logic.obligations import Case, Obligation, assumptions, obligations
-from holdover.proofs.logic.reasons import reasons
-from holdover.proofs.logic.solvers import EFFORT, read_by_z3
+from holdover.proofs.logic.obligations import Case, Obligation, assumptions, obligations, reasons
+from holdover.proofs.logic.read_by_z3 import read_by_z3
+from holdover.proofs.logic.solvers import EFFORT
 from holdover.proofs.theorems.t3_grace import sufficient
 from holdover.proofs.theorems.t6_displaced import cases
 

@@ -33,7 +33,7 @@ from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.logic import formula
 from holdover.proofs.logic.concretise import realise
 from holdover.proofs.logic.formula import FALSE, REAL, TRUE, Formula, with_values
-from holdover.proofs.logic.solvers import solve
+from holdover.proofs.logic.read_by_z3 import solve
 from holdover.proofs.logic.unrolled import Slot, State, Timed, choices, sizes_of
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 from holdover.proofs.theorems.t1_lemmas import LEMMAS

@@ -33,7 +33,8 @@ from holdover.proofs.logic import formula
 from holdover.proofs.logic.formula import Formula, with_values
 from holdover.proofs.logic.invariants import LEASED
 from holdover.proofs.logic.obligations import firing
-from holdover.proofs.logic.solvers import solve, whether_fire
+from holdover.proofs.logic.read_by_z3 import solve
+from holdover.proofs.logic.solvers import whether_fire
 from holdover.proofs.logic.unrolled import SymbolicRun, sizes_of
 from holdover.proofs.result import Check, Progress, Theorem, silent
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, numbers

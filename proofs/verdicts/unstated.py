@@ -29,7 +29,7 @@ from holdover.model.table.vocabulary import CONSTANTS, HOST, grace, h
 from holdover.proofs.logic import formula
 from holdover.proofs.logic.first_order import ALIKE, Logic, domain, literal
 from holdover.proofs.logic.formula import TRUTH, Formula, Value
-from holdover.proofs.logic.solvers import Questions, greatest
+from holdover.proofs.logic.read_by_z3 import Questions, greatest
 from holdover.proofs.verdicts.by_bound import HangsOn, Need, need_of_stated
 
 LIMITED = bound.bounded(h) & bound.server_keeps

@@ -20,7 +20,7 @@ from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.vocabulary import ADDRESS, HOST, KIND, NOW
 from holdover.proofs.logic.formula import Formula, Value, with_values
 from holdover.proofs.logic.invariants import OWNED
-from holdover.proofs.logic.solvers import solve
+from holdover.proofs.logic.read_by_z3 import solve
 from holdover.proofs.logic.unrolled import State, SymbolicRun
 from holdover.proofs.theorems.t3_runs import Way, run, take_address, ways
 

@@ -15,7 +15,7 @@ from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.proofs.logic import formula
 from holdover.proofs.logic.formula import Formula
 from holdover.proofs.logic.invariants import given_at, remembering, request, word
-from holdover.proofs.logic.solvers import solve
+from holdover.proofs.logic.read_by_z3 import solve
 from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
 
 

@@ -8,7 +8,8 @@ from holdover.proofs.logic import formula
 from holdover.proofs.logic.few_members import among
 from holdover.proofs.logic.formula import REAL, TRUE, Domain, Formula, Function, symbol, variable
 from holdover.proofs.logic.obligations import Obligation
-from holdover.proofs.logic.solvers import by_cvc5, solve, whether_fire
+from holdover.proofs.logic.read_by_z3 import solve
+from holdover.proofs.logic.solvers import by_cvc5, whether_fire
 
 THING, COLOUR = Domain("Thing"), Domain("Colour", ("red", "blue"))
 NOTHING = symbol("no_Thing", THING)

@@ -78,7 +78,7 @@ from holdover.proofs.logic.first_order import (
 )
 from holdover.proofs.logic.formula import Formula, symbol
 from holdover.proofs.logic.invariants import LEASED
-from holdover.proofs.logic.solvers import read_by_z3, solve
+from holdover.proofs.logic.read_by_z3 import read_by_z3, solve
 from holdover.proofs.logic.unrolled import Unrolled, sizes_of
 
 SIZES = sizes_of(2, 2, 2)

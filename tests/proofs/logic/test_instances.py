@@ -26,7 +26,8 @@ from holdover.proofs.logic.formula import (
     symbol,
     variable,
 )
-from holdover.proofs.logic.solvers import SOLVERS, first_answers, solve
+from holdover.proofs.logic.read_by_z3 import solve
+from holdover.proofs.logic.solvers import SOLVERS, first_answers
 from holdover.proofs.theorems.t2_safety import TOLERATED, case
 from holdover.proofs.theorems.t3_grace import sufficient
 from tests.proofs.logic.test_reasons import only, steps_of

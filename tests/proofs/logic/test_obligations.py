@@ -56,7 +56,8 @@ from holdover.proofs.logic.obligations import (
     premises,
     script,
 )
-from holdover.proofs.logic.solvers import SOLVERS, Answer, answers, by_cvc5, by_z3, decide, solve
+from holdover.proofs.logic.read_by_z3 import solve
+from holdover.proofs.logic.solvers import SOLVERS, Answer, answers, by_cvc5, by_z3, decide
 from holdover.proofs.theorems.t1_refutation import BIT_AND_REAL
 from holdover.proofs.theorems.t2_safety import TOLERATED, case, judge_obligations
 

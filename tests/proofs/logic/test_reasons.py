@@ -17,8 +17,7 @@ from holdover.proofs.logic import obligations as module
 from holdover.proofs.logic import solvers
 from holdover.proofs.logic.formula import FALSE, TRUE, Formula
 from holdover.proofs.logic.invariants import HEARING, remembering
-from holdover.proofs.logic.obligations import Case, Obligation, obligations
-from holdover.proofs.logic.reasons import reasons
+from holdover.proofs.logic.obligations import Case, Obligation, obligations, reasons
 from holdover.proofs.logic.solvers import (
     ANSWERS,
     EFFORT,

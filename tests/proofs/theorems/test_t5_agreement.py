@@ -15,7 +15,7 @@ from holdover.model.table.properties import EXCLUSIVE, Property
 from holdover.model.table.vocabulary import HOST, PHASE, step
 from holdover.proofs.logic.formula import REAL, TRUTH, WHOLE, Formula, literal, symbol
 from holdover.proofs.logic.invariants import LEASED
-from holdover.proofs.logic.solvers import solve
+from holdover.proofs.logic.read_by_z3 import solve
 from holdover.proofs.result import Outcome, Theorem
 from holdover.proofs.theorems import t5_agreement
 from holdover.proofs.theorems.t5_agreement import (
