@@ -326,24 +326,14 @@ def _fire_among(members: int, rows: Sequence[Obligation]) -> dict[str, Answer]:
     }
 
 
-First = Callable[[str, Sequence[Obligation]], dict[str, Answer]]
-"""Who gives the answers of `first_answers`, so or by several processes."""
-
-
-def decide(
-    case: Case,
-    solvers: Sequence[str] = ("z3",),
-    *,
-    firing_too: bool = True,
-    first: First = first_answers,
-) -> CaseVerdict:
+def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = True) -> CaseVerdict:
     """All answers for a case.
 
     Z3 is asked of all rows at once what the expected premises suffice for, since to make a context
     takes it as long as several such questions; cvc5 row by row.
     """
     every = list(obligations(case))
-    known = {"z3": first("z3", every)} if "z3" in solvers else {}
+    known = {"z3": first_answers("z3", every)} if "z3" in solvers else {}
     groups = [list(group) for _, group in groupby(every, key=lambda each: each.row)]
     found = [
         answer

@@ -43,12 +43,11 @@ from holdover.model.table.vocabulary import h, shortens
 from holdover.proofs.logic.concretise import realise, realise_bindings, shorten_flights
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED, PROBED
 from holdover.proofs.logic.obligations import Case
-from holdover.proofs.logic.solvers import CaseVerdict, decide, first_answers
+from holdover.proofs.logic.solvers import CaseVerdict, decide
 from holdover.proofs.result import Outcome, Progress, silent
 from holdover.proofs.theorems.t2_safety import numbers
 from holdover.proofs.verdicts.by_bound import HangsOn, Need
 from holdover.proofs.verdicts.causes import Cause, Deployment, blame
-from holdover.proofs.verdicts.halves import first_answers_of_two
 from holdover.proofs.verdicts.need import judge_by_bound
 from holdover.proofs.verdicts.witness import witness
 
@@ -106,10 +105,8 @@ def judge(
     solvers: Sequence[str] = ("z3",),
     progress: Progress = silent,
     searched: SearchProgress | None = None,
-    *,
-    jobs: int = 1,
 ) -> Judgement:
-    """The verdict on a client; with `jobs`, two processes prove what is proved."""
+    """The verdict on a client."""
     client = ClientKind(profile)
     need = judge_by_bound(client, environment)
     found = Judgement(profile, environment, "unknown", "", need.worst, need.grace)
@@ -118,8 +115,7 @@ def judge(
     if need.met:
         progress(f"{profile.name}: proving")
         case = exact_case(profile.name, client.in_seconds(environment))
-        first = first_answers if jobs == 1 else first_answers_of_two
-        verdict = decide(case, solvers, firing_too=False, first=first)
+        verdict = decide(case, solvers, firing_too=False)
         if verdict.proved:
             return replace(found, outcome="holds", reason=_proved(verdict), proof=verdict)
     probing = profile.probes and among_strangers(environment)

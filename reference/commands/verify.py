@@ -395,7 +395,7 @@ def verify(
     size, by, found, commons = Size(memory=memory), solvers(solver), [], []
     for profile in profiles:
         with Progress(profile.name) as progress:
-            found.append(judge(profile, world, size, by, progress.say, progress.search, jobs=jobs))
+            found.append(judge(profile, world, size, by, progress.say, progress.search))
             common = None
             if found[-1].looked_at is not None:
                 from holdover.proofs.theorems.t5_state_graph import FITS
