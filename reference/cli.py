@@ -102,9 +102,10 @@ class Main(click.Group):
                 setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 -- as a stream
             getattr(sys, name).reconfigure(errors="replace")
         if sys.argv[1:2] == [JUDGES]:
-            from holdover.proofs.verdicts.processes import begin_alone
+            with suppress(ModuleNotFoundError):  # the command itself says what is not installed
+                from holdover.proofs.verdicts.processes import begin_alone
 
-            begin_alone()
+                begin_alone()
         try:
             return self.main(*args, **kwargs)
         finally:
