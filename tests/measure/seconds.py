@@ -4,7 +4,8 @@ Theory of operation.  Each command is a process of its own, and is run so often;
 least, since what else the machine does can only make it longer.  With `--before` every command is
 run with the sources of an earlier commit too, in turns, by the same Python and the same packages: a
 ratio of the two means something on a machine that is not quiet.  Every command has a cache of its
-own, which it finds as the run before it left it (a compiled engine); verdicts are not kept.
+own, which a run that does not count has filled (a compiled engine and tables); verdicts are not
+kept.
 
 What it does not know: what else the machine does.  It writes docs/bench/seconds.md.
 """
@@ -122,16 +123,14 @@ def run_once(path: Path, arguments: Sequence[str], cache: Path) -> Taken:
 
 
 def least(path: Path, row: Row, cache: Path) -> Taken:
-    """The shortest of so many runs, after one that does not count if it has a cache to fill."""
+    """The shortest of so many runs; after one that does not count, unless the cache is empty."""
+    if not row.cold:
+        run_once(path, row.arguments, cache)
     runs = []
-    for number in range(row.times + (not row.cold)):
+    for _ in range(row.times):
         if row.cold:
             shutil.rmtree(cache, ignore_errors=True)
-        taken = run_once(path, row.arguments, cache)
-        if row.cold or number or row.limit > 1:
-            runs.append(taken)
-        if not row.cold and row.limit > 1 and len(runs) == row.times:
-            break
+        runs.append(run_once(path, row.arguments, cache))
     return min(runs, key=lambda taken: taken.wall)
 
 
@@ -200,7 +199,7 @@ def main(before: str | None, only: str | None) -> None:
         if only is None or only in "verify PROFILE":
             names = builtin_names()
             # An hour and a bit: in the standard surroundings `reference` has its code explored.
-            each = {n: Row(n, ("verify", n, "--lease", "3601s"), 0.8, 3) for n in names}
+            each = {n: Row(n, ("verify", n, "--lease", "3601s"), 0.8, 2) for n in names}
             name, now = slowest_profile({name: least(here, row, one) for name, row in each.items()})
             earlier = None if named is None else least(there, each[name], other)
             rows.append((f"holdover verify {name}, the slowest of {len(names)}", 0.8, earlier, now))
