@@ -3,8 +3,8 @@
 Theory of operation.  Each command is a process of its own, and is run so often; what counts is the
 least, since what else the machine does can only make it longer.  With `--before` every command is
 run with the sources of an earlier commit too, in turns, by the same Python and the same packages: a
-ratio of the two means something on a machine that is not quiet.  Every command has a cache of its
-own, which a run that does not count has filled (a compiled engine and tables); verdicts are not
+ratio of the two means something on a machine that is not quiet.  The commands of one commit share a
+cache (a compiled engine and tables), which a run that does not count has filled; verdicts are not
 kept.
 
 What it does not know: what else the machine does.  It writes docs/bench/seconds.md.
