@@ -177,7 +177,7 @@ def elsewhere(place: Path) -> Tagged:
 def emulated(place: Path, files: Files) -> Tagged:
     """What was seen in an emulated machine; the test is skipped where there is none."""
     if (missing := files.missing()) is not None:
-        pytest.skip(f"user-mode-linux does not know all registers of this processor; else {missing}")
+        pytest.skip(f"user-mode-linux does not know all registers here; else {missing}")
     root = place / "guest"
 
     def init(modules: str) -> str:
