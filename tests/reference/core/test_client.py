@@ -670,11 +670,16 @@ class EverywhereError(Exception):
 
 
 def test_the_random_runs_get_everywhere() -> None:
-    """Else what holds of them would say little: each phase, each notice, each way to send."""
+    """Else what holds of them would say little: each phase, each notice, each way to send.
+
+    Hypothesis draws from the constants of the modules that are loaded, too, and which are loaded
+    depends on the tests that ran before: so other runs come each time. The bound on them is ten
+    times what a search for all of it takes; it ends once all has been seen.
+    """
     said = {MessageType(kind) for kind in (1, 3, 4, 7)}
     unseen: set[object] = {*Phase, *Notice, *said, Send, SendArp, Configure, Remove, Store, Notify}
 
-    @settings(max_examples=500, derandomize=True, database=None, phases=[Part.generate])
+    @settings(max_examples=5000, derandomize=True, database=None, phases=[Part.generate])
     @given(configs(), runs)
     def look(config: ClientConfig, moves: Sequence[tuple[Delay, int, Move]]) -> None:
         driver = run(config, moves)
