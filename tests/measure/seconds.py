@@ -7,6 +7,9 @@ ratio of the two means something on a machine that is not quiet.  The commands o
 cache (a compiled engine and tables), which a run that does not count has filled; verdicts are not
 kept.
 
+The limits were set on another machine.  Of the commit on which they were set, two commands are run
+here too (`speed`), and the page says what the limits are at that machine's speed.
+
 What it does not know: what else the machine does.  It writes docs/bench/seconds.md.
 """
 
@@ -24,6 +27,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -74,6 +78,13 @@ ROWS = (
     Row("holdover verify, nothing compiled", ("verify",), 15, cold=True),
     Row("holdover verify reference", ("verify", "reference"), 15),
 )
+
+
+SET_WITH = "f0ff70a1"
+"""The commit whose commands were measured when the limits were set."""
+
+SET_TOOK = {"verify": 23.0, "matrix": 28.0}
+"""How many seconds these commands of that commit took on the machine on which they were set."""
 
 
 def slowest_profile(measured: dict[str, Taken]) -> tuple[str, Taken]:
@@ -134,6 +145,18 @@ def least(path: Path, row: Row, cache: Path) -> Taken:
     return min(runs, key=lambda taken: taken.wall)
 
 
+def speed(caches: Path) -> float:
+    """How many times as long as there the commands of `SET_TOOK` take here.
+
+    RuntimeError if one fails.
+    """
+    with sources(SET_WITH) as path:
+        taken = [least(path, Row(name, (name,), limit), caches) for name, limit in SET_TOOK.items()]
+    if any(each.status not in VERDICTS for each in taken):
+        raise RuntimeError(f"commit {SET_WITH}: {taken}")
+    return sum(each.wall for each in taken) / sum(SET_TOOK.values())
+
+
 def shown(taken: Taken | None) -> tuple[str, str]:
     """Its seconds by the wall clock and of the processor."""
     if taken is None:
@@ -144,10 +167,18 @@ def shown(taken: Taken | None) -> tuple[str, str]:
     return f"{taken.wall:.{digits}f}", f"{taken.processor:.{digits}f}"
 
 
+def is_met(taken: Taken, limit: float) -> str:
+    """Whether a run came to its end within a limit (seconds)."""
+    return "met" if taken.wall <= limit and taken.status in VERDICTS else "**not met**"
+
+
 def page(
-    rows: Sequence[tuple[str, float, Taken | None, Taken]], before: str | None, load: float
+    rows: Sequence[tuple[str, float, Taken | None, Taken]],
+    before: str | None,
+    load: float,
+    slower: float | None,
 ) -> str:
-    """The page."""
+    """The page; `slower`: how many times as long as there commands take here."""
     lines = [
         "# Seconds",
         "",
@@ -161,12 +192,16 @@ def page(
         f" the load of the machine before it was {load:.1f}. Of several runs the shortest. A "
         "status is shown of a command that did not come to its end.",
         "",
-        "| command | before: wall s | processor s | now: wall s | processor s | limit s | |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| command | before: wall s | processor s | now: wall s | processor s | limit s | "
+        "| at its speed | |",
+        f"|{' --- |' * 9}",
     ]
     for says, limit, earlier, now in rows:
-        met = "met" if now.wall <= limit and now.status in VERDICTS else "**not met**"
-        cells = (f"`{says}`", *shown(earlier), *shown(now), f"{limit:g}", met)
+        limits = (
+            (f"{each:.2g}" if each < 10 else f"{each:.0f}", is_met(now, each))
+            for each in (limit, limit * (slower or 1))
+        )
+        cells = (f"`{says}`", *shown(earlier), *shown(now), *chain.from_iterable(limits))
         lines.append(f"| {' | '.join(cells)} |")
     said = (
         f"*Before* is commit {before}, with the same Python and the same packages. "
@@ -174,6 +209,14 @@ def page(
         else ""
     )
     lines += ["", f"{said}Commands that use several processes use two."]
+    if slower is not None:
+        named = "` and `".join(SET_TOOK)
+        lines += [
+            "",
+            f"The limits were set on another machine. `{named}` of commit {SET_WITH} took "
+            f"{sum(SET_TOOK.values()):g} s there, and {slower:.2f} times as long here, in this "
+            "run. *At its speed* is each limit times that.",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -203,7 +246,8 @@ def main(before: str | None, only: str | None) -> None:
             name, now = slowest_profile({name: least(here, row, one) for name, row in each.items()})
             earlier = None if named is None else least(there, each[name], other)
             rows.append((f"holdover verify {name}, the slowest of {len(names)}", 0.8, earlier, now))
-    text = page(rows, named, load)
+        slower = speed(Path(caches, "set")) if only is None else None
+    text = page(rows, named, load, slower)
     click.echo(text)
     if only is None:
         PAGE.write_text(text, encoding="utf-8")
