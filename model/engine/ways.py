@@ -9,15 +9,16 @@ What it does not know: symmetry, threads, and searches that are kept.  `engine.p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from holdover.model.engine.kernel import expand, insert
-from holdover.model.packed.components import PackedRule
-from holdover.model.packed.program import Program, empty_tally
+from holdover.model.packed.components import MEASURE, STEP, PackedRule
+from holdover.model.packed.program import LEAST_VALUE, Program, Tally, empty_tally
 from holdover.model.packed.tabulated import Tabulated
-from holdover.model.readings.ground import Array
+from holdover.model.readings.ground import MISREAD, Array, Ground, evaluate, value
+from holdover.model.table.expr import Expr
 
 ROOM = 1 << 16
 """Successors that are looked at together."""
@@ -30,6 +31,8 @@ class Ways:
         self.tabulated, self.program = tabulated, arrays
         self._value, self._row = np.empty((2, len(self.program.parts)), dtype=np.uint64)
         self._tally = empty_tally(len(tabulated.rules))
+        self.moves = self.rules(lambda rule: rule.form == STEP)
+        """The rules that are rows of the instance."""
 
     def rules(self, chosen: Callable[[PackedRule], bool]) -> Array:
         """A bit for each rule that is chosen."""
@@ -39,40 +42,42 @@ class Ways:
                 bits[number // 64] |= np.uint64(1) << np.uint64(number % 64)
         return bits
 
-    def _successors(self, words: Array, rules: Array) -> Iterator[Array]:
+    def _successors(
+        self, words: Array, rules: Array, tally: Tally | None = None
+    ) -> Iterator[Array]:
+        tally = tally or self._tally
         weights, begin = np.ones(len(words), dtype=np.int64), 0
         while begin < len(words):
             found = np.empty(ROOM + len(self.tabulated.rules), dtype=np.uint64)
             begin, count = expand(
-                self.program,
-                words,
-                weights,
-                begin,
-                found,
-                self._tally,
-                rules,
-                self._value,
-                self._row,
+                self.program, words, weights, begin, found, tally, rules, self._value, self._row
             )
             yield found[:count]
 
     def within_reach(self, rules: Array, most: int) -> Array | None:
         """The states within reach, by depth; None if there are more than that."""
         level = np.array([self.tabulated.pack(self.tabulated.instance.initial)], dtype=np.uint64)
-        table = np.zeros(2 * most + ROOM, dtype=np.uint64)
+        table = np.zeros(2 * ROOM, dtype=np.uint64)
         insert(table, level, level.copy())
         levels, count = [level], 1
         while len(level):
             new = []
             for found in self._successors(level, rules):
-                if count + len(found) >= len(table):
-                    return None
+                if 2 * (count + len(found)) > len(table):
+                    table = larger(table, count + len(found))
                 fresh = np.empty_like(found)
                 new.append(fresh[: insert(table, found, fresh)])
                 count += len(new[-1])
+                if count > most:
+                    return None
             level = np.concatenate(new)
             levels.append(level)
-        return np.concatenate(levels) if count <= most else None
+        return np.concatenate(levels)
+
+    def fired(self) -> set[str]:
+        """The rows that were seen to lead somewhere."""
+        times = zip(self.tabulated.rules, self._tally.fired.tolist(), strict=True)
+        return {rule.name for rule, often in times if often}
 
     def steps(self, words: Array, rules: Array) -> tuple[Array, Array]:
         """Every step from these states: the place in `words` of its first, and where it leads."""
@@ -87,3 +92,43 @@ class Ways:
                 sources.append(number.astype(np.int64) + start)
                 targets.append(found ^ (number << used))
         return np.concatenate(sources), np.concatenate(targets)
+
+    def worst(self, words: Array) -> int | None:
+        """For how many ticks a host outstays its lease at most in these states; None if none does.
+
+        The explorer calls it `worst` as well.
+        """
+        tally = empty_tally(len(self.tabulated.rules))
+        for _ in self._successors(words, self.rules(lambda rule: rule.form == MEASURE), tally):
+            pass  # a measure leads nowhere; what it says is in the tally
+        largest = int(tally.largest.max())
+        return None if largest == LEAST_VALUE else largest
+
+    def holds(self, words: Array, term: Expr, binding: Mapping[Expr, int]) -> Array:
+        """In which of these states a property of these members holds.
+
+        TypeError if one reads an instant there that is not set.
+        """
+        tabulated = self.tabulated
+        grounded = tabulated.reading.read(term, {p: value(v) for p, v in binding.items()})
+
+        def column(leaf: Ground) -> Array:
+            (slot,) = leaf.args
+            number = tabulated.owner[slot]
+            part, shift = tabulated.components[number], np.uint64(tabulated.shifts[number])
+            values: Array = part.kind.matrix[:, part.slots.index(slot)]
+            of_each: Array = values[words >> shift & np.uint64((1 << part.kind.bits) - 1)]
+            return of_each
+
+        found: Array = np.broadcast_to(evaluate(grounded, column), words.shape)
+        if (found == MISREAD).any():
+            raise TypeError(f"an instant that is not set is compared or moved: {term}")
+        return np.equal(found, 1)
+
+
+def larger(table: Array, count: int) -> Array:
+    """A table with room for so many states, half empty; the kernel stores a state plus one."""
+    known = table[table != 0] - np.uint64(1)
+    found = np.zeros(4 * count, dtype=np.uint64)
+    insert(found, known, np.empty_like(known))
+    return found

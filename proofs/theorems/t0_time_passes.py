@@ -279,11 +279,11 @@ def count_stuck(among: Instance, without: Instance) -> tuple[int, int] | None:
     import numpy as np
 
     from holdover.model.engine.ways import Ways
-    from holdover.model.packed.components import BESIDE, STEP
+    from holdover.model.packed.components import BESIDE
     from holdover.model.packed.tables import tabulate
 
     ways = Ways(*tabulate(among, beside=without))
-    words = ways.within_reach(ways.rules(lambda rule: rule.form == STEP), MOST)
+    words = ways.within_reach(ways.moves, MOST)
     if words is None:
         return None
     words.sort()

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from holdover.model.clients.profile import Environment, Profile, in_ticks, load
 from holdover.model.explorer.explore import bytes_per_state, explore
 from holdover.model.readings.constants import seconds
-from holdover.model.readings.finite import Instance, State, bounds_for
+from holdover.model.readings.finite import Instance, Label, State, bounds_for
 from holdover.model.table.bound import contested_for, displaced_for
 from holdover.model.table.client import in_conflict
 from holdover.model.table.expr import Expr
@@ -24,14 +25,17 @@ from holdover.model.table.vocabulary import a, asleep, h, holds
 from holdover.proofs.logic.displaced import given_away
 from holdover.proofs.result import Check
 
+if TYPE_CHECKING:  # numpy: see reference/signals.py
+    from holdover.model.readings.ground import Array
+
 TICK = Fraction(8)
 """Seconds."""
 
 FURTHER = 3
 """How many ticks past the bound a search looks."""
 
-MEMORY = 1 << 30
-"""Bytes that a search may take."""
+MOST = 2_000_000
+"""States at most, 32 MB: the search is not kept in parts."""
 
 
 @dataclass(frozen=True)
@@ -95,34 +99,116 @@ def longest(
     to `FURTHER` ticks past the bound: that much says that it may be longer.  Of the first `part`
     states it is the longest that they have.
     """
-    import numpy as np  # by this search alone: see reference/signals.py
-
     most = bound + FURTHER
     bounds = bounds_for(setting.constants, 2, 1, setting.datagrams, past=most)
     instance = Instance(LEASE_TABLE, setting.constants, bounds)
-    room = MEMORY if part is None else part * bytes_per_state(instance)
-    seen = explore(instance, keep_steps=True, memory=room)
-    if part is None and not seen.complete:
+    if part is not None:
+        return longest_of(seen_in_part(instance, since, still, anew, part), most)
+    seen = seen_in_all(instance, since, still, anew)
+    if seen is None:
         raise MemoryError(f"{setting.name}: the search was cut off")
+    return longest_of(seen, most)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was asked of some states, and the steps between them, as arrays.
+
+    `since` and `still` say of each state whether that is so.  Of each step: from which state, to
+    which, whether its row begins it `anew`, and the ticks that pass.
+    """
+
+    since: Array
+    still: Array
+    sources: Array
+    targets: Array
+    anew: Array
+    passed: Array
+
+
+def seen_in_all(instance: Instance, since: Expr, still: Expr, anew: Collection[str]) -> Seen | None:
+    """All states, by the engine's kernel; None if there are more than `MOST`.
+
+    The tests hold it to the plain explorer.
+    """
+    import numpy as np  # by this search alone: see reference/signals.py
+
+    from holdover.model.engine.ways import Ways
+    from holdover.model.packed.components import STEP, PackedRule
+    from holdover.model.packed.tables import tabulate
+
+    ways = Ways(*tabulate(instance))
+    words = ways.within_reach(ways.moves, MOST)
+    if words is None:
+        return None
+    words.sort()
+
+    def kind(rule: PackedRule) -> tuple[bool, int]:
+        return rule.name in anew, ticks(instance.labels[rule.label])
+
+    def steps(of: tuple[bool, int]) -> tuple[Array, Array]:
+        chosen = ways.rules(lambda rule: rule.form == STEP and kind(rule) == of)
+        return ways.steps(words, chosen)
+
+    kinds = list(dict.fromkeys(kind(r) for r in ways.tabulated.rules if r.form == STEP))
+    found = [(*steps(each), *each) for each in kinds]
+    lengths = [len(sources) for sources, *_ in found]
+    sources, targets, again, passed = zip(*found, strict=True)
+    return Seen(
+        ways.holds(words, since, {h: 0, a: 0}),
+        ways.holds(words, still, {h: 0, a: 0}),
+        np.concatenate(sources),
+        np.searchsorted(words, np.concatenate(targets)),
+        np.repeat(again, lengths),
+        np.repeat(passed, lengths),
+    )
+
+
+def seen_in_part(
+    instance: Instance, since: Expr, still: Expr, anew: Collection[str], part: int
+) -> Seen:
+    """The first `part` states, by the plain explorer."""
+    import numpy as np
+
+    seen = explore(instance, keep_steps=True, memory=part * bytes_per_state(instance))
     lasts, has = asks(instance, since), asks(instance, still)
-    lasting = np.array([lasts(state) for state in seen.states], dtype=np.bool_)
-    labels = instance.labels
-    again = np.array([label.action.name in anew for label in labels])
-    passing = np.array([label.binding[0] if label.action.name == "tick" else 0 for label in labels])
     sources, targets, edges = np.asarray(seen.taken).reshape(-1, 3).T
-    goes_on = lasting[sources] & lasting[targets] & ~again[edges]
-    ages = np.full(len(seen.states), -1)
+    labels = instance.labels
+    return Seen(
+        np.array([lasts(state) for state in seen.states], dtype=np.bool_),
+        np.array([has(state) for state in seen.states], dtype=np.bool_),
+        sources,
+        targets,
+        np.array([label.action.name in anew for label in labels])[edges],
+        np.array([ticks(label) for label in labels])[edges],
+    )
+
+
+def longest_of(seen: Seen, most: int) -> int | None:
+    """How long ago `since` began at most, in ticks, where it is `still` so; `most` is that much.
+
+    None if it never is.
+    """
+    import numpy as np
+
+    sources, targets = seen.sources, seen.targets
+    goes_on = seen.since[sources] & seen.since[targets] & ~seen.anew
+    ages = np.full(len(seen.since), -1)
     """For each state, how long ago it began at most; -1 where it is not so."""
-    ages[targets[lasting[targets] & ~goes_on]] = 0
-    sources, targets, passed = sources[goes_on], targets[goes_on], passing[edges[goes_on]]
+    ages[targets[seen.since[targets] & ~goes_on]] = 0
+    sources, targets, passed = sources[goes_on], targets[goes_on], seen.passed[goes_on]
     while True:
         older = np.where(ages[sources] < 0, -1, np.minimum(most, ages[sources] + passed))
         longer = older > ages[targets]
         if not longer.any():
             break
         np.maximum.at(ages, targets[longer], older[longer])
-    began = zip(ages.tolist(), seen.states, strict=True)
-    return max((age for age, state in began if age >= 0 and has(state)), default=None)
+    return max(ages[seen.still & (ages >= 0)].tolist(), default=None)
+
+
+def ticks(label: Label) -> int:
+    """The ticks that pass in a step by this edge."""
+    return label.binding[0] if label.action.name == "tick" else 0
 
 
 def asks(instance: Instance, term: Expr) -> Callable[[State], bool]:

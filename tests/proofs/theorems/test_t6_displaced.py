@@ -11,6 +11,7 @@ import pytest
 from holdover.model.clients.profile import Environment, Profile, in_seconds, load
 from holdover.model.readings.constants import holds as true
 from holdover.model.readings.constants import seconds
+from holdover.model.readings.finite import Instance, bounds_for
 from holdover.model.table.bound import (
     displaced_for,
     soon_over,
@@ -21,8 +22,8 @@ from holdover.model.table.bound import (
 from holdover.model.table.client import honoured, slowest
 from holdover.model.table.expr import Expr
 from holdover.model.table.table import LEASE_TABLE
-from holdover.model.table.vocabulary import delay, full, h, late, nak_late
-from holdover.proofs.logic.displaced import among, lets_go
+from holdover.model.table.vocabulary import a, delay, full, h, holds, late, nak_late
+from holdover.proofs.logic.displaced import among, given_away, lets_go
 from holdover.proofs.logic.obligations import firing
 from holdover.proofs.logic.solvers import by_cvc5, whether_fire
 from holdover.proofs.theorems import t6_explored
@@ -220,6 +221,38 @@ def test_each_premise_of_being_refused_soon_is_needed() -> None:
 @pytest.mark.parametrize("setting", tuple(settings()), ids=lambda each: each.name)
 def test_the_explorer_finds_the_same_longest_time(setting: SmallNetwork) -> None:
     assert compare(setting).outcome == "holds"
+
+
+@pytest.mark.parametrize("setting", tuple(settings()), ids=lambda each: each.name)
+def test_the_kernel_and_the_plain_explorer_find_the_same(setting: SmallNetwork) -> None:
+    """Also where no bound is near: for how long somebody else has the address."""
+    everything = t6_explored.MOST
+    for asked in (t6_explored.longest_displaced, t6_explored.longest_conflict):
+        assert asked(setting) == asked(setting, part=everything)
+
+
+def test_the_kernel_and_the_plain_explorer_see_the_same_steps() -> None:
+    """Which begin it anew and which take time, too; it may be that no longest time shows those."""
+    setting = next(settings())
+    bounds = bounds_for(setting.constants, 2, 1, 1)
+    model = Instance(LEASE_TABLE, setting.constants, bounds)
+    asked = (model, given_away(h, a), holds[h] == a, ("commit", "reuse"))
+    compiled = t6_explored.seen_in_all(*asked)
+    assert compiled is not None
+    plain = t6_explored.seen_in_part(*asked, part=t6_explored.MOST)
+
+    def summed(seen: t6_explored.Seen) -> list[int]:
+        steps = (seen.since[seen.sources], seen.still[seen.targets], seen.anew, seen.passed)
+        return [len(seen.since), len(seen.anew), *(int(each.sum()) for each in steps)]
+
+    assert summed(compiled) == summed(plain)
+    assert 0 not in summed(plain)
+
+
+def test_a_search_that_is_cut_off_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(t6_explored, "MOST", 1000)
+    with pytest.raises(MemoryError, match="cut off"):
+        t6_explored.longest_displaced(next(settings()))
 
 
 def test_a_client_that_is_later_is_seen_by_the_explorer() -> None:

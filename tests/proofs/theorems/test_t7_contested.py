@@ -19,7 +19,7 @@ from holdover.proofs.logic.obligations import firing
 from holdover.proofs.logic.solvers import by_cvc5
 from holdover.proofs.result import Theorem
 from holdover.proofs.theorems.t2_safety import choices
-from holdover.proofs.theorems.t6_explored import TICK, SmallNetwork, compare, longest_conflict
+from holdover.proofs.theorems.t6_explored import MOST, TICK, SmallNetwork, compare, longest_conflict
 from holdover.proofs.theorems.t7_contested import (
     CASE,
     KNOWN_FIRST,
@@ -125,3 +125,4 @@ def test_where_there_is_a_bound_no_longer_conflict_is_among_the_first_states() -
 @pytest.mark.parametrize("setting", tuple(settings()), ids=lambda each: each.name)
 def test_the_explorer_finds_the_same_longest_conflict(setting: SmallNetwork) -> None:
     assert compare(setting, longest_conflict, "conflict").outcome == "holds"
+    assert longest_conflict(setting) == longest_conflict(setting, part=MOST)  # by plain Python
