@@ -4,9 +4,10 @@ Theory of operation.  `grow` takes every step from every state, depth first, wit
 own: it shares the successors of a state with the explorer, and no bookkeeping.  What it comes to is
 a networkx graph; all that is said of it is an answer of networkx: what is within reach and how far
 (`single_source_shortest_path_length`), a shortest run (`shortest_path`), and what must come in the
-end.  That last is read off components: a run that never ends stays, in the end, in
-a component of which it takes every fair step; so something comes about from everywhere if and only
-if it is in each component that cannot be left (`condensation`).
+end.  That last is read off components: a run that never ends stays, in the end, in a component of
+which it takes every fair step; so something comes about from everywhere if and only if it is in
+each component that cannot be left.  The components are networkx's
+(`strongly_connected_components`); whether a step leaves one is read off the steps.
 
 A graph of every state costs 1.2 kB a state, at five steps a state; larger ones are
 `TooManyStatesError`.
@@ -105,7 +106,7 @@ class GraphReading:
     eventually: tuple[str, ...]
     """What comes about from every state, once the faults are over."""
     components: int
-    """Of the condensation: states that lead to each other are one."""
+    """States that lead to each other are in one."""
 
     @property
     def broken(self) -> dict[str, int]:
@@ -122,26 +123,41 @@ def read(
 ) -> GraphReading:
     """What networkx says of the whole graph; `eventually` is due once the `faults` are over."""
     graph, states = grown.graph, grown.states
-    distances = nx.single_source_shortest_path_length(graph, 0)
+    distances = how_far(grown)
+    within = np.zeros(len(states), dtype=bool)
+    within[list(distances)] = True
+    parts = list(nx.strongly_connected_components(graph))
+    return GraphReading(
+        frozenset(states[node] for node in distances),
+        int(within[grown.taken.sources].sum()),
+        max(distances.values()),
+        shortest_runs(grown, distances, always, steps),
+        all(_ticks(graph, part) for part in _last(parts, grown.taken)),
+        comes(grown, eventually or {}, faults),
+        len(parts),
+    )
+
+
+def how_far(grown: StateGraph) -> dict[int, int]:
+    """How many steps each state within reach is from the initial one, by networkx."""
+    return nx.single_source_shortest_path_length(grown.graph, 0)
+
+
+def shortest_runs(
+    grown: StateGraph,
+    distances: Mapping[int, int],
+    always: Sequence[Property] = (),
+    steps: Sequence[Property] = (),
+) -> dict[str, Trace]:
+    """A shortest run to each property that is broken; `distances` are those of `how_far`."""
     runs = {}
     for name, bad in _bad(grown, always, steps):
         ways = [(distances[before] + more, before, last) for before, last, more in bad]
         if ways:
             _, before, last = min(ways)
-            way = nx.shortest_path(graph, 0, before)
+            way = nx.shortest_path(grown.graph, 0, before)
             runs[name] = grown.run(way if last is None else [*way, last])
-    within = np.zeros(len(states), dtype=bool)
-    within[list(distances)] = True
-    condensed = nx.condensation(graph)
-    return GraphReading(
-        frozenset(states[node] for node in distances),
-        int(within[grown.taken.sources].sum()),
-        max(distances.values()),
-        runs,
-        all(_ticks(graph, part) for part in _last(condensed)),
-        comes(grown, eventually or {}, faults),
-        len(condensed),
-    )
+    return runs
 
 
 Bad = list[tuple[int, int | None, int]]
@@ -166,10 +182,15 @@ def _bad(
         yield name, [(u, v, 1) for u, v in strange if not kept_in(states[u], states[v])]
 
 
-def _last(condensed: nx.DiGraph[int]) -> list[set[int]]:
-    """The components that cannot be left."""
-    parts = condensed.nodes
-    return [parts[part]["members"] for part, ways in condensed.out_degree() if not ways]
+def _last(parts: Sequence[set[int]], taken: Transitions) -> list[set[int]]:
+    """The components that cannot be left: no step leads from one of their states to another's."""
+    nodes = [node for part in parts for node in part]
+    part_of = np.empty(len(nodes), dtype=np.int64)
+    part_of[nodes] = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    sources, targets = part_of[taken.sources], part_of[taken.targets]
+    left = np.zeros(len(parts), dtype=bool)
+    left[sources[sources != targets]] = True
+    return [parts[number] for number in np.flatnonzero(~left).tolist()]
 
 
 def _ticks(graph: nx.DiGraph[int], part: set[int]) -> bool:
@@ -185,7 +206,8 @@ def comes(grown: StateGraph, goals: Mapping[str, Expr], faults: Iterable[str]) -
     fair = np.array([name not in over for name in grown.taken.names])[grown.taken.actions]
     taken = grown.taken
     kept = Transitions(taken.sources[fair], taken.targets[fair], taken.actions[fair], taken.names)
-    last = _last(nx.condensation(digraph(kept, range(len(grown.states)))))
+    fair_graph = digraph(kept, range(len(grown.states)))
+    last = _last(list(nx.strongly_connected_components(fair_graph)), kept)
     states = grown.states
     reached = {name: grown.instance.predicate(goal) for name, goal in goals.items()}
     return tuple(

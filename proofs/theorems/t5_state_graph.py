@@ -17,9 +17,9 @@ The engine is asked the same of a few.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from holdover.model.explorer.configurations import (
     EVENTUALLY,
@@ -47,6 +47,10 @@ BY_ENGINE = ("wfwg311-thereafter", "rfc2131", "server forgets")
 """The configurations that the engine is asked about: each costs it half a second of preparation."""
 
 
+Readings: TypeAlias = "MutableMapping[str, GraphReading]"
+"""What networkx says of configurations, by their names."""
+
+
 def fitting() -> tuple[Configuration, ...]:
     """The pinned configurations whose graph fits."""
     return tuple(c for c in configurations() if c.states <= FITS)
@@ -64,9 +68,14 @@ def reading(configuration: Configuration, instance: Instance, most: int = FITS) 
 
 
 def same_graph(
-    configuration: Configuration, explored: tuple[ExplorationCounts, Exploration] | None = None
+    configuration: Configuration,
+    explored: tuple[ExplorationCounts, Exploration] | None = None,
+    readings: Readings | None = None,
 ) -> Check:
-    """The explorer and networkx agree on a configuration; `explored`, if it has been already."""
+    """The explorer and networkx agree on a configuration; `explored`, if it has been already.
+
+    What networkx says is put among the `readings`, if the engine is asked about the same.
+    """
     start = time.perf_counter()
     seen, found = explored or run(configuration)
     says = f"networkx and the explorer see the same of {configuration.name}"
@@ -74,6 +83,8 @@ def same_graph(
     if not seen.complete:
         return Check(name, says, "unknown", "the search was cut off")
     graph = reading(configuration, found.instance, max(FITS, seen.states))
+    if readings is not None and configuration.name in BY_ENGINE:
+        readings[configuration.name] = graph
     wrong = [*differences(graph, found), *against_proof(graph, configuration)]
     if graph.eventually != seen.eventually:
         wrong.append(f"in the end: {graph.eventually!r}, the explorer {seen.eventually!r}")
@@ -86,8 +97,9 @@ def same_graph(
 
 def differences(graph: GraphReading, found: Exploration) -> Iterator[str]:
     """Where networkx differs from what the explorer says of states, steps and shortest runs."""
-    states = frozenset(found.states)
-    if graph.states != states or len(states) != len(found.states):
+    numbered = found.index.keys()
+    if graph.states != numbered or list(numbered) != found.states:
+        states = frozenset(found.states)
         missing, extra = len(graph.states - states), len(found.states) - len(graph.states & states)
         yield f"the explorer lacks {missing} states within reach and has {extra} that are not"
     broken = {name: len(run) for name, run in sorted(found.violations.items())}
@@ -139,12 +151,14 @@ def facts(graph: GraphReading) -> dict[str, object]:
 
 def same_as_solver() -> Check:
     """In T1's instance networkx's shortest path to a collision has T1's length."""
-    from holdover.model.explorer.stategraph import grow, read
+    from holdover.model.explorer.stategraph import grow, how_far, shortest_runs
 
     start = time.perf_counter()
     model = t1_refutation.instance()
     found = t1_refutation.explore_collision(model)
-    ours = read(grow(model, most=2 * FITS), (EXCLUSIVE,)).broken.get(EXCLUSIVE.name)
+    grown = grow(model, most=2 * FITS)
+    run = shortest_runs(grown, how_far(grown), (EXCLUSIVE,)).get(EXCLUSIVE.name)
+    ours = None if run is None else len(run)
     expected = None if found is None else len(found)
     says = "networkx's shortest collision of T1's instance is as long as T1's"
     length = "none" if found is None else length_in_search(found.labels)
@@ -153,8 +167,11 @@ def same_as_solver() -> Check:
     return Check("graph, T1", says, outcome, detail, time.perf_counter() - start)
 
 
-def same_engine(name: str) -> Check:
-    """The engine and networkx agree on a configuration, of which the engine stores every state."""
+def same_engine(name: str, readings: Readings | None = None) -> Check:
+    """The engine and networkx agree on a configuration, of which the engine stores every state.
+
+    What networkx says of it may be among the `readings`.
+    """
     from holdover.model.engine.engine import search
 
     start = time.perf_counter()
@@ -162,7 +179,7 @@ def same_engine(name: str) -> Check:
     instance = configuration.instance()
     ask = partial(search, instance, ALWAYS, STEPS, SOMETIMES, symmetry=False)
     engine: EngineResult = ask(threads=1, memory=1 << 28)
-    graph = reading(configuration, instance, 2 * FITS)
+    graph = (readings or {}).get(name) or reading(configuration, instance, 2 * FITS)
     says = f"networkx and the engine see the same of {name}"
     if not engine.complete:
         return Check(f"engine, {name}", says, "unknown", "the engine's search was cut off")

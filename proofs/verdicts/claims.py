@@ -2,7 +2,9 @@
 
 A claim is a theorem's part, a pinned configuration, or the verdict on a profile that is stated
 here.  Tasks run side by side; what a task that dies was to check is *unknown*.  Claims about one
-configuration are one task, in which it is explored once; every other claim is a task of its own.
+configuration are one task, in which it is explored once; those about the configurations that the
+engine is asked about are one, in which networkx reads each once.  Every other claim is a task of
+its own, but for T2 and T5.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from holdover.model.clients.profile import builtin_names, load
 from holdover.model.explorer.configurations import (
@@ -40,6 +43,9 @@ from holdover.proofs.theorems import (
 from holdover.proofs.verdicts.judge import judge
 from holdover.proofs.verdicts.processes import begin
 
+if TYPE_CHECKING:  # numpy: see reference/signals.py
+    from holdover.model.explorer.stategraph import GraphReading
+
 SAFE = ("reference", "rfc2131", "wfwg311-fixed")
 """The profiles that hold in the standard surroundings; every other one is violated."""
 
@@ -59,7 +65,16 @@ class Claim:
         """What is looked at: claims that have it in common are checked one after the other."""
         if self.kind in ("T2", "T5"):
             return "clients that T2 proves", ""
-        return "configuration" if self.kind in ("graph", "pinned") else self.kind, self.name
+        if self.kind == "graph-engine":
+            return BY_ENGINE
+        if self.kind in ("graph", "pinned"):
+            asked = self.name in t5_state_graph.BY_ENGINE
+            return BY_ENGINE if asked else ("configuration", self.name)
+        return self.kind, self.name
+
+
+BY_ENGINE = "configurations that the engine is asked about as well", ""
+"""What claims are about that networkx and the engine say the same of some configurations."""
 
 
 def claims(solvers: Sequence[str] = ("z3",), *, combined: bool = False) -> Iterator[Claim]:
@@ -118,7 +133,7 @@ BY_SEARCH: Mapping[str, Callable[[str], list[Check]]] = {
     "T5": lambda _: list(t5_agreement.prove().checks),
     "graph": lambda name: [check_graph(name)],
     "graph-T1": lambda _: [t5_state_graph.same_as_solver()],
-    "graph-engine": lambda _: list(map(t5_state_graph.same_engine, t5_state_graph.BY_ENGINE)),
+    "graph-engine": lambda _: list(map(check_engine, t5_state_graph.BY_ENGINE)),
     "T6-explored": lambda _: list(map(t6_explored.compare, t6_explored.settings())),
     "T7-explored": lambda _: list(t7_contested.search()),
     "pinned": lambda name: [check_configuration(name)],
@@ -151,32 +166,49 @@ def configuration_named(name: str) -> Configuration:
     return next(c for c in configurations() if c.name == name)
 
 
-class LastExploration:
-    """What this process explored last: the next claim is about the same configuration, perhaps."""
+class KeptExplorations:
+    """What this process found for claims that are perhaps followed by others about the same.
+
+    The last exploration with its states; of those before it the counts, and what networkx said.
+    """
 
     def __init__(self) -> None:
         self.configuration: Configuration | None = None
         self.found: tuple[ExplorationCounts, Exploration] | None = None
+        self.counted: dict[str, ExplorationCounts] = {}
+        self.readings: dict[str, GraphReading] = {}
 
     def of(self, configuration: Configuration) -> tuple[ExplorationCounts, Exploration]:
         """The exploration of a configuration in plain Python."""
         if self.found is None or self.configuration != configuration:
             self.configuration, self.found = configuration, None  # before another takes its memory
             self.found = run(configuration, remember=configuration.states <= t5_state_graph.FITS)
+            self.counted[configuration.name] = self.found[0]
         return self.found
 
+    def counts_of(self, configuration: Configuration) -> ExplorationCounts:
+        """What that exploration comes to."""
+        return self.counted.get(configuration.name) or self.of(configuration)[0]
+
     def forget(self) -> None:
-        """No claim that is checked next is about it."""
+        """No claim that is checked next is about any of these."""
         self.configuration = self.found = None
+        self.counted.clear()
+        self.readings.clear()
 
 
-LAST = LastExploration()
+KEPT = KeptExplorations()
 
 
 def check_graph(name: str) -> Check:
     """Networkx and the explorer see the same of a configuration."""
     configuration = configuration_named(name)
-    return t5_state_graph.same_graph(configuration, LAST.of(configuration))
+    return t5_state_graph.same_graph(configuration, KEPT.of(configuration), KEPT.readings)
+
+
+def check_engine(name: str) -> Check:
+    """Networkx and the engine see the same of a configuration."""
+    return t5_state_graph.same_engine(name, KEPT.readings)
 
 
 PLAIN = t5_state_graph.FITS
@@ -190,7 +222,7 @@ hold it to the plain explorer on every configuration.
 def count_states(configuration: Configuration) -> ExplorationCounts:
     """What an exploration comes to: by the engine, where there is much to explore."""
     if configuration.eventually or configuration.states <= PLAIN:
-        return LAST.of(configuration)[0]
+        return KEPT.counts_of(configuration)
     from holdover.model.engine.engine import search
 
     instance = configuration.instance()
@@ -267,7 +299,7 @@ def check_task(task: Sequence[Claim], solvers: Sequence[str]) -> list[list[Check
             found.append(check(claim, solvers))
         except Exception as error:
             found.append(unknown_for(claim, error))
-    LAST.forget()
+    KEPT.forget()
     gc.collect()
     gc.freeze()  # what is left is kept for other tasks: it need not be looked through again
     return found

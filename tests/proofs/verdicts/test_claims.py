@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from dataclasses import replace
 from inspect import signature
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ from holdover.model.explorer.configurations import (
     run,
 )
 from holdover.model.explorer.explore import Exploration
+from holdover.model.explorer.stategraph import GraphReading
 from holdover.proofs.result import Check, Outcome
+from holdover.proofs.theorems import t5_state_graph
 from holdover.proofs.verdicts import claims
 from holdover.proofs.verdicts.claims import (
     Claim,
@@ -128,14 +131,40 @@ def test_claims_about_one_configuration_explore_it_once(monkeypatch: pytest.Monk
         return run(configuration, remember=remember)
 
     monkeypatch.setattr(claims, "run", counted)
-    monkeypatch.setattr(claims, "LAST", claims.LastExploration())
-    graph = replace(SERVER_FORGETS, group="T5", kind="graph")
-    other = replace(SERVER_FORGETS, name="dhcpcd")
-    together, alone = claims.tasks([graph, other, SERVER_FORGETS])
-    assert (together, alone) == ((graph, SERVER_FORGETS), (other,))
+    monkeypatch.setattr(claims, "KEPT", claims.KeptExplorations())
+    one = replace(SERVER_FORGETS, name="networkd")
+    graph = replace(one, group="T5", kind="graph")
+    other = replace(one, name="dhcpcd")
+    together, alone = claims.tasks([graph, other, one])
+    assert (together, alone) == ((graph, one), (other,))
     found = [claims.check_task(task, ("z3",)) for task in (together, alone)]
     assert [check.outcome for task in found for (check,) in task] == ["holds"] * 3
-    assert [configuration.name for configuration in explored] == ["server forgets", "dhcpcd"]
+    assert [configuration.name for configuration in explored] == ["networkd", "dhcpcd"]
+
+
+def test_networkx_reads_once_what_the_engine_is_asked_about_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, explored, right = [], [], t5_state_graph.reading
+
+    def reading(configuration: Configuration, *more: Any) -> GraphReading:
+        read.append(configuration.name)
+        return right(configuration, *more)
+
+    def counted(configuration: Configuration, *, remember: bool) -> Any:
+        explored.append(configuration.name)
+        return run(configuration, remember=remember)
+
+    monkeypatch.setattr(t5_state_graph, "reading", reading)
+    monkeypatch.setattr(claims, "run", counted)
+    todo = [claim for claim in claims.claims() if claim.subject == claims.BY_ENGINE]
+    (task,) = claims.tasks(todo)
+    assert len(task) == 2 * len(t5_state_graph.BY_ENGINE) + 1
+    found = claims.check_task(task, ("z3",))
+    assert {check.outcome for checks in found for check in checks} == {"holds"}
+    assert sorted(read) == sorted(explored) == sorted(t5_state_graph.BY_ENGINE)
+    assert not claims.KEPT.readings
+    assert not claims.KEPT.counted
 
 
 def test_of_two_claims_about_one_configuration_one_may_fail(
