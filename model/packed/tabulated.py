@@ -317,23 +317,31 @@ class Tabulated:
         grown = True
         while grown:
             grown = False
-            for number, rule in enumerate(canonical):
-                alone = self._alone(rule)
-                if alone is None:
-                    continue
-                known = sizes[number]
-                sizes[number] = [len(alone[0][component]) for component in about[number]]
-                if sizes[number] == known:  # it has been applied to all of these
-                    continue
-                checked = self._together(rule, *alone)
-                if checked is None:
-                    continue
-                results = self._results(rule, checked[0])
-                self._applied[id(rule)] = rule, checked, results
-                for changed, (_, rows) in results.items():
-                    grown |= self.components[changed].kind.add(rows)
+            for rule, numbers, known in zip(canonical, about, sizes, strict=True):
+                while self._apply(rule, numbers, known):  # a tick leads to what the next one moves
+                    grown = True
             for kind in self.kinds.values():
                 grown |= self._permuted(kind)
+
+    def _apply(self, rule: PackedRule, about: Sequence[int], known: list[int]) -> bool:
+        """Apply a rule to the values that its guards let through; whether it leads to new ones.
+
+        Of the components that it is `about`, `known` has how many values it was applied to.
+        """
+        alone = self._alone(rule)
+        if alone is None:
+            return False
+        sizes = [len(alone[0][component]) for component in about]
+        if sizes == known:
+            return False
+        known[:] = sizes
+        checked = self._together(rule, *alone)
+        if checked is None:
+            return False
+        results = self._results(rule, checked[0])
+        self._applied[id(rule)] = rule, checked, results
+        added = [self.components[changed].kind.add(rows) for changed, (_, rows) in results.items()]
+        return any(added)
 
     def _about(self, rule: PackedRule) -> list[int]:
         """The components that decide what a rule does, and that it changes."""
