@@ -9,8 +9,12 @@ made: that is slow, and no failure (decision 78).
 
     python -m tests.kept [FAMILY ...]      makes all checks anew, and keeps the digests if they pass
 
+A test says itself which checks it makes (`made_today`), or is a check by itself: a case of a test
+with parameters, marked `kept(FAMILY)`.  Of these, in CI, those are left out that are not made today
+(`left_out`, conftest.py); elsewhere all are made (decision 82).
+
 What it does not know: whether a check depends on more than its family names, as Python's version.
-What is made in its turn looks for that.
+What is made in its turn looks for that, and `tests/test_kept.py` for an import.
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 from holdover.proofs.kept import OF_EACH, names_in_turn
 from tests.checkout import ROOT
 from tests.proofs.logic.kept_answers import number_of_commits
@@ -35,6 +41,8 @@ ANEW = "HOLDOVER_ANEW"
 """In the environment of who makes all checks, whatever is kept."""
 
 SUFFIXES = (".py", ".toml", ".json", ".txt")
+PYTEST = ("pytest", "-q")
+CASES = (*PYTEST, "-m", "kept")
 SOLVERS = ("z3-solver", "cvc5")
 COMPILERS = ("numba", "numpy", "llvmlite", "networkx")
 OF_ALL = ("tests/kept.py", "tests/checkout.py", "proofs/kept.py")
@@ -54,32 +62,57 @@ class Family:
 
 
 CORES = ("model", "reference/core", "reference/refinement", "reference/wire")
+OF_PROOFS = ("model", "proofs", "tests/proofs/conftest.py", "tests/proofs/logic", "tests/slow.py")
 
 FAMILIES: Mapping[str, Family] = {
     "seeded defects of the engine": Family(
-        ("pytest", "-q", "tests/model/engine/test_engine_defects.py"),
-        ("model", "tests/model/engine", "tests/seeding.py"),
+        (*PYTEST, "tests/model/engine/test_engine_defects.py"),
+        ("model", "tests/model/conftest.py", "tests/model/engine", "tests/seeding.py"),
         COMPILERS,
     ),
     "seeded defects of the cores, at random": Family(
-        ("pytest", "-q", "tests/stateful/test_defects.py"),
+        (*PYTEST, "tests/stateful/test_defects.py"),
         (*CORES, "tests/stateful", "tests/virtual_host.py"),
         (*COMPILERS, "hypothesis"),
     ),
     "exported obligations": Family(
-        ("pytest", "-q", "tests/proofs/logic/test_exported.py"),
-        ("model", "proofs", "reference/commands/prove.py", "tests/proofs/logic"),
+        (*PYTEST, "tests/proofs/logic/test_exported.py"),
+        (*OF_PROOFS, "reference/commands/prove.py"),
         SOLVERS,
     ),
     "theorems by cvc5": Family(
         ("tests.proofs.logic.kept_cvc5",),
-        (
-            "model",
-            "proofs",
-            "reference/commands/prove.py",
-            "reference/commands/verify.py",
-            "tests/proofs/logic",
-        ),
+        (*OF_PROOFS, "reference/commands/prove.py", "reference/commands/verify.py"),
+        SOLVERS,
+    ),
+    "cases of the engine": Family(
+        (*CASES, "tests/model/engine/test_engine.py"),
+        ("model", "tests/model/conftest.py", "tests/model/engine"),
+        COMPILERS,
+    ),
+    "cases of the readings": Family(
+        (*CASES, "tests/model/readings/test_finite.py"),
+        ("model", "tests/model/conftest.py", "tests/model/readings"),
+    ),
+    "cases of bit-vectors": Family(
+        (*CASES, "tests/proofs/logic/test_bitvectors.py"),
+        (*OF_PROOFS, "tests/measure/bench/horn_clauses.py"),
+        SOLVERS,
+    ),
+    "cases of reasons": Family((*CASES, "tests/proofs/logic/test_reasons.py"), OF_PROOFS, SOLVERS),
+    "seeded defects of formulas": Family(
+        (*CASES, "tests/proofs/logic/test_formula_defects.py"),
+        (*OF_PROOFS, "tests/seeding.py"),
+        SOLVERS,
+    ),
+    "rows without which time stops": Family(
+        (*CASES, "tests/proofs/theorems/test_t0_time_passes.py"),
+        (*OF_PROOFS, "tests/proofs/theorems"),
+        SOLVERS,
+    ),
+    "judged mutants": Family(
+        (*CASES, "tests/proofs/mutation/test_mutants.py"),
+        (*OF_PROOFS, "tests/proofs/mutation"),
         SOLVERS,
     ),
 }
@@ -123,6 +156,33 @@ def made_today(family: str, names: Sequence[str], turn: int | None = None) -> se
     if not unchanged(family):
         return set(names)
     return set(names_in_turn(names, number_of_commits() if turn is None else turn))
+
+
+def case_of(item: pytest.Item, by: str = "") -> str:
+    """The name of a case: its test's, or that of its parameter `by`, where more are made of that.
+
+    Cases of the same parameter are made at the same commit: what it takes to make them is shared.
+    """
+    if not by:
+        return item.nodeid
+    assert isinstance(item, pytest.Function)
+    value = item.callspec.params[by]
+    return str(getattr(value, "name", value))
+
+
+def left_out(items: Iterable[pytest.Item], turn: int | None = None) -> list[pytest.Item]:
+    """Those of these tests that are marked `kept(FAMILY)`, and are not made today."""
+    families: dict[str, dict[str, list[pytest.Item]]] = {}
+    for item in items:
+        for mark in item.iter_markers("kept"):
+            cases = families.setdefault(mark.args[0], {})
+            cases.setdefault(case_of(item, **mark.kwargs), []).append(item)
+    return [
+        item
+        for family, cases in families.items()
+        for name in sorted(cases.keys() - made_today(family, list(cases), turn))
+        for item in cases[name]
+    ]
 
 
 def in_groups(groups: Mapping[str, Sequence[str]], turn: int) -> dict[str, list[str]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from holdover.proofs.kept import OF_EACH
+from holdover.reference.docs.architecture import read_imports
 from tests import kept
 from tests.checkout import ROOT
 from tests.kept import FAMILIES, Family, digest, in_groups, made_today
@@ -65,16 +68,61 @@ def test_so_do_a_version_and_a_command_and_another_file_does_not(
     assert digest(SMALL, root) != before
 
 
+def own_files(family: Family) -> list[str]:
+    """The file of its tests, or the module that makes its checks."""
+    tests = [word for word in family.command if word.startswith("tests")]
+    return [each if each.endswith(".py") else f"{each.replace('.', '/')}.py" for each in tests]
+
+
 def test_each_family_depends_on_its_own_tests_and_on_what_is_there() -> None:
     for name, family in FAMILIES.items():
         paths = {str(path.relative_to(ROOT)) for path in kept.files(family)}
         assert all((ROOT / path).is_file() for path in paths), name
-        tests = [word for word in family.command if word.startswith("tests")]
-        (own,) = (
-            each if each.endswith(".py") else f"{each.replace('.', '/')}.py" for each in tests
-        )
+        (own,) = own_files(family)
         assert own in paths, name
         assert {"model/table/table.py", "proofs/kept.py", "tests/kept.py"} <= paths
+
+
+def test_what_its_tests_import_is_among_what_a_family_depends_on() -> None:
+    """But what only the command line takes: a claim is made by it in tests, and not judged."""
+    for name, family in FAMILIES.items():
+        own = next(ROOT / path for path in own_files(family))
+        beside = [
+            folder / "conftest.py"
+            for folder in own.parents
+            if folder.is_relative_to(ROOT / "tests") and folder != ROOT / "tests"
+        ]
+        needed = imported([own, *(path for path in beside if path.is_file())])
+        assert len(needed) > 10, name
+        assert {str(path.relative_to(ROOT)) for path in needed - {*kept.files(family)}} == set()
+
+
+def imported(files: Iterable[Path]) -> set[Path]:
+    """These files and those that they import, of this repository; not by way of `tests/kept.py`."""
+    found, left = set[Path](), list(files)
+    while left:
+        file = left.pop()
+        if file in found or file.parent == ROOT / "reference" / "commands":
+            continue
+        found.add(file)
+        if file != Path(str(kept.__file__)):
+            left += named_in(file)
+    return found
+
+
+@cache
+def named_in(file: Path) -> tuple[Path, ...]:
+    """The files that it imports."""
+    return tuple(filter(None, map(file_of, read_imports(file))))
+
+
+def file_of(name: str) -> Path | None:
+    """The file of a module, or of what has that name in it."""
+    floor, _, rest = name.partition(".")
+    path = ROOT / (rest if floor == "holdover" else name).replace(".", "/")
+    there = [(each.with_suffix(".py"), each / "__init__.py") for each in (path, path.parent)]
+    ours = floor in ("holdover", "tests")
+    return next((file for pair in there for file in pair if ours and file.is_file()), None)
 
 
 # What is made ------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ def searched(instance: Instance, **how: Any) -> EngineResult:
     return search(instance, ALWAYS, STEPS, SOMETIMES, **how)
 
 
+@pytest.mark.kept("cases of the engine", by="configuration")
 @pytest.mark.parametrize("symmetry", [False, True], ids=["every state", "up to symmetry"])
 @pytest.mark.parametrize("configuration", configurations(), ids=lambda c: str(c.name))
 def test_the_pinned_counts(configuration: Configuration, symmetry: bool) -> None:

@@ -140,6 +140,7 @@ def compared() -> dict[str, set[str]]:
     return {}
 
 
+@pytest.mark.kept("cases of the readings")
 @pytest.mark.parametrize("case", CASES)
 def test_generated_successors_are_the_defined_ones(
     case: str, build: Build, concrete: Say, compared: dict[str, set[str]]
@@ -149,6 +150,7 @@ def test_generated_successors_are_the_defined_ones(
     assert compared[case]
 
 
+@pytest.mark.kept("cases of the readings")
 def test_every_row_and_every_fault_was_compared(
     build: Build, concrete: Say, compared: dict[str, set[str]]
 ) -> None:
@@ -161,6 +163,7 @@ def test_every_row_and_every_fault_was_compared(
     assert {fault for constants in fixed for fault in FAULTS if constants[fault]} == set(FAULTS)
 
 
+@pytest.mark.kept("cases of the readings")
 @pytest.mark.parametrize("case", CASES)
 def test_properties_mean_the_same_in_both_readings(case: str, build: Build, concrete: Say) -> None:
     instance = CASES[case](build)
@@ -245,6 +248,7 @@ def verdict(seen: Exploration) -> dict[str, int]:
     return {name: len(trace) for name, trace in seen.violations.items()}
 
 
+@pytest.mark.kept("cases of the readings")
 @pytest.mark.parametrize("case", CLIPPED)
 def test_looking_further_back_shows_nothing_new(case: str, build: Build) -> None:
     """The steps of a longer memory, clipped, are the steps of the shorter one.
@@ -307,6 +311,7 @@ def where_time_stops(seen: Exploration) -> list[State]:
     return [state for number, state in enumerate(seen.states) if number not in free]
 
 
+@pytest.mark.kept("cases of the readings")
 @pytest.mark.parametrize("profile", builtin_names())
 def test_time_goes_on_whatever_the_client(profile: str, build: Build) -> None:
     seen = explore(build(profile, lease=3, delay=1), keep_steps=True)
@@ -314,6 +319,7 @@ def test_time_goes_on_whatever_the_client(profile: str, build: Build) -> None:
     assert where_time_stops(seen) == []
 
 
+@pytest.mark.kept("cases of the readings")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_time_goes_on_whatever_the_fault(fault: str, build: Build) -> None:
     """Nor does a process that stays frozen, a host that sleeps on, a server that is gone."""

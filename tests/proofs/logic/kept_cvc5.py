@@ -173,7 +173,9 @@ def main(turn: int | None, keeps: bool) -> None:
     with in_turn(turn) if few and turn is not None else listening(turn) as listener:
         status = prove.main([*COMMAND], "holdover prove", standalone_mode=False)
         if keeps and not status:
-            status = int(pytest.main(["-q", *(str(TESTS / name) for name in ASKING)]))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(kept_checks.ANEW, "1")
+                status = int(pytest.main(["-q", *(str(TESTS / name) for name in ASKING)]))
         heard = list(listener.heard())
         differing = listener.differing()
     for line in differing:

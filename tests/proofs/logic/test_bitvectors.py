@@ -111,6 +111,7 @@ def steps_from(reading: Symbolic, solver: Any, state: State) -> list[tuple[int, 
     return sorted(found, key=lambda edge: edge[0])
 
 
+@pytest.mark.kept("cases of bit-vectors")
 @pytest.mark.parametrize("case", CASES)
 def test_the_models_of_a_step_are_the_successors(case: str) -> None:
     instance = CASES[case]()
@@ -122,6 +123,7 @@ def test_the_models_of_a_step_are_the_successors(case: str) -> None:
         assert steps_from(reading, solver, state) == instance.successors(state)
 
 
+@pytest.mark.kept("cases of bit-vectors")
 @pytest.mark.parametrize("case", ["a server that forgets", "drift"])
 def test_properties_mean_the_same_in_both_readings(case: str) -> None:
     instance = CASES[case]()
@@ -240,6 +242,7 @@ def test_fractions_of_a_tick_are_refused() -> None:
 # Bounded model checking --------------------------------------------------------------------------
 
 
+@pytest.mark.kept("cases of bit-vectors")
 @pytest.mark.parametrize(
     ("name", "broken"),
     [
@@ -285,6 +288,7 @@ def test_a_run_that_the_finite_reading_does_not_have_is_no_violation() -> None:
 # Spacer ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kept("cases of bit-vectors")
 @pytest.mark.parametrize(
     ("instance", "prop", "outcome"),
     [

@@ -164,6 +164,7 @@ def test_an_effect_that_nobody_reads_is_alike(explored: dict[str, Summary]) -> N
     assert (fate.killer, "no row reads the difference" in fate.detail) == ("alike", True)
 
 
+@pytest.mark.kept("judged mutants")
 @pytest.mark.parametrize("name", [name for name in by_name() if name.split("/")[0] in QUICK])
 def test_the_record_is_what_the_judge_says(name: str) -> None:
     assert judged(name) == RECORDED[name]
@@ -188,11 +189,13 @@ def test_what_changes_nothing_is_killed_by_nothing() -> None:
     assert judge(changed).killer == "equivalent"
 
 
+@pytest.mark.kept("judged mutants")
 @pytest.mark.parametrize("name", ["lapse/guard 4", "bind/effect 7", "lapse/due"])
 def test_without_checks_a_mutant_survives(name: str) -> None:
     assert judge(by_name()[name], NOTHING).killer == "survives"
 
 
+@pytest.mark.kept("judged mutants")
 @pytest.mark.parametrize("name", ["lapse/guard 4", "lapse/due", "bind/effect 7", "mute/guard 2"])
 def test_z3_does_not_explain_away_what_matters(name: str) -> None:
     assert equivalent(by_name()[name], FACTS) == ""

@@ -78,6 +78,7 @@ def test_what_holds_time_up_does_occur(name: str) -> None:
     assert by_cvc5(occurs(BLOCKED[name])).result == "refuted"
 
 
+@pytest.mark.kept("rows without which time stops")
 @pytest.mark.parametrize(
     ("name", "row"),
     [
@@ -104,6 +105,7 @@ def test_without_a_row_something_is_stuck(name: str, row: str) -> None:
     assert by_cvc5(may).result != "proved"
 
 
+@pytest.mark.kept("rows without which time stops")
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
 def test_without_a_fact_something_is_not_proved(
     fact: Property, monkeypatch: pytest.MonkeyPatch
