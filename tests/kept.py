@@ -42,6 +42,7 @@ ANEW = "HOLDOVER_ANEW"
 
 SUFFIXES = (".py", ".toml", ".json", ".txt")
 PYTEST = ("pytest", "-q")
+KEPT_ANSWERS = "tests/proofs/logic/kept_answers.py"
 CASES = (*PYTEST, "-m", "kept")
 SOLVERS = ("z3-solver", "cvc5")
 COMPILERS = ("numba", "numpy", "llvmlite", "networkx")
@@ -104,6 +105,20 @@ FAMILIES: Mapping[str, Family] = {
         (*CASES, "tests/proofs/logic/test_formula_defects.py"),
         (*OF_PROOFS, "tests/seeding.py"),
         SOLVERS,
+    ),
+    "certificates of changed rows": Family(
+        (*CASES, "tests/proofs/certificates/test_kept.py"),
+        (*OF_PROOFS, "tests/proofs/certificates"),
+        SOLVERS,
+    ),
+    "seeded defects of the checker": Family(
+        (*CASES, "tests/proofs/certificates/test_check.py"),
+        (*OF_PROOFS, "tests/measure/false_proofs.py", "tests/proofs/certificates"),
+        SOLVERS,
+    ),
+    "texts for TLC": Family(
+        (*CASES, "tests/model/export/test_tla.py"),
+        ("model", "tests/model", KEPT_ANSWERS, "tests/measure/bench"),
     ),
     "rows without which time stops": Family(
         (*CASES, "tests/proofs/theorems/test_t0_time_passes.py"),

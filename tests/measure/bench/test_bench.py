@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,19 @@ def quickly_compiled(*ways: cases.Way) -> tuple[cases.Way, ...]:
     return tuple(replace(way, flags=(*way.flags, "-O0")) for way in ways)
 
 
+@pytest.fixture
+def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page without its plots, which `test_quick_runs_from_end_to_end` looks at."""
+    for plot in ("comparison_plot", "growth_plot"):
+        monkeypatch.setattr(report, plot, lambda *_: None)
+
+
 @needs_all
 def test_quick_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "QUICK", (TINY,))
     monkeypatch.setattr(cases, "QUICK_GROWTH", (cases.Series("hosts", "hosts", (1,)),))
     monkeypatch.setattr(cases, "WAYS", quickly_compiled(cases.WAYS[1], *cases.WAYS[-2:]))
+    monkeypatch.setattr(referees, "tlc", partial(referees.tlc, brief=True))
     status, out, err = invoked(
         "--json", "--solver-seconds", "1", "--note", "a try", "-o", str(tmp_path)
     )
@@ -65,6 +74,7 @@ def test_quick_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert (tmp_path / plot).read_text().rstrip().endswith("</svg>")
 
 
+@pytest.mark.usefixtures("nothing_drawn")
 def test_a_configuration_is_measured_again_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +97,7 @@ def test_a_configuration_is_measured_again_by_itself(
 
 
 @needs_spin
+@pytest.mark.usefixtures("nothing_drawn")
 def test_a_differing_count_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = replace(TINY, states=TINY.states + 1)
     monkeypatch.setattr(cases, "QUICK", (wrong,))

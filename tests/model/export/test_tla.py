@@ -119,6 +119,7 @@ def test_each_row_says_what_becomes_of_every_variable(module: str) -> None:
         assert sorted(unchanged + primed) == sorted(names)
 
 
+@pytest.mark.kept("texts for TLC")
 @pytest.mark.parametrize("profile", builtin_names())
 def test_text_is_balanced_and_the_same_each_time(build: Build, profile: str) -> None:
     instance = build(profile)

@@ -347,6 +347,7 @@ DEFECTS = {
 }
 
 
+@pytest.mark.kept("seeded defects of the checker")
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_of_the_checker_is_noticed(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted ones: a rule that is wrong is found by the hunt."""

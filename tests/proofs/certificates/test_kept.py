@@ -147,6 +147,7 @@ CASES = {
 """Invariants; the mutants that are put to the checker; and each so many-th of all to Z3 as well."""
 
 
+@pytest.mark.kept("certificates of changed rows")
 @pytest.mark.parametrize("name", CASES)
 def test_a_changed_row_is_not_certified(name: str) -> None:
     """Of those rows that a proof takes something from."""
@@ -161,6 +162,7 @@ def test_a_changed_row_is_not_certified(name: str) -> None:
     assert sum(rejected.values()) > 60
 
 
+@pytest.mark.kept("certificates of changed rows")
 @pytest.mark.parametrize("name", CASES)
 def test_a_certificate_that_is_accepted_for_a_changed_row_proves_it(name: str) -> None:
     """What the checker takes of a changed row, Z3 proves too."""
