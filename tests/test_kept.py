@@ -15,7 +15,7 @@ from holdover.proofs.kept import OF_EACH
 from holdover.reference.docs.architecture import read_imports
 from tests import kept
 from tests.checkout import ROOT
-from tests.kept import FAMILIES, Family, digest, in_groups, made_today
+from tests.kept import FAMILIES, Family, digest, in_groups, left_out, made_today
 
 SMALL = Family(("pytest",), ("folder", "file.py"), ("click",))
 NAMES = [f"defect {number}" for number in range(61)]
@@ -151,6 +151,62 @@ def test_each_name_of_a_group_has_one_turn_of_fifty(sizes: tuple[int, ...]) -> N
     names = [name for turn in made for some in turn.values() for name in some]
     assert sorted(names) == sorted(name for some in groups.values() for name in some)
     assert all(set(some) <= set(groups[group]) for turn in made for group, some in turn.items())
+
+
+class Marks:
+    """Has the hook's marker, and this family."""
+
+    @staticmethod
+    def pytest_configure(config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "kept: as in conftest.py")
+
+
+CASES = """
+import pytest
+
+@pytest.mark.kept("small")
+@pytest.mark.parametrize("number", range(61))
+def test_one(number): pass
+
+@pytest.mark.kept("small", by="number")
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("letter", "ab")
+def test_both(number, letter): pass
+
+def test_always(): pass
+"""
+
+
+def run_at(turn: int, file: Path) -> set[str]:
+    """The tests of a file that are not left out."""
+    seen: list[pytest.Item] = []
+
+    class Looking(Marks):
+        @staticmethod
+        def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+            less = left_out(items, turn)
+            seen.extend(item for item in items if item not in less)
+
+    words = ["--collect-only", "-qq", "-p", "no:cacheprovider", "--rootdir", str(file.parent)]
+    assert pytest.main([*words, "-c", "/dev/null", str(file)], plugins=[Looking()]) == 0
+    return {item.name for item in seen}
+
+
+def test_marked_cases_are_left_out_but_in_their_turn(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "test_cases.py"
+    file.write_text(CASES, "utf-8")
+    every = {f"test_one[{n}]" for n in range(61)} | {"test_always"}
+    every |= {f"test_both[{x}-{n}]" for x in "ab" for n in range(3)}
+    made = [run_at(turn, file) for turn in (7, 12, 57)]
+    assert made[0] == {"test_always", "test_one[7]", "test_one[57]"}
+    both = {"test_both[a-1]", "test_both[b-1]"}
+    assert made[1] == {"test_always", "test_one[12]", *both}, "what has the same parameter"
+    assert made[2] == made[0]
+    monkeypatch.setenv(kept.ANEW, "1")
+    kept.unchanged.cache_clear()
+    assert run_at(7, file) == every
 
 
 # What is kept ------------------------------------------------------------------------------------
