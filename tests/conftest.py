@@ -64,9 +64,9 @@ MEANWHILE = (
     "tests/proofs/mutation/test_mutants.py",
     "tests/model/engine/test_engine.py",
     "tests/reference/refinement/test_refinement.py",
-    "tests/proofs/logic/test_bitvectors.py",
-    "tests/model/readings/test_finite.py",
-    "tests/model/engine/test_engine_defects.py",
+    "tests/stateful/test_client.py",
+    "tests/model/engine/test_cluster.py",
+    "tests/measure/bench/test_bench.py",
 )
 """What begins while these are played, for all other processes: a network's test would wait for the
 lock, and those that hold it for that one's."""
