@@ -120,6 +120,23 @@ FAMILIES: Mapping[str, Family] = {
         (*CASES, "tests/model/export/test_tla.py"),
         ("model", "tests/model", KEPT_ANSWERS, "tests/measure/bench"),
     ),
+    "laws of the table": Family(
+        (*CASES, "tests/model/table/test_laws.py"),
+        (*OF_PROOFS, "tests/model/conftest.py", "tests/model/table"),
+        SOLVERS,
+    ),
+    "pages against the explorer": Family(
+        (*CASES, "tests/model/readings/test_prose_explorer.py"),
+        (
+            *("model", "tests/model/conftest.py", "tests/model/readings"),
+            *("docs/lease-table.md", "docs/words.md", "docs/properties.md"),
+        ),
+    ),
+    "searches that are told": Family(
+        (*CASES, "tests/proofs/logic/test_model_checking.py"),
+        (*OF_PROOFS, "tests/measure/bench/horn_clauses.py"),
+        SOLVERS,
+    ),
     "rows without which time stops": Family(
         (*CASES, "tests/proofs/theorems/test_t0_time_passes.py"),
         (*OF_PROOFS, "tests/proofs/theorems"),

@@ -65,6 +65,7 @@ def pinned(name: str) -> Seen:
     return searched(CONFIGURATIONS[name].instance())
 
 
+@pytest.mark.kept("pages against the explorer")
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_the_pages_come_to_the_pinned_numbers(name: str) -> None:
     c, seen = CONFIGURATIONS[name], pinned(name)
@@ -116,6 +117,7 @@ def right(name: str, build: Build) -> Seen:
     return pinned(name) if name in CONFIGURATIONS else searched(other(name, build))
 
 
+@pytest.mark.kept("pages against the explorer")
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_pages_come_to_what_the_explorer_sees(name: str, build: Build) -> None:
     seen, found = right(name, build), explore(other(name, build), ALWAYS, STEPS)
@@ -124,6 +126,7 @@ def test_the_pages_come_to_what_the_explorer_sees(name: str, build: Build) -> No
     assert seen.fired == set(found.fired)
 
 
+@pytest.mark.kept("pages against the explorer")
 def test_every_row_of_the_page_fires(build: Build) -> None:
     fired = set().union(*(right(name, build).fired for name in (*CONFIGURATIONS, *OTHERS)))
     assert fired == {row.name for row in documented().rows}
@@ -201,6 +204,7 @@ def differs(wrong: Pages, name: str, build: Build) -> bool:
         return True
 
 
+@pytest.mark.kept("pages against the explorer")
 @pytest.mark.parametrize("plant", [name for name, (*_, where) in PLANTED.items() if where])
 def test_a_page_that_differs_in_one_row_is_noticed(plant: str, build: Build) -> None:
     *passage, where = PLANTED[plant]

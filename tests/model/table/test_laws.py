@@ -46,6 +46,7 @@ def broken(known: Sample) -> Iterator[tuple[str, str]]:
             yield from ((name, row) for name, respected in laws if not respected(state, after))
 
 
+@pytest.mark.kept("laws of the table")
 @pytest.mark.parametrize("setting", SMALL, ids=lambda s: s.name.replace(" ", "_"))
 def test_the_lease_table_keeps_every_law(setting: SmallWorld) -> None:
     assert not Counter(broken(seen(setting.name)))
@@ -68,6 +69,7 @@ def size(name: str) -> tuple[int, ...]:
     return members, len(found.faults), found.lease, found.step, found.delay
 
 
+@pytest.mark.kept("laws of the table")
 @pytest.mark.parametrize(
     "law", [*STATES, *ACTS, *TIME], ids=lambda each: each.name.replace(" ", "_")
 )

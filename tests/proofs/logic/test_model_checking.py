@@ -48,6 +48,7 @@ def test_items_are_codes_of_something_and_stay_so() -> None:
             assert z3.is_true(said) is (number not in wrong)
 
 
+@pytest.mark.kept("searches that are told")
 @pytest.mark.parametrize(
     ("name", "broken"),
     [

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from holdover.proofs.mutation import __main__ as spec
 from holdover.proofs.mutation import record
 from holdover.proofs.mutation.fates import Fate
+from holdover.proofs.mutation.mutants import mutants
 from holdover.proofs.mutation.record import FateRecord, kept_fates
 
 TRUE = {fate.name: fate for fate in record.read_fates()}
@@ -49,6 +50,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(spec, "run", judge)
     monkeypatch.setattr(record, "sources", cache(record.sources))  # fifty times the same
+    monkeypatch.setattr(spec, "mutants", cache(lambda rows: tuple(mutants(rows))))
+    monkeypatch.setattr(spec, "show_fates", lambda *_: "")  # test_mutants.py reads the list
     return names
 
 
