@@ -24,7 +24,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ from holdover.reference.docs.markdown import table
 from holdover.reference.lab.record import record
 from holdover.reference.lab.record.wire_view import signs_of
 from holdover.reference.lab.testbed.clients import CLIENTS, UDHCPC_SCRIPT
-from holdover.reference.lab.testbed.netns import COMMANDS, Host, Links
+from holdover.reference.lab.testbed.netns import Host, Links
 from holdover.reference.lab.testbed.process import UnheardError
 from holdover.reference.lab.testbed.scene import LEASED, OWN, Scene
 from holdover.reference.lab.testbed.servers import SERVERS
@@ -53,10 +53,14 @@ from tests.net.machine import (
     Clocks,
     Files,
     Machine,
+    Prepared,
     Sleep,
     copy,
     make_root,
+    prepared,
     python_and_holdover,
+    python_that_waits,
+    that_waits,
 )
 
 PAGE = ROOT / "docs" / "suspend.md"
@@ -86,7 +90,7 @@ AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Guest:
-    """A client in a guest: `prepare` puts its files into a root, and gives its command line."""
+    """A client in a guest: `prepare` puts its files into a root, and gives what has it wait."""
 
     prepare: Callable[[Path], str]
     programs: tuple[str, ...] = ()
@@ -95,20 +99,21 @@ class Guest:
 def reference(root: Path) -> str:
     """Ours."""
     python = python_and_holdover(root)
-    return f"{python} -u -c '{COMMANDS}' client eth0 --json --state-dir /run/state"
+    words = python_that_waits(python)
+    return f"{words} client eth0 --json --state-dir /run/state"
 
 
 def udhcpc(root: Path) -> str:
     """Busybox's, with Debian's script."""
     copy(Path("/etc/udhcpc/default.script"), root)
-    return "busybox udhcpc -f -i eth0 -s /etc/udhcpc/default.script"
+    return that_waits("busybox udhcpc -f -i eth0 -s /etc/udhcpc/default.script")
 
 
 def udhcpc_lifetime(root: Path) -> str:
     """Busybox's, with a script that tells the kernel the lease as a lifetime."""
     (root / "etc" / "script").write_text(UDHCPC_SCRIPT)
     (root / "etc" / "script").chmod(0o755)
-    return "busybox udhcpc -f -i eth0 -s /etc/script"
+    return that_waits("busybox udhcpc -f -i eth0 -s /etc/script")
 
 
 def dhclient(root: Path) -> str:
@@ -116,7 +121,7 @@ def dhclient(root: Path) -> str:
     copy(Path("/sbin/dhclient-script"), root)
     for name in ("var/lib/dhcp", "etc/dhcp"):
         (root / name).mkdir(parents=True)
-    return "dhclient -4 -d -v eth0"
+    return that_waits("dhclient -4 -d -v eth0")
 
 
 GUESTS: Mapping[str, Guest] = MappingProxyType(
@@ -176,18 +181,17 @@ class MachineScene(Scene):
         return bool(said) and "Deleted" not in said[-1][1]
 
 
-def make_archives(clients: Iterable[str], files: Files, place: Path) -> Mapping[str, Path]:
-    """The archive of each client's root, by the client's name."""
-    found = {}
-    for client in dict.fromkeys(clients):
-        guest, root = GUESTS[client], place / client
-        found[client] = make_root(root, files, guest.prepare, guest.programs)
-        shutil.rmtree(root)
-    return found
+def prepare(clients: Sequence[str], files: Files, place: Path) -> Prepared:
+    """A guest in which these clients wait for one of them to begin."""
+    root = place / "guest"
+    programs = [name for client in clients for name in GUESTS[client].programs]
+    archive = make_root(root, files, [GUESTS[each].prepare for each in clients], programs)
+    shutil.rmtree(root)
+    return prepared(files, archive, clients, place)
 
 
 @contextmanager
-def machine_scene(place: Path, archive: Path, files: Files, lease: int) -> Iterator[MachineScene]:
+def machine_scene(place: Path, ready: Prepared, client: str, lease: int) -> Iterator[MachineScene]:
     """A scene whose machine has a lease; all is gone at the end."""
     links = Links(place)
     try:
@@ -196,7 +200,8 @@ def machine_scene(place: Path, archive: Path, files: Files, lease: int) -> Itera
             links, place, threading.Event(), server=server, lease=lease, questions=True
         )
         scene.serve()
-        scene.plug(Machine(scene.srv, archive, files, place))
+        scene.plug(Machine(scene.srv, ready, place))
+        scene.machine.begin(client)
         scene.wait_for_lease()
         yield scene
     finally:
@@ -204,14 +209,14 @@ def machine_scene(place: Path, archive: Path, files: Files, lease: int) -> Itera
 
 
 def sleep_once(
-    place: Path, client: str, sleep: str, files: Files, archive: Path, lease: int, after: int
+    place: Path, client: str, sleep: str, ready: Prepared, lease: int, after: int
 ) -> Slept:
     """Have a client sleep through the end of its lease; what it does when it wakes.
 
     UnheardError where the machine did not as it was told, or has no lease.
     """
     way = SLEEPS[sleep]
-    with machine_scene(place, archive, files, lease) as scene:
+    with machine_scene(place, ready, client, lease) as scene:
         scene.end_server()
         before, began = scene.machine.clocks(), now()
         way.begin(scene.machine)
@@ -256,7 +261,7 @@ def play(
     after: int = AFTER,
 ) -> list[Slept]:
     """Several, some at once, each in a folder of its own."""
-    archives = make_archives((client for client, _ in wanted), files, place)
+    ready = prepare(list(dict.fromkeys(client for client, _ in wanted)), files, place)
 
     def one(number: int) -> Slept:
         client, sleep = wanted[number]
@@ -264,7 +269,7 @@ def play(
             mine = place / f"{number}-{trial}"
             mine.mkdir()
             try:
-                found = sleep_once(mine, client, sleep, files, archives[client], lease, after)
+                found = sleep_once(mine, client, sleep, ready, lease, after)
             except UnheardError as error:
                 why = str(error).partition("\n")[0]
                 click.echo(f"{client}, {sleep}: unknown: {why}", err=True)

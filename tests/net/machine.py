@@ -2,10 +2,14 @@
 
 Theory of operation.  A namespace cannot be suspended: its clocks are the machine's.  QEMU emulates
 a whole machine, without KVM, on a cable of the lab's switch (a tap).  Its root is an archive
-(cpio) of this machine's own programs: busybox, a client, and the libraries that they name.  The
-kernel is one of Debian's, with the modules that a network card needs.  The guest starts the client
+(cpio) of this machine's own programs: busybox, clients, and the libraries that they name.  The
+kernel is one of Debian's, with the modules that a network card needs.  The guest starts a client
 and `ip monitor`; what they say comes out of the serial console.  `SLEEPS` says how it is put to
 sleep and woken; the control socket (QMP) does that.
+
+To boot, and to import what our client needs, takes most of what a guest computes.  So one guest
+does it (`prepared`): its clients wait, and its memory becomes a file.  Each `Machine` goes on from
+there, and is told which client is to begin; only then has it a link.
 
 `Files` finds QEMU and the kernel on this machine, or in a folder into which their packages were
 unpacked (`dpkg -x`): so nothing has to be installed to try it.
@@ -25,16 +29,17 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import click as click_package
 import pyroute2 as pyroute2_package
 
 from holdover.reference.lab.testbed.netns import Host, run
-from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError
+from holdover.reference.lab.testbed.process import PATIENCE, Process, UnheardError, eventually
 from tests.checkout import ROOT
 
 QEMU = "qemu-system-x86_64"
@@ -46,16 +51,28 @@ BUS = "virtio_pci"
 """The modules of the network card; what they need is found by modules.dep."""
 
 HARDWARE = "02:68:6f:6c:64:02"
-TAP = "ptap"
+TAP, CONTROL, ORDERS = "ptap", "qmp", "tty"
+"""The guest's port of a switch; sockets, in a folder of its own."""
+
 MEMORY = "512M"
 
-SUSPENDS, WOKEN, CLOCKS = "suspends", "has woken", "clocks are"
+SUSPENDS, WOKEN, CLOCKS, WAITS = "suspends", "has woken", "clocks are", "waits at"
 """What the guest says."""
+
+BEGIN = "/run/begin-"
+"""A pipe of a guest, with a client's number: when it is opened for writing, the client begins."""
+
+FIFO = 8
+"""Bytes of an order that a serial line takes at once."""
 
 SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
-BOOT = "console=ttyS0 no_console_suspend quiet panic=-1 clocksource=hpet no_timer_check"
-"""What the kernel is told; it ends where its timer is late at the start, if it checks that."""
+BOOT = (
+    "console=ttyS0 no_console_suspend quiet panic=-1 clocksource=hpet no_timer_check "
+    "mitigations=off init_on_alloc=0"
+)
+"""What the kernel is told; it ends where its timer is late at the start, if it checks that.  Nobody
+attacks it, and what protects it from that is costly to emulate."""
 
 BEGINS = """#!/bin/sh
 export PATH=/sbin:/bin:/usr/sbin:/usr/bin HOME=/root PYTHONDONTWRITEBYTECODE=1
@@ -72,12 +89,15 @@ for each in {modules}; do insmod /modules/$each.ko; done
 INIT = (
     BEGINS
     + """ip link set lo up
-ip link set eth0 up
 ip -o -4 monitor address &
-{client} &
 exec 3</dev/ttyS1  # kept open: what comes while nobody has it open is lost
-while read -r word <&3; do
+{clients}
+while read -r word number <&3; do
   case $word in
+  begin)
+    ip link set eth0 up
+    : >{begin}$number
+    ;;
   suspend)
     echo {suspend}
     echo mem >/sys/power/state
@@ -181,6 +201,27 @@ UNNEEDED = ("test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", 
 IMPORTS = "from holdover.reference.cli import main; main()"
 """What has all imported that a client needs, when it has refused an interface."""
 
+BEFORE = (
+    "commands.client",
+    "linux.client",
+    "linux.supervisor",
+    "linux.hooks.dns",
+    "linux.kernel.secondaries",
+)
+"""What imports most of that before it is told to begin."""
+
+
+def python_that_waits(python: str) -> str:
+    """A shell's words: our command line, when it has imported what it needs and is to begin."""
+    imports = ", ".join(f"holdover.reference.{each}" for each in BEFORE)
+    waits = f'pipe = os.environ["begin"]; print("{WAITS}", pipe); open(pipe).close()'
+    return f"{python} -u -c 'import os, {imports}; {waits}; {IMPORTS}'"
+
+
+def that_waits(command: str) -> str:
+    """A shell's words: a command line, when it is to begin."""
+    return f"{{ echo {WAITS} $begin; read -r _ <$begin; exec {command}; }}"
+
 
 def python_and_holdover(root: Path) -> str:
     """Python and the project, as an embedded device has them; the words that start it.
@@ -220,17 +261,23 @@ def compile_needed(packages: Path, root: Path) -> None:
 
 
 def make_root(
-    root: Path, files: Files, prepare: Callable[[Path], str], programs: Iterable[str] = ()
+    root: Path, files: Files, prepare: Sequence[Callable[[Path], str]], programs: Iterable[str] = ()
 ) -> Path:
-    """The archive of the root of a guest that has a client on a network card.
+    """The archive of the root of a guest that has clients on a network card.
 
-    `prepare` puts a client into it, and gives the words that start it; `programs`: what it runs.
+    `prepare` puts each client into it, and gives the words that start it, and have it wait
+    (`that_waits`); `programs`: what they run.
     """
 
     def init(modules: str) -> str:
+        clients = [
+            f"export begin={BEGIN}{number}\nmkfifo $begin\n{put(root)} &"
+            for number, put in enumerate(prepare)
+        ]
         return INIT.format(
             modules=modules,
-            client=prepare(root),
+            clients="\n".join(clients),
+            begin=BEGIN,
             suspend=SUSPENDS,
             woken=WOKEN,
             clocks=CLOCKS,
@@ -309,41 +356,98 @@ def boots(files: Files, archive: Path) -> tuple[str | Path, ...]:
     )
 
 
+def devices(place: Path, link: str) -> tuple[str, ...]:
+    """QEMU's words for a guest's orders, its control and its network card at a link."""
+    return (
+        *("-serial", f"unix:{place / ORDERS},server=on,wait=off"),
+        *("-qmp", f"unix:{place / CONTROL},server=on,wait=off"),
+        *("-netdev", f"{link},id=n"),
+        *("-device", f"virtio-net-pci,netdev=n,mac={HARDWARE},romfile="),
+    )
+
+
+def ask(place: Path, command: str, **arguments: str | int) -> Any:
+    """What QEMU's control socket answers to a command; UnheardError where it refuses."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(PATIENCE)
+        line.connect(str(place / CONTROL))
+        with line.makefile("rw", encoding="utf-8") as spoken:
+            spoken.readline()  # the greeting
+            answer: dict[str, Any] = {}
+            for each, more in (("qmp_capabilities", {}), (command, arguments)):
+                spoken.write(json.dumps({"execute": each, "arguments": more}) + "\n")
+                spoken.flush()
+                answers = (json.loads(text) for text in spoken)
+                answer = next(each for each in answers if each.keys() & {"return", "error"})
+                if "error" in answer:
+                    raise UnheardError(f"{command}: {answer['error']}")
+            return answer["return"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A guest's memory in a file, from where these clients waited for `Machine` to begin one."""
+
+    files: Files
+    archive: Path
+    clients: Sequence[str]
+    memory: Path
+
+
+def prepared(files: Files, archive: Path, clients: Sequence[str], place: Path) -> Prepared:
+    """Boot a guest until its clients wait; UnheardError where it does not."""
+    guest = Process((*boots(files, archive), *devices(place, "hubport,hubid=0")))
+    try:
+        for number in range(len(clients)):
+            guest.says(f"{WAITS} {BEGIN}{number}", PATIENCE)
+        memory = place / "memory"
+        ask(place, "migrate-set-parameters", **{"max-bandwidth": 1 << 32})
+        ask(place, "migrate", uri=f"exec:cat >'{memory}'")
+        eventually(lambda: migrated(place), PATIENCE, "the guest's memory is a file")
+    finally:
+        guest.end()
+    return Prepared(files, archive, clients, memory)
+
+
+def migrated(place: Path) -> bool:
+    """Whether it is all written; UnheardError where it cannot be."""
+    status = ask(place, "query-migrate").get("status")
+    if status == "failed":
+        raise UnheardError("the guest's memory cannot be written")
+    return bool(status == "completed")
+
+
 class Machine:
     """A guest on a switch; its console is `said` as a program is.  `place`: for its sockets."""
 
-    def __init__(self, srv: Host, archive: Path, files: Files, place: Path) -> None:
-        self._control, self._orders = place / "qmp", place / "tty"
+    def __init__(self, srv: Host, ready: Prepared, place: Path) -> None:
+        self._place, self._clients = place, ready.clients
         run(*f"ip -n {srv.switch} tuntap add dev {TAP} mode tap".split())
         run(*f"ip -n {srv.switch} link set {TAP} master br0 up".split())
         self.console: Process = srv.start_at_switch(
-            *boots(files, archive),
-            *("-serial", f"unix:{self._orders},server=on,wait=off"),
-            *("-qmp", f"unix:{self._control},server=on,wait=off"),
-            *("-netdev", f"tap,id=n,ifname={TAP},script=no,downscript=no"),
-            *("-device", f"virtio-net-pci,netdev=n,mac={HARDWARE},romfile="),
+            *boots(ready.files, ready.archive),
+            *devices(place, f"tap,ifname={TAP},script=no,downscript=no"),
+            *("-incoming", f"exec:cat '{ready.memory}'"),
         )
+
+    def begin(self, client: str) -> None:
+        """Have a client begin, when the guest is where it was when its memory was written."""
+        eventually(self._runs, PATIENCE, "the guest goes on")
+        self._order(f"begin {self._clients.index(client)}")
+
+    def _runs(self) -> bool:
+        return (self._place / CONTROL).exists() and ask(self._place, "query-status")["running"]
 
     def control(self, command: str) -> None:
         """Say a command of QEMU's control socket; UnheardError where it refuses."""
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(PATIENCE)
-            line.connect(str(self._control))
-            with line.makefile("rw", encoding="utf-8") as spoken:
-                spoken.readline()  # the greeting
-                for each in ("qmp_capabilities", command):
-                    spoken.write(json.dumps({"execute": each}) + "\n")
-                    spoken.flush()
-                    answers = (json.loads(text) for text in spoken)
-                    answer = next(each for each in answers if each.keys() & {"return", "error"})
-                    if "error" in answer:
-                        raise UnheardError(f"{command}: {answer['error']}")
+        ask(self._place, command)
 
-    def _order(self, word: str) -> None:
-        """Have the guest do something."""
+    def _order(self, words: str) -> None:
+        """Have the guest do something; what its serial line does not take at once is lost."""
+        assert len(words) < FIFO, words
         with socket.socket(socket.AF_UNIX) as line:
-            line.connect(str(self._orders))
-            line.sendall(f"{word}\n".encode())
+            line.connect(str(self._place / ORDERS))
+            line.sendall(f"{words}\n".encode())
 
     def suspend(self) -> None:
         """The guest suspends itself to memory (ACPI S3)."""
