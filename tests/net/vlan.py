@@ -5,7 +5,7 @@ a kernel that is a program, with the machine's files as they are, read only), th
 in that one.  `python -m tests.net.vlan` plays it where it is started, and prints what it has seen.
 
 User-mode Linux 6.1 has no room for the registers of a processor with AMX, and ends at once.  There
-an emulated machine (machine.py) has Debian's own kernel, and a shell plays the same in it.
+an emulated machine (machine.py) has Debian's own kernel, and plays the same (`vlan_in_guest.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from holdover.reference.lab.testbed.process import Process, UnheardError
 from holdover.reference.lab.warm.warm_python import WarmPython
 from tests.checkout import ROOT
 from tests.measure.malformed import GOOD, serve
-from tests.net.machine import BEGINS, IMPORTS, Files, archive_of, boots, python_and_holdover
+from tests.net.machine import BEGINS, Files, archive_of, boots, python_and_holdover
 
 LONG = 120
 """Seconds, for what takes twenty; a kernel in a process is slow."""
@@ -61,26 +61,11 @@ for on in "ip" "ip -n srv"; do
 done
 ip -n srv addr add 10.77.0.1/24 dev eth0.5
 ip -n srv addr add 10.78.0.1/24 dev eth0
-for words in "eth0 --pool 10.78.0.90" "eth0.5 --pool 10.77.0.90"; do
-  ip netns exec srv {holdover} server $words --lease 600 --no-probe --json >/run/said 2>&1 &
-  until grep -q started /run/said; do sleep 1; done
-done
-{heeds} client eth0.5 --no-probe --json --state-dir /run/state >/run/said 2>&1 &
-until grep -q BOUND /run/said; do sleep 1; done
-address() {{ ip -o -4 addr show eth0.5; }}
-found=$(address | grep -o '10\\.7[78]\\.0\\.[0-9]*/')
-kill -INT $!
-wait $!
-status=$?
-echo  # the console's first line begins with orders to a terminal
-echo "{{\\"found\\": [\\"$found\\"], \\"status\\": $status, \\"left\\": \\"$(address)\\"}}"
+{python} /scene.py
 reboot -f
 """
 )
-"""The scene on two ends of a cable.  On VLAN 5 ours, and beside it, untagged, another server."""
-
-HEEDS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-"""A shell has a program that it does not wait for ignore an interrupt."""
+"""Two ends of a cable, for the scene of `vlan_in_guest.py`."""
 
 OURS = tuple(f"holdover.reference.{each}" for each in ("commands.client", "linux.client"))
 """What our programs import there, beside what the lab's own do."""
@@ -181,12 +166,8 @@ def emulated(place: Path, files: Files) -> Tagged:
     root = place / "guest"
 
     def init(modules: str) -> str:
-        python = python_and_holdover(root)
-        return EMULATED.format(
-            modules=modules,
-            holdover=f"{python} -c '{IMPORTS}'",
-            heeds=f"{python} -c '{HEEDS}; {IMPORTS}'",
-        )
+        shutil.copy(Path(__file__).with_name("vlan_in_guest.py"), root / "scene.py")
+        return EMULATED.format(modules=modules, python=python_and_holdover(root))
 
     return told(Process(boots(files, archive_of(root, files, ("veth", "8021q"), init))))
 
