@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -77,14 +77,26 @@ def local(file: Path, address: str) -> Path | None:
     return (file.parent / unquote(split.path)).resolve() if split.path else file.resolve()
 
 
-def foreign(site: Path) -> Iterator[str]:
+Pages = Mapping[Path, Page]
+"""What is on each page of a site, by the page's resolved path: to read one takes long."""
+
+
+def read(site: Path) -> Pages:
+    """Each page, once."""
+    files = site.resolve().rglob("*.html")
+    return {file: Page(file.read_text(encoding="utf-8")) for file in files}
+
+
+def foreign(site: Path, pages: Pages) -> Iterator[str]:
     """What would be loaded and is not a file of the site: a line each."""
     root = site.resolve()
     for file in sorted(site.rglob("*")):
-        if file.suffix not in (".html", ".css"):
+        if file.suffix == ".css":
+            loads = [url for _, url in urls(file.read_text(encoding="utf-8"))]
+        elif file.suffix == ".html":
+            loads = pages[file.resolve()].loads
+        else:
             continue
-        text = file.read_text(encoding="utf-8")
-        loads = Page(text).loads if file.suffix == ".html" else [url for _, url in urls(text)]
         for address in loads:
             if address.startswith("data:"):
                 continue
@@ -93,14 +105,14 @@ def foreign(site: Path) -> Iterator[str]:
                 yield f"{file.relative_to(site)}: loads {address!r}, which is no file of the site"
 
 
-def distances(site: Path, first: str = "index.html") -> dict[Path, int]:
+def distances(site: Path, pages: Pages, first: str = "index.html") -> dict[Path, int]:
     """How many clicks each page is away from the first; a page that no link leads to is absent."""
     begin = (site / first).resolve()
     found, edge = {begin: 0}, [begin]
     while edge:
         following = []
         for page in edge:
-            for address in Page(page.read_text(encoding="utf-8")).links:
+            for address in pages[page].links:
                 target = local(page, address)
                 if target and target.suffix == ".html" and target.is_file() and target not in found:
                     found[target] = found[page] + 1
@@ -109,10 +121,10 @@ def distances(site: Path, first: str = "index.html") -> dict[Path, int]:
     return found
 
 
-def far(site: Path) -> Iterator[str]:
+def far(site: Path, pages: Pages) -> Iterator[str]:
     """Pages that are too many clicks away: a line each."""
-    near, root = distances(site), site.resolve()
-    for page in sorted(root.rglob("*.html")):
+    near, root = distances(site, pages), site.resolve()
+    for page in sorted(pages):
         if near.get(page, CLICKS + 1) > CLICKS:
             yield f"{page.relative_to(root)}: not within {CLICKS} clicks of the first page"
 
@@ -124,8 +136,9 @@ def errors(site: Path) -> Iterator[str]:
         return
     if not (site / "searchindex.js").is_file():
         yield f"{site}: no searchindex.js, so search finds nothing"
-    yield from foreign(site)
-    yield from far(site)
+    pages = read(site)
+    yield from foreign(site, pages)
+    yield from far(site, pages)
 
 
 def main() -> None:
