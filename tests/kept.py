@@ -76,6 +76,23 @@ FAMILIES: Mapping[str, Family] = {
         (*CORES, "tests/stateful", "tests/virtual_host.py"),
         (*COMPILERS, "hypothesis"),
     ),
+    "seeded defects, by their journals": Family(
+        ("pytest", "-q", "tests/reference/validation/test_follower.py"),
+        (
+            *CORES,
+            "proofs/result.py",
+            "reference/linux",
+            "reference/validation",
+            "tests/reference/validation",
+            "tests/virtual_host.py",
+        ),
+        COMPILERS,
+    ),
+    "cores searched part by part": Family(
+        ("pytest", "-q", "tests/reference/refinement/test_product.py"),
+        (*CORES, "proofs/result.py", "tests/reference/refinement"),
+        COMPILERS,
+    ),
     "exported obligations": Family(
         (*PYTEST, "tests/proofs/logic/test_exported.py"),
         (*OF_PROOFS, "reference/commands/prove.py"),

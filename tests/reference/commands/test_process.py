@@ -56,7 +56,7 @@ def computing(*args: str, processes: int) -> Iterator[subprocess.Popen[str]]:
         while not busy(process.pid, processes):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < end
-            time.sleep(0.02)
+            time.sleep(0.1)  # each look reads of all processes of the machine
         yield process
     finally:
         if members(process.pid):
