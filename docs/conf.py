@@ -8,14 +8,9 @@ The pages of commands become man pages as well.
 """
 
 import gc
-from functools import cache
 from pathlib import Path
 
-from docutils import nodes
-from sphinx.addnodes import toctree
 from sphinx.application import Sphinx
-from sphinx.environment.adapters import toctree as navigation
-from sphinx.search.en import SearchEnglish
 
 from holdover.reference import __version__
 from holdover.reference.cli import COMMANDS
@@ -59,35 +54,7 @@ def _write(app: Sphinx, error: Exception | None) -> None:
         write_pages(Path(app.outdir))
 
 
-def titles_of(contents: nodes.bullet_list) -> nodes.bullet_list:
-    """A page's table of contents without its headings: all that the navigation takes of it."""
-    kept = contents.deepcopy()
-    for item in kept.children:
-        if len(item) > 1 and not any(item.findall(toctree)):
-            item.pop(1)
-    return kept
-
-
-def build_in_less_time() -> None:
-    """The same site, for two thirds of what Sphinx computes.
-
-    On each page is the navigation to all pages, and Sphinx copies the headings of all for that, and
-    drops them.  And it takes the stem of a word anew for each page that has it.
-    """
-    titles: dict[str, nodes.bullet_list] = {}
-    entry = navigation._toctree_standard_entry
-
-    def entry_of_title(title, page, depth, contents, *more):
-        if page not in titles:
-            titles[page] = titles_of(contents)
-        return entry(title, page, depth, titles[page], *more)
-
-    navigation._toctree_standard_entry = entry_of_title
-    SearchEnglish.stem = cache(SearchEnglish.stem)
-
-
 def setup(app: Sphinx) -> None:
     """Hand each page through `for_the_site` before it is read; add what commands write."""
-    build_in_less_time()
     app.connect("source-read", _read)
     app.connect("build-finished", _write)
