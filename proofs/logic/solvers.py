@@ -6,13 +6,15 @@ Each is imported when it is asked: to import one takes a tenth of a second.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
+from typing import Any
 
+from holdover.proofs.logic import formula
 from holdover.proofs.logic.few_members import among, as_they_are, at_symbols, at_witnesses
-from holdover.proofs.logic.formula import Formula
+from holdover.proofs.logic.formula import TRUTH, Formula, all_of, any_of
 from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, script
 from holdover.proofs.logic.read_by_z3 import Read, read_by_z3
 from holdover.proofs.result import Outcome, combine
@@ -47,6 +49,14 @@ EAGER = 2.0
 
 Fitted, by trials, to the few steps that take longest, which are decided sooner so (decision 46).
 It changes how long Z3 takes and not what it may answer: look again where the table changes."""
+
+
+ASKED, WHICH = "?", "produce-models"
+"""How the name of a question begins, and no other name; and the option to say which may be true."""
+
+
+AT_ONCE = 40
+"""About so many runs cvc5 is asked in one question."""
 
 
 INSTANCES = (at_witnesses, at_symbols)
@@ -104,6 +114,27 @@ def ask_cvc5(
     return _ask_cvc5(before, rounds, most, options)
 
 
+def ask_which(
+    before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+) -> list[str]:
+    """The same of cvc5 in one question: whether one of the others is true, and which.
+
+    What it is about is read and prepared once.  Where the effort does not suffice for all of them,
+    they are asked about one by one.
+    """
+    if len(rounds) > 1:
+        named = [formula.symbol(f"{ASKED}{number}", TRUTH) for number in range(len(rounds))]
+        each = [name.implies(all_of(terms)) for name, terms in zip(named, rounds, strict=True)]
+        plain = [term for terms in (before, *rounds) for term in terms]
+        if f"(declare-fun {ASKED}" in formula.declarations(plain):
+            raise ValueError(f"{ASKED} begins a name that is none of a question")
+        text = script([[*before, all_of([any_of(named), *each])]], rounds=False)
+        said = cvc5_says(text, most, [WHICH])
+        if len(said) == len(rounds) and set(said) <= {"sat", "unsat"}:
+            return said
+    return ask_cvc5(before, rounds, most)
+
+
 def ask_for_models(
     before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
 ) -> list[str]:
@@ -124,7 +155,8 @@ def _ask_cvc5(
 def cvc5_says(text: str, most: int, options: Sequence[str]) -> list[str]:
     """What cvc5 says of a text of SMT-LIB; of what it cannot parse, an error.
 
-    Nothing else is handed to it: text, effort and options are the whole question.
+    Nothing else is handed to it: text, effort and options are the whole question.  With the option
+    `WHICH`, what it says of each of the text's names of questions (`which_may_be`).
     """
     import cvc5
 
@@ -140,9 +172,29 @@ def cvc5_says(text: str, most: int, options: Sequence[str]) -> list[str]:
         while not (command := parser.nextCommand()).isNull():
             if answer := str(command.invoke(solver, symbols)).strip():
                 said.append(answer)
+        if WHICH in options and len(said) == 1:
+            return which_may_be(solver, symbols.getDeclaredTerms(), said[0])
     except RuntimeError as error:  # what cvc5 cannot parse it has not decided
         said.append(f"error: {error}")
     return said
+
+
+def which_may_be(solver: Any, declared: Iterable[Any], word: str) -> list[str]:
+    """What cvc5 says of each of the names of questions, one of which is asserted to be true.
+
+    `word` is what it has said of the assertions.  Those that a model has true may be true: they are
+    said to be false from then on, and cvc5 is asked anew.
+    """
+    terms = {str(term).strip("|"): term for term in declared}
+    left = {name: terms[name] for name in terms if name.startswith(ASKED)}
+    said = dict.fromkeys(sorted(left, key=lambda name: int(name[len(ASKED) :])), "unsat")
+    while word == "sat":
+        true = [name for name in left if solver.getValue(left[name]).getBooleanValue()]
+        for name in true:
+            said[name] = "sat"
+            solver.assertFormula(left.pop(name).notTerm())
+        word = str(solver.checkSat()) if true else "unknown"
+    return list((said if word == "unsat" else said | dict.fromkeys(left, "unknown")).values())
 
 
 Ask = Callable[[Sequence[Formula], Sequence[Sequence[Formula]], int], list[str]]
@@ -180,16 +232,21 @@ def answers(
     return [found[each.name] for each in together]
 
 
-def answers_of_each(some: Sequence[Obligation]) -> dict[str, Answer]:
-    """Z3's answers to obligations that have little in common, by name.
+def answers_of_each(solver: str, some: Sequence[Obligation]) -> dict[str, Answer]:
+    """A solver's answers to obligations without quantifiers, by name; they have little in common.
 
-    They are asked in one context, which takes longer to make than such questions.  What Z3 does not
-    decide among others it is asked alone.
+    Z3 is asked in one context, which takes longer to make than such questions, and cvc5 about some
+    `AT_ONCE`.  What a solver does not prove so it is asked alone.
     """
-    found = _answered("z3", some, [each.assertions[:-1] for each in some], EFFORT["z3"])
+    ask, size = (ask_which, AT_ONCE) if solver == "cvc5" else (ask_z3, len(some) or 1)
+    found: dict[str, Answer] = {}
+    for start in range(0, len(some), size):
+        part = some[start : start + size]
+        premises = [each.assertions[:-1] for each in part]
+        found |= _answered(solver, part, premises, EFFORT[solver], ask)
     for each in some:
         if found[each.name].result == "unknown":
-            found |= {each.name: by_z3(each)}
+            found |= {each.name: answers(solver, [each])[0]}
     return found
 
 
@@ -201,12 +258,26 @@ def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answ
     """
     found: dict[str, Answer] = {}
     for told in (*INSTANCES, as_they_are):
-        left = [each for each in together if each.first and each.name not in found]
-        asked = [told(each.first, each.assertions[-1]) for each in left]
-        premises, goals = [before for before, _ in asked], [goal for _, goal in asked]
-        said = _answered(solver, left, premises, FIRST[solver], goals=goals)
-        found |= {name: answer for name, answer in said.items() if answer.result == "proved"}
+        every = [each for each in together if each.first and each.name not in found]
+        for left in _alike(every, told in INSTANCES) if solver == "cvc5" else [every]:
+            asked = [told(each.first, each.assertions[-1]) for each in left]
+            premises, goals = [before for before, _ in asked], [goal for _, goal in asked]
+            ask = ask_which if solver == "cvc5" and told in INSTANCES else None
+            said = _answered(solver, left, premises, FIRST[solver], ask, goals)
+            found |= {name: answer for name, answer in said.items() if answer.result == "proved"}
     return found
+
+
+def _alike(some: Iterable[Obligation], without_quantifiers: bool) -> Iterable[list[Obligation]]:
+    """Those that cvc5 is best asked about together, as they have most of their terms in common.
+
+    Without quantifiers, in one question: the steps that are to keep one conjunct.  Else one by one,
+    those of one row.
+    """
+    groups: dict[str, list[Obligation]] = {}
+    for each in some:
+        groups.setdefault(each.conjunct if without_quantifiers else each.row, []).append(each)
+    return groups.values()
 
 
 def _answered(
@@ -329,17 +400,17 @@ def _fire_among(members: int, rows: Sequence[Obligation]) -> dict[str, Answer]:
 def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = True) -> CaseVerdict:
     """All answers for a case.
 
-    Z3 is asked of all rows at once what the expected premises suffice for, since to make a context
-    takes it as long as several such questions; cvc5 row by row.
+    A solver is asked of all rows at once what the expected premises suffice for: to make a context
+    takes Z3 as long as several such questions, and cvc5 what is done for a conjunct.
     """
     every = list(obligations(case))
-    known = {"z3": first_answers("z3", every)} if "z3" in solvers else {}
+    known = {name: first_answers(name, every) for name in solvers}
     groups = [list(group) for _, group in groupby(every, key=lambda each: each.row)]
     found = [
         answer
         for group in groups
         for name in solvers
-        for answer in answers(name, group, known.get(name))
+        for answer in answers(name, group, known[name])
     ]
     fires = whether_fire(list(firing(case))) if firing_too else []
     return CaseVerdict(case, tuple(found), tuple(fires))

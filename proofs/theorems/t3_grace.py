@@ -225,20 +225,23 @@ def check_claims(
     """A check of obligations that must be unsatisfiable, with premises that must not be."""
     start = time.perf_counter()
     runs = [(one, premises, with_its_goal(one, premises)) for one, premises in claims]
-    beside = [each for one, _, own in runs if own is not None for each in (one, own)]
-    by_z3_said = answers_of_each(beside) if "z3" in solvers else {}
+    beside = [(one, own) for one, _, own in runs if own is not None]
+    also = "z3" in solvers
+    asked = {name: [one for one, _ in beside] for name in solvers}
+    asked["z3"] = [each for one, own in beside for each in ((one, own) if also else (own,))]
+    known = {name: answers_of_each(name, some) for name, some in asked.items()}
     outcomes: list[Outcome] = []
     count, bad = 0, []
     for obligation, premises, own in runs:
-        known = by_z3_said.get(own.name) if own is not None else None
+        of_premises = known["z3"].get(own.name) if own is not None else None
         for solver in solvers:
-            said = by_z3_said.get(obligation.name) if solver == "z3" else None
+            said = known[solver].get(obligation.name)
             result = (said or answers(solver, [obligation])[0]).result
             count += 1
             outcomes.append(OUTCOME[result])
             if result != "proved":
                 bad.append(f"{obligation.conjunct}: {result} by {solver}")
-        if premises is not None and (known or by_z3(premises)).result != "refuted":
+        if premises is not None and (of_premises or by_z3(premises)).result != "refuted":
             outcomes.append("unknown")
             bad.append(f"{obligation.conjunct}: nothing satisfies its premises")
     text = f"{count - len(bad)} of {count} proved by {' and '.join(solvers)}"
