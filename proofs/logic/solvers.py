@@ -238,7 +238,7 @@ def answers_of_each(solver: str, some: Sequence[Obligation]) -> dict[str, Answer
     Z3 is asked in one context, which takes longer to make than such questions, and cvc5 about some
     `AT_ONCE`.  What a solver does not prove so it is asked alone.
     """
-    ask, size = (ask_which, AT_ONCE) if solver == "cvc5" else (ask_z3, len(some) or 1)
+    ask, size = (ask_which, AT_ONCE) if solver == "cvc5" else (None, len(some) or 1)
     found: dict[str, Answer] = {}
     for start in range(0, len(some), size):
         part = some[start : start + size]
@@ -268,15 +268,16 @@ def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answ
     return found
 
 
-def _alike(some: Iterable[Obligation], without_quantifiers: bool) -> Iterable[list[Obligation]]:
+def _alike(some: Sequence[Obligation], without_quantifiers: bool) -> Iterable[list[Obligation]]:
     """Those that cvc5 is best asked about together, as they have most of their terms in common.
 
-    Without quantifiers, in one question: the steps that are to keep one conjunct.  Else one by one,
-    those of one row.
+    Without quantifiers, in one question: the steps that are to keep one conjunct, or those of one
+    row where there is no other.  Else one by one: those of one row.
     """
+    by_row = not without_quantifiers or len({each.row for each in some}) == 1
     groups: dict[str, list[Obligation]] = {}
     for each in some:
-        groups.setdefault(each.conjunct if without_quantifiers else each.row, []).append(each)
+        groups.setdefault(each.row if by_row else each.conjunct, []).append(each)
     return groups.values()
 
 

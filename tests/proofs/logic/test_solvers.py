@@ -11,9 +11,19 @@ import pytest
 
 from holdover.proofs.logic import read_by_z3 as module
 from holdover.proofs.logic import solvers
-from holdover.proofs.logic.formula import REAL, Formula, symbol
+from holdover.proofs.logic.formula import REAL, TRUTH, Formula, any_of, symbol
+from holdover.proofs.logic.obligations import script
 from holdover.proofs.logic.read_by_z3 import solve
-from holdover.proofs.logic.solvers import INSTANCES, Ask, ask_z3, decide
+from holdover.proofs.logic.solvers import (
+    INSTANCES,
+    WHICH,
+    Ask,
+    ask_which,
+    ask_z3,
+    cvc5_says,
+    decide,
+    which_may_be,
+)
 from holdover.proofs.theorems.t2_safety import TOLERATED, case
 
 ASKS = """
@@ -76,3 +86,54 @@ def test_values_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
         solve([x > 3, x < 5])
     with pytest.raises(AssertionError):
         solve([x > 3, x < 5, x * 2 == 7], "simplify", "smt")
+
+
+X, Y = symbol("x", REAL), symbol("y", REAL)
+PARTS: list[tuple[Formula, str]] = [
+    (X < 0, "unsat"),
+    (X > 2, "sat"),
+    (Y > X, "unsat"),
+    (Y < 0, "sat"),
+    (X + Y < Y, "unsat"),
+    (Y > 1, "sat"),
+]
+"""What may be so, and what may not, where neither is negative and y is below."""
+
+
+@pytest.mark.parametrize(
+    "some", [(0, 2, 4), (1, 3), (0, 1, 2, 3, 4), (3,), (2,), (5, 4, 3, 2, 1, 0)]
+)
+def test_one_question_tells_of_each_of_its_parts(some: Sequence[int]) -> None:
+    rounds = [[X > -1, PARTS[number][0]] for number in some]  # the first says nothing new
+    said = ask_which([X >= 0, X > Y], rounds, 100_000)
+    assert said == [PARTS[number][1] for number in some]
+
+
+@pytest.mark.parametrize("said", [["unknown", "unknown"], ["error: no"], ["unsat"], []])
+def test_what_is_not_decided_in_one_question_is_asked_by_parts(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[str]] = []
+
+    def says(_: str, __: int, options: Sequence[str]) -> list[str]:
+        asked.append(options)
+        return said if WHICH in options else ["unsat", "sat"]
+
+    monkeypatch.setattr(solvers, "cvc5_says", says)
+    assert ask_which([], [[X < 0], [X > 2]], 100_000) == ["unsat", "sat"]
+    assert len(asked) == 2
+
+
+def test_no_formula_has_the_name_of_a_question() -> None:
+    with pytest.raises(ValueError, match="begins a name"):
+        ask_which([symbol("?0", TRUTH)], [[X < 0], [X > 2]], 100_000)
+
+
+def test_what_is_unknown_after_a_model_is_unknown() -> None:
+    """No question that is left is said to be proved, and those that a model has true are not."""
+    text = script([[any_of([symbol("?0", TRUTH), symbol("?1", TRUTH)])]], rounds=False)
+    assert cvc5_says(text, 100_000, [WHICH]) == ["sat", "sat"]
+    assert which_may_be(None, [symbol("?0", TRUTH), symbol("?1", TRUTH)], "unknown") == [
+        "unknown",
+        "unknown",
+    ]
