@@ -90,7 +90,8 @@ def literal(sort: Sort, value: object) -> Formula:
 
 def real(value: object) -> Formula:
     """An exact real."""
-    return formula.literal(REAL, Fraction(str(value)))
+    exact = value if type(value) in (int, Fraction) else Fraction(str(value))
+    return formula.literal(REAL, exact)
 
 
 ALIKE = "alike"

@@ -19,32 +19,38 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import is_
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Domain:
-    """A solver's sort: one of the four below, machine words, named values, or things of any number.
+    """A solver's sort: one of the three below, machine words, named values, or things of any number.
 
-    `members` are the names of an enumeration's values, and `width` is in bits.
+    `members` are the names of an enumeration's values, and `width` is in bits.  Of the same parts
+    there is one, as of formulas, in which it is looked for by its address.
     """
 
     name: str
     members: tuple[str, ...] = ()
     width: int = 0
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _domain, (self.name, self.members, self.width)
+    def __new__(cls, name: str, members: tuple[str, ...] = (), width: int = 0) -> Domain:
+        """The one of these parts."""
+        parts = (name, members, width)
+        found = _domains.get(parts)
+        if found is None:
+            found = _domains[parts] = object.__new__(cls)
+        return found
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Domain, (self.name, self.members, self.width)
+
+
+_domains: WeakValueDictionary[tuple[object, ...], Domain] = WeakValueDictionary()
 
 TRUTH, REAL, WHOLE = Domain("Bool"), Domain("Real"), Domain("Int")
-
-
-def _domain(*parts: Any) -> Domain:
-    """The domain of these parts: one of the three, where it is one."""
-    made = Domain(*parts)
-    return next((each for each in (TRUTH, REAL, WHOLE) if each == made), made)
 
 
 def words(width: int) -> Domain:
@@ -52,20 +58,33 @@ def words(width: int) -> Domain:
     return Domain(f"(_ BitVec {width})", (), width)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Function:
-    """A name for what is open: `Function(...)(x)` is its value at x."""
+    """A name for what is open: `Function(...)(x)` is its value at x.  Of the same parts is one."""
 
     name: str
     of: tuple[Domain, ...]
     to: Domain
 
+    def __new__(cls, name: str, of: tuple[Domain, ...], to: Domain) -> Function:
+        """The one of these parts."""
+        parts = (name, of, to)
+        found = _functions.get(parts)
+        if found is None:
+            found = _functions[parts] = object.__new__(cls)
+        return found
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Function, (self.name, self.of, self.to)
+
     def __call__(self, *args: Formula) -> Formula:
         """Its value; TypeError for arguments from other domains."""
-        if tuple(arg.domain for arg in args) != self.of:
+        if tuple([arg.domain for arg in args]) != self.of:
             raise TypeError(f"{self.name} is a function of {[d.name for d in self.of]}")
         return _once("apply", args, self, self.to)
 
+
+_functions: WeakValueDictionary[tuple[object, ...], Function] = WeakValueDictionary()
 
 Value = bool | int | Fraction | str
 Number = int | Fraction
@@ -74,15 +93,17 @@ Number = int | Fraction
 class Formula:
     """A term.  `of` is what a leaf stands for, the function applied, or the variables bound.
 
-    `open` names the quantifiers' variables that occur in it and are not bound in it.
+    `open` names the quantifiers' variables that occur in it and are not bound in it.  What is
+    `known` is a literal, of which `of` is the value.
     """
 
-    __slots__ = ("__weakref__", "args", "domain", "number", "of", "op", "open", "text")
+    __slots__ = ("__weakref__", "args", "domain", "known", "number", "of", "op", "open", "text")
 
     op: str
     args: tuple[Formula, ...]
     of: object
     domain: Domain
+    known: bool
     number: int
     open: frozenset[str]
     text: str | None
@@ -148,13 +169,23 @@ class Formula:
     def __reduce__(self) -> tuple[object, ...]:
         return _once, (self.op, self.args, self.of, self.domain)  # in another process, once too
 
-    @property
-    def known(self) -> bool:
-        """Whether it is a literal, of which `of` is the value."""
-        return self.op == "literal"
+
+class _Kept(ref[Formula]):
+    """A formula by its parts, as long as somebody has it."""
+
+    __slots__ = ("key",)
+
+    key: tuple[object, ...]
 
 
-_formulas: WeakValueDictionary[tuple[object, ...], Formula] = WeakValueDictionary()
+def _gone(kept: ref[Formula]) -> None:
+    """Nobody has it any more."""
+    assert isinstance(kept, _Kept)
+    if _formulas.get(kept.key) is kept:
+        del _formulas[kept.key]
+
+
+_formulas: dict[tuple[object, ...], _Kept] = {}
 _numbers = itertools.count()
 _CLOSED: frozenset[str] = frozenset()
 
@@ -162,17 +193,22 @@ _CLOSED: frozenset[str] = frozenset()
 def _once(op: str, args: tuple[Formula, ...], of: object, domain: Domain) -> Formula:
     """The formula of these parts, which is made if there is none yet."""
     key = (op, of, domain, *[arg.number for arg in args])
-    found = _formulas.get(key)
+    kept = _formulas.get(key)
+    found = None if kept is None else kept()
     if found is None:
         found = Formula()
         found.op, found.args, found.of, found.domain = op, args, of, domain
         found.number, found.text = next(_numbers), None
-        found.open = _CLOSED.union(*[arg.open for arg in args]) if args else _CLOSED
+        found.known, found.open = op == "literal", _CLOSED
+        for arg in args:
+            if arg.open:
+                found.open = found.open | arg.open if found.open else arg.open
         if op == "variable":
             found.open = frozenset((str(of),))
         elif op == "forall" and isinstance(of, tuple):
             found.open -= {name for name, _ in of}
-        _formulas[key] = found
+        kept = _formulas[key] = _Kept(found, _gone)
+        kept.key = key
     return found
 
 
@@ -184,6 +220,12 @@ def literal(domain: Domain, value: object) -> Formula:
 
     Machine words are in two's complement; ValueError for a number that needs more bits.
     """
+    exact = type(value)
+    if (exact is int and domain is not TRUTH) or (exact is Fraction and domain is REAL):
+        kept = _formulas.get(("literal", value, domain))  # 3 and Fraction(3) are one key
+        found = None if kept is None else kept()
+        if found is not None:
+            return found
     if domain is TRUTH and isinstance(value, bool):
         return _once("literal", (), value, TRUTH)
     if domain.members:
@@ -240,9 +282,11 @@ def _joined(op: str, terms: Iterable[Formula], neutral: Formula, deciding: Formu
         if term is deciding:
             return deciding
         if term is not neutral:
-            parts.update(dict.fromkeys(term.args if term.op == op else (term,)))
-    if any(part.op == "not" and part.args[0] in parts for part in parts):
-        return deciding
+            for part in term.args if term.op == op else (term,):
+                parts[part] = None
+    for part in parts:
+        if part.op == "not" and part.args[0] in parts:
+            return deciding
     if len(parts) < 2:
         return next(iter(parts), neutral)
     return _once(op, tuple(parts), None, TRUTH)
@@ -361,7 +405,7 @@ def replace(term: Formula, by: Callable[[Formula], Formula | None]) -> Formula:
 
 def again(term: Formula, args: Sequence[Formula]) -> Formula:
     """The same operator on other arguments."""
-    if all(new is old for new, old in zip(args, term.args, strict=True)):
+    if all(map(is_, args, term.args)):
         return term
     match term.op:
         case "and":

@@ -173,9 +173,10 @@ def test_what_was_pickled_can_be_built_upon_where_nothing_is_like_it() -> None:
 
 
 def alive() -> set[int]:
-    """The numbers of all formulas that somebody has."""
+    """The numbers of all formulas that somebody has, and -1 if more than these is kept."""
     gc.collect()
-    return {term.number for term in list(formula._formulas.values())}
+    kept = [seen() for seen in list(formula._formulas.values())]
+    return {-1 if term is None else term.number for term in kept}
 
 
 def test_what_nobody_has_is_gone_and_no_number_is_used_twice() -> None:
