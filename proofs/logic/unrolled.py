@@ -75,6 +75,55 @@ class Unsets:
     count: int = 0
 
 
+READINGS, STATES = 1 << 14, 1 << 10
+"""Of so many terms it is kept what they mean, each in so many states at most."""
+
+Meanings = dict[tuple[object, ...], Formula]
+"""What a term means, by the items of the state that it reads and by what its parameters are."""
+
+
+class _Term:
+    """On what it depends what a term means: items of the state, constants, and parameters."""
+
+    def __init__(self, term: Expr, sizes: Sizes):
+        self.slots = tuple(
+            (variable.name, member)
+            for variable in sorted(term.reads, key=lambda variable: variable.name)
+            for member in range(sizes[variable.index] if variable.index else 1)
+        )
+        self.constants, self.parameters = tuple(sorted(term.constants)), term.free
+        self.names_unset = _names_unset(term)
+        self._meanings: dict[tuple[object, ...], Meanings] = {}
+
+    def meanings(self, fixed: Mapping[str, object]) -> Meanings:
+        """What readings have in common that fix its constants so: it is filled by who reads."""
+        here = tuple([fixed.get(name, _OPEN) for name in self.constants])
+        return self._meanings.setdefault(here, {})
+
+
+_OPEN = object()
+
+
+@lru_cache(READINGS)
+def _term(term: Expr, reading: type, sizes: frozenset[tuple[Sort, int]]) -> _Term:
+    """The same for one kind of reading."""
+    return _Term(term, dict(sizes))
+
+
+def _names_unset(term: Expr) -> bool:
+    """Whether an unset instant occurs in a term, which has another name each time it is read."""
+    unset = term.op == "none" and not term.sort.indexes
+    return unset or any(map(_names_unset, term.operands))
+
+
+class _Kind:
+    """What readings share that have the same sizes and fix the same constants."""
+
+    def __init__(self) -> None:
+        self.constants: dict[tuple[object, ...], Value] = {}
+        self.meanings: dict[Expr, tuple[Meanings, _Term] | None] = {}
+
+
 class Unrolled(Reading[Formula]):
     """Formulas over a symbolic state of fixed size.  Constants that are not `fixed` are symbols."""
 
@@ -86,7 +135,7 @@ class Unrolled(Reading[Formula]):
     ):
         self.sizes, self.fixed, self.values = sizes, fixed, values
         self.unsets = Unsets() if unsets is None else unsets
-        self.constants: dict[tuple[object, ...], Value] = {}
+        self.kind = _Kind()
 
     @classmethod
     def initially(cls, table: Table, sizes: Sizes, fixed: Mapping[str, object]) -> Self:
@@ -97,11 +146,36 @@ class Unrolled(Reading[Formula]):
     def where(self, values: State) -> Self:
         """The same where the state is this."""
         other = type(self)(self.sizes, self.fixed, values, self.unsets)
-        other.constants = self.constants
+        other.kind = self.kind
         return other
 
     def read(self, term: Expr, bound: Binding) -> Formula:
-        """What a term means here."""
+        """What a term means here, as it was read where all that it reads was the same."""
+        known = self.kind.meanings
+        if term not in known:
+            known[term] = self._meanings(term)
+        found = known[term]
+        if found is None:
+            return self._read(term, bound)
+        meanings, of = found
+        values = self.values
+        key = (*[values[slot] for slot in of.slots], *[bound[name] for name in of.parameters])
+        said = meanings.get(key)
+        if said is None:
+            if len(meanings) == STATES:
+                meanings.clear()
+            said = meanings[key] = self._read(term, bound)
+        return said
+
+    def _meanings(self, term: Expr) -> tuple[Meanings, _Term] | None:
+        """What is known of a term's meanings, and on what they depend.
+
+        None for a term that is read anew each time, since it has names of its own.
+        """
+        of = _term(term, type(self), frozenset(self.sizes.items()))
+        return None if of.names_unset else (of.meanings(self.fixed), of)
+
+    def _read(self, term: Expr, bound: Binding) -> Formula:
         given = {name: value_of(value) for name, value in bound.items()}
         return self.formula(self.value(term, given), term.sort)
 
@@ -146,9 +220,9 @@ class Unrolled(Reading[Formula]):
             return value_of(formula.ite(chosen, *(self.formula(v, term.sort) for v in values)))
         if op == "literal":
             key = (args[0], term.sort)
-            if key not in self.constants:
-                self.constants[key] = value_of(self.leaf(term))
-            return self.constants[key]
+            if key not in self.kind.constants:
+                self.kind.constants[key] = value_of(self.leaf(term))
+            return self.kind.constants[key]
         if op == "none":
             return value_of(self.leaf(term))
         if op == "forall":
@@ -197,12 +271,12 @@ class Unrolled(Reading[Formula]):
         name, *at = term.args
         places = [self.value(each, bound) for each in at]  # type: ignore[arg-type]
         key = (name, *places)
-        found = self.constants.get(key)
+        found = self.kind.constants.get(key)
         if found is None:
             members = [
                 self.formula(p, each.sort) for p, each in zip(places, term.operands, strict=True)
             ]
-            found = self.constants[key] = value_of(self.constant(str(name), term.sort, members))
+            found = self.kind.constants[key] = value_of(self.constant(str(name), term.sort, members))
         return found
 
     def whole(self, value: int) -> Formula:
@@ -379,10 +453,10 @@ RUNS = 128
 @lru_cache(RUNS)
 def _begun(
     table: Table, sizes: frozenset[tuple[Sort, int]], fixed: frozenset[tuple[str, object]]
-) -> tuple[_Reached, dict[tuple[object, ...], Value]]:
-    """The initial state, and what is known of constants, which the runs of such hosts share."""
+) -> tuple[_Reached, _Kind]:
+    """The initial state, and what is known of terms, which the runs of such hosts share."""
     here = Unrolled(dict(sizes), dict(fixed), {})
-    return _Reached((), here.initial(table), here.unsets.count), here.constants
+    return _Reached((), here.initial(table), here.unsets.count), here.kind
 
 
 class SymbolicRun:
@@ -395,10 +469,10 @@ class SymbolicRun:
 
     def __init__(self, table: Table, sizes: Sizes, fixed: Mapping[str, object]):
         self.table, self.sizes, self.fixed = table, sizes, fixed
-        self._reached, constants = _begun(table, frozenset(sizes.items()), frozenset(fixed.items()))
+        self._reached, kind = _begun(table, frozenset(sizes.items()), frozenset(fixed.items()))
         self.start = self._reached.values
         self.here = Unrolled(sizes, fixed, self.start, Unsets(self._reached.unsets))
-        self.here.constants = constants
+        self.here.kind = kind
         self.states = [self.start]
         self.conditions: list[tuple[str, Formula]] = []
         self.rows: list[tuple[Action, dict[Expr, Formula]]] = []

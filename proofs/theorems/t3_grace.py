@@ -27,6 +27,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from holdover.model.table.bound import (
     PREMISES,
@@ -175,6 +176,17 @@ class _Drifting(Logic):
 # Necessity ---------------------------------------------------------------------------------------
 
 
+ALWAYS = (*numbers(), *PREMISES, bounded(h))
+LENGTHS = (full, least, grace, *(honoured(x, y) for x in (h, g) for y in (full, least)))
+OTHER_PROBES = probes[g]
+
+
+@cache
+def below(term: Expr) -> Expr:
+    """The grace is below it."""
+    return fastest(grace) < term
+
+
 def ends_badly(way: Way, relation: Expr) -> tuple[list[Formula], Formula]:
     """What is assumed, of grace and bound this relation; and that the run exists and ends badly.
 
@@ -183,14 +195,14 @@ def ends_badly(way: Way, relation: Expr) -> tuple[list[Formula], Formula]:
     """
     path = run(way)
     start = path.here.where(path.start)
-    assumed = (*numbers(), *PREMISES, bounded(h), *way.assumptions(), relation)
+    assumed = (*ALWAYS, *way.assumptions(), relation)
     premises = [start.read(term, hosts(start)) for term in assumed]
-    for length in (full, least, grace, *(honoured(x, y) for x in (h, g) for y in (full, least))):
+    for length in LENGTHS:
         premises += right_within(start.read(length, hosts(start)))
     given_away = ~path.here.read(OWNED.term, {})
     take_address(path)
     end = path.here
-    both = end.read(probes[g], hosts(end)) | ~end.read(EXCLUSIVE.term, {})
+    both = end.read(OTHER_PROBES, hosts(end)) | ~end.read(EXCLUSIVE.term, {})
     return premises, formula.all_of((*(guard for _, guard in path.conditions), given_away, both))
 
 
@@ -209,7 +221,7 @@ def reaching_term() -> tuple[Obligation, Obligation]:
 
 def necessary(way: Way) -> tuple[Obligation, Obligation]:
     """Below the bound the run exists and ends badly; and the premises, which must have a model."""
-    premises, exists = ends_badly(way, fastest(grace) < way.shows)
+    premises, exists = ends_badly(way, below(way.shows))
     return (
         Obligation("T3", "necessary", way.name, (*premises, ~exists)),
         Obligation("T3", "necessary", f"{way.name}, premises", tuple(premises)),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from holdover.model.clients.profile import Environment, Profile
@@ -46,6 +47,67 @@ from holdover.proofs.logic.invariants import limit
 from holdover.proofs.logic.unrolled import SymbolicRun, Unrolled, sizes_of
 
 WORST = worst_holdover(h)
+
+
+# Terms of which runs have many in common: each is written once, and so it is read once -----------
+
+DELAYED, NOT_DELAYED = delay > ZERO, delay == ZERO
+ASKS_FOR_LONGER = delay <= asks_for[h]
+HEARD_IN_TIME = delay <= honoured(h, full)
+HEARD_AFTER_T1 = slowest(honoured(h, full)) - after_t1 <= delay
+
+PATIENCE = late[h] + ite(trigger[h] == "RETRY", retries_for[h], acknowledge_within)
+PATIENT, NOT_PATIENT = PATIENCE > ZERO, PATIENCE == ZERO
+
+END, LAST = lease_end[h], limit(h)
+"""When the lease of the first host ends, and when it leaves its address."""
+
+ASKS_AT = (("T1", renew_at[h], "renew"), ("T2", rebind_at[h], "rebind"))
+"""T1 and T2, and what the first host does then."""
+
+EXACT = lift(0, DURATION)
+
+
+@cache
+def outlasts_the_margin(host: Expr, length: Expr) -> Expr:
+    """The kernel does not remove the address of such a lease at once."""
+    return margin[host] < honoured(host, length)
+
+
+@cache
+def acts_after(set_back: bool, to_end: Expr | None, after: bool) -> Expr:
+    """The first of kernel and process acts after T1 or T2, or after the lapse; or not after it.
+
+    `to_end`: how long before the lease end T1 or T2 is; None: it is the last time for a lapse.
+    """
+    back = step if set_back else ZERO
+    instant = back + late[h] if to_end is None else back - to_end
+    return (instant < overhang(h)) if after else (overhang(h) <= instant)
+
+
+@cache
+def is_past(probes: bool, to_end: Expr, past: bool) -> Expr:
+    """The shortest lease begins after T1 or T2, which is so long before its end; or not after it."""
+    after = (probe_time[h] if probes else ZERO) + slowest(honoured(h, least))
+    return (after <= to_end) if past else (to_end < after)
+
+
+@cache
+def until(instant: Expr) -> Expr:
+    """How long it is until then."""
+    return instant - now
+
+
+@cache
+def counted_slowly(length: Expr) -> Expr:
+    """By how much the slowest clock errs by which the first host counts a lease."""
+    return slowest(honoured(h, length)) - honoured(h, length)
+
+
+@cache
+def counted_fast(length: Expr) -> Expr:
+    """By how much the fastest clock errs."""
+    return fastest(length) - length
 
 
 def choices_of(
@@ -94,14 +156,14 @@ class Way:
     def assumptions(self) -> tuple[Expr, ...]:
         """What this run needs of the durations, beside a grace below the bound."""
         return (
-            (delay > ZERO) if self.delayed else TRUE,
-            (delay == ZERO) if self.may_be_delayed and not self.delayed else TRUE,
+            DELAYED if self.delayed else TRUE,
+            NOT_DELAYED if self.may_be_delayed and not self.delayed else TRUE,
             *(self._beside_a_kernel() if self.beside_a_kernel else self._alone()),
-            margin[h] < honoured(h, self.length),
-            margin[g] < honoured(g, full),
-            delay <= asks_for[h],
-            (delay <= honoured(h, full)) if self.ack == "under way" else TRUE,
-            (slowest(honoured(h, full)) - after_t1 <= delay) if self.ack == "overtaken" else TRUE,
+            outlasts_the_margin(h, self.length),
+            outlasts_the_margin(g, full),
+            ASKS_FOR_LONGER,
+            HEARD_IN_TIME if self.ack == "under way" else TRUE,
+            HEARD_AFTER_T1 if self.ack == "overtaken" else TRUE,
             *self._where_t1_and_t2_lie(),
         )
 
@@ -122,31 +184,28 @@ class Way:
 
     def _alone(self) -> tuple[Expr, ...]:
         """Whether a process has patience that acts alone."""
-        patience = late[h] + ite(trigger[h] == "RETRY", retries_for[h], acknowledge_within)
         if self.waits:
-            return (patience > ZERO,)
-        return (patience == ZERO,) if self.profile.trigger in ("ACKNOWLEDGE", "RETRY") else ()
+            return (PATIENT,)
+        return (NOT_PATIENT,) if self.profile.trigger in ("ACKNOWLEDGE", "RETRY") else ()
 
     def _beside_a_kernel(self) -> tuple[Expr, ...]:
         """When the first of the two acts: before or after T1, T2, and the last time for a lapse."""
-        back = step if "steps" in self.faults else ZERO
+        set_back = "steps" in self.faults
         lies = [
-            (back - to_end < overhang(h)) if name in self.before else (overhang(h) <= back - to_end)
+            acts_after(set_back, to_end, name in self.before)
             for name, to_end in (("T1", after_t1), ("T2", after_t2))
         ]
         if self.profile.trigger in ("ACKNOWLEDGE", "RETRY"):
-            last = back + late[h]
-            lies.append((last < overhang(h)) if self.waits else (overhang(h) <= last))
+            lies.append(acts_after(set_back, None, self.waits))
         return tuple(lies)
 
     def _where_t1_and_t2_lie(self) -> tuple[Expr, ...]:
         """Of the shortest lease; of a full one they lie ahead."""
         if self.ack != "the least":
             return ()
-        probing = probe_time[h] if self.profile.anchor == "PROBE" else ZERO
-        after = probing + slowest(honoured(h, least))
+        probes = self.profile.anchor == "PROBE"
         return tuple(
-            (after <= to_end) if name in self.past else (to_end < after)
+            is_past(probes, to_end, name in self.past)
             for name, to_end in (("T1", after_t1), ("T2", after_t2))
         )
 
@@ -324,20 +383,19 @@ def run(
     first, second = {"h": 0, "a": 0, "m": 0}, {"h": 1, "a": 0, "m": 0}
     shortened = way.ack not in ("none", "the least")
     process_stops = {"freezes", "crashes"} & set(way.faults)
-    length = honoured(h, way.length)
 
     def wait_until(instant: Expr) -> None:
-        path.take("tick", passing=instant - now)
+        path.take("tick", passing=until(instant))
 
     path.take("discover", **first)
     path.take("offer", **first)
     path.take("select", **first)
-    path.take("commit", **first, length=way.length, skew=fastest(way.length) - way.length)
+    path.take("commit", **first, length=way.length, skew=counted_fast(way.length))
     if give_away is not None:
         give_away(path)
     if shortened:
         path.take("ask_again", h=0, a=0, m=1)
-        path.take("prolong", h=0, a=0, m=1, length=least, skew=fastest(least) - least)
+        path.take("prolong", h=0, a=0, m=1, length=least, skew=counted_fast(least))
     anew = {"h": 0, "a": 0, "m": 2}
     if way.stale:
         path.take("give_up", h=0)
@@ -347,7 +405,7 @@ def run(
         path.take("tick", passing=delay)
     if way.stale:
         path.take("select", **anew)
-    path.take("bind", **first, skew=slowest(length) - length)
+    path.take("bind", **first, skew=counted_slowly(way.length))
     if way.profile.probes:
         path.take("use", h=0, a=0)
     if way.ack == "under way":
@@ -380,11 +438,11 @@ def run(
         if way.profile.probes:
             path.take("use", h=0, a=0)
     if not process_stops:
-        for name, asks_at, row in (("T1", renew_at, "renew"), ("T2", rebind_at, "rebind")):
+        for name, at, row in ASKS_AT:
             if name not in way.before:
                 break
             if name not in way.past:
-                wait_until(asks_at[h])
+                wait_until(at)
             elif name == "T1" and "T2" in way.past:
                 continue
             path.take(row, **first)
@@ -392,10 +450,10 @@ def run(
             if way.ack == "overtaken" and row == "renew":
                 path.take("ignore", h=0, a=0, m=1)
     if way.waits:
-        wait_until(lease_end[h])
+        wait_until(END)
         path.take("lapse", h=0)
         path.take("notify", h=0)
-    wait_until(limit(h))
+    wait_until(LAST)
     if give_away is not None:
         return path
     path.take("unmute")
@@ -407,12 +465,12 @@ def reuse_address(path: SymbolicRun, second: Mapping[str, int]) -> None:
     """Another host asks, and is given the address."""
     for row in ("discover", "offer", "select"):
         path.take(row, **second)
-    path.take("reuse", **second, g=0, length=full, skew=lift(0, DURATION))
+    path.take("reuse", **second, g=0, length=full, skew=EXACT)
 
 
 def take_address(path: SymbolicRun) -> None:
     """The other host receives the ACK: it holds the address, or probes for it."""
-    path.take("bind", h=1, a=0, m=0, skew=lift(0, DURATION))
+    path.take("bind", h=1, a=0, m=0, skew=EXACT)
 
 
 def hosts(logic: Unrolled) -> dict[Expr, Formula]:
