@@ -105,7 +105,10 @@ MARK = "!"
 """How the name of a witness begins, and no other name."""
 
 KEPT = 1 << 16
-"""Of so many terms it is kept whether they have quantifiers, and what they are at which members."""
+"""Of so many terms it is kept whether they have quantifiers."""
+
+PLACES, TERMS = 1 << 10, 1 << 12
+"""At so many choices of members it is kept what so many terms are there."""
 
 Bound = Mapping[str, Formula]
 Side = bool | None
@@ -149,6 +152,8 @@ class _Instances:
         self.witnesses: dict[tuple[object, ...], Formula] = {}
         self.members: dict[Domain, dict[Formula, None]] = {}
         self.known: dict[tuple[object, ...], Formula] = {}
+        self.lasting: dict[tuple[object, ...], Formula] = {}
+        self.looked = False  # whether what is being read is said of the members that there are now
         self.particular()
         self.know(self.witnesses.values())
 
@@ -174,10 +179,19 @@ class _Instances:
         """A term without its quantifiers, where the variables bound around it are these members."""
         if not _looks(term):
             return _with(term, bound)
-        key = (term, side, *(bound[name] for name in sorted(term.open)))
+        key = (term, side, *[bound[name] for name in sorted(term.open)])
+        found = self.lasting.get(key)
+        if found is not None:
+            return found
         found = self.known.get(key)
         if found is None:
-            found = self.known[key] = self._read(term, bound, side)
+            before, self.looked = self.looked, False
+            found = self._read(term, bound, side)
+            if not self.looked:
+                self.lasting[key], self.looked = found, before
+                return found
+            self.known[key] = found
+        self.looked = True
         return found
 
     def _read(self, term: Formula, bound: Bound, side: Side) -> Formula:
@@ -199,6 +213,7 @@ class _Instances:
             own = [self._witness(term, bound, name, domain) for name, domain in term.of]
             yield {**bound, **dict(zip(names, own, strict=True))}
         if side is not False:
+            self.looked = True
             for some in product(*(self.members.get(domain, ()) for _, domain in term.of)):
                 yield {**bound, **dict(zip(names, some, strict=True))}
 
@@ -230,29 +245,26 @@ def _with(term: Formula, bound: Bound) -> Formula:
     """A term without quantifiers, where its variables stand for these members."""
     if not term.open:
         return term
-    return _at(term, tuple([(name, bound[name]) for name in sorted(term.open)]))
+    members = tuple([(name, bound[name]) for name in sorted(term.open)])
+    done = _placed(members)
+    found = done.get(term)
+    if found is None:
+        if term.op == "variable":
+            found = bound[str(term.of)]
+            if found.domain is not term.domain or found.open:
+                raise TypeError(f"{found} is no closed term of {term.domain.name}")
+        else:
+            found = formula.again(term, [_with(arg, bound) for arg in term.args])
+        if len(done) == TERMS:
+            done.clear()
+        done[term] = found
+    return found
 
 
-@lru_cache(KEPT)
-def _at(term: Formula, members: tuple[tuple[str, Formula], ...]) -> Formula:
-    """The same; conjuncts and members are alike in many steps."""
-    bound, done = dict(members), dict[Formula, Formula]()
-
-    def put(one: Formula) -> Formula:
-        if not one.open:
-            return one
-        found = done.get(one)
-        if found is None:
-            if one.op == "variable":
-                found = bound[str(one.of)]
-                if found.domain != one.domain or found.open:
-                    raise TypeError(f"{found} is no closed term of {one.domain.name}")
-            else:
-                found = formula.again(one, [put(arg) for arg in one.args])
-            done[one] = found
-        return found
-
-    return put(term)
+@lru_cache(PLACES)
+def _placed(members: tuple[tuple[str, Formula], ...]) -> dict[Formula, Formula]:
+    """What terms are at these members, filled by who asks: conjuncts have many parts in common."""
+    return {}
 
 
 def _members(terms: Iterable[Formula]) -> list[Formula]:

@@ -20,13 +20,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import is_
-from typing import Any
 from weakref import WeakValueDictionary, ref
 
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """A solver's sort: one of the three below, machine words, named values, or things of any number.
+    """A solver's sort: one of the three below, words, named values, or things of any number.
 
     `members` are the names of an enumeration's values, and `width` is in bits.  Of the same parts
     there is one, as of formulas, in which it is looked for by its address.

@@ -105,9 +105,9 @@ _OPEN = object()
 
 
 @lru_cache(READINGS)
-def _term(term: Expr, reading: type, sizes: frozenset[tuple[Sort, int]]) -> _Term:
-    """The same for one kind of reading."""
-    return _Term(term, dict(sizes))
+def _seen(term: Expr, reading: type, sizes: frozenset[tuple[Sort, int]]) -> list[_Term | None]:
+    """What is known of a term for one kind of reading; nothing before it is read."""
+    return []
 
 
 def _names_unset(term: Expr) -> bool:
@@ -119,9 +119,10 @@ def _names_unset(term: Expr) -> bool:
 class _Kind:
     """What readings share that have the same sizes and fix the same constants."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
+        self.sizes = frozenset(sizes.items())
         self.constants: dict[tuple[object, ...], Value] = {}
-        self.meanings: dict[Expr, tuple[Meanings, _Term] | None] = {}
+        self.meanings: dict[Expr, tuple[Meanings, _Term]] = {}
 
 
 class Unrolled(Reading[Formula]):
@@ -135,7 +136,7 @@ class Unrolled(Reading[Formula]):
     ):
         self.sizes, self.fixed, self.values = sizes, fixed, values
         self.unsets = Unsets() if unsets is None else unsets
-        self.kind = _Kind()
+        self.kind = _Kind(sizes)
 
     @classmethod
     def initially(cls, table: Table, sizes: Sizes, fixed: Mapping[str, object]) -> Self:
@@ -151,10 +152,7 @@ class Unrolled(Reading[Formula]):
 
     def read(self, term: Expr, bound: Binding) -> Formula:
         """What a term means here, as it was read where all that it reads was the same."""
-        known = self.kind.meanings
-        if term not in known:
-            known[term] = self._meanings(term)
-        found = known[term]
+        found = self.kind.meanings.get(term) or self._meanings(term)
         if found is None:
             return self._read(term, bound)
         meanings, of = found
@@ -170,10 +168,20 @@ class Unrolled(Reading[Formula]):
     def _meanings(self, term: Expr) -> tuple[Meanings, _Term] | None:
         """What is known of a term's meanings, and on what they depend.
 
-        None for a term that is read anew each time, since it has names of its own.
+        None where nothing is kept: what has names of its own is read anew each time; and of a term
+        that is read for the first time, as many are that a run makes, it takes longer to find out.
         """
-        of = _term(term, type(self), frozenset(self.sizes.items()))
-        return None if of.names_unset else (of.meanings(self.fixed), of)
+        seen = _seen(term, type(self), self.kind.sizes)
+        if not seen:
+            seen.append(None)
+            return None
+        of = seen[0]
+        if of is None:
+            of = seen[0] = _Term(term, self.sizes)
+        if of.names_unset:
+            return None
+        found = self.kind.meanings[term] = of.meanings(self.fixed), of
+        return found
 
     def _read(self, term: Expr, bound: Binding) -> Formula:
         given = {name: value_of(value) for name, value in bound.items()}
@@ -276,7 +284,9 @@ class Unrolled(Reading[Formula]):
             members = [
                 self.formula(p, each.sort) for p, each in zip(places, term.operands, strict=True)
             ]
-            found = self.kind.constants[key] = value_of(self.constant(str(name), term.sort, members))
+            found = self.kind.constants[key] = value_of(
+                self.constant(str(name), term.sort, members)
+            )
         return found
 
     def whole(self, value: int) -> Formula:

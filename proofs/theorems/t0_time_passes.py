@@ -68,7 +68,13 @@ from holdover.proofs.logic.first_order import (
 from holdover.proofs.logic.formula import REAL, WHOLE, Formula
 from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.obligations import obligations as of_case
-from holdover.proofs.logic.solvers import CaseVerdict, answers, decide, whether_fire
+from holdover.proofs.logic.solvers import (
+    CaseVerdict,
+    answers,
+    answers_of_each,
+    decide,
+    whether_fire,
+)
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
 
@@ -239,7 +245,16 @@ def prove_may(solvers: Sequence[str] = ("z3",)) -> Check:
     start = time.perf_counter()
     facts = decide(OPEN, solvers)
     groups = [list(obligations(blocked)) for blocked in blocks()]
-    answered = (answer for group in groups for name in solvers for answer in answers(name, group))
+    every = [each for group in groups for each in group]
+    by_z3_said = answers_of_each(every) if "z3" in solvers else {}
+    answered = (
+        answer
+        for group in groups
+        for name in solvers
+        for answer in (
+            [by_z3_said[each.name] for each in group] if name == "z3" else answers(name, group)
+        )
+    )
     fires = whether_fire([occurs(blocked) for blocked in blocks()])
     verdict = CaseVerdict(OPEN, (*facts.answers, *answered), (*facts.fires, *fires))
     data = {"never_fire": list(verdict.never_fire), "obligations": len(verdict.answers)}

@@ -62,7 +62,8 @@ PATIENT, NOT_PATIENT = PATIENCE > ZERO, PATIENCE == ZERO
 END, LAST = lease_end[h], limit(h)
 """When the lease of the first host ends, and when it leaves its address."""
 
-ASKS_AT = (("T1", renew_at[h], "renew"), ("T2", rebind_at[h], "rebind"))
+RENEW_AT, REBIND_AT = renew_at[h], rebind_at[h]
+ASKS_AT = (("T1", RENEW_AT, "renew"), ("T2", REBIND_AT, "rebind"))
 """T1 and T2, and what the first host does then."""
 
 EXACT = lift(0, DURATION)
@@ -87,7 +88,7 @@ def acts_after(set_back: bool, to_end: Expr | None, after: bool) -> Expr:
 
 @cache
 def is_past(probes: bool, to_end: Expr, past: bool) -> Expr:
-    """The shortest lease begins after T1 or T2, which is so long before its end; or not after it."""
+    """When the shortest lease begins, T1 or T2 is past, which is so long before its end; or not."""
     after = (probe_time[h] if probes else ZERO) + slowest(honoured(h, least))
     return (after <= to_end) if past else (to_end < after)
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass, replace
 
 from holdover.model.clients.profile import Environment, Profile
 from holdover.model.table.bound import PREMISES, ZERO, displaced_for, soon_over, soon_refused
-from holdover.model.table.client import fastest, honoured, room, slowest
-from holdover.model.table.expr import DURATION, TRUE, Expr, lift
+from holdover.model.table.client import honoured, room
+from holdover.model.table.expr import TRUE, Expr
 from holdover.model.table.properties import EXCLUSIVE
 from holdover.model.table.table import LEASE_TABLE
 from holdover.model.table.vocabulary import (
@@ -41,11 +41,8 @@ from holdover.model.table.vocabulary import (
     late,
     lease_end,
     least,
-    margin,
     nak_late,
     now,
-    rebind_at,
-    renew_at,
 )
 from holdover.proofs.logic import formula
 from holdover.proofs.logic.displaced import EXPIRES, OVER_SOON, REFUSED, REFUSED_SOON
@@ -56,7 +53,20 @@ from holdover.proofs.logic.unrolled import SymbolicRun, sizes_of
 from holdover.proofs.result import Check, Progress, Theorem, combine, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
 from holdover.proofs.theorems.t3_grace import check_claims
-from holdover.proofs.theorems.t3_runs import Way, choices_of, hosts, run, ways
+from holdover.proofs.theorems.t3_runs import (
+    EXACT,
+    REBIND_AT,
+    RENEW_AT,
+    Way,
+    choices_of,
+    counted_fast,
+    counted_slowly,
+    hosts,
+    outlasts_the_margin,
+    run,
+    until,
+    ways,
+)
 from holdover.proofs.theorems.t6_explored import compare, settings
 
 TITLE = "given away: who asks at T1 and is refused, or whose lease ends, lets go by then"
@@ -102,14 +112,20 @@ KEEPS_ON = {"freezes": True, "enforcer": "PROCESS", "probes": False}
 """The other host's client: it takes the address, is frozen, and holds it from then on."""
 
 
+OF_ALL = (*numbers(), *PREMISES, outlasts_the_margin(g, full))
+LENGTHS = (full, least, *(honoured(x, y) for x in (h, g) for y in (full, least)))
+IS_REFUSED_SOON, IS_OVER_SOON, DISPLACED_FOR = soon_refused(h), soon_over(h), displaced_for(h)
+"""What the assumptions of runs have in common: written once, and so it is read once."""
+
+
 def give_away(path: SymbolicRun) -> None:
     """The server loses its leases, and commits the address to the other host, which takes it."""
     other = {"h": 1, "a": 0, "m": 1}
     path.take("forget")
     for row in ("discover", "offer", "select"):
         path.take(row, **other)
-    path.take("commit", **other, length=full, skew=lift(0, DURATION))
-    path.take("bind", **other, skew=lift(0, DURATION))
+    path.take("commit", **other, length=full, skew=EXACT)
+    path.take("bind", **other, skew=EXACT)
     path.take("freeze", h=1)
 
 
@@ -149,7 +165,7 @@ class Refusal:
     def assumptions(self) -> tuple[Expr, ...]:
         """What this run needs of the durations."""
         return (
-            soon_refused(h),
+            IS_REFUSED_SOON,
             (delay > ZERO) if self.delayed else (delay == ZERO),
             (nak_late[h] > ZERO) if self.waits else TRUE,
             (nak_late[h] == ZERO) if self.after_nak == "WAIT" and not self.waits else TRUE,
@@ -177,15 +193,14 @@ def run_of(way: Refusal) -> SymbolicRun:
 
     for row in ("discover", "offer", "select"):
         path.take(row, **first)
-    path.take("commit", **first, length=full, skew=fastest(full) - full)
+    path.take("commit", **first, length=full, skew=counted_fast(full))
     give_away(path)
     if way.anchor != "REQUEST":
         pass_delay()
-    length = honoured(h, full)
-    path.take("bind", **first, skew=slowest(length) - length)
+    path.take("bind", **first, skew=counted_slowly(full))
     if way.anchor == "PROBE":
         path.take("use", h=0, a=0)
-    path.take("tick", passing=renew_at[h] - now)
+    path.take("tick", passing=until(RENEW_AT))
     path.take("renew", **first)
     pass_delay()
     path.take("refuse", **first)
@@ -212,7 +227,7 @@ class LateRefusal:
     def assumptions(self) -> tuple[Expr, ...]:
         """What this run needs of the durations: the last question is asked before the end."""
         return (
-            soon_over(h),
+            IS_OVER_SOON,
             delay > ZERO,
             delay + delay < after_t2,
             delay <= asks_for[h],
@@ -227,14 +242,13 @@ def run_late(way: LateRefusal) -> SymbolicRun:
     first = {"h": 0, "a": 0, "m": 0}
     for row in ("discover", "offer", "select"):
         path.take(row, **first)
-    path.take("commit", **first, length=full, skew=fastest(full) - full)
+    path.take("commit", **first, length=full, skew=counted_fast(full))
     give_away(path)
-    length = honoured(h, full)
-    path.take("bind", **first, skew=slowest(length) - length)
-    path.take("tick", passing=renew_at[h] - now)
+    path.take("bind", **first, skew=counted_slowly(full))
+    path.take("tick", passing=until(RENEW_AT))
     for row in ("renew", "refuse", "ignore"):
         path.take(row, **first)
-    path.take("tick", passing=rebind_at[h] - now)
+    path.take("tick", passing=until(REBIND_AT))
     for row in ("rebind", "lose"):
         path.take(row, **first)
     path.take("tick", passing=lease_end[h] - delay - delay - now)
@@ -260,14 +274,11 @@ def obligations_of_run(
     The server commits at instant 0.  And the premises, which must have a model.
     """
     start, end = path.here.where(path.start), path.here
-    given = [
-        start.read(term, hosts(start))
-        for term in (*numbers(), *PREMISES, margin[g] < honoured(g, full), *assumed)
-    ]
-    for length in (full, least, *(honoured(x, y) for x in (h, g) for y in (full, least))):
+    given = [start.read(term, hosts(start)) for term in (*OF_ALL, *assumed)]
+    for length in LENGTHS:
         given += right_within(start.read(length, hosts(start)))
     both = ~end.read(EXCLUSIVE.term, {})
-    last = end.read(now, {}) == end.read(displaced_for(h), hosts(end))
+    last = end.read(now, {}) == end.read(DISPLACED_FOR, hosts(end))
     exists = formula.all_of((*(guard for _, guard in path.conditions), both, last))
     return (
         Obligation("T6", "reached", name, (*given, ~exists)),
@@ -285,7 +296,7 @@ def all_reached() -> Iterator[tuple[Obligation, Obligation]]:
     for way in ends_of_lease():
         early = replace(way, faults=(*way.faults, *mistakes(way.profile)), others=KEEPS_ON)
         path = run(early, give_away=give_away)
-        yield obligations_of_run(way.name, path, (soon_over(h), *early.assumptions()))
+        yield obligations_of_run(way.name, path, (IS_OVER_SOON, *early.assumptions()))
 
 
 def all_obligations() -> Iterator[Obligation]:

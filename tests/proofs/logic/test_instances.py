@@ -202,7 +202,7 @@ def test_a_variable_that_is_bound_twice_is_refused() -> None:
 def test_nothing_but_a_closed_term_of_the_domain_is_put_in() -> None:
     for wrong in (symbol("p", PLACE), Y):
         with pytest.raises(TypeError, match="no closed term of Being"):
-            instances._at(GOOD(X), (("x", wrong),))
+            instances._with(GOOD(X), {"x": wrong})
 
 
 # What a solver is asked ---------------------------------------------------------------------------
